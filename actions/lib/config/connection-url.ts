@@ -1,0 +1,144 @@
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { ConfigurationError } from "../runtime/errors.ts";
+import { Secret } from "./secret.ts";
+
+/** How to reach one Postgres database. `host` may be a folder: then it is a Unix socket. */
+export interface ConnectionSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: Secret | undefined;
+  readonly database: string;
+  /** `ca` undefined: the system's roots. */
+  readonly tls: { readonly mode: "verify-full"; readonly ca: string | undefined } | { readonly mode: "off" };
+}
+
+const shape =
+  /^postgres(?:ql)?:\/\/(?:(?<credentials>[^/]*)@)?(?<host>[^/?#]*)(?:\/(?<database>[^?#]*))?(?:\?(?<query>[^#]*))?$/;
+const verifying = ["require", "verify-ca", "verify-full"];
+
+/**
+ * Reads a connection string. Supabase's transaction pooler is refused: it keeps no session state and pg_dump breaks on it
+ * (supabase.com/docs/guides/database/connecting-to-postgres).
+ * TLS is always verified against the host name, except on loopback and Unix sockets, where it is used when asked for.
+ *
+ * @param ca TLS root, as PEM or as a path to it
+ * @throws ConfigurationError `connection-url`, `transaction-pooler`, `tls-off`, `tls-root`; never echoes the string
+ */
+export function parseConnectionUrl(text: string, ca?: string): ConnectionSettings {
+  const found = shape.exec(text.trim())?.groups;
+  if (found === undefined) {
+    throw new ConfigurationError(
+      "connection-url",
+      "is not a connection string.",
+      "It looks like postgresql://user:password@host:5432/postgres, with special characters in the password percent-encoded.",
+    );
+  }
+  const query = new URLSearchParams(found["query"] ?? "");
+  const { host: urlHost, port: urlPort } = splitHost(found["host"] ?? "");
+  const host = urlHost || query.get("host") || "localhost";
+  const port = Number(urlPort || query.get("port") || 5432);
+  const [user, password] = splitCredentials(found["credentials"] ?? "");
+  if (user === "" && !query.has("user")) {
+    throw new ConfigurationError(
+      "connection-url",
+      "names no user.",
+      "It looks like postgresql://user:password@host:5432/postgres.",
+    );
+  }
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new ConfigurationError("connection-url", "has a port that is not a number from 1 to 65535.");
+  }
+  if (port === 6543 || query.get("pgbouncer") === "true") throw transactionPooler(host);
+  const secret = password || query.get("password") || "";
+  return Object.freeze({
+    host,
+    port,
+    user: user || (query.get("user") ?? ""),
+    password: secret === "" ? undefined : new Secret(secret),
+    database: decode(found["database"] ?? "") || query.get("dbname") || "postgres",
+    tls: tlsFor(host, query.get("sslmode") ?? undefined, ca),
+  });
+}
+
+/** Whether the host never leaves this machine. */
+export function isLocal(host: string): boolean {
+  return (
+    host.startsWith("/") || host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."))
+  );
+}
+
+/** `ref` of Supabase's direct host `db.<ref>.supabase.co`, which has only IPv6 without the IPv4 add-on. */
+export function directHostRef(host: string): string | undefined {
+  return /^db\.([a-z0-9]+)\.supabase\.(?:co|in|net)$/.exec(host)?.[1];
+}
+
+/** What to use instead of a direct or transaction-pooler address. */
+export function sessionPoolerAdvice(ref: string | undefined): string {
+  return `Use the session pooler: user postgres.${ref ?? "<ref>"} (or your backup role, <role>.${ref ?? "<ref>"}), host aws-<n>-<region>.pooler.supabase.com, port 5432 (dashboard, Connect, Session pooler).`;
+}
+
+function transactionPooler(host: string): ConfigurationError {
+  return new ConfigurationError(
+    "transaction-pooler",
+    "is the transaction pooler (port 6543 or pgbouncer=true), which keeps no session: a dump cannot run on it.",
+    sessionPoolerAdvice(directHostRef(host)),
+  );
+}
+
+function tlsFor(host: string, mode: string | undefined, ca: string | undefined): ConnectionSettings["tls"] {
+  const root = ca === undefined || ca.trim() === "" ? undefined : readRoot(ca);
+  if (mode === "disable" || mode === "no-verify") {
+    if (isLocal(host)) return { mode: "off" };
+    throw new ConfigurationError(
+      "tls-off",
+      `asks for sslmode=${mode}, but data leaves this machine only over verified TLS.`,
+      "Remove sslmode from the connection string and set the TLS root (for Supabase: prod-ca-2021.crt from the dashboard).",
+    );
+  }
+  if (host.startsWith("/")) return { mode: "off" };
+  const asked = root !== undefined || (mode !== undefined && verifying.includes(mode));
+  return isLocal(host) && !asked ? { mode: "off" } : { mode: "verify-full", ca: root };
+}
+
+function readRoot(ca: string): string {
+  if (ca.includes("-----BEGIN CERTIFICATE-----")) return ca.replaceAll("\\n", "\n");
+  let text: string;
+  try {
+    text = readFileSync(ca.trim(), "utf8");
+  } catch {
+    throw new ConfigurationError("tls-root", "its TLS root is neither a PEM certificate nor a file that can be read.");
+  }
+  if (!text.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new ConfigurationError("tls-root", "the file of its TLS root holds no PEM certificate.");
+  }
+  return text;
+}
+
+function splitHost(text: string): { host: string; port: string } {
+  if (text.includes(",")) throw new ConfigurationError("connection-url", "names several hosts; name one.");
+  const six = /^\[([^\]]+)\](?::(.*))?$/.exec(text);
+  if (six !== null) return { host: six[1] ?? "", port: six[2] ?? "" };
+  const colon = text.lastIndexOf(":");
+  return colon < 0
+    ? { host: decode(text), port: "" }
+    : { host: decode(text.slice(0, colon)), port: text.slice(colon + 1) };
+}
+
+function splitCredentials(text: string): [string, string] {
+  const colon = text.indexOf(":");
+  return colon < 0 ? [decode(text), ""] : [decode(text.slice(0, colon)), decode(text.slice(colon + 1))];
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ConfigurationError(
+      "connection-url",
+      "has a % that is not followed by two hexadecimal digits.",
+      "Percent-encode it as %25.",
+    );
+  }
+}

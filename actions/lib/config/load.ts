@@ -1,0 +1,143 @@
+import { readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ConfigurationError } from "../runtime/errors.ts";
+import type { ConnectionSettings } from "./connection-url.ts";
+import {
+  type Environment,
+  type KeyMaterial,
+  optional,
+  readConnection,
+  readKey,
+  readVault,
+  type VaultLocation,
+} from "./environment.ts";
+import { type Policy, policySchema } from "./policy.ts";
+import { Problems } from "./problems.ts";
+import { type PublicKeys, readPublicKeyTexts } from "./public-keys.ts";
+import { readTarget, type Target } from "./targets.ts";
+
+/** What a command needs to be set. What it doesn't need is not read, so nothing holds secrets it has no use for. */
+interface Sections {
+  readonly source: ConnectionSettings;
+  readonly vault: VaultLocation;
+  readonly signing: KeyMaterial;
+  readonly opening: KeyMaterial;
+  readonly target: Target;
+}
+export type Section = keyof Sections;
+
+interface Always {
+  readonly policy: Policy;
+  /** Where the policy was read from. */
+  readonly policyPath: string;
+  readonly publicKeys: PublicKeys;
+  readonly projectRef: string | null;
+  /** Version of Lifeboat, for manifests. */
+  readonly version: string;
+  /** For child processes and the tools that are looked for in it. */
+  readonly env: Environment;
+}
+
+/** The policy, the environment and the inputs in one: complete, checked, frozen. */
+export type Config<Needed extends Section = never> = Always & Pick<Sections, Needed>;
+
+export interface LoadOptions<Needed extends Section> {
+  readonly needs: readonly Needed[];
+  readonly env?: Environment;
+  readonly cwd?: string;
+  /** Name of the restore target in the policy; `default` unless told. */
+  readonly target?: string;
+}
+
+/**
+ * Reads the policy (LIFEBOAT_POLICY, else `lifeboat.config.ts` in `cwd`) and the sections of the environment that the
+ * command needs.
+ *
+ * @throws ConfigurationError `configuration` that lists every problem at once, and no setting's value
+ */
+export async function loadConfig<Needed extends Section = never>(
+  options: LoadOptions<Needed>,
+): Promise<Config<Needed>> {
+  const env = options.env ?? process.env;
+  const cwd = options.cwd ?? process.cwd();
+  const problems = new Problems();
+  const policyPath = resolve(cwd, optional(env, "LIFEBOAT_POLICY") ?? "lifeboat.config.ts");
+  const policy = checkPolicy(await readPolicy(policyPath), problems);
+
+  const read: { [S in Section]: () => Sections[S] | undefined } = {
+    source: () => readConnection(env, "DATABASE", problems),
+    vault: () => readVault(env, "S3_BACKUP_BUCKET", problems),
+    signing: () =>
+      readKey(
+        env,
+        {
+          key: "BACKUP_SIGNING_KEY",
+          passphrase: "BACKUP_SIGNING_PASSPHRASE",
+          what: "the armored private key that signs",
+        },
+        problems,
+      ),
+    opening: () =>
+      readKey(
+        env,
+        {
+          key: "RESTORE_PRIVATE_KEY",
+          passphrase: "RESTORE_PASSPHRASE",
+          what: "the armored private key that opens the set",
+        },
+        problems,
+      ),
+    target: () => (policy === undefined ? undefined : readTarget(env, policy, options.target ?? "default", problems)),
+  };
+  const sections = Object.fromEntries(options.needs.map((need) => [need, read[need]()]));
+  problems.throwIfAny();
+
+  const always = {
+    policy,
+    policyPath,
+    publicKeys: readPublicKeyTexts(env, cwd),
+    projectRef: optional(env, "SUPABASE_PROJECT_REF") ?? null,
+    version: lifeboatVersion(),
+    env,
+  };
+  // Complete, because every section that came out undefined has added a problem.
+  return Object.freeze({ ...always, ...sections }) as Config<Needed>;
+}
+
+async function readPolicy(path: string): Promise<unknown> {
+  let modified: number;
+  try {
+    modified = statSync(path).mtimeMs;
+  } catch {
+    throw new ConfigurationError(
+      "policy-missing",
+      `The policy ${path} does not exist.`,
+      "Run from the repository's root, or name the policy file in LIFEBOAT_POLICY.",
+    );
+  }
+  if (path.endsWith(".json")) return JSON.parse(readFileSync(path, "utf8"));
+  // The time in the URL: a policy that was just pinned must not come from the module cache.
+  const module: unknown = await import(/* @vite-ignore */ `${pathToFileURL(path).href}?modified=${modified}`);
+  return typeof module === "object" && module !== null && "default" in module ? module.default : undefined;
+}
+
+function checkPolicy(policy: unknown, problems: Problems): Policy | undefined {
+  const result = policySchema.safeParse(policy);
+  if (result.success) return deepFreeze(result.data);
+  for (const issue of result.error.issues) problems.add(`policy ${issue.path.join(".") || "file"}`, issue.message);
+  return undefined;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null) {
+    for (const inner of Object.values(value)) deepFreeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}
+
+function lifeboatVersion(): string {
+  const text: unknown = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
+  return typeof text === "object" && text !== null && "version" in text ? String(text.version) : "unknown";
+}

@@ -1,0 +1,29 @@
+/** SQLSTATE of a server's error, or the code of Node's network and TLS errors. */
+export function errorCode(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+/** What an SQLSTATE means for a run, in our words: the server's own text may carry rows. */
+const meanings: Readonly<Record<string, string>> = {
+  "25006": "the transaction is read-only",
+  "40001": "serialization failure",
+  "42501": "permission denied",
+  "42P01": "the table is gone",
+  "55P03": "the lock did not come in time",
+  "57014": "cancelled or timed out",
+  "57P01": "the server ended the session",
+  "57P02": "the server crashed",
+  "57P03": "the server is starting or stopping",
+  "53100": "the server's disk is full",
+  "53200": "the server is out of memory",
+  "53300": "no connection is left",
+};
+
+/** E.g. `55P03, the lock did not come in time`. */
+export function describeCode(error: unknown): string {
+  const code = errorCode(error);
+  if (code === undefined) return "the connection was cut";
+  const meaning = meanings[code];
+  return meaning === undefined ? code : `${code}, ${meaning}`;
+}

@@ -1,0 +1,67 @@
+import { definePolicy } from "./actions/lib/config/policy.ts";
+
+const MiB = 1024 * 1024;
+
+/** Qimma's policy: what is kept, where, for how long, sealed to whom. Changes go through review. */
+export default definePolicy({
+  project: { name: "qimma" },
+
+  // Student records are under FERPA and stay in the United States; eu-central-1 holds the replica and serves the
+  // European schools. A bucket anywhere else is refused before the first byte.
+  regions: ["us-east-1", "eu-central-1"],
+
+  tiers: {
+    // Thirty daily sets: a fault that is noticed within a month can still be undone to the day.
+    daily: { retentionDays: 30, lock: "governance" },
+    // Twelve weeks: one school term.
+    weekly: { retentionDays: 84, lock: "governance" },
+    // Seven years: how long exam results may be contested.
+    monthly: { retentionDays: 2557, lock: "governance" },
+  },
+
+  // Written by `lifeboat keys generate --pin`. A recipient that is not pinned here is refused, so a changed key file
+  // alone can't make the backups readable to somebody else.
+  // pins:begin
+  keys: {
+    recipients: { operations: null, prover: null, escrow: null },
+    signing: [],
+  },
+  // pins:end
+
+  backup: {
+    // A database that lost half of its rows or bytes since the last set is more likely broken than tidied up.
+    smallestShareOfLastSet: 0.5,
+    // Time enough to make a new key, have it reviewed, and rewrap the sets.
+    warnBeforeKeyExpiryDays: 60,
+  },
+
+  source: {
+    // Two dumps at a time keep a GitHub runner's two cores busy and leave the database to its users.
+    jobs: 2,
+    // A lock that isn't ours within this time means that somebody is changing tables: better later than queued behind.
+    lockWaitSeconds: 30,
+    // An ALTER TABLE that waits for us blocks every query behind it: ten seconds of that are felt by the students.
+    yieldToDdlSeconds: 10,
+    // Supabase's smallest session pool has 15 connections; the application needs the others.
+    connectionBudget: 10,
+    // From this size on, a table of its own: dumped and restored in parallel, and repaired alone.
+    largeTableBytes: 256 * MiB,
+    groupBytes: 512 * MiB,
+  },
+
+  vault: {
+    // 16 MiB × 10,000 parts = 156 GiB an object; a longer artifact becomes segments. Small enough that a few
+    // parts in flight stay within 256 MB of memory.
+    partBytes: 16 * MiB,
+    maxParts: 10_000,
+    readBack: true,
+    // Without it, whoever holds the bucket's credentials can delete every backup.
+    objectLock: "required",
+  },
+
+  // A restore names its target here; what the name means stands in the environment, never in an input.
+  targets: {
+    default: { env: "TARGET" },
+    staging: { env: "STAGING" },
+  },
+});
