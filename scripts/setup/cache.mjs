@@ -1,0 +1,20 @@
+// Where the lab's tools are kept, and where each of them is.
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** `$LIFEBOAT_CACHE`, else `lifeboat` in the user's cache folder. */
+export function cacheFolder() {
+  const own = process.env["LIFEBOAT_CACHE"];
+  if (own) return own;
+  return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "lifeboat");
+}
+
+/** @param {import("./pins.mjs").Tool} tool */
+export function toolFolder(tool) {
+  return join(cacheFolder(), tool.folder);
+}
+
+/** @param {import("./pins.mjs").Tool} tool */
+export function toolProgram(tool) {
+  return join(toolFolder(tool), tool.program);
+}

@@ -1,0 +1,39 @@
+// npm ci, but only when node_modules is not what package-lock.json says.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { cacheFolder } from "./cache.mjs";
+import { SetupProblem, say } from "./say.mjs";
+
+/**
+ * npm leaves a copy of what it installed in node_modules/.package-lock.json. A package that the lockfile has and that
+ * copy has not is fine only where it is optional (another platform's build).
+ *
+ * @param {string} root
+ */
+function upToDate(root) {
+  const installed = join(root, "node_modules", ".package-lock.json");
+  if (!existsSync(installed)) return false;
+  const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
+  const present = JSON.parse(readFileSync(installed, "utf8")).packages;
+  return Object.entries(wanted).every(([path, entry]) => {
+    if (path === "") return true;
+    if (present[path] === undefined) return entry.optional === true;
+    return present[path].version === entry.version;
+  });
+}
+
+/** @param {string} root the checkout */
+export function ensureNodeModules(root) {
+  if (upToDate(root)) return;
+  say("installing the packages of package-lock.json (npm ci)");
+  // Nothing here needs an install script; npm's own cache folder in the home directory is left alone.
+  const options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  const cache = join(cacheFolder(), "npm");
+  const run = spawnSync("npm", ["ci", ...options, "--cache", cache, "--prefer-offline"], {
+    cwd: root,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (run.error) throw new SetupProblem("npm was not found: install Node.js 20 or newer with npm and run this again.");
+  if (run.status !== 0) throw new SetupProblem("npm ci failed: read its message above, then run this again.");
+}
