@@ -1,0 +1,42 @@
+import { ownSchema } from "./object-query.ts";
+
+/**
+ * Tables with rows of their own. A table that belongs to an extension is carried by pg_dump only when the extension
+ * says so (pg_extension_config_dump), and then with the extension's condition.
+ */
+export const tablesQuery = `
+  select n.nspname as schema, c.relname as name, c.oid::int8::text as oid,
+         coalesce((select json_agg(a.attname order by a.attnum) from pg_attribute a
+                    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''), '[]')
+           as columns,
+         pg_table_size(c.oid)::float8 as bytes, e.extname as extension,
+         e.extname is null or coalesce(c.oid = any (e.extconfig), false) as carried,
+         nullif(e.extcondition[array_position(e.extconfig, c.oid)], '') as filter,
+         c.relpersistence = 'u' as unlogged
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    left join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = c.oid and d.objsubid = 0 and d.deptype = 'e'
+     and d.refclassid = 'pg_extension'::regclass
+    left join pg_extension e on e.oid = d.refobjid
+   where c.relkind = 'r' and c.relpersistence <> 't' and ${ownSchema("n")}
+   order by n.nspname collate "C", c.relname collate "C"`;
+
+/** Sequences whose values pg_dump carries: an extension's only where the extension says so, as with its tables. */
+export const sequenceNamesQuery = `
+  select n.nspname as schema, c.relname as name
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    left join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = c.oid and d.objsubid = 0 and d.deptype = 'e'
+    left join pg_extension e on e.oid = d.refobjid
+   where c.relkind = 'S' and c.relpersistence <> 't' and ${ownSchema("n")}
+     and (d.objid is null or c.oid = any (e.extconfig))
+   order by n.nspname collate "C", c.relname collate "C"`;
+
+export const materializedViewsQuery = `
+  select n.nspname as schema, c.relname as name, c.relispopulated as populated
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+   where c.relkind = 'm' and ${ownSchema("n")}
+   order by n.nspname collate "C", c.relname collate "C"`;
+
+export const largeObjectNumbersQuery = "select oid::int8::text as oid from pg_largeobject_metadata order by oid";

@@ -1,0 +1,85 @@
+import { firstUserOid, objectQuery, ownSchema } from "./object-query.ts";
+
+/** Schemas. `public` is listed only when somebody changed it, so it is never demanded of a dump. */
+export const schemasQuery = objectQuery(`
+  select 'pg_namespace'::regclass::oid as classid, n.oid, n.nspowner as owner,
+         coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl, '' as definition, n.nspname <> 'public' as listed
+    from pg_namespace n
+   where ${ownSchema("n")}`);
+
+/** Extensions; plpgsql is there from the start and in no dump. */
+export const extensionsQuery = objectQuery(`
+  select 'pg_extension'::regclass::oid as classid, e.oid, e.extowner as owner, null::aclitem[] as acl,
+         format('version %s schema %I', e.extversion, n.nspname) as definition, e.extname <> 'plpgsql' as listed
+    from pg_extension e
+    join pg_namespace n on n.oid = e.extnamespace`);
+
+export const eventTriggersQuery = objectQuery(`
+  select 'pg_event_trigger'::regclass::oid as classid, t.oid, t.evtowner as owner, null::aclitem[] as acl,
+         concat_ws(' ', t.evtevent, t.evtfoid::regprocedure, 'enabled ' || t.evtenabled::text,
+           (select 'tags ' || string_agg(g, ', ' order by g collate "C") from unnest(t.evttags) g)) as definition,
+         true as listed
+    from pg_event_trigger t`);
+
+/** Publications with the tables (columns, filters) and schemas that they publish. */
+export const publicationsQuery = objectQuery(`
+  select 'pg_publication'::regclass::oid as classid, p.oid, p.pubowner as owner, null::aclitem[] as acl,
+         concat_ws(chr(10),
+           concat_ws(' ', case when p.puballtables then 'all tables' end, case when p.pubinsert then 'insert' end,
+             case when p.pubupdate then 'update' end, case when p.pubdelete then 'delete' end,
+             case when p.pubtruncate then 'truncate' end, case when p.pubviaroot then 'via root' end),
+           (select string_agg(concat_ws(' ', '  table', r.prrelid::regclass,
+                     '(' || (select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
+                              where a.attrelid = r.prrelid and a.attnum = any (r.prattrs)) || ')',
+                     'where ' || pg_get_expr(r.prqual, r.prrelid)), chr(10) order by r.prrelid::regclass::text collate "C")
+              from pg_publication_rel r where r.prpubid = p.oid),
+           (select string_agg('  schema ' || quote_ident(s.nspname), chr(10) order by s.nspname collate "C")
+              from pg_publication_namespace pn join pg_namespace s on s.oid = pn.pnnspid where pn.pnpubid = p.oid))
+           as definition,
+         true as listed
+    from pg_publication p`);
+
+export const foreignQueries = [
+  objectQuery(`
+    select 'pg_foreign_data_wrapper'::regclass::oid as classid, w.oid, w.fdwowner as owner,
+           coalesce(w.fdwacl, acldefault('F', w.fdwowner)) as acl,
+           concat_ws(' ', nullif(w.fdwhandler, 0)::regproc, nullif(w.fdwvalidator, 0)::regproc,
+             array_to_string(w.fdwoptions, ', ')) as definition,
+           true as listed
+      from pg_foreign_data_wrapper w`),
+  objectQuery(`
+    select 'pg_foreign_server'::regclass::oid as classid, s.oid, s.srvowner as owner,
+           coalesce(s.srvacl, acldefault('S', s.srvowner)) as acl,
+           concat_ws(' ', (select quote_ident(w.fdwname) from pg_foreign_data_wrapper w where w.oid = s.srvfdw), s.srvtype,
+             s.srvversion, array_to_string(s.srvoptions, ', ')) as definition,
+           true as listed
+      from pg_foreign_server s`),
+];
+
+export const accessMethodsQuery = objectQuery(`
+  select 'pg_am'::regclass::oid as classid, a.oid, 0::oid as owner, null::aclitem[] as acl,
+         concat_ws(' ', a.amtype, a.amhandler) as definition, true as listed
+    from pg_am a where a.oid >= ${firstUserOid}`);
+
+/** Default privileges: what they add to (or, for a whole role, put in place of) the built-in ones. */
+export const defaultPrivilegesQuery = objectQuery(`
+  select 'pg_default_acl'::regclass::oid as classid, d.oid, d.defaclrole as owner, d.defaclacl as acl,
+         '' as definition, true as listed
+    from pg_default_acl d
+    left join pg_namespace n on n.oid = d.defaclnamespace`);
+
+export const largeObjectsQuery = objectQuery(`
+  select 'pg_largeobject'::regclass::oid as classid, m.oid, m.lomowner as owner,
+         coalesce(m.lomacl, acldefault('L', m.lomowner)) as acl, '' as definition, false as listed
+    from pg_largeobject_metadata m`);
+
+/** The database itself, under one name wherever it is restored. Settings are kept apart (databaseSettings). */
+export const databaseQuery = `
+  select 'database' as kind, 'current' as identity, null as schema, q."classId", q.oid, q.owner,
+         format('encoding %s', pg_encoding_to_char(db.encoding)) as definition, q.grants,
+         shobj_description(db.oid, 'pg_database') as comment, null as extension, false as listed
+    from (${objectQuery(`
+      select 'pg_database'::regclass::oid as classid, d.oid, d.datdba as owner,
+             coalesce(d.datacl, acldefault('d', d.datdba)) as acl, '' as definition, false as listed
+        from pg_database d where d.datname = current_database()`)}) q
+    join pg_database db on db.datname = current_database()`;

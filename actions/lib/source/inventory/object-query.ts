@@ -1,0 +1,41 @@
+/**
+ * The frame around every catalogue query: the inner query names objects (`classid`, `oid`), their owner, ACL and
+ * canonical definition; the frame adds what is the same for all kinds: identity (pg_identify_object), grants spelled
+ * out, comment, and the extension that the object is a member of.
+ *
+ * The inner query gives the columns: classid oid, oid oid, owner oid (0: none), acl aclitem[] (null: the kind has none;
+ * callers put acldefault in its place), definition text, listed boolean.
+ */
+export function objectQuery(inner: string): string {
+  return `
+    select coalesce(i.type, '') as kind, coalesce(i.identity, '') as identity, i.schema,
+           o.classid::int8::text as "classId", o.oid::int8::text as oid,
+           case when o.owner <> 0 then pg_get_userbyid(o.owner) end as owner,
+           case when x.extname is null then o.definition else '' end as definition,
+           case when o.acl is not null then (
+             select coalesce(json_agg(json_build_object(
+                      'grantee', case when a.grantee = 0 then '' else pg_get_userbyid(a.grantee) end,
+                      'grantor', pg_get_userbyid(a.grantor), 'privilege', a.privilege_type,
+                      'column', null, 'grantable', a.is_grantable)
+                    order by case when a.grantee = 0 then '' else pg_get_userbyid(a.grantee) end collate "C",
+                             a.privilege_type collate "C", pg_get_userbyid(a.grantor) collate "C"), '[]')
+               from aclexplode(o.acl) a) end as grants,
+           d.description as comment, x.extname as extension, o.listed and x.extname is null as listed
+      from (${inner}) o
+     cross join lateral pg_identify_object(o.classid, o.oid, 0) i
+      left join pg_description d on d.classoid = o.classid and d.objoid = o.oid and d.objsubid = 0
+      left join lateral (
+             select e.extname
+               from pg_depend p join pg_extension e on e.oid = p.refobjid
+              where p.classid = o.classid and p.objid = o.oid and p.deptype = 'e'
+                and p.refclassid = 'pg_extension'::regclass
+              limit 1) x on true`;
+}
+
+/** Schemas that are Postgres' own, as a condition on a `pg_namespace` row called `alias`. */
+export function ownSchema(alias: string): string {
+  return `${alias}.nspname !~ '^pg_' and ${alias}.nspname <> 'information_schema'`;
+}
+
+/** First OID that is given to what users create (access/transam.h, FirstNormalObjectId). */
+export const firstUserOid = 16384;

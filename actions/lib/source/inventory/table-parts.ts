@@ -1,0 +1,94 @@
+import { firstUserOid, objectQuery, ownSchema } from "./object-query.ts";
+
+const userRelation = `c.relpersistence <> 't' and ${ownSchema("n")}`;
+
+/**
+ * Constraints of tables and domains. pg_dump lists a constraint by itself when it is a key, an exclusion, a foreign key
+ * or not valid; a valid check travels inside its table or domain, an inherited one inside its parent (pg_dump.c).
+ */
+export const constraintsQuery = objectQuery(`
+  select 'pg_constraint'::regclass::oid as classid, k.oid, 0::oid as owner, null::aclitem[] as acl,
+         concat_ws(' ', pg_get_constraintdef(k.oid),
+           case when not k.conislocal then 'inherited' end,
+           case when k.contype = 'c' and k.connoinherit then 'no inherit' end,
+           (select 'using index ' || quote_ident(i.relname) ||
+                   case when x.indisclustered then ' clustered' else '' end ||
+                   case when x.indisreplident then ' replica identity' else '' end ||
+                   coalesce(' tablespace ' || ts.spcname, '')
+              from pg_class i join pg_index x on x.indexrelid = i.oid
+              left join pg_tablespace ts on ts.oid = i.reltablespace
+             where i.oid = k.conindid and k.contype in ('p', 'u', 'x'))) as definition,
+         k.conparentid = 0 and (k.contype in ('p', 'u', 'x', 'f') or (k.contype = 'c' and not k.convalidated and k.conislocal))
+           as listed
+    from pg_constraint k
+    join pg_namespace n on n.oid = k.connamespace
+    left join pg_class c on c.oid = k.conrelid
+   where k.contype in ('p', 'u', 'x', 'f', 'c') and coalesce(c.relpersistence, 'p') <> 't' and ${ownSchema("n")}`);
+
+/** Indexes that are not the body of a constraint. */
+export const indexesQuery = objectQuery(`
+  select 'pg_class'::regclass::oid as classid, i.oid, i.relowner as owner, null::aclitem[] as acl,
+         concat_ws(' ', pg_get_indexdef(i.oid),
+           case when not x.indisvalid then 'invalid' end,
+           case when x.indisclustered then 'clustered' end,
+           case when x.indisreplident then 'replica identity' end,
+           (select 'statistics ' || string_agg(a.attnum || '=' || (to_jsonb(a)->>'attstattarget'), ',' order by a.attnum)
+              from pg_attribute a
+             where a.attrelid = i.oid and (to_jsonb(a)->>'attstattarget')::int >= 0),
+           (select 'partition of ' || h.inhparent::regclass::text from pg_inherits h where h.inhrelid = i.oid),
+           case when i.reltablespace <> 0 then 'tablespace ' ||
+             (select spcname from pg_tablespace where oid = i.reltablespace) end) as definition,
+         true as listed
+    from pg_index x
+    join pg_class i on i.oid = x.indexrelid
+    join pg_class c on c.oid = x.indrelid
+    join pg_namespace n on n.oid = c.relnamespace
+   where c.relkind in ('r', 'p', 'm') and ${userRelation}
+     and not exists (select from pg_constraint k where k.conindid = i.oid and k.contype in ('p', 'u', 'x'))`);
+
+/** Triggers that somebody made; a partition's clone of its parent's trigger is not listed by itself. */
+export const triggersQuery = objectQuery(`
+  select 'pg_trigger'::regclass::oid as classid, t.oid, 0::oid as owner, null::aclitem[] as acl,
+         pg_get_triggerdef(t.oid) || case t.tgenabled when 'O' then '' when 'D' then ' disabled'
+           when 'A' then ' always' when 'R' then ' replica' end as definition,
+         t.tgparentid = 0 as listed
+    from pg_trigger t
+    join pg_class c on c.oid = t.tgrelid
+    join pg_namespace n on n.oid = c.relnamespace
+   where not t.tgisinternal and ${userRelation}`);
+
+export const policiesQuery = objectQuery(`
+  select 'pg_policy'::regclass::oid as classid, p.oid, 0::oid as owner, null::aclitem[] as acl,
+         concat_ws(' ', case when p.polpermissive then 'permissive' else 'restrictive' end,
+           'for', case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update'
+                    when 'd' then 'delete' else 'all' end,
+           'to', (select string_agg(case when r = 0 then 'public' else quote_ident(pg_get_userbyid(r)) end, ', '
+                           order by case when r = 0 then 'public' else pg_get_userbyid(r) end collate "C")
+                    from unnest(p.polroles) r),
+           'using (' || pg_get_expr(p.polqual, p.polrelid) || ')',
+           'with check (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')') as definition,
+         true as listed
+    from pg_policy p
+    join pg_class c on c.oid = p.polrelid
+    join pg_namespace n on n.oid = c.relnamespace
+   where ${userRelation}`);
+
+export const rulesQuery = objectQuery(`
+  select 'pg_rewrite'::regclass::oid as classid, r.oid, 0::oid as owner, null::aclitem[] as acl,
+         pg_get_ruledef(r.oid) || case r.ev_enabled when 'O' then '' else ' enabled ' || r.ev_enabled::text end
+           as definition,
+         true as listed
+    from pg_rewrite r
+    join pg_class c on c.oid = r.ev_class
+    join pg_namespace n on n.oid = c.relnamespace
+   where r.rulename <> '_RETURN' and r.oid >= ${firstUserOid} and ${userRelation}`);
+
+export const statisticsQuery = objectQuery(`
+  select 'pg_statistic_ext'::regclass::oid as classid, s.oid, s.stxowner as owner, null::aclitem[] as acl,
+         concat_ws(' ', pg_get_statisticsobjdef(s.oid),
+           case when (to_jsonb(s)->>'stxstattarget')::int >= 0 then 'statistics ' || (to_jsonb(s)->>'stxstattarget') end)
+           as definition,
+         true as listed
+    from pg_statistic_ext s
+    join pg_namespace n on n.oid = s.stxnamespace
+   where ${ownSchema("n")}`);
