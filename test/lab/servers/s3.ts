@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from "@aws-sdk/client-s3";
+import { toolProgram } from "../../../scripts/setup/cache.mjs";
+import { seaweedfs } from "../../../scripts/setup/pins.mjs";
+import { type Guardian, startGuardian } from "./guardian.ts";
+import { freePorts } from "./ports.ts";
+
+/** An S3 server of our own on the loopback, its data in a temporary folder, gone when it is stopped or we are. */
+export interface RunningS3 {
+  readonly endpoint: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly region: string;
+  readonly logFile: string;
+  readonly pid: number;
+  /** A client with the lab's credentials, for what tests look at behind Lifeboat's back. */
+  client(): S3Client;
+  /** A new bucket with versioning, and with object lock unless `lock` is false. */
+  createBucket(name: string, options?: { readonly lock?: boolean }): Promise<void>;
+  stop(): Promise<void>;
+  /** Leaves it running after we are gone; returns the path of the script that ends it. */
+  leave(): string;
+}
+
+const listeners = ["master.port", "volume.port", "filer.port", "s3.port"];
+const region = "us-east-1";
+
+export async function startS3(): Promise<RunningS3> {
+  const guardian = startGuardian("s3");
+  try {
+    return await startIn(guardian);
+  } catch (error) {
+    await guardian.finish();
+    throw error;
+  }
+}
+
+async function startIn(guardian: Guardian): Promise<RunningS3> {
+  const accessKeyId = `LAB${randomBytes(8).toString("hex").toUpperCase()}`;
+  const secretAccessKey = randomBytes(20).toString("hex");
+  const identities = join(guardian.folder, "identities.json");
+  const credentials = [{ accessKey: accessKeyId, secretKey: secretAccessKey }];
+  const actions = ["Admin", "Read", "Write", "List", "Tagging"];
+  writeFileSync(identities, JSON.stringify({ identities: [{ name: "lab", credentials, actions }] }), { mode: 0o600 });
+
+  const logFile = join(guardian.folder, "server.log");
+  for (let attempt = 1; ; attempt++) {
+    const ports = await freePorts(listeners.length * 2);
+    const data = join(guardian.folder, `data-${attempt}`);
+    mkdirSync(data);
+    const log = openSync(logFile, "a");
+    const server = spawn(toolProgram(seaweedfs), flags({ ports, data, identities }), {
+      cwd: guardian.folder,
+      detached: true,
+      env: { PATH: process.env["PATH"], HOME: guardian.folder, TMPDIR: guardian.folder },
+      stdio: ["ignore", log, log],
+    });
+    // Asked to end it takes fifteen seconds, and its data is thrown away.
+    guardian.watch(server.pid ?? 0, "KILL");
+    for (const socket of sockets(ports)) guardian.remove(socket);
+    const endpoint = `http://127.0.0.1:${ports[listeners.indexOf("s3.port")] ?? 0}`;
+    if (await answers(server, `${endpoint}/status`)) {
+      server.unref();
+      const client = (): S3Client =>
+        new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+      return {
+        endpoint,
+        accessKeyId,
+        secretAccessKey,
+        region,
+        logFile,
+        pid: server.pid ?? 0,
+        client,
+        createBucket: (name, { lock = true } = {}) => createBucket(client(), name, lock),
+        stop: () => guardian.finish(),
+        leave: () => guardian.leave(),
+      };
+    }
+    const said = readFileSync(logFile, "utf8");
+    if (attempt === 5 || !said.includes("address already in use")) {
+      throw new Error(`SeaweedFS did not start:\n${said.slice(-2000)}`);
+    }
+  }
+}
+
+interface Layout {
+  readonly ports: readonly number[];
+  readonly data: string;
+  readonly identities: string;
+}
+
+function flags({ ports, data, identities }: Layout): string[] {
+  const listening = listeners.flatMap((name, index) => [
+    `-${name}=${ports[index * 2]}`,
+    `-${name}.grpc=${ports[index * 2 + 1]}`,
+  ]);
+  const unused = ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-master.telemetry=false"];
+  const small = ["-master.volumeSizeLimitMB=256", "-volume.max=0", "-volume.preStopSeconds=0"];
+  const here = [`-dir=${data}`, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", `-s3.config=${identities}`];
+  return ["-logtostderr=true", "server", "-filer", "-s3", ...here, ...listening, ...unused, ...small];
+}
+
+/** SeaweedFS lays sockets beside its ports into /tmp, whatever TMPDIR says, and leaves them there when killed. */
+function sockets(ports: readonly number[]): string[] {
+  const names = ["master", "volume", "filer", "s3"].flatMap((part, index) => [
+    `seaweedfs-${part}-${ports[index * 2]}.sock`,
+    `seaweedfs-${part}-grpc-${ports[index * 2 + 1]}.sock`,
+  ]);
+  return [...new Set(["/tmp", tmpdir()])].flatMap((folder) => names.map((name) => join(folder, name)));
+}
+
+async function answers(server: ChildProcess, url: string): Promise<boolean> {
+  for (let waited = 0; waited < 60_000; waited += 50) {
+    if (server.exitCode !== null || server.signalCode !== null) return false;
+    const answer = await fetch(url).catch(() => undefined);
+    await answer?.arrayBuffer();
+    if (answer?.ok === true) return true;
+    await sleep(50);
+  }
+  return false;
+}
+
+async function createBucket(client: S3Client, name: string, lock: boolean): Promise<void> {
+  try {
+    await client.send(new CreateBucketCommand({ Bucket: name, ObjectLockEnabledForBucket: lock }));
+    const VersioningConfiguration = { Status: "Enabled" } as const;
+    if (!lock) await client.send(new PutBucketVersioningCommand({ Bucket: name, VersioningConfiguration }));
+  } finally {
+    client.destroy();
+  }
+}
