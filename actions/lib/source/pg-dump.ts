@@ -1,0 +1,146 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { OperationError } from "../runtime/errors.ts";
+import type { DumpGroup } from "./dump-plan.ts";
+import { quoteIdentifier } from "./identifier.ts";
+
+export interface PgDump {
+  readonly program: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly snapshot: string;
+  readonly lockWaitSeconds: number;
+  /** Kills the process; the stream then fails with the signal's reason. */
+  readonly signal: AbortSignal;
+}
+
+/** Custom format, uncompressed: compression is ours, the same for every version of pg_dump. */
+function commonArguments(dump: PgDump): string[] {
+  return [
+    "--format=custom",
+    "--compress=0",
+    `--snapshot=${dump.snapshot}`,
+    `--lock-wait-timeout=${Math.ceil(dump.lockWaitSeconds * 1000)}`,
+    "--no-password",
+  ];
+}
+
+/** Everything but rows: all schemas, owners, privileges, policies, publications, subscriptions. */
+export function schemaArguments(): string[] {
+  return ["--schema-only"];
+}
+
+/** @param others tables of the other groups, which `rest` leaves out */
+export function groupArguments(
+  group: DumpGroup,
+  others: readonly { readonly schema: string; readonly name: string }[],
+): string[] {
+  if (group.selection === "large-objects") return ["--data-only", "--blobs", "--exclude-schema=*"];
+  const tables = group.selection === "only" ? group.tables : others;
+  const option = group.selection === "only" ? "--table" : "--exclude-table";
+  return [
+    "--data-only",
+    "--no-blobs",
+    ...tables.map((table) => `${option}=${pattern(table.schema)}.${pattern(table.name)}`),
+  ];
+}
+
+/** A name that stands for itself in pg_dump's patterns: within double quotes nothing else is special. */
+function pattern(name: string): string {
+  return quoteIdentifier(name);
+}
+
+/**
+ * Runs pg_dump and gives what it writes. The stream ends well only when pg_dump exited with 0: its end is held back until
+ * then, so that nothing downstream can take a dump that broke off for a whole one.
+ * What pg_dump says is not passed on, as the server's messages may carry rows; only an SQLSTATE-free class of it is told.
+ *
+ * @param what for messages, e.g. `the schema`
+ * @throws OperationError `dump-failed`, or the signal's reason
+ */
+export async function* runPgDump(
+  dump: PgDump,
+  selection: readonly string[],
+  what: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  dump.signal.throwIfAborted();
+  const child = spawn(dump.program, [...commonArguments(dump), ...selection], {
+    env: { ...dump.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const stderr = new Tail();
+  child.stderr.on("data", (chunk: Buffer) => stderr.add(chunk));
+  const ended = exit(child);
+  const kill = (): void => void child.kill("SIGTERM");
+  dump.signal.addEventListener("abort", kill, { once: true });
+  try {
+    for await (const chunk of child.stdout) yield chunk as Uint8Array;
+    const { code, signal } = await ended;
+    dump.signal.throwIfAborted();
+    if (code !== 0) throw dumpFailed(what, code, signal, stderr.text());
+  } finally {
+    dump.signal.removeEventListener("abort", kill);
+    await reap(child, ended);
+  }
+}
+
+interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+async function exit(child: ChildProcess): Promise<Exit> {
+  try {
+    const [code, signal] = await once(child, "close");
+    return { code, signal };
+  } catch {
+    return { code: null, signal: "not started" };
+  }
+}
+
+/** No child outlives its stream: asked to end, then made to. */
+async function reap(child: ChildProcess, ended: Promise<Exit>): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+  child.stdout?.destroy();
+  const force = setTimeout(() => child.kill("SIGKILL"), 5000);
+  await ended;
+  clearTimeout(force);
+}
+
+/** Kinds of failure that can be told from pg_dump's words without repeating any of them. */
+const kinds: readonly [RegExp, string][] = [
+  [/lock timeout|could not obtain lock|canceling statement due to lock/i, "a lock did not come in time"],
+  [/statement timeout/i, "a statement timed out"],
+  [/permission denied/i, "permission denied"],
+  [/row-level security|row security/i, "a policy would have hidden rows"],
+  [
+    /server closed the connection|connection to server|terminating connection|SSL SYSCALL|could not receive data/i,
+    "the connection was lost",
+  ],
+  [/invalid snapshot identifier/i, "the snapshot is gone"],
+  [/no matching (tables|schemas)/i, "a table is gone"],
+  [/server version mismatch/i, "the client is older than the server"],
+  [/unrecognized option|invalid option/i, "this pg_dump does not know an option"],
+];
+
+function dumpFailed(what: string, code: number | null, signal: string | null, stderr: string): OperationError {
+  const kind = kinds.find(([words]) => words.test(stderr))?.[1];
+  const ending = signal === null ? `exit code ${code}` : signal;
+  return new OperationError(
+    "dump-failed",
+    `pg_dump of ${what} failed (${ending}${kind === undefined ? "" : `: ${kind}`}).`,
+    "Run `lifeboat check`, then run the backup again; nothing of this run is visible in the vault.",
+  );
+}
+
+/** The end of what was said, bounded. */
+class Tail {
+  #text = "";
+
+  add(chunk: Buffer): void {
+    this.#text = (this.#text + chunk.toString("utf8")).slice(-16_384);
+  }
+
+  text(): string {
+    return this.#text;
+  }
+}
