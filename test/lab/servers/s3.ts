@@ -27,7 +27,7 @@ export interface RunningS3 {
   leave(): string;
 }
 
-const listeners = ["master.port", "volume.port", "filer.port", "s3.port"];
+const parts = ["s3", "master", "volume", "filer"];
 const region = "us-east-1";
 
 export async function startS3(): Promise<RunningS3> {
@@ -50,7 +50,7 @@ async function startIn(guardian: Guardian): Promise<RunningS3> {
 
   const logFile = join(guardian.folder, "server.log");
   for (let attempt = 1; ; attempt++) {
-    const ports = await freePorts(listeners.length * 2);
+    const ports = await freePorts(parts.length * 2);
     const data = join(guardian.folder, `data-${attempt}`);
     mkdirSync(data);
     const log = openSync(logFile, "a");
@@ -63,7 +63,7 @@ async function startIn(guardian: Guardian): Promise<RunningS3> {
     // Asked to end it takes fifteen seconds, and its data is thrown away.
     guardian.watch(server.pid ?? 0, "KILL");
     for (const socket of sockets(ports)) guardian.remove(socket);
-    const endpoint = `http://127.0.0.1:${ports[listeners.indexOf("s3.port")] ?? 0}`;
+    const endpoint = `http://127.0.0.1:${ports[0] ?? 0}`;
     if (await answers(server, `${endpoint}/status`)) {
       server.unref();
       const client = (): S3Client =>
@@ -89,15 +89,16 @@ async function startIn(guardian: Guardian): Promise<RunningS3> {
 }
 
 interface Layout {
+  /** Two for each part: its own and its gRPC one. */
   readonly ports: readonly number[];
   readonly data: string;
   readonly identities: string;
 }
 
 function flags({ ports, data, identities }: Layout): string[] {
-  const listening = listeners.flatMap((name, index) => [
-    `-${name}=${ports[index * 2]}`,
-    `-${name}.grpc=${ports[index * 2 + 1]}`,
+  const listening = parts.flatMap((part, index) => [
+    `-${part}.port=${ports[index * 2]}`,
+    `-${part}.port.grpc=${ports[index * 2 + 1]}`,
   ]);
   const unused = ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-master.telemetry=false"];
   const small = ["-master.volumeSizeLimitMB=256", "-volume.max=0", "-volume.preStopSeconds=0"];
@@ -107,7 +108,7 @@ function flags({ ports, data, identities }: Layout): string[] {
 
 /** SeaweedFS lays sockets beside its ports into /tmp, whatever TMPDIR says, and leaves them there when killed. */
 function sockets(ports: readonly number[]): string[] {
-  const names = ["master", "volume", "filer", "s3"].flatMap((part, index) => [
+  const names = parts.flatMap((part, index) => [
     `seaweedfs-${part}-${ports[index * 2]}.sock`,
     `seaweedfs-${part}-grpc-${ports[index * 2 + 1]}.sock`,
   ]);
