@@ -1,0 +1,161 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createRowHasher } from "../../actions/lib/prove/row-hash.ts";
+import { createLargeObjectHasher } from "../../actions/lib/prove/row-hash-large-object.ts";
+import { readArchive } from "../../actions/lib/source/archive/data.ts";
+import { fingerprintLargeObject, fingerprintTable } from "../../actions/lib/source/fingerprint.ts";
+import { pinOptions, pinStatement } from "../../actions/lib/source/session.ts";
+import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+
+/** A text of up to 12 pieces, most of them such as COPY or record_out have a rule for. */
+const nastyTexts = String.raw`
+create function nasty(seed int) returns text language sql immutable as $$
+  select coalesce(string_agg((array[
+    '"', '\\', '\\N', '\\.', ',', '(', ')', '{', '}', '[', ']', '''', ' ', '', 'a', 'NULL', 'N', 'x41', '101', 'é', 'ا', '😀',
+    chr(1), chr(8), chr(9), chr(10), chr(11), chr(12), chr(13), chr(127), chr(133), chr(160), chr(8199), chr(8232), chr(65279)
+  ])[1 + abs(hashint4(seed * 13 + piece)) % 35], '' order by piece), '')
+  from generate_series(1, abs(hashint4(seed)) % 13) piece $$;
+create type mood as enum ('sad', 'so, so', 'he said "ok"', '');
+create domain short as text check (length(value) < 1000);
+create type pair as (a text, b int);
+create type nested as (p pair, list text[], d short);
+`;
+
+interface Table {
+  readonly name: string;
+  readonly columns: string;
+  /** What goes into the table's columns for row `i`. */
+  readonly values: string;
+  readonly where?: string;
+}
+
+const tables: readonly Table[] = [
+  {
+    name: "texts",
+    columns: "a text, b varchar, c char(7), d name",
+    values: "nasty(i), nasty(i + 1), left(nasty(i + 2), 3), left(nasty(i + 3), 9)",
+  },
+  { name: "one_column", columns: "a text", values: "case when i % 9 > 0 then nasty(i) end" },
+  { name: "nulls", columns: "a text, b int, c text", values: "nullif(nasty(i), ''), nullif(i % 3, 0), null" },
+  { name: "bytes", columns: "a bytea, b varbit", values: "decode(md5(i::text), 'hex'), i::bit(32)::varbit" },
+  {
+    name: "arrays",
+    columns: "a text[], b int[], c text[][]",
+    values: "array[nasty(i), null, ''], array[i, null], array[[nasty(i)], [nasty(-i)]]",
+  },
+  {
+    name: "ranges",
+    columns: "a int4range, b tstzrange, c int8multirange",
+    values: "int4range(i, i + 5), tstzrange(now() - i * interval '1 day', null), '{[1,3),[5,9]}'",
+  },
+  {
+    name: "numbers",
+    columns: "a numeric, b float8, c float4, d bigint, e money, f numeric",
+    values: `i / 7.0, i / 7.0::float8, 'NaN', -i::bigint << 40, i,
+      case i % 3 when 0 then 'Infinity' when 1 then 1.0 else 1.00 end::numeric`,
+  },
+  {
+    name: "times",
+    columns: "a timestamptz, b date, c interval, d timetz, e timestamp",
+    values: `case when i % 10 = 0 then 'infinity' else now() + i * interval '1 hour' end, date '2026-01-01' - i,
+      i * interval '1 day 2 hours', now()::timetz, '-infinity'`,
+  },
+  {
+    name: "documents",
+    columns: "a json, b jsonb, c xml",
+    values: `json_build_object('k "', nasty(i)), jsonb_build_object(nasty(i), array[nasty(i), E'\\n']), '<x a="&lt;">é</x>'`,
+  },
+  {
+    name: "composites",
+    columns: "a pair, b nested, c pair[]",
+    values: `row(nasty(i), i)::pair, row(row(nasty(i), null), array[nasty(i)], left(nasty(-i), 20))::nested,
+      array[row(nasty(i), i)::pair]`,
+  },
+  {
+    name: "kinds",
+    columns: "a mood, b short, c boolean, d uuid, e inet, f point, g tsvector",
+    values: `(enum_range(null::mood))[1 + i % 4], left(nasty(i), 30), i % 2 = 0, md5(i::text)::uuid, '10.0.0.1/8',
+      point(i, -i), to_tsvector('simple', 'a b''c ' || i)`,
+  },
+  { name: 'Odd " name, é', columns: '"col "" 1" text, "COPY" text', values: "nasty(i), nasty(i * 31)" },
+  { name: "generated", columns: "a text, c int, b text generated always as (a || 'x') stored", values: "nasty(i), i" },
+  { name: "empty", columns: "a text", values: "nasty(i)", where: "false" },
+  { name: "wide", columns: "a text, b text", values: "repeat(nasty(i), 20000), nasty(i)", where: "i < 20" },
+];
+
+describe.each([15, 17] as const)("with PostgreSQL %i", (major) => {
+  let server: RunningPostgres;
+  let client: pg.Client;
+
+  beforeAll(async () => {
+    server = await startPostgres(major);
+    client = new pg.Client({ connectionString: server.superuserUrl() });
+    await client.connect();
+    await client.query(nastyTexts);
+    for (const { name, columns, values, where = "true" } of tables) {
+      const table = pg.escapeIdentifier(name);
+      await client.query(`create table ${table} (${columns})`);
+      await client.query(`insert into ${table} select ${values} from generate_series(1, 2000) i where ${where}`);
+    }
+    await client.query(
+      "alter table texts drop column b; create table no_columns (); insert into no_columns default values",
+    );
+    await client.query(
+      "select lo_create(1), lo_from_bytea(2, 'small'), lo_from_bytea(4000000000, decode(repeat('00ff5c2e0a', 500000), 'hex'))",
+    );
+    const { text, values } = pinStatement(1);
+    await client.query(text, [...values]);
+  });
+
+  afterAll(async () => {
+    await client?.end();
+    await server?.stop();
+  });
+
+  test("the fingerprint computed from the dump is the one that the database computes", async () => {
+    const dump = spawn(join(server.binDir, "pg_dump"), ["-Fc", "-Z0", "-d", server.superuserUrl()], {
+      env: { ...process.env, PGOPTIONS: pinOptions() },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const archive = await readArchive(dump.stdout);
+    const compared: string[] = [];
+    for await (const block of archive.blocks()) {
+      if (block.kind === "large-objects") {
+        for await (const object of block.objects()) {
+          const hasher = createLargeObjectHasher();
+          for await (const chunk of object.chunks()) hasher.push(chunk);
+          expect({ oid: object.oid, ...hasher.finish() }).toEqual(
+            await inTransaction(() => fingerprintLargeObject(client, object.oid)),
+          );
+          compared.push(object.oid);
+        }
+        continue;
+      }
+      const columns = await storedColumns(block.entry.oid);
+      const hasher = createRowHasher(columns.length);
+      for await (const chunk of block.chunks()) hasher.push(chunk);
+      const table = { schema: "public", name: block.entry.tag, columns, filter: null };
+      expect(hasher.finish(), block.entry.tag).toEqual(await fingerprintTable(client, table));
+      compared.push(block.entry.tag);
+    }
+    const names = [...tables.map(({ name }) => name), "no_columns", "1", "2", "4000000000"];
+    expect(compared.sort()).toEqual(names.sort());
+  });
+
+  async function storedColumns(oid: string): Promise<string[]> {
+    const answer = await client.query<{ name: string }>(
+      "select attname as name from pg_attribute where attrelid = $1::oid and attnum > 0 and not attisdropped and attgenerated = '' order by attnum",
+      [oid],
+    );
+    return answer.rows.map(({ name }) => name);
+  }
+
+  async function inTransaction<T>(work: () => Promise<T>): Promise<T> {
+    await client.query("begin");
+    const result = await work();
+    await client.query("commit");
+    return result;
+  }
+});
