@@ -1,0 +1,136 @@
+import { ConfigurationError, OperationError } from "../runtime/errors.ts";
+import { openSealed } from "../seal/artifact.ts";
+import type { Signer } from "../seal/keyring.ts";
+import { keysFileName, verifyKeysFile } from "../seal/keys-file.ts";
+import type { UnlockedKey } from "../seal/private-key.ts";
+import { assertCommitment, type SessionKey, unwrapSessionKey } from "../seal/session-key.ts";
+import { verifyDetached } from "../seal/signature.ts";
+import { type Inventory, inventorySchema } from "../source/inventory/model.ts";
+import { resolveSet } from "../vault/catalogue.ts";
+import type { Vault } from "../vault/client.ts";
+import { openArtifact } from "../vault/download.ts";
+import type { Artifact, Manifest, Tier } from "../vault/manifest.ts";
+import { readSet, type StoredSet } from "../vault/set-store.ts";
+
+/** Which set: by tier and id, by its id alone, or the newest that there is. */
+export type SetRef = { readonly tier: Tier; readonly set: string } | string;
+
+/** A set whose manifest bears a trusted signature and belongs where it lies. */
+export interface SignedSet extends Pick<StoredSet, "manifest" | "prefix" | "signedBy"> {
+  readonly tier: Tier;
+  readonly set: string;
+}
+
+export interface OpenSet extends SignedSet {
+  readonly key: SessionKey;
+  inventory(): Promise<Inventory>;
+  /**
+   * The plain bytes of an artifact: stored parts checked against the manifest, opened, decompressed. They can be relied
+   * on only once the iteration has ended without an error.
+   * @throws OperationError `artifact-unknown`, `artifact-damaged`; what seal/ throws for a body that does not open
+   */
+  artifact(name: string): AsyncGenerator<Uint8Array, void, undefined>;
+}
+
+/**
+ * Finds a set and checks its manifest's signature and place.
+ * @throws ConfigurationError `set-unknown`, `set-id`, `manifest-untrusted`
+ */
+export async function readSignedSet(vault: Vault, ref: SetRef, trusted: readonly Signer[]): Promise<SignedSet> {
+  const { tier, set } = typeof ref === "string" ? await resolveSet(vault, ref) : ref;
+  const { manifest, prefix, signedBy } = await readSet(vault, tier, set, (bytes, armored) =>
+    verifyDetached(bytes, armored, trusted),
+  );
+  return { tier, set, manifest, prefix, signedBy };
+}
+
+/**
+ * Opens a set for reading: signed manifest, keys.pgp of this very set, session key that the manifest knows.
+ * Nothing is written anywhere.
+ * @throws ConfigurationError `wrong-private-key`; what `readSignedSet` and seal/keys-file throw
+ */
+export async function openSet(
+  vault: Vault,
+  ref: SetRef,
+  { trustedSigners, privateKey }: { readonly trustedSigners: readonly Signer[]; readonly privateKey: UnlockedKey },
+): Promise<OpenSet> {
+  const signed = await readSignedSet(vault, ref, trustedSigners);
+  const keysPgp = await readKeys(vault, signed, trustedSigners);
+  return unlockSet(vault, signed, keysPgp, privateKey);
+}
+
+/** keys.pgp of a set, its signature checked. */
+export async function readKeys(vault: Vault, signed: SignedSet, trusted: readonly Signer[]): Promise<Uint8Array> {
+  const { body, metadata } = await vault.get(signed.prefix + keysFileName, { maxBytes: 1024 * 1024 });
+  await verifyKeysFile(signed.set, body, metadata, trusted);
+  return body;
+}
+
+export async function unlockSet(
+  vault: Vault,
+  signed: SignedSet,
+  keysPgp: Uint8Array,
+  privateKey: UnlockedKey,
+): Promise<OpenSet> {
+  const { manifest, prefix, set } = signed;
+  const key = await unwrapSessionKey(keysPgp, privateKey);
+  assertCommitment(key, set, manifest.sealing.sessionKeyCommitment);
+  return {
+    ...signed,
+    key,
+    inventory: () => readInventory(vault, prefix, manifest, key),
+    artifact: (name) => plainBytes(vault, prefix, named(manifest, name), key),
+  };
+}
+
+function named(manifest: Manifest, name: string): Artifact {
+  const found = manifest.artifacts.find((artifact) => artifact.name === name);
+  if (found !== undefined) return found;
+  throw new ConfigurationError("artifact-unknown", `Set ${manifest.set} has no artifact ${name}.`, "See RECOVER.md.");
+}
+
+async function* plainBytes(
+  vault: Vault,
+  prefix: string,
+  artifact: Artifact,
+  key: SessionKey,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const stored = openArtifact(vault, prefix, artifact);
+  let bytes = 0;
+  for await (const chunk of artifact.name.endsWith(".pgp") ? openSealed(stored, key) : stored) {
+    bytes += chunk.length;
+    yield chunk;
+  }
+  if (bytes === artifact.plainBytes) return;
+  throw new OperationError(
+    "artifact-damaged",
+    `${artifact.name} has ${bytes} bytes when it is opened; its manifest says ${artifact.plainBytes}.`,
+    "Use another set (`lifeboat list`).",
+  );
+}
+
+async function readInventory(vault: Vault, prefix: string, manifest: Manifest, key: SessionKey): Promise<Inventory> {
+  const artifact = manifest.artifacts.find(({ kind }) => kind === "inventory");
+  if (artifact === undefined) throw unreadable(manifest.set, "the manifest names none");
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of plainBytes(vault, prefix, artifact, key)) chunks.push(chunk);
+  let document: unknown;
+  try {
+    document = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  } catch {
+    // The parser's message quotes the text; ours must not.
+    throw unreadable(manifest.set, "it is no JSON");
+  }
+  const parsed = inventorySchema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  const where = parsed.error.issues[0]?.path.join(".") ?? "";
+  throw unreadable(manifest.set, `it is not in the form that this version of Lifeboat knows, first at ${where}`);
+}
+
+function unreadable(set: string, why: string): OperationError {
+  return new OperationError(
+    "inventory-unreadable",
+    `The inventory of set ${set} cannot be used: ${why}.`,
+    "Use the version of Lifeboat that the manifest names, or restore by RECOVER.md, which needs no inventory.",
+  );
+}
