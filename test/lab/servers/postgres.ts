@@ -11,10 +11,7 @@ import { type Guardian, startGuardian } from "./guardian.ts";
 import { freePorts } from "./ports.ts";
 
 export interface PostgresOptions {
-  /**
-   * The bootstrap superuser; `supabase_admin` unless told, as at Supabase, where `postgres` is an ordinary role that
-   * the lab creates.
-   */
+  /** The bootstrap superuser; `lab_superuser` unless told, so that the lab can make Supabase's roles as it has them. */
   readonly superuser?: string;
   /** postgresql.conf settings beside ours. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -72,7 +69,7 @@ export async function startPostgres(major: 15 | 17, options: PostgresOptions = {
 
 async function startIn(guardian: Guardian, major: 15 | 17, options: PostgresOptions): Promise<RunningPostgres> {
   const account = serverAccount();
-  const superuser = options.superuser ?? "supabase_admin";
+  const superuser = options.superuser ?? "lab_superuser";
   const password = randomBytes(12).toString("hex");
   handOver(guardian.folder, account);
   const tree = toolFolder(major === 17 ? postgres17 : postgres15);

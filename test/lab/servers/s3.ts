@@ -10,18 +10,25 @@ import { seaweedfs } from "../../../scripts/setup/pins.mjs";
 import { type Guardian, startGuardian } from "./guardian.ts";
 import { freePorts } from "./ports.ts";
 
-/** An S3 server of our own on the loopback, its data in a temporary folder, gone when it is stopped or we are. */
-export interface RunningS3 {
+/** Where the S3 server is and how to get in; plain data, so that it can be handed to another process. */
+export interface S3Facts {
   readonly endpoint: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly region: string;
-  readonly logFile: string;
-  readonly pid: number;
+}
+
+export interface S3Access extends S3Facts {
   /** A client with the lab's credentials, for what tests look at behind Lifeboat's back. */
   client(): S3Client;
   /** A new bucket with versioning, and with object lock unless `lock` is false. */
   createBucket(name: string, options?: { readonly lock?: boolean }): Promise<void>;
+}
+
+/** An S3 server of our own on the loopback, its data in a temporary folder, gone when it is stopped or we are. */
+export interface RunningS3 extends S3Access {
+  readonly logFile: string;
+  readonly pid: number;
   stop(): Promise<void>;
   /** Leaves it running after we are gone; returns the path of the script that ends it. */
   leave(): string;
@@ -38,6 +45,17 @@ export async function startS3(): Promise<RunningS3> {
     await guardian.finish();
     throw error;
   }
+}
+
+export function s3Access(facts: S3Facts): S3Access {
+  const { endpoint, region, accessKeyId, secretAccessKey } = facts;
+  const client = (): S3Client =>
+    new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+  return {
+    ...facts,
+    client,
+    createBucket: (name, { lock = true } = {}) => createBucket(client(), name, lock),
+  };
 }
 
 async function startIn(guardian: Guardian): Promise<RunningS3> {
@@ -66,17 +84,10 @@ async function startIn(guardian: Guardian): Promise<RunningS3> {
     const endpoint = `http://127.0.0.1:${ports[0] ?? 0}`;
     if (await answers(server, `${endpoint}/status`)) {
       server.unref();
-      const client = (): S3Client =>
-        new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
       return {
-        endpoint,
-        accessKeyId,
-        secretAccessKey,
-        region,
+        ...s3Access({ endpoint, region, accessKeyId, secretAccessKey }),
         logFile,
         pid: server.pid ?? 0,
-        client,
-        createBucket: (name, { lock = true } = {}) => createBucket(client(), name, lock),
         stop: () => guardian.finish(),
         leave: () => guardian.leave(),
       };

@@ -1,0 +1,31 @@
+import type { TestProject } from "vitest/node";
+import { prepareCluster } from "../index.ts";
+import { startPostgres } from "./postgres.ts";
+import { startS3 } from "./s3.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    lab: import("./shared.ts").LabFacts;
+  }
+}
+
+/** Starts the servers once for all test files of the project, and makes both clusters ready for Supabase projects. */
+export default async function startLab(project: TestProject): Promise<() => Promise<void>> {
+  const [postgres17, postgres15, s3] = await Promise.all([startPostgres(17), startPostgres(15), startS3()]);
+  const stop = async (): Promise<void> => {
+    await Promise.all([postgres17.stop(), postgres15.stop(), s3.stop()]);
+  };
+  try {
+    await Promise.all([prepareCluster(postgres17.superuserUrl()), prepareCluster(postgres15.superuserUrl())]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const { endpoint, accessKeyId, secretAccessKey, region } = s3;
+  project.provide("lab", {
+    postgres17: { major: 17, url: postgres17.superuserUrl(), binDir: postgres17.binDir },
+    postgres15: { major: 15, url: postgres15.superuserUrl(), binDir: postgres15.binDir },
+    s3: { endpoint, accessKeyId, secretAccessKey, region },
+  });
+  return stop;
+}
