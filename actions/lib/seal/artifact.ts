@@ -1,0 +1,57 @@
+import { compress, decompress } from "./compress.ts";
+import { open } from "./opener.ts";
+import { seal } from "./sealer.ts";
+import type { SessionKey } from "./session-key.ts";
+
+export interface SealOptions {
+  /** Called with the number of plain bytes of each chunk, as it is taken from the source. */
+  readonly onPlainBytes?: (bytes: number) => void;
+  /** zstd level, 1 unless told. */
+  readonly level?: number;
+}
+
+/**
+ * Plain bytes in, a sealed artifact out: zstd, then an OpenPGP body. Blocks of about 256 KiB, constant memory. An error
+ * of the source comes out unchanged; a consumer that stops early ends the source (a Readable is destroyed).
+ */
+export function sealArtifact(
+  source: AsyncIterable<Uint8Array>,
+  key: SessionKey,
+  options: SealOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  return released(source, (held) => seal(compress(counted(held, options.onPlainBytes), options.level), key));
+}
+
+/**
+ * The reverse. Nothing that comes out may be relied on before the iteration has ended without an error.
+ *
+ * @throws OperationError as `open` and `decompress`; and whatever the source throws, unchanged
+ */
+export function openSealed(
+  stored: AsyncIterable<Uint8Array>,
+  key: SessionKey,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  return released(stored, (held) => decompress(open(held, key)));
+}
+
+async function* counted(
+  source: AsyncIterable<Uint8Array>,
+  onBytes: ((bytes: number) => void) | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    onBytes?.(chunk.length);
+    yield chunk;
+  }
+}
+
+/** A Readable that waits for data ends only when it is destroyed; a generator ends with its consumer. */
+async function* released(
+  source: AsyncIterable<Uint8Array> & { destroy?: unknown },
+  stages: (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* stages(source);
+  } finally {
+    if (typeof source.destroy === "function") source.destroy();
+  }
+}

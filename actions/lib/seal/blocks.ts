@@ -1,0 +1,53 @@
+/** Bytes that a stage hands on at a time: small enough for constant memory, large enough that per-chunk costs vanish. */
+export const blockBytes = 256 * 1024;
+
+export interface BlockOptions {
+  /** Bytes of a block, 256 KiB unless told. */
+  readonly bytes?: number;
+  /** Bytes left free in front of each block, for a header. */
+  readonly headroom?: number;
+  /** The consumer is done with a block when it asks for the one after the next: its memory is used again. */
+  readonly recycled?: boolean;
+}
+
+/**
+ * Gathers chunks of any size into blocks of exactly `bytes` bytes; the last one may be shorter, and is missing when
+ * there is nothing. A block is handed on only when more has arrived or the source has ended well: a reader never gets
+ * the last block of a source that fails at its end. The bytes are copied, so the source may reuse its buffers.
+ */
+export async function* blocks(
+  source: AsyncIterable<Uint8Array>,
+  options: BlockOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const headroom = options.headroom ?? 0;
+  const end = headroom + (options.bytes ?? blockBytes);
+  const next = allocator(end, options.recycled ?? false);
+  let block = next();
+  let filled = headroom;
+  for await (const chunk of source) {
+    for (let offset = 0; offset < chunk.length; ) {
+      if (filled === end) {
+        yield block;
+        block = next();
+        filled = headroom;
+      }
+      const taken = Math.min(chunk.length - offset, end - filled);
+      block.set(chunk.subarray(offset, offset + taken), filled);
+      offset += taken;
+      filled += taken;
+    }
+  }
+  if (filled > headroom) yield block.subarray(0, filled);
+}
+
+/** Two blocks may be in the consumer's hands while a third one is filled. */
+function allocator(bytes: number, recycled: boolean): () => Uint8Array {
+  if (!recycled) return () => Buffer.allocUnsafeSlow(bytes);
+  const ring: Uint8Array[] = [];
+  let turn = 0;
+  return () => {
+    const slot = turn++ % 3;
+    ring[slot] ??= Buffer.allocUnsafeSlow(bytes);
+    return ring[slot];
+  };
+}
