@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { ConfigurationError } from "../runtime/errors.ts";
+import type { Vault } from "./client.ts";
+import { holderProcessSchema } from "./lease-holder.ts";
+import type { Stored } from "./objects.ts";
+import { isMissing } from "./store-errors.ts";
+
+const leaseSchema = z.object({
+  format: z.literal("lifeboat-lease/1"),
+  state: z.enum(["held", "released"]),
+  holder: z.string().max(500),
+  process: holderProcessSchema,
+  /** When it was taken, by the store's clock, ISO 8601. */
+  since: z.string().max(40),
+  ttlSeconds: z.number().positive().max(86_400),
+  /** Makes every write a different one, and so every ETag. */
+  renewals: z.number().int(),
+  token: z.string().max(100),
+});
+export type LeaseRecord = z.infer<typeof leaseSchema>;
+
+export interface SeenLease {
+  readonly record: LeaseRecord;
+  readonly etag: string;
+  /** Seconds since the last renewal, both ends by the store's clock. */
+  readonly ageSeconds: number;
+}
+
+/** Writes the lease on a condition, and gives up soon enough for another try within its TTL. */
+export function writeLease(
+  vault: Vault,
+  key: string,
+  record: LeaseRecord,
+  condition: { ifMatch: string } | { ifNoneMatch: true },
+): Promise<Stored> {
+  const seconds = Math.max(1, record.ttlSeconds / 3);
+  return vault.put(key, Buffer.from(`${JSON.stringify(record, null, 2)}\n`), {
+    ...condition,
+    contentType: "application/json",
+    retry: { totalSeconds: seconds / 2, attemptSeconds: seconds / 2, stallSeconds: seconds / 2 },
+  });
+}
+
+/** @returns undefined when nobody ever held it @throws ConfigurationError `lease-unreadable` */
+export async function readLease(vault: Vault, key: string): Promise<SeenLease | undefined> {
+  const unreadable = (why: string) =>
+    new ConfigurationError(
+      "lease-unreadable",
+      `${key} in bucket ${vault.bucket} ${why}`,
+      "Find out who wrote it. When no backup is running, delete it.",
+    );
+  const found = await vault.get(key, { maxBytes: 16_384 }).catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+  if (found === undefined) return undefined;
+  const { body, etag, lastModified, serverDate } = found;
+  if (lastModified === undefined || serverDate === undefined) throw unreadable("comes without the store's time");
+  const parsed = leaseSchema.safeParse(parseJson(body));
+  if (!parsed.success) throw unreadable("is not a lease");
+  return { record: parsed.data, etag, ageSeconds: (serverDate.getTime() - lastModified.getTime()) / 1000 };
+}
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The holder in words. */
+export function describeHolder({ holder, process }: LeaseRecord): string {
+  return `${holder} (process ${process.pid} on ${process.host})`;
+}

@@ -1,0 +1,122 @@
+import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { OperationError } from "../runtime/errors.ts";
+import { isMissing } from "./store-errors.ts";
+import type { Transport } from "./transport.ts";
+
+/** Metadata name by which a writer knows its own object again when the answer to a conditional write was lost. */
+export const writeMark = "lifeboat-write";
+
+export interface Stored {
+  readonly etag: string;
+  readonly versionId: string | undefined;
+}
+
+export interface ObjectHead extends Stored {
+  readonly bytes: number;
+  readonly metadata: Record<string, string>;
+  readonly lastModified: Date | undefined;
+  /** The server's clock when it answered. */
+  readonly serverDate: Date | undefined;
+  readonly retainUntil: Date | undefined;
+}
+
+export interface ObjectBody extends ObjectHead {
+  readonly body: Uint8Array;
+}
+
+export interface Listed {
+  readonly key: string;
+  readonly bytes: number;
+  readonly lastModified: Date | undefined;
+}
+
+/** @returns undefined when there is no such object */
+export async function headObject(transport: Transport, key: string): Promise<ObjectHead | undefined> {
+  try {
+    return await transport.request({ operation: "HeadObject", key }, async ({ client, bucket, watch }) => {
+      const answer = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }), {
+        abortSignal: watch.signal,
+      });
+      return readHead(transport, answer);
+    });
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Reads a small object whole.
+ * @param maxBytes a larger one is refused before it is read (OperationError `s3-too-large`); default 64 MiB
+ * @throws OperationError `s3-missing`
+ */
+export function getObject(transport: Transport, key: string, maxBytes = 64 * 1024 * 1024): Promise<ObjectBody> {
+  return transport.request({ operation: "GetObject", key }, async ({ client, bucket, watch }) => {
+    const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }), { abortSignal: watch.signal });
+    const head = readHead(transport, answer);
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of bodyOf(answer.Body)) {
+      bytes += chunk.byteLength;
+      if (bytes > maxBytes)
+        throw new OperationError(
+          "s3-too-large",
+          `${key} in bucket ${bucket} has more than the ${maxBytes} bytes it may have`,
+        );
+      chunks.push(chunk);
+      watch.moved();
+    }
+    if (bytes !== head.bytes) throw new Error("the answer broke off");
+    return { ...head, body: Buffer.concat(chunks, bytes) };
+  });
+}
+
+/** The chunks of an answer's body. */
+export function bodyOf(body: unknown): AsyncIterable<Uint8Array> {
+  if (typeof body === "object" && body !== null && Symbol.asyncIterator in body)
+    return body as AsyncIterable<Uint8Array>;
+  throw new Error("the answer has no body");
+}
+
+/** Every object below `prefix`, in byte order. With `delimiter` "/", `folders` instead of what lies in them. */
+export async function* listPages(
+  transport: Transport,
+  prefix: string,
+  delimiter?: "/",
+): AsyncGenerator<{ objects: Listed[]; folders: string[] }> {
+  let token: string | undefined;
+  do {
+    const page = await transport.request({ operation: "ListObjectsV2", key: prefix }, ({ client, bucket, watch }) =>
+      client.send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, Delimiter: delimiter, ContinuationToken: token }),
+        { abortSignal: watch.signal },
+      ),
+    );
+    const objects = (page.Contents ?? []).flatMap(({ Key, Size, LastModified }) =>
+      Key === undefined ? [] : [{ key: Key, bytes: Size ?? 0, lastModified: LastModified }],
+    );
+    yield { objects, folders: (page.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []) };
+    token = page.IsTruncated ? page.NextContinuationToken : undefined;
+  } while (token !== undefined);
+}
+
+interface HeadAnswer {
+  readonly ContentLength?: number | undefined;
+  readonly ETag?: string | undefined;
+  readonly VersionId?: string | undefined;
+  readonly Metadata?: Record<string, string> | undefined;
+  readonly LastModified?: Date | undefined;
+  readonly ObjectLockRetainUntilDate?: Date | undefined;
+}
+
+function readHead(transport: Transport, answer: HeadAnswer): ObjectHead {
+  return {
+    bytes: answer.ContentLength ?? 0,
+    etag: answer.ETag ?? "",
+    versionId: answer.VersionId,
+    metadata: answer.Metadata ?? {},
+    lastModified: answer.LastModified,
+    serverDate: transport.dateOf(answer),
+    retainUntil: answer.ObjectLockRetainUntilDate,
+  };
+}

@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** How long a request to the store is tried. */
+export interface RetryPolicy {
+  /** Attempts in all, the first included. */
+  readonly attempts: number;
+  /** No further attempt begins when this many seconds have passed since the first. */
+  readonly totalSeconds: number;
+  /** The pause before the second attempt lies between half of this and all of it; it doubles up to `capMillis`. */
+  readonly baseMillis: number;
+  readonly capMillis: number;
+  /** An attempt in which no byte has moved for so long is given up. */
+  readonly stallSeconds: number;
+  /** An attempt is given up after so long even when bytes still trickle. */
+  readonly attemptSeconds: number;
+}
+
+export const defaultRetryPolicy: RetryPolicy = {
+  attempts: 6,
+  totalSeconds: 300,
+  baseMillis: 250,
+  capMillis: 10_000,
+  stallSeconds: 30,
+  attemptSeconds: 600,
+};
+
+/** What ended the attempts: the last error, how many there were, how long it took. */
+export interface GivenUp {
+  readonly error: unknown;
+  readonly attempts: number;
+  readonly seconds: number;
+}
+
+/**
+ * Runs `attempt` until it succeeds, fails for good, or the policy is exhausted.
+ * @param again says of an error whether another attempt can help
+ * @param refuse makes the error that is thrown at the end
+ */
+export async function withRetries<T>(
+  policy: RetryPolicy,
+  attempt: (count: number) => Promise<T>,
+  again: (error: unknown) => boolean,
+  refuse: (end: GivenUp) => unknown,
+  signal?: AbortSignal,
+): Promise<T> {
+  const begun = performance.now();
+  for (let count = 1; ; count++) {
+    signal?.throwIfAborted();
+    try {
+      return await attempt(count);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const seconds = (performance.now() - begun) / 1000;
+      if (!again(error) || count >= policy.attempts || seconds >= policy.totalSeconds)
+        throw refuse({ error, attempts: count, seconds });
+      const ceiling = Math.min(policy.capMillis, policy.baseMillis * 2 ** (count - 1));
+      // Jitter keeps the parts of one upload, all refused at once, from coming back at once.
+      await sleep(ceiling * (0.5 + Math.random() / 2), undefined, signal ? { signal } : {}).catch(() => {});
+    }
+  }
+}

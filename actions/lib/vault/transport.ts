@@ -1,0 +1,128 @@
+import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
+import { type RetryPolicy, withRetries } from "./retry.ts";
+import { Stalled, type StallWatch, watchStalls } from "./stall-watch.ts";
+import { readAnswer } from "./store-answer.ts";
+import { storeError } from "./store-errors.ts";
+
+/** One request: what it is called in errors, and who may call it off. */
+export interface Request {
+  /** The API operation first, e.g. `UploadPart 3`. */
+  readonly operation: string;
+  readonly key?: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Overrides of the vault's policy for this request. */
+  readonly retry?: Partial<RetryPolicy>;
+}
+
+export interface Try {
+  readonly client: S3Client;
+  readonly bucket: string;
+  /** To be told of every slice; its signal goes into the request. */
+  readonly watch: StallWatch;
+  /** 1 for the first attempt. From 2 on an earlier one may have been carried out without our seeing the answer. */
+  readonly count: number;
+}
+
+export interface Transport {
+  readonly bucket: string;
+  readonly region: string;
+  /** True when the store is not AWS's own. */
+  readonly foreign: boolean;
+  /** Runs one request with retries, stall and attempt time-outs; throws what `storeError` makes of the last answer. */
+  request<T>(request: Request, attempt: (with_: Try) => Promise<T>): Promise<T>;
+  /** The `Date` header that came with an output of the SDK: the server's clock, in whole seconds. */
+  dateOf(output: object): Date | undefined;
+  close(): void;
+}
+
+export interface TransportSettings {
+  readonly bucket: string;
+  readonly region: string;
+  readonly endpoint?: string | undefined;
+  readonly credentials?: S3ClientConfig["credentials"];
+  readonly retry: RetryPolicy;
+}
+
+/** @throws nothing: settings are proved by the first request */
+export function openTransport(settings: TransportSettings): Transport {
+  const { bucket, region, endpoint, credentials } = settings;
+  const client = new S3Client({
+    region,
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    ...(credentials === undefined ? {} : { credentials }),
+    maxAttempts: 1, // we retry, so that a lost answer to a conditional write can be told from a refusal
+    // The SDK's default adds a CRC32 in a trailer to every request and checks it in every answer. We send SHA-256 where
+    // data matters and hash what we read; other stores reject or ignore the trailer.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+    expectContinueHeader: false, // it costs a round trip and a connection of its own per part
+    requestHandler: {
+      connectionTimeout: 10_000,
+      requestTimeout: 0,
+      socketTimeout: 0,
+      httpsAgent: agent,
+      httpAgent: agent,
+    },
+  });
+  sendKnownHash(client);
+  const dates = new WeakMap<object, Date>();
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const response = result.response;
+      const headers =
+        typeof response === "object" && response !== null && "headers" in response ? response.headers : null;
+      const date = typeof headers === "object" && headers !== null && "date" in headers ? headers.date : undefined;
+      if (typeof date === "string" && typeof result.output === "object") dates.set(result.output, new Date(date));
+      return result;
+    },
+    { step: "deserialize", priority: "high", name: "serverDate" },
+  );
+  return {
+    bucket,
+    region,
+    foreign: endpoint !== undefined,
+    dateOf: (output) => dates.get(output),
+    close: () => client.destroy(),
+    request(request, attempt) {
+      const policy = { ...settings.retry, ...request.retry };
+      return withRetries(
+        policy,
+        async (count) => {
+          using watch = watchStalls(policy.stallSeconds, policy.attemptSeconds, request.signal);
+          try {
+            return await attempt({ client, bucket, watch, count });
+          } catch (error) {
+            // The SDK hides the reason of an abort behind an error of its own.
+            throw watch.signal.reason instanceof Stalled ? watch.signal.reason : error;
+          }
+        },
+        (error) => readAnswer(error).verdict === "again",
+        (end) => storeError({ operation: request.operation, bucket, key: request.key, region }, end),
+        request.signal,
+      );
+    },
+  };
+}
+
+const agent = { keepAlive: true, maxSockets: 64 };
+
+/**
+ * The signature of a request covers the SHA-256 of its body (`x-amz-content-sha256`). Where we know that hash already, the
+ * SDK need not compute it again, a streamed body is covered too, and the store refuses a body that was damaged on its way.
+ */
+function sendKnownHash(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const { input, request } = args;
+      const known = "ChecksumSHA256" in input && "Body" in input ? input.ChecksumSHA256 : undefined;
+      if (known !== undefined && typeof request === "object" && request !== null && "headers" in request) {
+        Object.assign(request.headers as object, {
+          "x-amz-content-sha256": Buffer.from(known, "base64").toString("hex"),
+        });
+      }
+      return next(args);
+    },
+    { step: "build", name: "knownHash" },
+  );
+}
