@@ -37,7 +37,7 @@ export async function seedQimma(postgresUrl: string, { bytes, seed }: QimmaSeed)
   for (const file of LATER) await run(file);
 }
 
-const LATER = ["40-keys"];
+const LATER = ["40-keys", "50-views", "55-triggers", "60-security", "70-values", "75-odd-tables", "80-supabase"];
 
 /** Placeholders are whole words after a colon, so that `::casts` and strings of the SQL stay as they are. */
 async function runFile(url: string, file: string, values: Record<string, number> & QimmaSizes): Promise<void> {
@@ -47,7 +47,9 @@ async function runFile(url: string, file: string, values: Record<string, number>
     const value = values[name];
     return value === undefined ? whole : String(value);
   });
-  await withClient(url, (client) => client.query(`set statement_timeout = 0; set client_min_messages = warning; ${sql}`));
+  await withClient(url, (client) =>
+    client.query(`set statement_timeout = 0; set client_min_messages = warning; ${sql}`),
+  );
 }
 
 function slices(rows: number, length = SLICE): { from: number; to: number }[] {

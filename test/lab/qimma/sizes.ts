@@ -18,8 +18,8 @@ export function qimmaSizes(bytes: number): QimmaSizes {
   return {
     users: Math.ceil(wanted / 40_000),
     exams: Math.ceil(wanted / 100_000),
-    submissions: Math.ceil((wanted * 0.7) / 1_600),
-    transactions: Math.ceil((wanted * 0.12) / 260),
+    submissions: Math.ceil((wanted * 0.72) / 1_130),
+    transactions: Math.ceil((wanted * 0.12) / 190),
     attachments: Math.ceil((wanted * 0.1) / 8_800),
   };
 }
