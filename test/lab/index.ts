@@ -1,3 +1,4 @@
+export { compareDatabases } from "./compare/compare-databases.ts";
 export { prepareCluster } from "./cluster.ts";
 export { execute, LAB_PASSWORD, urlFor, withClient } from "./connection.ts";
 export { createProject, dropProject, type LabProject, projectUrls } from "./project.ts";

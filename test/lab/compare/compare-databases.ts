@@ -1,0 +1,40 @@
+import { createHash } from "node:crypto";
+import { type Facts, readFacts } from "./read-facts.ts";
+
+/**
+ * The second opinion: reads two databases with plain SQL of its own and says what differs. No code of Lifeboat is used.
+ * Each line is `kind identity: left … right …`; rows appear as a count and a hash only, never as values. A sequence of the
+ * right side may be ahead. Both URLs need a role that sees every row (superuser, or BYPASSRLS and pg_read_all_data).
+ */
+export async function compareDatabases(left: string, right: string): Promise<string[]> {
+  const [leftFacts, rightFacts] = await Promise.all([readFacts(left), readFacts(right)]);
+  return compareFacts(leftFacts, rightFacts);
+}
+
+function compareFacts(left: Facts, right: Facts): string[] {
+  const keys = [...new Set([...left.keys(), ...right.keys()])].sort();
+  return keys.flatMap((key) => {
+    const [one, other] = [left.get(key), right.get(key)];
+    if (one === other || (key.startsWith("sequence value ") && isAhead(one, other))) return [];
+    return [`${key}: left ${shown(one)} right ${shown(other)}`];
+  });
+}
+
+/** Whether a restored sequence gives no value again that the source already gave. `called` counts as one step. */
+function isAhead(left: string | undefined, right: string | undefined): boolean {
+  if (left === undefined || right === undefined) return false;
+  const next = (fact: string) => {
+    const [value = "0", ...rest] = fact.split(" ");
+    const step = BigInt(rest.at(-1) ?? "1");
+    return { step, next: BigInt(value) + (rest[0] === "called" ? step : 0n) };
+  };
+  const [one, other] = [next(left), next(right)];
+  return one.step > 0n ? other.next >= one.next : other.next <= one.next;
+}
+
+/** Long definitions are told apart by their hash; a difference is one line. */
+function shown(definition: string | undefined): string {
+  if (definition === undefined) return "(absent)";
+  const line = definition.replaceAll(/\s+/g, " ");
+  return line.length <= 200 ? line : `${line.slice(0, 120)}… md5 ${createHash("md5").update(definition).digest("hex")}`;
+}
