@@ -27,9 +27,10 @@ export interface OpenSet extends SignedSet {
   /**
    * The plain bytes of an artifact: stored parts checked against the manifest, opened, decompressed. They can be relied
    * on only once the iteration has ended without an error.
+   * @param onStoredBytes called with the stored bytes of each chunk as it is fetched
    * @throws OperationError `artifact-unknown`, `artifact-damaged`; what seal/ throws for a body that does not open
    */
-  artifact(name: string): AsyncGenerator<Uint8Array, void, undefined>;
+  artifact(name: string, onStoredBytes?: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
 /**
@@ -79,7 +80,7 @@ export async function unlockSet(
     ...signed,
     key,
     inventory: () => readInventory(vault, prefix, manifest, key),
-    artifact: (name) => plainBytes(vault, prefix, named(manifest, name), key),
+    artifact: (name, onStoredBytes) => plainBytes(vault, prefix, named(manifest, name), key, onStoredBytes),
   };
 }
 
@@ -94,8 +95,9 @@ async function* plainBytes(
   prefix: string,
   artifact: Artifact,
   key: SessionKey,
+  onStoredBytes?: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const stored = openArtifact(vault, prefix, artifact);
+  const stored = counted(openArtifact(vault, prefix, artifact), onStoredBytes);
   let bytes = 0;
   for await (const chunk of artifact.name.endsWith(".pgp") ? openSealed(stored, key) : stored) {
     bytes += chunk.length;
@@ -107,6 +109,16 @@ async function* plainBytes(
     `${artifact.name} has ${bytes} bytes when it is opened; its manifest says ${artifact.plainBytes}.`,
     "Use another set (`lifeboat list`).",
   );
+}
+
+async function* counted(
+  source: AsyncIterable<Uint8Array>,
+  onBytes: ((bytes: number) => void) | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    onBytes?.(chunk.length);
+    yield chunk;
+  }
 }
 
 async function readInventory(vault: Vault, prefix: string, manifest: Manifest, key: SessionKey): Promise<Inventory> {

@@ -1,0 +1,138 @@
+import { assertContentsComplete, assertSchemaComplete } from "../backup/dump-checks.ts";
+import type { Inventory, SequenceValue, TableContent } from "../source/inventory/model.ts";
+import type { Artifact, Manifest } from "../vault/manifest.ts";
+import type { Contents } from "./deep-contents.ts";
+import { damageAt, type Finding, few, findingOf, warningAt } from "./verify-finding.ts";
+
+/** Findings that also come when an artifact could not be read. */
+export const missingCodes: ReadonlySet<string> = new Set([
+  "table-missing",
+  "schema-missing",
+  "dump-incomplete",
+  "large-object-missing",
+]);
+
+/** Compares what was found in the artifacts with what the inventory says was in the database at the snapshot. */
+export function compareContents(manifest: Manifest, inventory: Inventory, contents: Contents): Finding[] {
+  return [
+    ...compareSchema(manifest, inventory, contents),
+    ...inventory.tables.flatMap((table) => compareTable(table, manifest.artifacts, contents)),
+    ...compareUnknown(inventory, contents),
+    ...attempt("set", () => assertContentsComplete(inventory, contents.entries)),
+    ...inventory.sequences.flatMap((sequence) => compareSequence(sequence, contents)),
+    ...compareLargeObjects(inventory, contents),
+    ...compareCounts(manifest, inventory),
+  ];
+}
+
+function attempt(where: string, check: () => void): Finding[] {
+  try {
+    check();
+    return [];
+  } catch (error) {
+    return [findingOf(error, where)];
+  }
+}
+
+function compareSchema({ artifacts }: Manifest, inventory: Inventory, { schema }: Contents): Finding[] {
+  const where = artifacts.find(({ kind }) => kind === "schema")?.name;
+  // An archive that could not be read has its own finding.
+  if (schema !== undefined) return attempt(where ?? "set", () => assertSchemaComplete(inventory, schema));
+  return where === undefined ? [damageAt("set", "schema-missing", "The set has no schema dump")] : [];
+}
+
+function compareTable(table: TableContent, artifacts: readonly Artifact[], { tables }: Contents): Finding[] {
+  const name = `${table.schema}.${table.name}`;
+  const found = tables.get(table.oid) ?? [];
+  const [only] = found;
+  if (only === undefined) {
+    return table.carried ? [damageAt("set", "table-missing", `The rows of ${name} are in no artifact`)] : [];
+  }
+  if (found.length > 1) {
+    const where = found.map(({ artifact }) => artifact).join(", ");
+    return [damageAt("set", "table-twice", `The rows of ${name} are there ${found.length} times: ${where}`)];
+  }
+  const findings: Finding[] = [];
+  const named = artifacts.find((artifact) => artifact.name === only.artifact)?.tables;
+  if (named !== undefined && !named.includes(name)) {
+    findings.push(warningAt(only.artifact, "table-unnamed", `The manifest does not say that ${name} is in here`));
+  }
+  if (table.fingerprint === null) {
+    findings.push(warningAt(only.artifact, "table-unproven", `The inventory has no fingerprint of ${name}`));
+  } else if (only.fingerprint?.rows !== table.fingerprint.rows) {
+    const rows = `${only.fingerprint?.rows ?? "no"} rows; the database had ${table.fingerprint.rows}`;
+    findings.push(damageAt(only.artifact, "rows-differ", `${name} has ${rows}`));
+  } else if (only.fingerprint.hash !== table.fingerprint.hash) {
+    const what = `The ${table.fingerprint.rows} rows of ${name} are not those that the database had`;
+    findings.push(damageAt(only.artifact, "rows-differ", what));
+  }
+  return findings;
+}
+
+function compareUnknown(inventory: Inventory, { tables }: Contents): Finding[] {
+  const known = new Set(inventory.tables.map(({ oid }) => oid));
+  return [...tables].flatMap(([oid, found]) =>
+    known.has(oid)
+      ? []
+      : found.map(({ artifact }) =>
+          damageAt(
+            artifact,
+            "table-unknown",
+            `There are rows of a table (OID ${oid}) that the inventory does not know`,
+          ),
+        ),
+  );
+}
+
+/** `SELECT pg_catalog.setval('schema.name', 42, true);` */
+const setval = /setval\(.*, (-?\d+), (true|false)\)/s;
+
+function compareSequence({ schema, name, lastValue, isCalled }: SequenceValue, { entries }: Contents): Finding[] {
+  const entry = entries.find(
+    ({ desc, namespace, tag }) => desc === "SEQUENCE SET" && namespace === schema && tag === name,
+  );
+  if (entry === undefined) return []; // assertContentsComplete names it
+  const [, value, called] = setval.exec(entry.defn) ?? [];
+  if (value === lastValue && called === String(isCalled)) return [];
+  // Sequences are outside of every snapshot (postgresql.org/docs/current/functions-sequence.html): what is read earlier
+  // may be less. A restore takes the one that is further on.
+  const what = `Sequence ${schema}.${name} moved while the backup ran`;
+  return value === undefined
+    ? [damageAt("set", "sequence-unreadable", `The value of sequence ${schema}.${name} is not in its entry`)]
+    : [warningAt("set", "sequence-moved", what)];
+}
+
+function compareLargeObjects(inventory: Inventory, { largeObjects }: Contents): Finding[] {
+  const findings: Finding[] = [];
+  const wanted = new Map(inventory.largeObjects.map((object) => [object.oid, object]));
+  const missing = [...wanted.keys()].filter((oid) => !largeObjects.has(oid));
+  if (missing.length > 0) {
+    findings.push(damageAt("set", "large-object-missing", `Large objects without content: ${few(missing)}`));
+  }
+  for (const [oid, found] of largeObjects) {
+    const object = wanted.get(oid);
+    if (object === undefined) {
+      findings.push(damageAt("set", "large-object-unknown", `The inventory does not know large object ${oid}`));
+    } else if (object.bytes !== found.bytes || object.hash !== found.hash) {
+      const what = `Large object ${oid} (${found.bytes} bytes) is not what the database had (${object.bytes} bytes)`;
+      findings.push(damageAt("set", "large-object-differs", what));
+    }
+  }
+  return findings;
+}
+
+function compareCounts({ counts }: Manifest, inventory: Inventory): Finding[] {
+  const rows = inventory.tables.reduce((sum, { fingerprint }) => sum + BigInt(fingerprint?.rows ?? 0), 0n);
+  const expected: [string, string, string][] = [
+    ["tables", String(counts.tables), String(inventory.tables.length)],
+    ["rows", counts.rows, rows.toString()],
+    ["sequences", String(counts.sequences), String(inventory.sequences.length)],
+    ["large objects", String(counts.largeObjects), String(inventory.largeObjects.length)],
+    ["objects", String(counts.objects), String(inventory.objects.length)],
+  ];
+  return expected
+    .filter(([, said, is]) => said !== is)
+    .map(([name, said, is]) =>
+      damageAt("manifest.json", "counts-differ", `The manifest counts ${said} ${name}, the inventory has ${is}`),
+    );
+}

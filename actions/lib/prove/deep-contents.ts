@@ -1,0 +1,89 @@
+import { OperationError } from "../runtime/errors.ts";
+import { readArchive, type TableBlock } from "../source/archive/data.ts";
+import type { TocEntry } from "../source/archive/toc.ts";
+import type { Fingerprint, Inventory, TableContent } from "../source/inventory/model.ts";
+import type { Artifact } from "../vault/manifest.ts";
+import { createRowHasher } from "./row-hash.ts";
+import { createLargeObjectHasher } from "./row-hash-large-object.ts";
+
+export interface FoundTable {
+  readonly artifact: string;
+  /** Null when the inventory does not know the table, and so not how many columns its rows have. */
+  readonly fingerprint: Fingerprint | null;
+}
+
+/** What was found in the artifacts of a set, to be compared with its inventory. */
+export interface Contents {
+  schema: readonly TocEntry[] | undefined;
+  /** By the table's OID at the source: every block of rows that there is for it. */
+  readonly tables: Map<string, FoundTable[]>;
+  /** SEQUENCE SET and large object entries of all archives. */
+  readonly entries: TocEntry[];
+  readonly largeObjects: Map<string, { readonly bytes: string; readonly hash: string }>;
+}
+
+export function noContents(): Contents {
+  return { schema: undefined, tables: new Map(), entries: [], largeObjects: new Map() };
+}
+
+/**
+ * Reads the plain bytes of one artifact to their end and adds what is in them to `contents`.
+ * @throws OperationError of the archive's and the rows' readers, and what `plain` throws
+ */
+export async function readContents(
+  artifact: Artifact,
+  plain: AsyncIterable<Uint8Array>,
+  inventory: Inventory,
+  contents: Contents,
+): Promise<void> {
+  if (artifact.kind === "schema") contents.schema = await readSchema(artifact, plain);
+  else if (artifact.kind === "data" || artifact.kind === "large-objects") {
+    await readData(artifact, plain, inventory, contents);
+  } else {
+    for await (const _chunk of plain);
+  }
+}
+
+async function readSchema(artifact: Artifact, plain: AsyncIterable<Uint8Array>): Promise<readonly TocEntry[]> {
+  const archive = await readArchive(plain);
+  for await (const { entry } of archive.blocks()) {
+    throw new OperationError(
+      "schema-with-rows",
+      `${artifact.name} holds rows of ${entry.namespace}.${entry.tag}; it should hold definitions only.`,
+    );
+  }
+  return archive.toc;
+}
+
+const told = new Set(["SEQUENCE SET", "BLOB", "BLOB METADATA"]);
+
+async function readData(
+  artifact: Artifact,
+  plain: AsyncIterable<Uint8Array>,
+  inventory: Inventory,
+  contents: Contents,
+): Promise<void> {
+  const known = new Map(inventory.tables.map((table) => [table.oid, table]));
+  const archive = await readArchive(plain);
+  contents.entries.push(...archive.toc.filter(({ desc }) => told.has(desc)));
+  for await (const block of archive.blocks()) {
+    if (block.kind === "table") {
+      const fingerprint = await hashRows(block, known.get(block.entry.oid));
+      const found = contents.tables.get(block.entry.oid) ?? [];
+      contents.tables.set(block.entry.oid, [...found, { artifact: artifact.name, fingerprint }]);
+      continue;
+    }
+    for await (const object of block.objects()) {
+      const hasher = createLargeObjectHasher();
+      for await (const chunk of object.chunks()) hasher.push(chunk);
+      contents.largeObjects.set(object.oid, hasher.finish());
+    }
+  }
+}
+
+async function hashRows(block: TableBlock, table: TableContent | undefined): Promise<Fingerprint | null> {
+  if (table === undefined) return null;
+  const hasher = createRowHasher(table.columns.length);
+  for await (const chunk of block.chunks()) hasher.push(chunk);
+  return hasher.finish();
+}

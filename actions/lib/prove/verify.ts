@@ -1,0 +1,167 @@
+import { ConfigurationError } from "../runtime/errors.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Signer } from "../seal/keyring.ts";
+import { keysFileName } from "../seal/keys-file.ts";
+import type { UnlockedKey } from "../seal/private-key.ts";
+import type { Inventory } from "../source/inventory/model.ts";
+import { mapBounded } from "../vault/bounded.ts";
+import type { Vault } from "../vault/client.ts";
+import { openArtifact } from "../vault/download.ts";
+import type { Artifact, Manifest, Tier } from "../vault/manifest.ts";
+import type { SignedBy } from "../vault/set-store.ts";
+import { compareContents, missingCodes } from "./deep-compare.ts";
+import { type Contents, noContents, readContents } from "./deep-contents.ts";
+import { type Finding, findingOf } from "./verify-finding.ts";
+import { inspectObjects } from "./verify-objects.ts";
+import { type OpenSet, readKeys, readSignedSet, type SetRef, type SignedSet, unlockSet } from "./verify-open.ts";
+
+export interface VerifyOptions {
+  readonly trustedSigners: readonly Signer[];
+  /** Opens everything and compares it with the inventory; needs the private key. */
+  readonly deep: boolean;
+  readonly privateKey?: UnlockedKey | undefined;
+}
+
+export interface VerifyResult {
+  readonly set: string;
+  readonly tier: Tier;
+  /** ISO 8601, UTC. */
+  readonly snapshotAt: string;
+  readonly deep: boolean;
+  /** Who signed the manifest, and when. */
+  readonly signedBy: SignedBy;
+  readonly outcome: "whole" | "damaged";
+  /** Damage first. */
+  readonly findings: readonly Finding[];
+  readonly artifacts: readonly ArtifactVerdict[];
+  readonly storedBytes: number;
+}
+
+export interface ArtifactVerdict {
+  readonly name: string;
+  readonly kind: Artifact["kind"];
+  readonly storedBytes: number;
+  readonly plainBytes: number;
+  readonly outcome: "whole" | "damaged";
+}
+
+/** Artifacts that are read at the same time: one waits for the network while the other is opened. */
+const atOnce = 2;
+
+/**
+ * Reads a whole set back and says whether it can be relied on. Without `deep`: signature, place, keys.pgp, and every stored
+ * part by size and SHA-256. With it: everything is opened and its content compared with the inventory, by identity, row
+ * counts and content hashes. Nothing is written. Constant memory.
+ *
+ * What is wrong with the set is in the result. Thrown is what says nothing about it:
+ * @throws ConfigurationError `set-unknown`, `set-id`, `manifest-untrusted`, `wrong-private-key`, `private-key-missing`, and of the
+ * store; OperationError `s3-unavailable`
+ */
+export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOptions, log: Log): Promise<VerifyResult> {
+  const { deep, privateKey, trustedSigners } = options;
+  if (deep && privateKey === undefined) {
+    throw new ConfigurationError(
+      "private-key-missing",
+      "A deep verification opens the set, and there is no private key.",
+      "Set RESTORE_PRIVATE_KEY and RESTORE_PASSPHRASE, or verify without --deep.",
+    );
+  }
+  const signed = await readSignedSet(vault, ref, trustedSigners);
+  const { manifest } = signed;
+  const findings = await inspectObjects(vault, signed);
+  const open = await tryUnlock(vault, signed, options, findings);
+  const inventory = open && (await tryInventory(open, findings));
+  const storedBytes = manifest.artifacts.reduce((sum, artifact) => sum + stored(artifact), 0);
+  const track = log.track("verify", { bytes: storedBytes, items: manifest.artifacts.length });
+  const contents = noContents();
+  try {
+    await mapBounded(manifest.artifacts, atOnce, async (artifact) => {
+      track.note(artifact.name);
+      const count = (bytes: number) => track.advance({ bytes });
+      try {
+        if (open === undefined || inventory === undefined) await readStored(vault, signed.prefix, artifact, count);
+        else await readContents(artifact, open.artifact(artifact.name, count), inventory, contents);
+      } catch (error) {
+        const finding = findingOf(error, artifact.name);
+        // The inventory has been read before.
+        if (!findings.some(({ where, code }) => where === finding.where && code === finding.code))
+          findings.push(finding);
+      }
+      track.advance({ items: 1 });
+    });
+    if (inventory !== undefined) findings.push(...compareReadable(manifest, inventory, contents, findings));
+  } catch (error) {
+    track.end("failed");
+    throw error;
+  }
+  const result = conclude(signed, deep, storedBytes, findings);
+  track.end(result.outcome === "whole" ? "done" : "failed");
+  return result;
+}
+
+/** The opened set, when a deep verification is asked for and keys.pgp allows it. */
+async function tryUnlock(
+  vault: Vault,
+  signed: SignedSet,
+  { deep, privateKey, trustedSigners }: VerifyOptions,
+  findings: Finding[],
+): Promise<OpenSet | undefined> {
+  try {
+    const keysPgp = await readKeys(vault, signed, trustedSigners);
+    return deep && privateKey !== undefined ? await unlockSet(vault, signed, keysPgp, privateKey) : undefined;
+  } catch (error) {
+    // A key that fits no set tells nothing about this one.
+    if (error instanceof ConfigurationError) throw error;
+    findings.push(findingOf(error, keysFileName));
+    return undefined;
+  }
+}
+
+async function tryInventory(open: OpenSet, findings: Finding[]): Promise<Inventory | undefined> {
+  try {
+    return await open.inventory();
+  } catch (error) {
+    const name = open.manifest.artifacts.find(({ kind }) => kind === "inventory")?.name ?? "set";
+    findings.push(findingOf(error, name));
+    return undefined;
+  }
+}
+
+async function readStored(
+  vault: Vault,
+  prefix: string,
+  artifact: Artifact,
+  count: (bytes: number) => void,
+): Promise<void> {
+  for await (const chunk of openArtifact(vault, prefix, artifact)) count(chunk.length);
+}
+
+/** The comparison, without what is only missing because an artifact could not be read to its end. */
+function compareReadable(
+  manifest: Manifest,
+  inventory: Inventory,
+  contents: Contents,
+  before: readonly Finding[],
+): Finding[] {
+  const found = compareContents(manifest, inventory, contents);
+  const unread = before.some(({ severity }) => severity === "damage");
+  return unread ? found.filter(({ code }) => !missingCodes.has(code)) : found;
+}
+
+function stored({ segments }: Artifact): number {
+  return segments.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function conclude(signed: SignedSet, deep: boolean, storedBytes: number, findings: readonly Finding[]): VerifyResult {
+  const { set, tier, manifest, signedBy } = signed;
+  const damaged = new Set(findings.filter(({ severity }) => severity === "damage").map(({ where }) => where));
+  const artifacts = manifest.artifacts.map((artifact) => ({
+    ...{ name: artifact.name, kind: artifact.kind, storedBytes: stored(artifact), plainBytes: artifact.plainBytes },
+    outcome: damaged.has(artifact.name) ? ("damaged" as const) : ("whole" as const),
+  }));
+  return {
+    ...{ set, tier, snapshotAt: manifest.snapshotAt, deep, signedBy, artifacts, storedBytes },
+    outcome: damaged.size > 0 ? "damaged" : "whole",
+    findings: findings.toSorted((a, b) => a.severity.localeCompare(b.severity)),
+  };
+}
