@@ -5,10 +5,24 @@ import { type Facts, readFacts } from "./read-facts.ts";
  * The second opinion: reads two databases with plain SQL of its own and says what differs. No code of Lifeboat is used.
  * Each line is `kind identity: left … right …`; rows appear as a count and a hash only, never as values. A sequence of the
  * right side may be ahead. Both URLs need a role that sees every row (superuser, or BYPASSRLS and pg_read_all_data).
+ * Between two majors, what no restore can make alike is left out: the text of views (their columns are compared),
+ * membership options and versions of extensions.
  */
 export async function compareDatabases(left: string, right: string): Promise<string[]> {
   const [leftFacts, rightFacts] = await Promise.all([readFacts(left), readFacts(right)]);
-  return compareFacts(leftFacts, rightFacts);
+  return leftFacts.get("server major") === rightFacts.get("server major")
+    ? compareFacts(leftFacts, rightFacts)
+    : compareFacts(acrossMajors(leftFacts), acrossMajors(rightFacts));
+}
+
+function acrossMajors(facts: Facts): Facts {
+  const rewrite = ([key, definition]: [string, string]): [string, string] => {
+    if (/^(materialized )?view /.test(key)) return [key, definition.replace(/ as\s.*$/s, "")];
+    if (key.startsWith("membership ")) return [key, definition.replaceAll(/ ?(inherit|set) (true|false)/g, "").trim()];
+    if (key.startsWith("extension ")) return [key, definition.replace(/^\S+ /, "")];
+    return [key, definition];
+  };
+  return new Map([...facts].filter(([key]) => key !== "server major").map(rewrite));
 }
 
 function compareFacts(left: Facts, right: Facts): string[] {

@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import pg from "pg";
+import type pg from "pg";
 import { withClient } from "../connection.ts";
 
 /** `kind identity` to what it is. Rows are there as a count and a hash. */

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import pg from "pg";
 import { withClient } from "../connection.ts";
+import { createQimmaEventTrigger } from "./event-trigger.ts";
 import { type QimmaSizes, qimmaSizes } from "./sizes.ts";
 
 /** A personal datum in several rows of the seed (and in a table without a key). No log, report or error may ever carry it. */
@@ -11,6 +12,8 @@ export interface QimmaSeed {
   readonly bytes: number;
   /** Same seed and bytes, same rows; only vault's ciphertext differs. */
   readonly seed: number;
+  /** With it the project also gets Qimma's event trigger, which plain PostgreSQL keeps from `postgres`. */
+  readonly superuserUrl?: string;
 }
 
 const folder = new URL("./sql/", import.meta.url);
@@ -22,7 +25,7 @@ const SLICE = 100_000;
  *
  * @throws the server's error when the project is not empty
  */
-export async function seedQimma(postgresUrl: string, { bytes, seed }: QimmaSeed): Promise<void> {
+export async function seedQimma(postgresUrl: string, { bytes, seed, superuserUrl }: QimmaSeed): Promise<void> {
   const sizes = qimmaSizes(bytes);
   const run = (file: string, values: Record<string, number> = {}) =>
     runFile(postgresUrl, file, { ...sizes, seed, ...values });
@@ -35,6 +38,22 @@ export async function seedQimma(postgresUrl: string, { bytes, seed }: QimmaSeed)
     ...slices(sizes.attachments, SLICE / 20).map((slice) => () => run("35-attachments", slice)),
   ]);
   for (const file of LATER) await run(file);
+  if (superuserUrl !== undefined) await createQimmaEventTrigger(superuserUrl);
+}
+
+/** The roles that the seed makes, cluster-wide. */
+export const QIMMA_ROLES = ["Qimma Grader", "qimma_reporting"] as const;
+
+/**
+ * Drops the seed's roles, so that a target on the same cluster starts without them. Drop the seeded projects first: a role
+ * that still owns or may do something in any database stays.
+ *
+ * @throws the server's error 2BP01 when a role is still in use
+ */
+export async function dropQimmaRoles(superuserUrl: string): Promise<void> {
+  await withClient(superuserUrl, async (client) => {
+    for (const role of QIMMA_ROLES) await client.query(`drop role if exists ${pg.escapeIdentifier(role)}`);
+  });
 }
 
 const LATER = ["40-keys", "50-views", "55-triggers", "60-security", "70-values", "75-odd-tables", "80-supabase"];

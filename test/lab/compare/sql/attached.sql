@@ -11,7 +11,7 @@ from pg_constraint as o join user_class as c on c.oid = o.conrelid
 union all
 select 'domain constraint', format('%I on %s', o.conname, o.contypid::regtype),
   concat_ws(' ', pg_get_constraintdef(o.oid), case when not o.convalidated then 'not validated' end)
-from pg_constraint as o where o.contypid <> 0 and o.connamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+from pg_constraint as o where o.contypid <> 0 and o.contype <> 'n' and o.connamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
 union all
 select 'index', i.indexrelid::regclass::text,
   concat_ws(' ', pg_get_indexdef(i.indexrelid), case when not i.indisvalid then 'invalid' end, case when i.indisclustered then 'clustered' end,

@@ -27,3 +27,5 @@ select 'large object', m.oid::text, concat_ws(' ', 'owner', m.lomowner::regrole,
 union all
 select 'database', 'this one', concat_ws(' ', pg_encoding_to_char(encoding), datcollate, datctype, 'owner', datdba::regrole)
 from pg_database where datname = current_database()
+union all
+select 'server', 'major', (current_setting('server_version_num')::integer / 10000)::text

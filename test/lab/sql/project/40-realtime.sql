@@ -9,7 +9,6 @@ alter default privileges for role supabase_admin in schema realtime grant all on
 
 set role supabase_admin;
 create table realtime.schema_migrations (version bigint primary key, inserted_at timestamp(0));
-revoke all on realtime.schema_migrations from postgres, dashboard_user;
 insert into realtime.schema_migrations
 select 20260000000000 + step, '2026-01-01' from generate_series(1, 40) as step;
 reset role;
@@ -31,7 +30,8 @@ create table realtime.messages (
   primary key (id, inserted_at)
 ) partition by range (inserted_at);
 alter table realtime.messages enable row level security;
-grant select, insert, update on realtime.messages to postgres, anon, authenticated, service_role;
+grant all on realtime.messages to postgres, dashboard_user;
+grant select, insert, update on realtime.messages to anon, authenticated, service_role;
 create table realtime.subscription (
   id bigint generated always as identity constraint pk_subscription primary key,
   subscription_id uuid not null,
@@ -44,6 +44,7 @@ create table realtime.subscription (
 create index ix_realtime_subscription_entity on realtime.subscription (entity);
 grant select on realtime.subscription to anon, authenticated, service_role;
 grant all on realtime.subscription to postgres, dashboard_user;
+grant all on all sequences in schema realtime to postgres, dashboard_user;
 create function realtime.topic() returns text language sql stable as $$
   select nullif(current_setting('realtime.topic', true), '')
 $$;
@@ -53,7 +54,12 @@ language sql as $$
 $$;
 reset role;
 
--- Whatever the services own themselves is bound to the service's own role, but the publication is the project's.
+-- The server makes a partition for each day and drops old ones: two projects seldom have the same ones.
+set role supabase_admin;
+create table realtime.messages_2026_09_01 partition of realtime.messages for values from ('2026-09-01') to ('2026-09-02');
+reset role;
+
+-- The publication is the project's own.
 set role postgres;
 create publication supabase_realtime;
 reset role;

@@ -59,6 +59,7 @@ $$;
 revoke all on cron.job from postgres;
 grant select on cron.job to postgres with grant option;
 revoke trigger on cron.job_run_details from postgres;
+revoke all on sequence cron.jobid_seq from postgres;
 reset role;
 
 create schema net authorization supabase_admin;

@@ -26,7 +26,8 @@ begin
   if acting <> 'postgres' then
     return;
   end if;
-  if (tg_tag like '% POLICY' or tg_tag = 'DROP TRIGGER') and current_query() ~* '(auth|storage|realtime)' then
+  if (tg_tag like '% POLICY' or tg_tag = 'DROP TRIGGER' or tg_tag = 'COMMENT' and current_query() ~* 'on\s+policy')
+    and current_query() ~* '(auth|storage|realtime)' then
     if tg_event = 'ddl_command_start' then
       grant supabase_auth_admin, supabase_storage_admin, supabase_realtime_admin to postgres;
     else
@@ -38,10 +39,10 @@ begin
 end
 $$;
 create event trigger lab_lend_power on ddl_command_start
-  when tag in ('CREATE POLICY', 'ALTER POLICY', 'DROP POLICY', 'DROP TRIGGER', 'CREATE PUBLICATION', 'ALTER PUBLICATION')
+  when tag in ('CREATE POLICY', 'ALTER POLICY', 'DROP POLICY', 'DROP TRIGGER', 'COMMENT', 'CREATE PUBLICATION', 'ALTER PUBLICATION')
   execute function extensions.lab_lend_power();
 create event trigger lab_take_back_power on ddl_command_end
-  when tag in ('CREATE POLICY', 'ALTER POLICY', 'DROP POLICY', 'DROP TRIGGER', 'CREATE PUBLICATION', 'ALTER PUBLICATION')
+  when tag in ('CREATE POLICY', 'ALTER POLICY', 'DROP POLICY', 'DROP TRIGGER', 'COMMENT', 'CREATE PUBLICATION', 'ALTER PUBLICATION')
   execute function extensions.lab_lend_power();
 revoke all on function extensions.lab_lend_power() from public;
 reset role;
