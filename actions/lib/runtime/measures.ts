@@ -1,0 +1,37 @@
+/** Sizes, times and numbers as people read them. */
+
+const units = ["B", "kB", "MB", "GB", "TB"] as const;
+
+/** Decimal units, three significant digits: `0 B`, `12.3 MB`, `4.05 GB`. */
+export function formatBytes(bytes: number): string {
+  let value = Math.max(0, bytes);
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  return `${value.toFixed(digits)} ${units[unit]}`;
+}
+
+/** `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
+export function formatDuration(milliseconds: number): string {
+  const seconds = Math.max(0, milliseconds) / 1000;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return whole % 60 === 0 ? `${minutes} min` : `${minutes} min ${whole % 60} s`;
+  const hours = Math.floor(minutes / 60);
+  return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+}
+
+/** Digits in groups of three: `1,234,567`. Takes decimal digits too, for counts beyond 2^53. */
+export function formatCount(count: number | bigint | string): string {
+  return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** `1 table`, `12 tables`. */
+export function countOf(count: number | bigint | string, singular: string, plural = `${singular}s`): string {
+  return `${formatCount(count)} ${String(count) === "1" ? singular : plural}`;
+}
