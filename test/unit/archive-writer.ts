@@ -5,6 +5,9 @@ export interface Entry {
   readonly tag: string;
   readonly defn?: string;
   readonly hasData?: boolean;
+  /** Catalogue and OID of the object; `0` and `16384` unless told. */
+  readonly classId?: string;
+  readonly oid?: string;
 }
 
 export function integer(value: number): Buffer {
@@ -31,16 +34,18 @@ export function toc(minor: 14 | 15 | 16, entries: readonly Entry[]): Buffer {
   return Buffer.concat([integer(entries.length), ...entries.map((entry) => tocEntry(minor, entry))]);
 }
 
-function tocEntry(minor: number, { dumpId, desc, tag, defn = "", hasData = false }: Entry): Buffer {
+function tocEntry(minor: number, entry: Entry): Buffer {
+  const { dumpId, desc, tag, defn = "", hasData = false, classId = "0", oid = "16384" } = entry;
   const section = integer(hasData ? 3 : 2);
-  const names = [text("0"), text("16384"), text(tag), text(desc), section, text(defn), text(""), text("COPY\n")];
+  const names = [text(classId), text(oid), text(tag), text(desc), section, text(defn), text(""), text("COPY\n")];
   const place = [text("public"), text(null), text(null), ...(minor >= 16 ? [integer(0)] : [])];
   const rest = [text("postgres"), text("false"), text("1"), text("2"), text(null), Buffer.alloc(9)];
   return Buffer.concat([integer(dumpId), integer(hasData ? 1 : 0), ...names, ...place, ...rest]);
 }
 
 export function frame(content: string | Buffer): Buffer {
-  return Buffer.concat([integer(content.length), Buffer.from(content)]);
+  const bytes = Buffer.from(content);
+  return Buffer.concat([integer(bytes.length), bytes]);
 }
 
 /** One table's rows, a frame each, as pg_dump up to 17 writes them. */

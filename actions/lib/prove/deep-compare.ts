@@ -1,3 +1,4 @@
+import { countSet } from "../backup/counts.ts";
 import { assertContentsComplete, assertSchemaComplete } from "../backup/dump-checks.ts";
 import type { Inventory, SequenceValue, TableContent } from "../source/inventory/model.ts";
 import type { Artifact, Manifest } from "../vault/manifest.ts";
@@ -121,18 +122,17 @@ function compareLargeObjects(inventory: Inventory, { largeObjects }: Contents): 
   return findings;
 }
 
-function compareCounts({ counts }: Manifest, inventory: Inventory): Finding[] {
-  const rows = inventory.tables.reduce((sum, { fingerprint }) => sum + BigInt(fingerprint?.rows ?? 0), 0n);
-  const expected: [string, string, string][] = [
-    ["tables", String(counts.tables), String(inventory.tables.length)],
-    ["rows", counts.rows, rows.toString()],
-    ["sequences", String(counts.sequences), String(inventory.sequences.length)],
-    ["large objects", String(counts.largeObjects), String(inventory.largeObjects.length)],
-    ["objects", String(counts.objects), String(inventory.objects.length)],
-  ];
-  return expected
-    .filter(([, said, is]) => said !== is)
-    .map(([name, said, is]) =>
-      damageAt("manifest.json", "counts-differ", `The manifest counts ${said} ${name}, the inventory has ${is}`),
+const counted = ["tables", "rows", "sequences", "largeObjects", "objects"] as const;
+
+function compareCounts({ counts, artifacts }: Manifest, inventory: Inventory): Finding[] {
+  const own = countSet(inventory, artifacts, counts.databaseBytes);
+  return counted
+    .filter((name) => counts[name] !== own[name])
+    .map((name) =>
+      damageAt(
+        "manifest.json",
+        "counts-differ",
+        `The manifest counts ${counts[name]} ${name}, the inventory ${own[name]}`,
+      ),
     );
 }

@@ -1,0 +1,96 @@
+import { createRowHasher } from "../../actions/lib/prove/row-hash.ts";
+import { createLargeObjectHasher } from "../../actions/lib/prove/row-hash-large-object.ts";
+import type { Inventory, InventoryObject, TableContent } from "../../actions/lib/source/inventory/model.ts";
+import type { Piece } from "../integration/assembled-set.ts";
+import { header, largeObjectsBlock, pieces, tableBlock, toc } from "../unit/archive-writer.ts";
+
+export const examRows = ["1\tAlgebra\n", "2\tالجبر\n", "3\t\\N\n"];
+export const gradeRows = Array.from({ length: 20_000 }, (_, row) => `${row}\t${Math.sin(row)}\n`);
+
+function fingerprint(rows: readonly string[]): TableContent["fingerprint"] {
+  const hasher = createRowHasher(2);
+  hasher.push(Buffer.from(rows.join("")));
+  return hasher.finish();
+}
+
+function table(name: string, oid: string, rows: readonly string[]): TableContent {
+  return {
+    ...{ schema: "public", name, oid, columns: ["id", "value"], bytes: 8192, extension: null, carried: true },
+    ...{ filter: null, unlogged: false, fingerprint: fingerprint(rows) },
+  };
+}
+
+function object(kind: string, identity: string, classId: string, oid: string): InventoryObject {
+  return {
+    ...{ kind, identity, schema: "public", classId, oid, owner: "postgres", definition: "" },
+    ...{ grants: null, comment: null, extension: null, listed: true },
+  };
+}
+
+function largeObject(oid: string, content: string): Inventory["largeObjects"][number] {
+  const hasher = createLargeObjectHasher();
+  hasher.push(Buffer.from(content));
+  return { oid, ...hasher.finish() };
+}
+
+export const smallInventory: Inventory = {
+  format: "lifeboat-inventory/1",
+  serverVersion: "17.11",
+  serverMajor: 17,
+  database: "exams",
+  databaseSettings: [],
+  objects: [
+    object("table", "public.exams", "1259", "16401"),
+    object("table", "public.grades", "1259", "16402"),
+    object("function", "public.mark()", "1255", "16403"),
+  ],
+  roles: [],
+  memberships: [],
+  tables: [table("exams", "16401", examRows), table("grades", "16402", gradeRows)],
+  sequences: [{ schema: "public", name: "exams_id_seq", lastValue: "3", isCalled: true }],
+  materializedViews: [],
+  largeObjects: [largeObject("16500", "an object")],
+};
+
+const schemaEntries = [
+  { dumpId: 1, desc: "TABLE", tag: "exams", classId: "1259", oid: "16401" },
+  { dumpId: 2, desc: "TABLE", tag: "grades", classId: "1259", oid: "16402" },
+  { dumpId: 3, desc: "FUNCTION", tag: "mark()", classId: "1255", oid: "16403" },
+];
+const examsEntry = { dumpId: 4, desc: "TABLE DATA", tag: "exams", oid: "16401", hasData: true };
+const gradesEntry = { dumpId: 5, desc: "TABLE DATA", tag: "grades", oid: "16402", hasData: true };
+const sequenceEntry = {
+  ...{ dumpId: 6, desc: "SEQUENCE SET", tag: "exams_id_seq" },
+  defn: "SELECT pg_catalog.setval('public.exams_id_seq', 3, true);\n",
+};
+const blobEntries = [
+  { dumpId: 7, desc: "BLOB METADATA", tag: "16500", defn: "16500\n", oid: "16500" },
+  { dumpId: 8, desc: "BLOBS", tag: "16500", oid: "16500", hasData: true },
+];
+
+const archive = (...parts: Buffer[]) => pieces(Buffer.concat([header(16), ...parts]), 50_000);
+
+/** Contents of a small set that its inventory describes truly; the functions make one that lies. */
+export const contents = {
+  schema: (entries = schemaEntries): Piece => ({
+    ...{ name: "schema.dump.zst.pgp", kind: "schema" as const, source: archive(toc(16, entries)) },
+  }),
+  exams: (rows = examRows): Piece => ({
+    ...{ name: "data/01-public.exams.dump.zst.pgp", kind: "data" as const, tables: ["public.exams"] },
+    source: archive(toc(16, [examsEntry]), tableBlock(4, rows)),
+  }),
+  rest: (rows = gradeRows): Piece => ({
+    ...{ name: "data/02-rest.dump.zst.pgp", kind: "data" as const, tables: ["public.grades"] },
+    source: archive(toc(16, [gradesEntry, sequenceEntry]), tableBlock(5, rows)),
+  }),
+  largeObjects: (content = "an object"): Piece => ({
+    ...{ name: "data/03-large-objects.dump.zst.pgp", kind: "large-objects" as const },
+    source: archive(toc(16, blobEntries), largeObjectsBlock(8, [[16500, content]])),
+  }),
+};
+
+export function smallPieces(): Piece[] {
+  return [contents.schema(), contents.exams(), contents.rest(), contents.largeObjects()];
+}
+
+export { schemaEntries };
