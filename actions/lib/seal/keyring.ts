@@ -12,6 +12,8 @@ export interface Recipient {
   readonly userId: string;
   /** When the primary key or its encryption subkey expires, whichever is first; null: never. */
   readonly expires: Date | null;
+  /** Of the part that is used, as openpgp.js names it, e.g. `ecdh curve25519Legacy` or `rsaEncryptSign 4096`. */
+  readonly algorithm: string;
   readonly key: openpgp.PublicKey;
 }
 
@@ -119,13 +121,15 @@ async function parse(block: string): Promise<openpgp.PublicKey[]> {
  * Undefined: the key cannot do it, whatever the date. A key whose time is over can still do it here; its age is judged
  * by those who ask for it.
  */
-async function capability(key: openpgp.PublicKey, use: "encrypt" | "sign"): Promise<Recipient | undefined> {
+export async function capability(key: openpgp.PublicKey, use: "encrypt" | "sign"): Promise<Recipient | undefined> {
   const able = (await partFor(key, use, new Date())) ?? (await partFor(key, use, null));
   if (able === undefined) return undefined;
   const ends = [await key.getExpirationTime(), able instanceof openpgp.Subkey ? await able.getExpirationTime() : null];
   const earliest = Math.min(...ends.map((end) => (end instanceof Date ? end.getTime() : Number.POSITIVE_INFINITY)));
   const expires = Number.isFinite(earliest) ? new Date(earliest) : null;
-  return { fingerprint: fingerprintOf(key), userId: userIdOf(key), expires, key };
+  const { algorithm, curve, bits } = able.getAlgorithmInfo();
+  const named = [algorithm, curve ?? bits].filter((part) => part !== undefined).join(" ");
+  return { fingerprint: fingerprintOf(key), userId: userIdOf(key), expires, algorithm: named, key };
 }
 
 /** The primary key or subkey for a use; with `date` null also one that has expired. */

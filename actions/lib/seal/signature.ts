@@ -1,6 +1,6 @@
 import * as openpgp from "openpgp";
 import { ConfigurationError, OperationError } from "../runtime/errors.ts";
-import type { Signer } from "./keyring.ts";
+import { capability, type Signer } from "./keyring.ts";
 import type { UnlockedKey } from "./private-key.ts";
 
 export interface Verdict {
@@ -13,19 +13,24 @@ export interface Verdict {
 const clockToleranceMs = 24 * 60 * 60 * 1000;
 
 /**
- * Detached signature over bytes, armored.
+ * Detached signature over bytes, armored. A key that has expired signs as of its last second: it is warned of long
+ * before, and a backup without a signature would be worth less than one whose signature bears an old date.
  *
- * @throws ConfigurationError `signing-key-unusable` (expired, or not able to sign)
+ * @throws ConfigurationError `signing-key-unusable` (revoked, or not able to sign)
  */
 export async function signDetached(bytes: Uint8Array, key: UnlockedKey): Promise<string> {
   const message = await openpgp.createMessage({ binary: bytes });
-  return signing(key, () => openpgp.sign({ message, signingKeys: key.key, detached: true, format: "armored" }));
+  return signing(key, (date) =>
+    openpgp.sign({ message, signingKeys: key.key, detached: true, format: "armored", date }),
+  );
 }
 
 /** The same in binary, for places that are short of room. */
 export async function signDetachedBinary(bytes: Uint8Array, key: UnlockedKey): Promise<Uint8Array> {
   const message = await openpgp.createMessage({ binary: bytes });
-  return signing(key, () => openpgp.sign({ message, signingKeys: key.key, detached: true, format: "binary" }));
+  return signing(key, (date) =>
+    openpgp.sign({ message, signingKeys: key.key, detached: true, format: "binary", date }),
+  );
 }
 
 /**
@@ -75,13 +80,15 @@ export async function verifyDetached(
   return { fingerprint: signer.fingerprint, signedAt: packet.created };
 }
 
-async function signing<T>(key: UnlockedKey, work: () => Promise<T>): Promise<T> {
+async function signing<T>(key: UnlockedKey, work: (date: Date) => Promise<T>): Promise<T> {
+  const now = new Date();
+  const expires = (await capability(key.key, "sign"))?.expires ?? null;
   try {
-    return await work();
+    return await work(expires !== null && expires <= now ? new Date(expires.getTime() - 1000) : now);
   } catch (error) {
     throw new ConfigurationError(
       "signing-key-unusable",
-      `The key ${key.fingerprint} (${key.userId}) cannot sign: it has expired, was revoked, or is not made for it.`,
+      `The key ${key.fingerprint} (${key.userId}) cannot sign: it was revoked, or is not made for it.`,
       "See `lifeboat keys check`; make a new signing key with `lifeboat keys generate` and pin it before the old one.",
       error,
     );

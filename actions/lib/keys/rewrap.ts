@@ -1,0 +1,140 @@
+import { LifeboatError, OperationError } from "../runtime/errors.ts";
+import type { Log } from "../runtime/log.ts";
+import { expiredRecipients, wrappedKeyIds } from "../seal/key-wrapping.ts";
+import type { Signer } from "../seal/keyring.ts";
+import { keysFileName, keysSignatureMetadata, signKeysFile, verifyKeysFile } from "../seal/keys-file.ts";
+import type { UnlockedKey } from "../seal/private-key.ts";
+import { assertCommitment, unwrapSessionKey, wrapSessionKey } from "../seal/session-key.ts";
+import { verifyDetached } from "../seal/signature.ts";
+import { listSets, resolveSet, type SetName } from "../vault/catalogue.ts";
+import type { Vault } from "../vault/client.ts";
+import type { ObjectBody } from "../vault/objects.ts";
+import { readSet } from "../vault/set-store.ts";
+import { type KeptVersion, removeVersions, versionsBefore } from "./key-versions.ts";
+import type { PinnedRecipient } from "./pinned.ts";
+
+const maxKeysBytes = 1024 * 1024;
+
+export interface RewrapOptions {
+  readonly vault: Vault;
+  /** Ids (or `latest`); undefined: every set of the catalogue. */
+  readonly sets?: readonly string[] | undefined;
+  /** Of somebody whom the sets are sealed to now. */
+  readonly privateKey: UnlockedKey;
+  /** Whom they are to be sealed to: exactly these (see `pinnedKeys`). */
+  readonly recipients: readonly PinnedRecipient[];
+  readonly signingKey: UnlockedKey;
+  /** Whose manifests and keys.pgp are believed (see `pinnedSigners`); must include the signing key. */
+  readonly trusted: readonly Signer[];
+  readonly dryRun?: boolean;
+  readonly log: Log;
+  /** Looked at between sets. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RewrapRow extends SetName {
+  readonly outcome: "rewrapped" | "unchanged" | "would-rewrap" | "failed";
+  /** Ids of the keys that keys.pgp was sealed to. */
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  /** Older versions of keys.pgp that were deleted; in a dry run, that would be tried. */
+  readonly removedVersions: number;
+  /** Older versions that stay, and until when: those whom they are sealed to can still open the set. */
+  readonly keptVersions: readonly KeptVersion[];
+  readonly problem: { readonly code: string; readonly message: string; readonly next: string | undefined } | null;
+}
+
+/**
+ * Changes whom existing sets are sealed to, by rewriting keys.pgp alone. Every step leaves the set openable, and a run
+ * that was killed is finished by running it again: the new keys.pgp replaces the old one in one conditional write, is
+ * read back, and only then older versions go.
+ *
+ * A set that fails does not stop the others: see each row's `problem`.
+ *
+ * @throws ConfigurationError `set-unknown`, `set-id` for a set that was named and isn't there; `recipients-missing`
+ */
+export async function rewrapSets(options: RewrapOptions): Promise<RewrapRow[]> {
+  const { vault, log, recipients, sets } = options;
+  const names = sets === undefined ? await listSets(vault) : await Promise.all(sets.map((id) => resolveSet(vault, id)));
+  for (const { fingerprint, role } of expiredRecipients(recipients, new Date())) {
+    log.warn(`The ${role} key ${fingerprint} has EXPIRED; the sets are sealed to it all the same. Renew it.`);
+  }
+  const rows: RewrapRow[] = [];
+  for (const { tier, set } of names) {
+    options.signal?.throwIfAborted();
+    rows.push(await rewrapOrSay({ tier, set }, options));
+  }
+  return rows;
+}
+
+async function rewrapOrSay(name: SetName, options: RewrapOptions): Promise<RewrapRow> {
+  try {
+    return await rewrap(name, options);
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    options.log.warn(`${name.set}: ${error.message}`);
+    const problem = { code: error.code, message: error.message, next: error.next };
+    return { ...name, outcome: "failed", before: [], after: [], removedVersions: 0, keptVersions: [], problem };
+  }
+}
+
+async function rewrap({ tier, set }: SetName, options: RewrapOptions): Promise<RewrapRow> {
+  const { vault, trusted, log } = options;
+  const { manifest, prefix } = await readSet(vault, tier, set, (bytes, armored) =>
+    verifyDetached(bytes, armored, trusted),
+  );
+  const key = prefix + keysFileName;
+  const current = await vault.get(key, { maxBytes: maxKeysBytes });
+  await verifyKeysFile(set, current.body, current.metadata, trusted);
+  const sessionKey = await unwrapSessionKey(current.body, options.privateKey);
+  assertCommitment(sessionKey, set, manifest.sealing.sessionKeyCommitment);
+
+  const body = await wrapSessionKey(sessionKey, options.recipients);
+  const [before, after] = await Promise.all([wrappedKeyIds(current.body), wrappedKeyIds(body)]);
+  const unchanged = [...before].sort().join() === [...after].sort().join();
+  const row = { tier, set, before, after, removedVersions: 0, keptVersions: [], problem: null };
+  if (options.dryRun) {
+    const older = await versionsBefore(vault, key, current.versionId);
+    const replaced = unchanged || current.versionId === undefined ? 0 : 1;
+    return { ...row, outcome: unchanged ? "unchanged" : "would-rewrap", removedVersions: older.length + replaced };
+  }
+  const stored = unchanged ? current : await replace(key, set, body, current, options);
+  // Also where nothing had to be changed: a run that was killed may have left them.
+  const removal = await removeVersions(vault, await versionsBefore(vault, key, stored.versionId));
+  for (const { versionId, until, code } of removal.kept) {
+    const why = until === null ? `the store says ${code}` : `locked until ${until.toISOString()}`;
+    log.warn(`${set}: version ${versionId} of keys.pgp stays (${why}); its recipients can still open the set.`);
+  }
+  const outcome = unchanged ? "unchanged" : "rewrapped";
+  return { ...row, outcome, removedVersions: removal.removed, keptVersions: removal.kept };
+}
+
+/** Writes the new keys.pgp in place of exactly the one that was read, under the same lock, and reads it back. */
+async function replace(
+  key: string,
+  set: string,
+  body: Uint8Array,
+  current: ObjectBody,
+  { vault, signingKey, trusted }: RewrapOptions,
+): Promise<ObjectBody> {
+  const { retainUntil } = current;
+  const metadata = { [keysSignatureMetadata]: await signKeysFile(set, body, signingKey) };
+  // Before it is stored: what no reader would believe must not replace what they do.
+  await verifyKeysFile(set, body, metadata, trusted);
+  await vault.put(key, body, {
+    ifMatch: current.etag,
+    metadata,
+    contentType: "application/pgp-encrypted",
+    ...(retainUntil !== undefined && retainUntil > new Date() && { retainUntil }),
+  });
+  const stored = await vault.get(key, { maxBytes: maxKeysBytes });
+  if (!Buffer.from(stored.body).equals(body)) {
+    throw new OperationError(
+      "stored-differs",
+      `keys.pgp of set ${set} was rewritten, but the vault holds something else; its older versions were left alone.`,
+      "Look at the object's versions, and run `lifeboat keys rewrap` again.",
+    );
+  }
+  await verifyKeysFile(set, stored.body, stored.metadata, trusted);
+  return stored;
+}
