@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type VerifyResult, verifySet } from "../../actions/lib/prove/verify.ts";
@@ -13,15 +14,17 @@ import {
   publishSet,
   type TestKey,
 } from "../integration/assembled-set.ts";
-import { type RunningS3, startS3 } from "../lab/servers/s3.ts";
+import type { S3Access } from "../lab/servers/s3.ts";
+import { sharedS3 } from "../lab/servers/shared.ts";
 import { contents, examRows, gradeRows, schemaEntries, smallInventory, smallPieces } from "./small-set.ts";
 
 const exams = "data/01-public.exams.dump.zst.pgp";
 const rest = "data/02-rest.dump.zst.pgp";
 
-let s3: RunningS3;
+const bucket = `artifacts-${randomBytes(4).toString("hex")}`;
+let s3: S3Access;
 let vault: Vault;
-let client: ReturnType<RunningS3["client"]>;
+let client: ReturnType<S3Access["client"]>;
 let signing: TestKey;
 let recipient: TestKey;
 let stranger: TestKey;
@@ -33,17 +36,16 @@ beforeAll(async () => {
     newTestKey("operations"),
     newTestKey("operations"),
   ]);
-  s3 = await startS3();
+  s3 = sharedS3();
   client = s3.client();
-  await s3.createBucket("vault", { lock: false });
+  await s3.createBucket(bucket, { lock: false });
   const { endpoint, region, accessKeyId, secretAccessKey } = s3;
-  vault = openVault({ bucket: "vault", endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+  vault = openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
 });
 
 afterAll(async () => {
   vault?.close();
   client?.destroy();
-  await s3?.stop();
 });
 
 beforeEach(async () => {
@@ -68,15 +70,15 @@ async function readOpened(name: string): Promise<void> {
 const key = (name: string, of = manifest) => setPrefix(of.tier, of.set) + name;
 
 async function stored(name: string): Promise<Uint8Array> {
-  const answer = await client.send(new GetObjectCommand({ Bucket: "vault", Key: key(name) }));
+  const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key(name) }));
   return (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
 }
 
 const overwrite = (name: string, body: Uint8Array) =>
-  client.send(new PutObjectCommand({ Bucket: "vault", Key: key(name), Body: body }));
+  client.send(new PutObjectCommand({ Bucket: bucket, Key: key(name), Body: body }));
 
 const copy = (from: string, to: string) =>
-  client.send(new CopyObjectCommand({ Bucket: "vault", CopySource: `vault/${from}`, Key: to }));
+  client.send(new CopyObjectCommand({ Bucket: bucket, CopySource: `${bucket}/${from}`, Key: to }));
 
 const damage = (result: VerifyResult) =>
   result.findings.filter(({ severity }) => severity === "damage").map(({ where, code }) => `${where}: ${code}`);
@@ -107,7 +109,7 @@ describe("what happened to an artifact in the store is found, with and without t
     ["cut off", async () => overwrite(rest, (await stored(rest)).subarray(0, -1000))],
     ["made longer", async () => overwrite(rest, Buffer.concat([await stored(rest), Buffer.from("more")]))],
     ["another artifact of the set in its place", () => copy(key(exams), key(rest))],
-    ["missing", () => client.send(new DeleteObjectCommand({ Bucket: "vault", Key: key(rest) }))],
+    ["missing", () => client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key(rest) }))],
   ];
 
   test.each(faults)("%s", async (_name, harm) => {
@@ -127,7 +129,7 @@ describe("keys.pgp that is not this set's own is refused before anything is open
   const faults: [string, string, () => Promise<unknown>][] = [
     ["that of another set", "signature-invalid", async () => copy(key("keys.pgp", await assemble()), key("keys.pgp"))],
     ["one without a signature", "keys-unsigned", async () => overwrite("keys.pgp", await stored("keys.pgp"))],
-    ["none", "s3-missing", () => client.send(new DeleteObjectCommand({ Bucket: "vault", Key: key("keys.pgp") }))],
+    ["none", "s3-missing", () => client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key("keys.pgp") }))],
   ];
 
   test.each(faults)("%s", async (_name, code, harm) => {
@@ -154,7 +156,7 @@ describe("a manifest that is not to be trusted is refused, whatever else is righ
   });
 
   test("one without a signature", async () => {
-    await client.send(new DeleteObjectCommand({ Bucket: "vault", Key: key("manifest.json.sig") }));
+    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key("manifest.json.sig") }));
     await expect(verify(true)).rejects.toMatchObject({ code: "manifest-untrusted" });
     await expect(readOpened(rest)).rejects.toMatchObject({ code: "manifest-untrusted" });
   });
@@ -239,7 +241,7 @@ test("a store that does not answer is an error of the store, not damage", async 
   const { accessKeyId, secretAccessKey, region } = s3;
   const credentials = { accessKeyId, secretAccessKey };
   using gone = openVault({
-    ...{ bucket: "vault", endpoint: "http://127.0.0.1:9", region, credentials },
+    ...{ bucket, endpoint: "http://127.0.0.1:9", region, credentials },
     retry: { attempts: 1 },
   });
   const ref = { tier: manifest.tier, set: manifest.set };

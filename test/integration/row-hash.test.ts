@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,7 +8,8 @@ import { createLargeObjectHasher } from "../../actions/lib/prove/row-hash-large-
 import { readArchive } from "../../actions/lib/source/archive/data.ts";
 import { fingerprintLargeObject, fingerprintTable } from "../../actions/lib/source/fingerprint.ts";
 import { pinOptions, pinStatement } from "../../actions/lib/source/session.ts";
-import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+import { execute } from "../lab/index.ts";
+import { type SharedPostgres, sharedPostgres } from "../lab/servers/shared.ts";
 
 /** A text of up to 12 pieces, most of them such as COPY or record_out have a rule for. */
 const nastyTexts = String.raw`
@@ -86,12 +88,14 @@ const tables: readonly Table[] = [
 ];
 
 describe.each([15, 17] as const)("with PostgreSQL %i", (major) => {
-  let server: RunningPostgres;
+  const database = `row_hash_${randomBytes(4).toString("hex")}`;
+  let server: SharedPostgres;
   let client: pg.Client;
 
   beforeAll(async () => {
-    server = await startPostgres(major);
-    client = new pg.Client({ connectionString: server.superuserUrl() });
+    server = sharedPostgres(major);
+    await execute(server.superuserUrl(), `create database ${database} template template0`);
+    client = new pg.Client({ connectionString: server.superuserUrl(database) });
     await client.connect();
     await client.query(nastyTexts);
     for (const { name, columns, values, where = "true" } of tables) {
@@ -111,11 +115,11 @@ describe.each([15, 17] as const)("with PostgreSQL %i", (major) => {
 
   afterAll(async () => {
     await client?.end();
-    await server?.stop();
+    await execute(server.superuserUrl(), `drop database if exists ${database} with (force)`);
   });
 
   test("the fingerprint computed from the dump is the one that the database computes", async () => {
-    const dump = spawn(join(server.binDir, "pg_dump"), ["-Fc", "-Z0", "-d", server.superuserUrl()], {
+    const dump = spawn(join(server.binDir, "pg_dump"), ["-Fc", "-Z0", "-d", server.superuserUrl(database)], {
       env: { ...process.env, PGOPTIONS: pinOptions() },
       stdio: ["ignore", "pipe", "inherit"],
     });
