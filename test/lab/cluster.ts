@@ -25,6 +25,9 @@ export async function prepareCluster(superuserUrl: string): Promise<string> {
     await client.query("select pg_advisory_lock($1)", [PREPARING]);
     const ready = await client.query("select from pg_database where datname = $1 and datistemplate", [template]);
     if (ready.rowCount === 0) {
+      // Supabase's own setting, for everybody: whoever reads for longer has to say so.
+      await client.query("alter system set statement_timeout = '2min'");
+      await client.query("select pg_reload_conf()");
       await client.query(roles);
       await createBackupRole(client, superuserUrl);
       await buildTemplate(client, superuserUrl, template, project);

@@ -8,11 +8,13 @@ import { execute } from "./connection.ts";
 export async function actAsServices(superuserUrl: string): Promise<void> {
   await execute(
     superuserUrl,
-    `set role supabase_admin;
+    `set role supabase_realtime_admin;
     create table realtime.messages_2026_09_02 partition of realtime.messages for values from ('2026-09-02') to ('2026-09-03');
     insert into realtime.messages (topic, extension, payload, event, updated_at, inserted_at, id)
     select 'room ' || n, 'broadcast', jsonb_build_object('نص', n), 'shout', '2026-09-02 10:00', '2026-09-02 10:00', md5('message' || n)::uuid
     from generate_series(1, 20) as n;
+    reset role;
+    set role supabase_admin;
     insert into cron.job_run_details (jobid, job_pid, database, username, command, status, return_message, start_time, end_time)
     select 1, 4000 + n, current_database(), 'postgres', 'refresh', 'succeeded', '1 row', '2026-09-02 01:15+00', '2026-09-02 01:15:01+00'
     from generate_series(1, 5) as n;

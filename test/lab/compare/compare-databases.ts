@@ -30,7 +30,7 @@ function compareFacts(left: Facts, right: Facts): string[] {
   return keys.flatMap((key) => {
     const [one, other] = [left.get(key), right.get(key)];
     if (one === other || (key.startsWith("sequence value ") && isAhead(one, other))) return [];
-    return [`${key}: left ${shown(one)} right ${shown(other)}`];
+    return [`${oneLine(key)}: left ${shown(one)} right ${shown(other)}`];
   });
 }
 
@@ -49,6 +49,10 @@ function isAhead(left: string | undefined, right: string | undefined): boolean {
 /** Long definitions are told apart by their hash; a difference is one line. */
 function shown(definition: string | undefined): string {
   if (definition === undefined) return "(absent)";
-  const line = definition.replaceAll(/\s+/g, " ");
+  const line = oneLine(definition);
   return line.length <= 200 ? line : `${line.slice(0, 120)}… md5 ${createHash("md5").update(definition).digest("hex")}`;
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ");
 }

@@ -16,10 +16,11 @@ begin
       ('authenticator', 'login noinherit'),
       ('dashboard_user', 'nologin createdb createrole replication'),
       ('pgbouncer', 'login'),
-      ('supabase_auth_admin', 'login noinherit createrole'),
+      ('supabase_auth_admin', 'login noinherit nocreaterole'),
       ('supabase_storage_admin', 'login noinherit createrole'),
       ('supabase_functions_admin', 'login noinherit createrole'),
-      ('supabase_realtime_admin', 'nologin noinherit'),
+      ('supabase_realtime_admin', 'login noinherit createrole replication'),
+      ('supabase_etl_admin', 'login replication'),
       ('supabase_replication_admin', 'login replication'),
       ('supabase_read_only_user', 'login bypassrls')
     ) as roles (name, attributes)
@@ -36,11 +37,14 @@ end
 $roles$;
 
 alter role postgres set search_path to "\$user", public, extensions;
-alter role postgres set statement_timeout = '2min';
-alter role supabase_admin set search_path to "$user", public, auth, extensions;
+alter role supabase_admin set search_path to "\$user", public, auth, extensions;
+alter role supabase_admin set log_statement = 'none';
 alter role supabase_auth_admin set search_path to auth;
 alter role supabase_auth_admin set idle_in_transaction_session_timeout to 60000;
+alter role supabase_auth_admin set log_statement = 'none';
 alter role supabase_storage_admin set search_path to storage;
+alter role supabase_storage_admin set log_statement = 'none';
+alter role supabase_realtime_admin set search_path to public, extensions, realtime;
 alter role supabase_functions_admin set search_path to supabase_functions;
 alter role supabase_read_only_user set default_transaction_read_only to on;
 alter role anon set statement_timeout = '3s';
@@ -50,7 +54,8 @@ alter role authenticator set lock_timeout = '8s';
 
 grant anon, authenticated, service_role to authenticator;
 grant authenticator to supabase_storage_admin;
-grant pg_read_all_data to supabase_read_only_user;
+grant anon, authenticated, service_role to supabase_realtime_admin;
+grant pg_read_all_data to supabase_read_only_user, supabase_etl_admin;
 grant supabase_functions_admin to postgres;
 grant anon, authenticated, service_role, pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
 

@@ -1,5 +1,9 @@
 -- Functions, types, operators, casts, collations, text search, extensions, event triggers, publications.
-with member as (select classid, objid from pg_depend where deptype = 'e'),
+-- Left out: members of extensions, and what belongs to another object (a range's constructors are the bootstrap superuser's).
+with member as (
+  select classid, objid from pg_depend
+  where deptype = 'e' or deptype = 'i' and classid = 'pg_proc'::regclass and refclassid = 'pg_type'::regclass
+),
 spaces as (select oid from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema')
 select 'schema' as kind, nspname::text as identity, 'owner ' || nspowner::regrole as definition
 from pg_namespace where oid in (select oid from spaces)

@@ -1,6 +1,10 @@
 -- Who may do what, one line for each privilege; built-in defaults are spelled out, so that NULL equals what it means.
 -- MAINTAIN exists since 17 and would be a difference between majors that nobody made.
-with member as (select classid, objid from pg_depend where deptype = 'e'),
+-- Left out: members of extensions, and what belongs to another object (a range's constructors are the bootstrap superuser's).
+with member as (
+  select classid, objid from pg_depend
+  where deptype = 'e' or deptype = 'i' and classid = 'pg_proc'::regclass and refclassid = 'pg_type'::regclass
+),
 spaces as (select oid from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'),
 lists as (
   select 'schema ' || quote_ident(nspname) as object, coalesce(nspacl, acldefault('n', nspowner)) as acl from pg_namespace where oid in (select oid from spaces)

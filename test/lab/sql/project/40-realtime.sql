@@ -1,8 +1,10 @@
 -- Schema realtime: messages partitioned by day (the server makes the partitions), subscriptions, its own migrations.
 create schema realtime authorization supabase_admin;
-grant usage on schema realtime to anon, authenticated, service_role, dashboard_user;
+grant usage on schema realtime to anon, authenticated, service_role;
 grant usage on schema realtime to postgres with grant option;
-grant all on schema realtime to supabase_realtime_admin;
+grant all on schema realtime to supabase_realtime_admin with grant option;
+grant usage on schema auth, extensions to supabase_realtime_admin;
+grant all on schema public to supabase_realtime_admin;
 alter default privileges for role supabase_admin in schema realtime grant all on tables to postgres, dashboard_user;
 alter default privileges for role supabase_admin in schema realtime grant all on sequences to postgres, dashboard_user;
 alter default privileges for role supabase_admin in schema realtime grant all on routines to postgres, dashboard_user;
@@ -55,7 +57,7 @@ $$;
 reset role;
 
 -- The server makes a partition for each day and drops old ones: two projects seldom have the same ones.
-set role supabase_admin;
+set role supabase_realtime_admin;
 create table realtime.messages_2026_09_01 partition of realtime.messages for values from ('2026-09-01') to ('2026-09-02');
 reset role;
 

@@ -3,7 +3,6 @@
 -- which no dump carries: a restored ciphertext opens only where the root key was carried over too.
 create schema vault authorization supabase_admin;
 grant usage on schema vault to postgres with grant option;
-grant usage on schema vault to service_role;
 
 set role supabase_admin;
 create function vault._root_key() returns bytea language sql stable security definer set search_path = '' as $$

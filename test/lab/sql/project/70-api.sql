@@ -1,8 +1,7 @@
 -- graphql_public, pgbouncer, and who may do what in public. The default privileges are the point: whatever `postgres`
 -- creates in public is granted to the API roles at once, so a REVOKE that a restore forgets is an open door.
 create schema graphql_public authorization supabase_admin;
-grant usage on schema graphql_public to postgres with grant option;
-grant usage on schema graphql_public to anon, authenticated, service_role;
+grant usage on schema graphql_public to postgres, anon, authenticated, service_role;
 alter default privileges for role supabase_admin in schema graphql_public grant all on tables to postgres, anon, authenticated, service_role;
 alter default privileges for role supabase_admin in schema graphql_public grant all on functions to postgres, anon, authenticated, service_role;
 alter default privileges for role supabase_admin in schema graphql_public grant all on sequences to postgres, anon, authenticated, service_role;
