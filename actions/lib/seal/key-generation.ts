@@ -29,7 +29,8 @@ export interface NewKey {
  */
 export async function generateKey(request: KeyRequest): Promise<NewKey> {
   // A little in the past, for machines whose clock is behind: a key from the future is refused everywhere.
-  const created = request.created ?? new Date(Math.floor(Date.now() / 1000) * 1000 - 60_000);
+  const created = wholeSeconds(request.created ?? new Date(Date.now() - 60_000));
+  const expires = wholeSeconds(request.expires);
   const name = `${request.project} backup ${request.role}`;
   const made = await openpgp.generateKey({
     type: "ecc",
@@ -37,7 +38,7 @@ export async function generateKey(request: KeyRequest): Promise<NewKey> {
     userIDs: [{ name }],
     passphrase: request.passphrase,
     date: created,
-    keyExpirationTime: Math.round((request.expires.getTime() - created.getTime()) / 1000),
+    keyExpirationTime: (expires.getTime() - created.getTime()) / 1000,
     subkeys: request.role === "signing" ? [] : [{}],
     format: "object",
     // Iterated and salted S2K over AES-256-CFB with SHA-1 check: what GnuPG 2.2 can import.
@@ -47,9 +48,14 @@ export async function generateKey(request: KeyRequest): Promise<NewKey> {
     role: request.role,
     fingerprint: fingerprintOf(made.publicKey),
     userId: name,
-    expires: request.expires,
+    expires,
     publicArmored: made.publicKey.armor(),
     privateArmored: made.privateKey.armor(),
     revocationArmored: made.revocationCertificate,
   };
+}
+
+/** OpenPGP knows no fractions. */
+function wholeSeconds(date: Date): Date {
+  return new Date(Math.floor(date.getTime() / 1000) * 1000);
 }
