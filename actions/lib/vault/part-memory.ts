@@ -11,8 +11,14 @@ export interface Shareholder {
   [Symbol.dispose](): void;
 }
 
+interface Holder {
+  held: number;
+  /** Bytes of the one buffer that is always kept free for it. */
+  own: number;
+}
+
 interface Wait {
-  readonly holder: { held: number };
+  readonly holder: Holder;
   readonly bytes: number;
   readonly grant: () => void;
 }
@@ -20,27 +26,32 @@ interface Wait {
 /** @param budget bytes */
 export function openPartMemory(budget: number): PartMemory {
   let used = 0;
-  let holders = 0;
+  const holders = new Set<Holder>();
   const waiting = new Set<Wait>();
   // Buffers are reused: freshly allocated ones of this size come and go faster than they are collected.
   let spare: Buffer[] = [];
 
-  const mayHave = (wait: Wait) => wait.holder.held === 0 || used + wait.bytes <= budget;
+  const promised = () => [...holders].reduce((sum, { held, own }) => sum + Math.max(held, own), 0);
+  const mayHave = ({ holder, bytes }: Wait) => holder.held === 0 || promised() + bytes <= budget;
   const claim = (wait: Wait) => {
     used += wait.bytes;
     wait.holder.held += wait.bytes;
     const found = spare.findIndex((buffer) => buffer.byteLength === wait.bytes);
     return found < 0 ? Buffer.allocUnsafeSlow(wait.bytes) : (spare.splice(found, 1)[0] ?? Buffer.alloc(wait.bytes));
   };
+  const wake = () => {
+    for (const wait of waiting) if (mayHave(wait)) wait.grant();
+  };
 
   return {
     join() {
-      const holder = { held: 0 };
-      holders++;
+      const holder: Holder = { held: 0, own: 0 };
+      holders.add(holder);
       return {
         take(bytes, signal) {
           return new Promise((resolve, reject) => {
             if (signal?.aborted) return reject(signal.reason);
+            holder.own = bytes;
             const onAbort = () => {
               waiting.delete(wait);
               reject(signal?.reason);
@@ -62,10 +73,12 @@ export function openPartMemory(budget: number): PartMemory {
           spare.push(buffer);
           while (spare.length > 0 && used + spare.reduce((sum, { byteLength }) => sum + byteLength, 0) > budget)
             spare.shift();
-          for (const wait of waiting) if (mayHave(wait)) wait.grant();
+          wake();
         },
         [Symbol.dispose]() {
-          if (--holders === 0) spare = [];
+          holders.delete(holder);
+          if (holders.size === 0) spare = [];
+          wake();
         },
       };
     },

@@ -16,10 +16,10 @@ export interface RetryPolicy {
 }
 
 export const defaultRetryPolicy: RetryPolicy = {
-  attempts: 6,
+  attempts: 7,
   totalSeconds: 300,
-  baseMillis: 250,
-  capMillis: 10_000,
+  baseMillis: 400,
+  capMillis: 15_000,
   stallSeconds: 30,
   attemptSeconds: 600,
 };

@@ -55,6 +55,7 @@ export function openTransport(settings: TransportSettings): Transport {
     // data matters and hash what we read; other stores reject or ignore the trailer.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
+    logger: silent, // it warns of each attempt that fails, in words that may quote the request
     expectContinueHeader: false, // it costs a round trip and a connection of its own per part
     requestHandler: {
       connectionTimeout: 10_000,
@@ -105,6 +106,7 @@ export function openTransport(settings: TransportSettings): Transport {
   };
 }
 
+const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 const agent = { keepAlive: true, maxSockets: 64 };
 
 /**

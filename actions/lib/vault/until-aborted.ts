@@ -5,21 +5,23 @@
  */
 export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  aborted.catch(() => {});
-  const onAbort = () => reject(signal.reason);
+  // Not `Promise.race` with one promise for all: that one would keep every chunk it ever raced against.
+  let stop: (() => void) | undefined;
+  const onAbort = () => stop?.();
   signal.addEventListener("abort", onAbort, { once: true });
   let ended = false;
   try {
-    signal.throwIfAborted();
     for (;;) {
-      const next = await Promise.race([iterator.next(), aborted]);
+      signal.throwIfAborted();
+      const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
+        stop = () => reject(signal.reason);
+        iterator.next().then(resolve, reject);
+      });
       if (next.done) {
         ended = true;
         return;
       }
       yield next.value;
-      signal.throwIfAborted();
     }
   } finally {
     signal.removeEventListener("abort", onAbort);
