@@ -44,14 +44,14 @@ export const foreignQueries = [
     select 'pg_foreign_data_wrapper'::regclass::oid as classid, w.oid, w.fdwowner as owner,
            coalesce(w.fdwacl, acldefault('F', w.fdwowner)) as acl,
            concat_ws(' ', nullif(w.fdwhandler, 0)::regproc, nullif(w.fdwvalidator, 0)::regproc,
-             array_to_string(w.fdwoptions, ', ')) as definition,
+             (select string_agg(o, ', ' order by o collate "C") from unnest(w.fdwoptions) o)) as definition,
            true as listed
       from pg_foreign_data_wrapper w`),
   objectQuery(`
     select 'pg_foreign_server'::regclass::oid as classid, s.oid, s.srvowner as owner,
            coalesce(s.srvacl, acldefault('S', s.srvowner)) as acl,
            concat_ws(' ', (select quote_ident(w.fdwname) from pg_foreign_data_wrapper w where w.oid = s.srvfdw), s.srvtype,
-             s.srvversion, array_to_string(s.srvoptions, ', ')) as definition,
+             s.srvversion, (select string_agg(o, ', ' order by o collate "C") from unnest(s.srvoptions) o)) as definition,
            true as listed
       from pg_foreign_server s`),
 ];
@@ -62,11 +62,15 @@ export const accessMethodsQuery = objectQuery(`
     from pg_am a where a.oid >= ${firstUserOid}`);
 
 /** Default privileges: what they add to (or, for a whole role, put in place of) the built-in ones. */
-export const defaultPrivilegesQuery = objectQuery(`
+export const defaultPrivilegesQuery = objectQuery(
+  `
   select 'pg_default_acl'::regclass::oid as classid, d.oid, d.defaclrole as owner, d.defaclacl as acl,
-         '' as definition, true as listed
+         '' as definition, true as listed,
+         n.nspname as home, 0::oid as part_of
     from pg_default_acl d
-    left join pg_namespace n on n.oid = d.defaclnamespace`);
+    left join pg_namespace n on n.oid = d.defaclnamespace`,
+  "part",
+);
 
 export const largeObjectsQuery = objectQuery(`
   select 'pg_largeobject'::regclass::oid as classid, m.oid, m.lomowner as owner,

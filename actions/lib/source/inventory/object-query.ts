@@ -4,11 +4,15 @@
  * out, comment, and the extension that the object is a member of.
  *
  * The inner query gives the columns: classid oid, oid oid, owner oid (0: none), acl aclitem[] (null: the kind has none;
- * callers put acldefault in its place), definition text, listed boolean.
+ * callers put acldefault in its place), definition text, listed boolean; what is part of a relation also `home` name, the
+ * relation's schema (pg_identify_object gives triggers and the like none), and `part_of` oid: the relation when the part
+ * belongs to an extension as soon as the relation does, else 0.
  */
-export function objectQuery(inner: string): string {
+export function objectQuery(inner: string, part: "part" | "whole" = "whole"): string {
+  const home = part === "part" ? "o.home" : "null";
+  const body = part === "part" ? "or (p.classid = 'pg_class'::regclass and p.objid = o.part_of)" : "";
   return `
-    select coalesce(i.type, '') as kind, coalesce(i.identity, '') as identity, i.schema,
+    select coalesce(i.type, '') as kind, coalesce(i.identity, '') as identity, coalesce(i.schema, ${home}) as schema,
            o.classid::int8::text as "classId", o.oid::int8::text as oid,
            case when o.owner <> 0 then pg_get_userbyid(o.owner) end as owner,
            case when x.extname is null then o.definition else '' end as definition,
@@ -27,7 +31,7 @@ export function objectQuery(inner: string): string {
       left join lateral (
              select e.extname
                from pg_depend p join pg_extension e on e.oid = p.refobjid
-              where p.classid = o.classid and p.objid = o.oid and p.deptype = 'e'
+              where ((p.classid = o.classid and p.objid = o.oid) ${body}) and p.deptype = 'e'
                 and p.refclassid = 'pg_extension'::regclass
               limit 1) x on true`;
 }

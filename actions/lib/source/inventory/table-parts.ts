@@ -6,7 +6,8 @@ const userRelation = `c.relpersistence <> 't' and ${ownSchema("n")}`;
  * Constraints of tables and domains. pg_dump lists a constraint by itself when it is a key, an exclusion, a foreign key
  * or not valid; a valid check travels inside its table or domain, an inherited one inside its parent (pg_dump.c).
  */
-export const constraintsQuery = objectQuery(`
+export const constraintsQuery = objectQuery(
+  `
   select 'pg_constraint'::regclass::oid as classid, k.oid, 0::oid as owner, null::aclitem[] as acl,
          concat_ws(' ', pg_get_constraintdef(k.oid),
            case when not k.conislocal then 'inherited' end,
@@ -19,14 +20,18 @@ export const constraintsQuery = objectQuery(`
               left join pg_tablespace ts on ts.oid = i.reltablespace
              where i.oid = k.conindid and k.contype in ('p', 'u', 'x'))) as definition,
          k.conparentid = 0 and (k.contype in ('p', 'u', 'x', 'f') or (k.contype = 'c' and not k.convalidated and k.conislocal))
-           as listed
+           as listed,
+         n.nspname as home, coalesce(c.oid, 0) as part_of
     from pg_constraint k
     join pg_namespace n on n.oid = k.connamespace
     left join pg_class c on c.oid = k.conrelid
-   where k.contype in ('p', 'u', 'x', 'f', 'c') and coalesce(c.relpersistence, 'p') <> 't' and ${ownSchema("n")}`);
+   where k.contype in ('p', 'u', 'x', 'f', 'c') and coalesce(c.relpersistence, 'p') <> 't' and ${ownSchema("n")}`,
+  "part",
+);
 
 /** Indexes that are not the body of a constraint. */
-export const indexesQuery = objectQuery(`
+export const indexesQuery = objectQuery(
+  `
   select 'pg_class'::regclass::oid as classid, i.oid, i.relowner as owner, null::aclitem[] as acl,
          concat_ws(' ', pg_get_indexdef(i.oid),
            case when not x.indisvalid then 'invalid' end,
@@ -38,26 +43,34 @@ export const indexesQuery = objectQuery(`
            (select 'partition of ' || h.inhparent::regclass::text from pg_inherits h where h.inhrelid = i.oid),
            case when i.reltablespace <> 0 then 'tablespace ' ||
              (select spcname from pg_tablespace where oid = i.reltablespace) end) as definition,
-         true as listed
+         true as listed,
+         n.nspname as home, c.oid as part_of
     from pg_index x
     join pg_class i on i.oid = x.indexrelid
     join pg_class c on c.oid = x.indrelid
     join pg_namespace n on n.oid = c.relnamespace
    where c.relkind in ('r', 'p', 'm') and ${userRelation}
-     and not exists (select from pg_constraint k where k.conindid = i.oid and k.contype in ('p', 'u', 'x'))`);
+     and not exists (select from pg_constraint k where k.conindid = i.oid and k.contype in ('p', 'u', 'x'))`,
+  "part",
+);
 
 /** Triggers that somebody made; a partition's clone of its parent's trigger is not listed by itself. */
-export const triggersQuery = objectQuery(`
+export const triggersQuery = objectQuery(
+  `
   select 'pg_trigger'::regclass::oid as classid, t.oid, 0::oid as owner, null::aclitem[] as acl,
          pg_get_triggerdef(t.oid) || case t.tgenabled when 'O' then '' when 'D' then ' disabled'
            when 'A' then ' always' when 'R' then ' replica' end as definition,
-         t.tgparentid = 0 as listed
+         t.tgparentid = 0 as listed,
+         n.nspname as home, c.oid as part_of
     from pg_trigger t
     join pg_class c on c.oid = t.tgrelid
     join pg_namespace n on n.oid = c.relnamespace
-   where not t.tgisinternal and ${userRelation}`);
+   where not t.tgisinternal and ${userRelation}`,
+  "part",
+);
 
-export const policiesQuery = objectQuery(`
+export const policiesQuery = objectQuery(
+  `
   select 'pg_policy'::regclass::oid as classid, p.oid, 0::oid as owner, null::aclitem[] as acl,
          concat_ws(' ', case when p.polpermissive then 'permissive' else 'restrictive' end,
            'for', case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update'
@@ -67,21 +80,28 @@ export const policiesQuery = objectQuery(`
                     from unnest(p.polroles) r),
            'using (' || pg_get_expr(p.polqual, p.polrelid) || ')',
            'with check (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')') as definition,
-         true as listed
+         true as listed,
+         n.nspname as home, 0::oid as part_of
     from pg_policy p
     join pg_class c on c.oid = p.polrelid
     join pg_namespace n on n.oid = c.relnamespace
-   where ${userRelation}`);
+   where ${userRelation}`,
+  "part",
+);
 
-export const rulesQuery = objectQuery(`
+export const rulesQuery = objectQuery(
+  `
   select 'pg_rewrite'::regclass::oid as classid, r.oid, 0::oid as owner, null::aclitem[] as acl,
          pg_get_ruledef(r.oid) || case r.ev_enabled when 'O' then '' else ' enabled ' || r.ev_enabled::text end
            as definition,
-         true as listed
+         true as listed,
+         n.nspname as home, c.oid as part_of
     from pg_rewrite r
     join pg_class c on c.oid = r.ev_class
     join pg_namespace n on n.oid = c.relnamespace
-   where r.rulename <> '_RETURN' and r.oid >= ${firstUserOid} and ${userRelation}`);
+   where r.rulename <> '_RETURN' and r.oid >= ${firstUserOid} and ${userRelation}`,
+  "part",
+);
 
 export const statisticsQuery = objectQuery(`
   select 'pg_statistic_ext'::regclass::oid as classid, s.oid, s.stxowner as owner, null::aclitem[] as acl,

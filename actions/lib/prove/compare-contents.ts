@@ -1,0 +1,163 @@
+import type { Fingerprint, Inventory, MaterializedView, SequenceValue } from "../source/inventory/model.ts";
+import { isManagedSchema } from "../source/platform.ts";
+import type { Difference } from "./difference.ts";
+import type { Measured } from "./measure-tables.ts";
+
+/** What was found in the target, and what is known of rows that were not restored on purpose. */
+export interface ContentFacts {
+  readonly measured: ReadonlyMap<string, Measured>;
+  /** Reasons for rows that stayed in the set, by `schema.table`. */
+  readonly left: ReadonlyMap<string, { readonly why: string; readonly expected: boolean }>;
+  /** Fingerprints that count in the place of the set's, by `schema.table` (fewer columns in the target). */
+  readonly instead: ReadonlyMap<string, Fingerprint>;
+  readonly views: ReadonlyMap<string, MaterializedView>;
+  readonly viewFailures: ReadonlyMap<string, string>;
+  readonly sequences: readonly SequenceValue[];
+  readonly sequenceFailures: ReadonlyMap<string, string>;
+  readonly largeObjects: ReadonlyMap<string, { readonly bytes: string; readonly hash: string }>;
+  readonly supabase: boolean;
+}
+
+/** Compares all rows, sequence values, materialised views and large objects with what the set recorded. Pure. */
+export function compareContents(source: Inventory, facts: ContentFacts): Difference[] {
+  return [
+    ...compareTables(source, facts),
+    ...source.sequences.flatMap((sequence) => compareSequence(sequence, facts)),
+    ...source.materializedViews.flatMap((view) => compareView(view, facts)),
+    ...compareLargeObjects(source, facts),
+  ];
+}
+
+function compareTables(source: Inventory, facts: ContentFacts): Difference[] {
+  const differences: Difference[] = [];
+  for (const table of source.tables) {
+    const name = `${table.schema}.${table.name}`;
+    const base = { kind: "table", identity: name, aspect: "rows" as const };
+    if (!table.carried || table.fingerprint === null) continue;
+    const left = facts.left.get(name);
+    const wanted = facts.instead.get(name) ?? table.fingerprint;
+    const found = facts.measured.get(name);
+    if (left !== undefined) {
+      if (table.fingerprint.rows === "0") continue;
+      differences.push({
+        ...base,
+        detail: `${table.fingerprint.rows} rows stay in the set`,
+        verdict: left.expected ? "expected" : "failed",
+        why: left.why,
+      });
+    } else if (found === undefined || "unreadable" in found) {
+      differences.push({
+        ...base,
+        detail: "its rows could not be read back",
+        verdict: "failed",
+        why: found?.unreadable ?? "the table is not there",
+      });
+    } else if (found.rows !== wanted.rows) {
+      differences.push({
+        ...base,
+        detail: `${wanted.rows} rows in the set, ${found.rows} here`,
+        verdict: "failed",
+        why: "the counts differ",
+      });
+    } else if (found.hash !== wanted.hash) {
+      differences.push({
+        ...base,
+        detail: `${found.rows} rows, but other contents`,
+        verdict: "failed",
+        why: "the content hashes differ",
+      });
+    }
+  }
+  return differences;
+}
+
+function compareSequence(wanted: SequenceValue, facts: ContentFacts): Difference[] {
+  const name = `${wanted.schema}.${wanted.name}`;
+  const found = facts.sequences.find((one) => one.schema === wanted.schema && one.name === wanted.name);
+  if (found !== undefined && isAtLeast(found, wanted)) return [];
+  const platform = facts.supabase && isManagedSchema(wanted.schema);
+  return [
+    {
+      kind: "sequence",
+      identity: name,
+      aspect: "value",
+      detail: found === undefined ? "has no value here" : `${wanted.lastValue} in the set, ${found.lastValue} here`,
+      verdict: platform ? "expected" : "failed",
+      why: facts.sequenceFailures.get(name) ?? (platform ? "the target's platform keeps it" : "nothing was reported"),
+    },
+  ];
+}
+
+/** Equal, or called and not before it; for one that counts down the recorded value is set exactly, so equality is met. */
+function isAtLeast(found: SequenceValue, wanted: SequenceValue): boolean {
+  if (found.lastValue === wanted.lastValue) return found.isCalled || !wanted.isCalled;
+  return BigInt(found.lastValue) > BigInt(wanted.lastValue);
+}
+
+/** A view that was stale at the source is current after the refresh: that is said, and not held against the restore. */
+function compareView(view: MaterializedView, facts: ContentFacts): Difference[] {
+  if (!view.populated) return [];
+  const name = `${view.schema}.${view.name}`;
+  const base = { kind: "materialized view", identity: name, aspect: "rows" as const };
+  const found = facts.views.get(name)?.stored ?? null;
+  if (found === null) {
+    return [
+      {
+        ...base,
+        detail: "is not filled",
+        verdict: "failed",
+        why: facts.viewFailures.get(name) ?? "nothing was reported",
+      },
+    ];
+  }
+  if (same(found, view.stored)) return [];
+  if (same(found, view.fresh)) {
+    const rows = `${view.stored?.rows ?? "?"} rows then, ${found.rows} now`;
+    return [
+      {
+        ...base,
+        detail: `was stale at the source (${rows})`,
+        verdict: "expected",
+        why: "refreshed: it now holds what its query gives for the restored rows",
+      },
+    ];
+  }
+  if (view.fresh === null) {
+    return [
+      {
+        ...base,
+        detail: "holds other rows than at the source",
+        verdict: "unverified",
+        why: "the backup role could not run its query, so nobody can tell whether it was stale",
+      },
+    ];
+  }
+  return [
+    {
+      ...base,
+      detail: "holds neither what it held nor what its query gave at the source",
+      verdict: "unverified",
+      why: "its query may depend on the time, on chance or on who asks",
+    },
+  ];
+}
+
+function same(a: Fingerprint, b: Fingerprint | null): boolean {
+  return b !== null && a.rows === b.rows && a.hash === b.hash;
+}
+
+function compareLargeObjects(source: Inventory, facts: ContentFacts): Difference[] {
+  return source.largeObjects
+    .filter(({ oid, bytes, hash }) => {
+      const found = facts.largeObjects.get(oid);
+      return found === undefined || found.bytes !== bytes || found.hash !== hash;
+    })
+    .map(({ oid, bytes }) => ({
+      kind: "large object",
+      identity: oid,
+      aspect: "rows" as const,
+      detail: facts.largeObjects.has(oid) ? `${bytes} bytes in the set, other contents here` : "not in the target",
+      verdict: "failed" as const,
+      why: "contents differ",
+    }));
+}

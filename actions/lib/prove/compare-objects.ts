@@ -1,0 +1,150 @@
+import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
+import { byKey, grantText, objectKey } from "../source/inventory/object-key.ts";
+import { isPlatformObject } from "../source/platform.ts";
+import type { Difference } from "./difference.ts";
+
+/** What is known beside the two inventories. */
+export interface CompareContext {
+  /** The target is a Supabase project: its platform has objects of its own, in its own version. */
+  readonly supabase: boolean;
+  /** Why things that were tried did not work, by object key: an SQLSTATE with its meaning. */
+  readonly failures: ReadonlyMap<string, string>;
+  /** Keys whose definitions differ only in how two major versions write the same thing. */
+  readonly sameInOtherWords: ReadonlySet<string>;
+  /** Differences that a restore makes on purpose, by object key, e.g. a webhook that was switched off. */
+  readonly deliberate: ReadonlyMap<string, string>;
+  /** Extensions that the target does not have. */
+  readonly unavailableExtensions: ReadonlySet<string>;
+  /** The schema of the restore's own notes. */
+  readonly journalSchema: string;
+}
+
+const ownVersion = "the target project's platform has it in its own version";
+
+/** Compares all objects by identity and definition, and what hangs on them: owner, grants, comment. */
+export function compareObjects(source: Inventory, target: Inventory, context: CompareContext): Difference[] {
+  const found = byKey(target.objects);
+  const differences: Difference[] = [];
+  for (const object of source.objects) {
+    const twin = found.get(objectKey(object));
+    if (twin === undefined) differences.push(missing(object, context));
+    else differences.push(...compareTwins(object, twin, source, context));
+  }
+  const wanted = byKey(source.objects);
+  for (const object of target.objects) {
+    if (!wanted.has(objectKey(object)) && !isJournal(object, context)) differences.push(extra(object, context));
+  }
+  return differences;
+}
+
+function isJournal(object: InventoryObject, context: CompareContext): boolean {
+  return (
+    object.schema === context.journalSchema || (object.kind === "schema" && object.identity === context.journalSchema)
+  );
+}
+
+function missing(object: InventoryObject, context: CompareContext): Difference {
+  const base = {
+    kind: object.kind,
+    identity: object.identity,
+    aspect: "missing" as const,
+    detail: "not in the target",
+  };
+  const deliberate = context.deliberate.get(objectKey(object));
+  if (deliberate !== undefined) return { ...base, verdict: "expected", why: deliberate };
+  const extension = object.kind === "extension" ? object.identity : object.extension;
+  if (extension !== null && context.unavailableExtensions.has(extension)) {
+    return { ...base, verdict: "expected", why: `the target server has no extension ${extension}` };
+  }
+  if (context.supabase && isPlatformObject(object) && !isUsersOwn(object)) {
+    return { ...base, verdict: "expected", why: context.failures.get(objectKey(object)) ?? ownVersion };
+  }
+  return { ...base, verdict: "failed", why: context.failures.get(objectKey(object)) ?? "nothing was reported" };
+}
+
+/** Policies and triggers on Supabase's tables are mostly the user's own, and `postgres` may create them. */
+function isUsersOwn(object: InventoryObject): boolean {
+  return object.extension === null && (object.kind === "policy" || object.kind === "trigger");
+}
+
+function extra(object: InventoryObject, context: CompareContext): Difference {
+  const platform = context.supabase && isPlatformObject(object);
+  return {
+    kind: object.kind,
+    identity: object.identity,
+    aspect: "extra",
+    detail: "in the target only",
+    verdict: platform ? "expected" : "failed",
+    why: platform ? ownVersion : "the set does not have it",
+  };
+}
+
+function compareTwins(
+  object: InventoryObject,
+  twin: InventoryObject,
+  source: Inventory,
+  context: CompareContext,
+): Difference[] {
+  const key = objectKey(object);
+  const platform = context.supabase && isPlatformObject(object);
+  const why = context.failures.get(key) ?? (platform ? ownVersion : "nothing was reported");
+  const verdict = platform ? "expected" : "failed";
+  const differences: Difference[] = [];
+  const say = (aspect: Difference["aspect"], detail: string, over?: Pick<Difference, "verdict" | "why">) =>
+    differences.push({ kind: object.kind, identity: object.identity, aspect, detail, verdict, why, ...over });
+  if (object.definition !== twin.definition && !context.sameInOtherWords.has(key)) {
+    const deliberate = context.deliberate.get(key);
+    const version = object.kind === "extension" ? "the target server has another version of the extension" : undefined;
+    const reason = deliberate ?? version;
+    say(
+      "definition",
+      firstDifference(object.definition, twin.definition),
+      reason === undefined ? undefined : { verdict: "expected", why: reason },
+    );
+  }
+  if (object.owner !== twin.owner) {
+    const mayDiffer = object.kind === "extension" || object.kind === "database" || platform;
+    say(
+      "owner",
+      `${object.owner ?? "nobody"} in the set, ${twin.owner ?? "nobody"} here`,
+      mayDiffer ? { verdict: "expected", why: platform ? ownVersion : "whoever makes it owns it" } : undefined,
+    );
+  }
+  const grants = compareGrants(object, twin, source.serverMajor);
+  if (grants !== undefined)
+    say(
+      "grants",
+      grants,
+      object.kind === "database" ? { verdict: "expected", why: "the database is the target's own" } : undefined,
+    );
+  if (object.comment !== twin.comment && object.kind !== "extension") {
+    say(
+      "comment",
+      twin.comment === null ? "has none here" : "has another here",
+      object.kind === "database" ? { verdict: "expected", why: "the database is the target's own" } : undefined,
+    );
+  }
+  return differences;
+}
+
+/** Grants in the set only and in the target only, or undefined when they are the same; MAINTAIN exists from 17 on. */
+export function compareGrants(object: InventoryObject, twin: InventoryObject, sourceMajor: number): string | undefined {
+  const texts = (one: InventoryObject) =>
+    new Set((one.grants ?? []).filter((grant) => sourceMajor >= 17 || grant.privilege !== "MAINTAIN").map(grantText));
+  const wanted = texts(object);
+  const present = texts(twin);
+  const lost = [...wanted].filter((text) => !present.has(text));
+  const gained = [...present].filter((text) => !wanted.has(text));
+  if (lost.length + gained.length === 0) return undefined;
+  return [...lost.map((text) => `lost ${text}`), ...gained.map((text) => `gained ${text}`)].join("; ");
+}
+
+/** The first line in which two definitions differ, both sides, cut to a readable length. */
+function firstDifference(wanted: string, present: string): string {
+  const left = wanted.split("\n");
+  const right = present.split("\n");
+  const at = left.findIndex((line, index) => line !== right[index]);
+  const line = at < 0 ? left.length : at;
+  const cut = (text: string | undefined) => (text === undefined ? "(nothing)" : text.trim().slice(0, 160));
+  return `line ${line + 1}: ${cut(left[line])} in the set, ${cut(right[line])} here`;
+}

@@ -1,0 +1,53 @@
+import type { Client } from "pg";
+import { OperationError } from "../runtime/errors.ts";
+import type { Log } from "../runtime/log.ts";
+import { fingerprintTable } from "../source/fingerprint.ts";
+import type { Fingerprint, TableContent } from "../source/inventory/model.ts";
+
+/** A fingerprint, or why there is none. */
+export type Measured = Fingerprint | { readonly unreadable: string };
+
+/**
+ * Computes the fingerprints of tables, several at once, largest first.
+ *
+ * @param connect gives a new connection with the pinned settings
+ * @returns by `schema.table`
+ */
+export async function measureTables(
+  connect: () => Promise<Client>,
+  tables: readonly Pick<TableContent, "schema" | "name" | "columns" | "filter" | "bytes">[],
+  jobs: number,
+  log: Log,
+): Promise<Map<string, Measured>> {
+  const queue = [...tables].sort((a, b) => b.bytes - a.bytes);
+  const measured = new Map<string, Measured>();
+  const track = log.track("fingerprints", { bytes: 0, items: tables.length });
+  const worker = async (): Promise<void> => {
+    const client = await connect();
+    try {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        const name = `${next.schema}.${next.name}`;
+        track.note(name);
+        measured.set(name, await measure(client, next));
+        track.advance({ items: 1 });
+      }
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(jobs, queue.length)) }, () => worker()));
+  track.end("done");
+  return measured;
+}
+
+async function measure(
+  client: Client,
+  table: Pick<TableContent, "schema" | "name" | "columns" | "filter">,
+): Promise<Measured> {
+  try {
+    return await fingerprintTable(client, table);
+  } catch (error) {
+    if (error instanceof OperationError) return { unreadable: error.message };
+    throw error;
+  }
+}

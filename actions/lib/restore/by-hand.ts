@@ -1,0 +1,48 @@
+import type { Inventory } from "../source/inventory/model.ts";
+import { isReservedRole } from "../source/platform.ts";
+import type { OutboundTrigger } from "./outbound.ts";
+import type { DataPlan } from "./plan-data.ts";
+import type { RestoreResult } from "./result.ts";
+import type { TargetFacts } from "./target.ts";
+
+/** What was switched off, and what only a person can do, for the end of the report. Pure. */
+export function afterwards(
+  source: Inventory,
+  facts: TargetFacts,
+  outbound: readonly OutboundTrigger[],
+  plan: DataPlan,
+): Pick<RestoreResult, "switchedOff" | "byHand"> {
+  const rows = (name: string) =>
+    source.tables.find((table) => `${table.schema}.${table.name}` === name)?.fingerprint?.rows ?? "0";
+  const switchedOff = outbound
+    .filter((trigger) => trigger.switchOn !== undefined)
+    .map((trigger) => ({ what: `trigger ${trigger.object.identity}`, on: trigger.switchOn ?? "" }));
+  if (rows("cron.job") !== "0" && (plan.loads.has("cron.job") || plan.cronJobs !== undefined)) {
+    const on =
+      plan.cronJobs === undefined
+        ? "update cron.job set active = true;"
+        : "select cron.alter_job(job_id := jobid, active := true) from cron.job;";
+    switchedOff.push({ what: `${rows("cron.job")} cron jobs`, on: `${on} -- leave out those that were off` });
+  }
+  const byHand: string[] = [];
+  for (const trigger of outbound.filter((one) => one.switchOff === undefined)) {
+    byHand.push(
+      `Trigger ${trigger.object.identity} calls out and cannot be switched off on a platform's table: drop it if it must stay quiet.`,
+    );
+  }
+  const logins = source.roles.filter((role) => role.login && !(facts.supabase && isReservedRole(role.name)));
+  if (logins.length > 0) {
+    byHand.push(`Set passwords (a set holds none): ${logins.map((role) => role.name).join(", ")}.`);
+  }
+  if (rows("vault.secrets") !== "0" && !plan.loads.has("vault.secrets")) {
+    byHand.push(
+      `Create the ${rows("vault.secrets")} Vault secrets anew (vault.create_secret), or bring the source's root key over first.`,
+    );
+  }
+  if (facts.supabase) {
+    byHand.push(
+      "Set in the dashboard what no database holds: auth, storage and API settings, edge functions and their secrets, API keys in the app.",
+    );
+  }
+  return { switchedOff, byHand };
+}

@@ -1,0 +1,143 @@
+import type { Client } from "pg";
+import { createRowHasher } from "../prove/row-hash.ts";
+import type { Log, Track } from "../runtime/log.ts";
+import { type LargeObjectBlock, readArchive, type TableBlock } from "../source/archive/data.ts";
+import type { Fingerprint } from "../source/inventory/model.ts";
+import type { Artifact } from "../vault/manifest.ts";
+import { scheduleJobs } from "./cron-jobs.ts";
+import type { Journal } from "./journal.ts";
+import { loadLargeObject } from "./large-objects.ts";
+import { loadItem, loadTable } from "./load-table.ts";
+import type { DataPlan } from "./plan-data.ts";
+import { projectColumns } from "./project-columns.ts";
+
+/** What loading needs: where the bytes come from, how to reach the target, what to load. */
+export interface LoadTask {
+  readonly artifacts: readonly Artifact[];
+  /** The plain archive: verified, opened and decompressed on the way. */
+  readonly open: (artifact: Artifact) => AsyncIterable<Uint8Array>;
+  readonly connect: () => Promise<Client>;
+  readonly plan: DataPlan;
+  readonly journal: Journal;
+  readonly mayReplicate: boolean;
+  /** How many artifacts at once, each on a connection of its own. */
+  readonly jobs: number;
+  readonly log: Log;
+}
+
+/**
+ * Streams the data artifacts into the target, several at once, without touching a disk.
+ * What the journal knows is passed over.
+ *
+ * @returns why a table's rows did not go in, by `schema.table`; empty when all did
+ */
+export async function loadData(task: LoadTask): Promise<ReadonlyMap<string, string>> {
+  const failures = new Map<string, string>();
+  const queue = [...task.artifacts];
+  const stop = new AbortController();
+  const worker = async (): Promise<void> => {
+    const client = await task.connect();
+    try {
+      for (let next = queue.shift(); next !== undefined && !stop.signal.aborted; next = queue.shift()) {
+        await loadArtifact(task, client, next, failures);
+      }
+    } catch (error) {
+      stop.abort();
+      throw error;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  };
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: Math.max(1, Math.min(task.jobs, queue.length)) }, () => worker()),
+  );
+  const broken = outcomes.find((outcome) => outcome.status === "rejected");
+  if (broken !== undefined) throw broken.reason;
+  return failures;
+}
+
+type Failures = Map<string, string>;
+
+async function loadArtifact(task: LoadTask, client: Client, artifact: Artifact, failures: Failures): Promise<void> {
+  const item = `artifact ${artifact.name}`;
+  if (task.journal.isDone(item)) return;
+  const track = task.log.track(artifact.name, { bytes: artifact.plainBytes, items: 0 });
+  try {
+    const archive = await readArchive(task.open(artifact));
+    for await (const block of archive.blocks()) {
+      if (block.kind === "table") await loadBlock(task, client, block, failures, track);
+      else await loadLargeObjects(task, client, block, track);
+    }
+    if (failures.size === 0) await task.journal.note(client, item);
+    track.end("done");
+  } catch (error) {
+    track.end("failed");
+    throw error;
+  }
+}
+
+async function loadBlock(
+  task: LoadTask,
+  client: Client,
+  block: TableBlock,
+  failures: Failures,
+  track: Track,
+): Promise<void> {
+  const name = `${block.entry.namespace ?? ""}.${block.entry.tag}`;
+  if (name === "cron.job" && task.plan.cronJobs !== undefined) {
+    const jobs = await scheduleJobs(client, block.chunks(), task.plan.cronJobs.columns, task.journal);
+    if (jobs.refused.length > 0) failures.set(name, jobs.refused.join("; "));
+    return;
+  }
+  const load = task.plan.loads.get(name);
+  if (load === undefined || task.journal.isDone(loadItem(load.table))) return;
+  track.note(name);
+  const rows = counted(block.chunks(), track);
+  let reduced: Fingerprint | undefined;
+  const source =
+    load.keep === undefined
+      ? rows
+      : hashed(projectColumns(rows, load.keep), load.keep.length, (fingerprint) => {
+          reduced = fingerprint;
+        });
+  const failure = await loadTable(client, load, source, task.journal, task.mayReplicate, () => reduced);
+  if (failure !== undefined) failures.set(name, failure);
+}
+
+async function* counted(chunks: AsyncIterable<Uint8Array>, track: Track): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    track.advance({ bytes: chunk.length });
+    yield chunk;
+  }
+}
+
+async function* hashed(
+  chunks: AsyncIterable<Uint8Array>,
+  columns: number,
+  tell: (fingerprint: Fingerprint) => void,
+): AsyncGenerator<Uint8Array> {
+  const hasher = createRowHasher(columns);
+  for await (const chunk of chunks) {
+    hasher.push(chunk);
+    yield chunk;
+  }
+  tell(hasher.finish());
+}
+
+/** A block of large objects is one transaction: the objects and the note of them are there together or not at all. */
+async function loadLargeObjects(task: LoadTask, client: Client, block: LargeObjectBlock, track: Track): Promise<void> {
+  const item = `large objects ${block.entry.dumpId}`;
+  if (task.journal.isDone(item)) return;
+  await client.query("begin");
+  try {
+    for await (const object of block.objects()) {
+      track.note(`large object ${object.oid}`);
+      await loadLargeObject(client, object.oid, counted(object.chunks(), track));
+    }
+    await task.journal.note(client, item);
+    await client.query("commit");
+  } catch (error) {
+    await client.query("rollback").catch(() => undefined);
+    throw error;
+  }
+}

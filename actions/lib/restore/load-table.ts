@@ -1,0 +1,83 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Client } from "pg";
+import { from as copyFrom } from "pg-copy-streams";
+import { OperationError } from "../runtime/errors.ts";
+import { sqlState } from "../runtime/sql-error.ts";
+import { fingerprintTable } from "../source/fingerprint.ts";
+import { quoteIdentifier, quoteQualified } from "../source/identifier.ts";
+import type { Fingerprint, TableContent } from "../source/inventory/model.ts";
+import { describeCode } from "../source/sqlstate.ts";
+import type { Journal } from "./journal.ts";
+
+/** What is to be done with the rows of one table, decided before any is read. */
+export interface TableLoad {
+  readonly table: TableContent;
+  /** Places (from 0) of the columns that the target has too; undefined when it has them all. */
+  readonly keep: readonly number[] | undefined;
+  /** SQL that runs after the load in the same transaction: what must not wake up, such as cron jobs. */
+  readonly quiet: string | undefined;
+}
+
+export function loadItem(table: Pick<TableContent, "schema" | "name">): string {
+  return `rows ${table.schema}.${table.name}`;
+}
+
+/**
+ * Loads one table in one transaction, noted in the journal in the same transaction: after a crash the rows and the note
+ * are both there or both not.
+ *
+ * @param chunks COPY text, already cut down to the kept columns
+ * @returns undefined, or why it did not work: the rows are then not in the table
+ * @throws OperationError `target-filled-meanwhile` when the table is no longer empty
+ */
+export async function loadTable(
+  client: Client,
+  load: TableLoad,
+  chunks: AsyncIterable<Uint8Array>,
+  journal: Journal,
+  mayReplicate: boolean,
+  /** Called after the last chunk: what the kept columns hash to, noted for the proof. */
+  reduced: () => Fingerprint | undefined = () => undefined,
+): Promise<string | undefined> {
+  const { table } = load;
+  const columns = load.keep === undefined ? table.columns : load.keep.map((place) => table.columns[place] ?? "");
+  const name = quoteQualified(table.schema, table.name);
+  await client.query("begin");
+  try {
+    if (mayReplicate) await client.query("set local session_replication_role = 'replica'");
+    const filled = await client.query(`select exists (select from only ${name} ${table.filter ?? ""}) as filled`);
+    if (filled.rows[0]?.filled === true) {
+      throw new OperationError(
+        "target-filled-meanwhile",
+        `Somebody else has put rows into ${table.schema}.${table.name} while the restore was running.`,
+        "Keep everything else off the target, empty it and restore again.",
+      );
+    }
+    const list = columns.length === 0 ? "" : ` (${columns.map(quoteIdentifier).join(", ")})`;
+    await pipeline(
+      Readable.from(chunks, { objectMode: false, highWaterMark: 262_144 }),
+      client.query(copyFrom(`copy ${name}${list} from stdin`)),
+    );
+    const before = load.quiet === undefined ? undefined : await fingerprintBefore(client, table, columns, load.quiet);
+    await journal.note(client, loadItem(table), { fingerprint: before, reduced: reduced() });
+    await client.query("commit");
+    return undefined;
+  } catch (error) {
+    await client.query("rollback").catch(() => undefined);
+    if (sqlState(error) === "none") throw error;
+    return describeCode(error);
+  }
+}
+
+/** The rows are proven as they came, then changed so that they stay quiet. */
+async function fingerprintBefore(
+  client: Client,
+  table: TableContent,
+  columns: readonly string[],
+  quiet: string,
+): Promise<Fingerprint> {
+  const fingerprint = await fingerprintTable(client, { ...table, columns: [...columns] });
+  await client.query(quiet);
+  return fingerprint;
+}

@@ -1,0 +1,66 @@
+import type { Inventory, TableContent } from "../source/inventory/model.ts";
+import { bookkeepingReason, isManagedSchema } from "../source/platform.ts";
+import type { TableLoad } from "./load-table.ts";
+
+/** What the target's side of a table looks like to the role that restores. */
+export interface TargetTable {
+  readonly columns: readonly string[];
+  readonly mayInsert: boolean;
+  readonly mayUpdate: boolean;
+}
+
+/** Rows that stay in the set, and why. `expected`: it belongs to the platform, or is meant to stay. */
+export interface RowsLeft {
+  readonly table: TableContent;
+  readonly why: string;
+  readonly expected: boolean;
+}
+
+export interface DataPlan {
+  readonly loads: ReadonlyMap<string, TableLoad>;
+  readonly left: readonly RowsLeft[];
+  /** Columns that the target's own version of a platform's table does not have. */
+  readonly missingColumns: readonly { readonly table: TableContent; readonly columns: readonly string[] }[];
+  /** `cron.job`, when its jobs are to be made by pg_cron's functions because the table itself may not be written. */
+  readonly cronJobs: TableContent | undefined;
+}
+
+/** Statement that puts cron jobs to sleep in the transaction that brings them: pg_cron starts them the moment they commit. */
+const quietStatements = new Map([["cron.job", "update cron.job set active = false where active"]]);
+
+/**
+ * Decides table by table which rows go where. Pure.
+ * @param targets by `schema.table`, as they are after the schema was made
+ */
+export function planData(source: Inventory, targets: ReadonlyMap<string, TargetTable>, supabase: boolean): DataPlan {
+  const loads = new Map<string, TableLoad>();
+  const left: RowsLeft[] = [];
+  let cronJobs: TableContent | undefined;
+  const missingColumns: { table: TableContent; columns: readonly string[] }[] = [];
+  for (const table of source.tables.filter((one) => one.carried)) {
+    const name = `${table.schema}.${table.name}`;
+    const target = targets.get(name);
+    const platform = supabase && (isManagedSchema(table.schema) || table.extension !== null);
+    const reason = supabase ? bookkeepingReason(table.schema, table.name) : undefined;
+    if (reason !== undefined) {
+      left.push({ table, why: reason, expected: true });
+    } else if (target === undefined) {
+      left.push({ table, why: "the target does not have the table", expected: platform });
+    } else if (!target.mayInsert && name === "cron.job") {
+      cronJobs = table;
+      left.push({
+        table,
+        why: "its jobs are made anew by pg_cron's functions, switched off, with new numbers",
+        expected: true,
+      });
+    } else if (!target.mayInsert) {
+      left.push({ table, why: "the target lets nobody but its platform write the table", expected: platform });
+    } else {
+      const lost = table.columns.filter((column) => !target.columns.includes(column));
+      if (lost.length > 0) missingColumns.push({ table, columns: lost });
+      const keep = table.columns.map((_, place) => place).filter((place) => !lost.includes(table.columns[place] ?? ""));
+      loads.set(name, { table, keep: lost.length > 0 ? keep : undefined, quiet: quietStatements.get(name) });
+    }
+  }
+  return { loads, left, missingColumns, cronJobs };
+}

@@ -1,0 +1,115 @@
+import type { TocEntry } from "../source/archive/toc.ts";
+import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
+import { byKey, objectKey } from "../source/inventory/object-key.ts";
+import { isPlatformObject } from "../source/platform.ts";
+
+/** One entry of the schema dump that will be run, with the object that it makes where it makes one. */
+export interface Step {
+  readonly entry: TocEntry;
+  readonly object: InventoryObject | undefined;
+}
+
+/** What a restore does to the schema, in the order of the lists. */
+export interface SchemaPlan {
+  /** Before the data: extensions, types, tables, functions, views. */
+  readonly before: readonly Step[];
+  /** Keys and indexes, one list a table: lists run side by side, the steps of one list in turn. */
+  readonly indexes: readonly (readonly Step[])[];
+  readonly foreignKeys: readonly Step[];
+  /** Triggers, rules, policies, publications, statistics. */
+  readonly after: readonly Step[];
+  /** Event triggers: the very last, or they would fire at our own statements. */
+  readonly last: readonly Step[];
+}
+
+/** Handled elsewhere (data, grants, values) or settings of pg_dump's own session. */
+const otherwise = new Set([
+  "ACL",
+  "BLOB",
+  "BLOB METADATA",
+  "BLOBS",
+  "DATABASE",
+  "DATABASE PROPERTIES",
+  "DEFAULT ACL",
+  "ENCODING",
+  "MATERIALIZED VIEW DATA",
+  "SEARCHPATH",
+  "SEQUENCE SET",
+  "STDSTRINGS",
+  "TABLE DATA",
+]);
+
+const indexKinds = new Set(["CHECK CONSTRAINT", "CONSTRAINT", "INDEX"]);
+
+/**
+ * Chooses from the complete dump what this target lacks. What the target has already is left alone, whether it is the
+ * platform's or an interrupted run made it; what is wrong with it is for the comparison to say. Pure.
+ */
+export function planSchema(
+  toc: readonly TocEntry[],
+  source: Inventory,
+  target: Inventory,
+  supabase: boolean,
+): SchemaPlan {
+  const present = byKey(target.objects);
+  const objects = new Map(source.objects.map((object) => [`${object.classId} ${object.oid}`, object]));
+  const entries = new Map(toc.map((entry) => [entry.dumpId, entry]));
+  const objectOf = (entry: TocEntry) => objects.get(`${entry.tableOid} ${entry.oid}`);
+  const platforms = (entry: TocEntry): boolean => {
+    const object = objectOf(entry);
+    return object !== undefined && supabase && isPlatformObject(object) && present.has(objectKey(object));
+  };
+  const wanted = toc.filter((entry) => {
+    if (otherwise.has(entry.desc) || entry.defn.trim() === "") return false;
+    const object = objectOf(entry);
+    if (object !== undefined && entry.desc !== "COMMENT") return !present.has(objectKey(object));
+    const parts = partOf(entry, entries);
+    return parts.length === 0 || !parts.every(platforms);
+  });
+  const step = (entry: TocEntry): Step => ({ entry, object: objectOf(entry) });
+  const stage = (entry: TocEntry) => stageOf(entry, entries);
+  const of = (which: StageName) => wanted.filter((entry) => stage(entry) === which);
+  return {
+    before: of("before").map(step),
+    indexes: groupByTable(of("indexes"), entries).map((group) => group.map(step)),
+    foreignKeys: of("foreignKeys").map(step),
+    after: of("after").map(step),
+    last: of("last").map(step),
+  };
+}
+
+type StageName = keyof SchemaPlan;
+
+/** Comments have no section of their own: one comes as late as what it is about, but never among the indexes. */
+function stageOf(entry: TocEntry, entries: ReadonlyMap<number, TocEntry>): StageName {
+  if (entry.section === "none") {
+    const stages = partOf(entry, entries).map((one) => stageOf(one, entries));
+    if (stages.includes("last")) return "last";
+    return stages.some((one) => one !== "before") ? "after" : "before";
+  }
+  if (entry.section !== "post-data") return "before";
+  if (entry.desc === "FK CONSTRAINT") return "foreignKeys";
+  if (entry.desc === "EVENT TRIGGER") return "last";
+  return indexKinds.has(entry.desc) ? "indexes" : "after";
+}
+
+/** The objects that a comment, default, attachment and the like hangs on. */
+function partOf(entry: TocEntry, entries: ReadonlyMap<number, TocEntry>): TocEntry[] {
+  return entry.dependencies
+    .map((id) => entries.get(id))
+    .filter((one) => one !== undefined)
+    .filter((one) => one.desc !== "SCHEMA" || entry.tag.startsWith("SCHEMA "));
+}
+
+const tableKinds = new Set(["FOREIGN TABLE", "MATERIALIZED VIEW", "TABLE"]);
+
+function groupByTable(steps: readonly TocEntry[], entries: ReadonlyMap<number, TocEntry>): TocEntry[][] {
+  const groups = new Map<number, TocEntry[]>();
+  for (const entry of steps) {
+    const table = entry.dependencies.find((id) => tableKinds.has(entries.get(id)?.desc ?? "")) ?? -entry.dumpId;
+    const group = groups.get(table);
+    if (group === undefined) groups.set(table, [entry]);
+    else group.push(entry);
+  }
+  return [...groups.values()];
+}

@@ -1,0 +1,162 @@
+import type { Client } from "pg";
+import { compareGrants } from "../prove/compare-objects.ts";
+import { quoteIdentifier } from "../source/identifier.ts";
+import type { Grant, Inventory, InventoryObject } from "../source/inventory/model.ts";
+import { byKey, objectKey } from "../source/inventory/object-key.ts";
+import { attempt } from "./run-steps.ts";
+import { grantStatements, ownerStatement } from "./statements.ts";
+
+/** Reasons by object key (see source/inventory/object-key). */
+export type Failures = Map<string, string>;
+
+/**
+ * Takes every default privilege of the target off, before anything is created. Otherwise the project's own defaults would
+ * grant each new function to `anon` again, also those that the source had revoked.
+ */
+export async function clearDefaultPrivileges(client: Client, target: Inventory): Promise<void> {
+  for (const object of target.objects.filter((one) => one.kind === "default acl")) {
+    const place = defaultPlace(object);
+    if (place === undefined) continue;
+    for (const grantee of new Set((object.grants ?? []).map((grant) => grant.grantee))) {
+      if (grantee === place.role) continue;
+      await attempt(
+        client,
+        `${place.prefix} REVOKE ALL ON ${place.kind} FROM ${grantee === "" ? "PUBLIC" : quoteIdentifier(grantee)}`,
+      );
+    }
+  }
+}
+
+/** Puts the source's default privileges in the place of what the target has. Returns reasons by object key. */
+export async function settleDefaultPrivileges(client: Client, source: Inventory, target: Inventory): Promise<Failures> {
+  const failures: Failures = new Map();
+  const present = byKey(target.objects);
+  const wanted = source.objects.filter((one) => one.kind === "default acl");
+  const keys = new Set(wanted.map(objectKey));
+  const stale = target.objects.filter((one) => one.kind === "default acl" && !keys.has(objectKey(one)));
+  for (const object of [...wanted, ...stale.map((one) => ({ ...one, grants: [] }))]) {
+    const place = defaultPlace(object);
+    if (place === undefined) continue;
+    const has = present.get(objectKey(object))?.grants ?? (place.global ? builtIn(object, place) : []);
+    for (const statement of defaultStatements(place, object.grants ?? [], has)) {
+      const reason = await attempt(client, statement);
+      if (reason !== undefined) failures.set(objectKey(object), reason);
+    }
+  }
+  return failures;
+}
+
+interface DefaultPlace {
+  readonly prefix: string;
+  readonly role: string;
+  readonly kind: string;
+  readonly global: boolean;
+}
+
+/** `for role postgres in schema public on tables` as pg_identify_object writes it, turned into a statement's parts. */
+function defaultPlace(object: InventoryObject): DefaultPlace | undefined {
+  const parts = /^for role (.+?)(?: in schema (.+))? on (\w+)$/.exec(object.identity);
+  const role = object.owner;
+  const kind = parts?.[3]?.toUpperCase();
+  if (parts === null || role === null || kind === undefined) return undefined;
+  const schema = object.schema === null ? "" : ` IN SCHEMA ${quoteIdentifier(object.schema)}`;
+  return {
+    prefix: `ALTER DEFAULT PRIVILEGES FOR ROLE ${quoteIdentifier(role)}${schema}`,
+    role,
+    kind,
+    global: object.schema === null,
+  };
+}
+
+/** A role's global defaults stand in the place of the built-in ones, which count as present when there is no entry yet. */
+function builtIn(object: InventoryObject, place: DefaultPlace): Grant[] {
+  const grant = (grantee: string, privilege: string): Grant => ({
+    grantee,
+    grantor: place.role,
+    privilege,
+    column: null,
+    grantable: false,
+  });
+  const own = (object.grants ?? []).filter((one) => one.grantee === place.role);
+  if (place.kind === "FUNCTIONS") return [...own, grant("", "EXECUTE")];
+  if (place.kind === "TYPES") return [...own, grant("", "USAGE")];
+  return own;
+}
+
+function defaultStatements(place: DefaultPlace, wanted: readonly Grant[], present: readonly Grant[]): string[] {
+  const same = (a: Grant, b: Grant) =>
+    a.grantee === b.grantee && a.privilege === b.privilege && a.grantable === b.grantable;
+  const who = (grant: Grant) => (grant.grantee === "" ? "PUBLIC" : quoteIdentifier(grant.grantee));
+  return [
+    ...present
+      .filter((grant) => !wanted.some((one) => same(one, grant)))
+      .map((grant) => `${place.prefix} REVOKE ${grant.privilege} ON ${place.kind} FROM ${who(grant)}`),
+    ...wanted
+      .filter((grant) => !present.some((one) => same(one, grant)))
+      .map(
+        (grant) =>
+          `${place.prefix} GRANT ${grant.privilege} ON ${place.kind} TO ${who(grant)}${grant.grantable ? " WITH GRANT OPTION" : ""}`,
+      ),
+  ];
+}
+
+/** Gives each object the owner that it had. What `leave` says stays: the platform's own in the target's own version. */
+export async function settleOwners(
+  client: Client,
+  source: Inventory,
+  target: Inventory,
+  leave: (object: InventoryObject) => boolean,
+): Promise<Failures> {
+  const present = byKey(target.objects);
+  const failures: Failures = new Map();
+  for (const object of source.objects) {
+    const twin = present.get(objectKey(object));
+    if (twin === undefined || object.owner === null || twin.owner === object.owner || leave(object)) continue;
+    const statement = ownerStatement(object, object.owner);
+    if (statement === undefined) continue;
+    const reason = await giveAway(client, object, statement);
+    if (reason !== undefined) failures.set(objectKey(object), reason);
+  }
+  return failures;
+}
+
+/**
+ * A new owner needs CREATE on the schema, which the old one may have lost since: it is lent, and the grants that are
+ * settled afterwards take it back where it was not there.
+ */
+async function giveAway(client: Client, object: InventoryObject, statement: string): Promise<string | undefined> {
+  const reason = await attempt(client, statement);
+  if (reason === undefined || object.schema === null || object.owner === null) return reason;
+  const lend = `GRANT CREATE ON SCHEMA ${quoteIdentifier(object.schema)} TO ${quoteIdentifier(object.owner)}`;
+  if ((await attempt(client, lend)) !== undefined) return reason;
+  return attempt(client, statement);
+}
+
+/**
+ * Makes the grants exactly what they were. On what `leave` says is the platform's, grants that are missing are added
+ * where the session may, and nothing is taken away.
+ */
+export async function settleGrants(
+  client: Client,
+  source: Inventory,
+  target: Inventory,
+  leave: (object: InventoryObject) => boolean,
+): Promise<Failures> {
+  const present = byKey(target.objects);
+  const failures: Failures = new Map();
+  for (const object of source.objects) {
+    const twin = present.get(objectKey(object));
+    if (twin === undefined || object.kind === "default acl") continue;
+    if (compareGrants(object, twin, source.serverMajor) === undefined) continue;
+    const statements = grantStatements(object, twin, target.database).filter(
+      (sql) => !leave(object) || !sql.startsWith("REVOKE"),
+    );
+    if (statements.length === 0) continue;
+    if ((await attempt(client, statements.join(";\n"))) === undefined) continue;
+    for (const statement of statements) {
+      const reason = await attempt(client, statement);
+      if (reason !== undefined) failures.set(objectKey(object), reason);
+    }
+  }
+  return failures;
+}

@@ -1,0 +1,158 @@
+import type { Client } from "pg";
+import { checkReferences } from "../prove/check-references.ts";
+import { compareContents } from "../prove/compare-contents.ts";
+import { type CompareContext, compareObjects } from "../prove/compare-objects.ts";
+import { compareRoles } from "../prove/compare-roles.ts";
+import type { Difference } from "../prove/difference.ts";
+import { type Measured, measureTables } from "../prove/measure-tables.ts";
+import { sameInOtherWords } from "../prove/other-words.ts";
+import type { Log } from "../runtime/log.ts";
+import { fingerprintLargeObject } from "../source/fingerprint.ts";
+import type { Fingerprint, Inventory } from "../source/inventory/model.ts";
+import { readInventory } from "../source/inventory/read.ts";
+import type { Journal } from "./journal.ts";
+import { journalSchema } from "./journal.ts";
+import { loadItem } from "./load-table.ts";
+import type { DataPlan } from "./plan-data.ts";
+import { measureViews } from "./settle-contents.ts";
+import type { TargetFacts } from "./target.ts";
+
+/** Everything that the steps of a restore found out and the proof needs. */
+export interface RestoreFindings {
+  readonly failures: ReadonlyMap<string, string>;
+  readonly rowFailures: ReadonlyMap<string, string>;
+  readonly viewFailures: ReadonlyMap<string, string>;
+  readonly sequenceFailures: ReadonlyMap<string, string>;
+  readonly deliberate: ReadonlyMap<string, string>;
+}
+
+export interface ProveTask {
+  readonly source: Inventory;
+  readonly facts: TargetFacts;
+  readonly plan: DataPlan;
+  readonly journal: Journal;
+  readonly findings: RestoreFindings;
+  readonly connect: () => Promise<Client>;
+  readonly jobs: number;
+  readonly log: Log;
+}
+
+/**
+ * Compares the target with the set's inventory: every object by identity and definition, every row by fingerprint, every
+ * sequence, and each foreign key that no statement of the restore has checked.
+ */
+export async function proveRestored(
+  task: ProveTask,
+): Promise<{ differences: Difference[]; foreignKeysChecked: number }> {
+  const { source, facts, findings } = task;
+  const client = await task.connect();
+  try {
+    const target = await readInventory(client);
+    const context: CompareContext = {
+      supabase: facts.supabase,
+      failures: findings.failures,
+      sameInOtherWords: await sameInOtherWords(client, source, target),
+      deliberate: findings.deliberate,
+      unavailableExtensions: unavailable(source, facts),
+      journalSchema,
+    };
+    const references = await checkReferences(client, existedBefore(facts));
+    const contents = compareContents(source, {
+      measured: await measure(task),
+      left: rowsLeft(task),
+      instead: reducedFingerprints(task),
+      views: await measureViews(client, source),
+      viewFailures: findings.viewFailures,
+      sequences: target.sequences,
+      sequenceFailures: findings.sequenceFailures,
+      largeObjects: await measureLargeObjects(client, source, target),
+      supabase: facts.supabase,
+    });
+    return {
+      differences: [
+        ...compareRoles(source, target, context),
+        ...compareObjects(source, target, context),
+        ...contents,
+        ...droppedColumns(task.plan),
+        ...references.differences,
+      ],
+      foreignKeysChecked: references.total,
+    };
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function unavailable(source: Inventory, facts: TargetFacts): Set<string> {
+  const extensions = source.objects
+    .filter((object) => object.kind === "extension")
+    .map((object) => object.identity.replaceAll('"', ""));
+  return new Set(extensions.filter((name) => !facts.availableExtensions.has(name)));
+}
+
+function existedBefore(facts: TargetFacts): Set<string> {
+  return new Set(facts.inventory.objects.filter((one) => one.kind === "table constraint").map((one) => one.identity));
+}
+
+/** Rows that were changed in the transaction that loaded them are proven by what was measured before the change. */
+async function measure({ source, plan, journal, connect, jobs, log }: ProveTask): Promise<Map<string, Measured>> {
+  const known = new Map<string, Fingerprint>();
+  for (const [name, load] of plan.loads) {
+    const noted = journal.fingerprint(loadItem(load.table), "fingerprint");
+    if (noted !== undefined) known.set(name, noted);
+  }
+  const tables = source.tables
+    .filter((table) => table.carried && table.fingerprint !== null && !known.has(`${table.schema}.${table.name}`))
+    .filter((table) => plan.loads.has(`${table.schema}.${table.name}`))
+    .map((table) => {
+      const keep = plan.loads.get(`${table.schema}.${table.name}`)?.keep;
+      return keep === undefined ? table : { ...table, columns: keep.map((place) => table.columns[place] ?? "") };
+    });
+  return new Map<string, Measured>([...(await measureTables(connect, tables, jobs, log)), ...known]);
+}
+
+function rowsLeft({ plan, findings }: ProveTask): Map<string, { why: string; expected: boolean }> {
+  const left = new Map(
+    plan.left.map(({ table, why, expected }) => [`${table.schema}.${table.name}`, { why, expected }]),
+  );
+  for (const [name, why] of findings.rowFailures) {
+    const before = left.get(name);
+    left.set(name, { why: before === undefined ? why : `${before.why}; ${why}`, expected: false });
+  }
+  return left;
+}
+
+function reducedFingerprints({ plan, journal }: ProveTask): Map<string, Fingerprint> {
+  const instead = new Map<string, Fingerprint>();
+  for (const [name, load] of plan.loads) {
+    const reduced = load.keep === undefined ? undefined : journal.fingerprint(loadItem(load.table), "reduced");
+    if (reduced !== undefined) instead.set(name, reduced);
+  }
+  return instead;
+}
+
+function droppedColumns(plan: DataPlan): Difference[] {
+  return plan.missingColumns.map(({ table, columns }) => ({
+    kind: "table",
+    identity: `${table.schema}.${table.name}`,
+    aspect: "rows" as const,
+    detail: `values of ${columns.join(", ")} stay in the set`,
+    verdict: "expected" as const,
+    why: "the target project's platform has an older version of the table, without these columns",
+  }));
+}
+
+async function measureLargeObjects(
+  client: Client,
+  source: Inventory,
+  target: Inventory,
+): Promise<Map<string, { bytes: string; hash: string }>> {
+  const present = new Set(target.largeObjects.map((one) => one.oid));
+  const measured = new Map<string, { bytes: string; hash: string }>();
+  await client.query("begin");
+  for (const { oid } of source.largeObjects) {
+    if (present.has(oid)) measured.set(oid, await fingerprintLargeObject(client, oid));
+  }
+  await client.query("rollback");
+  return measured;
+}

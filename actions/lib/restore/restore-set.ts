@@ -1,0 +1,234 @@
+import type { Client } from "pg";
+import { outcomeOf } from "../prove/difference.ts";
+import type { OpenSet } from "../prove/verify-open.ts";
+import { ConfigurationError } from "../runtime/errors.ts";
+import type { Log } from "../runtime/log.ts";
+import { readArchive } from "../source/archive/data.ts";
+import type { TocEntry } from "../source/archive/toc.ts";
+import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
+import { readInventory } from "../source/inventory/read.ts";
+import { isPlatformObject } from "../source/platform.ts";
+import { buildIndexes, dumpClient, failuresByKey } from "./apply-schema.ts";
+import { afterwards } from "./by-hand.ts";
+import { Journal, journalSchema } from "./journal.ts";
+import { loadData } from "./load-data.ts";
+import { refuseOccupied } from "./occupants.ts";
+import { deliberateDifferences, type OutboundTrigger, outboundTriggers } from "./outbound.ts";
+import { planSchema, type SchemaPlan } from "./plan.ts";
+import { type DataPlan, planData } from "./plan-data.ts";
+import { clearDefaultPrivileges, settleDefaultPrivileges, settleGrants, settleOwners } from "./privileges.ts";
+import { proveRestored } from "./prove-restored.ts";
+import type { RestoreResult } from "./result.ts";
+import { joinOwners, restoreRoles, settleMemberships } from "./roles.ts";
+import { runSteps, type StepFailures } from "./run-steps.ts";
+import { commentLargeObjects, refreshViews, settleSequences, validateConstraints } from "./settle-contents.ts";
+import { Stages } from "./stages.ts";
+import { inspectTarget, type TargetFacts } from "./target.ts";
+import { readTargetTables } from "./target-tables.ts";
+
+export interface RestoreTask {
+  readonly open: OpenSet;
+  /** Name of the target, as the policy has it. */
+  readonly targetName: string;
+  /** A new session at the target with the pinned settings. */
+  readonly connect: () => Promise<Client>;
+  /** Sessions that load, index and measure side by side. */
+  readonly jobs: number;
+  readonly dryRun: boolean;
+  readonly log: Log;
+}
+
+/**
+ * Restores one set into an empty target and proves it. The gates come first: nothing is written before the set has been
+ * found to be signed and whole in its list, and the target to be empty or an interrupted restore of this very set.
+ *
+ * @throws ConfigurationError what the gates refuse; OperationError what breaks on the way (a later run takes it up)
+ */
+export async function restoreSet(task: RestoreTask): Promise<RestoreResult> {
+  const stages = new Stages(task.log);
+  const source = await stages.run("read the set", () => task.open.inventory());
+  const toc = await stages.run("read the schema", () => readSchema(task.open));
+  const client = await dumpClient(task.connect);
+  try {
+    const facts = await stages.run("look at the target", () => admit(task, client, source));
+    const schema = planSchema(toc, source, facts.inventory, facts.supabase);
+    if (task.dryRun) return dryRun(task, source, facts, stages);
+    const journal = await Journal.open(client, task.open.set);
+    return await restoreInto({ task, source, client, facts, schema, journal, stages });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+interface Run {
+  readonly task: RestoreTask;
+  readonly source: Inventory;
+  readonly client: Client;
+  readonly facts: TargetFacts;
+  readonly schema: SchemaPlan;
+  readonly journal: Journal;
+  readonly stages: Stages;
+}
+
+async function restoreInto(run: Run): Promise<RestoreResult> {
+  const { task, source, client, facts, schema, journal, stages } = run;
+  const { connect, jobs, log } = task;
+  const outbound = outboundTriggers(source);
+  const roleFailures = await stages.run("roles", () => restoreRoles(client, source, facts));
+  await joinOwners(client, source, facts);
+  await clearDefaultPrivileges(client, facts.inventory);
+  const early = await stages.run("schema", () => runSteps(client, schema.before));
+  const plan = planData(source, await readTargetTables(client), facts.supabase);
+  const rowFailures = await stages.run("data", () => load(run, plan));
+  const sequenceFailures = await settleSequences(client, source);
+  const late = await stages.run("keys and indexes", () => finishSchema(run, outbound));
+  const viewFailures = await stages.run("materialised views", () => refreshViews(client, source));
+  const settled = await stages.run("owners and grants", () => settle(run));
+  const events = await runSteps(client, schema.last);
+  const { differences, foreignKeysChecked } = await stages.run("prove", () =>
+    proveRestored({
+      source,
+      facts,
+      plan,
+      journal,
+      findings: {
+        failures: new Map([...roleFailures, ...failuresByKey(early, ...late, events), ...settled]),
+        rowFailures,
+        viewFailures,
+        sequenceFailures,
+        deliberate: deliberateDifferences(outbound),
+      },
+      connect,
+      jobs,
+      log,
+    }),
+  );
+  const outcome = outcomeOf(differences);
+  if (outcome === "proven") await Journal.remove(client);
+  return {
+    ...heading(task, source, facts),
+    outcome,
+    begun: journal.resumed ? "resumed" : "fresh",
+    counts: {
+      objects: source.objects.length,
+      tables: source.tables.length,
+      rows: rowCount(source),
+      foreignKeysChecked,
+    },
+    stages: stages.taken,
+    differences,
+    ...afterwards(source, facts, outbound, plan),
+  };
+}
+
+async function load({ task, journal, facts }: Run, plan: DataPlan): Promise<ReadonlyMap<string, string>> {
+  const artifacts = task.open.manifest.artifacts.filter(({ kind }) => kind === "data" || kind === "large-objects");
+  return loadData({
+    artifacts,
+    open: (artifact) => task.open.artifact(artifact.name),
+    connect: task.connect,
+    plan,
+    journal,
+    mayReplicate: facts.mayReplicate,
+    jobs: task.jobs,
+    log: task.log,
+  });
+}
+
+async function finishSchema(
+  { task, client, schema }: Run,
+  outbound: readonly OutboundTrigger[],
+): Promise<StepFailures[]> {
+  const switchOff = new Map(outbound.map(({ object, switchOff }) => [object, switchOff]));
+  const indexes = await buildIndexes(task, schema.indexes, () => undefined);
+  const foreignKeys = await runSteps(client, schema.foreignKeys);
+  const after = await runSteps(
+    client,
+    schema.after,
+    () => undefined,
+    ({ entry, object }) => (entry.desc === "TRIGGER" && object !== undefined ? switchOff.get(object) : undefined),
+  );
+  // What an index or a key could not have without the rest (a function made later) gets another chance.
+  const again = await runSteps(client, [...indexes.keys(), ...foreignKeys.keys()]);
+  return [again, after];
+}
+
+async function settle({ client, source, facts }: Run): Promise<Map<string, string>> {
+  const leave = (object: InventoryObject) => facts.supabase && isPlatformObject(object);
+  const owners = await settleOwners(client, source, await readInventory(client), leave);
+  const owned = await readInventory(client);
+  const grants = await settleGrants(client, source, owned, leave);
+  const defaults = await settleDefaultPrivileges(client, source, owned);
+  const valid = await validateConstraints(client, source, owned);
+  await commentLargeObjects(client, source);
+  const memberships = await settleMemberships(client, source, owned, facts.supabase, facts.role);
+  return new Map([...owners, ...grants, ...defaults, ...valid, ...memberships]);
+}
+
+/** The gates: what the target is, and whether anything is in it that a restore would mix with. */
+async function admit(task: RestoreTask, client: Client, source: Inventory): Promise<TargetFacts> {
+  const facts = await inspectTarget(client, source.serverMajor);
+  const earlier = await Journal.find(client);
+  if (earlier === undefined) await refuseOccupied(client, facts, source, journalSchema);
+  else if (earlier.set !== task.open.set) {
+    throw new ConfigurationError(
+      "target-half-restored",
+      `The target holds an unfinished restore of set ${earlier.set}.`,
+      `Finish it with \`lifeboat restore ${earlier.set}\`, or restore into a new project or an empty database.`,
+    );
+  } else task.log.info(`Taking up the interrupted restore of set ${earlier.set}.`);
+  return facts;
+}
+
+/** The table of contents of the schema dump. The dump is read to its end, so that a damaged one is refused here. */
+async function readSchema(open: OpenSet): Promise<readonly TocEntry[]> {
+  const artifact = open.manifest.artifacts.find(({ kind }) => kind === "schema");
+  if (artifact === undefined) {
+    throw new ConfigurationError(
+      "set-without-schema",
+      `Set ${open.set} has no schema dump.`,
+      "Choose another set (`lifeboat list`).",
+    );
+  }
+  const archive = await readArchive(open.artifact(artifact.name));
+  for await (const _block of archive.blocks()) {
+    // A schema dump has none; asking for them reads to the end, where the seal is checked.
+  }
+  return archive.toc;
+}
+
+function heading({ open, targetName }: RestoreTask, source: Inventory, facts: TargetFacts) {
+  return {
+    set: open.set,
+    tier: open.tier,
+    snapshotAt: open.manifest.snapshotAt,
+    target: {
+      name: targetName,
+      database: facts.inventory.database,
+      kind: facts.supabase ? ("supabase" as const) : ("plain" as const),
+      serverVersion: facts.inventory.serverVersion,
+    },
+    counts: {
+      objects: source.objects.length,
+      tables: source.tables.length,
+      rows: rowCount(source),
+      foreignKeysChecked: 0,
+    },
+  };
+}
+
+function rowCount(source: Inventory): string {
+  return source.tables.reduce((sum, table) => sum + BigInt(table.fingerprint?.rows ?? "0"), 0n).toString();
+}
+
+function dryRun(task: RestoreTask, source: Inventory, facts: TargetFacts, stages: Stages): RestoreResult {
+  return {
+    ...heading(task, source, facts),
+    outcome: "dry-run",
+    begun: "fresh",
+    stages: stages.taken,
+    differences: [],
+    switchedOff: [],
+    byHand: [],
+  };
+}

@@ -1,0 +1,136 @@
+import type { Client } from "pg";
+import { quoteIdentifier, quoteLiteral } from "../source/identifier.ts";
+import type { Inventory, Membership, Role } from "../source/inventory/model.ts";
+import { isReservedRole } from "../source/platform.ts";
+import type { Failures } from "./privileges.ts";
+import { attempt } from "./run-steps.ts";
+import { settingClause } from "./statements.ts";
+import type { TargetFacts } from "./target.ts";
+
+/** Attributes as CREATE ROLE and ALTER ROLE take them, each by itself: what one may not have must not cost the others. */
+function attributeWords(role: Role): string[] {
+  const flag = (name: string, on: boolean) => (on ? name : `NO${name}`);
+  return [
+    flag("INHERIT", role.inherit),
+    flag("LOGIN", role.login),
+    flag("CREATEROLE", role.createRole),
+    flag("CREATEDB", role.createDb),
+    flag("BYPASSRLS", role.bypassRls),
+    flag("REPLICATION", role.replication),
+    flag("SUPERUSER", role.superuser),
+    `CONNECTION LIMIT ${role.connectionLimit}`,
+    ...(role.validUntil === null ? [] : [`VALID UNTIL ${quoteLiteral(role.validUntil)}`]),
+  ];
+}
+
+/**
+ * Makes the roles that the target lacks, without passwords, and gives existing ones the settings that the source had.
+ * Attributes of a platform's role stay as they are.
+ *
+ * @returns reasons by `role <name>`, `membership <role> to <member>`
+ */
+export async function restoreRoles(client: Client, source: Inventory, facts: TargetFacts): Promise<Failures> {
+  const failures: Failures = new Map();
+  const present = new Map(facts.inventory.roles.map((role) => [role.name, role]));
+  const run = async (key: string, sql: string) => {
+    const reason = await attempt(client, sql);
+    if (reason !== undefined) failures.set(key, reason);
+  };
+  for (const role of source.roles) {
+    const name = quoteIdentifier(role.name);
+    const key = `role ${role.name}`;
+    const twin = present.get(role.name);
+    const platforms = facts.supabase && isReservedRole(role.name);
+    if (twin === undefined) await run(key, `CREATE ROLE ${name} NOLOGIN`);
+    if (!platforms && role.name !== facts.role) {
+      const wanted = attributeWords(role);
+      const has = twin === undefined ? attributeWords(bareRole) : attributeWords(twin);
+      for (const word of wanted.filter((one) => !has.includes(one))) await run(key, `ALTER ROLE ${name} ${word}`);
+      if (role.comment !== (twin?.comment ?? null)) {
+        await run(key, `COMMENT ON ROLE ${name} IS ${role.comment === null ? "NULL" : quoteLiteral(role.comment)}`);
+      }
+    }
+    for (const { setting, database } of role.settings) {
+      if (twin?.settings.some((one) => one.setting === setting && one.database === database)) continue;
+      const where = database ? ` IN DATABASE ${quoteIdentifier(facts.inventory.database)}` : "";
+      await run(key, `ALTER ROLE ${name}${where} ${settingClause(setting)}`);
+    }
+  }
+  for (const setting of source.databaseSettings) {
+    if (facts.inventory.databaseSettings.includes(setting)) continue;
+    await run(
+      "database settings",
+      `ALTER DATABASE ${quoteIdentifier(facts.inventory.database)} ${settingClause(setting)}`,
+    );
+  }
+  return failures;
+}
+
+/** What `CREATE ROLE name NOLOGIN` gives. */
+const bareRole: Role = {
+  name: "",
+  superuser: false,
+  inherit: true,
+  createRole: false,
+  createDb: false,
+  login: false,
+  replication: false,
+  bypassRls: false,
+  connectionLimit: -1,
+  validUntil: null,
+  settings: [],
+  comment: null,
+};
+
+/**
+ * Lets the session act for every role that owns something: from PostgreSQL 16 on, whoever makes a role may administer it
+ * but not become it. What this adds is taken back by `settleMemberships`.
+ */
+export async function joinOwners(client: Client, source: Inventory, facts: TargetFacts): Promise<void> {
+  if (facts.superuser) return;
+  const owners = new Set(source.objects.map((object) => object.owner).filter((owner) => owner !== null));
+  const how = facts.major >= 16 ? " WITH INHERIT TRUE, SET TRUE" : "";
+  for (const owner of owners) {
+    if (owner === facts.role || isReservedRole(owner)) continue;
+    await attempt(client, `GRANT ${quoteIdentifier(owner)} TO ${quoteIdentifier(facts.role)}${how}`);
+  }
+}
+
+/** Memberships among users' roles exactly as they were; those among the platform's own are left alone. */
+export async function settleMemberships(
+  client: Client,
+  source: Inventory,
+  target: Inventory,
+  supabase: boolean,
+  session: string,
+): Promise<Failures> {
+  const failures: Failures = new Map();
+  const known = new Set(source.roles.map((role) => role.name));
+  const mine = (one: Membership) =>
+    (known.has(one.role) || one.role.startsWith("pg_")) &&
+    known.has(one.member) &&
+    !(supabase && isReservedRole(one.role) && isReservedRole(one.member));
+  const options = source.serverMajor >= 16 && target.serverMajor >= 16;
+  const same = (a: Membership, b: Membership) =>
+    a.role === b.role &&
+    a.member === b.member &&
+    a.admin === b.admin &&
+    (!options || (a.inherit === b.inherit && a.set === b.set));
+  const excess = target.memberships.filter(
+    (one) => mine(one) && one.grantor === session && !source.memberships.some((other) => same(one, other)),
+  );
+  for (const one of excess)
+    await attempt(client, `REVOKE ${quoteIdentifier(one.role)} FROM ${quoteIdentifier(one.member)}`);
+  for (const one of source.memberships) {
+    if (!mine(one) || target.memberships.some((other) => same(one, other))) continue;
+    const grant = `GRANT ${quoteIdentifier(one.role)} TO ${quoteIdentifier(one.member)}`;
+    const how = options
+      ? ` WITH ADMIN ${one.admin}, INHERIT ${one.inherit}, SET ${one.set}`
+      : one.admin
+        ? " WITH ADMIN OPTION"
+        : "";
+    const reason = await attempt(client, grant + how);
+    if (reason !== undefined) failures.set(`membership ${one.role} to ${one.member}`, reason);
+  }
+  return failures;
+}

@@ -1,0 +1,86 @@
+import type { Client } from "pg";
+import { sqlState } from "../runtime/sql-error.ts";
+import { describeCode } from "../source/sqlstate.ts";
+import type { Step } from "./plan.ts";
+
+/** Steps that did not work, with the reason in our words: an SQLSTATE and its meaning, never the server's text. */
+export type StepFailures = Map<Step, string>;
+
+/** That many statements travel together: one by one, a far server would make a large schema take hours. */
+const batchSize = 40;
+
+/** What a step found in place already: an interrupted run, or the platform, was there first. */
+const alreadyThere = new Set(["42710", "42P07", "42P06", "42723", "42701"]);
+
+/** Settings under which pg_dump's statements mean what they say. */
+export const dumpSession = `
+  set search_path = '';
+  set check_function_bodies = off;
+  set standard_conforming_strings = on;
+  set client_min_messages = error;
+  set row_security = off;
+  set default_tablespace = '';
+  set xmloption = content`;
+
+/** The statement of one step, under the access method that its table had. */
+function statementOf({ entry }: Step): string {
+  const method = entry.tableam === null || entry.tableam === "" ? "heap" : entry.tableam;
+  const table = entry.desc === "TABLE" || entry.desc === "MATERIALIZED VIEW";
+  const before = table ? `set default_table_access_method = '${method.replaceAll("'", "''")}';\n` : "";
+  return `${before}${entry.defn.replace(/;?\s*$/, ";")}\n`;
+}
+
+/**
+ * Runs steps in order, several a message. When one of a batch fails the batch is done again one by one; what failed is
+ * tried again as long as another try gets further, so that a dependency that the order did not show is no failure.
+ *
+ * @param afterStep a statement to be run with the step, in the same transaction
+ */
+export async function runSteps(
+  client: Client,
+  steps: readonly Step[],
+  onDone: (step: Step) => void = () => {},
+  afterStep: (step: Step) => string | undefined = () => undefined,
+): Promise<StepFailures> {
+  const text = (step: Step) => statementOf(step) + (afterStep(step) ?? "");
+  let left: readonly Step[] = steps;
+  for (;;) {
+    const failures: StepFailures = new Map();
+    for (let start = 0; start < left.length; start += batchSize) {
+      const batch = left.slice(start, start + batchSize);
+      if (batch.length > 1 && (await worked(client, batch.map(text).join("")))) {
+        for (const step of batch) onDone(step);
+        continue;
+      }
+      for (const step of batch) {
+        const reason = await attempt(client, text(step));
+        if (reason === undefined) onDone(step);
+        else failures.set(step, reason);
+      }
+    }
+    if (failures.size === 0 || failures.size === left.length) return failures;
+    left = [...failures.keys()];
+  }
+}
+
+async function worked(client: Client, sql: string): Promise<boolean> {
+  try {
+    await client.query(sql);
+    return true;
+  } catch (error) {
+    if (sqlState(error) === "none") throw error;
+    return false;
+  }
+}
+
+/** Runs one statement or several that belong together; undefined when it worked or was not needed. */
+export async function attempt(client: Client, sql: string): Promise<string | undefined> {
+  try {
+    await client.query(sql);
+    return undefined;
+  } catch (error) {
+    const state = sqlState(error);
+    if (state === "none") throw error;
+    return alreadyThere.has(state) ? undefined : describeCode(error);
+  }
+}

@@ -1,0 +1,90 @@
+import type { Client } from "pg";
+import { fingerprintMaterializedView } from "../source/fingerprint.ts";
+import { quoteLiteral, quoteQualified } from "../source/identifier.ts";
+import type { Inventory, MaterializedView, SequenceValue } from "../source/inventory/model.ts";
+import { byKey, objectKey } from "../source/inventory/object-key.ts";
+import { nameOnTable } from "./outbound.ts";
+import { attempt } from "./run-steps.ts";
+
+/**
+ * Sets each sequence to its recorded value, unless it stands further on already.
+ * @returns reasons by `schema.sequence`
+ */
+export async function settleSequences(client: Client, source: Inventory): Promise<Map<string, string>> {
+  const failures = new Map<string, string>();
+  const statement = (one: SequenceValue) =>
+    `select pg_catalog.setval(${quoteLiteral(quoteQualified(one.schema, one.name))}::regclass, ${one.lastValue}, ${one.isCalled});`;
+  const batch = 100;
+  for (let start = 0; start < source.sequences.length; start += batch) {
+    const some = source.sequences.slice(start, start + batch);
+    if ((await attempt(client, some.map(statement).join("\n"))) === undefined) continue;
+    for (const one of some) {
+      const reason = await attempt(client, statement(one));
+      if (reason !== undefined) failures.set(`${one.schema}.${one.name}`, reason);
+    }
+  }
+  return failures;
+}
+
+/**
+ * Fills the materialised views that were filled, again and again while it gets further: one may read another.
+ * @returns reasons by `schema.view`
+ */
+export async function refreshViews(client: Client, source: Inventory): Promise<Map<string, string>> {
+  let left = source.materializedViews.filter((view) => view.populated);
+  for (;;) {
+    const failures = new Map<string, string>();
+    for (const view of left) {
+      const reason = await attempt(client, `refresh materialized view ${quoteQualified(view.schema, view.name)}`);
+      if (reason !== undefined) failures.set(`${view.schema}.${view.name}`, reason);
+    }
+    if (failures.size === 0 || failures.size === left.length) return failures;
+    left = left.filter((view) => failures.has(`${view.schema}.${view.name}`));
+  }
+}
+
+/**
+ * Validates the constraints that were valid at the source and are not here: a child's check that came from a parent's
+ * NOT VALID one, which pg_dump cannot tell from the parent's.
+ */
+export async function validateConstraints(
+  client: Client,
+  source: Inventory,
+  target: Inventory,
+): Promise<Map<string, string>> {
+  const failures = new Map<string, string>();
+  const present = byKey(target.objects);
+  for (const object of source.objects) {
+    if (object.kind !== "table constraint" || object.definition.includes("NOT VALID")) continue;
+    if (!present.get(objectKey(object))?.definition.includes("NOT VALID")) continue;
+    const parts = nameOnTable(object.identity);
+    if (parts === undefined) continue;
+    const reason = await attempt(client, `alter table ${parts.table} validate constraint ${parts.name}`);
+    if (reason !== undefined) failures.set(objectKey(object), reason);
+  }
+  return failures;
+}
+
+/** Comments on large objects: pg_dump keeps them with the objects' data, not with the schema. */
+export async function commentLargeObjects(client: Client, source: Inventory): Promise<void> {
+  for (const object of source.objects) {
+    if (object.kind !== "large object" || object.comment === null) continue;
+    await attempt(client, `comment on large object ${object.identity} is ${quoteLiteral(object.comment)}`);
+  }
+}
+
+/** What the target's materialised views hold now, by `schema.view`. */
+export async function measureViews(client: Client, source: Inventory): Promise<Map<string, MaterializedView>> {
+  const measured = new Map<string, MaterializedView>();
+  for (const view of source.materializedViews.filter((one) => one.populated)) {
+    await client.query("begin");
+    try {
+      measured.set(`${view.schema}.${view.name}`, await fingerprintMaterializedView(client, view));
+    } catch {
+      // Not there or not filled: the comparison finds no measurement and says so.
+    } finally {
+      await client.query("rollback");
+    }
+  }
+  return measured;
+}

@@ -1,0 +1,101 @@
+import { quoteIdentifier, quoteLiteral } from "../source/identifier.ts";
+import type { Grant, InventoryObject } from "../source/inventory/model.ts";
+import { isRelation } from "../source/inventory/read.ts";
+
+/** How an object is named in GRANT … ON. */
+const grantWords = new Map([
+  ["aggregate", "ROUTINE"],
+  ["foreign-data wrapper", "FOREIGN DATA WRAPPER"],
+  ["function", "ROUTINE"],
+  ["language", "LANGUAGE"],
+  ["large object", "LARGE OBJECT"],
+  ["procedure", "ROUTINE"],
+  ["schema", "SCHEMA"],
+  ["sequence", "SEQUENCE"],
+  ["server", "FOREIGN SERVER"],
+  ["type", "TYPE"],
+]);
+
+/** How an object is named in ALTER … OWNER TO, where that is not its kind in upper case. */
+const ownerWords = new Map([
+  ["foreign-data wrapper", "FOREIGN DATA WRAPPER"],
+  ["statistics object", "STATISTICS"],
+]);
+
+/** Identities that pg_identify_object gives unquoted although GRANT and ALTER want an identifier. */
+function nameOf(object: InventoryObject, database: string): string {
+  return object.kind === "database" ? quoteIdentifier(database) : object.identity;
+}
+
+function grantWord(kind: string): string | undefined {
+  return isRelation(kind) ? "TABLE" : kind === "database" ? "DATABASE" : grantWords.get(kind);
+}
+
+/** `ALTER … OWNER TO`; undefined for what has no owner of its own. */
+export function ownerStatement(object: InventoryObject, owner: string): string | undefined {
+  const kind =
+    isRelation(object.kind) || object.kind === "sequence"
+      ? object.kind.toUpperCase()
+      : (ownerWords.get(object.kind) ?? object.kind.toUpperCase());
+  if (object.kind === "default acl" || object.kind === "database" || object.kind === "extension") return undefined;
+  return `ALTER ${kind} ${object.identity} OWNER TO ${quoteIdentifier(owner)}`;
+}
+
+const sameGrant = (a: Grant, b: Grant) =>
+  a.grantee === b.grantee &&
+  a.privilege === b.privilege &&
+  a.column === b.column &&
+  a.grantable === b.grantable &&
+  a.grantor === b.grantor;
+
+/**
+ * What turns the grants that an object has into those that it shall have. Grants are made as the grantor they had, where
+ * the session may become it. Pure.
+ */
+export function grantStatements(wanted: InventoryObject, present: InventoryObject, database: string): string[] {
+  const word = grantWord(wanted.kind);
+  if (word === undefined || wanted.grants === null || present.grants === null) return [];
+  const on = `ON ${word} ${nameOf(wanted, database)}`;
+  const to = (grant: Grant) => (grant.grantee === "" ? "PUBLIC" : quoteIdentifier(grant.grantee));
+  const what = (grant: Grant) =>
+    `${grant.privilege}${grant.column === null ? "" : ` (${quoteIdentifier(grant.column)})`}`;
+  const excess = present.grants.filter((grant) => !wanted.grants?.some((one) => sameGrant(one, grant)));
+  const lacking = wanted.grants.filter((grant) => !present.grants?.some((one) => sameGrant(one, grant)));
+  return [
+    ...excess.map((grant) => `REVOKE ${what(grant)} ${on} FROM ${to(grant)}`),
+    ...lacking.map((grant) =>
+      asGrantor(
+        grant,
+        wanted.owner,
+        `GRANT ${what(grant)} ${on} TO ${to(grant)}${grant.grantable ? " WITH GRANT OPTION" : ""}`,
+      ),
+    ),
+  ];
+}
+
+/** A grant by somebody else than the owner is made in that role; the owner's own are made so by Postgres anyhow. */
+function asGrantor(grant: Grant, owner: string | null, statement: string): string {
+  return grant.grantor === owner
+    ? statement
+    : `SET LOCAL ROLE ${quoteIdentifier(grant.grantor)}; ${statement}; RESET ROLE`;
+}
+
+/** The settings whose value is a list of names that are quoted one by one (guc.h, GUC_LIST_QUOTE). */
+const listSettings = new Set([
+  "local_preload_libraries",
+  "search_path",
+  "session_preload_libraries",
+  "shared_preload_libraries",
+  "temp_tablespaces",
+  "unix_socket_directories",
+]);
+
+/** `SET name TO value` from `name=value` as pg_db_role_setting holds it. */
+export function settingClause(setting: string): string {
+  const at = setting.indexOf("=");
+  const name = setting.slice(0, at);
+  const value = setting.slice(at + 1);
+  const parts = name.split(".").map(quoteIdentifier).join(".");
+  if (listSettings.has(name)) return `SET ${parts} TO ${value === "" ? "''" : value}`;
+  return `SET ${parts} TO ${quoteLiteral(value)}`;
+}

@@ -1,0 +1,26 @@
+import type { Client } from "pg";
+import { z } from "zod";
+import { ownSchema } from "../source/inventory/object-query.ts";
+import type { TargetTable } from "./plan-data.ts";
+
+const rowSchema = z.strictObject({
+  name: z.string(),
+  columns: z.array(z.string()),
+  mayInsert: z.boolean(),
+  mayUpdate: z.boolean(),
+});
+
+/** Every table of the target with what the restoring role may do to it, by `schema.table`. */
+export async function readTargetTables(client: Client): Promise<Map<string, TargetTable>> {
+  const answer = await client.query(`
+    select n.nspname || '.' || c.relname as name,
+           coalesce((select json_agg(a.attname order by a.attnum) from pg_attribute a
+                      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''), '[]')
+             as columns,
+           has_table_privilege(c.oid, 'insert') and has_schema_privilege(n.oid, 'usage') as "mayInsert",
+           has_table_privilege(c.oid, 'update') and has_schema_privilege(n.oid, 'usage') as "mayUpdate"
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind = 'r' and c.relpersistence <> 't' and ${ownSchema("n")}`);
+  const rows = z.array(rowSchema).parse(answer.rows);
+  return new Map(rows.map(({ name, ...table }) => [name, table]));
+}

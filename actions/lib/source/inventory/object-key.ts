@@ -1,0 +1,17 @@
+import type { Grant, InventoryObject } from "./model.ts";
+
+/** What tells an object from all others of a database: its kind and its identity. */
+export function objectKey(object: Pick<InventoryObject, "kind" | "identity">): string {
+  return `${object.kind} ${object.identity}`;
+}
+
+/** One grant as text, e.g. `SELECT(email) to anon with grant option`; grantors are compared apart. */
+export function grantText(grant: Grant): string {
+  const column = grant.column === null ? "" : `(${grant.column})`;
+  return `${grant.privilege}${column} to ${grant.grantee || "PUBLIC"}${grant.grantable ? " with grant option" : ""}`;
+}
+
+/** Objects by key. */
+export function byKey(objects: readonly InventoryObject[]): Map<string, InventoryObject> {
+  return new Map(objects.map((object) => [objectKey(object), object]));
+}

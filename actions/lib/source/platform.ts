@@ -1,0 +1,77 @@
+/**
+ * What belongs to Supabase in a project and comes with every new one, in the new one's own version: these objects are
+ * never created by a restore. Sources: supabase/postgres migrations; the lists of `supabase db dump` (supabase/cli,
+ * internal/db/dump); observed.
+ */
+const managedSchemas = new Set([
+  "_analytics",
+  "_realtime",
+  "_supavisor",
+  "auth",
+  "cron",
+  "extensions",
+  "graphql",
+  "graphql_public",
+  "net",
+  "pgbouncer",
+  "pgmq",
+  "pgsodium",
+  "pgsodium_masks",
+  "pgtle",
+  "realtime",
+  "storage",
+  "supabase_functions",
+  "vault",
+]);
+
+const reservedRoles = new Set([
+  "anon",
+  "authenticated",
+  "authenticator",
+  "dashboard_user",
+  "pgbouncer",
+  "pgtle_admin",
+  "postgres",
+  "service_role",
+]);
+
+/**
+ * Tables in which the platform keeps its own books: which of its migrations have run, what it will call next. A new
+ * project has its own, which fit its own objects, so the source's rows stay in the set.
+ */
+const bookkeeping = new Map([
+  ["auth.schema_migrations", "the target's auth server keeps its own list of migrations"],
+  ["storage.migrations", "the target's storage server keeps its own list of migrations"],
+  ["realtime.schema_migrations", "the target's realtime server keeps its own list of migrations"],
+  ["_realtime.schema_migrations", "the target's realtime server keeps its own list of migrations"],
+  ["supabase_functions.migrations", "the target keeps its own list of migrations"],
+  ["net.http_request_queue", "requests that were waiting would be sent a second time"],
+  ["net._http_response", "answers to requests that the source sent"],
+]);
+
+/** Whether `schema` is one that Supabase sets up and owns (`public` and supabase_migrations are the user's). */
+export function isManagedSchema(schema: string | null): boolean {
+  return schema !== null && managedSchemas.has(schema);
+}
+
+/** Whether `role` is one of Supabase's own; it exists in every project. */
+export function isReservedRole(role: string): boolean {
+  return reservedRoles.has(role) || /^(supabase_|cli_login_|pgsodium_key|pg_)/.test(role);
+}
+
+/** Why the rows of a table are not restored into a Supabase project, or undefined when they are. */
+export function bookkeepingReason(schema: string, name: string): string | undefined {
+  if (schema === "realtime" && /^messages(_|$)/.test(name)) return "messages that were in flight at the source";
+  if (schema === "realtime" && name === "subscription") return "connections that were open at the source";
+  return bookkeeping.get(`${schema}.${name}`);
+}
+
+/** Whether an object is Supabase's: it lies in one of its schemas, belongs to an extension or to one of its roles. */
+export function isPlatformObject(object: {
+  readonly schema: string | null;
+  readonly owner: string | null;
+  readonly extension: string | null;
+}): boolean {
+  if (object.extension !== null || isManagedSchema(object.schema)) return true;
+  return object.owner !== null && object.owner !== "postgres" && isReservedRole(object.owner);
+}
