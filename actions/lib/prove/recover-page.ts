@@ -1,0 +1,175 @@
+import type { Artifact, Manifest } from "../vault/manifest.ts";
+import { setPrefix } from "../vault/manifest.ts";
+import { renderProofScript, renderRefreshScript } from "./recover-sql.ts";
+
+/** What the page has to know of its set: everything of the manifest that is known before the page is stored. */
+export interface RecoverFacts
+  extends Pick<Manifest, "tier" | "set" | "snapshotAt" | "source" | "software" | "sealing"> {
+  readonly artifacts: readonly Artifact[];
+}
+
+/**
+ * RECOVER.md: how to restore this very set with aws, gpg, zstd, sha256sum, psql and pg_restore alone. Its \`sh\` blocks, one
+ * after the other, are a bash script. It tells no more of the data than the manifest does.
+ */
+export function renderRecoverPage(facts: RecoverFacts): string {
+  const dumpMajor = facts.software.pgDump.match(/\d+/)?.[0] ?? String(facts.source.serverMajor);
+  return [
+    head(facts, dumpMajor),
+    step("1. Say what goes where", settings(facts)),
+    step("2. Fetch the set", fetching),
+    step("3. Check that it is whole, and the one that the backup made", checking(facts.set)),
+    step("4. How an artifact is opened", opening),
+    step("5. Roles", roles),
+    step("6. Tables and functions, then rows, then keys, policies and triggers", restoring),
+    step("7. Prove it", proof()),
+    closing,
+  ].join("\n\n");
+}
+
+function step(title: string, [before, script, after = ""]: readonly [string, string, string?]): string {
+  return `## ${title}\n\n${before}\n\n\`\`\`sh\n${script.trim()}\n\`\`\`${after === "" ? "" : `\n\n${after}`}`;
+}
+
+function head({ set, snapshotAt, source, sealing, software, artifacts }: RecoverFacts, dumpMajor: string): string {
+  const project = source.projectRef === null ? "" : ` of Supabase project \`${source.projectRef}\``;
+  const keys = sealing.recipients.map(({ role, fingerprint }) => `| ${role} | \`${fingerprint}\` |`);
+  return `# Recovering backup set ${set}
+
+The database \`${source.database}\`${project} as it was at ${snapshotAt} (PostgreSQL ${source.serverVersion}). Nothing but stock tools
+is needed: \`aws\`, \`gpg\` (2.2 or newer), \`zstd\`, \`sha256sum\`, \`awk\`, and \`psql\` and \`pg_restore\` of PostgreSQL ${dumpMajor} or newer
+(the dumps are pg_dump ${software.pgDump}'s). The blocks below, one after the other, are a bash script; they may as well be pasted one
+by one.
+
+You need one of the private keys that the set was sealed to (\`gpg --import\`), or one that \`keys.pgp\` was sealed to since:
+
+| key | fingerprint |
+| --- | --- |
+${keys.join("\n")}
+
+You also need the public half of the key that signs backups (\`gpg --import\`): it lies in the repository under \`.github/keys/\` and
+in the rescue kit. Take its fingerprint from there or from somebody you trust, not from this bucket.
+
+| artifact | holds | bytes stored | bytes opened |
+| --- | --- | ---: | ---: |
+${artifacts.map(artifactLine).join("\n")}`;
+}
+
+function artifactLine({ name, kind, segments, plainBytes }: Artifact): string {
+  const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  return `| \`${name}\` | ${kind} | ${bytes} | ${plainBytes} |`;
+}
+
+function settings({ tier, set }: RecoverFacts): [string, string] {
+  return [
+    `Credentials and region as the AWS command line reads them; \`AWS_ENDPOINT_URL\` for a store that is not AWS's own. The target is
+an **empty** database, named by a connection string of a **superuser** (for a Supabase project see the end). The work folder has to
+take the stored bytes; nothing is written there in the clear.`,
+    `
+set -euo pipefail
+: "\${S3_BACKUP_BUCKET:?the bucket that this set lies in}"
+: "\${TARGET_DATABASE_URL:?connection string of the empty target database}"
+: "\${SIGNING_FINGERPRINT:?fingerprint of the signing key; 'unknown' goes on without that check}"
+SET="\${SET:-${setPrefix(tier, set).replace(/\/$/, "")}}"
+GPG="\${GPG:-gpg}" # with its options, if it needs any
+WORK="\${WORK:-recover-${set}}"
+export AWS_DEFAULT_REGION="\${AWS_DEFAULT_REGION:-\${AWS_REGION:-us-east-1}}"`,
+  ];
+}
+
+const fetching: [string, string] = [
+  `Objects in Glacier have to be thawed first (\`aws s3api restore-object\`); \`aws\` says so.`,
+  `
+mkdir -p "$WORK"
+cd "$WORK"
+aws s3 cp --recursive --no-progress --only-show-errors "s3://$S3_BACKUP_BUCKET/$SET/" .`,
+];
+
+function checking(set: string): [string, string] {
+  return [
+    `The signature covers the manifest, and the manifest covers every object by its SHA-256. \`keys.pgp\` is covered by what it opens.`,
+    `
+if [ "$SIGNING_FINGERPRINT" != unknown ]; then
+  $GPG --status-fd 1 --verify manifest.json.sig manifest.json > signature.txt
+  grep -q "VALIDSIG .*$SIGNING_FINGERPRINT" signature.txt
+fi
+grep -q '"set": "${set}"' manifest.json
+awk -F'"' '$2 == "key" { key = $4 } $2 == "sha256" && key != "" { print $4 "  " key; key = "" }' manifest.json > SHA256SUMS
+sha256sum --check --quiet SHA256SUMS
+echo "whole: $(wc -l < SHA256SUMS) objects"`,
+  ];
+}
+
+const opening: [string, string] = [
+  `Each artifact is an OpenPGP message whose beginning, the session key, is \`keys.pgp\`, the same for all of the set. A very large
+artifact is several objects: \`.pgp\`, \`.pgp.002\`, and so on. To look into one: \`open_artifact schema.dump.zst.pgp | pg_restore -l\`.`,
+  `
+open_artifact() {
+  set -- "$1" "$1".[0-9][0-9][0-9]
+  [ -e "$2" ] || set -- "$1"
+  cat keys.pgp "$@" | $GPG --quiet --decrypt | zstd --decompress --quiet --stdout
+}
+# Reads its input to the end, whatever pg_restore needs of it: a broken pipe would look like damage.
+restore() {
+  local outcome=0
+  pg_restore --exit-on-error --no-password --dbname="$TARGET_DATABASE_URL" "$@" || outcome=$?
+  cat > /dev/null
+  return "$outcome"
+}`,
+];
+
+const roles: [string, string] = [
+  `Without passwords: those who log in need new ones. Roles that are there already are left as they are.`,
+  `
+open_artifact roles.sql.zst.pgp | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=on --dbname="$TARGET_DATABASE_URL" > /dev/null`,
+];
+
+const restoring: [string, string, string] = [
+  `Rows come before keys, triggers and policies, so nothing fires or checks while they load. Materialised views are computed last.
+Event triggers and cron jobs become live with the last step: look at them first if anything calls out of the database.`,
+  `
+open_artifact schema.dump.zst.pgp | restore --section=pre-data
+for artifact in data/*.dump.zst.pgp; do
+  open_artifact "$artifact" | restore --section=pre-data --section=data
+done
+open_artifact schema.dump.zst.pgp | restore --section=post-data
+cat > refresh.sql <<'SQL'
+${renderRefreshScript()}
+SQL
+open_artifact inventory.json.zst.pgp |
+  psql --no-psqlrc --quiet --dbname="$TARGET_DATABASE_URL" --file=refresh.sql
+psql --no-psqlrc --quiet --dbname="$TARGET_DATABASE_URL" --command='analyze'`,
+  `When an extension is not to be had, leave its entries out: \`open_artifact schema.dump.zst.pgp | pg_restore -l > list\`, put a \`;\` before
+its lines, and give \`--use-list=list\` to \`restore\`. Owner, privileges and settings of the database itself are left to you, as its
+name may be another: \`open_artifact schema.dump.zst.pgp | pg_restore --create --file=- | grep -E '^(ALTER|COMMENT ON) DATABASE| ON DATABASE '\`.`,
+];
+
+function proof(): [string, string] {
+  return [
+    `The inventory knows how many rows each table had, and the sum of their hashes. It names every object of the database too:
+\`open_artifact inventory.json.zst.pgp\`.`,
+    `
+cat > proof.sql <<'SQL'
+${renderProofScript()}
+SQL
+open_artifact inventory.json.zst.pgp |
+  psql --no-psqlrc --quiet --dbname="$TARGET_DATABASE_URL" --file=proof.sql`,
+  ];
+}
+
+const closing = `## Into a Supabase project
+
+There \`postgres\` is no superuser, and \`auth\`, \`storage\`, \`realtime\`, \`vault\` and the like are there already, owned by others.
+\`lifeboat restore\` knows all of this. By hand:
+
+- Choose from the list (\`pg_restore -l\`, \`--use-list\`): the schemas that are yours, in full; of \`auth\` and \`storage\` the rows only, but
+  not of \`auth.schema_migrations\` and \`storage.migrations\`; and your own policies and triggers on their tables.
+- Before the schema: \`ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public REVOKE ALL ON TABLES FROM anon, authenticated,
+  service_role\`, and the same for FUNCTIONS and SEQUENCES. Otherwise what was revoked from \`anon\` is granted again to everything that
+  is created. The recorded defaults come back with the post-data.
+- Load rows under \`PGOPTIONS='-c session_replication_role=replica -c statement_timeout=0'\`, over the direct connection or the session
+  pooler (port 5432), never the transaction pooler (6543).
+- Leave out \`vault.secrets\`: they open only with the source's root key. Create them anew with \`vault.create_secret\`.
+- By hand at last: JWT secret, edge functions, API settings, webhooks, the realtime publication, passwords of your own roles; and the
+  files of Storage, which are in no database dump.
+`;
