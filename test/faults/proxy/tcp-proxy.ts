@@ -1,0 +1,106 @@
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { slowly } from "./body-changes.ts";
+
+/** Stands between a client and any TCP server, Postgres above all. TLS passes through untouched. */
+export interface TcpFaultProxy {
+  readonly host: string;
+  readonly port: number;
+  /** Connections open now. */
+  readonly open: number;
+  /** Bytes that came from the server, over all connections. */
+  readonly received: number;
+  /** Resets every open connection. */
+  cut(): void;
+  /** Resets the connection over which the server's bytes pass this count, all counted from now. Resolves when it has. */
+  cutAfter(serverBytes: number): Promise<void>;
+  /** New connections are reset at once while true. */
+  refuse(yes: boolean): void;
+  /** Nothing passes until `release`, in either direction, on old and new connections. */
+  hold(): { release(): void };
+  /** Pace of the server's bytes on connections made from now on. */
+  slow(bytesPerSecond: number): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** @param target a host and port, or a Unix socket's path */
+export async function startTcpFaultProxy(
+  target: { readonly host: string; readonly port: number } | { readonly path: string },
+): Promise<TcpFaultProxy> {
+  const pairs = new Set<{ client: Socket; server: Socket }>();
+  let received = 0;
+  let refusing = false;
+  let pace: number | undefined;
+  let held = false;
+  let limit: { left: number; done: () => void } | undefined;
+
+  const reset = (pair: { client: Socket; server: Socket }) => {
+    pair.client.resetAndDestroy();
+    pair.server.destroy();
+  };
+  const listener = createServer((client) => {
+    if (refusing) return void client.resetAndDestroy();
+    const server = connect(target);
+    const pair = { client, server };
+    pairs.add(pair);
+    const gone = () => {
+      pairs.delete(pair);
+      client.destroy();
+      server.destroy();
+    };
+    for (const socket of [client, server]) socket.on("error", gone).on("close", gone);
+    server.on("data", (chunk: Buffer) => {
+      received += chunk.byteLength;
+      if (limit === undefined) return;
+      limit.left -= chunk.byteLength;
+      if (limit.left > 0) return;
+      const { done } = limit;
+      limit = undefined;
+      reset(pair);
+      done();
+    });
+    client.pipe(server);
+    if (pace === undefined) server.pipe(client);
+    else server.pipe(slowly(pace)).pipe(client);
+    if (held) for (const socket of [client, server]) socket.pause();
+    return undefined;
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const { port } = listener.address() as AddressInfo;
+
+  return {
+    host: "127.0.0.1",
+    port,
+    get open() {
+      return pairs.size;
+    },
+    get received() {
+      return received;
+    },
+    cut: () => pairs.forEach(reset),
+    cutAfter(serverBytes) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      limit = { left: serverBytes, done: resolve };
+      return promise;
+    },
+    refuse(yes) {
+      refusing = yes;
+    },
+    hold() {
+      held = true;
+      for (const { client, server } of pairs) for (const socket of [client, server]) socket.pause();
+      return {
+        release() {
+          held = false;
+          for (const { client, server } of pairs) for (const socket of [client, server]) socket.resume();
+        },
+      };
+    },
+    slow(bytesPerSecond) {
+      pace = bytesPerSecond;
+    },
+    async [Symbol.asyncDispose]() {
+      pairs.forEach(reset);
+      await new Promise<void>((resolve) => listener.close(() => resolve()));
+    },
+  };
+}
