@@ -25,13 +25,14 @@ const unreadableTables = `
    where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't' and ${ownSchema("n")}
      and not has_table_privilege(c.oid, 'SELECT') order by 1`;
 
+/** In CASE, because the server may ask before it filters, and has_sequence_privilege fails on what is no sequence. */
 const unreadableSequences = `
   select ${relation}
     left join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = c.oid and d.objsubid = 0 and d.deptype = 'e'
     left join pg_extension e on e.oid = d.refobjid
    where c.relkind = 'S' and c.relpersistence <> 't' and ${ownSchema("n")}
      and (d.objid is null or c.oid = any (e.extconfig))
-     and not has_sequence_privilege(c.oid, 'SELECT') order by 1`;
+     and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'SELECT') end order by 1`;
 
 const closedSchemas = `
   select quote_ident(n.nspname) as name from pg_namespace n

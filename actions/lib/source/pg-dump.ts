@@ -11,6 +11,8 @@ export interface PgDump {
   readonly lockWaitSeconds: number;
   /** Kills the process; the stream then fails with the signal's reason. */
   readonly signal: AbortSignal;
+  /** Told of the process: settles when it has ended. */
+  readonly onStart?: (ended: Promise<unknown>) => void;
 }
 
 /** Custom format, uncompressed: compression is ours, the same for every version of pg_dump. */
@@ -70,6 +72,7 @@ export async function* runPgDump(
   const stderr = new Tail();
   child.stderr.on("data", (chunk: Buffer) => stderr.add(chunk));
   const ended = exit(child);
+  dump.onStart?.(ended);
   const kill = (): void => void child.kill("SIGTERM");
   dump.signal.addEventListener("abort", kill, { once: true });
   try {

@@ -1,0 +1,64 @@
+import type { Track } from "../runtime/log.ts";
+import { sealArtifact } from "../seal/artifact.ts";
+import type { SessionKey } from "../seal/session-key.ts";
+import type { Vault } from "../vault/client.ts";
+import type { Artifact } from "../vault/manifest.ts";
+import { readBack } from "../vault/read-back.ts";
+import { uploadStream } from "../vault/upload.ts";
+
+export interface ArtifactStore {
+  /**
+   * Compresses, seals, uploads, hashes and reads back one artifact.
+   * @param source plain bytes; when it throws, nothing is stored under the name
+   * @param track is advanced by plain bytes as they are read
+   */
+  put(artifact: ArtifactName, source: AsyncIterable<Uint8Array>, track?: Track): Promise<Artifact>;
+}
+
+export type ArtifactName = Pick<Artifact, "name" | "kind" | "tables">;
+
+export interface ArtifactStoreOptions {
+  readonly vault: Vault;
+  /** The set's prefix, ending in "/". */
+  readonly prefix: string;
+  readonly key: SessionKey;
+  readonly partBytes: number;
+  readonly maxParts: number;
+  readonly readBack: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Where a set's sealed artifacts go. */
+export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore {
+  const { vault, prefix, key, signal } = options;
+  return {
+    async put(artifact, source, track) {
+      let plainBytes = 0;
+      const sealed = sealArtifact(source, key, {
+        onPlainBytes(bytes) {
+          plainBytes += bytes;
+          track?.advance({ bytes });
+        },
+      });
+      const { partBytes, maxParts } = options;
+      const segments = await uploadStream(vault, prefix + artifact.name, sealed, {
+        prefix,
+        partBytes,
+        maxParts,
+        signal,
+      });
+      if (options.readBack) {
+        track?.note("reading back");
+        await readBack(vault, prefix, segments, { signal });
+      }
+      return { ...artifact, plainBytes, segments };
+    },
+  };
+}
+
+/** A text as a source. */
+export async function* textSource(text: string): AsyncGenerator<Uint8Array, void, undefined> {
+  const bytes = Buffer.from(text, "utf8");
+  const step = 1024 * 1024;
+  for (let from = 0; from < bytes.length; from += step) yield bytes.subarray(from, from + step);
+}

@@ -1,0 +1,88 @@
+import { inspectArchive } from "../source/archive/inspect.ts";
+import type { TocEntry } from "../source/archive/toc.ts";
+import { type DumpGroup, planDump, tablesOfOthers } from "../source/dump-plan.ts";
+import type { Inventory } from "../source/inventory/model.ts";
+import { groupArguments, runPgDump } from "../source/pg-dump.ts";
+import { attachSnapshot, type LockedSnapshot } from "../source/snapshot.ts";
+import type { Artifact } from "../vault/manifest.ts";
+import type { ArtifactStore } from "./artifact-store.ts";
+import { assertContentsComplete, assertGroupComplete } from "./dump-checks.ts";
+import { takeFingerprints } from "./fingerprints.ts";
+import { heldBack } from "./schema-stage.ts";
+import type { SourceAccess } from "./source-access.ts";
+import { inLanes, type Stop, together } from "./together.ts";
+
+export interface DataStage {
+  readonly artifacts: readonly Artifact[];
+  /** With fingerprints. */
+  readonly inventory: Inventory;
+}
+
+/**
+ * Dumps the rows in groups, several at a time, and takes the fingerprints beside, all under the one snapshot.
+ *
+ * @throws OperationError `dump-failed`, `dump-incomplete`, `table-unreadable`, and what the vault throws
+ */
+export async function takeData(
+  source: SourceAccess,
+  store: ArtifactStore,
+  stop: Stop,
+  snapshot: LockedSnapshot,
+  inventory: Inventory,
+): Promise<DataStage> {
+  const { policy, log } = source;
+  const tables = inventory.tables.filter(({ carried }) => carried);
+  const groups = planDump(tables, { count: inventory.largeObjects.length, bytes: 0 }, policy);
+  log.info(`${tables.length} tables in ${groups.length} dumps, ${policy.jobs} at a time.`);
+  const artifacts = new Map<DumpGroup, Artifact>();
+  const toc: TocEntry[] = [];
+
+  const dumps = async (): Promise<Inventory | undefined> => {
+    await inLanes(stop, groups, policy.jobs, async (group) => {
+      const done = await dumpGroup(source, store, snapshot, group, groups);
+      artifacts.set(group, done.artifact);
+      toc.push(...done.toc);
+    });
+    assertContentsComplete(inventory, toc);
+    return undefined;
+  };
+  const fingerprints = async (): Promise<Inventory | undefined> => {
+    const beside = await source.session("fingerprints");
+    await attachSnapshot(beside, snapshot.id);
+    const filled = await takeFingerprints(inventory, [snapshot.client, beside], stop, log);
+    await source.hangUp(beside);
+    return filled;
+  };
+  const [, filled] = await together(stop, [dumps, fingerprints]);
+  return {
+    artifacts: groups.flatMap((group) => artifacts.get(group) ?? []),
+    inventory: filled ?? inventory,
+  };
+}
+
+async function dumpGroup(
+  source: SourceAccess,
+  store: ArtifactStore,
+  snapshot: LockedSnapshot,
+  group: DumpGroup,
+  groups: readonly DumpGroup[],
+): Promise<{ artifact: Artifact; toc: readonly TocEntry[] }> {
+  const track = source.log.track(group.name, { bytes: group.bytes, items: group.tables.length });
+  try {
+    const selection = groupArguments(group, tablesOfOthers(groups, group));
+    const dump = inspectArchive(runPgDump(source.dump(snapshot.id), selection, group.name));
+    const stream = heldBack(dump.stream, async () => assertGroupComplete(group, await dump.toc));
+    const tables = group.tables.map(({ schema, name }) => `${schema}.${name}`);
+    const name = `data/${group.name}.dump.zst.pgp`;
+    const artifact = await store.put(
+      { name, kind: group.kind, ...(group.kind === "data" ? { tables } : {}) },
+      stream,
+      track,
+    );
+    track.end("done");
+    return { artifact, toc: await dump.toc };
+  } catch (error) {
+    track.end("failed");
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+import type { Client } from "pg";
+import type { Log } from "../runtime/log.ts";
+import { fingerprintLargeObject, fingerprintMaterializedView, fingerprintTable } from "../source/fingerprint.ts";
+import type { Inventory } from "../source/inventory/model.ts";
+import { inLanes, type Stop } from "./together.ts";
+
+/**
+ * Fills an inventory's fingerprints, on every given session at once. Largest tables first, as in the plan, so that both
+ * read a table while the server still has it in memory.
+ *
+ * @param sessions attached to the snapshot; each is used by one query at a time
+ * @throws OperationError `table-unreadable`, `large-object-unreadable`
+ */
+export async function takeFingerprints(
+  inventory: Inventory,
+  sessions: readonly Client[],
+  stop: Stop,
+  log: Log,
+): Promise<Inventory> {
+  const tables = inventory.tables.map((table) => ({ ...table }));
+  const views = inventory.materializedViews.map((view) => ({ ...view }));
+  const largeObjects = inventory.largeObjects.map((object) => ({ ...object }));
+  const carried = tables.filter((table) => table.carried).sort((a, b) => b.bytes - a.bytes);
+  const bytes = carried.reduce((sum, table) => sum + table.bytes, 0);
+  const track = log.track("fingerprints", { bytes, items: carried.length + views.length + largeObjects.length });
+
+  const jobs: ((client: Client) => Promise<void>)[] = [
+    ...carried.map((table) => async (client: Client) => {
+      track.note(`${table.schema}.${table.name}`);
+      table.fingerprint = await fingerprintTable(client, table);
+      track.advance({ bytes: table.bytes, items: 1 });
+    }),
+    ...views.map((view) => async (client: Client) => {
+      track.note(`${view.schema}.${view.name}`);
+      Object.assign(view, await fingerprintMaterializedView(client, view));
+      track.advance({ items: 1 });
+    }),
+    ...largeObjects.map((object) => async (client: Client) => {
+      Object.assign(object, await fingerprintLargeObject(client, object.oid));
+      track.advance({ items: 1 });
+    }),
+  ];
+  try {
+    await inLanes(stop, jobs, sessions.length, async (job, lane) => {
+      const client = sessions[lane];
+      if (client !== undefined) await job(client);
+    });
+  } catch (error) {
+    track.end("failed");
+    throw error;
+  }
+  track.end("done");
+  return { ...inventory, tables, materializedViews: views, largeObjects };
+}

@@ -1,0 +1,28 @@
+import { LifeboatError } from "../runtime/errors.ts";
+import type { Signer } from "../seal/keyring.ts";
+import { verifyDetached } from "../seal/signature.ts";
+import { listSets } from "../vault/catalogue.ts";
+import type { Vault } from "../vault/client.ts";
+import type { Manifest } from "../vault/manifest.ts";
+import { readSet } from "../vault/set-store.ts";
+
+/**
+ * The newest set of any tier whose manifest can be trusted; undefined when there is none. One that can't be is passed over
+ * with a warning: it must not be able to stop, or to wave through, a backup.
+ */
+export async function readLastSet(
+  vault: Vault,
+  signers: readonly Signer[],
+  warnings: string[],
+): Promise<Manifest | undefined> {
+  for (const { tier, set } of await listSets(vault)) {
+    try {
+      const stored = await readSet(vault, tier, set, (bytes, armored) => verifyDetached(bytes, armored, signers));
+      return stored.manifest;
+    } catch (error) {
+      if (!(error instanceof LifeboatError) || !["manifest-untrusted", "set-unknown"].includes(error.code)) throw error;
+      warnings.push(`Set ${set} (${tier}) is not compared with: ${error.message}`);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,123 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import type { Config } from "../config/load.ts";
+import { refusal } from "../preflight/check-row.ts";
+import { type Ready, runPreflight } from "../preflight/run-preflight.ts";
+import { ConfigurationError } from "../runtime/errors.ts";
+import type { Log } from "../runtime/log.ts";
+import { openVault, type Vault } from "../vault/client.ts";
+import { acquireLease } from "../vault/lease.ts";
+import type { Tier } from "../vault/manifest.ts";
+import { takeData } from "./data-stage.ts";
+import { startDdlGuard } from "./ddl-guard.ts";
+import type { BackupResult } from "./result.ts";
+import { takeSchema } from "./schema-stage.ts";
+import { openSetWriter, type SetWriter } from "./set-writer.ts";
+import { SourceAccess } from "./source-access.ts";
+import { StageClock } from "./stage-clock.ts";
+import { tidyUp } from "./tidy-up.ts";
+import { Stop } from "./together.ts";
+
+export interface BackupRequest {
+  readonly tier: Tier;
+  readonly config: Config<"source" | "vault" | "signing">;
+  readonly log: Log;
+  /** Calls the run off: children are ended, uploads aborted, nothing becomes visible. */
+  readonly signal?: AbortSignal;
+  /** The database was made smaller on purpose: the policy's bound on shrinkage only warns. */
+  readonly acceptShrinkage?: boolean;
+  /** Who runs it, for the lease, e.g. `weekly-export, run 42`. */
+  readonly holder?: string;
+}
+
+/** One backup at a time works on a vault, whatever its tier. */
+export const backupLease = "backup-database";
+
+/**
+ * Makes one backup set: looks at everything, takes the lease, cleans up after runs that died, takes one snapshot of the
+ * database, stores everything that it shows, sealed, and publishes the signed manifest at last. When it throws, no set has
+ * become visible.
+ *
+ * @throws ConfigurationError `preflight-failed`, `lease-held`: nothing was written
+ * @throws OperationError names the stage
+ */
+export async function runBackup(request: BackupRequest): Promise<BackupResult> {
+  const { config, log, tier } = request;
+  const stop = new Stop(request.signal);
+  const clock = new StageClock(log, stop.signal);
+  const startedAt = new Date();
+  using vault = openVault(config.vault);
+  const warnings: string[] = [];
+  const ready = await clock.gate("preflight", () => passPreflight(request, vault, warnings, stop.signal));
+  const holder = request.holder ?? `${tier} backup on ${hostname()}, process ${process.pid}`;
+  await using lease = await clock.gate("lease", () => acquireLease(vault, backupLease, { holder }));
+  stop.on(lease.lost);
+  await clock.stage("leftovers", () =>
+    tidyUp({
+      vault,
+      lease,
+      policy: config.policy,
+      bucketLocks: ready.bucketLocks,
+      signers: ready.keys.signers,
+      warnings,
+      log,
+    }),
+  );
+  const set = newSetId(startedAt);
+  const writer = await clock.stage("keys", () =>
+    openSetWriter({ set, tier, startedAt, config, ready, vault, lease, stop, log }),
+  );
+  await readSource(request, ready, writer, clock, stop);
+  const finished = await clock.stage("publish", () =>
+    writer.publish({ acceptShrinkage: request.acceptShrinkage ?? false, warnings }),
+  );
+  return { ...finished, stages: clock.times, warnings };
+}
+
+async function passPreflight(
+  request: BackupRequest,
+  vault: Vault,
+  warnings: string[],
+  signal: AbortSignal,
+): Promise<Ready> {
+  const { rows, ready } = await runPreflight(request.config, vault, request.log, signal);
+  for (const { check, status, found, next } of rows) {
+    if (status !== "warn") continue;
+    const text = `${check}: ${found}${next === undefined ? "" : ` → ${next}`}`;
+    warnings.push(text);
+    request.log.warn(text);
+  }
+  const refused = refusal(rows);
+  if (refused !== undefined) throw refused;
+  if (ready === undefined) throw new ConfigurationError("preflight-failed", "The preflight found no way to begin.");
+  return ready;
+}
+
+/** Everything that needs the database. When it returns, all of our sessions are closed and the locks are gone. */
+async function readSource(
+  request: BackupRequest,
+  ready: Ready,
+  writer: SetWriter,
+  clock: StageClock,
+  stop: Stop,
+): Promise<void> {
+  const { config, log } = request;
+  await using source = await SourceAccess.open({
+    settings: config.source,
+    policy: config.policy.source,
+    tools: ready.tools,
+    stop,
+    log,
+  });
+  await using guard = await clock.stage("watch", () => startDdlGuard(source, stop));
+  const schema = await clock.stage("schema", () => takeSchema(source, writer.store, guard));
+  writer.add(schema.artifact);
+  const data = await clock.stage("data", () => takeData(source, writer.store, stop, schema.snapshot, schema.inventory));
+  for (const artifact of data.artifacts) writer.add(artifact);
+  await clock.stage("inventory", () => writer.describe(schema.snapshot, data.inventory));
+}
+
+/** `<UTC time>-<8 hex>`: sorts by time, and two runs of the same second stay apart. */
+export function newSetId(time: Date): string {
+  return `${time.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
+}

@@ -1,0 +1,102 @@
+import { OperationError } from "../runtime/errors.ts";
+import { inspectArchive } from "../source/archive/inspect.ts";
+import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
+import { readInventory } from "../source/inventory/read.ts";
+import { runPgDump, schemaArguments } from "../source/pg-dump.ts";
+import { type LockedSnapshot, takeLockedSnapshot } from "../source/snapshot.ts";
+import type { Artifact } from "../vault/manifest.ts";
+import type { ArtifactStore } from "./artifact-store.ts";
+import type { DdlGuard } from "./ddl-guard.ts";
+import { assertSchemaComplete, movedObjects } from "./dump-checks.ts";
+import type { SourceAccess } from "./source-access.ts";
+
+export interface SchemaStage {
+  readonly snapshot: LockedSnapshot;
+  /** Without fingerprints. */
+  readonly inventory: Inventory;
+  readonly artifact: Artifact;
+}
+
+export const schemaArtifact = { name: "schema.dump.zst.pgp", kind: "schema" } as const;
+const attempts = 3;
+
+/**
+ * Takes the snapshot, reads the catalogue under it, dumps the schema and makes sure that the two say the same. The
+ * catalogue is read before the dump and again after it: definitions that changed in between cannot be told from those of
+ * the snapshot, so everything starts over with a new one.
+ *
+ * @throws OperationError `dump-incomplete`; `definitions-moved` when DDL kept running; as takeLockedSnapshot and runPgDump
+ */
+export async function takeSchema(source: SourceAccess, store: ArtifactStore, guard: DdlGuard): Promise<SchemaStage> {
+  let moved: readonly InventoryObject[] = [];
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    const holder = await source.session("snapshot");
+    try {
+      const snapshot = await takeLockedSnapshot(holder, source.log);
+      guard.holds(snapshot.pid);
+      await holder.query("SET LOCAL row_security = off");
+      const inventory = await readInventory(holder);
+      const track = source.log.track("schema", undefined);
+      const dump = inspectArchive(runPgDump(source.dump(snapshot.id), schemaArguments(), "the schema"));
+      const artifact = await store
+        .put(
+          schemaArtifact,
+          heldBack(dump.stream, async () => {
+            assertSchemaComplete(inventory, await dump.toc);
+            await assertUnmoved(source, inventory);
+          }),
+          track,
+        )
+        .catch((error: unknown) => {
+          track.end("failed");
+          throw error;
+        });
+      track.end("done");
+      return { snapshot, inventory, artifact };
+    } catch (error) {
+      await source.hangUp(holder);
+      if (!(error instanceof DefinitionsMoved)) throw error;
+      moved = error.objects;
+      source.log.info(`Definitions changed during the schema dump (${nameFew(moved)}); taking another snapshot.`);
+    }
+  }
+  throw new OperationError(
+    "definitions-moved",
+    `Definitions kept changing during the backup: ${nameFew(moved)}.`,
+    "Run again when no migration is under way.",
+  );
+}
+
+class DefinitionsMoved extends Error {
+  readonly objects: readonly InventoryObject[];
+  constructor(objects: readonly InventoryObject[]) {
+    super("definitions moved");
+    this.objects = objects;
+  }
+}
+
+async function assertUnmoved(source: SourceAccess, before: Inventory): Promise<void> {
+  const client = await source.session("inventory");
+  try {
+    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    const after = await readInventory(client);
+    const moved = movedObjects(before.objects, after.objects);
+    if (moved.length > 0) throw new DefinitionsMoved(moved);
+  } finally {
+    await source.hangUp(client);
+  }
+}
+
+/** The same stream, which ends only when `check` is content: what it refuses is never stored. */
+export async function* heldBack(
+  source: AsyncIterable<Uint8Array>,
+  check: () => Promise<void>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* source;
+  await check();
+}
+
+function nameFew(objects: readonly InventoryObject[]): string {
+  const names = objects.slice(0, 5).map(({ kind, identity }) => `${kind} ${identity}`);
+  return names.join(", ") + (objects.length > 5 ? ` and ${objects.length - 5} more` : "");
+}

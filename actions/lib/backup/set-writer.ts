@@ -1,0 +1,157 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { Config } from "../config/load.ts";
+import { findShrinkage } from "../policy/shrinkage.ts";
+import type { Ready } from "../preflight/run-preflight.ts";
+import { renderRecoverPage } from "../prove/recover-page.ts";
+import { OperationError } from "../runtime/errors.ts";
+import type { Log } from "../runtime/log.ts";
+import { keysFileName, keysSignatureMetadata, signKeysFile } from "../seal/keys-file.ts";
+import { newSessionKey, sessionKeyCommitment, wrapSessionKey } from "../seal/session-key.ts";
+import { signDetached } from "../seal/signature.ts";
+import type { Inventory } from "../source/inventory/model.ts";
+import { renderRolesSql } from "../source/roles-sql.ts";
+import type { LockedSnapshot } from "../source/snapshot.ts";
+import type { Vault } from "../vault/client.ts";
+import type { Lease } from "../vault/lease.ts";
+import { type Artifact, type Manifest, setPrefix, type Tier } from "../vault/manifest.ts";
+import { encodeManifest, publish } from "../vault/set-store.ts";
+import { type ArtifactStore, openArtifactStore, textSource } from "./artifact-store.ts";
+import { countSet, storedBytes } from "./counts.ts";
+import { readLastSet } from "./last-set.ts";
+import { lockPublished } from "./lock-published.ts";
+import type { BackupResult } from "./result.ts";
+import type { Stop } from "./together.ts";
+
+export interface SetWriterOptions {
+  readonly set: string;
+  readonly tier: Tier;
+  readonly startedAt: Date;
+  readonly config: Config<"vault">;
+  readonly ready: Ready;
+  readonly vault: Vault;
+  readonly lease: Lease;
+  readonly stop: Stop;
+  readonly log: Log;
+}
+
+/** Writes one set: its keys first, its artifacts as they come, its manifest last. */
+export interface SetWriter {
+  readonly store: ArtifactStore;
+  add(artifact: Artifact): void;
+  /** Stores what is known only when all has been read: roles, inventory, RECOVER.md. */
+  describe(snapshot: LockedSnapshot, inventory: Inventory): Promise<void>;
+  /** @throws OperationError `shrunk`, and what the vault throws; no set is visible then */
+  publish(options: {
+    acceptShrinkage: boolean;
+    warnings: string[];
+  }): Promise<Omit<BackupResult, "stages" | "warnings">>;
+}
+
+export async function openSetWriter(options: SetWriterOptions): Promise<SetWriter> {
+  const { set, tier, vault, ready, config, stop, log } = options;
+  const { partBytes, maxParts, readBack } = config.policy.vault;
+  const prefix = setPrefix(tier, set);
+  const key = newSessionKey();
+  const keysPgp = await wrapSessionKey(key, ready.keys.recipients);
+  const metadata = { [keysSignatureMetadata]: await signKeysFile(set, keysPgp, ready.signing) };
+  await vault.put(prefix + keysFileName, keysPgp, { ifNoneMatch: true, metadata, signal: stop.signal });
+  const store = openArtifactStore({ vault, prefix, key, partBytes, maxParts, readBack, signal: stop.signal });
+  const artifacts: Artifact[] = [];
+  let draft: Omit<Manifest, "finishedAt" | "artifacts" | "counts"> | undefined;
+  let inventory: Inventory | undefined;
+  let databaseBytes = "0";
+
+  return {
+    store,
+    add: (artifact) => void artifacts.push(artifact),
+    async describe(snapshot, read) {
+      inventory = read;
+      const size = await snapshot.client.query("select pg_database_size(current_database())::text as bytes");
+      databaseBytes = z.object({ bytes: z.string() }).parse(size.rows[0]).bytes;
+      artifacts.push(await store.put({ name: "roles.sql.zst.pgp", kind: "roles" }, textSource(renderRolesSql(read))));
+      artifacts.push(
+        await store.put({ name: "inventory.json.zst.pgp", kind: "inventory" }, textSource(JSON.stringify(read))),
+      );
+      draft = {
+        format: "lifeboat-set/1",
+        set,
+        tier,
+        startedAt: options.startedAt.toISOString(),
+        snapshotAt: snapshot.takenAt.toISOString(),
+        source: {
+          projectRef: config.projectRef,
+          database: read.database,
+          serverVersion: read.serverVersion,
+          serverMajor: read.serverMajor,
+        },
+        software: { lifeboat: config.version, node: process.version, pgDump: ready.tools.version },
+        sealing: {
+          format: "openpgp-seipd1-aes256",
+          compression: "zstd",
+          recipients: ready.keys.recipients.map(({ role, fingerprint }) => ({ role, fingerprint })),
+          sessionKeyCommitment: sessionKeyCommitment(key, set),
+        },
+      };
+      artifacts.push(await putPage(vault, prefix, renderRecoverPage({ ...draft, artifacts })));
+    },
+    async publish({ acceptShrinkage, warnings }) {
+      if (draft === undefined || inventory === undefined)
+        throw new OperationError("set-incomplete", "The set was not read to its end.");
+      const counts = countSet(inventory, artifacts, databaseBytes);
+      await boundShrinkage(options, counts, acceptShrinkage, warnings);
+      const manifest: Manifest = { ...draft, finishedAt: new Date().toISOString(), counts, artifacts };
+      const bytes = encodeManifest(manifest);
+      const signature = await signDetached(bytes, ready.signing);
+      await publish(vault, manifest, bytes, signature, { lease: options.lease, signal: stop.signal });
+      log.info(`Published ${prefix}manifest.json`);
+      // After the manifest, which is locked too; before it, a run that dies here would leave what nobody may clean up.
+      const until = await lockPublished(vault, manifest, config.policy, ready.bucketLocks);
+      return {
+        ...{ set, tier, bucket: vault.bucket, prefix, counts, retainUntil: until?.toISOString() ?? null },
+        ...{ startedAt: manifest.startedAt, snapshotAt: manifest.snapshotAt, finishedAt: manifest.finishedAt },
+        artifacts: artifacts.map((artifact) => ({
+          ...{ name: artifact.name, kind: artifact.kind, plainBytes: artifact.plainBytes },
+          storedBytes: storedBytes(artifact),
+        })),
+      };
+    },
+  };
+}
+
+/** @throws OperationError `shrunk` when the database lost more than the policy finds believable */
+async function boundShrinkage(
+  options: SetWriterOptions,
+  counts: Manifest["counts"],
+  accept: boolean,
+  warnings: string[],
+): Promise<void> {
+  const share = options.config.policy.backup.smallestShareOfLastSet;
+  const last = share === 0 ? undefined : await readLastSet(options.vault, options.ready.keys.signers, warnings);
+  if (last === undefined) return;
+  const shrunk = findShrinkage(last.counts, counts, share);
+  if (shrunk.length === 0) return;
+  const what = shrunk.map((one) => `${one.what} from ${one.before} to ${one.now}`).join(", ");
+  const text = `The database shrank since set ${last.set}: ${what}.`;
+  if (!accept) {
+    throw new OperationError(
+      "shrunk",
+      `${text} The policy wants at least ${Math.round(share * 100)} % of the last set.`,
+      "Look whether data was lost; the earlier sets are untouched. If it was on purpose, run again with --accept-shrinkage.",
+    );
+  }
+  warnings.push(`${text} It was accepted.`);
+}
+
+/** RECOVER.md is for people who have nothing yet: it is not sealed. */
+async function putPage(vault: Vault, prefix: string, page: string): Promise<Artifact> {
+  const body = Buffer.from(page);
+  await vault.put(`${prefix}RECOVER.md`, body, { ifNoneMatch: true, contentType: "text/markdown; charset=utf-8" });
+  const part = { bytes: body.length, sha256: createHash("sha256").update(body).digest("hex") };
+  return {
+    name: "RECOVER.md",
+    kind: "recover",
+    plainBytes: body.length,
+    segments: [{ key: "RECOVER.md", ...part, parts: [part] }],
+  };
+}

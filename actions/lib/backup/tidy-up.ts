@@ -1,0 +1,60 @@
+import type { Policy } from "../config/policy.ts";
+import { LifeboatError } from "../runtime/errors.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Signer } from "../seal/keyring.ts";
+import { verifyDetached } from "../seal/signature.ts";
+import { listSets } from "../vault/catalogue.ts";
+import type { Vault } from "../vault/client.ts";
+import type { Lease } from "../vault/lease.ts";
+import { removeLeftovers } from "../vault/leftovers.ts";
+import { tierSchema } from "../vault/manifest.ts";
+import { readSet } from "../vault/set-store.ts";
+import { lockPublished } from "./lock-published.ts";
+
+export interface TidyUp {
+  readonly vault: Vault;
+  readonly lease: Lease;
+  readonly policy: Policy;
+  readonly bucketLocks: boolean;
+  readonly signers: readonly Signer[];
+  readonly warnings: string[];
+  readonly log: Log;
+}
+
+/**
+ * Puts in order what runs that died have left: sets without manifest and unfinished uploads go, a published set that was
+ * not locked any more is locked. Only under the lease.
+ */
+export async function tidyUp(options: TidyUp): Promise<void> {
+  const { vault, lease, warnings, log } = options;
+  const warn = (text: string): void => {
+    warnings.push(text);
+    log.warn(text);
+  };
+  for (const tier of tierSchema.options) {
+    const { sets, uploadsAborted, kept, hidden } = await removeLeftovers(vault, `database/${tier}/`, lease);
+    if (sets.length > 0) log.info(`Removed what runs that died have left: ${sets.join(", ")}`);
+    if (uploadsAborted > 0) log.info(`Ended ${uploadsAborted} unfinished uploads`);
+    if (kept.length > 0)
+      warn(`${kept.length} leftovers below database/${tier}/ could not be removed (${kept[0]?.code}).`);
+    if (hidden.length > 0)
+      warn(`ALARM: the manifests of sets ${hidden.join(", ")} (${tier}) were deleted or hidden, and not by Lifeboat.`);
+    await lockNewest(options, tier).catch((error: unknown) => {
+      if (!(error instanceof LifeboatError)) throw error;
+      warn(`The newest ${tier} set could not be locked: ${error.message}`);
+    });
+  }
+}
+
+/** Only the newest can lack its lock: the run after it would have put it on. */
+async function lockNewest(
+  { vault, policy, bucketLocks, signers }: TidyUp,
+  tier: (typeof tierSchema.options)[number],
+): Promise<void> {
+  const [newest] = await listSets(vault, { tier });
+  if (newest === undefined) return;
+  const { manifest } = await readSet(vault, tier, newest.set, (bytes, armored) =>
+    verifyDetached(bytes, armored, signers),
+  );
+  await lockPublished(vault, manifest, policy, bucketLocks);
+}

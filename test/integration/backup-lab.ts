@@ -1,0 +1,99 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runBackup } from "../../actions/lib/backup/run-backup.ts";
+import { type Config, loadConfig } from "../../actions/lib/config/load.ts";
+import type { PolicyInput } from "../../actions/lib/config/policy.ts";
+import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { generateKey, type KeyRole, readPrivateKey } from "../../actions/lib/seal/keyring.ts";
+import type { UnlockedKey } from "../../actions/lib/seal/private-key.ts";
+import type { S3Access } from "../lab/servers/s3.ts";
+
+const roles: readonly KeyRole[] = ["operations", "prover", "escrow", "signing"];
+const passphrase = "a passphrase of the tests";
+
+/** Four keys, a policy that pins them, a bucket: all that a backup needs beside a database. */
+export interface BackupLab extends AsyncDisposable {
+  readonly folder: string;
+  readonly bucket: string;
+  /** As the design names it, for a source. */
+  env(databaseUrl: string): Record<string, string>;
+  config(
+    databaseUrl: string,
+    change?: Record<string, string | undefined>,
+  ): Promise<Config<"source" | "vault" | "signing">>;
+  /** Opens what was sealed. */
+  readonly operations: UnlockedKey;
+  readonly publicKeys: string;
+}
+
+let buckets = 0;
+
+export async function openBackupLab(
+  s3: S3Access,
+  options: { binDir?: string; policy?: (policy: PolicyInput) => PolicyInput; lock?: boolean } = {},
+): Promise<BackupLab> {
+  const folder = await mkdtemp(join(tmpdir(), "lifeboat-backup-test-"));
+  const bucket = `backup-${process.pid}-${Date.now()}-${++buckets}`;
+  await s3.createBucket(bucket, { lock: options.lock ?? true });
+  const expires = new Date(Date.now() + 365 * 86_400_000);
+  const made = await Promise.all(roles.map((role) => generateKey({ role, project: "lab", passphrase, expires })));
+  const [operations, prover, escrow, signing] = made.map(({ fingerprint }) => fingerprint);
+  const policy = labPolicy({
+    recipients: { operations: operations ?? "", prover: prover ?? "", escrow: escrow ?? "" },
+    signing: [signing ?? ""],
+  });
+  const policyPath = join(folder, "policy.json");
+  await writeFile(policyPath, JSON.stringify(options.policy?.(policy) ?? policy));
+  const publicKeys = made.map(({ publicArmored }) => publicArmored).join("\n");
+  const env = (databaseUrl: string): Record<string, string> => ({
+    PATH: process.env["PATH"] ?? "",
+    HOME: process.env["HOME"] ?? "",
+    DATABASE_URL: databaseUrl,
+    S3_BACKUP_BUCKET: bucket,
+    AWS_REGION: s3.region,
+    AWS_ENDPOINT_URL: s3.endpoint,
+    AWS_ACCESS_KEY_ID: s3.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+    BACKUP_PUBLIC_KEYS: publicKeys,
+    BACKUP_SIGNING_KEY: made[3]?.privateArmored ?? "",
+    BACKUP_SIGNING_PASSPHRASE: passphrase,
+    LIFEBOAT_POLICY: policyPath,
+    ...(options.binDir === undefined ? {} : { LIFEBOAT_PG_BIN: options.binDir }),
+  });
+  // The SDK reads its credentials from the process's own environment.
+  process.env["AWS_ACCESS_KEY_ID"] = s3.accessKeyId;
+  process.env["AWS_SECRET_ACCESS_KEY"] = s3.secretAccessKey;
+  return {
+    folder,
+    bucket,
+    env,
+    config: (url, change = {}) =>
+      loadConfig({ needs: ["source", "vault", "signing"], env: { ...env(url), ...change } }),
+    operations: await readPrivateKey(made[0]?.privateArmored ?? "", passphrase),
+    publicKeys,
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Small parts, so that small databases have several; little patience, so that faults show soon. */
+export function labPolicy(keys: PolicyInput["keys"]): PolicyInput {
+  const tier = { retentionDays: 1, lock: "governance" } as const;
+  return {
+    project: { name: "lab" },
+    regions: ["us-east-1"],
+    tiers: { daily: tier, weekly: tier, monthly: tier },
+    keys,
+    backup: { smallestShareOfLastSet: 0.5, warnBeforeKeyExpiryDays: 30 },
+    source: {
+      ...{ jobs: 2, lockWaitSeconds: 2, yieldToDdlSeconds: 1, connectionBudget: 10 },
+      ...{ largeTableBytes: 4 * 1024 * 1024, groupBytes: 8 * 1024 * 1024 },
+    },
+    vault: { partBytes: 5 * 1024 * 1024, maxParts: 10_000, readBack: true, objectLock: "required" },
+    targets: { default: { env: "TARGET" } },
+  };
+}
+
+export async function backUp(lab: BackupLab, databaseUrl: string, more: Partial<Parameters<typeof runBackup>[0]> = {}) {
+  return runBackup({ tier: "daily", config: await lab.config(databaseUrl), log: silentLog, ...more });
+}
