@@ -16,7 +16,7 @@ export async function actAsServices(superuserUrl: string): Promise<void> {
     reset role;
     set role supabase_admin;
     insert into cron.job_run_details (jobid, job_pid, database, username, command, status, return_message, start_time, end_time)
-    select 1, 4000 + n, current_database(), 'postgres', 'refresh', 'succeeded', '1 row', '2026-09-02 01:15+00', '2026-09-02 01:15:01+00'
+    select 1, 4000 + n, 'postgres', 'postgres', 'refresh', 'succeeded', '1 row', '2026-09-02 01:15+00', '2026-09-02 01:15:01+00'
     from generate_series(1, 5) as n;
     insert into net._http_response (id, status_code, content_type, content, timed_out, created)
     values (1, 200, 'text/plain', 'ok', false, '2026-09-02 01:15+00');

@@ -55,7 +55,7 @@ async function readRows(client: pg.Client, facts: Map<string, string>): Promise<
     order by 1`);
   for (const { name, columns } of tables.rows) {
     const result = await client.query<{ rows: string; hash: string | null }>(`
-      select count(*)::text as rows, md5(string_agg(line, '' order by line)) as hash
+      select count(*)::text as rows, md5(string_agg(line, '' order by line collate "C")) as hash
       from (select md5(row(${columns})::text) as line from only ${name}) as lines`);
     const { rows, hash } = result.rows[0] ?? { rows: "?", hash: null };
     facts.set(`rows ${name}`, `${rows} rows ${hash ?? "-"}`);

@@ -1,4 +1,5 @@
 -- Keys, indexes and constraints, once the rows are in.
+set maintenance_work_mem = '256MB';
 alter table public.exams add primary key (id), add constraint exams_code_key unique (code) deferrable initially deferred;
 alter table public.student_submissions add primary key (id) include (status);
 alter table public.credit_transactions add primary key (id, happened_at, kind);

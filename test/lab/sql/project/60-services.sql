@@ -13,7 +13,8 @@ create table cron.job (
   command text not null,
   nodename text not null default 'localhost',
   nodeport integer not null default 5432,
-  database text not null default current_database(),
+  -- Every Supabase project's database is called so; the lab's cannot be, and jobs should compare all the same.
+  database text not null default 'postgres',
   username text not null default current_user,
   active boolean not null default true,
   jobname text,
