@@ -1,14 +1,15 @@
 import * as core from "@actions/core";
+import type { Page } from "../report/page.ts";
 import { createActionsLog } from "./actions-log.ts";
 import { reportError } from "./error-report.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { type Summary, writeSummary } from "./job-summary.ts";
+import { writeSummary } from "./job-summary.ts";
 import type { Log } from "./log.ts";
 
-/** What an action gives back: outputs by the names of its action.yml, and the page of the job's summary. */
+/** What an action gives back: outputs by the names of its action.yml, and the page for the job's summary. */
 export interface ActionResult {
   readonly outputs: Readonly<Record<string, string>>;
-  readonly summary: Summary;
+  readonly page: Page;
   /** Why the job must fail although the work was done, e.g. a set that was found damaged. */
   readonly failure?: string;
 }
@@ -33,7 +34,7 @@ export async function runAction(
   try {
     const result = await work({ log: createActionsLog(), signal: interrupt.signal });
     for (const [output, value] of Object.entries(result.outputs)) core.setOutput(output, value);
-    await writeSummary(result.summary);
+    await writeSummary(result.page);
     if (result.failure !== undefined) core.setFailed(`${result.failure} See ${runbook}.`);
   } catch (error) {
     const { message, next, code } = reportError(error);

@@ -1,0 +1,55 @@
+/** What an operation has to say when it ended: one sentence, and tables. The same page for a terminal and for a job. */
+export interface Page {
+  readonly title: string;
+  readonly sentence: string;
+  readonly tables: readonly PageTable[];
+  /** What to do or to know now, one sentence each. */
+  readonly notes?: readonly string[];
+}
+
+export interface PageTable {
+  readonly title?: string;
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** GitHub's Markdown. Cells keep their text whatever it holds: names of tables are chosen by others. */
+export function renderMarkdown(page: Page): string {
+  const tables = filled(page).map(({ title, header, rows }) => {
+    const lines = [header.map(escaped), header.map(() => "---"), ...rows.map((row) => row.map(escaped))];
+    const heading = title === undefined ? "" : `### ${title}\n\n`;
+    return `${heading}${lines.map((row) => `| ${row.join(" | ")} |`).join("\n")}\n`;
+  });
+  const notes = (page.notes ?? []).map((note) => `- ${escaped(note)}`).join("\n");
+  return [`## ${page.title}\n`, `${escaped(page.sentence)}\n`, ...tables, ...(notes === "" ? [] : [`${notes}\n`])].join(
+    "\n",
+  );
+}
+
+/** Lines for a terminal; the sentence stands last, where the eye is when a command has ended. */
+export function renderText(page: Page): string[] {
+  const tables = filled(page).flatMap(({ title, header, rows }) => [
+    ...(title === undefined ? [] : [`${title}:`]),
+    ...columns(header, rows).map((line) => (title === undefined ? line : `  ${line}`)),
+    "",
+  ]);
+  const notes = (page.notes ?? []).map((note) => `- ${note}`);
+  return [...tables, ...notes, ...(notes.length > 0 ? [""] : []), page.sentence];
+}
+
+function filled(page: Page): PageTable[] {
+  return page.tables.filter(({ rows }) => rows.length > 0);
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[\\`*_{}[\]<>#|~&]/g, "\\$&").replaceAll(/\s*\n\s*/g, " ");
+}
+
+/** Columns as wide as their widest cell; the last one is not padded. */
+function columns(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const all = [header, ...rows];
+  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
+  const pad = (cell: string, column: number): string =>
+    column === header.length - 1 ? cell : cell.padEnd(widths[column] ?? 0);
+  return all.map((row) => row.map(pad).join("  ").trimEnd());
+}

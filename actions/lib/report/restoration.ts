@@ -1,0 +1,60 @@
+import type { Difference } from "../prove/difference.ts";
+import type { RestoreResult } from "../restore/result.ts";
+import { countOf, formatDuration } from "../runtime/measures.ts";
+import type { Page } from "./page.ts";
+
+/** What a restore did, what came out of the comparison, and what is left for a person. */
+export function restorationPage(result: RestoreResult): Page {
+  const { differences, stages, switchedOff, byHand } = result;
+  const of = (verdict: Difference["verdict"]) => differences.filter((difference) => difference.verdict === verdict);
+  return {
+    title: `Restore of ${result.set}`,
+    sentence: verdictSentence(result),
+    tables: [
+      differenceTable("Differences", of("failed")),
+      differenceTable("Unverified", of("unverified")),
+      differenceTable("Expected differences", of("expected")),
+      {
+        title: "Switched off, so that the copy stays quiet",
+        header: ["what", "switch it on with"],
+        rows: switchedOff.map(({ what, on }) => [what, on]),
+      },
+      {
+        title: "Time",
+        header: ["stage", "took"],
+        rows: stages.map(({ name, seconds }) => [name, formatDuration(seconds * 1000)]),
+      },
+    ],
+    notes: byHand.map((task) => `by hand: ${task}`),
+  };
+}
+
+/** The word `proven` stands in it only when the outcome is that. */
+export function verdictSentence(result: RestoreResult): string {
+  const { outcome, set, target, counts, differences, begun } = result;
+  const place = `${target.name} (database ${target.database}, ${target.kind} PostgreSQL ${target.serverVersion})`;
+  const amount = `${countOf(counts.objects, "object")}, ${countOf(counts.tables, "table")}, ${countOf(counts.rows, "row")}`;
+  const resumed = begun === "resumed" ? ", taking up an interrupted restore" : "";
+  const count = (verdict: Difference["verdict"]) => differences.filter((one) => one.verdict === verdict).length;
+  switch (outcome) {
+    case "proven":
+      return (
+        `Set ${set} is restored into ${place}${resumed} and proven equal: ${amount}, ` +
+        `${countOf(counts.foreignKeysChecked, "foreign key")} checked, ${countOf(count("expected"), "expected difference")}.`
+      );
+    case "differs":
+      return `Set ${set} was restored into ${place}${resumed}, and ${countOf(count("failed"), "thing")} DIFFER from the set. Do not put it into service before they are understood.`;
+    case "unverified":
+      return `Set ${set} was restored into ${place}${resumed}, but ${countOf(count("unverified"), "thing")} could not be verified.`;
+    case "dry-run":
+      return `Dry run: set ${set} would be restored into ${place}: ${amount}. Nothing was written.`;
+  }
+}
+
+function differenceTable(title: string, differences: readonly Difference[]) {
+  return {
+    title,
+    header: ["kind", "identity", "aspect", "detail", "why"],
+    rows: differences.map(({ kind, identity, aspect, detail, why }) => [kind, identity, aspect, detail, why]),
+  };
+}

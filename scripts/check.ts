@@ -1,0 +1,30 @@
+import { spawnSync } from "node:child_process";
+import { readmeProblems } from "./check/readme.ts";
+
+/** `npm run check`: types, lint and format, and whether the README says what the commands really are. */
+const root = new URL("..", import.meta.url).pathname;
+
+function tool(name: string, args: readonly string[]): boolean {
+  const run = spawnSync(process.execPath, [`${root}node_modules/${name}`, ...args], { cwd: root, stdio: "inherit" });
+  return run.status === 0;
+}
+
+const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] = [
+  ["types", () => tool("typescript/bin/tsc", ["--project", "."])],
+  ["lint and format", () => tool("@biomejs/biome/bin/biome", ["check", "--error-on-warnings"])],
+  ["README", report],
+];
+
+async function report(): Promise<boolean> {
+  const problems = await readmeProblems(root);
+  for (const problem of problems) console.error(problem);
+  return problems.length === 0;
+}
+
+let failed = 0;
+for (const [name, check] of checks) {
+  const passed = await check();
+  if (!passed) failed++;
+  console.log(`${passed ? "ok" : "FAILED"}: ${name}`);
+}
+process.exitCode = failed === 0 ? 0 : 1;

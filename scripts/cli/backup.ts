@@ -1,0 +1,44 @@
+import { runBackup } from "../../actions/lib/backup/run-backup.ts";
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { backupPage } from "../../actions/lib/report/backup.ts";
+import { renderText } from "../../actions/lib/report/page.ts";
+import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
+import { check } from "./check.ts";
+import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
+import { readTier, tierOption } from "./tier.ts";
+
+async function run(call: Call): Promise<Outcome> {
+  const { values, flags, log, signal } = call;
+  const tier = readTier(values["tier"]);
+  if (tier === undefined || tier === "monthly") {
+    throw new ConfigurationError("usage", "A backup needs a tier.", "Give --tier daily or --tier weekly.");
+  }
+  if (flags["dry-run"] === true) return rehearse(call, tier);
+  const config = await loadConfig({ needs: ["source", "vault", "signing"] });
+  const acceptShrinkage = flags["accept-shrinkage"] === true;
+  const result = await runBackup({ config, tier, acceptShrinkage, log, signal });
+  return { json: result, lines: renderText(backupPage(result)) };
+}
+
+/** A backup writes nothing before its preflight has passed, so the preflight is all that can be tried without writing. */
+async function rehearse(call: Call, tier: string): Promise<Outcome> {
+  const checked = await check.run(call);
+  const would = checked.exitCode === 0 ? `a ${tier} set would be made` : "no set could be made";
+  return { ...checked, lines: [...checked.lines, `Dry run: ${would}. Nothing was written.`] };
+}
+
+export const backup: Command = {
+  usage: {
+    synopsis: "backup --tier <daily|weekly>",
+    summary: "Makes one sealed, signed backup set in the vault.",
+    positionals: [],
+    options: {
+      tier: tierOption("the policy's tier that the set belongs to: daily or weekly"),
+      "accept-shrinkage": { type: "boolean", help: "the database was made smaller on purpose: only warn" },
+      ...dryRun,
+    },
+    details:
+      "Reads DATABASE_URL, S3_BACKUP_BUCKET, the AWS_* settings, BACKUP_SIGNING_KEY and the public keys; see 'lifeboat check'.",
+  },
+  run,
+};

@@ -1,0 +1,41 @@
+import type { Command } from "./command.ts";
+
+/** A command as the overview knows it; its module is loaded only when it is called, so that help is quick. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+export const commands: readonly CommandEntry[] = [
+  {
+    name: "check",
+    summary: "Says whether a backup could run now, and what to do about what is not as it should be.",
+    load: async () => (await import("./check.ts")).check,
+  },
+  {
+    name: "keys",
+    summary: "Makes the four keys, checks them against the policy's pins, changes who can open existing sets.",
+    load: async () => (await import("./keys.ts")).keys,
+  },
+  {
+    name: "backup",
+    summary: "Makes one sealed, signed backup set in the vault.",
+    load: async () => (await import("./backup.ts")).backup,
+  },
+  {
+    name: "list",
+    summary: "Lists the backup sets of the vault, newest first.",
+    load: async () => (await import("./list.ts")).list,
+  },
+  {
+    name: "verify",
+    summary: "Reads a set again and compares every stored byte with its signed manifest; deep: opens it as well.",
+    load: async () => (await import("./verify.ts")).verify,
+  },
+  {
+    name: "restore",
+    summary: "Restores a set into an empty database and compares the result with what was backed up.",
+    load: async () => (await import("./restore.ts")).restore,
+  },
+];

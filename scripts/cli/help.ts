@@ -1,0 +1,38 @@
+import { everywhere, type Option, type Usage } from "./command.ts";
+import type { CommandEntry } from "./commands.ts";
+
+/** `lifeboat --help`. */
+export function overview(commands: readonly CommandEntry[]): string[] {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  return [
+    "lifeboat: backups of a Supabase project that have already been restored",
+    "",
+    "Usage: lifeboat <command> [options]",
+    "",
+    "Commands:",
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    "",
+    "Every command has --help, --json and --verbose. Exit code: 0 done, 1 failed, 2 wrong use or configuration.",
+    "Settings come from the environment (.env.example lists them) and from lifeboat.config.ts.",
+  ];
+}
+
+/** `lifeboat <command> --help`. */
+export function commandHelp(usage: Usage): string[] {
+  const options = Object.entries({ ...usage.options, ...everywhere });
+  const width = Math.max(...options.map(([name, option]) => spell(name, option).length));
+  return [
+    usage.summary,
+    "",
+    `Usage: lifeboat ${usage.synopsis} [options]`,
+    "",
+    "Options:",
+    ...options.map(([name, option]) => `  ${spell(name, option).padEnd(width)}  ${option.help}`),
+    ...(usage.details === undefined ? [] : ["", usage.details]),
+  ];
+}
+
+function spell(name: string, option: Option): string {
+  const short = option.short === undefined ? "" : `-${option.short}, `;
+  return `${short}--${name}${option.type === "string" ? ` ${option.value ?? "VALUE"}` : ""}`;
+}

@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+import { reportError } from "../actions/lib/runtime/error-report.ts";
+import { ConfigurationError } from "../actions/lib/runtime/errors.ts";
+import { Interrupted, onInterrupt } from "../actions/lib/runtime/interrupt.ts";
+import { createLineLog, streamSink } from "../actions/lib/runtime/line-log.ts";
+import type { Log } from "../actions/lib/runtime/log.ts";
+import { createTerminalLog } from "../actions/lib/runtime/terminal-log.ts";
+import { parseCall } from "./cli/command.ts";
+import { commands } from "./cli/commands.ts";
+import { commandHelp, overview } from "./cli/help.ts";
+
+/** The person's edge: `npx lifeboat <command>`. Results on stdout, everything else on stderr. */
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function openLog(verbose: boolean): Log {
+  if (process.stderr.isTTY && process.env["TERM"] !== "dumb") return createTerminalLog(process.stderr, { verbose });
+  return createLineLog(streamSink(process.stderr, verbose), { interval: 15_000 });
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    print(overview(commands));
+    return name === undefined ? 2 : 0;
+  }
+  if (name === "--version") {
+    const { default: manifest } = await import("../package.json", { with: { type: "json" } });
+    print([manifest.version]);
+    return 0;
+  }
+  const entry = commands.find((command) => command.name === name);
+  if (entry === undefined) {
+    const known = commands.map((command) => command.name).join(", ");
+    throw new ConfigurationError("usage", `There is no command '${name}'.`, `The commands are ${known}.`);
+  }
+  const command = await entry.load();
+  const call = parseCall(name, command.usage, rest);
+  if (call.flags["help"] === true) {
+    print(commandHelp(command.usage));
+    return 0;
+  }
+  using interrupt = onInterrupt();
+  const log = openLog(call.flags["verbose"] === true);
+  const outcome = await command.run({ ...call, log, signal: interrupt.signal });
+  print(call.flags["json"] === true ? [JSON.stringify(outcome.json, null, 2)] : outcome.lines);
+  return outcome.exitCode ?? 0;
+}
+
+const args = process.argv.slice(2);
+try {
+  process.exitCode = await run(args);
+} catch (error) {
+  if (error instanceof Interrupted) {
+    process.stderr.write("interrupted: what was begun has been given up\n");
+    process.exit(130);
+  }
+  const report = reportError(error);
+  process.stderr.write(`error: ${report.message}\nnext:  ${report.next}\n`);
+  if (report.code === "unexpected" && (args.includes("--verbose") || process.env["LIFEBOAT_DEBUG"])) {
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  }
+  if (args.includes("--json")) {
+    const { code, message, next } = report;
+    print([JSON.stringify({ error: { code, message, next } }, null, 2)]);
+  }
+  process.exitCode = report.exitCode;
+}
