@@ -16,6 +16,8 @@ export interface ContentFacts {
   readonly sequenceFailures: ReadonlyMap<string, string>;
   readonly largeObjects: ReadonlyMap<string, { readonly bytes: string; readonly hash: string }>;
   readonly supabase: boolean;
+  /** Whether a schema came with an extension that the target server does not have. */
+  readonly isUnavailable: (schema: string) => boolean;
 }
 
 /** Compares all rows, sequence values, materialised views and large objects with what the set recorded. Pure. */
@@ -75,7 +77,7 @@ function compareSequence(wanted: SequenceValue, facts: ContentFacts): Difference
   const name = `${wanted.schema}.${wanted.name}`;
   const found = facts.sequences.find((one) => one.schema === wanted.schema && one.name === wanted.name);
   if (found !== undefined && isAtLeast(found, wanted)) return [];
-  const platform = facts.supabase && isManagedSchema(wanted.schema);
+  const platform = (facts.supabase && isManagedSchema(wanted.schema)) || facts.isUnavailable(wanted.schema);
   return [
     {
       kind: "sequence",
@@ -83,7 +85,9 @@ function compareSequence(wanted: SequenceValue, facts: ContentFacts): Difference
       aspect: "value",
       detail: found === undefined ? "has no value here" : `${wanted.lastValue} in the set, ${found.lastValue} here`,
       verdict: platform ? "expected" : "failed",
-      why: facts.sequenceFailures.get(name) ?? (platform ? "the target's platform keeps it" : "nothing was reported"),
+      why:
+        facts.sequenceFailures.get(name) ??
+        (platform ? "the platform or an extension keeps it" : "nothing was reported"),
     },
   ];
 }

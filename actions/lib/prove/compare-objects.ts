@@ -15,6 +15,8 @@ export interface CompareContext {
   readonly deliberate: ReadonlyMap<string, string>;
   /** Extensions that the target does not have. */
   readonly unavailableExtensions: ReadonlySet<string>;
+  /** Schemas that came with an extension, and the extension. */
+  readonly extensionSchemas: ReadonlyMap<string, string>;
   /** The schema of the restore's own notes. */
   readonly journalSchema: string;
 }
@@ -52,14 +54,21 @@ function missing(object: InventoryObject, context: CompareContext): Difference {
   };
   const deliberate = context.deliberate.get(objectKey(object));
   if (deliberate !== undefined) return { ...base, verdict: "expected", why: deliberate };
-  const extension = object.kind === "extension" ? object.identity : object.extension;
-  if (extension !== null && context.unavailableExtensions.has(extension)) {
+  const extension = missingExtension(object, context);
+  if (extension !== undefined) {
     return { ...base, verdict: "expected", why: `the target server has no extension ${extension}` };
   }
   if (context.supabase && isPlatformObject(object) && !isUsersOwn(object)) {
     return { ...base, verdict: "expected", why: context.failures.get(objectKey(object)) ?? ownVersion };
   }
   return { ...base, verdict: "failed", why: context.failures.get(objectKey(object)) ?? "nothing was reported" };
+}
+
+/** The unavailable extension that an object is, belongs to, or lies in the schema of. */
+function missingExtension(object: InventoryObject, context: CompareContext): string | undefined {
+  const own = object.kind === "extension" ? object.identity.replaceAll('"', "") : object.extension;
+  const names = [own, context.extensionSchemas.get(object.schema ?? "")];
+  return names.find((name) => typeof name === "string" && context.unavailableExtensions.has(name)) ?? undefined;
 }
 
 /** Policies and triggers on Supabase's tables are mostly the user's own, and `postgres` may create them. */
@@ -103,12 +112,8 @@ function compareTwins(
     );
   }
   if (object.owner !== twin.owner) {
-    const mayDiffer = object.kind === "extension" || object.kind === "database" || platform;
-    say(
-      "owner",
-      `${object.owner ?? "nobody"} in the set, ${twin.owner ?? "nobody"} here`,
-      mayDiffer ? { verdict: "expected", why: platform ? ownVersion : "whoever makes it owns it" } : undefined,
-    );
+    const detail = `${object.owner ?? "nobody"} in the set, ${twin.owner ?? "nobody"} here`;
+    say("owner", detail, otherOwner(object, context));
   }
   const grants = compareGrants(object, twin, source.serverMajor);
   if (grants !== undefined)
@@ -125,6 +130,17 @@ function compareTwins(
     );
   }
   return differences;
+}
+
+/** Why another owner is nothing to worry about, where it is not. */
+function otherOwner(object: InventoryObject, context: CompareContext): Pick<Difference, "verdict" | "why"> | undefined {
+  if (object.kind === "extension" || object.kind === "database") {
+    return { verdict: "expected", why: "whoever makes it owns it" };
+  }
+  if (object.kind === "event trigger" && !context.supabase) {
+    return { verdict: "expected", why: "outside Supabase only a superuser may own an event trigger" };
+  }
+  return undefined;
 }
 
 /** Grants in the set only and in the target only, or undefined when they are the same; MAINTAIN exists from 17 on. */

@@ -69,27 +69,48 @@ function compareTexts(wanted: readonly string[], present: readonly string[]): st
     .join("; ");
 }
 
+const lacking = "not in the target";
+
 function compareMemberships(source: Inventory, target: Inventory, context: CompareContext): Difference[] {
   const options = source.serverMajor >= 16 && target.serverMajor >= 16;
   const text = (one: Inventory["memberships"][number]) =>
     `${one.role} to ${one.member}${one.admin ? " with admin" : ""}${options ? `, inherit ${one.inherit}, set ${one.set}` : ""}`;
+  const wanted = new Set(source.memberships.map(text));
   const present = new Set(target.memberships.map(text));
-  const seen = new Set<string>();
-  return source.memberships
-    .filter((one) => !present.has(text(one)) && !seen.has(text(one)) && seen.add(text(one)))
-    .map((one) => {
-      const reserved = context.supabase && isReservedRole(one.role) && isReservedRole(one.member);
+  const roles = new Set(source.roles.map((role) => role.name));
+  const describe = (line: string, one: Inventory["memberships"][number], where: string): Difference => {
+    const reserved = context.supabase && isReservedRole(one.role) && isReservedRole(one.member);
+    const identity = `${one.role} to ${one.member}`;
+    const makers = source.serverMajor < 16 && target.serverMajor >= 16 && one.admin && where !== lacking;
+    if (makers) {
+      const why = "from PostgreSQL 16 on, whoever makes a role administers it";
       return {
         kind: "membership",
-        identity: `${one.role} to ${one.member}`,
-        aspect: "membership" as const,
-        detail: `${text(one)} is not in the target`,
-        verdict: reserved ? ("expected" as const) : ("failed" as const),
-        why: reserved
-          ? clusterOwn
-          : (context.failures.get(`membership ${one.role} to ${one.member}`) ?? "nothing was reported"),
+        identity,
+        aspect: "membership",
+        detail: `${line} is ${where}`,
+        verdict: "expected",
+        why,
       };
-    });
+    }
+    return {
+      kind: "membership",
+      identity,
+      aspect: "membership",
+      detail: `${line} is ${where}`,
+      verdict: reserved ? "expected" : "failed",
+      why: reserved ? clusterOwn : (context.failures.get(`membership ${identity}`) ?? "nothing was reported"),
+    };
+  };
+  const unique = (all: Inventory["memberships"]) => new Map(all.map((one) => [text(one), one]));
+  const lost = [...unique(source.memberships)].filter(([line]) => !present.has(line));
+  const gained = [...unique(target.memberships)].filter(
+    ([line, one]) => !wanted.has(line) && roles.has(one.role) && roles.has(one.member),
+  );
+  return [
+    ...lost.map(([line, one]) => describe(line, one, lacking)),
+    ...gained.map(([line, one]) => describe(line, one, "in the target only")),
+  ];
 }
 
 function compareDatabaseSettings(source: Inventory, target: Inventory, context: CompareContext): Difference[] {

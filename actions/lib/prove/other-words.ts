@@ -17,12 +17,18 @@ export async function sameInOtherWords(client: Client, source: Inventory, target
   if (source.serverMajor === target.serverMajor) return same;
   const present = byKey(target.objects);
   for (const object of source.objects) {
-    if (object.kind !== "view" && object.kind !== "materialized view") continue;
     const twin = present.get(objectKey(object));
     if (twin === undefined || twin.definition === object.definition) continue;
+    if (object.kind === "table" && withoutInheritedIdentity(twin) === object.definition) same.add(objectKey(object));
+    if (object.kind !== "view" && object.kind !== "materialized view") continue;
     if ((await inTargetsWords(client, object)) === twin.definition) same.add(objectKey(object));
   }
   return same;
+}
+
+/** From 17 on a partition has its parent's identity columns as its own; before, only the parent had them. */
+function withoutInheritedIdentity(table: InventoryObject): string {
+  return table.definition.replaceAll(/^( {2}column .*) identity [ad]( .*)?( inherited\b)/gm, "$1$2$3");
 }
 
 async function inTargetsWords(client: Client, object: InventoryObject): Promise<string | undefined> {

@@ -30,9 +30,15 @@ const quietStatements = new Map([["cron.job", "update cron.job set active = fals
 
 /**
  * Decides table by table which rows go where. Pure.
+ * @param unavailable extensions that the target server does not have
  * @param targets by `schema.table`, as they are after the schema was made
  */
-export function planData(source: Inventory, targets: ReadonlyMap<string, TargetTable>, supabase: boolean): DataPlan {
+export function planData(
+  source: Inventory,
+  targets: ReadonlyMap<string, TargetTable>,
+  supabase: boolean,
+  unavailable: ReadonlySet<string>,
+): DataPlan {
   const loads = new Map<string, TableLoad>();
   const left: RowsLeft[] = [];
   let cronJobs: TableContent | undefined;
@@ -45,7 +51,11 @@ export function planData(source: Inventory, targets: ReadonlyMap<string, TargetT
     if (reason !== undefined) {
       left.push({ table, why: reason, expected: true });
     } else if (target === undefined) {
-      left.push({ table, why: "the target does not have the table", expected: platform });
+      const without = table.extension !== null && unavailable.has(table.extension);
+      const why = without
+        ? `the target server has no extension ${table.extension}`
+        : "the target does not have the table";
+      left.push({ table, why, expected: platform || without });
     } else if (!target.mayInsert && name === "cron.job") {
       cronJobs = table;
       left.push({

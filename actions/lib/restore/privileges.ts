@@ -144,7 +144,9 @@ export async function settleGrants(
 ): Promise<Failures> {
   const present = byKey(target.objects);
   const failures: Failures = new Map();
-  for (const object of source.objects) {
+  // Schemas first: a name is only found by a grantor who may use its schema.
+  const schemas = source.objects.filter((object) => object.kind === "schema");
+  for (const object of [...schemas, ...source.objects.filter((one) => one.kind !== "schema")]) {
     const twin = present.get(objectKey(object));
     if (twin === undefined || object.kind === "default acl") continue;
     if (compareGrants(object, twin, source.serverMajor) === undefined) continue;

@@ -15,7 +15,7 @@ import { journalSchema } from "./journal.ts";
 import { loadItem } from "./load-table.ts";
 import type { DataPlan } from "./plan-data.ts";
 import { measureViews } from "./settle-contents.ts";
-import type { TargetFacts } from "./target.ts";
+import { type TargetFacts, unavailableExtensions } from "./target.ts";
 
 /** Everything that the steps of a restore found out and the proof needs. */
 export interface RestoreFindings {
@@ -53,7 +53,8 @@ export async function proveRestored(
       failures: findings.failures,
       sameInOtherWords: await sameInOtherWords(client, source, target),
       deliberate: findings.deliberate,
-      unavailableExtensions: unavailable(source, facts),
+      unavailableExtensions: unavailableExtensions(source, facts),
+      extensionSchemas: extensionSchemas(source),
       journalSchema,
     };
     const references = await checkReferences(client, existedBefore(facts));
@@ -67,6 +68,7 @@ export async function proveRestored(
       sequenceFailures: findings.sequenceFailures,
       largeObjects: await measureLargeObjects(client, source, target),
       supabase: facts.supabase,
+      isUnavailable: (schema) => context.unavailableExtensions.has(context.extensionSchemas.get(schema) ?? ""),
     });
     return {
       differences: [
@@ -83,11 +85,9 @@ export async function proveRestored(
   }
 }
 
-function unavailable(source: Inventory, facts: TargetFacts): Set<string> {
-  const extensions = source.objects
-    .filter((object) => object.kind === "extension")
-    .map((object) => object.identity.replaceAll('"', ""));
-  return new Set(extensions.filter((name) => !facts.availableExtensions.has(name)));
+function extensionSchemas(source: Inventory): Map<string, string> {
+  const schemas = source.objects.filter((object) => object.kind === "schema" && object.extension !== null);
+  return new Map(schemas.map((object) => [object.identity, object.extension ?? ""]));
 }
 
 function existedBefore(facts: TargetFacts): Set<string> {

@@ -21,9 +21,10 @@ import { proveRestored } from "./prove-restored.ts";
 import type { RestoreResult } from "./result.ts";
 import { joinOwners, restoreRoles, settleMemberships } from "./roles.ts";
 import { runSteps, type StepFailures } from "./run-steps.ts";
+import { brokenOff, Sessions } from "./sessions.ts";
 import { commentLargeObjects, refreshViews, settleSequences, validateConstraints } from "./settle-contents.ts";
 import { Stages } from "./stages.ts";
-import { inspectTarget, type TargetFacts } from "./target.ts";
+import { inspectTarget, type TargetFacts, unavailableExtensions } from "./target.ts";
 import { readTargetTables } from "./target-tables.ts";
 
 export interface RestoreTask {
@@ -36,6 +37,8 @@ export interface RestoreTask {
   readonly jobs: number;
   readonly dryRun: boolean;
   readonly log: Log;
+  /** Hangs up all sessions at once when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -45,6 +48,15 @@ export interface RestoreTask {
  * @throws ConfigurationError what the gates refuse; OperationError what breaks on the way (a later run takes it up)
  */
 export async function restoreSet(task: RestoreTask): Promise<RestoreResult> {
+  await using sessions = new Sessions(task.connect, task.signal);
+  try {
+    return await restoreOn({ ...task, connect: () => sessions.open() });
+  } catch (error) {
+    throw brokenOff(error);
+  }
+}
+
+async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
   const stages = new Stages(task.log);
   const source = await stages.run("read the set", () => task.open.inventory());
   const toc = await stages.run("read the schema", () => readSchema(task.open));
@@ -78,13 +90,19 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   await joinOwners(client, source, facts);
   await clearDefaultPrivileges(client, facts.inventory);
   const early = await stages.run("schema", () => runSteps(client, schema.before));
-  const plan = planData(source, await readTargetTables(client), facts.supabase);
+  const plan = planData(source, await readTargetTables(client), facts.supabase, unavailableExtensions(source, facts));
   const rowFailures = await stages.run("data", () => load(run, plan));
   const sequenceFailures = await settleSequences(client, source);
   const late = await stages.run("keys and indexes", () => finishSchema(run, outbound));
   const viewFailures = await stages.run("materialised views", () => refreshViews(client, source));
   const settled = await stages.run("owners and grants", () => settle(run));
   const events = await runSteps(client, schema.last);
+  const eventOwners = await settleOwners(
+    client,
+    source,
+    await readInventory(client),
+    (object) => object.kind !== "event trigger",
+  );
   const { differences, foreignKeysChecked } = await stages.run("prove", () =>
     proveRestored({
       source,
@@ -92,7 +110,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       plan,
       journal,
       findings: {
-        failures: new Map([...roleFailures, ...failuresByKey(early, ...late, events), ...settled]),
+        failures: new Map([...roleFailures, ...failuresByKey(early, ...late, events), ...settled, ...eventOwners]),
         rowFailures,
         viewFailures,
         sequenceFailures,

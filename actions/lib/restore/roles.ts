@@ -41,6 +41,8 @@ export async function restoreRoles(client: Client, source: Inventory, facts: Tar
     const key = `role ${role.name}`;
     const twin = present.get(role.name);
     const platforms = facts.supabase && isReservedRole(role.name);
+    // A platform's role that is missing comes with the extension that wants it, made by the platform itself.
+    if (platforms && twin === undefined) continue;
     if (twin === undefined) await run(key, `CREATE ROLE ${name} NOLOGIN`);
     if (!platforms && role.name !== facts.role) {
       const wanted = attributeWords(role);
@@ -121,16 +123,29 @@ export async function settleMemberships(
   );
   for (const one of excess)
     await attempt(client, `REVOKE ${quoteIdentifier(one.role)} FROM ${quoteIdentifier(one.member)}`);
-  for (const one of source.memberships) {
-    if (!mine(one) || target.memberships.some((other) => same(one, other))) continue;
-    const grant = `GRANT ${quoteIdentifier(one.role)} TO ${quoteIdentifier(one.member)}`;
-    const how = options
-      ? ` WITH ADMIN ${one.admin}, INHERIT ${one.inherit}, SET ${one.set}`
-      : one.admin
-        ? " WITH ADMIN OPTION"
-        : "";
-    const reason = await attempt(client, grant + how);
-    if (reason !== undefined) failures.set(`membership ${one.role} to ${one.member}`, reason);
+  let left = source.memberships.filter((one) => mine(one) && !target.memberships.some((other) => same(one, other)));
+  // Administrators first: they are the grantors of the others.
+  left.sort((a, b) => Number(b.admin) - Number(a.admin));
+  for (let before = left.length + 1; left.length > 0 && left.length < before; ) {
+    before = left.length;
+    failures.clear();
+    const refused: Membership[] = [];
+    for (const one of left) {
+      const reason = await grantMembership(client, one, options);
+      if (reason === undefined) continue;
+      refused.push(one);
+      failures.set(`membership ${one.role} to ${one.member}`, reason);
+    }
+    left = refused;
   }
   return failures;
+}
+
+/** As the grantor that it had, so that two grants of one membership stay two; else as whoever may. */
+async function grantMembership(client: Client, one: Membership, options: boolean): Promise<string | undefined> {
+  const grant = `GRANT ${quoteIdentifier(one.role)} TO ${quoteIdentifier(one.member)}`;
+  const newer = ` WITH ADMIN ${one.admin}, INHERIT ${one.inherit}, SET ${one.set}`;
+  const how = options ? newer : one.admin ? " WITH ADMIN OPTION" : "";
+  const asGrantor = await attempt(client, `${grant}${how} GRANTED BY ${quoteIdentifier(one.grantor)}`);
+  return asGrantor === undefined ? undefined : attempt(client, grant + how);
 }

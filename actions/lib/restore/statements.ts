@@ -61,6 +61,8 @@ export function grantStatements(wanted: InventoryObject, present: InventoryObjec
     `${grant.privilege}${grant.column === null ? "" : ` (${quoteIdentifier(grant.column)})`}`;
   const excess = present.grants.filter((grant) => !wanted.grants?.some((one) => sameGrant(one, grant)));
   const lacking = wanted.grants.filter((grant) => !present.grants?.some((one) => sameGrant(one, grant)));
+  // The owner's grants first: others can only pass on what they were given with the grant option.
+  lacking.sort((a, b) => Number(b.grantor === wanted.owner) - Number(a.grantor === wanted.owner));
   return [
     ...excess.map((grant) => `REVOKE ${what(grant)} ${on} FROM ${to(grant)}`),
     ...lacking.map((grant) =>

@@ -88,3 +88,11 @@ async function maySetReplicationRole(client: Client): Promise<boolean> {
     await client.query("rollback");
   }
 }
+
+/** Extensions of the source that the target's server does not have. */
+export function unavailableExtensions(source: Inventory, facts: TargetFacts): Set<string> {
+  const names = source.objects
+    .filter((object) => object.kind === "extension")
+    .map((object) => object.identity.replaceAll('"', ""));
+  return new Set(names.filter((name) => !facts.availableExtensions.has(name)));
+}

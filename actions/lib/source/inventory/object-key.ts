@@ -1,8 +1,11 @@
 import type { Grant, InventoryObject } from "./model.ts";
 
-/** What tells an object from all others of a database: its kind and its identity. */
+/**
+ * What tells an object from all others of a database: its kind and its identity. Majors differ in whether they write
+ * `pg_catalog.json` or `json` in a list of arguments; every other schema is always written.
+ */
 export function objectKey(object: Pick<InventoryObject, "kind" | "identity">): string {
-  return `${object.kind} ${object.identity}`;
+  return `${object.kind} ${object.identity.replaceAll("pg_catalog.", "")}`;
 }
 
 /** One grant as text, e.g. `SELECT(email) to anon with grant option`; grantors are compared apart. */

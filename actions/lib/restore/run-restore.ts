@@ -1,0 +1,65 @@
+import type { Config } from "../config/load.ts";
+import { verifySet } from "../prove/verify.ts";
+import { type OpenSet, openSet, type SetRef } from "../prove/verify-open.ts";
+import { openingKey, trustedSigners } from "../runtime/configured.ts";
+import { OperationError } from "../runtime/errors.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Signer } from "../seal/keyring.ts";
+import { connect } from "../source/connect.ts";
+import { openVault, type Vault } from "../vault/client.ts";
+import { restoreSet } from "./restore-set.ts";
+import type { RestoreResult } from "./result.ts";
+
+export interface RestoreRequest {
+  readonly config: Config<"vault" | "opening" | "target">;
+  /** Which set: its id, or `latest`. */
+  readonly ref: SetRef;
+  /** Only look: open the set, pass the gates, change nothing. */
+  readonly dryRun?: boolean;
+  readonly log: Log;
+  /** Calls the restore off; what is done stays noted in the target, and a later run takes it up. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens a set of the vault and restores it into the configured target: see `restoreSet`.
+ *
+ * @throws ConfigurationError when set, key or target are refused: nothing was written
+ * @throws OperationError when it broke on the way
+ */
+export async function runRestore(request: RestoreRequest): Promise<RestoreResult> {
+  const { config, ref, log, signal } = request;
+  using vault = openVault(config.vault);
+  const { target, policy } = config;
+  const signers = await trustedSigners(config);
+  const open = await openSet(vault, ref, { trustedSigners: signers, privateKey: await openingKey(config) });
+  await refuseDamaged(vault, open, signers, log);
+  return restoreSet({
+    open,
+    targetName: target.name,
+    connect: () =>
+      connect(target.database, {
+        applicationName: "lifeboat/restore",
+        setting: `${policy.targets[target.name]?.env ?? "TARGET"}_DATABASE_URL`,
+        lockWaitSeconds: policy.source.lockWaitSeconds,
+        log,
+        ...(signal === undefined ? {} : { signal }),
+      }),
+    jobs: policy.source.jobs,
+    dryRun: request.dryRun ?? false,
+    log,
+    signal,
+  });
+}
+
+/** Every stored byte is checked before the first is written: a damaged set must not leave half a database behind. */
+async function refuseDamaged(vault: Vault, open: OpenSet, trustedSigners: readonly Signer[], log: Log): Promise<void> {
+  const result = await verifySet(vault, { tier: open.tier, set: open.set }, { trustedSigners, deep: false }, log);
+  if (result.outcome === "whole") return;
+  const damage = result.findings.filter(({ severity }) => severity === "damage");
+  throw new OperationError(
+    "set-damaged",
+    `Set ${open.set} is damaged: ${damage.map(({ where, what }) => `${where}: ${what}`).join("; ")}.`,
+    "Restore another set (`lifeboat list`); nothing has been written to the target.",
+  );
+}
