@@ -108,7 +108,7 @@ async function forward(
     agent: false,
   });
   onwards.on("error", reset);
-  request.socket.once("close", () => onwards.destroy());
+  response.once("close", () => onwards.destroy());
   onwards.on("response", (answer) => {
     if (lose) return answer.resume().on("end", reset);
     if (truncated !== undefined) {
