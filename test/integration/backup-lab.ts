@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { runBackup } from "../../actions/lib/backup/run-backup.ts";
 import { type Config, loadConfig } from "../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { generateKey, type KeyRole, readPrivateKey } from "../../actions/lib/seal/keyring.ts";
+import { type Log, silentLog } from "../../actions/lib/runtime/log.ts";
+import { generateKey, type KeyRole, readKeyring, readPrivateKey, type Signer } from "../../actions/lib/seal/keyring.ts";
 import type { UnlockedKey } from "../../actions/lib/seal/private-key.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
 import type { S3Access } from "../lab/servers/s3.ts";
 
 const roles: readonly KeyRole[] = ["operations", "prover", "escrow", "signing"];
@@ -24,6 +25,9 @@ export interface BackupLab extends AsyncDisposable {
   ): Promise<Config<"source" | "vault" | "signing">>;
   /** Opens what was sealed. */
   readonly operations: UnlockedKey;
+  readonly signers: readonly Signer[];
+  /** The bucket, for looking. */
+  readonly vault: Vault;
   readonly publicKeys: string;
 }
 
@@ -64,16 +68,48 @@ export async function openBackupLab(
   // The SDK reads its credentials from the process's own environment.
   process.env["AWS_ACCESS_KEY_ID"] = s3.accessKeyId;
   process.env["AWS_SECRET_ACCESS_KEY"] = s3.secretAccessKey;
+  const { signers } = await readKeyring(publicKeys);
+  const { endpoint, region, accessKeyId, secretAccessKey } = s3;
+  const vault = openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
   return {
     folder,
     bucket,
     env,
     config: (url, change = {}) =>
       loadConfig({ needs: ["source", "vault", "signing"], env: { ...env(url), ...change } }),
+    vault,
+    signers: signers.filter(({ fingerprint }) => fingerprint === signing),
     operations: await readPrivateKey(made[0]?.privateArmored ?? "", passphrase),
     publicKeys,
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+    async [Symbol.asyncDispose]() {
+      vault.close();
+      await rm(folder, { recursive: true, force: true });
+    },
   };
+}
+
+/** Remembers every line that anybody could read. */
+export function recordingLog(): Log & { readonly lines: string[] } {
+  const lines: string[] = [];
+  const say = (line: string): void => void lines.push(line);
+  const track: Log["track"] = (name) => {
+    say(name);
+    return { advance() {}, note: say, end: (outcome) => say(`${name} ${outcome}`) };
+  };
+  return {
+    ...{ lines, info: say, warn: say, debug: say, track },
+    group: (title, work) => {
+      say(title);
+      return work();
+    },
+  };
+}
+
+/** All that the bucket holds, newest version each. */
+export async function keysIn(vault: Vault, prefix = ""): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of vault.list(prefix)) keys.push(key);
+  return keys;
 }
 
 /** Small parts, so that small databases have several; little patience, so that faults show soon. */

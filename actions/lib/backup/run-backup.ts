@@ -26,6 +26,8 @@ export interface BackupRequest {
   readonly signal?: AbortSignal;
   /** The database was made smaller on purpose: the policy's bound on shrinkage only warns. */
   readonly acceptShrinkage?: boolean;
+  /** The vault, when the caller has it open already. */
+  readonly vault?: Vault;
   /** Who runs it, for the lease, e.g. `weekly-export, run 42`. */
   readonly holder?: string;
 }
@@ -42,11 +44,16 @@ export const backupLease = "backup-database";
  * @throws OperationError names the stage
  */
 export async function runBackup(request: BackupRequest): Promise<BackupResult> {
+  if (request.vault !== undefined) return backUp(request, request.vault);
+  using vault = openVault(request.config.vault);
+  return await backUp(request, vault);
+}
+
+async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResult> {
   const { config, log, tier } = request;
   const stop = new Stop(request.signal);
   const clock = new StageClock(log, stop.signal);
   const startedAt = new Date();
-  using vault = openVault(config.vault);
   const warnings: string[] = [];
   const ready = await clock.gate("preflight", () => passPreflight(request, vault, warnings, stop.signal));
   const holder = request.holder ?? `${tier} backup on ${hostname()}, process ${process.pid}`;
