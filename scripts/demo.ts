@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { reportError } from "../actions/lib/runtime/error-report.ts";
+import { onInterrupt } from "../actions/lib/runtime/interrupt.ts";
+import { leaveRunning } from "./demo/leave-running.ts";
+import { play } from "./demo/play.ts";
+import { parseSize } from "./demo/size.ts";
+import { setStage } from "./demo/stage.ts";
+
+/** `npm run demo [-- --keep] [--size 20MB]`: loses a project and gets it back. */
+const usage = `npm run demo [-- --keep] [-- --size 20MB]
+  --keep       leave the restored project and the vault running, and say how to reach them
+  --size SIZE  about how large the lost database is, 1MB to 10GB (20MB unless told)`;
+
+const { values } = parseArgs({
+  options: {
+    keep: { type: "boolean" },
+    size: { type: "string", default: "20MB" },
+    help: { type: "boolean", short: "h" },
+  },
+});
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
+const bytes = parseSize(values.size);
+if (bytes === undefined) {
+  console.error(`--size ${values.size} is not a size.\n${usage}`);
+  process.exit(2);
+}
+
+using interrupt = onInterrupt();
+const endings: (() => Promise<void>)[] = [];
+const interrupted = new Promise<never>((_, reject) => {
+  interrupt.signal.addEventListener("abort", () => reject(interrupt.signal.reason));
+});
+interrupted.catch(() => {});
+
+let code = 1;
+let kept = false;
+const work = (async () => {
+  const stage = await setStage((ending) => endings.push(ending));
+  const outcome = await play(stage, bytes, interrupt.signal);
+  if (values.keep) {
+    leaveRunning(stage, outcome);
+    kept = true;
+  }
+  return outcome;
+})();
+try {
+  const outcome = await Promise.race([work, interrupted]);
+  for (const line of outcome.lines) console.log(line);
+  code = outcome.proven ? 0 : 1;
+} catch (error) {
+  if (interrupt.signal.aborted) {
+    console.error("\ninterrupted: stopping the servers and removing what was made");
+    // What was under way puts its own things in order first, when that does not take long.
+    await Promise.race([work.catch(() => {}), sleep(3000)]);
+    code = 130;
+  } else {
+    const { message, next } = reportError(error);
+    console.error(`error: ${message}\nnext:  ${next}`);
+    if (process.env["LIFEBOAT_DEBUG"]) console.error(error);
+  }
+}
+if (!kept) await Promise.all(endings.map((end) => end()));
+process.exit(code);
