@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 
 /** The password of every login role of the lab; its servers listen on this machine only. */
@@ -25,7 +26,24 @@ export async function withClient<Result>(url: string, work: (client: pg.Client) 
   }
 }
 
-/** Runs one SQL text, of several statements if need be, in a session of its own. */
+/**
+ * Runs one SQL text, of several statements if need be, in a session of its own. Roles are shared by the whole cluster, so
+ * another project may change the same role at the same moment: the loser (XX000 "tuple concurrently updated", or a
+ * deadlock) was rolled back whole and is tried again. For that the text must be one transaction, as it is without COMMIT.
+ */
 export async function execute(url: string, sql: string): Promise<void> {
-  await withClient(url, (client) => client.query(sql));
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await withClient(url, (client) => client.query(sql));
+      return;
+    } catch (error) {
+      if (attempt === 10 || !lostRace(error)) throw error;
+      await sleep(20 * attempt);
+    }
+  }
+}
+
+function lostRace(error: unknown): boolean {
+  if (!(error instanceof pg.DatabaseError)) return false;
+  return error.code === "40P01" || (error.code === "XX000" && /concurrently (updated|deleted)/.test(error.message));
 }

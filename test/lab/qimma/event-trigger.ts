@@ -17,6 +17,7 @@ export async function createQimmaEventTrigger(superuserUrl: string): Promise<voi
     create event trigger note_new_tables on ddl_command_end when tag in ('CREATE FOREIGN TABLE')
       execute function app_private.note_new_tables();
     comment on event trigger note_new_tables is 'No table without a trace';
+    lock table pg_catalog.pg_authid in share row exclusive mode;
     alter role postgres superuser;
     alter event trigger note_new_tables owner to postgres;
     alter role postgres nosuperuser;

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import pg from "pg";
-import { withClient } from "../connection.ts";
+import { execute, withClient } from "../connection.ts";
 import { createQimmaEventTrigger } from "./event-trigger.ts";
 import { type QimmaSizes, qimmaSizes } from "./sizes.ts";
 
@@ -66,9 +66,7 @@ async function runFile(url: string, file: string, values: Record<string, number>
     const value = values[name];
     return value === undefined ? whole : String(value);
   });
-  await withClient(url, (client) =>
-    client.query(`set statement_timeout = 0; set client_min_messages = warning; ${sql}`),
-  );
+  await execute(url, `set statement_timeout = 0; set client_min_messages = warning; ${sql}`);
 }
 
 function slices(rows: number, length = SLICE): { from: number; to: number }[] {

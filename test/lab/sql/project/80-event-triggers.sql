@@ -29,11 +29,14 @@ begin
   if (tg_tag like '% POLICY' or tg_tag = 'DROP TRIGGER' or tg_tag = 'COMMENT' and current_query() ~* 'on\s+policy')
     and current_query() ~* '(auth|storage|realtime)' then
     if tg_event = 'ddl_command_start' then
+      -- Memberships are the cluster's: two projects that lend at once would meet as "tuple concurrently updated".
+      lock table pg_catalog.pg_auth_members in share row exclusive mode;
       grant supabase_auth_admin, supabase_storage_admin, supabase_realtime_admin to postgres;
     else
       revoke supabase_auth_admin, supabase_storage_admin, supabase_realtime_admin from postgres;
     end if;
   elsif tg_tag like '% PUBLICATION' and current_query() ~* '(for\s+all\s+tables|tables\s+in\s+schema)' then
+    lock table pg_catalog.pg_authid in share row exclusive mode;
     execute case tg_event when 'ddl_command_start' then 'alter role postgres superuser' else 'alter role postgres nosuperuser' end;
   end if;
 end
