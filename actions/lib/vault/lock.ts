@@ -37,22 +37,20 @@ export async function lockSet(vault: Vault, prefix: string, until: Date): Promis
 /** @returns whether it had to be applied; see `lockSet` */
 export async function lockObject(vault: Vault, key: string, until: Date): Promise<boolean> {
   if (keeps(await retentionOf(vault, key), until)) return false;
-  await vault.transport.request({ operation: "PutObjectRetention", key }, ({ client, bucket, watch }) =>
-    client.send(
-      new PutObjectRetentionCommand({
-        Bucket: bucket,
-        Key: key,
-        Retention: { Mode: "GOVERNANCE", RetainUntilDate: until },
-      }),
-      { abortSignal: watch.signal },
-    ),
-  );
-  if (!keeps(await retentionOf(vault, key), until))
-    throw new OperationError(
+  const failed = () =>
+    new OperationError(
       "lock-failed",
-      `${key} in bucket ${vault.bucket} was to be locked until ${until.toISOString()}, but the store does not say so`,
+      `${key} in bucket ${vault.bucket} was to be locked until ${until.toISOString()}, and the store does not do it`,
       "Check that the bucket has Object Lock: `lifeboat check`.",
     );
+  await vault.transport.request({ operation: "PutObjectRetention", key }, async ({ client, bucket, watch }) => {
+    const Retention = { Mode: "GOVERNANCE", RetainUntilDate: until } as const;
+    const command = new PutObjectRetentionCommand({ Bucket: bucket, Key: key, Retention });
+    await client.send(command, { abortSignal: watch.signal }).catch((error: unknown) => {
+      throw readAnswer(error).code === "InvalidRequest" ? failed() : error; // a bucket without Object Lock
+    });
+  });
+  if (!keeps(await retentionOf(vault, key), until)) throw failed();
   return true;
 }
 
