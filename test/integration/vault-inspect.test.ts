@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { openVault } from "../../actions/lib/vault/client.ts";
+import { inspectBucket } from "../../actions/lib/vault/inspect.ts";
+import { probeWrite } from "../../actions/lib/vault/probe-write.ts";
+import { versionPages } from "../../actions/lib/vault/versions.ts";
+import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
+import { newBucket, newVault } from "../faults/proxy/test-bucket.ts";
+
+test.each([[true], [false]])("a bucket's versioning and lock (%s) are seen as they are", async (lock) => {
+  using vault = await newVault({ lock });
+  const facts = await inspectBucket(vault);
+  expect(facts).toMatchObject({
+    versioning: { state: "known", value: "enabled" },
+    objectLock: { state: "known", value: { enabled: lock } },
+  });
+});
+
+test("a bucket that is not there, and keys that are not accepted, are told apart", async () => {
+  const settings = await newBucket();
+  using missing = openVault({ ...settings, bucket: `${settings.bucket}-x` });
+  await expect(inspectBucket(missing)).rejects.toMatchObject({ code: "s3-bucket-missing", exitCode: 2 });
+  const credentials = { accessKeyId: "nobody", secretAccessKey: "nothing" };
+  using stranger = openVault({ ...settings, credentials });
+  await expect(inspectBucket(stranger)).rejects.toMatchObject({ code: "s3-credentials", exitCode: 2 });
+});
+
+test("a store that is not there ends the inspection soon, as unavailable", async () => {
+  const settings = await newBucket();
+  const proxy = await startHttpFaultProxy(settings.endpoint);
+  await proxy[Symbol.asyncDispose]();
+  using vault = openVault({ ...settings, endpoint: proxy.url });
+  await expect(inspectBucket(vault)).rejects.toMatchObject({ code: "s3-unavailable", exitCode: 1 });
+});
+
+test("the real region is read from the answer, also from a refusal", async () => {
+  const settings = await newBucket();
+  await using proxy = await startHttpFaultProxy(settings.endpoint);
+  using vault = openVault({ ...settings, endpoint: proxy.url });
+  proxy.replaceAnswerHeader({ method: "HEAD" }, "x-amz-bucket-region", "eu-central-1");
+  expect(await inspectBucket(vault)).toMatchObject({ region: { state: "known", value: "eu-central-1" } });
+});
+
+test("what may not be asked is denied, and the rest is still known", async () => {
+  const settings = await newBucket();
+  await using proxy = await startHttpFaultProxy(settings.endpoint);
+  using vault = openVault({ ...settings, endpoint: proxy.url });
+  proxy.answer({ url: /\?object-lock/ }, 403, "AccessDenied");
+  expect(await inspectBucket(vault)).toMatchObject({
+    objectLock: { state: "denied" },
+    versioning: { state: "known", value: "enabled" },
+  });
+});
+
+test("the write probe proves writing, conditions and deleting, and leaves nothing", async () => {
+  using vault = await newVault({ lock: true });
+  expect(await probeWrite(vault)).toEqual({
+    mayWrite: { state: "known", value: true },
+    conditionalWrites: { state: "known", value: true },
+    mayDelete: { state: "known", value: true },
+  });
+  for await (const { versions } of versionPages(vault.transport, "")) expect(versions).toEqual([]);
+});
+
+test("a role that may not write, or not delete, is told so", async () => {
+  const settings = await newBucket();
+  await using proxy = await startHttpFaultProxy(settings.endpoint);
+  using vault = openVault({ ...settings, endpoint: proxy.url });
+  proxy.answer({ method: "PUT", url: /probe/ }, 403, "AccessDenied");
+  expect(await probeWrite(vault)).toMatchObject({ mayWrite: { state: "denied" }, mayDelete: { state: "unknown" } });
+  proxy.answer({ method: "POST", url: /\?delete/ }, 403, "AccessDenied");
+  expect(await probeWrite(vault)).toMatchObject({
+    mayWrite: { state: "known" },
+    mayDelete: { state: "known", value: false },
+  });
+});
