@@ -21,6 +21,19 @@ export interface CompareContext {
   readonly journalSchema: string;
 }
 
+/** What Postgres keeps for superusers; Supabase's `postgres` may make some of it, by its version of supautils. */
+const superuserKinds = new Set([
+  "access method",
+  "cast",
+  "event trigger",
+  "language",
+  "operator class",
+  "operator family",
+  "text search parser",
+  "text search template",
+  "transform",
+]);
+
 const ownVersion = "the target project's platform has it in its own version";
 
 /** Compares all objects by identity and definition, and what hangs on them: owner, grants, comment. */
@@ -60,6 +73,10 @@ function missing(object: InventoryObject, context: CompareContext): Difference {
   }
   if (context.supabase && isPlatformObject(object) && !isUsersOwn(object)) {
     return { ...base, verdict: "expected", why: context.failures.get(objectKey(object)) ?? ownVersion };
+  }
+  const refused = context.failures.get(objectKey(object));
+  if (superuserKinds.has(object.kind) && refused?.startsWith("42501")) {
+    return { ...base, verdict: "expected", why: "only a superuser may make it, and the restore has none here" };
   }
   return { ...base, verdict: "failed", why: context.failures.get(objectKey(object)) ?? "nothing was reported" };
 }
@@ -155,12 +172,25 @@ export function compareGrants(object: InventoryObject, twin: InventoryObject, so
   return [...lost.map((text) => `lost ${text}`), ...gained.map((text) => `gained ${text}`)].join("; ");
 }
 
-/** The first line in which two definitions differ, both sides, cut to a readable length. */
+/** The first line in which two definitions differ, both sides, from shortly before the place where they do. */
 function firstDifference(wanted: string, present: string): string {
   const left = wanted.split("\n");
   const right = present.split("\n");
   const at = left.findIndex((line, index) => line !== right[index]);
   const line = at < 0 ? left.length : at;
-  const cut = (text: string | undefined) => (text === undefined ? "(nothing)" : text.trim().slice(0, 160));
-  return `line ${line + 1}: ${cut(left[line])} in the set, ${cut(right[line])} here`;
+  const [was, is] = [left[line]?.trim(), right[line]?.trim()];
+  const same = commonLength(was ?? "", is ?? "");
+  const begin = Math.max(0, same - 40);
+  const cut = (text: string | undefined) => {
+    if (text === undefined) return "(nothing)";
+    const end = text.length > begin + 160 ? "…" : "";
+    return `${begin > 0 ? "…" : ""}${text.slice(begin, begin + 160)}${end}`;
+  };
+  return `line ${line + 1}: ${cut(was)} in the set, ${cut(is)} here`;
+}
+
+function commonLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length += 1;
+  return length;
 }

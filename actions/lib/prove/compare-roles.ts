@@ -105,7 +105,7 @@ function compareMemberships(source: Inventory, target: Inventory, context: Compa
   const unique = (all: Inventory["memberships"]) => new Map(all.map((one) => [text(one), one]));
   const lost = [...unique(source.memberships)].filter(([line]) => !present.has(line));
   const gained = [...unique(target.memberships)].filter(
-    ([line, one]) => !wanted.has(line) && roles.has(one.role) && roles.has(one.member),
+    ([line, one]) => !wanted.has(line) && (roles.has(one.role) || one.role.startsWith("pg_")) && roles.has(one.member),
   );
   return [
     ...lost.map(([line, one]) => describe(line, one, lacking)),

@@ -76,6 +76,7 @@ export async function proveRestored(
         ...compareObjects(source, target, context),
         ...contents,
         ...droppedColumns(task.plan),
+        ...quietedRows(task.plan),
         ...references.differences,
       ],
       foreignKeysChecked: references.total,
@@ -140,6 +141,20 @@ function droppedColumns(plan: DataPlan): Difference[] {
     verdict: "expected" as const,
     why: "the target project's platform has an older version of the table, without these columns",
   }));
+}
+
+/** Rows that were proven as they came and then changed so that they stay quiet. */
+function quietedRows(plan: DataPlan): Difference[] {
+  return [...plan.loads.values()]
+    .filter((load) => load.quiet !== undefined && load.table.fingerprint?.rows !== "0")
+    .map(({ table }) => ({
+      kind: "table",
+      identity: `${table.schema}.${table.name}`,
+      aspect: "rows" as const,
+      detail: "came as they were and were then switched off",
+      verdict: "expected" as const,
+      why: "a restored copy must not act by itself",
+    }));
 }
 
 async function measureLargeObjects(
