@@ -54,7 +54,7 @@ try {
 } catch (error) {
   if (interrupt.signal.aborted) {
     console.error("\ninterrupted: stopping the servers and removing what was made");
-    // What was under way puts its own things in order first, when that does not take long.
+    // What is under way puts its own things in order, when that does not take long.
     await Promise.race([work.catch(() => {}), sleep(3000)]);
     code = 130;
   } else {
@@ -63,5 +63,11 @@ try {
     if (process.env["LIFEBOAT_DEBUG"]) console.error(error);
   }
 }
-if (!kept) await Promise.all(endings.map((end) => end()));
+if (!kept) {
+  // Without its servers whatever still works ends as well; only then goes the folder that it writes to, the first made.
+  const [removeFolder, ...servers] = endings;
+  await Promise.all(servers.map((end) => end()));
+  await Promise.race([work.catch(() => {}), sleep(5000)]);
+  await removeFolder?.();
+}
 process.exit(code);

@@ -10,8 +10,15 @@ export class Acts {
     : createLineLog(streamSink(process.stderr, false), { interval: 15_000 });
   readonly #begun = Date.now();
   readonly #times: [title: string, milliseconds: number][] = [];
+  readonly #signal: AbortSignal;
+
+  /** @param signal aborted: nothing more is begun */
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
 
   async act<T>(title: string, work: () => Promise<T>): Promise<T> {
+    this.#signal.throwIfAborted();
     const begun = Date.now();
     const result = await this.log.group(`${this.#times.length + 1}. ${title}`, work);
     this.#times.push([title, Date.now() - begun]);

@@ -24,7 +24,7 @@ export interface Played {
 
 /** The whole story: a project is seeded, backed up, verified, lost, restored elsewhere, and compared. */
 export async function play(stage: Stage, bytes: number, signal: AbortSignal): Promise<Played> {
-  const acts = new Acts();
+  const acts = new Acts(signal);
   const owner = await acts.act("make the four keys and the vault's bucket", async () => {
     await stage.s3.createBucket(bucket);
     return becomeOwner(stage.folder, stage.s3);

@@ -1,5 +1,7 @@
+import { chmodSync } from "node:fs";
 import type { TestProject } from "vitest/node";
 import { prepareCluster } from "../index.ts";
+import { startGuardian } from "./guardian.ts";
 import { startPostgres } from "./postgres.ts";
 import { startS3 } from "./s3.ts";
 
@@ -11,9 +13,14 @@ declare module "vitest" {
 
 /** Starts the servers once for all test files of the project, and makes both clusters ready for Supabase projects. */
 export default async function startLab(project: TestProject): Promise<() => Promise<void>> {
+  // What tests lay into the temporary folder goes with it, however they end: workers inherit the setting.
+  const home = startGuardian("tests");
+  chmodSync(home.folder, 0o711);
+  process.env["TMPDIR"] = home.folder;
   const [postgres17, postgres15, s3] = await Promise.all([startPostgres(17), startPostgres(15), startS3()]);
   const stop = async (): Promise<void> => {
     await Promise.all([postgres17.stop(), postgres15.stop(), s3.stop()]);
+    await home.finish();
   };
   try {
     await Promise.all([prepareCluster(postgres17.superuserUrl()), prepareCluster(postgres15.superuserUrl())]);
