@@ -39,6 +39,11 @@ export function afterwards(
       `Create the ${rows("vault.secrets")} Vault secrets anew (vault.create_secret), or bring the source's root key over first.`,
     );
   }
+  const mappings = source.objects.filter((object) => object.kind === "user mapping");
+  if (mappings.length > 0) {
+    const names = mappings.map((object) => object.identity).join(", ");
+    byHand.push(`Set the options of the user mappings (Postgres shows them to their owner only): ${names}.`);
+  }
   if (facts.supabase) {
     byHand.push(
       "Set in the dashboard what no database holds: auth, storage and API settings, edge functions and their secrets, API keys in the app.",

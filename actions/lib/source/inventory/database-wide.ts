@@ -54,6 +54,11 @@ export const foreignQueries = [
              s.srvversion, (select string_agg(o, ', ' order by o collate "C") from unnest(s.srvoptions) o)) as definition,
            true as listed
       from pg_foreign_server s`),
+  // Options of user mappings hold passwords, and Postgres shows them to nobody but their owner.
+  objectQuery(`
+    select 'pg_user_mapping'::regclass::oid as classid, m.umid as oid, 0::oid as owner, null::aclitem[] as acl,
+           '' as definition, false as listed
+      from pg_user_mappings m`),
 ];
 
 export const accessMethodsQuery = objectQuery(`
