@@ -1,61 +1,46 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../cli/commands.ts";
+import { actionReadmes } from "./action-readmes.ts";
+import { commandTable } from "./command-table.ts";
+import { markedPart } from "./marked.ts";
+import type { WrittenPart } from "./written-part.ts";
 
-/** The README's table of commands stands between these lines. */
-const begin = "<!-- commands:begin -->";
-const end = "<!-- commands:end -->";
-
-/** The table as the code has it: every command, what it takes, what it does. */
-export async function commandTable(): Promise<string> {
-  const rows = await Promise.all(
-    commands.map(async (entry) => {
-      const { usage } = await entry.load();
-      const options = Object.entries(usage.options).map(
-        ([name, { type, value }]) => `\`--${name}${type === "string" ? ` ${value ?? "VALUE"}` : ""}\``,
-      );
-      const cells = [`\`lifeboat ${usage.synopsis}\``, usage.summary, options.join(" ") || "–"];
-      return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-    }),
-  );
-  return ["| command | what it does | options |", "| --- | --- | --- |", ...rows].join("\n");
+/** Everything in the pages that is written from the code. @param root the checkout */
+export async function writtenParts(root: string): Promise<WrittenPart[]> {
+  return [await commandTable(), ...actionReadmes(root)];
 }
 
-/** What the README says that is not so; empty when it is right. @param root the checkout, ending in a slash */
+/** What the pages say that is not so; empty when they are right. @param root the checkout */
 export async function readmeProblems(root: string): Promise<string[]> {
+  const stale = (await writtenParts(root)).filter(
+    ({ path, mark, text }) => markedPart(readFileSync(join(root, path), "utf8"), mark) !== text,
+  );
   const readme = readFileSync(join(root, "README.md"), "utf8");
-  const scripts = packageScripts(root);
-  const problems: string[] = [];
-  const table = await commandTable();
-  if (tableOf(readme) !== table) {
-    problems.push(`README.md: the table of commands is not the code's. Between the marks belongs:\n${table}`);
-  }
-  for (const entry of commands) {
-    const { usage } = await entry.load();
-    if (usage.summary !== entry.summary)
-      problems.push(`scripts/cli/commands.ts: the summary of '${entry.name}' differs.`);
-  }
-  for (const [, script = ""] of readme.matchAll(/npm run ([a-z:-]+)/g)) {
-    if (!scripts.includes(script)) problems.push(`README.md: there is no script 'npm run ${script}'.`);
-  }
-  for (const [, command = ""] of readme.matchAll(/npx lifeboat ([a-z-]+)/g)) {
-    if (!commands.some(({ name }) => name === command)) problems.push(`README.md: there is no command '${command}'.`);
-  }
-  return problems;
+  return [
+    ...stale.map(({ path, mark }) => `${path}: its part '${mark}' is not what the code says. Run 'npm run readme'.`),
+    ...(await summaryProblems()),
+    ...named(readme, /npm run ([a-z:-]+)/g, packageScripts(root)).map(
+      (name) => `README.md: no script 'npm run ${name}'.`,
+    ),
+    ...named(
+      readme,
+      /npx lifeboat ([a-z-]+)/g,
+      commands.map(({ name }) => name),
+    ).map((name) => `README.md: there is no command 'lifeboat ${name}'.`),
+  ];
 }
 
-/** README.md with the code's own table in it. */
-export async function withCommandTable(readme: string): Promise<string> {
-  const from = readme.indexOf(begin);
-  const to = readme.indexOf(end);
-  if (from < 0 || to < from) throw new Error("README.md has lost the marks around its table of commands.");
-  return `${readme.slice(0, from + begin.length)}\n${await commandTable()}\n${readme.slice(to)}`;
+async function summaryProblems(): Promise<string[]> {
+  const loaded = await Promise.all(commands.map(async (entry) => ({ entry, command: await entry.load() })));
+  return loaded
+    .filter(({ entry, command }) => command.usage.summary !== entry.summary)
+    .map(({ entry }) => `scripts/cli/commands.ts: the summary of '${entry.name}' is not the command's own.`);
 }
 
-function tableOf(readme: string): string {
-  const from = readme.indexOf(begin);
-  const to = readme.indexOf(end);
-  return from < 0 || to < from ? "" : readme.slice(from + begin.length, to).trim();
+/** What the page names and the code does not know. */
+function named(page: string, pattern: RegExp, known: readonly string[]): string[] {
+  return [...page.matchAll(pattern)].map(([, name = ""]) => name).filter((name) => !known.includes(name));
 }
 
 function packageScripts(root: string): string[] {

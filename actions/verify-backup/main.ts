@@ -1,0 +1,22 @@
+import { loadConfig } from "../lib/config/load.ts";
+import { verifySet } from "../lib/prove/verify.ts";
+import { verificationPage } from "../lib/report/verification.ts";
+import { openingKey, trustedSigners } from "../lib/runtime/configured.ts";
+import { booleanInput, optionalInput, runAction } from "../lib/runtime/run-action.ts";
+import { openVault } from "../lib/vault/client.ts";
+
+await runAction("Verification", "runbooks/verification-failed.md", async ({ log }) => {
+  const set = optionalInput("set") ?? "latest";
+  const deep = booleanInput("deep");
+  const opening = deep ? await loadConfig({ needs: ["vault", "opening"] }) : undefined;
+  const config = opening ?? (await loadConfig({ needs: ["vault"] }));
+  const privateKey = opening === undefined ? undefined : await openingKey(opening);
+  using vault = openVault(config.vault);
+  const result = await verifySet(vault, set, { trustedSigners: await trustedSigners(config), deep, privateKey }, log);
+  const page = verificationPage(result);
+  return {
+    outputs: { set: result.set, outcome: result.outcome },
+    page,
+    ...(result.outcome === "whole" ? {} : { failure: page.sentence }),
+  };
+});
