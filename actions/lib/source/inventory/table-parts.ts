@@ -81,7 +81,7 @@ export const policiesQuery = objectQuery(
            'using (' || pg_get_expr(p.polqual, p.polrelid) || ')',
            'with check (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')') as definition,
          true as listed,
-         n.nspname as home, 0::oid as part_of
+         n.nspname as home, c.oid as part_of
     from pg_policy p
     join pg_class c on c.oid = p.polrelid
     join pg_namespace n on n.oid = c.relnamespace
