@@ -1,17 +1,14 @@
 import { execFile, execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
-import { type Manifest, setPrefix } from "../../actions/lib/vault/manifest.ts";
+import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import { compareDatabases, createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
-import { newTestKey, type TestKey } from "./assembled-set.ts";
-import { backUpForTest } from "./real-set.ts";
+import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
+import { type GnupgHome, openGnupgHome } from "./gnupg-home.ts";
 
 const run = promisify(execFile);
 const tools = ["aws", "gpg", "zstd", "sha256sum", "awk", "bash"];
@@ -33,63 +30,52 @@ test("the tools that RECOVER.md asks for are here: without them nothing below wo
 });
 
 describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a script", (major) => {
-  const name = `recover_${randomBytes(4).toString("hex")}`;
-  const bucket = name.replace("_", "-");
+  const name = `recover it's \\ ${major} "${process.pid}"`;
   let source: LabProject;
   let target: RunningPostgres;
-  let vault: Vault;
-  let signing: TestKey;
-  let recipient: TestKey;
-  let manifest: Manifest;
+  let lab: BackupLab;
+  let home: GnupgHome;
+  let set: BackupResult;
   let script: string;
-  let folder: string;
   let env: Record<string, string>;
 
   beforeAll(async () => {
     const server = sharedPostgres(major);
-    const { endpoint, region, accessKeyId, secretAccessKey, createBucket } = sharedS3();
-    [target, signing, recipient] = await Promise.all([
+    const s3 = sharedS3();
+    [target, lab, home] = await Promise.all([
       startPostgres(major, { superuser: "owner" }),
-      newTestKey("signing"),
-      newTestKey("escrow"),
-      createBucket(bucket),
+      openBackupLab(s3),
+      openGnupgHome(),
     ]);
     source = await createProject(server.superuserUrl(), name);
-    await seedQimma(source.postgresUrl, { bytes: 3_000_000, seed: 11 });
-    vault = openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
-    const from = { url: source.superuserUrl, binDir: server.binDir };
-    ({ manifest } = await backUpForTest(from, { vault, signing, recipient }));
-    const { body } = await vault.get(`${setPrefix(manifest.tier, manifest.set)}RECOVER.md`);
+    await seedQimma(source.postgresUrl, { bytes: 12_000_000, seed: 11 });
+    await execute(
+      source.superuserUrl,
+      `alter role qimma_reporting in database ${pg.escapeIdentifier(name)} set work_mem = '9MB'`,
+    );
+    set = await backUp(lab, source.backupUrl);
+    const { body } = await lab.vault.get(`${set.prefix}RECOVER.md`);
     script = scriptOf(Buffer.from(body).toString());
-
-    folder = await mkdtemp(join(tmpdir(), "rec-"));
-    const passphrase = join(folder, "passphrase");
-    await writeFile(passphrase, recipient.passphrase, { mode: 0o600 });
+    const signer = lab.signers[0];
+    for (const armored of [lab.operations.key.armor(), signer?.key.armor() ?? ""]) {
+      await home.gpg(["--import"], Buffer.from(armored));
+    }
     env = {
       PATH: [server.binDir, process.env["PATH"]].join(delimiter),
-      HOME: folder,
-      GNUPGHOME: folder,
-      GPG: `gpg --batch --pinentry-mode loopback --passphrase-file ${passphrase}`,
-      AWS_ENDPOINT_URL: endpoint,
-      AWS_REGION: region,
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      S3_BACKUP_BUCKET: bucket,
-      SIGNING_FINGERPRINT: signing.unlocked.fingerprint,
+      HOME: home.folder,
+      GNUPGHOME: home.folder,
+      AWS_ENDPOINT_URL: s3.endpoint,
+      AWS_REGION: s3.region,
+      AWS_ACCESS_KEY_ID: s3.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+      S3_BACKUP_BUCKET: lab.bucket,
+      SIGNING_FINGERPRINT: signer?.fingerprint ?? "",
     };
-    for (const armored of [recipient.privateArmored, signing.unlocked.key.toPublic().armor()]) {
-      const file = join(folder, "key.asc");
-      await writeFile(file, armored);
-      await run("bash", ["-c", `$GPG --quiet --import ${file}`], { env });
-    }
   });
 
   afterAll(async () => {
-    vault?.close();
-    if (folder !== undefined) {
-      await run("gpgconf", ["--kill", "all"], { env }).catch(() => undefined);
-      await rm(folder, { recursive: true, force: true });
-    }
+    await lab?.[Symbol.asyncDispose]();
+    await home?.[Symbol.asyncDispose]();
     await target?.stop();
     await dropProject(sharedPostgres(major).superuserUrl(), name);
   });
@@ -99,8 +85,8 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
     changes: Record<string, string> = {},
   ): Promise<{ stdout: string; stderr: string }> {
     const TARGET_DATABASE_URL = target.superuserUrl(database);
-    const WORK = join(folder, database);
-    return run("bash", ["-c", script], { cwd: folder, env: { ...env, TARGET_DATABASE_URL, WORK, ...changes } });
+    const WORK = join(lab.folder, database);
+    return run("bash", ["-c", script], { cwd: lab.folder, env: { ...env, TARGET_DATABASE_URL, WORK, ...changes } });
   }
 
   test("gives an empty plain Postgres everything that the source had", async () => {
@@ -116,11 +102,11 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
 
   test("stops before the target is touched when an object is not what the manifest says", async () => {
     await execute(target.superuserUrl(), "create database untouched template template0 encoding 'UTF8'");
-    const artifact = setPrefix(manifest.tier, manifest.set) + (manifest.artifacts[1]?.name ?? "");
-    const { body } = await vault.get(artifact);
-    await vault.put(artifact, Buffer.concat([body.subarray(0, -1), Buffer.from([0])]));
+    const artifact = set.prefix + (set.artifacts[1]?.name ?? "");
+    const { body } = await lab.vault.get(artifact);
+    await lab.vault.put(artifact, Buffer.concat([body.subarray(0, -1), Buffer.from([0])]));
     await expect(recover("untouched")).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining("FAILED") });
-    await vault.put(artifact, body);
+    await lab.vault.put(artifact, body);
     await expect(recover("untouched", { SIGNING_FINGERPRINT: "0".repeat(40) })).rejects.toMatchObject({ code: 1 });
     const tables = `psql -X -At -d "$URL" -c "select count(*) from pg_class where oid >= 16384"`;
     const looked = await run("bash", ["-c", tables], { env: { ...env, URL: target.superuserUrl("untouched") } });

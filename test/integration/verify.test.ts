@@ -1,55 +1,64 @@
-import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { verifySet } from "../../actions/lib/prove/verify.ts";
+import type { BackupResult } from "../../actions/lib/backup/result.ts";
+import { type VerifyResult, verifySet } from "../../actions/lib/prove/verify.ts";
+import { openSet, type SetRef } from "../../actions/lib/prove/verify-open.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
-import type { Inventory } from "../../actions/lib/source/inventory/model.ts";
-import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
-import type { Manifest } from "../../actions/lib/vault/manifest.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
-import { newTestKey, type TestKey } from "./assembled-set.ts";
-import { backUpForTest } from "./real-set.ts";
+import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 
-describe.each([15, 17] as const)("a set of a Supabase-shaped project on PostgreSQL %i", (major) => {
-  const name = `verify_${randomBytes(4).toString("hex")}`;
+describe("two sets of a Supabase-shaped project in a locked bucket", () => {
+  const name = `verify_${process.pid}`;
   let project: LabProject;
-  let vault: Vault;
-  let signing: TestKey;
-  let recipient: TestKey;
-  let manifest: Manifest;
-  let inventory: Inventory;
+  let lab: BackupLab;
+  let older: BackupResult;
+  let newer: BackupResult;
 
   beforeAll(async () => {
-    const server = sharedPostgres(major);
+    const server = sharedPostgres(17);
     project = await createProject(server.superuserUrl(), name);
     await seedQimma(project.postgresUrl, { bytes: 3_000_000, seed: 7 });
-    [signing, recipient] = await Promise.all([newTestKey("signing"), newTestKey("prover")]);
-    const { endpoint, region, accessKeyId, secretAccessKey, createBucket } = sharedS3();
-    const bucket = name.replace("_", "-");
-    await createBucket(bucket);
-    vault = openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
-    const source = { url: project.superuserUrl, binDir: server.binDir };
-    ({ manifest, inventory } = await backUpForTest(source, { vault, signing, recipient }));
+    lab = await openBackupLab(sharedS3());
+    older = await backUp(lab, project.backupUrl);
+    newer = await backUp(lab, project.backupUrl, { tier: "weekly" });
   });
 
   afterAll(async () => {
-    vault?.close();
-    await dropProject(sharedPostgres(major).superuserUrl(), name);
+    await lab?.[Symbol.asyncDispose]();
+    await dropProject(sharedPostgres(17).superuserUrl(), name);
   });
 
-  test("is whole, opened or not", async () => {
+  const verify = (ref: SetRef, deep: boolean): Promise<VerifyResult> =>
+    verifySet(lab.vault, ref, { trustedSigners: lab.signers, deep, privateKey: lab.operations }, silentLog);
+
+  test("are whole, opened or not, and nothing is found to say about them", async () => {
     for (const deep of [false, true]) {
-      const options = { trustedSigners: signing.signers, deep, privateKey: recipient.unlocked };
-      const result = await verifySet(vault, "latest", options, silentLog);
-      expect(result.findings.filter(({ code }) => code !== "object-unlocked")).toEqual([]);
-      expect(result).toMatchObject({ outcome: "whole", set: manifest.set, tier: "daily" });
+      expect(await verify("latest", deep)).toMatchObject({ outcome: "whole", findings: [], set: newer.set, deep });
     }
   });
 
-  test("has rows in every shape that the lab knows", () => {
-    expect(manifest.artifacts.filter(({ kind }) => kind === "data").length).toBeGreaterThan(2);
-    expect(inventory.largeObjects.length).toBeGreaterThan(0);
-    expect(inventory.tables.filter(({ fingerprint }) => fingerprint?.rows === "0").length).toBeGreaterThan(0);
-    expect(inventory.sequences.length).toBeGreaterThan(0);
+  test("are found by `latest`, by id, and by tier and id", async () => {
+    expect(await verify("latest", false)).toMatchObject({ set: newer.set, tier: "weekly" });
+    expect(await verify(older.set, false)).toMatchObject({ set: older.set, tier: "daily" });
+    expect(await verify({ tier: "daily", set: older.set }, false)).toMatchObject({ set: older.set });
+    await expect(verify({ tier: "weekly", set: older.set }, false)).rejects.toMatchObject({ code: "set-unknown" });
+  });
+
+  test("give their artifacts in plain and their inventory to whoever has a private key", async () => {
+    const open = await openSet(lab.vault, older.set, { trustedSigners: lab.signers, privateKey: lab.operations });
+    const inventory = await open.inventory();
+    expect(inventory.tables.length).toBeGreaterThan(20);
+    let [plain, stored] = [0, 0];
+    for await (const chunk of open.artifact("schema.dump.zst.pgp", { onStoredBytes: (bytes) => (stored += bytes) })) {
+      plain += chunk.length;
+    }
+    const schema = older.artifacts.find(({ kind }) => kind === "schema");
+    expect({ plain, stored }).toEqual({ plain: schema?.plainBytes, stored: schema?.storedBytes });
+    expect(() => open.artifact("no such artifact")).toThrow(expect.objectContaining({ code: "artifact-unknown" }));
+  });
+
+  test("cannot be opened without a private key, and it is said before anything is read", async () => {
+    const verifying = verifySet(lab.vault, "latest", { trustedSigners: lab.signers, deep: true }, silentLog);
+    await expect(verifying).rejects.toMatchObject({ code: "private-key-missing", exitCode: 2 });
   });
 });

@@ -1,3 +1,4 @@
+import { quoteIdentifier } from "../source/identifier.ts";
 import type { Artifact, Manifest } from "../vault/manifest.ts";
 import { setPrefix } from "../vault/manifest.ts";
 import { renderProofScript, renderRefreshScript } from "./recover-sql.ts";
@@ -20,7 +21,7 @@ export function renderRecoverPage(facts: RecoverFacts): string {
     step("2. Fetch the set", fetching),
     step("3. Check that it is whole, and the one that the backup made", checking(facts.set)),
     step("4. How an artifact is opened", opening),
-    step("5. Roles", roles),
+    step("5. Roles", roles(facts.source.database)),
     step("6. Tables and functions, then rows, then keys, policies and triggers", restoring),
     step("7. Prove it", proof()),
     closing,
@@ -118,11 +119,19 @@ restore() {
 }`,
 ];
 
-const roles: [string, string] = [
-  `Without passwords: those who log in need new ones. Roles that are there already are left as they are.`,
-  `
-open_artifact roles.sql.zst.pgp | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=on --dbname="$TARGET_DATABASE_URL" > /dev/null`,
-];
+function roles(database: string): [string, string] {
+  // Settings of roles and of the database name the source's; psql's own variable DBNAME is the target's.
+  const named = quoteIdentifier(database)
+    .replaceAll(/[.[\]{}()*+?^$|\\/]/g, "\\$&")
+    .replaceAll("'", `'\\''`);
+  return [
+    `Without passwords: those who log in need new ones. Roles that are there already get the attributes that they had at the source.`,
+    `
+open_artifact roles.sql.zst.pgp |
+  sed -E 's/^(ALTER DATABASE|ALTER ROLE .* IN DATABASE) ${named} SET /\\1 :"DBNAME" SET /' |
+  psql --no-psqlrc --quiet --set=ON_ERROR_STOP=on --dbname="$TARGET_DATABASE_URL"`,
+  ];
+}
 
 const restoring: [string, string, string] = [
   `Rows come before keys, triggers and policies, so nothing fires or checks while they load. Materialised views are computed last.
@@ -140,7 +149,7 @@ open_artifact inventory.json.zst.pgp |
   psql --no-psqlrc --quiet --dbname="$TARGET_DATABASE_URL" --file=refresh.sql
 psql --no-psqlrc --quiet --dbname="$TARGET_DATABASE_URL" --command='analyze'`,
   `When an extension is not to be had, leave its entries out: \`open_artifact schema.dump.zst.pgp | pg_restore -l > list\`, put a \`;\` before
-its lines, and give \`--use-list=list\` to \`restore\`. Owner, privileges and settings of the database itself are left to you, as its
+its lines, and give \`--use-list=list\` to \`restore\`. Owner, comment and privileges of the database itself are left to you, as its
 name may be another: \`open_artifact schema.dump.zst.pgp | pg_restore --create --file=- | grep -E '^(ALTER|COMMENT ON) DATABASE| ON DATABASE '\`.`,
 ];
 

@@ -27,10 +27,16 @@ export interface OpenSet extends SignedSet {
   /**
    * The plain bytes of an artifact: stored parts checked against the manifest, opened, decompressed. They can be relied
    * on only once the iteration has ended without an error.
-   * @param onStoredBytes called with the stored bytes of each chunk as it is fetched
    * @throws OperationError `artifact-unknown`, `artifact-damaged`; what seal/ throws for a body that does not open
    */
-  artifact(name: string, onStoredBytes?: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined>;
+  artifact(name: string, options?: ReadOptions): AsyncGenerator<Uint8Array, void, undefined>;
+}
+
+export interface ReadOptions {
+  /** Called with the stored bytes of each chunk as it is fetched. */
+  readonly onStoredBytes?: (bytes: number) => void;
+  /** Stored parts that are fetched before they are asked for; default 1. Each is held in memory. */
+  readonly ahead?: number;
 }
 
 /**
@@ -80,7 +86,7 @@ export async function unlockSet(
     ...signed,
     key,
     inventory: () => readInventory(vault, prefix, manifest, key),
-    artifact: (name, onStoredBytes) => plainBytes(vault, prefix, named(manifest, name), key, onStoredBytes),
+    artifact: (name, options) => plainBytes(vault, prefix, named(manifest, name), key, options),
   };
 }
 
@@ -95,9 +101,9 @@ async function* plainBytes(
   prefix: string,
   artifact: Artifact,
   key: SessionKey,
-  onStoredBytes?: (bytes: number) => void,
+  { ahead = 1, onStoredBytes }: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const stored = counted(openArtifact(vault, prefix, artifact), onStoredBytes);
+  const stored = counted(openArtifact(vault, prefix, artifact, { ahead }), onStoredBytes);
   let bytes = 0;
   for await (const chunk of artifact.name.endsWith(".pgp") ? openSealed(stored, key) : stored) {
     bytes += chunk.length;

@@ -47,6 +47,8 @@ export interface ArtifactVerdict {
 
 /** Artifacts that are read at the same time: one waits for the network while the other is opened. */
 const atOnce = 2;
+/** The two overlap already; a part more of each would only cost memory. */
+const ahead = 0;
 
 /**
  * Reads a whole set back and says whether it can be relied on. Without `deep`: signature, place, keys.pgp, and every stored
@@ -80,7 +82,13 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
       const count = (bytes: number) => track.advance({ bytes });
       try {
         if (open === undefined || inventory === undefined) await readStored(vault, signed.prefix, artifact, count);
-        else await readContents(artifact, open.artifact(artifact.name, count), inventory, contents);
+        else
+          await readContents(
+            artifact,
+            open.artifact(artifact.name, { ahead, onStoredBytes: count }),
+            inventory,
+            contents,
+          );
       } catch (error) {
         const finding = findingOf(error, artifact.name);
         // The inventory has been read before.
@@ -133,7 +141,7 @@ async function readStored(
   artifact: Artifact,
   count: (bytes: number) => void,
 ): Promise<void> {
-  for await (const chunk of openArtifact(vault, prefix, artifact)) count(chunk.length);
+  for await (const chunk of openArtifact(vault, prefix, artifact, { ahead })) count(chunk.length);
 }
 
 /** The comparison, without what is only missing because an artifact could not be read to its end. */
