@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { lockfileProblems } from "./check/lockfile.ts";
 import { readmeProblems } from "./check/readme.ts";
 
-/** `npm run check`: types, lint and format, and whether the README says what the commands really are. */
+/** `npm run check`: types, lint and format, the lockfile, and whether the pages say what the code really does. */
 const root = new URL("..", import.meta.url).pathname;
 
 function tool(name: string, args: readonly string[]): boolean {
@@ -12,11 +13,11 @@ function tool(name: string, args: readonly string[]): boolean {
 const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] = [
   ["types", () => tool("typescript/bin/tsc", ["--project", "."])],
   ["lint and format", () => tool("@biomejs/biome/bin/biome", ["check", "--error-on-warnings"])],
-  ["README", report],
+  ["lockfile", () => report(lockfileProblems(root))],
+  ["pages", async () => report(await readmeProblems(root))],
 ];
 
-async function report(): Promise<boolean> {
-  const problems = await readmeProblems(root);
+function report(problems: readonly string[]): boolean {
   for (const problem of problems) console.error(problem);
   return problems.length === 0;
 }
