@@ -237,6 +237,18 @@ describe("a set that is signed but whose contents are not those of its inventory
   });
 });
 
+test("a verification that is called off ends with the reason, and calls nothing damaged", async () => {
+  const off = new AbortController();
+  const log = {
+    ...silentLog,
+    track: () => ({ advance: () => off.abort(new Error("called off")), note() {}, end() {} }),
+  };
+  const options = { trustedSigners: signing.signers, deep: true, privateKey: recipient.unlocked, signal: off.signal };
+  await expect(verifySet(vault, { tier: manifest.tier, set: manifest.set }, options, log)).rejects.toThrow(
+    "called off",
+  );
+});
+
 test("a store that does not answer is an error of the store, not damage", async () => {
   const { accessKeyId, secretAccessKey, region } = s3;
   const credentials = { accessKeyId, secretAccessKey };

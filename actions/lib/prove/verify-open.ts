@@ -37,6 +37,7 @@ export interface ReadOptions {
   readonly onStoredBytes?: (bytes: number) => void;
   /** Stored parts that are fetched before they are asked for; default 1. Each is held in memory. */
   readonly ahead?: number;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -101,9 +102,9 @@ async function* plainBytes(
   prefix: string,
   artifact: Artifact,
   key: SessionKey,
-  { ahead = 1, onStoredBytes }: ReadOptions = {},
+  { ahead = 1, onStoredBytes, signal }: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const stored = counted(openArtifact(vault, prefix, artifact, { ahead }), onStoredBytes);
+  const stored = counted(openArtifact(vault, prefix, artifact, { ahead, ...(signal && { signal }) }), onStoredBytes);
   let bytes = 0;
   for await (const chunk of artifact.name.endsWith(".pgp") ? openSealed(stored, key) : stored) {
     bytes += chunk.length;

@@ -13,13 +13,23 @@ import { compareContents, missingCodes } from "./deep-compare.ts";
 import { type Contents, noContents, readContents } from "./deep-contents.ts";
 import { type Finding, findingOf } from "./verify-finding.ts";
 import { inspectObjects } from "./verify-objects.ts";
-import { type OpenSet, readKeys, readSignedSet, type SetRef, type SignedSet, unlockSet } from "./verify-open.ts";
+import {
+  type OpenSet,
+  type ReadOptions,
+  readKeys,
+  readSignedSet,
+  type SetRef,
+  type SignedSet,
+  unlockSet,
+} from "./verify-open.ts";
 
 export interface VerifyOptions {
   readonly trustedSigners: readonly Signer[];
   /** Opens everything and compares it with the inventory; needs the private key. */
   readonly deep: boolean;
   readonly privateKey?: UnlockedKey | undefined;
+  /** Calls the verification off; its reason is thrown then. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface VerifyResult {
@@ -76,35 +86,36 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
   const storedBytes = manifest.artifacts.reduce((sum, artifact) => sum + stored(artifact), 0);
   const track = log.track("verify", { bytes: storedBytes, items: manifest.artifacts.length });
   const contents = noContents();
+  // One artifact's reader that fails for good ends the others, as the caller's signal does.
+  const failed = new AbortController();
+  const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
   try {
     await mapBounded(manifest.artifacts, atOnce, async (artifact) => {
       track.note(artifact.name);
-      const count = (bytes: number) => track.advance({ bytes });
+      const reading = { ahead, signal, onStoredBytes: (bytes: number) => track.advance({ bytes }) };
       try {
-        if (open === undefined || inventory === undefined) await readStored(vault, signed.prefix, artifact, count);
-        else
-          await readContents(
-            artifact,
-            open.artifact(artifact.name, { ahead, onStoredBytes: count }),
-            inventory,
-            contents,
-          );
+        if (open === undefined || inventory === undefined) await readStored(vault, signed.prefix, artifact, reading);
+        else await readContents(artifact, open.artifact(artifact.name, reading), inventory, contents);
       } catch (error) {
-        const finding = findingOf(error, artifact.name);
-        // The inventory has been read before.
-        if (!findings.some(({ where, code }) => where === finding.where && code === finding.code))
-          findings.push(finding);
+        signal.throwIfAborted();
+        note(findings, findingOf(error, artifact.name));
       }
       track.advance({ items: 1 });
     });
     if (inventory !== undefined) findings.push(...compareReadable(manifest, inventory, contents, findings));
   } catch (error) {
+    failed.abort(error);
     track.end("failed");
     throw error;
   }
   const result = conclude(signed, deep, storedBytes, findings);
   track.end(result.outcome === "whole" ? "done" : "failed");
   return result;
+}
+
+/** The inventory is read twice; what is wrong with it is said once. */
+function note(findings: Finding[], finding: Finding): void {
+  if (!findings.some(({ where, code }) => where === finding.where && code === finding.code)) findings.push(finding);
 }
 
 /** The opened set, when a deep verification is asked for and keys.pgp allows it. */
@@ -139,9 +150,9 @@ async function readStored(
   vault: Vault,
   prefix: string,
   artifact: Artifact,
-  count: (bytes: number) => void,
+  { onStoredBytes, ...reading }: Required<ReadOptions>,
 ): Promise<void> {
-  for await (const chunk of openArtifact(vault, prefix, artifact, { ahead })) count(chunk.length);
+  for await (const chunk of openArtifact(vault, prefix, artifact, reading)) onStoredBytes(chunk.length);
 }
 
 /** The comparison, without what is only missing because an artifact could not be read to its end. */
