@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
 import { z } from "zod";
 import { OperationError } from "../runtime/errors.ts";
-import { sqlState } from "../runtime/sql-error.ts";
+import { describeCode } from "./sqlstate.ts";
 
 const waitingSchema = z.strictObject({ relation: z.string(), seconds: z.number() });
 
@@ -41,7 +41,7 @@ export async function watchForDdl(client: Client, watch: DdlWatch): Promise<void
       if (watch.signal.aborted) return;
       throw new OperationError(
         "watch-lost",
-        `The session that watches for waiting DDL failed (SQLSTATE ${sqlState(error)}).`,
+        `The session that watches for waiting DDL was lost (${describeCode(error)}).`,
         "Run again; if it comes back, look at the database's health.",
       );
     }

@@ -1,0 +1,274 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { verifySet } from "../../actions/lib/prove/verify.ts";
+import { LifeboatError } from "../../actions/lib/runtime/errors.ts";
+import { type Log, silentLog } from "../../actions/lib/runtime/log.ts";
+import { listSets } from "../../actions/lib/vault/catalogue.ts";
+import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts";
+import { type BackupLab, backUp, keysIn, openBackupLab } from "../integration/backup-lab.ts";
+import { execute, urlFor, withClient } from "../lab/index.ts";
+import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+import { sharedS3 } from "../lab/servers/shared.ts";
+import { startTcpFaultProxy, type TcpFaultProxy } from "./proxy/tcp-proxy.ts";
+
+const planted = "planted.8c41@personal.example";
+const seed = `
+  create table big (id int primary key, email text, filler text);
+  insert into big select n, '${planted}', repeat(md5(n::text), 20) from generate_series(1, 7000) n;
+  create table small (id int primary key);
+  insert into small values (1), (2);
+  create view answers as select 1 as answer;`;
+
+/** Calls `when` once, as soon as something of this name begins: `schema`, or `01-public.big` for the first dump of rows. */
+function atBegin(name: RegExp, when: () => void): Log {
+  let done = false;
+  return {
+    ...silentLog,
+    track(title, total) {
+      if (!done && name.test(title)) {
+        done = true;
+        when();
+      }
+      return silentLog.track(title, total);
+    },
+  };
+}
+
+/** Process ids of the pg_dumps that this process has started. */
+function pgDumps(): number[] {
+  return readdirSync("/proc/self/task").flatMap((task) =>
+    readFileSync(`/proc/self/task/${task}/children`, "utf8")
+      .split(" ")
+      .filter((pid) => pid.trim() !== "")
+      .map(Number)
+      .filter((pid) => readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "pg_dump"),
+  );
+}
+
+async function until<T>(found: () => T | undefined): Promise<T> {
+  for (let waited = 0; waited < 20_000; waited += 20) {
+    const value = found();
+    if (value !== undefined) return value;
+    await delay(20);
+  }
+  throw new Error("It did not come to that.");
+}
+
+describe("a backup whose source fails under it", () => {
+  let server: RunningPostgres;
+  let lab: BackupLab;
+  let proxy: TcpFaultProxy;
+  let url: string;
+
+  beforeAll(async () => {
+    server = await startPostgres(17);
+    lab = await openBackupLab(sharedS3());
+    await execute(server.superuserUrl(), "create database source");
+    await execute(server.superuserUrl("source"), seed);
+    url = server.superuserUrl("source");
+    proxy = await startTcpFaultProxy({ host: "127.0.0.1", port: server.port });
+  });
+  afterAll(async () => {
+    await proxy[Symbol.asyncDispose]();
+    await lab[Symbol.asyncDispose]();
+    await server.stop();
+  });
+
+  /** The same database behind the proxy; what is connected to after the first dump of rows has begun is slow. */
+  const behindProxy = async (): Promise<string> => {
+    await proxy[Symbol.asyncDispose]();
+    proxy = await startTcpFaultProxy({ host: "127.0.0.1", port: server.port });
+    const through = new URL(url);
+    through.port = String(proxy.port);
+    return through.href;
+  };
+
+  /** Calls `when` in the middle of the first dump of rows, which takes some seconds. */
+  const inTheMiddle = (when: (pid: number) => unknown): Log =>
+    atBegin(/^\d\d-/, () => {
+      proxy.slow(3_000_000);
+      void until(() => pgDumps()[0]).then((pid) => delay(400).then(() => when(pid)));
+    });
+
+  /** Runs a backup that must fail, and holds it to what every failure promises. */
+  const failing = async (source: string, log: Log = silentLog, signal?: AbortSignal): Promise<LifeboatError> => {
+    const before = (await listSets(lab.vault)).map(({ set }) => set);
+    const error = await backUp(lab, source, { log, ...(signal === undefined ? {} : { signal }) }).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (!(error instanceof LifeboatError)) throw new Error("The backup ended otherwise.", { cause: error });
+    expect((await listSets(lab.vault)).map(({ set }) => set)).toEqual(before);
+    expect(await unfinishedUploads(lab.vault.transport, "database/")).toEqual([]);
+    expect(pgDumps()).toEqual([]);
+    expect(`${error.message} ${error.next}`).not.toContain(planted);
+    return error;
+  };
+
+  /** The next run is clean: one set more, whole, and nothing that is in no set. */
+  const succeeding = async (): Promise<void> => {
+    const { set, tier } = await backUp(lab, url);
+    const options = { trustedSigners: lab.signers, deep: true, privateKey: lab.operations };
+    expect((await verifySet(lab.vault, { tier, set }, options, silentLog)).findings).toEqual([]);
+    const sets = new Set((await listSets(lab.vault)).map((listed) => `database/${listed.tier}/${listed.set}/`));
+    const strays = (await keysIn(lab.vault, "database/")).filter(
+      (key) => !sets.has(key.slice(0, key.lastIndexOf("/data/") + 1) || key.slice(0, key.lastIndexOf("/") + 1)),
+    );
+    expect(strays).toEqual([]);
+  };
+
+  test("fails by name when pg_dump is killed, and the next run is clean", async () => {
+    const error = await failing(
+      await behindProxy(),
+      inTheMiddle((pid) => process.kill(pid, "SIGKILL")),
+    );
+    expect(error).toMatchObject({ code: "dump-failed", exitCode: 1 });
+    expect(error.message).toContain("SIGKILL");
+    await succeeding();
+  });
+
+  test("fails when its connections are cut, and the next run is clean", async () => {
+    const error = await failing(
+      await behindProxy(),
+      inTheMiddle(() => proxy.cut()),
+    );
+    expect(error.exitCode).toBe(1);
+    expect(error.message).toMatch(/connection|cut|lost/);
+    await succeeding();
+  });
+
+  test("fails when the server cancels what it runs", async () => {
+    let going = true;
+    const cancel = async (): Promise<void> => {
+      while (going) {
+        await execute(
+          server.superuserUrl(),
+          "select pg_cancel_backend(pid) from pg_stat_activity where application_name in ('lifeboat/dump', 'lifeboat/fingerprints')",
+        );
+      }
+    };
+    const error = await failing(
+      await behindProxy(),
+      atBegin(/^\d\d-/, () => void cancel()),
+    );
+    going = false;
+    expect(error.exitCode).toBe(1);
+  });
+
+  test("is not bound by the role's statement timeout", async () => {
+    await execute(
+      server.superuserUrl(),
+      "create role hasty login superuser password 'hasty'; alter role hasty set statement_timeout = '500ms'",
+    );
+    const hasty = urlFor(await behindProxy(), { user: "hasty", password: "hasty" });
+    expect((await backUp(lab, hasty, { log: inTheMiddle(() => {}) })).counts.tables).toBe(2);
+  });
+
+  test("gives up a lock that doesn't come, and names the table", async () => {
+    const error = await withClient(url, async (holder) => {
+      await holder.query("begin; lock table small in access exclusive mode");
+      return failing(url);
+    });
+    expect(error).toMatchObject({ code: "lock-wait", exitCode: 1 });
+    expect(error.message).toContain("public.small");
+  });
+
+  test("gives way to DDL that waits for it, and names the table", async () => {
+    let altered: Promise<void> | undefined;
+    const log = inTheMiddle(() => {
+      altered = execute(url, "alter table big add column late int");
+    });
+    const error = await failing(await behindProxy(), log);
+    expect(error).toMatchObject({ code: "ddl-waiting", exitCode: 1 });
+    expect(error.message).toContain("big");
+    await altered;
+    await succeeding();
+  });
+
+  test("is called off cleanly", async () => {
+    const controller = new AbortController();
+    const error = await failing(
+      await behindProxy(),
+      inTheMiddle(() => controller.abort()),
+      controller.signal,
+    );
+    expect(error.code).toBe("interrupted");
+    await succeeding();
+  });
+
+  test("takes a new snapshot when a definition changes during the schema dump", async () => {
+    const lines: string[] = [];
+    const change = atBegin(/^schema$/, () => void execute(url, "create or replace view answers as select 2 as answer"));
+    const log = { ...change, info: (line: string) => void lines.push(line) };
+    await backUp(lab, url, { log });
+    expect(lines.filter((line) => line.includes("view public.answers"))).toHaveLength(1);
+    await succeeding();
+  });
+
+  test("fails by name when definitions never stop changing", async () => {
+    let answer = 10;
+    const log: Log = {
+      ...silentLog,
+      track(title, total) {
+        if (title === "schema") void execute(url, `create or replace view answers as select ${++answer} as answer`);
+        return silentLog.track(title, total);
+      },
+    };
+    const error = await failing(url, log);
+    expect(error).toMatchObject({ code: "definitions-moved", exitCode: 1 });
+    expect(error.message).toContain("public.answers");
+  });
+
+  test("makes a set that does not lie while tables are created, dropped and altered, or says why not", async () => {
+    let going = true;
+    const churn = withClient(url, async (client) => {
+      await client.query("set lock_timeout = '500ms'");
+      for (let n = 0; going; n += 1) {
+        for (const sql of [
+          `create table churn_${n} as select ${n} as n`,
+          `alter table churn_${n} add column x int default ${n}`,
+          `drop table if exists churn_${n - 3}`,
+          "truncate small",
+          "insert into small values (1), (2)",
+        ]) {
+          await client.query(sql).catch(() => {});
+          await delay(5);
+        }
+      }
+    });
+    try {
+      for (let time = 0; time < 4; time += 1) {
+        const outcome = await backUp(lab, url, { acceptShrinkage: true }).catch((error: unknown) => error);
+        if (outcome instanceof LifeboatError) {
+          expect(outcome.exitCode).toBe(1);
+          expect([
+            "catalogue-moving",
+            "catalogue-moved",
+            "definitions-moved",
+            "lock-wait",
+            "ddl-waiting",
+            "dump-failed",
+          ]).toContain(outcome.code);
+        } else if (outcome instanceof Error) throw outcome;
+        else {
+          const options = { trustedSigners: lab.signers, deep: true, privateKey: lab.operations };
+          expect((await verifySet(lab.vault, "latest", options, silentLog)).findings).toEqual([]);
+        }
+      }
+    } finally {
+      going = false;
+      await churn;
+    }
+  });
+
+  test("fails when the server stops, as the last thing that it is here for", async () => {
+    const error = await failing(
+      await behindProxy(),
+      inTheMiddle(() => process.kill(server.pid, "SIGQUIT")),
+    );
+    expect(error.exitCode).toBe(1);
+    const refused = await failing(url);
+    expect(refused).toMatchObject({ code: "preflight-failed", exitCode: 2 });
+  });
+});
