@@ -24,9 +24,9 @@ import { sharedPostgres } from "../lab/servers/shared.ts";
 const planted: readonly [name: string, sql: string, kind: string, identity: RegExp, aspect: string][] = [
   [
     "a changed value",
-    "update public.exams set max_score = max_score + 1 where ctid = (select min(ctid) from public.exams)",
+    "update public.classes set name = name || '.' where ctid = (select min(ctid) from public.classes)",
     "table",
-    /^public\.exams$/,
+    /^public\.classes$/,
     "rows",
   ],
   [
