@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { verifySet } from "../../actions/lib/prove/verify.ts";
+import { LifeboatError } from "../../actions/lib/runtime/errors.ts";
+import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { listSets } from "../../actions/lib/vault/catalogue.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
+import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts";
+import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab.ts";
+import { execute } from "../lab/index.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { type HttpFaultProxy, startHttpFaultProxy } from "./proxy/http-proxy.ts";
+
+/** Random bytes don't compress: three parts of 5 MiB, so that there is something between the first and the last. */
+const seed = `
+  create extension if not exists pgcrypto;
+  create table noise (id int primary key, bytes bytea);
+  insert into noise select n, (select string_agg(gen_random_bytes(1000), '') from generate_series(1, 60)) from generate_series(1, 110) n;`;
+
+const data = /\/data\//;
+
+describe("a backup whose store fails under it", () => {
+  const name = `store_${process.pid}`;
+  let lab: BackupLab;
+  let proxy: HttpFaultProxy;
+  let url: string;
+
+  beforeAll(async () => {
+    const server = sharedPostgres(17);
+    await execute(server.superuserUrl(), `create database ${name}`);
+    url = server.superuserUrl(name);
+    await execute(url, seed);
+    const s3 = sharedS3();
+    lab = await openBackupLab(s3);
+    proxy = await startHttpFaultProxy(s3.endpoint);
+  });
+  afterAll(async () => {
+    await proxy[Symbol.asyncDispose]();
+    await lab[Symbol.asyncDispose]();
+    await execute(sharedPostgres(17).superuserUrl(), `drop database ${name} with (force)`);
+  });
+  beforeEach(() => proxy.clear());
+
+  /** The same bucket through the proxy, with little patience. */
+  const faulty = (): Vault => {
+    const { region, accessKeyId, secretAccessKey } = sharedS3();
+    const retry = { attempts: 4, totalSeconds: 20, baseMillis: 20, capMillis: 100, stallSeconds: 2 };
+    const credentials = { accessKeyId, secretAccessKey };
+    return openVault({ bucket: lab.bucket, region, endpoint: proxy.url, credentials, retry });
+  };
+
+  const failing = async (): Promise<LifeboatError> => {
+    const before = (await listSets(lab.vault)).map(({ set }) => set);
+    using vault = faulty();
+    const error = await backUp(lab, url, { vault }).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (!(error instanceof LifeboatError)) throw new Error("The backup ended otherwise.", { cause: error });
+    expect((await listSets(lab.vault)).map(({ set }) => set)).toEqual(before);
+    return error;
+  };
+
+  const succeeding = async (): Promise<void> => {
+    using vault = faulty();
+    const { set, tier } = await backUp(lab, url, { vault });
+    const options = { trustedSigners: lab.signers, deep: true, privateKey: lab.operations };
+    expect((await verifySet(lab.vault, { tier, set }, options, silentLog)).findings).toEqual([]);
+    expect(await unfinishedUploads(lab.vault.transport, "database/")).toEqual([]);
+  };
+
+  const always = Number.POSITIVE_INFINITY;
+
+  test("succeeds when the store answers 500 and 503 for a while", async () => {
+    proxy.answer({ method: "PUT", url: data, times: 2 }, 503, "SlowDown");
+    proxy.answer({ method: "PUT", url: /manifest\.json/ }, 500, "InternalError");
+    await succeeding();
+  });
+
+  test("succeeds when a part is reset on its way, one is slow, and an answer is lost", async () => {
+    proxy.cut({ method: "PUT", url: data, nth: 2 }, "in-request", 1_000_000);
+    proxy.slow({ method: "PUT", url: data, nth: 3 }, "request", 1_500_000);
+    proxy.loseAnswer({ method: "PUT", url: /manifest\.json(\?|$)/ });
+    await succeeding();
+  });
+
+  test("fails without a set when a part never gets through", async () => {
+    proxy.answer({ method: "PUT", url: data, times: always }, 503, "SlowDown");
+    expect(await failing()).toMatchObject({ code: "s3-unavailable", exitCode: 1 });
+    proxy.clear();
+    await succeeding();
+  });
+
+  test("fails without a set when the store gives back another byte than was sent", async () => {
+    proxy.flipByte({ method: "GET", url: /\/data\/.*GetObject$/ }, "answer", 1000);
+    expect(await failing()).toMatchObject({ code: "stored-differs", exitCode: 1 });
+    proxy.clear();
+    await succeeding();
+  });
+
+  test("fails without a set when permission is withdrawn half-way", async () => {
+    proxy.answer({ method: "PUT", url: /inventory/, times: always }, 403, "AccessDenied");
+    expect(await failing()).toMatchObject({ code: "s3-denied", exitCode: 1 });
+    proxy.clear();
+    await succeeding();
+  });
+
+  test("lets one of two runs at the same time win, and the other says so", async () => {
+    const runs = await Promise.allSettled([backUp(lab, url), backUp(lab, url, { tier: "weekly" })]);
+    const won = runs.filter(({ status }) => status === "fulfilled");
+    expect(won).toHaveLength(1);
+    const lost = runs.find((run) => run.status === "rejected");
+    expect(lost?.reason).toMatchObject({ code: "lease-held", exitCode: 2 });
+    await succeeding();
+  });
+});
