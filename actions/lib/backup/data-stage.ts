@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { inspectArchive } from "../source/archive/inspect.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import { type DumpGroup, planDump, tablesOfOthers } from "../source/dump-plan.ts";
@@ -8,7 +9,7 @@ import type { Artifact } from "../vault/manifest.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { assertContentsComplete, assertGroupComplete } from "./dump-checks.ts";
 import { takeFingerprints } from "./fingerprints.ts";
-import { heldBack } from "./schema-stage.ts";
+import { heldBack, type SchemaStage } from "./schema-stage.ts";
 import type { SourceAccess } from "./source-access.ts";
 import { inLanes, type Stop, together } from "./together.ts";
 
@@ -27,12 +28,13 @@ export async function takeData(
   source: SourceAccess,
   store: ArtifactStore,
   stop: Stop,
-  snapshot: LockedSnapshot,
-  inventory: Inventory,
+  { snapshot, inventory }: Pick<SchemaStage, "snapshot" | "inventory">,
+  { withoutFingerprints = false }: { readonly withoutFingerprints?: boolean } = {},
 ): Promise<DataStage> {
   const { policy, log } = source;
   const tables = inventory.tables.filter(({ carried }) => carried);
-  const groups = planDump(tables, { count: inventory.largeObjects.length, bytes: 0 }, policy);
+  const largeObjects = { count: inventory.largeObjects.length, bytes: await largeObjectBytes(snapshot) };
+  const groups = planDump(tables, largeObjects, policy);
   log.info(`${tables.length} tables in ${groups.length} dumps, ${policy.jobs} at a time.`);
   const artifacts = new Map<DumpGroup, Artifact>();
   const toc: TocEntry[] = [];
@@ -47,6 +49,8 @@ export async function takeData(
     return undefined;
   };
   const fingerprints = async (): Promise<Inventory | undefined> => {
+    if (withoutFingerprints) return undefined;
+    if (withoutFingerprints) return undefined;
     const beside = await source.session("fingerprints");
     await attachSnapshot(beside, snapshot.id);
     const filled = await takeFingerprints(inventory, [snapshot.client, beside], stop, log);
@@ -58,6 +62,12 @@ export async function takeData(
     artifacts: groups.flatMap((group) => artifacts.get(group) ?? []),
     inventory: filled ?? inventory,
   };
+}
+
+/** Bytes on disk of all large objects together, as planning takes them. */
+async function largeObjectBytes({ client }: LockedSnapshot): Promise<number> {
+  const { rows } = await client.query("select pg_table_size('pg_largeobject')::float8 as bytes");
+  return z.object({ bytes: z.number() }).parse(rows[0]).bytes;
 }
 
 async function dumpGroup(

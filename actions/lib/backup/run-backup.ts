@@ -26,6 +26,8 @@ export interface BackupRequest {
   readonly signal?: AbortSignal;
   /** The database was made smaller on purpose: the policy's bound on shrinkage only warns. */
   readonly acceptShrinkage?: boolean;
+  /** For the bench alone, which tells what fingerprints cost: no restore could prove the rows of such a set. */
+  readonly withoutFingerprints?: boolean;
   /** The vault, when the caller has it open already. */
   readonly vault?: Vault;
   /** Who runs it, for the lease, e.g. `weekly-export, run 42`. */
@@ -108,7 +110,7 @@ async function readSource(
   clock: StageClock,
   stop: Stop,
 ): Promise<void> {
-  const { config, log } = request;
+  const { config, log, withoutFingerprints = false } = request;
   await using source = await SourceAccess.open({
     settings: config.source,
     policy: config.policy.source,
@@ -119,7 +121,7 @@ async function readSource(
   await using guard = await clock.stage("watch", () => startDdlGuard(source, stop));
   const schema = await clock.stage("schema", () => takeSchema(source, writer.store, guard));
   writer.add(schema.artifact);
-  const data = await clock.stage("data", () => takeData(source, writer.store, stop, schema.snapshot, schema.inventory));
+  const data = await clock.stage("data", () => takeData(source, writer.store, stop, schema, { withoutFingerprints }));
   for (const artifact of data.artifacts) writer.add(artifact);
   await clock.stage("inventory", () => writer.describe(schema.snapshot, data.inventory));
 }
