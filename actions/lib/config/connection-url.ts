@@ -37,8 +37,9 @@ export function parseConnectionUrl(text: string, ca?: string): ConnectionSetting
   }
   const query = new URLSearchParams(found["query"] ?? "");
   const { host: urlHost, port: urlPort } = splitHost(found["host"] ?? "");
-  const host = urlHost || query.get("host") || "localhost";
-  const port = Number(urlPort || query.get("port") || 5432);
+  // As in libpq, what the query says counts more.
+  const host = query.get("host") || urlHost || "localhost";
+  const port = Number(query.get("port") || urlPort || 5432);
   const [user, password] = splitCredentials(found["credentials"] ?? "");
   if (user === "" && !query.has("user")) {
     throw new ConfigurationError(
