@@ -1,100 +1,77 @@
-import { cpus } from "node:os";
+import { writeFileSync } from "node:fs";
+import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { renderText } from "../actions/lib/report/page.ts";
+import { renderMarkdown, renderText } from "../actions/lib/report/page.ts";
 import { formatBytes } from "../actions/lib/runtime/measures.ts";
-import { createProject, dropProject, dropQimmaRoles, seedQimma, withClient } from "../test/lab/index.ts";
-import { startGuardian } from "../test/lab/servers/guardian.ts";
-import { startPostgres } from "../test/lab/servers/postgres.ts";
-import { startS3 } from "../test/lab/servers/s3.ts";
-import { type Measured, measure } from "./bench/measured-run.ts";
-import { becomeOwner, bucket } from "./demo/owner.ts";
+import { chart } from "./bench/chart.ts";
+import { type Contestant, gather } from "./bench/contestants.ts";
+import type { Measured } from "./bench/measured-run.ts";
+import { benchPage } from "./bench/page.ts";
+import { rowsOf, stagesOf } from "./bench/results.ts";
+import { setStage } from "./bench/stage.ts";
 import { parseSize } from "./demo/size.ts";
 
-/**
- * `npm run bench [-- --size 200MB] [-- --runs 3]`: backup and restore from outside, as whole processes, beside what
- * reading the database costs at least (`pg_dump -Fc -Z0` to nowhere). Database, store and Lifeboat share this machine.
- */
+/** Measures backup and restore, as whole processes, beside what else could be done. Never part of a test. */
+const usage = `npm run bench [-- --size 1GB] [-- --rounds 5] [-- --only set,read-limit] [-- --write] [-- --json]
+  --size SIZE   about how large the database is, 1MB to 10GB (1GB unless told)
+  --rounds N    how often everybody runs, in turn (5 unless told)
+  --only IDS    only these: read-limit, set, bare, gpg-pipe, seed, verify, pg-restore, restore
+  --write       write runbooks/bench.md and runbooks/bench.svg
+  --json        print the figures as JSON`;
+
 const { values } = parseArgs({
   options: {
-    size: { type: "string", default: "200MB" },
-    runs: { type: "string", default: "3" },
+    size: { type: "string", default: "1GB" },
+    rounds: { type: "string", default: "5" },
+    only: { type: "string" },
+    write: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
   },
 });
-const bytes = parseSize(values.size) ?? 2e8;
-const runs = Number(values.runs);
-const cli = new URL("lifeboat.ts", import.meta.url).pathname;
-
-const home = startGuardian("bench");
-const [lost, other, s3] = await Promise.all([startPostgres(17), startPostgres(17), startS3()]);
-try {
-  await s3.createBucket(bucket);
-  const owner = await becomeOwner(home.folder, s3);
-  const source = await createProject(lost.superuserUrl(), "bench");
-  console.error(`seeding about ${formatBytes(bytes)}`);
-  await seedQimma(source.postgresUrl, { bytes, seed: 1 });
-  const databaseBytes = await withClient(source.superuserUrl, async (client) => {
-    const { rows } = await client.query<{ bytes: string }>("select pg_database_size(current_database()) as bytes");
-    return Number(rows[0]?.bytes);
-  });
-
-  const tools = { LIFEBOAT_PG_BIN: lost.binDir, TMPDIR: home.folder };
-  const settings = { ...owner.settings, ...tools, DATABASE_URL: source.backupUrl };
-  const taken: Record<string, Measured[]> = {
-    "read limit (pg_dump -Fc -Z0)": [],
-    backup: [],
-    "verify --deep": [],
-    restore: [],
-  };
-  const note = (what: string, run: Measured): void => {
-    taken[what]?.push(run);
-    console.error(`${what}: ${run.seconds.toFixed(2)} s`);
-  };
-  for (let run = 1; run <= runs; run++) {
-    const dump = ["-Fc", "-Z0", "-d", source.superuserUrl];
-    note("read limit (pg_dump -Fc -Z0)", await measure(join(lost.binDir, "pg_dump"), dump, {}));
-    note("backup", await measure(process.execPath, [cli, "backup", "--tier", "weekly"], settings));
-    note("verify --deep", await measure(process.execPath, [cli, "verify", "latest", "--deep"], settings));
-    const target = await createProject(other.superuserUrl(), `bench_${run}`);
-    const into = { ...settings, TARGET_DATABASE_URL: target.postgresUrl };
-    note("restore", await measure(process.execPath, [cli, "restore", "latest"], into));
-    await dropProject(other.superuserUrl(), target.name);
-    await dropQimmaRoles(other.superuserUrl());
-  }
-
-  const limit = median((taken["read limit (pg_dump -Fc -Z0)"] ?? []).map(({ seconds }) => seconds));
-  const rows = Object.entries(taken).map(([what, measured]) => {
-    const seconds = median(measured.map((one) => one.seconds));
-    const peakBytes = Math.max(...measured.map((one) => one.peakBytes));
-    return { what, seconds, timesReadLimit: seconds / limit, bytesPerSecond: databaseBytes / seconds, peakBytes };
-  });
-  const machine = `${cpus().length} × ${cpus()[0]?.model ?? "?"}, PostgreSQL 17 and the store on the same machine`;
-  if (values.json) console.log(JSON.stringify({ machine, databaseBytes, runs, results: rows }, null, 2));
-  else {
-    const page = {
-      title: "Bench",
-      sentence: `Database of ${formatBytes(databaseBytes)} (pg_database_size), median of ${runs}; ${machine}.`,
-      tables: [
-        {
-          header: ["what", "wall", "× read limit", "database/s", "peak memory"],
-          rows: rows.map((row) => [
-            row.what,
-            `${row.seconds.toFixed(2)} s`,
-            row.timesReadLimit.toFixed(2),
-            `${formatBytes(row.bytesPerSecond)}/s`,
-            formatBytes(row.peakBytes),
-          ]),
-        },
-      ],
-    };
-    console.log(renderText(page).join("\n"));
-  }
-} finally {
-  await Promise.all([lost.stop(), other.stop(), s3.stop()]);
-  await home.finish();
+const bytes = parseSize(values.size);
+const rounds = Number(values.rounds);
+if (values.help || bytes === undefined || !Number.isInteger(rounds) || rounds < 1) {
+  (values.help ? console.log : console.error)(usage);
+  process.exit(values.help ? 0 : 2);
 }
 
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+const load = loadavg()[0] ?? 0;
+const endings: (() => Promise<void>)[] = [];
+try {
+  const stage = await setStage((ending) => endings.push(ending), bytes, say);
+  const { contestants, missing } = await gather(stage);
+  const wanted = values.only?.split(",");
+  const taking = contestants.filter(({ id }) => wanted === undefined || wanted.includes(id));
+  const runs = new Map<Contestant, Measured[]>(taking.map((contestant) => [contestant, []]));
+  for (let round = 1; round <= rounds; round++) {
+    for (const contestant of taking) {
+      await stage.settle();
+      const run = await contestant.run();
+      runs.get(contestant)?.push(run);
+      const { seconds, cpuSeconds, serverCpuSeconds, peakBytes } = run;
+      say(
+        `round ${round}  ${contestant.id.padEnd(10)} ${seconds.toFixed(2)} s  CPU ${cpuSeconds.toFixed(1)} + ${serverCpuSeconds.toFixed(1)} s  ${formatBytes(peakBytes)}`,
+      );
+    }
+  }
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? "?"} with ${formatBytes(totalmem())}`;
+  const rows = rowsOf(runs);
+  const page = benchPage({
+    ...{ rows, stages: stagesOf(runs), rounds, machine, load, missing },
+    databaseBytes: stage.databaseBytes,
+  });
+  console.log(values.json ? JSON.stringify({ machine, rounds, rows }, null, 2) : renderText(page).join("\n"));
+  if (values.write) {
+    const folder = new URL("../runbooks/", import.meta.url).pathname;
+    const about = "`npm run bench -- --write` writes this page.\n\n![ratios](bench.svg)\n";
+    writeFileSync(join(folder, "bench.md"), `${renderMarkdown(page).replace(/^## (.*)\n/, `# $1\n\n${about}`)}`);
+    writeFileSync(join(folder, "bench.svg"), chart(rows));
+  }
+} finally {
+  const [removeFolder, ...servers] = endings;
+  await Promise.all(servers.map((end) => end()));
+  await removeFolder?.();
 }

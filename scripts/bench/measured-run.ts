@@ -2,29 +2,42 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 export interface Measured {
+  /** Wall-clock time from start to end, the start of the interpreter included. */
   readonly seconds: number;
+  /** User and system time of the process and of every child that it waited for; 0 where /proc does not tell. */
+  readonly cpuSeconds: number;
+  /** The same of the servers that it used (database and store). */
+  readonly serverCpuSeconds: number;
   /** Most resident memory of the process itself, without its children, in bytes; 0 where /proc does not tell. */
   readonly peakBytes: number;
   readonly stdout: string;
 }
 
+export interface Run {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Processes whose CPU time, with that of their children, counts as the servers'. */
+  readonly servers?: readonly number[];
+  /** Exit codes that are fine, beside 0. */
+  readonly alsoFine?: readonly number[];
+}
+
 /**
- * Runs a program to its end and measures it from outside. Its output is thrown away unless it is kept.
+ * Runs a program to its end and measures it from outside. One at a time: CPU time is what this process's ended children
+ * have used, so two at once could not be told apart.
  *
- * @throws when it does not end with 0
+ * @throws when it ends with another code than those that are fine
  */
-export function measure(
-  program: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-  keepOutput = false,
-): Promise<Measured> {
+export function measure(run: Run): Promise<Measured> {
   return new Promise((resolve, reject) => {
-    const begun = performance.now();
-    const path = process.env["PATH"] ?? "";
-    const child = spawn(program, args, {
-      env: { PATH: path, ...env },
-      stdio: ["ignore", keepOutput ? "pipe" : "ignore", "pipe"],
+    const servers = (): number => (run.servers ?? []).reduce((sum, pid) => sum + cpuSeconds(pid, "with"), 0);
+    const before = { own: cpuSeconds(process.pid, "only"), servers: servers(), at: performance.now() };
+    const child = spawn(run.program, run.args, {
+      env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", ...run.env },
+      ...(run.cwd === undefined ? {} : { cwd: run.cwd }),
+      stdio: ["ignore", "pipe", "pipe"],
     });
     let stdout = "";
     let stderr = "";
@@ -33,15 +46,45 @@ export function measure(
     const timer = setInterval(() => {
       peakBytes = Math.max(peakBytes, highWaterMark(child.pid ?? 0));
     }, 20);
-    child.stdout?.on("data", (chunk) => (stdout += chunk));
-    child.stderr?.on("data", (chunk) => (stderr += chunk));
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      stderr = (stderr + chunk).slice(-4000);
+    });
     child.on("error", reject);
     child.on("close", (code) => {
       clearInterval(timer);
-      if (code === 0) resolve({ seconds: (performance.now() - begun) / 1000, peakBytes, stdout });
-      else reject(new Error(`${program} ended with ${code}:\n${stderr.slice(-2000)}`));
+      const seconds = (performance.now() - before.at) / 1000;
+      if (code !== 0 && !(run.alsoFine ?? []).includes(code ?? -1)) {
+        reject(new Error(`${run.program} ended with ${code}:\n${stderr}`));
+        return;
+      }
+      // A database server counts a session's time as its own only when it has seen it end.
+      setTimeout(() => {
+        const [own, used] = [cpuSeconds(process.pid, "only") - before.own, servers() - before.servers];
+        resolve({ seconds, peakBytes, stdout, cpuSeconds: own, serverCpuSeconds: used });
+      }, 200);
     });
   });
+}
+
+/** Linux counts these times in hundredths of a second on every machine (USER_HZ, proc(5)). */
+const ticksPerSecond = 100;
+
+/** CPU time of a process `with` its ended children, or of those `only`. */
+function cpuSeconds(pid: number, children: "with" | "only"): number {
+  try {
+    // The name in parentheses may hold blanks; after it come the fields from the third on.
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ")
+      .map(Number);
+    const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields.slice(11, 15);
+    return ((children === "with" ? user + system : 0) + childUser + childSystem) / ticksPerSecond;
+  } catch {
+    return 0;
+  }
 }
 
 function highWaterMark(pid: number): number {

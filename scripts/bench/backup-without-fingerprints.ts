@@ -1,0 +1,7 @@
+import { runBackup } from "../../actions/lib/backup/run-backup.ts";
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { silentLog } from "../../actions/lib/runtime/log.ts";
+
+/** Tells what fingerprints cost. Only the bench can leave them out: no command, input or policy does. */
+const config = await loadConfig({ needs: ["source", "vault", "signing"] });
+await runBackup({ config, tier: "weekly", log: silentLog, withoutFingerprints: true });
