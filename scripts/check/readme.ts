@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../cli/commands.ts";
 import { actionReadmes } from "./action-readmes.ts";
@@ -20,6 +20,7 @@ export async function readmeProblems(root: string): Promise<string[]> {
   return [
     ...stale.map(({ path, mark }) => `${path}: its part '${mark}' is not what the code says. Run 'npm run readme'.`),
     ...(await summaryProblems()),
+    ...brokenLinks(root, readme).map((link) => `README.md: there is no ${link}.`),
     ...named(readme, /npm run ([a-z:-]+)/g, packageScripts(root)).map(
       (name) => `README.md: no script 'npm run ${name}'.`,
     ),
@@ -36,6 +37,12 @@ async function summaryProblems(): Promise<string[]> {
   return loaded
     .filter(({ entry, command }) => command.usage.summary !== entry.summary)
     .map(({ entry }) => `scripts/cli/commands.ts: the summary of '${entry.name}' is not the command's own.`);
+}
+
+function brokenLinks(root: string, page: string): string[] {
+  return [...page.matchAll(/\]\(([^):#]+)\)/g)]
+    .map(([, path = ""]) => path)
+    .filter((path) => !existsSync(join(root, path)));
 }
 
 /** What the page names and the code does not know. */

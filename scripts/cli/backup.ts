@@ -20,11 +20,11 @@ async function run(call: Call): Promise<Outcome> {
   return { json: result, lines: renderText(backupPage(result)) };
 }
 
-/** A backup writes nothing before its preflight has passed, so the preflight is all that can be tried without writing. */
+/** The preflight is all of a backup that leaves nothing in the vault. */
 async function rehearse(call: Call, tier: string): Promise<Outcome> {
   const checked = await check.run(call);
   const would = checked.exitCode === 0 ? `a ${tier} set would be made` : "no set could be made";
-  return { ...checked, lines: [...checked.lines, `Dry run: ${would}. Nothing was written.`] };
+  return { ...checked, lines: [...checked.lines, `Dry run: ${would}; none was.`] };
 }
 
 export const backup: Command = {
