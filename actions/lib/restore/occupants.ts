@@ -25,7 +25,7 @@ export function occupyingObjects(target: Inventory, supabase: boolean, journalSc
       countedKinds.has(object.kind) &&
       object.extension === null &&
       object.schema !== journalSchema &&
-      !(supabase && isPlatformObject(object)),
+      !(supabase && (isManagedSchema(object.schema) || isPlatformObject(object))),
   );
 }
 

@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import { compareGrants } from "../prove/compare-objects.ts";
+import { compareGrants, grantsUnder } from "../prove/compare-objects.ts";
 import { quoteIdentifier } from "../source/identifier.ts";
 import type { Grant, Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
@@ -100,18 +100,21 @@ function defaultStatements(place: DefaultPlace, wanted: readonly Grant[], presen
   ];
 }
 
+/** Whether an object of the set, found in the target as `twin`, is left as the target's platform has it. */
+export type Leave = (object: InventoryObject, twin: InventoryObject) => boolean;
+
 /** Gives each object the owner that it had. What `leave` says stays: the platform's own in the target's own version. */
 export async function settleOwners(
   client: Client,
   source: Inventory,
   target: Inventory,
-  leave: (object: InventoryObject) => boolean,
+  leave: Leave,
 ): Promise<Failures> {
   const present = byKey(target.objects);
   const failures: Failures = new Map();
   for (const object of source.objects) {
     const twin = present.get(objectKey(object));
-    if (twin === undefined || object.owner === null || twin.owner === object.owner || leave(object)) continue;
+    if (twin === undefined || object.owner === null || twin.owner === object.owner || leave(object, twin)) continue;
     const statement = ownerStatement(object, object.owner);
     if (statement === undefined) continue;
     const reason = await giveAway(client, object, statement);
@@ -140,7 +143,7 @@ export async function settleGrants(
   client: Client,
   source: Inventory,
   target: Inventory,
-  leave: (object: InventoryObject) => boolean,
+  leave: Leave,
 ): Promise<Failures> {
   const present = byKey(target.objects);
   const failures: Failures = new Map();
@@ -150,8 +153,9 @@ export async function settleGrants(
     const twin = present.get(objectKey(object));
     if (twin === undefined || object.kind === "default acl") continue;
     if (compareGrants(object, twin, source.serverMajor) === undefined) continue;
-    const statements = grantStatements(object, twin, target.database).filter(
-      (sql) => !leave(object) || !sql.startsWith("REVOKE"),
+    const wanted = { ...object, owner: twin.owner, grants: grantsUnder(object, twin.owner) };
+    const statements = grantStatements(wanted, twin, target.database).filter(
+      (sql) => !leave(object, twin) || !sql.startsWith("REVOKE"),
     );
     if (statements.length === 0) continue;
     if ((await attempt(client, statements.join(";\n"))) === undefined) continue;

@@ -66,12 +66,29 @@ export function bookkeepingReason(schema: string, name: string): string | undefi
   return bookkeeping.get(`${schema}.${name}`);
 }
 
-/** Whether an object is Supabase's: it lies in one of its schemas, belongs to an extension or to one of its roles. */
+/** Roles that a project's own objects may well belong to, although they come with every project. */
+const applicationRoles = new Set(["anon", "authenticated", "postgres", "service_role"]);
+
+/** Whether `role` is one that only the platform acts as: `postgres` may not make it the owner of anything. */
+export function isPlatformOwner(role: string | null): boolean {
+  return role !== null && isReservedRole(role) && !applicationRoles.has(role);
+}
+
+/**
+ * Whether an object is Supabase's: it belongs to an extension, lies in one of Supabase's schemas and is not postgres' own,
+ * or is in no schema and belongs to one of the platform's roles. What lies in a user's schema is the user's, whoever owns
+ * it: the dashboard used to make tables in `public` as supabase_admin. The schema `public` itself is the user's too,
+ * and so are the rights on it.
+ */
 export function isPlatformObject(object: {
+  readonly kind: string;
+  readonly identity: string;
   readonly schema: string | null;
   readonly owner: string | null;
   readonly extension: string | null;
 }): boolean {
-  if (object.extension !== null || isManagedSchema(object.schema)) return true;
-  return object.owner !== null && object.owner !== "postgres" && isReservedRole(object.owner);
+  if (object.extension !== null) return true;
+  if (object.kind === "schema") return isManagedSchema(object.identity);
+  if (object.kind === "default acl" || object.schema === null) return isPlatformOwner(object.owner);
+  return isManagedSchema(object.schema) && object.owner !== "postgres";
 }
