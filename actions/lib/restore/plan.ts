@@ -70,7 +70,7 @@ export function planSchema(
   const stage = (entry: TocEntry) => stageOf(entry, entries);
   const of = (which: StageName) => wanted.filter((entry) => stage(entry) === which);
   return {
-    before: of("before").map(step),
+    before: attachFromTheTop(of("before"), entries).map(step),
     indexes: groupByTable(of("indexes"), entries).map((group) => group.map(step)),
     foreignKeys: of("foreignKeys").map(step),
     after: of("after").map(step),
@@ -92,6 +92,29 @@ function stageOf(entry: TocEntry, entries: ReadonlyMap<number, TocEntry>): Stage
   if (entry.desc === "EVENT TRIGGER") return "last";
   return indexKinds.has(entry.desc) ? "indexes" : "after";
 }
+
+/**
+ * Puts the attaching of partitions at the end of what is made before the data, a partitioned table before its own
+ * partitions: an identity column is handed down by ATTACH PARTITION, and only one level (tablecmds.c). pg_dump goes by name.
+ */
+function attachFromTheTop(order: readonly TocEntry[], entries: ReadonlyMap<number, TocEntry>): TocEntry[] {
+  const attachments = order.filter((entry) => entry.desc === "TABLE ATTACH");
+  const tables = (entry: TocEntry) => entry.dependencies.filter((id) => tableKinds.has(entries.get(id)?.desc ?? ""));
+  // An attachment depends on both tables and carries the name of the one that is attached.
+  const isChild = (entry: TocEntry, id: number) =>
+    entries.get(id)?.tag === entry.tag && entries.get(id)?.namespace === entry.namespace;
+  const parents = new Map<number, readonly number[]>();
+  for (const entry of attachments) {
+    const child = tables(entry).find((id) => isChild(entry, id));
+    if (child !== undefined) parents.set(child, without(tables(entry), child));
+  }
+  const level = (table: number): number => 1 + Math.max(0, ...(parents.get(table) ?? []).map(level));
+  const depth = (entry: TocEntry) => Math.max(0, ...tables(entry).map(level));
+  const sorted = attachments.toSorted((a, b) => depth(a) - depth(b));
+  return [...order.filter((entry) => entry.desc !== "TABLE ATTACH"), ...sorted];
+}
+
+const without = (ids: readonly number[], left: number) => ids.filter((id) => id !== left);
 
 /** The objects that a comment, default, attachment and the like hangs on. */
 function partOf(entry: TocEntry, entries: ReadonlyMap<number, TocEntry>): TocEntry[] {
