@@ -44,10 +44,11 @@ export const dataTypesQuery = objectQuery(`
    where ${ownSchema("n")} and t.typtype in ('e', 'd', 'c', 'r', 'b') and (t.typtype <> 'c' or c.relkind = 'c')
      and not (t.typelem <> 0 and t.typcategory = 'A')`);
 
+// Without the encoding: a copy of "C" has none and pg_dump makes it one of this database's, which is the same collation.
 export const collationsQuery = objectQuery(`
   select 'pg_collation'::regclass::oid as classid, c.oid, c.collowner as owner, null::aclitem[] as acl,
          concat_ws(' ', c.collprovider, case when c.collisdeterministic then 'deterministic' else 'nondeterministic' end,
-           c.collencoding, c.collcollate, c.collctype,
+           c.collcollate, c.collctype,
            coalesce(to_jsonb(c)->>'colllocale', to_jsonb(c)->>'colliculocale'), to_jsonb(c)->>'collicurules') as definition,
          true as listed
     from pg_collation c
