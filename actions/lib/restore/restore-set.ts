@@ -5,7 +5,7 @@ import { ConfigurationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import { readArchive } from "../source/archive/data.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
-import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
+import type { Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
 import { isPlatformObject } from "../source/platform.ts";
 import { buildIndexes, dumpClient, failuresByKey } from "./apply-schema.ts";
@@ -16,10 +16,16 @@ import { refuseOccupied } from "./occupants.ts";
 import { deliberateDifferences, type OutboundTrigger, outboundTriggers } from "./outbound.ts";
 import { planSchema, type SchemaPlan } from "./plan.ts";
 import { type DataPlan, planData } from "./plan-data.ts";
-import { clearDefaultPrivileges, settleDefaultPrivileges, settleGrants, settleOwners } from "./privileges.ts";
+import {
+  clearDefaultPrivileges,
+  type Leave,
+  settleDefaultPrivileges,
+  settleGrants,
+  settleOwners,
+} from "./privileges.ts";
 import { proveRestored } from "./prove-restored.ts";
 import type { RestoreResult } from "./result.ts";
-import { joinOwners, restoreRoles, settleMemberships } from "./roles.ts";
+import { joinOwners, restoreRoles, settleMemberships, settleSettings } from "./roles.ts";
 import { runSteps, type StepFailures } from "./run-steps.ts";
 import { brokenOff, Sessions } from "./sessions.ts";
 import { commentLargeObjects, refreshViews, settleSequences, validateConstraints } from "./settle-contents.ts";
@@ -103,6 +109,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     await readInventory(client),
     (object) => object.kind !== "event trigger",
   );
+  const settings = await settleSettings(client, source, facts);
   const { differences, foreignKeysChecked } = await stages.run("prove", () =>
     proveRestored({
       source,
@@ -110,7 +117,13 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       plan,
       journal,
       findings: {
-        failures: new Map([...roleFailures, ...failuresByKey(early, ...late, events), ...settled, ...eventOwners]),
+        failures: new Map([
+          ...roleFailures,
+          ...failuresByKey(early, ...late, events),
+          ...settled,
+          ...eventOwners,
+          ...settings,
+        ]),
         rowFailures,
         viewFailures,
         sequenceFailures,
@@ -172,7 +185,7 @@ async function finishSchema(
 }
 
 async function settle({ client, source, facts }: Run): Promise<Map<string, string>> {
-  const leave = (object: InventoryObject) => facts.supabase && isPlatformObject(object);
+  const leave: Leave = (object, twin) => facts.supabase && (isPlatformObject(object) || isPlatformObject(twin));
   const owners = await settleOwners(client, source, await readInventory(client), leave);
   const owned = await readInventory(client);
   const grants = await settleGrants(client, source, owned, leave);

@@ -2,9 +2,9 @@ import type { Client } from "pg";
 import { quoteIdentifier, quoteLiteral } from "../source/identifier.ts";
 import type { Inventory, Membership, Role } from "../source/inventory/model.ts";
 import { isReservedRole } from "../source/platform.ts";
+import { assignment } from "../source/roles-sql.ts";
 import type { Failures } from "./privileges.ts";
 import { attempt } from "./run-steps.ts";
-import { settingClause } from "./statements.ts";
 import type { TargetFacts } from "./target.ts";
 
 /** Attributes as CREATE ROLE and ALTER ROLE take them, each by itself: what one may not have must not cost the others. */
@@ -24,8 +24,7 @@ function attributeWords(role: Role): string[] {
 }
 
 /**
- * Makes the roles that the target lacks, without passwords, and gives existing ones the settings that the source had.
- * Attributes of a platform's role stay as they are.
+ * Makes the roles that the target lacks, without passwords. Attributes of a platform's role stay as they are.
  *
  * @returns reasons by `role <name>`, `membership <role> to <member>`
  */
@@ -52,17 +51,37 @@ export async function restoreRoles(client: Client, source: Inventory, facts: Tar
         await run(key, `COMMENT ON ROLE ${name} IS ${role.comment === null ? "NULL" : quoteLiteral(role.comment)}`);
       }
     }
+  }
+  return failures;
+}
+
+/**
+ * Gives roles and the database the settings that they had at the source. Comes last: sessions that are opened later start
+ * with them, and one that says `default_transaction_read_only` would end the restore.
+ *
+ * @returns reasons by `role <name>`, and `database settings`
+ */
+export async function settleSettings(client: Client, source: Inventory, facts: TargetFacts): Promise<Failures> {
+  const failures: Failures = new Map();
+  const present = new Map(facts.inventory.roles.map((role) => [role.name, role]));
+  const run = async (key: string, sql: string) => {
+    const reason = await attempt(client, sql);
+    if (reason !== undefined) failures.set(key, reason);
+  };
+  for (const role of source.roles) {
+    const twin = present.get(role.name);
+    if (facts.supabase && isReservedRole(role.name) && twin === undefined) continue;
     for (const { setting, database } of role.settings) {
       if (twin?.settings.some((one) => one.setting === setting && one.database === database)) continue;
       const where = database ? ` IN DATABASE ${quoteIdentifier(facts.inventory.database)}` : "";
-      await run(key, `ALTER ROLE ${name}${where} ${settingClause(setting)}`);
+      await run(`role ${role.name}`, `ALTER ROLE ${quoteIdentifier(role.name)}${where} SET ${assignment(setting)}`);
     }
   }
   for (const setting of source.databaseSettings) {
     if (facts.inventory.databaseSettings.includes(setting)) continue;
     await run(
       "database settings",
-      `ALTER DATABASE ${quoteIdentifier(facts.inventory.database)} ${settingClause(setting)}`,
+      `ALTER DATABASE ${quoteIdentifier(facts.inventory.database)} SET ${assignment(setting)}`,
     );
   }
   return failures;

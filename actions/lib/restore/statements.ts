@@ -1,4 +1,4 @@
-import { quoteIdentifier, quoteLiteral } from "../source/identifier.ts";
+import { quoteIdentifier } from "../source/identifier.ts";
 import type { Grant, InventoryObject } from "../source/inventory/model.ts";
 import { isRelation } from "../source/inventory/read.ts";
 
@@ -80,24 +80,4 @@ function asGrantor(grant: Grant, owner: string | null, statement: string): strin
   return grant.grantor === owner
     ? statement
     : `SET LOCAL ROLE ${quoteIdentifier(grant.grantor)}; ${statement}; RESET ROLE`;
-}
-
-/** The settings whose value is a list of names that are quoted one by one (guc.h, GUC_LIST_QUOTE). */
-const listSettings = new Set([
-  "local_preload_libraries",
-  "search_path",
-  "session_preload_libraries",
-  "shared_preload_libraries",
-  "temp_tablespaces",
-  "unix_socket_directories",
-]);
-
-/** `SET name TO value` from `name=value` as pg_db_role_setting holds it. */
-export function settingClause(setting: string): string {
-  const at = setting.indexOf("=");
-  const name = setting.slice(0, at);
-  const value = setting.slice(at + 1);
-  const parts = name.split(".").map(quoteIdentifier).join(".");
-  if (listSettings.has(name)) return `SET ${parts} TO ${value === "" ? "''" : value}`;
-  return `SET ${parts} TO ${quoteLiteral(value)}`;
 }

@@ -83,8 +83,8 @@ const listSettings = new Set([
   "unix_socket_directories",
 ]);
 
-/** `name=value` as the catalogue keeps it, to `name TO value`. */
-function assignment(setting: string): string {
+/** `name=value` as the catalogue keeps it, to `name TO value`. An empty name in a list is only understood as a literal. */
+export function assignment(setting: string): string {
   const at = setting.indexOf("=");
   const name = setting.slice(0, at);
   const value = setting.slice(at + 1);
