@@ -38,7 +38,12 @@ export async function settleDefaultPrivileges(client: Client, source: Inventory,
     const place = defaultPlace(object);
     if (place === undefined) continue;
     const has = present.get(objectKey(object))?.grants ?? (place.global ? builtIn(object, place) : []);
-    for (const statement of defaultStatements(place, object.grants ?? [], has)) {
+    const statements = defaultStatements(place, object.grants ?? [], has);
+    // A role may have taken from itself what is its own without any entry.
+    if (place.global && !object.grants?.some((grant) => grant.grantee === place.role)) {
+      statements.unshift(`${place.prefix} REVOKE ALL ON ${place.kind} FROM ${quoteIdentifier(place.role)}`);
+    }
+    for (const statement of statements) {
       const reason = await attempt(client, statement);
       if (reason !== undefined) failures.set(objectKey(object), reason);
     }

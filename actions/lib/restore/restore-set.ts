@@ -186,7 +186,11 @@ async function finishSchema(
 
 async function settle({ client, source, facts }: Run): Promise<Map<string, string>> {
   const leave: Leave = (object, twin) => facts.supabase && (isPlatformObject(object) || isPlatformObject(twin));
-  const owners = await settleOwners(client, source, await readInventory(client), leave);
+  // Rights that a new owner needs before he can be one: CREATE on the database, USAGE on a foreign-data wrapper.
+  const needed = source.objects.filter(({ kind }) => kind === "database" || kind === "foreign-data wrapper");
+  const before = await readInventory(client);
+  await settleGrants(client, { ...source, objects: needed }, before, leave);
+  const owners = await settleOwners(client, source, before, leave);
   const owned = await readInventory(client);
   const grants = await settleGrants(client, source, owned, leave);
   const defaults = await settleDefaultPrivileges(client, source, owned);
