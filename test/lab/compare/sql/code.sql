@@ -19,7 +19,7 @@ select 'type', t.oid::regtype::text,
     (select string_agg(quote_literal(enumlabel), ',' order by enumsortorder) from pg_enum where enumtypid = t.oid),
     case when t.typtype = 'd' then concat_ws(' ', format_type(t.typbasetype, t.typtypmod), case when t.typnotnull then 'not null' end,
       'default ' || t.typdefault, 'collate ' || nullif(t.typcollation, 0)::regcollation) end,
-    (select concat_ws(' ', rngsubtype::regtype, rngmultitypid::regtype, nullif(rngcollation, 0)::regcollation, nullif(rngsubdiff, 0)) from pg_range where rngtypid = t.oid))
+    (select concat_ws(' ', rngsubtype::regtype, rngmultitypid::regtype, nullif(rngcollation, 0)::regcollation, nullif(rngsubdiff::oid, 0)::regproc) from pg_range where rngtypid = t.oid))
 from pg_type as t where t.typtype in ('e', 'd', 'r', 'b') and t.typelem = 0 and t.typnamespace in (select oid from spaces)
   and ('pg_type'::regclass, t.oid) not in (select classid, objid from member)
 union all
