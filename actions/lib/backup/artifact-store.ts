@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Track } from "../runtime/log.ts";
 import { sealArtifact } from "../seal/artifact.ts";
 import type { SessionKey } from "../seal/session-key.ts";
@@ -13,6 +14,11 @@ export interface ArtifactStore {
    * @param track is advanced by plain bytes as they are read
    */
   put(artifact: ArtifactName, source: AsyncIterable<Uint8Array>, track?: Track): Promise<Artifact>;
+  /**
+   * The same for one that is in memory already, in a single request and without a buffer of a whole part: many small ones
+   * can be on their way at a time.
+   */
+  putSmall(artifact: ArtifactName, plain: Uint8Array): Promise<Artifact>;
 }
 
 export type ArtifactName = Pick<Artifact, "name" | "kind" | "tables">;
@@ -53,7 +59,21 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
       }
       return { ...artifact, plainBytes, segments };
     },
+    async putSmall(artifact, plain) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of sealArtifact(oneChunk(plain), key)) chunks.push(chunk);
+      const body = Buffer.concat(chunks);
+      await vault.put(prefix + artifact.name, body, { ifNoneMatch: true, signal });
+      const part = { bytes: body.length, sha256: createHash("sha256").update(body).digest("hex") };
+      const segments = [{ key: artifact.name, ...part, parts: [part] }];
+      if (options.readBack) await readBack(vault, prefix, segments, { signal });
+      return { ...artifact, plainBytes: plain.length, segments };
+    },
   };
+}
+
+async function* oneChunk(plain: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  if (plain.length > 0) yield plain;
 }
 
 /** A text as a source. */

@@ -1,5 +1,7 @@
 import type { Client } from "pg";
+import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
+import { sqlState } from "../runtime/sql-error.ts";
 import { fingerprintLargeObject, fingerprintMaterializedView, fingerprintTable } from "../source/fingerprint.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { inLanes, type Stop } from "./together.ts";
@@ -43,7 +45,10 @@ export async function takeFingerprints(
   try {
     await inLanes(stop, jobs, sessions.length, async (job, lane) => {
       const client = sessions[lane];
-      if (client !== undefined) await job(client);
+      if (client === undefined) return;
+      await job(client).catch(async (error: unknown) => {
+        throw (await isCut(client)) ? connectionLost() : error;
+      });
     });
   } catch (error) {
     track.end("failed");
@@ -51,4 +56,20 @@ export async function takeFingerprints(
   }
   track.end("done");
   return { ...inventory, tables, materializedViews: views, largeObjects };
+}
+
+/** A server that still answers, be it with a refusal, is there. */
+async function isCut(client: Client): Promise<boolean> {
+  return client.query("select 1").then(
+    () => false,
+    (error: unknown) => sqlState(error) === "none",
+  );
+}
+
+function connectionLost(): OperationError {
+  return new OperationError(
+    "connection-lost",
+    "The connection to the database was lost while rows were read.",
+    "Run again; if it comes back, look at the database's health and at the network between.",
+  );
 }

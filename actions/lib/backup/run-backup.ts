@@ -10,6 +10,7 @@ import { acquireLease } from "../vault/lease.ts";
 import type { Tier } from "../vault/manifest.ts";
 import { takeData } from "./data-stage.ts";
 import { startDdlGuard } from "./ddl-guard.ts";
+import { takeJsonExport } from "./json-stage.ts";
 import type { BackupResult } from "./result.ts";
 import { takeSchema } from "./schema-stage.ts";
 import { openSetWriter, type SetWriter } from "./set-writer.ts";
@@ -123,6 +124,12 @@ async function readSource(
   writer.add(schema.artifact);
   const data = await clock.stage("data", () => takeData(source, writer.store, stop, schema, { withoutFingerprints }));
   for (const artifact of data.artifacts) writer.add(artifact);
+  if (request.tier === "weekly") {
+    const rows = await clock.stage("JSON export", () =>
+      takeJsonExport(source, writer.store, stop, schema.snapshot, data.inventory),
+    );
+    for (const artifact of rows) writer.add(artifact);
+  }
   await clock.stage("inventory", () => writer.describe(schema.snapshot, data.inventory));
 }
 

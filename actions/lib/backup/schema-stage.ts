@@ -31,9 +31,11 @@ export async function takeSchema(source: SourceAccess, store: ArtifactStore, gua
   let moved: readonly InventoryObject[] = [];
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     const holder = await source.session("snapshot");
+    let held: number | undefined;
     try {
       const snapshot = await takeLockedSnapshot(holder, source.log);
-      guard.holds(snapshot.pid);
+      held = snapshot.pid;
+      guard.holds(held);
       await holder.query("SET LOCAL row_security = off");
       const inventory = await readInventory(holder);
       const track = source.log.track("schema", undefined);
@@ -54,6 +56,7 @@ export async function takeSchema(source: SourceAccess, store: ArtifactStore, gua
       track.end("done");
       return { snapshot, inventory, artifact };
     } catch (error) {
+      if (held !== undefined) guard.releases(held);
       await source.hangUp(holder);
       if (!(error instanceof DefinitionsMoved)) throw error;
       moved = error.objects;

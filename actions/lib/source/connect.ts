@@ -3,8 +3,9 @@ import tls from "node:tls";
 import pg from "pg";
 import type { ConnectionSettings } from "../config/connection-url.ts";
 import { type Log, silentLog } from "../runtime/log.ts";
+import { sqlState } from "../runtime/sql-error.ts";
 import { describeConnectFailure, mayPass } from "./connect-failure.ts";
-import { pinStatement } from "./session.ts";
+import { pinStatement, wishStatement } from "./session.ts";
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity; the DDL watch knows our sessions by the prefix `lifeboat/`. */
@@ -75,11 +76,17 @@ async function connectOnce(
     await client.connect();
     const pins = pinStatement(options.lockWaitSeconds ?? 30);
     await client.query(pins.text, [...pins.values]);
+    await client.query(wishStatement.text, [...wishStatement.values]).catch(refusedOnly);
     return client;
   } catch (error) {
     await client.end().catch(() => {});
     throw error;
   }
+}
+
+/** A server that refuses a wish is fine; a connection that broke is not. */
+function refusedOnly(error: unknown): void {
+  if (sqlState(error) === "none") throw error;
 }
 
 /** The roots that verify the server: the given one, else the system's. */

@@ -14,6 +14,11 @@ const waiting = `
    where not l.granted and l.pid <> all ($1::int[]) and pg_blocking_pids(l.pid) && $1::int[]
    order by seconds desc limit 1`;
 
+/** Our backends that no longer hold a lock: their session has ended, and with it the snapshot's protection. */
+const lost = `
+  select ours as pid from unnest($1::int[]) ours
+   where not exists (select from pg_locks l where l.pid = ours and l.granted)`;
+
 export interface DdlWatch {
   /** Backends whose locks count as ours. */
   readonly pids: () => readonly number[];
@@ -28,13 +33,15 @@ export interface DdlWatch {
  * makes every later query on that table queue behind it.
  *
  * @returns when `signal` aborts
- * @throws OperationError `ddl-waiting` that names the table; `watch-lost` when the watching session is cut
+ * @throws OperationError `ddl-waiting` that names the table; `snapshot-lost`; `watch-lost` when the watching session is cut
  */
 export async function watchForDdl(client: Client, watch: DdlWatch): Promise<void> {
   const poll = watch.pollSeconds ?? Math.min(2, Math.max(0.2, watch.yieldSeconds / 4));
   while (!watch.signal.aborted) {
     let longest: z.infer<typeof waitingSchema> | undefined;
+    let gone: readonly { readonly pid: number }[];
     try {
+      gone = z.array(z.object({ pid: z.number() })).parse((await client.query(lost, [watch.pids()])).rows);
       const answer = await client.query(waiting, [watch.pids()]);
       longest = answer.rows[0] === undefined ? undefined : waitingSchema.parse(answer.rows[0]);
     } catch (error) {
@@ -43,6 +50,13 @@ export async function watchForDdl(client: Client, watch: DdlWatch): Promise<void
         "watch-lost",
         `The session that watches for waiting DDL was lost (${describeCode(error)}).`,
         "Run again; if it comes back, look at the database's health.",
+      );
+    }
+    if (!watch.signal.aborted && gone.some(({ pid }) => watch.pids().includes(pid))) {
+      throw new OperationError(
+        "snapshot-lost",
+        "The session that holds the snapshot and its locks was ended by the server or by somebody.",
+        "Run again; if it comes back, look for what ends long transactions.",
       );
     }
     if (longest !== undefined && longest.seconds >= watch.yieldSeconds) {

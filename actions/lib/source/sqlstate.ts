@@ -20,10 +20,24 @@ const meanings: Readonly<Record<string, string>> = {
   "53300": "no connection is left",
 };
 
-/** E.g. `55P03, the lock did not come in time`. */
+/** Codes of Node's sockets for a connection that is no more. */
+const cut = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ECONNREFUSED",
+  "ECONNABORTED",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
+
+/** E.g. `55P03, the lock did not come in time`. The driver's own errors have no code: their connection has ended. */
 export function describeCode(error: unknown): string {
   const code = errorCode(error);
-  if (code === undefined) return "the connection was cut";
-  const meaning = meanings[code];
+  if (code === undefined) {
+    const ended = error instanceof Error && /terminated|ended|closed|timeout|not queryable/i.test(error.message);
+    return ended ? "the connection was cut" : "no code";
+  }
+  const meaning = cut.has(code) ? "the connection was cut" : meanings[code];
   return meaning === undefined ? code : `${code}, ${meaning}`;
 }
