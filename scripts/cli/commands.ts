@@ -38,4 +38,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "Restores a set into an empty database and compares the result with what was backed up.",
     load: async () => (await import("./restore.ts")).restore,
   },
+  {
+    name: "export",
+    summary: "Loads one table of a weekly set's JSON export into an empty table and proves it equal.",
+    load: async () => (await import("./export.ts")).exports,
+  },
 ];

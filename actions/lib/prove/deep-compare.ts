@@ -11,6 +11,7 @@ export const missingCodes: ReadonlySet<string> = new Set([
   "schema-missing",
   "dump-incomplete",
   "large-object-missing",
+  "export-missing",
 ]);
 
 /** Compares what was found in the artifacts with what the inventory says was in the database at the snapshot. */
@@ -22,6 +23,7 @@ export function compareContents(manifest: Manifest, inventory: Inventory, conten
     ...attempt("set", () => assertContentsComplete(inventory, contents.entries)),
     ...inventory.sequences.flatMap((sequence) => compareSequence(sequence, contents)),
     ...compareLargeObjects(inventory, contents),
+    ...compareExports(manifest, inventory, contents),
     ...compareCounts(manifest, inventory),
   ];
 }
@@ -120,6 +122,23 @@ function compareLargeObjects(inventory: Inventory, { largeObjects }: Contents): 
     }
   }
   return findings;
+}
+
+/** A set has an export of every table or of none. */
+function compareExports({ artifacts }: Manifest, inventory: Inventory, { exports }: Contents): Finding[] {
+  if (!artifacts.some(({ kind }) => kind === "json")) return [];
+  return inventory.tables.flatMap((table) => {
+    const name = `${table.schema}.${table.name}`;
+    const found = exports.get(table.oid);
+    if (found === undefined) {
+      return table.carried ? [damageAt("set", "export-missing", `There is no JSON export of ${name}`)] : [];
+    }
+    if (table.fingerprint === null) return [];
+    if (found.fingerprint?.rows === table.fingerprint.rows && found.fingerprint.hash === table.fingerprint.hash)
+      return [];
+    const what = `The JSON export of ${name} does not hold the ${table.fingerprint.rows} rows that the database had`;
+    return [damageAt(found.artifact, "rows-differ", what)];
+  });
 }
 
 const counted = ["tables", "rows", "sequences", "largeObjects", "objects"] as const;

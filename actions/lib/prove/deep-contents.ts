@@ -1,6 +1,8 @@
 import { OperationError } from "../runtime/errors.ts";
 import { readArchive, type TableBlock } from "../source/archive/data.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
+import { createNdjsonReader } from "../source/export/copy-text.ts";
+import { plainName, planExport } from "../source/export/plan.ts";
 import type { Fingerprint, Inventory, TableContent } from "../source/inventory/model.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { createRowHasher } from "./row-hash.ts";
@@ -20,10 +22,12 @@ export interface Contents {
   /** SEQUENCE SET and large object entries of all archives. */
   readonly entries: TocEntry[];
   readonly largeObjects: Map<string, { readonly bytes: string; readonly hash: string }>;
+  /** JSON exports, by the table's OID at the source. */
+  readonly exports: Map<string, FoundTable>;
 }
 
 export function noContents(): Contents {
-  return { schema: undefined, tables: new Map(), entries: [], largeObjects: new Map() };
+  return { schema: undefined, tables: new Map(), entries: [], largeObjects: new Map(), exports: new Map() };
 }
 
 /**
@@ -39,6 +43,8 @@ export async function readContents(
   if (artifact.kind === "schema") contents.schema = await readSchema(artifact, plain);
   else if (artifact.kind === "data" || artifact.kind === "large-objects") {
     await readData(artifact, plain, inventory, contents);
+  } else if (artifact.kind === "json") {
+    await readExport(artifact, plain, inventory, contents);
   } else {
     for await (const _chunk of plain);
   }
@@ -79,6 +85,33 @@ async function readData(
       contents.largeObjects.set(object.oid, hasher.finish());
     }
   }
+}
+
+async function readExport(
+  artifact: Artifact,
+  plain: AsyncIterable<Uint8Array>,
+  inventory: Inventory,
+  contents: Contents,
+): Promise<void> {
+  const table = exportedTable(artifact, inventory);
+  if (table === undefined) {
+    throw new OperationError(
+      "table-unknown",
+      `${artifact.name} holds rows of a table that the inventory does not know.`,
+    );
+  }
+  const reader = createNdjsonReader(table.columns);
+  const hasher = createRowHasher(table.columns.length);
+  for await (const chunk of plain) hasher.push(reader.push(chunk));
+  reader.finish();
+  contents.exports.set(table.oid, { artifact: artifact.name, fingerprint: hasher.finish() });
+}
+
+/** Two tables can have the same `schema.table` when names hold dots: then the artifact's name decides. */
+export function exportedTable({ name, tables }: Artifact, inventory: Inventory): TableContent | undefined {
+  const called = inventory.tables.filter((table) => tables?.[0] === plainName(table));
+  if (called.length < 2) return called[0];
+  return planExport(inventory.tables).find(({ artifact }) => artifact === name)?.table;
 }
 
 async function hashRows(block: TableBlock, table: TableContent | undefined): Promise<Fingerprint | null> {

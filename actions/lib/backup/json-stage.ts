@@ -1,0 +1,152 @@
+import type { Client } from "pg";
+import { OperationError } from "../runtime/errors.ts";
+import type { Track } from "../runtime/log.ts";
+import { type ExportItem, plainName, planExport } from "../source/export/plan.ts";
+import { exportRows } from "../source/export/rows.ts";
+import type { Inventory } from "../source/inventory/model.ts";
+import { attachSnapshot, type LockedSnapshot } from "../source/snapshot.ts";
+import type { Artifact } from "../vault/manifest.ts";
+import type { ArtifactStore } from "./artifact-store.ts";
+import type { SourceAccess } from "./source-access.ts";
+import { inLanes, type Stop } from "./together.ts";
+
+/** Rows up to so many bytes are read whole, so that the session can go on while they are on their way to the vault. */
+const smallBytes = 256 * 1024;
+/** Small artifacts on their way at a time. Most tables are small, and each costs the store's answer time, not its bandwidth. */
+const smallInFlight = 12;
+
+/**
+ * Exports every table that the dumps carry as NDJSON, under the set's own snapshot, one artifact a table.
+ *
+ * @param inventory with fingerprints: each export has to have as many rows
+ * @throws OperationError `export-failed`, `export-incomplete`, and what the vault throws
+ */
+export async function takeJsonExport(
+  source: SourceAccess,
+  store: ArtifactStore,
+  stop: Stop,
+  snapshot: LockedSnapshot,
+  inventory: Inventory,
+): Promise<Artifact[]> {
+  const { log, policy } = source;
+  const items = planExport(inventory.tables);
+  const track = log.track("JSON export", {
+    bytes: items.reduce((sum, { table }) => sum + table.bytes, 0),
+    items: items.length,
+  });
+  const made = new Map<ExportItem, Artifact>();
+  const lanes = Math.max(1, Math.min(policy.jobs, items.length));
+  const sessions = await Promise.all(
+    Array.from({ length: lanes }, async () => {
+      const client = await source.session("export");
+      await attachSnapshot(client, snapshot.id);
+      return client;
+    }),
+  );
+  await using small = new SmallUploads(stop);
+  try {
+    await inLanes(stop, items, lanes, async (item, lane) => {
+      track.note(plainName(item.table));
+      const done = (artifact: Artifact): void => {
+        made.set(item, artifact);
+        track.advance({ bytes: item.table.bytes, items: 1 });
+      };
+      await exportTable(sessions[lane] as Client, item, store, small, track, done);
+    });
+    await small.settled();
+  } catch (error) {
+    track.end("failed");
+    throw error;
+  } finally {
+    await Promise.all(sessions.map((client) => source.hangUp(client)));
+  }
+  track.end("done");
+  return items.flatMap((item) => made.get(item) ?? []);
+}
+
+async function exportTable(
+  client: Client,
+  item: ExportItem,
+  store: ArtifactStore,
+  small: SmallUploads,
+  track: Track,
+  done: (artifact: Artifact) => void,
+): Promise<void> {
+  const { table } = item;
+  const name = { name: item.artifact, kind: "json" as const, tables: [plainName(table)] };
+  const rows = countedRows(exportRows(client, table), item);
+  const head: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for (;;) {
+      const next = await rows.next();
+      if (next.done) {
+        await small.add(async () => done(await store.putSmall(name, Buffer.concat(head, bytes))));
+        return;
+      }
+      head.push(next.value);
+      bytes += next.value.length;
+      if (bytes > smallBytes) break;
+    }
+    done(await store.put(name, continued(head, rows), track));
+  } finally {
+    await rows.return();
+  }
+}
+
+async function* continued(
+  head: readonly Uint8Array[],
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* head;
+  yield* rest;
+}
+
+const lineFeed = 0x0a;
+
+/** Ends well only when there were as many lines as the table has rows: NDJSON holds no other line feeds. */
+async function* countedRows(
+  source: AsyncIterable<Uint8Array>,
+  { table }: ExportItem,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let rows = 0;
+  for await (const chunk of source) {
+    for (let at = chunk.indexOf(lineFeed); at >= 0; at = chunk.indexOf(lineFeed, at + 1)) rows += 1;
+    yield chunk;
+  }
+  if (table.fingerprint === null || String(rows) === table.fingerprint.rows) return;
+  throw new OperationError(
+    "export-incomplete",
+    `The JSON export of ${plainName(table)} has ${rows} rows; the snapshot has ${table.fingerprint.rows}.`,
+    "Run again; if it comes back, report it with this line.",
+  );
+}
+
+/** A bounded number of uploads in the background. The first that fails stops the run. */
+class SmallUploads implements AsyncDisposable {
+  readonly #stop: Stop;
+  readonly #onTheWay = new Set<Promise<void>>();
+
+  constructor(stop: Stop) {
+    this.#stop = stop;
+  }
+
+  /** Begins the work, as soon as there is room for it. */
+  async add(work: () => Promise<void>): Promise<void> {
+    while (this.#onTheWay.size >= smallInFlight) await Promise.race(this.#onTheWay);
+    this.#stop.signal.throwIfAborted();
+    const settled: Promise<void> = work()
+      .catch((error: unknown) => this.#stop.now(error))
+      .finally(() => this.#onTheWay.delete(settled));
+    this.#onTheWay.add(settled);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#onTheWay);
+    this.#stop.signal.throwIfAborted();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#onTheWay);
+  }
+}

@@ -1,0 +1,48 @@
+import type { Config } from "../config/load.ts";
+import { openSet } from "../prove/verify-open.ts";
+import { openingKey, trustedSigners } from "../runtime/configured.ts";
+import type { Log } from "../runtime/log.ts";
+import { connect } from "../source/connect.ts";
+import { resolveSet } from "../vault/catalogue.ts";
+import { openVault } from "../vault/client.ts";
+import { type ExportLoad, findExport, loadExport } from "./load-export.ts";
+
+export interface ExportLoadRequest {
+  readonly config: Config<"vault" | "opening" | "target">;
+  /** A set's id, or `latest`: the newest of tier weekly. */
+  readonly ref: string;
+  readonly table: string;
+  readonly dryRun?: boolean;
+  readonly log: Log;
+  readonly signal?: AbortSignal;
+}
+
+/** Opens a set of the vault and loads one table's JSON export into the configured target: see `loadExport`. */
+export async function runExportLoad(request: ExportLoadRequest): Promise<ExportLoad> {
+  const { config, ref, table, log, signal } = request;
+  const { target, policy } = config;
+  using vault = openVault(config.vault);
+  const found = await resolveSet(vault, ref, ref === "latest" ? { tier: "weekly" } : {});
+  const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
+  const open = await openSet(vault, found, keys);
+  const inventory = await open.inventory();
+  findExport(open, inventory, table);
+  const client = await connect(target.database, {
+    applicationName: "lifeboat/export-load",
+    setting: `${policy.targets[target.name]?.env ?? "TARGET"}_DATABASE_URL`,
+    lockWaitSeconds: policy.source.lockWaitSeconds,
+    log,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const hangUp = (): void => void client.end().catch(() => undefined);
+  signal?.addEventListener("abort", hangUp, { once: true });
+  try {
+    return await loadExport({ open, inventory, table, client, dryRun: request.dryRun ?? false, log });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", hangUp);
+    await client.end().catch(() => undefined);
+  }
+}

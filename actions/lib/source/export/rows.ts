@@ -1,0 +1,44 @@
+import type { Client } from "pg";
+import { to as copyTo } from "pg-copy-streams";
+import { OperationError } from "../../runtime/errors.ts";
+import { quoteIdentifier, quoteQualified } from "../identifier.ts";
+import type { TableContent } from "../inventory/model.ts";
+import { describeCode } from "../sqlstate.ts";
+
+export type ExportTable = Pick<TableContent, "schema" | "name" | "columns" | "filter">;
+
+/**
+ * The statement that gives a table's rows as NDJSON: `{"column":"text" or null, …}`, the stored columns in their order.
+ *
+ * Every value is the text of its type's output function, which `concat` calls: a cast would strip a `char(n)`'s blanks,
+ * spell booleans out and complete network addresses. So it is the text that the fingerprint covers and COPY takes, and
+ * no reader's numbers or dates can round it. `num_nulls`, because a composite of nulls `IS NULL` without being null.
+ * Under these CSV options a line of JSON is one field as it stands: neither byte can be in JSON unescaped.
+ */
+export function exportStatement(table: ExportTable): string {
+  const values = table.columns.map((column) => {
+    const name = `r.${quoteIdentifier(column)}`;
+    return `case when num_nulls(${name}) = 0 then concat(${name}) end as ${quoteIdentifier(column)}`;
+  });
+  const rows = `select ${values.join(", ")} from only ${quoteQualified(table.schema, table.name)} as r ${table.filter ?? ""}`;
+  return `copy (select row_to_json(q)::text from (${rows}) q) to stdout (format csv, delimiter e'\\x01', quote e'\\x02', encoding 'UTF8')`;
+}
+
+/**
+ * The rows of one table as NDJSON, as the connection's snapshot sees them. Constant memory but for a row.
+ *
+ * @param client a connection with the pinned session settings, used for nothing else meanwhile
+ * @throws OperationError `export-failed` with the SQLSTATE
+ */
+export async function* exportRows(client: Client, table: ExportTable): AsyncGenerator<Uint8Array, void, undefined> {
+  const stream = client.query(copyTo(exportStatement(table)));
+  try {
+    for await (const chunk of stream) yield chunk as Uint8Array;
+  } catch (error) {
+    throw new OperationError(
+      "export-failed",
+      `The rows of ${table.schema}.${table.name} could not be exported (${describeCode(error)}).`,
+      "Run `lifeboat check`, then run the backup again; nothing of this run is visible in the vault.",
+    );
+  }
+}

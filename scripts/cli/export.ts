@@ -1,0 +1,52 @@
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { runExportLoad } from "../../actions/lib/restore/run-export-load.ts";
+import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
+import { countOf } from "../../actions/lib/runtime/measures.ts";
+import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
+
+async function run({ positionals, flags, values, log, signal }: Call): Promise<Outcome> {
+  const [action, ref = "latest"] = positionals;
+  if (action !== "load") {
+    const next = "It is 'lifeboat export load <set|latest> --table schema.table'.";
+    throw new ConfigurationError("usage", `'export' does not know '${action}'.`, next);
+  }
+  const { table } = values;
+  if (table === undefined) {
+    throw new ConfigurationError("usage", "'export load' needs to know which table.", "Give --table schema.table.");
+  }
+  const config = await loadConfig({ needs: ["vault", "opening", "target"], target: values["target"] ?? "default" });
+  const loaded = await runExportLoad({ config, ref, table, dryRun: flags["dry-run"] === true, log, signal });
+  const rows = countOf(loaded.rows, "row");
+  const line =
+    loaded.outcome === "dry-run"
+      ? `Dry run: ${rows} would be loaded into ${loaded.table} of target ${config.target.name}. Nothing was written.`
+      : `${rows} of set ${loaded.set} (as of ${loaded.snapshotAt}) are in ${loaded.table} of target ${config.target.name}, proven equal.`;
+  const unlooked = "- The table's triggers and foreign keys were silent: check references to rows of other tables.";
+  return { json: loaded, lines: [...(loaded.outcome === "loaded" && loaded.triggersOff ? [unlooked] : []), line] };
+}
+
+export const exports: Command = {
+  usage: {
+    synopsis: "export load <set|latest> --table <schema.table>",
+    summary: "Loads one table of a weekly set's JSON export into an empty table and proves it equal.",
+    positionals: ["load", "set|latest"],
+    options: {
+      table: {
+        type: "string",
+        value: "TABLE",
+        help: `which table: schema.table; "schema"."table" in double quotes where names hold dots`,
+      },
+      target: {
+        type: "string",
+        value: "NAME",
+        help: "a target that the policy names (what TARGET_* describes unless told)",
+      },
+      ...dryRun,
+    },
+    details: [
+      "Reads S3_BACKUP_BUCKET, the AWS_* settings, RESTORE_PRIVATE_KEY, RESTORE_PASSPHRASE and TARGET_DATABASE_URL.",
+      "The table has to be there, empty, with exactly the columns that it had. One transaction: all rows or none.",
+    ].join("\n"),
+  },
+  run,
+};
