@@ -61,6 +61,8 @@ export function planSchema(
   };
   const wanted = toc.filter((entry) => {
     if (otherwise.has(entry.desc) || entry.defn.trim() === "") return false;
+    // It names the source's database, which may be another one on the target's server.
+    if (entry.desc === "COMMENT" && entry.tag.startsWith("DATABASE ")) return false;
     const object = objectOf(entry);
     if (object !== undefined && entry.desc !== "COMMENT") return !present.has(objectKey(object));
     const parts = partOf(entry, entries);

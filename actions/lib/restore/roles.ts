@@ -77,6 +77,14 @@ export async function settleSettings(client: Client, source: Inventory, facts: T
       await run(`role ${role.name}`, `ALTER ROLE ${quoteIdentifier(role.name)}${where} SET ${assignment(setting)}`);
     }
   }
+  const comment = databaseComment(source);
+  if (comment !== databaseComment(facts.inventory)) {
+    const database = quoteIdentifier(facts.inventory.database);
+    await run(
+      "database current",
+      `COMMENT ON DATABASE ${database} IS ${comment === null ? "NULL" : quoteLiteral(comment)}`,
+    );
+  }
   for (const setting of source.databaseSettings) {
     if (facts.inventory.databaseSettings.includes(setting)) continue;
     await run(
@@ -85,6 +93,10 @@ export async function settleSettings(client: Client, source: Inventory, facts: T
     );
   }
   return failures;
+}
+
+function databaseComment(inventory: Inventory): string | null {
+  return inventory.objects.find((object) => object.kind === "database")?.comment ?? null;
 }
 
 /** What `CREATE ROLE name NOLOGIN` gives. */
