@@ -140,6 +140,12 @@ async function giveAway(client: Client, object: InventoryObject, statement: stri
   return attempt(client, statement);
 }
 
+/** Before 17 there was no MAINTAIN, so a set from there does not say that anybody, the owner first of all, has lost it. */
+function knownGrants(object: InventoryObject, source: Inventory): Grant[] | null {
+  if (object.grants === null || source.serverMajor >= 17) return object.grants;
+  return object.grants.filter((grant) => grant.privilege !== "MAINTAIN");
+}
+
 /**
  * Makes the grants exactly what they were. On what `leave` says is the platform's, grants that are missing are added
  * where the session may, and nothing is taken away.
@@ -159,7 +165,7 @@ export async function settleGrants(
     if (twin === undefined || object.kind === "default acl") continue;
     if (compareGrants(object, twin, source.serverMajor) === undefined) continue;
     const wanted = { ...object, owner: twin.owner, grants: grantsUnder(object, twin.owner) };
-    const statements = grantStatements(wanted, twin, target.database).filter(
+    const statements = grantStatements(wanted, { ...twin, grants: knownGrants(twin, source) }, target.database).filter(
       (sql) => !leave(object, twin) || !sql.startsWith("REVOKE"),
     );
     if (statements.length === 0) continue;
