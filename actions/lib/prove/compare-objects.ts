@@ -140,11 +140,7 @@ function compareTwins(
       object.kind === "database" ? { verdict: "expected", why: "the database is the target's own" } : undefined,
     );
   if (object.comment !== twin.comment && object.kind !== "extension") {
-    say(
-      "comment",
-      twin.comment === null ? "has none here" : "has another here",
-      object.kind === "database" ? { verdict: "expected", why: "the database is the target's own" } : undefined,
-    );
+    say("comment", twin.comment === null ? "has none here" : "has another here");
   }
   return differences;
 }
@@ -154,14 +150,16 @@ function otherOwner(object: InventoryObject, context: CompareContext): Pick<Diff
   if (object.kind === "extension" || object.kind === "database") {
     return { verdict: "expected", why: "whoever makes it owns it" };
   }
-  if (object.kind === "event trigger" && !context.supabase) {
-    return { verdict: "expected", why: "outside Supabase only a superuser may own an event trigger" };
+  if ((object.kind === "event trigger" || object.kind === "foreign-data wrapper") && !context.supabase) {
+    return { verdict: "expected", why: `outside Supabase only a superuser may own ${article(object.kind)}` };
   }
   if (context.supabase && isPlatformOwner(object.owner)) {
     return { verdict: "expected", why: "postgres may not give anything to a role of the platform" };
   }
   return undefined;
 }
+
+const article = (kind: string) => (/^[aeiou]/.test(kind) ? `an ${kind}` : `a ${kind}`);
 
 /** An object's grants as they are when somebody else owns it: what the owner had and gave, the new one has and gives. */
 export function grantsUnder(object: InventoryObject, owner: string | null): Grant[] | null {

@@ -18,6 +18,8 @@ const grantWords = new Map([
 
 /** How an object is named in ALTER … OWNER TO, where that is not its kind in upper case. */
 const ownerWords = new Map([
+  // ALTER AGGREGATE wants `*` and ORDER BY where the identity has nothing and a comma.
+  ["aggregate", "ROUTINE"],
   ["foreign-data wrapper", "FOREIGN DATA WRAPPER"],
   ["statistics object", "STATISTICS"],
 ]);
