@@ -35,7 +35,8 @@ export function readableTree(tree: string, folder: string, account: Account): st
   return copy;
 }
 
-function openToAll(path: string): boolean {
+/** Whether everybody may pass through this folder and all above it. */
+export function openToAll(path: string): boolean {
   const open = (statSync(path).mode & 0o001) !== 0;
   return open && (dirname(path) === path || openToAll(dirname(path)));
 }

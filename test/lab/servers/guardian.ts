@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openToAll, serverAccount } from "./account.ts";
 
 /**
  * Ends servers and removes folders when we are gone, however we went: it reads our orders from a pipe, and the pipe's
@@ -45,8 +46,15 @@ done
 for path do rm -rf -- "$path" || { sleep 0.5; rm -rf -- "$path"; }; done
 `;
 
+/** The usual one, unless root has made it its own: `nobody` could not reach its server's files. */
+function temporaryFolder(): string {
+  const usual = tmpdir();
+  return serverAccount().uid === undefined || openToAll(usual) ? usual : "/tmp";
+}
+
+/** @param name of what it guards, for the folder's name */
 export function startGuardian(name: string): Guardian {
-  const folder = mkdtempSync(join(tmpdir(), `lifeboat-lab-${name}-`), { encoding: "utf8" });
+  const folder = mkdtempSync(join(temporaryFolder(), `lifeboat-lab-${name}-`));
   const child = spawn("sh", ["-c", script, "guardian"], { detached: true, stdio: ["pipe", "ignore", "ignore"] });
   child.unref();
   const orders: string[] = [];

@@ -1,0 +1,75 @@
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { withClient } from "../lab/index.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+
+/** Runs the demo with a temporary folder of its own. @param interruptAt Ctrl-C, as soon as it says this */
+async function demo(args: readonly string[], interruptAt?: string) {
+  const folder = mkdtempSync(join(tmpdir(), "demo-"));
+  // As /tmp itself: the servers' account, when we are root, passes through.
+  chmodSync(folder, 0o711);
+  const env = { ...process.env, TMPDIR: folder };
+  const child = spawn(process.execPath, [join(root, "scripts/demo.ts"), "--size", "1MB", ...args], { cwd: root, env });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => {
+      const before = output;
+      output += chunk;
+      if (interruptAt !== undefined && output.includes(interruptAt) && !before.includes(interruptAt))
+        child.kill("SIGINT");
+    });
+  }
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { code, output, folder, last: output.trimEnd().split("\n").at(-1) ?? "" };
+}
+
+/** Whether the folder is empty, perhaps after the moment that the last folder takes to go. */
+async function becomesEmpty(folder: string): Promise<boolean> {
+  for (let tries = 0; tries < 100; tries++) {
+    if (readdirSync(folder).length === 0) return true;
+    await sleep(100);
+  }
+  return false;
+}
+
+describe("the demo", () => {
+  test("ends with a restore that is proven, and leaves nothing behind", async () => {
+    const { code, output, folder, last } = await demo([]);
+    expect(code, output).toBe(0);
+    expect(last).toMatch(/ is restored into .* and proven equal: /);
+    expect(output).toMatch(/Second opinion: all \d+ tables hold the same rows/);
+    expect(await becomesEmpty(folder)).toBe(true);
+  });
+
+  test.each(["1. make the four keys", "4. make a weekly set", "7. restore into an empty project"])(
+    "interrupted at '%s' says nothing of proven and leaves nothing behind",
+    async (moment) => {
+      const { code, output, folder } = await demo([], moment);
+      expect(code).toBe(130);
+      expect(output).not.toContain("proven");
+      expect(await becomesEmpty(folder)).toBe(true);
+    },
+  );
+
+  test("--keep leaves the restored project running until it is told to stop", async () => {
+    const { code, output, folder } = await demo(["--keep"]);
+    expect(code, output).toBe(0);
+    const stop = /end it with\s+sh (\S+)/.exec(output)?.[1] ?? "";
+    try {
+      const url = /restored project\s+(\S+)/.exec(output)?.[1] ?? "";
+      const users = await withClient(url, (client) => client.query("select from auth.users"));
+      expect(users.rowCount).toBeGreaterThan(0);
+      expect(statSync(join(stop, "..", "demo.env")).mode & 0o077).toBe(0);
+    } finally {
+      const ended = spawn("sh", [stop]);
+      await new Promise((resolve) => ended.on("close", resolve));
+    }
+    expect(await becomesEmpty(folder)).toBe(true);
+    expect(existsSync(stop)).toBe(false);
+  });
+});
