@@ -36,7 +36,7 @@ export async function play(stage: Stage, bytes: number, signal: AbortSignal): Pr
   const config = await loadConfig({ needs: ["source", "vault", "signing", "opening", "target"] });
 
   await acts.act(`seed Qimma's project, about ${formatBytes(bytes)}`, () =>
-    seedQimma(stage.source.postgresUrl, { bytes, seed: 1 }),
+    seedQimma(stage.source.postgresUrl, { bytes, seed: 1, superuserUrl: stage.source.superuserUrl }),
   );
   const before = await acts.act("read its contents, for a second opinion", () =>
     readContents(stage.source.superuserUrl),
