@@ -4,6 +4,7 @@ import { runPreflight } from "../../actions/lib/preflight/run-preflight.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { generateKey } from "../../actions/lib/seal/keyring.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
+import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
 import { createProject, dropProject, execute, type LabProject, urlFor } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
@@ -225,6 +226,13 @@ describe("the bucket is refused", () => {
     });
     expect((await backUp(relaxed, project.backupUrl)).retainUntil).toBeNull();
     await relaxed[Symbol.asyncDispose]();
+  });
+
+  test("when it may not be written", async () => {
+    await using proxy = await startHttpFaultProxy(sharedS3().endpoint);
+    proxy.answer({ method: "PUT", times: Number.POSITIVE_INFINITY }, 403, "AccessDenied");
+    const row = await refused("bucket access", project.backupUrl, { AWS_ENDPOINT_URL: proxy.url });
+    expect(row.next).toContain("s3:PutObject");
   });
 
   test("when its credentials are not accepted", async () => {

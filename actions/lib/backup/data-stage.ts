@@ -89,6 +89,7 @@ async function dumpGroup(
       stream,
       track,
     );
+    track.advance({ items: group.tables.length });
     track.end("done");
     return { artifact, toc: await dump.toc };
   } catch (error) {
