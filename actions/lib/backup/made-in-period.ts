@@ -11,9 +11,26 @@ import { readSet } from "../vault/set-store.ts";
 /**
  * The newest set of the tier whose snapshot lies in the present day, week or month, by the store's clock: what makes a
  * schedule's second attempt do nothing. Only a set that a pinned key has signed counts; any other is passed over with a
- * warning, since it must not be able to stop the backups. Undefined when there is none.
+ * warning, since it must not be able to stop the backups. Undefined when there is none, and when the vault can't be asked:
+ * the backup that follows looks at everything and says what is wrong.
  */
 export async function findMadeInPeriod(
+  vault: Vault,
+  tier: Tier,
+  period: Period,
+  signers: readonly Signer[],
+  log: Log,
+): Promise<Manifest | undefined> {
+  try {
+    return await newestIn(vault, tier, period, signers, log);
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    log.warn(`Whether the ${period}'s ${tier} set is there can't be told: ${error.message}`);
+    return undefined;
+  }
+}
+
+async function newestIn(
   vault: Vault,
   tier: Tier,
   period: Period,
