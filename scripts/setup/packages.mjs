@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+// All that an action needs before its main.ts can run: the packages, and Node 24 for the steps that follow.
+import { appendFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { orSay, root } from "../setup.mjs";
+import { ensureNodeModules } from "./node-modules.mjs";
+import { findNode24 } from "./node24.mjs";
+
+orSay(() => {
+  ensureNodeModules(root);
+  const node = findNode24(root);
+  const path = process.env["GITHUB_PATH"];
+  // GitHub's runner brings a Node of its own for actions; act takes the one that it finds.
+  if (path && Number(process.versions.node.split(".")[0]) < 24) appendFileSync(path, `${dirname(node)}\n`);
+});
