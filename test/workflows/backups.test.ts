@@ -1,0 +1,134 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runBackup } from "../../actions/lib/backup/run-backup.ts";
+import { verifySet } from "../../actions/lib/prove/verify.ts";
+import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { listSets } from "../../actions/lib/vault/catalogue.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
+import { type BackupLab, keysIn, openBackupLab } from "../integration/backup-lab.ts";
+import { createProject, dropProject, type LabProject, PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { type ActRun, type Checkout, checkOut, type Event } from "./checkout.ts";
+
+/** The scheduled workflows as act runs them: a copy of this tree, secrets in a file, and then a look into the vault. */
+
+const name = `workflows_${process.pid}`;
+const tools = { LIFEBOAT_PG_BIN: sharedPostgres(17).binDir };
+let lab: BackupLab;
+let policy: unknown;
+let project: LabProject;
+let checkout: Checkout;
+let secrets: Record<string, string>;
+
+beforeAll(async () => {
+  lab = await openBackupLab(sharedS3());
+  policy = JSON.parse(readFileSync(join(lab.folder, "policy.json"), "utf8"));
+  project = await createProject(sharedPostgres(17).superuserUrl(), name);
+  await seedQimma(project.postgresUrl, { bytes: 300_000, seed: 4 });
+  checkout = checkOut(policy, lab.publicKeys);
+  const { PATH, HOME, LIFEBOAT_POLICY, BACKUP_PUBLIC_KEYS, ...rest } = lab.env(project.backupUrl);
+  secrets = rest;
+});
+
+afterAll(async () => {
+  checkout?.[Symbol.dispose]();
+  if (project !== undefined) await dropProject(sharedPostgres(17).superuserUrl(), name);
+  await lab?.[Symbol.asyncDispose]();
+});
+
+async function ownBucket(workflow: string): Promise<Vault> {
+  const bucket = `${workflow}-${process.pid}`;
+  const { endpoint, region, accessKeyId, secretAccessKey } = sharedS3();
+  await sharedS3().createBucket(bucket);
+  return openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+}
+
+function run(workflow: string, change: Partial<Event>): Promise<ActRun> {
+  const event = { name: "schedule", env: tools, ...change, secrets: { ...secrets, ...change.secrets } } as const;
+  return checkout.run(workflow, event);
+}
+
+function expectNoSecret({ output }: ActRun, more: readonly string[] = []): void {
+  const keyLine = secrets["BACKUP_SIGNING_KEY"]?.split("\n")[4];
+  const kept = ["DATABASE_URL", "BACKUP_SIGNING_PASSPHRASE", "AWS_SECRET_ACCESS_KEY"].map((each) => secrets[each]);
+  for (const secret of [keyLine, ...kept, ...more, PLANTED_EMAIL]) {
+    expect(secret?.length).toBeGreaterThan(10);
+    expect(output).not.toContain(secret);
+  }
+}
+
+describe.concurrent.each([
+  ["daily-backup", "daily"],
+  ["weekly-export", "weekly"],
+] as const)("%s", (workflow, tier) => {
+  test("makes one whole set, and a later attempt none", async () => {
+    using vault = await ownBucket(workflow);
+    const bucket = { S3_BACKUP_BUCKET: vault.bucket };
+    const first = await run(workflow, { secrets: bucket });
+    expect(first.output).toMatch(/Job succeeded/);
+    expect(first.code).toBe(0);
+    const [set, ...none] = await listSets(vault, { tier });
+    expect(none).toEqual([]);
+    const options = { trustedSigners: lab.signers, deep: true, privateKey: lab.operations };
+    const verdict = await verifySet(vault, { tier, set: set?.set ?? "" }, options, silentLog);
+    expect(verdict).toMatchObject({ outcome: "whole", findings: [] });
+
+    const second = await run(workflow, { secrets: bucket });
+    expect(second.output).toContain(`set already: ${set?.set}`);
+    expect(second.code).toBe(0);
+    expect(await listSets(vault, { tier })).toEqual([set]);
+
+    for (const each of [first, second]) expectNoSecret(each);
+  });
+});
+
+describe.concurrent("a backup that can't be made fails its job and names the page to read", () => {
+  const annotation = /::error[^\n]*runbooks\/backup-failed\.md/;
+
+  test("when the bucket is not there", async () => {
+    const ended = await run("daily-backup", { secrets: { S3_BACKUP_BUCKET: "nowhere-to-be-found" } });
+    expect(ended.output).toMatch(annotation);
+    expect(ended.output).toMatch(/::error::A check failed; nothing was written[^\n]*bucket/);
+    expect(ended.output).toMatch(/Job failed/);
+    expect(ended.code).toBe(1);
+    expectNoSecret(ended);
+  });
+
+  test("when the password is wrong, which it doesn't tell", async () => {
+    const url = new URL(project.backupUrl);
+    url.password = randomBytes(12).toString("hex");
+    const ended = await run("weekly-export", { secrets: { DATABASE_URL: url.href } });
+    expect(ended.output).toMatch(annotation);
+    expect(ended.code).toBe(1);
+    expect(ended.output).toMatch(/::error[^\n]*the password or the user is wrong/);
+    expectNoSecret(ended, [url.password]);
+  });
+
+  test("when it could not even begin", async () => {
+    const ended = await run("monthly-archive", { env: { LIFEBOAT_PG_BIN: "/nowhere" } });
+    expect(ended.output).toMatch(annotation);
+    expect(ended.code).toBe(1);
+    expectNoSecret(ended);
+  });
+
+  afterAll(async () => expect(await keysIn(lab.vault)).toEqual([]));
+});
+
+test("the button makes another set when it is told to", async () => {
+  using vault = await ownBucket("button");
+  const config = await lab.config(project.backupUrl, { S3_BACKUP_BUCKET: vault.bucket });
+  await runBackup({ tier: "daily", config, log: silentLog });
+  const event = { name: "workflow_dispatch", inputs: { another: "true" } } as const;
+  const ended = await run("daily-backup", { ...event, secrets: { S3_BACKUP_BUCKET: vault.bucket } });
+  expect(ended.code).toBe(0);
+  expect(await listSets(vault, { tier: "daily" })).toHaveLength(2);
+});
+
+test("a branch that nobody has reviewed gets no backup and no keys", async () => {
+  using other = checkOut(policy, lab.publicKeys, "somebody-s");
+  const ended = await other.run("daily-backup", { name: "workflow_dispatch", secrets, env: tools });
+  expect(ended.output).not.toContain("Run Main");
+  expect(await keysIn(lab.vault)).toEqual([]);
+});

@@ -1,0 +1,142 @@
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { toolProgram } from "../../scripts/setup/cache.mjs";
+import { act } from "../../scripts/setup/pins.mjs";
+
+const root = new URL("../..", import.meta.url).pathname;
+
+/** How a workflow ended under act. */
+export interface ActRun {
+  readonly code: number | null;
+  /** Everything that act and the job wrote, secrets not masked: what a job would tell is to be seen. */
+  readonly output: string;
+}
+
+export interface Event {
+  readonly name: "schedule" | "workflow_dispatch";
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly vars?: Readonly<Record<string, string>>;
+  readonly inputs?: Readonly<Record<string, string>>;
+  /** What the runner has in its environment. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A copy of this working tree that act may run workflows in, as somebody else's repository: own policy, own keys. */
+export interface Checkout extends Disposable {
+  run(workflow: string, event: Event): Promise<ActRun>;
+}
+
+/** @param policy as `lifeboat.config.ts` would export it @param publicKeys armored */
+export function checkOut(policy: unknown, publicKeys: string, branch = "main"): Checkout {
+  const home = mkdtempSync(join(tmpdir(), "lifeboat-act-"));
+  const folder = join(home, "checkout");
+  exportTree(folder);
+  writeFileSync(join(folder, "lifeboat.config.ts"), `export default ${JSON.stringify(policy)};\n`);
+  writeFileSync(join(folder, ".github/keys/all.asc"), publicKeys);
+  commit(folder, branch);
+  const standIns = layStandIns(home, folder);
+  let runs = 0;
+  return {
+    run: (workflow, event) => {
+      const own = join(home, `run-${++runs}`);
+      mkdirSync(own);
+      return runAct(folder, own, [...standIns, "--workflows", `.github/workflows/${workflow}.yml`], event);
+    },
+    [Symbol.dispose]: () => rmSync(home, { recursive: true, force: true }),
+  };
+}
+
+/** The working tree as git sees it, changes and all. The packages are links: whatever a job removes, ours stay. */
+function exportTree(folder: string): void {
+  const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root });
+  for (const path of listed.toString().split("\0")) {
+    if (path === "") continue;
+    // A file that was deleted and not committed is still listed.
+    cpSync(join(root, path), join(folder, path), { recursive: true, force: true, errorOnExist: false });
+  }
+  mkdirSync(join(folder, "node_modules"));
+  for (const name of readdirSync(join(root, "node_modules"))) {
+    symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
+  }
+}
+
+function commit(folder: string, branch: string): void {
+  const git = (...args: string[]): void => void execFileSync("git", args, { cwd: folder, stdio: "ignore" });
+  git("init", "--quiet", `--initial-branch=${branch}`);
+  git("add", "--all");
+  const who = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"];
+  git(...who, "commit", "--quiet", "--no-verify", "--message=A copy");
+}
+
+/** Actions of others are not fetched: here the machine has Node already, and no role is assumed. */
+function layStandIns(home: string, folder: string): string[] {
+  const standIn = join(home, "stand-in");
+  mkdirSync(standIn);
+  writeFileSync(
+    join(standIn, "action.yml"),
+    'name: stand-in\nruns:\n  using: composite\n  steps: [{ run: ":", shell: sh }]\n',
+  );
+  const files = readdirSync(join(folder, ".github"), { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".yml"),
+  );
+  const used = files.flatMap((name) =>
+    [...readFileSync(join(folder, ".github", name), "utf8").matchAll(/uses: ([\w-]+\/[\w-]+@[0-9a-f]{40})/g)].map(
+      ([, action]) => action ?? "",
+    ),
+  );
+  return [...new Set(used)].flatMap((action) => ["--local-repository", `${action}=${standIn}`]);
+}
+
+function runAct(folder: string, own: string, args: readonly string[], event: Event): Promise<ActRun> {
+  const file = (name: string, values: Readonly<Record<string, string>>): string => {
+    const path = join(own, name);
+    const lines = Object.entries(values).map(([key, value]) => `${key}=${JSON.stringify(value)}\n`);
+    writeFileSync(path, lines.join(""), { mode: 0o600 });
+    return path;
+  };
+  const settings = [
+    ...["--secret-file", file("secrets", event.secrets), "--var-file", file("vars", event.vars ?? {})],
+    ...["--env-file", file("env", event.env), "--input-file", file("inputs", event.inputs ?? {})],
+  ];
+  const quiet = ["--insecure-secrets", "--no-cache-server", "--pull=false", "--container-daemon-socket", "-"];
+  const here = [
+    "--use-gitignore=false",
+    "--platform",
+    "ubuntu-latest=-self-hosted",
+    "--action-cache-path",
+    join(own, "cache"),
+  ];
+  const child = spawn(toolProgram(act), [event.name, ...args, ...settings, ...quiet, ...here], {
+    cwd: folder,
+    // A group of its own, so that whatever it has started ends with it.
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: [process.env["PATH"], dirname(process.execPath)].join(delimiter),
+      HOME: own,
+      XDG_CACHE_HOME: join(own, "cache"),
+      TMPDIR: own,
+    },
+  });
+  const end = (): void => {
+    try {
+      process.kill(-(child.pid ?? 0), "SIGKILL");
+    } catch {
+      // All of them have ended.
+    }
+  };
+  const limit = setTimeout(end, 100_000);
+  return new Promise((resolve, reject) => {
+    let output = "";
+    child.stdout.on("data", (chunk) => (output += chunk));
+    child.stderr.on("data", (chunk) => (output += chunk));
+    child.on("error", reject);
+    child.on("close", (code) => {
+      clearTimeout(limit);
+      end();
+      resolve({ code, output });
+    });
+  });
+}
