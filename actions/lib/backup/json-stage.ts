@@ -40,6 +40,8 @@ export async function takeJsonExport(
     Array.from({ length: lanes }, async () => {
       const client = await source.session("export");
       await attachSnapshot(client, snapshot.id);
+      // Rolled back to after each table, so that its locks do not pile up in the server's lock table.
+      await client.query("savepoint before_table");
       return client;
     }),
   );
@@ -51,7 +53,9 @@ export async function takeJsonExport(
         made.set(item, artifact);
         track.advance({ bytes: item.table.bytes, items: 1 });
       };
-      await exportTable(sessions[lane] as Client, item, store, small, track, done);
+      const client = sessions[lane] as Client;
+      await exportTable(client, item, store, small, track, done);
+      await client.query("rollback to savepoint before_table");
     });
     await small.settled();
   } catch (error) {

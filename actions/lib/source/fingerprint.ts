@@ -32,7 +32,9 @@ export async function fingerprintTable(
     throw new OperationError(
       "table-unreadable",
       `The rows of ${table.schema}.${table.name} could not be read (SQLSTATE ${sqlState(error)}).`,
-      "Run `lifeboat check`: it names what the role cannot read.",
+      sqlState(error) === "53200"
+        ? "The server's lock table is full: raise max_locks_per_transaction."
+        : "Run `lifeboat check`: it names what the role cannot read.",
     );
   }
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { OperationError } from "../runtime/errors.ts";
+import { openChildOutput } from "./child-output.ts";
 import type { DumpGroup } from "./dump-plan.ts";
 import { quoteIdentifier } from "./identifier.ts";
 
@@ -31,6 +32,14 @@ export function schemaArguments(): string[] {
   return ["--schema-only"];
 }
 
+/**
+ * Everything as plain SQL. `--verbose` puts each entry's number, catalogue and OID into comments, by which the SQL can be
+ * compared with the catalogue and taken apart again (source/plain-dump).
+ */
+export function plainArguments(): string[] {
+  return ["--format=plain", "--verbose", "--encoding=UTF8"];
+}
+
 /** @param others tables of the other groups, which `rest` leaves out */
 export function groupArguments(
   group: DumpGroup,
@@ -53,7 +62,8 @@ function pattern(name: string): string {
 
 /**
  * Runs pg_dump and gives what it writes. The stream ends well only when pg_dump exited with 0: its end is held back until
- * then, so that nothing downstream can take a dump that broke off for a whole one.
+ * then, so that nothing downstream can take a dump that broke off for a whole one. A chunk is valid only until the next
+ * one is asked for.
  * What pg_dump says is not passed on, as the server's messages may carry rows; only an SQLSTATE-free class of it is told.
  *
  * @param what for messages, e.g. `the schema`
@@ -65,23 +75,27 @@ export async function* runPgDump(
   what: string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   dump.signal.throwIfAborted();
+  const output = await openChildOutput();
   const child = spawn(dump.program, [...commonArguments(dump), ...selection], {
     env: { ...dump.env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", output.childEnd, "pipe"],
   });
+  output.childEnd.destroy();
   const stderr = new Tail();
-  child.stderr.on("data", (chunk: Buffer) => stderr.add(chunk));
+  child.stderr?.on("data", (chunk: Buffer) => stderr.add(chunk));
   const ended = exit(child);
   dump.onStart?.(ended);
   const kill = (): void => void child.kill("SIGTERM");
   dump.signal.addEventListener("abort", kill, { once: true });
+  if (dump.signal.aborted) kill();
   try {
-    for await (const chunk of child.stdout) yield chunk as Uint8Array;
+    yield* output.chunks();
     const { code, signal } = await ended;
     dump.signal.throwIfAborted();
     if (code !== 0) throw dumpFailed(what, code, signal, stderr.text());
   } finally {
     dump.signal.removeEventListener("abort", kill);
+    output.close();
     await reap(child, ended);
   }
 }
@@ -103,7 +117,6 @@ async function exit(child: ChildProcess): Promise<Exit> {
 /** No child outlives its stream: asked to end, then made to. */
 async function reap(child: ChildProcess, ended: Promise<Exit>): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
-  child.stdout?.destroy();
   const force = setTimeout(() => child.kill("SIGKILL"), 5000);
   await ended;
   clearTimeout(force);
@@ -113,6 +126,7 @@ async function reap(child: ChildProcess, ended: Promise<Exit>): Promise<void> {
 const kinds: readonly [RegExp, string][] = [
   [/lock timeout|could not obtain lock|canceling statement due to lock/i, "a lock did not come in time"],
   [/statement timeout/i, "a statement timed out"],
+  [/out of shared memory/i, "the server's lock table is full, raise max_locks_per_transaction"],
   [/permission denied/i, "permission denied"],
   [/row-level security|row security/i, "a policy would have hidden rows"],
   [
