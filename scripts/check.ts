@@ -1,8 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { lockfileProblems } from "./check/lockfile.ts";
 import { readmeProblems } from "./check/readme.ts";
+import { workflowsAreClean } from "./check/workflow-lint.ts";
+import { workflowRuleProblems } from "./check/workflow-rules.ts";
 
-/** `npm run check`: types, lint and format, the lockfile, and whether the pages say what the code really does. */
+/** `npm run check`: types, lint and format, lockfile, workflows, and whether the pages say what the code really does. */
 const root = new URL("..", import.meta.url).pathname;
 
 function tool(name: string, args: readonly string[]): boolean {
@@ -14,6 +16,7 @@ const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] =
   ["types", () => tool("typescript/bin/tsc", ["--project", "."])],
   ["lint and format", () => tool("@biomejs/biome/bin/biome", ["check", "--error-on-warnings"])],
   ["lockfile", () => report(lockfileProblems(root))],
+  ["workflows", () => report(workflowRuleProblems(root)) && workflowsAreClean(root)],
   ["pages", async () => report(await readmeProblems(root))],
 ];
 

@@ -3,6 +3,7 @@
 // Idempotent; when nothing is missing it only looks.
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ensureLinters } from "./setup/linters.mjs";
 import { ensureNodeModules } from "./setup/node-modules.mjs";
 import { tools } from "./setup/pins.mjs";
 import { SetupProblem, say } from "./setup/say.mjs";
@@ -34,5 +35,8 @@ export function orSay(work) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  orSay(setUp);
+  orSay(() => {
+    setUp();
+    ensureLinters();
+  });
 }

@@ -9,12 +9,12 @@ export function cacheFolder() {
   return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "lifeboat");
 }
 
-/** @param {import("./pins.mjs").Tool} tool */
+/** @param {{ readonly folder: string }} tool */
 export function toolFolder(tool) {
   return join(cacheFolder(), tool.folder);
 }
 
-/** @param {import("./pins.mjs").Tool} tool */
+/** @param {{ readonly folder: string, readonly program: string }} tool */
 export function toolProgram(tool) {
   return join(toolFolder(tool), tool.program);
 }

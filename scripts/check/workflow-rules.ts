@@ -1,0 +1,108 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+
+const step = z.looseObject({ uses: z.string().optional(), run: z.string().optional(), with: z.unknown().optional() });
+const job = z.looseObject({
+  if: z.string().optional(),
+  environment: z.string().optional(),
+  permissions: z.record(z.string(), z.string()).optional(),
+  "runs-on": z.unknown().optional(),
+  "timeout-minutes": z.number().optional(),
+  steps: z.array(step).default([]),
+});
+const workflowSchema = z.looseObject({
+  on: z.record(z.string(), z.unknown()),
+  env: z.record(z.string(), z.unknown()).default({}),
+  permissions: z.unknown().optional(),
+  concurrency: z.unknown().optional(),
+  jobs: z.record(z.string(), job),
+});
+const actionSchema = z.looseObject({ runs: z.looseObject({ steps: z.array(step).default([]) }) });
+type Job = z.infer<typeof job>;
+
+/** Who may hold which key: the environment of a job decides, and GitHub gives the key to no other. */
+const environmentsOf: Readonly<Record<string, readonly string[]>> = {
+  BACKUP_SIGNING_KEY: ["backup"],
+  RESTORE_PRIVATE_KEY: ["restore", "proving"],
+};
+const main = "github.ref == 'refs/heads/main'";
+const runner = /^\$\{\{ vars\.LIFEBOAT_(CI_)?RUNNER \|\| 'ubuntu-latest' \}\}$/;
+
+/** What breaks the rules that neither actionlint nor zizmor nor act knows, in every workflow and action of the checkout. */
+export function workflowRuleProblems(root: string): string[] {
+  const read = (path: string): string => readFileSync(join(root, path), "utf8");
+  return [
+    ...globSync(".github/workflows/*.yml", { cwd: root }).flatMap((path) => workflowProblems(path, read(path))),
+    ...globSync(["actions/*/action.yml", ".github/actions/*/action.yml"], { cwd: root }).flatMap((path) =>
+      actionProblems(path, read(path)),
+    ),
+  ];
+}
+
+/** @param path for the messages @param text of a workflow */
+export function workflowProblems(path: string, text: string): string[] {
+  const { on, env, permissions, concurrency, jobs } = workflowSchema.parse(parse(text));
+  const ofFile = when([
+    ["pull_request_target" in on, "pull_request_target runs a stranger's change with our keys"],
+    [JSON.stringify(env).includes("secrets"), "secrets for every job"],
+    [JSON.stringify(permissions) !== "{}", "the workflow's own permissions are not {}: jobs name theirs"],
+    ["schedule" in on && concurrency === undefined, "a schedule without a concurrency group"],
+  ]);
+  const ofJobs = Object.entries(jobs).flatMap(([name, each]) =>
+    jobProblems(each, "pull_request" in on).map((problem) => `job ${name}: ${problem}`),
+  );
+  return [...ofFile, ...ofJobs, ...lineProblems(text)].map((problem) => `${path}: ${problem}`);
+}
+
+/** @param path for the messages @param text of an action.yml */
+export function actionProblems(path: string, text: string): string[] {
+  const { steps } = actionSchema.parse(parse(text)).runs;
+  return [...steps.flatMap(stepProblems), ...lineProblems(text)].map((problem) => `${path}: ${problem}`);
+}
+
+function jobProblems(each: Job, onPullRequest: boolean): string[] {
+  const said = JSON.stringify(each);
+  const secrets = [...said.matchAll(/secrets(?:\.(\w+)|\b)/g)].map(([, secret]) => secret ?? "all of them");
+  const touchesKeys = secrets.length > 0 || each.permissions?.["id-token"] === "write";
+  const guarded = each.if === main || (each.if?.startsWith(`${main} && `) === true && !each.if.includes("||"));
+  return [
+    ...when([
+      [touchesKeys && each.environment === undefined, "it touches keys without naming an environment"],
+      [touchesKeys && !guarded, `it touches keys on other branches than main: its condition begins with ${main}`],
+      [touchesKeys && onPullRequest, "it gives keys to pull requests"],
+      [secrets.includes("all of them"), "it hands on all secrets at once"],
+      [each.permissions === undefined, "it names no permissions"],
+      [each["timeout-minutes"] === undefined, "it has no timeout-minutes"],
+      [!runner.test(String(each["runs-on"])), "its runs-on is not the repository variable"],
+    ]),
+    ...Object.entries(environmentsOf)
+      .filter(([key, allowed]) => secrets.includes(key) && !allowed.includes(each.environment ?? ""))
+      .map(([key, allowed]) => `${key} belongs to the environment ${allowed.join(" or ")}`),
+    ...each.steps.flatMap(stepProblems),
+  ];
+}
+
+function stepProblems({ uses = "", run = "", with: given }: z.infer<typeof step>): string[] {
+  const kept = uses.startsWith("actions/checkout@") && !/"persist-credentials":false/.test(JSON.stringify(given ?? {}));
+  return when([
+    // Whatever the expression: what is text today is somebody's input tomorrow. Values go in by `env`.
+    [run.includes("${{"), `an expression inside a shell line: ${run.split("\n")[0]}`],
+    [uses !== "" && !/^\.\/|@[0-9a-f]{40}$/.test(uses), `${uses} is not pinned by its commit`],
+    [kept, "the check-out leaves its token in the workspace"],
+  ]);
+}
+
+function lineProblems(text: string): string[] {
+  return text.split("\n").flatMap((line) =>
+    when([
+      [/^\s+[\w-]+: (read|write)\s*$/.test(line), `a permission without its reason: ${line.trim()}`],
+      [/@[0-9a-f]{40}\s*$/.test(line), `a pinned action without its version beside it: ${line.trim()}`],
+    ]),
+  );
+}
+
+function when(rules: readonly (readonly [boolean, string])[]): string[] {
+  return rules.filter(([broken]) => broken).map(([, problem]) => problem);
+}
