@@ -7,6 +7,7 @@ import { verifySet } from "../../actions/lib/prove/verify.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { listSets } from "../../actions/lib/vault/catalogue.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
+import { setPrefix } from "../../actions/lib/vault/manifest.ts";
 import { type BackupLab, keysIn, openBackupLab } from "../integration/backup-lab.ts";
 import { createProject, dropProject, type LabProject, PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
@@ -60,9 +61,9 @@ function expectNoSecret({ output }: ActRun, more: readonly string[] = []): void 
 }
 
 describe.concurrent.each([
-  ["daily-backup", "daily"],
-  ["weekly-export", "weekly"],
-] as const)("%s", (workflow, tier) => {
+  ["daily-backup", "daily", /^data\//],
+  ["weekly-export", "weekly", /^json\/public\..*\.ndjson/],
+] as const)("%s", (workflow, tier, artifact) => {
   test("makes one whole set, and a later attempt none", async () => {
     using vault = await ownBucket(workflow);
     const bucket = { S3_BACKUP_BUCKET: vault.bucket };
@@ -74,8 +75,11 @@ describe.concurrent.each([
     const options = { trustedSigners: lab.signers, deep: true, privateKey: lab.operations };
     const verdict = await verifySet(vault, { tier, set: set?.set ?? "" }, options, silentLog);
     expect(verdict).toMatchObject({ outcome: "whole", findings: [] });
+    const prefix = setPrefix(tier, set?.set ?? "");
+    const names = (await keysIn(vault, prefix)).map((key) => key.slice(prefix.length));
+    expect(names).toContainEqual(expect.stringMatching(artifact));
 
-    const second = await run(workflow, { secrets: bucket });
+    const second = await run(workflow, { name: "workflow_dispatch", secrets: bucket });
     expect(second.output).toContain(`set already: ${set?.set}`);
     expect(second.code).toBe(0);
     expect(await listSets(vault, { tier })).toEqual([set]);
