@@ -1,4 +1,5 @@
 import { Duplex } from "node:stream";
+import type { BlockOptions } from "./blocks.ts";
 import { encryptBody } from "./body-cipher.ts";
 import { open } from "./opener.ts";
 import { packetTag, writePacket } from "./packet-writer.ts";
@@ -15,9 +16,10 @@ const literalHeader = Uint8Array.of("b".charCodeAt(0), 0, 0, 0, 0, 0);
 export async function* seal(
   source: AsyncIterable<Uint8Array>,
   key: SessionKey,
+  options: Pick<BlockOptions, "recycled"> = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const literal = writePacket(packetTag.literal, withHeader(source), { recycled: true });
-  yield* writePacket(packetTag.sealed, encryptBody(literal, key));
+  yield* writePacket(packetTag.sealed, encryptBody(literal, key), options);
 }
 
 async function* withHeader(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {

@@ -56,7 +56,8 @@ class Front implements AsyncIterableIterator<Uint8Array> {
 
   push(chunk: Uint8Array): void {
     if (this.#closed) return;
-    this.#chunks.push(chunk);
+    // A copy: the source may use the chunk's memory again as soon as it has passed through.
+    this.#chunks.push(Uint8Array.from(chunk));
     this.#wake?.();
   }
 
