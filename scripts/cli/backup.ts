@@ -1,8 +1,12 @@
+import { findMadeInPeriod } from "../../actions/lib/backup/made-in-period.ts";
 import { runBackup } from "../../actions/lib/backup/run-backup.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { backupPage } from "../../actions/lib/report/backup.ts";
+import { nothingToDoPage } from "../../actions/lib/report/nothing-to-do.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
+import { trustedSigners } from "../../actions/lib/runtime/configured.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
+import { openVault } from "../../actions/lib/vault/client.ts";
 import { check } from "./check.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 import { readTier, tierOption } from "./tier.ts";
@@ -10,12 +14,20 @@ import { readTier, tierOption } from "./tier.ts";
 async function run(call: Call): Promise<Outcome> {
   const { values, flags, log, signal } = call;
   const tier = readTier(values["tier"]);
-  if (tier === undefined || tier === "monthly") {
-    throw new ConfigurationError("usage", "A backup needs a tier.", "Give --tier daily or --tier weekly.");
+  if (tier === undefined) {
+    throw new ConfigurationError("usage", "A backup needs a tier.", "Give --tier daily, weekly or monthly.");
   }
   if (flags["dry-run"] === true) return rehearse(call, tier);
   const config = await loadConfig({ needs: ["source", "vault", "signing"] });
   const acceptShrinkage = flags["accept-shrinkage"] === true;
+  if (tier === "monthly" && flags["again"] !== true) {
+    using vault = openVault(config.vault);
+    const made = await findMadeInPeriod(vault, tier, "month", await trustedSigners(config), log);
+    if (made !== undefined) {
+      const next = "Give --again to make another all the same.";
+      return { json: { made: made.set }, lines: [...renderText(nothingToDoPage(made, "month")), next] };
+    }
+  }
   const result = await runBackup({ config, tier, acceptShrinkage, log, signal });
   return { json: result, lines: renderText(backupPage(result)) };
 }
@@ -29,11 +41,14 @@ async function rehearse(call: Call, tier: string): Promise<Outcome> {
 
 export const backup: Command = {
   usage: {
-    synopsis: "backup --tier <daily|weekly>",
+    synopsis: "backup --tier <daily|weekly|monthly>",
     summary: "Makes one sealed, signed backup set in the vault.",
     positionals: [],
     options: {
-      tier: tierOption("the policy's tier that the set belongs to: daily or weekly"),
+      tier: tierOption(
+        "the policy's tier that the set belongs to: daily, weekly (with a JSON export) or monthly (SQL, archived)",
+      ),
+      again: { type: "boolean", help: "monthly: make one even when the vault has this month's archive already" },
       "accept-shrinkage": { type: "boolean", help: "the database was made smaller on purpose: only warn" },
       ...dryRun,
     },

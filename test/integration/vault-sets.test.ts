@@ -179,7 +179,9 @@ test("leftovers go with all their versions; whole, hidden and foreign things sta
   await storeUnpublished(vault, "monthly", dead);
   await vault.put(`${setPrefix("monthly", dead)}keys.pgp`, Buffer.from("a second version"));
   await vault.put("database/monthly/foreign/x", Buffer.from("foreign"));
-  const writer = openSegment(vault.transport, `${setPrefix("monthly", dead)}half`, new AbortController().signal);
+  const writer = openSegment(vault.transport, `${setPrefix("monthly", dead)}half`, {
+    signal: new AbortController().signal,
+  });
   await writer.add({
     bytes: Buffer.alloc(10),
     sha256: "01d448afd928065458cf670b60f5a594d735af0172c8d67f22a81680132681ca",

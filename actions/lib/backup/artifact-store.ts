@@ -5,6 +5,7 @@ import type { SessionKey } from "../seal/session-key.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { readBack } from "../vault/read-back.ts";
+import { archiveTag } from "../vault/storage-class.ts";
 import { uploadStream } from "../vault/upload.ts";
 
 export interface ArtifactStore {
@@ -41,6 +42,7 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
     async put(artifact, source, track) {
       let plainBytes = 0;
       const sealed = sealArtifact(source, key, {
+        recycled: true, // the upload copies each block into its part
         onPlainBytes(bytes) {
           plainBytes += bytes;
           track?.advance({ bytes });
@@ -52,8 +54,10 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
         partBytes,
         maxParts,
         signal,
+        ...(artifact.kind === "sql" && { tags: archiveTag }),
       });
-      if (options.readBack) {
+      // What the lifecycle takes out of Standard is always read back while it can be.
+      if (options.readBack || artifact.kind === "sql") {
         track?.note("reading back");
         await readBack(vault, prefix, segments, { signal });
       }

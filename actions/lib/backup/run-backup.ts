@@ -8,6 +8,7 @@ import type { Log } from "../runtime/log.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import { acquireLease } from "../vault/lease.ts";
 import type { Tier } from "../vault/manifest.ts";
+import { nowhere, takeArchive } from "./archive-stage.ts";
 import { takeData } from "./data-stage.ts";
 import { startDdlGuard } from "./ddl-guard.ts";
 import { takeJsonExport } from "./json-stage.ts";
@@ -120,9 +121,14 @@ async function readSource(
     log,
   });
   await using guard = await clock.stage("watch", () => startDdlGuard(source, stop));
-  const schema = await clock.stage("schema", () => takeSchema(source, writer.store, guard));
-  writer.add(schema.artifact);
-  const data = await clock.stage("data", () => takeData(source, writer.store, stop, schema, { withoutFingerprints }));
+  const archive = request.tier === "monthly";
+  const schema = await clock.stage("schema", () => takeSchema(source, archive ? nowhere : writer.store, guard));
+  if (!archive) writer.add(schema.artifact);
+  const data = await clock.stage("data", () =>
+    archive
+      ? takeArchive(source, writer.store, stop, schema)
+      : takeData(source, writer.store, stop, schema, { withoutFingerprints }),
+  );
   for (const artifact of data.artifacts) writer.add(artifact);
   if (request.tier === "weekly") {
     const rows = await clock.stage("JSON export", () =>

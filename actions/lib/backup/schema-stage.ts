@@ -27,7 +27,11 @@ const attempts = 3;
  *
  * @throws OperationError `dump-incomplete`; `definitions-moved` when DDL kept running; as takeLockedSnapshot and runPgDump
  */
-export async function takeSchema(source: SourceAccess, store: ArtifactStore, guard: DdlGuard): Promise<SchemaStage> {
+export async function takeSchema(
+  source: SourceAccess,
+  store: Pick<ArtifactStore, "put">,
+  guard: DdlGuard,
+): Promise<SchemaStage> {
   let moved: readonly InventoryObject[] = [];
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     const holder = await source.session("snapshot");

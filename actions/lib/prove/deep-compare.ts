@@ -1,3 +1,4 @@
+import { assertSqlSchemaComplete } from "../backup/archive-stage.ts";
 import { countSet } from "../backup/counts.ts";
 import { assertContentsComplete, assertSchemaComplete } from "../backup/dump-checks.ts";
 import type { Inventory, SequenceValue, TableContent } from "../source/inventory/model.ts";
@@ -38,9 +39,11 @@ function attempt(where: string, check: () => void): Finding[] {
 }
 
 function compareSchema({ artifacts }: Manifest, inventory: Inventory, { schema }: Contents): Finding[] {
-  const where = artifacts.find(({ kind }) => kind === "schema")?.name;
+  const where = artifacts.find(({ kind }) => kind === "schema" || kind === "sql")?.name;
+  const sql = artifacts.some(({ kind }) => kind === "sql");
+  const assertComplete = sql ? assertSqlSchemaComplete : assertSchemaComplete;
   // An archive that could not be read has its own finding.
-  if (schema !== undefined) return attempt(where ?? "set", () => assertSchemaComplete(inventory, schema));
+  if (schema !== undefined) return attempt(where ?? "set", () => assertComplete(inventory, schema));
   return where === undefined ? [damageAt("set", "schema-missing", "The set has no schema dump")] : [];
 }
 

@@ -1,9 +1,10 @@
 import { OperationError } from "../runtime/errors.ts";
-import { readArchive, type TableBlock } from "../source/archive/data.ts";
+import { type DataBlock, readArchive, type TableBlock } from "../source/archive/data.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import { createNdjsonReader } from "../source/export/copy-text.ts";
 import { plainName, planExport } from "../source/export/plan.ts";
 import type { Fingerprint, Inventory, TableContent } from "../source/inventory/model.ts";
+import { readPlainDump } from "../source/plain-dump/read.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { createRowHasher } from "./row-hash.ts";
 import { createLargeObjectHasher } from "./row-hash-large-object.ts";
@@ -43,6 +44,8 @@ export async function readContents(
   if (artifact.kind === "schema") contents.schema = await readSchema(artifact, plain);
   else if (artifact.kind === "data" || artifact.kind === "large-objects") {
     await readData(artifact, plain, inventory, contents);
+  } else if (artifact.kind === "sql") {
+    await readSql(artifact, plain, inventory, contents);
   } else if (artifact.kind === "json") {
     await readExport(artifact, plain, inventory, contents);
   } else {
@@ -72,7 +75,29 @@ async function readData(
   const known = new Map(inventory.tables.map((table) => [table.oid, table]));
   const archive = await readArchive(plain);
   contents.entries.push(...archive.toc.filter(({ desc }) => told.has(desc)));
-  for await (const block of archive.blocks()) {
+  await readBlocks(artifact, archive.blocks(), known, contents);
+}
+
+/** Plain SQL is schema and data in one; it was read to its end when its last line is pg_dump's. */
+async function readSql(
+  artifact: Artifact,
+  plain: AsyncIterable<Uint8Array>,
+  inventory: Inventory,
+  contents: Contents,
+): Promise<void> {
+  const dump = readPlainDump(plain, inventory);
+  await readBlocks(artifact, dump.blocks(), new Map(inventory.tables.map((table) => [table.oid, table])), contents);
+  contents.schema = dump.toc;
+  contents.entries.push(...dump.toc.filter(({ desc }) => told.has(desc)));
+}
+
+async function readBlocks(
+  artifact: Artifact,
+  blocks: AsyncIterable<DataBlock>,
+  known: ReadonlyMap<string, TableContent>,
+  contents: Contents,
+): Promise<void> {
+  for await (const block of blocks) {
     if (block.kind === "table") {
       const fingerprint = await hashRows(block, known.get(block.entry.oid));
       const found = contents.tables.get(block.entry.oid) ?? [];

@@ -1,7 +1,7 @@
 import { quoteIdentifier } from "../source/identifier.ts";
 import type { Artifact, Manifest } from "../vault/manifest.ts";
 import { setPrefix } from "../vault/manifest.ts";
-import { renderProofScript, renderRefreshScript } from "./recover-sql.ts";
+import { renderLoadScript, renderProofScript, renderRefreshScript } from "./recover-sql.ts";
 
 /** What the page has to know of its set: everything of the manifest that is known before the page is stored. */
 export interface RecoverFacts
@@ -22,10 +22,18 @@ export function renderRecoverPage(facts: RecoverFacts): string {
     step("3. Check that it is whole, and the one that the backup made", checking(facts.set)),
     step("4. How an artifact is opened", opening),
     step("5. Roles", roles(facts.source.database)),
-    step("6. Tables and functions, then rows, then keys, policies and triggers", restoring),
+    isArchive(facts)
+      ? step("6. Everything else", restoringSql)
+      : step("6. Tables and functions, then rows, then keys, policies and triggers", restoring),
     step("7. Prove it", proof()),
-    closing,
+    ...(facts.artifacts.some(({ kind }) => kind === "json") ? [oneTable()] : []),
+    closing(isArchive(facts)),
   ].join("\n\n");
+}
+
+/** The set holds plain SQL instead of pg_dump's archives. */
+function isArchive({ artifacts }: RecoverFacts): boolean {
+  return artifacts.some(({ kind }) => kind === "sql");
 }
 
 function step(title: string, [before, script, after = ""]: readonly [string, string, string?]): string {
@@ -103,7 +111,8 @@ echo "whole: $(wc -l < SHA256SUMS) objects"`,
 
 const opening: [string, string] = [
   `Each artifact is an OpenPGP message whose beginning, the session key, is \`keys.pgp\`, the same for all of the set. A very large
-artifact is several objects: \`.pgp\`, \`.pgp.002\`, and so on. To look into one: \`open_artifact schema.dump.zst.pgp | pg_restore -l\`.`,
+artifact is several objects: \`.pgp\`, \`.pgp.002\`, and so on. To look into one: \`open_artifact inventory.json.zst.pgp | less\`, or
+\`open_artifact schema.dump.zst.pgp | pg_restore -l\` where there is one.`,
   `
 open_artifact() {
   set -- "$1" "$1".[0-9][0-9][0-9]
@@ -153,6 +162,40 @@ its lines, and give \`--use-list=list\` to \`restore\`. Owner, comment and privi
 name may be another: \`open_artifact schema.dump.zst.pgp | pg_restore --create --file=- | grep -E '^(ALTER|COMMENT ON) DATABASE| ON DATABASE '\`.`,
 ];
 
+const restoringSql: [string, string, string] = [
+  `One SQL script for psql, as text: it can be read and edited by anything. Event triggers and cron jobs become live with
+its last statements: look at them first if anything calls out of the database. One kind of error is expected: plain Postgres lets
+only superusers own event triggers. Any other ends the script; \`errors.txt\` has them all.`,
+  `
+open_artifact database.sql.zst.pgp |
+  PGOPTIONS='-c lc_messages=C' psql --no-psqlrc --quiet --set=VERBOSITY=terse --dbname="$TARGET_DATABASE_URL" \
+    > /dev/null 2> errors.txt
+if grep 'ERROR:' errors.txt | grep --invert-match 'change owner of event trigger'; then exit 1; fi
+psql --no-psqlrc --quiet --dbname="$TARGET_DATABASE_URL" --command='analyze'`,
+  `When an extension is not to be had, or \`psql\` is older than the \`\\restrict\` in the script, edit it on the way: put a \`sed\` between the
+two, or open it into a file on an encrypted disk. Each entry is headed by its name, kind, catalogue and OID.`,
+];
+
+/** With psql alone, for what needs one table's rows and not the database. */
+function oneTable(): string {
+  return `## One table alone
+
+The artifacts \`json/…\` are the tables' rows at the same snapshot, one JSON object a line, each value as the text that Postgres writes
+for it, or null. To look: \`open_artifact json/public.exams.ndjson.zst.pgp | head\`. To load one into an **empty** table with the same
+columns, with psql alone (\`lifeboat export load\` does the same and proves it):
+
+\`\`\`bash
+cat > load.sql <<'SQL'
+${renderLoadScript()}
+SQL
+open_artifact json/public.exams.ndjson.zst.pgp |
+  psql --no-psqlrc --quiet --set=table=public.exams --dbname="$TARGET_DATABASE_URL" --file=load.sql
+\`\`\`
+
+A name that has to be quoted in SQL is quoted here too: \`--set=table='"Odd Schema"."Table"'\`. Which artifact holds which table:
+\`manifest.json\`, \`tables\`.`;
+}
+
 function proof(): [string, string] {
   return [
     `The inventory knows how many rows each table had, and the sum of their hashes. It names every object of the database too:
@@ -166,12 +209,12 @@ open_artifact inventory.json.zst.pgp |
   ];
 }
 
-const closing = `## Into a Supabase project
+const closing = (archive: boolean): string => `## Into a Supabase project
 
 There \`postgres\` is no superuser, and \`auth\`, \`storage\`, \`realtime\`, \`vault\` and the like are there already, owned by others.
 \`lifeboat restore\` knows all of this. By hand:
 
-- Choose from the list (\`pg_restore -l\`, \`--use-list\`): the schemas that are yours, in full; of \`auth\` and \`storage\` the rows only, but
+- ${archive ? "Choose from the script's entries" : "Choose from the list (`pg_restore -l`, `--use-list`)"}: the schemas that are yours, in full; of \`auth\` and \`storage\` the rows only, but
   not of \`auth.schema_migrations\` and \`storage.migrations\`; and your own policies and triggers on their tables.
 - Before the schema: \`ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public REVOKE ALL ON TABLES FROM anon, authenticated,
   service_role\`, and the same for FUNCTIONS and SEQUENCES. Otherwise what was revoked from \`anon\` is granted again to everything that

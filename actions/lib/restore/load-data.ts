@@ -1,8 +1,9 @@
 import type { Client } from "pg";
 import { createRowHasher } from "../prove/row-hash.ts";
 import type { Log, Track } from "../runtime/log.ts";
-import { type LargeObjectBlock, readArchive, type TableBlock } from "../source/archive/data.ts";
-import type { Fingerprint } from "../source/inventory/model.ts";
+import { type DataBlock, type LargeObjectBlock, readArchive, type TableBlock } from "../source/archive/data.ts";
+import type { Fingerprint, Inventory } from "../source/inventory/model.ts";
+import { readPlainDump } from "../source/plain-dump/read.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { scheduleJobs } from "./cron-jobs.ts";
 import type { Journal } from "./journal.ts";
@@ -14,6 +15,8 @@ import { projectColumns } from "./project-columns.ts";
 /** What loading needs: where the bytes come from, how to reach the target, what to load. */
 export interface LoadTask {
   readonly artifacts: readonly Artifact[];
+  /** Of the set. */
+  readonly inventory: Inventory;
   /** The plain archive: verified, opened and decompressed on the way. */
   readonly open: (artifact: Artifact) => AsyncIterable<Uint8Array>;
   readonly connect: () => Promise<Client>;
@@ -63,8 +66,7 @@ async function loadArtifact(task: LoadTask, client: Client, artifact: Artifact, 
   if (task.journal.isDone(item)) return;
   const track = task.log.track(artifact.name, { bytes: artifact.plainBytes, items: 0 });
   try {
-    const archive = await readArchive(task.open(artifact));
-    for await (const block of archive.blocks()) {
+    for await (const block of await blocksOf(task, artifact)) {
       if (block.kind === "table") await loadBlock(task, client, block, failures, track);
       else await loadLargeObjects(task, client, block, track);
     }
@@ -74,6 +76,12 @@ async function loadArtifact(task: LoadTask, client: Client, artifact: Artifact, 
     track.end("failed");
     throw error;
   }
+}
+
+async function blocksOf(task: LoadTask, artifact: Artifact): Promise<AsyncIterable<DataBlock>> {
+  const plain = task.open(artifact);
+  if (artifact.kind === "sql") return readPlainDump(plain, task.inventory).blocks();
+  return (await readArchive(plain)).blocks();
 }
 
 async function loadBlock(

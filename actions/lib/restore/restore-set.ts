@@ -7,7 +7,10 @@ import { readArchive } from "../source/archive/data.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
+import { withTables } from "../source/plain-dump/dependencies.ts";
+import { readPlainDump } from "../source/plain-dump/read.ts";
 import { isPlatformObject } from "../source/platform.ts";
+import type { Artifact } from "../vault/manifest.ts";
 import { buildIndexes, dumpClient, failuresByKey } from "./apply-schema.ts";
 import { afterwards } from "./by-hand.ts";
 import { Journal, journalSchema } from "./journal.ts";
@@ -65,7 +68,7 @@ export async function restoreSet(task: RestoreTask): Promise<RestoreResult> {
 async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
   const stages = new Stages(task.log);
   const source = await stages.run("read the set", () => task.open.inventory());
-  const toc = await stages.run("read the schema", () => readSchema(task.open));
+  const toc = await stages.run("read the schema", () => readSchema(task.open, source));
   const client = await dumpClient(task.connect);
   try {
     const facts = await stages.run("look at the target", () => admit(task, client, source));
@@ -152,10 +155,11 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   };
 }
 
-async function load({ task, journal, facts }: Run, plan: DataPlan): Promise<ReadonlyMap<string, string>> {
-  const artifacts = task.open.manifest.artifacts.filter(({ kind }) => kind === "data" || kind === "large-objects");
+async function load({ task, source, journal, facts }: Run, plan: DataPlan): Promise<ReadonlyMap<string, string>> {
+  const kinds = new Set<Artifact["kind"]>(["data", "large-objects", "sql"]);
   return loadData({
-    artifacts,
+    artifacts: task.open.manifest.artifacts.filter(({ kind }) => kinds.has(kind)),
+    inventory: source,
     open: (artifact) => task.open.artifact(artifact.name),
     connect: task.connect,
     plan,
@@ -216,14 +220,19 @@ async function admit(task: RestoreTask, client: Client, source: Inventory): Prom
 }
 
 /** The table of contents of the schema dump. The dump is read to its end, so that a damaged one is refused here. */
-async function readSchema(open: OpenSet): Promise<readonly TocEntry[]> {
-  const artifact = open.manifest.artifacts.find(({ kind }) => kind === "schema");
+async function readSchema(open: OpenSet, source: Inventory): Promise<readonly TocEntry[]> {
+  const artifact = open.manifest.artifacts.find(({ kind }) => kind === "schema" || kind === "sql");
   if (artifact === undefined) {
     throw new ConfigurationError(
       "set-without-schema",
       `Set ${open.set} has no schema dump.`,
       "Choose another set (`lifeboat list`).",
     );
+  }
+  if (artifact.kind === "sql") {
+    const dump = readPlainDump(open.artifact(artifact.name), source);
+    for await (const _block of dump.blocks());
+    return withTables(dump.toc);
   }
   const archive = await readArchive(open.artifact(artifact.name));
   for await (const _block of archive.blocks()) {

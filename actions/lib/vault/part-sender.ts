@@ -61,8 +61,7 @@ export function sendWhole(
   transport: Transport,
   key: string,
   part: FilledPart,
-  mark: string,
-  signal: AbortSignal,
+  { mark, signal, tags }: { readonly mark: string; readonly signal: AbortSignal; readonly tags: string | undefined },
 ): Promise<void> {
   return transport.request({ operation: "PutObject", key, signal }, async (attempt) => {
     await settleLostAnswer(transport, key, mark, attempt, () =>
@@ -75,6 +74,7 @@ export function sendWhole(
           ChecksumSHA256: base64(part.sha256),
           ContentType: "application/octet-stream",
           Metadata: { [writeMark]: mark },
+          Tagging: tags,
           IfNoneMatch: "*",
         }),
         { abortSignal: attempt.watch.signal },

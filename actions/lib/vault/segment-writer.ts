@@ -26,8 +26,14 @@ export interface SegmentWriter {
   abort(): Promise<void>;
 }
 
-/** @param signal calls off every request but the abort */
-export function openSegment(transport: Transport, key: string, signal: AbortSignal): SegmentWriter {
+export interface SegmentOptions {
+  /** Calls off every request but the abort. */
+  readonly signal: AbortSignal;
+  /** Object tags, URL-encoded. */
+  readonly tags?: string | undefined;
+}
+
+export function openSegment(transport: Transport, key: string, { signal, tags }: SegmentOptions): SegmentWriter {
   const mark = randomUUID();
   const sent: SentPart[] = [];
   const onTheWay: Promise<unknown>[] = [];
@@ -36,7 +42,7 @@ export function openSegment(transport: Transport, key: string, signal: AbortSign
 
   const send = async (part: FilledPart) => {
     const mine = ++number;
-    upload ??= createUpload(transport, key, mark, signal);
+    upload ??= createUpload(transport, key, mark, { signal, tags });
     const ETag = await sendPart(transport, await upload, mine, part, signal);
     sent[mine - 1] = { ETag, PartNumber: mine, ChecksumSHA256: Buffer.from(part.sha256, "hex").toString("base64") };
   };
@@ -49,7 +55,7 @@ export function openSegment(transport: Transport, key: string, signal: AbortSign
       return sending;
     },
     async finish(last) {
-      if (upload === undefined) return sendWhole(transport, key, last, mark, signal);
+      if (upload === undefined) return sendWhole(transport, key, last, { mark, signal, tags });
       await Promise.all([send(last), ...onTheWay]);
       const { id } = await upload;
       await transport.request({ operation: "CompleteMultipartUpload", key, signal }, (attempt) =>
@@ -78,7 +84,7 @@ export function openSegment(transport: Transport, key: string, signal: AbortSign
   };
 }
 
-async function createUpload(transport: Transport, key: string, mark: string, signal: AbortSignal) {
+async function createUpload(transport: Transport, key: string, mark: string, { signal, tags }: SegmentOptions) {
   const id = await transport.request({ operation: "CreateMultipartUpload", key, signal }, async (attempt) => {
     const answer = await attempt.client.send(
       new CreateMultipartUploadCommand({
@@ -86,6 +92,7 @@ async function createUpload(transport: Transport, key: string, mark: string, sig
         Key: key,
         ContentType: "application/octet-stream",
         Metadata: { [writeMark]: mark },
+        Tagging: tags,
         ChecksumAlgorithm: "SHA256", // only then the store checks and keeps each part's hash
       }),
       { abortSignal: attempt.watch.signal },

@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { ConfigurationError, OperationError } from "../runtime/errors.ts";
 import type { Vault } from "./client.ts";
 import type { Segment } from "./manifest.ts";
-import { openSegment, type SegmentWriter } from "./segment-writer.ts";
+import { openSegment, type SegmentOptions, type SegmentWriter } from "./segment-writer.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 const MiB = 1024 * 1024;
@@ -16,6 +16,8 @@ export interface UploadOptions {
   readonly maxParts?: number;
   /** Parts on their way at a time; default 3. The vault's memory budget may allow fewer. */
   readonly inFlight?: number;
+  /** Object tags, URL-encoded; every segment gets them. */
+  readonly tags?: string;
   readonly signal?: AbortSignal;
   /** Called with the stored bytes of each part that the store has taken. */
   readonly onBytes?: (bytes: number) => void;
@@ -54,7 +56,7 @@ export async function uploadStream(
 
   const ship = async (last: boolean) => {
     if (buffer === undefined) throw new OperationError("artifact-empty", `${key}: nothing came out of its source`);
-    current ??= beginSegment(vault, key, segments.length + 1, signal);
+    current ??= beginSegment(vault, key, segments.length + 1, { signal, tags: options.tags });
     const mine = buffer;
     const part = current.count(mine.subarray(0, filled));
     buffer = undefined;
@@ -103,12 +105,12 @@ interface OpenSegment {
   describe(prefix: string): Segment;
 }
 
-function beginSegment(vault: Vault, key: string, number: number, signal: AbortSignal): OpenSegment {
+function beginSegment(vault: Vault, key: string, number: number, options: SegmentOptions): OpenSegment {
   const own = number === 1 ? key : `${key}.${String(number).padStart(3, "0")}`;
   const whole: Hash = createHash("sha256");
   const parts: OpenSegment["parts"] = [];
   return {
-    writer: openSegment(vault.transport, own, signal),
+    writer: openSegment(vault.transport, own, options),
     parts,
     count(bytes) {
       whole.update(bytes);
