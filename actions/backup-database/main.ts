@@ -1,22 +1,20 @@
-import * as core from "@actions/core";
 import { findMadeInPeriod } from "../lib/backup/made-in-period.ts";
 import { runBackup } from "../lib/backup/run-backup.ts";
 import { loadConfig } from "../lib/config/load.ts";
-import { type Period, periods } from "../lib/policy/period.ts";
+import { periods } from "../lib/policy/period.ts";
 import { backupPage } from "../lib/report/backup.ts";
 import { nothingToDoPage } from "../lib/report/nothing-to-do.ts";
 import { trustedSigners } from "../lib/runtime/configured.ts";
 import { ConfigurationError } from "../lib/runtime/errors.ts";
 import { booleanInput, optionalInput, runAction } from "../lib/runtime/run-action.ts";
 import { openVault } from "../lib/vault/client.ts";
+import { tierSchema } from "../lib/vault/manifest.ts";
 
 await runAction("Backup", "runbooks/backup-failed.md", async ({ log, signal }) => {
-  const tier = core.getInput("tier", { required: true });
-  if (tier !== "daily" && tier !== "weekly") {
-    throw new ConfigurationError("usage", `The input tier is '${tier}'.`, "It is daily or weekly.");
-  }
+  const tier = choiceInput("tier", tierSchema.options);
+  if (tier === undefined) throw new ConfigurationError("usage", "The input tier is not given.");
+  const period = choiceInput("once-per", periods);
   const acceptShrinkage = booleanInput("accept-shrinkage");
-  const period = periodInput();
   const config = await loadConfig({ needs: ["source", "vault", "signing"] });
   using vault = openVault(config.vault);
   if (period !== undefined) {
@@ -36,9 +34,9 @@ await runAction("Backup", "runbooks/backup-failed.md", async ({ log, signal }) =
   };
 });
 
-function periodInput(): Period | undefined {
-  const given = optionalInput("once-per");
-  const period = periods.find((known) => known === given);
-  if (given === undefined || period !== undefined) return period;
-  throw new ConfigurationError("usage", `The input once-per is '${given}'.`, `It is one of ${periods.join(", ")}.`);
+function choiceInput<Choice extends string>(name: string, choices: readonly Choice[]): Choice | undefined {
+  const given = optionalInput(name);
+  const choice = choices.find((known) => known === given);
+  if (given === undefined || choice !== undefined) return choice;
+  throw new ConfigurationError("usage", `The input ${name} is '${given}'.`, `It is one of ${choices.join(", ")}.`);
 }

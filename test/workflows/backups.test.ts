@@ -63,6 +63,7 @@ function expectNoSecret({ output }: ActRun, more: readonly string[] = []): void 
 describe.concurrent.each([
   ["daily-backup", "daily", /^data\//],
   ["weekly-export", "weekly", /^json\/public\..*\.ndjson/],
+  ["monthly-archive", "monthly", /^database\.sql/],
 ] as const)("%s", (workflow, tier, artifact) => {
   test("makes one whole set, and a later attempt none", async () => {
     using vault = await ownBucket(workflow);
