@@ -104,9 +104,11 @@ async function* plainBytes(
   key: SessionKey,
   { ahead = 1, onStoredBytes, signal }: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const stored = counted(openArtifact(vault, prefix, artifact, { ahead, ...(signal && { signal }) }), onStoredBytes);
+  const sealed = artifact.name.endsWith(".pgp");
+  const options = { ahead, recycled: sealed, ...(signal && { signal }) };
+  const stored = counted(openArtifact(vault, prefix, artifact, options), onStoredBytes);
   let bytes = 0;
-  for await (const chunk of artifact.name.endsWith(".pgp") ? openSealed(stored, key) : stored) {
+  for await (const chunk of sealed ? openSealed(stored, key) : stored) {
     bytes += chunk.length;
     yield chunk;
   }

@@ -152,7 +152,8 @@ async function readStored(
   artifact: Artifact,
   { onStoredBytes, ...reading }: Required<ReadOptions>,
 ): Promise<void> {
-  for await (const chunk of openArtifact(vault, prefix, artifact, reading)) onStoredBytes(chunk.length);
+  for await (const chunk of openArtifact(vault, prefix, artifact, { ...reading, recycled: true }))
+    onStoredBytes(chunk.length);
 }
 
 /** The comparison, without what is only missing because an artifact could not be read to its end. */

@@ -8,6 +8,8 @@ export interface SealOptions {
   readonly onPlainBytes?: (bytes: number) => void;
   /** zstd level, 1 unless told. */
   readonly level?: number;
+  /** A block that comes out is valid only until the next but one is asked for: its memory is used again. */
+  readonly recycled?: boolean;
 }
 
 /**
@@ -19,7 +21,9 @@ export function sealArtifact(
   key: SessionKey,
   options: SealOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  return released(source, (held) => seal(compress(counted(held, options.onPlainBytes), options.level), key));
+  return released(source, (held) =>
+    seal(compress(counted(held, options.onPlainBytes), options.level), key, { recycled: options.recycled ?? false }),
+  );
 }
 
 /**
@@ -31,7 +35,7 @@ export function openSealed(
   stored: AsyncIterable<Uint8Array>,
   key: SessionKey,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  return released(stored, (held) => decompress(open(held, key)));
+  return released(stored, (held) => decompress(open(held, key, { recycled: true })));
 }
 
 async function* counted(

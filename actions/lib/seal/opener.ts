@@ -1,5 +1,5 @@
 import { createInflate, createInflateRaw } from "node:zlib";
-import { blocks } from "./blocks.ts";
+import { type BlockOptions, blocks } from "./blocks.ts";
 import { decryptBody, readPrefix } from "./body-cipher.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { damage } from "./damage.ts";
@@ -29,10 +29,11 @@ const skipped: ReadonlySet<number> = new Set([
 export async function* open(
   stored: AsyncIterable<Uint8Array>,
   key: SessionKey,
+  options: Pick<BlockOptions, "recycled"> = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ByteReader(stored);
   try {
-    yield* blocks(opened(reader, key));
+    yield* blocks(opened(reader, key), options);
   } finally {
     await reader.close();
   }

@@ -3,11 +3,13 @@ import type { Vault } from "./client.ts";
 import type { Artifact, Segment } from "./manifest.ts";
 import { readRange, Unlike } from "./read-range.ts";
 
-const sliceBytes = 64 * 1024;
+const sliceBytes = 256 * 1024;
 
 export interface OpenOptions {
   /** Parts fetched ahead of the reader; default 2. The vault's memory budget may allow fewer. */
   readonly ahead?: number;
+  /** The reader is done with a chunk when it asks for the next: it is not copied, its memory is used again. */
+  readonly recycled?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -53,9 +55,11 @@ export async function* openArtifact(
     for (let i = 0; i <= (options.ahead ?? 2); i++) fetchNext();
     for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) {
       const { buffer, bytes } = await next;
-      // Copies, because the buffer is used again while a stream may still queue what it was given.
-      for (let from = 0; from < bytes; from += sliceBytes)
-        yield Buffer.from(buffer.subarray(from, Math.min(from + sliceBytes, bytes)));
+      for (let from = 0; from < bytes; from += sliceBytes) {
+        const slice = buffer.subarray(from, Math.min(from + sliceBytes, bytes));
+        // Copies, because the buffer is used again while a stream may still queue what it was given.
+        yield options.recycled ? slice : Buffer.from(slice);
+      }
       keep.splice(keep.indexOf(buffer), 1);
       memory.give(buffer);
       fetchNext();

@@ -23,21 +23,35 @@ interface Wait {
   readonly grant: () => void;
 }
 
+/** Takes the smallest of the spare buffers that is large enough; parts that end an object are of any size. */
+function fitting(spare: Buffer[], bytes: number): Buffer | undefined {
+  let best = -1;
+  for (const [index, { byteLength }] of spare.entries()) {
+    if (byteLength >= bytes && (best < 0 || byteLength < (spare[best]?.byteLength ?? 0))) best = index;
+  }
+  return best < 0 ? undefined : spare.splice(best, 1)[0];
+}
+
 /** @param budget bytes */
 export function openPartMemory(budget: number): PartMemory {
   let used = 0;
   const holders = new Set<Holder>();
   const waiting = new Set<Wait>();
-  // Buffers are reused: freshly allocated ones of this size come and go faster than they are collected.
-  let spare: Buffer[] = [];
+  // Whole buffers, used again as long as the vault is open: new ones of this size come faster than old ones are collected.
+  const spare: Buffer[] = [];
 
   const promised = () => [...holders].reduce((sum, { held, own }) => sum + Math.max(held, own), 0);
   const mayHave = ({ holder, bytes }: Wait) => holder.held === 0 || promised() + bytes <= budget;
   const claim = (wait: Wait) => {
-    used += wait.bytes;
-    wait.holder.held += wait.bytes;
-    const found = spare.findIndex((buffer) => buffer.byteLength === wait.bytes);
-    return found < 0 ? Buffer.allocUnsafeSlow(wait.bytes) : (spare.splice(found, 1)[0] ?? Buffer.alloc(wait.bytes));
+    const whole = fitting(spare, wait.bytes) ?? Buffer.allocUnsafeSlow(wait.bytes);
+    used += whole.byteLength;
+    wait.holder.held += whole.byteLength;
+    trim();
+    return whole.byteLength === wait.bytes ? whole : whole.subarray(0, wait.bytes);
+  };
+  const trim = () => {
+    while (spare.length > 0 && used + spare.reduce((sum, { byteLength }) => sum + byteLength, 0) > budget)
+      spare.shift();
   };
   const wake = () => {
     for (const wait of waiting) if (mayHave(wait)) wait.grant();
@@ -68,16 +82,15 @@ export function openPartMemory(budget: number): PartMemory {
           });
         },
         give(buffer) {
-          used -= buffer.byteLength;
-          holder.held -= buffer.byteLength;
-          spare.push(buffer);
-          while (spare.length > 0 && used + spare.reduce((sum, { byteLength }) => sum + byteLength, 0) > budget)
-            spare.shift();
+          const whole = buffer.byteLength === buffer.buffer.byteLength ? buffer : Buffer.from(buffer.buffer);
+          used -= whole.byteLength;
+          holder.held -= whole.byteLength;
+          spare.push(whole);
+          trim();
           wake();
         },
         [Symbol.dispose]() {
           holders.delete(holder);
-          if (holders.size === 0) spare = [];
           wake();
         },
       };
