@@ -11,7 +11,8 @@ const folder = new URL("./sql/", import.meta.url);
 const PINNED = `
   set search_path = ''; set statement_timeout = 0; set lock_timeout = '30s'; set timezone = 'UTC'; set datestyle = 'ISO, YMD';
   set intervalstyle = 'postgres'; set extra_float_digits = 1; set bytea_output = 'hex'; set lc_monetary = 'C'; set xmloption = 'content';
-  set row_security = off; begin isolation level repeatable read read only;`;
+  set row_security = off; set quote_all_identifiers = off; set standard_conforming_strings = on;
+  begin isolation level repeatable read read only;`;
 
 /** Reads everything there is to compare about one database, in one snapshot. */
 export async function readFacts(url: string): Promise<Facts> {
