@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// All that an action needs before its main.ts can run: the packages, and Node 24 for the steps that follow.
+// All that an action needs before its main.ts can run: the packages, and Node 24 on the path of the job.
 import { appendFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { orSay, root } from "../setup.mjs";
@@ -10,6 +10,6 @@ orSay(() => {
   ensureNodeModules(root);
   const node = findNode24(root);
   const path = process.env["GITHUB_PATH"];
-  // GitHub's runner brings a Node of its own for actions; act takes the one that it finds.
+  // For the steps that follow, where no setup-node has come first.
   if (path && Number(process.versions.node.split(".")[0]) < 24) appendFileSync(path, `${dirname(node)}\n`);
 });

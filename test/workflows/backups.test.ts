@@ -134,6 +134,7 @@ test("the button makes another set when it is told to", async () => {
 test("a branch that nobody has reviewed gets no backup and no keys", async () => {
   using other = checkOut(policy, lab.publicKeys, "somebody-s");
   const ended = await other.run("daily-backup", { name: "workflow_dispatch", secrets, env: tools });
+  expect(ended.code).toBe(0);
   expect(ended.output).not.toContain("Run Main");
   expect(await keysIn(lab.vault)).toEqual([]);
 });

@@ -114,7 +114,8 @@ function runAct(folder: string, own: string, args: readonly string[], event: Eve
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
-      PATH: [process.env["PATH"], dirname(process.execPath)].join(delimiter),
+      // An action that asks for Node 24 gets from act whatever `node` is first here.
+      PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
       HOME: own,
       XDG_CACHE_HOME: join(own, "cache"),
       TMPDIR: own,
