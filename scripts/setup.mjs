@@ -4,6 +4,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureLinters } from "./setup/linters.mjs";
+import { ensureMoto } from "./setup/moto.mjs";
 import { ensureNodeModules } from "./setup/node-modules.mjs";
 import { tools } from "./setup/pins.mjs";
 import { SetupProblem, say } from "./setup/say.mjs";
@@ -16,6 +17,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export function setUp() {
   ensureNodeModules(root);
   for (const tool of tools) ensureTool(tool);
+  ensureMoto();
   ensureSystemTools();
 }
 
