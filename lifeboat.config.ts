@@ -59,6 +59,9 @@ export default definePolicy({
     objectLock: "required",
   },
 
+  // Flexible Retrieval comes back within 5 hours; Deep Archive, cheaper, could not keep a promise of 4 hours even halfway.
+  archive: { storageClass: "GLACIER", afterDays: 1 },
+
   // A restore names its target here; what the name means stands in the environment, never in an input.
   targets: {
     default: { env: "TARGET" },

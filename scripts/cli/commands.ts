@@ -34,6 +34,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./verify.ts")).verify,
   },
   {
+    name: "thaw",
+    summary: "Brings an archived set back from Glacier for some days, after telling the time and the price.",
+    load: async () => (await import("./thaw.ts")).thaw,
+  },
+  {
     name: "restore",
     summary: "Restores a set into an empty database and compares the result with what was backed up.",
     load: async () => (await import("./restore.ts")).restore,

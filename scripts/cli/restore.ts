@@ -6,7 +6,14 @@ import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 
 async function run({ positionals: [ref = "latest"], flags, values, log, signal }: Call): Promise<Outcome> {
   const config = await loadConfig({ needs: ["vault", "opening", "target"], target: values["target"] ?? "default" });
-  const result = await runRestore({ config, ref, dryRun: flags["dry-run"] === true, log, signal });
+  const result = await runRestore({
+    config,
+    ref,
+    dryRun: flags["dry-run"] === true,
+    thaw: flags["thaw"] === true,
+    log,
+    signal,
+  });
   const exitCode = result.outcome === "proven" || result.outcome === "dry-run" ? 0 : 1;
   return { json: result, lines: renderText(restorationPage(result)), exitCode };
 }
@@ -22,6 +29,7 @@ export const restore: Command = {
         value: "NAME",
         help: "a target that the policy names (what TARGET_* describes unless told)",
       },
+      thaw: { type: "boolean", help: "bring an archived set back first and wait for it, which may take hours" },
       ...dryRun,
     },
     details: [

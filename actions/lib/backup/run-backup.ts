@@ -91,7 +91,7 @@ async function passPreflight(
   warnings: string[],
   signal: AbortSignal,
 ): Promise<Ready> {
-  const { rows, ready } = await runPreflight(request.config, vault, request.log, signal);
+  const { rows, ready } = await runPreflight(request.config, vault, request.log, signal, request.tier);
   for (const { check, status, found, next } of rows) {
     if (status !== "warn") continue;
     const text = `${check}: ${found}${next === undefined ? "" : ` → ${next}`}`;

@@ -65,6 +65,15 @@ export const policySchema = z.strictObject({
     /** Whether a bucket without object lock is refused or only warned about. */
     objectLock: z.enum(["required", "recommended"]),
   }),
+  /** Where archives (tier monthly) go when they have been read back: what the bucket's lifecycle has to do. */
+  archive: z
+    .strictObject({
+      /** GLACIER: thawed in 3 to 5 hours. DEEP_ARCHIVE: within 12, at a quarter of the price. GLACIER_IR: at once, dearer. */
+      storageClass: z.enum(["GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"]),
+      /** Days in Standard before that: time to look at an archive that was just made. */
+      afterDays: days,
+    })
+    .default({ storageClass: "GLACIER", afterDays: 1 }),
   /** Where a restore may write: a name, and the prefix of the environment variables that describe it. */
   targets: z.record(
     z.string().regex(/^[a-z][a-z0-9-]*$/),

@@ -6,8 +6,10 @@ import type { UnlockedKey } from "../seal/private-key.ts";
 import { type ClientTools, findClientTools } from "../source/client-tools.ts";
 import { connect } from "../source/connect.ts";
 import type { Vault } from "../vault/client.ts";
+import type { Tier } from "../vault/manifest.ts";
 import { type CheckRow, failed } from "./check-row.ts";
 import { lookAtKeys } from "./key-rows.ts";
+import { checkLifecycle } from "./lifecycle-row.ts";
 import { checkReadAccess } from "./read-access.ts";
 import { checkConnectionKind, checkServer, readServerFacts } from "./source-session.ts";
 import { lookAtBucket, tryBucket } from "./vault-rows.ts";
@@ -31,19 +33,26 @@ export interface PreflightReport {
  * Looks at everything that a backup needs: the database, the vault, the keys. Writes nothing but a probe, and that only when
  * all else is well. Every check is
  * made, whatever the others found, so that one look tells all.
+ *
+ * @param tier what is about to be made: only archives need the bucket's lifecycle; all is looked at when it is not told
  */
 export async function runPreflight(
   config: Config<"source" | "vault" | "signing">,
   vault: Vault,
   log: Log,
   signal?: AbortSignal,
+  tier?: Tier,
 ): Promise<PreflightReport> {
-  const [source, bucket, keys] = await Promise.all([
+  const archives = tier === undefined || tier === "monthly";
+  const [source, bucket, keys, lifecycle] = await Promise.all([
     checkSource(config, log, signal),
     lookAtBucket(config.policy, vault, config.vault.region),
     lookAtKeys(config),
+    archives ? checkLifecycle(config.policy, vault) : undefined,
   ]);
-  const rows = [...source.rows, ...bucket.rows, ...keys.rows];
+  const reached = bucket.rows.every(({ check, status }) => check !== "bucket" || status === "ok");
+  const archive = lifecycle !== undefined && reached ? [lifecycle] : [];
+  const rows = [...source.rows, ...bucket.rows, ...archive, ...keys.rows];
   // The one look that writes comes last, and only into a bucket that is the right one.
   if (rows.every(({ status }) => status !== "fail")) rows.push(...(await tryBucket(vault)));
   const good = rows.every(({ status }) => status !== "fail");

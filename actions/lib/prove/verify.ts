@@ -28,6 +28,8 @@ export interface VerifyOptions {
   /** Opens everything and compares it with the inventory; needs the private key. */
   readonly deep: boolean;
   readonly privateKey?: UnlockedKey | undefined;
+  /** Kinds of artifacts that are not read: what somebody is about to restore does not need them. */
+  readonly leaveOut?: ReadonlySet<Artifact["kind"]>;
   /** Calls the verification off; its reason is thrown then. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -40,7 +42,8 @@ export interface VerifyResult {
   readonly deep: boolean;
   /** Who signed the manifest, and when. */
   readonly signedBy: SignedBy;
-  readonly outcome: "whole" | "damaged";
+  /** `unread`: nothing is wrong, but not everything could be read: archived objects were only looked at. */
+  readonly outcome: "whole" | "damaged" | "unread";
   /** Damage first. */
   readonly findings: readonly Finding[];
   readonly artifacts: readonly ArtifactVerdict[];
@@ -52,7 +55,7 @@ export interface ArtifactVerdict {
   readonly kind: Artifact["kind"];
   readonly storedBytes: number;
   readonly plainBytes: number;
-  readonly outcome: "whole" | "damaged";
+  readonly outcome: "whole" | "damaged" | "unread";
 }
 
 /** Artifacts that are read at the same time: one waits for the network while the other is opened. */
@@ -80,7 +83,8 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
   }
   const signed = await readSignedSet(vault, ref, trustedSigners);
   const { manifest } = signed;
-  const findings = await inspectObjects(vault, signed);
+  const { findings: looked, frozen } = await inspectObjects(vault, signed);
+  const findings = [...looked];
   const open = await tryUnlock(vault, signed, options, findings);
   const inventory = open && (await tryInventory(open, findings));
   const storedBytes = manifest.artifacts.reduce((sum, artifact) => sum + stored(artifact), 0);
@@ -92,6 +96,10 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
   try {
     await mapBounded(manifest.artifacts, atOnce, async (artifact) => {
       track.note(artifact.name);
+      if (frozen.has(artifact.name) || options.leaveOut?.has(artifact.kind)) {
+        track.advance({ bytes: stored(artifact), items: 1 });
+        return;
+      }
       const reading = { ahead, signal, onStoredBytes: (bytes: number) => track.advance({ bytes }) };
       try {
         if (open === undefined || inventory === undefined) await readStored(vault, signed.prefix, artifact, reading);
@@ -102,13 +110,13 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
       }
       track.advance({ items: 1 });
     });
-    if (inventory !== undefined) findings.push(...compareReadable(manifest, inventory, contents, findings));
+    if (inventory !== undefined) findings.push(...compareReadable(manifest, inventory, contents, findings, frozen));
   } catch (error) {
     failed.abort(error);
     track.end("failed");
     throw error;
   }
-  const result = conclude(signed, deep, storedBytes, findings);
+  const result = conclude(signed, deep, storedBytes, findings, frozen);
   track.end(result.outcome === "whole" ? "done" : "failed");
   return result;
 }
@@ -162,9 +170,10 @@ function compareReadable(
   inventory: Inventory,
   contents: Contents,
   before: readonly Finding[],
+  frozen: ReadonlySet<string>,
 ): Finding[] {
   const found = compareContents(manifest, inventory, contents);
-  const unread = before.some(({ severity }) => severity === "damage");
+  const unread = frozen.size > 0 || before.some(({ severity }) => severity === "damage");
   return unread ? found.filter(({ code }) => !missingCodes.has(code)) : found;
 }
 
@@ -172,16 +181,24 @@ function stored({ segments }: Artifact): number {
   return segments.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-function conclude(signed: SignedSet, deep: boolean, storedBytes: number, findings: readonly Finding[]): VerifyResult {
+function conclude(
+  signed: SignedSet,
+  deep: boolean,
+  storedBytes: number,
+  findings: readonly Finding[],
+  frozen: ReadonlySet<string>,
+): VerifyResult {
   const { set, tier, manifest, signedBy } = signed;
   const damaged = new Set(findings.filter(({ severity }) => severity === "damage").map(({ where }) => where));
-  const artifacts = manifest.artifacts.map((artifact) => ({
-    ...{ name: artifact.name, kind: artifact.kind, storedBytes: stored(artifact), plainBytes: artifact.plainBytes },
-    outcome: damaged.has(artifact.name) ? ("damaged" as const) : ("whole" as const),
-  }));
+  const artifacts = manifest.artifacts.map(
+    (artifact): ArtifactVerdict => ({
+      ...{ name: artifact.name, kind: artifact.kind, storedBytes: stored(artifact), plainBytes: artifact.plainBytes },
+      outcome: damaged.has(artifact.name) ? "damaged" : frozen.has(artifact.name) ? "unread" : "whole",
+    }),
+  );
   return {
     ...{ set, tier, snapshotAt: manifest.snapshotAt, deep, signedBy, artifacts, storedBytes },
-    outcome: damaged.size > 0 ? "damaged" : "whole",
+    outcome: damaged.size > 0 ? "damaged" : frozen.size > 0 ? "unread" : "whole",
     findings: findings.toSorted((a, b) => a.severity.localeCompare(b.severity)),
   };
 }

@@ -6,6 +6,7 @@ import { connect } from "../source/connect.ts";
 import { resolveSet } from "../vault/catalogue.ts";
 import { openVault } from "../vault/client.ts";
 import { type ExportLoad, findExport, loadExport } from "./load-export.ts";
+import { refuseFrozen, statesOf } from "./thaw-set.ts";
 
 export interface ExportLoadRequest {
   readonly config: Config<"vault" | "opening" | "target">;
@@ -25,6 +26,7 @@ export async function runExportLoad(request: ExportLoadRequest): Promise<ExportL
   const found = await resolveSet(vault, ref, ref === "latest" ? { tier: "weekly" } : {});
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
   const open = await openSet(vault, found, keys);
+  refuseFrozen(open.set, await statesOf(vault, open));
   const inventory = await open.inventory();
   findExport(open, inventory, table);
   const client = await connect(target.database, {

@@ -18,6 +18,10 @@ export interface ObjectHead extends Stored {
   /** The server's clock when it answered. */
   readonly serverDate: Date | undefined;
   readonly retainUntil: Date | undefined;
+  /** E.g. `STANDARD`, which S3 leaves out, or `GLACIER`. */
+  readonly storageClass: string;
+  /** `x-amz-restore` of an archived object that was asked for. */
+  readonly restore: string | undefined;
 }
 
 export interface ObjectBody extends ObjectHead {
@@ -107,6 +111,8 @@ interface HeadAnswer {
   readonly Metadata?: Record<string, string> | undefined;
   readonly LastModified?: Date | undefined;
   readonly ObjectLockRetainUntilDate?: Date | undefined;
+  readonly StorageClass?: string | undefined;
+  readonly Restore?: string | undefined;
 }
 
 function readHead(transport: Transport, answer: HeadAnswer): ObjectHead {
@@ -118,5 +124,7 @@ function readHead(transport: Transport, answer: HeadAnswer): ObjectHead {
     lastModified: answer.LastModified,
     serverDate: transport.dateOf(answer),
     retainUntil: answer.ObjectLockRetainUntilDate,
+    storageClass: answer.StorageClass ?? "STANDARD",
+    restore: answer.Restore,
   };
 }

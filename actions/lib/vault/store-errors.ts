@@ -32,6 +32,13 @@ export function storeError(question: Question, end: GivenUp): unknown {
   const answer = readAnswer(end.error);
   const what = `${operation} of ${key === undefined ? `bucket ${bucket}` : `${key} in bucket ${bucket}`}`;
   const said = answer.status === undefined ? answer.code : `${answer.code} (${answer.status})`;
+  if (answer.code === "InvalidObjectState") {
+    return new OperationError(
+      "s3-frozen",
+      `${what}: it is archived and cannot be read`,
+      "Bring the set back with `lifeboat thaw <set> --wait`.",
+    );
+  }
   switch (answer.verdict) {
     case "credentials":
       return new ConfigurationError(
