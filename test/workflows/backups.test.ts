@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runBackup } from "../../actions/lib/backup/run-backup.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
@@ -24,6 +25,9 @@ let checkout: Checkout;
 let secrets: Record<string, string>;
 
 beforeAll(async () => {
+  // Two attempts on both sides of midnight are of two days, and make two sets.
+  const untilMidnight = 86_400_000 - (Date.now() % 86_400_000);
+  if (untilMidnight < 120_000) await sleep(untilMidnight);
   lab = await openBackupLab(sharedS3());
   policy = JSON.parse(readFileSync(join(lab.folder, "policy.json"), "utf8"));
   project = await createProject(sharedPostgres(17).superuserUrl(), name);
