@@ -1,0 +1,173 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { inspect } from "node:util";
+import type { S3Client } from "@aws-sdk/client-s3";
+import { loadConfig } from "../../../actions/lib/config/load.ts";
+import type { RestoreResult } from "../../../actions/lib/restore/result.ts";
+import { runRestore } from "../../../actions/lib/restore/run-restore.ts";
+import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
+import { type BackupLab, backUp, openBackupLab } from "../../integration/backup-lab.ts";
+import { isUntouched } from "../../integration/restore-lab.ts";
+import { compareDatabases, execute } from "../../lab/index.ts";
+import { type RunningPostgres, startPostgres } from "../../lab/servers/postgres.ts";
+import { sharedS3 } from "../../lab/servers/shared.ts";
+import { type HttpFaultProxy, startHttpFaultProxy } from "../proxy/http-proxy.ts";
+import { startTcpFaultProxy, type TcpFaultProxy } from "../proxy/tcp-proxy.ts";
+import { quickRetry } from "../proxy/test-bucket.ts";
+import type { FaultRow, Seen } from "./row.ts";
+import { leaksIn, lookInto, problemsOf } from "./vault-look.ts";
+import { type WatchedLog, watchedLog } from "./watched-log.ts";
+
+const planted = "planted.61fa@personal.example";
+const seed = `
+  create table pupils (id int primary key, email text not null unique, filler text);
+  insert into pupils select n, n || '${planted}', md5(n::text) from generate_series(1, 3000) n;
+  create table marks (pupil int references pupils, mark numeric);
+  insert into marks select 1 + n % 3000, n / 7.0 from generate_series(1, 4000) n;
+  create index marks_mark on marks (mark);
+  create materialized view best as select pupil, max(mark) as mark from marks group by pupil;
+  create view answers as select 1 as answer;
+  create sequence tickets start 7;
+  select lo_from_bytea(0, 'an object');`;
+
+/** What a row lays under one restore. */
+export interface RestoreInjection {
+  /** The target; the real one unless told. */
+  readonly url?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly log?: WatchedLog;
+  readonly signal?: AbortSignal;
+  /** Whether it really happened. */
+  hit(): boolean;
+  /** Takes it away again; the next restore must be clean. */
+  end?(): unknown;
+}
+
+/** One empty target of its own for each row. */
+export interface Target {
+  readonly name: string;
+  readonly url: string;
+  /** The same through the proxy. */
+  readonly throughProxy: string;
+}
+
+export type RestoreRow = FaultRow<{ readonly scene: RestoreScene; readonly target: Target }, RestoreInjection>;
+
+/** A vault with one set, a server with targets, and the two proxies before them. */
+export class RestoreScene implements AsyncDisposable {
+  readonly lab: BackupLab;
+  readonly server: RunningPostgres;
+  readonly store: HttpFaultProxy;
+  readonly network: TcpFaultProxy;
+  readonly #client: S3Client;
+  #targets = 0;
+
+  private constructor(lab: BackupLab, server: RunningPostgres, store: HttpFaultProxy, network: TcpFaultProxy) {
+    this.lab = lab;
+    this.server = server;
+    this.store = store;
+    this.network = network;
+    this.#client = sharedS3().client();
+  }
+
+  static async open(): Promise<RestoreScene> {
+    const s3 = sharedS3();
+    const [server, lab] = await Promise.all([startPostgres(17), openBackupLab(s3)]);
+    await execute(server.superuserUrl(), "create database source");
+    await execute(server.superuserUrl("source"), seed);
+    await backUp(lab, server.superuserUrl("source"));
+    const network = await startTcpFaultProxy({ host: "127.0.0.1", port: server.port });
+    return new RestoreScene(lab, server, await startHttpFaultProxy(s3.endpoint), network);
+  }
+
+  async newTarget(): Promise<Target> {
+    const name = `target_${++this.#targets}`;
+    await execute(this.server.superuserUrl(), `create database ${name} template template0`);
+    const url = this.server.superuserUrl(name);
+    const through = new URL(url);
+    through.port = String(this.network.port);
+    return { name, url, throughProxy: through.href };
+  }
+
+  /** One restore under the fault into a new target, and, when it failed, one without, which must prove it. */
+  async run(row: RestoreRow): Promise<Seen> {
+    const target = await this.newTarget();
+    const injection = await row.inject({ scene: this, target });
+    const log = injection.log ?? watchedLog();
+    const ended = await this.#ended(injection.url ?? target.url, { ...injection, log }, injection.env);
+    const hit = injection.hit();
+    await injection.end?.();
+    this.store.clear();
+    const broken = leaksIn(`${log.lines.join("\n")}\n${inspect(ended, { depth: 8 })}`, this.#secrets());
+    const success = ended !== "hangs" && !("error" in ended) && ended.outcome === "proven";
+    if (success) broken.push(...(await this.#differences(target)));
+    const falseSuccess = success && broken.length > 0;
+    const untouched = !success && (await isUntouched(target.url).catch(() => false));
+    const outcome = outcomeOf(ended, falseSuccess, untouched);
+    if (!success && outcome !== "differs by name") broken.push(...(await this.#next(target)));
+    const { visible } = await lookInto(this.#client, this.lab.bucket);
+    for (const prefix of visible) broken.push(...(await problemsOf(this.#client, this.lab, prefix)));
+    await execute(this.server.superuserUrl(), `drop database if exists ${target.name} with (force)`);
+    const failure = ended !== "hangs" && "error" in ended ? ended.error : undefined;
+    const code = failure instanceof LifeboatError ? failure.code : undefined;
+    return { outcome: hit ? outcome : "no fault was injected", code, broken, falseSuccess };
+  }
+
+  async #ended(
+    url: string,
+    { log, signal }: { readonly log: WatchedLog; readonly signal?: AbortSignal },
+    change: Readonly<Record<string, string>> = { AWS_ENDPOINT_URL: this.store.url },
+  ): Promise<Ended> {
+    const env = {
+      ...this.lab.env("postgres://nobody@127.0.0.1/unused"),
+      RESTORE_PRIVATE_KEY: this.lab.operations.key.armor(),
+      TARGET_DATABASE_URL: url,
+      ...change,
+    };
+    const attempt = async (): Promise<RestoreResult> => {
+      const config = await loadConfig({ needs: ["vault", "opening", "target"], env });
+      const patience = { ...quickRetry, stallSeconds: 1 };
+      const quick = { ...config, vault: { ...config.vault, retry: patience } };
+      return runRestore({ config: quick, ref: "latest", log, ...(signal && { signal }) });
+    };
+    const run = attempt().catch((error: unknown) => ({ error }));
+    return await Promise.race([run, delay(60_000, "hangs" as const, { ref: false })]);
+  }
+
+  /** The restore after one that failed. */
+  async #next(target: Target): Promise<string[]> {
+    const ended = await this.#ended(target.url, { log: watchedLog() });
+    if (ended === "hangs" || "error" in ended || ended.outcome !== "proven")
+      return [`the next restore failed: ${inspect(ended, { depth: 4 })}`];
+    return this.#differences(target);
+  }
+
+  /** Compared by the lab's own means, which know nothing of inventories and fingerprints. */
+  async #differences(target: Target): Promise<string[]> {
+    return (await compareDatabases(this.server.superuserUrl("source"), target.url)).map((found) => inspect(found));
+  }
+
+  #secrets(): string[] {
+    const env = this.lab.env("");
+    return [planted, this.server.password, env["AWS_SECRET_ACCESS_KEY"] ?? "", this.lab.operations.key.armor()];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client.destroy();
+    await this.store[Symbol.asyncDispose]();
+    await this.network[Symbol.asyncDispose]();
+    await this.lab[Symbol.asyncDispose]();
+    await this.server.stop();
+  }
+}
+
+type Ended = RestoreResult | { readonly error: unknown } | "hangs";
+
+function outcomeOf(ended: Ended, falseSuccess: boolean, untouched: boolean): Seen["outcome"] {
+  if (ended === "hangs") return "hangs";
+  if (!("error" in ended)) {
+    if (ended.outcome !== "proven") return "differs by name";
+    return falseSuccess ? "false success" : "success";
+  }
+  if (!(ended.error instanceof LifeboatError)) return "ends without a name";
+  return untouched ? "refused, target untouched" : "fails, then resumes and proves";
+}
