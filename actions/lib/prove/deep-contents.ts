@@ -142,6 +142,6 @@ export function exportedTable({ name, tables }: Artifact, inventory: Inventory):
 async function hashRows(block: TableBlock, table: TableContent | undefined): Promise<Fingerprint | null> {
   if (table === undefined) return null;
   const hasher = createRowHasher(table.columns.length);
-  for await (const chunk of block.chunks()) hasher.push(chunk);
+  for await (const chunk of block.chunks({ recycled: true })) hasher.push(chunk);
   return hasher.finish();
 }

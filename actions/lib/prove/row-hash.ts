@@ -110,7 +110,8 @@ class CopyTextHasher implements RowHasher {
       }
       if (kind === escapes) {
         if (at + longestEscape > end && !last) {
-          this.#carry = text.slice(at);
+          // A copy, also of a Buffer, whose own slice() is none: the chunk's memory may be used again.
+          this.#carry = Uint8Array.from(text.subarray(at));
           break;
         }
         byte = text[at + 1] as number;

@@ -100,7 +100,8 @@ async function loadBlock(
   const load = task.plan.loads.get(name);
   if (load === undefined || task.journal.isDone(loadItem(load.table))) return;
   track.note(name);
-  const rows = counted(block.chunks(), track);
+  // Projected rows may wait in a chunk that has passed; whole ones go straight to the server.
+  const rows = counted(block.chunks({ recycled: load.keep === undefined }), track);
   let reduced: Fingerprint | undefined;
   const source =
     load.keep === undefined

@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Client } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
@@ -27,7 +26,7 @@ export function loadItem(table: Pick<TableContent, "schema" | "name">): string {
  * Loads one table in one transaction, noted in the journal in the same transaction: after a crash the rows and the note
  * are both there or both not.
  *
- * @param chunks COPY text, already cut down to the kept columns
+ * @param chunks COPY text, already cut down to the kept columns; each is done with when the next is asked for
  * @returns undefined, or why it did not work: the rows are then not in the table
  * @throws OperationError `target-filled-meanwhile` when the table is no longer empty
  */
@@ -55,10 +54,9 @@ export async function loadTable(
       );
     }
     const list = columns.length === 0 ? "" : ` (${columns.map(quoteIdentifier).join(", ")})`;
-    await pipeline(
-      Readable.from(chunks, { objectMode: false, highWaterMark: 262_144 }),
-      client.query(copyFrom(`copy ${name}${list} from stdin`)),
-    );
+    // No stream in between: the next chunk is asked for only when the socket has passed on the one before. That holds
+    // because chunks are larger than the socket's 64 KiB high-water mark; the last one may be smaller.
+    await pipeline(chunks, client.query(copyFrom(`copy ${name}${list} from stdin`)));
     const before = load.quiet === undefined ? undefined : await fingerprintBefore(client, table, columns, load.quiet);
     await journal.note(client, loadItem(table), { fingerprint: before, reduced: reduced() });
     await client.query("commit");

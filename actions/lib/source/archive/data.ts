@@ -6,8 +6,11 @@ import { type ArchiveHeader, readHeader, readToc, type TocEntry } from "./toc.ts
 export interface TableBlock {
   readonly kind: "table";
   readonly entry: TocEntry;
-  /** The text that `COPY … FROM STDIN` takes, without its end marker, cut anywhere. To be read once. */
-  chunks(): AsyncGenerator<Uint8Array, void, undefined>;
+  /**
+   * The text that `COPY … FROM STDIN` takes, without its end marker, cut anywhere. To be read once.
+   * With `recycled` a chunk is valid only until the next one is asked for.
+   */
+  chunks(options?: { readonly recycled?: boolean }): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
 export interface LargeObjectBlock {
@@ -67,7 +70,7 @@ async function* readBlocks(cursor: Cursor, toc: readonly TocEntry[]): AsyncGener
       awaited.delete(entry.dumpId);
       if (type === tableData) {
         const frames = new Frames(cursor, `the rows of ${entry.namespace ?? ""}.${entry.tag}`);
-        yield { kind: "table", entry, chunks: () => frames.copyChunks() };
+        yield { kind: "table", entry, chunks: (options) => frames.copyChunks(options) };
         await frames.skip();
       } else if (type === largeObjects) {
         const objects = new LargeObjects(cursor);

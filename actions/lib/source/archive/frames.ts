@@ -31,9 +31,13 @@ export class Frames {
     }
   }
 
-  /** Content of a table: checks that COPY's end marker is there, and keeps it back. */
-  async *copyChunks(): AsyncGenerator<Uint8Array, void, undefined> {
+  /**
+   * Content of a table: checks that COPY's end marker is there, and keeps it back.
+   * @param recycled the reader is done with a chunk when it asks for the next: two chunks' memory serves the whole table
+   */
+  async *copyChunks({ recycled = false } = {}): AsyncGenerator<Uint8Array, void, undefined> {
     let out = Buffer.allocUnsafeSlow(chunkBytes);
+    let other = recycled ? Buffer.allocUnsafeSlow(chunkBytes) : undefined;
     let length = 0;
     for (;;) {
       length = await this.#fill(out, length);
@@ -45,9 +49,10 @@ export class Frames {
         if (rows > 0) yield out.subarray(0, rows);
         return;
       }
-      const next = Buffer.allocUnsafeSlow(chunkBytes);
+      const next = other ?? Buffer.allocUnsafeSlow(chunkBytes);
       out.copy(next, 0, rows, length);
       yield out.subarray(0, rows);
+      if (recycled) other = out;
       out = next;
       length = copyEnd.length;
     }
