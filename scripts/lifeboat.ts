@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { collectInOneGo } from "../actions/lib/runtime/collector.ts";
 import { reportError } from "../actions/lib/runtime/error-report.ts";
 import { ConfigurationError } from "../actions/lib/runtime/errors.ts";
 import { Interrupted, onInterrupt } from "../actions/lib/runtime/interrupt.ts";
@@ -49,6 +50,7 @@ async function run(args: readonly string[]): Promise<number> {
   return outcome.exitCode ?? 0;
 }
 
+collectInOneGo();
 const args = process.argv.slice(2);
 try {
   process.exitCode = await run(args);

@@ -1,6 +1,7 @@
 import * as core from "@actions/core";
 import type { Page } from "../report/page.ts";
 import { createActionsLog } from "./actions-log.ts";
+import { collectInOneGo } from "./collector.ts";
 import { reportError } from "./error-report.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { writeSummary } from "./job-summary.ts";
@@ -30,6 +31,7 @@ export async function runAction(
   runbook: string,
   work: (context: ActionContext) => Promise<ActionResult>,
 ): Promise<void> {
+  collectInOneGo();
   using interrupt = onInterrupt();
   try {
     const result = await work({ log: createActionsLog(), signal: interrupt.signal });
