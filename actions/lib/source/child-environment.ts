@@ -6,7 +6,7 @@ import type { Environment } from "../config/environment.ts";
 import { trustedRoots } from "./connect.ts";
 import { pinOptions } from "./session.ts";
 
-/** Environment of a libpq program; disposing it removes the folder with the password and the roots. */
+/** Environment of a libpq program; disposing it removes the folder with the roots. */
 export interface ChildEnvironment extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
 }
@@ -16,7 +16,8 @@ const inherited = ["PATH", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "SYSTEMROOT"];
 
 /**
  * Everything that pg_dump, pg_restore or psql need to reach the database, as environment: nothing of it shows in a
- * process list. The password lies in a PGPASSFILE in a folder that only we may open.
+ * process list. The password is in the child's environment, which only its own user can read: a file would stay behind
+ * when we are killed.
  */
 export async function childEnvironment(
   settings: ConnectionSettings,
@@ -38,11 +39,11 @@ export async function childEnvironment(
     PGOPTIONS: pinOptions(),
     PGSSLMODE: settings.tls.mode === "off" ? "disable" : "verify-full",
     PGGSSENCMODE: "disable",
-    PGPASSFILE: join(folder, "pgpass"),
+    ...(settings.password === undefined ? {} : { PGPASSWORD: settings.password.reveal() }),
+    PGPASSFILE: join(folder, "none"),
     PGSERVICEFILE: join(folder, "none"),
   };
   try {
-    await writeFile(join(folder, "pgpass"), passLine(settings), { mode: 0o600 });
     if (settings.tls.mode === "verify-full") {
       // As a file, because "system" is only understood from libpq 16 on.
       env["PGSSLROOTCERT"] = join(folder, "roots.pem");
@@ -53,10 +54,4 @@ export async function childEnvironment(
     throw error;
   }
   return { env, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
-}
-
-/** One line of a password file; backslash and colon are escaped (postgresql.org/docs/current/libpq-pgpass.html). */
-function passLine(settings: ConnectionSettings): string {
-  const escaped = (settings.password?.reveal() ?? "").replaceAll(/[\\:]/g, "\\$&");
-  return `*:*:*:*:${escaped}\n`;
 }
