@@ -1,7 +1,7 @@
 import { LifeboatError } from "../runtime/errors.ts";
 import type { Signer } from "../seal/keyring.ts";
 import { verifyDetached } from "../seal/signature.ts";
-import { listSets } from "../vault/catalogue.ts";
+import { setFolders } from "../vault/catalogue.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Manifest } from "../vault/manifest.ts";
 import { readSet } from "../vault/set-store.ts";
@@ -15,12 +15,14 @@ export async function readLastSet(
   signers: readonly Signer[],
   warnings: string[],
 ): Promise<Manifest | undefined> {
-  for (const { tier, set } of await listSets(vault)) {
+  for (const { tier, set } of await setFolders(vault)) {
     try {
       const stored = await readSet(vault, tier, set, (bytes, armored) => verifyDetached(bytes, armored, signers));
       return stored.manifest;
     } catch (error) {
-      if (!(error instanceof LifeboatError) || !["manifest-untrusted", "set-unknown"].includes(error.code)) throw error;
+      if (!(error instanceof LifeboatError)) throw error;
+      if (error.code === "set-unknown") continue; // the set that is being made, or what a run that died has left
+      if (error.code !== "manifest-untrusted") throw error;
       warnings.push(`Set ${set} (${tier}) is not compared with: ${error.message}`);
     }
   }

@@ -3,7 +3,7 @@ import { LifeboatError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Signer } from "../seal/keyring.ts";
 import { verifyDetached } from "../seal/signature.ts";
-import { listSets } from "../vault/catalogue.ts";
+import { resolveSet } from "../vault/catalogue.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease.ts";
 import { removeLeftovers } from "../vault/leftovers.ts";
@@ -51,7 +51,10 @@ async function lockNewest(
   { vault, policy, bucketLocks, signers }: TidyUp,
   tier: (typeof tierSchema.options)[number],
 ): Promise<void> {
-  const [newest] = await listSets(vault, { tier });
+  const newest = await resolveSet(vault, "latest", { tier }).catch((error: unknown) => {
+    if (error instanceof LifeboatError && error.code === "set-unknown") return undefined;
+    throw error;
+  });
   if (newest === undefined) return;
   const { manifest } = await readSet(vault, tier, newest.set, (bytes, armored) =>
     verifyDetached(bytes, armored, signers),

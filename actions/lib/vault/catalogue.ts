@@ -69,8 +69,11 @@ export async function resolveSet(
 
 const tiersOf = (tier: Tier | undefined): readonly Tier[] => (tier ? [tier] : tierSchema.options);
 
-/** Everything named like a set, whole or not, newest first. Reads folders, not objects: one request for 1,000 of them. */
-async function setFolders(vault: Vault, tier: Tier | undefined): Promise<SetName[]> {
+/**
+ * Everything named like a set, newest first, whether it has a manifest or not: for those who read sets one after the other
+ * until they have what they look for. Reads folders, not objects: one request for 1,000 of them.
+ */
+export async function setFolders(vault: Vault, tier?: Tier | undefined): Promise<SetName[]> {
   const names: SetName[] = [];
   for (const each of tiersOf(tier)) {
     const prefix = `database/${each}/`;
