@@ -43,6 +43,26 @@ describe("the plan of the dumps", () => {
     ]);
   });
 
+  test("of 2 TB in 20,000 tables is a few hundred dumps, and what names the tables fits a command line", () => {
+    const shares = Array.from({ length: 20_000 }, (_, n) => 1 / (n + 1));
+    const whole = shares.reduce((sum, share) => sum + share, 0);
+    const long = "x".repeat(55);
+    const tables = shares.map((share, n) =>
+      table(`${long}_${n}`, Math.round((share / whole) * 2 * MiB * MiB), `tenant_${n % 50}_${long.slice(0, 50)}`),
+    );
+    const groups = planDump(tables, { count: 10_000, bytes: 0 }, limits);
+    expect(groups.flatMap((group) => group.tables).length).toBe(20_000);
+    expect(groups.length).toBeLessThanOrEqual(500);
+    const rest = groups.at(-1);
+    if (rest?.selection !== "rest") throw new Error("The last group takes the rest.");
+    for (const group of groups) {
+      const args = groupArguments(group, tablesOfOthers(groups, group));
+      // Linux: 2 MiB in all, 128 KiB each.
+      expect(args.reduce((sum, arg) => sum + arg.length + 9, 0)).toBeLessThan(1.9 * MiB);
+      expect(Math.max(...args.map((arg) => arg.length))).toBeLessThan(128 * 1024);
+    }
+  });
+
   test("keeps odd names out of the keys in the vault", () => {
     const [first] = planDump([table('a/b "c" ü', 300 * MiB, "../x")], none, limits);
     expect(first?.name).toMatch(/^01-[A-Za-z0-9._-]+$/);

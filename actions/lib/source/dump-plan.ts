@@ -26,6 +26,12 @@ export interface PlanLimits {
 const smallestGroupBytes = 32 * 1024 * 1024;
 
 /**
+ * Each pg_dump reads the whole catalogue again, seconds of it with 20,000 tables: in a huge database a dump, or a table
+ * that gets its own, has at least this share of all bytes.
+ */
+const smallestShare = 1 / 500;
+
+/**
  * Divides the tables among dumps: each large table alone, small ones gathered by size. The last group of tables takes what
  * is in none of the others by exclusion, so a table that this plan doesn't know of still lands in one. Groups come largest
  * first: the longest dump starts first.
@@ -36,11 +42,12 @@ export function planDump(
   limits: PlanLimits,
 ): DumpGroup[] {
   const sorted = tables.toSorted((a, b) => b.bytes - a.bytes || compare(a, b));
-  const large = sorted.filter(({ bytes }) => bytes >= limits.largeTableBytes);
+  const least = Math.ceil(total(sorted) * smallestShare);
+  const large = sorted.filter(({ bytes }) => bytes >= Math.max(limits.largeTableBytes, least));
   const small = sorted.slice(large.length);
   // Two groups a job: enough for all jobs to end at about the same time.
   const share = Math.ceil(total(small) / (limits.jobs * 2));
-  const gathered = gather(small, Math.min(limits.groupBytes, Math.max(share, smallestGroupBytes)));
+  const gathered = gather(small, Math.max(least, Math.min(limits.groupBytes, Math.max(share, smallestGroupBytes))));
   const rest = gathered.pop() ?? [];
   const drafts: Omit<DumpGroup, "name">[] = [
     ...large.map((table) => draft("only", [table])),

@@ -48,11 +48,25 @@ export function groupArguments(
   if (group.selection === "large-objects") return ["--data-only", "--blobs", "--exclude-schema=*"];
   const tables = group.selection === "only" ? group.tables : others;
   const option = group.selection === "only" ? "--table" : "--exclude-table";
-  return [
-    "--data-only",
-    "--no-blobs",
-    ...tables.map((table) => `${option}=${pattern(table.schema)}.${pattern(table.name)}`),
-  ];
+  return ["--data-only", "--no-blobs", ...patterns(tables).map((pattern) => `${option}=${pattern}`)];
+}
+
+/** So many names go into one pattern: each pattern costs a query, and a longer expression the server's regex compiler. */
+const namesPerPattern = 100;
+
+/**
+ * Patterns for all of the tables: one schema, and names with `|` between them, which outside of quotes is the regular
+ * expression's. One option a table would pass what a command line may hold (2 MB) at about 15,000 tables.
+ */
+function patterns(tables: readonly { readonly schema: string; readonly name: string }[]): string[] {
+  return [...Map.groupBy(tables, ({ schema }) => schema)].flatMap(([schema, some]) => {
+    const names = some.map(({ name }) => pattern(name));
+    const batches = Math.ceil(names.length / namesPerPattern);
+    return Array.from({ length: batches }, (_, batch) => {
+      const from = batch * namesPerPattern;
+      return `${pattern(schema)}.${names.slice(from, from + namesPerPattern).join("|")}`;
+    });
+  });
 }
 
 /** A name that stands for itself in pg_dump's patterns: within double quotes nothing else is special. */
