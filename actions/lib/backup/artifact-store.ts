@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Track } from "../runtime/log.ts";
-import { sealArtifact } from "../seal/artifact.ts";
+import { sealArtifact, sealWhole } from "../seal/artifact.ts";
 import type { SessionKey } from "../seal/session-key.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Artifact } from "../vault/manifest.ts";
@@ -64,9 +64,7 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
       return { ...artifact, plainBytes, segments };
     },
     async putSmall(artifact, plain) {
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of sealArtifact(oneChunk(plain), key)) chunks.push(chunk);
-      const body = Buffer.concat(chunks);
+      const body = await sealWhole(plain, key);
       await vault.put(prefix + artifact.name, body, { ifNoneMatch: true, signal });
       const part = { bytes: body.length, sha256: createHash("sha256").update(body).digest("hex") };
       const segments = [{ key: artifact.name, ...part, parts: [part] }];
@@ -74,10 +72,6 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
       return { ...artifact, plainBytes: plain.length, segments };
     },
   };
-}
-
-async function* oneChunk(plain: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  if (plain.length > 0) yield plain;
 }
 
 /** A text as a source. */

@@ -1,4 +1,4 @@
-import { compress, decompress } from "./compress.ts";
+import { compress, compressWhole, decompress } from "./compress.ts";
 import { open } from "./opener.ts";
 import { seal } from "./sealer.ts";
 import type { SessionKey } from "./session-key.ts";
@@ -24,6 +24,17 @@ export function sealArtifact(
   return released(source, (held) =>
     seal(compress(counted(held, options.onPlainBytes), options.level), key, { recycled: options.recycled ?? false }),
   );
+}
+
+/** The sealed artifact of plain bytes that are all there: what `sealArtifact` makes of them, for small ones. */
+export async function sealWhole(plain: Uint8Array, key: SessionKey): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of seal(oneChunk(compressWhole(plain)), key)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
 }
 
 /**

@@ -1,5 +1,12 @@
 import { Duplex } from "node:stream";
-import { constants, createZstdCompress, createZstdDecompress, type ZstdCompress, type ZstdDecompress } from "node:zlib";
+import {
+  constants,
+  createZstdCompress,
+  createZstdDecompress,
+  type ZstdCompress,
+  type ZstdDecompress,
+  zstdCompressSync,
+} from "node:zlib";
 import { blockBytes, blocks } from "./blocks.ts";
 import { throughEngine } from "./engine.ts";
 
@@ -12,6 +19,11 @@ export function compress(
   level: number = defaultLevel,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   return throughEngine(blocks(source, { recycled: true }), zstdCompressor(level));
+}
+
+/** The same frame of bytes that are all there, in one go: a stream's set-up costs more than a few kilobytes' compression. */
+export function compressWhole(plain: Uint8Array, level: number = defaultLevel): Uint8Array {
+  return zstdCompressSync(plain, { params: parameters(level) });
 }
 
 /**
@@ -34,10 +46,11 @@ export function createDecompressor(): Duplex {
 }
 
 function zstdCompressor(level: number): ZstdCompress {
-  return createZstdCompress({
-    chunkSize: blockBytes,
-    params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
-  });
+  return createZstdCompress({ chunkSize: blockBytes, params: parameters(level) });
+}
+
+function parameters(level: number): Record<number, number> {
+  return { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
 }
 
 function zstdDecompressor(): ZstdDecompress {

@@ -30,7 +30,7 @@ export function retainUntil(from: Date, days: number): Date {
 export async function lockSet(vault: Vault, prefix: string, until: Date): Promise<LockReport> {
   const keys: string[] = [];
   for await (const { key } of vault.list(prefix)) keys.push(key);
-  const applied = await mapBounded(keys, 8, (key) => lockObject(vault, key, until));
+  const applied = await mapBounded(keys, 24, (key) => lockObject(vault, key, until));
   return { objects: keys.length, applied: applied.filter(Boolean).length };
 }
 
