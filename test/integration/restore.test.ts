@@ -68,6 +68,19 @@ describe.each([
     expect(told(result, "failed")).toEqual([]);
     expect(told(result, "unverified")).toEqual([]);
     expect(result.outcome).toBe("proven");
+    const jobs = result.switchedOff.find(({ what }) => what.endsWith("cron jobs"));
+    const states = await withClient(target.postgresUrl, async (client) => {
+      const asleep = await client.query("select count(*)::int as awake from cron.job where active");
+      await client.query("begin");
+      await client.query(jobs?.on ?? "");
+      const again = await client.query("select count(*)::int as awake from cron.job where active");
+      await client.query("rollback");
+      return [asleep.rows[0]?.awake, again.rows[0]?.awake];
+    });
+    const awake = await withClient(source.superuserUrl, (client) =>
+      client.query("select count(*)::int as awake from cron.job where active"),
+    );
+    expect(states).toEqual([0, awake.rows[0]?.awake]);
     const differences = await compareDatabases(source.superuserUrl, target.superuserUrl);
     expect(unnamed(differences, told(result, "expected"))).toEqual([]);
   });

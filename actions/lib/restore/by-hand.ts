@@ -5,24 +5,29 @@ import type { DataPlan } from "./plan-data.ts";
 import type { RestoreResult } from "./result.ts";
 import type { TargetFacts } from "./target.ts";
 
-/** What was switched off, and what only a person can do, for the end of the report. Pure. */
+/**
+ * What was switched off, and what only a person can do, for the end of the report. Pure.
+ * @param cronJobs numbers in the target of the jobs that were active at the source
+ */
 export function afterwards(
   source: Inventory,
   facts: TargetFacts,
   outbound: readonly OutboundTrigger[],
   plan: DataPlan,
+  cronJobs: readonly string[],
 ): Pick<RestoreResult, "switchedOff" | "byHand"> {
   const rows = (name: string) =>
     source.tables.find((table) => `${table.schema}.${table.name}` === name)?.fingerprint?.rows ?? "0";
   const switchedOff = outbound
     .filter((trigger) => trigger.switchOn !== undefined)
     .map((trigger) => ({ what: `trigger ${trigger.object.identity}`, on: trigger.switchOn ?? "" }));
-  if (rows("cron.job") !== "0" && (plan.loads.has("cron.job") || plan.cronJobs !== undefined)) {
+  if (cronJobs.length > 0) {
+    const numbers = cronJobs.join(", ");
     const on =
       plan.cronJobs === undefined
-        ? "update cron.job set active = true;"
-        : "select cron.alter_job(job_id := jobid, active := true) from cron.job;";
-    switchedOff.push({ what: `${rows("cron.job")} cron jobs`, on: `${on} -- leave out those that were off` });
+        ? `update cron.job set active = true where jobid in (${numbers});`
+        : `select cron.alter_job(job_id := jobid, active := true) from cron.job where jobid in (${numbers});`;
+    switchedOff.push({ what: `${cronJobs.length} cron jobs`, on });
   }
   const byHand: string[] = [];
   for (const trigger of outbound.filter((one) => one.switchOff === undefined)) {

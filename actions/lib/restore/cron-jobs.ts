@@ -2,7 +2,8 @@ import type { Client } from "pg";
 import { describeCode } from "../source/sqlstate.ts";
 import type { Journal } from "./journal.ts";
 
-const item = "cron jobs";
+/** The journal's name for them; the note lists the new numbers of those that were active at the source. */
+export const cronItem = "cron jobs";
 
 /**
  * Makes the cron jobs anew where `cron.job` itself may not be written (Supabase: only pg_cron's own functions write it),
@@ -20,22 +21,27 @@ export async function scheduleJobs(
 ): Promise<{ made: number; refused: string[] }> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of rows) chunks.push(chunk);
-  if (journal.isDone(item)) return { made: 0, refused: [] };
+  if (journal.isDone(cronItem)) return { made: 0, refused: [] };
   const lines = Buffer.concat(chunks)
     .toString("utf8")
     .split("\n")
     .filter((line) => line !== "");
   const refused: string[] = [];
+  const quieted: string[] = [];
   let made = 0;
   await client.query("begin");
   for (const line of lines) {
     const fields = line.split("\t").map(unescapeCopy);
     const field = (name: string) => fields[columns.indexOf(name)] ?? null;
-    const reason = await scheduleOne(client, field("jobname"), field("schedule") ?? "", field("command") ?? "");
-    if (reason === undefined) made += 1;
-    else refused.push(`job ${field("jobname") ?? field("jobid") ?? "without a name"}: ${reason}`);
+    const done = await scheduleOne(client, field("jobname"), field("schedule") ?? "", field("command") ?? "");
+    if ("reason" in done) {
+      refused.push(`job ${field("jobname") ?? field("jobid") ?? "without a name"}: ${done.reason}`);
+      continue;
+    }
+    made += 1;
+    if (field("active") === "t") quieted.push(done.id);
   }
-  await journal.note(client, item, { made });
+  await journal.note(client, cronItem, { made, quieted });
   await client.query("commit");
   return { made, refused };
 }
@@ -45,7 +51,7 @@ async function scheduleOne(
   name: string | null,
   schedule: string,
   command: string,
-): Promise<string | undefined> {
+): Promise<{ id: string } | { reason: string }> {
   await client.query("savepoint job");
   try {
     const answer =
@@ -53,10 +59,10 @@ async function scheduleOne(
         ? await client.query("select cron.schedule($1, $2) as id", [schedule, command])
         : await client.query("select cron.schedule($1, $2, $3) as id", [name, schedule, command]);
     await client.query("select cron.alter_job(job_id := $1, active := false)", [answer.rows[0]?.id]);
-    return undefined;
+    return { id: String(answer.rows[0]?.id) };
   } catch (error) {
     await client.query("rollback to savepoint job");
-    return describeCode(error);
+    return { reason: describeCode(error) };
   }
 }
 

@@ -73,6 +73,11 @@ export class Journal {
     return found.success ? found.data : undefined;
   }
 
+  /** What was switched off as it came, by the ids that it has in the target. */
+  quieted(item: string): string[] {
+    return z.object({ quieted: z.array(z.string()) }).safeParse(this.#done.get(item)).data?.quieted ?? [];
+  }
+
   /** Writes the note in the client's current transaction: it holds if and only if that commits. */
   async note(client: Client, item: string, note: Record<string, unknown> = {}): Promise<void> {
     await client.query(

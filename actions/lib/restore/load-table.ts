@@ -14,7 +14,7 @@ export interface TableLoad {
   readonly table: TableContent;
   /** Places (from 0) of the columns that the target has too; undefined when it has them all. */
   readonly keep: readonly number[] | undefined;
-  /** SQL that runs after the load in the same transaction: what must not wake up, such as cron jobs. */
+  /** SQL that runs after the load in the same transaction on what must not wake up; returns the `id` of what it changed. */
   readonly quiet: string | undefined;
 }
 
@@ -58,7 +58,7 @@ export async function loadTable(
     // because chunks are larger than the socket's 64 KiB high-water mark; the last one may be smaller.
     await pipeline(chunks, client.query(copyFrom(`copy ${name}${list} from stdin`)));
     const before = load.quiet === undefined ? undefined : await fingerprintBefore(client, table, columns, load.quiet);
-    await journal.note(client, loadItem(table), { fingerprint: before, reduced: reduced() });
+    await journal.note(client, loadItem(table), { ...before, reduced: reduced() });
     await client.query("commit");
     return undefined;
   } catch (error) {
@@ -74,8 +74,8 @@ async function fingerprintBefore(
   table: TableContent,
   columns: readonly string[],
   quiet: string,
-): Promise<Fingerprint> {
+): Promise<{ fingerprint: Fingerprint; quieted: string[] }> {
   const fingerprint = await fingerprintTable(client, { ...table, columns: [...columns] });
-  await client.query(quiet);
-  return fingerprint;
+  const answer = await client.query<{ id: string }>(quiet);
+  return { fingerprint, quieted: answer.rows.map((row) => row.id) };
 }

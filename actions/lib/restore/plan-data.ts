@@ -26,7 +26,9 @@ export interface DataPlan {
 }
 
 /** Statement that puts cron jobs to sleep in the transaction that brings them: pg_cron starts them the moment they commit. */
-const quietStatements = new Map([["cron.job", "update cron.job set active = false where active"]]);
+const quietStatements = new Map([
+  ["cron.job", "update cron.job set active = false where active returning jobid::text as id"],
+]);
 
 /**
  * Decides table by table which rows go where. Pure.

@@ -13,6 +13,7 @@ import { isPlatformObject } from "../source/platform.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { buildIndexes, dumpClient, failuresByKey } from "./apply-schema.ts";
 import { afterwards } from "./by-hand.ts";
+import { cronItem } from "./cron-jobs.ts";
 import { Journal, journalSchema } from "./journal.ts";
 import { loadData } from "./load-data.ts";
 import { refuseOccupied } from "./occupants.ts";
@@ -151,7 +152,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     },
     stages: stages.taken,
     differences,
-    ...afterwards(source, facts, outbound, plan),
+    ...afterwards(source, facts, outbound, plan, [...journal.quieted(cronItem), ...journal.quieted("rows cron.job")]),
   };
 }
 
