@@ -8,7 +8,14 @@ await runAction("Restore", "runbooks/restore-failed.md", async ({ log, signal })
   const ref = core.getInput("set", { required: true });
   const target = optionalInput("target") ?? "default";
   const config = await loadConfig({ needs: ["vault", "opening", "target"], target });
-  const result = await runRestore({ config, ref, dryRun: booleanInput("dry-run"), log, signal });
+  const result = await runRestore({
+    config,
+    ref,
+    dryRun: booleanInput("dry-run"),
+    thaw: booleanInput("thaw"),
+    log,
+    signal,
+  });
   const page = restorationPage(result);
   const good = result.outcome === "proven" || result.outcome === "dry-run";
   return {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { becomeOwner, bucket } from "../../scripts/demo/owner.ts";
-import { createProject, type LabProject, PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
+import { createProject, execute, type LabProject, PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { type RunningS3, startS3 } from "../lab/servers/s3.ts";
 import { sharedPostgres } from "../lab/servers/shared.ts";
@@ -118,6 +118,37 @@ describe("the command line", () => {
     for (const { stdout, stderr } of [made, verified, restored, again]) {
       expect(stdout + stderr).not.toContain(PLANTED_EMAIL);
     }
+  });
+
+  test("one table of a weekly set is loaded into an empty table, and only there", async () => {
+    await execute(
+      target.superuserUrl,
+      "alter table public.duplicates disable trigger all; delete from public.duplicates",
+    );
+    const load = (...more: string[]) => lifeboat("export", "load", "latest", "--table", "public.duplicates", ...more);
+    expect((await load("--dry-run")).stdout).toContain("Nothing was written.");
+    const loaded = await load("--json");
+    expect(JSON.parse(loaded.stdout)).toMatchObject({ outcome: "loaded", table: "public.duplicates" });
+    const again = await load();
+    expect(again.code).toBe(2);
+    expect(again.stderr).toContain("public.duplicates of the target is not empty");
+    expect((await lifeboat("export", "load", "latest")).code).toBe(2);
+    expect(loaded.stdout + loaded.stderr + again.stderr).not.toContain(PLANTED_EMAIL);
+  });
+
+  test("a month's archive is made once, and once more when that is asked for", async () => {
+    const made = JSON.parse((await lifeboat("backup", "--tier", "monthly", "--json")).stdout);
+    const before = await objects();
+    const second = await lifeboat("backup", "--tier", "monthly");
+    expect(second).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`this month's monthly set already: ${made.set}`),
+    });
+    expect(await objects()).toEqual(before);
+    const another = JSON.parse((await lifeboat("backup", "--tier", "monthly", "--again", "--json")).stdout);
+    expect(another.tier).toBe("monthly");
+    expect(another.set).not.toBe(made.set);
+    expect(await lifeboat("thaw", "latest")).toMatchObject({ code: 0, stdout: expect.stringContaining("can be read") });
   });
 
   test("a damaged set ends verify with 1", async () => {

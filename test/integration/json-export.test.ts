@@ -1,9 +1,16 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
 import { type OpenSet, openSet } from "../../actions/lib/prove/verify-open.ts";
-import { loadExport } from "../../actions/lib/restore/load-export.ts";
+import { findExport, loadExport } from "../../actions/lib/restore/load-export.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { fingerprintTable } from "../../actions/lib/source/fingerprint.ts";
 import type { Inventory } from "../../actions/lib/source/inventory/model.ts";
 import { pinStatement } from "../../actions/lib/source/session.ts";
 import { createProject, dropProject, execute, type LabProject, seedQimma, withClient } from "../lab/index.ts";
@@ -89,6 +96,42 @@ describe.each([17, 15] as const)("the JSON export of a weekly set of PostgreSQL 
       const quoted = `"${schema}"."${name.replaceAll('"', '""')}"`;
       const loaded = await load(empty.superuserUrl, quoted);
       expect([quoted, loaded.outcome, loaded.rows]).toEqual([quoted, "loaded", fingerprint?.rows]);
+    }
+  });
+
+  test("loads by the page's SQL with psql alone, every type the lab has", async () => {
+    const tables = inventory.tables.filter(({ name }) =>
+      /^(odd_values|no_columns|duplicates|shape_shifter|Table with.*)$/.test(name),
+    );
+    expect(tables.length).toBe(5);
+    const page = Buffer.from((await lab.vault.get(`${made.prefix}RECOVER.md`)).body).toString();
+    const sql = /^cat > load\.sql <<'SQL'\n(.*?)^SQL$/ms.exec(page)?.[1] ?? "";
+    const file = join(lab.folder, `load-${major}.sql`);
+    await writeFile(file, sql);
+    for (const table of tables) {
+      const quoted = `"${table.schema}"."${table.name.replaceAll('"', '""')}"`;
+      await execute(empty.superuserUrl, `delete from ${quoted}`);
+      const { artifact } = findExport(open, inventory, quoted);
+      const psql = join(sharedPostgres(major).binDir, "psql");
+      const args = [
+        "--no-psqlrc",
+        "--quiet",
+        `--set=table=${quoted}`,
+        `--dbname=${empty.superuserUrl}`,
+        `--file=${file}`,
+      ];
+      const child = spawn(psql, args, { stdio: ["pipe", "ignore", "pipe"] });
+      let said = "";
+      child.stderr.on("data", (chunk) => (said += chunk));
+      const ended = once(child, "close");
+      await pipeline(Readable.from(open.artifact(artifact.name)), child.stdin);
+      expect([quoted, said, (await ended)[0]]).toEqual([quoted, "", 0]);
+      const found = await withClient(empty.superuserUrl, async (client) => {
+        const pins = pinStatement(5);
+        await client.query(pins.text, [...pins.values]);
+        return fingerprintTable(client, table);
+      });
+      expect([quoted, found]).toEqual([quoted, table.fingerprint]);
     }
   });
 
