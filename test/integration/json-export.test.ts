@@ -16,6 +16,7 @@ import { pinStatement } from "../../actions/lib/source/session.ts";
 import { createProject, dropProject, execute, type LabProject, seedQimma, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
+import { findingsWhenChanged } from "./changed-content.ts";
 
 /** Constraints that are NOT VALID because some rows of the lab break them. */
 const dropUnkept = `do $$ declare one record; begin
@@ -87,6 +88,19 @@ describe.each([17, 15] as const)("the JSON export of a weekly set of PostgreSQL 
     const options = { trustedSigners: lab.signers, deep: true, privateKey: lab.operations };
     const verdict = await verifySet(lab.vault, made, options, silentLog);
     expect(verdict.findings).toEqual([]);
+  });
+
+  test("a value changed, a row lost or doubled, a column renamed: a deep verification names the artifact", async () => {
+    const name = "json/public.one_row.ndjson.zst.pgp";
+    const damage: readonly [string, (text: string) => string][] = [
+      [`${name}: rows-differ`, (text) => text.replace("2025-09-01", "2025-09-02")],
+      [`${name}: rows-differ`, (text) => text.replace('"2025-09-01"', "null")],
+      [`${name}: rows-differ`, () => ""],
+      [`${name}: rows-differ`, (text) => text + text],
+      [`${name}: export-malformed`, (text) => text.replace("since", "Since")],
+    ];
+    for (const [wanted, change] of damage) expect(await findingsWhenChanged(open, name, change)).toContain(wanted);
+    expect(await findingsWhenChanged(open, name, (text) => text)).toEqual([]);
   });
 
   test("loads every table of the lab into an empty one that then has the inventory's fingerprint", async () => {

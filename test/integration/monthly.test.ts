@@ -5,11 +5,13 @@ import { GetObjectTaggingCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
+import { openSet } from "../../actions/lib/prove/verify-open.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
+import { findingsWhenChanged } from "./changed-content.ts";
 import { type GnupgHome, openGnupgHome } from "./gnupg-home.ts";
 import { restoreInto, told } from "./restore-lab.ts";
 
@@ -56,6 +58,29 @@ describe.each([17, 15] as const)("a monthly archive of PostgreSQL %i", (major) =
     const options = { trustedSigners: lab.signers, deep: true, privateKey: lab.operations };
     const verdict = await verifySet(lab.vault, set, options, silentLog);
     expect(verdict.findings).toEqual([]);
+  });
+
+  test("what is not in the SQL, or other than it was, is named by a deep verification", async () => {
+    const open = await openSet(lab.vault, set, { trustedSigners: lab.signers, privateKey: lab.operations });
+    const name = "database.sql.zst.pgp";
+    const without = (from: RegExp) => (text: string) => {
+      const begin = text.search(from);
+      return text.slice(0, begin) + text.slice(text.indexOf("--\n-- TOC entry", begin + 10));
+    };
+    const damage: readonly [string, (text: string) => string][] = [
+      [`${name}: rows-differ`, (text) => text.replace("2025-09-01", "2025-09-02")],
+      ["set: table-missing", without(/--\n-- TOC entry [^\n]*\n(-- Dep[^\n]*\n)?-- Data for Name: one_row;/)],
+      [
+        `${name}: dump-incomplete`,
+        without(
+          /--\n-- TOC entry [^\n]*\n(-- Dep[^\n]*\n)?-- Name: exams_pkey|--\n-- TOC entry [^\n]*\n(-- Dep[^\n]*\n)?-- Name: exams exams_pkey;/,
+        ),
+      ],
+      ["set: large-object-differs", (text) => text.replace("\\x00010203ff", "\\x00010203fe")],
+      [`${name}: plain-dump-damaged`, (text) => text.slice(0, text.length / 2)],
+      [`${name}: plain-dump-damaged`, (text) => text.replace("-- PostgreSQL database dump complete", "--")],
+    ];
+    for (const [wanted, change] of damage) expect(await findingsWhenChanged(open, name, change)).toContain(wanted);
   });
 
   test("restores into plain PostgreSQL and is proven equal", async () => {
