@@ -139,6 +139,10 @@ function compareTwins(
       grants,
       object.kind === "database" ? { verdict: "expected", why: "the database is the target's own" } : undefined,
     );
+  else if (!platform && object.kind !== "database" && otherGrantors(object, twin, source.serverMajor)) {
+    const reason = "nobody has more or less; who may take it back is another";
+    say("grants", "the same rights, given by other roles", { verdict: "expected", why: reason });
+  }
   if (object.comment !== twin.comment && object.kind !== "extension") {
     say("comment", twin.comment === null ? "has none here" : "has another here");
   }
@@ -180,6 +184,19 @@ export function compareGrants(object: InventoryObject, twin: InventoryObject, so
   const gained = [...present].filter((text) => !wanted.has(text));
   if (lost.length + gained.length === 0) return undefined;
   return [...lost.map((text) => `lost ${text}`), ...gained.map((text) => `gained ${text}`)].join("; ");
+}
+
+/** Whether equal rights were given by other roles than in the set, the owner's part apart. */
+function otherGrantors(object: InventoryObject, twin: InventoryObject, sourceMajor: number): boolean {
+  const texts = (grants: readonly Grant[] | null) =>
+    new Set(
+      (grants ?? [])
+        .filter((grant) => sourceMajor >= 17 || grant.privilege !== "MAINTAIN")
+        .map((grant) => `${grantText(grant)} by ${grant.grantor}`),
+    );
+  const wanted = texts(grantsUnder(object, twin.owner));
+  const present = texts(twin.grants);
+  return wanted.size !== present.size || [...wanted].some((text) => !present.has(text));
 }
 
 /** The first line in which two definitions differ, both sides, from shortly before the place where they do. */
