@@ -7,6 +7,7 @@ export default defineConfig({
     // The machines that this runs on have two cores, and the servers want some of them.
     maxWorkers: 2,
     pool: "forks",
+    reporters: ["default", "./test/faults/table/reporter.ts"],
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], ...timeouts } },
       {

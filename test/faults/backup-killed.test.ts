@@ -1,20 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { verifySet } from "../../actions/lib/prove/verify.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { listSets } from "../../actions/lib/vault/catalogue.ts";
-import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts";
-import { versionPages } from "../../actions/lib/vault/versions.ts";
 import { type BackupLab, openBackupLab } from "../integration/backup-lab.ts";
 import { execute } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { complete, killSomewhere, wantedKills } from "./table/random-kills.ts";
+import type { FaultRecord } from "./table/row.ts";
+import { lookInto, problemsOf } from "./table/vault-look.ts";
 
 const runner = fileURLToPath(new URL("backup-runner.ts", import.meta.url));
-const kills = 100;
+const kills = Math.round(wantedKills * 0.8);
 const name = `killed_${process.pid}`;
+const client = sharedS3().client();
 let lab: BackupLab;
 let url: string;
 
@@ -35,59 +31,55 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
+  client.destroy();
   await lab[Symbol.asyncDispose]();
   await execute(sharedPostgres(17).superuserUrl(), `drop database ${name} with (force)`);
 });
 
-/** Starts a backup; resolves when its own code runs, so that no kill is wasted on loading modules. */
-async function begin(): Promise<{ child: ChildProcess; ended: Promise<unknown[]> }> {
-  const child = spawn(process.execPath, [runner], { env: lab.env(url), stdio: ["ignore", "pipe", "inherit"] });
-  const ended = once(child, "close");
-  await Promise.race([once(child.stdout, "data"), ended]);
-  return { child, ended };
-}
-
-async function complete(): Promise<number> {
-  const begun = performance.now();
-  const { ended } = await begin();
-  expect(await ended).toEqual([0, null]);
-  return performance.now() - begun;
-}
-
-async function everyVisibleSetIsWhole(): Promise<void> {
-  const options = { trustedSigners: lab.signers, deep: true, privateKey: lab.operations };
-  for (const { tier, set } of (await listSets(lab.vault)).slice(0, 3)) {
-    const { findings } = await verifySet(lab.vault, { tier, set }, options, silentLog);
-    expect(findings.filter(({ code }) => code !== "object-unlocked")).toEqual([]);
+/** What is wrong with the sets that became visible since `known`, which is kept up. */
+async function problemsOfNewSets(known: Set<string>): Promise<string[]> {
+  const problems: string[] = [];
+  for (const prefix of (await lookInto(client, lab.bucket)).visible) {
+    if (!known.has(prefix)) problems.push(...(await problemsOf(client, lab, prefix)));
+    known.add(prefix);
   }
+  return problems;
 }
 
-async function nothingIsLeftOver(): Promise<void> {
-  expect(await unfinishedUploads(lab.vault.transport, "database/")).toEqual([]);
-  const sets = (await listSets(lab.vault)).map(({ tier, set }) => `database/${tier}/${set}/`);
-  for await (const { versions } of versionPages(lab.vault.transport, "database/")) {
-    for (const { key } of versions) expect(sets.some((prefix) => key.startsWith(prefix))).toBe(true);
-  }
-}
-
-test(`killed at ${kills} random moments, no set becomes visible that is not whole, and the next run is clean`, async () => {
-  await complete();
-  let whole = await complete();
-  let landed = 0;
+test(`killed at ${kills} random moments, no set becomes visible that is not whole, and the next run is clean`, async ({
+  task,
+}) => {
+  const env = lab.env(url);
+  const known = new Set<string>();
+  const faults: FaultRecord[] = [];
+  task.meta.faults = faults;
+  await complete(runner, env);
+  let whole = await complete(runner, env);
   // Moments after the end prove nothing: they are not counted, and the next ones come sooner.
-  for (let attempt = 1; landed < kills && attempt <= 4 * kills; attempt += 1) {
-    const { child, ended } = await begin();
-    await delay(Math.random() * whole);
-    child.kill("SIGKILL");
-    const [code] = await ended;
-    if (code === 0) whole *= 0.95;
-    else landed += 1;
-    await everyVisibleSetIsWhole();
-    if (attempt % 20 === 0) {
-      whole = Math.max(whole, await complete());
-      await everyVisibleSetIsWhole();
-      await nothingIsLeftOver();
+  for (let attempt = 1; faults.length < kills && attempt <= 4 * kills; attempt += 1) {
+    const signal = attempt % 2 === 0 ? "SIGTERM" : "SIGKILL";
+    const how = await killSomewhere(runner, env, signal, whole);
+    const problems = await problemsOfNewSets(known);
+    if (how === "ended") whole *= 0.95;
+    else faults.push(recordOfKill(signal, problems));
+    expect(problems).toEqual([]);
+    if (attempt % 10 === 0) {
+      whole = Math.max(whole, await complete(runner, env));
+      const { strays, unfinishedUploads } = await lookInto(client, lab.bucket);
+      expect({ strays, unfinishedUploads }).toEqual({ strays: [], unfinishedUploads: 0 });
     }
   }
-  expect(landed).toBe(kills);
-}, 900_000);
+  const { visible } = await lookInto(client, lab.bucket);
+  for (const prefix of visible) expect(await problemsOf(client, lab, prefix)).toEqual([]);
+  expect(faults).toHaveLength(kills);
+}, 3_600_000);
+
+function recordOfKill(signal: string, problems: readonly string[]): FaultRecord {
+  const expected = "died, nothing half-made";
+  const right = problems.length === 0;
+  const seen = right ? expected : "a set is not whole";
+  return {
+    ...{ kind: `process ended by ${signal}`, stage: "backup, any moment", expected, seen },
+    ...{ code: undefined, right, falseSuccess: false },
+  };
+}

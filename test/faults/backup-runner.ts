@@ -1,9 +1,12 @@
 import { runBackup } from "../../actions/lib/backup/run-backup.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { onInterrupt } from "../../actions/lib/runtime/interrupt.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 
 /** A backup as a process of its own, configured by its environment: something that can be killed. */
 const config = await loadConfig({ needs: ["source", "vault", "signing"] });
+using interrupt = onInterrupt();
 process.stdout.write("begun\n");
-const { set } = await runBackup({ tier: "daily", config, log: silentLog, acceptShrinkage: true });
+const { signal } = interrupt;
+const { set } = await runBackup({ tier: "daily", config, log: silentLog, acceptShrinkage: true, signal });
 process.stdout.write(`${set}\n`);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BackupScene } from "./table/backup-scene.ts";
 import { backupStoreRows } from "./table/backup-store-rows.ts";
-import { nameOf, recordOf } from "./table/row.ts";
+import { judge } from "./table/judge.ts";
+import { nameOf } from "./table/row.ts";
 
 describe("a backup whose store fails, in the stage of", () => {
   let scene: BackupScene;
@@ -12,10 +13,7 @@ describe("a backup whose store fails, in the stage of", () => {
 
   for (const row of backupStoreRows) {
     test(nameOf(row), async ({ task }) => {
-      const seen = await scene.run(row);
-      task.meta.faults = [recordOf(row, seen)];
-      expect(seen).toMatchObject({ outcome: row.outcome, broken: [], falseSuccess: false });
-      if (row.code !== undefined) expect(seen.code).toMatch(new RegExp(row.code));
+      judge(task, row, await scene.run(row));
     });
   }
 

@@ -7,8 +7,9 @@ export function slowly(bytesPerSecond: number): Transform {
   return new Transform({
     async transform(chunk: Buffer, _encoding, done) {
       for (let from = 0; from < chunk.byteLength && !this.destroyed; from += tick) {
-        this.push(chunk.subarray(from, from + tick));
-        await sleep(50);
+        const piece = chunk.subarray(from, from + tick);
+        this.push(piece);
+        await sleep((1000 * piece.byteLength) / bytesPerSecond);
       }
       done();
     },

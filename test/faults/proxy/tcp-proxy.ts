@@ -17,8 +17,8 @@ export interface TcpFaultProxy {
   refuse(yes: boolean): void;
   /** Nothing passes until `release`, in either direction, on old and new connections. */
   hold(): { release(): void };
-  /** Pace of the server's bytes on connections made from now on. */
-  slow(bytesPerSecond: number): void;
+  /** Pace of the server's bytes on connections made from now on; undefined for as fast as they come. */
+  slow(bytesPerSecond: number | undefined): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -25,6 +25,9 @@ const seed = `
   create sequence tickets;
   select lo_from_bytea(0, 'an object');`;
 
+/** Few enough that a row can use them all. */
+const settings = { max_connections: "30" };
+
 /** What a row lays under one run. */
 export interface BackupInjection {
   /** The source; the real one unless told. */
@@ -59,7 +62,7 @@ export class BackupScene implements AsyncDisposable {
 
   static async open(): Promise<BackupScene> {
     const s3 = sharedS3();
-    const [server, lab] = await Promise.all([startPostgres(17), openBackupLab(s3)]);
+    const [server, lab] = await Promise.all([startPostgres(17, { settings }), openBackupLab(s3)]);
     await execute(server.superuserUrl(), "create database source");
     await execute(server.superuserUrl("source"), seed);
     const network = await startTcpFaultProxy({ host: "127.0.0.1", port: server.port });
@@ -112,7 +115,7 @@ export class BackupScene implements AsyncDisposable {
     const broken = await this.problems(appeared);
     if (before.visible.some((prefix) => !after.visible.includes(prefix))) broken.push("an earlier set is gone");
     const said = `${log.lines.join("\n")}\n${inspect(ended, { depth: 8 })}`;
-    broken.push(...leaksIn(said, this.#secrets()));
+    broken.push(...leaksIn(said, this.secrets()));
     const success = ended !== "hangs" && !("error" in ended);
     const falseSuccess = success && (broken.length > 0 || appeared.length !== 1 || !appeared[0]?.includes(ended.set));
     if (!success) broken.push(...(await this.#next()));
@@ -137,7 +140,7 @@ export class BackupScene implements AsyncDisposable {
     return strays.length + unfinishedUploads > 0 ? [`left over by the next run: ${strays.join(", ")}`] : [];
   }
 
-  #secrets(): string[] {
+  secrets(): readonly string[] {
     const env = this.lab.env(this.url);
     const names = ["AWS_SECRET_ACCESS_KEY", "BACKUP_SIGNING_PASSPHRASE", "BACKUP_SIGNING_KEY"];
     return [planted, this.server.password, ...names.map((name) => env[name] ?? "")];

@@ -1,0 +1,68 @@
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab.ts";
+import { compareDatabases, execute } from "../lab/index.ts";
+import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+import { sharedS3 } from "../lab/servers/shared.ts";
+import { complete, type Environment, killSomewhere, wantedKills } from "./table/random-kills.ts";
+import type { FaultRecord } from "./table/row.ts";
+
+const runner = fileURLToPath(new URL("restore-runner.ts", import.meta.url));
+const kills = Math.round(wantedKills * 0.2);
+let lab: BackupLab;
+let server: RunningPostgres;
+
+beforeAll(async () => {
+  [server, lab] = await Promise.all([startPostgres(17), openBackupLab(sharedS3())]);
+  await execute(server.superuserUrl(), "create database source");
+  await execute(
+    server.superuserUrl("source"),
+    `create table pupils (id int primary key, name text unique);
+     insert into pupils select n, md5(n::text) from generate_series(1, 2000) n;
+     create table marks (pupil int references pupils, mark numeric);
+     insert into marks select n, n / 7.0 from generate_series(1, 2000) n;
+     create index marks_mark on marks (mark);
+     create sequence tickets;
+     select lo_from_bytea(0, 'an object');`,
+  );
+  await backUp(lab, server.superuserUrl("source"));
+});
+afterAll(async () => {
+  await lab[Symbol.asyncDispose]();
+  await server.stop();
+});
+
+async function newTarget(name: string): Promise<Environment> {
+  await execute(server.superuserUrl(), `create database ${name} template template0`);
+  const url = server.superuserUrl(name);
+  return { ...lab.env(url), RESTORE_PRIVATE_KEY: lab.operations.key.armor(), TARGET_DATABASE_URL: url };
+}
+
+test(`killed at ${kills} random moments, a restore is taken up by the next one, which proves the target`, async ({
+  task,
+}) => {
+  const faults: FaultRecord[] = [];
+  task.meta.faults = faults;
+  let whole = await complete(runner, await newTarget("unharmed"));
+  for (let attempt = 1; faults.length < kills && attempt <= 4 * kills; attempt += 1) {
+    const name = `killed_${attempt}`;
+    const env = await newTarget(name);
+    const signal = attempt % 2 === 0 ? "SIGTERM" : "SIGKILL";
+    const how = await killSomewhere(runner, env, signal, whole);
+    if (how === "ended") whole *= 0.95;
+    else await complete(runner, env);
+    const differences = await compareDatabases(server.superuserUrl("source"), server.superuserUrl(name));
+    if (how === "killed") faults.push(recordOfKill(signal, differences.length === 0));
+    expect(differences).toEqual([]);
+    await execute(server.superuserUrl(), `drop database ${name} with (force)`);
+  }
+  expect(faults).toHaveLength(kills);
+}, 3_600_000);
+
+function recordOfKill(signal: string, right: boolean): FaultRecord {
+  const expected = "fails, then resumes and proves";
+  return {
+    ...{ kind: `process ended by ${signal}`, stage: "restore, any moment", expected },
+    ...{ seen: right ? expected : "false success", code: undefined, right, falseSuccess: !right },
+  };
+}

@@ -1,0 +1,39 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** How many processes are killed at random moments, of all kinds together: 50, or what `npm run faults` asks for. */
+export const wantedKills = Number(process.env["LIFEBOAT_FAULT_KILLS"] ?? "50");
+
+export type Environment = Readonly<Record<string, string>>;
+
+/** Starts a runner; resolves when its own code runs, so that no kill is wasted on loading modules. */
+async function begin(runner: string, env: Environment): Promise<{ child: ChildProcess; ended: Promise<unknown[]> }> {
+  const child = spawn(process.execPath, [runner], { env, stdio: ["ignore", "pipe", "ignore"] });
+  const ended = once(child, "close");
+  await Promise.race([once(child.stdout, "data"), ended]);
+  return { child, ended };
+}
+
+/** Milliseconds of a run that nobody kills. @throws when it does not succeed */
+export async function complete(runner: string, env: Environment): Promise<number> {
+  const begun = performance.now();
+  const { ended } = await begin(runner, env);
+  const [code, signal] = await ended;
+  if (code !== 0) throw new Error(`A run that nobody killed ended with ${String(code ?? signal)}.`);
+  return performance.now() - begun;
+}
+
+/** Kills a run at a random moment of its first `within` ms. @returns whether it was killed, or had ended well before */
+export async function killSomewhere(
+  runner: string,
+  env: Environment,
+  signal: NodeJS.Signals,
+  within: number,
+): Promise<"killed" | "ended"> {
+  const { child, ended } = await begin(runner, env);
+  await delay(Math.random() * within);
+  child.kill(signal);
+  const [code] = await ended;
+  return code === 0 ? "ended" : "killed";
+}
