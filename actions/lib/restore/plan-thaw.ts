@@ -41,9 +41,9 @@ const rates: Readonly<Record<string, Partial<Record<ThawTier, Rate>>>> = {
 const standardMonth = 0.023;
 const GB = 1e9;
 
-export const slowestFirst = ["DEEP_ARCHIVE", "GLACIER"] as const;
+const slowestFirst = ["DEEP_ARCHIVE", "GLACIER"] as const;
 
-/** Pure. Undefined `tier` of a class: the caller asked for one that the class does not have. */
+/** Pure. `impossible`: a class of which there are frozen objects and which does not have the tier. */
 export function planThaw(
   states: readonly ObjectState[],
   tier: ThawTier,

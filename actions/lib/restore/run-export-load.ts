@@ -5,8 +5,9 @@ import type { Log } from "../runtime/log.ts";
 import { connect } from "../source/connect.ts";
 import { resolveSet } from "../vault/catalogue.ts";
 import { openVault } from "../vault/client.ts";
+import { objectStates } from "../vault/thaw.ts";
 import { type ExportLoad, findExport, loadExport } from "./load-export.ts";
-import { refuseFrozen, statesOf } from "./thaw-set.ts";
+import { refuseFrozen } from "./thaw-set.ts";
 
 export interface ExportLoadRequest {
   readonly config: Config<"vault" | "opening" | "target">;
@@ -26,9 +27,9 @@ export async function runExportLoad(request: ExportLoadRequest): Promise<ExportL
   const found = await resolveSet(vault, ref, ref === "latest" ? { tier: "weekly" } : {});
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
   const open = await openSet(vault, found, keys);
-  refuseFrozen(open.set, await statesOf(vault, open));
   const inventory = await open.inventory();
-  findExport(open, inventory, table);
+  const { artifact } = findExport(open, inventory, table);
+  refuseFrozen(open.set, await objectStates(vault, open.prefix, [artifact]));
   const client = await connect(target.database, {
     applicationName: "lifeboat/export-load",
     setting: `${policy.targets[target.name]?.env ?? "TARGET"}_DATABASE_URL`,

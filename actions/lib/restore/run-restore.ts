@@ -8,9 +8,10 @@ import type { Signer } from "../seal/keyring.ts";
 import { connect } from "../source/connect.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import type { Artifact } from "../vault/manifest.ts";
+import { objectStates } from "../vault/thaw.ts";
 import { restoreSet } from "./restore-set.ts";
 import type { RestoreResult } from "./result.ts";
-import { refuseFrozen, statesOf, thawSet } from "./thaw-set.ts";
+import { refuseFrozen, thawSet } from "./thaw-set.ts";
 
 export interface RestoreRequest {
   readonly config: Config<"vault" | "opening" | "target">;
@@ -65,7 +66,8 @@ async function makeReadable(vault: Vault, open: OpenSet, { thaw, dryRun, log, si
   if (thaw === true && dryRun !== true) {
     await thawSet(vault, open, { tier: "Standard", days: 7, dryRun: false, wait: true, log, signal });
   }
-  refuseFrozen(open.set, await statesOf(vault, open));
+  const needed = open.manifest.artifacts.filter(({ kind }) => !unneeded.has(kind));
+  refuseFrozen(open.set, await objectStates(vault, open.prefix, needed));
 }
 
 /** Every stored byte is checked before the first is written: a damaged set must not leave half a database behind. */

@@ -41,11 +41,13 @@ export interface ThawResult {
  * Brings a set's archived objects back for some days: all are asked for at once, after tier, time and price were told. Can
  * be repeated at any time: what is on its way is left alone.
  *
- * @throws ConfigurationError `thaw-tier`, `set-incomplete`; OperationError `thaw-no-capacity`, of the store; the signal's reason
+ * @throws ConfigurationError `thaw-tier`; OperationError `set-damaged` when objects are missing, `thaw-no-capacity`, of the store; the
+ * signal's reason
  */
 export async function thawSet(vault: Vault, signed: SignedSet, options: ThawOptions): Promise<ThawResult> {
   const { tier, days, dryRun, wait, log, signal } = options;
-  const look = async (): Promise<ObjectState[]> => refuseMissing(signed, await statesOf(vault, signed));
+  const look = async (): Promise<ObjectState[]> =>
+    refuseMissing(signed, await objectStates(vault, signed.prefix, signed.manifest.artifacts));
   const states = await look();
   const plan = planThaw(states, tier, days);
   if (plan.impossible !== undefined) {
@@ -72,12 +74,7 @@ export async function thawSet(vault: Vault, signed: SignedSet, options: ThawOpti
   return { ...result, outcome: "ready", ...done(ready) };
 }
 
-/** Where the objects of a set are. */
-export function statesOf(vault: Vault, { prefix, manifest }: SignedSet): Promise<ObjectState[]> {
-  return objectStates(vault, prefix, manifest.artifacts);
-}
-
-export function isReady(states: readonly ObjectState[]): boolean {
+function isReady(states: readonly ObjectState[]): boolean {
   return states.every(({ state }) => state === "ready");
 }
 
@@ -102,7 +99,7 @@ export function refuseFrozen(set: string, states: readonly ObjectState[]): void 
   );
 }
 
-/** `about $0.42`: never nothing for something. */
+/** What is told before anything is asked for: tier, time, price. */
 export function describeThaw(set: string, plan: ThawPlan, days: number): string {
   if (plan.frozen.length === 0 && plan.thawing.length === 0) return `Nothing of set ${set} is frozen.`;
   const asked =
