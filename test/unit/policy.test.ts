@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { comparableCounts } from "../../actions/lib/backup/counts.ts";
 import { findShrinkage } from "../../actions/lib/policy/shrinkage.ts";
 
 describe("a database that shrank", () => {
@@ -12,6 +13,15 @@ describe("a database that shrank", () => {
     ["nothing left", { rows: "0", plainBytes: "0" }, ["rows", "bytes"]],
   ])("is noticed by rows and by bytes: %s", (_case, now, expected) => {
     expect(findShrinkage(last, now, 0.5).map(({ what }) => what)).toEqual(expected);
+  });
+
+  test("is not taken for one when the last set also held every row as JSON, or was a script", () => {
+    const daily = [{ kind: "data" as const, plainBytes: 1000 }];
+    const weekly = [...daily, { kind: "json" as const, plainBytes: 2000 }];
+    const counts = { rows: "10" };
+    expect(findShrinkage(comparableCounts(counts, weekly), comparableCounts(counts, daily), 0.5)).toEqual([]);
+    const monthly = [{ kind: "sql" as const, plainBytes: 9000 }];
+    expect(findShrinkage(comparableCounts(counts, monthly), comparableCounts(counts, daily), 0.5)).toEqual([]);
   });
 
   test("is not looked for when the policy switches the bound off, or nothing was there before", () => {

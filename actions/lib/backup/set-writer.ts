@@ -17,7 +17,7 @@ import type { Lease } from "../vault/lease.ts";
 import { type Artifact, type Manifest, setPrefix, type Tier } from "../vault/manifest.ts";
 import { encodeManifest, publish } from "../vault/set-store.ts";
 import { type ArtifactStore, openArtifactStore, textSource } from "./artifact-store.ts";
-import { countSet, storedBytes } from "./counts.ts";
+import { comparableCounts, countSet, hasDumps, storedBytes } from "./counts.ts";
 import { readLastSet } from "./last-set.ts";
 import { lockPublished } from "./lock-published.ts";
 import type { BackupResult } from "./result.ts";
@@ -99,7 +99,7 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
       if (draft === undefined || inventory === undefined)
         throw new OperationError("set-incomplete", "The set was not read to its end.");
       const counts = countSet(inventory, artifacts, databaseBytes);
-      await boundShrinkage(options, counts, acceptShrinkage, warnings);
+      await boundShrinkage(options, { counts, artifacts }, acceptShrinkage, warnings);
       const manifest: Manifest = { ...draft, finishedAt: new Date().toISOString(), counts, artifacts };
       const bytes = encodeManifest(manifest);
       const signature = await signDetached(bytes, ready.signing);
@@ -122,14 +122,15 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
 /** @throws OperationError `shrunk` when the database lost more than the policy finds believable */
 async function boundShrinkage(
   options: SetWriterOptions,
-  counts: Manifest["counts"],
+  now: Pick<Manifest, "counts" | "artifacts">,
   accept: boolean,
   warnings: string[],
 ): Promise<void> {
   const share = options.config.policy.backup.smallestShareOfLastSet;
   const last = share === 0 ? undefined : await readLastSet(options.vault, options.ready.keys.signers, warnings);
   if (last === undefined) return;
-  const shrunk = findShrinkage(last.counts, counts, share);
+  const comparable = (of: typeof now) => comparableCounts(of.counts, hasDumps(now.artifacts) ? of.artifacts : []);
+  const shrunk = findShrinkage(comparable(last), comparable(now), share);
   if (shrunk.length === 0) return;
   const what = shrunk.map((one) => `${one.what} from ${one.before} to ${one.now}`).join(", ");
   const text = `The database shrank since set ${last.set}: ${what}.`;
