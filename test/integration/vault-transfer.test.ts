@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { GetObjectTaggingCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Vault } from "../../actions/lib/vault/client.ts";
 import { openArtifact } from "../../actions/lib/vault/download.ts";
 import { readBack } from "../../actions/lib/vault/read-back.ts";
+import { archiveTag, archiveTagging } from "../../actions/lib/vault/storage-class.ts";
 import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts";
 import { uploadStream } from "../../actions/lib/vault/upload.ts";
 import { collect, keysOf, newVault, noise } from "../faults/proxy/test-bucket.ts";
+import { sharedS3 } from "../lab/servers/shared.ts";
 
 const MiB = 1024 * 1024;
 let vault: Vault;
@@ -47,6 +50,18 @@ test.each([
     offset += segment.bytes;
   }
   expect(offset).toBe(bytes);
+});
+
+test("tags are on every segment, whether it went up in one request or in parts", async () => {
+  const options = { prefix: "tagged/", partBytes: 5 * MiB, maxParts: 2, tags: archiveTag };
+  const segments = await uploadStream(vault, "tagged/a", noise(11 * MiB), options);
+  expect(segments.map(({ parts }) => parts.length)).toEqual([2, 1]);
+  const client = sharedS3().client();
+  for (const { key } of segments) {
+    const { TagSet } = await client.send(new GetObjectTaggingCommand({ Bucket: vault.bucket, Key: `tagged/${key}` }));
+    expect([key, TagSet]).toEqual([key, [{ Key: archiveTagging.key, Value: archiveTagging.value }]]);
+  }
+  client.destroy();
 });
 
 test("an empty source is refused, and nothing is stored", async () => {
