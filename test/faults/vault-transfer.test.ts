@@ -48,6 +48,7 @@ const passing: [string, () => Trap][] = [
   ["so slow that it stalls", () => proxy.hold(part2)],
   ["damaged on its way, which the store notices", () => proxy.flipByte(part2, "request", 3 * MiB)],
   ["the completion, answered with 500", () => proxy.answer(complete, 500, "InternalError")],
+  ["the completion, answered with 200 and an error inside", () => proxy.answer(complete, 200, "InternalError")],
   ["the completion, carried out without an answer", () => proxy.loseAnswer(complete)],
   ["a conflict of the completion", () => proxy.answer(complete, 409, "ConditionalRequestConflict")],
   ["the beginning, without an answer", () => proxy.loseAnswer({ method: "POST", url: /uploads/ })],

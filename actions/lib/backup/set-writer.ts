@@ -12,6 +12,7 @@ import { signDetached } from "../seal/signature.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { renderRolesSql } from "../source/roles-sql.ts";
 import type { LockedSnapshot } from "../source/snapshot.ts";
+import { assertStored } from "../vault/assert-stored.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease.ts";
 import { type Artifact, type Manifest, setPrefix, type Tier } from "../vault/manifest.ts";
@@ -56,6 +57,7 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
   const keysPgp = await wrapSessionKey(key, ready.keys.recipients);
   const metadata = { [keysSignatureMetadata]: await signKeysFile(set, keysPgp, ready.signing) };
   await vault.put(prefix + keysFileName, keysPgp, { ifNoneMatch: true, metadata, signal: stop.signal });
+  await assertStored(vault, prefix + keysFileName, keysPgp, metadata);
   const store = openArtifactStore({ vault, prefix, key, partBytes, maxParts, readBack, signal: stop.signal });
   const artifacts: Artifact[] = [];
   let draft: Omit<Manifest, "finishedAt" | "artifacts" | "counts"> | undefined;
@@ -148,6 +150,7 @@ async function boundShrinkage(
 async function putPage(vault: Vault, prefix: string, page: string): Promise<Artifact> {
   const body = Buffer.from(page);
   await vault.put(`${prefix}RECOVER.md`, body, { ifNoneMatch: true, contentType: "text/markdown; charset=utf-8" });
+  await assertStored(vault, `${prefix}RECOVER.md`, body);
   const part = { bytes: body.length, sha256: createHash("sha256").update(body).digest("hex") };
   return {
     name: "RECOVER.md",

@@ -1,4 +1,5 @@
 import { ConfigurationError, LifeboatError, OperationError } from "../runtime/errors.ts";
+import { assertStored } from "./assert-stored.ts";
 import type { Vault } from "./client.ts";
 import type { Lease } from "./lease.ts";
 import { type Manifest, manifestSchema, setPrefix, type Tier } from "./manifest.ts";
@@ -28,7 +29,8 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 /**
  * Makes a set exist: the signature first, then, under the lease, the manifest. Neither replaces anything.
  * @param bytes what `encodeManifest` gave and `signature` (armored) covers
- * @throws OperationError `set-taken` when another writer was first, `lease-lost`, `s3-unavailable`
+ * @throws OperationError `set-taken` when another writer was first, `lease-lost`, `s3-unavailable`; `stored-differs` when the
+ * store does not hold what it said it had stored
  */
 export async function publish(
   vault: Vault,
@@ -46,6 +48,7 @@ export async function publish(
         throw new OperationError("set-taken", `${prefix}${name} is there already: somebody else has written this set`);
       });
   await put(signatureName, Buffer.from(signature), "application/pgp-signature");
+  await assertStored(vault, prefix + signatureName, Buffer.from(signature));
   await options.lease.assertHeld();
   options.signal?.throwIfAborted();
   const stored = await put(manifestName, bytes, "application/json");
@@ -55,6 +58,7 @@ export async function publish(
     await deleteVersions(vault.transport, [{ key: prefix + manifestName, versionId: stored.versionId }]);
     throw error;
   });
+  await assertStored(vault, prefix + manifestName, bytes);
 }
 
 /** A set as its manifest describes it. */

@@ -18,6 +18,7 @@ export interface HttpFaultProxy {
   /** To be used as the endpoint. */
   readonly url: string;
   readonly passed: readonly Passed[];
+  /** Answers without passing anything on: with an error of S3's form, or, for no code, as if all were well. */
   answer(matching: Matching, status: number, code: string): Trap;
   cut(matching: Matching, when: "at-once" | "in-request" | "in-answer", afterBytes?: number): Trap;
   loseAnswer(matching: Matching): Trap;
@@ -121,11 +122,13 @@ async function forward(
   pipeline([request, ...outgoing, onwards], () => {});
 }
 
-/** An error of S3's form, after the body has been swallowed. */
+/** An error of S3's form, or nothing at all, after the body has been swallowed. */
 function answerAlone(request: IncomingMessage, response: ServerResponse, status: number, code: string): void {
   request.resume().on("end", () => {
-    const body = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>laid by a test</Message></Error>`;
-    response.writeHead(status, { "content-type": "application/xml", "content-length": Buffer.byteLength(body) });
+    const error = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>laid by a test</Message></Error>`;
+    const body = code === "" ? "" : error;
+    const headers = { "content-type": "application/xml", "content-length": Buffer.byteLength(body) };
+    response.writeHead(status, code === "" ? { ...headers, etag: `"${"1".repeat(32)}"` } : headers);
     response.end(request.method === "HEAD" ? undefined : body);
   });
 }

@@ -60,6 +60,7 @@ const staying = {
   },
   "altered byte in what is stored": (proxy, on) => proxy.flipByte(on, "answer", 1000),
   "truncated object": (proxy, on) => proxy.truncateAnswer({ ...on, times: always }, 50),
+  "said to be stored, and is not": (proxy, on) => proxy.answer(on, 200, ""),
   "object gone": (proxy, on) => proxy.answer(on, 404, "NoSuchKey"),
 } as const satisfies Record<string, Lay>;
 
@@ -128,6 +129,9 @@ export const backupStoreRows: readonly BackupRow[] = [
   ends("publish", "credentials expire", "s3-credentials"),
   ends("publish", "store full", "s3-"),
   ends("publish", "answer lost, then the store is gone", "s3-unavailable", "published, then failed by name"),
+  ...(["keys", "schema", "data", "inventory", "recover page", "signature", "publish"] as const).map((stage) =>
+    ends(stage, "said to be stored, and is not", "stored-differs"),
+  ),
   ...outlived("lock", "503 twice", "answer lost", "connection reset"),
   ends("lock", "bucket policy changes", "s3-denied", "published, then failed by name"),
   ends("lock", "503 for ever", "s3-unavailable", "published, then failed by name"),
