@@ -48,7 +48,7 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
       openGnupgHome(),
     ]);
     source = await createProject(server.superuserUrl(), name);
-    await seedQimma(source.postgresUrl, { bytes: 12_000_000, seed: 11 });
+    await seedQimma(source.postgresUrl, { bytes: 12_000_000, seed: 11, superuserUrl: source.superuserUrl });
     await execute(
       source.superuserUrl,
       `alter role qimma_reporting in database ${pg.escapeIdentifier(name)} set work_mem = '9MB'`,
@@ -96,8 +96,11 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
     expect(stderr).toMatch(/\d+ tables hold exactly the rows that they held at the backup/);
     const differences = await compareDatabases(source.superuserUrl, target.superuserUrl("whole"));
     const unexplained = differences.filter((line) => !ofTheCluster.test(line));
-    // A materialised view that was stale is computed anew.
-    expect(unexplained).toEqual([expect.stringMatching(/^rows public\.stale_roles: left 3 rows .* right 4 rows /)]);
+    // Plain Postgres lets only superusers own event triggers; a materialised view that was stale is computed anew.
+    expect(unexplained).toEqual([
+      expect.stringMatching(/^event trigger note_new_tables: .* owner postgres right .* owner owner$/),
+      expect.stringMatching(/^rows public\.stale_roles: left 3 rows .* right 4 rows /),
+    ]);
   });
 
   test("stops before the target is touched when an object is not what the manifest says", async () => {
