@@ -50,9 +50,9 @@ export default definePolicy({
   },
 
   vault: {
-    // 16 MiB × 10,000 parts = 156 GiB an object; a longer artifact becomes segments. Small enough that a few
-    // parts in flight stay within 256 MB of memory.
-    partBytes: 16 * MiB,
+    // 8 MiB × 10,000 parts = 78 GiB an object; a longer artifact becomes segments. Small enough that a few parts in
+    // flight, with all that is around them, stay within 256 MB of memory.
+    partBytes: 8 * MiB,
     maxParts: 10_000,
     readBack: true,
     // Without it, whoever holds the bucket's credentials can delete every backup.

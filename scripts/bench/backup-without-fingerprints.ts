@@ -6,4 +6,4 @@ import { silentLog } from "../../actions/lib/runtime/log.ts";
 /** Tells what fingerprints cost. Only the bench can leave them out: no command, input or policy does. */
 collectInOneGo();
 const config = await loadConfig({ needs: ["source", "vault", "signing"] });
-await runBackup({ config, tier: "weekly", log: silentLog, withoutFingerprints: true });
+await runBackup({ config, tier: "daily", log: silentLog, withoutFingerprints: true });

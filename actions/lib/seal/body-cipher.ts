@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { bufferUsed } from "../runtime/collector.ts";
 import type { ByteReader } from "./byte-reader.ts";
 import { damage } from "./damage.ts";
 import type { SessionKey } from "./session-key.ts";
@@ -28,6 +29,7 @@ export async function* encryptBody(
   yield Buffer.concat([Uint8Array.of(version), encryption.update(prefix)]);
   for await (const chunk of packets) {
     digest.update(chunk);
+    bufferUsed(chunk.length);
     yield encryption.update(chunk);
   }
   digest.update(mdcHeader);

@@ -1,4 +1,5 @@
 import type { Transform } from "node:stream";
+import { bufferUsed } from "../runtime/collector.ts";
 import { damage } from "./damage.ts";
 
 /** A compressor or decompressor of node:zlib. */
@@ -24,7 +25,10 @@ export async function* throughEngine(
     engine.destroy();
   });
   try {
-    yield* engine;
+    for await (const chunk of engine as AsyncIterable<Uint8Array>) {
+      bufferUsed(chunk.length);
+      yield chunk;
+    }
   } catch (error) {
     failure ??= damage.compression("it does not decompress", error);
   } finally {

@@ -17,7 +17,7 @@ import { openTransport, type Transport, type TransportSettings } from "./transpo
 export interface VaultSettings extends Omit<TransportSettings, "retry"> {
   readonly retry?: Partial<RetryPolicy>;
   /**
-   * Bytes of stored parts that all transfers of this vault together keep in memory; default 64 MiB. Each transfer may
+   * Bytes of stored parts that all transfers of this vault together keep in memory; default 32 MiB. Each transfer may
    * always hold one part, so that none waits for ever: with more transfers than fit, one part each.
    */
   readonly transferBytes?: number;
@@ -50,7 +50,7 @@ export function openVault(settings: VaultSettings): Vault {
     bucket: settings.bucket,
     region: settings.region,
     transport,
-    memory: openPartMemory(settings.transferBytes ?? 64 * 1024 * 1024),
+    memory: openPartMemory(settings.transferBytes ?? 32 * 1024 * 1024),
     put: (key, body, options) => putObject(transport, key, body, options),
     get: (key, options) => getObject(transport, key, options?.maxBytes),
     head: (key) => headObject(transport, key),

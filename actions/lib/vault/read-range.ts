@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
+import { bufferUsed } from "../runtime/collector.ts";
 import { OperationError } from "../runtime/errors.ts";
 import { bodyOf } from "./objects.ts";
 import { readAnswer } from "./store-answer.ts";
@@ -63,6 +64,7 @@ export async function readRange(
       hash.update(chunk);
       options.into?.set(chunk, got);
       got += chunk.byteLength;
+      bufferUsed(chunk.byteLength);
       watch.moved();
     }
     if (got !== bytes) throw new Error("the answer broke off");
