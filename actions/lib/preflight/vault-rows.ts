@@ -20,6 +20,7 @@ export async function lookAtBucket(policy: Wishes, vault: Vault, expectedRegion:
     const facts = await inspectBucket(vault);
     const rows = [
       ok("bucket", `${vault.bucket} answers`),
+      await clockRow(vault),
       regionRow(facts, policy, expectedRegion),
       versioningRow(facts),
       lockRow(facts, policy),
@@ -72,6 +73,21 @@ export async function tryBucket(vault: Vault): Promise<CheckRow[]> {
 
 function isFalse(fact: Fact<boolean>): boolean {
   return fact.state === "known" && !fact.value;
+}
+
+/** As far as S3 itself lets a request's time be off (RequestTimeTooSkewed), before the SDK corrects it behind our back. */
+const mostMinutesOff = 15;
+
+/** Sets are named, ordered and locked by this machine's clock: one that is wrong would make an old set the newest. */
+async function clockRow(vault: Vault): Promise<CheckRow> {
+  const store = await vault.serverTime();
+  const minutes = Math.round((Date.now() - store.getTime()) / 60_000);
+  if (Math.abs(minutes) <= mostMinutesOff) return ok("clock", "agrees with the store's");
+  return fail(
+    "clock",
+    `this machine's is ${Math.abs(minutes)} minutes ${minutes > 0 ? "ahead of" : "behind"} the store's`,
+    "Set the clock of this machine: sets are named, ordered and locked by it.",
+  );
 }
 
 function regionRow({ region, bucket }: BucketFacts, policy: Wishes, expected: string): CheckRow {
