@@ -138,12 +138,15 @@ describe("a backup whose source fails under it", () => {
         );
       }
     };
-    const error = await failing(
-      await behindProxy(),
-      atBegin(/^\d\d-/, () => void cancel()),
-    );
-    going = false;
-    expect(error.exitCode).toBe(1);
+    const slowly = atBegin(/^\d\d-/, () => {
+      proxy.slow(1_000_000);
+      void cancel();
+    });
+    try {
+      expect((await failing(await behindProxy(), slowly)).exitCode).toBe(1);
+    } finally {
+      going = false;
+    }
   });
 
   test("gives up a lock that doesn't come, and names the table", async () => {
