@@ -25,7 +25,7 @@ export async function buildIndexes(
   groups: SchemaPlan["indexes"],
   onDone: (step: Step) => void,
 ): Promise<StepFailures> {
-  const queue = [...groups].sort((a, b) => b.length - a.length);
+  const queue = [...groups];
   const failures: StepFailures = new Map();
   const worker = async (): Promise<void> => {
     const client = await dumpClient(sessions.connect);

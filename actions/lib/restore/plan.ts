@@ -13,7 +13,7 @@ export interface Step {
 export interface SchemaPlan {
   /** Before the data: extensions, types, tables, functions, views. */
   readonly before: readonly Step[];
-  /** Keys and indexes, one list a table: lists run side by side, the steps of one list in turn. */
+  /** Keys and indexes, one list a table, the largest first: lists run side by side, the steps of one list in turn. */
   readonly indexes: readonly (readonly Step[])[];
   readonly foreignKeys: readonly Step[];
   /** Triggers, rules, policies, publications, statistics. */
@@ -70,10 +70,14 @@ export function planSchema(
   });
   const step = (entry: TocEntry): Step => ({ entry, object: objectOf(entry) });
   const stage = (entry: TocEntry) => stageOf(entry, entries);
+  const bytes = new Map(source.tables.map((table) => [table.oid, table.bytes]));
+  const weight = ([first]: readonly TocEntry[]) => (first && bytes.get(tableOf(first, entries)?.oid ?? "")) ?? 0;
   const of = (which: StageName) => wanted.filter((entry) => stage(entry) === which);
   return {
     before: attachFromTheTop(of("before"), entries).map(step),
-    indexes: groupByTable(of("indexes"), entries).map((group) => group.map(step)),
+    indexes: groupByTable(of("indexes"), entries)
+      .sort((a, b) => weight(b) - weight(a))
+      .map((group) => group.map(step)),
     foreignKeys: of("foreignKeys").map(step),
     after: of("after").map(step),
     last: of("last").map(step),
@@ -128,10 +132,15 @@ function partOf(entry: TocEntry, entries: ReadonlyMap<number, TocEntry>): TocEnt
 
 const tableKinds = new Set(["FOREIGN TABLE", "MATERIALIZED VIEW", "TABLE"]);
 
+/** The table that an index or a key is on. */
+function tableOf(entry: TocEntry, entries: ReadonlyMap<number, TocEntry>): TocEntry | undefined {
+  return entry.dependencies.map((id) => entries.get(id)).find((one) => tableKinds.has(one?.desc ?? ""));
+}
+
 function groupByTable(steps: readonly TocEntry[], entries: ReadonlyMap<number, TocEntry>): TocEntry[][] {
   const groups = new Map<number, TocEntry[]>();
   for (const entry of steps) {
-    const table = entry.dependencies.find((id) => tableKinds.has(entries.get(id)?.desc ?? "")) ?? -entry.dumpId;
+    const table = tableOf(entry, entries)?.dumpId ?? -entry.dumpId;
     const group = groups.get(table);
     if (group === undefined) groups.set(table, [entry]);
     else group.push(entry);
