@@ -59,7 +59,6 @@ const kinds = {
   "network holds for a second": {
     act: ({ network }) => void setTimeout((pause) => pause.release(), 1000, network.hold()),
   },
-  "cut after some bytes": { act: ({ network }) => void network.cutAfter(2000) },
   "snapshot holder terminated": {
     act: terminate("application_name = 'lifeboat/snapshot'"),
   },
@@ -116,11 +115,9 @@ const sessions: readonly BackupRow[] = [
   row("connections cut", "schema", failed),
   row("network gone", "schema", failed),
   row("network slow", "schema", "success"),
-  row("cut after some bytes", "schema", failed),
   row("network holds for a second", "schema", "success"),
   row("connections cut", "data", failed),
   row("network gone", "data", failed),
-  row("cut after some bytes", "data", failed),
   row("network holds for a second", "data", "success"),
   row("snapshot holder terminated", "data", failed),
   row("snapshot holder terminated", "first rows", failed),

@@ -87,6 +87,7 @@ export const backupStoreRows: readonly BackupRow[] = [
   ...outlived("lease", "503 twice", "answer lost", "connection reset", "byte changed on its way"),
   ends("lease", "503 for ever", "s3-unavailable", "failed, no manifest"),
   ends("lease", "credentials expire", "s3-credentials", "refused before writing"),
+  ends("lease", "said to be stored, and is not", "lease-"),
   ...outlived("leftovers", "500 once", "reset in the middle of the answer"),
   ends("leftovers", "bucket policy changes", "s3-denied"),
   ...outlived("keys", "503 twice", "answer lost", "byte changed on its way"),
@@ -133,6 +134,7 @@ export const backupStoreRows: readonly BackupRow[] = [
     ends(stage, "said to be stored, and is not", "stored-differs"),
   ),
   ...outlived("lock", "503 twice", "answer lost", "connection reset"),
+  ends("lock", "said to be stored, and is not", "lock-failed", "published, then failed by name"),
   ends("lock", "bucket policy changes", "s3-denied", "published, then failed by name"),
   ends("lock", "503 for ever", "s3-unavailable", "published, then failed by name"),
 ];

@@ -85,6 +85,7 @@ export const readingRows: readonly ReadingRow[] = [
   row("rewrap", "stall", stall(newKeys), "success"),
   row("rewrap", "bucket policy changes", denied(newKeys), byName, "s3-denied"),
   row("rewrap", "503 for ever", busy(newKeys, always), byName, "s3-unavailable"),
+  row("rewrap", "said to be stored, and is not", (store) => store.answer(newKeys, 200, ""), byName, "stored-differs"),
   row("rewrap", "altered keys", altered(keys), byName),
   row("rewrap", "what was written is read back altered", altered({ ...keys, nth: 2 }), byName, "stored-differs"),
 ];
