@@ -75,7 +75,11 @@ async function startIn(guardian: Guardian): Promise<RunningS3> {
     const server = spawn(toolProgram(seaweedfs), flags({ ports, data, identities }), {
       cwd: guardian.folder,
       detached: true,
-      env: { PATH: process.env["PATH"], HOME: guardian.folder, TMPDIR: guardian.folder },
+      // A bucket begins with one volume, not seven: many small buckets would use up the volumes, and a PUT answers 500.
+      env: {
+        ...{ PATH: process.env["PATH"], HOME: guardian.folder, TMPDIR: guardian.folder },
+        WEED_MASTER_VOLUME_GROWTH_COPY_1: "1",
+      },
       stdio: ["ignore", log, log],
     });
     // Asked to end it takes fifteen seconds, and its data is thrown away.
@@ -112,7 +116,7 @@ function flags({ ports, data, identities }: Layout): string[] {
     `-${part}.port.grpc=${ports[index * 2 + 1]}`,
   ]);
   const unused = ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-master.telemetry=false"];
-  const small = ["-master.volumeSizeLimitMB=256", "-volume.max=0", "-volume.preStopSeconds=0"];
+  const small = ["-master.volumeSizeLimitMB=256", "-volume.max=10000", "-volume.preStopSeconds=0"];
   const here = [`-dir=${data}`, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", `-s3.config=${identities}`];
   return ["-logtostderr=true", "server", "-filer", "-s3", ...here, ...listening, ...unused, ...small];
 }
