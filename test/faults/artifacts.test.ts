@@ -15,7 +15,7 @@ import {
   type TestKey,
 } from "../integration/assembled-set.ts";
 import type { S3Access } from "../lab/servers/s3.ts";
-import { sharedS3 } from "../lab/servers/shared.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
 import { contents, examRows, gradeRows, schemaEntries, smallInventory, smallPieces } from "./small-set.ts";
 
 const exams = "data/01-public.exams.dump.zst.pgp";

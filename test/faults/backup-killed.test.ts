@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type BackupLab, openBackupLab } from "../integration/backup-lab.ts";
 import { execute } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { complete, killSomewhere, wantedKills } from "./table/random-kills.ts";
 import type { FaultRecord } from "./table/row.ts";
 import { lookInto, problemsOf } from "./table/vault-look.ts";

@@ -9,7 +9,7 @@ import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts
 import { type BackupLab, backUp, keysIn, openBackupLab } from "../integration/backup-lab.ts";
 import { execute, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
-import { sharedS3 } from "../lab/servers/shared.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
 import { startTcpFaultProxy, type TcpFaultProxy } from "./proxy/tcp-proxy.ts";
 
 const planted = "planted.8c41@personal.example";

@@ -5,7 +5,7 @@ import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
 import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts";
 import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab.ts";
 import { execute } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "./proxy/http-proxy.ts";
 
 /** Random bytes don't compress: three parts of 5 MiB, so that there is something between the first and the last. */

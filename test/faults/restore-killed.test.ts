@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab.ts";
 import { compareDatabases, execute } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
-import { sharedS3 } from "../lab/servers/shared.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
 import { complete, type Environment, killSomewhere, wantedKills } from "./table/random-kills.ts";
 import type { FaultRecord } from "./table/row.ts";
 

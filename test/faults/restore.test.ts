@@ -4,7 +4,7 @@ import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab.ts";
 import { isUntouched, restoreInto, told } from "../integration/restore-lab.ts";
 import { createProject, dropProject, execute, type LabProject, PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 
 const superuser = () => sharedPostgres(17).superuserUrl();
 let lab: BackupLab;

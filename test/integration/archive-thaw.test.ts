@@ -11,7 +11,7 @@ import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { objectStates } from "../../actions/lib/vault/thaw.ts";
 import { createProject, dropProject, execute, type LabProject } from "../lab/index.ts";
 import { type RunningGlacier, startGlacier } from "../lab/servers/glacier.ts";
-import { sharedPostgres } from "../lab/servers/shared.ts";
+import { sharedPostgres } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, labPolicy, openBackupLab, recordingLog } from "./backup-lab.ts";
 import { isUntouched, restoreInto, told } from "./restore-lab.ts";
 

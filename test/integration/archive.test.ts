@@ -9,7 +9,7 @@ import { readArchive } from "../../actions/lib/source/archive/data.ts";
 import { inspectArchive } from "../../actions/lib/source/archive/inspect.ts";
 import type { TocEntry } from "../../actions/lib/source/archive/toc.ts";
 import { createProject, dropProject, execute, type LabProject, seedQimma, withClient } from "../lab/index.ts";
-import { type SharedPostgres, sharedPostgres } from "../lab/servers/shared.ts";
+import { type SharedPostgres, sharedPostgres } from "../lab/servers/started.ts";
 
 const run = promisify(execFile);
 

@@ -3,7 +3,7 @@ import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { execute } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 
 const name = `edges_${process.pid}`;

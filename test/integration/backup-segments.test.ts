@@ -4,7 +4,7 @@ import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { verifyDetached } from "../../actions/lib/seal/signature.ts";
 import { readSet } from "../../actions/lib/vault/set-store.ts";
 import { createProject, dropProject, execute, type LabProject } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { restoreInto, told } from "./restore-lab.ts";
 

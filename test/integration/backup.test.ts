@@ -15,7 +15,7 @@ import {
   seedQimma,
   withClient,
 } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, keysIn, openBackupLab, recordingLog } from "./backup-lab.ts";
 
 async function read(stream: AsyncIterable<Uint8Array>): Promise<string> {

@@ -8,7 +8,7 @@ import { becomeOwner, bucket } from "../../scripts/demo/owner.ts";
 import { createProject, execute, type LabProject, PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { type RunningS3, startS3 } from "../lab/servers/s3.ts";
-import { sharedPostgres } from "../lab/servers/shared.ts";
+import { sharedPostgres } from "../lab/servers/started.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 let s3: RunningS3;

@@ -14,7 +14,7 @@ import { fingerprintTable } from "../../actions/lib/source/fingerprint.ts";
 import type { Inventory } from "../../actions/lib/source/inventory/model.ts";
 import { pinStatement } from "../../actions/lib/source/session.ts";
 import { createProject, dropProject, execute, type LabProject, seedQimma, withClient } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { findingsWhenChanged } from "./changed-content.ts";
 

@@ -10,7 +10,7 @@ import {
   PLANTED_EMAIL,
   seedQimma,
 } from "../lab/index.ts";
-import { sharedPostgres } from "../lab/servers/shared.ts";
+import { sharedPostgres } from "../lab/servers/started.ts";
 
 /** What is done to the copy, and the line that has to tell it. */
 const planted: readonly [name: string, sql: string, line: RegExp][] = [

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createProject, dropProject, execute, type LabProject, withClient } from "../lab/index.ts";
-import { sharedPostgres } from "../lab/servers/shared.ts";
+import { sharedPostgres } from "../lab/servers/started.ts";
 
 describe.each([15, 17] as const)("a project on PostgreSQL %i", (major) => {
   const superuserUrl = (): string => sharedPostgres(major).url;

@@ -14,7 +14,7 @@ import {
   urlFor,
   withClient,
 } from "../lab/index.ts";
-import { sharedPostgres } from "../lab/servers/shared.ts";
+import { sharedPostgres } from "../lab/servers/started.ts";
 
 const MEGABYTE = 1024 ** 2;
 const suffix = randomBytes(4).toString("hex");

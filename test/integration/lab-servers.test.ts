@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ListBucketsCommand } from "@aws-sdk/client-s3";
 import { describe, expect, test } from "vitest";
 import { withClient } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 
 describe("the lab's servers", () => {
   test.each([15, 17] as const)("PostgreSQL %i answers as the version that it was started as", async (major) => {

@@ -3,7 +3,7 @@ import { findMadeInPeriod } from "../../actions/lib/backup/made-in-period.ts";
 import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import type { Vault } from "../../actions/lib/vault/client.ts";
 import { createProject, dropProject } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab, recordingLog } from "./backup-lab.ts";
 
 const name = `once_${process.pid}`;

@@ -9,7 +9,7 @@ import { openSet } from "../../actions/lib/prove/verify-open.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { findingsWhenChanged } from "./changed-content.ts";
 import { type GnupgHome, openGnupgHome } from "./gnupg-home.ts";

@@ -7,7 +7,7 @@ import { openVault } from "../../actions/lib/vault/client.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
 import { createProject, dropProject, execute, type LabProject, urlFor } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, keysIn, openBackupLab } from "./backup-lab.ts";
 import { selfSigned } from "./preflight-certificate.ts";
 

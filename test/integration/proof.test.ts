@@ -18,7 +18,7 @@ import {
 import type { Inventory } from "../../actions/lib/source/inventory/model.ts";
 import { readInventory } from "../../actions/lib/source/inventory/read.ts";
 import { copyProject, createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
-import { sharedPostgres } from "../lab/servers/shared.ts";
+import { sharedPostgres } from "../lab/servers/started.ts";
 
 /** What is done to a perfect copy, and the difference that the proof must name; nothing else may be named. */
 const planted: readonly [name: string, sql: string, kind: string, identity: RegExp, aspect: string][] = [

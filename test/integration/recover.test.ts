@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import { compareDatabases, createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { type GnupgHome, openGnupgHome } from "./gnupg-home.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compareDatabases, createProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
-import { sharedS3 } from "../lab/servers/shared.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { restoreInto, told } from "./restore-lab.ts";
 

@@ -9,7 +9,7 @@ import {
   withClient,
 } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { isUntouched, restoreInto, told } from "./restore-lab.ts";
 

@@ -17,7 +17,7 @@ import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
 import { type Manifest, setPrefix } from "../../actions/lib/vault/manifest.ts";
 import { encodeManifest, publish } from "../../actions/lib/vault/set-store.ts";
 import { versionPages } from "../../actions/lib/vault/versions.ts";
-import { sharedS3 } from "../lab/servers/shared.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
 import { newSetId, newTestKey, type TestKey } from "./assembled-set.ts";
 
 let operations: TestKey;

@@ -9,7 +9,7 @@ import { readArchive } from "../../actions/lib/source/archive/data.ts";
 import { fingerprintLargeObject, fingerprintTable } from "../../actions/lib/source/fingerprint.ts";
 import { pinOptions, pinStatement } from "../../actions/lib/source/session.ts";
 import { execute } from "../lab/index.ts";
-import { type SharedPostgres, sharedPostgres } from "../lab/servers/shared.ts";
+import { type SharedPostgres, sharedPostgres } from "../lab/servers/started.ts";
 
 /** A text of up to 12 pieces, most of them such as COPY or record_out have a rule for. */
 const nastyTexts = String.raw`

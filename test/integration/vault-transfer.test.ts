@@ -9,7 +9,7 @@ import { archiveTag, archiveTagging } from "../../actions/lib/vault/storage-clas
 import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts";
 import { uploadStream } from "../../actions/lib/vault/upload.ts";
 import { collect, keysOf, newVault, noise } from "../faults/proxy/test-bucket.ts";
-import { sharedS3 } from "../lab/servers/shared.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
 
 const MiB = 1024 * 1024;
 let vault: Vault;

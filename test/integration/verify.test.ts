@@ -4,7 +4,7 @@ import { type VerifyResult, verifySet } from "../../actions/lib/prove/verify.ts"
 import { openSet, type SetRef } from "../../actions/lib/prove/verify-open.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 
 describe("two sets of a Supabase-shaped project in a locked bucket", () => {

@@ -11,7 +11,7 @@ import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
 import { setPrefix } from "../../actions/lib/vault/manifest.ts";
 import { type BackupLab, keysIn, openBackupLab } from "../integration/backup-lab.ts";
 import { createProject, dropProject, type LabProject, PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type ActRun, type Checkout, checkOut, type Event } from "./checkout.ts";
 
 /** The scheduled workflows as act runs them: a copy of this tree, secrets in a file, and then a look into the vault. */

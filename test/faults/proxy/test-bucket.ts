@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { openVault, type Vault, type VaultSettings } from "../../../actions/lib/vault/client.ts";
-import { sharedS3 } from "../../lab/servers/shared.ts";
+import { sharedS3 } from "../../lab/servers/started.ts";
 
 /** Short enough for a test, patient enough for a busy machine. */
 export const quickRetry = { attempts: 4, totalSeconds: 20, baseMillis: 20, capMillis: 100, stallSeconds: 2 };

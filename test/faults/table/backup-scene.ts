@@ -7,7 +7,7 @@ import { openVault, type Vault } from "../../../actions/lib/vault/client.ts";
 import { type BackupLab, backUp, openBackupLab } from "../../integration/backup-lab.ts";
 import { execute } from "../../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../../lab/servers/postgres.ts";
-import { sharedS3 } from "../../lab/servers/shared.ts";
+import { sharedS3 } from "../../lab/servers/started.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "../proxy/http-proxy.ts";
 import { startTcpFaultProxy, type TcpFaultProxy } from "../proxy/tcp-proxy.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";

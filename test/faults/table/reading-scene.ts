@@ -12,7 +12,7 @@ import { listSets } from "../../../actions/lib/vault/catalogue.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/client.ts";
 import { type BackupLab, backUp, openBackupLab } from "../../integration/backup-lab.ts";
 import { execute } from "../../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../../lab/servers/shared.ts";
+import { sharedPostgres, sharedS3 } from "../../lab/servers/started.ts";
 import type { Trap } from "../proxy/http-faults.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "../proxy/http-proxy.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";

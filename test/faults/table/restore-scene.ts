@@ -10,7 +10,7 @@ import { type BackupLab, backUp, openBackupLab } from "../../integration/backup-
 import { isUntouched } from "../../integration/restore-lab.ts";
 import { compareDatabases, execute } from "../../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../../lab/servers/postgres.ts";
-import { sharedS3 } from "../../lab/servers/shared.ts";
+import { sharedS3 } from "../../lab/servers/started.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "../proxy/http-proxy.ts";
 import { startTcpFaultProxy, type TcpFaultProxy } from "../proxy/tcp-proxy.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";

@@ -7,7 +7,7 @@ import { startS3 } from "./s3.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    lab: import("./shared.ts").LabFacts;
+    lab: import("./started.ts").LabFacts;
   }
 }
 
