@@ -1,5 +1,5 @@
-// moto plays AWS where the lab's own S3 server cannot: storage classes, restores from Glacier, lifecycle rules. It is Python,
-// so it comes as a folder of pinned packages, of which nothing is installed.
+// moto plays AWS where the lab's own S3 server cannot: storage classes, restores from Glacier, lifecycle rules. The AWS CLI is
+// what RECOVER.md works with. Both are Python, so they come as a folder of pinned packages, of which nothing is installed.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,9 +7,15 @@ import { cacheFolder } from "./cache.mjs";
 import { SetupProblem, say } from "./say.mjs";
 
 const version = "5.2.5";
+const cliVersion = "1.46.3";
 
 // Of PyYAML and MarkupSafe one platform's wheel serves all: where its compiled part does not fit, they do without it.
 const packages = `
+awscli==1.46.3 --hash=sha256:94c561c1b1b2cf0978ec8d87d956c26c807555438593eec29ea90602b9518cfb
+docutils==0.19 --hash=sha256:5e1de4d849fee02c63b040a4a3fd567f4ab104defd8a5511fbbc24a8a017efbc
+colorama==0.4.6 --hash=sha256:4f1d9991f5acc0ca119f9d443620b77f9d6b33703e51011c16baf57afb285fc6
+rsa==4.7.2 --hash=sha256:78f9a9bf4e7be0c5ded4583326e7461e3a3c5aae24073648b4bdfa797d78c9d2
+pyasn1==0.6.1 --hash=sha256:0d632f46f2ba09143da3a8afe9e33fb6f92fa2320ab7e886e2d0f7672af84629
 blinker==1.9.0 --hash=sha256:ba0efaa9080b619ff2f3459d1d500c57bddea4a6b424b60a91141db6fd2f08bc
 boto3==1.44.5 --hash=sha256:70c3e0409794b29ec1900bcaff0695b73234a2d32ffaed35045b94caa26212a5
 botocore==1.44.5 --hash=sha256:8f16a56d1dff125dd65322ae021efa7ba5195a6db5102b96862566055b748921
@@ -34,9 +40,19 @@ xmltodict==1.0.4 --hash=sha256:a4a00d300b0e1c59fc2bfccb53d7b2e88c32f200df138a0dd
 pyyaml==6.0.3 --hash=sha256:b8bb0864c5a28024fac8a632c443c87c5aa6f215c0b126c449ae1a150412f31d
 `;
 
+const awsScript = `#!/bin/sh
+here=$(cd "$(dirname "$0")/.." && pwd)
+PYTHONPATH="$here" exec python3 -m awscli "$@"
+`;
+
+/** Where the program `aws` is, for PATH. */
+export function awsFolder() {
+  return join(motoFolder(), "bin");
+}
+
 /** Where moto is, for PYTHONPATH. */
 export function motoFolder() {
-  return join(cacheFolder(), `moto-${version}`);
+  return join(cacheFolder(), `moto-${version}-awscli-${cliVersion}`);
 }
 
 /** Puts moto into the cache folder when it is not there; the folder appears by one rename. Throws SetupProblem. */
@@ -45,7 +61,7 @@ export function ensureMoto() {
   mkdirSync(cacheFolder(), { recursive: true });
   const work = mkdtempSync(join(cacheFolder(), ".unpack-"));
   try {
-    say(`downloading moto ${version} into ${cacheFolder()}`);
+    say(`downloading moto ${version} and the AWS CLI ${cliVersion} into ${cacheFolder()}`);
     const list = join(work, "packages.txt");
     writeFileSync(list, packages);
     const quiet = [
@@ -70,6 +86,10 @@ export function ensureMoto() {
         `moto could not be downloaded: check that this machine reaches its Python package index (${reason})`,
       );
     }
+    // By itself the program knows neither its Python nor its packages.
+    rmSync(join(tree, "bin"), { recursive: true, force: true });
+    mkdirSync(join(tree, "bin"));
+    writeFileSync(join(tree, "bin", "aws"), awsScript, { mode: 0o755 });
     try {
       renameSync(tree, motoFolder());
     } catch (error) {

@@ -7,6 +7,7 @@ import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
 import { openSet } from "../../actions/lib/prove/verify-open.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { awsFolder } from "../../scripts/setup/moto.mjs";
 import { createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
@@ -112,7 +113,7 @@ describe.each([17, 15] as const)("a monthly archive of PostgreSQL %i", (major) =
     const s3 = sharedS3();
     await execute(target.superuserUrl(), "create database by_hand template template0 encoding 'UTF8'");
     const env = {
-      PATH: [sharedPostgres(major).binDir, process.env["PATH"]].join(delimiter),
+      PATH: [sharedPostgres(major).binDir, process.env["PATH"], awsFolder()].join(delimiter),
       HOME: home.folder,
       GNUPGHOME: home.folder,
       AWS_ENDPOINT_URL: s3.endpoint,

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BackupResult } from "../../actions/lib/backup/result.ts";
+import { awsFolder } from "../../scripts/setup/moto.mjs";
 import { compareDatabases, createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
@@ -25,8 +26,17 @@ function scriptOf(page: string): string {
   return [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block).join("\n");
 }
 
+/** The machine's own tools; where it has no AWS CLI, the one that set-up brings. */
+const path = [process.env["PATH"], awsFolder()].join(delimiter);
+
 test("the tools that RECOVER.md asks for are here: without them nothing below would be proved", () => {
-  for (const tool of tools) execFileSync("bash", ["-c", `command -v ${tool}`], { stdio: "ignore" });
+  for (const tool of tools) {
+    execFileSync("bash", ["-c", `command -v ${tool}`], { stdio: "ignore", env: { ...process.env, PATH: path } });
+  }
+});
+
+test("the AWS CLI that set-up brings runs", () => {
+  expect(execFileSync(join(awsFolder(), "aws"), ["--version"], { encoding: "utf8" })).toContain("aws-cli/");
 });
 
 describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a script", (major) => {
@@ -61,7 +71,7 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
       await home.gpg(["--import"], Buffer.from(armored));
     }
     env = {
-      PATH: [server.binDir, process.env["PATH"]].join(delimiter),
+      PATH: [server.binDir, path].join(delimiter),
       HOME: home.folder,
       GNUPGHOME: home.folder,
       AWS_ENDPOINT_URL: s3.endpoint,
