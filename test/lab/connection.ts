@@ -28,8 +28,8 @@ export async function withClient<Result>(url: string, work: (client: pg.Client) 
 
 /**
  * Runs one SQL text, of several statements if need be, in a session of its own. Roles are shared by the whole cluster, so
- * another project may change the same role at the same moment: the loser (XX000 "tuple concurrently updated", or a
- * deadlock) was rolled back whole and is tried again. For that the text must be one transaction, as it is without COMMIT.
+ * another project may make or change the same role at the same moment: the loser (XX000 "tuple concurrently updated", a
+ * deadlock, a duplicate in the catalogue) was rolled back whole and is tried again. For that the text must be one transaction, as it is without COMMIT.
  */
 export async function execute(url: string, sql: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
@@ -45,5 +45,10 @@ export async function execute(url: string, sql: string): Promise<void> {
 
 function lostRace(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return false;
-  return error.code === "40P01" || (error.code === "XX000" && /concurrently (updated|deleted)/.test(error.message));
+  const duplicate = error.code === "42710" || (error.code === "23505" && error.schema === "pg_catalog");
+  return (
+    duplicate ||
+    error.code === "40P01" ||
+    (error.code === "XX000" && /concurrently (updated|deleted)/.test(error.message))
+  );
 }
