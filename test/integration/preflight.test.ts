@@ -5,7 +5,7 @@ import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { generateKey } from "../../actions/lib/seal/keyring.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
-import { createProject, dropProject, execute, type LabProject, urlFor } from "../lab/index.ts";
+import { createProject, execute, type LabProject, urlFor } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, keysIn, openBackupLab } from "./backup-lab.ts";
@@ -14,17 +14,20 @@ import { selfSigned } from "./preflight-certificate.ts";
 const name = `preflight_${process.pid}`;
 let lab: BackupLab;
 let project: LabProject;
+let own: RunningPostgres;
 
 beforeAll(async () => {
   lab = await openBackupLab(sharedS3());
-  project = await createProject(sharedPostgres(17).superuserUrl(), name);
+  // Its own cluster: roles are made here, and roles of the shared one show in everybody's comparisons.
+  own = await startPostgres(17);
+  project = await createProject(own.superuserUrl(), name);
   await execute(
     project.postgresUrl,
     "create table public.grades (id int primary key); alter table public.grades enable row level security",
   );
 });
 afterAll(async () => {
-  await dropProject(sharedPostgres(17).superuserUrl(), name);
+  await own.stop();
   await lab[Symbol.asyncDispose]();
 });
 
