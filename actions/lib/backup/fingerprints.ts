@@ -1,9 +1,9 @@
 import type { Client } from "pg";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
-import { sqlState } from "../runtime/sql-error.ts";
 import { fingerprintLargeObject, fingerprintMaterializedView, fingerprintTable } from "../source/fingerprint.ts";
 import type { Inventory } from "../source/inventory/model.ts";
+import { sqlState } from "../source/sqlstate.ts";
 import { inLanes, type Stop } from "./together.ts";
 
 /**

@@ -1,8 +1,8 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { sqlState } from "../runtime/sql-error.ts";
 import { quoteIdentifier, quoteQualified } from "../source/identifier.ts";
 import { ownSchema } from "../source/inventory/object-query.ts";
+import { sqlState } from "../source/sqlstate.ts";
 import type { Difference } from "./difference.ts";
 
 const keySchema = z.strictObject({

@@ -1,3 +1,4 @@
+import { counted } from "../runtime/counted.ts";
 import { ConfigurationError, OperationError } from "../runtime/errors.ts";
 import { openSealed } from "../seal/artifact.ts";
 import type { Signer } from "../seal/keyring.ts";
@@ -118,16 +119,6 @@ async function* plainBytes(
     `${artifact.name} has ${bytes} bytes when it is opened; its manifest says ${artifact.plainBytes}.`,
     "Use another set (`lifeboat list`).",
   );
-}
-
-async function* counted(
-  source: AsyncIterable<Uint8Array>,
-  onBytes: ((bytes: number) => void) | undefined,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const chunk of source) {
-    onBytes?.(chunk.length);
-    yield chunk;
-  }
 }
 
 async function readInventory(vault: Vault, prefix: string, manifest: Manifest, key: SessionKey): Promise<Inventory> {

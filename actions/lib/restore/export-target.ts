@@ -4,6 +4,7 @@ import { ConfigurationError } from "../runtime/errors.ts";
 import { plainName } from "../source/export/plan.ts";
 import { quoteQualified } from "../source/identifier.ts";
 import type { TableContent } from "../source/inventory/model.ts";
+import { maySetReplicationRole } from "./target.ts";
 
 const targetSchema = z.strictObject({
   columns: z.array(z.string()),
@@ -55,7 +56,7 @@ export async function readExportTarget(client: Client, table: TableContent): Pro
       "Load into an empty table, for example of another schema's copy in a scratch database, and merge from there.",
     );
   }
-  return { mayReplicate: await maySilenceTriggers(client) };
+  return { mayReplicate: await maySetReplicationRole(client) };
 }
 
 function assertColumns(table: TableContent, present: readonly string[]): void {
@@ -71,17 +72,4 @@ function assertColumns(table: TableContent, present: readonly string[]): void {
     `${plainName(table)} of the target ${said.join(" and ")}.`,
     "Give the table the columns that it had at the backup, load, and change it afterwards.",
   );
-}
-
-/** Tried rather than deduced: Supabase grants it through supautils, which no catalogue shows. */
-async function maySilenceTriggers(client: Client): Promise<boolean> {
-  await client.query("begin");
-  try {
-    await client.query("set local session_replication_role = 'replica'");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await client.query("rollback");
-  }
 }

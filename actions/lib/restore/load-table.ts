@@ -2,11 +2,10 @@ import { pipeline } from "node:stream/promises";
 import type { Client } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
 import { OperationError } from "../runtime/errors.ts";
-import { sqlState } from "../runtime/sql-error.ts";
 import { fingerprintTable } from "../source/fingerprint.ts";
 import { quoteIdentifier, quoteQualified } from "../source/identifier.ts";
 import type { Fingerprint, TableContent } from "../source/inventory/model.ts";
-import { describeCode } from "../source/sqlstate.ts";
+import { describeCode, sqlState } from "../source/sqlstate.ts";
 import type { Journal } from "./journal.ts";
 
 /** What is to be done with the rows of one table, decided before any is read. */

@@ -4,7 +4,7 @@ import type { Inventory, Membership, Role } from "../source/inventory/model.ts";
 import { isReservedRole } from "../source/platform.ts";
 import { assignment } from "../source/roles-sql.ts";
 import type { Failures } from "./privileges.ts";
-import { attempt } from "./run-steps.ts";
+import { attempt, attemptInto } from "./run-steps.ts";
 import type { TargetFacts } from "./target.ts";
 
 /** Attributes as CREATE ROLE and ALTER ROLE take them, each by itself: what one may not have must not cost the others. */
@@ -31,10 +31,7 @@ function attributeWords(role: Role): string[] {
 export async function restoreRoles(client: Client, source: Inventory, facts: TargetFacts): Promise<Failures> {
   const failures: Failures = new Map();
   const present = new Map(facts.inventory.roles.map((role) => [role.name, role]));
-  const run = async (key: string, sql: string) => {
-    const reason = await attempt(client, sql);
-    if (reason !== undefined) failures.set(key, reason);
-  };
+  const run = attemptInto(client, failures);
   for (const role of source.roles) {
     const name = quoteIdentifier(role.name);
     const key = `role ${role.name}`;
@@ -64,10 +61,7 @@ export async function restoreRoles(client: Client, source: Inventory, facts: Tar
 export async function settleSettings(client: Client, source: Inventory, facts: TargetFacts): Promise<Failures> {
   const failures: Failures = new Map();
   const present = new Map(facts.inventory.roles.map((role) => [role.name, role]));
-  const run = async (key: string, sql: string) => {
-    const reason = await attempt(client, sql);
-    if (reason !== undefined) failures.set(key, reason);
-  };
+  const run = attemptInto(client, failures);
   for (const role of source.roles) {
     const twin = present.get(role.name);
     if (facts.supabase && isReservedRole(role.name) && twin === undefined) continue;

@@ -1,6 +1,5 @@
 import type { Client } from "pg";
-import { sqlState } from "../runtime/sql-error.ts";
-import { describeCode } from "../source/sqlstate.ts";
+import { describeCode, sqlState } from "../source/sqlstate.ts";
 import type { Step } from "./plan.ts";
 
 /** Steps that did not work, with the reason in our words: an SQLSTATE and its meaning, never the server's text. */
@@ -83,4 +82,15 @@ export async function attempt(client: Client, sql: string): Promise<string | und
     if (state === "none") throw error;
     return alreadyThere.has(state) ? undefined : describeCode(error);
   }
+}
+
+/** Runs statements one at a time and keeps, by key, why one did not work. */
+export function attemptInto(
+  client: Client,
+  failures: Map<string, string>,
+): (key: string, sql: string) => Promise<void> {
+  return async (key, sql) => {
+    const reason = await attempt(client, sql);
+    if (reason !== undefined) failures.set(key, reason);
+  };
 }

@@ -77,7 +77,7 @@ export async function inspectTarget(client: Client, sourceMajor: number): Promis
 }
 
 /** Tried rather than deduced: Supabase grants it through supautils, which no catalogue shows. */
-async function maySetReplicationRole(client: Client): Promise<boolean> {
+export async function maySetReplicationRole(client: Client): Promise<boolean> {
   await client.query("begin");
   try {
     await client.query("set local session_replication_role = 'replica'");

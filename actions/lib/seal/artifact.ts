@@ -1,3 +1,4 @@
+import { counted } from "../runtime/counted.ts";
 import { compress, compressWhole, decompress } from "./compress.ts";
 import { open } from "./opener.ts";
 import { seal } from "./sealer.ts";
@@ -47,16 +48,6 @@ export function openSealed(
   key: SessionKey,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   return released(stored, (held) => decompress(open(held, key, { recycled: true })));
-}
-
-async function* counted(
-  source: AsyncIterable<Uint8Array>,
-  onBytes: ((bytes: number) => void) | undefined,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const chunk of source) {
-    onBytes?.(chunk.length);
-    yield chunk;
-  }
 }
 
 /** A Readable that waits for data ends only when it is destroyed; a generator ends with its consumer. */

@@ -3,9 +3,9 @@ import tls from "node:tls";
 import pg from "pg";
 import type { ConnectionSettings } from "../config/connection-url.ts";
 import { type Log, silentLog } from "../runtime/log.ts";
-import { sqlState } from "../runtime/sql-error.ts";
 import { describeConnectFailure, mayPass } from "./connect-failure.ts";
 import { pinStatement, wishStatement } from "./session.ts";
+import { sqlState } from "./sqlstate.ts";
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity; the DDL watch knows our sessions by the prefix `lifeboat/`. */

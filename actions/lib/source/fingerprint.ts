@@ -1,9 +1,9 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { OperationError } from "../runtime/errors.ts";
-import { sqlState } from "../runtime/sql-error.ts";
 import { quoteIdentifier, quoteQualified } from "./identifier.ts";
 import { type Fingerprint, fingerprintSchema, type MaterializedView, type TableContent } from "./inventory/model.ts";
+import { sqlState } from "./sqlstate.ts";
 
 /**
  * A fingerprint is the exact number of rows and the sum of the rows' 64-bit hashes. A sum does not depend on the order,

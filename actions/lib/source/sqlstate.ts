@@ -4,6 +4,17 @@ export function errorCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/**
+ * What may be said of a Postgres error: its SQLSTATE. Message, detail and context carry values of rows
+ * (`Key (email)=(…) already exists`), so they are never taken over.
+ *
+ * @returns five characters, or `none` when the error did not come from the server
+ */
+export function sqlState(error: unknown): string {
+  const code = errorCode(error);
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? code : "none";
+}
+
 /** What an SQLSTATE means for a run, in our words: the server's own text may carry rows. */
 const meanings: Readonly<Record<string, string>> = {
   "25006": "the transaction is read-only",

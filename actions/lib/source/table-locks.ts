@@ -1,9 +1,9 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { OperationError } from "../runtime/errors.ts";
-import { sqlState } from "../runtime/sql-error.ts";
 import { quoteQualified } from "./identifier.ts";
 import { ownSchema } from "./inventory/object-query.ts";
+import { sqlState } from "./sqlstate.ts";
 
 const relationSchema = z.strictObject({ oid: z.string(), schema: z.string(), name: z.string() });
 export type Relation = z.infer<typeof relationSchema>;
