@@ -34,13 +34,18 @@ export interface RunningS3 extends S3Access {
   leave(): string;
 }
 
+export interface S3Options {
+  readonly megabytes?: number;
+}
+
 const parts = ["s3", "master", "volume", "filer"];
 const region = "us-east-1";
 
-export async function startS3(): Promise<RunningS3> {
+/** @param options.megabytes what fits into it, roughly: what comes then is refused, as by a disk that is full */
+export async function startS3(options: S3Options = {}): Promise<RunningS3> {
   const guardian = startGuardian("s3");
   try {
-    return await startIn(guardian);
+    return await startIn(guardian, options);
   } catch (error) {
     await guardian.finish();
     throw error;
@@ -58,7 +63,7 @@ export function s3Access(facts: S3Facts): S3Access {
   };
 }
 
-async function startIn(guardian: Guardian): Promise<RunningS3> {
+async function startIn(guardian: Guardian, options: S3Options): Promise<RunningS3> {
   const accessKeyId = `LAB${randomBytes(8).toString("hex").toUpperCase()}`;
   const secretAccessKey = randomBytes(20).toString("hex");
   const identities = join(guardian.folder, "identities.json");
@@ -72,7 +77,7 @@ async function startIn(guardian: Guardian): Promise<RunningS3> {
     const data = join(guardian.folder, `data-${attempt}`);
     mkdirSync(data);
     const log = openSync(logFile, "a");
-    const server = spawn(toolProgram(seaweedfs), flags({ ports, data, identities }), {
+    const server = spawn(toolProgram(seaweedfs), flags({ ports, data, identities, ...options }), {
       cwd: guardian.folder,
       detached: true,
       // A bucket begins with one volume, not seven: many small buckets would use up the volumes, and a PUT answers 500.
@@ -103,20 +108,25 @@ async function startIn(guardian: Guardian): Promise<RunningS3> {
   }
 }
 
-interface Layout {
+interface Layout extends S3Options {
   /** Two for each part: its own and its gRPC one. */
   readonly ports: readonly number[];
   readonly data: string;
   readonly identities: string;
 }
 
-function flags({ ports, data, identities }: Layout): string[] {
+function flags({ ports, data, identities, megabytes }: Layout): string[] {
   const listening = parts.flatMap((part, index) => [
     `-${part}.port=${ports[index * 2]}`,
     `-${part}.port.grpc=${ports[index * 2 + 1]}`,
   ]);
   const unused = ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-master.telemetry=false"];
-  const small = ["-master.volumeSizeLimitMB=256", "-volume.max=10000", "-volume.preStopSeconds=0"];
+  const volumes = megabytes === undefined ? { size: 256, most: 10_000 } : { size: megabytes, most: 1 };
+  const small = [
+    `-master.volumeSizeLimitMB=${volumes.size}`,
+    `-volume.max=${volumes.most}`,
+    "-volume.preStopSeconds=0",
+  ];
   const here = [`-dir=${data}`, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", `-s3.config=${identities}`];
   return ["-logtostderr=true", "server", "-filer", "-s3", ...here, ...listening, ...unused, ...small];
 }
