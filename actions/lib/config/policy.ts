@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { restoreTestPolicySchema } from "./policy-restore-test.ts";
 
 const days = z.number().int().positive();
 const seconds = z.number().positive();
@@ -79,6 +80,7 @@ export const policySchema = z.strictObject({
     z.string().regex(/^[a-z][a-z0-9-]*$/),
     z.strictObject({ env: z.string().regex(/^[A-Z][A-Z0-9_]*$/) }),
   ),
+  restoreTest: restoreTestPolicySchema,
 });
 
 export type Policy = z.output<typeof policySchema>;

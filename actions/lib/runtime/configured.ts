@@ -2,12 +2,26 @@ import type { Config } from "../config/load.ts";
 import { pinnedSigners } from "../keys/pinned.ts";
 import { readKeyring, type Signer } from "../seal/keyring.ts";
 import { readPrivateKey, type UnlockedKey } from "../seal/private-key.ts";
+import { verifyDetached } from "../seal/signature.ts";
+import type { VerifySignature } from "../vault/set-store.ts";
 
 /** What every edge makes of the configuration before it calls the core. */
 
 /** Whose signatures count: the pinned signing keys whose public halves are there. */
 export async function trustedSigners(config: Config): Promise<Signer[]> {
   return pinnedSigners(await readKeyring(config.publicKeys.armored), config.policy.keys);
+}
+
+/**
+ * Checks the signatures of proofs: only the prover's count, the pinned one's and those that the policy names as former. The
+ * key that signs backups cannot say that they restore.
+ */
+export async function provenBy(config: Config): Promise<VerifySignature> {
+  const { keys, restoreTest } = config.policy;
+  const pins = [keys.recipients.prover, ...restoreTest.formerProvers];
+  const { signers } = await readKeyring(config.publicKeys.armored);
+  const provers = signers.filter(({ fingerprint }) => pins.includes(fingerprint));
+  return (bytes, armored) => verifyDetached(bytes, armored, provers);
 }
 
 /** The private key that opens sets. @throws ConfigurationError as `readPrivateKey` */

@@ -1,0 +1,100 @@
+import { z } from "zod";
+import { setIdPattern, tierSchema } from "./manifest.ts";
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const count = z.number().int().nonnegative();
+const bigCount = z.string().regex(/^\d+$/);
+const seconds = z.number().nonnegative();
+const milliseconds = z.number().nonnegative();
+
+/** As what a restore test chose its set: by turns, or because somebody named it. */
+export const turnSchema = z.enum(["newest", "older", "archive", "named"]);
+export type Turn = z.infer<typeof turnSchema>;
+
+/** `timed-out` and `not-run` are no successes either: what was not shown does not hold. */
+export const checkOutcomeSchema = z.enum(["passed", "failed", "timed-out", "not-run"]);
+export type CheckOutcome = z.infer<typeof checkOutcomeSchema>;
+
+const checkSchema = z.strictObject({
+  /** As the policy calls it. */
+  name: z.string(),
+  kind: z.enum(["sql", "rls", "http", "command"]),
+  outcome: checkOutcomeSchema,
+  seconds,
+});
+
+const measuredQuerySchema = z.strictObject({
+  name: z.string(),
+  kind: z.enum(["query", "lookup"]),
+  /** SHA-256 of the query's text: one that was changed is another, and is not compared with its former self. */
+  sha256,
+  runs: count,
+  p50Ms: milliseconds,
+  p95Ms: milliseconds,
+  /** Indexes of the plan, `schema.index`, sorted. */
+  indexes: z.array(z.string()),
+  /** `first`: there was nothing to compare with. `failed`: it could not be run to its end. */
+  verdict: z.enum(["as-before", "slower", "first", "failed"]),
+});
+export type MeasuredQuery = z.infer<typeof measuredQuerySchema>;
+
+/** What one restore test found out about one set. Names, counts, times and verdicts; never a row's value. */
+export const proofSchema = z.strictObject({
+  format: z.literal("lifeboat-proof/1"),
+  /** `<UTC time>-<8 hex>` of the test. */
+  proof: z.string().regex(setIdPattern),
+  set: z.string().regex(setIdPattern),
+  tier: tierSchema,
+  /** Of the stored bytes of `manifest.json`: the proof is about this very set. */
+  manifestSha256: sha256,
+  /** When the set's data was read at the source. */
+  snapshotAt: z.iso.datetime(),
+  turn: turnSchema,
+  startedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime(),
+  /** Only `proven` makes the set proven. */
+  outcome: z.enum(["proven", "failed", "unverified"]),
+  target: z.strictObject({
+    name: z.string(),
+    projectRef: z.string(),
+    kind: z.enum(["supabase", "plain"]),
+    serverVersion: z.string(),
+  }),
+  software: z.strictObject({ lifeboat: z.string(), node: z.string() }),
+  counts: z.strictObject({
+    objects: count,
+    tables: count,
+    rows: bigCount,
+    foreignKeysChecked: count,
+    /** `pg_database_size` of the restored database. */
+    databaseBytes: bigCount,
+    /** Sealed bytes of the set that the restore had to fetch. */
+    storedBytes: bigCount,
+  }),
+  /** How many differences of each verdict the comparison found. */
+  differences: z.strictObject({ failed: count, expected: count, unverified: count }),
+  /** The storage files of the set against the rows of `storage.objects`; null while there is nothing to compare with. */
+  files: z.strictObject({ compared: count, missing: count, different: count }).nullable(),
+  checks: z.array(checkSchema),
+  performance: z.array(measuredQuerySchema),
+  /** The defect that was planted to see whether the proof finds it; null when the test never came so far. */
+  defect: z
+    .strictObject({
+      kind: z.string(),
+      /** Of the choice, 8 hex digits: `--seed` repeats it. */
+      seed: z.string(),
+      outcome: z.enum(["found", "missed"]),
+    })
+    .nullable(),
+  /** In order. */
+  stages: z.array(z.strictObject({ name: z.string(), seconds })),
+  /** From the first byte of the set to the end of the comparison: what a recovery of this set takes. */
+  restoreSeconds: seconds,
+  totalSeconds: seconds,
+});
+export type Proof = z.infer<typeof proofSchema>;
+
+/** `proofs/<set>/`, where all proofs of one set lie. */
+export function proofPrefix(set: string): string {
+  return `proofs/${set}/`;
+}

@@ -1,0 +1,64 @@
+import { createHash } from "node:crypto";
+import { mapBounded } from "./bounded.ts";
+import type { Vault } from "./client.ts";
+import { setPrefix, type Tier } from "./manifest.ts";
+import type { Proof } from "./proof.ts";
+import { readProofs } from "./proof-store.ts";
+import { manifestName, type VerifySignature } from "./set-store.ts";
+import { isMissing } from "./store-errors.ts";
+
+/** A set of the vault that a restore test has passed, and is still the set that the test was about. */
+export interface ProvenSet {
+  readonly tier: Tier;
+  readonly set: string;
+  /** ISO 8601, UTC: the age of the data. */
+  readonly snapshotAt: string;
+  /** ISO 8601, UTC: when the newest of its tests ended. */
+  readonly provenAt: string;
+  /** Of that test. */
+  readonly proof: Proof;
+}
+
+/**
+ * The proven sets that the vault has, newest data first. A proof counts only while its set is there and its manifest has the very
+ * bytes that were tested.
+ * @param verify checks signatures against the provers' keys
+ */
+export async function provenSets(vault: Vault, verify: VerifySignature): Promise<ProvenSet[]> {
+  const { proofs } = await readProofs(vault, verify);
+  const newest = new Map<string, Proof>();
+  for (const { proof } of proofs) {
+    if (proof.outcome === "proven") newest.set(`${proof.tier}/${proof.set}`, proof);
+  }
+  const found = await mapBounded([...newest.values()], 16, (proof) => stillThere(vault, proof));
+  return found
+    .filter((one) => one !== undefined)
+    .sort((a, b) => (a.snapshotAt < b.snapshotAt ? 1 : a.snapshotAt > b.snapshotAt ? -1 : 0));
+}
+
+/** The proven set with the newest data; undefined when there is none. See `provenSets`. */
+export async function newestProven(
+  vault: Vault,
+  verify: VerifySignature,
+  options: { readonly tier?: Tier | undefined } = {},
+): Promise<ProvenSet | undefined> {
+  const sets = await provenSets(vault, verify);
+  return sets.find(({ tier }) => options.tier === undefined || tier === options.tier);
+}
+
+/** SHA-256 of the manifest as it is stored, in hex; undefined when the set is not there. */
+export async function manifestHash(vault: Vault, tier: Tier, set: string): Promise<string | undefined> {
+  try {
+    const { body } = await vault.get(setPrefix(tier, set) + manifestName);
+    return createHash("sha256").update(body).digest("hex");
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function stillThere(vault: Vault, proof: Proof): Promise<ProvenSet | undefined> {
+  const { tier, set, snapshotAt, finishedAt } = proof;
+  if ((await manifestHash(vault, tier, set)) !== proof.manifestSha256) return undefined;
+  return { tier, set, snapshotAt, provenAt: finishedAt, proof };
+}
