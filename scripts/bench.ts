@@ -6,6 +6,7 @@ import { renderMarkdown, renderText } from "../actions/lib/report/page.ts";
 import { formatBytes } from "../actions/lib/runtime/measures.ts";
 import { chart } from "./bench/chart.ts";
 import { type Contestant, gather } from "./bench/contestants.ts";
+import { benchFiles } from "./bench/files/bench-files.ts";
 import type { Measured } from "./bench/measured-run.ts";
 import { benchPage } from "./bench/page.ts";
 import { rowsOf, stagesOf } from "./bench/results.ts";
@@ -18,21 +19,26 @@ const usage = `npm run bench [-- --size 1GB] [-- --rounds 5] [-- --only set,read
   --rounds N    how often everybody runs, in turn (5 unless told)
   --only IDS    only these: read-limit, set, bare, gpg-pipe, seed, verify, pg-restore, restore
   --write       write runbooks/bench.md and runbooks/bench.svg
+  --files       copies of Storage's files instead, beside rclone and aws s3 sync (205MB unless told): bench-files.md
+  --count N     with --files: how many (10000 unless told)
   --json        print the figures as JSON`;
 
 const { values } = parseArgs({
   options: {
-    size: { type: "string", default: "1GB" },
+    size: { type: "string" },
     rounds: { type: "string", default: "5" },
     only: { type: "string" },
     write: { type: "boolean", default: false },
+    files: { type: "boolean", default: false },
+    count: { type: "string", default: "10000" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
 });
-const bytes = parseSize(values.size);
-const rounds = Number(values.rounds);
-if (values.help || bytes === undefined || !Number.isInteger(rounds) || rounds < 1) {
+const bytes = parseSize(values.size ?? (values.files ? "205MB" : "1GB"));
+const [rounds, count] = [Number(values.rounds), Number(values.count)];
+const wrong = [rounds, count].some((number) => !Number.isInteger(number) || number < 1);
+if (values.help || bytes === undefined || wrong) {
   (values.help ? console.log : console.error)(usage);
   process.exit(values.help ? 0 : 2);
 }
@@ -41,6 +47,15 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const load = loadavg()[0] ?? 0;
 const endings: (() => Promise<void>)[] = [];
 try {
+  if (values.files) await benchFiles({ ...values, count, bytes, rounds, load, say, endings });
+  else await benchDatabase(bytes);
+} finally {
+  const [removeFolder, ...servers] = endings;
+  await Promise.all(servers.map((end) => end()));
+  await removeFolder?.();
+}
+
+async function benchDatabase(bytes: number): Promise<void> {
   const stage = await setStage((ending) => endings.push(ending), bytes, say);
   const { contestants, missing } = await gather(stage);
   const wanted = values.only?.split(",");
@@ -70,8 +85,4 @@ try {
     writeFileSync(join(folder, "bench.md"), `${renderMarkdown(page).replace(/^## (.*)\n/, `# $1\n\n${about}`)}`);
     writeFileSync(join(folder, "bench.svg"), chart(rows));
   }
-} finally {
-  const [removeFolder, ...servers] = endings;
-  await Promise.all(servers.map((end) => end()));
-  await removeFolder?.();
 }

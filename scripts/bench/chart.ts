@@ -6,8 +6,12 @@ const line = 30;
 const top = 34;
 const right = 90;
 
+type Bar = Pick<Row, "title" | "ratio" | "ours" | "yardstick">;
+
+const databaseTitle = "Wall-clock time as a multiple of the read limit (backup) and of pg_restore -j2 (restore)";
+
 /** Ratios as horizontal bars with their spread, one block a group; readable on light and on dark ground. */
-export function chart(rows: readonly Row[]): string {
+export function chart(rows: readonly Bar[], title = databaseTitle): string {
   const measured = rows.filter((row) => row.ratio !== undefined);
   const most = Math.max(1, ...measured.map(({ ratio }) => ratio?.most ?? 0));
   const x = (ratio: number): number => left + (ratio / most) * (width - left - right);
@@ -16,7 +20,7 @@ export function chart(rows: readonly Row[]): string {
   const one = x(1).toFixed(1);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" font-family="system-ui, sans-serif" font-size="13">`,
-    "<title>Wall-clock time as a multiple of the read limit (backup) and of pg_restore -j2 (restore)</title>",
+    `<title>${escaped(title)}</title>`,
     "<style>text{fill:#444}@media(prefers-color-scheme:dark){text{fill:#ccc}}</style>",
     `<text x="${left}" y="18">times the yardstick; less is better</text>`,
     ...bars,
@@ -26,7 +30,7 @@ export function chart(rows: readonly Row[]): string {
   ].join("\n");
 }
 
-function bar({ title, ratio, ours, yardstick }: Row, y: number, x: (ratio: number) => number): string {
+function bar({ title, ratio, ours, yardstick }: Bar, y: number, x: (ratio: number) => number): string {
   if (ratio === undefined) return "";
   const { median, least, most } = ratio;
   const middle = y + 11;

