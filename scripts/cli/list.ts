@@ -2,6 +2,7 @@ import { loadConfig } from "../../actions/lib/config/load.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { setListPage } from "../../actions/lib/report/set-list.ts";
 import { trustedSigners } from "../../actions/lib/runtime/configured.ts";
+import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
 import { verifyDetached } from "../../actions/lib/seal/signature.ts";
 import { listSets } from "../../actions/lib/vault/catalogue.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
@@ -10,11 +11,21 @@ import { readTier, tierOption } from "./tier.ts";
 
 async function run({ values }: Call): Promise<Outcome> {
   const tier = readTier(values["tier"]);
+  const newest = readNewest(values["newest"]);
   const config = await loadConfig({ needs: ["vault"] });
   const signers = await trustedSigners(config);
   using vault = openVault(config.vault);
-  const sets = await listSets(vault, { tier, verify: (bytes, armored) => verifyDetached(bytes, armored, signers) });
+  const sets = await listSets(vault, {
+    tier,
+    newest,
+    verify: (bytes, armored) => verifyDetached(bytes, armored, signers),
+  });
   return { json: { bucket: vault.bucket, sets }, lines: renderText(setListPage(vault.bucket, sets)) };
+}
+
+function readNewest(text: string | undefined): number | undefined {
+  if (text === undefined || /^[1-9]\d{0,8}$/.test(text)) return text === undefined ? undefined : Number(text);
+  throw new ConfigurationError("usage", `--newest ${text} is not a number of sets.`, "Give a whole number from 1 on.");
 }
 
 export const list: Command = {
@@ -22,7 +33,10 @@ export const list: Command = {
     synopsis: "list",
     summary: "Lists the backup sets of the vault, newest first.",
     positionals: [],
-    options: { tier: tierOption("only the sets of this tier: daily, weekly or monthly") },
+    options: {
+      tier: tierOption("only the sets of this tier: daily, weekly or monthly"),
+      newest: { type: "string", value: "N", help: "only the N newest sets" },
+    },
     details: "Reads S3_BACKUP_BUCKET and the AWS_* settings. Signatures are checked against the pinned signing keys.",
   },
   run,

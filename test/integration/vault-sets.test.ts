@@ -159,6 +159,8 @@ test("the catalogue is newest first, knows only sets with a manifest, and passes
     { set: weekly, tier: "weekly", signature: "verified" },
     { set: older, tier: "daily", signature: "verified" },
   ]);
+  // The newest folder is no set: two are found all the same.
+  expect((await listSets(vault, { newest: 2 })).map(({ set }) => set)).toEqual([newest, weekly]);
   expect(await listSets(vault, { tier: "weekly" })).toMatchObject([{ set: weekly, signature: "unchecked" }]);
   expect(await resolveSet(vault, "latest")).toEqual({ set: newest, tier: "daily" });
   expect(await resolveSet(vault, "latest", { tier: "weekly" })).toEqual({ set: weekly, tier: "weekly" });

@@ -27,14 +27,22 @@ export interface SetName {
 /**
  * The sets of the vault, newest first: those with a manifest. Foreign objects are passed over.
  * @param options.verify checks signatures; without it they are `unchecked`
+ * @param options.newest how many at most; all unless told
  */
 export async function listSets(
   vault: Vault,
-  options: { tier?: Tier | undefined; verify?: VerifySignature | undefined } = {},
+  options: { tier?: Tier | undefined; verify?: VerifySignature | undefined; newest?: number | undefined } = {},
 ): Promise<ListedSet[]> {
-  const names = await setFolders(vault, options.tier);
-  const listed = await mapBounded(names, 24, (name) => describe(vault, name, options.verify));
-  return listed.filter((set) => set !== undefined);
+  const { tier, verify, newest = Number.POSITIVE_INFINITY } = options;
+  const names = await setFolders(vault, tier);
+  const listed: ListedSet[] = [];
+  // Folders without a manifest are no sets: more may have to be looked at than are wanted.
+  while (listed.length < newest && names.length > 0) {
+    const next = names.splice(0, newest - listed.length);
+    const described = await mapBounded(next, 24, (name) => describe(vault, name, verify));
+    listed.push(...described.filter((set) => set !== undefined));
+  }
+  return listed;
 }
 
 /**

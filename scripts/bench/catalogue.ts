@@ -1,0 +1,44 @@
+import { readPrivateKey } from "../../actions/lib/seal/keyring.ts";
+import { signDetached } from "../../actions/lib/seal/signature.ts";
+import { mapBounded } from "../../actions/lib/vault/bounded.ts";
+import { openVault } from "../../actions/lib/vault/client.ts";
+import { type Manifest, setPrefix, tierSchema } from "../../actions/lib/vault/manifest.ts";
+import { encodeManifest, manifestName, signatureName } from "../../actions/lib/vault/set-store.ts";
+import { setId, storeUnpublished } from "../../test/faults/proxy/test-manifest.ts";
+import type { S3Access } from "../../test/lab/servers/s3.ts";
+import { bucket } from "../demo/owner.ts";
+
+/**
+ * Fills a vault with signed manifests of about the size that a project of sixty tables has, an hour apart, the tiers by
+ * turns. Only the newest set has its objects: nobody reads those of the others.
+ */
+export async function layCatalogue(
+  s3: S3Access,
+  settings: Readonly<Record<string, string>>,
+  sets: number,
+): Promise<void> {
+  await s3.createBucket(bucket);
+  const { endpoint, region, accessKeyId, secretAccessKey } = s3;
+  using vault = openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+  const signing = await readPrivateKey(
+    settings["BACKUP_SIGNING_KEY"] ?? "",
+    settings["BACKUP_SIGNING_PASSPHRASE"] ?? "",
+  );
+  const tierOf = (index: number) => tierSchema.options[index % tierSchema.options.length] ?? "daily";
+  const newest = setId(sets);
+  const model = await storeUnpublished(vault, tierOf(sets - 1), newest);
+  const [artifact] = model.artifacts;
+  const others = Array.from({ length: 60 }, (_, at) => ({ ...artifact, name: `data/${at}.dump.zst.pgp` }));
+  await mapBounded(
+    Array.from({ length: sets }, (_, index) => index),
+    16,
+    async (index) => {
+      const last = index === sets - 1;
+      const [set, tier] = [last ? newest : setId(index + 1), tierOf(index)];
+      const artifacts = last ? model.artifacts : [...model.artifacts, ...others];
+      const bytes = encodeManifest({ ...model, set, tier, artifacts } as Manifest);
+      await vault.put(setPrefix(tier, set) + signatureName, Buffer.from(await signDetached(bytes, signing)));
+      await vault.put(setPrefix(tier, set) + manifestName, bytes);
+    },
+  );
+}
