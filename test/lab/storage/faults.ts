@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { StorageError } from "./answer.ts";
+import type { Call } from "./call.ts";
+
+/** What can be made to go wrong. Bytes are spoilt where a file is read, everything else at any request. */
+export type FaultKind =
+  /** 429 SlowDown, as when the database has no connection left. */
+  | "slow-down"
+  /** 500 InternalError. */
+  | "internal-error"
+  /** Nothing but half of the file arrives, and the answer says that this is all. */
+  | "short-read"
+  /** The connection is cut in the middle of the file, or before any answer. */
+  | "reset"
+  /** One byte is another. */
+  | "corrupt"
+  /** The answer takes its time: 50 ms before it begins, and as much between pieces of 64 KiB. */
+  | "slow";
+
+export interface Fault {
+  readonly kind: FaultKind;
+  /** Which requests; all unless told. */
+  readonly on?: (call: Call) => boolean;
+  /** How many requests it meets; without end unless told. */
+  readonly times?: number;
+}
+
+/** The faults that a server has been told to have, and how many requests each has met. */
+export class Faults {
+  readonly #armed: { readonly fault: Fault; met: number }[] = [];
+
+  /** @returns a function that ends the fault and tells how many requests it met */
+  inject(fault: Fault): () => number {
+    const armed = { fault, met: 0 };
+    this.#armed.push(armed);
+    return () => {
+      const at = this.#armed.indexOf(armed);
+      if (at >= 0) this.#armed.splice(at, 1);
+      return armed.met;
+    };
+  }
+
+  /** The fault that this request meets, counted. */
+  meet(call: Call): FaultKind | undefined {
+    const armed = this.#armed.find(
+      ({ fault, met }) => met < (fault.times ?? Number.POSITIVE_INFINITY) && (fault.on?.(call) ?? true),
+    );
+    if (armed === undefined) return undefined;
+    armed.met++;
+    return armed.fault.kind;
+  }
+}
+
+/** @throws StorageError for the faults that are answers */
+export async function beforeAnswer(kind: FaultKind | undefined): Promise<void> {
+  if (kind === "slow-down") throw new StorageError(429, "SlowDown", "Too many connections issued to the database");
+  if (kind === "internal-error") throw new StorageError(500, "InternalError", "Internal Server Error");
+  if (kind === "slow") await sleep(50);
+}
+
+/** The bytes of a file as the fault leaves them; `bytes` is how many there are. */
+export async function* spoilt(
+  content: AsyncIterable<Buffer>,
+  bytes: number,
+  kind: FaultKind | undefined,
+): AsyncGenerator<Buffer, void, undefined> {
+  const half = Math.floor(bytes / 2);
+  let sent = 0;
+  for await (const chunk of content) {
+    if (kind === "slow") await sleep(50);
+    if (kind === "corrupt" && sent === 0 && chunk.length > 0) chunk[0] = (chunk[0] ?? 0) ^ 1;
+    const most = kind === "short-read" || kind === "reset" ? half - sent : chunk.length;
+    yield chunk.subarray(0, most);
+    sent += chunk.length;
+    if (sent > half && kind === "reset") throw new Error("cut by a fault");
+    if (sent > half && kind === "short-read") return;
+  }
+}
