@@ -69,6 +69,25 @@ test("warns of postgres, which can write", async () => {
   expect((await look(project.superuserUrl)).find(({ check }) => check === "role")).toMatchObject({ status: "warn" });
 });
 
+test("warns when the server's lock table has no room for every table, and says what to set", async () => {
+  const cramped = await startPostgres(17, { settings: { max_connections: "20", max_locks_per_transaction: "10" } });
+  try {
+    const tables = Array.from({ length: 100 }, (_, index) => `create table t${index} ();`).join("\n");
+    await execute(cramped.superuserUrl(), tables);
+    const lockTable = async () => (await look(cramped.superuserUrl())).find(({ check }) => check === "lock table");
+    expect(await lockTable()).toMatchObject({
+      status: "warn",
+      found: expect.stringMatching(/^100 tables need up to 200 locks; the server has room for about 200/),
+      next: expect.stringContaining("max_locks_per_transaction=64"),
+    });
+    await execute(cramped.superuserUrl(), "drop table t0; drop table t1");
+    await execute(cramped.superuserUrl(), Array.from({ length: 40 }, (_, at) => `drop table t${at + 2};`).join("\n"));
+    expect(await lockTable()).toMatchObject({ status: "ok" });
+  } finally {
+    await cramped.stop();
+  }
+});
+
 describe("the database is refused", () => {
   test("with a wrong password, without repeating it", async () => {
     const row = await refused("connection", urlFor(project.backupUrl, { password: "wrong-s3cret" }));

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type ConnectionSettings, directHostRef, isLocal } from "../config/connection-url.ts";
 import type { Policy } from "../config/policy.ts";
 import type { ClientTools } from "../source/client-tools.ts";
+import { ownSchema } from "../source/inventory/object-query.ts";
 import { type CheckRow, fail, ok, warn } from "./check-row.ts";
 
 /** How the database is reached; nothing is asked of it. */
@@ -38,6 +39,9 @@ const serverSchema = z.object({
   standby: z.boolean(),
   connectionsLeft: z.number(),
   roleLeft: z.number().nullable(),
+  tables: z.number(),
+  locksPerTransaction: z.number(),
+  lockTable: z.number(),
 });
 export type ServerFacts = z.infer<typeof serverSchema>;
 
@@ -54,7 +58,12 @@ export async function readServerFacts(client: Client): Promise<ServerFacts> {
              - case when r.rolsuper then 0 else current_setting('superuser_reserved_connections')::int end
              - (select count(*) from pg_stat_activity where backend_type = 'client backend')::int as "connectionsLeft",
            case when r.rolconnlimit >= 0 then
-             r.rolconnlimit - (select count(*) from pg_stat_activity where usename = r.rolname)::int end as "roleLeft"
+             r.rolconnlimit - (select count(*) from pg_stat_activity where usename = r.rolname)::int end as "roleLeft",
+           (select count(*)::int from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where relkind in ('r', 'p', 'm') and relpersistence <> 't' and ${ownSchema("n")}) as tables,
+           current_setting('max_locks_per_transaction')::int as "locksPerTransaction",
+           current_setting('max_locks_per_transaction')::int
+             * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int) as "lockTable"
       from pg_roles r where r.rolname = current_user`);
   return serverSchema.parse(rows[0]);
 }
@@ -80,8 +89,24 @@ export function checkServer(facts: ServerFacts, tools: ClientTools | undefined, 
       fail("primary", "the server is a standby, which cannot export a snapshot", "Name the primary in DATABASE_URL."),
     );
   }
-  rows.push(checkConnections(facts, policy));
+  rows.push(checkConnections(facts, policy), checkLockTable(facts));
   return rows;
+}
+
+/**
+ * The session that holds the snapshot locks every table, and the schema's pg_dump does so again. The server's lock table is
+ * everybody's, and its size a rule of thumb: what was set, and a little more (lock.c, NLOCKENTS).
+ */
+function checkLockTable({ tables, locksPerTransaction, lockTable }: ServerFacts): CheckRow {
+  const needed = 2 * tables;
+  const found = `${tables} tables need up to ${needed} locks; the server has room for about ${lockTable}, for everybody`;
+  if (needed <= 0.8 * lockTable) return ok("lock table", found);
+  const wanted = Math.ceil((locksPerTransaction * needed) / (0.8 * lockTable) / 64) * 64;
+  return warn(
+    "lock table",
+    found,
+    `Raise max_locks_per_transaction to ${wanted}; on Supabase: supabase postgres-config update --config max_locks_per_transaction=${wanted}.`,
+  );
 }
 
 function checkRole(facts: ServerFacts): CheckRow {
