@@ -16,12 +16,15 @@ const leaseSchema = z.object({
   /** Makes every write a different one, and so every ETag. */
   renewals: z.number().int(),
   token: z.string().max(100),
+  /** Of a lease that the jobs of one run hand on to each other: which run. No process that ends gives it up. */
+  run: z.string().max(200).optional(),
 });
 export type LeaseRecord = z.infer<typeof leaseSchema>;
 
 export interface SeenLease {
   readonly record: LeaseRecord;
   readonly etag: string;
+  readonly versionId: string | undefined;
   /** Seconds since the last renewal, both ends by the store's clock. */
   readonly ageSeconds: number;
 }
@@ -54,11 +57,12 @@ export async function readLease(vault: Vault, key: string): Promise<SeenLease | 
     throw error;
   });
   if (found === undefined) return undefined;
-  const { body, etag, lastModified, serverDate } = found;
+  const { body, etag, versionId, lastModified, serverDate } = found;
   if (lastModified === undefined || serverDate === undefined) throw unreadable("comes without the store's time");
   const parsed = leaseSchema.safeParse(parseJson(body));
   if (!parsed.success) throw unreadable("is not a lease");
-  return { record: parsed.data, etag, ageSeconds: (serverDate.getTime() - lastModified.getTime()) / 1000 };
+  const ageSeconds = (serverDate.getTime() - lastModified.getTime()) / 1000;
+  return { record: parsed.data, etag, versionId, ageSeconds };
 }
 
 function parseJson(body: Uint8Array): unknown {

@@ -46,11 +46,12 @@ export async function acquireLease(vault: Vault, name: string, options: LeaseOpt
   }
 }
 
-function mayTakeOver(record: LeaseRecord, ageSeconds: number): boolean {
-  return record.state === "released" || ageSeconds > record.ttlSeconds || holderIsGone(record.process);
+export function mayTakeOver(record: LeaseRecord, ageSeconds: number): boolean {
+  if (record.state === "released" || ageSeconds > record.ttlSeconds) return true;
+  return record.run === undefined && holderIsGone(record.process);
 }
 
-function heldError(name: string, record: LeaseRecord | undefined, ageSeconds: number): ConfigurationError {
+export function heldError(name: string, record: LeaseRecord | undefined, ageSeconds: number): ConfigurationError {
   const who = record ? `${describeHolder(record)} since ${record.since}, renewed ${ageSeconds} s ago` : "somebody else";
   return new ConfigurationError(
     "lease-held",
