@@ -50,7 +50,7 @@ const oddNames = [
   " leading blank.pdf",
   "trailing blank ",
   `${"long".repeat(50)}/${"segment".repeat(28)}.txt`,
-  "dots/../climb.pdf",
+  "...dots/..two dots.pdf",
   "$@;:,?'.pdf",
   "empty/.emptyFolderPlaceholder",
   "UPPER/case.pdf",

@@ -4,8 +4,11 @@ import type { BucketRow } from "./rows.ts";
 /** supabase/storage src/storage/limits.ts: the characters that a key may have. */
 const allowed = /^[A-Za-z0-9_/!.*'() &$=@;:+,?-]+$/;
 
+/** Segments `.` and `..` are refused where files are files (observed). */
+const climbs = /(^|\/)\.{1,2}(\/|$)/;
+
 export function checkKey(name: string): void {
-  if (!allowed.test(name)) throw new StorageError(400, "InvalidKey", `Invalid key: ${name}`);
+  if (!allowed.test(name) || climbs.test(name)) throw new StorageError(400, "InvalidKey", `Invalid key: ${name}`);
 }
 
 /** Placeholders of empty folders are let through whatever the bucket allows, as long as they are empty. */

@@ -84,7 +84,7 @@ export class Uploads {
   async abort({ call, response }: Exchange): Promise<void> {
     this.#find(call.query.get("uploadId"));
     await this.#forget(call.query.get("uploadId"));
-    response.writeHead(204).end();
+    response.writeHead(200).end();
   }
 
   list({ call, response }: Exchange): void {

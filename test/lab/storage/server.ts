@@ -153,6 +153,8 @@ async function answer(place: Place, uploads: Uploads, { region }: Credentials, e
       response.writeHead(200, { location: `/${call.bucket}` }).end();
       return;
     case "DeleteBucket":
+      if ((await rows.objects(call.bucket, "", "", 1)).length > 0)
+        throw new StorageError(409, "ResourceNotEmpty", "The bucket you tried to delete is not empty");
       await rows.deleteBucket(call.bucket);
       response.writeHead(204).end();
       return;

@@ -16,6 +16,9 @@ const encode = (text: string): string =>
 /**
  * Checks the SigV4 header of a request as Supabase does: the region counts, the body's hash is taken as it is told.
  *
+ * (Supabase itself also takes `us-east-1` and `auto` for any region unless S3_PROTOCOL_ENFORCE_REGION is set: here a wrong
+ * region is always told.)
+ *
  * @throws StorageError `AccessDenied` without a signature, `InvalidAccessKeyId`, `SignatureDoesNotMatch`
  */
 export function checkSignature(request: IncomingMessage, credentials: Credentials): void {
@@ -24,8 +27,8 @@ export function checkSignature(request: IncomingMessage, credentials: Credential
   if (parts === null) throw new StorageError(403, "AccessDenied", "Missing signature");
   const [, credential = "", signedHeaders = "", signature = ""] = parts;
   const [accessKeyId, date = "", region = "", service = ""] = credential.split("/");
-  // Supabase looks the key up only where it serves many projects; alone, it compares signatures (observed).
-  if (accessKeyId !== credentials.accessKeyId) throw mismatch();
+  if (accessKeyId !== credentials.accessKeyId)
+    throw new StorageError(403, "InvalidAccessKeyId", "The Access Key Id you provided does not exist in our records.");
   const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s);
   const headers = signedHeaders.split(";").map(
     (name) =>
