@@ -1,5 +1,6 @@
 import type { Grant, Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, grantText, objectKey } from "../source/inventory/object-key.ts";
+import { isOwnObject } from "../source/own-schemas.ts";
 import { isPlatformObject, isPlatformOwner } from "../source/platform.ts";
 import type { Difference } from "./difference.ts";
 
@@ -17,8 +18,6 @@ export interface CompareContext {
   readonly unavailableExtensions: ReadonlySet<string>;
   /** Schemas that came with an extension, and the extension. */
   readonly extensionSchemas: ReadonlyMap<string, string>;
-  /** The schema of the restore's own notes. */
-  readonly journalSchema: string;
 }
 
 /** What Postgres keeps for superusers; Supabase's `postgres` may make some of it, by its version of supautils. */
@@ -47,15 +46,9 @@ export function compareObjects(source: Inventory, target: Inventory, context: Co
   }
   const wanted = byKey(source.objects);
   for (const object of target.objects) {
-    if (!wanted.has(objectKey(object)) && !isJournal(object, context)) differences.push(extra(object, context));
+    if (!wanted.has(objectKey(object)) && !isOwnObject(object)) differences.push(extra(object, context));
   }
   return differences;
-}
-
-function isJournal(object: InventoryObject, context: CompareContext): boolean {
-  return (
-    object.schema === context.journalSchema || (object.kind === "schema" && object.identity === context.journalSchema)
-  );
 }
 
 function missing(object: InventoryObject, context: CompareContext): Difference {

@@ -2,11 +2,9 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError } from "../runtime/errors.ts";
 import { type Fingerprint, fingerprintSchema } from "../source/inventory/model.ts";
+import { notesSchema } from "../source/own-schemas.ts";
 
-/** Schema of the notes that a restore keeps in the target until it has been proven. */
-export const journalSchema = "lifeboat_restore";
-
-const table = `${journalSchema}.journal`;
+const table = `${notesSchema}.journal`;
 
 /**
  * Notes what of a restore is done, inside the same transactions that do it: a run that was interrupted is taken up where
@@ -48,8 +46,8 @@ export class Journal {
       return new Journal(true, earlier.done);
     }
     await client.query(
-      `begin; create schema ${journalSchema};
-       revoke all on schema ${journalSchema} from public;
+      `begin; create schema ${notesSchema};
+       revoke all on schema ${notesSchema} from public;
        create table ${table} (item text primary key, note jsonb not null, at timestamptz not null default now());
        alter table ${table} enable row level security;
        revoke all on ${table} from public;`,
@@ -89,6 +87,6 @@ export class Journal {
 
   /** Takes the notes out of the target. */
   static async remove(client: Client): Promise<void> {
-    await client.query(`drop table if exists ${table}; drop schema if exists ${journalSchema}`);
+    await client.query(`drop table if exists ${table}; drop schema if exists ${notesSchema}`);
   }
 }

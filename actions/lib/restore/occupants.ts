@@ -2,6 +2,7 @@ import type { Client } from "pg";
 import { ConfigurationError } from "../runtime/errors.ts";
 import { quoteQualified } from "../source/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../source/inventory/model.ts";
+import { isOwnObject } from "../source/own-schemas.ts";
 import { bookkeepingReason, isManagedSchema, isPlatformObject } from "../source/platform.ts";
 import type { TargetFacts } from "./target.ts";
 
@@ -19,18 +20,22 @@ const countedKinds = new Set([
 ]);
 
 /** Objects of the target that a new project or an empty database would not have. Pure. */
-export function occupyingObjects(target: Inventory, supabase: boolean, journalSchema: string): InventoryObject[] {
+export function occupyingObjects(target: Inventory, supabase: boolean): InventoryObject[] {
   return target.objects.filter(
     (object) =>
       countedKinds.has(object.kind) &&
       object.extension === null &&
-      object.schema !== journalSchema &&
+      !isOwnObject(object) &&
       !(supabase && (isManagedSchema(object.schema) || isPlatformObject(object))),
   );
 }
 
 /** Tables of the platform that hold the user's rows and are not empty, as `schema.table`. */
-export async function occupiedTables(client: Client, facts: TargetFacts, source: Inventory): Promise<string[]> {
+export async function occupiedTables(
+  client: Client,
+  facts: TargetFacts,
+  source: Pick<Inventory, "tables">,
+): Promise<string[]> {
   if (!facts.supabase) return [];
   const loaded = new Set(source.tables.filter((table) => table.fingerprint?.rows !== "0").map(tableName));
   for (const name of ["auth.users", "storage.buckets", "storage.objects"]) loaded.add(name);
@@ -58,6 +63,17 @@ async function hasRows(client: Client, table: TableContent): Promise<boolean> {
 
 const shown = 12;
 
+/** What is in a target that is not empty, by name: objects, and the platform's tables that hold rows. */
+export async function occupants(
+  client: Client,
+  facts: TargetFacts,
+  source: Pick<Inventory, "tables">,
+): Promise<string[]> {
+  const objects = occupyingObjects(facts.inventory, facts.supabase);
+  const rows = await occupiedTables(client, facts, source);
+  return [...objects.map(({ kind, identity }) => `${kind} ${identity}`), ...rows.map((name) => `rows in ${name}`)];
+}
+
 /**
  * Refuses a target that is not empty, with the names of what is in it.
  * @throws ConfigurationError `target-not-empty`
@@ -65,14 +81,9 @@ const shown = 12;
 export async function refuseOccupied(
   client: Client,
   facts: TargetFacts,
-  source: Inventory,
-  journalSchema: string,
+  source: Pick<Inventory, "tables">,
 ): Promise<void> {
-  const objects = occupyingObjects(facts.inventory, facts.supabase, journalSchema).map(
-    (object) => `${object.kind} ${object.identity}`,
-  );
-  const rows = (await occupiedTables(client, facts, source)).map((name) => `rows in ${name}`);
-  const all = [...objects, ...rows];
+  const all = await occupants(client, facts, source);
   if (all.length === 0) return;
   const rest = all.length > shown ? ` and ${all.length - shown} more` : "";
   throw new ConfigurationError(

@@ -11,7 +11,6 @@ import { fingerprintLargeObject } from "../source/fingerprint.ts";
 import type { Fingerprint, Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
 import type { Journal } from "./journal.ts";
-import { journalSchema } from "./journal.ts";
 import { loadItem } from "./load-table.ts";
 import type { DataPlan } from "./plan-data.ts";
 import { measureViews } from "./settle-contents.ts";
@@ -55,7 +54,6 @@ export async function proveRestored(
       deliberate: findings.deliberate,
       unavailableExtensions: unavailableExtensions(source, facts),
       extensionSchemas: extensionSchemas(source),
-      journalSchema,
     };
     const references = await checkReferences(client, existedBefore(facts));
     const contents = compareContents(source, {

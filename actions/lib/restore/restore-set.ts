@@ -14,7 +14,7 @@ import type { Artifact } from "../vault/manifest.ts";
 import { buildIndexes, dumpClient, failuresByKey } from "./apply-schema.ts";
 import { afterwards } from "./by-hand.ts";
 import { cronItem } from "./cron-jobs.ts";
-import { Journal, journalSchema } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import { loadData } from "./load-data.ts";
 import { refuseOccupied } from "./occupants.ts";
 import { deliberateDifferences, type OutboundTrigger, outboundTriggers } from "./outbound.ts";
@@ -28,6 +28,7 @@ import {
   settleOwners,
 } from "./privileges.ts";
 import { proveRestored } from "./prove-restored.ts";
+import type { ProvenTarget } from "./proven-target.ts";
 import type { RestoreResult } from "./result.ts";
 import { joinOwners, restoreRoles, settleMemberships, settleSettings } from "./roles.ts";
 import { runSteps, type StepFailures } from "./run-steps.ts";
@@ -46,6 +47,8 @@ export interface RestoreTask {
   /** Sessions that load, index and measure side by side. */
   readonly jobs: number;
   readonly dryRun: boolean;
+  /** Done in the target while it is proven and its notes are still there, so that the proof can be repeated. */
+  readonly whileProven?: ((proven: ProvenTarget) => Promise<void>) | undefined;
   readonly log: Log;
   /** Hangs up all sessions at once when it is aborted. */
   readonly signal?: AbortSignal | undefined;
@@ -114,7 +117,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     (object) => object.kind !== "event trigger",
   );
   const settings = await settleSettings(client, source, facts);
-  const { differences, foreignKeysChecked } = await stages.run("prove", () =>
+  const prove = () =>
     proveRestored({
       source,
       facts,
@@ -136,10 +139,19 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       connect,
       jobs,
       log,
-    }),
-  );
+    });
+  const { differences, foreignKeysChecked } = await stages.run("prove", prove);
   const outcome = outcomeOf(differences);
-  if (outcome === "proven") await Journal.remove(client);
+  if (outcome === "proven") {
+    await task.whileProven?.({
+      ...{ source, facts, differences, foreignKeysChecked, stages, connect },
+      measured: new Set(
+        [...plan.loads].filter(([, load]) => load.quiet === undefined && load.keep === undefined).map(([name]) => name),
+      ),
+      prove: async () => (await prove()).differences,
+    });
+    await Journal.remove(client);
+  }
   return {
     ...heading(task, source, facts),
     outcome,
@@ -209,7 +221,7 @@ async function settle({ client, source, facts }: Run): Promise<Map<string, strin
 async function admit(task: RestoreTask, client: Client, source: Inventory): Promise<TargetFacts> {
   const facts = await inspectTarget(client, source.serverMajor);
   const earlier = await Journal.find(client);
-  if (earlier === undefined) await refuseOccupied(client, facts, source, journalSchema);
+  if (earlier === undefined) await refuseOccupied(client, facts, source);
   else if (earlier.set !== task.open.set) {
     throw new ConfigurationError(
       "target-half-restored",

@@ -9,7 +9,7 @@ import { connect } from "../source/connect.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { objectStates } from "../vault/thaw.ts";
-import { restoreSet } from "./restore-set.ts";
+import { type RestoreTask, restoreSet } from "./restore-set.ts";
 import type { RestoreResult } from "./result.ts";
 import { refuseFrozen, thawSet } from "./thaw-set.ts";
 
@@ -21,6 +21,8 @@ export interface RestoreRequest {
   readonly dryRun?: boolean;
   /** Archived objects are asked for (tier Standard) and waited for, which may take hours. */
   readonly thaw?: boolean;
+  /** See `RestoreTask`. */
+  readonly whileProven?: RestoreTask["whileProven"];
   readonly log: Log;
   /** Calls the restore off; what is done stays noted in the target, and a later run takes it up. */
   readonly signal?: AbortSignal;
@@ -53,6 +55,7 @@ export async function runRestore(request: RestoreRequest): Promise<RestoreResult
       }),
     jobs: policy.source.jobs,
     dryRun: request.dryRun ?? false,
+    whileProven: request.whileProven,
     log,
     signal,
   });

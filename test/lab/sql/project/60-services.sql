@@ -50,6 +50,12 @@ begin
   return found;
 end
 $$;
+create function cron.unschedule(job_id bigint) returns boolean language plpgsql security definer set search_path = '' as $$
+begin
+  delete from cron.job where jobid = job_id and username = session_user;
+  return found;
+end
+$$;
 create function cron.alter_job(job_id bigint, schedule text default null, command text default null, database text default null, username text default null, active boolean default null)
 returns void language sql security definer set search_path = '' as $$
   update cron.job as kept

@@ -1,0 +1,20 @@
+import type { Client } from "pg";
+import type { Difference } from "../prove/difference.ts";
+import type { Inventory } from "../source/inventory/model.ts";
+import type { Stages } from "./stages.ts";
+import type { TargetFacts } from "./target.ts";
+
+/** A target that has just been proven, for those who look further. */
+export interface ProvenTarget {
+  readonly source: Inventory;
+  readonly facts: TargetFacts;
+  /** What the comparison named as expected. */
+  readonly differences: readonly Difference[];
+  readonly foreignKeysChecked: number;
+  readonly stages: Stages;
+  readonly connect: () => Promise<Client>;
+  /** Tables whose rows the comparison reads in the target, `schema.table`; the others' rows were proven as they came. */
+  readonly measured: ReadonlySet<string>;
+  /** Compares again, exactly as the restore did. */
+  prove(): Promise<readonly Difference[]>;
+}

@@ -1,0 +1,19 @@
+/** Schema of the notes that a restore keeps in the target until it has been proven. */
+export const notesSchema = "lifeboat_restore";
+
+/** Schema of the marker by which a database is known to be staging, and of what a restore test needs to remember there. */
+export const stagingSchema = "lifeboat_staging";
+
+/** Whether a schema is Lifeboat's own: no part of what is restored, and nothing that a target must be empty of. */
+export function isOwnSchema(schema: string | null): boolean {
+  return schema === notesSchema || schema === stagingSchema;
+}
+
+/** Whether an object lies in such a schema, or is one. */
+export function isOwnObject(object: {
+  readonly kind: string;
+  readonly identity: string;
+  readonly schema: string | null;
+}): boolean {
+  return isOwnSchema(object.kind === "schema" ? object.identity : object.schema);
+}
