@@ -5,6 +5,7 @@ import { inspect } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { refOfEndpoint } from "../../actions/lib/config/project-storage.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lifeboat-config-"));
@@ -45,6 +46,35 @@ describe("the configuration", () => {
     for (const text of [JSON.stringify(rest), inspect(rest, { depth: 9 }), `${config.source.password}`]) {
       expect(text).not.toMatch(/p@ss|s3cret|BEGIN PGP PRIVATE/);
     }
+  });
+
+  test("knows a project's files by the prefix of its variables, and refuses to send them in the clear", async () => {
+    const storage = (prefix: string, endpoint: string) => ({
+      [`${prefix}_STORAGE_ENDPOINT`]: endpoint,
+      [`${prefix}_STORAGE_REGION`]: "eu-west-1",
+      [`${prefix}_STORAGE_ACCESS_KEY_ID`]: "id",
+      [`${prefix}_STORAGE_SECRET_ACCESS_KEY`]: "s3cret",
+    });
+    const endpoint = "https://abcdefghijklmnopqrst.storage.supabase.co/storage/v1/s3/";
+    const config = await loadConfig({
+      needs: ["storageVault", "sourceStorage", "targetStorage"],
+      env: {
+        ...{ S3_STORAGE_BUCKET: "files", AWS_REGION: "us-east-1" },
+        ...storage("SUPABASE", endpoint),
+        ...storage("STAGING", "http://127.0.0.1:5000/storage/v1/s3"),
+      },
+      cwd: root,
+      target: "staging",
+    });
+    expect(config.storageVault.bucket).toBe("files");
+    expect(refOfEndpoint(config.sourceStorage)).toBe("abcdefghijklmnopqrst");
+    expect(refOfEndpoint(config.targetStorage)).toBeUndefined();
+    expect(config.targetStorage.prefix).toBe("STAGING");
+    expect(inspect(config.targetStorage, { depth: 9 })).not.toContain("s3cret");
+    const env = { ...storage("TARGET", "http://files.example/storage/v1/s3"), TARGET_STORAGE_REGION: "" };
+    const problem = await problemOf(() => loadConfig({ needs: ["targetStorage"], env, cwd: root }));
+    expect(problem.message).toMatch(/TARGET_STORAGE_ENDPOINT: is not encrypted/);
+    expect(problem.message).toMatch(/TARGET_STORAGE_REGION: is not set/);
   });
 
   test("lists every problem at once, and no setting's value", async () => {

@@ -14,6 +14,7 @@ import {
 } from "./environment.ts";
 import { type Policy, policySchema } from "./policy.ts";
 import { Problems } from "./problems.ts";
+import { type ProjectStorage, readProjectStorage } from "./project-storage.ts";
 import { type PublicKeys, readPublicKeyTexts } from "./public-keys.ts";
 import { readTarget, type Target } from "./targets.ts";
 
@@ -21,6 +22,12 @@ import { readTarget, type Target } from "./targets.ts";
 interface Sections {
   readonly source: ConnectionSettings;
   readonly vault: VaultLocation;
+  /** The bucket of the files' snapshots. */
+  readonly storageVault: VaultLocation;
+  /** The files of the project that is backed up. */
+  readonly sourceStorage: ProjectStorage;
+  /** The files of the target that `target` names. */
+  readonly targetStorage: ProjectStorage;
   readonly signing: KeyMaterial;
   readonly opening: KeyMaterial;
   readonly target: Target;
@@ -68,6 +75,13 @@ export async function loadConfig<Needed extends Section = never>(
   const read: { [S in Section]: () => Sections[S] | undefined } = {
     source: () => readConnection(env, "DATABASE", problems),
     vault: () => readVault(env, "S3_BACKUP_BUCKET", problems),
+    storageVault: () => readVault(env, "S3_STORAGE_BUCKET", problems),
+    sourceStorage: () => readProjectStorage(env, "SUPABASE", problems),
+    targetStorage: () => {
+      // A name that the policy does not know is told once, by `target`.
+      const known = policy?.targets[options.target ?? "default"];
+      return known === undefined ? undefined : readProjectStorage(env, known.env, problems);
+    },
     signing: () =>
       readKey(
         env,
