@@ -1,45 +1,33 @@
-import { execFile } from "node:child_process";
-import { delimiter, join } from "node:path";
-import { promisify } from "node:util";
 import { GetObjectTaggingCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
 import { openSet } from "../../actions/lib/prove/verify-open.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { awsFolder } from "../../scripts/setup/moto.mjs";
 import { createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { findingsWhenChanged } from "./changed-content.ts";
-import { type GnupgHome, openGnupgHome } from "./gnupg-home.ts";
+import { openRecoveryMachine } from "./recovery-machine.ts";
 import { restoreInto, told } from "./restore-lab.ts";
-
-const run = promisify(execFile);
 
 describe.each([17, 15] as const)("a monthly archive of PostgreSQL %i", (major) => {
   const name = `monthly_${major}_${process.pid}`;
   let source: LabProject;
   let target: RunningPostgres;
   let lab: BackupLab;
-  let home: GnupgHome;
   let set: BackupResult;
 
   beforeAll(async () => {
     const server = sharedPostgres(major);
-    [target, lab, home] = await Promise.all([
-      startPostgres(major, { superuser: "owner" }),
-      openBackupLab(sharedS3()),
-      openGnupgHome(),
-    ]);
+    [target, lab] = await Promise.all([startPostgres(major, { superuser: "owner" }), openBackupLab(sharedS3())]);
     source = await createProject(server.superuserUrl(), name);
     await seedQimma(source.postgresUrl, { bytes: 2_000_000, seed: 5, superuserUrl: source.superuserUrl });
     set = await backUp(lab, source.backupUrl, { tier: "monthly" });
   });
   afterAll(async () => {
     await lab?.[Symbol.asyncDispose]();
-    await home?.[Symbol.asyncDispose]();
     await target?.stop();
     await dropProject(sharedPostgres(major).superuserUrl(), name);
   });
@@ -104,28 +92,10 @@ describe.each([17, 15] as const)("a monthly archive of PostgreSQL %i", (major) =
 
   test("recovers by its RECOVER.md alone", async () => {
     const { body } = await lab.vault.get(`${set.prefix}RECOVER.md`);
-    const page = Buffer.from(body).toString();
-    const script = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block).join("\n");
-    const signer = lab.signers[0];
-    for (const armored of [lab.operations.key.armor(), signer?.key.armor() ?? ""]) {
-      await home.gpg(["--import"], Buffer.from(armored));
-    }
-    const s3 = sharedS3();
     await execute(target.superuserUrl(), "create database by_hand template template0 encoding 'UTF8'");
-    const env = {
-      PATH: [sharedPostgres(major).binDir, process.env["PATH"], awsFolder()].join(delimiter),
-      HOME: home.folder,
-      GNUPGHOME: home.folder,
-      AWS_ENDPOINT_URL: s3.endpoint,
-      AWS_REGION: s3.region,
-      AWS_ACCESS_KEY_ID: s3.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
-      S3_BACKUP_BUCKET: lab.bucket,
-      SIGNING_FINGERPRINT: signer?.fingerprint ?? "",
-      TARGET_DATABASE_URL: target.superuserUrl("by_hand"),
-      WORK: join(lab.folder, "by_hand"),
-    };
-    const { stderr } = await run("bash", ["-c", script], { cwd: lab.folder, env });
+    await using machine = await openRecoveryMachine(lab, sharedPostgres(major).binDir);
+    const changes = { TARGET_DATABASE_URL: target.superuserUrl("by_hand") };
+    const { stderr } = await machine.follow(Buffer.from(body).toString(), changes);
     expect(stderr).toMatch(/\d+ tables hold exactly the rows that they held at the backup/);
   });
 });

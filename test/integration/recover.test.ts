@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,7 +9,7 @@ import { compareDatabases, createProject, dropProject, execute, type LabProject,
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
-import { type GnupgHome, openGnupgHome } from "./gnupg-home.ts";
+import { openRecoveryMachine, type RecoveryMachine, stockPath } from "./recovery-machine.ts";
 
 const run = promisify(execFile);
 const tools = ["aws", "gpg", "zstd", "sha256sum", "awk", "bash"];
@@ -21,17 +21,9 @@ const tools = ["aws", "gpg", "zstd", "sha256sum", "awk", "bash"];
 const ofTheCluster =
   /^(role (owner|lab_superuser)|database this one|grant \w+ on (database|language (sql|plpgsql)) to ).*:/;
 
-/** The blocks of the page that a person would run, in order. */
-function scriptOf(page: string): string {
-  return [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block).join("\n");
-}
-
-/** The machine's own tools; where it has no AWS CLI, the one that set-up brings. */
-const path = [process.env["PATH"], awsFolder()].join(delimiter);
-
 test("the tools that RECOVER.md asks for are here: without them nothing below would be proved", () => {
   for (const tool of tools) {
-    execFileSync("bash", ["-c", `command -v ${tool}`], { stdio: "ignore", env: { ...process.env, PATH: path } });
+    execFileSync("bash", ["-c", `command -v ${tool}`], { stdio: "ignore", env: { ...process.env, PATH: stockPath } });
   }
 });
 
@@ -44,19 +36,13 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
   let source: LabProject;
   let target: RunningPostgres;
   let lab: BackupLab;
-  let home: GnupgHome;
   let set: BackupResult;
-  let script: string;
-  let env: Record<string, string>;
+  let page: string;
+  let machine: RecoveryMachine;
 
   beforeAll(async () => {
     const server = sharedPostgres(major);
-    const s3 = sharedS3();
-    [target, lab, home] = await Promise.all([
-      startPostgres(major, { superuser: "owner" }),
-      openBackupLab(s3),
-      openGnupgHome(),
-    ]);
+    [target, lab] = await Promise.all([startPostgres(major, { superuser: "owner" }), openBackupLab(sharedS3())]);
     source = await createProject(server.superuserUrl(), name);
     await seedQimma(source.postgresUrl, { bytes: 12_000_000, seed: 11, superuserUrl: source.superuserUrl });
     await execute(
@@ -65,27 +51,13 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
     );
     set = await backUp(lab, source.backupUrl);
     const { body } = await lab.vault.get(`${set.prefix}RECOVER.md`);
-    script = scriptOf(Buffer.from(body).toString());
-    const signer = lab.signers[0];
-    for (const armored of [lab.operations.key.armor(), signer?.key.armor() ?? ""]) {
-      await home.gpg(["--import"], Buffer.from(armored));
-    }
-    env = {
-      PATH: [server.binDir, path].join(delimiter),
-      HOME: home.folder,
-      GNUPGHOME: home.folder,
-      AWS_ENDPOINT_URL: s3.endpoint,
-      AWS_REGION: s3.region,
-      AWS_ACCESS_KEY_ID: s3.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
-      S3_BACKUP_BUCKET: lab.bucket,
-      SIGNING_FINGERPRINT: signer?.fingerprint ?? "",
-    };
+    page = Buffer.from(body).toString();
+    machine = await openRecoveryMachine(lab, server.binDir);
   });
 
   afterAll(async () => {
     await lab?.[Symbol.asyncDispose]();
-    await home?.[Symbol.asyncDispose]();
+    await machine?.[Symbol.asyncDispose]();
     await target?.stop();
     await dropProject(sharedPostgres(major).superuserUrl(), name);
   });
@@ -94,9 +66,8 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
     database: string,
     changes: Record<string, string> = {},
   ): Promise<{ stdout: string; stderr: string }> {
-    const TARGET_DATABASE_URL = target.superuserUrl(database);
     const WORK = join(lab.folder, database);
-    return run("bash", ["-c", script], { cwd: lab.folder, env: { ...env, TARGET_DATABASE_URL, WORK, ...changes } });
+    return machine.follow(page, { TARGET_DATABASE_URL: target.superuserUrl(database), WORK, ...changes });
   }
 
   test("gives an empty plain Postgres everything that the source had", async () => {
@@ -117,12 +88,14 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
     await execute(target.superuserUrl(), "create database untouched template template0 encoding 'UTF8'");
     const artifact = set.prefix + (set.artifacts[1]?.name ?? "");
     const { body } = await lab.vault.get(artifact);
-    await lab.vault.put(artifact, Buffer.concat([body.subarray(0, -1), Buffer.from([0])]));
+    await lab.vault.put(artifact, Buffer.concat([body.subarray(0, -1), Buffer.from([~(body.at(-1) ?? 0) & 0xff])]));
     await expect(recover("untouched")).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining("FAILED") });
     await lab.vault.put(artifact, body);
     await expect(recover("untouched", { SIGNING_FINGERPRINT: "0".repeat(40) })).rejects.toMatchObject({ code: 1 });
     const tables = `psql -X -At -d "$URL" -c "select count(*) from pg_class where oid >= 16384"`;
-    const looked = await run("bash", ["-c", tables], { env: { ...env, URL: target.superuserUrl("untouched") } });
+    const looked = await run("bash", ["-c", tables], {
+      env: { ...machine.env, URL: target.superuserUrl("untouched") },
+    });
     expect(looked.stdout.trim()).toBe("0");
   });
 });

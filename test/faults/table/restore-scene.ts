@@ -6,15 +6,15 @@ import type { RestoreResult } from "../../../actions/lib/restore/result.ts";
 import { runRestore } from "../../../actions/lib/restore/run-restore.ts";
 import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
 import { Interrupted } from "../../../actions/lib/runtime/interrupt.ts";
-import { type BackupLab, backUp, openBackupLab } from "../../integration/backup-lab.ts";
+import { type BackupLab, backUp } from "../../integration/backup-lab.ts";
 import { isUntouched } from "../../integration/restore-lab.ts";
 import { compareDatabases, execute } from "../../lab/index.ts";
-import { type RunningPostgres, startPostgres } from "../../lab/servers/postgres.ts";
-import { sharedS3 } from "../../lab/servers/started.ts";
-import { type HttpFaultProxy, startHttpFaultProxy } from "../proxy/http-proxy.ts";
-import { startTcpFaultProxy, type TcpFaultProxy } from "../proxy/tcp-proxy.ts";
+import type { RunningPostgres } from "../../lab/servers/postgres.ts";
+import type { HttpFaultProxy } from "../proxy/http-proxy.ts";
+import type { TcpFaultProxy } from "../proxy/tcp-proxy.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";
 import type { FaultRow, Seen } from "./row.ts";
+import { openSceneServers, type SceneServers } from "./scene-servers.ts";
 import { leaksIn, lookInto, problemsOf } from "./vault-look.ts";
 import { type WatchedLog, watchedLog } from "./watched-log.ts";
 
@@ -63,24 +63,22 @@ export class RestoreScene implements AsyncDisposable {
   readonly store: HttpFaultProxy;
   readonly network: TcpFaultProxy;
   readonly #client: S3Client;
+  readonly #servers: SceneServers;
   #targets = 0;
 
-  private constructor(lab: BackupLab, server: RunningPostgres, store: HttpFaultProxy, network: TcpFaultProxy) {
-    this.lab = lab;
-    this.server = server;
-    this.store = store;
-    this.network = network;
-    this.#client = sharedS3().client();
+  private constructor(servers: SceneServers) {
+    this.#servers = servers;
+    this.lab = servers.lab;
+    this.server = servers.server;
+    this.store = servers.store;
+    this.network = servers.network;
+    this.#client = servers.client;
   }
 
   static async open(): Promise<RestoreScene> {
-    const s3 = sharedS3();
-    const [server, lab] = await Promise.all([startPostgres(17, { settings }), openBackupLab(s3)]);
-    await execute(server.superuserUrl(), "create database source");
-    await execute(server.superuserUrl("source"), seed);
-    await backUp(lab, server.superuserUrl("source"));
-    const network = await startTcpFaultProxy({ host: "127.0.0.1", port: server.port });
-    return new RestoreScene(lab, server, await startHttpFaultProxy(s3.endpoint), network);
+    const servers = await openSceneServers(settings, seed);
+    await backUp(servers.lab, servers.server.superuserUrl("source"));
+    return new RestoreScene(servers);
   }
 
   async newTarget(): Promise<Target> {
@@ -156,11 +154,7 @@ export class RestoreScene implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#client.destroy();
-    await this.store[Symbol.asyncDispose]();
-    await this.network[Symbol.asyncDispose]();
-    await this.lab[Symbol.asyncDispose]();
-    await this.server.stop();
+    await this.#servers[Symbol.asyncDispose]();
   }
 }
 
