@@ -31,7 +31,7 @@ const measuredQuerySchema = z.strictObject({
   runs: count,
   p50Ms: milliseconds,
   p95Ms: milliseconds,
-  /** Indexes of the plan, `schema.index`, sorted. */
+  /** Names of the indexes that the plan used, sorted. */
   indexes: z.array(z.string()),
   /** `first`: there was nothing to compare with. `failed`: it could not be run to its end. */
   verdict: z.enum(["as-before", "slower", "first", "failed"]),
@@ -83,7 +83,8 @@ export const proofSchema = z.strictObject({
       kind: z.string(),
       /** Of the choice, 8 hex digits: `--seed` repeats it. */
       seed: z.string(),
-      outcome: z.enum(["found", "missed"]),
+      /** `blamed-others`: found, but so was something that was not planted. */
+      outcome: z.enum(["found", "missed", "blamed-others"]),
     })
     .nullable(),
   /** In order. */

@@ -1,0 +1,110 @@
+import type { Client } from "pg";
+import type { ProvenTarget } from "../../restore/proven-target.ts";
+import { OperationError } from "../../runtime/errors.ts";
+import type { Log } from "../../runtime/log.ts";
+import { describeCode, sqlState } from "../../source/sqlstate.ts";
+import { type Candidate, type Defect, type DefectKind, defectKinds } from "./defect.ts";
+import { type Judgement, judgeDefect } from "./judge.ts";
+import { droppedPolicies, extraView, loweredSequences, missingIndexes, regrantedFunctions } from "./object-defects.ts";
+import { SeededChoice } from "./random.ts";
+import { changedValues, lostRows } from "./row-defects.ts";
+
+export interface SelfTestOptions {
+  /** 8 hex digits. */
+  readonly seed: string;
+  /** Of which kind the defect shall be; the seed decides unless told. */
+  readonly kind?: DefectKind | undefined;
+  /** The copy stays: what was planted is taken out again and the copy proven once more. */
+  readonly mend: boolean;
+  readonly log: Log;
+}
+
+export interface SelfTestResult extends Judgement {
+  readonly kind: DefectKind;
+  readonly seed: string;
+  /** Name of the object that was damaged. */
+  readonly identity: string;
+}
+
+/**
+ * The test of the test: plants one defect in the copy that was just proven, and lets the very same comparison look for it.
+ * In the copy itself, because a second one (`create database … template`) needs everybody else to be disconnected, which
+ * nobody outside of Supabase can bring about there.
+ *
+ * @throws OperationError `defect-stays` when it was to be taken out again and the copy is not what it was
+ */
+export async function testTheTest(target: ProvenTarget, options: SelfTestOptions): Promise<SelfTestResult> {
+  const { seed, mend, log } = options;
+  const client = await target.connect();
+  try {
+    const defect = await plantOne(client, target, options);
+    log.info(`Planted for the proof to find: a ${defect.kind} (seed ${seed}).`);
+    const judgement = judgeDefect(defect, target.differences, await target.prove());
+    if (mend) await takeOut(client, target, defect);
+    return { ...judgement, kind: defect.kind, seed, identity: defect.expected.identity };
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function plantOne(client: Client, target: ProvenTarget, { seed, kind }: SelfTestOptions): Promise<Defect> {
+  const choice = new SeededChoice(seed);
+  const candidates: Record<(typeof defectKinds)[number], () => Candidate[]> = {
+    "changed value": () => changedValues(client, target, choice),
+    "lost row": () => lostRows(client, target, choice),
+    "dropped policy": () => droppedPolicies(client, target),
+    "re-granted function": () => regrantedFunctions(client, target),
+    "lowered sequence": () => loweredSequences(client, target),
+    "missing index": () => missingIndexes(client, target),
+  };
+  const kinds = kind === undefined ? choice.shuffled(defectKinds) : defectKinds.filter((one) => one === kind);
+  for (const one of kinds) {
+    for (const candidate of choice.shuffled(candidates[one]())) {
+      const defect = await prepared(candidate);
+      if (defect !== undefined && (await applied(client, defect.plant)) === undefined) return defect;
+    }
+  }
+  const last = await extraView()();
+  const reason = last === undefined ? "there was none" : await applied(client, last.plant);
+  if (last !== undefined && reason === undefined) return last;
+  throw new OperationError(
+    "defect-unplantable",
+    `No defect could be planted in the copy (${reason}), so nobody knows whether the proof would find one.`,
+    "Restore into a project of your own as postgres; see the runbook.",
+  );
+}
+
+/** A value at the end of its type's range can't be changed, and says so as it is looked at: then it is another's turn. */
+async function prepared(candidate: Candidate): Promise<Defect | undefined> {
+  try {
+    return await candidate();
+  } catch (error) {
+    if (sqlState(error) === "none") throw error;
+    return undefined;
+  }
+}
+
+/** Undefined when it worked, else why not; then nothing is changed. */
+async function applied(client: Client, statements: readonly string[]): Promise<string | undefined> {
+  await client.query("begin");
+  try {
+    for (const statement of statements) await client.query(statement);
+    await client.query("commit");
+    return undefined;
+  } catch (error) {
+    if (sqlState(error) === "none") throw error;
+    await client.query("rollback");
+    return describeCode(error);
+  }
+}
+
+async function takeOut(client: Client, target: ProvenTarget, defect: Defect): Promise<void> {
+  const reason = await applied(client, defect.undo);
+  const still = reason === undefined ? judgeDefect(defect, target.differences, await target.prove()) : undefined;
+  if (still !== undefined && still.outcome === "missed" && still.others.length === 0) return;
+  throw new OperationError(
+    "defect-stays",
+    `The ${defect.kind} that was planted in the copy could not be taken out again (${reason ?? "the copy differs"}).`,
+    "Do not use the copy: `lifeboat test-restore --wipe` empties staging.",
+  );
+}

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ProvenTarget } from "../../actions/lib/restore/proven-target.ts";
+import { type DefectKind, defectKinds } from "../../actions/lib/restore-test/defect/defect.ts";
+import { type SelfTestResult, testTheTest } from "../../actions/lib/restore-test/defect/self-test.ts";
+import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { createProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
+import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
+import { restoreInto } from "./restore-lab.ts";
+
+/** Each kind of defect in a restored copy, with several seeds: found, nothing else is blamed, and it can be taken out again. */
+
+let lab: BackupLab;
+let cluster: RunningPostgres;
+const results = new Map<string, SelfTestResult>();
+let blind: SelfTestResult | undefined;
+const seeds = ["00000001", "0badcafe", "feedbeef"];
+
+beforeAll(async () => {
+  lab = await openBackupLab(sharedS3());
+  const source: LabProject = await createProject(sharedPostgres(17).superuserUrl(), `defects_${process.pid}`);
+  await seedQimma(source.postgresUrl, { bytes: 1_000_000, seed: 6 });
+  await backUp(lab, source.backupUrl);
+  cluster = await startPostgres(17);
+  const staging = await createProject(cluster.superuserUrl(), "staging");
+  const plant = (target: ProvenTarget, kind: DefectKind, seed: string) =>
+    testTheTest(target, { seed, kind, mend: true, log: silentLog });
+  await execute(staging.postgresUrl, "create schema lifeboat_staging");
+  await restoreInto(lab, staging.postgresUrl, {
+    whileProven: async (target) => {
+      for (const kind of defectKinds) {
+        for (const seed of seeds) results.set(`${kind} ${seed}`, await plant(target, kind, seed));
+      }
+      results.set("extra view 1", await plant(target, "extra view", "00000001"));
+      const blinded = { ...target, prove: async () => target.differences };
+      blind = await testTheTest(blinded, { seed: "00000001", mend: false, log: silentLog });
+    },
+  });
+});
+afterAll(async () => {
+  await cluster?.stop();
+  await lab?.[Symbol.asyncDispose]();
+});
+
+test.each(defectKinds.flatMap((kind) => seeds.map((seed) => [kind, seed] as const)))(
+  "a %s (seed %s) is found, and nothing else is named",
+  (kind, seed) => {
+    expect(results.get(`${kind} ${seed}`)).toMatchObject({ kind, outcome: "found", others: [] });
+  },
+);
+
+test("where nothing else can be damaged, something is added and found", () => {
+  expect(results.get("extra view 1")).toMatchObject({ kind: "extra view", outcome: "found", others: [] });
+});
+
+test("seeds choose different things", () => {
+  const chosen = new Set([...results.values()].map(({ kind, identity }) => `${kind} ${identity}`));
+  expect(chosen.size).toBeGreaterThan(defectKinds.length + 4);
+});
+
+test("a proof that sees nothing is caught", () => {
+  expect(blind?.outcome).toBe("missed");
+});
