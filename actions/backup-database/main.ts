@@ -3,6 +3,7 @@ import { runBackup } from "../lib/backup/run-backup.ts";
 import { loadConfig } from "../lib/config/load.ts";
 import { periods } from "../lib/policy/period.ts";
 import { backupPage } from "../lib/report/backup.ts";
+import { backupFacts, setFacts } from "../lib/report/facts.ts";
 import { nothingToDoPage } from "../lib/report/nothing-to-do.ts";
 import { trustedSigners } from "../lib/runtime/configured.ts";
 import { ConfigurationError } from "../lib/runtime/errors.ts";
@@ -10,7 +11,7 @@ import { booleanInput, optionalInput, runAction } from "../lib/runtime/run-actio
 import { openVault } from "../lib/vault/client.ts";
 import { tierSchema } from "../lib/vault/manifest.ts";
 
-await runAction("Backup", "runbooks/backup-failed.md", async ({ log, signal }) => {
+await runAction("backup", "runbooks/backup-failed.md", async ({ log, signal }) => {
   const tier = choiceInput("tier", tierSchema.options);
   if (tier === undefined) throw new ConfigurationError("usage", "The input tier is not given.");
   const period = choiceInput("once-per", periods);
@@ -22,7 +23,7 @@ await runAction("Backup", "runbooks/backup-failed.md", async ({ log, signal }) =
     if (made !== undefined) {
       const page = nothingToDoPage(made, period);
       log.info(page.sentence);
-      return { outputs: { made: "false", set: made.set }, page };
+      return { outputs: { made: "false", set: made.set }, page, facts: setFacts(made), skipped: true };
     }
   }
   const run = [process.env["GITHUB_WORKFLOW"], process.env["GITHUB_RUN_ID"]].filter(Boolean).join(", run ");
@@ -31,6 +32,7 @@ await runAction("Backup", "runbooks/backup-failed.md", async ({ log, signal }) =
   return {
     outputs: { made: "true", set: result.set, prefix: result.prefix, "stored-bytes": result.counts.storedBytes },
     page: backupPage(result),
+    facts: backupFacts(result),
   };
 });
 

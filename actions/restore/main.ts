@@ -1,10 +1,13 @@
 import * as core from "@actions/core";
 import { loadConfig } from "../lib/config/load.ts";
+import { restorationFacts } from "../lib/report/facts.ts";
 import { restorationPage } from "../lib/report/restoration.ts";
 import { runRestore } from "../lib/restore/run-restore.ts";
 import { booleanInput, optionalInput, runAction } from "../lib/runtime/run-action.ts";
 
-await runAction("Restore", "runbooks/restore-failed.md", async ({ log, signal }) => {
+const afterRestore = "Look at each difference in the job's summary before anybody uses the copy.";
+
+await runAction("restore", "runbooks/restore-failed.md", async ({ log, signal }) => {
   const ref = core.getInput("set", { required: true });
   const target = optionalInput("target") ?? "default";
   const config = await loadConfig({ needs: ["vault", "opening", "target"], target });
@@ -21,6 +24,7 @@ await runAction("Restore", "runbooks/restore-failed.md", async ({ log, signal })
   return {
     outputs: { set: result.set, outcome: result.outcome },
     page,
-    ...(good ? {} : { failure: page.sentence }),
+    facts: restorationFacts(result),
+    ...(good ? {} : { failure: { code: `restore-${result.outcome}`, message: page.sentence, next: afterRestore } }),
   };
 });

@@ -1,11 +1,14 @@
 import { loadConfig } from "../lib/config/load.ts";
 import { verifySet } from "../lib/prove/verify.ts";
+import { verificationFacts } from "../lib/report/facts.ts";
 import { verificationPage } from "../lib/report/verification.ts";
 import { openingKey, trustedSigners } from "../lib/runtime/configured.ts";
 import { booleanInput, optionalInput, runAction } from "../lib/runtime/run-action.ts";
 import { openVault } from "../lib/vault/client.ts";
 
-await runAction("Verification", "runbooks/verification-failed.md", async ({ log }) => {
+const afterVerification = "Do not rely on this set: make another, and look at the findings in the job's summary.";
+
+await runAction("verify", "runbooks/verification-failed.md", async ({ log }) => {
   const set = optionalInput("set") ?? "latest";
   const deep = booleanInput("deep");
   const opening = deep ? await loadConfig({ needs: ["vault", "opening"] }) : undefined;
@@ -17,6 +20,9 @@ await runAction("Verification", "runbooks/verification-failed.md", async ({ log 
   return {
     outputs: { set: result.set, outcome: result.outcome },
     page,
-    ...(result.outcome === "whole" ? {} : { failure: page.sentence }),
+    facts: verificationFacts(result),
+    ...(result.outcome === "whole"
+      ? {}
+      : { failure: { code: `verify-${result.outcome}`, message: page.sentence, next: afterVerification } }),
   };
 });

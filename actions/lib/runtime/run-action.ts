@@ -1,18 +1,25 @@
 import * as core from "@actions/core";
 import type { Page } from "../report/page.ts";
+import type { Operation, RunFacts } from "../report/run-report.ts";
 import { createActionsLog } from "./actions-log.ts";
+import { afterRun, beforeRun } from "./around-run.ts";
 import { collectInOneGo } from "./collector.ts";
 import { reportError } from "./error-report.ts";
-import { onInterrupt } from "./interrupt.ts";
+import { Interrupted, onInterrupt } from "./interrupt.ts";
+import { type Ending, jobReport } from "./job-report.ts";
 import { writeSummary } from "./job-summary.ts";
 import type { Log } from "./log.ts";
+import { runIdentity } from "./run-identity.ts";
 
-/** What an action gives back: outputs by the names of its action.yml, and the page for the job's summary. */
+/** What an action gives back: outputs by the names of its action.yml, the page for the job's summary, and the facts for reports. */
 export interface ActionResult {
   readonly outputs: Readonly<Record<string, string>>;
   readonly page: Page;
+  readonly facts: RunFacts;
+  /** There was nothing to do. */
+  readonly skipped?: boolean;
   /** Why the job must fail although the work was done, e.g. a set that was found damaged. */
-  readonly failure?: string;
+  readonly failure?: { readonly code: string; readonly message: string; readonly next: string };
 }
 
 export interface ActionContext {
@@ -21,29 +28,97 @@ export interface ActionContext {
   readonly signal: AbortSignal;
 }
 
+const names: Readonly<Record<Operation, string>> = {
+  backup: "Backup",
+  sync: "Sync of files",
+  verify: "Verification",
+  restore: "Restore",
+  test: "Restore test",
+  drill: "Drill",
+  monitor: "Monitor",
+  retention: "Retention",
+  erase: "Erasure",
+  publish: "Publishing of reports",
+};
+
+const interruption = {
+  code: "cancelled",
+  message: "The job was cancelled before its work was done; what was begun has been given up.",
+  next: "Run it again; a half-made result is visible nowhere.",
+};
+
 /**
- * Runs an action's work. Whatever it throws fails the job with what happened, what to do next and the page to read.
+ * Runs an action's work. Whatever it throws fails the job with what happened, what to do next and the page to read. Every
+ * ending leaves a report: done, nothing to do, failed, cancelled.
  *
  * @param runbook page below the repository's root
  */
 export async function runAction(
-  name: string,
+  operation: Operation,
   runbook: string,
   work: (context: ActionContext) => Promise<ActionResult>,
 ): Promise<void> {
   collectInOneGo();
   using interrupt = onInterrupt();
+  const { env } = process;
+  const startedAt = new Date();
+  const warnings: string[] = [];
+  const log = noting(createActionsLog(), warnings);
+  await beforeRun(runIdentity(env), operation, { env, log, hurry: false });
+  const { signal } = interrupt;
+  const ending = await endingOf(operation, runbook, signal, () => work({ log, signal }));
+  const report = jobReport(ending, { operation, env, startedAt, endedAt: new Date(), warnings });
+  await afterRun(report, { env, log, hurry: signal.aborted });
+}
+
+async function endingOf(
+  operation: Operation,
+  runbook: string,
+  signal: AbortSignal,
+  work: () => Promise<ActionResult>,
+): Promise<Ending> {
   try {
-    const result = await work({ log: createActionsLog(), signal: interrupt.signal });
-    for (const [output, value] of Object.entries(result.outputs)) core.setOutput(output, value);
-    await writeSummary(result.page);
-    if (result.failure !== undefined) core.setFailed(`${result.failure} See ${runbook}.`);
+    const { outputs, page, facts, skipped, failure } = await work();
+    for (const [output, value] of Object.entries(outputs)) core.setOutput(output, value);
+    await writeSummary(failure === undefined ? page : withNext(page, failure.next, runbook));
+    if (failure !== undefined) {
+      core.setFailed(`${failure.message}\n${failure.next}\nSee ${runbook}.`);
+      core.setOutput("error-code", failure.code);
+    }
+    return {
+      conclusion: failure !== undefined ? "failure" : skipped === true ? "skipped" : "success",
+      sentence: page.sentence,
+      facts,
+      failure: failure === undefined ? null : { ...failure, runbook },
+    };
   } catch (error) {
-    const { message, next, code } = reportError(error);
+    const cancelled = signal.aborted || error instanceof Interrupted;
+    const { message, next, code } = cancelled ? interruption : reportError(error);
     core.setFailed(`${message}\n${next}\nSee ${runbook}.`);
-    await writeSummary({ title: `${name} failed`, sentence: `${message} ${next}`, tables: [] });
+    await writeSummary(withNext({ title: `${names[operation]} failed`, sentence: message, tables: [] }, next, runbook));
     core.setOutput("error-code", code);
+    return {
+      conclusion: cancelled ? "cancelled" : "failure",
+      sentence: message,
+      facts: {},
+      failure: { code, message, next, runbook },
+    };
   }
+}
+
+function withNext(page: Page, next: string, runbook: string): Page {
+  return { ...page, notes: [next, `What to do: ${runbook}`, ...(page.notes ?? [])] };
+}
+
+/** The same log, and every warning kept for the report. */
+function noting(log: Log, warnings: string[]): Log {
+  return {
+    ...log,
+    warn(line) {
+      warnings.push(line);
+      log.warn(line);
+    },
+  };
 }
 
 /** An input, or undefined when it is not given (GitHub gives the empty string). */

@@ -1,0 +1,60 @@
+import type { BackupResult } from "../backup/result.ts";
+import type { VerifyResult } from "../prove/verify.ts";
+import type { RestoreResult } from "../restore/result.ts";
+import type { Manifest } from "../vault/manifest.ts";
+import type { RunFacts } from "./run-report.ts";
+
+/** What the results of operations say in reports: counts and times, none of their names. */
+
+export function backupFacts({ set, tier, snapshotAt, counts, stages }: BackupResult): RunFacts {
+  return {
+    ...setFacts({ set, tier, snapshotAt, counts }),
+    stages: stages.map(({ stage, seconds }) => ({ name: stage, seconds })),
+  };
+}
+
+/** Of a set that was there already. */
+export function setFacts({
+  set,
+  tier,
+  snapshotAt,
+  counts,
+}: Pick<Manifest, "set" | "tier" | "snapshotAt" | "counts">): RunFacts {
+  return {
+    set,
+    tier,
+    snapshotAt,
+    plainBytes: Number(counts.plainBytes),
+    storedBytes: Number(counts.storedBytes),
+    tables: counts.tables,
+    rows: Number(counts.rows),
+  };
+}
+
+export function verificationFacts({ set, tier, snapshotAt, outcome, storedBytes }: VerifyResult): RunFacts {
+  return { set, tier, snapshotAt, outcome, storedBytes };
+}
+
+export function restorationFacts(result: RestoreResult): RunFacts {
+  const { set, tier, snapshotAt, outcome, counts, stages, differences } = result;
+  const count = (verdict: string): number => differences.filter((one) => one.verdict === verdict).length;
+  return {
+    set,
+    ...tierOf(tier),
+    snapshotAt,
+    outcome,
+    stages: stages.map(({ name, seconds }) => ({ name, seconds })),
+    tables: counts.tables,
+    rows: Number(counts.rows),
+    ...(outcome === "dry-run"
+      ? {}
+      : {
+          restoreSeconds: stages.reduce((sum, { seconds }) => sum + seconds, 0),
+          differences: { failed: count("failed"), expected: count("expected"), unverified: count("unverified") },
+        }),
+  };
+}
+
+function tierOf(tier: string): Pick<RunFacts, "tier"> {
+  return tier === "daily" || tier === "weekly" || tier === "monthly" ? { tier } : {};
+}

@@ -1,0 +1,73 @@
+import { mapBounded } from "../vault/bounded.ts";
+import type { Vault } from "../vault/client.ts";
+import type { PutOptions } from "../vault/put-object.ts";
+import { isConditionFailed } from "../vault/store-errors.ts";
+import { type RunReport, runReportSchema } from "./run-report.ts";
+
+const maxReportBytes = 256 * 1024;
+const day = 86_400_000;
+
+/** `reports/2026/11/24/20261124T170000Z-<run>-<attempt>-<job>-<operation>.json` */
+export function reportKey({ run, startedAt, operations }: RunReport): string {
+  const stamp = startedAt.replaceAll(/[-:]|\.\d+/g, "");
+  const told = operations[0];
+  const job = (told?.job ?? "job").replaceAll(/[^\w.-]/g, "-");
+  return `${dayPrefix(new Date(startedAt))}${stamp}-${run.runId}-${run.attempt}-${job}-${told?.operation ?? "none"}.json`;
+}
+
+function dayPrefix(date: Date): string {
+  return `reports/${date.toISOString().slice(0, 10).replaceAll("-", "/")}/`;
+}
+
+/**
+ * Puts the report of one job into the vault, for the job that publishes it. Replaces nothing: one that is there already is
+ * this one, written by an attempt whose answer was lost.
+ * @returns its key
+ */
+export async function writeVaultReport(
+  vault: Pick<Vault, "put">,
+  report: RunReport,
+  options: Pick<PutOptions, "retry" | "signal"> = {},
+): Promise<string> {
+  const key = reportKey(report);
+  const body = Buffer.from(`${JSON.stringify(runReportSchema.parse(report), null, 2)}\n`);
+  await vault.put(key, body, { ifNoneMatch: true, contentType: "application/json", ...options }).catch((error) => {
+    if (!isConditionFailed(error)) throw error;
+  });
+  return key;
+}
+
+export interface VaultReports {
+  readonly reports: readonly RunReport[];
+  /** Keys of objects that are no reports of this format. */
+  readonly refused: readonly string[];
+}
+
+/** The reports that jobs have left since a time, by the day on which they began; oldest first. */
+export async function readVaultReports(
+  vault: Pick<Vault, "list" | "get">,
+  since: Date,
+  now: Date,
+): Promise<VaultReports> {
+  const keys: string[] = [];
+  for (let time = Math.floor(since.getTime() / day) * day; time <= now.getTime() + day; time += day) {
+    for await (const { key } of vault.list(dayPrefix(new Date(time)))) if (key.endsWith(".json")) keys.push(key);
+  }
+  const read = await mapBounded(keys, 16, async (key) => {
+    const { body } = await vault.get(key, { maxBytes: maxReportBytes });
+    return parseReport(body) ?? key;
+  });
+  return {
+    reports: read.filter((one) => typeof one !== "string"),
+    refused: read.filter((one) => typeof one === "string"),
+  };
+}
+
+/** @returns undefined for bytes that are no report of a format we know */
+export function parseReport(bytes: Uint8Array): RunReport | undefined {
+  try {
+    return runReportSchema.safeParse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))).data;
+  } catch {
+    return undefined;
+  }
+}
