@@ -3,10 +3,12 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createRowHasher } from "../../actions/lib/prove/row-hash.ts";
+import { createFramedRowHasher, createRowHasher, type FramedRowHasher } from "../../actions/lib/prove/row-hash.ts";
 import { createLargeObjectHasher } from "../../actions/lib/prove/row-hash-large-object.ts";
 import { readArchive } from "../../actions/lib/source/archive/data.ts";
+import { inspectArchive } from "../../actions/lib/source/archive/inspect.ts";
 import { fingerprintLargeObject, fingerprintTable } from "../../actions/lib/source/fingerprint.ts";
+import type { Fingerprint } from "../../actions/lib/source/inventory/model.ts";
 import { pinOptions, pinStatement } from "../../actions/lib/source/session.ts";
 import { execute } from "../lab/index.ts";
 import { type SharedPostgres, sharedPostgres } from "../lab/servers/started.ts";
@@ -123,8 +125,16 @@ describe.each([15, 17] as const)("with PostgreSQL %i", (major) => {
       env: { ...process.env, PGOPTIONS: pinOptions() },
       stdio: ["ignore", "pipe", "inherit"],
     });
-    const archive = await readArchive(dump.stdout);
+    const onTheWay = new Map<string, FramedRowHasher>();
+    const columnsOf = await storedColumnsOfAll();
+    const { stream } = inspectArchive(dump.stdout, ({ oid }) => {
+      const hasher = createFramedRowHasher(columnsOf.get(oid)?.length ?? 0);
+      if (hasher !== undefined) onTheWay.set(oid, hasher);
+      return hasher;
+    });
+    const archive = await readArchive(stream);
     const compared: string[] = [];
+    const passed = new Map<string, Fingerprint>();
     for await (const block of archive.blocks()) {
       if (block.kind === "large-objects") {
         for await (const object of block.objects()) {
@@ -137,23 +147,30 @@ describe.each([15, 17] as const)("with PostgreSQL %i", (major) => {
         }
         continue;
       }
-      const columns = await storedColumns(block.entry.oid);
+      const columns = columnsOf.get(block.entry.oid) ?? [];
       const hasher = createRowHasher(columns.length);
       for await (const chunk of block.chunks()) hasher.push(chunk);
       const table = { schema: "public", name: block.entry.tag, columns, filter: null };
-      expect(hasher.finish(), block.entry.tag).toEqual(await fingerprintTable(client, table));
+      const wanted = await fingerprintTable(client, table);
+      expect(hasher.finish(), block.entry.tag).toEqual(wanted);
+      passed.set(block.entry.oid, wanted);
       compared.push(block.entry.tag);
     }
+    // Only when the whole archive has passed has every block of it.
+    const hashed = new Map([...onTheWay].map(([oid, hasher]) => [oid, hasher.finish()]));
+    expect(hashed).toEqual(passed);
     const names = [...tables.map(({ name }) => name), "no_columns", "1", "2", "4000000000"];
     expect(compared.sort()).toEqual(names.sort());
   });
 
-  async function storedColumns(oid: string): Promise<string[]> {
-    const answer = await client.query<{ name: string }>(
-      "select attname as name from pg_attribute where attrelid = $1::oid and attnum > 0 and not attisdropped and attgenerated = '' order by attnum",
-      [oid],
+  /** By the table's OID. */
+  async function storedColumnsOfAll(): Promise<Map<string, string[]>> {
+    const answer = await client.query<{ oid: string; columns: string[] }>(
+      `select c.oid::text, array(select attname::text from pg_attribute where attrelid = c.oid and attnum > 0
+                and not attisdropped and attgenerated = '' order by attnum) as columns
+         from pg_class c where relkind = 'r' and relnamespace = 'public'::regnamespace`,
     );
-    return answer.rows.map(({ name }) => name);
+    return new Map(answer.rows.map(({ oid, columns }) => [oid, columns]));
   }
 
   async function inTransaction<T>(work: () => Promise<T>): Promise<T> {

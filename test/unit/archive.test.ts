@@ -159,3 +159,44 @@ test("an inspected stream that is given up in the table of contents does not lea
   for await (const _chunk of stream) break;
   await expect(read).rejects.toMatchObject({ code: "archive-damaged" });
 });
+
+/** A reader that keeps what it is given, and ends as the frames do. */
+function keeper(kept: Buffer[]) {
+  const ends = Buffer.concat([frame("\\.\n\n\n"), integer(0)]);
+  return {
+    ended: false,
+    push(chunk: Uint8Array): number {
+      const before = Buffer.concat(kept);
+      const all = Buffer.concat([before, chunk]);
+      const end = all.indexOf(ends);
+      this.ended = end >= 0;
+      const taken = this.ended ? end + ends.length - before.length : chunk.length;
+      kept.push(Buffer.from(chunk.subarray(0, taken)));
+      return taken;
+    },
+  };
+}
+
+test("rows can be read on their way through, however they are cut", async () => {
+  for (const size of [1, 3, 40, 300, 100_000]) {
+    const kept = new Map<string, Buffer[]>();
+    const { stream } = inspectArchive(pieces(whole(16), size), ({ tag }) => {
+      if (tag !== "exams") return undefined;
+      kept.set(tag, []);
+      return keeper(kept.get(tag) ?? []);
+    });
+    const passed: Uint8Array[] = [];
+    for await (const chunk of stream) passed.push(Uint8Array.from(chunk));
+    expect(Buffer.concat(passed)).toEqual(whole(16));
+    expect([...kept.keys()]).toEqual(["exams"]);
+    expect(Buffer.concat(kept.get("exams") ?? [])).toEqual(tableBlock(6, ["1\tone\n", "2\ttwo\n"]).subarray(6));
+  }
+});
+
+test("a stream whose rows are read fails when they are not all there", async () => {
+  const bytes = whole(16);
+  for (const left of [1, 8, 60, 100]) {
+    const { stream } = inspectArchive(pieces(bytes.subarray(0, bytes.length - left), 50), () => undefined);
+    await expect(join(stream)).rejects.toMatchObject({ code: "archive-damaged" });
+  }
+});

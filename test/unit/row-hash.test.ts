@@ -1,8 +1,12 @@
-import { expect, test } from "vitest";
-import { createRowHasher } from "../../actions/lib/prove/row-hash.ts";
+import { describe, expect, test } from "vitest";
+import { createFramedRowHasher, createRowHasher, type RowHasher } from "../../actions/lib/prove/row-hash.ts";
+import { WasmRowHasher } from "../../actions/lib/prove/row-hash-module.ts";
+import { ScriptRowHasher } from "../../actions/lib/prove/row-hash-script.ts";
+import { frame, integer } from "./archive-writer.ts";
 
-function fingerprint(columns: number, text: string | Buffer, pieceBytes = 1_000_000): { rows: string; hash: string } {
-  const hasher = createRowHasher(columns);
+type Fingerprint = { rows: string; hash: string };
+
+function fingerprintBy(hasher: RowHasher, text: string | Buffer, pieceBytes: number): Fingerprint {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length; at += pieceBytes) hasher.push(bytes.subarray(at, at + pieceBytes));
   return hasher.finish();
@@ -10,44 +14,124 @@ function fingerprint(columns: number, text: string | Buffer, pieceBytes = 1_000_
 
 const nasty = 'a"b\\\\c d\\te\\nf\\vg\\fh\\ri(,)\x01\x7fé\u00a0\n';
 
-// Each hash is what PostgreSQL 15.19 and 17.11 gave for hashtextextended(ROW(…)::text COLLATE "C", 0).
-test.each([
-  ["no column", 0, "\n", "2733329281101762124"],
-  ["one NULL", 1, "\\N\n", "2733329281101762124"],
-  ["one empty text", 1, "\n", "1983355789931719674"],
-  ["two columns", 2, "1\tabc\n", "-2499101382112880042"],
-  ["NULL beside an empty text", 3, "1\t\\N\t\n", "4432710867363801499"],
-  ["white space, quotes, control bytes and letters beyond ASCII", 1, nasty, "4887706589441669987"],
-  ["a long text", 1, `${"x".repeat(1000)}\n`, "-1378534510319481447"],
-  ["texts that look like NULL and like COPY's end", 3, "\\\\N\tN\t\\\\.\n", "-903273878632793813"],
-])("a row of %s has the hash that PostgreSQL gives it, however it is cut", (_name, columns, text, hash) => {
-  for (const size of [1, 2, 3, 5, 1000]) expect(fingerprint(columns, text, size)).toEqual({ rows: "1", hash });
+describe.each([
+  ["in WebAssembly", createRowHasher],
+  ["in plain JavaScript", (columns: number) => new ScriptRowHasher(columns)],
+])("the row hasher %s", (_name, create) => {
+  const fingerprint = (columns: number, text: string | Buffer, pieceBytes = 1_000_000) =>
+    fingerprintBy(create(columns), text, pieceBytes);
+
+  // Each hash is what PostgreSQL 15.19 and 17.11 gave for hashtextextended(ROW(…)::text COLLATE "C", 0).
+  test.each([
+    ["no column", 0, "\n", "2733329281101762124"],
+    ["one NULL", 1, "\\N\n", "2733329281101762124"],
+    ["one empty text", 1, "\n", "1983355789931719674"],
+    ["two columns", 2, "1\tabc\n", "-2499101382112880042"],
+    ["NULL beside an empty text", 3, "1\t\\N\t\n", "4432710867363801499"],
+    ["white space, quotes, control bytes and letters beyond ASCII", 1, nasty, "4887706589441669987"],
+    ["a long text", 1, `${"x".repeat(1000)}\n`, "-1378534510319481447"],
+    ["texts that look like NULL and like COPY's end", 3, "\\\\N\tN\t\\\\.\n", "-903273878632793813"],
+  ])("a row of %s has the hash that PostgreSQL gives it, however it is cut", (_name, columns, text, hash) => {
+    for (const size of [1, 2, 3, 5, 1000]) expect(fingerprint(columns, text, size)).toEqual({ rows: "1", hash });
+  });
+
+  test("numbers in escapes are read as COPY reads them", () => {
+    const plain = fingerprint(3, "A\tBC\tx8\n");
+    expect(fingerprint(3, "\\101\t\\x42C\tx8\n")).toEqual(plain);
+    expect(fingerprint(3, "\\x41\t\\102\\103\t\\x788\n")).toEqual(plain);
+  });
+
+  test("equal rows count twice, and no row at all is zero", () => {
+    expect(fingerprint(2, "")).toEqual({ rows: "0", hash: "0" });
+    expect(fingerprint(2, "1\tabc\n1\tabc\n")).toEqual({ rows: "2", hash: "-4998202764225760084" });
+  });
+
+  test("a row larger than any buffer is hashed like a small one, and the next one too", () => {
+    const large = `${"y".repeat(5_000_000)}\tb\n`;
+    const both = fingerprint(2, `${large}1\tabc\n`, 65_536);
+    const alone = fingerprint(2, large);
+    expect(both).toEqual({ rows: "2", hash: (BigInt(alone.hash) - 2499101382112880042n).toString() });
+  });
+
+  test.each([
+    ["too few columns", 3, "1\t2\n"],
+    ["too many columns", 1, "1\t2\n"],
+    ["text in a table without columns", 0, "x\n"],
+    ["a row without its end", 2, "1\t2\n3\t4"],
+    ["a row cut after a column", 2, "3\t"],
+  ])("rows with %s are refused", (_name, columns, text) => {
+    expect(() => fingerprint(columns, text)).toThrow(expect.objectContaining({ code: "rows-malformed" }));
+  });
 });
 
-test("numbers in escapes are read as COPY reads them", () => {
-  const plain = fingerprint(3, "A\tBC\tx8\n");
-  expect(fingerprint(3, "\\101\t\\x42C\tx8\n")).toEqual(plain);
-  expect(fingerprint(3, "\\x41\t\\102\\103\t\\x788\n")).toEqual(plain);
+test("WebAssembly is what this machine hashes with", () => {
+  expect(createRowHasher(1)).toBeInstanceOf(WasmRowHasher);
 });
 
-test("equal rows count twice, and no row at all is zero", () => {
-  expect(fingerprint(2, "")).toEqual({ rows: "0", hash: "0" });
-  expect(fingerprint(2, "1\tabc\n1\tabc\n")).toEqual({ rows: "2", hash: "-4998202764225760084" });
+test("both hashers say the same of every mixture of bytes and of every cut", () => {
+  const pieces = [
+    "a",
+    "N",
+    "\\N",
+    "\\\\",
+    "\\t",
+    "\\x4",
+    "\\12",
+    '"',
+    "(",
+    ",",
+    " ",
+    "\t",
+    "é",
+    "\x0b",
+    "0123456789abcdefghij",
+    "",
+  ];
+  let seed = 1;
+  const next = (below: number): number => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    return (seed >>> 8) % below;
+  };
+  for (let row = 0; row < 2000; row++) {
+    let text = "";
+    while (next(12) > 0) text += pieces[next(pieces.length)];
+    text += "q\n";
+    const columns = text.split("\t").length;
+    const wanted = fingerprintBy(new ScriptRowHasher(columns), text, 1000);
+    for (const size of [1, 5, 1000]) expect(fingerprintBy(createRowHasher(columns), text, size), text).toEqual(wanted);
+  }
 });
 
-test("a row larger than any buffer is hashed like a small one, and the next one too", () => {
-  const large = `${"y".repeat(5_000_000)}\tb\n`;
-  const both = fingerprint(2, `${large}1\tabc\n`, 65_536);
-  const alone = fingerprint(2, large);
-  expect(both).toEqual({ rows: "2", hash: (BigInt(alone.hash) - 2499101382112880042n).toString() });
-});
+describe("rows in an archive's frames", () => {
+  const rows = ["1\tabc\n", "2\t\\\\.\n", `3\t${"z y".repeat(60_000)}\n`];
+  const block = Buffer.concat([...rows.map(frame), frame("\\.\n\n\n"), integer(0)]);
+  const following = Buffer.from("what follows");
 
-test.each([
-  ["too few columns", 3, "1\t2\n"],
-  ["too many columns", 1, "1\t2\n"],
-  ["text in a table without columns", 0, "x\n"],
-  ["a row without its end", 2, "1\t2\n3\t4"],
-  ["a row cut after a column", 2, "3\t"],
-])("rows with %s are refused", (_name, columns, text) => {
-  expect(() => fingerprint(columns, text)).toThrow(expect.objectContaining({ code: "rows-malformed" }));
+  test("have the same fingerprint, however they are cut, and nothing after them is taken", () => {
+    const wanted = fingerprintBy(createRowHasher(2), rows.join(""), 1000);
+    for (const size of [1, 4, 17, 70_000, 1_000_000]) {
+      const hasher = createFramedRowHasher(2);
+      const bytes = Buffer.concat([block, following]);
+      let taken = 0;
+      for (let at = 0; at < bytes.length; at += size) taken += hasher?.push(bytes.subarray(at, at + size)) ?? 0;
+      expect(taken).toBe(block.length);
+      expect(hasher?.ended).toBe(true);
+      expect(hasher?.finish()).toEqual(wanted);
+    }
+  });
+
+  test.each([
+    ["without COPY's end marker", [frame("1\ta\n"), integer(0)]],
+    ["with rows after the end marker", [frame("\\.\n\n\n"), frame("1\ta\n"), integer(0)]],
+    ["cut off before the last frame", [frame("1\ta\n"), frame("\\.\n\n\n")]],
+    ["in a frame of negative length", [integer(-5)]],
+    ["with a length beyond all bounds", [Buffer.from([0, 0, 0, 0, 0x80])]],
+    ["with too few columns", [frame("1\n"), frame("\\.\n\n\n"), integer(0)]],
+  ])("%s are refused", (_name, parts) => {
+    const hasher = createFramedRowHasher(2);
+    expect(() => {
+      hasher?.push(Buffer.concat(parts));
+      hasher?.finish();
+    }).toThrow(expect.objectContaining({ code: "rows-malformed" }));
+  });
 });

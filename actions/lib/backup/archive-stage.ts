@@ -60,7 +60,7 @@ export async function takeArchive(
     await attachSnapshot(beside, snapshot.id);
     const filled = await takeFingerprints(inventory, [snapshot.client, beside], stop, source.log);
     await source.hangUp(beside);
-    return { artifacts: [], inventory: filled };
+    return { artifacts: [], inventory: filled.inventory };
   };
   const [made, filled] = await together(stop, [dump, fingerprints]);
   const result = { artifacts: made?.artifacts ?? [], inventory: filled?.inventory ?? inventory };

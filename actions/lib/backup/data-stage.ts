@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { inspectArchive } from "../source/archive/inspect.ts";
+import { inspectArchive, type ReaderOf } from "../source/archive/inspect.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import { type DumpGroup, planDump, tablesOfOthers } from "../source/dump-plan.ts";
 import type { Inventory } from "../source/inventory/model.ts";
@@ -8,7 +8,8 @@ import { attachSnapshot, type LockedSnapshot } from "../source/snapshot.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { assertContentsComplete, assertGroupComplete } from "./dump-checks.ts";
-import { takeFingerprints } from "./fingerprints.ts";
+import { type Taken, takeFingerprints } from "./fingerprints.ts";
+import { RowsOnTheWay } from "./rows-on-the-way.ts";
 import { heldBack, type SchemaStage } from "./schema-stage.ts";
 import type { SourceAccess } from "./source-access.ts";
 import { inLanes, type Stop, together } from "./together.ts";
@@ -20,9 +21,10 @@ export interface DataStage {
 }
 
 /**
- * Dumps the rows in groups, several at a time, and takes the fingerprints beside, all under the one snapshot.
+ * Dumps the rows in groups, several at a time, and fingerprints them on their way; what the server itself says of them is
+ * asked beside, all under the one snapshot.
  *
- * @throws OperationError `dump-failed`, `dump-incomplete`, `table-unreadable`, and what the vault throws
+ * @throws OperationError `dump-failed`, `dump-incomplete`, `dump-differs`, `table-unreadable`, and what the vault throws
  */
 export async function takeData(
   source: SourceAccess,
@@ -38,29 +40,29 @@ export async function takeData(
   log.info(`${tables.length} tables in ${groups.length} dumps, ${policy.jobs} at a time.`);
   const artifacts = new Map<DumpGroup, Artifact>();
   const toc: TocEntry[] = [];
+  const rows = withoutFingerprints || !RowsOnTheWay.isPossible(inventory) ? undefined : new RowsOnTheWay(inventory);
 
-  const dumps = async (): Promise<Inventory | undefined> => {
+  const dumps = async (): Promise<Taken | undefined> => {
     await inLanes(stop, groups, policy.jobs, async (group) => {
-      const done = await dumpGroup(source, store, snapshot, group, groups);
+      const done = await dumpGroup(source, store, snapshot, group, groups, rows?.readerOf);
       artifacts.set(group, done.artifact);
       toc.push(...done.toc);
     });
     assertContentsComplete(inventory, toc);
     return undefined;
   };
-  const fingerprints = async (): Promise<Inventory | undefined> => {
-    if (withoutFingerprints) return undefined;
+  const fingerprints = async (): Promise<Taken | undefined> => {
     if (withoutFingerprints) return undefined;
     const beside = await source.session("fingerprints");
     await attachSnapshot(beside, snapshot.id);
-    const filled = await takeFingerprints(inventory, [snapshot.client, beside], stop, log);
+    const taken = await takeFingerprints(inventory, [snapshot.client, beside], stop, log, rows?.ask);
     await source.hangUp(beside);
-    return filled;
+    return taken;
   };
-  const [, filled] = await together(stop, [dumps, fingerprints]);
+  const [, taken] = await together(stop, [dumps, fingerprints]);
   return {
     artifacts: groups.flatMap((group) => artifacts.get(group) ?? []),
-    inventory: filled ?? inventory,
+    inventory: taken === undefined ? inventory : (rows?.settle(taken.inventory, taken.rows) ?? taken.inventory),
   };
 }
 
@@ -76,11 +78,12 @@ async function dumpGroup(
   snapshot: LockedSnapshot,
   group: DumpGroup,
   groups: readonly DumpGroup[],
+  readerOf: ReaderOf | undefined,
 ): Promise<{ artifact: Artifact; toc: readonly TocEntry[] }> {
   const track = source.log.track(group.name, { bytes: group.bytes, items: group.tables.length });
   try {
     const selection = groupArguments(group, tablesOfOthers(groups, group));
-    const dump = inspectArchive(runPgDump(source.dump(snapshot.id), selection, group.name));
+    const dump = inspectArchive(runPgDump(source.dump(snapshot.id), selection, group.name), readerOf);
     const stream = heldBack(dump.stream, async () => assertGroupComplete(group, await dump.toc));
     const tables = group.tables.map(({ schema, name }) => `${schema}.${name}`);
     const name = `data/${group.name}.dump.zst.pgp`;

@@ -1,8 +1,13 @@
 import type { Client } from "pg";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
-import { fingerprintLargeObject, fingerprintMaterializedView, fingerprintTable } from "../source/fingerprint.ts";
-import type { Inventory } from "../source/inventory/model.ts";
+import {
+  countRows,
+  fingerprintLargeObject,
+  fingerprintMaterializedView,
+  fingerprintTable,
+} from "../source/fingerprint.ts";
+import type { Inventory, TableContent } from "../source/inventory/model.ts";
 import { sqlState } from "../source/sqlstate.ts";
 import { inLanes, type Stop } from "./together.ts";
 
@@ -12,11 +17,18 @@ import { inLanes, type Stop } from "./together.ts";
  */
 const beforeTable = "before_table";
 
+export interface Taken {
+  readonly inventory: Inventory;
+  /** By the table's OID, of those that were asked for no more: how many rows they have. */
+  readonly rows: ReadonlyMap<string, string>;
+}
+
 /**
  * Fills an inventory's fingerprints, on every given session at once. Largest tables first, as in the plan, so that both
  * read a table while the server still has it in memory.
  *
  * @param sessions attached to the snapshot; each is used by one query at a time
+ * @param ask what to find out about a table: its fingerprint unless told
  * @throws OperationError `table-unreadable`, `large-object-unreadable`
  */
 export async function takeFingerprints(
@@ -24,7 +36,9 @@ export async function takeFingerprints(
   sessions: readonly Client[],
   stop: Stop,
   log: Log,
-): Promise<Inventory> {
+  ask: (table: TableContent) => "fingerprint" | "rows" = () => "fingerprint",
+): Promise<Taken> {
+  const rows = new Map<string, string>();
   const tables = inventory.tables.map((table) => ({ ...table }));
   const views = inventory.materializedViews.map((view) => ({ ...view }));
   const largeObjects = inventory.largeObjects.map((object) => ({ ...object }));
@@ -35,7 +49,8 @@ export async function takeFingerprints(
   const jobs: ((client: Client) => Promise<void>)[] = [
     ...carried.map((table) => async (client: Client) => {
       track.note(`${table.schema}.${table.name}`);
-      table.fingerprint = await fingerprintTable(client, table);
+      if (ask(table) === "fingerprint") table.fingerprint = await fingerprintTable(client, table);
+      else rows.set(table.oid, await countRows(client, table));
       track.advance({ bytes: table.bytes, items: 1 });
     }),
     ...views.map((view) => async (client: Client) => {
@@ -63,7 +78,7 @@ export async function takeFingerprints(
     throw error;
   }
   track.end("done");
-  return { ...inventory, tables, materializedViews: views, largeObjects };
+  return { inventory: { ...inventory, tables, materializedViews: views, largeObjects }, rows };
 }
 
 /** A server that still answers, be it with a refusal, is there. */

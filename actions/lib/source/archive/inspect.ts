@@ -1,6 +1,7 @@
 import { OperationError } from "../../runtime/errors.ts";
 import { Cursor } from "./cursor.ts";
 import { type ArchiveHeader, readHeader, readToc, type TocEntry } from "./toc.ts";
+import { ArchiveWalk, type FrameReader } from "./walk.ts";
 
 export interface Inspected {
   /** The source's own chunks, in its own time. */
@@ -10,31 +11,55 @@ export interface Inspected {
   readonly header: Promise<ArchiveHeader>;
 }
 
+/** Who reads the rows of a table on their way through; rows without a reader are passed over. */
+export type ReaderOf = (entry: TocEntry) => FrameReader | undefined;
+
 /**
- * Reads an archive's table of contents on its way through. Chunks are kept only until the table of contents has been
- * read, so back-pressure is the stream's own. `stream` can be read once, and has to be for `toc` to settle.
+ * Reads an archive's table of contents on its way through, and with `readerOf` the rows too; what a reader throws fails
+ * the stream. Chunks are kept only until the table of contents has been read, so back-pressure is the stream's own.
+ * `stream` can be read once, and has to be for `toc` to settle.
  */
-export function inspectArchive(source: AsyncIterable<Uint8Array>): Inspected {
+export function inspectArchive(source: AsyncIterable<Uint8Array>, readerOf?: ReaderOf): Inspected {
   const front = new Front();
   const cursor = new Cursor(front);
   const header = readHeader(cursor);
   const toc = header.then((read) => readToc(cursor, read));
   // The stream's reader may fail first and never look at these.
   header.catch(() => undefined);
-  toc.catch(() => undefined).finally(() => front.close());
-  return { stream: passThrough(source, front), toc, header };
+  const read = toc.then(
+    (entries) => {
+      front.close();
+      if (readerOf === undefined) return undefined;
+      const walk = new ArchiveWalk(entries, cursor.offset, readerOf);
+      return { walk, first: cursor.chunk.subarray(cursor.at) };
+    },
+    () => {
+      front.close();
+      return undefined;
+    },
+  );
+  return { stream: passThrough(source, front, read), toc, header };
 }
 
 async function* passThrough(
   source: AsyncIterable<Uint8Array>,
   front: Front,
+  read: Promise<{ readonly walk: ArchiveWalk; readonly first: Uint8Array } | undefined>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  let walk: ArchiveWalk | undefined;
   try {
     for await (const chunk of source) {
-      front.push(chunk);
+      if (front.isOpen) {
+        const begun = await Promise.race([read, front.push(chunk)]);
+        if (begun) {
+          walk = begun.walk;
+          walk.push(begun.first);
+        }
+      } else walk?.push(chunk);
       yield chunk;
     }
     front.end(undefined);
+    walk?.finish();
   } finally {
     front.end(
       new OperationError(
@@ -53,12 +78,20 @@ class Front implements AsyncIterableIterator<Uint8Array> {
   #ended = false;
   #error: OperationError | undefined;
   #closed = false;
+  #used: (() => void) | undefined;
 
-  push(chunk: Uint8Array): void {
-    if (this.#closed) return;
+  get isOpen(): boolean {
+    return !this.#closed;
+  }
+
+  /** Resolves when the reader has used the chunk and wants another one. */
+  push(chunk: Uint8Array): Promise<undefined> {
     // A copy: the source may use the chunk's memory again as soon as it has passed through.
     this.#chunks.push(Uint8Array.from(chunk));
-    this.#wake?.();
+    return new Promise((resolve) => {
+      this.#used = () => resolve(undefined);
+      this.#wake?.();
+    });
   }
 
   end(error: OperationError | undefined): void {
@@ -83,6 +116,7 @@ class Front implements AsyncIterableIterator<Uint8Array> {
       if (chunk !== undefined) return { value: chunk, done: false };
       if (this.#error !== undefined) throw this.#error;
       if (this.#ended) return { value: undefined, done: true };
+      this.#used?.();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

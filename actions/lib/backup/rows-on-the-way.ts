@@ -1,0 +1,91 @@
+import { randomInt } from "node:crypto";
+import { createFramedRowHasher, type FramedRowHasher } from "../prove/row-hash.ts";
+import { OperationError } from "../runtime/errors.ts";
+import type { TocEntry } from "../source/archive/toc.ts";
+import type { Inventory, TableContent } from "../source/inventory/model.ts";
+
+/** So much the server hashes too in every run, by tables in random order: what both have read has to be the same. */
+const comparedBytes = 32 * 1024 * 1024;
+
+/**
+ * Fingerprints the rows as they pass on their way from pg_dump into the vault: a server that has to write every row once
+ * more, only to hash it, takes longer for that than for the dump. See runbooks/decisions/0008-fingerprints-on-the-way.md.
+ */
+export class RowsOnTheWay {
+  readonly #tables: ReadonlyMap<string, TableContent>;
+  readonly #hashers = new Map<string, FramedRowHasher>();
+  readonly #compared: ReadonlySet<string>;
+
+  constructor({ tables }: Inventory) {
+    const carried = tables.filter((table) => table.carried);
+    this.#tables = new Map(carried.map((table) => [table.oid, table]));
+    this.#compared = new Set(chooseWithin(carried, comparedBytes).map(({ oid }) => oid));
+  }
+
+  /**
+   * Whether this machine can, and the text in this database is what the hasher can read (see prove/row-hash). Otherwise the
+   * server has to hash.
+   */
+  static isPossible({ objects }: Inventory): boolean {
+    const utf8 = objects.some(({ kind, definition }) => kind === "database" && definition.includes("encoding UTF8"));
+    return utf8 && createFramedRowHasher(1) !== undefined;
+  }
+
+  /** For the archive that the rows come in. */
+  readonly readerOf = (entry: TocEntry): FramedRowHasher | undefined => {
+    const table = this.#tables.get(entry.oid);
+    if (table === undefined || entry.desc !== "TABLE DATA") return undefined;
+    if (this.#hashers.has(entry.oid)) throw differs([table], "are in two dumps");
+    const hasher = createFramedRowHasher(table.columns.length);
+    if (hasher !== undefined) this.#hashers.set(entry.oid, hasher);
+    return hasher;
+  };
+
+  /** What the server is to be asked about a table; its number of rows costs it little. */
+  readonly ask = ({ oid }: TableContent): "fingerprint" | "rows" => (this.#compared.has(oid) ? "fingerprint" : "rows");
+
+  /**
+   * The inventory with the fingerprints of what has passed.
+   * @param measured the inventory with those fingerprints that the server was asked for
+   * @param rows by OID, what the server counted of the other tables
+   * @throws OperationError `dump-differs` names the tables of which the dumps do not hold what the server says
+   */
+  settle(measured: Inventory, rows: ReadonlyMap<string, string>): Inventory {
+    const wrong: TableContent[] = [];
+    const tables = measured.tables.map((table) => {
+      if (!table.carried) return table;
+      const fingerprint = this.#hashers.get(table.oid)?.finish();
+      const said = table.fingerprint;
+      const same =
+        said === null
+          ? fingerprint?.rows === rows.get(table.oid)
+          : fingerprint?.rows === said.rows && fingerprint.hash === said.hash;
+      if (fingerprint === undefined || !same) wrong.push(table);
+      return { ...table, fingerprint: fingerprint ?? null };
+    });
+    if (wrong.length > 0) throw differs(wrong, "are not in the dumps as the server has them at the snapshot");
+    return { ...measured, tables };
+  }
+}
+
+/** Tables in random order as far as they stay within `bytes` together. */
+function chooseWithin(tables: readonly TableContent[], bytes: number): TableContent[] {
+  const left = tables.filter((table) => table.bytes <= bytes);
+  const chosen: TableContent[] = [];
+  for (let room = bytes; left.length > 0; ) {
+    const [next] = left.splice(randomInt(left.length), 1);
+    if (next === undefined || next.bytes > room) continue;
+    chosen.push(next);
+    room -= next.bytes;
+  }
+  return chosen;
+}
+
+function differs(tables: readonly TableContent[], how: string): OperationError {
+  const names = tables.slice(0, 10).map(({ schema, name }) => `${schema}.${name}`);
+  return new OperationError(
+    "dump-differs",
+    `The rows of ${tables.length} tables ${how}: ${names.join(", ")}${tables.length > 10 ? ", …" : ""}.`,
+    "Run again; if it comes back, report it with this line.",
+  );
+}

@@ -1,0 +1,73 @@
+import { type Code, getGlobal, setGlobal } from "./webassembly.ts";
+
+/** What stands where in the memory of the row hasher, and what it remembers from one piece of text to the next. */
+
+/** Where the text that is to be taken is put, and how much of it at a time. */
+export const inputAt = 1024;
+export const inputBytes = 65_536;
+/** Where the row stands as record_out would write it. It may grow to the end of the memory. */
+export const rowAt = 0x1_4000;
+export const usualPages = 8;
+
+/** What `error` says. */
+export const [malformedRow, malformedFrame, malformedEnd] = [1, 2, 3];
+
+// Classes of bytes, for the byte that stops the sixteen.
+export const classesAt = 0;
+export const [quotedClass, doubledClass] = [1, 2];
+// Tables by which a byte's lower and upper half tell whether it needs a look: outside of quotes, within them.
+export const [lowPlain, lowQuoted, high] = [256, 272, 288];
+
+export const [tab, lineFeed, space, quote, open, close, comma, backslash] = [9, 10, 0x20, 0x22, 0x28, 0x29, 0x2c, 0x5c];
+export const letter = (text: string) => text.charCodeAt(0);
+
+/** isspace() in the C and UTF-8 locales, and what else record_out (rowtypes.c) puts into quotes. */
+const quotedBytes = [tab, lineFeed, 0x0b, 0x0c, 0x0d, space, open, close, comma];
+const doubledBytes = [quote, backslash];
+/** The letters that stand for control characters after a backslash (CopyReadAttributesText in copyfromparse.c). */
+export const letters = Object.entries({ b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 });
+
+const classes = Array.from({ length: 256 }, (_, byte) =>
+  quotedBytes.includes(byte) ? quotedClass : doubledBytes.includes(byte) ? doubledClass : 0,
+);
+/** A bit for each upper half that special bytes have: 0, 2 and 5. */
+const bitOf = (byte: number): number => ({ 0: 1, 2: 2, 5: 4 })[byte >> 4] ?? 0;
+const halves = (bytes: readonly number[], half: (byte: number) => number) =>
+  Array.from({ length: 16 }, (_, index) =>
+    bytes.filter((byte) => half(byte) === index).reduce((bits, byte) => bits | bitOf(byte), 0),
+  );
+const lower = (byte: number) => byte & 15;
+const upper = (byte: number) => byte >> 4;
+
+export const data = [
+  { at: classesAt, bytes: classes },
+  { at: lowPlain, bytes: halves([...quotedBytes, ...doubledBytes], lower) },
+  { at: lowQuoted, bytes: halves([tab, lineFeed, ...doubledBytes], lower) },
+  { at: high, bytes: halves([...quotedBytes, ...doubledBytes], upper) },
+  { at: rowAt, bytes: [open] },
+];
+
+const names = [
+  /** The place after the row's last byte; where the value that is being written begins. */
+  ...["length", "valueAt"],
+  ...["inQuotes", "fields", "columns"],
+  /** What the last bytes were the beginning of; the value of a number in an escape, and its digits so far. */
+  ...["state", "value", "digits"],
+  /** 1: the text comes as an archive's frames and ends with COPY's end marker. */
+  "framed",
+  "error",
+  /** Of the frame: unread bytes; bytes of its length that were read, and their value. `ended` after the last frame. */
+  ...["left", "headBytes", "head", "ended"],
+  /** Bytes after COPY's end marker. */
+  "afterEnd",
+] as const;
+const sums = ["rows", "high", "low"] as const;
+/** What a module exports as its state. */
+export const variables = [...names, ...sums];
+export type Variables = (typeof variables)[number];
+export const globals = [...names.map((name) => [name, "i32"] as const), ...sums.map((name) => [name, "i64"] as const)];
+const index = (name: Variables) => globals.findIndex(([known]) => known === name);
+export const read = (name: Variables) => getGlobal(index(name));
+export const write = (name: Variables, value: Code) => setGlobal(index(name), value);
+
+export const [plainState, escapeState, nullState, octalState, hexState, endState] = [0, 1, 2, 3, 4, 5];

@@ -1,0 +1,191 @@
+import type { Fingerprint } from "../source/inventory/model.ts";
+import { type FramedRowHasher, malformed, type RowHasher } from "./row-hash.ts";
+import {
+  inputAt,
+  inputBytes,
+  malformedEnd,
+  malformedFrame,
+  rowAt,
+  usualPages,
+  type Variables,
+  variables,
+} from "./row-hash-layout.ts";
+import { rowHashProgram } from "./row-hash-program.ts";
+
+/** What is used of WebAssembly's interface to JavaScript, of which the type library for Node says nothing. */
+interface Engine {
+  validate(bytes: Uint8Array): boolean;
+  readonly Module: new (bytes: Uint8Array) => Program;
+  readonly Instance: new (program: Program) => { readonly exports: Exports };
+}
+
+export interface Program {
+  readonly [Symbol.toStringTag]?: string;
+}
+
+interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  takeText(from: number, to: number): void;
+  takeFrames(to: number): number;
+  readonly [global: string]: unknown;
+}
+
+const engine: Engine | undefined = Reflect.get(globalThis, "WebAssembly");
+let program: Program | undefined;
+let tried = false;
+
+/** The assembled module; undefined where WebAssembly with vectors is not to be had. */
+export function loadProgram(): Program | undefined {
+  if (!tried && engine !== undefined) {
+    const bytes = rowHashProgram();
+    if (engine.validate(bytes)) program = new engine.Module(bytes);
+  }
+  tried = true;
+  return program;
+}
+
+const pageBytes = 65_536;
+const usualBytes = usualPages * pageBytes;
+/** An empty value, one byte, becomes quotes and a comma; and some room for what is stored sixteen bytes at a time. */
+const roomFor = (bytes: number): number => 3 * bytes + 64;
+
+function instantiate(program: Program): Exports {
+  if (engine === undefined) throw new Error("a program without an engine");
+  return new engine.Instance(program).exports;
+}
+
+interface Variable {
+  value: number | bigint;
+}
+
+/** One table's state: an instance of the program with a memory of its own. */
+class Instance {
+  readonly #program: Program;
+  #exports: Exports;
+  #bytes: Uint8Array;
+
+  constructor(program: Program, columns: number, framed: boolean) {
+    this.#program = program;
+    this.#exports = instantiate(program);
+    this.#bytes = new Uint8Array(this.#exports.memory.buffer);
+    this.#variable("length").value = rowAt + 1;
+    this.#variable("valueAt").value = rowAt + 1;
+    this.#variable("columns").value = columns;
+    this.#variable("framed").value = framed ? 1 : 0;
+  }
+
+  #variable(name: Variables, exports = this.#exports): Variable {
+    return exports[name] as Variable;
+  }
+
+  read(name: Variables): number {
+    return Number(this.#variable(name).value);
+  }
+
+  get rows(): bigint {
+    return BigInt(this.#variable("rows").value);
+  }
+
+  takeText(chunk: Uint8Array): void {
+    this.#makeRoom(chunk.length);
+    this.#bytes.set(chunk, inputAt);
+    this.#exports.takeText(inputAt, inputAt + chunk.length);
+    this.#assertWell();
+  }
+
+  /** @returns how many bytes it has taken: all before the end */
+  takeFrames(chunk: Uint8Array): number {
+    this.#makeRoom(chunk.length);
+    this.#bytes.set(chunk, inputAt);
+    const taken = this.#exports.takeFrames(inputAt + chunk.length) - inputAt;
+    this.#assertWell();
+    return taken;
+  }
+
+  /** The row may need more than there is; after a large one, a new and small memory takes the place of the grown one. */
+  #makeRoom(bytes: number): void {
+    const length = this.read("length");
+    const needed = length + roomFor(bytes);
+    const has = this.#bytes.length;
+    if (needed > has) {
+      this.#exports.memory.grow(Math.ceil(Math.max(needed - has, (length - rowAt) / 4) / pageBytes));
+      this.#bytes = new Uint8Array(this.#exports.memory.buffer);
+    } else if (has > usualBytes && needed <= usualBytes) {
+      const [before, row] = [this.#exports, this.#bytes.subarray(rowAt, length)];
+      this.#exports = instantiate(this.#program);
+      for (const name of variables) this.#variable(name).value = this.#variable(name, before).value;
+      this.#bytes = new Uint8Array(this.#exports.memory.buffer);
+      this.#bytes.set(row, rowAt);
+    }
+  }
+
+  /** @throws OperationError `rows-malformed` */
+  #assertWell(): void {
+    const error = this.read("error");
+    if (error === 0) return;
+    const rows = this.rows;
+    if (error === malformedFrame) throw malformed("a frame has no valid length", rows);
+    if (error === malformedEnd) throw malformed("something follows the end marker", rows);
+    throw malformed(`${this.read("fields")} columns where there should be ${this.read("columns")}`, rows);
+  }
+
+  fingerprint(): Fingerprint {
+    if (this.read("length") > rowAt + 1 || this.read("fields") > 0) {
+      throw malformed("the last row is cut off", this.rows);
+    }
+    const [high, low] = [this.#variable("high").value, this.#variable("low").value];
+    const hash = BigInt(high) * 0x1_0000_0000n + BigInt(low);
+    return { rows: this.rows.toString(), hash: hash.toString() };
+  }
+}
+
+export class WasmRowHasher implements RowHasher {
+  readonly #instance: Instance;
+
+  constructor(program: Program, columns: number) {
+    this.#instance = new Instance(program, columns, false);
+  }
+
+  push(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length; at += inputBytes) {
+      this.#instance.takeText(chunk.subarray(at, at + inputBytes));
+    }
+  }
+
+  finish(): Fingerprint {
+    if (this.#instance.read("state") !== 0) throw malformed("the last row is cut off", this.#instance.rows);
+    return this.#instance.fingerprint();
+  }
+}
+
+/** COPY's end marker is followed by its line's end and pg_dump's two empty lines. */
+const linesAtEnd = 3;
+
+export class FramedHasher implements FramedRowHasher {
+  readonly #instance: Instance;
+  #ended = false;
+
+  constructor(program: Program, columns: number) {
+    this.#instance = new Instance(program, columns, true);
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  push(chunk: Uint8Array): number {
+    let at = 0;
+    while (at < chunk.length && !this.#ended) {
+      at += this.#instance.takeFrames(chunk.subarray(at, at + inputBytes));
+      this.#ended = this.#instance.read("ended") === 1;
+    }
+    return at;
+  }
+
+  finish(): Fingerprint {
+    if (!this.#ended || this.#instance.read("afterEnd") !== linesAtEnd) {
+      throw malformed("the end marker is missing", this.#instance.rows);
+    }
+    return this.#instance.fingerprint();
+  }
+}
