@@ -1,0 +1,62 @@
+import type { ProjectStorage } from "../../config/project-storage.ts";
+import { refOfEndpoint } from "../../config/project-storage.ts";
+import type { Target } from "../../config/targets.ts";
+import { ConfigurationError } from "../../runtime/errors.ts";
+
+/** What the names of the target's settings tell of the project that they lead to. */
+export interface TargetIdentity {
+  readonly target: Pick<Target, "name" | "projectRef" | "database">;
+  readonly storage: Pick<ProjectStorage, "endpoint" | "prefix">;
+}
+
+/** Which project this is: told in the settings, or written in the names of its hosts and its role. */
+function refs({ target, storage }: TargetIdentity): string[] {
+  const { database, projectRef } = target;
+  const ofHost = /^db\.([a-z0-9]{20})\.supabase\.(co|in|red)$/.exec(database.host)?.[1];
+  const ofUser = /^[^.]+\.([a-z0-9]{20})$/.exec(database.user)?.[1];
+  const known = [projectRef ?? undefined, ofHost, ofUser, refOfEndpoint(storage)];
+  return [...new Set(known.filter((ref) => ref !== undefined))];
+}
+
+/**
+ * Lets nothing through that would write files of one project into another's rows, or into the project that they come
+ * from, unless its ref was typed.
+ *
+ * @param source ref of the snapshot's project, and the endpoint that backups read, as far as they are known
+ * @param typed what `--production` was given
+ * @throws ConfigurationError `target-mixed`, `target-is-production`
+ */
+export function refuseWrongTarget(
+  identity: TargetIdentity,
+  source: { readonly projectRef: string | null; readonly endpoint: string | undefined },
+  typed: string | undefined,
+): void {
+  const found = refs(identity);
+  const { prefix, endpoint } = identity.storage;
+  if (found.length > 1) {
+    throw new ConfigurationError(
+      "target-mixed",
+      `The settings of target ${identity.target.name} lead to different projects: ${found.join(" and ")}.`,
+      `Make ${prefix}_DATABASE_URL, ${prefix}_STORAGE_ENDPOINT and ${prefix}_PROJECT_REF those of one project.`,
+    );
+  }
+  const ref = found[0];
+  const same = (ref !== undefined && ref === source.projectRef) || endpoint === source.endpoint;
+  if (!same && typed === undefined) return;
+  const name = ref ?? source.projectRef ?? undefined;
+  if (same && typed !== undefined && typed === name) return;
+  if (same) {
+    throw new ConfigurationError(
+      "target-is-production",
+      `Target ${identity.target.name} is the project that the snapshot comes from${name === undefined ? "" : ` (${name})`}.`,
+      name === undefined
+        ? `Set ${prefix}_PROJECT_REF to its ref, and type it: --production <ref>.`
+        : `Restore into another project; or, if production is meant, type its ref: --production ${name}.`,
+    );
+  }
+  throw new ConfigurationError(
+    "production-not-meant",
+    `--production ${typed} was given, but target ${identity.target.name} is not the project that the snapshot comes from.`,
+    "Leave --production out, or choose the target that is meant.",
+  );
+}

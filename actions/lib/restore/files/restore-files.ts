@@ -1,0 +1,251 @@
+import type { Client } from "pg";
+import { ConfigurationError } from "../../runtime/errors.ts";
+import type { Log } from "../../runtime/log.ts";
+import { countOf } from "../../runtime/measures.ts";
+import { brokenOff } from "../sessions.ts";
+import { Stages } from "../stages.ts";
+import { maySetReplicationRole } from "../target.ts";
+import { bucketsInTheWay, liftLimits, makeBuckets, putBackLimits } from "./buckets.ts";
+import type { FilesResult } from "./files-result.ts";
+import { type Findings, look } from "./look.ts";
+import { mendRows } from "./mend.ts";
+import { assertArrivedHere, assertSameBuckets } from "./one-project.ts";
+import { sendFiles } from "./send-files.ts";
+import type { SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";
+import type { TargetFiles } from "./target-files.ts";
+import { bucketDifferences, readBuckets, readColumns, type StorageColumns, unknownOwners } from "./target-rows.ts";
+import { type FileFinding, sampleOf, verifyContents, verifyRows } from "./verify-files.ts";
+import { type Choice, Chooser } from "./wanted.ts";
+
+export interface FilesTask {
+  readonly snapshot: SnapshotFiles;
+  readonly choice: Choice;
+  readonly targetName: string;
+  /** Prefix of the target's settings, for messages. */
+  readonly prefix: string;
+  /** A new session at the target. */
+  readonly connect: () => Promise<Client>;
+  readonly target: TargetFiles;
+  /** Files that are there with other bytes are written over. */
+  readonly overwrite: boolean;
+  /** Share of the files that is read back; undefined: all of them up to `readAllBytes`, then a twentieth. */
+  readonly sample: number | undefined;
+  readonly readAllBytes: number;
+  /** Requests to the endpoint at a time. */
+  readonly width: number;
+  readonly dryRun: boolean;
+  readonly log: Log;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const rowsAtOnce = 500;
+const findingsTold = 100;
+const sampleOfMuch = 0.05;
+
+/**
+ * Brings the files of a snapshot into a project: buckets that are missing, then every file that is missing or whose bytes
+ * are lost, over its row where there is one, then what of the rows only SQL can set; and proves it. Run again, it sends
+ * what is still missing and nothing twice.
+ *
+ * @throws ConfigurationError before anything is written: `files-differ`, `bucket-unknown`, `files-unknown`,
+ * `target-without-storage`, `target-storage-refused`
+ * @throws OperationError what breaks on the way; limits of buckets are put back first
+ */
+export async function restoreFiles(task: FilesTask): Promise<FilesResult> {
+  await using run = new FilesRun(task, await task.connect());
+  try {
+    return await run.run();
+  } catch (error) {
+    task.signal?.throwIfAborted();
+    throw brokenOff(error);
+  }
+}
+
+class FilesRun {
+  readonly #task: FilesTask;
+  #client: Client;
+  readonly #stages: Stages;
+  readonly #findings: FileFinding[] = [];
+
+  constructor(task: FilesTask, client: Client) {
+    this.#task = task;
+    this.#client = client;
+    this.#stages = new Stages(task.log);
+  }
+
+  async run(): Promise<FilesResult> {
+    const { snapshot, target, prefix, dryRun, overwrite, signal } = this.#task;
+    const columns = await readColumns(this.#client);
+    const chosen = await this.#stages.run("choose files", () => this.#choose());
+    await assertSameBuckets(this.#client, target, prefix, signal);
+    if (!dryRun) await this.#putBackEarlier();
+    const found = await this.#stages.run("look at the target", () => this.#look(chosen));
+    this.#refuseDifferent(found);
+    const toSend = [...found.missing, ...(overwrite ? found.different : [])];
+    const head = this.#heading(chosen, toSend, found, overwrite);
+    const notes = await this.#notes(chosen);
+    if (dryRun) return { ...head, outcome: "dry-run", notes, findings: [], stages: this.#stages.taken };
+
+    const chooser = new Chooser(this.#task.choice);
+    const wantedBuckets = snapshot.buckets.filter(({ id }) => chooser.wantsBucket(id));
+    const bucketsMade = await makeBuckets(this.#client, wantedBuckets, columns);
+    await assertSameBuckets(this.#client, target, prefix, signal);
+    const { lifted, sent } = await this.#stages.run("send", () => this.#send(toSend));
+    const arrived = [...found.present, ...sent];
+    await this.#renew();
+    const silent = await maySetReplicationRole(this.#client);
+    const rowsMended = await this.#stages.run("mend rows", () => this.#mend(arrived, columns, silent));
+    const unread = arrived.filter((file) => !found.read.has(file));
+    const { share, sample } = this.#sample(unread);
+    await this.#stages.run("read back", async () => {
+      this.#findings.push(...(await verifyContents(sample, this.#task)));
+      await this.#renew();
+      this.#findings.push(...(await verifyRows(arrived, silent, { client: this.#client, columns })));
+    });
+    const counts = {
+      ...head.counts,
+      ...{ sent: sent.length, sentBytes: bytesOf(sent), rowsMended, readBack: sample.length + found.read.size },
+      findings: this.#findings.length,
+    };
+    const outcome = outcomeOf(this.#findings, share < 1 && unread.length > sample.length);
+    const findings = this.#findings.slice(0, findingsTold);
+    return { ...head, outcome, counts, bucketsMade, limitsLifted: lifted, findings, notes, stages: this.#stages.taken };
+  }
+
+  async #choose(): Promise<SnapshotFile[]> {
+    const { snapshot, choice } = this.#task;
+    const chooser = new Chooser(choice);
+    const chosen: SnapshotFile[] = [];
+    for await (const file of snapshot.files()) if (chooser.wants(file)) chosen.push(file);
+    chooser.refuseUnknown(snapshot.buckets.map(({ id }) => id));
+    return chosen;
+  }
+
+  async #putBackEarlier(): Promise<void> {
+    const back = await putBackLimits(this.#client);
+    if (back.length > 0)
+      this.#task.log.info(`Put back the limits of ${countOf(back.length, "bucket")} that an earlier run had lifted.`);
+  }
+
+  async #look(chosen: readonly SnapshotFile[]): Promise<Findings<SnapshotFile>> {
+    const found = await look(chosen, this.#client, this.#task.target, this.#task);
+    for (const { file, why } of found.unknown)
+      this.#say(file, "unverified", `what the target has could not be found out: ${why}`);
+    return found;
+  }
+
+  #refuseDifferent({ different, missing }: Findings<SnapshotFile>): void {
+    if (different.length === 0 || this.#task.overwrite || this.#task.dryRun) return;
+    const buckets = [...new Set(different.map(({ bucket }) => bucket))].join(", ");
+    throw new ConfigurationError(
+      "files-differ",
+      `${countOf(different.length, "file")} of the target ${different.length === 1 ? "has" : "have"} other bytes than in the snapshot (in ${buckets}); ${countOf(missing.length, "file")} would be sent. Nothing was written.`,
+      "Give --overwrite to replace them, or choose others with --bucket, --prefix, --owner or --list.",
+    );
+  }
+
+  /** Sends under lifted limits where there are any in the way, and puts them back whatever happens. */
+  async #send(files: readonly SnapshotFile[]): Promise<{ lifted: string[]; sent: SnapshotFile[] }> {
+    const { snapshot, target, width, log, signal } = this.#task;
+    const sent: SnapshotFile[] = [];
+    if (files.length === 0) return { lifted: [], sent };
+    const lifted = bucketsInTheWay(files, await readBuckets(this.#client));
+    await liftLimits(this.#client, lifted);
+    try {
+      const task = {
+        ...{ snapshot, target, width, log, signal },
+        sent: async (file: SnapshotFile) => {
+          if (sent.push(file) === 1) await assertArrivedHere(this.#client, file, this.#task.prefix);
+        },
+        failed: (file: SnapshotFile, why: string) => this.#say(file, "failed", why),
+      };
+      await sendFiles(files, task);
+    } finally {
+      if (lifted.length > 0) await this.#putBack();
+    }
+    return { lifted, sent };
+  }
+
+  /** Limits that stay lifted would let everybody send anything. */
+  async #putBack(): Promise<void> {
+    await this.#renew();
+    await putBackLimits(this.#client);
+  }
+
+  /** A session that had nothing to do while files were sent may have been ended by a pooler. */
+  async #renew(): Promise<void> {
+    try {
+      await this.#client.query("select 1");
+    } catch {
+      await this.#client.end().catch(() => undefined);
+      this.#client = await this.#task.connect();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.end().catch(() => undefined);
+  }
+
+  async #mend(files: readonly SnapshotFile[], columns: StorageColumns, silent: boolean): Promise<number> {
+    let changed = 0;
+    for (let from = 0; from < files.length; from += rowsAtOnce) {
+      this.#task.signal?.throwIfAborted();
+      changed += await mendRows(this.#client, files.slice(from, from + rowsAtOnce), columns, silent);
+    }
+    return changed;
+  }
+
+  #sample(files: readonly SnapshotFile[]): { share: number; sample: SnapshotFile[] } {
+    const share = this.#task.sample ?? (bytesOf(files) <= this.#task.readAllBytes ? 1 : sampleOfMuch);
+    return { share, sample: sampleOf(files, share) };
+  }
+
+  async #notes(chosen: readonly SnapshotFile[]): Promise<string[]> {
+    const notes: string[] = [];
+    const present = await readBuckets(this.#client);
+    for (const bucket of this.#task.snapshot.buckets) {
+      const there = present.get(bucket.id);
+      const differences = there === undefined ? [] : bucketDifferences(bucket, there);
+      if (differences.length > 0)
+        notes.push(`bucket ${bucket.id} of the target ${differences.join(", ")}: left as it is`);
+    }
+    const owners = new Set(chosen.flatMap(({ ownerId }) => ownerId ?? []));
+    const unknown = await unknownOwners(this.#client, [...owners]);
+    if (unknown === undefined) notes.push("whether the owners exist could not be looked up: auth.users cannot be read");
+    else if (unknown.length > 0) {
+      const some = unknown.slice(0, 5).join(", ");
+      const count = countOf(unknown.length, "owner");
+      notes.push(
+        `${count} of files ${unknown.length === 1 ? "does" : "do"} not exist in the target's auth.users (${some}${unknown.length > 5 ? ", …" : ""}): the files keep them, and row level security lets nobody else in`,
+      );
+    }
+    return notes;
+  }
+
+  #heading(chosen: SnapshotFile[], toSend: SnapshotFile[], found: Findings<SnapshotFile>, overwrite: boolean) {
+    const { snapshot, targetName } = this.#task;
+    return {
+      ...{ snapshot: snapshot.id, takenAt: snapshot.takenAt, target: targetName },
+      counts: {
+        ...{ chosen: chosen.length, bytes: bytesOf(chosen), sent: toSend.length, sentBytes: bytesOf(toSend) },
+        ...{ overwritten: overwrite ? found.different.length : 0, present: found.present.length },
+        ...{ different: found.different.length, rowsMended: 0, readBack: 0, findings: 0 },
+      },
+      bucketsMade: [] as string[],
+      limitsLifted: [] as string[],
+    };
+  }
+
+  #say({ id, bucket }: SnapshotFile, verdict: FileFinding["verdict"], why: string): void {
+    this.#findings.push({ id, bucket, aspect: "bytes", verdict, why });
+  }
+}
+
+const bytesOf = (files: readonly { readonly bytes: number }[]): number =>
+  files.reduce((sum, { bytes }) => sum + bytes, 0);
+
+function outcomeOf(findings: readonly FileFinding[], sampled: boolean): FilesResult["outcome"] {
+  if (findings.some(({ verdict }) => verdict === "failed")) return "differs";
+  if (findings.some(({ verdict }) => verdict === "unverified")) return "unverified";
+  return sampled ? "sampled" : "proven";
+}

@@ -1,0 +1,110 @@
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type FolderTask, indexName, restoreToFolder } from "../../actions/lib/restore/files/to-folder.ts";
+import { everyFile } from "../../actions/lib/restore/files/wanted.ts";
+import { createProject, type LabProject } from "../lab/index.ts";
+import { sharedPostgres } from "../lab/servers/started.ts";
+import {
+  contentOf,
+  PLANTED_NAME,
+  type RunningStorage,
+  type SeedFile,
+  seedFiles,
+  startStorage,
+} from "../lab/storage/index.ts";
+import { recordingLog } from "./backup-lab.ts";
+import { snapshotOf } from "./memory-snapshot.ts";
+
+let project: LabProject;
+let storage: RunningStorage;
+let seeded: SeedFile[];
+let snapshot: Awaited<ReturnType<typeof snapshotOf>>;
+let home: string;
+let folder: string;
+const log = recordingLog();
+
+beforeAll(async () => {
+  project = await createProject(sharedPostgres(17).superuserUrl(), `files_folder_${process.pid}`);
+  storage = await startStorage(project);
+  seeded = await seedFiles(project, storage, { count: 40, bytes: 200_000, seed: 6 });
+  snapshot = await snapshotOf(project, storage);
+});
+afterAll(() => storage.stop());
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), "lifeboat-folder-"));
+  folder = join(home, "files");
+  snapshot.opened.length = 0;
+  return () => rm(home, { recursive: true, force: true });
+});
+
+const restore = (change: Partial<FolderTask> = {}) =>
+  restoreToFolder({ snapshot, choice: everyFile, folder, overwrite: false, dryRun: false, log, ...change });
+
+async function index(): Promise<{ path: string; bucket: string; name: string; userMetadata: unknown }[]> {
+  const text = await readFile(join(folder, indexName), "utf8");
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+}
+
+describe("files written into a folder", () => {
+  test("are all there, each under its name or where the index says, for this user's eyes only", async () => {
+    const result = await restore();
+    expect(result).toMatchObject({ outcome: "proven", counts: { chosen: 40, written: 40, present: 0 } });
+    const paths = new Map((await index()).map((line) => [`${line.bucket}/${line.name}`, line]));
+    for (const file of seeded) {
+      const line = paths.get(`${file.bucket}/${file.name}`);
+      const content = await readFile(join(folder, line?.path ?? ""));
+      expect(content.equals(contentOf(file, 6)), file.name).toBe(true);
+      expect(line?.userMetadata).toEqual(file.userMetadata);
+    }
+    expect(result.counts.renamed).toBeGreaterThan(0);
+    expect(result.counts.renamed).toBeLessThan(10);
+    expect((await stat(join(folder, "exam-files"))).mode & 0o777).toBe(0o700);
+    expect((await stat(join(folder, "exam-files/plain/report.pdf"))).mode & 0o777).toBe(0o600);
+    expect(log.lines.join("\n")).not.toContain(PLANTED_NAME);
+  });
+
+  test("are written once: a second run writes what is missing or spoilt alone", async () => {
+    await restore();
+    await rm(join(folder, "exam-files/plain/report.pdf"));
+    snapshot.opened.length = 0;
+    expect(await restore()).toMatchObject({ outcome: "proven", counts: { written: 1, present: 39 } });
+    expect(snapshot.opened).toHaveLength(1);
+    await writeFile(join(folder, "exam-files/plain/report.pdf"), "spoilt");
+    await expect(restore()).rejects.toMatchObject({ code: "folder-differs", exitCode: 2 });
+    expect(await restore({ overwrite: true })).toMatchObject({ outcome: "proven", counts: { written: 1 } });
+  });
+
+  test("are not mixed with what somebody else has in it", async () => {
+    await mkdir(folder);
+    await writeFile(join(folder, "notes.txt"), "mine");
+    await expect(restore()).rejects.toMatchObject({ code: "folder-taken", exitCode: 2 });
+  });
+
+  test("do not follow links out of it", async () => {
+    await restore({ choice: { ...everyFile, prefix: "plain/" } });
+    const outside = join(home, "outside");
+    await mkdir(outside);
+    await rm(join(folder, "exam-files"), { recursive: true });
+    await symlink(outside, join(folder, "exam-files"));
+    await expect(restore()).rejects.toMatchObject({ code: "folder-has-links", exitCode: 2 });
+  });
+
+  test("do not come out where they are not what the snapshot lists", async () => {
+    const spoilt = await snapshotOf(project, storage, (file, content) =>
+      file.name === "plain/report.pdf" ? content.subarray(1) : content,
+    );
+    const result = await restore({ snapshot: spoilt });
+    expect(result).toMatchObject({ outcome: "differs", counts: { written: 39 }, findings: [{ verdict: "failed" }] });
+    await expect(stat(join(folder, "exam-files/plain/report.pdf"))).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  test("are only counted in a dry run", async () => {
+    expect(await restore({ dryRun: true })).toMatchObject({ outcome: "dry-run", counts: { written: 40 } });
+    await expect(stat(folder)).rejects.toMatchObject({ code: "ENOENT" });
+  });
+});

@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { SnapshotFile, SnapshotFiles } from "../../actions/lib/restore/files/snapshot-files.ts";
+import { type LabProject, withClient } from "../lab/index.ts";
+import type { RunningStorage } from "../lab/storage/index.ts";
+
+const perObject = 7;
+
+/**
+ * What a project's storage holds, as a snapshot would list it, bytes taken behind the endpoint's back: for tests of what a
+ * restore does at its target, without a vault.
+ */
+export async function snapshotOf(
+  project: LabProject,
+  storage: RunningStorage,
+  change: (file: SnapshotFile, content: Buffer) => Buffer = (_file, content) => content,
+): Promise<SnapshotFiles & { readonly opened: string[] }> {
+  const { rows, buckets } = await withClient(project.superuserUrl, async (client) => ({
+    rows: await client.query(`select id, bucket_id as bucket, name, version, owner_id as "ownerId",
+        (metadata->>'size')::int as bytes, metadata->>'eTag' as "eTag", metadata->>'mimetype' as "contentType",
+        metadata->>'cacheControl' as "cacheControl", to_jsonb(created_at)#>>'{}' as "createdAt",
+        to_jsonb(updated_at)#>>'{}' as "updatedAt", to_jsonb(last_accessed_at)#>>'{}' as "lastAccessedAt",
+        user_metadata::text as "userMetadata" from storage.objects order by bucket_id, name`),
+    buckets: await client.query(`select id, public, file_size_limit::text as "fileSizeLimit",
+        allowed_mime_types as "allowedMimeTypes", to_jsonb(created_at)#>>'{}' as "createdAt",
+        to_jsonb(updated_at)#>>'{}' as "updatedAt" from storage.buckets order by id`),
+  }));
+  const contents = new Map<string, Buffer>();
+  const files: SnapshotFile[] = [];
+  for (const { version, ...row } of rows.rows) {
+    const content = await readFile(storage.files.path(version));
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    files.push({ ...row, sha256, moreMetadata: null, object: `packs/${Math.floor(files.length / perObject)}` });
+    contents.set(row.id, content);
+  }
+  const opened: string[] = [];
+  return {
+    ...{ id: "20261124T000000Z-00000000", takenAt: "2026-11-24T00:00:00Z", projectRef: null, opened },
+    buckets: buckets.rows,
+    async *files() {
+      yield* files;
+    },
+    async *open(wanted) {
+      opened.push(wanted[0]?.object ?? "");
+      for (const file of files) {
+        const asked = wanted.find(({ id }) => id === file.id);
+        const content = contents.get(file.id) ?? Buffer.alloc(0);
+        const pieces = change(file, content);
+        if (asked !== undefined)
+          yield {
+            file: asked,
+            content: (async function* () {
+              for (let from = 0; from < pieces.length; from += 1000) yield pieces.subarray(from, from + 1000);
+            })(),
+          };
+      }
+    },
+  };
+}
