@@ -1,10 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { lockfileProblems } from "./check/lockfile.ts";
 import { readmeProblems } from "./check/readme.ts";
+import { runbookProblems } from "./check/runbooks.ts";
 import { workflowsAreClean } from "./check/workflow-lint.ts";
 import { workflowRuleProblems } from "./check/workflow-rules.ts";
 
-/** `npm run check`: types, lint and format, lockfile, workflows, and whether the pages say what the code really does. */
+/** `npm run check`: types, lint and format, lockfile, workflows, whether the pages say what the code really
+ * does, and whether the runbooks are reviewed and name only what is there. */
 const root = new URL("..", import.meta.url).pathname;
 
 function tool(name: string, args: readonly string[]): boolean {
@@ -18,6 +20,7 @@ const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] =
   ["lockfile", () => report(lockfileProblems(root))],
   ["workflows", () => report(workflowRuleProblems(root)) && workflowsAreClean(root)],
   ["pages", async () => report(await readmeProblems(root))],
+  ["runbooks", async () => report(await runbookProblems(root, new Date()))],
 ];
 
 function report(problems: readonly string[]): boolean {

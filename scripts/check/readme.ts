@@ -4,6 +4,7 @@ import { commands } from "../cli/commands.ts";
 import { actionReadmes } from "./action-readmes.ts";
 import { commandTable } from "./command-table.ts";
 import { markedPart } from "./marked.ts";
+import { packageScripts } from "./package-scripts.ts";
 import type { WrittenPart } from "./written-part.ts";
 
 /** Everything in the pages that is written from the code. @param root the checkout */
@@ -48,10 +49,4 @@ function brokenLinks(root: string, page: string): string[] {
 /** What the page names and the code does not know. */
 function named(page: string, pattern: RegExp, known: readonly string[]): string[] {
   return [...page.matchAll(pattern)].map(([, name = ""]) => name).filter((name) => !known.includes(name));
-}
-
-function packageScripts(root: string): string[] {
-  const manifest: unknown = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  if (typeof manifest !== "object" || manifest === null || !("scripts" in manifest)) return [];
-  return Object.keys(manifest.scripts ?? {});
 }
