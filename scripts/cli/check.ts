@@ -1,16 +1,35 @@
+import { optional } from "../../actions/lib/config/environment.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { lacksProjectStorage } from "../../actions/lib/config/project-storage.ts";
+import { type CheckRow, warn } from "../../actions/lib/preflight/check-row.ts";
 import { runPreflight } from "../../actions/lib/preflight/run-preflight.ts";
+import { lookAtStorage } from "../../actions/lib/preflight/run-storage-preflight.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { preflightPage } from "../../actions/lib/report/preflight.ts";
+import type { Log } from "../../actions/lib/runtime/log.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 
 async function run({ log, signal }: Call): Promise<Outcome> {
   const config = await loadConfig({ needs: ["source", "vault", "signing"] });
   using vault = openVault(config.vault);
-  const { rows, ready } = await runPreflight(config, vault, log, signal);
-  const exitCode = ready === undefined ? 2 : 0;
-  return { json: { ready: ready !== undefined, checks: rows }, lines: renderText(preflightPage(rows)), exitCode };
+  const [database, files] = await Promise.all([runPreflight(config, vault, log, signal), lookAtFiles(log, signal)]);
+  const rows = [...database.rows, ...files];
+  const ready = rows.every(({ status }) => status !== "fail");
+  return { json: { ready, checks: rows }, lines: renderText(preflightPage(rows)), exitCode: ready ? 0 : 2 };
+}
+
+/** Looked at as soon as one of their settings is there: half of them is a mistake, none of them a choice. */
+async function lookAtFiles(log: Log, signal: AbortSignal): Promise<readonly CheckRow[]> {
+  const chosen =
+    optional(process.env, "S3_STORAGE_BUCKET") !== undefined || !lacksProjectStorage(process.env, "SUPABASE");
+  if (!chosen) {
+    const next = "Set S3_STORAGE_BUCKET and SUPABASE_STORAGE_* (see .env.example) when the project has files.";
+    return [warn("files", "no storage vault is set: files of the project are in no backup", next)];
+  }
+  const config = await loadConfig({ needs: ["source", "storageVault", "sourceStorage"] });
+  using vault = openVault(config.storageVault);
+  return (await lookAtStorage({ config, vault, log, signal, buckets: undefined })).rows;
 }
 
 export const check: Command = {
@@ -20,7 +39,7 @@ export const check: Command = {
     positionals: [],
     options: {},
     details:
-      "Reads what a backup reads: DATABASE_URL, S3_BACKUP_BUCKET, the AWS_* settings, BACKUP_SIGNING_KEY, the public keys.",
+      "Reads what a backup reads: DATABASE_URL, S3_BACKUP_BUCKET, the AWS_* settings, BACKUP_SIGNING_KEY, the public keys; for the files S3_STORAGE_BUCKET and SUPABASE_STORAGE_*.",
   },
   run,
 };
