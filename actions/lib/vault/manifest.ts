@@ -14,7 +14,7 @@ export type Tier = z.infer<typeof tierSchema>;
 const storedPartSchema = z.strictObject({ bytes: count, sha256 });
 
 /** One S3 object. An artifact too large for one object is several, which `cat` joins. */
-const segmentSchema = z.strictObject({
+export const segmentSchema = z.strictObject({
   /** Below the set's prefix, e.g. `data/01-public.exams.dump.zst.pgp` or `….pgp.002`. */
   key: z.string().min(1),
   bytes: count,

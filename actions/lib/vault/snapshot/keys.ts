@@ -1,0 +1,49 @@
+/**
+ * Where things lie in the vault of the files (S3_STORAGE_BUCKET). No name tells anything of a file: paths hold people's
+ * names. A run has an id of its own (`<UTC time>-<8 hex>`, as sets have), and nothing it wrote is ever overwritten.
+ *
+ *     snapshots/<run>/keys.pgp                       session key of the packs and files that this run stored
+ *     snapshots/<run>/index.keys.pgp                 key of the lists that this run wrote
+ *     snapshots/<run>/lists/0000.ndjson.zst.pgp      lists of files, sealed with it
+ *     snapshots/<run>/head.json.zst.pgp              sealed with it: what the next run compares with; the buckets
+ *     snapshots/<run>/findings.ndjson.zst.pgp        sealed with it: what was not as it should be, by name
+ *     snapshots/<run>/layer.json                     which lists and objects the run added
+ *     snapshots/<run>/journal/00001.ndjson.zst.pgp   only while it runs, and after it was killed
+ *     snapshots/<run>/RECOVER.md                     only where the text is another than in the snapshot before
+ *     snapshots/<run>/manifest.json(.sig)            last; a run that was killed has none
+ *     packs/<run>/00001.tar.zst.pgp                  many small files
+ *     files/<run>/00001.zst.pgp                      one large file (`.002`, … when it is longer than an object may be)
+ */
+export function snapshotPrefix(run: string): string {
+  return `snapshots/${run}/`;
+}
+
+export const indexKeysName = "index.keys.pgp";
+export const headName = "head.json.zst.pgp";
+export const findingsName = "findings.ndjson.zst.pgp";
+export const layerName = "layer.json";
+export const recoverName = "RECOVER.md";
+/** One lease guards the vault of the files against two writers. */
+export const syncLease = "sync-storage";
+
+export const listName = (number: number): string => `lists/${numbered(number, 4)}.ndjson.zst.pgp`;
+export const journalName = (number: number): string => `journal/${numbered(number, 5)}.ndjson.zst.pgp`;
+export const packKey = (run: string, number: number): string => `packs/${run}/${numbered(number, 5)}.tar.zst.pgp`;
+export const fileKey = (run: string, number: number): string => `files/${run}/${numbered(number, 5)}.zst.pgp`;
+
+/** Name of a file inside its pack: a number, because paths may be hostile to whoever unpacks them. */
+export const packEntry = (number: number): string => numbered(number, 6);
+
+/** Prefixes of everything that one run wrote. */
+export function runPrefixes(run: string): readonly string[] {
+  return [snapshotPrefix(run), `packs/${run}/`, `files/${run}/`];
+}
+
+/** The run that stored a pack or a large file: its `keys.pgp` opens it. Undefined for other keys. */
+export function runOfObject(key: string): string | undefined {
+  return /^(?:packs|files)\/([^/]+)\/\d/.exec(key)?.[1];
+}
+
+function numbered(number: number, digits: number): string {
+  return String(number).padStart(digits, "0");
+}

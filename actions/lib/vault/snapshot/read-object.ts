@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import { LifeboatError, OperationError } from "../../runtime/errors.ts";
+import { openSealed } from "../../seal/artifact.ts";
+import type { SessionKey } from "../../seal/session-key.ts";
+import type { Vault } from "../client.ts";
+import { openArtifact } from "../download.ts";
+import { runOfObject } from "./keys.ts";
+import type { StoredObject } from "./layer.ts";
+import type { SnapshotKeys } from "./snapshot-keys.ts";
+import type { HashedObject } from "./snapshot-manifest.ts";
+
+/**
+ * Reads a small object whole and compares it with what a signed document says of it.
+ * @throws OperationError `snapshot-damaged` when it is missing or another; `s3-unavailable`
+ */
+export async function readHashed(vault: Vault, { key, bytes, sha256 }: HashedObject): Promise<Uint8Array> {
+  const damaged = (how: string) =>
+    new OperationError(
+      "snapshot-damaged",
+      `${key} in bucket ${vault.bucket} ${how}`,
+      "Use another snapshot (`lifeboat list --files`), and look for an older version or a replica of this object.",
+    );
+  // Read twice before it is called damaged: a right answer proves itself.
+  for (let reading = 1; ; reading++) {
+    const { body } = await vault.get(key, { maxBytes: bytes }).catch((error: unknown) => {
+      if (error instanceof LifeboatError && error.code === "s3-missing") throw damaged("is missing");
+      if (error instanceof LifeboatError && error.code === "s3-too-large")
+        throw damaged(`has more than ${bytes} bytes`);
+      throw error;
+    });
+    if (body.byteLength === bytes && createHash("sha256").update(body).digest("hex") === sha256) return body;
+    if (reading === 2) throw damaged("has another SHA-256 than the snapshot says");
+  }
+}
+
+/** The content of a small sealed object. @throws as `readHashed` and `openSealed` */
+export async function readSealed(vault: Vault, object: HashedObject, key: SessionKey): Promise<Buffer> {
+  const stored = await readHashed(vault, object);
+  const chunks: Uint8Array[] = [];
+  // Copied, because the opener uses the memory of its blocks again.
+  for await (const chunk of openSealed(once(stored), key)) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}
+
+/** The lines of a small sealed object, without their ends. */
+export async function* readLines(
+  vault: Vault,
+  object: HashedObject,
+  key: SessionKey,
+): AsyncGenerator<string, void, undefined> {
+  const text = (await readSealed(vault, object, key)).toString("utf8");
+  for (let from = 0; from < text.length; ) {
+    const end = text.indexOf("\n", from);
+    const to = end < 0 ? text.length : end;
+    if (to > from) yield text.slice(from, to);
+    from = to + 1;
+  }
+}
+
+/**
+ * The plain content of a pack (a tar) or of a large file, streamed. Parts are compared with the layer's hashes before they
+ * are opened; nothing may be relied on before the iteration has ended without an error.
+ * @param commitments of the session keys (`sessionKeyCommitments`)
+ * @throws OperationError `artifact-damaged`, `sealed-…`, `keys-…`; ConfigurationError `wrong-private-key`
+ */
+export async function* openObject(
+  vault: Vault,
+  object: StoredObject,
+  keys: SnapshotKeys,
+  commitments: ReadonlyMap<string, string>,
+  options: { readonly signal?: AbortSignal; readonly ahead?: number } = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const run = runOfObject(object.key);
+  const commitment = run === undefined ? undefined : commitments.get(run);
+  if (run === undefined || commitment === undefined)
+    throw new OperationError("snapshot-damaged", `No layer of the snapshot tells which key opens ${object.key}.`);
+  const key = await keys.session(run, commitment);
+  yield* openSealed(openArtifact(vault, "", { name: object.key, segments: object.segments }, options), key);
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}

@@ -1,0 +1,79 @@
+import { ConfigurationError, LifeboatError } from "../../runtime/errors.ts";
+import { mapBounded } from "../bounded.ts";
+import type { Vault } from "../client.ts";
+import { setIdPattern } from "../manifest.ts";
+import { listPages } from "../objects.ts";
+import { manifestName, type VerifySignature } from "../set-store.ts";
+import { snapshotPrefix } from "./keys.ts";
+import type { SnapshotManifest } from "./snapshot-manifest.ts";
+import { readSnapshot } from "./snapshot-store.ts";
+
+/** One snapshot of the files. What its manifest says is null when that cannot be trusted; `problem` then says why. */
+export interface ListedSnapshot {
+  readonly set: string;
+  readonly manifest: SnapshotManifest | null;
+  readonly signature: "verified" | "refused";
+  readonly problem: string | null;
+}
+
+/**
+ * The snapshots of the vault, newest first: those with a manifest.
+ * @param options.newest how many at most; all unless told
+ */
+export async function listSnapshots(
+  vault: Vault,
+  verify: VerifySignature,
+  options: { readonly newest?: number | undefined } = {},
+): Promise<ListedSnapshot[]> {
+  const { newest = Number.POSITIVE_INFINITY } = options;
+  const runs = await runFolders(vault);
+  const listed: ListedSnapshot[] = [];
+  // Folders without a manifest are no snapshots: more may have to be looked at than are wanted.
+  while (listed.length < newest && runs.length > 0) {
+    const next = runs.splice(0, newest - listed.length);
+    const described = await mapBounded(next, 24, (run) => describe(vault, run, verify));
+    listed.push(...described.filter((one) => one !== undefined));
+  }
+  return listed;
+}
+
+/** Every run that has left something below `snapshots/`, newest first, finished or not. */
+export async function runFolders(vault: Vault): Promise<string[]> {
+  const runs: string[] = [];
+  for await (const { folders } of listPages(vault.transport, "snapshots/", "/"))
+    for (const folder of folders) {
+      const run = folder.slice("snapshots/".length, -1);
+      if (setIdPattern.test(run)) runs.push(run);
+    }
+  return runs.sort().reverse();
+}
+
+/**
+ * Finds a snapshot by its id, or the newest. That it can be trusted is for `readSnapshot` to say.
+ * @param wanted `latest` or an id
+ * @throws ConfigurationError `set-id`, `snapshot-unknown`
+ */
+export async function resolveSnapshot(vault: Vault, wanted: string): Promise<string> {
+  if (wanted !== "latest" && !setIdPattern.test(wanted))
+    throw new ConfigurationError(
+      "set-id",
+      "A snapshot is named `latest` or like 20261122T221500Z-1a2b3c4d",
+      "See `lifeboat list --files` for the names.",
+    );
+  for (const run of wanted === "latest" ? await runFolders(vault) : [wanted])
+    if (await vault.head(snapshotPrefix(run) + manifestName)) return run;
+  const what = wanted === "latest" ? "There is no snapshot of the files yet" : `There is no snapshot ${wanted}`;
+  throw new ConfigurationError("snapshot-unknown", `${what} in bucket ${vault.bucket}`, "See `lifeboat list --files`.");
+}
+
+async function describe(vault: Vault, run: string, verify: VerifySignature): Promise<ListedSnapshot | undefined> {
+  try {
+    const { manifest } = await readSnapshot(vault, run, verify);
+    return { set: run, manifest, signature: "verified", problem: null };
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    if (error.code === "snapshot-unknown") return undefined;
+    if (error.code !== "manifest-untrusted") throw error;
+    return { set: run, manifest: null, signature: "refused", problem: error.message };
+  }
+}
