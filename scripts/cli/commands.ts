@@ -44,6 +44,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./restore.ts")).restore,
   },
   {
+    name: "test-restore",
+    summary:
+      "Restores a set into the staging project, looks whether the application can live with it, and signs a proof.",
+    load: async () => (await import("./test-restore.ts")).testRestore,
+  },
+  {
     name: "export",
     summary: "Loads one table of a weekly set's JSON export into an empty table and proves it equal.",
     load: async () => (await import("./export.ts")).exports,

@@ -25,6 +25,8 @@ export interface BackupLab extends AsyncDisposable {
   ): Promise<Config<"source" | "vault" | "signing">>;
   /** Opens what was sealed. */
   readonly operations: UnlockedKey;
+  /** Opens too, and signs proofs. */
+  readonly prover: UnlockedKey;
   readonly signers: readonly Signer[];
   /** The bucket, for looking. */
   readonly vault: Vault;
@@ -80,6 +82,7 @@ export async function openBackupLab(
     vault,
     signers: signers.filter(({ fingerprint }) => fingerprint === signing),
     operations: await readPrivateKey(made[0]?.privateArmored ?? "", passphrase),
+    prover: await readPrivateKey(made[1]?.privateArmored ?? "", passphrase),
     publicKeys,
     async [Symbol.asyncDispose]() {
       vault.close();

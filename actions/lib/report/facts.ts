@@ -1,6 +1,7 @@
 import type { BackupResult } from "../backup/result.ts";
 import type { VerifyResult } from "../prove/verify.ts";
 import type { RestoreResult } from "../restore/result.ts";
+import type { RestoreTestReport } from "../restore-test/result.ts";
 import type { Manifest } from "../vault/manifest.ts";
 import type { RunFacts } from "./run-report.ts";
 
@@ -57,4 +58,19 @@ export function restorationFacts(result: RestoreResult): RunFacts {
 
 function tierOf(tier: string): Pick<RunFacts, "tier"> {
   return tier === "daily" || tier === "weekly" || tier === "monthly" ? { tier } : {};
+}
+
+/** Of a restore test that came to its end. */
+export function restoreTestFacts(report: RestoreTestReport): RunFacts {
+  const { set, snapshotAt, stages, counts, restoreSeconds, outcome, proof, differences } = report;
+  const count = (verdict: string) => differences.filter((one) => one.verdict === verdict).length;
+  return {
+    ...{ set, snapshotAt, restoreSeconds, outcome, proof },
+    tier: report.tier,
+    stages: stages.map(({ name, seconds }) => ({ name, seconds })),
+    storedBytes: Number(counts.storedBytes),
+    tables: counts.tables,
+    rows: Number(counts.rows),
+    differences: { failed: count("failed"), expected: count("expected"), unverified: count("unverified") },
+  };
 }

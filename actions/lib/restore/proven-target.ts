@@ -10,7 +10,6 @@ export interface ProvenTarget {
   readonly facts: TargetFacts;
   /** What the comparison named as expected. */
   readonly differences: readonly Difference[];
-  readonly foreignKeysChecked: number;
   readonly stages: Stages;
   readonly connect: () => Promise<Client>;
   /** Tables whose rows the comparison reads in the target, `schema.table`; the others' rows were proven as they came. */

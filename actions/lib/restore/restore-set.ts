@@ -144,7 +144,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   const outcome = outcomeOf(differences);
   if (outcome === "proven") {
     await task.whileProven?.({
-      ...{ source, facts, differences, foreignKeysChecked, stages, connect },
+      ...{ source, facts, differences, stages, connect },
       measured: new Set(
         [...plan.loads].filter(([, load]) => load.quiet === undefined && load.keep === undefined).map(([name]) => name),
       ),

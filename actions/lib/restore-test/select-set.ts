@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import type { Policy } from "../config/policy.ts";
+import { readSignedSet, type SignedSet } from "../prove/verify-open.ts";
+import { ConfigurationError } from "../runtime/errors.ts";
+import type { Signer } from "../seal/keyring.ts";
+import { stagingSchema } from "../source/own-schemas.ts";
+import { resolveSet, type SetName, setFolders } from "../vault/catalogue.ts";
+import type { Vault } from "../vault/client.ts";
+import { setPrefix } from "../vault/manifest.ts";
+import type { Turn } from "../vault/proof.ts";
+import type { StoredProof } from "../vault/proof-store.ts";
+import { manifestName } from "../vault/set-store.ts";
+import { chooseSet } from "./choose-set.ts";
+
+/** The set of this test, its manifest read and trusted. */
+export interface SelectedSet {
+  readonly signed: SignedSet;
+  readonly turn: Turn;
+  readonly why: string;
+  /** Of the manifest's stored bytes, hex. */
+  readonly manifestSha256: string;
+}
+
+/**
+ * Finds the set: the named one, or that whose turn it is.
+ * @param named a set's id or `latest`; undefined: by turns
+ * @throws ConfigurationError `set-unknown`, `set-id`, `manifest-untrusted`, `set-of-staging`
+ */
+export async function selectSet(
+  vault: Vault,
+  options: {
+    readonly named: string | undefined;
+    readonly proofs: readonly StoredProof[];
+    readonly policy: Policy;
+    readonly trusted: readonly Signer[];
+  },
+): Promise<SelectedSet> {
+  const { named, policy, trusted } = options;
+  const choice =
+    named === undefined
+      ? await byTurns(vault, options)
+      : { ...(await resolveSet(vault, named)), turn: "named" as const, why: "it was named" };
+  const { tier, set, turn, why } = choice;
+  const before = await vault.get(setPrefix(tier, set) + manifestName);
+  const signed = await readSignedSet(vault, { tier, set }, trusted);
+  refuseStagings(signed, policy);
+  return { signed, turn, why, manifestSha256: createHash("sha256").update(before.body).digest("hex") };
+}
+
+async function byTurns(
+  vault: Vault,
+  { proofs, policy }: { readonly proofs: readonly StoredProof[]; readonly policy: Policy },
+) {
+  let sets: readonly SetName[] = await setFolders(vault);
+  for (;;) {
+    const choice = chooseSet({ sets, proofs: proofs.map(({ proof }) => proof), turns: policy.restoreTest.turns });
+    if (choice === undefined) {
+      throw new ConfigurationError(
+        "set-unknown",
+        `There is no set yet in bucket ${vault.bucket}: nothing to test.`,
+        "Make one with `lifeboat backup --tier daily`.",
+      );
+    }
+    // A folder without a manifest is no set: a backup is at work there, or one has died.
+    if ((await vault.head(setPrefix(choice.tier, choice.set) + manifestName)) !== undefined) return choice;
+    sets = sets.filter(({ set }) => set !== choice.set);
+  }
+}
+
+/** A set of the staging project itself proves nothing about production, and would bring a marker of its own. */
+function refuseStagings({ set, manifest }: SignedSet, policy: Policy): void {
+  const carries = manifest.artifacts.some(({ tables = [] }) =>
+    tables.some((table) => table.startsWith(`${stagingSchema}.`)),
+  );
+  const sameRef = manifest.source.projectRef !== null && manifest.source.projectRef === policy.restoreTest.projectRef;
+  if (!carries && !sameRef) return;
+  throw new ConfigurationError(
+    "set-of-staging",
+    `Set ${set} was made of the staging project itself. Nothing has been touched.`,
+    "Point DATABASE_URL of the backups at production, and test one of its sets (--set).",
+  );
+}

@@ -1,0 +1,102 @@
+import type { Client } from "pg";
+import type { Config } from "../config/load.ts";
+import { readRestoreTestEnvironment } from "../config/restore-test-environment.ts";
+import { ConfigurationError } from "../runtime/errors.ts";
+import type { Log } from "../runtime/log.ts";
+import { connect } from "../source/connect.ts";
+import { type ManagementApi, openManagementApi } from "../source/management-api/client.ts";
+import { admitIdentity, admitRefs } from "./gates.ts";
+import { type DatabaseIdentity, readIdentity } from "./identity.ts";
+
+/** Staging by name only: what can be said before its database is asked anything. */
+export interface StagingPlace {
+  readonly ref: string;
+  /** Undefined without SUPABASE_ACCESS_TOKEN. */
+  readonly api: ManagementApi | undefined;
+  connect(): Promise<Client>;
+}
+
+/** Staging's database, reached and found to be another than production's. Nobody else runs a restore test in it. */
+export interface ReachedStaging extends AsyncDisposable {
+  readonly client: Client;
+  readonly identity: DatabaseIdentity;
+}
+
+export type StagingConfig = Config<"target">;
+
+interface Watch {
+  readonly log: Log;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The gates that need no database: refs and addresses.
+ * @throws ConfigurationError as `admitRefs`
+ */
+export function placeOfStaging(config: StagingConfig, { log, signal }: Watch): StagingPlace {
+  const { policy, target, projectRef, env } = config;
+  const { production, api } = readRestoreTestEnvironment(env);
+  const ref = admitRefs({
+    ...{ policyRef: policy.restoreTest.projectRef, targetName: target.name, targetRef: target.projectRef },
+    ...{ target: target.database, productionRef: projectRef, production },
+  });
+  return {
+    ref,
+    api: api === undefined ? undefined : openManagementApi({ ...api, signal }),
+    connect: () =>
+      connect(target.database, {
+        applicationName: "lifeboat/restore-test",
+        setting: `${policy.targets[target.name]?.env ?? "STAGING"}_DATABASE_URL`,
+        lockWaitSeconds: policy.source.lockWaitSeconds,
+        log,
+        ...(signal === undefined ? {} : { signal }),
+      }),
+  };
+}
+
+/** Any number: it only has to be the same for everybody who empties this database. */
+const oneAtATime = 720_190_318;
+
+/**
+ * Reaches the database, sees that it is not production's, and takes it for this run alone.
+ * @throws ConfigurationError `staging-is-production`, `staging-busy`; of `connect`
+ */
+export async function reachStaging(place: StagingPlace, config: StagingConfig, watch: Watch): Promise<ReachedStaging> {
+  const client = await place.connect();
+  try {
+    const identity = await readIdentity(client);
+    admitIdentity(identity, await productionIdentity(config, watch));
+    const lock = await client.query("select pg_try_advisory_lock($1) as mine", [oneAtATime]);
+    if (lock.rows[0]?.mine !== true) {
+      throw new ConfigurationError(
+        "staging-busy",
+        "Another restore test is at work in the staging project. Nothing has been touched.",
+        "Wait until it has ended, then run again.",
+      );
+    }
+    return { client, identity, [Symbol.asyncDispose]: () => client.end().catch(() => undefined) };
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Undefined where the environment does not know production's database; then its ref and the marker have to do. */
+async function productionIdentity(
+  { env, policy }: StagingConfig,
+  { log, signal }: Watch,
+): Promise<DatabaseIdentity | undefined> {
+  const { production } = readRestoreTestEnvironment(env);
+  if (production === undefined) return undefined;
+  const client = await connect(production, {
+    applicationName: "lifeboat/restore-test",
+    lockWaitSeconds: policy.source.lockWaitSeconds,
+    log,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  try {
+    return await readIdentity(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
