@@ -67,4 +67,37 @@ export default definePolicy({
     default: { env: "TARGET" },
     staging: { env: "STAGING" },
   },
+
+  // Once a month a set is restored into staging and looked at: the newest, an older one, the newest again, an archive.
+  restoreTest: {
+    target: "staging",
+    // Ref of the project that may be emptied every month; `lifeboat test-restore --mark-staging <ref>` makes it known there.
+    projectRef: null,
+    turns: ["newest", "older", "newest", "archive"],
+    // Students' data does not stay in staging.
+    keepHours: 0,
+    checks: [
+      {
+        kind: "sql",
+        name: "every account has its profile",
+        query: "select count(*) from auth.users u where not exists (select from public.users p where p.id = u.id)",
+        expect: { value: 0 },
+      },
+      {
+        kind: "rls",
+        name: "a student sees nobody else",
+        query: "select id from public.users",
+        people: "select id from auth.users order by created_at limit 2",
+      },
+    ],
+    performance: {
+      queries: [
+        {
+          name: "average by exam",
+          query: "select exam_id, avg(score) from public.student_submissions where status = 'graded' group by exam_id",
+        },
+      ],
+      lookups: [{ name: "one student", table: "users", column: "id" }],
+    },
+  },
 });

@@ -146,7 +146,10 @@ describe("a marked project", () => {
       application.checks.map(({ name }) => `${name}: passed`),
     );
     expect(report.defect).toMatchObject({ outcome: "found", others: [] });
-    expect(report.performance).toMatchObject([{ verdict: "first" }, { verdict: "first", indexes: ["student_submissions_pkey"] }]);
+    expect(report.performance).toMatchObject([
+      { verdict: "first" },
+      { verdict: "first", indexes: ["student_submissions_pkey"] },
+    ]);
     expect(report.stages.map(({ name }) => name)).toEqual(
       expect.arrayContaining(["empty staging", "data", "prove", "application checks", "planted defect", "wipe"]),
     );
