@@ -1,7 +1,11 @@
 import * as core from "@actions/core";
 import { loadConfig } from "../lib/config/load.ts";
 import { restorationFacts } from "../lib/report/facts.ts";
+import { isGoodWithFiles, withFilesPage } from "../lib/report/file-restoration.ts";
+import type { Page } from "../lib/report/page.ts";
 import { restorationPage } from "../lib/report/restoration.ts";
+import { runRestoreWithFiles } from "../lib/restore/files/run-restore-with-files.ts";
+import type { RestoreResult } from "../lib/restore/result.ts";
 import { runRestore } from "../lib/restore/run-restore.ts";
 import { booleanInput, optionalInput, runAction } from "../lib/runtime/run-action.ts";
 
@@ -10,21 +14,23 @@ const afterRestore = "Look at each difference in the job's summary before anybod
 await runAction("restore", "runbooks/restore-failed.md", async ({ log, signal }) => {
   const ref = core.getInput("set", { required: true });
   const target = optionalInput("target") ?? "default";
+  const request = { ref, dryRun: booleanInput("dry-run"), thaw: booleanInput("thaw"), log, signal };
+  if (booleanInput("with-files")) {
+    const config = await loadConfig({ needs: ["vault", "storageVault", "opening", "target", "targetStorage"], target });
+    const both = await runRestoreWithFiles({ ...request, config });
+    return told(both.database, withFilesPage(both), isGoodWithFiles(both), both.files.outcome);
+  }
   const config = await loadConfig({ needs: ["vault", "opening", "target"], target });
-  const result = await runRestore({
-    config,
-    ref,
-    dryRun: booleanInput("dry-run"),
-    thaw: booleanInput("thaw"),
-    log,
-    signal,
-  });
-  const page = restorationPage(result);
-  const good = result.outcome === "proven" || result.outcome === "dry-run";
+  const result = await runRestore({ ...request, config });
+  return told(result, restorationPage(result), result.outcome === "proven" || result.outcome === "dry-run");
+});
+
+function told(result: RestoreResult, page: Page, good: boolean, files = "") {
+  const outcome = ["proven", "dry-run"].includes(result.outcome) && files !== "" ? `files-${files}` : result.outcome;
   return {
-    outputs: { set: result.set, outcome: result.outcome },
+    outputs: { set: result.set, outcome: result.outcome, "files-outcome": files },
     page,
     facts: restorationFacts(result),
-    ...(good ? {} : { failure: { code: `restore-${result.outcome}`, message: page.sentence, next: afterRestore } }),
+    ...(good ? {} : { failure: { code: `restore-${outcome}`, message: page.sentence, next: afterRestore } }),
   };
-});
+}

@@ -44,6 +44,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./restore.ts")).restore,
   },
   {
+    name: "restore-files",
+    summary: "Brings the files of a snapshot back into a project, or into a folder, and reads them back.",
+    load: async () => (await import("./restore-files.ts")).restoreFiles,
+  },
+  {
     name: "test-restore",
     summary:
       "Restores a set into the staging project, looks whether the application can live with it, and signs a proof.",

@@ -1,19 +1,22 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { isGoodWithFiles, withFilesPage } from "../../actions/lib/report/file-restoration.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { restorationPage } from "../../actions/lib/report/restoration.ts";
+import { runRestoreWithFiles } from "../../actions/lib/restore/files/run-restore-with-files.ts";
 import { runRestore } from "../../actions/lib/restore/run-restore.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 
 async function run({ positionals: [ref = "latest"], flags, values, log, signal }: Call): Promise<Outcome> {
-  const config = await loadConfig({ needs: ["vault", "opening", "target"], target: values["target"] ?? "default" });
-  const result = await runRestore({
-    config,
-    ref,
-    dryRun: flags["dry-run"] === true,
-    thaw: flags["thaw"] === true,
-    log,
-    signal,
-  });
+  const target = values["target"] ?? "default";
+  const request = { ref, dryRun: flags["dry-run"] === true, thaw: flags["thaw"] === true, log, signal };
+  if (flags["with-files"] === true) {
+    const config = await loadConfig({ needs: ["vault", "storageVault", "opening", "target", "targetStorage"], target });
+    const both = await runRestoreWithFiles({ ...request, config });
+    const json = { ...both.database, files: both.files };
+    return { json, lines: renderText(withFilesPage(both)), exitCode: isGoodWithFiles(both) ? 0 : 1 };
+  }
+  const config = await loadConfig({ needs: ["vault", "opening", "target"], target });
+  const result = await runRestore({ ...request, config });
   const exitCode = result.outcome === "proven" || result.outcome === "dry-run" ? 0 : 1;
   return { json: result, lines: renderText(restorationPage(result)), exitCode };
 }
@@ -29,6 +32,10 @@ export const restore: Command = {
         value: "NAME",
         help: "a target that the policy names (what TARGET_* describes unless told)",
       },
+      "with-files": {
+        type: "boolean",
+        help: "then bring back the files that belong to the set, as restore-files does",
+      },
       thaw: { type: "boolean", help: "bring an archived set back first and wait for it, which may take hours" },
       ...dryRun,
     },
@@ -36,6 +43,7 @@ export const restore: Command = {
       "Reads S3_BACKUP_BUCKET, the AWS_* settings, RESTORE_PRIVATE_KEY, RESTORE_PASSPHRASE and TARGET_DATABASE_URL.",
       "The target is an empty Supabase project, as postgres, or an empty database of plain PostgreSQL, as superuser. A",
       "target that is not empty is refused. An interrupted restore is taken up by running it again.",
+      "With --with-files it reads S3_STORAGE_BUCKET and TARGET_STORAGE_* too; see 'lifeboat restore-files --help'.",
     ].join("\n"),
   },
   run,

@@ -19,10 +19,10 @@ export async function snapshotOf(
     rows: await client.query(`select id, bucket_id as bucket, name, version, owner_id as "ownerId",
         (metadata->>'size')::int as bytes, metadata->>'eTag' as "eTag", metadata->>'mimetype' as "contentType",
         metadata->>'cacheControl' as "cacheControl", to_jsonb(created_at)#>>'{}' as "createdAt",
-        to_jsonb(updated_at)#>>'{}' as "updatedAt", to_jsonb(last_accessed_at)#>>'{}' as "lastAccessedAt",
-        user_metadata::text as "userMetadata" from storage.objects order by bucket_id, name`),
+        to_jsonb(updated_at)#>>'{}' as "updatedAt", owner::text as owner, true as "fromRow", user_metadata::text as "userMetadata" from storage.objects order by bucket_id, name`),
     buckets: await client.query(`select id, public, file_size_limit::text as "fileSizeLimit",
-        allowed_mime_types as "allowedMimeTypes", to_jsonb(created_at)#>>'{}' as "createdAt",
+        allowed_mime_types as "allowedMimeTypes", owner::text as owner, owner_id as "ownerId",
+        avif_autodetection as "avifAutodetection", to_jsonb(created_at)#>>'{}' as "createdAt",
         to_jsonb(updated_at)#>>'{}' as "updatedAt" from storage.buckets order by id`),
   }));
   const contents = new Map<string, Buffer>();
@@ -30,13 +30,14 @@ export async function snapshotOf(
   for (const { version, ...row } of rows.rows) {
     const content = await readFile(storage.files.path(version));
     const sha256 = createHash("sha256").update(content).digest("hex");
-    files.push({ ...row, sha256, moreMetadata: null, object: `packs/${Math.floor(files.length / perObject)}` });
+    files.push({ ...row, sha256, object: `packs/${Math.floor(files.length / perObject)}` });
     contents.set(row.id, content);
   }
   const opened: string[] = [];
   return {
     ...{ id: "20261124T000000Z-00000000", takenAt: "2026-11-24T00:00:00Z", projectRef: null, opened },
     buckets: buckets.rows,
+    lost: [],
     async *files() {
       yield* files;
     },

@@ -57,7 +57,7 @@ async function restore(change: Partial<FilesTask> = {}, access: Partial<RunningS
 /** All that the project tells of its files, and their bytes as the endpoint's folder has them. */
 async function state(project: LabProject, server: RunningStorage) {
   const rows = await withClient(project.superuserUrl, (client) =>
-    client.query(`select bucket_id, name, version, owner_id, user_metadata, created_at, updated_at, last_accessed_at,
+    client.query(`select bucket_id, name, version, owner_id, user_metadata, created_at, updated_at,
       metadata - 'lastModified' as metadata from storage.objects order by bucket_id, name collate "C"`),
   );
   const found = [];

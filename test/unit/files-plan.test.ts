@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { fileRestorationPage, filesSentence } from "../../actions/lib/report/file-restoration.ts";
+import { renderText } from "../../actions/lib/report/page.ts";
 import { bucketsInTheWay } from "../../actions/lib/restore/files/buckets.ts";
 import { failureOf, settingsFailure } from "../../actions/lib/restore/files/file-failure.ts";
+import type { FilesResult } from "../../actions/lib/restore/files/files-result.ts";
+import { snapshotFor } from "../../actions/lib/restore/files/find-snapshot.ts";
 import { refuseWrongTarget, type TargetIdentity } from "../../actions/lib/restore/files/gates.ts";
 import { judge } from "../../actions/lib/restore/files/judge.ts";
 import { Lanes } from "../../actions/lib/restore/files/lanes.ts";
@@ -189,6 +193,59 @@ describe("the gates of the target", () => {
     expect(() => refuseWrongTarget(local, from(null, endpoint), undefined)).toThrow(
       expect.objectContaining({ next: expect.stringContaining("STAGING_PROJECT_REF") }),
     );
+  });
+});
+
+describe("the snapshot that goes with a set", () => {
+  const at = (time: string, together: string | null = null) => ({
+    set: time,
+    snapshotAt: `2026-11-${time}T00:00:00Z`,
+    databaseSet: together === null ? null : { tier: "daily" as const, set: together },
+  });
+  const moment = { set: "the set", snapshotAt: "2026-11-20T12:00:00Z" };
+
+  test.each([
+    ["same", "22", [at("23"), at("22", "the set"), at("20")]],
+    ["earlier", "20", [at("23"), at("20"), at("19")]],
+    ["later", "21", [at("23"), at("21")]],
+  ] as const)("is of the %s time", (fit, set, snapshots) => {
+    expect(snapshotFor(moment, snapshots)).toEqual({ set, fit });
+  });
+
+  test("is none where there are none", () => {
+    expect(snapshotFor(moment, [])).toBeUndefined();
+  });
+});
+
+describe("what a restore of files says", () => {
+  const result: FilesResult = {
+    ...{ outcome: "proven", snapshot: "20261124T000000Z-00000000", takenAt: "2026-11-24T00:00:00Z", target: "staging" },
+    counts: {
+      ...{ chosen: 10, bytes: 1000, sent: 4, sentBytes: 400, different: 0, overwritten: 0, present: 6 },
+      ...{ rowsMended: 4, readBack: 10, findings: 0 },
+    },
+    ...{ bucketsMade: [], limitsLifted: [], findings: [], notes: [], stages: [] },
+  };
+
+  test("is proven only when it is", () => {
+    for (const outcome of ["proven", "sampled", "differs", "unverified", "dry-run"] as const) {
+      const said = filesSentence({ ...result, outcome });
+      expect(said.includes("proven"), outcome).toBe(outcome === "proven");
+    }
+    expect(filesSentence({ ...result, outcome: "sampled" })).toContain("a sample of 10");
+  });
+
+  test("tells findings by id, and how many there are beyond those that it lists", () => {
+    const finding = { id: "an id", bucket: "exams", aspect: "bytes", verdict: "failed", why: "why" } as const;
+    const page = fileRestorationPage({
+      ...result,
+      outcome: "differs",
+      findings: [finding],
+      counts: { ...result.counts, findings: 3 },
+    });
+    const text = renderText(page).join("\n");
+    expect(text).toContain("an id");
+    expect(text).toContain("2 findings more");
   });
 });
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { restoreFilesPolicySchema } from "./policy-restore-files.ts";
 import { restoreTestPolicySchema } from "./policy-restore-test.ts";
 
 const days = z.number().int().positive();
@@ -80,6 +81,7 @@ export const policySchema = z.strictObject({
     z.string().regex(/^[a-z][a-z0-9-]*$/),
     z.strictObject({ env: z.string().regex(/^[A-Z][A-Z0-9_]*$/) }),
   ),
+  restoreFiles: restoreFilesPolicySchema,
   restoreTest: restoreTestPolicySchema,
 });
 

@@ -19,6 +19,7 @@ export async function makeBuckets(
     const values: Record<string, unknown> = {
       ...{ id: bucket.id, name: bucket.id, public: bucket.public },
       ...{ file_size_limit: bucket.fileSizeLimit, allowed_mime_types: bucket.allowedMimeTypes },
+      ...{ owner: bucket.owner, owner_id: bucket.ownerId, avif_autodetection: bucket.avifAutodetection ?? false },
       ...(bucket.createdAt === null ? {} : { created_at: bucket.createdAt }),
       ...(bucket.updatedAt === null ? {} : { updated_at: bucket.updatedAt }),
     };

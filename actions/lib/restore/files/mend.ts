@@ -6,37 +6,36 @@ import type { WantedFile } from "./wanted.ts";
 /** What of a row the endpoint does not carry, or carries in its own form; set by SQL, and compared afterwards. */
 const mended = [
   { aspect: "owner", column: "owner_id", wanted: "w.owner_id" },
-  { aspect: "user metadata", column: "user_metadata", wanted: "w.user_metadata" },
-  { aspect: "created", column: "created_at", wanted: "w.created_at" },
-  { aspect: "updated", column: "updated_at", wanted: "w.updated_at" },
-  { aspect: "last accessed", column: "last_accessed_at", wanted: "w.last_accessed_at" },
+  { aspect: "owner", column: "owner", wanted: "w.owner" },
+  { aspect: "user metadata", column: "user_metadata", wanted: "nullif(w.user_metadata, 'null'::jsonb)" },
+  { aspect: "created", column: "created_at", wanted: "coalesce(w.created_at, o.created_at)" },
+  { aspect: "updated", column: "updated_at", wanted: "coalesce(w.updated_at, o.updated_at)" },
 ] as const;
-export type MendedAspect = (typeof mended)[number]["aspect"];
 
-const record = `jsonb_to_recordset($1::jsonb) as w(place int, bucket text, name text, owner_id text, user_metadata jsonb,
-  created_at timestamptz, updated_at timestamptz, last_accessed_at timestamptz, bytes text, type text, cache text, more jsonb)`;
+const record = `jsonb_to_recordset($1::jsonb) as w(place int, bucket text, name text, known boolean, owner_id text, owner uuid,
+  user_metadata jsonb, created_at timestamptz, updated_at timestamptz, bytes text, type text, cache text)`;
 
 /** JSON text is put together by hand where it holds JSON of the source: no digit of a number may pass through a double. */
 function recordset(files: readonly WantedFile[]): string {
   const rows = files.map((file, place) => {
     const plain = JSON.stringify({
-      ...{ place, bucket: file.bucket, name: file.name, owner_id: file.ownerId, bytes: String(file.bytes) },
-      ...{ created_at: file.createdAt, updated_at: file.updatedAt, last_accessed_at: file.lastAccessedAt },
+      ...{ place, bucket: file.bucket, name: file.name, known: file.fromRow, bytes: String(file.bytes) },
+      ...{ owner_id: file.ownerId, owner: file.owner, created_at: file.createdAt, updated_at: file.updatedAt },
       ...{ type: file.contentType, cache: file.cacheControl },
     });
-    return `${plain.slice(0, -1)},"user_metadata":${file.userMetadata ?? "null"},"more":${file.moreMetadata ?? "null"}}`;
+    return `${plain.slice(0, -1)},"user_metadata":${file.userMetadata ?? "null"}}`;
   });
   return `[${rows.join(",")}]`;
 }
 
-/** jsonb's null is not SQL's: a row without user metadata has the latter. */
-const wantedOf = (column: (typeof mended)[number]): string =>
-  column.column === "user_metadata" ? `nullif(${column.wanted}, 'null'::jsonb)` : column.wanted;
+/** jsonb's null is not SQL's: a row without user metadata has the latter. What the list does not know stays. */
+const wantedOf = ({ column, wanted }: (typeof mended)[number]): string =>
+  `case when w.known then ${wanted} else ${column === "user_metadata" ? `coalesce(${wanted}, o.user_metadata)` : `o.${column}`} end`;
 
 const present = (columns: StorageColumns) => mended.filter(({ column }) => columns.objects.has(column));
 
 /**
- * Gives the rows of some files what only SQL can: owner, times, user metadata as it was, and what else the metadata held.
+ * Gives the rows of some files what only SQL can: owner, times, and user metadata as it was.
  * Triggers stay silent where that is allowed, or one would set `updated_at` to now and the application's own would take it
  * for an upload.
  *
@@ -50,12 +49,8 @@ export async function mendRows(
   silent: boolean,
 ): Promise<number> {
   const list = present(columns);
-  const more = `o.metadata || coalesce(nullif(w.more, 'null'::jsonb), '{}')`;
-  const set = [...list.map((one) => `${one.column} = ${wantedOf(one)}`), `metadata = ${more}`];
-  const differs = [
-    ...list.map((one) => `o.${one.column} is distinct from ${wantedOf(one)}`),
-    `o.metadata is distinct from ${more}`,
-  ];
+  const set = list.map((one) => `${one.column} = ${wantedOf(one)}`);
+  const differs = list.map((one) => `o.${one.column} is distinct from ${wantedOf(one)}`);
   await client.query("begin");
   try {
     if (silent) await client.query("set local session_replication_role = 'replica'");

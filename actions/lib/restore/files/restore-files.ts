@@ -209,6 +209,15 @@ class FilesRun {
       if (differences.length > 0)
         notes.push(`bucket ${bucket.id} of the target ${differences.join(", ")}: left as it is`);
     }
+    const chooser = new Chooser(this.#task.choice);
+    const lost = this.#task.snapshot.lost.reduce(
+      (sum, one) => sum + (chooser.wantsBucket(one.bucket) ? one.lost : 0),
+      0,
+    );
+    if (lost > 0)
+      notes.push(
+        `${countOf(lost, "file")} had been lost at the source before: the snapshot has no bytes of ${lost === 1 ? "it" : "them"}`,
+      );
     const owners = new Set(chosen.flatMap(({ ownerId }) => ownerId ?? []));
     const unknown = await unknownOwners(this.#client, [...owners]);
     if (unknown === undefined) notes.push("whether the owners exist could not be looked up: auth.users cannot be read");

@@ -21,7 +21,9 @@ export interface SnapshotFiles {
   readonly takenAt: string;
   readonly projectRef: string | null;
   readonly buckets: readonly WantedBucket[];
-  /** All files, in the snapshot's order. */
+  /** Files that the source had lost already, by bucket: their rows are known, and no bytes. */
+  readonly lost: readonly { readonly bucket: string; readonly lost: number }[];
+  /** All files whose bytes the snapshot has, in its order. */
   files(): AsyncIterable<SnapshotFile>;
   /**
    * Opens one vault object, once, and gives the files that are asked for in its order. Stored parts are checked against

@@ -185,7 +185,7 @@ async function writeChecked(
 ): Promise<void> {
   const path = join(folder, file.path);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const partial = join(folder, `%partial-${file.id}`);
+  const partial = join(folder, `%partial-${file.sha256.slice(0, 16)}-${file.id.replaceAll(/[^\w-]/g, "-")}`);
   await rm(partial, { force: true });
   const handle = await open(partial, "wx", 0o600);
   try {
@@ -213,9 +213,10 @@ async function writeIndex(folder: string, placed: readonly PlacedFile[]): Promis
   const path = join(folder, indexName);
   await writeFile(path, "", { mode: 0o600 });
   for (let from = 0; from < placed.length; from += 1000) {
-    const lines = placed.slice(from, from + 1000).map(({ object: _vault, userMetadata, moreMetadata, ...file }) => {
+    const lines = placed.slice(from, from + 1000).map(({ object: _vault, userMetadata, ...file }) => {
       const json = JSON.stringify(file).slice(0, -1);
-      return `${json},"userMetadata":${userMetadata ?? "null"},"moreMetadata":${moreMetadata ?? "null"}}\n`;
+      return `${json},"userMetadata":${userMetadata ?? "null"}}
+`;
     });
     await appendFile(path, lines.join(""));
   }

@@ -1,25 +1,26 @@
 import { ConfigurationError } from "../../runtime/errors.ts";
 
-/** One file of a snapshot, as a restore needs it. Times are ISO 8601 with all the digits that Postgres keeps. */
+/** One file of a snapshot, as a restore needs it. Times are as Postgres writes them, with all the digits that it keeps. */
 export interface WantedFile {
-  /** Of its row at the source: what reports name it by, as its path may hold somebody's name. */
+  /** Of its row at the source, or its place in the vault: what reports name it by, as its path may hold somebody's name. */
   readonly id: string;
+  /** False when the list came from the endpoint alone: owner and times are not known then, and left as they are. */
+  readonly fromRow: boolean;
   readonly bucket: string;
   readonly name: string;
   readonly bytes: number;
   readonly sha256: string;
-  /** As the source's row had it, quotes included; null when it had none. */
+  /** As the source's row had it, with or without quotes; null when it had none. */
   readonly eTag: string | null;
   readonly contentType: string;
   readonly cacheControl: string;
   readonly ownerId: string | null;
+  /** The deprecated column, a UUID, where it is set. */
+  readonly owner: string | null;
   readonly createdAt: string | null;
   readonly updatedAt: string | null;
-  readonly lastAccessedAt: string | null;
   /** JSON text, so that no digit of a number is lost; null for none. */
   readonly userMetadata: string | null;
-  /** JSON text of what the row's metadata held besides what the endpoint makes itself; null for nothing. */
-  readonly moreMetadata: string | null;
 }
 
 /** One bucket of a snapshot. */
@@ -28,6 +29,9 @@ export interface WantedBucket {
   readonly public: boolean;
   readonly fileSizeLimit: string | null;
   readonly allowedMimeTypes: readonly string[] | null;
+  readonly owner: string | null;
+  readonly ownerId: string | null;
+  readonly avifAutodetection: boolean | null;
   readonly createdAt: string | null;
   readonly updatedAt: string | null;
 }

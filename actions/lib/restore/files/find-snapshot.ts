@@ -1,0 +1,50 @@
+import { ConfigurationError } from "../../runtime/errors.ts";
+import type { Vault } from "../../vault/client.ts";
+import type { VerifySignature } from "../../vault/set-store.ts";
+import { listSnapshots } from "../../vault/snapshot/snapshot-catalogue.ts";
+import type { SnapshotManifest } from "../../vault/snapshot/snapshot-manifest.ts";
+
+/** What a database set and the snapshots of the files are matched by. */
+export interface SetMoment {
+  readonly set: string;
+  /** ISO 8601, UTC. */
+  readonly snapshotAt: string;
+}
+
+/**
+ * The snapshot that goes with a database set: the one that was read under the same Postgres snapshot; else the newest that
+ * was no later; else the oldest one after it.
+ *
+ * @param snapshots of trusted manifests, newest first
+ */
+export function snapshotFor(
+  { set, snapshotAt }: SetMoment,
+  snapshots: readonly Pick<SnapshotManifest, "set" | "snapshotAt" | "databaseSet">[],
+): { readonly set: string; readonly fit: "same" | "earlier" | "later" } | undefined {
+  const same = snapshots.find(({ databaseSet }) => databaseSet?.set === set);
+  if (same !== undefined) return { set: same.set, fit: "same" };
+  const at = Date.parse(snapshotAt);
+  const earlier = snapshots.find((one) => Date.parse(one.snapshotAt) <= at);
+  if (earlier !== undefined) return { set: earlier.set, fit: "earlier" };
+  const oldest = snapshots.at(-1);
+  return oldest === undefined ? undefined : { set: oldest.set, fit: "later" };
+}
+
+/** @throws ConfigurationError `snapshot-unknown` when the vault has none that can be trusted */
+export async function findSnapshotFor(
+  vault: Vault,
+  moment: SetMoment,
+  verify: VerifySignature,
+): Promise<{ readonly set: string; readonly fit: "same" | "earlier" | "later" }> {
+  const listed = await listSnapshots(vault, verify);
+  const found = snapshotFor(
+    moment,
+    listed.flatMap(({ manifest }) => manifest ?? []),
+  );
+  if (found !== undefined) return found;
+  throw new ConfigurationError(
+    "snapshot-unknown",
+    `There is no snapshot of the files in bucket ${vault.bucket} that could go with set ${moment.set}.`,
+    "Make one with `lifeboat sync`, or restore without --with-files.",
+  );
+}

@@ -1,0 +1,79 @@
+import { optional } from "../../config/environment.ts";
+import type { Config } from "../../config/load.ts";
+import { openingKey, trustedSigners } from "../../runtime/configured.ts";
+import type { Log } from "../../runtime/log.ts";
+import { connect } from "../../source/connect.ts";
+import { openVault } from "../../vault/client.ts";
+import { resolveSnapshot } from "../../vault/snapshot/snapshot-catalogue.ts";
+import type { FilesResult } from "./files-result.ts";
+import { refuseWrongTarget } from "./gates.ts";
+import { restoreFiles } from "./restore-files.ts";
+import type { SnapshotFiles } from "./snapshot-files.ts";
+import { openTargetFiles } from "./target-files.ts";
+import { type FolderResult, restoreToFolder } from "./to-folder.ts";
+import { openVaultSnapshot } from "./vault-snapshot.ts";
+import type { Choice } from "./wanted.ts";
+
+interface Request<Needed extends "storageVault" | "opening" | "target" | "targetStorage"> {
+  readonly config: Config<Needed>;
+  /** A snapshot's id, or `latest`. */
+  readonly ref: string;
+  readonly choice: Choice;
+  readonly overwrite: boolean;
+  readonly dryRun: boolean;
+  readonly log: Log;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RestoreFilesRequest extends Request<"storageVault" | "opening" | "target" | "targetStorage"> {
+  /** Share of the files to read back; undefined: as the policy says. */
+  readonly sample: number | undefined;
+  /** Ref of the project that the snapshot comes from, when it is meant to be the target. */
+  readonly production: string | undefined;
+}
+
+/**
+ * Opens a snapshot of the vault and brings its files into the configured target: see `restoreFiles`.
+ *
+ * @throws ConfigurationError when snapshot, key or target are refused: nothing was written
+ * @throws OperationError when it broke on the way
+ */
+export async function runRestoreFiles(request: RestoreFilesRequest): Promise<FilesResult> {
+  const { config, log, signal } = request;
+  const { target, targetStorage, policy, env } = config;
+  return withSnapshot(request, async (snapshot) => {
+    const projectRef = snapshot.projectRef ?? config.projectRef;
+    const endpoint = optional(env, "SUPABASE_STORAGE_ENDPOINT")?.replace(/\/+$/, "");
+    refuseWrongTarget({ target, storage: targetStorage }, { projectRef, endpoint }, request.production);
+    using files = openTargetFiles(targetStorage);
+    return restoreFiles({
+      ...{ snapshot, choice: request.choice, overwrite: request.overwrite, dryRun: request.dryRun, log, signal },
+      ...{ targetName: target.name, prefix: targetStorage.prefix, target: files, sample: request.sample },
+      ...{ readAllBytes: policy.restoreFiles.readBackBytes, width: policy.restoreFiles.requestsAtOnce },
+      // Without the signal: limits of buckets are put back also when the run is called off.
+      connect: () =>
+        connect(target.database, {
+          applicationName: "lifeboat/restore-files",
+          setting: `${targetStorage.prefix}_DATABASE_URL`,
+          lockWaitSeconds: policy.source.lockWaitSeconds,
+          log,
+        }),
+    });
+  });
+}
+
+/** Opens a snapshot of the vault and writes its files below a folder: see `restoreToFolder`. */
+export async function runFilesToFolder(
+  request: Request<"storageVault" | "opening"> & { readonly folder: string },
+): Promise<FolderResult> {
+  return withSnapshot(request, (snapshot) => restoreToFolder({ ...request, snapshot }));
+}
+
+async function withSnapshot<Result>(
+  { config, ref }: Request<"storageVault" | "opening">,
+  work: (snapshot: SnapshotFiles) => Promise<Result>,
+): Promise<Result> {
+  using vault = openVault(config.storageVault);
+  const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
+  return work(await openVaultSnapshot(vault, await resolveSnapshot(vault, ref), keys));
+}

@@ -1,0 +1,63 @@
+import type { Config } from "../../config/load.ts";
+import { readSignedSet } from "../../prove/verify-open.ts";
+import { trustedSigners } from "../../runtime/configured.ts";
+import { LifeboatError, OperationError } from "../../runtime/errors.ts";
+import { verifyDetached } from "../../seal/signature.ts";
+import { openVault } from "../../vault/client.ts";
+import type { RestoreResult } from "../result.ts";
+import { type RestoreRequest, runRestore } from "../run-restore.ts";
+import type { FilesResult } from "./files-result.ts";
+import { findSnapshotFor } from "./find-snapshot.ts";
+import { runRestoreFiles } from "./run-restore-files.ts";
+import { openTargetFiles } from "./target-files.ts";
+import { everyFile } from "./wanted.ts";
+
+export interface RestoreWithFilesRequest extends RestoreRequest {
+  readonly config: Config<"vault" | "storageVault" | "opening" | "target" | "targetStorage">;
+}
+
+export interface RestoredWithFiles {
+  readonly database: RestoreResult;
+  readonly files: FilesResult;
+}
+
+/**
+ * Restores a set and then the files that belong to it: those of the snapshot that was read together with it, or else the
+ * newest of its time. Rows come first, so that ids, owners and times of the files are there when their bytes arrive.
+ *
+ * @throws ConfigurationError when set, snapshot, key or target are refused: nothing was written
+ * @throws OperationError when it broke on the way; `files-not-restored` when the database is there already
+ */
+export async function runRestoreWithFiles(request: RestoreWithFilesRequest): Promise<RestoredWithFiles> {
+  const { config, log, signal } = request;
+  const signers = await trustedSigners(config);
+  using sets = openVault(config.vault);
+  using snapshots = openVault(config.storageVault);
+  using target = openTargetFiles(config.targetStorage);
+  const { tier, set, manifest } = await readSignedSet(sets, request.ref, signers);
+  const found = await findSnapshotFor(snapshots, { set, snapshotAt: manifest.snapshotAt }, (bytes, armored) =>
+    verifyDetached(bytes, armored, signers),
+  );
+  if (found.fit !== "same")
+    log.warn(
+      `No snapshot of the files was read together with set ${set}; the one that is nearest, ${found.set}, is ${found.fit}.`,
+    );
+  // Wrong keys or a wrong region show here, and not when the database is restored.
+  await target.buckets(signal);
+  const database = await runRestore({ ...request, ref: { tier, set } });
+  try {
+    const files = await runRestoreFiles({
+      ...{ config, ref: found.set, choice: everyFile, overwrite: false, sample: undefined, production: undefined },
+      ...{ dryRun: request.dryRun ?? false, log, signal },
+    });
+    return { database, files };
+  } catch (error) {
+    if (request.dryRun === true || !(error instanceof LifeboatError)) throw error;
+    throw new OperationError(
+      "files-not-restored",
+      `The database is restored (${database.outcome}), its files are not: ${error.message}`,
+      [error.next, `Go on with \`lifeboat restore-files ${found.set}\`.`].filter(Boolean).join(" "),
+      error,
+    );
+  }
+}
