@@ -23,7 +23,8 @@ export interface Field {
 }
 
 const here = new URL(".", import.meta.url).pathname;
-const cli = join(here, "..", "lifeboat.ts");
+/** What `npx lifeboat` starts. */
+const cli = join(here, "..", "lifeboat.mjs");
 
 /** Everybody who can run on this machine. The order within a group is that of the table. */
 export async function gather(stage: Stage): Promise<Field> {
@@ -38,7 +39,7 @@ export async function gather(stage: Stage): Promise<Field> {
     contestants: [
       readLimit(stage),
       ours(stage, "set", "daily set, with fingerprints", [cli, "backup", "--tier", "daily"]),
-      ours(stage, "bare", "the same without fingerprints", [join(here, "backup-without-fingerprints.ts")], bareBucket),
+      ours(stage, "bare", "the same without fingerprints", [join(here, "backup-without-fingerprints.mjs")], bareBucket),
       ...rivals,
       {
         ...ours(stage, "verify", "verify --deep of the daily set", [cli, "verify", "latest", "--deep"]),
