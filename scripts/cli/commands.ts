@@ -59,4 +59,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "Loads one table of a weekly set's JSON export into an empty table and proves it equal.",
     load: async () => (await import("./export.ts")).exports,
   },
+  {
+    name: "policy",
+    summary: "Compares what is promised (RTO, RPO) with what schedules, plan, thaw and the vault really allow.",
+    load: async () => (await import("./policy.ts")).policy,
+  },
 ];

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { promisesPolicySchema } from "./policy-promises.ts";
 import { restoreFilesPolicySchema } from "./policy-restore-files.ts";
 import { restoreTestPolicySchema } from "./policy-restore-test.ts";
 
@@ -83,6 +84,7 @@ export const policySchema = z.strictObject({
   ),
   restoreFiles: restoreFilesPolicySchema,
   restoreTest: restoreTestPolicySchema,
+  promises: promisesPolicySchema,
 });
 
 export type Policy = z.output<typeof policySchema>;

@@ -1,0 +1,62 @@
+import { optional, readVault } from "../config/environment.ts";
+import type { Config } from "../config/load.ts";
+import { Problems } from "../config/problems.ts";
+import type { VaultTruth } from "../policy/promises.ts";
+import { verifyDetached } from "../seal/signature.ts";
+import { listSets } from "../vault/catalogue.ts";
+import type { Vault } from "../vault/client.ts";
+import { openVault } from "../vault/client.ts";
+import { setIdPattern } from "../vault/manifest.ts";
+import { listPages } from "../vault/objects.ts";
+import { newestProven } from "../vault/proven.ts";
+import { manifestName } from "../vault/set-store.ts";
+import { provenBy, trustedSigners } from "./configured.ts";
+
+/**
+ * What the vault has now: its newest set with a trusted signature, the newest copy of the files where S3_STORAGE_BUCKET is set, and
+ * the proven set with the newest data.
+ * @throws LifeboatError when the vault cannot be asked
+ */
+export async function readVaultTruth(config: Config<"vault">): Promise<VaultTruth> {
+  const signers = await trustedSigners(config);
+  const verifyProof = await provenBy(config);
+  using vault = openVault(config.vault);
+  const newestSetAt = await newestTrusted(vault, (bytes, armored) => verifyDetached(bytes, armored, signers));
+  const proof = (await newestProven(vault, verifyProof))?.proof;
+  const proven =
+    proof === undefined
+      ? undefined
+      : { snapshotAt: proof.snapshotAt, provenAt: proof.finishedAt, restoreSeconds: proof.restoreSeconds };
+  return { newestSetAt, proven, newestFilesAt: await newestFiles(config) };
+}
+
+async function newestTrusted(vault: Vault, verify: Parameters<typeof newestProven>[1]): Promise<string | undefined> {
+  // A few that are refused are passed over: what cannot be trusted is no backup.
+  const sets = await listSets(vault, { verify, newest: 5 });
+  return sets.find(({ signature }) => signature === "verified")?.snapshotAt ?? undefined;
+}
+
+async function newestFiles({ env }: Config): Promise<string | undefined | null> {
+  if (optional(env, "S3_STORAGE_BUCKET") === undefined) return null;
+  const problems = new Problems();
+  const location = readVault(env, "S3_STORAGE_BUCKET", problems);
+  problems.throwIfAny();
+  if (location === undefined) return null;
+  using vault = openVault(location);
+  const names: string[] = [];
+  for await (const { folders } of listPages(vault.transport, "snapshots/", "/")) {
+    for (const folder of folders) {
+      const name = folder.slice("snapshots/".length, -1);
+      if (setIdPattern.test(name)) names.push(name);
+    }
+  }
+  for (const name of names.sort().reverse()) {
+    if (await vault.head(`snapshots/${name}/${manifestName}`)) return timeOf(name);
+  }
+  return undefined;
+}
+
+/** `20261122T221500Z-1a2b3c4d` → `2026-11-22T22:15:00Z` */
+function timeOf(name: string): string {
+  return name.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, "$1-$2-$3T$4:$5:$6Z");
+}

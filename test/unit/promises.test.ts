@@ -1,0 +1,185 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { type Policy, type PolicyInput, policySchema } from "../../actions/lib/config/policy.ts";
+import { judgePromises } from "../../actions/lib/policy/judge-promises.ts";
+import type { PromiseCheck, VaultTruth } from "../../actions/lib/policy/promises.ts";
+import { readSchedules, statedSchedules } from "../../actions/lib/policy/read-schedules.ts";
+import { workflowSchedules } from "../../actions/lib/policy/workflow-schedules.ts";
+import { renderMarkdown, renderText } from "../../actions/lib/report/page.ts";
+import { promisesPage } from "../../actions/lib/report/promises.ts";
+import own from "../../lifeboat.config.ts";
+
+type Promises = NonNullable<PolicyInput["promises"]>;
+const now = new Date("2026-11-24T12:00:00Z");
+const good: NonNullable<Promises["schedules"]> = {
+  daily: { cron: "41 4 * * *", oncePer: "day" },
+  weekly: { cron: "7 1 * * 0", oncePer: "week" },
+  monthly: { cron: "13 2 * * 0", oncePer: "month" },
+  files: "17 3 * * *",
+  restoreTest: "23 5 1 * *",
+};
+const kept: Promises = {
+  supabase: { plan: "pro", pitrDays: 7, snapshotDays: 7, region: "us-east-1" },
+  vault: { region: "us-east-1", replicaRegion: "eu-central-1" },
+  scenarios: { completeLoss: { rpoMinutes: 26 * 60 }, regionalDisaster: { rpoMinutes: 26 * 60, rtoMinutes: 480 } },
+  lateMinutes: 30,
+  schedules: good,
+};
+
+function check(promises: Promises, change: Partial<PolicyInput> = {}, vault?: VaultTruth): PromiseCheck {
+  const policy: Policy = policySchema.parse({ ...own, ...change, promises });
+  const stated = policy.promises.schedules;
+  const written = stated === null ? [] : statedSchedules(stated);
+  return judgePromises({ policy, schedules: readSchedules(written), now, vault });
+}
+
+function without(purpose: keyof typeof good): typeof good {
+  return Object.fromEntries(Object.entries(good).filter(([each]) => each !== purpose));
+}
+
+function names({ findings }: PromiseCheck, level: "broken" | "doubtful" | "accepted" = "broken"): string[] {
+  return findings.filter((finding) => finding.level === level).map(({ name }) => name);
+}
+
+describe("a promise that is better than the truth", () => {
+  test("is found in the schedule that was asked for first, each contradiction by itself", () => {
+    const result = check(
+      {
+        supabase: { plan: "pro", pitrDays: null, snapshotDays: 30 },
+        schedules: { weekly: "0 1 * * 0", monthly: "0 2 1-7 * 0", files: "0 3 1 * *" },
+      },
+      { archive: { storageClass: "DEEP_ARCHIVE", afterDays: 1 } },
+    );
+    expect(result.green).toBe(false);
+    const text = renderText(promisesPage(result)).join("\n");
+    expect(text).toMatch(
+      /24 h is promised for complete data loss and regional disaster, and 7\.5 days of the database/,
+    );
+    expect(text).toMatch(/and 31\.6 days of the files can be lost/);
+    expect(text).toMatch(
+      /'0 2 1-7 \* 0' .* runs on days 1-7 of the month and on every day 0 of the week as well \(124 times/,
+    );
+    expect(text).toMatch(/30 days of Supabase's own backups are counted on, and plan pro keeps 7/);
+    expect(text).toMatch(/2 min is promised for .*, and without the point-in-time-recovery add-on 24 h can be lost/);
+    expect(text).toMatch(
+      /2 h is promised for complete data loss and 4 h for regional disaster, and .* takes up to 12 h to thaw/,
+    );
+  });
+
+  test("is none where schedules, plan and regions keep it", () => {
+    const result = check(kept);
+    expect(names(result)).toEqual([]);
+    expect(result.green).toBe(true);
+    expect(result.rows.filter(({ what }) => what === "RPO").map(({ state }) => state)).toEqual(Array(4).fill("kept"));
+    expect(result.rows.filter(({ what }) => what === "RTO").map(({ state }) => state)).toEqual(
+      Array(4).fill("unmeasured"),
+    );
+  });
+
+  test.each<[string, Promises, string]>([
+    ["GitHub's lateness", { lateMinutes: 300 }, "rpo.database"],
+    ["no copy of the files", { schedules: without("files") }, "unscheduled.files"],
+    ["files once a week", { schedules: { ...good, files: "0 1 * * 3" } }, "rpo.files"],
+    ["no set at all", { schedules: { files: "17 3 * * *", restoreTest: "1 5 1 * *" } }, "unscheduled.database"],
+    ["a day that does not exist", { schedules: { ...good, weekly: "0 1 30 2 *" } }, "cron.never"],
+    ["an expression that GitHub does not take", { schedules: { ...good, weekly: "@weekly" } }, "cron.unreadable"],
+    ["no restore test", { schedules: without("restoreTest") }, "unscheduled.test"],
+    ["a restore test a quarter", { schedules: { ...good, restoreTest: "1 5 1 */3 *" } }, "proven.schedule"],
+    ["recovery to a point in time on plan free", { supabase: { ...kept.supabase, plan: "free" } }, "pitr.plan"],
+    ["add-on of fewer days than counted on", { supabase: { ...kept.supabase, snapshotDays: 30 } }, "snapshots.plan"],
+    ["one region for all", { vault: { region: "us-east-1" } }, "region"],
+  ])("is found: %s", (_case, change, name) => {
+    expect(names(check({ ...kept, ...change }))).toContain(name);
+  });
+
+  test("is found when sets are gone before the next one comes", () => {
+    const tiers = { ...own.tiers, weekly: { retentionDays: 7 } };
+    expect(names(check(kept, { tiers }))).toEqual(["retention.weekly"]);
+  });
+
+  test("is doubted when an archive would be too slow but is not needed, or all runs start on the hour", () => {
+    const result = check({ ...kept, scenarios: {}, lateMinutes: 0, schedules: { ...good, files: "0 */6 * * *" } });
+    expect(names(result, "doubtful")).toEqual(expect.arrayContaining(["archive-thaw", "cron.on-the-hour"]));
+  });
+
+  test("is still shown when somebody has accepted it, and is red again after that day", () => {
+    const accepted = { finding: "rpo.files", reason: "until the copies are daily", until: "2026-12-31" };
+    const change = { schedules: { ...good, files: "0 1 * * 3" } };
+    const result = check({ ...kept, ...change, accepted: [accepted] });
+    expect([result.green, names(result, "accepted")]).toEqual([true, ["rpo.files"]]);
+    expect(result.rows.find(({ scenario, what }) => scenario === "completeLoss" && what === "RPO")?.state).toBe(
+      "accepted",
+    );
+    const late = check({ ...kept, ...change, accepted: [{ ...accepted, until: "2026-11-23" }] });
+    expect([late.green, names(late)]).toEqual([false, ["rpo.files"]]);
+    expect(names(check({ ...kept, accepted: [accepted] }), "doubtful")).toContain("accepted.idle");
+  });
+});
+
+describe("with the vault", () => {
+  const proven = { snapshotAt: "2026-11-20T04:41:00Z", provenAt: "2026-11-20T08:00:00Z", restoreSeconds: 1200 };
+  const fresh: VaultTruth = { newestSetAt: "2026-11-24T04:45:00Z", newestFilesAt: "2026-11-24T03:20:00Z", proven };
+
+  test("what is true now and what was measured stand beside the promise", () => {
+    const result = check(kept, {}, fresh);
+    expect(names(result)).toEqual([]);
+    const row = (what: string) => result.rows.find((each) => each.scenario === "completeLoss" && each.what === what);
+    expect(row("RPO")).toMatchObject({ now: 520, state: "kept" });
+    expect(row("RTO")).toMatchObject({ measured: 20, atWorst: 20, state: "kept" });
+  });
+
+  test.each<[string, Partial<VaultTruth>, string]>([
+    ["an old set", { newestSetAt: "2026-11-22T04:45:00Z" }, "now.database"],
+    ["no set", { newestSetAt: undefined }, "now.database"],
+    ["old files", { newestFilesAt: "2026-11-20T04:45:00Z" }, "now.files"],
+    ["an old proof", { proven: { ...proven, provenAt: "2026-09-20T08:00:00Z" } }, "now.proven"],
+    ["no proof", { proven: undefined }, "now.proven"],
+    ["a restore that takes too long", { proven: { ...proven, restoreSeconds: 3 * 3600 } }, "rto.completeLoss"],
+  ])("it is found: %s", (_case, change, name) => {
+    expect(names(check(kept, {}, { ...fresh, ...change }))).toContain(name);
+  });
+
+  test("files are not asked for where their vault is not set", () => {
+    expect(names(check(kept, {}, { ...fresh, newestFilesAt: null }))).toEqual([]);
+  });
+
+  test("a slow restore breaks the promise of fifteen minutes only where sets are the way to keep it", () => {
+    const slow = { ...fresh, proven };
+    expect(names(check(kept, {}, slow))).toEqual([]);
+    const withoutAddOn = { ...kept, supabase: { ...kept.supabase, pitrDays: null } };
+    expect(names(check(withoutAddOn, {}, slow))).toEqual(["rpo.pitr", "rto.minorCorruption"]);
+  });
+});
+
+describe("the schedules of the workflows", () => {
+  test("are known by the actions that they use", () => {
+    const folder = ".github/workflows";
+    const read = readdirSync(folder)
+      .filter((name) => name.endsWith(".yml"))
+      .flatMap((name) => workflowSchedules(`${folder}/${name}`, readFileSync(`${folder}/${name}`, "utf8")));
+    const found = new Map(read.map(({ purpose, oncePer, crons }) => [purpose, { oncePer, crons: crons.length }]));
+    expect(found.get("daily")).toEqual({ oncePer: "day", crons: 3 });
+    expect(found.get("weekly")).toEqual({ oncePer: "week", crons: 3 });
+    expect(found.get("monthly")).toEqual({ oncePer: "month", crons: 3 });
+  });
+
+  test("are read with their time zone, and files copied beside a set count as copied", () => {
+    const text = `
+on: { schedule: [{ cron: "5 3 * * *", timezone: Europe/Berlin }] }
+jobs:
+  a: { steps: [{ uses: ./actions/backup-database, with: { tier: daily, with-files: true } }] }
+  b: { uses: ./.github/workflows/other.yml }`;
+    const [daily, files] = workflowSchedules("x.yml", text);
+    expect(daily).toMatchObject({ purpose: "daily", crons: [{ text: "5 3 * * *", timezone: "Europe/Berlin" }] });
+    expect(files?.purpose).toBe("files");
+    expect(readSchedules(daily ? [daily] : []).schedules[0]?.zoned).toBe(true);
+    expect(workflowSchedules("y.yml", "on: push\njobs: {}")).toEqual([]);
+    expect(() => workflowSchedules("z.yml", "on: [\n")).toThrow(/z\.yml is not a workflow/);
+  });
+});
+
+test("the page keeps within Markdown and ends with its sentence", () => {
+  const page = promisesPage(check({ schedules: {} }));
+  expect(renderMarkdown(page)).toMatch(/\| scenario \|.*\| state \|/);
+  expect(renderText(page).at(-1)).toMatch(/findings say that a promise is better than the truth/);
+});
