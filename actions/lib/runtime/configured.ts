@@ -24,6 +24,13 @@ export async function provenBy(config: Config): Promise<VerifySignature> {
   return (bytes, armored) => verifyDetached(bytes, armored, provers);
 }
 
+/** Who can open what is sealed, as signers: their word on what they have read counts. */
+export async function readerSigners(config: Config): Promise<Signer[]> {
+  const pins = Object.values(config.policy.keys.recipients);
+  const { signers } = await readKeyring(config.publicKeys.armored);
+  return signers.filter(({ fingerprint }) => pins.includes(fingerprint));
+}
+
 /** The private key that opens sets. @throws ConfigurationError as `readPrivateKey` */
 export async function openingKey(config: Config<"opening">): Promise<UnlockedKey> {
   return readPrivateKey(config.opening.armored.reveal(), config.opening.passphrase?.reveal());

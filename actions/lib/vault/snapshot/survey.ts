@@ -1,0 +1,57 @@
+import type { NamingSnapshot } from "../../policy/storage-retention.ts";
+import { LifeboatError } from "../../runtime/errors.ts";
+import type { Vault } from "../client.ts";
+import type { VerifySignature } from "../set-store.ts";
+import { layerName } from "./keys.ts";
+import { neededObjects } from "./needed-objects.ts";
+import { readLayers } from "./read-layers.ts";
+import { listSnapshots } from "./snapshot-catalogue.ts";
+
+export interface Survey {
+  /** Newest first, each with every object that it needs. */
+  readonly snapshots: readonly NamingSnapshot[];
+  /** Snapshots that are there and of which nobody can say what they need. */
+  readonly unreadable: readonly string[];
+}
+
+/** Every snapshot of the vault and what it names. A layer that many snapshots share is fetched once. */
+export async function surveySnapshots(vault: Vault, verify: VerifySignature): Promise<Survey> {
+  const remembering = rememberLayers(vault);
+  const texts = new Map<string, string>();
+  /** The same key, named by hundreds of snapshots, is kept once. */
+  const once = (key: string): string => {
+    const known = texts.get(key);
+    if (known === undefined) texts.set(key, key);
+    return known ?? key;
+  };
+  const snapshots: NamingSnapshot[] = [];
+  const unreadable: string[] = [];
+  for (const { set, manifest } of await listSnapshots(vault, verify)) {
+    if (manifest === null) {
+      unreadable.push(set);
+      continue;
+    }
+    try {
+      const { sizes } = neededObjects(manifest, await readLayers(remembering, manifest.layers));
+      const names = new Set([...sizes.keys()].map(once));
+      snapshots.push({ set, tier: manifest.tier, snapshotAt: manifest.snapshotAt, names });
+    } catch (error) {
+      if (!(error instanceof LifeboatError && error.code === "snapshot-damaged")) throw error;
+      unreadable.push(set);
+    }
+  }
+  return { snapshots, unreadable };
+}
+
+function rememberLayers(vault: Vault): Vault {
+  const got = new Map<string, ReturnType<Vault["get"]>>();
+  return {
+    ...vault,
+    get(key, options) {
+      if (!key.endsWith(`/${layerName}`)) return vault.get(key, options);
+      const known = got.get(key) ?? vault.get(key, options);
+      got.set(key, known);
+      return known;
+    },
+  };
+}

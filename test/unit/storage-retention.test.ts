@@ -1,0 +1,112 @@
+import { describe, expect, test } from "vitest";
+import { planCompaction } from "../../actions/lib/policy/compaction.ts";
+import {
+  type NamingSnapshot,
+  planStorageRetention,
+  type RetentionFacts,
+} from "../../actions/lib/policy/storage-retention.ts";
+
+const now = new Date("2026-11-22T12:00:00Z");
+const day = 86_400_000;
+const tiers = { daily: { retentionDays: 30 }, weekly: { retentionDays: 84 }, monthly: { retentionDays: 2557 } };
+
+/** A snapshot so many days old. */
+function snapshot(age: number, names: readonly string[], tier: NamingSnapshot["tier"] = "daily"): NamingSnapshot {
+  const snapshotAt = new Date(now.getTime() - age * day).toISOString();
+  return { set: setOf(age), tier, snapshotAt, names: new Set(names) };
+}
+
+function setOf(age: number): string {
+  const time = new Date(now.getTime() - age * day).toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  return `${time}-0000000${age % 10}`;
+}
+
+const pack = (age: number, number = 1): string => `packs/${setOf(age)}/0000${number}.tar.zst.pgp`;
+const object = (key: string, age: number) => ({ key, bytes: 100, lastModified: new Date(now.getTime() - age * day) });
+
+function plan(facts: Partial<RetentionFacts>) {
+  return planStorageRetention({
+    ...{ snapshots: [], objects: [], tiers, upkeep: { keepNewest: 2, staleDays: 7 }, now },
+    ...{ unreadable: [], ...facts },
+  });
+}
+
+describe("retention of snapshots", () => {
+  const objects = [object(pack(40), 40), object(pack(35), 35), object(pack(1), 1)];
+  const snapshots = [snapshot(0, [pack(35), pack(1)]), snapshot(1, [pack(1)]), snapshot(35, [pack(35), pack(40)])];
+
+  test("what its tier no longer keeps goes, with what only it names", () => {
+    const { go, stay, unnamed, unnamedBytes, heldBack } = plan({ snapshots, objects });
+    expect(go).toEqual([setOf(35)]);
+    expect(stay.map(({ set }) => set)).toEqual([setOf(0), setOf(1)]);
+    expect(unnamed.map(({ key }) => key)).toEqual([pack(40)]);
+    expect(unnamedBytes).toBe(100);
+    expect(heldBack).toBeNull();
+  });
+
+  test("each tier has its own time", () => {
+    const old = [snapshot(0, []), snapshot(1, []), snapshot(40, [], "weekly"), snapshot(90, [], "weekly")];
+    expect(plan({ snapshots: [...old, snapshot(400, [], "monthly")] }).go).toEqual([setOf(90)]);
+  });
+
+  test("the newest stay whatever their age, and say so", () => {
+    const { go, stay } = plan({
+      snapshots: [snapshot(100, []), snapshot(200, []), snapshot(300, [])],
+      upkeep: { keepNewest: 2, staleDays: 1000 },
+    });
+    expect(go).toEqual([setOf(300)]);
+    expect(stay).toEqual([
+      { set: setOf(100), until: null },
+      { set: setOf(200), until: null },
+    ]);
+  });
+
+  test.each<[string, Partial<RetentionFacts>, RegExp]>([
+    [
+      "a manifest cannot be read",
+      { unreadable: ["20260101T000000Z-00000000"] },
+      /20260101T000000Z-00000000 cannot be read/,
+    ],
+    ["syncs are failing", { now: new Date(now.getTime() + 10 * day) }, /10 days old/],
+    ["there is no snapshot", { snapshots: [] }, /no snapshot/],
+  ])("nothing goes while %s", (_, change, why) => {
+    const { go, unnamed, heldBack } = plan({ snapshots, objects, ...change });
+    expect(go).toEqual([]);
+    expect(unnamed).toEqual([]);
+    expect(heldBack).toMatch(why);
+  });
+
+  test("what a killed run left stays until the next snapshot has taken of it what it needs, or for a week", () => {
+    const killed = { before: pack(2), after: pack(0, 7).replace(setOf(0), `${setOf(0).slice(0, 16)}-ffffffff`) };
+    const left = [object(killed.before, 2), object(killed.after, 0)];
+    expect(plan({ snapshots, objects: left }).unnamed.map(({ key }) => key)).toEqual([killed.before]);
+    const later = left.map((one) => ({ ...one, lastModified: new Date(now.getTime() - 8 * day) }));
+    expect(plan({ snapshots, objects: later }).unnamed).toHaveLength(2);
+  });
+
+  test("what nobody knows is left alone: foreign objects, leases, and what lies in a snapshot's own folder", () => {
+    const foreign = ["packs/readme.txt", "leases/sync-storage.json", `snapshots/${setOf(0)}/new-kind.json`];
+    expect(plan({ snapshots, objects: foreign.map((key) => object(key, 100)) }).unnamed).toEqual([]);
+    const journal = `snapshots/${setOf(0)}/journal/00001.ndjson.zst.pgp`;
+    expect(plan({ snapshots, objects: [object(journal, 0)] }).unnamed).toHaveLength(1);
+  });
+});
+
+describe("compaction", () => {
+  const use = (key: string, livingBytes: number) => ({ key, fileBytes: 1000, livingBytes });
+  const policy = { compactBelowShare: 0.5, compactBytesPerRun: 600 };
+
+  test("takes packs that are emptier than the policy's share, emptiest first, as far as its bytes reach", () => {
+    const { packs, bytes } = planCompaction(
+      [use("packs/a", 400), use("packs/b", 500), use("packs/c", 100), use("packs/d", 200), use("packs/e", 1000)],
+      policy,
+    );
+    expect([...packs]).toEqual(["packs/c", "packs/d"]);
+    expect(bytes).toBe(300);
+  });
+
+  test("never takes large files, and nothing when it is switched off", () => {
+    expect(planCompaction([use("files/a", 1)], policy).packs.size).toBe(0);
+    expect(planCompaction([use("packs/a", 1)], { ...policy, compactBelowShare: 0 }).packs.size).toBe(0);
+  });
+});
