@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { Secret } from "../../actions/lib/config/secret.ts";
 import { type FilesTask, restoreFiles } from "../../actions/lib/restore/files/restore-files.ts";
+import { inOneRequest } from "../../actions/lib/restore/files/send-files.ts";
 import { openTargetFiles } from "../../actions/lib/restore/files/target-files.ts";
 import { everyFile } from "../../actions/lib/restore/files/wanted.ts";
 import { connect } from "../../actions/lib/source/connect.ts";
@@ -176,6 +177,19 @@ describe("files restored into a project", () => {
     expect(result).toMatchObject({ outcome: "dry-run", counts: { chosen: 60, sent: 60 } });
     expect(await buckets(target)).toEqual([]);
     expect(sentKeys()).toEqual([]);
+  });
+
+  test("travel in parts where they are large, and are known again by their bytes", async () => {
+    const other = await createProject(superuserUrl, `files_large_${process.pid}`);
+    await using large = await startStorage(other);
+    await seedFiles(other, large, { count: 2, bytes: 60_000_000, seed: 8 });
+    const big = await snapshotOf(other, large);
+    expect(Math.max(...(await state(other, large)).map(({ bytes }) => bytes))).toBeGreaterThan(inOneRequest);
+    expect(await restore({ snapshot: big })).toMatchObject({ outcome: "proven", counts: { sent: 2 } });
+    expect(storage.answered.filter(({ operation }) => operation === "UploadPart").length).toBeGreaterThan(1);
+    storage.answered.length = 0;
+    expect(await restore({ snapshot: big })).toMatchObject({ outcome: "proven", counts: { sent: 0, present: 2 } });
+    expect(storage.answered.map(({ operation }) => operation)).not.toContain("CreateMultipartUpload");
   });
 
   test("can be chosen by bucket, prefix, owner and list", async () => {
