@@ -18,6 +18,8 @@ export interface Findings<File extends WantedFile> {
   readonly present: File[];
   /** Of those, the ones that were read whole, so that nothing is left to verify. */
   readonly read: ReadonlySet<File>;
+  /** Which version stands in the row of a file that has one. */
+  readonly versions: ReadonlyMap<File, string | null>;
   /** Files whose state could not be found out, with the reason. */
   readonly unknown: readonly { readonly file: File; readonly why: string }[];
 }
@@ -38,6 +40,7 @@ export async function look<File extends WantedFile>(
 ): Promise<Findings<File>> {
   const found = { missing: [] as File[], different: [] as File[], present: [] as File[] };
   const read = new Set<File>();
+  const versions = new Map<File, string | null>();
   const unknown: { file: File; why: string }[] = [];
   const track = log.track("compare with the target", { bytes: 0, items: files.length });
   const settle = async (file: File, likeness: ReturnType<typeof judge>): Promise<keyof typeof found> => {
@@ -54,6 +57,10 @@ export async function look<File extends WantedFile>(
     signal?.throwIfAborted();
     const batch = files.slice(from, from + rowsAtOnce);
     const rows = await readRows(client, batch);
+    for (const [place, { version }] of rows) {
+      const file = batch[place];
+      if (file !== undefined) versions.set(file, version);
+    }
     const states = await mapBounded(batch, width, async (file, place) => {
       try {
         return await settle(file, judge(file, rows.get(place)));
@@ -72,5 +79,5 @@ export async function look<File extends WantedFile>(
     }
   }
   track.end("done");
-  return { ...found, read, unknown };
+  return { ...found, read, versions, unknown };
 }

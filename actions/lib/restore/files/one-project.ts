@@ -24,13 +24,19 @@ export async function assertSameBuckets(
 }
 
 /**
- * After the first file: two projects may have buckets of the same names.
+ * After the first file: two projects may have buckets of the same names, and rows of the same files.
  *
+ * @param before the version that stood in its row before it was sent
  * @throws ConfigurationError `target-mixed`
  */
-export async function assertArrivedHere(client: Client, file: WantedFile, prefix: string): Promise<void> {
+export async function assertArrivedHere(
+  client: Client,
+  file: WantedFile,
+  before: string | null | undefined,
+  prefix: string,
+): Promise<void> {
   const row = (await readRows(client, [file])).get(0);
-  if (row?.bytes !== file.bytes)
+  if (row?.bytes !== file.bytes || row.version === before)
     throw mixed("A file that was sent to the target's endpoint is not in the target's database", prefix);
 }
 

@@ -66,16 +66,30 @@ export async function sendFiles(files: readonly SnapshotFile[], task: SendTask):
   };
 
   /** The first file goes alone: where it should not have gone, none follows. */
-  let first: Promise<void> | undefined;
+  const first = Promise.withResolvers<void>();
+  let led = false;
+
+  const send = async (opened: OpenedFile): Promise<void> => {
+    if (led) {
+      await first.promise;
+      signal.throwIfAborted();
+      await pass(opened);
+      return;
+    }
+    led = true;
+    try {
+      await (await pass(opened)).arrived;
+    } finally {
+      first.resolve();
+    }
+  };
 
   /** A small file leaves its object as a whole, so that the object can be read on while it is on its way. */
-  const send = async ({ file, content }: OpenedFile): Promise<void> => {
-    await first;
-    signal.throwIfAborted();
+  const pass = async ({ file, content }: OpenedFile): Promise<{ readonly arrived: Promise<void> }> => {
     const checked = unchanged(content, file);
     if (file.bytes > inOneRequest) {
       await attempt(file, async () => void (await task.target.putLarge(file, checked, partBytes(file.bytes), signal)));
-      return;
+      return { arrived: Promise.resolve() };
     }
     const leave = await lanes.enter(file.bytes);
     const whole = await gather(checked, file.bytes).catch((error: unknown) => {
@@ -84,14 +98,16 @@ export async function sendFiles(files: readonly SnapshotFile[], task: SendTask):
       task.failed(file, vaultFailure(error));
       return undefined;
     });
-    if (whole === undefined) return;
-    const way = attempt(file, async () => {
+    if (whole === undefined) return { arrived: Promise.resolve() };
+    const arrived: Promise<void> = attempt(file, async () => {
       const eTag = await task.target.put(file, whole, signal);
       assertArrived(eTag, whole);
-    }).finally(leave);
-    first ??= way;
-    const known: Promise<void> = way.finally(() => sending.delete(known));
-    sending.add(known);
+    }).finally(() => {
+      leave();
+      sending.delete(arrived);
+    });
+    sending.add(arrived);
+    return { arrived };
   };
 
   try {
