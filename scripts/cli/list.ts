@@ -1,11 +1,12 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { setListPage } from "../../actions/lib/report/set-list.ts";
-import { trustedSigners } from "../../actions/lib/runtime/configured.ts";
+import { provenBy, trustedSigners } from "../../actions/lib/runtime/configured.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
 import { verifyDetached } from "../../actions/lib/seal/signature.ts";
 import { listSets } from "../../actions/lib/vault/catalogue.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
+import { provenSets } from "../../actions/lib/vault/proven.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { readTier, tierOption } from "./tier.ts";
 
@@ -20,7 +21,9 @@ async function run({ values }: Call): Promise<Outcome> {
     newest,
     verify: (bytes, armored) => verifyDetached(bytes, armored, signers),
   });
-  return { json: { bucket: vault.bucket, sets }, lines: renderText(setListPage(vault.bucket, sets)) };
+  const proven = new Map((await provenSets(vault, await provenBy(config))).map((one) => [one.set, one.provenAt]));
+  const listed = sets.map((one) => ({ ...one, provenAt: proven.get(one.set) ?? null }));
+  return { json: { bucket: vault.bucket, sets: listed }, lines: renderText(setListPage(vault.bucket, listed)) };
 }
 
 function readNewest(text: string | undefined): number | undefined {
@@ -37,7 +40,10 @@ export const list: Command = {
       tier: tierOption("only the sets of this tier: daily, weekly or monthly"),
       newest: { type: "string", value: "N", help: "only the N newest sets" },
     },
-    details: "Reads S3_BACKUP_BUCKET and the AWS_* settings. Signatures are checked against the pinned signing keys.",
+    details: [
+      "Reads S3_BACKUP_BUCKET and the AWS_* settings. Signatures are checked against the pinned signing keys; a set is proven",
+      "when a restore test's proof, signed by the pinned prover, is about the very bytes of its manifest.",
+    ].join("\n"),
   },
   run,
 };

@@ -1,9 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy.ts";
 import { provenBy } from "../../actions/lib/runtime/configured.ts";
+import { signDetached } from "../../actions/lib/seal/signature.ts";
 import { retentionOf } from "../../actions/lib/vault/lock.ts";
-import { readProofs } from "../../actions/lib/vault/proof-store.ts";
+import { encodeProof, readProofs, writeProof } from "../../actions/lib/vault/proof-store.ts";
 import { newestProven, provenSets } from "../../actions/lib/vault/proven.ts";
 import { createProject, execute, type LabProject, PLANTED_EMAIL, seedQimma, withClient } from "../lab/index.ts";
 import { type FakeManagementApi, startManagementApi } from "../lab/servers/management-api.ts";
@@ -282,6 +284,66 @@ describe("with the Management API", () => {
     });
     expect(api.requests).toContain(`POST /v1/projects/${stagingRef}/restore`);
     expect(log.lines.join("\n")).not.toContain(api.token);
+  });
+});
+
+describe("the command", () => {
+  const lifeboat = (...args: string[]) =>
+    spawnSync(process.execPath, [new URL("../../scripts/lifeboat.mjs", import.meta.url).pathname, ...args], {
+      env: { ...tests.env, LIFEBOAT_PG_BIN: sharedPostgres(17).binDir },
+      encoding: "utf8",
+    });
+
+  test("says what it would do, empties, and refuses a ref that is not staging's", () => {
+    const dry = lifeboat("test-restore", "--dry-run", "--json");
+    expect(dry.status).toBe(0);
+    expect(JSON.parse(dry.stdout)).toMatchObject({ outcome: "dry-run", projectRef: stagingRef, checks: 4, queries: 2 });
+    expect(lifeboat("test-restore", "--wipe").stdout).toContain("is empty already");
+    expect(lifeboat("test-restore", "--mark-staging", "another").status).toBe(2);
+    expect(lifeboat("test-restore", "--seed", "zzz").stderr).toContain("8 hexadecimal digits");
+  });
+
+  test("list shows which sets are proven, and since when", () => {
+    const listed = JSON.parse(lifeboat("list", "--json").stdout);
+    expect(listed.sets.map(({ provenAt }: { provenAt: string | null }) => typeof provenAt)).toEqual([
+      "string",
+      "string",
+    ]);
+    expect(lifeboat("list").stdout).toContain("the newest proven one of");
+  });
+});
+
+describe("a proof does not count", () => {
+  test("when another key than the prover's signed it, or it lies with another set", async () => {
+    const config = await loadConfig({ needs: [], env: tests.env });
+    const verify = await provenBy(config);
+    const { proofs } = await readProofs(lab.vault, verify);
+    const [genuine] = proofs;
+    if (genuine === undefined) throw new Error("there is no proof");
+    const forged = { ...genuine.proof, proof: "20990101T000000Z-00000000" };
+    const bytes = encodeProof(forged);
+    await writeProof(lab.vault, forged, bytes, await signDetached(bytes, lab.operations), null);
+    const { body } = await lab.vault.get(genuine.key);
+    const { body: signature } = await lab.vault.get(`${genuine.key}.sig`);
+    const elsewhere = "proofs/20990101T000000Z-11111111/20990101T000000Z-00000000.json";
+    await lab.vault.put(elsewhere, body);
+    await lab.vault.put(`${elsewhere}.sig`, signature);
+    const { proofs: after, refused } = await readProofs(lab.vault, verify);
+    expect(after).toEqual(proofs);
+    expect(refused.map(({ problem }) => problem)).toEqual([
+      expect.stringContaining("not among the pinned"),
+      "it was signed for another place",
+    ]);
+  });
+
+  test("when its set has another manifest by now", async () => {
+    const config = await loadConfig({ needs: [], env: tests.env });
+    const before = await provenSets(lab.vault, await provenBy(config));
+    const gone = before.find(({ set }) => set === sets[0]);
+    const key = `database/${gone?.tier}/${gone?.set}/manifest.json`;
+    const { body } = await lab.vault.get(key);
+    await lab.vault.put(key, Buffer.concat([body, Buffer.from("\n")]));
+    expect((await provenSets(lab.vault, await provenBy(config))).map(({ set }) => set)).toEqual([sets[1]]);
   });
 });
 

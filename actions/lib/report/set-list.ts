@@ -3,7 +3,7 @@ import type { ListedSet } from "../vault/catalogue.ts";
 import type { Page } from "./page.ts";
 
 /** The catalogue as a page, newest first as it came. */
-export function setListPage(bucket: string, sets: readonly ListedSet[]): Page {
+export function setListPage(bucket: string, sets: readonly (ListedSet & { readonly provenAt: string | null })[]): Page {
   const newest = sets.find(({ signature }) => signature !== "refused");
   const refused = sets.filter(({ signature }) => signature === "refused");
   return {
@@ -11,11 +11,11 @@ export function setListPage(bucket: string, sets: readonly ListedSet[]): Page {
     sentence:
       newest === undefined
         ? `There is no ${sets.length === 0 ? "" : "usable "}set in bucket ${bucket}.`
-        : `${countOf(sets.length, "set")} in bucket ${bucket}; the newest is of ${newest.snapshotAt ?? "unknown time"}.`,
+        : `${countOf(sets.length, "set")} in bucket ${bucket}; the newest is of ${newest.snapshotAt ?? "unknown time"}${provenWords(sets)}.`,
     tables: [
       {
-        header: ["set", "tier", "snapshot", "tables", "rows", "database", "stored", "signature"],
-        rows: sets.map(({ set, tier, snapshotAt, counts, storedBytes, signature }) => [
+        header: ["set", "tier", "snapshot", "tables", "rows", "database", "stored", "signature", "proven"],
+        rows: sets.map(({ set, tier, snapshotAt, counts, storedBytes, signature, provenAt }) => [
           set,
           tier,
           snapshotAt ?? "?",
@@ -24,9 +24,19 @@ export function setListPage(bucket: string, sets: readonly ListedSet[]): Page {
           counts === null ? "?" : formatBytes(Number(counts.databaseBytes)),
           storedBytes === null ? "?" : formatBytes(Number(storedBytes)),
           signature,
+          provenAt?.slice(0, 10) ?? "not yet",
         ]),
       },
     ],
     notes: refused.map(({ set, problem }) => `${set} is refused: ${problem ?? "its signature is not ours"}`),
   };
+}
+
+function provenWords(
+  sets: readonly { readonly provenAt: string | null; readonly snapshotAt: string | null }[],
+): string {
+  const newest = sets.find(({ provenAt }) => provenAt !== null);
+  return newest === undefined
+    ? ", none is proven yet"
+    : `, the newest proven one of ${newest.snapshotAt ?? "unknown time"}`;
 }

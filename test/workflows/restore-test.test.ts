@@ -1,0 +1,102 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { provenBy } from "../../actions/lib/runtime/configured.ts";
+import { readProofs } from "../../actions/lib/vault/proof-store.ts";
+import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab.ts";
+import { openRestoreTestLab, type RestoreTestLab, stagingRef } from "../integration/restore-test-lab.ts";
+import { createProject, execute, PLANTED_EMAIL, seedQimma, withClient } from "../lab/index.ts";
+import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { type ActRun, type Checkout, checkOut } from "./checkout.ts";
+
+/** The restore test as act runs it: a vault with a set, a staging project on a server of its own. */
+
+let lab: BackupLab;
+let cluster: RunningPostgres;
+let tests: RestoreTestLab;
+let checkout: Checkout;
+let stagingUrl: string;
+let set: string;
+
+const people = "select id from auth.users order by id limit 2";
+
+beforeAll(async () => {
+  lab = await openBackupLab(sharedS3());
+  const source = await createProject(sharedPostgres(17).superuserUrl(), `act_tested_${process.pid}`);
+  await seedQimma(source.postgresUrl, { bytes: 300_000, seed: 12 });
+  set = (await backUp(lab, source.backupUrl)).set;
+  cluster = await startPostgres(17);
+  const staging = await createProject(cluster.superuserUrl(), "staging");
+  stagingUrl = staging.postgresUrl;
+  tests = openRestoreTestLab(lab, stagingUrl);
+  tests.policy({
+    checks: [{ kind: "rls", name: "students are apart", query: "select id from public.users", people }],
+  });
+  checkout = checkOut(JSON.parse(readFileSync(join(lab.folder, "policy.json"), "utf8")), lab.publicKeys);
+});
+afterAll(async () => {
+  checkout?.[Symbol.dispose]();
+  await cluster?.stop();
+  await lab?.[Symbol.asyncDispose]();
+});
+
+function run(name: "schedule" | "workflow_dispatch", inputs: Record<string, string> = {}): Promise<ActRun> {
+  const { PATH: _, HOME: __, LIFEBOAT_POLICY: ___, BACKUP_PUBLIC_KEYS: ____, ...secrets } = tests.env;
+  const env = { LIFEBOAT_PG_BIN: sharedPostgres(17).binDir };
+  return checkout.run("restore-test", { name, inputs, env, secrets });
+}
+
+async function proofs() {
+  const config = await loadConfig({ needs: [], env: tests.env });
+  return (await readProofs(lab.vault, await provenBy(config))).proofs.map(({ proof }) => proof);
+}
+
+function expectNoSecret({ output }: ActRun): void {
+  const keyLine = tests.env["RESTORE_PRIVATE_KEY"]?.split("\n")[4];
+  for (const secret of [keyLine, tests.env["AWS_SECRET_ACCESS_KEY"], stagingUrl, PLANTED_EMAIL]) {
+    expect(secret?.length).toBeGreaterThan(10);
+    expect(output).not.toContain(secret);
+  }
+}
+
+test("an unmarked project fails the job and is not touched", async () => {
+  const ended = await run("schedule");
+  expect(ended.code).toBe(1);
+  expect(ended.output).toMatch(/::error[^\n]*does not bear the marker of staging/);
+  expect(ended.output).toContain("runbooks/restore-test-failed.md");
+  expect(await proofs()).toEqual([]);
+  expectNoSecret(ended);
+});
+
+test("proves a set once a month, and leaves staging empty", async () => {
+  await tests.mark();
+  const first = await run("schedule");
+  expect(first.output).toMatch(/Job succeeded/);
+  expect(first.code).toBe(0);
+  expect(await proofs()).toMatchObject([{ set, outcome: "proven", defect: { outcome: "found" } }]);
+  const state = await withClient(stagingUrl, (client) =>
+    client.query("select state, (select count(*)::int from auth.users) as people from lifeboat_staging.marker"),
+  );
+  expect(state.rows).toEqual([{ state: "empty", people: 0 }]);
+
+  const second = await run("schedule");
+  expect(second.output).toContain("was proven this month already");
+  expect(second.code).toBe(0);
+  expect(await proofs()).toHaveLength(1);
+  for (const each of [first, second]) expectNoSecret(each);
+});
+
+test("the button plants the defect of a seed, and a copy that a killed run left is emptied", async () => {
+  await execute(
+    stagingUrl,
+    "create table public.left_behind (n int); update lifeboat_staging.marker set state = 'testing'",
+  );
+  const ended = await run("workflow_dispatch", { set: "latest", seed: "00c0ffee" });
+  expect(ended.code).toBe(0);
+  expect(ended.output).toContain("seed 00c0ffee");
+  expect((await proofs()).at(-1)).toMatchObject({ turn: "named", defect: { seed: "00c0ffee" } });
+  expect(stagingRef).toBe((await proofs()).at(-1)?.target.projectRef);
+  expectNoSecret(ended);
+});
