@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cleanDocument, cleaner } from "../../actions/lib/report/clean-text.ts";
+import { cleaner, cleanReport } from "../../actions/lib/report/clean-text.ts";
 import { runReportSchema } from "../../actions/lib/report/run-report.ts";
 import { parseReport, reportKey } from "../../actions/lib/report/vault-reports.ts";
 import { type Ending, jobReport } from "../../actions/lib/runtime/job-report.ts";
@@ -81,11 +81,31 @@ describe("what is secret or personal", () => {
     ["an address", "table of noura.al-otaibi@personal.example failed", "table of [address] failed"],
   ])("is taken out: %s", (_what, text, expected) => expect(clean(text)).toBe(expected));
 
-  test("and what is neither stays, in every corner of a document", () => {
-    const document = { a: ["us-east-1", 1, null, true], b: { c: "true", d: "see a@b.example" } };
-    expect(cleanDocument(document, clean)).toEqual({
-      a: ["us-east-1", 1, null, true],
-      b: { c: "true", d: "see [address]" },
-    });
+  test("and what is neither stays, in every corner of a report", () => {
+    const failure = {
+      code: "x",
+      message: "see a@b.example",
+      next: "at https://github.com",
+      runbook: "runbooks/backup-failed.md",
+    };
+    const ending: Ending = {
+      conclusion: "failure",
+      sentence: "to a@b.example",
+      facts: { stages: [{ name: "a@b.example", seconds: 1 }], rows: 5 },
+      failure,
+    };
+    const report = jobReport(ending, { ...facts, warnings: ["true", "a@b.example"] });
+    const cleaned = cleanReport(report, cleaner({ ...secrets, GITHUB_SERVER_URL: "https://github.com" }));
+    expect(cleaned.run).toEqual(report.run);
+    expect(cleaned.operations).toEqual([
+      {
+        ...report.operations[0],
+        sentence: "to [address]",
+        facts: { stages: [{ name: "[address]", seconds: 1 }], rows: 5 },
+        warnings: ["true", "[address]"],
+        failure: { ...failure, message: "see [address]" },
+      },
+    ]);
+    expect(runReportSchema.safeParse(cleaned).success).toBe(true);
   });
 });

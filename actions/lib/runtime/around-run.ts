@@ -1,6 +1,6 @@
 import { type Environment, readVault } from "../config/environment.ts";
 import { Problems } from "../config/problems.ts";
-import { cleanDocument, cleaner } from "../report/clean-text.ts";
+import { cleaner, cleanReport } from "../report/clean-text.ts";
 import type { Operation, RunIdentity, RunReport } from "../report/run-report.ts";
 import { writeVaultReport } from "../report/vault-reports.ts";
 import { openVault } from "../vault/client.ts";
@@ -26,7 +26,7 @@ export async function beforeRun(_run: RunIdentity, _operation: Operation, _aroun
  * could not be; then the report goes into the vault, for the job that publishes it.
  */
 export async function afterRun(told: RunReport, around: Surroundings): Promise<void> {
-  const report = cleanDocument(told, cleaner(around.env));
+  const report = cleanReport(told, cleaner(around.env));
   await keepReport(report, around);
 }
 

@@ -12,6 +12,12 @@ export async function trustedSigners(config: Config): Promise<Signer[]> {
   return pinnedSigners(await readKeyring(config.publicKeys.armored), config.policy.keys);
 }
 
+/** Checks the signatures of manifests by them. */
+export async function manifestVerifier(config: Config): Promise<VerifySignature> {
+  const signers = await trustedSigners(config);
+  return (bytes, armored) => verifyDetached(bytes, armored, signers);
+}
+
 /**
  * Checks the signatures of proofs: only the prover's count, the pinned one's and those that the policy names as former. The
  * key that signs backups cannot say that they restore.

@@ -1,0 +1,48 @@
+import { listSets } from "../vault/catalogue.ts";
+import type { Vault } from "../vault/client.ts";
+import { provenSets } from "../vault/proven.ts";
+import type { VerifySignature } from "../vault/set-store.ts";
+import type { Standing, StandingSet } from "./standing.ts";
+
+/** Of the newest sets is told; the oldest of a month shows the pace at which the project grows. */
+const newestSets = 60;
+
+/**
+ * What the vault has now: sets whose manifests a pinned key signed, and the tests that they passed.
+ * @param verify checks manifests @param verifyProof checks proofs (`provenBy`)
+ */
+export async function standingOfVault(
+  vault: Vault,
+  verify: VerifySignature,
+  verifyProof: VerifySignature,
+): Promise<Standing> {
+  const [listed, proven] = await Promise.all([
+    listSets(vault, { verify, newest: newestSets }),
+    provenSets(vault, verifyProof),
+  ]);
+  const tested = new Map(proven.map((one) => [`${one.tier}/${one.set}`, one]));
+  const sets = listed.flatMap(({ set, tier, snapshotAt, counts, signature }): StandingSet[] =>
+    signature !== "verified" || snapshotAt === null || counts === null
+      ? []
+      : [
+          {
+            set,
+            tier,
+            snapshotAt,
+            plainBytes: Number(counts.plainBytes),
+            rows: Number(counts.rows),
+            provenAt: tested.get(`${tier}/${set}`)?.provenAt ?? null,
+          },
+        ],
+  );
+  const bytesOf = new Map(sets.map(({ set, plainBytes }) => [set, plainBytes]));
+  const restores = proven.map(({ set, provenAt, proof }) => ({
+    at: provenAt,
+    set,
+    seconds: proof.restoreSeconds,
+    plainBytes: bytesOf.get(set) ?? null,
+  }));
+  restores.sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+  sets.sort((a, b) => (a.snapshotAt < b.snapshotAt ? 1 : a.snapshotAt > b.snapshotAt ? -1 : 0));
+  return { sets, restores, files: null, source: "vault" };
+}

@@ -1,0 +1,51 @@
+import * as core from "@actions/core";
+import { optional } from "../lib/config/environment.ts";
+import { loadConfig } from "../lib/config/load.ts";
+import { readJobResults } from "../lib/report/job-results.ts";
+import { publishedPage, runPublish } from "../lib/report/run-publish.ts";
+import { readVaultReports } from "../lib/report/vault-reports.ts";
+import { standingOfVault } from "../lib/report/vault-standing.ts";
+import { manifestVerifier, provenBy } from "../lib/runtime/configured.ts";
+import { originOf } from "../lib/runtime/git.ts";
+import { openGithubHistory } from "../lib/runtime/github-history.ts";
+import { optionalInput, runAction } from "../lib/runtime/run-action.ts";
+import { runIdentity } from "../lib/runtime/run-identity.ts";
+import { openVault } from "../lib/vault/client.ts";
+
+await runAction("publish", "runbooks/report-missing.md", async ({ log, signal }) => {
+  const { env } = process;
+  const token = core.getInput("token", { required: true });
+  const results = readJobResults(optionalInput("jobs") ?? "{}");
+  // Without a vault there is still what GitHub knows.
+  const located = optional(env, "S3_BACKUP_BUCKET") === undefined ? undefined : await loadConfig({ needs: ["vault"] });
+  const config = located ?? (await loadConfig({ needs: [] }));
+  const server = optional(env, "GITHUB_SERVER_URL") ?? "https://github.com";
+  const repository = optional(env, "GITHUB_REPOSITORY");
+  const api = optional(env, "GITHUB_API_URL") ?? "https://api.github.com";
+  const retry = { attempts: 4, totalSeconds: 60, stallSeconds: 20 };
+  using vault = located && openVault({ ...located.vault, retry });
+  const published = await runPublish({
+    project: config.policy.project.name,
+    run: runIdentity(env),
+    results,
+    vault:
+      vault === undefined
+        ? undefined
+        : {
+            reports: (since) => readVaultReports(vault, since, new Date()),
+            standing: async () => standingOfVault(vault, await manifestVerifier(config), await provenBy(config)),
+          },
+    history: repository === undefined ? undefined : openGithubHistory({ api, token, repository }),
+    remote: (await originOf(env)) ?? `${server}/${repository}`,
+    token,
+    server,
+    env,
+    log,
+    signal,
+  });
+  return {
+    outputs: { commit: published.commit ?? "", reports: String(published.told) },
+    page: publishedPage(published),
+    facts: {},
+  };
+});
