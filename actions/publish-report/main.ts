@@ -32,7 +32,7 @@ await runAction("publish", "runbooks/report-missing.md", async ({ log, signal })
       vault === undefined
         ? undefined
         : {
-            reports: (since) => readVaultReports(vault, since, new Date()),
+            reports: (since) => readVaultReports(vault, { since, now: new Date() }),
             standing: async () => standingOfVault(vault, await manifestVerifier(config), await provenBy(config)),
           },
     history: repository === undefined ? undefined : openGithubHistory({ api, token, repository }),

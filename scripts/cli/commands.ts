@@ -64,4 +64,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "Compares what is promised (RTO, RPO) with what schedules, plan, thaw and the vault really allow.",
     load: async () => (await import("./policy.ts")).policy,
   },
+  {
+    name: "report",
+    summary: "Writes the pages of the run reports into a folder: what a restore would come to now, runs, history.",
+    load: async () => (await import("./report.ts")).report,
+  },
 ];

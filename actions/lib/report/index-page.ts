@@ -47,7 +47,7 @@ function workflowTable(rows: readonly RunRow[], now: Date): string[] {
   const lines = [...byWorkflow]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([workflow, runs]) => {
-      const last = runs.slice(-runsOfWorkflow).reverse();
+      const last = lastOf(runs);
       return last.map((run, index) => {
         const name = index === 0 ? `**${escaped(workflow)}**` : "";
         return `| ${[name, runLink(run, now), ending(run), formatDuration(run.seconds * 1000), what(run.operations)].join(" | ")} |`;
@@ -55,6 +55,13 @@ function workflowTable(rows: readonly RunRow[], now: Date): string[] {
     });
   if (lines.length === 0) return ["No run was reported yet."];
   return ["| workflow | asked for | ended | took | what came of it |", "| --- | --- | --- | --- | --- |", ...lines];
+}
+
+/** The last run and, before it, the last that did something: attempts with nothing to do would hide them. */
+function lastOf(runs: readonly RunRow[]): RunRow[] {
+  const last = runs.slice(-1);
+  const busy = runs.slice(0, -1).filter(({ conclusion }) => conclusion !== "skipped");
+  return [...last, ...busy.slice(1 - runsOfWorkflow).reverse()];
 }
 
 function failures(rows: readonly RunRow[], now: Date): string[] {

@@ -35,11 +35,10 @@ const scenarios: readonly { readonly scenario: string; readonly way: string; rea
 /** An archive may have to be thawed first; the newest data is taken from what can be read at once. */
 export function restoreNow(standing: Standing, now: Date): RestoreNow[] {
   const set = standing.sets.find(({ tier }) => tier !== "monthly") ?? standing.sets[0] ?? null;
-  const age = set === null ? null : now.getTime() - Date.parse(set.snapshotAt);
+  const age = set === null ? null : since(set.snapshotAt, now);
   const measured = standing.restores[0] ?? null;
   const pace = rowsPerDay(standing.sets);
-  const files =
-    standing.files === null ? null : { at: standing.files.at, age: now.getTime() - Date.parse(standing.files.at) };
+  const files = standing.files === null ? null : { at: standing.files.at, age: since(standing.files.at, now) };
   return scenarios.map(({ scenario, way, files: withFiles }) => ({
     scenario,
     way,
@@ -50,6 +49,11 @@ export function restoreNow(standing: Standing, now: Date): RestoreNow[] {
     rowsLost: age === null || pace === null ? null : Math.round((pace * age) / day),
     files: withFiles ? files : null,
   }));
+}
+
+/** Milliseconds; a clock that is ahead makes nothing younger than now. */
+function since(time: string, now: Date): number {
+  return Math.max(0, now.getTime() - Date.parse(time));
 }
 
 /** The slowest of the last three that were measured, longer in proportion where the set is larger than what was restored then. */
@@ -97,9 +101,19 @@ export function renderRestoreNow(rows: readonly RestoreNow[], standing: Standing
       : `Times are those of the database: the slowest of the last measurements, the newest of ${minute(measured.at)} ` +
         `(${formatDuration(measured.seconds * 1000)}${measured.plainBytes === null ? "" : ` for ${formatBytes(measured.plainBytes)}`}), ` +
         `in proportion to the set's size. Making the project, switching the application over and whatever people decide come on top.`,
+    "",
+    provenSentence(standing, now),
     ...(standing.files === null ? ["", "**Files**: no snapshot of Storage's files is known."] : []),
     "",
   ].join("\n");
+}
+
+/** What is known for certain, beside what is newest. */
+function provenSentence({ sets }: Standing, now: Date): string {
+  const proven = sets.find(({ provenAt }) => provenAt !== null);
+  if (proven === undefined) return "**No set has been proven yet**: none was restored by a restore test and compared.";
+  if (proven === sets[0]) return "The newest set is proven: it was restored by a restore test and compared.";
+  return `The newest set that a restore test has restored and compared is \`${proven.set}\`, ${formatDuration(since(proven.snapshotAt, now))} old.`;
 }
 
 function provenWord({ provenAt }: StandingSet): string {

@@ -43,15 +43,14 @@ export interface VaultReports {
   readonly refused: readonly string[];
 }
 
-/** The reports that jobs have left since a time, by the day on which they began; oldest first. */
+/** The reports that jobs have left: all, or those of the days since a time. By the day on which they began, oldest first. */
 export async function readVaultReports(
   vault: Pick<Vault, "list" | "get">,
-  since: Date,
-  now: Date,
+  days?: { readonly since: Date; readonly now: Date },
 ): Promise<VaultReports> {
   const keys: string[] = [];
-  for (let time = Math.floor(since.getTime() / day) * day; time <= now.getTime() + day; time += day) {
-    for await (const { key } of vault.list(dayPrefix(new Date(time)))) if (key.endsWith(".json")) keys.push(key);
+  for (const prefix of days === undefined ? ["reports/"] : dayPrefixes(days.since, days.now)) {
+    for await (const { key } of vault.list(prefix)) if (key.endsWith(".json")) keys.push(key);
   }
   const read = await mapBounded(keys, 16, async (key) => {
     const { body } = await vault.get(key, { maxBytes: maxReportBytes });
@@ -61,6 +60,13 @@ export async function readVaultReports(
     reports: read.filter((one) => typeof one !== "string"),
     refused: read.filter((one) => typeof one === "string"),
   };
+}
+
+function dayPrefixes(since: Date, now: Date): string[] {
+  const first = Math.floor(since.getTime() / day);
+  // A runner's clock may be ahead of ours.
+  const last = Math.floor(now.getTime() / day) + 1;
+  return Array.from({ length: last - first + 1 }, (_, index) => dayPrefix(new Date((first + index) * day)));
 }
 
 /** @returns undefined for bytes that are no report of a format we know */

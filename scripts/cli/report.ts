@@ -1,0 +1,75 @@
+import { resolve } from "node:path";
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { buildPages } from "../../actions/lib/report/build-pages.ts";
+import { readVaultReports } from "../../actions/lib/report/vault-reports.ts";
+import { standingOfVault } from "../../actions/lib/report/vault-standing.ts";
+import { manifestVerifier, provenBy } from "../../actions/lib/runtime/configured.ts";
+import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
+import { countOf } from "../../actions/lib/runtime/measures.ts";
+import { openVault } from "../../actions/lib/vault/client.ts";
+import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
+
+async function run({ values, flags, log }: Call): Promise<Outcome> {
+  if (values["out"] === undefined)
+    throw new ConfigurationError("usage", "--out is missing.", "Give the folder that the pages go to.");
+  const out = resolve(values["out"]);
+  const from = values["from"] === undefined ? undefined : resolve(values["from"]);
+  const now = new Date();
+  const built =
+    from === undefined
+      ? await fromVault(out, now, flags["dry-run"] === true)
+      : await fromFolder(out, from, now, flags["dry-run"] === true);
+  for (const path of built.foreign) log.warn(`${path} is not in the form of a report, and is passed over.`);
+  const page = resolve(out, "README.md");
+  const amount = countOf(built.changed.length, "file");
+  return {
+    json: { page, changed: built.changed, foreign: built.foreign },
+    lines: [
+      flags["dry-run"] === true
+        ? `Dry run: ${amount} would change in ${out}.`
+        : `${amount} changed; the page is ${page}`,
+    ],
+  };
+}
+
+async function fromVault(out: string, now: Date, dry: boolean) {
+  const config = await loadConfig({ needs: ["vault"] });
+  using vault = openVault(config.vault);
+  const [{ reports, refused }, standing] = await Promise.all([
+    readVaultReports(vault),
+    standingOfVault(vault, await manifestVerifier(config), await provenBy(config)),
+  ]);
+  const news = { project: config.policy.project.name, reports, standing, notes: [], now };
+  const { changed, foreign } = buildPages(out, news, { dryRun: dry });
+  return { changed, foreign: [...foreign, ...refused] };
+}
+
+async function fromFolder(out: string, from: string, now: Date, dry: boolean) {
+  const { policy } = await loadConfig({ needs: [] });
+  const news = { project: policy.project.name, reports: [], standing: undefined, notes: [], now };
+  return buildPages(out, news, { base: from, dryRun: dry });
+}
+
+export const report: Command = {
+  usage: {
+    synopsis: "report --out <folder>",
+    summary: "Writes the pages of the run reports into a folder: what a restore would come to now, runs, history.",
+    positionals: [],
+    options: {
+      out: {
+        type: "string",
+        value: "FOLDER",
+        help: "where the pages go; runs that lie there already are told as well",
+      },
+      from: {
+        type: "string",
+        value: "FOLDER",
+        help: "take the runs from a checkout of the branch reports, not from the vault",
+      },
+      "dry-run": { type: "boolean", help: dryRun["dry-run"]?.help ?? "" },
+    },
+    details:
+      "Reads S3_BACKUP_BUCKET and the AWS_* settings, unless --from is given. Nothing is committed: that does actions/publish-report.",
+  },
+  run,
+};
