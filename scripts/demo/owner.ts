@@ -14,6 +14,9 @@ export interface Owner {
 
 export const bucket = "qimma-vault";
 
+/** Ref of the project that the demo's restore test empties. */
+export const stagingRef = "qimma-staging";
+
 /** @param folder an empty one that only we may read; keys and policy go there */
 export async function becomeOwner(folder: string, s3: S3Facts): Promise<Owner> {
   const keys = join(folder, "private-keys");
@@ -28,8 +31,9 @@ export async function becomeOwner(folder: string, s3: S3Facts): Promise<Owner> {
     pins,
     env: {},
   });
+  const restoreTest = { ...qimma.restoreTest, projectRef: stagingRef };
   const policy = join(folder, "policy.json");
-  writeFileSync(policy, JSON.stringify({ ...qimma, regions: [s3.region], keys: made.pins }, null, 2));
+  writeFileSync(policy, JSON.stringify({ ...qimma, regions: [s3.region], keys: made.pins, restoreTest }, null, 2));
   const publicKeys = join(folder, "public-keys.asc");
   writeFileSync(publicKeys, made.keys.map(({ publicFile }) => readFileSync(publicFile, "utf8")).join("\n"));
   const secret = (name: string): string => readFileSync(join(keys, name), "utf8").trim();

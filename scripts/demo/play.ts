@@ -3,6 +3,7 @@ import { loadConfig } from "../../actions/lib/config/load.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
 import { backupPage } from "../../actions/lib/report/backup.ts";
 import { verdictSentence } from "../../actions/lib/report/restoration.ts";
+import { restoreTestSentence } from "../../actions/lib/report/restore-test.ts";
 import { verificationPage } from "../../actions/lib/report/verification.ts";
 import { runRestore } from "../../actions/lib/restore/run-restore.ts";
 import { openingKey, trustedSigners } from "../../actions/lib/runtime/configured.ts";
@@ -12,6 +13,7 @@ import { openVault } from "../../actions/lib/vault/client.ts";
 import { seedQimma } from "../../test/lab/index.ts";
 import { Acts } from "./acts.ts";
 import { becomeOwner, bucket } from "./owner.ts";
+import { testARestore } from "./restore-test.ts";
 import { differing, readContents } from "./second-opinion.ts";
 import type { Stage } from "./stage.ts";
 
@@ -64,14 +66,16 @@ export async function play(stage: Stage, bytes: number, signal: AbortSignal): Pr
     acts.tell(`${verdict}: ${kind} ${identity}, ${aspect}: ${why}`);
   }
   const proven = result.outcome === "proven" && different.length === 0;
+  const tested = proven ? await testARestore(acts, owner, () => stage.createStaging(), signal) : undefined;
   return {
-    proven,
+    proven: proven && tested?.outcome === "proven",
     settings: owner.settings,
     lines: [
       ...acts.summary(),
       "",
       `In the vault: ${countOf(set.artifacts.length, "artifact")}, ${formatBytes(Number(set.counts.storedBytes))} sealed, below s3://${bucket}/${set.prefix}`,
       `Second opinion: ${different.length === 0 ? `all ${countOf(before.size, "table")} hold the same rows` : `these tables differ: ${different.join(", ")}`}`,
+      ...(tested === undefined ? [] : [restoreTestSentence(tested)]),
       proven || result.outcome !== "proven"
         ? verdictSentence(result)
         : "The restore is not what was lost: see the second opinion.",

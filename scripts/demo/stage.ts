@@ -10,6 +10,8 @@ export interface Stage {
   readonly source: LabProject;
   readonly target: LabProject;
   readonly s3: RunningS3;
+  /** An empty project beside the target, for the restore test. */
+  createStaging(): Promise<LabProject>;
   /** The source project with its whole cluster: gone. */
   destroySource(): Promise<void>;
   /** Ends every server and removes every folder. */
@@ -40,6 +42,7 @@ export async function setStage(opened: (clear: () => Promise<void>) => void): Pr
     source,
     target,
     s3,
+    createStaging: () => createProject(other.superuserUrl(), "qimma_staging"),
     destroySource: () => lost.stop(),
     async clear() {
       await Promise.all([lost.stop(), other.stop(), s3.stop()]);

@@ -1,0 +1,64 @@
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab.ts";
+import { openRestoreTestLab, type RestoreTestLab } from "../integration/restore-test-lab.ts";
+import { compareDatabases, createProject, type LabProject, seedQimma } from "../lab/index.ts";
+import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { complete, killSomewhere, wantedKills } from "./table/random-kills.ts";
+import type { FaultRecord } from "./table/row.ts";
+
+const runner = fileURLToPath(new URL("restore-test-runner.ts", import.meta.url));
+const kills = Math.max(3, Math.round(wantedKills * 0.06));
+let lab: BackupLab;
+let cluster: RunningPostgres;
+let staging: LabProject;
+let untouched: LabProject;
+let tests: RestoreTestLab;
+
+beforeAll(async () => {
+  [cluster, lab] = await Promise.all([startPostgres(17), openBackupLab(sharedS3())]);
+  const source = await createProject(sharedPostgres(17).superuserUrl(), `killed_test_${process.pid}`);
+  await seedQimma(source.postgresUrl, { bytes: 300_000, seed: 14 });
+  await backUp(lab, source.backupUrl);
+  staging = await createProject(cluster.superuserUrl(), "staging");
+  untouched = await createProject(cluster.superuserUrl(), "untouched");
+  tests = openRestoreTestLab(lab, staging.postgresUrl);
+  await tests.mark();
+});
+afterAll(async () => {
+  await lab?.[Symbol.asyncDispose]();
+  await cluster?.stop();
+});
+
+async function leftovers(): Promise<string[]> {
+  const differences = await compareDatabases(untouched.superuserUrl, staging.superuserUrl);
+  return differences.filter((line) => !/lifeboat_staging|"?staging"?|"?untouched"?|this one/.test(line));
+}
+
+test(`killed at ${kills} random moments, a restore test is followed by one that proves the set and leaves staging empty`, async ({
+  task,
+}) => {
+  const faults: FaultRecord[] = [];
+  task.meta.faults = faults;
+  const env = { ...tests.env };
+  let whole = await complete(runner, env);
+  for (let attempt = 1; faults.length < kills && attempt <= 4 * kills; attempt += 1) {
+    const signal = attempt % 3 === 0 ? "SIGTERM" : "SIGKILL";
+    const how = await killSomewhere(runner, env, signal, whole);
+    if (how === "ended") {
+      whole *= 0.95;
+      continue;
+    }
+    await complete(runner, env);
+    const left = await leftovers();
+    const expected = "fails, and the next proves and empties";
+    faults.push({
+      ...{ kind: `process ended by ${signal}`, stage: "restore test, any moment", expected },
+      seen: left.length === 0 ? expected : "data stayed in staging",
+      ...{ code: undefined, right: left.length === 0, falseSuccess: left.length > 0 },
+    });
+    expect(left).toEqual([]);
+  }
+  expect(faults).toHaveLength(kills);
+}, 3_600_000);
