@@ -2,6 +2,7 @@ import { z } from "zod";
 import { promisesPolicySchema } from "./policy-promises.ts";
 import { restoreFilesPolicySchema } from "./policy-restore-files.ts";
 import { restoreTestPolicySchema } from "./policy-restore-test.ts";
+import { storagePolicySchema } from "./policy-storage.ts";
 
 const days = z.number().int().positive();
 const seconds = z.number().positive();
@@ -85,6 +86,7 @@ export const policySchema = z.strictObject({
   restoreFiles: restoreFilesPolicySchema,
   restoreTest: restoreTestPolicySchema,
   promises: promisesPolicySchema,
+  storage: storagePolicySchema,
 });
 
 export type Policy = z.output<typeof policySchema>;

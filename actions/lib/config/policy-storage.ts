@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { findingKindSchema } from "../vault/snapshot/snapshot-manifest.ts";
+
+const MiB = 1024 * 1024;
+const bytes = z.number().int().positive();
+
+/** How Storage's files are copied. Every value has a default. */
+export const storagePolicySchema = z
+  .strictObject({
+    /** `all`, or the ids of the buckets that are copied; one of them that is not there refuses the run. */
+    buckets: z.union([z.literal("all"), z.array(z.string().min(1)).min(1)]).default("all"),
+    /**
+     * Findings that fail a run. Its snapshot is published all the same: it is the best that is to be had. A row without its
+     * file, a content that its row denies and a key that S3 cannot carry mean that a restore will lack something.
+     */
+    failOn: z.array(findingKindSchema).default(["lost", "unlike-row", "uncarried-key"]),
+    /** Fail when more than this share (0 to 1) of the last snapshot's files is gone; 1 switches it off. */
+    largestVanishingShare: z.number().min(0).max(1).default(0.5),
+    /** Bytes that may be read from the source, which Supabase bills or caps; null: no bound. */
+    egress: z
+      .strictObject({ bytesPerRun: bytes.nullable().default(null), bytesPerMonth: bytes.nullable().default(null) })
+      .prefault({}),
+    /** Files below this size travel together in packs; others alone. */
+    smallFileBytes: bytes.max(16 * MiB).default(4 * MiB),
+    /** A pack is closed when it has so many bytes. */
+    packBytes: bytes.max(256 * MiB).default(24 * MiB),
+    /** Files read from the source at a time. */
+    concurrency: z.number().int().min(1).max(64).default(16),
+  })
+  .prefault({});
+export type StoragePolicy = z.output<typeof storagePolicySchema>;
