@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+const sha256 = sha256Schema;
 const count = z.number().int().nonnegative();
 /** A count that may pass 2^53: rows and bytes of the whole database, as decimal digits. */
 const bigCount = z.string().regex(/^\d+$/);

@@ -27,6 +27,7 @@ export const recoverName = "RECOVER.md";
 export const syncLease = "sync-storage";
 
 export const listName = (number: number): string => `lists/${numbered(number, 4)}.ndjson.zst.pgp`;
+export const journalPrefix = (run: string): string => `${snapshotPrefix(run)}journal/`;
 export const journalName = (number: number): string => `journal/${numbered(number, 5)}.ndjson.zst.pgp`;
 export const packKey = (run: string, number: number): string => `packs/${run}/${numbered(number, 5)}.tar.zst.pgp`;
 export const fileKey = (run: string, number: number): string => `files/${run}/${numbered(number, 5)}.zst.pgp`;

@@ -49,7 +49,10 @@ export const layerSchema = z.strictObject({
   /** Fingerprint of the signing key from which the key of the lists is derived. */
   indexKeySigner: z.string().regex(/^[0-9A-F]{40}$/),
   indexKeyCommitment: sha256,
-  /** Of a base layer: how many lists there are; list n holds the entries of shard n (`shardOf`). Of changes: 0. */
+  /**
+   * Of a base layer: list n, for n below this, holds the entries of shard n (`shardOf`). Lists from there on are changes
+   * above them, as all lists of a layer of changes are: of two entries for one path the later counts. Of changes: 0.
+   */
   shards: count,
   lists: z.array(listSchema),
   /** Runs whose keys.pgp opens the objects, with what binds those keys to them. */

@@ -31,13 +31,13 @@ export async function openList(
   keys: SnapshotKeys,
   only?: ReadonlySet<number>,
 ): Promise<ListReader> {
-  const [base, ...above] = layers;
+  const [base] = layers;
   if (base === undefined) return { shards: 1, shard: async () => new Map(), changed: 0 };
   const changes = new Map<number, Map<string, string>>();
   let changed = 0;
-  for (const layer of above) {
+  for (const layer of layers) {
     const key = await keys.index(layer);
-    for (const list of layer.lists) {
+    for (const list of layer.lists.slice(layer.shards)) {
       changed += list.entries;
       for await (const line of readLines(vault, list, key)) {
         const path = pathOf(parsed(line, list.key));

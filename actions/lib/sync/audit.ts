@@ -1,0 +1,28 @@
+import type { StorageEndpoint } from "../source/storage/endpoint.ts";
+import { listFiles } from "../source/storage/listing.ts";
+import type { SourceRow } from "../source/storage/source-row.ts";
+import type { Bucket } from "../vault/snapshot/head.ts";
+import type { LookUp } from "./judge.ts";
+import type { Tally } from "./tally.ts";
+
+/**
+ * Looks for files that the endpoint lists and the database has no row of. One that came after the list was read is no
+ * orphan: the row of now decides.
+ * @param rows every row of the list, by any order
+ */
+export async function findOrphans(
+  endpoint: StorageEndpoint,
+  buckets: readonly Bucket[],
+  rows: AsyncIterable<{ readonly rows: readonly SourceRow[] }>,
+  lookUp: LookUp,
+  tally: Tally,
+  signal: AbortSignal,
+): Promise<void> {
+  const known = new Map<string, Set<string>>(buckets.map(({ id }) => [id, new Set()]));
+  for await (const { rows: some } of rows) for (const { bucket, name } of some) known.get(bucket)?.add(name);
+  for (const { id } of buckets)
+    for await (const file of listFiles(endpoint, id, signal)) {
+      if (known.get(id)?.has(file.name) || (await lookUp(id, file.name)) !== undefined) continue;
+      tally.find("orphan", file, "the endpoint lists it, and there is no row");
+    }
+}

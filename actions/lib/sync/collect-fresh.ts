@@ -1,0 +1,55 @@
+import type { FileEntry } from "../vault/snapshot/file-entry.ts";
+import type { Collection } from "./collection.ts";
+import type { CopyTask } from "./copier.ts";
+
+interface OpenShard {
+  readonly entries: FileEntry[];
+  pending: number;
+  read: boolean;
+}
+
+/**
+ * The tasks of a list that is begun anew: every file, shard by shard. A shard's list is written when the last of its files
+ * is in the vault, so that never more than a few shards are in memory.
+ * @returns the tasks, and what ends the base when all of them are done
+ */
+export function collectFresh(collection: Collection, shards: number) {
+  const { source, ledger, lists, inherited, mine } = collection;
+  const open = new Map<number, OpenShard>();
+  const written = new Set<number>();
+
+  const writeIfWhole = async (number: number): Promise<void> => {
+    const shard = open.get(number);
+    if (shard === undefined || !shard.read || shard.pending > 0) return;
+    open.delete(number);
+    written.add(number);
+    await lists.shard(number, shard.entries);
+  };
+  async function* tasks(): AsyncGenerator<CopyTask, void, undefined> {
+    for await (const { shard: number, rows } of source.rows(shards)) {
+      const shard: OpenShard = { entries: [], pending: 0, read: false };
+      open.set(number, shard);
+      const settle = async (entry: FileEntry | undefined): Promise<void> => {
+        shard.pending--;
+        if (entry !== undefined && ledger.settle(undefined, entry)) shard.entries.push(entry);
+        await writeIfWhole(number);
+      };
+      for (const row of rows) {
+        if (!mine(row)) continue;
+        shard.pending++;
+        const known = inherited(row);
+        if (known !== undefined) await settle(known);
+        else yield { row, onMissing: settle, onStored: settle };
+      }
+      shard.read = true;
+      await writeIfWhole(number);
+    }
+  }
+  return {
+    tasks: tasks(),
+    /** Lists of shards in which there is no file. */
+    async finish(): Promise<void> {
+      for (let number = 0; number < shards; number++) if (!written.has(number)) await lists.shard(number, []);
+    },
+  };
+}

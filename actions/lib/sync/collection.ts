@@ -1,0 +1,16 @@
+import type { SourceRow } from "../source/storage/source-row.ts";
+import type { StoredFile } from "../vault/snapshot/file-entry.ts";
+import type { Ledger } from "./ledger.ts";
+import type { ListWriter } from "./list-writer.ts";
+import type { SyncSource } from "./source.ts";
+
+/** What both ways of collecting a list work with. */
+export interface Collection {
+  readonly source: SyncSource;
+  readonly ledger: Ledger;
+  readonly lists: Pick<ListWriter, "shard" | "change">;
+  /** The file as an unfinished run has stored it, when it is still the same: it is taken over. */
+  readonly inherited: (row: SourceRow) => StoredFile | undefined;
+  /** Whether the file is this job's to copy: false for those of other jobs of a divided copy. */
+  readonly mine: (row: Pick<SourceRow, "bucket" | "name">) => boolean;
+}

@@ -1,0 +1,197 @@
+import type { StoragePolicy } from "../config/policy-storage.ts";
+import { OperationError } from "../runtime/errors.ts";
+import type { Track } from "../runtime/log.ts";
+import type { SourceRow } from "../source/storage/source-row.ts";
+import { type FileEntry, fileEntrySchema } from "../vault/snapshot/file-entry.ts";
+import type { StoredObject } from "../vault/snapshot/layer.ts";
+import { openByteBudget } from "./byte-budget.ts";
+import { type ContentFacts, type Fetcher, fetchWhole, streamFile } from "./fetch-file.ts";
+import { type LookUp, type Read, readJudged } from "./judge.ts";
+import type { ObjectStore } from "./object-store.ts";
+import { entryOf, openPackWriter } from "./pack-writer.ts";
+import type { Tally } from "./tally.ts";
+
+/** A file to be copied. What comes of it is told once: to `onStored` of the copier, or here. */
+export interface CopyTask {
+  readonly row: SourceRow;
+  /** It is not to be had: with an entry that says so, or without one when it vanished. */
+  readonly onMissing: (entry: FileEntry | undefined) => Promise<void>;
+  /** It is in the vault. */
+  readonly onStored: (entry: FileEntry) => Promise<void>;
+}
+
+export interface CopierOptions {
+  readonly fetcher: Fetcher;
+  readonly store: ObjectStore;
+  readonly policy: StoragePolicy;
+  readonly lookUp: LookUp;
+  readonly tally: Tally;
+  readonly track: Track;
+  /** Called once a stored object, before the tasks hear of it. */
+  readonly onObject: (object: StoredObject, entries: readonly FileEntry[]) => Promise<void>;
+  /** The run is over: nothing more can be stored. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Contents of small files in memory at a time. */
+const smallBytesHeld = 32 * 1024 * 1024;
+/** Large files on their way at a time: each holds parts of an upload. */
+const largeAtOnce = 3;
+
+/**
+ * Copies files as they come, many at a time: small ones into packs, large ones alone. Those that cannot be read are tried
+ * again at the end, when it is known that others could.
+ *
+ * @throws OperationError `source-unavailable` when most files cannot be read; `egress-budget`, `file-unsteady`; and what
+ * the vault throws
+ */
+export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierOptions): Promise<void> {
+  const { fetcher, store, policy, lookUp, tally, track } = options;
+  const memory = openByteBudget(smallBytesHeld);
+  const large = openByteBudget(largeAtOnce);
+  const waiting = new Map<string, CopyTask>();
+  const suspects: { readonly task: CopyTask; readonly code: string }[] = [];
+  let readable = 0;
+  const keyOf = (file: Pick<SourceRow, "bucket" | "name">): string => `${file.bucket}/${file.name}`;
+
+  const packs = openPackWriter({
+    store,
+    packBytes: policy.packBytes,
+    onFailure: options.onFailure,
+    async onStored(object, entries) {
+      await options.onObject(object, entries);
+      for (const entry of entries) {
+        const task = waiting.get(keyOf(entry));
+        waiting.delete(keyOf(entry));
+        await task?.onStored(entry);
+      }
+    },
+  });
+
+  const done = (facts: ContentFacts): void => {
+    readable++;
+    track.advance({ items: 1, bytes: facts.bytes });
+  };
+  const copySmall = async (task: CopyTask): Promise<boolean> => {
+    const held = Math.min(policy.smallFileBytes, task.row.rowBytes ?? policy.smallFileBytes);
+    await memory.take(held);
+    try {
+      const read = async (row: SourceRow): Promise<Read<Buffer>> => ({
+        ...(await fetchWhole(fetcher, row, policy.smallFileBytes)),
+        async discard() {},
+      });
+      const verdict = await readJudged(task.row, read, lookUp, tally);
+      if (verdict.kind === "large") return await copyLarge({ ...task, row: verdict.row });
+      if (verdict.kind === "unreadable") return suspect({ ...task, row: verdict.row }, verdict.code);
+      if (verdict.kind === "vanished") return await missing(task, undefined);
+      const { content, facts } = verdict.read;
+      waiting.set(keyOf(task.row), task);
+      await packs.add({ row: verdict.row, content, facts });
+      done(facts);
+      return true;
+    } finally {
+      memory.give(held);
+    }
+  };
+  const copyLarge = async (task: CopyTask): Promise<boolean> => {
+    await large.take(1);
+    try {
+      const read = async (row: SourceRow): Promise<Read<StoredObject>> => {
+        let facts: ContentFacts | undefined;
+        const object = await store.file(streamFile(fetcher, row, (found) => (facts = found)));
+        if (facts === undefined) throw new OperationError("file-unsteady", "A file ended before its end.");
+        return { facts, content: object, discard: () => store.remove(object) };
+      };
+      const verdict = await readJudged(task.row, read, lookUp, tally);
+      if (verdict.kind === "unreadable") return suspect({ ...task, row: verdict.row }, verdict.code);
+      if (verdict.kind !== "read") return await missing(task, undefined);
+      const { content, facts } = verdict.read;
+      const entry = entryOf(verdict.row, facts, content.key, null);
+      await options.onObject({ ...content, files: 1, fileBytes: facts.bytes }, [entry]);
+      await task.onStored(entry);
+      done(facts);
+      return true;
+    } finally {
+      large.give(1);
+    }
+  };
+  const missing = async (task: CopyTask, entry: FileEntry | undefined): Promise<boolean> => {
+    await task.onMissing(entry);
+    track.advance({ items: 1 });
+    return false;
+  };
+  const suspect = (task: CopyTask, code: string): boolean => {
+    suspects.push({ task, code });
+    return false;
+  };
+  const copy = async (task: CopyTask): Promise<void> => {
+    fetcher.signal.throwIfAborted();
+    tally.beforeReading(task.row.rowBytes ?? 0);
+    const small = task.row.rowBytes === null || task.row.rowBytes < policy.smallFileBytes;
+    await (small ? copySmall(task) : copyLarge(task));
+  };
+
+  await inParallel(tasks, policy.concurrency, copy);
+  const again = suspects.splice(0);
+  if (again.length >= 10 && again.length > readable) throw sourceUnavailable(again.length, again[0]?.code);
+  await inParallel(each(again.map(({ task }) => task)), Math.min(4, policy.concurrency), copy);
+  if (
+    suspects.length > 0 &&
+    readable === 0 &&
+    suspects.some(({ code }) => code !== "NoSuchKey" && code !== "InvalidKey")
+  )
+    await assertAnswers(fetcher, suspects[0]?.task.row.bucket ?? "");
+  for (const { task, code } of suspects) {
+    const uncarried = code === "InvalidKey";
+    const kind = uncarried ? "uncarried-key" : "lost";
+    const why = uncarried ? "the endpoint does not take this name" : "there is a row and no file";
+    tally.find(kind, task.row, `${why} (${code})`);
+    await missing(task, fileEntrySchema.parse({ ...task.row, object: null, entry: null, state: "lost" }));
+  }
+  await packs.finish();
+}
+
+/** Nothing could be read at all: whether the endpoint still answers decides whether the files are lost. */
+async function assertAnswers({ endpoint, signal }: Fetcher, bucket: string): Promise<void> {
+  try {
+    await endpoint.document(bucket, { "list-type": "2", "max-keys": "1" }, signal);
+  } catch {
+    throw sourceUnavailable(1, "it does not list a bucket either");
+  }
+}
+
+function sourceUnavailable(files: number, code: string | undefined): OperationError {
+  return new OperationError(
+    "source-unavailable",
+    `Storage did not give ${files} files, most of those it was asked for (${code ?? "no reason given"}).`,
+    "Look at the project's health; what was copied is kept for the next run.",
+  );
+}
+
+async function* each<T>(items: readonly T[]): AsyncGenerator<T, void, undefined> {
+  yield* items;
+}
+
+/** The first error ends it; what is under way then is awaited. */
+async function inParallel<T>(items: AsyncIterable<T>, width: number, work: (item: T) => Promise<void>): Promise<void> {
+  const source = items[Symbol.asyncIterator]();
+  let failure: { readonly error: unknown } | undefined;
+  const lane = async (): Promise<void> => {
+    while (failure === undefined) {
+      try {
+        const next = await source.next();
+        if (next.done === true) return;
+        await work(next.value);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: width }, lane));
+  if (failure === undefined) return;
+  await source.return?.().then(
+    () => {},
+    () => {},
+  );
+  throw failure.error;
+}

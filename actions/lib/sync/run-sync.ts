@@ -1,0 +1,125 @@
+import { hostname } from "node:os";
+import { newSetId } from "../backup/run-backup.ts";
+import { StageClock } from "../backup/stage-clock.ts";
+import { Stop } from "../backup/together.ts";
+import { refusal } from "../preflight/check-row.ts";
+import { runStoragePreflight, type StorageReady } from "../preflight/run-storage-preflight.ts";
+import { ConfigurationError } from "../runtime/errors.ts";
+import { verifyDetached } from "../seal/signature.ts";
+import { openEndpoint, type StorageEndpoint } from "../source/storage/endpoint.ts";
+import { openVault, type Vault } from "../vault/client.ts";
+import { acquireLease } from "../vault/lease.ts";
+import type { Lease } from "../vault/lease-keeper.ts";
+import { syncLease } from "../vault/snapshot/keys.ts";
+import { allowedEgress } from "./bounds.ts";
+import { nothingInherited } from "./journal.ts";
+import { readVaultState } from "./previous.ts";
+import { rehearse } from "./rehearse.ts";
+import type { SyncRequest } from "./request.ts";
+import type { SyncResult } from "./result.ts";
+import { openDatabaseSource, openListedSource, type SyncSource } from "./source.ts";
+import { openLast, planList } from "./sync-state.ts";
+import { openTally } from "./tally.ts";
+import { settleUnfinished } from "./unfinished.ts";
+import { writeSnapshot } from "./write-snapshot.ts";
+
+/**
+ * Brings the vault's state of the files up to the source's: reads the list, copies what is new, and publishes a signed
+ * snapshot at last. When it throws, no snapshot has become visible; what was copied by then is kept for the next run.
+ *
+ * @throws ConfigurationError `preflight-failed`, `lease-held`, `index-key-foreign`: nothing was written
+ * @throws OperationError names the stage
+ */
+export async function runSync(request: SyncRequest): Promise<SyncResult> {
+  if (request.vault !== undefined) return sync(request, request.vault);
+  using vault = openVault(request.config.storageVault);
+  return await sync(request, vault);
+}
+
+async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
+  const { config, log } = request;
+  const policy = config.policy.storage;
+  const stop = new Stop(request.signal);
+  const clock = new StageClock(log, stop.signal);
+  const startedAt = new Date();
+  const set = request.set ?? newSetId(startedAt);
+  const warnings: string[] = [];
+  const ready = await clock.gate("preflight", () => passPreflight(request, vault, warnings, stop.signal));
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, ready.keys.signers);
+  using endpoint = openEndpoint(config.sourceStorage, policy.concurrency + 4);
+  await using lease = request.dryRun === true ? nobodys : await clock.gate("lease", () => takeLease(request, vault));
+  stop.on(lease.lost);
+  const state = await clock.gate("vault", () => readVaultState(vault, verify, log, warnings));
+  const last =
+    state.newest === undefined || request.full === true
+      ? undefined
+      : await clock.gate("last snapshot", () => openLast(vault, state.newest ?? never(), ready, request));
+  await using source = await clock.gate("list", () => openSource(request, endpoint, stop.signal));
+  const plan = await clock.stage("compare", () => planList(source, last, ready.signing.fingerprint));
+  const facts = { request, set, startedAt, vault, ready, verify, endpoint, lease, source, plan, last: state.newest };
+  if (request.dryRun === true) return await clock.stage("rehearse", () => rehearse({ ...facts, clock, warnings }));
+  const unfinished =
+    state.unfinished.length === 0
+      ? { inheritance: nothingInherited, runs: [] }
+      : await clock.stage("leftovers", () =>
+          settleUnfinished(vault, state.unfinished, ready.signing, lease, log, warnings, request.part !== undefined),
+        );
+  const tally = openTally(await allowedEgress(vault, verify, policy, startedAt));
+  return await writeSnapshot({ ...facts, clock, warnings, unfinished, tally, stop });
+}
+
+async function passPreflight(
+  request: SyncRequest,
+  vault: Vault,
+  warnings: string[],
+  signal: AbortSignal,
+): Promise<StorageReady> {
+  const { config, log } = request;
+  const { buckets } = config.policy.storage;
+  const { rows, ready } = await runStoragePreflight({
+    ...{ config, vault, log, signal },
+    buckets: buckets === "all" ? undefined : buckets,
+  });
+  for (const { check, status, found, next } of rows) {
+    if (status !== "warn") continue;
+    const text = `${check}: ${found}${next === undefined ? "" : ` → ${next}`}`;
+    warnings.push(text);
+    log.warn(text);
+  }
+  const refused = refusal(rows);
+  if (refused !== undefined) throw refused;
+  if (ready === undefined) throw new ConfigurationError("preflight-failed", "The preflight found no way to begin.");
+  return ready;
+}
+
+async function takeLease(request: SyncRequest, vault: Vault): Promise<Lease> {
+  if (request.lease !== undefined) return borrowed(request.lease);
+  const holder = request.holder ?? `sync of the files on ${hostname()}, process ${process.pid}`;
+  return acquireLease(vault, syncLease, { holder });
+}
+
+/** A lease that the caller holds, and gives back. */
+function borrowed(lease: Lease): Lease {
+  const { lost } = lease;
+  return { lost, assertHeld: () => lease.assertHeld(), async release() {}, async [Symbol.asyncDispose]() {} };
+}
+
+/** Whoever writes nothing needs none. */
+const nobodys: Lease = {
+  lost: new AbortController().signal,
+  async assertHeld() {},
+  async release() {},
+  async [Symbol.asyncDispose]() {},
+};
+
+function openSource(request: SyncRequest, endpoint: StorageEndpoint, signal: AbortSignal): Promise<SyncSource> {
+  const { config, within, log } = request;
+  const { buckets: wanted } = config.policy.storage;
+  const buckets = wanted === "all" ? undefined : wanted;
+  if (config.source === undefined) return openListedSource(endpoint, buckets, signal);
+  return openDatabaseSource({ settings: config.source, buckets, snapshot: within?.snapshot, signal, log });
+}
+
+function never(): never {
+  throw new Error("unreachable");
+}

@@ -1,0 +1,55 @@
+import { OperationError } from "../runtime/errors.ts";
+import { countOf, formatBytes } from "../runtime/measures.ts";
+import type { Finding } from "../vault/snapshot/head.ts";
+import type { FindingKind } from "../vault/snapshot/snapshot-manifest.ts";
+
+/** What a run has found and read so far. */
+export interface Tally {
+  readonly findings: readonly (Finding & { readonly kind: FindingKind })[];
+  find(kind: FindingKind, file: { readonly bucket: string; readonly name: string }, detail: string): void;
+  /** How many of each kind, without the kinds that there are none of. */
+  count(): Partial<Record<FindingKind, number>>;
+  /** Bytes read from the source. */
+  readonly egressBytes: number;
+  /** @throws OperationError `egress-budget` when so many more would be beyond what the policy allows */
+  beforeReading(bytes: number): void;
+  read(bytes: number): void;
+}
+
+/** @param allowed bytes that this run may read; null: no bound */
+export function openTally(allowed: number | null): Tally {
+  const findings: (Finding & { kind: FindingKind })[] = [];
+  let egressBytes = 0;
+  let announced = 0;
+  return {
+    findings,
+    find: (kind, { bucket, name }, detail) => void findings.push({ kind, bucket, name, detail }),
+    count() {
+      const counts: Partial<Record<FindingKind, number>> = {};
+      for (const { kind } of findings) counts[kind] = (counts[kind] ?? 0) + 1;
+      return counts;
+    },
+    get egressBytes() {
+      return egressBytes;
+    },
+    beforeReading(bytes) {
+      announced += bytes;
+      if (allowed === null || Math.max(announced, egressBytes + bytes) <= allowed) return;
+      throw new OperationError(
+        "egress-budget",
+        `The policy allows ${formatBytes(allowed)} to be read from Storage now, and there is more to copy.`,
+        "What was copied is kept for the next run. Raise storage.egress in the policy, or run again when the month is over.",
+      );
+    },
+    read(bytes) {
+      egressBytes += bytes;
+    },
+  };
+}
+
+/** E.g. `2 lost, 1 replaced`. */
+export function describeCounts(counts: Partial<Record<FindingKind, number>>): string {
+  return Object.entries(counts)
+    .map(([kind, count]) => countOf(count, kind, kind))
+    .join(", ");
+}

@@ -1,0 +1,89 @@
+import type { Log } from "../runtime/log.ts";
+import { countOf } from "../runtime/measures.ts";
+import { keysFileName } from "../seal/keys-file.ts";
+import type { UnlockedKey } from "../seal/private-key.ts";
+import type { Vault } from "../vault/client.ts";
+import type { Lease } from "../vault/lease-keeper.ts";
+import { manifestName } from "../vault/set-store.ts";
+import { runPrefixes, snapshotPrefix } from "../vault/snapshot/keys.ts";
+import { abortUploads, unfinishedUploads } from "../vault/unfinished-uploads.ts";
+import { deleteVersions, type Version, versionPages } from "../vault/versions.ts";
+import { type Inheritance, readJournals } from "./journal.ts";
+
+export interface Unfinished {
+  readonly inheritance: Inheritance;
+  /** Runs whose remains may be removed when this run is published. */
+  readonly runs: readonly string[];
+}
+
+/**
+ * Puts in order what killed runs have left: unfinished uploads end, what no journal names goes, and what one names is
+ * inherited. A run whose manifest was hidden or deleted by somebody is no leftover and stays as it is.
+ * @param lookOnly remove nothing: some of the runs may be other parts of a divided copy, at work now
+ */
+export async function settleUnfinished(
+  vault: Vault,
+  runs: readonly string[],
+  signing: UnlockedKey,
+  lease: Pick<Lease, "assertHeld">,
+  log: Log,
+  warnings: string[],
+  lookOnly: boolean,
+): Promise<Unfinished> {
+  await lease.assertHeld();
+  const ours: string[] = [];
+  for (const run of runs) {
+    const versions = await versionsBelow(vault, snapshotPrefix(run));
+    if (versions.some(({ key, marker }) => key === snapshotPrefix(run) + manifestName && !marker)) {
+      const text = `ALARM: the manifest of the files' snapshot ${run} was deleted or hidden, and not by Lifeboat.`;
+      warnings.push(text);
+      log.warn(text);
+    } else ours.push(run);
+  }
+  const inheritance = await readJournals(vault, ours, signing);
+  if (lookOnly) return { inheritance, runs: [] };
+  const named = new Set([...inheritance.objects.values()].flatMap(({ segments }) => segments.map(({ key }) => key)));
+  for (const run of ours) {
+    for (const prefix of runPrefixes(run))
+      await abortUploads(vault.transport, await unfinishedUploads(vault.transport, prefix));
+    const [, ...contents] = runPrefixes(run);
+    const keep = inheritance.origins.has(run) ? named : new Set<string>();
+    const removed = await removeBelow(vault, inheritance.origins.has(run) ? contents : runPrefixes(run), keep);
+    if (removed > 0) log.info(`Removed ${countOf(removed, "object")} that the unfinished run ${run} has left`);
+  }
+  if (inheritance.entries.size > 0)
+    log.info(`Unfinished runs have left ${countOf(inheritance.entries.size, "file")} in the vault: not copied again`);
+  return { inheritance, runs: ours.filter((run) => inheritance.origins.has(run)) };
+}
+
+/**
+ * After this run is published: what was inherited needs its contents and its keys.pgp, and nothing else.
+ * @param used keys of the stored objects that the snapshot names
+ */
+export async function removeRemains(vault: Vault, runs: readonly string[], used: ReadonlySet<string>): Promise<void> {
+  for (const run of runs) {
+    const keysFile = snapshotPrefix(run) + keysFileName;
+    const lives = [...used].some((key) => runPrefixes(run).some((prefix) => key.startsWith(prefix)));
+    await removeBelow(vault, runPrefixes(run), lives ? new Set([...used, keysFile]) : used);
+  }
+}
+
+/** Removes all versions below the prefixes, except of the kept keys. Locks are respected. */
+export async function removeBelow(
+  vault: Vault,
+  prefixes: readonly string[],
+  keep: ReadonlySet<string>,
+): Promise<number> {
+  let removed = 0;
+  for (const prefix of prefixes) {
+    const versions = (await versionsBelow(vault, prefix)).filter(({ key }) => !keep.has(key));
+    if (versions.length > 0) removed += (await deleteVersions(vault.transport, versions)).deleted;
+  }
+  return removed;
+}
+
+async function versionsBelow(vault: Vault, prefix: string): Promise<Version[]> {
+  const found: Version[] = [];
+  for await (const { versions } of versionPages(vault.transport, prefix)) found.push(...versions);
+  return found;
+}

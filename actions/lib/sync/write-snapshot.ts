@@ -1,0 +1,268 @@
+import type { StageClock } from "../backup/stage-clock.ts";
+import type { Stop } from "../backup/together.ts";
+import type { StorageReady } from "../preflight/run-storage-preflight.ts";
+import type { StorageEndpoint } from "../source/storage/endpoint.ts";
+import type { SourceRow } from "../source/storage/source-row.ts";
+import type { Vault } from "../vault/client.ts";
+import type { Lease } from "../vault/lease-keeper.ts";
+import type { VerifySignature } from "../vault/set-store.ts";
+import { pathOf, shardOf } from "../vault/snapshot/file-entry.ts";
+import { journalPrefix } from "../vault/snapshot/keys.ts";
+import { openList } from "../vault/snapshot/read-files.ts";
+import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
+import type { StoredSnapshot } from "../vault/snapshot/snapshot-store.ts";
+import { findOrphans } from "./audit.ts";
+import { boundVanishing, failureOf } from "./bounds.ts";
+import { collectChanges, shardsOf } from "./collect-changes.ts";
+import { collectFresh } from "./collect-fresh.ts";
+import type { Collection } from "./collection.ts";
+import { type CopyTask, copyFiles } from "./copier.ts";
+import { sameContent } from "./diff-shard.ts";
+import { defaultPatience } from "./fetch-file.ts";
+import { openJournal } from "./journal.ts";
+import { type Ledger, openLedger } from "./ledger.ts";
+import { type ListWriter, openListWriter } from "./list-writer.ts";
+import { type ObjectStore, openObjectStore } from "./object-store.ts";
+import { carriedOver, publishManifest, storeFindings, storeHead, storeLayer, storeRecoverPage } from "./publish.ts";
+import type { SyncRequest } from "./request.ts";
+import type { SyncResult } from "./result.ts";
+import { openRunKeys, type RunKeys } from "./run-keys.ts";
+import type { SyncSource } from "./source.ts";
+import { type ListPlan, lastCommitments } from "./sync-state.ts";
+import type { Tally } from "./tally.ts";
+import { removeBelow, removeRemains, type Unfinished } from "./unfinished.ts";
+
+export interface SyncFacts {
+  readonly request: SyncRequest;
+  readonly set: string;
+  readonly startedAt: Date;
+  readonly vault: Vault;
+  readonly ready: StorageReady;
+  readonly verify: VerifySignature;
+  readonly endpoint: StorageEndpoint;
+  readonly lease: Lease;
+  readonly source: SyncSource;
+  readonly plan: ListPlan;
+  /** The newest snapshot, also when nothing is compared with it. */
+  readonly last: StoredSnapshot | undefined;
+  readonly clock: StageClock;
+  readonly warnings: string[];
+}
+
+interface Writing extends SyncFacts {
+  readonly unfinished: Unfinished;
+  readonly tally: Tally;
+  readonly stop: Stop;
+}
+
+interface Tools {
+  readonly keys: RunKeys;
+  readonly store: ObjectStore;
+  readonly ledger: Ledger;
+  readonly lists: ListWriter;
+  /** What becomes known while files are copied. */
+  readonly seen: { filesCopied: number; bytesCopied: bigint; renames: { count: number } };
+}
+
+/** Copies, writes the lists, and publishes. */
+export async function writeSnapshot(writing: Writing): Promise<SyncResult> {
+  const { clock, request, plan, ready, vault, set, stop } = writing;
+  const { policy } = request.config;
+  const keys = openRunKeys(vault, set, ready.signing, ready.keys.recipients, stop.signal);
+  const store = openObjectStore(vault, keys, policy.vault, stop.signal);
+  const isBase = plan.kind === "fresh" || (plan.kind === "changes" && plan.rebase);
+  const tools: Tools = {
+    ...{ keys, store },
+    ledger: openLedger(plan.kind === "fresh" ? [] : plan.last.head.inBuckets, plan.shards),
+    lists: openListWriter(store, isBase ? plan.shards : 0),
+    seen: { filesCopied: 0, bytesCopied: 0n, renames: { count: 0 } },
+  };
+  if (plan.kind !== "unchanged") await clock.stage("copy", () => copy(writing, tools));
+  if (request.audit === true) await clock.stage("audit", () => audit(writing));
+  if (request.part !== undefined) return resultOf(writing, tools, "part", countsOf(writing, tools));
+  const manifest = await clock.stage("publish", () => publish(writing, tools));
+  return resultOf(writing, tools, "published", manifest.counts, manifest.finishedAt);
+}
+
+async function copy(writing: Writing, tools: Tools): Promise<void> {
+  const { request, plan, source, endpoint, tally, stop, unfinished } = writing;
+  const { lists, ledger, store, keys, seen } = tools;
+  const { part, log, config } = request;
+  const collection: Collection = {
+    ...{ source, ledger },
+    // A part of a divided copy keeps a journal and no lists.
+    lists: part === undefined ? lists : { async shard() {}, async change() {} },
+    inherited(row: SourceRow) {
+      const known = unfinished.inheritance.entries.get(pathOf(row));
+      if (known === undefined || !sameContent(row, known)) return undefined;
+      seen.filesCopied++;
+      seen.bytesCopied += BigInt(known.bytes);
+      return { ...known, ...row, mimetype: row.mimetype ?? known.mimetype };
+    },
+    mine: (row) => part === undefined || shardOf(pathOf(row), 65_536) % part.of === part.number - 1,
+  };
+  for (const object of unfinished.inheritance.objects.values()) ledger.addObject(object);
+  const fresh = plan.kind === "fresh" ? collectFresh(collection, plan.shards) : undefined;
+  const tasks = fresh?.tasks ?? (await changeTasks(writing, tools, collection));
+  const journal = openJournal(store, keys);
+  const track = log.track("files", undefined);
+  try {
+    await copyFiles(tasks, {
+      fetcher: {
+        ...{ endpoint, patience: request.patience ?? defaultPatience, signal: stop.signal },
+        onBytes: (bytes) => tally.read(bytes),
+      },
+      ...{ store, policy: config.policy.storage, lookUp: source.lookUp, tally, track },
+      async onObject(object, entries) {
+        await journal.note(object, entries);
+        ledger.addObject(object);
+        seen.filesCopied += entries.length;
+        seen.bytesCopied += BigInt(object.fileBytes);
+      },
+      onFailure: (error) => stop.now(error),
+    });
+    stop.signal.throwIfAborted();
+    if (part === undefined) await fresh?.finish();
+    track.end("done");
+  } catch (error) {
+    track.end("failed");
+    throw error;
+  }
+}
+
+async function changeTasks(
+  { plan, vault }: Writing,
+  { lists, seen }: Tools,
+  collection: Collection,
+): Promise<AsyncIterable<CopyTask>> {
+  if (plan.kind !== "changes") throw new Error("nothing is compared");
+  const { last, only, shards, rebase } = plan;
+  const wanted = rebase || only === undefined ? undefined : new Set(only);
+  const list = await openList(vault, await last.layers(), last.keys, wanted);
+  if (rebase) {
+    const of = shardsOf(list, shards);
+    for (let number = 0; number < shards; number++) await lists.shard(number, (await of(number)).values());
+  }
+  return collectChanges(collection, list, shards, only, seen.renames);
+}
+
+async function audit({ endpoint, source, plan, tally, stop }: Writing): Promise<void> {
+  if (source.list === "endpoint") return; // what the endpoint lists is all that is known
+  await findOrphans(endpoint, source.buckets, source.rows(plan.shards), source.lookUp, tally, stop.signal);
+}
+
+async function publish(writing: Writing, tools: Tools): Promise<SnapshotManifest> {
+  const { request, plan, ready, vault, set, source, startedAt, lease, stop, last, tally, unfinished } = writing;
+  const { keys, store, ledger, lists } = tools;
+  const { policy, projectRef, version } = request.config;
+  const before = plan.kind === "fresh" ? undefined : plan.last;
+  const missing = Math.max(0, (last?.manifest.counts.files ?? 0) - ledger.files);
+  const removed = plan.kind === "fresh" ? missing : ledger.filesRemoved - tools.seen.renames.count;
+  boundVanishing(last?.manifest, removed, policy.storage, request.acceptShrinkage ?? false, writing.warnings);
+  await keys.storeIndexKey();
+  const layers = await storeList(writing, tools, await lists.finish());
+  const head = await storeHead(store, {
+    format: "lifeboat-files-head/1",
+    projectRef,
+    buckets: [...source.buckets],
+    policies: source.policies,
+    shards: plan.shards,
+    sumsOver: source.sumsOver,
+    sums: [...plan.sums],
+    lookAgain: ledger.lookAgain(),
+    inBuckets: ledger.inBuckets(source.buckets),
+  });
+  const findings = await storeFindings(store, tally.findings);
+  const recover = await storeRecoverPage(store, last?.manifest.recover);
+  const manifest = await publishManifest(
+    vault,
+    {
+      format: "lifeboat-files/1",
+      set,
+      tier: request.tier,
+      startedAt: startedAt.toISOString(),
+      snapshotAt: source.takenAt.toISOString(),
+      finishedAt: new Date().toISOString(),
+      previous: before?.stored.manifest.set ?? null,
+      databaseSet: request.within?.databaseSet ?? null,
+      source: { projectRef, list: source.list },
+      software: { lifeboat: version, node: process.version },
+      sealing: {
+        format: "openpgp-seipd1-aes256",
+        compression: "zstd",
+        recipients: ready.keys.recipients.map(({ role, fingerprint }) => ({ role, fingerprint })),
+        indexKeyCommitment: keys.indexKeyCommitment,
+        indexKeySigner: keys.indexKeySigner,
+      },
+      counts: countsOf(writing, tools),
+      ...{ head, findings, layers, recover },
+    },
+    ready.signing,
+    lease,
+    stop.signal,
+  );
+  const used = new Set(ledger.objects().flatMap(({ segments }) => segments.map(({ key }) => key)));
+  await removeBelow(vault, [journalPrefix(set)], new Set());
+  await removeRemains(vault, unfinished.runs, used);
+  return manifest;
+}
+
+/** @returns the layers that the manifest names: the last one's where the list is the same */
+async function storeList(
+  { plan, unfinished }: Writing,
+  { keys, store, ledger }: Tools,
+  lists: Awaited<ReturnType<ListWriter["finish"]>>,
+): Promise<SnapshotManifest["layers"]> {
+  const own = keys.sessionKeyCommitment();
+  const commitments = new Map([...unfinished.inheritance.origins, ...(own === null ? [] : [[keys.run, own] as const])]);
+  const [objects, uses] = [ledger.objects(), ledger.uses()];
+  if (plan.kind === "fresh")
+    return storeLayer(store, keys, [], { shards: plan.shards, lists, objects, uses, commitments });
+  const named = plan.last.stored.manifest.layers;
+  if (plan.kind === "unchanged" || (lists.length === 0 && !plan.rebase)) return named;
+  if (!plan.rebase) {
+    const all = new Map([...(await lastCommitments(plan.last)), ...commitments]);
+    return storeLayer(store, keys, named, { shards: 0, lists, objects, uses, commitments: all });
+  }
+  const carried = carriedOver(await plan.last.layers());
+  const all = {
+    objects: [...carried.objects, ...objects],
+    commitments: new Map([...carried.commitments, ...commitments]),
+  };
+  return storeLayer(store, keys, [], { shards: plan.shards, lists, uses, ...all });
+}
+
+function countsOf({ source, plan, tally }: Writing, { ledger, store, seen }: Tools): SnapshotManifest["counts"] {
+  const fresh = plan.kind === "fresh";
+  return {
+    buckets: source.buckets.length,
+    files: ledger.files,
+    bytes: String(ledger.bytes),
+    filesCopied: seen.filesCopied,
+    bytesCopied: String(seen.bytesCopied),
+    filesChanged: ledger.filesChanged,
+    filesRemoved: fresh ? 0 : ledger.filesRemoved - seen.renames.count,
+    filesRenamed: seen.renames.count,
+    egressBytes: String(tally.egressBytes),
+    storedBytes: String(store.storedBytes),
+    findings: tally.count(),
+  };
+}
+
+function resultOf(
+  { request, set, vault, plan, source, startedAt, clock, warnings }: SyncFacts,
+  { ledger }: Pick<Tools, "ledger">,
+  outcome: SyncResult["outcome"],
+  counts: SyncResult["counts"],
+  finishedAt = new Date().toISOString(),
+): SyncResult {
+  return {
+    ...{ outcome, set, bucket: vault.bucket, counts, finishedAt, warnings, stages: clock.times, list: source.list },
+    previous: plan.kind === "fresh" ? null : plan.last.stored.manifest.set,
+    databaseSet: request.within?.databaseSet ?? null,
+    snapshotAt: source.takenAt.toISOString(),
+    startedAt: startedAt.toISOString(),
+    inBuckets: ledger.inBuckets(source.buckets),
+    failure: failureOf(counts.findings, request.config.policy.storage),
+  };
+}
