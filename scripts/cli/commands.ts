@@ -24,6 +24,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./backup.ts")).backup,
   },
   {
+    name: "sync",
+    summary: "Copies new and changed files of Storage into the vault and publishes a sealed, signed snapshot of all.",
+    load: async () => (await import("./sync.ts")).sync,
+  },
+  {
     name: "list",
     summary: "Lists the backup sets of the vault, newest first.",
     load: async () => (await import("./list.ts")).list,

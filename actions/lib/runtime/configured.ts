@@ -1,3 +1,5 @@
+import type { KeyMaterial } from "../config/environment.ts";
+import type { FormerKeys } from "../config/former-keys.ts";
 import type { Config } from "../config/load.ts";
 import { pinnedSigners } from "../keys/pinned.ts";
 import { readKeyring, type Signer } from "../seal/keyring.ts";
@@ -45,4 +47,16 @@ export async function openingKey(config: Config<"opening">): Promise<UnlockedKey
 /** The private key that signs. @throws ConfigurationError as `readPrivateKey` */
 export async function signingKey(config: Config<"signing">): Promise<UnlockedKey> {
   return readPrivateKey(config.signing.armored.reveal(), config.signing.passphrase?.reveal());
+}
+
+/** What a sync may open older lists with. @throws ConfigurationError as `readPrivateKey` */
+export async function unlockFormerKeys({ signing, opening }: FormerKeys): Promise<{
+  formerSigning: UnlockedKey[];
+  opening: UnlockedKey | undefined;
+}> {
+  const unlock = ({ armored, passphrase }: KeyMaterial) => readPrivateKey(armored.reveal(), passphrase?.reveal());
+  return {
+    formerSigning: signing === undefined ? [] : [await unlock(signing)],
+    opening: opening === undefined ? undefined : await unlock(opening),
+  };
 }

@@ -1,0 +1,65 @@
+import { countOf, formatBytes, formatCount, formatDuration } from "../runtime/measures.ts";
+import type { SyncResult } from "../sync/result.ts";
+import type { Page } from "./page.ts";
+
+/** What a sync copied and found. Files are counted, never named. */
+export function syncPage(result: SyncResult): Page {
+  const { counts, inBuckets, stages, warnings, failure } = result;
+  const notes = [
+    ...Object.entries(counts.findings).map(([kind, count]) => `${countOf(count, "file")} ${explained[kind] ?? kind}`),
+    ...warnings.map((warning) => `warning: ${warning}`),
+    ...(failure === null ? [] : [failure]),
+  ];
+  return {
+    title: result.outcome === "published" ? `Files, snapshot ${result.set}` : "Files",
+    sentence: sentenceOf(result),
+    tables: [
+      {
+        title: "Buckets",
+        header: ["bucket", "files", "bytes", "lost"],
+        rows: inBuckets.map(({ bucket, files, bytes, lost }) => [
+          ...[bucket, formatCount(files), formatBytes(bytes), formatCount(lost)],
+        ]),
+      },
+      {
+        title: "Since the last snapshot",
+        header: ["what", "how many"],
+        rows: [
+          ["copied", `${formatCount(counts.filesCopied)}, ${formatBytes(Number(counts.bytesCopied))}`],
+          ["renamed", formatCount(counts.filesRenamed)],
+          ["removed", formatCount(counts.filesRemoved)],
+          ["read from Storage", formatBytes(Number(counts.egressBytes))],
+          ["added to the vault", formatBytes(Number(counts.storedBytes))],
+        ],
+      },
+      {
+        title: "Time",
+        header: ["stage", "took"],
+        rows: stages.map(({ stage, seconds }) => [stage, formatDuration(seconds * 1000)]),
+      },
+    ],
+    notes,
+  };
+}
+
+const explained: Readonly<Record<string, string>> = {
+  lost: "have a row and no content in Storage: there is nothing to back up",
+  orphan: "have no row: Storage lists them, the database does not know them",
+  replaced: "were replaced while the copy ran: the newer content is in the snapshot",
+  vanished: "were deleted while the copy ran",
+  "unlike-row": "are not what their row says: they were taken as they are",
+  "uncarried-key": "have a name that the S3 endpoint does not take: they cannot be read",
+  "uncarried-metadata": "have user metadata that S3 cannot carry: a restore sets it by SQL",
+};
+
+function sentenceOf({ outcome, set, previous, counts, startedAt, finishedAt, bucket }: SyncResult): string {
+  const took = formatDuration(Date.parse(finishedAt) - Date.parse(startedAt));
+  const copied = `${countOf(counts.filesCopied, "file")} (${formatBytes(Number(counts.bytesCopied))})`;
+  const all = `${countOf(counts.files, "file")}, ${formatBytes(Number(counts.bytes))}`;
+  if (outcome === "rehearsed")
+    return `Dry run: ${copied} would be copied, ${countOf(counts.filesRemoved, "file")} removed from the list; nothing was written.`;
+  if (outcome === "part") return `This part of the copy is in the vault: ${copied} in ${took}.`;
+  if (previous !== null && counts.filesCopied + counts.filesChanged + counts.filesRemoved === 0)
+    return `Nothing has changed since snapshot ${previous}: nothing was copied. Snapshot ${set} has ${all}, in ${took}.`;
+  return `Snapshot ${set} of ${all} is in s3://${bucket}/snapshots/${set}/: ${copied} copied in ${took}.`;
+}
