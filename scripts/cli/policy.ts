@@ -1,15 +1,10 @@
-import { readFileSync } from "node:fs";
-import { glob } from "node:fs/promises";
-import { resolve } from "node:path";
 import { type Config, loadConfig } from "../../actions/lib/config/load.ts";
-import { judgePromises } from "../../actions/lib/policy/judge-promises.ts";
 import type { VaultTruth } from "../../actions/lib/policy/promises.ts";
-import { readSchedules, statedSchedules, type WrittenSchedule } from "../../actions/lib/policy/read-schedules.ts";
-import { workflowSchedules } from "../../actions/lib/policy/workflow-schedules.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { promisesPage } from "../../actions/lib/report/promises.ts";
 import { ConfigurationError, LifeboatError } from "../../actions/lib/runtime/errors.ts";
 import type { Log } from "../../actions/lib/runtime/log.ts";
+import { checkPromises } from "../../actions/lib/runtime/promise-check.ts";
 import { readVaultTruth } from "../../actions/lib/runtime/vault-truth.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 
@@ -20,24 +15,9 @@ async function run({ positionals: [action = ""], flags, values, log }: Call): Pr
   const file = values["policy"];
   const env = file === undefined ? process.env : { ...process.env, LIFEBOAT_POLICY: file };
   const config = await loadConfig({ needs: [], env });
-  const stated = config.policy.promises.schedules;
-  const written = stated === null ? await workflowsOf(values["workflows"]) : statedSchedules(stated);
   const vault = flags["offline"] === true ? undefined : await askVault(env, log);
-  const check = judgePromises({ policy: config.policy, schedules: readSchedules(written), now: new Date(), vault });
+  const check = await checkPromises(config, vault, values["workflows"]);
   return { json: check, lines: renderText(promisesPage(check)), exitCode: check.green ? 0 : 1 };
-}
-
-async function workflowsOf(folder = ".github/workflows"): Promise<WrittenSchedule[]> {
-  const paths: string[] = [];
-  for await (const path of glob(`${folder}/*.{yml,yaml}`)) paths.push(path);
-  if (paths.length === 0) {
-    throw new ConfigurationError(
-      "workflows-missing",
-      `There is no workflow in ${resolve(folder)}.`,
-      "Run from the repository's root, name the folder with --workflows, or state promises.schedules in the policy.",
-    );
-  }
-  return paths.sort().flatMap((path) => workflowSchedules(path, readFileSync(path, "utf8")));
 }
 
 /** Undefined, and said so, where the vault is not set or cannot be reached: the rest can be judged without it. */

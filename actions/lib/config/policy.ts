@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { notifyPolicySchema } from "./policy-notify.ts";
 import { promisesPolicySchema } from "./policy-promises.ts";
 import { restoreFilesPolicySchema } from "./policy-restore-files.ts";
 import { restoreTestPolicySchema } from "./policy-restore-test.ts";
@@ -87,6 +88,7 @@ export const policySchema = z.strictObject({
   restoreTest: restoreTestPolicySchema,
   promises: promisesPolicySchema,
   storage: storagePolicySchema,
+  notify: notifyPolicySchema,
 });
 
 export type Policy = z.output<typeof policySchema>;

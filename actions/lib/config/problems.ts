@@ -25,6 +25,10 @@ export class Problems {
     }
   }
 
+  list(): readonly Problem[] {
+    return this.#list;
+  }
+
   /** @throws ConfigurationError `configuration` that lists every problem. */
   throwIfAny(): void {
     if (this.#list.length === 0) return;

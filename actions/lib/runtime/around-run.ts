@@ -1,11 +1,17 @@
 import { type Environment, readVault } from "../config/environment.ts";
+import { loadConfig } from "../config/load.ts";
+import type { NotifyPolicy } from "../config/policy-notify.ts";
 import { Problems } from "../config/problems.ts";
 import { cleaner, cleanReport } from "../report/clean-text.ts";
 import type { Operation, RunIdentity, RunReport } from "../report/run-report.ts";
 import { writeVaultReport } from "../report/vault-reports.ts";
-import { openVault } from "../vault/client.ts";
+import { openVault, type Vault } from "../vault/client.ts";
+import type { RetryPolicy } from "../vault/retry.ts";
+import { heartbeat } from "./channels.ts";
+import { tellDailySummary } from "./daily-summary.ts";
 import { reportError } from "./error-report.ts";
 import type { Log } from "./log.ts";
+import { defaultNotifyPolicy, tellPeople } from "./tell-people.ts";
 
 /**
  * What surrounds every action's work: who is told that it begins and how it ended. Nothing here may fail or hold up the work
@@ -18,29 +24,73 @@ export interface Surroundings {
   readonly hurry: boolean;
 }
 
-/** Called before an action's work begins. */
-export async function beforeRun(_run: RunIdentity, _operation: Operation, _around: Surroundings): Promise<void> {}
+/** Called when an action's work begins, beside it: a watcher that does not answer delays nothing. */
+export async function beforeRun(_run: RunIdentity, operation: Operation, { env, log }: Surroundings): Promise<void> {
+  await safely("The heartbeat (start) could not be sent", log, () => heartbeat(operation, "start", env, log));
+}
 
 /**
  * Called once when an action's work has ended, whatever its ending. Channels are told first, so that the report can say which of them
- * could not be; then the report goes into the vault, for the job that publishes it.
+ * could not be; then the report goes into the vault, for the job that publishes it; then, once a day, all that ran is summed up.
  */
 export async function afterRun(told: RunReport, around: Surroundings): Promise<void> {
   const report = cleanReport(told, cleaner(around.env));
-  await keepReport(report, around);
+  const { env, log, hurry } = around;
+  const retry: Partial<RetryPolicy> = hurry
+    ? { attempts: 1, totalSeconds: 4, stallSeconds: 4 }
+    : { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
+  const location = readVault(env, "S3_BACKUP_BUCKET", new Problems());
+  using vault = location === undefined ? undefined : openVault({ ...location, retry });
+  const policy = await notifyPolicy(env);
+  // Threads and claims are worth a moment, no more.
+  const quick =
+    location === undefined
+      ? undefined
+      : openVault({ ...location, retry: { attempts: 1, totalSeconds: 2, stallSeconds: 2 } });
+  using _quick = quick;
+  const untold = await safely("People could not be told", log, () =>
+    tellPeople(report, { ...{ env, log, hurry, policy }, vault: quick }),
+  );
+  await keepReport(withUntold(report, untold ?? []), vault, log, retry);
+  if (hurry || quick === undefined) return;
+  await safely("The daily summary was not sent", log, () =>
+    tellDailySummary(report, { env, log, policy, vault: quick }),
+  );
 }
 
-async function keepReport(report: RunReport, { env, log, hurry }: Surroundings): Promise<void> {
-  const location = readVault(env, "S3_BACKUP_BUCKET", new Problems());
-  if (location === undefined) {
+/** Of the policy file, or the usual one where that is what is wrong. */
+async function notifyPolicy(env: Environment): Promise<NotifyPolicy> {
+  try {
+    return (await loadConfig({ needs: [], env })).policy.notify;
+  } catch {
+    return defaultNotifyPolicy;
+  }
+}
+
+async function safely<T>(what: string, log: Log, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    log.warn(`${what}: ${reportError(error).message}`);
+    return undefined;
+  }
+}
+
+function withUntold(report: RunReport, untold: readonly string[]): RunReport {
+  return { ...report, operations: report.operations.map((told) => ({ ...told, untold: [...told.untold, ...untold] })) };
+}
+
+async function keepReport(
+  report: RunReport,
+  vault: Vault | undefined,
+  log: Log,
+  retry: Partial<RetryPolicy>,
+): Promise<void> {
+  if (vault === undefined) {
     log.info("The report of this run is not kept: S3_BACKUP_BUCKET or AWS_REGION is not set in this step.");
     return;
   }
   try {
-    const retry = hurry
-      ? { attempts: 1, totalSeconds: 4, stallSeconds: 4 }
-      : { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
-    using vault = openVault({ ...location, retry });
     const key = await writeVaultReport(vault, report, { retry });
     log.info(`Report of this run: s3://${vault.bucket}/${key}`);
   } catch (error) {

@@ -1,4 +1,5 @@
 import * as core from "@actions/core";
+import { operationNames } from "../report/alert.ts";
 import type { Page } from "../report/page.ts";
 import type { Operation, RunFacts } from "../report/run-report.ts";
 import { createActionsLog } from "./actions-log.ts";
@@ -28,19 +29,6 @@ export interface ActionContext {
   readonly signal: AbortSignal;
 }
 
-const names: Readonly<Record<Operation, string>> = {
-  backup: "Backup",
-  sync: "Sync of files",
-  verify: "Verification",
-  restore: "Restore",
-  test: "Restore test",
-  drill: "Drill",
-  monitor: "Monitor",
-  retention: "Retention",
-  erase: "Erasure",
-  publish: "Publishing of reports",
-};
-
 const interruption = {
   code: "cancelled",
   message: "The job was cancelled before its work was done; what was begun has been given up.",
@@ -64,10 +52,11 @@ export async function runAction(
   const startedAt = new Date();
   const warnings: string[] = [];
   const log = noting(createActionsLog(), warnings);
-  await beforeRun(runIdentity(env), operation, { env, log, hurry: false });
+  const begun = beforeRun(runIdentity(env), operation, { env, log, hurry: false });
   const { signal } = interrupt;
   const ending = await endingOf(operation, runbook, signal, () => work({ log, signal }));
   const report = jobReport(ending, { operation, env, startedAt, endedAt: new Date(), warnings });
+  await begun;
   await afterRun(report, { env, log, hurry: signal.aborted });
 }
 
@@ -95,7 +84,9 @@ async function endingOf(
     const cancelled = signal.aborted || error instanceof Interrupted;
     const { message, next, code } = cancelled ? interruption : reportError(error);
     core.setFailed(`${message}\n${next}\nSee ${runbook}.`);
-    await writeSummary(withNext({ title: `${names[operation]} failed`, sentence: message, tables: [] }, next, runbook));
+    await writeSummary(
+      withNext({ title: `${operationNames[operation]} failed`, sentence: message, tables: [] }, next, runbook),
+    );
     core.setOutput("error-code", code);
     return {
       conclusion: cancelled ? "cancelled" : "failure",

@@ -9,6 +9,7 @@ import { openVault } from "../vault/client.ts";
 import { setIdPattern } from "../vault/manifest.ts";
 import { listPages } from "../vault/objects.ts";
 import { newestProven } from "../vault/proven.ts";
+import type { RetryPolicy } from "../vault/retry.ts";
 import { manifestName } from "../vault/set-store.ts";
 import { provenBy, trustedSigners } from "./configured.ts";
 
@@ -17,17 +18,17 @@ import { provenBy, trustedSigners } from "./configured.ts";
  * the proven set with the newest data.
  * @throws LifeboatError when the vault cannot be asked
  */
-export async function readVaultTruth(config: Config<"vault">): Promise<VaultTruth> {
+export async function readVaultTruth(config: Config<"vault">, retry: Partial<RetryPolicy> = {}): Promise<VaultTruth> {
   const signers = await trustedSigners(config);
   const verifyProof = await provenBy(config);
-  using vault = openVault(config.vault);
+  using vault = openVault({ ...config.vault, retry });
   const newestSetAt = await newestTrusted(vault, (bytes, armored) => verifyDetached(bytes, armored, signers));
   const proof = (await newestProven(vault, verifyProof))?.proof;
   const proven =
     proof === undefined
       ? undefined
       : { snapshotAt: proof.snapshotAt, provenAt: proof.finishedAt, restoreSeconds: proof.restoreSeconds };
-  return { newestSetAt, proven, newestFilesAt: await newestFiles(config) };
+  return { newestSetAt, proven, newestFilesAt: await newestFiles(config, retry) };
 }
 
 async function newestTrusted(vault: Vault, verify: Parameters<typeof newestProven>[1]): Promise<string | undefined> {
@@ -36,13 +37,13 @@ async function newestTrusted(vault: Vault, verify: Parameters<typeof newestProve
   return sets.find(({ signature }) => signature === "verified")?.snapshotAt ?? undefined;
 }
 
-async function newestFiles({ env }: Config): Promise<string | undefined | null> {
+async function newestFiles({ env }: Config, retry: Partial<RetryPolicy>): Promise<string | undefined | null> {
   if (optional(env, "S3_STORAGE_BUCKET") === undefined) return null;
   const problems = new Problems();
   const location = readVault(env, "S3_STORAGE_BUCKET", problems);
   problems.throwIfAny();
   if (location === undefined) return null;
-  using vault = openVault(location);
+  using vault = openVault({ ...location, retry });
   const names: string[] = [];
   for await (const { folders } of listPages(vault.transport, "snapshots/", "/")) {
     for (const folder of folders) {

@@ -1,0 +1,47 @@
+import type { ChannelName } from "../config/policy-notify.ts";
+import type { Alert } from "../report/alert.ts";
+
+/** What belongs together: a run and all its attempts. */
+export interface Conversation {
+  /** E.g. the number of the run. */
+  readonly key: string;
+  /** What it is about whatever the run, e.g. `daily-backup, backup`: an alert that goes on. */
+  readonly topic: string;
+  /** Whether only a conversation that has begun already is continued, e.g. to say that it is well again. */
+  readonly onlyContinue?: boolean;
+}
+
+/** One way to people. */
+export interface Channel {
+  readonly name: ChannelName;
+  /**
+   * Tells it, within the signal's time.
+   * @returns false when there was nothing to continue
+   * @throws ChannelFailure
+   */
+  tell(alert: Alert, conversation: Conversation, signal: AbortSignal): Promise<boolean>;
+}
+
+/** Why a channel was not reached: a word of its own (`token_revoked`, `timeout`), never what was sent. */
+export class ChannelFailure extends Error {
+  override readonly name = "ChannelFailure";
+  readonly reason: string;
+  /** Seconds after which it may be tried again; undefined when that would not help. */
+  readonly retryAfter: number | undefined;
+
+  constructor(reason: string, retryAfter?: number) {
+    super(reason);
+    this.reason = /^[\w.-]{1,60}$/.test(reason) ? reason : "refused";
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** What was thrown by a client library, as a reason that can be printed. */
+export function failureOf(error: unknown): ChannelFailure {
+  if (error instanceof ChannelFailure) return error;
+  if (!(error instanceof Error)) return new ChannelFailure("failed");
+  if (error.name === "TimeoutError" || error.name === "AbortError") return new ChannelFailure("timeout");
+  const cause = error.cause instanceof Error ? error.cause : error;
+  const code = "code" in cause && typeof cause.code === "string" ? cause.code : "failed";
+  return new ChannelFailure(code);
+}

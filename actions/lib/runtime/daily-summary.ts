@@ -1,0 +1,62 @@
+import { loadConfig } from "../config/load.ts";
+import { deliver } from "../notify/deliver.ts";
+import { claimSummary } from "../notify/summary-claim.ts";
+import { noThreads } from "../notify/thread-store.ts";
+import type { PromiseCheck } from "../policy/promises.ts";
+import { cleanAlert } from "../report/alert.ts";
+import { cleaner } from "../report/clean-text.ts";
+import { dailySummary } from "../report/daily-summary.ts";
+import type { RunReport } from "../report/run-report.ts";
+import { readVaultReports } from "../report/vault-reports.ts";
+import type { Vault } from "../vault/client.ts";
+import { openChannels, pageUrls } from "./channels.ts";
+import { checkPromises } from "./promise-check.ts";
+import type { Telling } from "./tell-people.ts";
+import { readVaultTruth } from "./vault-truth.ts";
+
+/**
+ * Sends the day's summary if it is time, nobody has sent it, and a channel is set. The first run that ends after the policy's
+ * hour does it; all that it knows is in the vault.
+ */
+export async function tellDailySummary(
+  last: RunReport,
+  { env, log, policy, vault }: Omit<Telling, "hurry" | "vault"> & { readonly vault: Vault },
+): Promise<void> {
+  const { hour, channels: names, reach } = policy.summary;
+  const now = new Date(last.endedAt);
+  if (hour === null || now.getUTCHours() < hour) return;
+  const channels = openChannels(names, { env, log, threads: noThreads });
+  if (channels.length === 0) return;
+  const day = last.endedAt.slice(0, 10);
+  const claim = await claimSummary(vault, day);
+  if (claim === undefined) return;
+  try {
+    const since = new Date(now.getTime() - 86_400_000);
+    const { reports } = await readVaultReports(vault, { since, now });
+    const promises = await currentPromises({ env, log });
+    const recent = reports.filter(({ endedAt }) => Date.parse(endedAt) >= since.getTime());
+    const alert = cleanAlert(dailySummary({ day, reports: recent, promises }, pageUrls(env)), cleaner(env));
+    const conversation = { key: `summary-${day}`, topic: "daily summary" };
+    const { told, untold } = await deliver(alert, conversation, channels, { reach, each: 4000, total: 10_000 });
+    for (const { channel, reason } of untold) log.warn(`${channel} could not be told the daily summary: ${reason}.`);
+    if (told.length === 0) await claim.release();
+    else log.info(`The day's summary was sent: ${told.join(", ")}.`);
+  } catch (error) {
+    await claim.release();
+    throw error;
+  }
+}
+
+/** The promises beside what the vault has; undefined where that can't be told, which stops no summary. */
+async function currentPromises({ env, log }: Pick<Telling, "env" | "log">): Promise<PromiseCheck | undefined> {
+  try {
+    const config = await loadConfig({ needs: ["vault"], env });
+    const truth = await readVaultTruth(config, { attempts: 1, totalSeconds: 5, stallSeconds: 5 }).catch(
+      () => undefined,
+    );
+    return await checkPromises(config, truth);
+  } catch {
+    log.info("The promises could not be checked for the summary; 'lifeboat policy check' says why.");
+    return undefined;
+  }
+}

@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+import { glob } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Config } from "../config/load.ts";
+import { judgePromises } from "../policy/judge-promises.ts";
+import type { PromiseCheck, VaultTruth } from "../policy/promises.ts";
+import { readSchedules, statedSchedules, type WrittenSchedule } from "../policy/read-schedules.ts";
+import { workflowSchedules } from "../policy/workflow-schedules.ts";
+import { ConfigurationError } from "./errors.ts";
+
+/**
+ * The promises of the policy beside the schedules that it states, else those of the workflows.
+ * @param vault what the vault has now; undefined when it was not asked
+ * @param folder of the workflows
+ * @throws ConfigurationError `workflows-missing`, `workflow-unreadable`
+ */
+export async function checkPromises(
+  { policy }: Pick<Config, "policy">,
+  vault: VaultTruth | undefined,
+  folder = ".github/workflows",
+): Promise<PromiseCheck> {
+  const stated = policy.promises.schedules;
+  const written = stated === null ? await workflowsOf(folder) : statedSchedules(stated);
+  return judgePromises({ policy, schedules: readSchedules(written), now: new Date(), vault });
+}
+
+async function workflowsOf(folder: string): Promise<WrittenSchedule[]> {
+  const paths: string[] = [];
+  for await (const path of glob(`${folder}/*.{yml,yaml}`)) paths.push(path);
+  if (paths.length === 0) {
+    throw new ConfigurationError(
+      "workflows-missing",
+      `There is no workflow in ${resolve(folder)}.`,
+      "Run from the repository's root, name the folder with --workflows, or state promises.schedules in the policy.",
+    );
+  }
+  return paths.sort().flatMap((path) => workflowSchedules(path, readFileSync(path, "utf8")));
+}
