@@ -1,4 +1,3 @@
-import * as core from "@actions/core";
 import { optional } from "../lib/config/environment.ts";
 import { loadConfig } from "../lib/config/load.ts";
 import { readJobResults } from "../lib/report/job-results.ts";
@@ -14,7 +13,7 @@ import { openVault } from "../lib/vault/client.ts";
 
 await runAction("publish", "runbooks/report-missing.md", async ({ log, signal }) => {
   const { env } = process;
-  const token = core.getInput("token", { required: true });
+  const token = optionalInput("token");
   const results = readJobResults(optionalInput("jobs") ?? "{}");
   // Without a vault there is still what GitHub knows.
   const located = optional(env, "S3_BACKUP_BUCKET") === undefined ? undefined : await loadConfig({ needs: ["vault"] });
@@ -35,7 +34,8 @@ await runAction("publish", "runbooks/report-missing.md", async ({ log, signal })
             reports: (since) => readVaultReports(vault, { since, now: new Date() }),
             standing: async () => standingOfVault(vault, await manifestVerifier(config), await provenBy(config)),
           },
-    history: repository === undefined ? undefined : openGithubHistory({ api, token, repository }),
+    history:
+      repository === undefined || token === undefined ? undefined : openGithubHistory({ api, token, repository }),
     remote: (await originOf(env)) ?? `${server}/${repository}`,
     token,
     server,

@@ -2,12 +2,10 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
+import { reportingSchema, reportJobProblems } from "./report-job-rules.ts";
 
 const step = z.looseObject({ uses: z.string().optional(), run: z.string().optional(), with: z.unknown().optional() });
-const job = z.looseObject({
-  if: z.string().optional(),
-  environment: z.string().optional(),
-  permissions: z.record(z.string(), z.string()).optional(),
+const job = reportingSchema.extend({
   "runs-on": z.unknown().optional(),
   "timeout-minutes": z.number().optional(),
   steps: z.array(step).default([]),
@@ -53,7 +51,8 @@ export function workflowProblems(path: string, text: string): string[] {
   const ofJobs = Object.entries(jobs).flatMap(([name, each]) =>
     jobProblems(each, "pull_request" in on).map((problem) => `job ${name}: ${problem}`),
   );
-  return [...ofFile, ...ofJobs, ...lineProblems(text)].map((problem) => `${path}: ${problem}`);
+  const ofReports = reportJobProblems("schedule" in on, jobs);
+  return [...ofFile, ...ofJobs, ...ofReports, ...lineProblems(text)].map((problem) => `${path}: ${problem}`);
 }
 
 /** @param path for the messages @param text of an action.yml */

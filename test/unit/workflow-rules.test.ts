@@ -29,6 +29,22 @@ describe("the rules that act knows nothing of", () => {
     ["an input in a shell line", "run: |\n", "run: |\n          echo $" + "{{ inputs.another }}\n", /shell line/],
     ["a token left behind", "persist-credentials: false", "fetch-depth: 1", /token/],
     ["all secrets at once", "$" + "{{ secrets.DATABASE_URL }}", "$" + "{{ toJSON(secrets) }}", /all secrets/],
+    [
+      "a run that nobody tells of",
+      "uses: ./actions/publish-report",
+      "uses: ./actions/verify-backup",
+      /no job publishes/,
+    ],
+    ["a report before the end", "needs: [backup]", "needs: []", /does not wait for backup/],
+    ["no report of a failure", " && always()", "", /whatever became of the others/],
+    ["another job that writes", /contents: read # .*/, "contents: write # to push", /not the job that publishes/],
+    ["a writer in another environment", "environment: reports", "environment: backup", /not the job that publishes/],
+    [
+      "a key beside the right to write",
+      "{{ toJSON(needs) }}",
+      "{{ secrets.DATABASE_URL }}",
+      /DATABASE_URL has no place/,
+    ],
   ])("%s is found", (_, from, to, problem) => {
     const text = read(".github/workflows/daily-backup.yml");
     expect(text).toMatch(from);

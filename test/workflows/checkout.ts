@@ -26,6 +26,8 @@ export interface Event {
 /** A copy of this working tree that act may run workflows in, as somebody else's repository: own policy, own keys. */
 export interface Checkout extends Disposable {
   run(workflow: string, event: Event): Promise<ActRun>;
+  /** The bare repository that it came from, and pushes to. */
+  readonly origin: string;
 }
 
 /** @param policy as `lifeboat.config.ts` would export it @param publicKeys armored */
@@ -35,10 +37,12 @@ export function checkOut(policy: unknown, publicKeys: string, branch = "main"): 
   exportTree(folder);
   writeFileSync(join(folder, "lifeboat.config.ts"), `export default ${JSON.stringify(policy)};\n`);
   writeFileSync(join(folder, ".github/keys/all.asc"), publicKeys);
-  commit(folder, branch);
+  const origin = join(home, "origin.git");
+  commit(folder, branch, origin);
   const standIns = layStandIns(home, folder);
   let runs = 0;
   return {
+    origin,
     run: (workflow, event) => {
       const own = join(home, `run-${++runs}`);
       mkdirSync(own);
@@ -62,12 +66,14 @@ function exportTree(folder: string): void {
   }
 }
 
-function commit(folder: string, branch: string): void {
+function commit(folder: string, branch: string, origin: string): void {
   const git = (...args: string[]): void => void execFileSync("git", args, { cwd: folder, stdio: "ignore" });
   git("init", "--quiet", `--initial-branch=${branch}`);
   git("add", "--all");
   const who = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"];
   git(...who, "commit", "--quiet", "--no-verify", "--message=A copy");
+  git("init", "--quiet", "--bare", origin);
+  git("remote", "add", "origin", origin);
 }
 
 /** Actions of others are not fetched: here the machine has Node already, and no role is assumed. */

@@ -4,7 +4,7 @@ import type { History, Point, Series } from "./history-series.ts";
 const width = 760;
 const height = 240;
 const left = 84;
-const right = 130;
+const right = 150;
 const top = 40;
 const bottom = 34;
 /** Told apart by the colour-blind, too, and readable on light and dark ground. */
@@ -81,6 +81,7 @@ function spread(wanted: readonly number[]): number[] {
 }
 
 function amount(value: number, unit: History["unit"]): string {
+  if (value === 0) return "0";
   if (unit === "seconds") return formatDuration(value * 1000);
   return unit === "bytes" ? formatBytes(value) : `${formatBytes(value)}/s`;
 }
