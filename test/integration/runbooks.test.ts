@@ -7,6 +7,7 @@ import { runnableBlocks } from "../../scripts/check/runbook-page.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
+import { openRestoreTestLab } from "./restore-test-lab.ts";
 
 const run = promisify(execFile);
 const root = new URL("../..", import.meta.url).pathname;
@@ -15,7 +16,8 @@ const scripts = pages.flatMap((page) =>
   runnableBlocks(readFileSync(join(root, page), "utf8")).map((script, index) => ({ page, number: index + 1, script })),
 );
 const server = sharedPostgres(17);
-const [source, target] = [`runbooks_${process.pid}`, `runbooks_target_${process.pid}`];
+const own = (name: string): string => `runbooks_${name}_${process.pid}`;
+const [source, target, staging] = [own("source"), own("target"), own("staging")];
 let lab: BackupLab;
 let project: LabProject;
 let env: Record<string, string>;
@@ -26,14 +28,18 @@ beforeAll(async () => {
   await seedQimma(project.postgresUrl, { bytes: 300_000, seed: 2 });
   const empty = await createProject(server.superuserUrl(), target);
   await backUp(lab, project.backupUrl);
+  const tests = openRestoreTestLab(lab, (await createProject(server.superuserUrl(), staging)).postgresUrl);
+  await tests.mark();
   env = {
     ...lab.env(project.backupUrl),
-    RESTORE_PRIVATE_KEY: lab.operations.key.armor(),
+    // Of the prover, who opens sets and signs proofs.
+    ...tests.env,
+    DATABASE_URL: project.backupUrl,
     TARGET_DATABASE_URL: empty.postgresUrl,
   };
 });
 afterAll(async () => {
-  for (const name of [source, target]) await dropProject(server.superuserUrl(), name);
+  for (const name of [source, target, staging]) await dropProject(server.superuserUrl(), name);
   await lab?.[Symbol.asyncDispose]();
 });
 

@@ -50,7 +50,7 @@ function reportPage(result: RestoreTestReport): Page {
       ...warnings.map((warning) => `warning: ${warning}`),
       ...defectNotes(result),
       ...sizeNotes(result),
-      ...(result.files === null ? ["unverified: the storage files were not compared with their rows"] : []),
+      fileNote(result),
       ...result.quiet.map(({ what, state }) => (state === "off" ? `off: ${what}` : `unverified: whether off: ${what}`)),
       result.copy.state === "wiped"
         ? "the copy was wiped from staging"
@@ -137,6 +137,13 @@ function defectNotes({ defect }: RestoreTestReport): string[] {
     "blamed-others": "found, but others were named",
   };
   return [`planted defect: ${kind} (${identity}), seed ${seed}: ${said[outcome]}`];
+}
+
+function fileNote({ files }: RestoreTestReport): string {
+  if (files === null) return "unverified: the storage files were not compared with their rows";
+  const { compared, missing, different, snapshot, fit } = files;
+  const moment = fit === "same" ? "read together with the set" : `${fit} than the set`;
+  return `storage files of snapshot ${snapshot} (${moment}): ${countOf(compared, "row")} compared, ${missing} missing, ${different} different`;
 }
 
 function sizeNotes({ size }: RestoreTestReport): string[] {

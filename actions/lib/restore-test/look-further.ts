@@ -7,6 +7,7 @@ import type { Proof } from "../vault/proof.ts";
 import type { CheckResult } from "./checks/check-result.ts";
 import { runChecks } from "./checks/run-checks.ts";
 import { type SelfTestResult, testTheTest } from "./defect/self-test.ts";
+import { compareFiles, type FilesComparison, type FilesTask } from "./files-against-rows.ts";
 import { type Compared, comparePerformance } from "./performance/compare.ts";
 import { measureQueries } from "./performance/measure.ts";
 import { measureSize, type SizeReport } from "./performance/size.ts";
@@ -24,12 +25,15 @@ export interface FurtherLook {
   readonly seed: string;
   /** The copy stays, so the planted defect must not. */
   readonly keep: boolean;
+  /** For the snapshot of the files that goes with the set. */
+  readonly files: Pick<FilesTask, "moment" | "trusted" | "prover">;
   readonly log: Log;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** What was found beyond the comparison. */
 export interface FurtherFindings {
+  readonly files: FilesComparison | null;
   readonly checks: readonly CheckResult[];
   readonly performance: readonly Compared[];
   readonly size: SizeReport;
@@ -44,6 +48,7 @@ export async function lookFurther(target: ProvenTarget, look: FurtherLook): Prom
   try {
     // A dump carries no statistics: without them the planner would know nothing, here as after a real recovery.
     await stages.run("statistics", () => attempt(client, "analyze"));
+    const files = await stages.run("files against rows", () => compareFiles(client, { ...look.files, env, log }));
     const checks = await stages.run("application checks", () =>
       runChecks({ checks: policy.checks, connect, http: { variable: look.apiVariable, env }, log, signal }),
     );
@@ -57,7 +62,7 @@ export async function lookFurther(target: ProvenTarget, look: FurtherLook): Prom
       size: await measureSize(client, target.source, look.sourceBytes),
     }));
     const defect = await stages.run("planted defect", () => testTheTest(target, { seed, mend: look.keep, log }));
-    return { checks, performance, size, defect };
+    return { files, checks, performance, size, defect };
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -80,7 +80,7 @@ function proofOf({ request, place, selected, seed }: AdmittedTest, facts: TestFa
       storedBytes: manifest.counts.storedBytes,
     },
     differences: { failed: count("failed"), expected: count("expected"), unverified: count("unverified") },
-    files: null,
+    files: further?.files ?? null,
     checks: (further?.checks ?? []).map(({ finding: _, ...check }) => check),
     performance: (further?.performance ?? []).map(measuredOf),
     defect: further === undefined ? null : { kind: further.defect.kind, seed, outcome: further.defect.outcome },

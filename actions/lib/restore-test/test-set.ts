@@ -2,6 +2,7 @@ import type { Client } from "pg";
 import type { RestoreResult } from "../restore/result.ts";
 import { runRestore } from "../restore/run-restore.ts";
 import { Stages } from "../restore/stages.ts";
+import { trustedSigners } from "../runtime/configured.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
 import { quietAuth, readRoom } from "../source/management-api/project.ts";
 import type { Vault } from "../vault/client.ts";
@@ -69,6 +70,7 @@ async function restoreSelected(test: AdmittedTest): Promise<FoundOut> {
   const { config, log, signal } = request;
   const { restoreTest, targets } = config.policy;
   const { tier, set, manifest } = selected.signed;
+  const trusted = await trustedSigners(config);
   let further: FurtherFindings | undefined;
   const begun = performance.now();
   let restoreSeconds: number | undefined;
@@ -82,6 +84,7 @@ async function restoreSelected(test: AdmittedTest): Promise<FoundOut> {
         sourceBytes: manifest.counts.databaseBytes,
         earlier: proofs.map(({ proof }) => proof),
         keep: keepHours(request) > 0,
+        files: { moment: { set, snapshotAt: manifest.snapshotAt }, trusted, prover: test.prover },
       });
     },
   });

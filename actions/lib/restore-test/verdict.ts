@@ -23,6 +23,8 @@ export function judgeTest(
     failures.push(`${countOf(count("failed"), "thing")} of the restored copy differ from the set`);
   if (count("unverified") > 0) failures.push(`${countOf(count("unverified"), "thing")} could not be verified`);
   if (further !== undefined) {
+    const files = fileTrouble(further);
+    (further.files?.fit === "same" ? failures : warnings).push(...files);
     failures.push(...failedChecks(further), ...selfTestFailures(further.defect));
     const slow = slowness(further);
     (policy.performance.failWhenSlower ? failures : warnings).push(...slow.slower);
@@ -33,6 +35,15 @@ export function judgeTest(
   }
   const unverifiedOnly = count("failed") === 0 && count("unverified") > 0 && further === undefined;
   return { outcome: failures.length === 0 ? "proven" : unverifiedOnly ? "unverified" : "failed", failures, warnings };
+}
+
+/** Files of another moment may well be others than the rows: then it is told, and not held against the set. */
+function fileTrouble({ files }: FurtherFindings): string[] {
+  if (files === null || files.missing + files.different === 0) return [];
+  const what = `${countOf(files.missing, "storage file")} missing and ${files.different} different from their rows`;
+  return [
+    files.fit === "same" ? what : `${what}, in the snapshot ${files.snapshot}, which is ${files.fit} than the set`,
+  ];
 }
 
 function failedChecks({ checks }: FurtherFindings): string[] {

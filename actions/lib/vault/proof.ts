@@ -74,7 +74,18 @@ export const proofSchema = z.strictObject({
   /** How many differences of each verdict the comparison found. */
   differences: z.strictObject({ failed: count, expected: count, unverified: count }),
   /** The storage files of the set against the rows of `storage.objects`; null while there is nothing to compare with. */
-  files: z.strictObject({ compared: count, missing: count, different: count }).nullable(),
+  files: z
+    .strictObject({
+      /** Id of the snapshot of the files, and whether it was read together with the set, before it or after. */
+      snapshot: z.string().regex(setIdPattern),
+      fit: z.enum(["same", "earlier", "later"]),
+      compared: count,
+      /** Rows without their file and files without a row, those apart of which the snapshot says so itself. */
+      missing: count,
+      /** Other size or eTag. */
+      different: count,
+    })
+    .nullable(),
   checks: z.array(checkSchema),
   performance: z.array(measuredQuerySchema),
   /** The defect that was planted to see whether the proof finds it; null when the test never came so far. */
