@@ -1,4 +1,5 @@
-import type { StorageEndpoint } from "../source/storage/endpoint.ts";
+import { OperationError } from "../runtime/errors.ts";
+import { EndpointTrouble, type StorageEndpoint } from "../source/storage/endpoint.ts";
 import { listFiles } from "../source/storage/listing.ts";
 import type { SourceRow } from "../source/storage/source-row.ts";
 import type { Bucket } from "../vault/snapshot/head.ts";
@@ -6,7 +7,8 @@ import type { LookUp } from "./judge.ts";
 import type { Tally } from "./tally.ts";
 
 /**
- * Looks for files that the endpoint lists and the database has no row of. One that came after the list was read is no
+ * Looks for files that the endpoint lists and the database has no row of. Supabase's own endpoint lists from the rows
+ * (observed), so that it shows none; one in front of a plain store does. One that came after the list was read is no
  * orphan: the row of now decides.
  * @param rows every row of the list, by any order
  */
@@ -20,9 +22,24 @@ export async function findOrphans(
 ): Promise<void> {
   const known = new Map<string, Set<string>>(buckets.map(({ id }) => [id, new Set()]));
   for await (const { rows: some } of rows) for (const { bucket, name } of some) known.get(bucket)?.add(name);
-  for (const { id } of buckets)
-    for await (const file of listFiles(endpoint, id, signal)) {
-      if (known.get(id)?.has(file.name) || (await lookUp(id, file.name)) !== undefined) continue;
-      tally.find("orphan", file, "the endpoint lists it, and there is no row");
+  for (const { id } of buckets) {
+    try {
+      for await (const file of listFiles(endpoint, id, signal)) {
+        if (known.get(id)?.has(file.name) || (await lookUp(id, file.name)) !== undefined) continue;
+        tally.find("orphan", file, "the endpoint lists it, and there is no row");
+      }
+    } catch (error) {
+      // A bucket that the endpoint does not have holds no file without a row.
+      if (!(error instanceof EndpointTrouble)) throw error;
+      if (!error.missing) throw unlistable(id, error);
     }
+  }
+}
+
+function unlistable(bucket: string, { message }: EndpointTrouble): OperationError {
+  return new OperationError(
+    "source-unavailable",
+    `The endpoint does not list bucket ${bucket}: ${message}.`,
+    "Look at the project's health, and run the audit again.",
+  );
 }

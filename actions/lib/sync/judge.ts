@@ -23,7 +23,9 @@ export type Verdict<Content> =
   /** The row is there, and the file is not to be had. */
   | { readonly kind: "unreadable"; readonly row: SourceRow; readonly code: string };
 
-const attempts = 6;
+const attempts = 7;
+/** Readings that must agree before a row is called wrong: what spoils one answer may spoil the next alike. */
+const alikeEnough = 3;
 
 /**
  * Reads a file until what was read is what a row says, as the row is at that time. The endpoint checks nothing, and files
@@ -31,7 +33,7 @@ const attempts = 6;
  *
  * - the row is gone: vanished
  * - the row is another: the new content is read, and named `replaced`
- * - the row is the same, and the content comes twice alike: it is taken as it is, and named `unlike-row`
+ * - the row is the same, and the content comes three times alike: it is taken as it is, and named `unlike-row`
  *
  * @throws OperationError `file-unsteady` when a content is another each time it is read
  */
@@ -43,7 +45,7 @@ export async function readJudged<Content>(
 ): Promise<Verdict<Content>> {
   let row = first;
   let replaced = false;
-  let lastSha256: string | undefined;
+  let alike: { readonly sha256: string; times: number } | undefined;
   const settle = (found: Read<Content>): Verdict<Content> => {
     if (replaced) tally.find("replaced", row, "replaced while the copy ran; the newer content is in the snapshot");
     return { kind: "read", row, read: found };
@@ -67,7 +69,7 @@ export async function readJudged<Content>(
     if (isOther(now, row)) {
       replaced = true;
       row = now;
-      lastSha256 = undefined;
+      alike = undefined;
       if (found !== undefined && fitsRow(found.facts, row)) return settle(found);
       await found?.discard();
       continue;
@@ -75,11 +77,11 @@ export async function readJudged<Content>(
     if (trouble?.code === "too-large") return { kind: "large", row };
     if (trouble?.code === "changed-midway") continue;
     if (found === undefined) return { kind: "unreadable", row, code: trouble?.code ?? "unknown" };
-    if (found.facts.sha256 === lastSha256) {
+    alike = alike?.sha256 === found.facts.sha256 ? alike : { sha256: found.facts.sha256, times: 0 };
+    if (++alike.times === alikeEnough) {
       tally.find("unlike-row", row, `the row tells ${row.rowBytes} bytes, ETag ${row.etag}; read ${found.facts.bytes}`);
       return settle(found);
     }
-    lastSha256 = found.facts.sha256;
     await found.discard();
   }
   throw new OperationError(

@@ -56,6 +56,7 @@ export async function openDatabaseSource(options: DatabaseSourceOptions): Promis
     const takenAt = snapshot?.takenAt ?? new Date();
     const [found, policies] = [await catalogue.buckets(), await catalogue.policies()];
     let beside: Promise<(bucket: string, name: string) => Promise<SourceRow | undefined>> | undefined;
+    let turn: Promise<unknown> = Promise.resolve();
     /** Outside the snapshot: what a file is now. Opened only when something does not fit. */
     const openBeside = async () => {
       const second = await open("sync beside");
@@ -66,9 +67,13 @@ export async function openDatabaseSource(options: DatabaseSourceOptions): Promis
       ...{ list: "database", takenAt, buckets: found, policies, sumsOver: catalogue.sumsOver, files: undefined },
       sums: (shards) => catalogue.sums(shards),
       rows: (shards, only) => catalogue.rows(shards, only),
-      async lookUp(bucket, name) {
+      lookUp(bucket, name) {
         beside ??= openBeside();
-        return (await beside)(bucket, name);
+        const asking = beside;
+        // One query after the other: a session has no queue of its own.
+        const answer = turn.then(async () => (await asking)(bucket, name));
+        turn = answer.catch(() => {});
+        return answer;
       },
       [Symbol.asyncDispose]: () => hangUp(sessions),
     };
