@@ -62,6 +62,14 @@ export default definePolicy({
   // Flexible Retrieval comes back within 5 hours; Deep Archive, cheaper, could not keep a promise of 4 hours even halfway.
   archive: { storageClass: "GLACIER", afterDays: 1 },
 
+  // Who is told; the ways to them are in the environment (.env.example), and one that is not set is passed over.
+  notify: {
+    // A failure at once: the first channel that takes it; each that does not is named to the next one and in the report.
+    failure: { channels: ["slack", "email", "issue"], reach: "first" },
+    // One message a day about the rest, by the first run that ends after 04:00 UTC: the daily backup, when all is well.
+    summary: { channels: ["slack", "email"], hour: 4 },
+  },
+
   promises: {
     // The four promises of recovery: how long until it is back (RTO), how much may be lost (RPO). `lifeboat policy check`
     // compares them with what is really there, and ci fails when one is better than the truth.

@@ -1,6 +1,7 @@
 import { optional } from "../../actions/lib/config/environment.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { lacksProjectStorage } from "../../actions/lib/config/project-storage.ts";
+import { lookAtChannels } from "../../actions/lib/preflight/channel-rows.ts";
 import { type CheckRow, warn } from "../../actions/lib/preflight/check-row.ts";
 import { runPreflight } from "../../actions/lib/preflight/run-preflight.ts";
 import { lookAtStorage } from "../../actions/lib/preflight/run-storage-preflight.ts";
@@ -13,8 +14,12 @@ import type { Call, Command, Outcome } from "./command.ts";
 async function run({ log, signal }: Call): Promise<Outcome> {
   const config = await loadConfig({ needs: ["source", "vault", "signing"] });
   using vault = openVault(config.vault);
-  const [database, files] = await Promise.all([runPreflight(config, vault, log, signal), lookAtFiles(log, signal)]);
-  const rows = [...database.rows, ...files];
+  const [database, files, channels] = await Promise.all([
+    runPreflight(config, vault, log, signal),
+    lookAtFiles(log, signal),
+    lookAtChannels(process.env),
+  ]);
+  const rows = [...database.rows, ...files, ...channels];
   const ready = rows.every(({ status }) => status !== "fail");
   return { json: { ready, checks: rows }, lines: renderText(preflightPage(rows)), exitCode: ready ? 0 : 2 };
 }
@@ -39,7 +44,7 @@ export const check: Command = {
     positionals: [],
     options: {},
     details:
-      "Reads what a backup reads: DATABASE_URL, S3_BACKUP_BUCKET, the AWS_* settings, BACKUP_SIGNING_KEY, the public keys; for the files S3_STORAGE_BUCKET and SUPABASE_STORAGE_*.",
+      "Reads what a backup reads: DATABASE_URL, S3_BACKUP_BUCKET, the AWS_* settings, BACKUP_SIGNING_KEY, the public keys; for the files S3_STORAGE_BUCKET and SUPABASE_STORAGE_*; the channels that are set (nothing is posted).",
   },
   run,
 };

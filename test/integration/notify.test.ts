@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { lookAtChannels } from "../../actions/lib/preflight/channel-rows.ts";
 import { readVaultReports } from "../../actions/lib/report/vault-reports.ts";
 import { afterRun, beforeRun } from "../../actions/lib/runtime/around-run.ts";
 import { type Ending, jobReport } from "../../actions/lib/runtime/job-report.ts";
 import { runIdentity } from "../../actions/lib/runtime/run-identity.ts";
 import { type HeartbeatServer, startHeartbeats } from "../lab/channels/heartbeat-server.ts";
+import { type IssueServer, startIssues } from "../lab/channels/issue-server.ts";
 import { type MailServer, startMailServer } from "../lab/channels/mail-server.ts";
 import { type SlackServer, startSlack } from "../lab/channels/slack-server.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
@@ -171,6 +173,62 @@ describe("a failure", () => {
     expect(slack.messages.length + mail.mails.length).toBe(2);
     const sent = JSON.stringify([slack.messages, mail.mails.map(({ source }) => source)]);
     for (const secret of [planted, slack.token, "p@ss word", "s3cret-word"]) expect(sent).not.toContain(secret);
+  });
+});
+
+describe("an issue", () => {
+  const byIssue = (server: IssueServer) => ({ GITHUB_TOKEN: server.token, GITHUB_API_URL: server.apiUrl });
+
+  test("is opened when no other channel took it, commented on while it goes on, and closed when it works again", async () => {
+    await using github = await startIssues("qimma/lifeboat");
+    slack.troubles.push("token_revoked");
+    await end({ ending: failed, env: { ...byToken(), ...byIssue(github) } });
+    await end({ ending: failed, env: byIssue(github) });
+    await end({ ending: failed, env: { ...byIssue(github), GITHUB_WORKFLOW: "weekly-export" } });
+    await end({ ending: done, env: byIssue(github) });
+    expect(github.issues.map(({ title, state, comments }) => [title, state, comments.length])).toEqual([
+      ["Lifeboat alert: daily-backup, backup", "closed", 2],
+      ["Lifeboat alert: weekly-export, backup", "open", 0],
+    ]);
+    expect(github.issues[0]?.body).toContain("slack could not be told: token_revoked.");
+    expect(github.issues[0]?.body).toMatch(
+      /^```text\n[\s\S]*\n```\n\n- \[Runbook: runbooks\/backup-failed\.md\]\(https:/,
+    );
+    expect(JSON.stringify(github.issues)).not.toContain(planted);
+  });
+
+  test("is not missed where the repository has none, or nothing is open", async () => {
+    await using github = await startIssues("qimma/lifeboat");
+    await end({ ending: done, env: byIssue(github) });
+    github.refuse(410);
+    const lines = await end({ ending: done, env: byIssue(github) });
+    expect([github.issues, lines.filter((line) => line.includes("could not be told"))]).toEqual([[], []]);
+  });
+});
+
+describe("the preflight", () => {
+  test("says whether the channels would be heard, and posts nothing", async () => {
+    const rows = await lookAtChannels({ ...byToken(), ...byMail(), HEARTBEAT_URL_SYNC: heartbeats.url });
+    expect(rows.map(({ check, status }) => [check, status])).toEqual([
+      ["slack", "ok"],
+      ["email", "ok"],
+      ["heartbeat", "ok"],
+    ]);
+    expect([slack.messages, slack.requests, mail.mails, heartbeats.beats]).toEqual([[], ["auth.test"], [], []]);
+  });
+
+  test("says what is not as it should be, without failing", async () => {
+    slack.troubles.push("token_revoked");
+    const url = mail.url.replace("p%40ss", "wrong");
+    const rows = await lookAtChannels({ ...byToken(), SMTP_URL: url, ALERT_EMAIL_TO: to });
+    expect(rows.map(({ check, status, found }) => [check, status, found])).toEqual([
+      ["slack", "warn", "not reached: token_revoked"],
+      ["email", "warn", "not reached: smtp_535"],
+      ["heartbeat", "warn", expect.stringContaining("none is set")],
+    ]);
+    expect((await lookAtChannels({ SMTP_URL: "https://x.example" })).map(({ status }) => status)).toEqual(
+      Array(3).fill("warn"),
+    );
   });
 });
 

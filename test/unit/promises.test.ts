@@ -161,6 +161,7 @@ describe("the schedules of the workflows", () => {
     expect(found.get("daily")).toEqual({ oncePer: "day", crons: 3 });
     expect(found.get("weekly")).toEqual({ oncePer: "week", crons: 3 });
     expect(found.get("monthly")).toEqual({ oncePer: "month", crons: 3 });
+    expect(found.get("restoreTest")).toMatchObject({ oncePer: "month" });
   });
 
   test("are read with their time zone, and files copied beside a set count as copied", () => {

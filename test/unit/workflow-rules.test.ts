@@ -19,7 +19,7 @@ describe("the rules that act knows nothing of", () => {
     ["a key for pull requests", "  workflow_dispatch:", "  pull_request:\n  workflow_dispatch:", /to pull requests/],
     ["a stranger's change", "  workflow_dispatch:", "  pull_request_target:\n  workflow_dispatch:", /stranger/],
     ["permissions for all jobs", "permissions: {}", "permissions:\n  contents: write # to push", /own permissions/],
-    ["a job that names none", / {4}permissions:\n.*\n.*\n/, "", /names no permissions/],
+    ["a job that names none", / {4}permissions:\n(?: {6}.*\n)+/, "", /names no permissions/],
     ["a permission without reason", /id-token: write #.*/, "id-token: write", /without its reason/],
     ["no time-out", / {4}timeout-minutes: \d+\n/, "", /timeout-minutes/],
     ["no concurrency group", /concurrency:\n( {2}.*\n)*/, "", /concurrency group/],

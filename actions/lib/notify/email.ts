@@ -1,3 +1,5 @@
+import type { Transporter } from "nodemailer";
+import type SMTPTransport from "nodemailer/lib/smtp-transport/index.js";
 import type { EmailSettings } from "../config/channels.ts";
 import type { Alert } from "../report/alert.ts";
 import { alertSubject, alertText } from "../report/alert-text.ts";
@@ -16,28 +18,34 @@ export function emailChannel(settings: EmailSettings): Channel {
   };
 }
 
-async function send(
-  { server, to, from }: EmailSettings,
-  alert: Alert,
-  { key }: Conversation,
+async function send(settings: EmailSettings, alert: Alert, { key }: Conversation, signal: AbortSignal): Promise<void> {
+  const thread = `<${key.replaceAll(/[^\w.-]/g, "-")}@lifeboat.invalid>`;
+  await withServer(settings, signal, (transport) =>
+    transport.sendMail({
+      ...{ from: settings.from.reveal(), to: settings.to.reveal() },
+      subject: alertSubject(alert),
+      text: alertText(alert),
+      references: thread,
+      inReplyTo: thread,
+      // So that nobody's automatic answer starts a conversation with a robot (RFC 3834).
+      headers: { "Auto-Submitted": "auto-generated" },
+    }),
+  );
+}
+
+/** Whether the server lets us in; sends nothing. @throws ChannelFailure */
+export async function tryServer(settings: EmailSettings, signal: AbortSignal): Promise<void> {
+  await withServer(settings, signal, (transport) => transport.verify());
+}
+
+async function withServer(
+  { server }: EmailSettings,
   signal: AbortSignal,
+  work: (transport: Transporter) => Promise<unknown>,
 ): Promise<void> {
+  // Loaded only when somebody is told something: most runs are quiet.
   const { createTransport } = await import("nodemailer");
-  const url = new URL(server.reveal());
-  const local = ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
-  const transport = createTransport({
-    host: url.hostname.replace(/^\[|\]$/g, ""),
-    ...(url.port === "" ? {} : { port: Number(url.port) }),
-    secure: url.protocol === "smtps:",
-    // A password does not go over the network in the clear, whatever the server offers.
-    requireTLS: !local && url.protocol === "smtp:",
-    ignoreTLS: local && url.protocol === "smtp:",
-    ...(url.username === ""
-      ? {}
-      : { auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) } }),
-    ...{ connectionTimeout: 4000, greetingTimeout: 4000, socketTimeout: 4000, dnsTimeout: 4000 },
-    ...{ disableFileAccess: true, disableUrlAccess: true },
-  });
+  const transport = createTransport(connection(new URL(server.reveal())));
   const given = Promise.withResolvers<never>();
   const giveUp = (): void => {
     transport.close();
@@ -45,25 +53,33 @@ async function send(
   };
   signal.addEventListener("abort", giveUp, { once: true });
   given.promise.catch(() => {});
-  const thread = `<${key.replaceAll(/[^\w.-]/g, "-")}@lifeboat.invalid>`;
   try {
     signal.throwIfAborted();
-    const sent = transport.sendMail({
-      ...{ from: from.reveal(), to: to.reveal() },
-      subject: alertSubject(alert),
-      text: alertText(alert),
-      references: thread,
-      inReplyTo: thread,
-      // So that nobody's automatic answer starts a conversation with a robot (RFC 3834).
-      headers: { "Auto-Submitted": "auto-generated" },
-    });
-    await Promise.race([sent, given.promise]);
+    await Promise.race([work(transport), given.promise]);
   } catch (error) {
     throw smtpFailure(error);
   } finally {
     signal.removeEventListener("abort", giveUp);
     transport.close();
   }
+}
+
+function connection(url: URL): SMTPTransport.Options {
+  const local = ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
+  const plain = url.protocol === "smtp:";
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    ...(url.port === "" ? {} : { port: Number(url.port) }),
+    secure: !plain,
+    // A password does not go over the network in the clear, whatever the server offers.
+    requireTLS: plain && !local,
+    ignoreTLS: plain && local,
+    ...(url.username === ""
+      ? {}
+      : { auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) } }),
+    ...{ connectionTimeout: 4000, greetingTimeout: 4000, socketTimeout: 4000, dnsTimeout: 4000 },
+    ...{ disableFileAccess: true, disableUrlAccess: true },
+  };
 }
 
 /** nodemailer's errors quote addresses and what the server said; only the codes are kept. */

@@ -17,9 +17,14 @@ export function issueChannel(settings: IssueSettings): Channel {
     async tell(alert, conversation, signal) {
       const title = `Lifeboat alert: ${conversation.topic}`;
       const api = callGithub(settings, signal);
+      const found = await api("GET", `issues?state=open&labels=${label}&per_page=100`).catch((error: unknown) => {
+        // A repository without issues has none to close.
+        if (conversation.onlyContinue === true && failureOf(error).reason === "http_410") return [];
+        throw error;
+      });
       const open = z
         .array(issueSchema)
-        .parse(await api("GET", `issues?state=open&labels=${label}&per_page=100`))
+        .parse(found)
         .find((issue) => issue.title === title && issue.pull_request === undefined);
       const body = issueText(alert);
       if (open === undefined) {

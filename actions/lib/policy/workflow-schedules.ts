@@ -69,6 +69,7 @@ function purposesOf({ uses, with: given }: Step): Purpose[] {
 
 /** `day`, or the word in an expression like `${{ !inputs.another && 'day' || '' }}`, which is what a schedule gets. */
 function oncePer({ with: given }: Step): WrittenSchedule["oncePer"] {
+  if (literal(given["once-per-month"]).includes("true")) return "month";
   const said = literal(given["once-per"]);
   return periods.find((period) => said === period || said.includes(`'${period}'`));
 }
