@@ -135,3 +135,17 @@ describe("rows in an archive's frames", () => {
     }).toThrow(expect.objectContaining({ code: "rows-malformed" }));
   });
 });
+
+test("tables that are hashed one after another and side by side do not get in each other's way", () => {
+  const one = fingerprintBy(createRowHasher(2), "1\tabc\n", 1000);
+  const [first, second] = [createRowHasher(2), createRowHasher(1)];
+  first.push(Buffer.from("1\ta"));
+  second.push(Buffer.from("\\N\n"));
+  first.push(Buffer.from("bc\n"));
+  expect(second.finish()).toEqual({ rows: "1", hash: "2733329281101762124" });
+  const third = createRowHasher(2);
+  third.push(Buffer.from("1\tabc\n1\tabc\n"));
+  expect(second.finish()).toEqual({ rows: "1", hash: "2733329281101762124" });
+  expect(first.finish()).toEqual(one);
+  expect(third.finish()).toEqual({ rows: "2", hash: "-4998202764225760084" });
+});

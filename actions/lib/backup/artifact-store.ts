@@ -80,3 +80,26 @@ export async function* textSource(text: string): AsyncGenerator<Uint8Array, void
   const step = 1024 * 1024;
   for (let from = 0; from < bytes.length; from += step) yield bytes.subarray(from, from + step);
 }
+
+const itemsAtATime = 100;
+
+/** What JSON.stringify gives for a document of plain values, as a source: long lists go in pieces, never as one text. */
+export async function* jsonSource(
+  document: Readonly<Record<string, unknown>>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let before = "{";
+  for (const [name, value] of Object.entries(document)) {
+    yield Buffer.from(`${before}${JSON.stringify(name)}:`);
+    before = ",";
+    if (!Array.isArray(value)) {
+      yield Buffer.from(JSON.stringify(value));
+      continue;
+    }
+    for (let from = 0; from < value.length; from += itemsAtATime) {
+      const some = JSON.stringify(value.slice(from, from + itemsAtATime)).slice(1, -1);
+      yield Buffer.from(`${from === 0 ? "[" : ","}${some}`);
+    }
+    yield Buffer.from(value.length === 0 ? "[]" : "]");
+  }
+  yield Buffer.from(before === "{" ? "{}" : "}");
+}

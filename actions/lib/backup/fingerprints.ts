@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { heapUsed } from "../runtime/collector.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import {
@@ -72,6 +73,7 @@ export async function takeFingerprints(
         throw (await isCut(client)) ? connectionLost() : error;
       });
       await client.query(`rollback to savepoint ${beforeTable}`);
+      heapUsed();
     });
   } catch (error) {
     track.end("failed");

@@ -1,8 +1,9 @@
 import { randomInt } from "node:crypto";
-import { createFramedRowHasher, type FramedRowHasher } from "../prove/row-hash.ts";
+import { canHashFrames, createFramedRowHasher } from "../prove/row-hash.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
-import type { Inventory, TableContent } from "../source/inventory/model.ts";
+import type { FrameReader } from "../source/archive/walk.ts";
+import type { Fingerprint, Inventory, TableContent } from "../source/inventory/model.ts";
 
 /** So much the server hashes too in every run, by tables in random order: what both have read has to be the same. */
 const comparedBytes = 32 * 1024 * 1024;
@@ -13,7 +14,8 @@ const comparedBytes = 32 * 1024 * 1024;
  */
 export class RowsOnTheWay {
   readonly #tables: ReadonlyMap<string, TableContent>;
-  readonly #hashers = new Map<string, FramedRowHasher>();
+  /** By OID; undefined as long as the rows are passing. */
+  readonly #passed = new Map<string, Fingerprint | undefined>();
   readonly #compared: ReadonlySet<string>;
 
   constructor({ tables }: Inventory) {
@@ -28,17 +30,27 @@ export class RowsOnTheWay {
    */
   static isPossible({ objects }: Inventory): boolean {
     const utf8 = objects.some(({ kind, definition }) => kind === "database" && definition.includes("encoding UTF8"));
-    return utf8 && createFramedRowHasher(1) !== undefined;
+    return utf8 && canHashFrames();
   }
 
   /** For the archive that the rows come in. */
-  readonly readerOf = (entry: TocEntry): FramedRowHasher | undefined => {
+  readonly readerOf = (entry: TocEntry): FrameReader | undefined => {
     const table = this.#tables.get(entry.oid);
     if (table === undefined || entry.desc !== "TABLE DATA") return undefined;
-    if (this.#hashers.has(entry.oid)) throw differs([table], "are in two dumps");
+    if (this.#passed.has(entry.oid)) throw differs([table], "are in two dumps");
     const hasher = createFramedRowHasher(table.columns.length);
-    if (hasher !== undefined) this.#hashers.set(entry.oid, hasher);
-    return hasher;
+    if (hasher === undefined) return undefined;
+    this.#passed.set(table.oid, undefined);
+    return {
+      get ended() {
+        return hasher.ended;
+      },
+      push: (chunk) => {
+        const taken = hasher.push(chunk);
+        if (hasher.ended) this.#passed.set(table.oid, hasher.finish());
+        return taken;
+      },
+    };
   };
 
   /** What the server is to be asked about a table; its number of rows costs it little. */
@@ -54,7 +66,7 @@ export class RowsOnTheWay {
     const wrong: TableContent[] = [];
     const tables = measured.tables.map((table) => {
       if (!table.carried) return table;
-      const fingerprint = this.#hashers.get(table.oid)?.finish();
+      const fingerprint = this.#passed.get(table.oid);
       const said = table.fingerprint;
       const same =
         said === null

@@ -17,7 +17,7 @@ import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease.ts";
 import { type Artifact, type Manifest, setPrefix, type Tier } from "../vault/manifest.ts";
 import { encodeManifest, publish } from "../vault/set-store.ts";
-import { type ArtifactStore, openArtifactStore, textSource } from "./artifact-store.ts";
+import { type ArtifactStore, jsonSource, openArtifactStore, textSource } from "./artifact-store.ts";
 import { comparableCounts, countSet, hasDumps, storedBytes } from "./counts.ts";
 import { readLastSet } from "./last-set.ts";
 import { lockPublished } from "./lock-published.ts";
@@ -72,9 +72,7 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
       const size = await snapshot.client.query("select pg_database_size(current_database())::text as bytes");
       databaseBytes = z.object({ bytes: z.string() }).parse(size.rows[0]).bytes;
       artifacts.push(await store.put({ name: "roles.sql.zst.pgp", kind: "roles" }, textSource(renderRolesSql(read))));
-      artifacts.push(
-        await store.put({ name: "inventory.json.zst.pgp", kind: "inventory" }, textSource(JSON.stringify(read))),
-      );
+      artifacts.push(await store.put({ name: "inventory.json.zst.pgp", kind: "inventory" }, jsonSource(read)));
       draft = {
         format: "lifeboat-set/1",
         set,

@@ -58,20 +58,33 @@ interface Variable {
   value: number | bigint;
 }
 
-/** One table's state: an instance of the program with a memory of its own. */
+/**
+ * State of one table at a time: an instance of the program with a memory of its own. Instances go from table to table: one
+ * for each of thousands of tables would be half a gigabyte of memories.
+ */
 class Instance {
+  static readonly #spare: Instance[] = [];
   readonly #program: Program;
   #exports: Exports;
   #bytes: Uint8Array;
 
-  constructor(program: Program, columns: number, framed: boolean) {
+  private constructor(program: Program) {
     this.#program = program;
     this.#exports = instantiate(program);
     this.#bytes = new Uint8Array(this.#exports.memory.buffer);
-    this.#variable("length").value = rowAt + 1;
-    this.#variable("valueAt").value = rowAt + 1;
-    this.#variable("columns").value = columns;
-    this.#variable("framed").value = framed ? 1 : 0;
+  }
+
+  static take(program: Program, columns: number, framed: boolean): Instance {
+    const instance = Instance.#spare.pop() ?? new Instance(program);
+    for (const name of variables) {
+      const variable = instance.#variable(name);
+      variable.value = typeof variable.value === "bigint" ? 0n : 0;
+    }
+    instance.#variable("length").value = rowAt + 1;
+    instance.#variable("valueAt").value = rowAt + 1;
+    instance.#variable("columns").value = columns;
+    instance.#variable("framed").value = framed ? 1 : 0;
+    return instance;
   }
 
   #variable(name: Variables, exports = this.#exports): Variable {
@@ -129,21 +142,25 @@ class Instance {
     throw malformed(`${this.read("fields")} columns where there should be ${this.read("columns")}`, rows);
   }
 
-  fingerprint(): Fingerprint {
+  /** The result; the instance belongs to the next table then. */
+  finish(): Fingerprint {
     if (this.read("length") > rowAt + 1 || this.read("fields") > 0) {
       throw malformed("the last row is cut off", this.rows);
     }
     const [high, low] = [this.#variable("high").value, this.#variable("low").value];
     const hash = BigInt(high) * 0x1_0000_0000n + BigInt(low);
-    return { rows: this.rows.toString(), hash: hash.toString() };
+    const fingerprint = { rows: this.rows.toString(), hash: hash.toString() };
+    if (this.#bytes.length === usualBytes) Instance.#spare.push(this);
+    return fingerprint;
   }
 }
 
 export class WasmRowHasher implements RowHasher {
   readonly #instance: Instance;
+  #result: Fingerprint | undefined;
 
   constructor(program: Program, columns: number) {
-    this.#instance = new Instance(program, columns, false);
+    this.#instance = Instance.take(program, columns, false);
   }
 
   push(chunk: Uint8Array): void {
@@ -153,8 +170,10 @@ export class WasmRowHasher implements RowHasher {
   }
 
   finish(): Fingerprint {
+    if (this.#result !== undefined) return this.#result;
     if (this.#instance.read("state") !== 0) throw malformed("the last row is cut off", this.#instance.rows);
-    return this.#instance.fingerprint();
+    this.#result = this.#instance.finish();
+    return this.#result;
   }
 }
 
@@ -163,10 +182,11 @@ const linesAtEnd = 3;
 
 export class FramedHasher implements FramedRowHasher {
   readonly #instance: Instance;
+  #result: Fingerprint | undefined;
   #ended = false;
 
   constructor(program: Program, columns: number) {
-    this.#instance = new Instance(program, columns, true);
+    this.#instance = Instance.take(program, columns, true);
   }
 
   get ended(): boolean {
@@ -183,9 +203,11 @@ export class FramedHasher implements FramedRowHasher {
   }
 
   finish(): Fingerprint {
+    if (this.#result !== undefined) return this.#result;
     if (!this.#ended || this.#instance.read("afterEnd") !== linesAtEnd) {
       throw malformed("the end marker is missing", this.#instance.rows);
     }
-    return this.#instance.fingerprint();
+    this.#result = this.#instance.finish();
+    return this.#result;
   }
 }

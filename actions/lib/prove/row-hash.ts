@@ -39,7 +39,12 @@ export function createRowHasher(columnCount: number): RowHasher {
   return program === undefined ? new ScriptRowHasher(columnCount) : new WasmRowHasher(program, columnCount);
 }
 
-/** @returns undefined where this machine cannot do it about as fast as the rows come */
+/** Whether this machine can hash rows about as fast as they come. */
+export function canHashFrames(): boolean {
+  return loadProgram() !== undefined;
+}
+
+/** @returns undefined where `canHashFrames` says no */
 export function createFramedRowHasher(columnCount: number): FramedRowHasher | undefined {
   const program = loadProgram();
   return program === undefined ? undefined : new FramedHasher(program, columnCount);

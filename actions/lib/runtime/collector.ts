@@ -1,7 +1,7 @@
-import { setFlagsFromString } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-type Collect = (options: { readonly type: "minor" }) => void;
+type Collect = (options: { readonly type: "minor" | "major" }) => void;
 let collect: Collect | undefined;
 
 /**
@@ -12,6 +12,8 @@ let collect: Collect | undefined;
  */
 export function collectInOneGo(): void {
   setFlagsFromString("--no-incremental-marking");
+  // New objects begin in two halves of 1 MB, which would grow to 32 MB each as soon as a catalogue is read.
+  setFlagsFromString("--semi-space-growth-factor=1");
   setFlagsFromString("--expose-gc");
   const exposed: unknown = runInNewContext("gc");
   if (typeof exposed === "function") collect = exposed as Collect;
@@ -29,4 +31,21 @@ export function bufferUsed(bytes: number): void {
   if (used < enough) return;
   used = 0;
   collect?.({ type: "minor" });
+  heapUsed();
+}
+
+/** Of what was in use after the last collection: so much more, and so many bytes, may be in use before the next one. */
+const growth = { share: 0.25, bytes: 24 * 1024 * 1024 };
+let inUse = 0;
+
+/**
+ * To be told when much of the heap was used for a moment, e.g. a catalogue read: V8 lets the heap grow to several times
+ * what is in use before it looks again, which with thousands of tables is hundreds of megabytes. Does nothing before
+ * `collectInOneGo`.
+ */
+export function heapUsed(): void {
+  if (collect === undefined) return;
+  if (getHeapStatistics().used_heap_size < inUse * (1 + growth.share) + growth.bytes) return;
+  collect({ type: "major" });
+  inUse = getHeapStatistics().used_heap_size;
 }

@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { heapUsed } from "../../runtime/collector.ts";
 import { OperationError } from "../../runtime/errors.ts";
 import { quoteQualified } from "../identifier.ts";
 import { largeObjectNumbersQuery, materializedViewsQuery, sequenceNamesQuery, tablesQuery } from "./contents.ts";
@@ -19,8 +20,10 @@ import {
   grantSchema,
   type Inventory,
   type InventoryObject,
-  inventorySchema,
+  membershipSchema,
   objectSchema,
+  roleSchema,
+  type SequenceValue,
   sequenceValueSchema,
   tableContentSchema,
 } from "./model.ts";
@@ -87,7 +90,11 @@ const columnGrantsSchema = z.array(z.strictObject({ oid: z.string(), grants: z.a
  * @throws OperationError `catalogue-moved` when an object went away while it was being read
  */
 export async function readInventory(client: Client): Promise<Inventory> {
-  const rows = async (sql: string): Promise<unknown[]> => (await client.query(sql)).rows;
+  const rows = async (sql: string): Promise<unknown[]> => {
+    const answer = await client.query(sql);
+    heapUsed();
+    return answer.rows;
+  };
   const server = await client.query<{ version: string; number: string; database: string }>(
     `select split_part(current_setting('server_version'), ' ', 1) as version,
             current_setting('server_version_num') as number, current_database() as database`,
@@ -102,7 +109,8 @@ export async function readInventory(client: Client): Promise<Inventory> {
     .array(z.strictObject({ schema: z.string(), name: z.string(), populated: z.boolean() }))
     .parse(await rows(materializedViewsQuery));
   const largeObjects = z.array(z.strictObject({ oid: z.string() })).parse(await rows(largeObjectNumbersQuery));
-  return inventorySchema.parse({
+  // Each part is parsed by itself: all of it once more would be a second catalogue in memory.
+  return {
     format: "lifeboat-inventory/1",
     serverVersion: facts.version,
     serverMajor: Math.floor(Number(facts.number) / 10_000),
@@ -111,13 +119,13 @@ export async function readInventory(client: Client): Promise<Inventory> {
       (row) => z.object({ setting: z.string() }).parse(row).setting,
     ),
     objects: await readObjects(rows),
-    roles: await rows(rolesQuery),
-    memberships: await rows(membershipsQuery),
+    roles: z.array(roleSchema).parse(await rows(rolesQuery)),
+    memberships: z.array(membershipSchema).parse(await rows(membershipsQuery)),
     tables,
     sequences: await readSequences(rows),
     materializedViews: views.map((view) => ({ ...view, stored: null, fresh: null })),
     largeObjects: largeObjects.map(({ oid }) => ({ oid, bytes: "0", hash: "0" })),
-  } satisfies Record<keyof Inventory, unknown>);
+  };
 }
 
 async function readObjects(rows: (sql: string) => Promise<unknown[]>): Promise<InventoryObject[]> {
@@ -150,9 +158,9 @@ export function isRelation(kind: string): boolean {
   return relationKinds.has(kind);
 }
 
-async function readSequences(rows: (sql: string) => Promise<unknown[]>): Promise<unknown[]> {
+async function readSequences(rows: (sql: string) => Promise<unknown[]>): Promise<SequenceValue[]> {
   const names = z.array(z.strictObject({ schema: z.string(), name: z.string() })).parse(await rows(sequenceNamesQuery));
-  const values: unknown[] = [];
+  const values: SequenceValue[] = [];
   for (let start = 0; start < names.length; start += 200) {
     const selects = names
       .slice(start, start + 200)
