@@ -7,7 +7,7 @@ import { backupFacts, setFacts } from "../lib/report/facts.ts";
 import { nothingToDoPage } from "../lib/report/nothing-to-do.ts";
 import { trustedSigners } from "../lib/runtime/configured.ts";
 import { ConfigurationError } from "../lib/runtime/errors.ts";
-import { booleanInput, optionalInput, runAction } from "../lib/runtime/run-action.ts";
+import { booleanInput, choiceInput, runAction } from "../lib/runtime/run-action.ts";
 import { openVault } from "../lib/vault/client.ts";
 import { tierSchema } from "../lib/vault/manifest.ts";
 
@@ -35,10 +35,3 @@ await runAction("backup", "runbooks/backup-failed.md", async ({ log, signal }) =
     facts: backupFacts(result),
   };
 });
-
-function choiceInput<Choice extends string>(name: string, choices: readonly Choice[]): Choice | undefined {
-  const given = optionalInput(name);
-  const choice = choices.find((known) => known === given);
-  if (given === undefined || choice !== undefined) return choice;
-  throw new ConfigurationError("usage", `The input ${name} is '${given}'.`, `It is one of ${choices.join(", ")}.`);
-}

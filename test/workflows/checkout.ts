@@ -134,7 +134,7 @@ function runAct(folder: string, own: string, args: readonly string[], event: Eve
       // All of them have ended.
     }
   };
-  const limit = setTimeout(end, 100_000);
+  const limit = setTimeout(end, 240_000);
   return new Promise((resolve, reject) => {
     let output = "";
     child.stdout.on("data", (chunk) => (output += chunk));

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { findingKindSchema } from "../vault/snapshot/snapshot-manifest.ts";
+import { fanOutPolicySchema } from "./policy-fan-out.ts";
+import { storageUpkeepPolicySchema } from "./policy-storage-upkeep.ts";
 
 const MiB = 1024 * 1024;
 const bytes = z.number().int().positive();
@@ -26,6 +28,10 @@ export const storagePolicySchema = z
     packBytes: bytes.max(256 * MiB).default(24 * MiB),
     /** Files read from the source at a time. */
     concurrency: z.number().int().min(1).max(64).default(16),
+    /** When one runner is not enough. */
+    fanOut: fanOutPolicySchema,
+    /** Locks, retention and compaction of the vault of the files. */
+    upkeep: storageUpkeepPolicySchema,
   })
   .prefault({});
 export type StoragePolicy = z.output<typeof storagePolicySchema>;

@@ -2,7 +2,9 @@ import type { BackupResult } from "../backup/result.ts";
 import type { VerifyResult } from "../prove/verify.ts";
 import type { RestoreResult } from "../restore/result.ts";
 import type { RestoreTestReport } from "../restore-test/result.ts";
+import type { SyncResult } from "../sync/result.ts";
 import type { Manifest } from "../vault/manifest.ts";
+import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
 import type { RunFacts } from "./run-report.ts";
 
 /** What the results of operations say in reports: counts and times, none of their names. */
@@ -72,5 +74,28 @@ export function restoreTestFacts(report: RestoreTestReport): RunFacts {
     tables: counts.tables,
     rows: Number(counts.rows),
     differences: { failed: count("failed"), expected: count("expected"), unverified: count("unverified") },
+  };
+}
+
+/** Of a sync of the files, and of the snapshot that it made. */
+export function filesFacts({ set, counts, snapshotAt, stages, failure }: SyncResult): RunFacts {
+  return {
+    ...snapshotFacts({ set, snapshotAt, counts }),
+    storedBytes: Number(counts.storedBytes),
+    stages: stages.map(({ stage, seconds }) => ({ name: stage, seconds })),
+    outcome: failure === null ? "whole" : "with-findings",
+  };
+}
+
+/** Of a snapshot of the files that was there already. */
+export function snapshotFacts({
+  set,
+  snapshotAt,
+  counts,
+}: Pick<SnapshotManifest, "set" | "snapshotAt" | "counts">): RunFacts {
+  const { files, bytes, filesCopied, bytesCopied } = counts;
+  return {
+    ...{ set, snapshotAt },
+    files: { count: files, bytes: Number(bytes), moved: filesCopied, movedBytes: Number(bytesCopied) },
   };
 }

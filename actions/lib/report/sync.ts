@@ -1,5 +1,6 @@
 import { countOf, formatBytes, formatCount, formatDuration } from "../runtime/measures.ts";
 import type { SyncResult } from "../sync/result.ts";
+import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
 import type { Page } from "./page.ts";
 
 /** What a sync copied and found. Files are counted, never named. */
@@ -40,6 +41,12 @@ export function syncPage(result: SyncResult): Page {
     ],
     notes,
   };
+}
+
+/** The period's snapshot is there already. */
+export function snapshotThere({ set, counts }: Pick<SnapshotManifest, "set" | "counts">): Page {
+  const sentence = `The vault has the period's snapshot of the files already: ${set}, of ${countOf(counts.files, "file")}. Nothing was done.`;
+  return { title: "Files", sentence, tables: [] };
 }
 
 const explained: Readonly<Record<string, string>> = {

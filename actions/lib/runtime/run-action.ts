@@ -6,6 +6,7 @@ import { createActionsLog } from "./actions-log.ts";
 import { afterRun, beforeRun } from "./around-run.ts";
 import { collectInOneGo } from "./collector.ts";
 import { reportError } from "./error-report.ts";
+import { ConfigurationError } from "./errors.ts";
 import { Interrupted, onInterrupt } from "./interrupt.ts";
 import { type Ending, jobReport } from "./job-report.ts";
 import { writeSummary } from "./job-summary.ts";
@@ -116,6 +117,14 @@ function noting(log: Log, warnings: string[]): Log {
 export function optionalInput(name: string): string | undefined {
   const value = core.getInput(name);
   return value === "" ? undefined : value;
+}
+
+/** One of some words, or undefined when it is not given. @throws ConfigurationError `usage` */
+export function choiceInput<Choice extends string>(name: string, choices: readonly Choice[]): Choice | undefined {
+  const given = optionalInput(name);
+  const choice = choices.find((known) => known === given);
+  if (given === undefined || choice !== undefined) return choice;
+  throw new ConfigurationError("usage", `The input ${name} is '${given}'.`, `It is one of ${choices.join(", ")}.`);
 }
 
 /** `true` or `false`; what is not given is false. */

@@ -22,6 +22,7 @@ export async function rehearse(facts: SyncFacts): Promise<SyncResult> {
   for await (const { row } of await tasksOf(facts, collection, renames)) {
     filesCopied++;
     bytesCopied += BigInt(row.rowBytes ?? 0);
+    facts.request.onToCopy?.(row);
   }
   return {
     ...{ outcome: "rehearsed", set, bucket: vault.bucket, warnings, stages: clock.times, list: source.list },

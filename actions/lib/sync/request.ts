@@ -1,9 +1,11 @@
 import type { Config } from "../config/load.ts";
 import type { Log } from "../runtime/log.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
+import type { SourceRow } from "../source/storage/source-row.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease-keeper.ts";
 import type { Tier } from "../vault/manifest.ts";
+import type { FileEntry } from "../vault/snapshot/file-entry.ts";
 import type { FetchPatience } from "./fetch-file.ts";
 
 export type SyncConfig = Config<"storageVault" | "sourceStorage" | "signing"> & Partial<Config<"source">>;
@@ -34,7 +36,11 @@ export interface SyncRequest {
   /** The id of the snapshot, when somebody has named it already. */
   readonly set?: string;
   /** One job of a divided copy: its share of what is to be copied. It leaves a journal and publishes nothing. */
-  readonly part?: { readonly number: number; readonly of: number };
+  readonly part?: { has(file: Pick<FileEntry, "bucket" | "name">): boolean };
+  /** Told of every file that a dry run finds to be copied. */
+  readonly onToCopy?: (row: SourceRow) => void;
+  /** Bytes that other jobs of the same divided copy have read from the source. */
+  readonly earlierEgressBytes?: number;
   /** The vault and the lease, when the caller has them already. */
   readonly vault?: Vault;
   readonly lease?: Lease;

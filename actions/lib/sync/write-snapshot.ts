@@ -6,7 +6,7 @@ import type { SourceRow } from "../source/storage/source-row.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease-keeper.ts";
 import type { VerifySignature } from "../vault/set-store.ts";
-import { pathOf, shardOf } from "../vault/snapshot/file-entry.ts";
+import { pathOf } from "../vault/snapshot/file-entry.ts";
 import { journalPrefix } from "../vault/snapshot/keys.ts";
 import { openList } from "../vault/snapshot/read-files.ts";
 import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
@@ -99,7 +99,7 @@ async function copy(writing: Writing, tools: Tools): Promise<void> {
       seen.bytesCopied += BigInt(known.bytes);
       return { ...known, ...row, mimetype: row.mimetype ?? known.mimetype };
     },
-    mine: (row) => part === undefined || shardOf(pathOf(row), 65_536) % part.of === part.number - 1,
+    mine: (row) => part === undefined || part.has(row),
   };
   for (const object of unfinished.inheritance.objects.values()) ledger.addObject(object);
   const fresh = plan.kind === "fresh" ? collectFresh(collection, plan.shards) : undefined;
@@ -232,7 +232,10 @@ async function storeList(
   return storeLayer(store, keys, [], { shards: plan.shards, lists, uses, ...all });
 }
 
-function countsOf({ source, plan, tally }: Writing, { ledger, store, seen }: Tools): SnapshotManifest["counts"] {
+function countsOf(
+  { request, source, plan, tally }: Writing,
+  { ledger, store, seen }: Tools,
+): SnapshotManifest["counts"] {
   const fresh = plan.kind === "fresh";
   return {
     buckets: source.buckets.length,
@@ -243,7 +246,7 @@ function countsOf({ source, plan, tally }: Writing, { ledger, store, seen }: Too
     filesChanged: ledger.filesChanged,
     filesRemoved: fresh ? 0 : ledger.filesRemoved - seen.renames.count,
     filesRenamed: seen.renames.count,
-    egressBytes: String(tally.egressBytes),
+    egressBytes: String(tally.egressBytes + (request.earlierEgressBytes ?? 0)),
     storedBytes: String(store.storedBytes),
     findings: tally.count(),
   };

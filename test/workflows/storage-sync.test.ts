@@ -1,0 +1,152 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { verifyFiles } from "../../actions/lib/prove/files/verify-files.ts";
+import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { verifyDetached } from "../../actions/lib/seal/signature.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
+import { listSnapshots } from "../../actions/lib/vault/snapshot/snapshot-catalogue.ts";
+import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
+import { type BackupLab, keysIn, openBackupLab } from "../integration/backup-lab.ts";
+import { createProject, dropProject, type LabProject } from "../lab/index.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { PLANTED_NAME, type RunningStorage, seedFiles, startStorage } from "../lab/storage/index.ts";
+import { type ActRun, type Checkout, checkOut } from "./checkout.ts";
+
+/** The files' workflow as act runs it: one runner, four of them, one of the four lost. */
+
+const name = `workflow_sync_${process.pid}`;
+const count = 40;
+let lab: BackupLab;
+let project: LabProject;
+let storage: RunningStorage;
+let policy: Record<string, unknown>;
+const checkouts: Checkout[] = [];
+const vaults: Vault[] = [];
+
+beforeAll(async () => {
+  // Two attempts on both sides of midnight are of two days, and make two snapshots.
+  const untilMidnight = 86_400_000 - (Date.now() % 86_400_000);
+  if (untilMidnight < 120_000) await sleep(untilMidnight);
+  lab = await openBackupLab(sharedS3());
+  policy = JSON.parse(readFileSync(join(lab.folder, "policy.json"), "utf8"));
+  project = await createProject(sharedPostgres(17).superuserUrl(), name);
+  storage = await startStorage(project);
+  await seedFiles(project, storage, { count, bytes: 200_000, seed: 5 });
+});
+afterAll(async () => {
+  for (const checkout of checkouts) checkout[Symbol.dispose]();
+  for (const vault of vaults) vault.close();
+  await storage?.stop();
+  if (project !== undefined) await dropProject(sharedPostgres(17).superuserUrl(), name);
+  await lab?.[Symbol.asyncDispose]();
+});
+
+/** Somebody's repository with its own bucket, whose runners can do so many files each. */
+async function repository(bucket: string, filesPerRunner: number) {
+  await sharedS3().createBucket(bucket);
+  const { endpoint, region, accessKeyId, secretAccessKey } = sharedS3();
+  const vault = openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+  const checkout = checkOut({ ...policy, storage: { fanOut: { filesPerRunner, mostRunners: 4 } } }, lab.publicKeys);
+  vaults.push(vault);
+  checkouts.push(checkout);
+  const { PATH, HOME, LIFEBOAT_POLICY, BACKUP_PUBLIC_KEYS, S3_BACKUP_BUCKET, ...rest } = lab.env(project.backupUrl);
+  const secrets: Record<string, string> = {
+    ...{ ...rest, S3_STORAGE_BUCKET: bucket, SUPABASE_STORAGE_ENDPOINT: storage.endpoint },
+    SUPABASE_STORAGE_REGION: storage.region,
+    SUPABASE_STORAGE_ACCESS_KEY_ID: storage.accessKeyId,
+    SUPABASE_STORAGE_SECRET_ACCESS_KEY: storage.secretAccessKey,
+  };
+  const run = (runId: string, change: Record<string, string> = {}): Promise<ActRun> =>
+    checkout.run("storage-sync", {
+      ...{ name: "schedule", env: { GITHUB_RUN_ID: runId }, secrets: { ...secrets, ...change } },
+    });
+  const snapshots = () => listSnapshots(vault, (bytes, armored) => verifyDetached(bytes, armored, lab.signers));
+  return { vault, run, snapshots, secrets };
+}
+
+async function expectWhole(vault: Vault): Promise<void> {
+  const deep = { privateKey: lab.operations, readers: [], share: 1 };
+  const verdict = await verifyFiles(vault, "latest", { trustedSigners: lab.signers, lockDays: 60, deep }, silentLog);
+  expect(verdict).toMatchObject({ outcome: "whole", opened: { share: 1 } });
+  expect(verdict.counts.files).toBe(count);
+}
+
+function expectNoSecret({ output }: ActRun, secrets: Readonly<Record<string, string>>): void {
+  const kept = [
+    "DATABASE_URL",
+    "BACKUP_SIGNING_PASSPHRASE",
+    "AWS_SECRET_ACCESS_KEY",
+    "SUPABASE_STORAGE_SECRET_ACCESS_KEY",
+  ];
+  for (const secret of [
+    ...kept.map((each) => secrets[each]),
+    secrets["BACKUP_SIGNING_KEY"]?.split("\n")[4],
+    PLANTED_NAME,
+  ]) {
+    expect(secret?.length).toBeGreaterThan(10);
+    expect(output).not.toContain(secret);
+  }
+}
+
+const reads = (): number => storage.answered.filter(({ operation }) => operation === "GetObject").length;
+
+test("one runner does it all when it can, and a later attempt of the day does nothing", async () => {
+  const { vault, run, snapshots, secrets } = await repository(`sync-one-${process.pid}`, 1000);
+  const first = await run("11");
+  expect(first.output).toMatch(/Job succeeded/);
+  expect(first.code).toBe(0);
+  await expectWhole(vault);
+  const [snapshot, ...none] = await snapshots();
+  expect(none).toEqual([]);
+  const second = await run("12");
+  expect(second.output).toContain(snapshot?.set);
+  expect(second.code).toBe(0);
+  expect(await snapshots()).toHaveLength(1);
+  expect(await keysIn(vault, "fan-out/")).toEqual([]);
+  for (const each of [first, second]) expectNoSecret(each, secrets);
+});
+
+test("four runners share a copy, and one snapshot is made of it", async () => {
+  const { vault, run, snapshots, secrets } = await repository(`sync-four-${process.pid}`, 10);
+  const before = reads();
+  const ended = await run("21");
+  expect(ended.output).toMatch(/Copy part 4/);
+  expect(ended.code).toBe(0);
+  expect(reads() - before).toBe(count);
+  expect(await snapshots()).toHaveLength(1);
+  await expectWhole(vault);
+  expect(await keysIn(vault, "fan-out/")).toEqual([]);
+  expectNoSecret(ended, secrets);
+});
+
+test("a part that fails commits nothing, and the next attempt of the run copies it alone", async () => {
+  const { vault, run, snapshots, secrets } = await repository(`sync-lost-${process.pid}`, 10);
+  await using proxy = await startHttpFaultProxy(sharedS3().endpoint);
+  // The third part cannot say that it is done; its files before the last pack are in the vault all the same.
+  const trap = proxy.answer(
+    { method: "PUT", url: /part-003\.done/, times: Number.POSITIVE_INFINITY },
+    403,
+    "AccessDenied",
+  );
+  const failed = await run("31", { AWS_ENDPOINT_URL: proxy.url });
+  expect(failed.code).toBe(1);
+  expect(failed.output).toMatch(
+    /::error::Of 4 parts of the copy 1 did not come to their end: 3\. No snapshot was made/,
+  );
+  expect(failed.output).toMatch(/runbooks\/sync-failed\.md/);
+  expect(trap.hits).toBeGreaterThan(0);
+  expect(await snapshots()).toEqual([]);
+
+  const before = reads();
+  const again = await run("31");
+  expect(again.output).toMatch(/Copy part 3/);
+  expect(again.output).not.toMatch(/Copy part [124]/);
+  expect(again.code).toBe(0);
+  // What the lost part had copied stands in its journal: nothing is read twice.
+  expect(reads() - before).toBe(0);
+  expect(await snapshots()).toHaveLength(1);
+  await expectWhole(vault);
+  for (const each of [failed, again]) expectNoSecret(each, secrets);
+});
