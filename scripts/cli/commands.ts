@@ -35,7 +35,8 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "verify",
-    summary: "Reads a set again and compares every stored byte with its signed manifest; deep: opens it as well.",
+    summary:
+      "Reads a set again and compares every stored byte with its signed manifest; deep: opens it as well. With --files a snapshot of the files.",
     load: async () => (await import("./verify.ts")).verify,
   },
   {
@@ -73,5 +74,11 @@ export const commands: readonly CommandEntry[] = [
     name: "report",
     summary: "Writes the pages of the run reports into a folder: what a restore would come to now, runs, history.",
     load: async () => (await import("./report.ts")).report,
+  },
+  {
+    name: "upkeep",
+    summary:
+      "Looks after the files' vault: extends locks, removes snapshots that the policy no longer keeps. A sync does it once a week.",
+    load: async () => (await import("./upkeep.ts")).upkeep,
   },
 ];

@@ -1,12 +1,25 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { verifyFiles } from "../../actions/lib/prove/files/verify-files.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
+import { filesVerificationPage } from "../../actions/lib/report/files-verification.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { verificationPage } from "../../actions/lib/report/verification.ts";
-import { openingKey, trustedSigners } from "../../actions/lib/runtime/configured.ts";
+import { openingKey, readerSigners, trustedSigners } from "../../actions/lib/runtime/configured.ts";
+import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 
-async function run({ positionals: [set = "latest"], flags, log }: Call): Promise<Outcome> {
+async function run(call: Call): Promise<Outcome> {
+  const {
+    positionals: [set = "latest"],
+    flags,
+    values,
+    log,
+  } = call;
+  if (flags["files"] === true) return verifySnapshot(call, set);
+  if (values["share"] !== undefined) {
+    throw new ConfigurationError("usage", "--share goes with --files --deep.", "A set is always opened whole.");
+  }
   const deep = flags["deep"] === true;
   const opening = deep ? await loadConfig({ needs: ["vault", "opening"] }) : undefined;
   const config = opening ?? (await loadConfig({ needs: ["vault"] }));
@@ -18,19 +31,64 @@ async function run({ positionals: [set = "latest"], flags, log }: Call): Promise
   return { json: result, lines: renderText(verificationPage(result)), exitCode };
 }
 
+async function verifySnapshot({ flags, values, log, signal }: Call, set: string): Promise<Outcome> {
+  const deep = flags["deep"] === true;
+  const share = shareOf(values["share"], deep);
+  const opening = deep ? await loadConfig({ needs: ["storageVault", "opening"] }) : undefined;
+  const config = opening ?? (await loadConfig({ needs: ["storageVault"] }));
+  using vault = openVault(config.storageVault);
+  const { lockDays } = config.policy.storage.upkeep;
+  const result = await verifyFiles(
+    vault,
+    set,
+    {
+      ...{ trustedSigners: await trustedSigners(config), lockDays, signal },
+      ...(opening && {
+        deep: { privateKey: await openingKey(opening), readers: await readerSigners(config), share },
+      }),
+    },
+    log,
+  );
+  const exitCode = result.outcome === "whole" ? 0 : 1;
+  return { json: result, lines: renderText(filesVerificationPage(result)), exitCode };
+}
+
+/** `3%`, `3` (per cent) or `0.5%`, as a share of 1. */
+function shareOf(text: string | undefined, deep: boolean): number | undefined {
+  if (text === undefined) return undefined;
+  if (!deep) throw new ConfigurationError("usage", "--share goes with --deep.", "Give both, or neither.");
+  const share = Number(/^(\d+(?:\.\d+)?)\s*%?$/.exec(text.trim())?.[1]) / 100;
+  if (share > 0 && share <= 1) return share;
+  throw new ConfigurationError(
+    "usage",
+    `The share '${text}' is none.`,
+    "Give per cents above 0, up to 100: --share 3%",
+  );
+}
+
 export const verify: Command = {
   usage: {
     synopsis: "verify <set|latest>",
-    summary: "Reads a set again and compares every stored byte with its signed manifest; deep: opens it as well.",
+    summary:
+      "Reads a set again and compares every stored byte with its signed manifest; deep: opens it as well. With --files a snapshot of the files.",
     positionals: ["set|latest"],
     options: {
       deep: {
         type: "boolean",
         help: "open every artifact and compare it with the set's inventory (needs the private key)",
       },
+      files: {
+        type: "boolean",
+        help: "a snapshot of the files instead: every object there with its size; with --deep a share is opened, by turns",
+      },
+      share: {
+        type: "string",
+        value: "SHARE",
+        help: "with --files --deep: of all bytes, e.g. 3% (what reads everything once a quarter unless told)",
+      },
     },
     details:
-      "Reads S3_BACKUP_BUCKET and the AWS_* settings; with --deep also RESTORE_PRIVATE_KEY and RESTORE_PASSPHRASE.",
+      "Reads S3_BACKUP_BUCKET (with --files S3_STORAGE_BUCKET) and the AWS_* settings; with --deep also RESTORE_PRIVATE_KEY and RESTORE_PASSPHRASE.",
   },
   run,
 };

@@ -1,0 +1,109 @@
+import type { Policy } from "../config/policy.ts";
+import {
+  type KeptObject,
+  type NamingSnapshot,
+  planStorageRetention,
+  type StorageRetention,
+} from "../policy/storage-retention.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Vault } from "../vault/client.ts";
+import type { Lease } from "../vault/lease.ts";
+import { manifestName, type VerifySignature } from "../vault/set-store.ts";
+import { snapshotPrefix } from "../vault/snapshot/keys.ts";
+import { surveySnapshots } from "../vault/snapshot/survey.ts";
+import { deleteVersions, type Version, versionPages } from "../vault/versions.ts";
+import { extendLocks, type LockUpkeep } from "./locks.ts";
+
+export interface UpkeepOptions {
+  readonly vault: Vault;
+  readonly policy: Policy;
+  /** Whether the bucket can lock objects. */
+  readonly bucketLocks: boolean;
+  readonly verify: VerifySignature;
+  /** Keeps every sync out; null: looks, and changes nothing. */
+  readonly lease: Pick<Lease, "assertHeld"> | null;
+  readonly log: Log;
+  readonly now?: Date;
+}
+
+export interface Upkeep {
+  readonly retention: StorageRetention;
+  /** Null when the bucket cannot lock. */
+  readonly locks: LockUpkeep | null;
+  /** Object versions that were deleted, and what the store refused to delete: a lock keeps it for now. */
+  readonly deleted: number;
+  readonly keptBack: number;
+}
+
+const prefixes = ["snapshots/", "packs/", "files/"];
+/** Its age tells when the last upkeep was. */
+const markKey = "upkeep/done.json";
+const everyDays = 7;
+
+/** Whether the last upkeep was more than a week ago, by the store's clock. One request. */
+export async function upkeepIsDue(vault: Vault): Promise<boolean> {
+  const mark = await vault.head(markKey);
+  if (mark?.lastModified === undefined || mark.serverDate === undefined) return true;
+  return mark.serverDate.getTime() - mark.lastModified.getTime() > everyDays * 86_400_000;
+}
+
+/**
+ * Looks after the vault of the files: extends the locks of what kept snapshots name, and removes snapshots that the policy
+ * no longer keeps together with what only they named.
+ * @throws OperationError `lease-lost`, `lock-failed`, `s3-unavailable`
+ */
+export async function runUpkeep(options: UpkeepOptions): Promise<Upkeep> {
+  const { vault, policy, lease, log, now = new Date() } = options;
+  const { snapshots, unreadable } = await surveySnapshots(vault, options.verify);
+  const objects: KeptObject[] = [];
+  for (const prefix of prefixes) for await (const object of vault.list(prefix)) objects.push(object);
+  const { tiers, storage } = policy;
+  const retention = planStorageRetention({ snapshots, unreadable, objects, tiers, upkeep: storage.upkeep, now });
+  const until = new Map(retention.stay.map((one) => [one.set, one.until]));
+  const locking = { lockDays: storage.upkeep.lockDays, now, dryRun: lease === null };
+  const kept = snapshots.flatMap((one) => {
+    const stays = until.get(one.set);
+    return stays === undefined ? [] : [{ ...one, until: stays }];
+  });
+  const locks = options.bucketLocks ? await extendLocks(vault, kept, locking) : null;
+  if (lease === null) return { retention, locks, deleted: 0, keptBack: 0 };
+  if (retention.heldBack !== null) log.warn(`Nothing was removed from the files' vault: ${retention.heldBack}.`);
+  const removed = await remove(vault, retention, snapshots, lease);
+  await vault.put(markKey, Buffer.from(`${JSON.stringify({ format: "lifeboat-upkeep/1", at: now.toISOString() })}\n`));
+  return { retention, locks, ...removed };
+}
+
+/** A manifest goes before what it names: a snapshot is whole, or it is none. */
+async function remove(
+  vault: Vault,
+  { go, unnamed }: StorageRetention,
+  snapshots: readonly NamingSnapshot[],
+  lease: Pick<Lease, "assertHeld">,
+): Promise<{ deleted: number; keptBack: number }> {
+  if (unnamed.length === 0) return { deleted: 0, keptBack: 0 };
+  await lease.assertHeld();
+  const manifests = new Set(go.map((set) => snapshotPrefix(set) + manifestName));
+  const versions = await versionsOf(vault, new Set(unnamed.map(({ key }) => key)));
+  const first = await deleteVersions(
+    vault.transport,
+    versions.filter(({ key }) => manifests.has(key)),
+  );
+  // A snapshot whose manifest is still locked stays whole, with everything that it names.
+  const locked = new Set(first.kept.map(({ key }) => key));
+  const whole = snapshots.filter(({ set }) => locked.has(snapshotPrefix(set) + manifestName));
+  const free = versions.filter(({ key }) => !manifests.has(key) && !whole.some(({ names }) => names.has(key)));
+  await lease.assertHeld();
+  const rest = await deleteVersions(vault.transport, free);
+  return { deleted: first.deleted + rest.deleted, keptBack: first.kept.length + rest.kept.length };
+}
+
+/** All versions of these objects: a current one that is deleted alone would bring an older one back. */
+async function versionsOf(vault: Vault, keys: ReadonlySet<string>): Promise<Version[]> {
+  const found: Version[] = [];
+  for (const prefix of prefixes) {
+    for await (const { versions } of versionPages(vault.transport, prefix)) {
+      found.push(...versions.filter(({ key }) => keys.has(key)));
+    }
+  }
+  return found;
+}
