@@ -45,6 +45,7 @@ export async function* collectChanges(
   };
   const taskFor = (row: SourceRow, old: FileEntry | undefined): CopyTask => ({
     row,
+    wasLost: old?.state === "lost",
     onMissing: (entry) => change(old, entry),
     onStored: (entry) => change(old, entry),
   });

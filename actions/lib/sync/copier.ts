@@ -8,12 +8,15 @@ import { openByteBudget } from "./byte-budget.ts";
 import { type ContentFacts, type Fetcher, fetchWhole, streamFile } from "./fetch-file.ts";
 import { type LookUp, type Read, readJudged } from "./judge.ts";
 import type { ObjectStore } from "./object-store.ts";
+import { assertGivesFiles, type Suspect } from "./outage.ts";
 import { entryOf, openPackWriter } from "./pack-writer.ts";
 import type { Tally } from "./tally.ts";
 
 /** A file to be copied. What comes of it is told once: to `onStored` of the copier, or here. */
 export interface CopyTask {
   readonly row: SourceRow;
+  /** The last snapshot says that its file is lost: nobody expects to find it. */
+  readonly wasLost?: boolean;
   /** It is not to be had: with an entry that says so, or without one when it vanished. */
   readonly onMissing: (entry: FileEntry | undefined) => Promise<void>;
   /** It is in the vault. */
@@ -33,6 +36,9 @@ export interface CopierOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+/** How often a file that answers InternalError is asked for: at first; and when others could be read. */
+const attemptsAtFirst = 2;
+const attemptsAgain = { few: 5, many: 2, fewIs: 50 };
 /** Contents of small files in memory at a time. */
 const smallBytesHeld = 32 * 1024 * 1024;
 /** Large files on their way at a time: each holds parts of an upload. */
@@ -50,8 +56,15 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
   const memory = openByteBudget(smallBytesHeld);
   const large = openByteBudget(largeAtOnce);
   const waiting = new Map<string, CopyTask>();
-  const suspects: { readonly task: CopyTask; readonly code: string }[] = [];
+  const suspects: Suspect[] = [];
   let readable = 0;
+  /** One that could be read: asked for again when it has to be known whether the endpoint still gives files. */
+  let control: SourceRow | undefined;
+  let attemptsIfLost = attemptsAtFirst;
+  const asking = ({ wasLost }: CopyTask): Fetcher => ({
+    ...fetcher,
+    patience: { ...fetcher.patience, attemptsIfLost: wasLost === true ? 1 : attemptsIfLost },
+  });
   const keyOf = (file: Pick<SourceRow, "bucket" | "name">): string => `${file.bucket}/${file.name}`;
 
   const packs = openPackWriter({
@@ -77,7 +90,7 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
     await memory.take(held);
     try {
       const read = async (row: SourceRow): Promise<Read<Buffer>> => ({
-        ...(await fetchWhole(fetcher, row, policy.smallFileBytes)),
+        ...(await fetchWhole(asking(task), row, policy.smallFileBytes)),
         async discard() {},
       });
       const verdict = await readJudged(task.row, read, lookUp, tally);
@@ -85,6 +98,7 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
       if (verdict.kind === "unreadable") return suspect({ ...task, row: verdict.row }, verdict.code);
       if (verdict.kind === "vanished") return await missing(task, undefined);
       const { content, facts } = verdict.read;
+      control = verdict.row;
       waiting.set(keyOf(task.row), task);
       await packs.add({ row: verdict.row, content, facts });
       done(facts);
@@ -98,7 +112,7 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
     try {
       const read = async (row: SourceRow): Promise<Read<StoredObject>> => {
         let facts: ContentFacts | undefined;
-        const object = await store.file(streamFile(fetcher, row, (found) => (facts = found)));
+        const object = await store.file(streamFile(asking(task), row, (found) => (facts = found)));
         if (facts === undefined) throw new OperationError("file-unsteady", "A file ended before its end.");
         return { facts, content: object, discard: () => store.remove(object) };
       };
@@ -132,15 +146,13 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
   };
 
   await inParallel(tasks, policy.concurrency, copy);
-  const again = suspects.splice(0);
-  if (again.length >= 10 && again.length > readable) throw sourceUnavailable(again.length, again[0]?.code);
-  await inParallel(each(again.map(({ task }) => task)), Math.min(4, policy.concurrency), copy);
-  if (
-    suspects.length > 0 &&
-    readable === 0 &&
-    suspects.some(({ code }) => code !== "NoSuchKey" && code !== "InvalidKey")
-  )
-    await assertAnswers(fetcher, suspects[0]?.task.row.bucket ?? "");
+  const again = suspects.filter(({ task }) => task.wasLost !== true);
+  if (again.length > 0) {
+    suspects.splice(0, suspects.length, ...suspects.filter(({ task }) => task.wasLost === true));
+    attemptsIfLost = again.length <= attemptsAgain.fewIs ? attemptsAgain.few : attemptsAgain.many;
+    await inParallel(each(again.map(({ task }) => task)), policy.concurrency, copy);
+    await assertGivesFiles(fetcher, { control, readable, suspects, policy });
+  }
   for (const { task, code } of suspects) {
     const uncarried = code === "InvalidKey";
     const kind = uncarried ? "uncarried-key" : "lost";
@@ -149,23 +161,6 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
     await missing(task, fileEntrySchema.parse({ ...task.row, object: null, entry: null, state: "lost" }));
   }
   await packs.finish();
-}
-
-/** Nothing could be read at all: whether the endpoint still answers decides whether the files are lost. */
-async function assertAnswers({ endpoint, signal }: Fetcher, bucket: string): Promise<void> {
-  try {
-    await endpoint.document(bucket, { "list-type": "2", "max-keys": "1" }, signal);
-  } catch {
-    throw sourceUnavailable(1, "it does not list a bucket either");
-  }
-}
-
-function sourceUnavailable(files: number, code: string | undefined): OperationError {
-  return new OperationError(
-    "source-unavailable",
-    `Storage did not give ${files} files, most of those it was asked for (${code ?? "no reason given"}).`,
-    "Look at the project's health; what was copied is kept for the next run.",
-  );
 }
 
 async function* each<T>(items: readonly T[]): AsyncGenerator<T, void, undefined> {

@@ -6,6 +6,11 @@ import { md5OfEtag, type SourceRow } from "../source/storage/source-row.ts";
 /** How often one file is asked for, and how long the pauses are. */
 export interface FetchPatience {
   readonly attempts: number;
+  /**
+   * The same for an InternalError, which is what a row whose file is lost answers for ever: a project may have thousands of
+   * them. `attempts` unless told.
+   */
+  readonly attemptsIfLost?: number;
   /** Pause before the second attempt; it doubles, up to 20 s. */
   readonly pauseMillis: number;
 }
@@ -115,7 +120,9 @@ async function patiently<T>(fetcher: Fetcher, work: () => Promise<T>): Promise<T
       return await work();
     } catch (error) {
       fetcher.signal.throwIfAborted();
-      if (!(error instanceof EndpointTrouble && error.passing) || attempt >= fetcher.patience.attempts) throw error;
+      if (!(error instanceof EndpointTrouble && error.passing)) throw error;
+      const { attempts, attemptsIfLost = attempts } = fetcher.patience;
+      if (attempt >= (error.code === "InternalError" ? attemptsIfLost : attempts)) throw error;
       await pause(fetcher, attempt);
     }
   }
