@@ -14,6 +14,7 @@ import { type RunningGlacier, startGlacier } from "../lab/servers/glacier.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, labPolicy, openBackupLab, recordingLog } from "./backup-lab.ts";
 import { isUntouched, restoreInto, told } from "./restore-lab.ts";
+import { openRestoreTestLab } from "./restore-test-lab.ts";
 
 const name = `thaw_${process.pid}`;
 const storageClass = "DEEP_ARCHIVE" as const;
@@ -47,7 +48,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   const superuserUrl = sharedPostgres(17).superuserUrl();
-  await dropProject(superuserUrl, `${name}_target`);
+  for (const other of ["target", "staging"]) await dropProject(superuserUrl, `${name}_${other}`);
   await dropProject(superuserUrl, name);
   await lab?.[Symbol.asyncDispose]();
   await s3?.stop();
@@ -129,6 +130,22 @@ describe("an archive in Glacier", () => {
     const result = await restoreInto(lab, target.postgresUrl, { thaw: true });
     expect(told(result, "failed")).toEqual([]);
     expect(result.outcome).toBe("proven");
+  });
+
+  test("a restore test asks for the archive whose turn it is, and a later run finds it there", async () => {
+    await freeze();
+    const staging = await createProject(sharedPostgres(17).superuserUrl(), `${name}_staging`);
+    const tests = openRestoreTestLab(lab, staging.postgresUrl);
+    await tests.mark();
+    tests.policy({ turns: ["archive"], thaw: false });
+    await expect(tests.run()).rejects.toMatchObject({ code: "set-frozen", exitCode: 2 });
+    tests.policy({ turns: ["archive"] });
+    await s3.restoresTake(2);
+    expect(await tests.run()).toMatchObject({ outcome: "thawing", set: set.set, expected: "within 12 hours" });
+    expect(await isUntouched(staging.superuserUrl)).toBe(true);
+    await s3.restoresTake("now");
+    await thaw({ wait: true });
+    expect(await tests.run()).toMatchObject({ outcome: "proven", set: set.set, turn: "archive" });
   });
 });
 

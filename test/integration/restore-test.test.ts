@@ -2,6 +2,8 @@ import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy.ts";
+import { defectKinds } from "../../actions/lib/restore-test/defect/defect.ts";
+import { SeededChoice } from "../../actions/lib/restore-test/defect/random.ts";
 import { provenBy } from "../../actions/lib/runtime/configured.ts";
 import { signDetached } from "../../actions/lib/seal/signature.ts";
 import { retentionOf } from "../../actions/lib/vault/lock.ts";
@@ -86,6 +88,10 @@ async function within<T>(change: Record<string, string>, work: () => Promise<T>)
 
 async function whatIsThere(): Promise<unknown> {
   return withClient(staging.superuserUrl, async (client) => {
+    const own = await client.query(
+      "select string_agg(tablename, ' ' order by tablename) as tables from pg_tables where schemaname = 'lifeboat_staging'",
+    );
+    expect(own.rows[0]?.tables).toBe("baseline marker");
     const found = await client.query(
       "select (select state from lifeboat_staging.marker) as state, (select count(*)::int from auth.users) as people, to_regclass('public.exams') is not null as exams",
     );
@@ -168,6 +174,15 @@ describe("a marked project", () => {
     expect(proofs[0]?.signedBy.fingerprint).toBe(lab.prover.fingerprint);
     expect(await retentionOf(lab.vault, proofs[0]?.key ?? "")).toMatchObject({ mode: "GOVERNANCE" });
     expect(JSON.stringify(proofs)).not.toContain(PLANTED_EMAIL);
+  });
+
+  test("takes a lost row out of staging with everything else, whatever the seed damages", async () => {
+    const seed = Array.from({ length: 1000 }, (_, at) => at.toString(16).padStart(8, "0")).find(
+      (one) => new SeededChoice(one).shuffled(defectKinds)[0] === "lost row",
+    );
+    const report = await tests.report({ set: "latest", seed });
+    expect(report.defect).toMatchObject({ kind: "lost row", outcome: "found" });
+    expect(await whatIsThere()).toEqual({ state: "empty", people: 0, exams: false });
   });
 
   test("does nothing when the month has its proof", async () => {

@@ -4,12 +4,13 @@ import { settleDefaultPrivileges, settleGrants, settleOwners } from "../restore/
 import { joinOwners, settleMemberships, settleSettings } from "../restore/roles.ts";
 import { attempt } from "../restore/run-steps.ts";
 import { inspectTarget, type TargetFacts } from "../restore/target.ts";
+import { readTargetTables } from "../restore/target-tables.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import { quoteIdentifier } from "../source/identifier.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
-import { notesSchema } from "../source/own-schemas.ts";
+import { notesSchema, plantedRowTable } from "../source/own-schemas.ts";
 import { isManagedSchema, isPlatformObject } from "../source/platform.ts";
 import { sqlState } from "../source/sqlstate.ts";
 import { readBaseline } from "./marker.ts";
@@ -36,6 +37,7 @@ export async function resetStaging(client: Client, log: Log): Promise<ResetResul
   const baseline = await readBaseline(client);
   const facts = await inspectTarget(client, 0);
   await client.query(`drop schema if exists ${notesSchema} cascade`);
+  await client.query(`drop table if exists ${plantedRowTable}`);
   await unscheduleJobs(client);
   // Owners are roles that a restore has made: to drop what is theirs, the session must be able to act for them.
   await joinOwners(client, facts.inventory, facts);
@@ -46,7 +48,7 @@ export async function resetStaging(client: Client, log: Log): Promise<ResetResul
   const after = await inspectTarget(client, 0);
   const remaining = planRemovals(baseline.inventory, after.inventory, facts.supabase).map(({ what }) => what);
   const inTheWay = [
-    ...(await occupants(client, after, { tables: after.inventory.tables.filter(isUsersPart(baseline.filled)) })),
+    ...(await occupants(client, after, { tables: await usersTables(client, after.inventory, baseline.filled) })),
     ...remaining.filter((what) => /^(policy|trigger|event trigger|publication|schema) /.test(what)),
     ...rows.map((name) => `rows in ${name}`),
   ];
@@ -56,9 +58,16 @@ export async function resetStaging(client: Client, log: Log): Promise<ResetResul
   return { removed: removed + roles.dropped, left };
 }
 
-function isUsersPart(filled: readonly string[]) {
-  return ({ schema, name }: { schema: string; name: string }) =>
-    ["auth", "cron", "storage", "vault"].includes(schema) && !filled.includes(`${schema}.${name}`);
+const usersSchemas = new Set(["auth", "cron", "storage", "vault"]);
+
+/** The platform's tables in which a restore puts rows, or in whose place it calls a function (cron.job). */
+async function usersTables(client: Client, inventory: Inventory, filled: readonly string[]) {
+  const targets = await readTargetTables(client);
+  return inventory.tables.filter(({ schema, name }) => {
+    const table = `${schema}.${name}`;
+    if (!usersSchemas.has(schema) || filled.includes(table)) return false;
+    return table === "cron.job" || targets.get(table)?.mayInsert === true;
+  });
 }
 
 /** Drops in batches, one by one where a batch fails, and again as long as that gets further. */

@@ -74,11 +74,17 @@ export async function reachStaging(place: StagingPlace, config: StagingConfig, w
         "Wait until it has ended, then run again.",
       );
     }
-    return { client, identity, [Symbol.asyncDispose]: () => client.end().catch(() => undefined) };
+    return { client, identity, [Symbol.asyncDispose]: () => leave(client) };
   } catch (error) {
     await client.end().catch(() => undefined);
     throw error;
   }
+}
+
+/** The lock is given back by name: a pooler may hand the session on to somebody else as it is. */
+async function leave(client: Client): Promise<void> {
+  await client.query("select pg_advisory_unlock_all()").catch(() => undefined);
+  await client.end().catch(() => undefined);
 }
 
 /** Undefined where the environment does not know production's database; then its ref and the marker have to do. */

@@ -4,6 +4,9 @@ export const notesSchema = "lifeboat_restore";
 /** Schema of the marker by which a database is known to be staging, and of what a restore test needs to remember there. */
 export const stagingSchema = "lifeboat_staging";
 
+/** Where a planted defect keeps what it took away: a person's row, so it goes with everything else. */
+export const plantedRowTable = `${stagingSchema}.planted_row`;
+
 /** Whether a schema is Lifeboat's own: no part of what is restored, and nothing that a target must be empty of. */
 export function isOwnSchema(schema: string | null): boolean {
   return schema === notesSchema || schema === stagingSchema;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { ProvenTarget } from "../../restore/proven-target.ts";
 import { quoteIdentifier, quoteQualified } from "../../source/identifier.ts";
 import type { TableContent } from "../../source/inventory/model.ts";
-import { stagingSchema } from "../../source/own-schemas.ts";
+import { plantedRowTable as planted } from "../../source/own-schemas.ts";
 import { isManagedSchema } from "../../source/platform.ts";
 import type { Candidate, Defect } from "./defect.ts";
 import type { SeededChoice } from "./random.ts";
@@ -19,7 +19,6 @@ const changes = new Map<string, { readonly there: string; readonly back: string 
   ["timestamptz", { there: "$ + interval '1 second'", back: "$ - interval '1 second'" }],
 ]);
 
-const planted = `${stagingSchema}.planted_row`;
 /** Among how many of a table's first rows one is chosen. */
 const pool = 500;
 
