@@ -1,3 +1,4 @@
+import type { FileRequest } from "../lib/backup/file-run.ts";
 import { findMadeInPeriod } from "../lib/backup/made-in-period.ts";
 import { runBackup } from "../lib/backup/run-backup.ts";
 import { loadConfig } from "../lib/config/load.ts";
@@ -7,9 +8,12 @@ import { backupFacts, setFacts } from "../lib/report/facts.ts";
 import { nothingToDoPage } from "../lib/report/nothing-to-do.ts";
 import { trustedSigners } from "../lib/runtime/configured.ts";
 import { ConfigurationError } from "../lib/runtime/errors.ts";
+import type { Log } from "../lib/runtime/log.ts";
 import { booleanInput, choiceInput, runAction } from "../lib/runtime/run-action.ts";
 import { openVault } from "../lib/vault/client.ts";
 import { tierSchema } from "../lib/vault/manifest.ts";
+
+const next = "Open the snapshot's findings with a private key; what fails a run is the policy's storage.failOn.";
 
 await runAction("backup", "runbooks/backup-failed.md", async ({ log, signal }) => {
   const tier = choiceInput("tier", tierSchema.options);
@@ -17,6 +21,7 @@ await runAction("backup", "runbooks/backup-failed.md", async ({ log, signal }) =
   const period = choiceInput("once-per", periods);
   const acceptShrinkage = booleanInput("accept-shrinkage");
   const config = await loadConfig({ needs: ["source", "vault", "signing"] });
+  const files = booleanInput("with-files") ? await fileRequest(log, acceptShrinkage) : {};
   using vault = openVault(config.vault);
   if (period !== undefined) {
     const made = await findMadeInPeriod(vault, tier, period, await trustedSigners(config), log);
@@ -28,10 +33,17 @@ await runAction("backup", "runbooks/backup-failed.md", async ({ log, signal }) =
   }
   const run = [process.env["GITHUB_WORKFLOW"], process.env["GITHUB_RUN_ID"]].filter(Boolean).join(", run ");
   const holder = run === "" ? {} : { holder: run };
-  const result = await runBackup({ config, vault, tier, acceptShrinkage, log, signal, ...holder });
+  const result = await runBackup({ config, vault, tier, acceptShrinkage, log, signal, ...holder, ...files });
+  const failure = result.files?.failure;
   return {
     outputs: { made: "true", set: result.set, prefix: result.prefix, "stored-bytes": result.counts.storedBytes },
     page: backupPage(result),
     facts: backupFacts(result),
+    ...(typeof failure === "string" && { failure: { code: "files-found", message: failure, next } }),
   };
 });
+
+async function fileRequest(log: Log, acceptShrinkage: boolean): Promise<{ readonly files: FileRequest }> {
+  const config = await loadConfig({ needs: ["source", "storageVault", "sourceStorage", "signing"] });
+  return { files: { config, log, acceptShrinkage } };
+}

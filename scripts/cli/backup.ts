@@ -1,10 +1,13 @@
+import type { FileRequest } from "../../actions/lib/backup/file-run.ts";
 import { findMadeInPeriod } from "../../actions/lib/backup/made-in-period.ts";
 import { runBackup } from "../../actions/lib/backup/run-backup.ts";
+import { readFormerKeys } from "../../actions/lib/config/former-keys.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { backupPage } from "../../actions/lib/report/backup.ts";
 import { nothingToDoPage } from "../../actions/lib/report/nothing-to-do.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { trustedSigners } from "../../actions/lib/runtime/configured.ts";
+import { syncPage } from "../../actions/lib/report/sync.ts";
+import { trustedSigners, unlockFormerKeys } from "../../actions/lib/runtime/configured.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 import { check } from "./check.ts";
@@ -19,6 +22,7 @@ async function run(call: Call): Promise<Outcome> {
   }
   if (flags["dry-run"] === true) return rehearse(call, tier);
   const config = await loadConfig({ needs: ["source", "vault", "signing"] });
+  const files = flags["with-files"] === true ? await fileRequest(call) : {};
   const acceptShrinkage = flags["accept-shrinkage"] === true;
   if (tier === "monthly" && flags["again"] !== true) {
     using vault = openVault(config.vault);
@@ -28,8 +32,16 @@ async function run(call: Call): Promise<Outcome> {
       return { json: { made: made.set }, lines: [...renderText(nothingToDoPage(made, "month")), next] };
     }
   }
-  const result = await runBackup({ config, tier, acceptShrinkage, log, signal });
-  return { json: result, lines: renderText(backupPage(result)) };
+  const result = await runBackup({ config, tier, acceptShrinkage, log, signal, ...files });
+  const lines = [...(result.files === undefined ? [] : [...renderText(syncPage(result.files)), ""])];
+  const exitCode = typeof result.files?.failure === "string" ? 1 : 0;
+  return { json: result, lines: [...lines, ...renderText(backupPage(result))], exitCode };
+}
+
+async function fileRequest({ flags, log }: Call): Promise<{ readonly files: FileRequest }> {
+  const config = await loadConfig({ needs: ["source", "storageVault", "sourceStorage", "signing"] });
+  const acceptShrinkage = flags["accept-shrinkage"] === true;
+  return { files: { config, log, acceptShrinkage, ...(await unlockFormerKeys(readFormerKeys(config.env))) } };
 }
 
 /** The preflight is all of a backup that leaves nothing in the vault. */
@@ -49,11 +61,15 @@ export const backup: Command = {
         "the policy's tier that the set belongs to: daily, weekly (with a JSON export) or monthly (SQL, archived)",
       ),
       again: { type: "boolean", help: "monthly: make one even when the vault has this month's archive already" },
+      "with-files": {
+        type: "boolean",
+        help: "copy Storage's files too, as they are at the set's own moment (see 'sync')",
+      },
       "accept-shrinkage": { type: "boolean", help: "the database was made smaller on purpose: only warn" },
       ...dryRun,
     },
     details:
-      "Reads DATABASE_URL, S3_BACKUP_BUCKET, the AWS_* settings, BACKUP_SIGNING_KEY and the public keys; see 'lifeboat check'.",
+      "Reads DATABASE_URL, S3_BACKUP_BUCKET, the AWS_* settings, BACKUP_SIGNING_KEY and the public keys; see 'lifeboat check'. With --with-files also S3_STORAGE_BUCKET and SUPABASE_STORAGE_*.",
   },
   run,
 };

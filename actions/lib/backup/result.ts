@@ -1,3 +1,4 @@
+import type { SyncResult } from "../sync/result.ts";
 import type { Manifest, Tier } from "../vault/manifest.ts";
 import type { StageTime } from "./stage-clock.ts";
 
@@ -18,6 +19,8 @@ export interface BackupResult {
     readonly plainBytes: number;
     readonly storedBytes: number;
   }[];
+  /** The files that were copied with it, when they were. */
+  readonly files?: SyncResult;
   readonly stages: readonly StageTime[];
   readonly warnings: readonly string[];
 }

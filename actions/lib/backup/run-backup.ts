@@ -11,6 +11,7 @@ import type { Tier } from "../vault/manifest.ts";
 import { nowhere, takeArchive } from "./archive-stage.ts";
 import { takeData } from "./data-stage.ts";
 import { startDdlGuard } from "./ddl-guard.ts";
+import { type FileRequest, type FileRun, startFiles } from "./file-run.ts";
 import { takeJsonExport } from "./json-stage.ts";
 import type { BackupResult } from "./result.ts";
 import { takeSchema } from "./schema-stage.ts";
@@ -28,6 +29,8 @@ export interface BackupRequest {
   readonly signal?: AbortSignal;
   /** The database was made smaller on purpose: the policy's bound on shrinkage only warns. */
   readonly acceptShrinkage?: boolean;
+  /** Copies the files too, as they were at the set's own moment; set and files' snapshot name each other. */
+  readonly files?: FileRequest;
   /** For the bench alone, which tells what fingerprints cost: no restore could prove the rows of such a set. */
   readonly withoutFingerprints?: boolean;
   /** The vault, when the caller has it open already. */
@@ -78,11 +81,12 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
   const writer = await clock.stage("keys", () =>
     openSetWriter({ set, tier, startedAt, config, ready, vault, lease, stop, log }),
   );
-  await readSource(request, ready, writer, clock, stop);
+  const fileRun = await readSource(request, ready, { set, writer }, clock, stop);
+  const files = fileRun === undefined ? undefined : await clock.stage("files", () => fileRun.done);
   const finished = await clock.stage("publish", () =>
-    writer.publish({ acceptShrinkage: request.acceptShrinkage ?? false, warnings }),
+    writer.publish({ acceptShrinkage: request.acceptShrinkage ?? false, warnings, files }),
   );
-  return { ...finished, stages: clock.times, warnings };
+  return { ...finished, stages: clock.times, warnings, ...(files && { files }) };
 }
 
 async function passPreflight(
@@ -104,14 +108,17 @@ async function passPreflight(
   return ready;
 }
 
-/** Everything that needs the database. When it returns, all of our sessions are closed and the locks are gone. */
+/**
+ * Everything that needs the database. When it returns, the locks are gone and all of our sessions are closed, but for that
+ * of the files' list.
+ */
 async function readSource(
   request: BackupRequest,
   ready: Ready,
-  writer: SetWriter,
+  { set, writer }: { readonly set: string; readonly writer: SetWriter },
   clock: StageClock,
   stop: Stop,
-): Promise<void> {
+): Promise<FileRun | undefined> {
   const { config, log, withoutFingerprints = false } = request;
   await using source = await SourceAccess.open({
     settings: config.source,
@@ -124,6 +131,8 @@ async function readSource(
   const archive = request.tier === "monthly";
   const schema = await clock.stage("schema", () => takeSchema(source, archive ? nowhere : writer.store, guard));
   if (!archive) writer.add(schema.artifact);
+  const databaseSet = { tier: request.tier, set };
+  const files = request.files && startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
   const data = await clock.stage("data", () =>
     archive
       ? takeArchive(source, writer.store, stop, schema)
@@ -137,6 +146,9 @@ async function readSource(
     for (const artifact of rows) writer.add(artifact);
   }
   await clock.stage("inventory", () => writer.describe(schema.snapshot, data.inventory));
+  // Its list has a session of its own under the snapshot: the locks of ours need not last as long as the copy.
+  await files?.opened;
+  return files;
 }
 
 /** `<UTC time>-<8 hex>`: sorts by time, and two runs of the same second stay apart. */

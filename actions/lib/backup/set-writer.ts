@@ -46,7 +46,9 @@ export interface SetWriter {
   publish(options: {
     acceptShrinkage: boolean;
     warnings: string[];
-  }): Promise<Omit<BackupResult, "stages" | "warnings">>;
+    /** The files' snapshot that belongs to the set. */
+    files?: { readonly set: string } | undefined;
+  }): Promise<Omit<BackupResult, "stages" | "warnings" | "files">>;
 }
 
 export async function openSetWriter(options: SetWriterOptions): Promise<SetWriter> {
@@ -95,12 +97,13 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
       };
       artifacts.push(await putPage(vault, prefix, renderRecoverPage({ ...draft, artifacts })));
     },
-    async publish({ acceptShrinkage, warnings }) {
+    async publish({ acceptShrinkage, warnings, files }) {
       if (draft === undefined || inventory === undefined)
         throw new OperationError("set-incomplete", "The set was not read to its end.");
       const counts = countSet(inventory, artifacts, databaseBytes);
       await boundShrinkage(options, { counts, artifacts }, acceptShrinkage, warnings);
-      const manifest: Manifest = { ...draft, finishedAt: new Date().toISOString(), counts, artifacts };
+      const named = files === undefined ? {} : { files: { set: files.set } };
+      const manifest: Manifest = { ...draft, ...named, finishedAt: new Date().toISOString(), counts, artifacts };
       const bytes = encodeManifest(manifest);
       const signature = await signDetached(bytes, ready.signing);
       await publish(vault, manifest, bytes, signature, { lease: options.lease, signal: stop.signal });

@@ -33,6 +33,8 @@ export interface SyncRequest {
     readonly snapshot: { readonly id: string; readonly takenAt: Date };
     readonly databaseSet: { readonly tier: Tier; readonly set: string };
   };
+  /** Told when the list can be read without whoever exported the snapshot. */
+  readonly onListOpened?: () => void;
   /** The id of the snapshot, when somebody has named it already. */
   readonly set?: string;
   /** One job of a divided copy: its share of what is to be copied. It leaves a journal and publishes nothing. */

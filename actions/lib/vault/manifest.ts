@@ -42,6 +42,8 @@ export const manifestSchema = z.strictObject({
   startedAt: z.iso.datetime(),
   snapshotAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
+  /** The snapshot of the files that was read under the same Postgres snapshot, in the files' own bucket; it names this set. */
+  files: z.strictObject({ set: z.string().regex(setIdPattern) }).optional(),
   source: z.strictObject({
     projectRef: z.string().nullable(),
     database: z.string(),
