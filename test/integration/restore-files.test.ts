@@ -48,7 +48,7 @@ async function restore(change: Partial<FilesTask> = {}, access: Partial<RunningS
   const { endpoint, region, accessKeyId, secretAccessKey } = { ...storage, ...access };
   const settings = { endpoint, region, accessKeyId, secretAccessKey: new Secret(secretAccessKey), prefix: "TARGET" };
   using files = openTargetFiles(settings, { attempts: 8, baseMillis: 2 });
-  return restoreFiles({
+  return await restoreFiles({
     ...{ snapshot, choice: everyFile, targetName: "default", prefix: "TARGET", target: files, overwrite: false },
     connect: () => connect(parseConnectionUrl(target.postgresUrl, undefined), { applicationName: "lifeboat/test" }),
     ...{ sample: undefined, readAllBytes: 1e9, width: 8, dryRun: false, log },

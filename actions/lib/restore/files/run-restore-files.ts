@@ -46,7 +46,7 @@ export async function runRestoreFiles(request: RestoreFilesRequest): Promise<Fil
     const endpoint = optional(env, "SUPABASE_STORAGE_ENDPOINT")?.replace(/\/+$/, "");
     refuseWrongTarget({ target, storage: targetStorage }, { projectRef, endpoint }, request.production);
     using files = openTargetFiles(targetStorage);
-    return restoreFiles({
+    return await restoreFiles({
       ...{ snapshot, choice: request.choice, overwrite: request.overwrite, dryRun: request.dryRun, log, signal },
       ...{ targetName: target.name, prefix: targetStorage.prefix, target: files, sample: request.sample },
       ...{ readAllBytes: policy.restoreFiles.readBackBytes, width: policy.restoreFiles.requestsAtOnce },
@@ -75,5 +75,5 @@ async function withSnapshot<Result>(
 ): Promise<Result> {
   using vault = openVault(config.storageVault);
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
-  return work(await openVaultSnapshot(vault, await resolveSnapshot(vault, ref), keys));
+  return await work(await openVaultSnapshot(vault, await resolveSnapshot(vault, ref), keys));
 }

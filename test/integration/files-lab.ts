@@ -1,0 +1,51 @@
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { silentLog } from "../../actions/lib/runtime/log.ts";
+import type { SyncRequest } from "../../actions/lib/sync/request.ts";
+import type { SyncResult } from "../../actions/lib/sync/result.ts";
+import { runSync } from "../../actions/lib/sync/run-sync.ts";
+import type { LabProject } from "../lab/index.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
+import type { StorageAccess } from "../lab/storage/index.ts";
+import { type BackupLab, openBackupLab } from "./backup-lab.ts";
+
+/** A vault of files beside the one of sets, with the same keys. */
+export interface FilesLab extends AsyncDisposable {
+  readonly sets: BackupLab;
+  readonly bucket: string;
+  /** What a command needs that opens snapshots. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Copies a project's files, with the list from its database. */
+  sync(project: LabProject, storage: StorageAccess, more?: Partial<SyncRequest>): Promise<SyncResult>;
+}
+
+/** The settings of a project's files under a prefix. */
+export function storageEnv(prefix: string, storage: StorageAccess): Record<string, string> {
+  return {
+    [`${prefix}_STORAGE_ENDPOINT`]: storage.endpoint,
+    [`${prefix}_STORAGE_REGION`]: storage.region,
+    [`${prefix}_STORAGE_ACCESS_KEY_ID`]: storage.accessKeyId,
+    [`${prefix}_STORAGE_SECRET_ACCESS_KEY`]: storage.secretAccessKey,
+  };
+}
+
+/** Settings of a target's database and files. */
+export function targetEnv(target: LabProject, storage: StorageAccess): Record<string, string> {
+  return { TARGET_DATABASE_URL: target.postgresUrl, ...storageEnv("TARGET", storage) };
+}
+
+export async function openFilesLab(options: Parameters<typeof openBackupLab>[1] = {}): Promise<FilesLab> {
+  const sets = await openBackupLab(sharedS3(), options);
+  const bucket = `${sets.bucket}-files`;
+  await sharedS3().createBucket(bucket);
+  const env = { ...sets.env(""), S3_STORAGE_BUCKET: bucket, RESTORE_PRIVATE_KEY: sets.operations.key.armor() };
+  return {
+    ...{ sets, bucket, env },
+    async sync(project, storage, more = {}) {
+      const settings = { ...env, DATABASE_URL: project.backupUrl, ...storageEnv("SUPABASE", storage) };
+      const needs = ["source", "storageVault", "sourceStorage", "signing"] as const;
+      const config = await loadConfig({ needs, env: settings });
+      return runSync({ config, tier: "daily", log: silentLog, ...more });
+    },
+    [Symbol.asyncDispose]: () => sets[Symbol.asyncDispose](),
+  };
+}

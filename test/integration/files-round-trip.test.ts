@@ -1,0 +1,144 @@
+import { execFile } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openVault } from "../../actions/lib/vault/client.ts";
+import { createProject, type LabProject, withClient } from "../lab/index.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { PLANTED_NAME, type RunningStorage, seedFiles, startStorage } from "../lab/storage/index.ts";
+import { type FilesLab, openFilesLab, targetEnv } from "./files-lab.ts";
+
+const run = promisify(execFile);
+const superuserUrl = sharedPostgres(17).superuserUrl();
+const cli = new URL("../../scripts/lifeboat.ts", import.meta.url).pathname;
+
+let lab: FilesLab;
+let source: LabProject;
+let storage: RunningStorage;
+
+beforeAll(async () => {
+  lab = await openFilesLab();
+  source = await createProject(superuserUrl, `round_source_${process.pid}`);
+  storage = await startStorage(source);
+  await seedFiles(source, storage, { count: 80, bytes: 2_000_000, seed: 11 });
+  await lab.sync(source, storage);
+  // A second layer: one file is new, one is another, one is gone, one has the content of another.
+  const s3 = storage.client();
+  const at = { Bucket: "processed-results", ContentType: "application/pdf" };
+  await s3.send(new PutObjectCommand({ ...at, Key: "new.pdf", Body: "new" }));
+  await s3.send(new PutObjectCommand({ ...at, Key: "copy of new.pdf", Body: "new" }));
+  await s3.send(new PutObjectCommand({ ...at, Key: "large.bin", Body: Buffer.alloc(9_000_000, 7) }));
+  await s3.send(new PutObjectCommand({ ...at, Bucket: "exam-files", Key: "plain/report.pdf", Body: "another" }));
+  await s3.send(new DeleteObjectCommand({ Bucket: "student-submissions", Key: `${PLANTED_NAME}/answer sheet.pdf` }));
+  s3.destroy();
+  await lab.sync(source, storage);
+});
+afterAll(async () => {
+  await storage?.stop();
+  await lab?.[Symbol.asyncDispose]();
+});
+
+async function lifeboat(
+  args: string[],
+  env: Record<string, string>,
+): Promise<{ code: number; json: Record<string, unknown>; stderr: string }> {
+  const options = { env: { ...lab.env, ...env }, maxBuffer: 1e8 };
+  const ended = await run(process.execPath, [cli, ...args, "--json"], options).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+  return { code: ended.code, stderr: ended.stderr, json: ended.stdout === "" ? {} : JSON.parse(ended.stdout) };
+}
+
+async function rows(project: LabProject) {
+  const found = await withClient(project.superuserUrl, (client) =>
+    client.query(`select bucket_id, name, owner_id, user_metadata, created_at, updated_at, metadata->>'size' as size,
+      metadata->>'mimetype' as type, metadata->>'cacheControl' as cache, metadata->>'eTag' as etag
+      from storage.objects order by bucket_id, name collate "C"`),
+  );
+  return found.rows;
+}
+
+async function freshTarget(
+  name: string,
+): Promise<{ target: LabProject; served: RunningStorage; env: Record<string, string> }> {
+  const target = await createProject(superuserUrl, `round_${name}_${process.pid}`);
+  const served = await startStorage(target);
+  return { target, served, env: targetEnv(target, served) };
+}
+
+describe("the newest snapshot of a project's files", () => {
+  test("comes back into an empty project by command, equal in every respect", async () => {
+    const { target, served, env } = await freshTarget("whole");
+    const dry = await lifeboat(["restore-files", "latest", "--dry-run"], env);
+    expect(dry).toMatchObject({ code: 0, json: { outcome: "dry-run", counts: { chosen: 82, sent: 82 } } });
+    const done = await lifeboat(["restore-files", "latest"], env);
+    expect(done).toMatchObject({
+      code: 0,
+      json: { outcome: "proven", counts: { sent: 82, readBack: 82 }, findings: [] },
+    });
+    expect(await rows(target)).toEqual(await rows(source));
+    expect(done.stderr + JSON.stringify(done.json)).not.toContain("Planted");
+    expect(served.answered.filter(({ misunderstood }) => misunderstood !== undefined)).toEqual([]);
+    const again = await lifeboat(["restore-files", "latest", "--verify-sample", "5%"], env);
+    expect(again).toMatchObject({
+      code: 0,
+      json: { outcome: "sampled", counts: { sent: 0, present: 82, readBack: 5 } },
+    });
+    await served.stop();
+  });
+
+  test("comes out into a folder, those of a list alone as well", async () => {
+    const to = join(lab.sets.folder, "out");
+    const all = await lifeboat(["restore-files", "latest", "--to", to], {});
+    expect(all).toMatchObject({ code: 0, json: { outcome: "proven", counts: { written: 82 } } });
+    for (const name of ["new.pdf", "copy of new.pdf"])
+      expect(await readFile(join(to, "processed-results", name), "utf8")).toBe("new");
+    expect(await readFile(join(to, "exam-files/plain/report.pdf"), "utf8")).toBe("another");
+    const list = join(lab.sets.folder, "list");
+    await writeFile(list, "processed-results/new.pdf\nexam-files/plain/report.pdf\n");
+    const two = await lifeboat(["restore-files", "latest", "--to", `${to}-2`, "--list", list], {});
+    expect(two).toMatchObject({ code: 0, json: { counts: { chosen: 2, written: 2 } } });
+  });
+
+  test("is refused with what to do where it is asked for wrongly", async () => {
+    const { served, env } = await freshTarget("refused");
+    const cases = [
+      [["restore-files", "20200101T000000Z-00000000"], env, /snapshot/],
+      [["restore-files", "latest", "--bucket", "nope"], env, /no bucket nope/],
+      [["restore-files", "latest", "--verify-sample", "0"], env, /verify-sample/],
+      [["restore-files", "latest", "--to", "x", "--target", "default"], env, /do not go together/],
+      [["restore-files", "latest"], {}, /TARGET_STORAGE_ENDPOINT/],
+      [["restore-files", "latest"], { ...env, SUPABASE_STORAGE_ENDPOINT: served.endpoint }, /comes from/],
+      [["restore-files", "latest", "--production", "x"], env, /--production/],
+    ] as const;
+    for (const [args, settings, says] of cases) {
+      const { code, stderr } = await lifeboat([...args], settings);
+      expect(stderr, args.join(" ")).toMatch(says);
+      expect(code, args.join(" ")).toBe(2);
+    }
+    expect(served.answered.filter(({ operation }) => operation === "PutObject")).toEqual([]);
+    await served.stop();
+  });
+
+  test("loses the files of a damaged pack alone, says so, and gives the others", async () => {
+    const { endpoint, region, accessKeyId, secretAccessKey } = sharedS3();
+    using vault = openVault({ bucket: lab.bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+    const packs: string[] = [];
+    for await (const { key } of vault.list("packs/")) packs.push(key);
+    const damaged = packs.at(-1) ?? "";
+    const { body } = await vault.get(damaged);
+    await vault.put(damaged, Buffer.concat([body.subarray(0, -1), Buffer.from([~(body.at(-1) ?? 0) & 0xff])]));
+    const { served, env } = await freshTarget("damaged");
+    const done = await lifeboat(["restore-files", "latest"], env);
+    expect(done).toMatchObject({ code: 1, json: { outcome: "differs" } });
+    const findings = done.json["findings"] as { why: string }[];
+    expect(findings.length).toBeGreaterThan(0);
+    for (const { why } of findings) expect(why).toMatch(/could not be taken out of the vault: artifact-damaged/);
+    await vault.put(damaged, body);
+    expect(await lifeboat(["restore-files", "latest"], env)).toMatchObject({ code: 0, json: { outcome: "proven" } });
+    await served.stop();
+  });
+});
