@@ -40,6 +40,12 @@ fetch() { # key: into a file of the same path, once
   aws s3 cp --only-show-errors --no-progress "s3://$S3_STORAGE_BUCKET/$1" "$1.partial"
   mv "$1.partial" "$1"
 }
+fetch_run() { # run: all of its lists and keys in one go
+  [ -e "snapshots/$1/.whole" ] && return
+  aws s3 cp --recursive --only-show-errors --no-progress --exclude 'journal/*' \\
+    "s3://$S3_STORAGE_BUCKET/snapshots/$1/" "snapshots/$1/"
+  touch "snapshots/$1/.whole"
+}
 if [ -z "\${SNAPSHOT:-}" ]; then
   SNAPSHOT=$(aws s3 ls --recursive "s3://$S3_STORAGE_BUCKET/snapshots/" |
     sed -n 's|.*snapshots/\\([^/]*\\)/manifest\\.json$|\\1|p' | sort | tail -n 1)
@@ -51,8 +57,7 @@ ${block(
   "2. Check that it is the one that the sync made",
   `The signature covers the manifest; the manifest covers the layers, the layers cover every list and every object by SHA-256.`,
   `
-fetch "snapshots/$SNAPSHOT/manifest.json"
-fetch "snapshots/$SNAPSHOT/manifest.json.sig"
+fetch_run "$SNAPSHOT"
 manifest="snapshots/$SNAPSHOT/manifest.json"
 if [ "$SIGNING_FINGERPRINT" != unknown ]; then
   $GPG --status-fd 1 --verify "$manifest.sig" "$manifest" > signature.txt
@@ -77,6 +82,7 @@ layers_in() { # of flat JSON, under a name: run and SHA-256
 : > layers
 add_layer() { # run, SHA-256: after those below it
   grep -q "^$1$" layers && return
+  fetch_run "$1"
   checked "snapshots/$1/layer.json" "$2"
   tr -d ' \\n' < "snapshots/$1/layer.json" > "snapshots/$1/flat"
   while read -r run sha256; do add_layer "$run" "$sha256"; done < <(layers_in earlier < "snapshots/$1/flat")
@@ -96,7 +102,6 @@ metadata.`,
 : > objects
 while read -r layer; do
   flat="snapshots/$layer/flat"
-  fetch "snapshots/$layer/index.keys.pgp"
   # A base holds all files: what came before is forgotten.
   if grep -q '"kind":"base"' "$flat"; then : > lines; fi
   while read -r key sha256; do
