@@ -5,8 +5,10 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runnableBlocks } from "../../scripts/check/runbook-page.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
-import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
+import { sharedPostgres } from "../lab/servers/started.ts";
+import { fillRows, type RunningStorage, startStorage } from "../lab/storage/index.ts";
+import { type BackupLab, backUp } from "./backup-lab.ts";
+import { type FilesLab, openFilesLab, storageEnv, targetEnv } from "./files-lab.ts";
 import { openRestoreTestLab } from "./restore-test-lab.ts";
 
 const run = promisify(execFile);
@@ -19,27 +21,35 @@ const server = sharedPostgres(17);
 const own = (name: string): string => `runbooks_${name}_${process.pid}`;
 const [source, target, staging] = [own("source"), own("target"), own("staging")];
 let lab: BackupLab;
+let files: FilesLab;
+let storages: readonly [RunningStorage, RunningStorage];
 let project: LabProject;
 let env: Record<string, string>;
 
 beforeAll(async () => {
-  lab = await openBackupLab(sharedS3(), { binDir: server.binDir });
+  files = await openFilesLab({ binDir: server.binDir });
+  lab = files.sets;
   project = await createProject(server.superuserUrl(), source);
   await seedQimma(project.postgresUrl, { bytes: 300_000, seed: 2 });
   const empty = await createProject(server.superuserUrl(), target);
   await backUp(lab, project.backupUrl);
+  storages = await Promise.all([startStorage(project), startStorage(empty)]);
+  await fillRows(project, storages[0]);
+  await files.sync(project, storages[0]);
   const tests = openRestoreTestLab(lab, (await createProject(server.superuserUrl(), staging)).postgresUrl);
   await tests.mark();
   env = {
-    ...lab.env(project.backupUrl),
+    ...files.env,
+    ...storageEnv("SUPABASE", storages[0]),
+    ...targetEnv(empty, storages[1]),
     // Of the prover, who opens sets and signs proofs.
     ...tests.env,
     DATABASE_URL: project.backupUrl,
-    TARGET_DATABASE_URL: empty.postgresUrl,
   };
 });
 afterAll(async () => {
   for (const name of [source, target, staging]) await dropProject(server.superuserUrl(), name);
+  for (const storage of storages) await storage.stop();
   await lab?.[Symbol.asyncDispose]();
 });
 
