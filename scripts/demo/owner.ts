@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { allRoles, generateKeys } from "../../actions/lib/keys/generate.ts";
 import qimma from "../../lifeboat.config.ts";
 import type { S3Facts } from "../../test/lab/servers/s3.ts";
+import type { StorageAccess } from "../../test/lab/storage/index.ts";
 
 /** What the owner of the demo's project has: keys, a policy that pins them, a vault, and the settings that say so. */
 export interface Owner {
@@ -13,6 +14,17 @@ export interface Owner {
 }
 
 export const bucket = "qimma-vault";
+export const filesBucket = "qimma-vault-files";
+
+/** How a project's files are reached, under the names that commands read. */
+export function filesSettings(prefix: string, storage: StorageAccess): Record<string, string> {
+  return {
+    [`${prefix}_STORAGE_ENDPOINT`]: storage.endpoint,
+    [`${prefix}_STORAGE_REGION`]: storage.region,
+    [`${prefix}_STORAGE_ACCESS_KEY_ID`]: storage.accessKeyId,
+    [`${prefix}_STORAGE_SECRET_ACCESS_KEY`]: storage.secretAccessKey,
+  };
+}
 
 /** Ref of the project that the demo's restore test empties. */
 export const stagingRef = "qimma-staging";
@@ -43,6 +55,7 @@ export async function becomeOwner(folder: string, s3: S3Facts): Promise<Owner> {
     settings: {
       LIFEBOAT_POLICY: policy,
       S3_BACKUP_BUCKET: bucket,
+      S3_STORAGE_BUCKET: filesBucket,
       AWS_ENDPOINT_URL: s3.endpoint,
       AWS_REGION: s3.region,
       AWS_ACCESS_KEY_ID: s3.accessKeyId,

@@ -2,19 +2,24 @@ import { runBackup } from "../../actions/lib/backup/run-backup.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
 import { backupPage } from "../../actions/lib/report/backup.ts";
+import { filesSentence } from "../../actions/lib/report/file-restoration.ts";
 import { verdictSentence } from "../../actions/lib/report/restoration.ts";
 import { restoreTestSentence } from "../../actions/lib/report/restore-test.ts";
+import { syncPage } from "../../actions/lib/report/sync.ts";
 import { verificationPage } from "../../actions/lib/report/verification.ts";
-import { runRestore } from "../../actions/lib/restore/run-restore.ts";
+import { runRestoreWithFiles } from "../../actions/lib/restore/files/run-restore-with-files.ts";
 import { openingKey, trustedSigners } from "../../actions/lib/runtime/configured.ts";
 import { OperationError } from "../../actions/lib/runtime/errors.ts";
 import { countOf, formatBytes } from "../../actions/lib/runtime/measures.ts";
+import { runSync } from "../../actions/lib/sync/run-sync.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
-import { seedQimma } from "../../test/lab/index.ts";
+import { type LabProject, seedQimma } from "../../test/lab/index.ts";
+import { fillRows, type StorageAccess, seedFiles } from "../../test/lab/storage/index.ts";
 import { Acts } from "./acts.ts";
-import { becomeOwner, bucket } from "./owner.ts";
+import { readFileContents } from "./files-opinion.ts";
+import { becomeOwner, bucket, filesBucket, filesSettings } from "./owner.ts";
 import { testARestore } from "./restore-test.ts";
-import { differing, readContents } from "./second-opinion.ts";
+import { type Contents, differing, readContents } from "./second-opinion.ts";
 import type { Stage } from "./stage.ts";
 
 export interface Played {
@@ -24,25 +29,46 @@ export interface Played {
   readonly settings: Readonly<Record<string, string>>;
 }
 
+const everything = [
+  ...(["source", "vault", "signing", "opening", "target"] as const),
+  ...(["storageVault", "sourceStorage", "targetStorage"] as const),
+];
+
+async function readEverything(
+  project: LabProject,
+  storage: StorageAccess,
+): Promise<{ readonly tables: Contents; readonly files: Contents }> {
+  const [tables, files] = await Promise.all([readContents(project.superuserUrl), readFileContents(project, storage)]);
+  return { tables, files };
+}
+
 /** The whole story: a project is seeded, backed up, verified, lost, restored elsewhere, and compared. */
 export async function play(stage: Stage, bytes: number, signal: AbortSignal): Promise<Played> {
   const acts = new Acts(signal);
-  const owner = await acts.act("make the four keys and the vault's bucket", async () => {
-    await stage.s3.createBucket(bucket);
+  const owner = await acts.act("make the four keys and the vault's buckets", async () => {
+    await Promise.all([stage.s3.createBucket(bucket), stage.s3.createBucket(filesBucket)]);
     return becomeOwner(stage.folder, stage.s3);
   });
   // Temporary files of the commands go where everything of the demo goes.
   Object.assign(process.env, owner.settings, { TMPDIR: stage.folder });
   process.env["DATABASE_URL"] = stage.source.backupUrl;
   process.env["TARGET_DATABASE_URL"] = stage.target.postgresUrl;
-  const config = await loadConfig({ needs: ["source", "vault", "signing", "opening", "target"] });
+  Object.assign(process.env, filesSettings("SUPABASE", stage.sourceFiles), filesSettings("TARGET", stage.targetFiles));
+  const config = await loadConfig({ needs: everything });
 
-  await acts.act(`seed Qimma's project, about ${formatBytes(bytes)}`, () =>
-    seedQimma(stage.source.postgresUrl, { bytes, seed: 1, superuserUrl: stage.source.superuserUrl }),
-  );
+  await acts.act(`seed Qimma's project, about ${formatBytes(bytes)}, and its files`, async () => {
+    await seedQimma(stage.source.postgresUrl, { bytes, seed: 1, superuserUrl: stage.source.superuserUrl });
+    await seedFiles(stage.source, stage.sourceFiles, { count: 120, bytes: 6_000_000, seed: 1 });
+    // Rows of files that the seed of the database made; no real project begins without their bytes.
+    await fillRows(stage.source, stage.sourceFiles);
+  });
   const before = await acts.act("read its contents, for a second opinion", () =>
-    readContents(stage.source.superuserUrl),
+    readEverything(stage.source, stage.sourceFiles),
   );
+  const copied = await acts.act("copy its files into the vault", () =>
+    runSync({ config, tier: "weekly", log: acts.log, signal }),
+  );
+  acts.tell(syncPage(copied).sentence);
   const set = await acts.act("make a weekly set, as the read-only backup role", () =>
     runBackup({ config, tier: "weekly", log: acts.log, signal }),
   );
@@ -51,21 +77,22 @@ export async function play(stage: Stage, bytes: number, signal: AbortSignal): Pr
   const verified = await acts.act("verify the set, deep", async () => {
     using vault = openVault(config.vault);
     const options = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config), deep: true };
-    return verifySet(vault, set.set, options, acts.log);
+    return await verifySet(vault, set.set, options, acts.log);
   });
   acts.tell(verificationPage(verified).sentence);
   if (verified.outcome !== "whole") throw new OperationError("demo-set-damaged", "The demo's set is damaged.");
 
   await acts.act("destroy the source: its server and its data", () => stage.destroySource());
-  const result = await acts.act("restore into an empty project, as postgres", () =>
-    runRestore({ config, ref: "latest", log: acts.log, signal }),
+  const { database: result, files } = await acts.act("restore into an empty project, as postgres, with its files", () =>
+    runRestoreWithFiles({ config, ref: "latest", log: acts.log, signal }),
   );
-  const after = await acts.act("read the contents again", () => readContents(stage.target.superuserUrl));
-  const different = differing(before, after);
+  acts.tell(filesSentence(files));
+  const after = await acts.act("read the contents again", () => readEverything(stage.target, stage.targetFiles));
+  const different = [...differing(before.tables, after.tables), ...differing(before.files, after.files)];
   for (const { verdict, kind, identity, aspect, why } of result.differences) {
     acts.tell(`${verdict}: ${kind} ${identity}, ${aspect}: ${why}`);
   }
-  const proven = result.outcome === "proven" && different.length === 0;
+  const proven = result.outcome === "proven" && files.outcome === "proven" && different.length === 0;
   const tested = proven ? await testARestore(acts, owner, () => stage.createStaging(), signal) : undefined;
   return {
     proven: proven && tested?.outcome === "proven",
@@ -74,7 +101,7 @@ export async function play(stage: Stage, bytes: number, signal: AbortSignal): Pr
       ...acts.summary(),
       "",
       `In the vault: ${countOf(set.artifacts.length, "artifact")}, ${formatBytes(Number(set.counts.storedBytes))} sealed, below s3://${bucket}/${set.prefix}`,
-      `Second opinion: ${different.length === 0 ? `all ${countOf(before.size, "table")} hold the same rows` : `these tables differ: ${different.join(", ")}`}`,
+      `Second opinion: ${different.length === 0 ? `all ${countOf(before.tables.size, "table")} hold the same rows, all ${countOf(before.files.size, "file")} the same bytes under the same metadata` : `these differ: ${different.join(", ")}`}`,
       ...(tested === undefined ? [] : [restoreTestSentence(tested)]),
       proven || result.outcome !== "proven"
         ? verdictSentence(result)

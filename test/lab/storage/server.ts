@@ -92,10 +92,13 @@ export async function startStorage(project: LabProject, options: StorageOptions 
   if (address === null || typeof address === "string") throw new Error("A listening socket has no port.");
   const endpoint = `http://127.0.0.1:${address.port}${prefix}`;
 
+  let stopped = false;
   const stop = async (): Promise<void> => {
+    if (stopped) return;
+    stopped = true;
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
-    await pool.end();
+    await pool.end().catch(() => undefined);
     if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
   };
   const { accessKeyId, secretAccessKey, region } = credentials;
