@@ -52,7 +52,8 @@ interface Scene {
   /** Before the hour of the daily summary unless told. */
   readonly at?: string;
   readonly hurry?: boolean;
-  readonly operation?: "backup" | "test" | "verify";
+  readonly unfinished?: boolean;
+  readonly operation?: "backup" | "test" | "verify" | "publish";
 }
 
 function environment(runId: string, more: Record<string, string> = {}): Record<string, string> {
@@ -70,11 +71,23 @@ const byToken = (): Record<string, string> => ({
 const byMail = (): Record<string, string> => ({ SMTP_URL: mail.url, ALERT_EMAIL_TO: to });
 
 /** Ends a run as an action does. @returns what was logged */
-async function end({ ending, env = {}, at = "2026-11-24T03:00:00Z", hurry = false, operation = "backup" }: Scene) {
+async function end({
+  ending,
+  env = {},
+  at = "2026-11-24T03:00:00Z",
+  hurry = false,
+  unfinished = false,
+  operation = "backup",
+}: Scene) {
   const whole = environment(env["GITHUB_RUN_ID"] ?? `${process.pid}${++runs}`, env);
   const log = recordingLog();
   const times = { startedAt: new Date(Date.parse(at) - 60_000), endedAt: new Date(at) };
-  await afterRun(jobReport(ending, { operation, env: whole, ...times, warnings: [] }), { env: whole, log, hurry });
+  await afterRun(jobReport(ending, { operation, env: whole, ...times, warnings: [] }), {
+    env: whole,
+    log,
+    hurry,
+    unfinished,
+  });
   return log.lines;
 }
 
@@ -101,6 +114,9 @@ describe("a failure", () => {
     await end({ ending: done, env: { ...env, GITHUB_RUN_ATTEMPT: "3" } });
     await end({ ending: failed, env: { ...byToken(), GITHUB_RUN_ID: "902" } });
     await end({ ending: done, env: { ...byToken(), GITHUB_RUN_ID: "903" } });
+    // Neither the next job of the same attempt nor the publishing of reports is a recovery.
+    await end({ ending: done, env });
+    await end({ ending: done, env: { ...env, GITHUB_RUN_ATTEMPT: "2" }, operation: "publish" });
     const [first, second, third, other, ...more] = slack.messages;
     expect(more).toEqual([]);
     expect([first?.threadTs, second?.threadTs, third?.threadTs]).toEqual([undefined, first?.ts, first?.ts]);
@@ -241,6 +257,15 @@ describe("the heartbeat", () => {
     await end({ ending: failed, env, operation: "test" });
     await end({ ending: done, env, operation: "verify" });
     expect(heartbeats.beats).toEqual(["/all/start", "/all", "/test/fail?key=1"]);
+  });
+
+  test("is not told of a job that another one goes on with, unless it failed", async () => {
+    const env = { HEARTBEAT_URL: heartbeats.url, ...byToken(), GITHUB_RUN_ID: "932" };
+    await end({ ending: failed, env, unfinished: true });
+    await end({ ending: done, env, unfinished: true });
+    await end({ ending: done, env: { ...env, GITHUB_RUN_ATTEMPT: "2" }, unfinished: true });
+    expect(heartbeats.beats).toEqual(["/fail"]);
+    expect(slack.messages).toHaveLength(1);
   });
 
   test("that is not heard fails nothing and is in the report", async () => {

@@ -7,6 +7,7 @@ export interface Conversation {
   readonly key: string;
   /** What it is about whatever the run, e.g. `daily-backup, backup`: an alert that goes on. */
   readonly topic: string;
+  readonly attempt: number;
   /** Whether only a conversation that has begun already is continued, e.g. to say that it is well again. */
   readonly onlyContinue?: boolean;
 }

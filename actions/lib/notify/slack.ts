@@ -24,9 +24,11 @@ async function post(
   settings: TokenSettings,
   threads: ThreadStore,
   alert: Alert,
-  { key, onlyContinue }: Conversation,
+  { key, attempt, onlyContinue }: Conversation,
   signal: AbortSignal,
 ): Promise<boolean> {
+  // What went well beside a failure, in another job of the same attempt, does not mend it.
+  if (onlyContinue === true && attempt === 1) return false;
   const thread = await threads.find(key, settings.channel);
   if (onlyContinue === true && thread === undefined) return false;
   const { text, blocks } = slackMessage(alert);

@@ -13,6 +13,8 @@ export interface SyncJobReport {
   readonly page: Page;
   readonly facts: RunFacts;
   readonly skipped?: boolean;
+  /** Other jobs go on with it. */
+  readonly unfinished?: boolean;
   readonly failure?: { readonly code: string; readonly message: string; readonly next: string };
 }
 
@@ -22,11 +24,21 @@ export function reportThere(made: SnapshotManifest): SyncJobReport {
 }
 
 export function reportPlan(plan: FanOutPlan, parts: readonly number[]): SyncJobReport {
-  return { outputs: { made: "false", parts: JSON.stringify(parts) }, page: planPage(plan, parts), facts: {} };
+  return {
+    outputs: { made: "false", parts: JSON.stringify(parts) },
+    page: planPage(plan, parts),
+    facts: {},
+    unfinished: true,
+  };
 }
 
 export function reportPart(result: PartResult): SyncJobReport {
-  return { outputs: { made: "false", "files-copied": String(result.filesCopied) }, page: partPage(result), facts: {} };
+  return {
+    outputs: { made: "false", "files-copied": String(result.filesCopied) },
+    page: partPage(result),
+    facts: {},
+    unfinished: true,
+  };
 }
 
 /** A snapshot was made; what was found in it may fail the job all the same. */

@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly log: Log;
   /** The job was cancelled: GitHub leaves a process about seven seconds. */
   readonly hurry: boolean;
+  /** Another job goes on with what this one did well. */
+  readonly unfinished?: boolean;
 }
 
 /** Called when an action's work begins, beside it: a watcher that does not answer delays nothing. */
@@ -35,7 +37,7 @@ export async function beforeRun(_run: RunIdentity, operation: Operation, { env, 
  */
 export async function afterRun(told: RunReport, around: Surroundings): Promise<void> {
   const report = cleanReport(told, cleaner(around.env));
-  const { env, log, hurry } = around;
+  const { env, log, hurry, unfinished = false } = around;
   const retry: Partial<RetryPolicy> = hurry
     ? { attempts: 1, totalSeconds: 4, stallSeconds: 4 }
     : { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
@@ -49,7 +51,7 @@ export async function afterRun(told: RunReport, around: Surroundings): Promise<v
       : openVault({ ...location, retry: { attempts: 1, totalSeconds: 2, stallSeconds: 2 } });
   using _quick = quick;
   const untold = await safely("People could not be told", log, () =>
-    tellPeople(report, { ...{ env, log, hurry, policy }, vault: quick }),
+    tellPeople(report, { ...{ env, log, hurry, unfinished, policy }, vault: quick }),
   );
   await keepReport(withUntold(report, untold ?? []), vault, log, retry);
   if (hurry || quick === undefined) return;

@@ -20,7 +20,7 @@ import { readVaultTruth } from "./vault-truth.ts";
  */
 export async function tellDailySummary(
   last: RunReport,
-  { env, log, policy, vault }: Omit<Telling, "hurry" | "vault"> & { readonly vault: Vault },
+  { env, log, policy, vault }: Omit<Telling, "hurry" | "unfinished" | "vault"> & { readonly vault: Vault },
 ): Promise<void> {
   const { hour, channels: names, reach } = policy.summary;
   const now = new Date(last.endedAt);
@@ -36,7 +36,7 @@ export async function tellDailySummary(
     const promises = await currentPromises({ env, log });
     const recent = reports.filter(({ endedAt }) => Date.parse(endedAt) >= since.getTime());
     const alert = cleanAlert(dailySummary({ day, reports: recent, promises }, pageUrls(env)), cleaner(env));
-    const conversation = { key: `summary-${day}`, topic: "daily summary" };
+    const conversation = { key: `summary-${day}`, topic: "daily summary", attempt: 1 };
     const { told, untold } = await deliver(alert, conversation, channels, { reach, each: 4000, total: 10_000 });
     for (const { channel, reason } of untold) log.warn(`${channel} could not be told the daily summary: ${reason}.`);
     if (told.length === 0) await claim.release();

@@ -8,6 +8,8 @@ export interface Ending {
   readonly sentence: string;
   readonly facts: RunFacts;
   readonly failure: Failure | null;
+  /** See `ActionResult`; not in the report. */
+  readonly unfinished?: boolean;
 }
 
 export interface JobFacts {

@@ -20,6 +20,8 @@ export interface ActionResult {
   readonly facts: RunFacts;
   /** There was nothing to do. */
   readonly skipped?: boolean;
+  /** Another job of the run goes on with it: that this one went well is no news to anybody yet. */
+  readonly unfinished?: boolean;
   /** Why the job must fail although the work was done, e.g. a set that was found damaged. */
   readonly failure?: { readonly code: string; readonly message: string; readonly next: string };
 }
@@ -58,7 +60,7 @@ export async function runAction(
   const ending = await endingOf(operation, runbook, signal, () => work({ log, signal }));
   const report = jobReport(ending, { operation, env, startedAt, endedAt: new Date(), warnings });
   await begun;
-  await afterRun(report, { env, log, hurry: signal.aborted });
+  await afterRun(report, { env, log, hurry: signal.aborted, unfinished: ending.unfinished === true });
 }
 
 async function endingOf(
@@ -68,7 +70,7 @@ async function endingOf(
   work: () => Promise<ActionResult>,
 ): Promise<Ending> {
   try {
-    const { outputs, page, facts, skipped, failure } = await work();
+    const { outputs, page, facts, skipped, unfinished = false, failure } = await work();
     for (const [output, value] of Object.entries(outputs)) core.setOutput(output, value);
     await writeSummary(failure === undefined ? page : withNext(page, failure.next, runbook));
     if (failure !== undefined) {
@@ -79,6 +81,7 @@ async function endingOf(
       conclusion: failure !== undefined ? "failure" : skipped === true ? "skipped" : "success",
       sentence: page.sentence,
       facts,
+      unfinished,
       failure: failure === undefined ? null : { ...failure, runbook },
     };
   } catch (error) {

@@ -17,6 +17,8 @@ export interface Telling {
   readonly policy: NotifyPolicy;
   /** The process is about to be ended. */
   readonly hurry: boolean;
+  /** Another job goes on with what this one did well: neither the watcher nor people hear of it yet. */
+  readonly unfinished: boolean;
 }
 
 /** When the policy itself is what is wrong, people have to be told all the same. */
@@ -28,15 +30,19 @@ export const defaultNotifyPolicy: NotifyPolicy = notifyPolicySchema.parse(undefi
  * @returns the channels that could not be told
  */
 export async function tellPeople(report: RunReport, telling: Telling): Promise<string[]> {
-  const { env, log, policy, hurry } = telling;
+  const { env, log, policy, hurry, unfinished } = telling;
   const failed = isFailure(report.conclusion);
   const told = report.operations[0];
+  if (!failed && unfinished) return [];
   const beating = told === undefined ? true : heartbeat(told.operation, failed ? "fail" : "success", env, log);
   const threads = telling.vault === undefined ? noThreads : vaultThreads(telling.vault);
-  const channels = openChannels(policy.failure.channels, { env, log, threads });
+  // Reports are published in runs of all kinds, those that failed among them: that is no recovery.
+  const quiet = !failed && told?.operation === "publish";
+  const channels = quiet ? [] : openChannels(policy.failure.channels, { env, log, threads });
   const conversation: Conversation = {
     key: `${report.run.workflow}-${report.run.runId}`,
     topic: [report.run.workflow, told?.operation].filter((each) => each !== undefined).join(", "),
+    attempt: report.run.attempt,
     onlyContinue: !failed,
   };
   if (failed && channels.length === 0) log.info("Nobody is told of this failure: no channel is set (.env.example).");
