@@ -1,12 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { lockfileProblems } from "./check/lockfile.ts";
+import { promiseProblems } from "./check/promises.ts";
 import { readmeProblems } from "./check/readme.ts";
 import { runbookProblems } from "./check/runbooks.ts";
 import { workflowsAreClean } from "./check/workflow-lint.ts";
 import { workflowRuleProblems } from "./check/workflow-rules.ts";
 
 /** `npm run check`: types, lint and format, lockfile, workflows, whether the pages say what the code really
- * does, and whether the runbooks are reviewed and name only what is there. */
+ * does, whether the policy promises more than schedules and plan allow, and whether the runbooks are reviewed and name only
+ * what is there. */
 const root = new URL("..", import.meta.url).pathname;
 
 function tool(name: string, args: readonly string[]): boolean {
@@ -20,6 +22,7 @@ const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] =
   ["lockfile", () => report(lockfileProblems(root))],
   ["workflows", () => report(workflowRuleProblems(root)) && workflowsAreClean(root)],
   ["pages", async () => report(await readmeProblems(root))],
+  ["promises", async () => report(await promiseProblems(root))],
   ["runbooks", async () => report(await runbookProblems(root, new Date()))],
 ];
 
