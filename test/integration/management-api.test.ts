@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { readRestoreTestEnvironment } from "../../actions/lib/config/restore-test-environment.ts";
+import { Secret } from "../../actions/lib/config/secret.ts";
+import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { type ManagementApi, openManagementApi } from "../../actions/lib/source/management-api/client.ts";
+import { quietAuth, readRoom, wakeProject } from "../../actions/lib/source/management-api/project.ts";
+import { type FakeManagementApi, startManagementApi } from "../lab/servers/management-api.ts";
+
+let fake: FakeManagementApi;
+let api: ManagementApi;
+const ref = "stagingref";
+const open = (token = fake.token) =>
+  openManagementApi({
+    ...{ url: fake.url, token: new Secret(token), spacing: 0 },
+    patience: { attempts: 3, pauseMs: 1 },
+  });
+const quick = { log: silentLog, pollSeconds: 0.01 };
+
+beforeEach(async () => {
+  fake = await startManagementApi(ref);
+  api = open();
+});
+afterEach(() => fake[Symbol.asyncDispose]());
+
+test("a paused project is woken once and waited for; one that is awake is left alone", async () => {
+  Object.assign(fake.project, { status: "INACTIVE", slowness: 3 });
+  expect(await wakeProject(api, ref, quick)).toBe(true);
+  expect(fake.requests.filter((one) => one.startsWith("POST"))).toHaveLength(1);
+  expect(await wakeProject(api, ref, quick)).toBe(false);
+  expect(fake.requests.filter((one) => one.startsWith("POST"))).toHaveLength(1);
+});
+
+test("one that cannot become healthy, or does not in time, is an error that says so", async () => {
+  fake.project.status = "RESTORE_FAILED";
+  await expect(wakeProject(api, ref, quick)).rejects.toMatchObject({
+    code: "project-unhealthy",
+    message: expect.stringContaining("RESTORE_FAILED"),
+  });
+  Object.assign(fake.project, { status: "COMING_UP", slowness: 1_000_000 });
+  await expect(wakeProject(api, ref, { ...quick, patienceSeconds: 0.05 })).rejects.toMatchObject({
+    code: "project-unhealthy",
+  });
+});
+
+test("a limit and an outage are waited out, but not for ever", async () => {
+  fake.project.trouble = [429, 502];
+  expect(await readRoom(api, ref)).toMatchObject({ availableBytes: 8e9, freePlan: false });
+  fake.project.trouble = [503, 503, 503];
+  await expect(readRoom(api, ref)).rejects.toMatchObject({ code: "api-unavailable", exitCode: 1 });
+});
+
+test("a wrong token and a wrong ref are told apart, and the token is not told", async () => {
+  const refused = await readRoom(open("sbp_wrong_token_of_somebody"), ref).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: "api-token", exitCode: 2 });
+  expect(String(refused)).not.toContain("sbp_");
+  await expect(readRoom(api, "nobody")).rejects.toMatchObject({ code: "api-missing" });
+});
+
+test("settings that are switched off and do not stay off stop everything", async () => {
+  Object.defineProperty(fake.project.auth, "hook_send_email_enabled", { get: () => true, set() {}, enumerable: true });
+  await expect(quietAuth(api, ref)).rejects.toMatchObject({ code: "outbound-on" });
+});
+
+test("the token goes over TLS or to this machine, nowhere else", () => {
+  const env = { SUPABASE_ACCESS_TOKEN: "sbp_x", SUPABASE_API_URL: "http://api.example.org" };
+  expect(() => readRestoreTestEnvironment(env)).toThrow(expect.objectContaining({ code: "api-url" }));
+  expect(readRestoreTestEnvironment({ ...env, SUPABASE_API_URL: "http://127.0.0.1:1" }).api?.url).toContain(
+    "127.0.0.1",
+  );
+  expect(readRestoreTestEnvironment({}).api).toBeUndefined();
+});
