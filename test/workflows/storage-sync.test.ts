@@ -51,7 +51,7 @@ async function repository(bucket: string, filesPerRunner: number) {
   const checkout = checkOut({ ...policy, storage: { fanOut: { filesPerRunner, mostRunners: 4 } } }, lab.publicKeys);
   vaults.push(vault);
   checkouts.push(checkout);
-  const { PATH, HOME, LIFEBOAT_POLICY, BACKUP_PUBLIC_KEYS, S3_BACKUP_BUCKET, ...rest } = lab.env(project.backupUrl);
+  const { PATH, HOME, LIFEBOAT_POLICY, BACKUP_PUBLIC_KEYS, ...rest } = lab.env(project.backupUrl);
   const secrets: Record<string, string> = {
     ...{ ...rest, S3_STORAGE_BUCKET: bucket, SUPABASE_STORAGE_ENDPOINT: storage.endpoint },
     SUPABASE_STORAGE_REGION: storage.region,

@@ -4,9 +4,10 @@ import { StageClock } from "../backup/stage-clock.ts";
 import { Stop } from "../backup/together.ts";
 import { refusal } from "../preflight/check-row.ts";
 import { runStoragePreflight, type StorageReady } from "../preflight/run-storage-preflight.ts";
-import { ConfigurationError } from "../runtime/errors.ts";
+import { ConfigurationError, LifeboatError } from "../runtime/errors.ts";
 import { verifyDetached } from "../seal/signature.ts";
 import { openEndpoint, type StorageEndpoint } from "../source/storage/endpoint.ts";
+import { runUpkeep, upkeepIsDue } from "../upkeep/run-upkeep.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import { acquireLease } from "../vault/lease.ts";
 import type { Lease } from "../vault/lease-keeper.ts";
@@ -21,7 +22,7 @@ import { openDatabaseSource, openListedSource, type SyncSource } from "./source.
 import { openLast, planList } from "./sync-state.ts";
 import { openTally } from "./tally.ts";
 import { settleUnfinished } from "./unfinished.ts";
-import { writeSnapshot } from "./write-snapshot.ts";
+import { type SyncFacts, writeSnapshot } from "./write-snapshot.ts";
 
 /**
  * Brings the vault's state of the files up to the source's: reads the list, copies what is new, and publishes a signed
@@ -66,7 +67,27 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
           settleUnfinished(vault, state.unfinished, ready.signing, lease, log, warnings, request.part !== undefined),
         );
   const tally = openTally(await allowedEgress(vault, verify, policy, startedAt));
-  return await writeSnapshot({ ...facts, clock, warnings, unfinished, tally, stop });
+  const result = await writeSnapshot({ ...facts, clock, warnings, unfinished, tally, stop });
+  if (result.outcome === "published") await keepUp(facts, clock, warnings);
+  return { ...result, stages: clock.times };
+}
+
+/** Once a week. The snapshot is there, whatever comes of it. */
+async function keepUp(
+  { request, vault, ready, verify, lease }: Pick<SyncFacts, "request" | "vault" | "ready" | "verify" | "lease">,
+  clock: StageClock,
+  warnings: string[],
+): Promise<void> {
+  const { log, config } = request;
+  const { bucketLocks } = ready;
+  try {
+    if (!(await upkeepIsDue(vault))) return;
+    await clock.stage("upkeep", () => runUpkeep({ vault, policy: config.policy, bucketLocks, verify, lease, log }));
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    warnings.push(`The files' vault could not be looked after: ${error.message}`);
+    log.warn(`The files' vault could not be looked after: ${error.message}`);
+  }
 }
 
 async function passPreflight(

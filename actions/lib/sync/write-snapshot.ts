@@ -3,11 +3,12 @@ import type { Stop } from "../backup/together.ts";
 import type { StorageReady } from "../preflight/run-storage-preflight.ts";
 import type { StorageEndpoint } from "../source/storage/endpoint.ts";
 import type { SourceRow } from "../source/storage/source-row.ts";
+import { lockPublishedSnapshot } from "../upkeep/locks.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease-keeper.ts";
 import type { VerifySignature } from "../vault/set-store.ts";
 import { pathOf } from "../vault/snapshot/file-entry.ts";
-import { journalPrefix } from "../vault/snapshot/keys.ts";
+import { journalPrefix, runPrefixes } from "../vault/snapshot/keys.ts";
 import { openList } from "../vault/snapshot/read-files.ts";
 import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
 import type { StoredSnapshot } from "../vault/snapshot/snapshot-store.ts";
@@ -204,7 +205,24 @@ async function publish(writing: Writing, tools: Tools): Promise<SnapshotManifest
   const used = new Set(ledger.objects().flatMap(({ segments }) => segments.map(({ key }) => key)));
   await removeBelow(vault, [journalPrefix(set)], new Set());
   await removeRemains(vault, unfinished.runs, used);
+  await lockStored(writing, manifest);
   return manifest;
+}
+
+/** What this run has stored and taken over. A run that dies here leaves a snapshot that the next upkeep locks. */
+async function lockStored(
+  { request, vault, set, ready, unfinished }: Writing,
+  manifest: SnapshotManifest,
+): Promise<void> {
+  const { storage, tiers } = request.config.policy;
+  if (!ready.bucketLocks || tiers[manifest.tier].lock === "none") return;
+  const keys: string[] = [];
+  for (const prefix of [set, ...unfinished.runs].flatMap(runPrefixes)) {
+    for await (const { key } of vault.list(prefix)) keys.push(key);
+  }
+  const from = new Date(manifest.finishedAt);
+  const keepDays = tiers[manifest.tier].retentionDays;
+  await lockPublishedSnapshot(vault, { set, keys, from, keepDays, lockDays: storage.upkeep.lockDays });
 }
 
 /** @returns the layers that the manifest names: the last one's where the list is the same */

@@ -65,7 +65,8 @@ export async function runUpkeep(options: UpkeepOptions): Promise<Upkeep> {
     const stays = until.get(one.set);
     return stays === undefined ? [] : [{ ...one, until: stays }];
   });
-  const locks = options.bucketLocks ? await extendLocks(vault, kept, locking) : null;
+  const locked = kept.filter(({ tier }) => tiers[tier].lock !== "none");
+  const locks = options.bucketLocks ? await extendLocks(vault, locked, locking) : null;
   if (lease === null) return { retention, locks, deleted: 0, keptBack: 0 };
   if (retention.heldBack !== null) log.warn(`Nothing was removed from the files' vault: ${retention.heldBack}.`);
   const removed = await remove(vault, retention, snapshots, lease);

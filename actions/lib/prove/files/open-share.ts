@@ -89,14 +89,14 @@ async function openObjects(
   findings: Finding[],
 ): Promise<{ contents: number; damaged: string[] }> {
   const keys = recipientKeys(vault, deep.privateKey, trustedSigners);
-  const named = new Set(objects.map(({ key }) => key));
+  const chosen = new Set(objects.map(({ key }) => key));
   let wanted: Awaited<ReturnType<typeof contentsOf>>;
   try {
-    wanted = await contentsOf(named, readFiles(vault, layers, keys));
+    wanted = await contentsOf(chosen, readFiles(vault, layers, keys));
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;
     findings.push(findingOf(error, "snapshot"));
-    return { contents: 0, damaged: [...named] };
+    return { contents: 0, damaged: [...chosen] };
   }
   const commitments = sessionKeyCommitments(layers);
   const damaged: string[] = [];
@@ -108,7 +108,9 @@ async function openObjects(
   try {
     await mapBounded(objects, 2, async (object) => {
       try {
-        contents += await compareObject(vault, object, wanted.get(object.key) ?? new Map(), keys, commitments, ended);
+        const named = wanted.get(object.key) ?? new Map();
+        const compared = await compareObject(vault, object, named, keys, commitments, ended);
+        contents += compared;
       } catch (error) {
         ended.throwIfAborted();
         // A key that fits no snapshot tells nothing about this one.

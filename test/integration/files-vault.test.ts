@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { deepRecordKey } from "../../actions/lib/prove/files/deep-record.ts";
+import { type VerifyFilesOptions, verifyFiles } from "../../actions/lib/prove/files/verify-files.ts";
+import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { readKeyring, type Signer } from "../../actions/lib/seal/keyring.ts";
+import { verifyDetached } from "../../actions/lib/seal/signature.ts";
+import { runUpkeep, upkeepIsDue } from "../../actions/lib/upkeep/run-upkeep.ts";
+import type { Vault } from "../../actions/lib/vault/client.ts";
+import { retentionOf } from "../../actions/lib/vault/lock.ts";
+import { deleteVersions, type Version, versionPages } from "../../actions/lib/vault/versions.ts";
+import { seedFiles } from "../lab/storage/index.ts";
+import { keysIn } from "./backup-lab.ts";
+import { openSyncLab, type SyncLab } from "./sync-lab.ts";
+
+/** What the vault of the files is kept like, and whether it is found out when it is not. */
+
+const day = 86_400_000;
+const packed = { smallFileBytes: 30_000, packBytes: 60_000, concurrency: 8 };
+let lab: SyncLab;
+let vault: Vault;
+let set: string;
+let readers: Signer[];
+
+beforeAll(async () => {
+  lab = await openSyncLab({ policy: (policy) => ({ ...policy, storage: packed }) });
+  await seedFiles(lab.project, lab.storage, { count: 40, bytes: 2_000_000, seed: 21 });
+  vault = lab.lab.vault;
+  set = (await lab.sync()).set;
+  const { signers } = await readKeyring(lab.lab.publicKeys);
+  readers = signers.filter(({ fingerprint }) => fingerprint === lab.lab.operations.fingerprint);
+});
+afterAll(() => lab?.[Symbol.asyncDispose]());
+
+const verify = (more: Partial<VerifyFilesOptions> = {}) =>
+  verifyFiles(vault, "latest", { trustedSigners: lab.lab.signers, lockDays: 60, ...more }, silentLog);
+const deep = (share?: number) => ({ deep: { privateKey: lab.lab.operations, readers, share } });
+
+async function versionsOf(key: string): Promise<Version[]> {
+  const found: Version[] = [];
+  for await (const { versions } of versionPages(vault.transport, key)) found.push(...versions);
+  return found.filter((version) => version.key === key);
+}
+
+describe("a verification", () => {
+  test("finds nothing wrong with what a sync has just made, and that all of it is locked", async () => {
+    const verdict = await verify();
+    expect(verdict).toMatchObject({ set, outcome: "whole", findings: [], opened: null });
+    expect(verdict.objects).toBeGreaterThan(12);
+  });
+
+  test("opens a share by turns, and notes in the vault how far it came", async () => {
+    const first = await verify(deep(0.3));
+    expect(first).toMatchObject({ outcome: "whole", findings: [] });
+    expect(first.opened?.share).toBeGreaterThan(0.29);
+    expect(first.opened?.contents).toBeGreaterThan(0);
+    let contents = first.opened?.contents ?? 0;
+    for (let turn = 0; turn < 20 && contents < 40; turn++) contents += (await verify(deep(0.3))).opened?.contents ?? 0;
+    expect(contents).toBeGreaterThanOrEqual(40);
+    const all = await verify(deep(1));
+    expect(all.opened).toMatchObject({ share: 1, contents: 40 });
+  });
+
+  test("trusts no record of earlier ones that somebody else wrote", async () => {
+    const { body } = await vault.get(deepRecordKey);
+    await vault.put(
+      deepRecordKey,
+      Buffer.from(
+        Buffer.from(body)
+          .toString()
+          .replace(/"place": "./, '"place": "f'),
+      ),
+    );
+    const verdict = await verify(deep(0.1));
+    expect(verdict.outcome).toBe("whole");
+    expect(verdict.findings).toMatchObject([{ severity: "warning", code: "record-untrusted" }]);
+    expect((await verify(deep(0.1))).findings).toEqual([]);
+  });
+
+  test("warns of locks that run out, and of what is locked no more, while the snapshot names it", async () => {
+    const later = await verify({ now: new Date(Date.now() + 50 * day) });
+    expect(later.findings).toMatchObject([{ severity: "warning", code: "lock-runs-out" }]);
+    const late = await verify({ now: new Date(Date.now() + 61 * day) });
+    expect(late.findings).toMatchObject([{ severity: "warning", code: "object-unlocked" }]);
+  });
+});
+
+describe("what was done to the vault is named as damage", () => {
+  let keys: string[];
+  const undo: (() => Promise<unknown>)[] = [];
+  beforeEach(async () => {
+    for (const back of undo.splice(0)) await back();
+    keys = await keysIn(vault);
+  });
+  afterAll(async () => {
+    for (const back of undo.splice(0)) await back();
+  });
+
+  const one = (pattern: RegExp): string => keys.find((key) => pattern.test(key)) ?? "none";
+  /** Puts another version over an object, with its own metadata unless told; takes it back before the next test. */
+  async function replace(key: string, change: (body: Buffer) => Buffer, from = key): Promise<void> {
+    const { body, metadata } = await vault.get(from);
+    const { versionId } = await vault.put(key, change(Buffer.from(body)), { metadata });
+    undo.push(() => deleteVersions(vault.transport, [{ key, versionId }]));
+  }
+  const flipped = (body: Buffer): Buffer => {
+    const at = Math.floor(body.length / 2);
+    body[at] = (body[at] ?? 0) ^ 1;
+    return body;
+  };
+  async function expectDamage(where: string, code: string, options: Partial<VerifyFilesOptions> = {}): Promise<void> {
+    const verdict = await verify(options);
+    const damage = verdict.findings.filter(({ severity }) => severity === "damage");
+    expect(damage).toMatchObject([{ where, code }]);
+    expect(verdict.outcome).toBe("damaged");
+  }
+
+  test("a pack that is missing", async () => {
+    const key = one(/^packs\//);
+    await deleteVersions(vault.transport, [{ key, versionId: undefined }]);
+    const marker = (await versionsOf(key)).find((version) => version.marker);
+    undo.push(() => deleteVersions(vault.transport, [{ key, versionId: marker?.versionId }]));
+    await expectDamage(key, "object-missing");
+  });
+
+  test("a pack that was cut", async () => {
+    const key = one(/^packs\//);
+    await replace(key, (body) => body.subarray(0, -1));
+    await expectDamage(key, "object-size");
+  });
+
+  test("a pack of which a bit was changed, when it is opened, and again until it is whole", async () => {
+    const key = one(/^packs\//);
+    await replace(key, flipped);
+    expect((await verify()).outcome).toBe("whole");
+    await expectDamage(key, "artifact-damaged", deep(1));
+    await expectDamage(key, "artifact-damaged", deep(0.001));
+    await undo.pop()?.();
+    expect((await verify(deep(0.001))).outcome).toBe("whole");
+  });
+
+  test("a large file that was changed", async () => {
+    const key = one(/^files\//);
+    await replace(key, flipped);
+    await expectDamage(key, "artifact-damaged", deep(1));
+  });
+
+  test("packs that were swapped", async () => {
+    const [first = "", second = ""] = keys.filter((key) => key.startsWith("packs/"));
+    await replace(first, (body) => body, second);
+    const verdict = await verify(deep(1));
+    expect(verdict.findings.map(({ where }) => where)).toContain(first);
+    expect(verdict.outcome).toBe("damaged");
+  });
+
+  test("a list of files that was changed", async () => {
+    const key = one(/\/lists\//);
+    await replace(key, flipped);
+    await expectDamage(key, "snapshot-damaged");
+  });
+
+  test("keys that are not this run's", async () => {
+    const key = one(/\/keys\.pgp$/);
+    await replace(key, (body) => body, one(/\/index\.keys\.pgp$/));
+    await expectDamage(key, "signature-invalid");
+  });
+
+  test("a layer that was changed", async () => {
+    await replace(one(/\/layer\.json$/), flipped);
+    await expectDamage("snapshot", "snapshot-damaged");
+  });
+
+  test("a manifest that nobody signed is refused", async () => {
+    await replace(one(/\/manifest\.json$/), flipped);
+    await expect(verify()).rejects.toMatchObject({ code: "manifest-untrusted" });
+  });
+});
+
+describe("upkeep", () => {
+  const lease = { async assertHeld() {} };
+  const verifySignature = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
+  const upkeep = async (days: number, dryRun = false) => {
+    const { policy } = await lab.lab.config(lab.project.backupUrl);
+    const now = new Date(Date.now() + days * day);
+    const how = { vault, policy, bucketLocks: true, verify: verifySignature, log: silentLog, now };
+    return runUpkeep({ ...how, lease: dryRun ? null : lease });
+  };
+
+  test("was done by the first sync, and is not due for a week", async () => {
+    expect(await upkeepIsDue(vault)).toBe(false);
+  });
+
+  test("extends no lock of which half is left, and later those of everything that is named", async () => {
+    expect((await upkeep(20)).locks).toMatchObject({ runs: 1, due: [], extended: 0 });
+    const key = (await keysIn(vault, "packs/"))[0] ?? "";
+    const before = await retentionOf(vault, key);
+    expect((await upkeep(35, true)).locks?.due).toEqual([set]);
+    expect(await retentionOf(vault, key)).toEqual(before);
+    const { locks, retention } = await upkeep(35);
+    expect(locks?.extended).toBeGreaterThan(12);
+    expect(retention.heldBack).toMatch(/syncs are failing/);
+    const days = ((await retentionOf(vault, key))?.until.getTime() ?? 0) - Date.now();
+    expect(days / day).toBeGreaterThan(94);
+  });
+
+  test("removes what the tier no longer keeps with what only it named, and nothing of what others name", async () => {
+    await lab.sql("delete from storage.objects where bucket_id = 'student-submissions'");
+    const sets = [set];
+    for (let turn = 0; turn < 4; turn++) sets.push((await lab.sync({ acceptShrinkage: true })).set);
+    // The lab's tier keeps a day; the newest three stay whatever their age.
+    const plan = await upkeep(2, true);
+    expect(plan.retention.go).toEqual(sets.slice(0, 2));
+    expect(plan.retention.unnamed.length).toBeGreaterThan(2);
+    await upkeep(2);
+    const verdict = await verify(deep(1));
+    expect(verdict).toMatchObject({ set: sets.at(-1), outcome: "whole" });
+  });
+});
