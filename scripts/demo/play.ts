@@ -11,7 +11,6 @@ import { runRestoreWithFiles } from "../../actions/lib/restore/files/run-restore
 import { openingKey, trustedSigners } from "../../actions/lib/runtime/configured.ts";
 import { OperationError } from "../../actions/lib/runtime/errors.ts";
 import { countOf, formatBytes } from "../../actions/lib/runtime/measures.ts";
-import { runSync } from "../../actions/lib/sync/run-sync.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 import { type LabProject, seedQimma } from "../../test/lab/index.ts";
 import { fillRows, type StorageAccess, seedFiles } from "../../test/lab/storage/index.ts";
@@ -65,14 +64,11 @@ export async function play(stage: Stage, bytes: number, signal: AbortSignal): Pr
   const before = await acts.act("read its contents, for a second opinion", () =>
     readEverything(stage.source, stage.sourceFiles),
   );
-  const copied = await acts.act("copy its files into the vault", () =>
-    runSync({ config, tier: "weekly", log: acts.log, signal }),
-  );
-  acts.tell(syncPage(copied).sentence);
-  const set = await acts.act("make a weekly set, as the read-only backup role", () =>
-    runBackup({ config, tier: "weekly", log: acts.log, signal }),
+  const set = await acts.act("make a weekly set with its files, as the read-only backup role", () =>
+    runBackup({ config, tier: "weekly", log: acts.log, signal, files: { config, log: acts.log } }),
   );
   acts.tell(backupPage(set).sentence);
+  if (set.files !== undefined) acts.tell(syncPage(set.files).sentence);
 
   const verified = await acts.act("verify the set, deep", async () => {
     using vault = openVault(config.vault);

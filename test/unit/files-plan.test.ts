@@ -212,6 +212,13 @@ describe("the snapshot that goes with a set", () => {
     expect(snapshotFor(moment, snapshots)).toEqual({ set, fit });
   });
 
+  test("is the one that the set names, before all others", () => {
+    const named = { ...moment, files: { set: "19" } };
+    expect(snapshotFor(named, [at("22", "the set"), at("20"), at("19")])).toEqual({ set: "19", fit: "same" });
+    // Retention has taken it.
+    expect(snapshotFor(named, [at("23"), at("20")])).toEqual({ set: "20", fit: "earlier" });
+  });
+
   test("is none where there are none", () => {
     expect(snapshotFor(moment, [])).toBeUndefined();
   });

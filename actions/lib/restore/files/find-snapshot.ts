@@ -9,19 +9,21 @@ export interface SetMoment {
   readonly set: string;
   /** ISO 8601, UTC. */
   readonly snapshotAt: string;
+  /** The snapshot that the set's manifest names. */
+  readonly files?: { readonly set: string } | undefined;
 }
 
 /**
- * The snapshot that goes with a database set: the one that was read under the same Postgres snapshot; else the newest that
- * was no later; else the oldest one after it.
+ * The snapshot that goes with a database set: the one that it names, read under the same Postgres snapshot, or that names
+ * it; else (retention may have taken that) the newest that was no later; else the oldest one after it.
  *
  * @param snapshots of trusted manifests, newest first
  */
 export function snapshotFor(
-  { set, snapshotAt }: SetMoment,
+  { set, snapshotAt, files }: SetMoment,
   snapshots: readonly Pick<SnapshotManifest, "set" | "snapshotAt" | "databaseSet">[],
 ): { readonly set: string; readonly fit: "same" | "earlier" | "later" } | undefined {
-  const same = snapshots.find(({ databaseSet }) => databaseSet?.set === set);
+  const same = snapshots.find((one) => one.set === files?.set) ?? snapshots.find((one) => one.databaseSet?.set === set);
   if (same !== undefined) return { set: same.set, fit: "same" };
   const at = Date.parse(snapshotAt);
   const earlier = snapshots.find((one) => Date.parse(one.snapshotAt) <= at);

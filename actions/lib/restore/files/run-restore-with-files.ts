@@ -35,9 +35,7 @@ export async function runRestoreWithFiles(request: RestoreWithFilesRequest): Pro
   using snapshots = openVault(config.storageVault);
   using target = openTargetFiles(config.targetStorage);
   const { tier, set, manifest } = await readSignedSet(sets, request.ref, signers);
-  const found = await findSnapshotFor(snapshots, { set, snapshotAt: manifest.snapshotAt }, (bytes, armored) =>
-    verifyDetached(bytes, armored, signers),
-  );
+  const found = await findSnapshotFor(snapshots, manifest, (bytes, armored) => verifyDetached(bytes, armored, signers));
   if (found.fit !== "same")
     log.warn(
       `No snapshot of the files was read together with set ${set}; the one that is nearest, ${found.set}, is ${found.fit}.`,
