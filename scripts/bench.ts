@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -8,6 +8,7 @@ import { chart } from "./bench/chart.ts";
 import { type Contestant, gather } from "./bench/contestants.ts";
 import { benchFiles } from "./bench/files/bench-files.ts";
 import type { Measured } from "./bench/measured-run.ts";
+import { peaks, readCurve, remember } from "./bench/memory-curve.ts";
 import { benchPage } from "./bench/page.ts";
 import { rowsOf, stagesOf } from "./bench/results.ts";
 import { setStage } from "./bench/stage.ts";
@@ -19,6 +20,7 @@ const usage = `npm run bench [-- --size 1GB] [-- --rounds 5] [-- --only set,read
   --rounds N    how often everybody runs, in turn (5 unless told)
   --only IDS    only these: read-limit, set, bare, gpg-pipe, seed, verify, pg-restore, restore
   --write       write runbooks/bench.md and runbooks/bench.svg
+  --memory      keep the peak memory at this size for the page's table of it
   --files       copies of Storage's files instead, beside rclone and aws s3 sync (205MB unless told): bench-files.md
   --count N     with --files: how many (10000 unless told)
   --json        print the figures as JSON`;
@@ -29,6 +31,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "5" },
     only: { type: "string" },
     write: { type: "boolean", default: false },
+    memory: { type: "boolean", default: false },
     files: { type: "boolean", default: false },
     count: { type: "string", default: "10000" },
     json: { type: "boolean", default: false },
@@ -74,15 +77,21 @@ async function benchDatabase(bytes: number): Promise<void> {
   }
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? "?"} with ${formatBytes(totalmem())}`;
   const rows = rowsOf(runs);
+  if (values.memory || values.write) {
+    remember({ size: values.size ?? "", databaseBytes: stage.databaseBytes, peakBytes: peaks(runs) });
+  }
   const page = benchPage({
     ...{ rows, stages: stagesOf(runs), rounds, machine, load, missing },
     databaseBytes: stage.databaseBytes,
+    memory: readCurve(),
   });
   console.log(values.json ? JSON.stringify({ machine, rounds, rows }, null, 2) : renderText(page).join("\n"));
   if (values.write) {
     const folder = new URL("../runbooks/", import.meta.url).pathname;
     const about = "`npm run bench -- --write` writes this page.\n\n![ratios](bench.svg)\n";
-    writeFileSync(join(folder, "bench.md"), `${renderMarkdown(page).replace(/^## (.*)\n/, `# $1\n\n${about}`)}`);
+    const told = readFileSync(new URL("bench/where-the-time-goes.md", import.meta.url), "utf8");
+    const head = renderMarkdown(page).replace(/^## (.*)\n/, `# $1\n\n${about}`);
+    writeFileSync(join(folder, "bench.md"), `${head}\n${told}`);
     writeFileSync(join(folder, "bench.svg"), chart(rows));
   }
 }

@@ -1,5 +1,6 @@
 import type { Page, PageTable } from "../../actions/lib/report/page.ts";
 import { formatBytes } from "../../actions/lib/runtime/measures.ts";
+import type { MemoryPoint } from "./memory-curve.ts";
 import type { Row } from "./results.ts";
 import type { Spread } from "./statistics.ts";
 
@@ -13,6 +14,7 @@ export interface BenchFacts {
   /** Load average of a minute, before the first round. */
   readonly load: number;
   readonly missing: readonly string[];
+  readonly memory: readonly MemoryPoint[];
 }
 
 const headings: Record<Row["group"], string> = {
@@ -23,13 +25,14 @@ const headings: Record<Row["group"], string> = {
 
 /** The bench's figures, for the terminal and for the committed page. */
 export function benchPage(facts: BenchFacts): Page {
-  const { rows, databaseBytes, rounds, machine, load, missing, stages } = facts;
+  const { rows, databaseBytes, rounds, machine, load, missing, stages, memory } = facts;
   const groups = [...new Set(rows.map(({ group }) => group))];
   const tables: PageTable[] = groups.map((group) => ({
     title: headings[group],
     header: rowHeader,
     rows: rows.filter((row) => row.group === group).map(rowCells),
   }));
+  if (memory.length > 0) tables.push(memoryTable(memory));
   const took = stages
     .filter(([, seconds]) => seconds >= 0.1)
     .map(([stage, seconds]) => `${stage} ${seconds.toFixed(1)} s`);
@@ -58,6 +61,25 @@ export function rowCells(row: Omit<Row, "group">): string[] {
     row.serverCpu === undefined ? "" : `${row.serverCpu.toFixed(1)} s`,
     row.ours && row.peakBytes !== undefined ? formatBytes(row.peakBytes) : "",
   ];
+}
+
+const titles: Readonly<Record<string, string>> = {
+  set: "daily set",
+  bare: "without fingerprints",
+  verify: "verify --deep",
+  restore: "restore, proven",
+};
+
+function memoryTable(points: readonly MemoryPoint[]): PageTable {
+  const ids = Object.keys(titles).filter((id) => points.some(({ peakBytes }) => peakBytes[id] !== undefined));
+  return {
+    title: "Peak memory of our process by size of the database",
+    header: ["database", ...ids.map((id) => titles[id] ?? id)],
+    rows: points.map(({ databaseBytes, peakBytes }) => [
+      formatBytes(databaseBytes),
+      ...ids.map((id) => (peakBytes[id] === undefined ? "" : formatBytes(peakBytes[id]))),
+    ]),
+  };
 }
 
 function spreadText({ median, least, most }: Spread, unit: string): string {
