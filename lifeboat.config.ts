@@ -62,6 +62,17 @@ export default definePolicy({
   // Flexible Retrieval comes back within 5 hours; Deep Archive, cheaper, could not keep a promise of 4 hours even halfway.
   archive: { storageClass: "GLACIER", afterDays: 1 },
 
+  storage: {
+    // Every bucket, those that are made later too.
+    buckets: "all",
+    // The snapshot is published all the same; the run is red, because a restore would lack something.
+    failOn: ["lost", "unlike-row", "uncarried-key"],
+    // Half of all files gone in a day is more likely an accident than a tidying-up.
+    largestVanishingShare: 0.5,
+    // Bytes that may be read from Supabase; a run stops before its spend cap does, and the next one goes on.
+    egress: { bytesPerRun: null, bytesPerMonth: null },
+  },
+
   // Who is told; the ways to them are in the environment (.env.example), and one that is not set is passed over.
   notify: {
     // A failure at once: the first channel that takes it; each that does not is named to the next one and in the report.
