@@ -1,8 +1,8 @@
 import type { Config } from "../config/load.ts";
 import type { Log } from "../runtime/log.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
-import type { SourceRow } from "../source/storage/source-row.ts";
 import type { StorageEndpoint } from "../source/storage/endpoint.ts";
+import type { SourceRow } from "../source/storage/source-row.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease-keeper.ts";
 import type { Tier } from "../vault/manifest.ts";
