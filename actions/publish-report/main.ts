@@ -7,6 +7,7 @@ import { standingOfVault } from "../lib/report/vault-standing.ts";
 import { manifestVerifier, provenBy } from "../lib/runtime/configured.ts";
 import { originOf } from "../lib/runtime/git.ts";
 import { openGithubHistory } from "../lib/runtime/github-history.ts";
+import { findPromiseJudge } from "../lib/runtime/promise-check.ts";
 import { optionalInput, runAction } from "../lib/runtime/run-action.ts";
 import { runIdentity } from "../lib/runtime/run-identity.ts";
 import { openVault } from "../lib/vault/client.ts";
@@ -39,6 +40,7 @@ await runAction("publish", "runbooks/report-missing.md", async ({ log, signal })
     remote: (await originOf(env)) ?? `${server}/${repository}`,
     token,
     server,
+    promises: await findPromiseJudge(config, log),
     env,
     log,
     signal,

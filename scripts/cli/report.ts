@@ -5,7 +5,9 @@ import { readVaultReports } from "../../actions/lib/report/vault-reports.ts";
 import { standingOfVault } from "../../actions/lib/report/vault-standing.ts";
 import { manifestVerifier, provenBy } from "../../actions/lib/runtime/configured.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
+import type { Log } from "../../actions/lib/runtime/log.ts";
 import { countOf } from "../../actions/lib/runtime/measures.ts";
+import { findPromiseJudge } from "../../actions/lib/runtime/promise-check.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 
@@ -17,8 +19,8 @@ async function run({ values, flags, log }: Call): Promise<Outcome> {
   const now = new Date();
   const built =
     from === undefined
-      ? await fromVault(out, now, flags["dry-run"] === true)
-      : await fromFolder(out, from, now, flags["dry-run"] === true);
+      ? await fromVault(out, now, flags["dry-run"] === true, log)
+      : await fromFolder(out, from, now, flags["dry-run"] === true, log);
   for (const path of built.foreign) log.warn(`${path} is not in the form of a report, and is passed over.`);
   const page = resolve(out, "README.md");
   const amount = countOf(built.changed.length, "file");
@@ -32,21 +34,35 @@ async function run({ values, flags, log }: Call): Promise<Outcome> {
   };
 }
 
-async function fromVault(out: string, now: Date, dry: boolean) {
+async function fromVault(out: string, now: Date, dry: boolean, log: Log) {
   const config = await loadConfig({ needs: ["vault"] });
   using vault = openVault(config.vault);
   const [{ reports, refused }, standing] = await Promise.all([
     readVaultReports(vault),
     standingOfVault(vault, await manifestVerifier(config), await provenBy(config)),
   ]);
-  const news = { project: config.policy.project.name, reports, standing, notes: [], now };
+  const news = {
+    project: config.policy.project.name,
+    reports,
+    standing,
+    notes: [],
+    promises: await findPromiseJudge(config, log),
+    now,
+  };
   const { changed, foreign } = buildPages(out, news, { dryRun: dry });
   return { changed, foreign: [...foreign, ...refused] };
 }
 
-async function fromFolder(out: string, from: string, now: Date, dry: boolean) {
+async function fromFolder(out: string, from: string, now: Date, dry: boolean, log: Log) {
   const { policy } = await loadConfig({ needs: [] });
-  const news = { project: policy.project.name, reports: [], standing: undefined, notes: [], now };
+  const news = {
+    project: policy.project.name,
+    reports: [],
+    standing: undefined,
+    notes: [],
+    promises: await findPromiseJudge({ policy }, log),
+    now,
+  };
   return buildPages(out, news, { base: from, dryRun: dry });
 }
 

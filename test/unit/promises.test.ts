@@ -5,8 +5,10 @@ import { judgePromises } from "../../actions/lib/policy/judge-promises.ts";
 import type { PromiseCheck, VaultTruth } from "../../actions/lib/policy/promises.ts";
 import { readSchedules, statedSchedules } from "../../actions/lib/policy/read-schedules.ts";
 import { workflowSchedules } from "../../actions/lib/policy/workflow-schedules.ts";
+import { renderIndex } from "../../actions/lib/report/index-page.ts";
 import { renderMarkdown, renderText } from "../../actions/lib/report/page.ts";
 import { promisesPage } from "../../actions/lib/report/promises.ts";
+import { truthOf } from "../../actions/lib/report/standing-truth.ts";
 import own from "../../lifeboat.config.ts";
 
 type Promises = NonNullable<PolicyInput["promises"]>;
@@ -183,4 +185,33 @@ test("the page keeps within Markdown and ends with its sentence", () => {
   const page = promisesPage(check({ schedules: {} }));
   expect(renderMarkdown(page)).toMatch(/\| scenario \|.*\| state \|/);
   expect(renderText(page).at(-1)).toMatch(/findings say that a promise is better than the truth/);
+});
+
+test("the reports' page knows enough to compare them: the newest set, the newest proof and what it took", () => {
+  const set = { set: "20261124T044100Z-1a2b3c4d", tier: "daily", plainBytes: 1, rows: 1 } as const;
+  const truth = truthOf({
+    sets: [
+      { ...set, snapshotAt: "2026-11-24T04:41:00Z", provenAt: null },
+      {
+        ...set,
+        set: "20261120T044100Z-1a2b3c4d",
+        snapshotAt: "2026-11-20T04:41:00Z",
+        provenAt: "2026-11-20T09:00:00Z",
+      },
+    ],
+    restores: [
+      { at: "2026-11-22T09:00:00Z", set: set.set, seconds: 5, plainBytes: 1 },
+      { at: "2026-11-20T09:00:00Z", set: "20261120T044100Z-1a2b3c4d", seconds: 1200, plainBytes: 1 },
+    ],
+    files: null,
+    source: "vault",
+  });
+  const proven = { snapshotAt: "2026-11-20T04:41:00Z", provenAt: "2026-11-20T09:00:00Z", restoreSeconds: 1200 };
+  expect(truth).toEqual({ newestSetAt: "2026-11-24T04:41:00Z", newestFilesAt: null, proven });
+  const page = renderIndex({
+    ...{ project: "lab", rows: [], histories: [], now, notes: [], promises: check(kept, {}, truth) },
+    standing: { sets: [], restores: [], files: null, source: "vault" },
+  });
+  expect(page).toMatch(/## Promises\n\n.*No promise is better than the truth/);
+  expect(page).toMatch(/\| complete data loss \| RTO \| 2 h \| 20 min \| \? \| 20 min \| ok \|/);
 });

@@ -1,7 +1,10 @@
+import type { PromiseCheck } from "../policy/promises.ts";
 import { formatBytes, formatCount, formatDuration } from "../runtime/measures.ts";
 import { foldedPath, runStem } from "./branch-layout.ts";
 import type { History } from "./history-series.ts";
 import { isBad } from "./merge-reports.ts";
+import { renderMarkdown } from "./page.ts";
+import { promisesPage } from "./promises.ts";
 import { renderRestoreNow, restoreNow } from "./restore-now.ts";
 import { conclusionWord, minute } from "./run-page.ts";
 import type { OperationRow, RunRow } from "./run-row.ts";
@@ -16,18 +19,20 @@ export interface IndexFacts {
   readonly now: Date;
   /** What a reader should know, one sentence each, e.g. that nothing protects main. */
   readonly notes: readonly string[];
+  readonly promises?: PromiseCheck | undefined;
 }
 
 const runsOfWorkflow = 3;
 const lastFailures = 10;
 
 /** The page that opens with the branch: what a restore would come to, the last runs, the history. */
-export function renderIndex({ project, standing, rows, histories, now, notes }: IndexFacts): string {
+export function renderIndex({ project, standing, rows, histories, now, notes, promises }: IndexFacts): string {
   return [
     `# ${escaped(project)}: backups and what they are worth`,
     "",
     renderRestoreNow(restoreNow(standing, now), standing, now),
     ...(notes.length === 0 ? [] : [...notes.map((note) => `> [!WARNING]\n> ${escaped(note)}\n`)]),
+    ...(promises === undefined ? [] : [renderMarkdown(promisesPage(promises))]),
     "## Last runs",
     "",
     ...workflowTable(rows, now),

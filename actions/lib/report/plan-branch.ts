@@ -1,3 +1,4 @@
+import type { PromiseCheck, VaultTruth } from "../policy/promises.ts";
 import { indexPath } from "./branch-layout.ts";
 import { allRows, foldRuns, readRuns, type Tree } from "./fold-runs.ts";
 import { historyChart } from "./history-chart.ts";
@@ -6,6 +7,10 @@ import { renderIndex } from "./index-page.ts";
 import { mergeAll } from "./merge-reports.ts";
 import type { RunReport } from "./run-report.ts";
 import { type Standing, standingOfRows } from "./standing.ts";
+import { truthOf } from "./standing-truth.ts";
+
+/** `checkPromises` of runtime/promise-check, with policy and schedules read. */
+export type JudgeTruth = (truth: VaultTruth, now: Date) => PromiseCheck;
 
 export interface BranchNews {
   readonly project: string;
@@ -14,6 +19,8 @@ export interface BranchNews {
   /** Undefined when the vault could not be asked. */
   readonly standing: Standing | undefined;
   readonly notes: readonly string[];
+  /** Compares the promises of the policy with what the page knows; left out where there is no policy to read. */
+  readonly promises?: JudgeTruth | undefined;
   readonly now: Date;
 }
 
@@ -27,13 +34,24 @@ export interface BranchPlan {
 }
 
 /** What becomes of the branch when it learns the news: the runs' files, folded where they are old, and the pages made anew from them. */
-export function planBranch(tree: Tree, { project, reports, standing, notes, now }: BranchNews): BranchPlan {
+export function planBranch(tree: Tree, { project, reports, standing, notes, promises, now }: BranchNews): BranchPlan {
   const { runs, changes } = foldRuns(readRuns(tree), mergeAll(reports), now);
   const rows = allRows(runs);
   const drawn = histories(rows);
   const pages = new Map<string, string | null>(changes);
   const facts = together(standing, standingOfRows(rows));
-  pages.set(indexPath, renderIndex({ project, standing: facts, rows, histories: drawn, now, notes }));
+  pages.set(
+    indexPath,
+    renderIndex({
+      project,
+      standing: facts,
+      rows,
+      histories: drawn,
+      now,
+      notes,
+      promises: promises?.(truthOf(facts), now),
+    }),
+  );
   for (const history of drawn) pages.set(`charts/${history.file}.svg`, historyChart(history));
   const there = new Set(tree.paths);
   const changed = [...pages].filter(([path, text]) =>

@@ -8,7 +8,7 @@ import { gatherNews, type Sources, tellOthers } from "./gather-news.ts";
 import { type JobResults, reportOfResults } from "./job-results.ts";
 import { mergeAll } from "./merge-reports.ts";
 import type { Page } from "./page.ts";
-import { planBranch } from "./plan-branch.ts";
+import { type JudgeTruth, planBranch } from "./plan-branch.ts";
 import { type BranchTarget, pushReports, reportsBranch } from "./reports-branch.ts";
 import type { RunIdentity, RunReport } from "./run-report.ts";
 import { runKey } from "./run-row.ts";
@@ -21,6 +21,7 @@ export interface PublishOptions extends Sources, Pick<BranchTarget, "remote" | "
   readonly env: Environment;
   readonly log: Log;
   readonly now?: Date;
+  readonly promises?: JudgeTruth | undefined;
 }
 
 export interface Published {
@@ -50,7 +51,14 @@ export async function runPublish(options: PublishOptions): Promise<Published> {
       for (const { run: each, conclusion } of mergeAll(reports))
         known.set(runKey(each.runId, each.attempt), conclusion);
       const all = [...reports, ...(await others(known))].map((report) => cleanReport(report, clean));
-      return planBranch(tree, { project, reports: all, standing: news.standing, notes: news.notes, now });
+      return planBranch(tree, {
+        project,
+        reports: all,
+        standing: news.standing,
+        notes: news.notes,
+        promises: options.promises,
+        now,
+      });
     },
     { ...options, message: `Report on ${run.workflow}, run ${run.runId}, attempt ${run.attempt}` },
   );

@@ -7,6 +7,7 @@ import type { PromiseCheck, VaultTruth } from "../policy/promises.ts";
 import { readSchedules, statedSchedules, type WrittenSchedule } from "../policy/read-schedules.ts";
 import { workflowSchedules } from "../policy/workflow-schedules.ts";
 import { ConfigurationError } from "./errors.ts";
+import type { Log } from "./log.ts";
 
 /**
  * The promises of the policy beside the schedules that it states, else those of the workflows.
@@ -19,9 +20,30 @@ export async function checkPromises(
   vault: VaultTruth | undefined,
   folder = ".github/workflows",
 ): Promise<PromiseCheck> {
+  return (await promiseJudge({ policy }, folder))(vault, new Date());
+}
+
+export type PromiseJudge = (vault: VaultTruth | undefined, now: Date) => PromiseCheck;
+
+/** The same for later, with the schedules read now: what the vault has is told when it is known. @throws as `checkPromises` */
+export async function promiseJudge(
+  { policy }: Pick<Config, "policy">,
+  folder = ".github/workflows",
+): Promise<PromiseJudge> {
   const stated = policy.promises.schedules;
-  const written = stated === null ? await workflowsOf(folder) : statedSchedules(stated);
-  return judgePromises({ policy, schedules: readSchedules(written), now: new Date(), vault });
+  const schedules = readSchedules(stated === null ? await workflowsOf(folder) : statedSchedules(stated));
+  return (vault, now) => judgePromises({ policy, schedules, now, vault });
+}
+
+/** The judge for a page, which does without where there are no workflows to read. */
+export async function findPromiseJudge(config: Pick<Config, "policy">, log: Log): Promise<PromiseJudge | undefined> {
+  try {
+    return await promiseJudge(config);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    log.info(`The promises are not on the page: ${error.message}`);
+    return undefined;
+  }
 }
 
 async function workflowsOf(folder: string): Promise<WrittenSchedule[]> {
