@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { reportError } from "../actions/lib/runtime/error-report.ts";
@@ -8,14 +9,16 @@ import { parseSize } from "./demo/size.ts";
 import { setStage } from "./demo/stage.ts";
 
 /** `npm run demo [-- --keep] [--size 20MB]`: loses a project and gets it back. */
-const usage = `npm run demo [-- --keep] [-- --size 20MB]
-  --keep       leave the restored project and the vault running, and say how to reach them
-  --size SIZE  about how large the lost database is, 1MB to 10GB (20MB unless told)`;
+const usage = `npm run demo [-- --keep] [-- --size 20MB] [-- --report demo-report]
+  --keep           leave the restored project and the vault running, and say how to reach them
+  --size SIZE      about how large the lost database is, 1MB to 10GB (20MB unless told)
+  --report FOLDER  where the pages of the run reports go; what is in it goes (demo-report unless told)`;
 
 const { values } = parseArgs({
   options: {
     keep: { type: "boolean" },
     size: { type: "string", default: "20MB" },
+    report: { type: "string", default: "demo-report" },
     help: { type: "boolean", short: "h" },
   },
 });
@@ -40,7 +43,7 @@ let code = 1;
 let kept = false;
 const work = (async () => {
   const stage = await setStage((ending) => endings.push(ending));
-  const outcome = await play(stage, bytes, interrupt.signal);
+  const outcome = await play(stage, bytes, resolve(values.report), interrupt.signal);
   if (values.keep) {
     leaveRunning(stage, outcome);
     kept = true;

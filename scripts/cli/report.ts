@@ -22,7 +22,7 @@ async function run({ values, flags, log }: Call): Promise<Outcome> {
       ? await fromVault(out, now, flags["dry-run"] === true, log)
       : await fromFolder(out, from, now, flags["dry-run"] === true, log);
   for (const path of built.foreign) log.warn(`${path} is not in the form of a report, and is passed over.`);
-  const page = resolve(out, "README.md");
+  const page = resolve(out, "index.html");
   const amount = countOf(built.changed.length, "file");
   return {
     json: { page, changed: built.changed, foreign: built.foreign },

@@ -18,6 +18,7 @@ import { Acts } from "./acts.ts";
 import { readFileContents } from "./files-opinion.ts";
 import { becomeOwner, bucket, filesBucket, filesSettings } from "./owner.ts";
 import { testARestore } from "./restore-test.ts";
+import { writeRunPages } from "./run-pages.ts";
 import { type Contents, differing, readContents } from "./second-opinion.ts";
 import type { Stage } from "./stage.ts";
 
@@ -41,8 +42,11 @@ async function readEverything(
   return { tables, files };
 }
 
-/** The whole story: a project is seeded, backed up, verified, lost, restored elsewhere, and compared. */
-export async function play(stage: Stage, bytes: number, signal: AbortSignal): Promise<Played> {
+/**
+ * The whole story: a project is seeded, backed up, verified, lost, restored elsewhere, and compared.
+ * @param pages folder for what the runs report
+ */
+export async function play(stage: Stage, bytes: number, pages: string, signal: AbortSignal): Promise<Played> {
   const acts = new Acts(signal);
   const owner = await acts.act("make the four keys and the vault's buckets", async () => {
     await Promise.all([stage.s3.createBucket(bucket), stage.s3.createBucket(filesBucket)]);
@@ -79,9 +83,11 @@ export async function play(stage: Stage, bytes: number, signal: AbortSignal): Pr
   if (verified.outcome !== "whole") throw new OperationError("demo-set-damaged", "The demo's set is damaged.");
 
   await acts.act("destroy the source: its server and its data", () => stage.destroySource());
+  const begunAt = new Date();
   const { database: result, files } = await acts.act("restore into an empty project, as postgres, with its files", () =>
     runRestoreWithFiles({ config, ref: "latest", log: acts.log, signal }),
   );
+  const endedAt = new Date();
   acts.tell(filesSentence(files));
   const after = await acts.act("read the contents again", () => readEverything(stage.target, stage.targetFiles));
   const different = [...differing(before.tables, after.tables), ...differing(before.files, after.files)];
@@ -90,6 +96,19 @@ export async function play(stage: Stage, bytes: number, signal: AbortSignal): Pr
   }
   const proven = result.outcome === "proven" && files.outcome === "proven" && different.length === 0;
   const tested = proven ? await testARestore(acts, owner, () => stage.createStaging(), signal) : undefined;
+  const page =
+    tested &&
+    (await acts.act("write what the runs report, and what a restore would come to now", () =>
+      writeRunPages(
+        config,
+        {
+          backup: set,
+          restore: { ...result, begunAt, endedAt },
+          test: { ...tested, endedAt: new Date() },
+        },
+        pages,
+      ),
+    ));
   return {
     proven: proven && tested?.outcome === "proven",
     settings: owner.settings,
@@ -99,6 +118,7 @@ export async function play(stage: Stage, bytes: number, signal: AbortSignal): Pr
       `In the vault: ${countOf(set.artifacts.length, "artifact")}, ${formatBytes(Number(set.counts.storedBytes))} sealed, below s3://${bucket}/${set.prefix}`,
       `Second opinion: ${different.length === 0 ? `all ${countOf(before.tables.size, "table")} hold the same rows, all ${countOf(before.files.size, "file")} the same bytes under the same metadata` : `these differ: ${different.join(", ")}`}`,
       ...(tested === undefined ? [] : [restoreTestSentence(tested)]),
+      ...(page === undefined ? [] : [`Reports: ${page}`]),
       proven || result.outcome !== "proven"
         ? verdictSentence(result)
         : "The restore is not what was lost: see the second opinion.",

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -39,8 +39,14 @@ async function becomesEmpty(folder: string): Promise<boolean> {
 
 describe("the demo", () => {
   test("ends with a restore that is proven, and leaves nothing behind", async () => {
-    const { code, output, folder, last } = await demo([]);
+    const pages = mkdtempSync(join(tmpdir(), "demo-pages-"));
+    const { code, output, folder, last } = await demo(["--report", pages]);
     expect(code, output).toBe(0);
+    expect(output).toContain(`Reports: ${join(pages, "index.html")}`);
+    const page = readFileSync(join(pages, "index.html"), "utf8");
+    expect(page).toContain("If you restored now");
+    expect(page).toContain("The newest set is proven");
+    expect(page).toContain("How long a restore takes");
     expect(last).toMatch(/ is restored into .* and proven equal: /);
     expect(output).toMatch(/Second opinion: all \d+ tables hold the same rows, all \d+ files the same bytes/);
     expect(await becomesEmpty(folder)).toBe(true);

@@ -1,5 +1,7 @@
+import { indexPath } from "./branch-layout.ts";
 import type { Tree } from "./fold-runs.ts";
 import { applyChanges, folderTree } from "./folder-tree.ts";
+import { pageHtml } from "./page-html.ts";
 import { type BranchNews, planBranch } from "./plan-branch.ts";
 
 export interface BuiltPages {
@@ -9,7 +11,7 @@ export interface BuiltPages {
 }
 
 /**
- * Builds the branch's pages in a folder, from the runs that lie there (or in `base`, whose runs are taken over) and the news.
+ * Builds the branch's pages in a folder, and the first of them as HTML for a browser, from the runs that lie there (or in `base`, whose runs are taken over) and the news.
  * @param folder made when it is not there; what else is in it stays
  */
 export function buildPages(
@@ -22,6 +24,9 @@ export function buildPages(
   const tree = joined(there, new Map(taken));
   const { changes, foreign } = planBranch(tree, news);
   const all = new Map<string, string | null>([...taken, ...changes]);
+  const text = (path: string): string => all.get(path) ?? tree.read(path);
+  const charts = [...new Set([...tree.paths, ...all.keys()])].filter((path) => /^charts\/.*\.svg$/.test(path));
+  all.set("index.html", pageHtml(text(indexPath), new Map(charts.map((path) => [path, text(path)]))));
   const changed = [...all].filter(([path, text]) =>
     text === null ? there.paths.includes(path) : !there.paths.includes(path) || there.read(path) !== text,
   );

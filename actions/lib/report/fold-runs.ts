@@ -1,7 +1,7 @@
 import { foldedPath, isFoldedFile, isRunFile, runStem } from "./branch-layout.ts";
 import { mergeReports } from "./merge-reports.ts";
 import { renderRun } from "./run-page.ts";
-import type { Conclusion, RunReport } from "./run-report.ts";
+import { type Conclusion, type RunReport, runReportSchema } from "./run-report.ts";
 import { byTime, decodeRows, encodeRows, type RunRow, rowOf, runKey } from "./run-row.ts";
 import { parseReport } from "./vault-reports.ts";
 
@@ -72,7 +72,9 @@ export function foldRuns(
     const before = path === undefined ? undefined : full.get(path);
     // The file keeps its name, which begins with the moment that was known first.
     const { triggeredAt } = before ?? report;
-    const after = before === undefined ? report : { ...mergeReports(before, report), triggeredAt };
+    const after = runReportSchema.parse(
+      before === undefined ? report : { ...mergeReports(before, report), triggeredAt },
+    );
     if (before !== undefined && JSON.stringify(after) === JSON.stringify(before)) continue;
     const place = path ?? `${runStem(report)}.json`;
     full.set(place, after);

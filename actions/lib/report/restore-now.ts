@@ -18,7 +18,8 @@ export interface RestoreNow {
   readonly measured: MeasuredRestore | null;
   /** Rows that have come since, by the pace of the last month; null when there is nothing to go by. */
   readonly rowsLost: number | null;
-  readonly files: { readonly at: string; readonly age: number } | null;
+  /** Undefined where the scenario does not touch them; null when no snapshot of them is known. */
+  readonly files: { readonly at: string; readonly age: number } | null | undefined;
 }
 
 const scenarios: readonly { readonly scenario: string; readonly way: string; readonly files: boolean }[] = [
@@ -47,7 +48,7 @@ export function restoreNow(standing: Standing, now: Date): RestoreNow[] {
     minutes: set === null ? null : minutesFor(set, standing.restores),
     measured,
     rowsLost: age === null || pace === null ? null : Math.round((pace * age) / day),
-    files: withFiles ? files : null,
+    files: withFiles ? files : undefined,
   }));
 }
 
@@ -82,9 +83,11 @@ export function renderRestoreNow(rows: readonly RestoreNow[], standing: Standing
   const lines = rows.map(({ scenario, way, set, age, minutes, files, rowsLost }) => [
     `**${scenario}**<br>${way}`,
     set === null ? "**none**" : `\`${set.set}\`<br>${set.tier}, ${provenWord(set)}`,
-    age === null ? "–" : `${formatDuration(age)}${files === null ? "" : `<br>files ${formatDuration(files.age)}`}`,
+    age === null
+      ? "–"
+      : `${formatDuration(age)}${files === null || files === undefined ? "" : `<br>files ${formatDuration(files.age)}`}`,
     minutes === null ? "**never measured**" : `${formatDuration(minutes * 60_000)}`,
-    lostWord(age, set, rowsLost),
+    lostWord(age, set, rowsLost) + (files === null ? ",<br>**every file**" : ""),
   ]);
   const measured = first?.measured;
   return [

@@ -53,7 +53,7 @@ export function standingOfRows(rows: readonly RunRow[]): Standing {
         const proven = sets.get(set);
         if (operation === "test" && proven !== undefined) sets.set(set, { ...proven, provenAt: at });
       }
-      if (operation === "sync" && conclusion === "success" && told.fileBytes !== undefined)
+      if ((operation === "sync" || operation === "backup") && conclusion === "success" && told.fileBytes !== undefined)
         files = { at: snapshotAt ?? at, bytes: told.fileBytes };
     }
   }

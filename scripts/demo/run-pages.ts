@@ -1,0 +1,83 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { BackupResult } from "../../actions/lib/backup/result.ts";
+import type { Config } from "../../actions/lib/config/load.ts";
+import { backupPage } from "../../actions/lib/report/backup.ts";
+import { buildPages } from "../../actions/lib/report/build-pages.ts";
+import { backupFacts, restorationFacts, restoreTestFacts } from "../../actions/lib/report/facts.ts";
+import { verdictSentence } from "../../actions/lib/report/restoration.ts";
+import { restoreTestSentence } from "../../actions/lib/report/restore-test.ts";
+import type { Operation, RunFacts } from "../../actions/lib/report/run-report.ts";
+import { readVaultReports, writeVaultReport } from "../../actions/lib/report/vault-reports.ts";
+import { standingOfVault } from "../../actions/lib/report/vault-standing.ts";
+import type { RestoreResult } from "../../actions/lib/restore/result.ts";
+import type { RestoreTestReport } from "../../actions/lib/restore-test/result.ts";
+import { manifestVerifier, provenBy } from "../../actions/lib/runtime/configured.ts";
+import { jobReport } from "../../actions/lib/runtime/job-report.ts";
+import { openVault } from "../../actions/lib/vault/client.ts";
+
+interface Told {
+  readonly workflow: string;
+  readonly operation: Operation;
+  readonly sentence: string;
+  readonly facts: RunFacts;
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/** What was done, as the workflows would report it. */
+export interface DemoRuns {
+  readonly backup: BackupResult;
+  readonly restore: RestoreResult & { readonly begunAt: Date; readonly endedAt: Date };
+  readonly test: RestoreTestReport & { readonly endedAt: Date };
+}
+
+/**
+ * Leaves the reports of the demo's runs in its vault, as jobs do, and builds from the vault what would be committed.
+ * @param folder what was in it before goes
+ * @returns the page to look at
+ */
+export async function writeRunPages(config: Config<"vault">, runs: DemoRuns, folder: string): Promise<string> {
+  using vault = openVault(config.vault);
+  for (const [index, told] of toldOf(runs).entries()) {
+    const env = { GITHUB_WORKFLOW: told.workflow, GITHUB_RUN_ID: `demo-${index + 1}`, GITHUB_EVENT_NAME: "demo" };
+    const ending = { conclusion: "success", sentence: told.sentence, facts: told.facts, failure: null } as const;
+    const times = { startedAt: told.from, endedAt: told.to };
+    await writeVaultReport(vault, jobReport(ending, { operation: told.operation, env, ...times, warnings: [] }));
+  }
+  const { reports } = await readVaultReports(vault);
+  const standing = await standingOfVault(vault, await manifestVerifier(config), await provenBy(config));
+  rmSync(folder, { recursive: true, force: true });
+  const project = config.policy.project.name;
+  buildPages(folder, { project, reports, standing, notes: [], now: new Date() });
+  return join(folder, "index.html");
+}
+
+function toldOf({ backup, restore, test }: DemoRuns): Told[] {
+  return [
+    {
+      workflow: "weekly-export",
+      operation: "backup",
+      sentence: backupPage(backup).sentence,
+      facts: backupFacts(backup),
+      from: new Date(backup.startedAt),
+      to: new Date(backup.finishedAt),
+    },
+    {
+      workflow: "restore",
+      operation: "restore",
+      sentence: verdictSentence(restore),
+      facts: restorationFacts(restore),
+      from: restore.begunAt,
+      to: restore.endedAt,
+    },
+    {
+      workflow: "restore-test",
+      operation: "test",
+      sentence: restoreTestSentence(test),
+      facts: restoreTestFacts(test),
+      from: new Date(test.endedAt.getTime() - test.totalSeconds * 1000),
+      to: test.endedAt,
+    },
+  ];
+}
