@@ -33,7 +33,9 @@ describe("the report of a job", () => {
       event: "schedule",
     });
     expect(report.operations[0]?.warnings).toEqual(["the same"]);
-    expect(reportKey(report)).toBe("reports/2026/11/24/20261124T044107Z-4711-2-backup-backup.json");
+    const key = "reports/2026/11/24/20261124T044107Z-4711-2-backup-backup-0a1b2c3d.json";
+    expect(reportKey(report, "0a1b2c3d")).toBe(key);
+    expect(reportKey(report)).not.toBe(reportKey(report));
   });
 
   test("can be made outside of GitHub, too", () => {

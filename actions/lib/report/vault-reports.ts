@@ -1,29 +1,29 @@
+import { randomUUID } from "node:crypto";
 import { mapBounded } from "../vault/bounded.ts";
 import type { Vault } from "../vault/client.ts";
 import type { PutOptions } from "../vault/put-object.ts";
-import { isConditionFailed } from "../vault/store-errors.ts";
 import { type RunReport, runReportSchema } from "./run-report.ts";
 
 const maxReportBytes = 256 * 1024;
 const day = 86_400_000;
 
-/** `reports/2026/11/24/20261124T170000Z-<run>-<attempt>-<job>-<operation>.json` */
-export function reportKey({ run, startedAt, operations }: RunReport): string {
+/**
+ * `reports/2026/11/24/20261124T170000Z-<run>-<attempt>-<job>-<operation>-<8 hex>.json`
+ * @param mark tells the jobs of a matrix apart, which have one name and may begin in the same moment
+ */
+export function reportKey({ run, startedAt, operations }: RunReport, mark = randomUUID().slice(0, 8)): string {
   const stamp = startedAt.replaceAll(/[-:]|\.\d+/g, "");
   const told = operations[0];
   const job = (told?.job ?? "job").replaceAll(/[^\w.-]/g, "-");
-  return `${dayPrefix(new Date(startedAt))}${stamp}-${run.runId}-${run.attempt}-${job}-${told?.operation ?? "none"}.json`;
+  const name = `${stamp}-${run.runId}-${run.attempt}-${job}-${told?.operation ?? "none"}-${mark}.json`;
+  return `${dayPrefix(new Date(startedAt))}${name}`;
 }
 
 function dayPrefix(date: Date): string {
   return `reports/${date.toISOString().slice(0, 10).replaceAll("-", "/")}/`;
 }
 
-/**
- * Puts the report of one job into the vault, for the job that publishes it. Replaces nothing: one that is there already is
- * this one, written by an attempt whose answer was lost.
- * @returns its key
- */
+/** Puts the report of one job into the vault, for the job that publishes it; replaces nothing. @returns its key */
 export async function writeVaultReport(
   vault: Pick<Vault, "put">,
   report: RunReport,
@@ -31,9 +31,7 @@ export async function writeVaultReport(
 ): Promise<string> {
   const key = reportKey(report);
   const body = Buffer.from(`${JSON.stringify(runReportSchema.parse(report), null, 2)}\n`);
-  await vault.put(key, body, { ifNoneMatch: true, contentType: "application/json", ...options }).catch((error) => {
-    if (!isConditionFailed(error)) throw error;
-  });
+  await vault.put(key, body, { ifNoneMatch: true, contentType: "application/json", ...options });
   return key;
 }
 
