@@ -1,16 +1,20 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { setListPage } from "../../actions/lib/report/set-list.ts";
+import { snapshotListPage } from "../../actions/lib/report/snapshot-list.ts";
 import { provenBy, trustedSigners } from "../../actions/lib/runtime/configured.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
 import { verifyDetached } from "../../actions/lib/seal/signature.ts";
 import { listSets } from "../../actions/lib/vault/catalogue.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 import { provenSets } from "../../actions/lib/vault/proven.ts";
+import { listSnapshots } from "../../actions/lib/vault/snapshot/snapshot-catalogue.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { readTier, tierOption } from "./tier.ts";
 
-async function run({ values }: Call): Promise<Outcome> {
+async function run(call: Call): Promise<Outcome> {
+  const { values } = call;
+  if (call.flags["files"] === true) return listFiles(call);
   const tier = readTier(values["tier"]);
   const newest = readNewest(values["newest"]);
   const config = await loadConfig({ needs: ["vault"] });
@@ -26,6 +30,21 @@ async function run({ values }: Call): Promise<Outcome> {
   return { json: { bucket: vault.bucket, sets: listed }, lines: renderText(setListPage(vault.bucket, listed)) };
 }
 
+async function listFiles({ values }: Call): Promise<Outcome> {
+  const config = await loadConfig({ needs: ["storageVault"] });
+  const [tier, newest, signers] = [
+    readTier(values["tier"]),
+    readNewest(values["newest"]),
+    await trustedSigners(config),
+  ];
+  using vault = openVault(config.storageVault);
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
+  // Which tier a snapshot is of only its manifest says.
+  const listed = await listSnapshots(vault, verify, { newest: tier === undefined ? newest : undefined });
+  const snapshots = listed.filter(({ manifest }) => tier === undefined || manifest?.tier === tier).slice(0, newest);
+  return { json: { bucket: vault.bucket, snapshots }, lines: renderText(snapshotListPage(vault.bucket, snapshots)) };
+}
+
 function readNewest(text: string | undefined): number | undefined {
   if (text === undefined || /^[1-9]\d{0,8}$/.test(text)) return text === undefined ? undefined : Number(text);
   throw new ConfigurationError("usage", `--newest ${text} is not a number of sets.`, "Give a whole number from 1 on.");
@@ -38,10 +57,11 @@ export const list: Command = {
     positionals: [],
     options: {
       tier: tierOption("only the sets of this tier: daily, weekly or monthly"),
+      files: { type: "boolean", help: "the snapshots of the files instead of the database's sets" },
       newest: { type: "string", value: "N", help: "only the N newest sets" },
     },
     details: [
-      "Reads S3_BACKUP_BUCKET and the AWS_* settings. Signatures are checked against the pinned signing keys; a set is proven",
+      "Reads S3_BACKUP_BUCKET (with --files S3_STORAGE_BUCKET) and the AWS_* settings. Signatures are checked against the pinned signing keys; a set is proven",
       "when a restore test's proof, signed by the pinned prover, is about the very bytes of its manifest.",
     ].join("\n"),
   },

@@ -1,5 +1,7 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { beforeEach, describe, expect, test } from "vitest";
+import { generateKey, readPrivateKey } from "../../actions/lib/seal/keyring.ts";
 import type { SyncRequest } from "../../actions/lib/sync/request.ts";
 import { acquireLease } from "../../actions/lib/vault/lease.ts";
 import { syncLease } from "../../actions/lib/vault/snapshot/keys.ts";
@@ -270,6 +272,35 @@ describe("two runs", () => {
     for await (const { key } of lab.lab.vault.list("snapshots/")) if (key.includes("/journal/")) left.push(key);
     expect(left).toEqual([]);
     expect((await lab.sync()).counts).toMatchObject({ filesCopied: 0, filesChanged: 0 });
+  });
+});
+
+describe("another signing key", () => {
+  test("closes the lists, says what to do, and is bridged once by the former one", async () => {
+    const { set } = await lab.sync();
+    const passphrase = "another passphrase";
+    const expires = new Date(Date.now() + 86_400_000);
+    const made = await generateKey({ role: "signing", project: "lab", passphrase, expires });
+    const policyPath = lab.env()["LIFEBOAT_POLICY"] ?? "";
+    const policy = JSON.parse(await readFile(policyPath, "utf8"));
+    policy.keys.signing.unshift(made.fingerprint);
+    await writeFile(policyPath, JSON.stringify(policy));
+    const change = {
+      BACKUP_PUBLIC_KEYS: `${lab.lab.publicKeys}\n${made.publicArmored}`,
+      ...{ BACKUP_SIGNING_KEY: made.privateArmored, BACKUP_SIGNING_PASSPHRASE: passphrase },
+    };
+    await expect(lab.sync({}, change)).rejects.toMatchObject({
+      ...{ code: "index-key-foreign", exitCode: 2 },
+      next: expect.stringMatching(/BACKUP_SIGNING_KEY_PREVIOUS.*--full/),
+    });
+    const { BACKUP_SIGNING_KEY = "", BACKUP_SIGNING_PASSPHRASE } = lab.env();
+    const former = await readPrivateKey(BACKUP_SIGNING_KEY, BACKUP_SIGNING_PASSPHRASE);
+    const bridged = await lab.sync({ formerSigning: [former] }, change);
+    expect(bridged).toMatchObject({ previous: set, counts: { files: 24, filesCopied: 0 } });
+    // From then on the present key is enough.
+    expect(await lab.sync({}, change)).toMatchObject({ previous: bridged.set, counts: { filesCopied: 0 } });
+    const opened = await lab.sync({ opening: lab.lab.operations }, { BACKUP_PUBLIC_KEYS: change.BACKUP_PUBLIC_KEYS });
+    expect(opened).toMatchObject({ counts: { files: 24, filesCopied: 0 } });
   });
 });
 
