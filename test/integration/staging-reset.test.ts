@@ -9,6 +9,7 @@ import { compareDatabases, createProject, execute, type LabProject, seedQimma } 
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
+import { oddObjects } from "./odd-objects.ts";
 import { restoreInto } from "./restore-lab.ts";
 
 let lab: BackupLab;
@@ -77,5 +78,12 @@ test("and takes the same set again, after somebody has used it", async () => {
   const result = await restoreInto(lab, staging.postgresUrl);
   expect(result.outcome).toBe("proven");
   await reset();
+  expect(await leftovers()).toEqual([]);
+});
+
+test("objects of every kind, with names that need quoting, go without a trace", async () => {
+  for (const statement of oddObjects) await execute(staging.postgresUrl, statement);
+  expect((await leftovers()).length).toBeGreaterThan(25);
+  expect((await reset()).left).toEqual([]);
   expect(await leftovers()).toEqual([]);
 });

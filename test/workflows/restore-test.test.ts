@@ -86,7 +86,7 @@ test("proves a set once a month, and leaves staging empty", async () => {
   expect(second.code).toBe(0);
   expect(await proofs()).toHaveLength(1);
   for (const each of [first, second]) expectNoSecret(each);
-});
+}, 300_000);
 
 test("the button plants the defect of a seed, and a copy that a killed run left is emptied", async () => {
   await execute(
