@@ -10,7 +10,7 @@ import {
 import type { ListReader } from "../vault/snapshot/read-files.ts";
 import type { Collection } from "./collection.ts";
 import type { CopyTask } from "./copier.ts";
-import { diffShard, isRenamed } from "./diff-shard.ts";
+import { diffShard, isRenamed, sameContent } from "./diff-shard.ts";
 
 /** New files that wait until it is known whether they are old ones under another name. More are copied at once. */
 const mostDeferred = 50_000;
@@ -34,7 +34,7 @@ export async function* collectChanges(
   only: readonly number[] | undefined,
   renames: Renames,
 ): AsyncGenerator<CopyTask, void, undefined> {
-  const { source, ledger, lists, inherited, mine } = collection;
+  const { source, ledger, lists, inherited, mine, sparse } = collection;
   const deferred: SourceRow[] = [];
   const gone = new Map<string, FileEntry>();
   const before = shardsOf(list, shards);
@@ -46,11 +46,14 @@ export async function* collectChanges(
   const taskFor = (row: SourceRow, old: FileEntry | undefined): CopyTask => ({
     row,
     wasLost: old?.state === "lost",
-    onMissing: (entry) => change(old, entry),
+    // What was only to move to another pack is still in the old one.
+    onMissing: (entry) => change(old, isKept(row, old) ? old : entry),
     onStored: (entry) => change(old, entry),
   });
+  const isKept = (row: SourceRow, old: FileEntry | undefined): boolean =>
+    old !== undefined && isStored(old) && sparse.has(old.object) && sameContent(row, old);
   async function* look(rows: readonly SourceRow[], shard: number): AsyncGenerator<CopyTask, void, undefined> {
-    const diff = diffShard(rows, await before(shard));
+    const diff = diffShard(rows, await before(shard), sparse);
     for (const { row, before: old } of diff.changed) await change(old, entryFor(row, old));
     for (const entry of diff.gone) gone.set(pathOf(entry), entry);
     for (const { row, before: old } of diff.copy) {

@@ -11,6 +11,8 @@ export interface Collection {
   readonly lists: Pick<ListWriter, "shard" | "change">;
   /** The file as an unfinished run has stored it, when it is still the same: it is taken over. */
   readonly inherited: (row: SourceRow) => StoredFile | undefined;
+  /** Packs that have lost most of their files: what lives in them is copied anew. */
+  readonly sparse: ReadonlySet<string>;
   /** Whether the file is this job's to copy: false for those of other jobs of a divided copy. */
   readonly mine: (row: Pick<SourceRow, "bucket" | "name">) => boolean;
 }

@@ -11,8 +11,15 @@ export interface ShardDiff {
   readonly unchanged: readonly FileEntry[];
 }
 
-/** @param before entries of the shard by path, as the last snapshot has them */
-export function diffShard(rows: readonly SourceRow[], before: ReadonlyMap<string, FileEntry>): ShardDiff {
+/**
+ * @param before entries of the shard by path, as the last snapshot has them
+ * @param sparse packs that are to be left: what lives in them is copied anew
+ */
+export function diffShard(
+  rows: readonly SourceRow[],
+  before: ReadonlyMap<string, FileEntry>,
+  sparse: ReadonlySet<string> = new Set(),
+): ShardDiff {
   const diff = {
     copy: [] as { row: SourceRow; before: FileEntry | undefined }[],
     changed: [] as { row: SourceRow; before: StoredFile }[],
@@ -24,7 +31,8 @@ export function diffShard(rows: readonly SourceRow[], before: ReadonlyMap<string
     const path = pathOf(row);
     there.add(path);
     const known = before.get(path);
-    if (known === undefined || !isStored(known) || !sameContent(row, known)) diff.copy.push({ row, before: known });
+    if (known === undefined || !isStored(known) || !sameContent(row, known) || sparse.has(known.object))
+      diff.copy.push({ row, before: known });
     else if (sameRow(row, known)) diff.unchanged.push(known);
     else diff.changed.push({ row, before: known });
   }

@@ -15,6 +15,7 @@ export async function rehearse(facts: SyncFacts): Promise<SyncResult> {
   const collection: Collection = {
     ...{ source, ledger, lists: { async shard() {}, async change() {} } },
     inherited: () => undefined,
+    sparse: plan.kind === "changes" ? plan.sparse : new Set(),
     mine: () => true,
   };
   let filesCopied = 0;

@@ -58,7 +58,7 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
       : await clock.gate("last snapshot", () => openLast(vault, state.newest ?? never(), ready, request));
   await using source = await clock.gate("list", () => openSource(request, endpoint, stop.signal));
   request.onListOpened?.();
-  const plan = await clock.stage("compare", () => planList(source, last, ready.signing.fingerprint));
+  const plan = await clock.stage("compare", () => planList(source, last, ready.signing.fingerprint, policy.upkeep));
   const facts = { request, set, startedAt, vault, ready, verify, endpoint, lease, source, plan, last: state.newest };
   if (request.dryRun === true) return await clock.stage("rehearse", () => rehearse({ ...facts, clock, warnings }));
   const unfinished =

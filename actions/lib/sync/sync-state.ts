@@ -1,8 +1,10 @@
+import type { StorageUpkeepPolicy } from "../config/policy-storage-upkeep.ts";
+import { planCompaction } from "../policy/compaction.ts";
 import type { StorageReady } from "../preflight/run-storage-preflight.ts";
 import { LifeboatError } from "../runtime/errors.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Head, ShardSum } from "../vault/snapshot/head.ts";
-import { type Layer, sessionKeyCommitments } from "../vault/snapshot/layer.ts";
+import { type Layer, livingObjects, sessionKeyCommitments } from "../vault/snapshot/layer.ts";
 import { readHead } from "../vault/snapshot/read-files.ts";
 import { readLayers } from "../vault/snapshot/read-layers.ts";
 import { recipientKeys, type SnapshotKeys, signerKeys } from "../vault/snapshot/snapshot-keys.ts";
@@ -33,6 +35,8 @@ export type ListPlan =
       readonly last: Last;
       readonly only: readonly number[] | undefined;
       readonly rebase: boolean;
+      /** Packs whose living files are copied anew; only where the list is written anew. */
+      readonly sparse: ReadonlySet<string>;
     };
 
 /** @throws ConfigurationError `index-key-foreign` when the last snapshot's lists are closed to this job */
@@ -58,7 +62,12 @@ export async function openLast(
 }
 
 /** Compares the source's sums with the last snapshot's. One query where nothing has changed. */
-export async function planList(source: SyncSource, last: Last | undefined, signer: string): Promise<ListPlan> {
+export async function planList(
+  source: SyncSource,
+  last: Last | undefined,
+  signer: string,
+  upkeep: StorageUpkeepPolicy,
+): Promise<ListPlan> {
   if (last === undefined) {
     const total = await source.sums(1);
     const shards = shardsFor(total?.[0]?.[0] ?? source.files ?? 0);
@@ -80,13 +89,16 @@ export async function planList(source: SyncSource, last: Last | undefined, signe
   // Lists that another signing key opens are written anew, so that the next run needs that key no more.
   const foreign = layers.some(({ indexKeySigner }) => indexKeySigner !== signer);
   if (!foreign && !wantsNewBase(size))
-    return { kind: "changes", shards: head.shards, sums: sums ?? [], last, only, rebase: false };
+    return { kind: "changes", shards: head.shards, sums: sums ?? [], last, only, rebase: false, sparse: new Set() };
+  // The whole list is read and written anyway: now it costs no more to look where the files of sparse packs stand.
+  const sparse = planCompaction(livingObjects(layers), upkeep).packs;
   const files = sums?.reduce((sum, [rows]) => sum + rows, 0) ?? source.files ?? size.base;
   const shards = shardsFor(files);
-  if (shards === head.shards) return { kind: "changes", shards, sums: sums ?? [], last, only, rebase: true };
+  const rewrite = { kind: "changes", shards, last, rebase: true, sparse } as const;
+  const some = sparse.size > 0 ? undefined : only;
+  if (shards === head.shards) return { ...rewrite, sums: sums ?? [], only: some };
   const again = (await source.sums(shards)) ?? [];
-  const wanted = only === undefined ? undefined : sameRange(only, head.shards, shards);
-  return { kind: "changes", shards, sums: again, last, only: wanted, rebase: true };
+  return { ...rewrite, sums: again, only: some && sameRange(some, head.shards, shards) };
 }
 
 /** Commitments of the session keys that a run may name: those of the last snapshot's objects. */

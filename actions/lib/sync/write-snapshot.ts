@@ -100,6 +100,7 @@ async function copy(writing: Writing, tools: Tools): Promise<void> {
       seen.bytesCopied += BigInt(known.bytes);
       return { ...known, ...row, mimetype: row.mimetype ?? known.mimetype };
     },
+    sparse: plan.kind === "changes" ? plan.sparse : new Set(),
     mine: (row) => part === undefined || part.has(row),
   };
   for (const object of unfinished.inheritance.objects.values()) ledger.addObject(object);
