@@ -4,11 +4,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 import { createProject, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { PLANTED_NAME, type RunningStorage, seedFiles, startStorage } from "../lab/storage/index.ts";
-import { type FilesLab, openFilesLab, targetEnv } from "./files-lab.ts";
+import { backUp } from "./backup-lab.ts";
+import { type FilesLab, openFilesLab, storageEnv, targetEnv } from "./files-lab.ts";
 
 const run = promisify(execFile);
 const superuserUrl = sharedPostgres(17).superuserUrl();
@@ -19,7 +22,7 @@ let source: LabProject;
 let storage: RunningStorage;
 
 beforeAll(async () => {
-  lab = await openFilesLab();
+  lab = await openFilesLab({ binDir: sharedPostgres(17).binDir });
   source = await createProject(superuserUrl, `round_source_${process.pid}`);
   storage = await startStorage(source);
   await seedFiles(source, storage, { count: 80, bytes: 2_000_000, seed: 11 });
@@ -139,6 +142,33 @@ describe("the newest snapshot of a project's files", () => {
     for (const { why } of findings) expect(why).toMatch(/could not be taken out of the vault: artifact-damaged/);
     await vault.put(damaged, body);
     expect(await lifeboat(["restore-files", "latest"], env)).toMatchObject({ code: 0, json: { outcome: "proven" } });
+    await served.stop();
+  });
+
+  test("comes back together with the database set that names it, by command and by action", async () => {
+    const settings = { ...lab.env, DATABASE_URL: source.backupUrl, ...storageEnv("SUPABASE", storage) };
+    const needs = ["source", "storageVault", "sourceStorage", "signing"] as const;
+    const config = await loadConfig({ needs, env: settings });
+    const set = await backUp(lab.sets, source.backupUrl, { files: { config, log: silentLog } });
+    const { target, served, env } = await freshTarget("both");
+    const inputs = {
+      INPUT_SET: "latest",
+      "INPUT_WITH-FILES": "true",
+      "INPUT_DRY-RUN": "true",
+      INPUT_TARGET: "default",
+    };
+    const output = join(lab.sets.folder, "output");
+    const written = { GITHUB_OUTPUT: output, GITHUB_STEP_SUMMARY: join(lab.sets.folder, "summary") };
+    for (const path of Object.values(written)) await writeFile(path, "");
+    const main = new URL("../../actions/restore/main.ts", import.meta.url).pathname;
+    await run(process.execPath, [main], { env: { ...lab.env, ...env, ...inputs, ...written } });
+    expect(await readFile(output, "utf8")).toMatch(/files-outcome<<.*\ndry-run\n/);
+    const done = await lifeboat(["restore", "latest", "--with-files"], env);
+    expect(done, done.stderr).toMatchObject({
+      code: 0,
+      json: { set: set.set, outcome: "proven", files: { outcome: "proven", snapshot: set.files?.set } },
+    });
+    expect(await rows(target)).toEqual(await rows(source));
     await served.stop();
   });
 });
