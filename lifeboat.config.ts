@@ -71,6 +71,17 @@ export default definePolicy({
     largestVanishingShare: 0.5,
     // Bytes that may be read from Supabase; a run stops before its spend cap does, and the next one goes on.
     egress: { bytesPerRun: null, bytesPerMonth: null },
+    // More than this is divided among runners: about two hours' work each, where GitHub allows six.
+    fanOut: { filesPerRunner: 500_000, bytesPerRunner: 200 * 1024 * MiB, mostRunners: 8 },
+    upkeep: {
+      // Extended once a week while a kept snapshot names the object: short, so that what must be erased can be.
+      lockDays: 60,
+      // These stay whatever their age, and nothing goes when the newest is older than a week.
+      keepNewest: 3,
+      staleDays: 7,
+      // Packs that lost more than two thirds of their bytes are copied anew where the list is written anyway.
+      compactBelowShare: 0.3,
+    },
   },
 
   // Who is told; the ways to them are in the environment (.env.example), and one that is not set is passed over.
