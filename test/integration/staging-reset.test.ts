@@ -5,7 +5,7 @@ import { filledTables, resetStaging } from "../../actions/lib/restore-test/reset
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { connect } from "../../actions/lib/source/connect.ts";
 import { readInventory } from "../../actions/lib/source/inventory/read.ts";
-import { compareDatabases, createProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
+import { compareDatabases, createProject, execute, type LabProject, seedQimma, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
@@ -86,4 +86,7 @@ test("objects of every kind, with names that need quoting, go without a trace", 
   expect((await leftovers()).length).toBeGreaterThan(25);
   expect((await reset()).left).toEqual([]);
   expect(await leftovers()).toEqual([]);
+  const described = (url: string) =>
+    withClient(url, (client) => client.query("select obj_description('public'::regnamespace) as comment"));
+  expect((await described(staging.superuserUrl)).rows).toEqual((await described(untouched.superuserUrl)).rows);
 });

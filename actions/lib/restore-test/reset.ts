@@ -7,8 +7,9 @@ import { inspectTarget, type TargetFacts } from "../restore/target.ts";
 import { readTargetTables } from "../restore/target-tables.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
-import { quoteIdentifier } from "../source/identifier.ts";
+import { quoteIdentifier, quoteLiteral } from "../source/identifier.ts";
 import type { Inventory } from "../source/inventory/model.ts";
+import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { readInventory } from "../source/inventory/read.ts";
 import { notesSchema, plantedRowTable } from "../source/own-schemas.ts";
 import { isManagedSchema, isPlatformObject } from "../source/platform.ts";
@@ -119,9 +120,21 @@ async function putBack(client: Client, baseline: Inventory, facts: TargetFacts):
   const present = await readInventory(client);
   await settleGrants(client, baseline, present, leave);
   await settleDefaultPrivileges(client, baseline, present);
+  for (const { identity, comment } of otherComments(baseline, present)) {
+    await attempt(client, `comment on schema ${identity} is ${comment === null ? "null" : quoteLiteral(comment)}`);
+  }
   for (const { sql } of settingResets(baseline, present)) await attempt(client, sql);
   await settleSettings(client, baseline, { ...facts, inventory: present });
   await settleMemberships(client, baseline, present, facts.supabase, facts.role);
+}
+
+/** Schemas that stay, `public` above all, and are described otherwise by now. */
+function otherComments(baseline: Inventory, present: Inventory): Inventory["objects"] {
+  const now = byKey(present.objects);
+  return baseline.objects.filter((object) => {
+    const twin = now.get(objectKey(object));
+    return object.kind === "schema" && twin !== undefined && twin.comment !== object.comment;
+  });
 }
 
 /** A role goes with what it may do in this database; one that another database knows stays. */
