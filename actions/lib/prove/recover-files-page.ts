@@ -160,7 +160,7 @@ take() { # object, entry, SHA-256, local path
 : > SHA256SUMS
 cut -f 1 plan.tsv | uniq > wanted
 while read -r object; do
-  grep -F "$object" objects | sort -u > segments
+  grep -F "$object" objects | LC_ALL=C sort -u > segments
   parts=()
   while read -r key sha256; do
     checked "$key" "$sha256" < /dev/null
