@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { renderMarkdown, renderText } from "../../actions/lib/report/page.ts";
+import { timeTable } from "../../actions/lib/report/time-table.ts";
 
 const page = {
   title: "Backup",
@@ -12,6 +13,20 @@ const page = {
 };
 
 describe("a page", () => {
+  test("shows how long each stage took beside the longest", () => {
+    const { rows } = timeTable([
+      { name: "data", seconds: 8 },
+      { name: "keys", seconds: 2 },
+      { name: "none", seconds: 0 },
+    ]);
+    expect(rows).toEqual([
+      ["data", "8.0 s", "█".repeat(24)],
+      ["keys", "2.0 s", "█".repeat(6)],
+      ["none", "0.0 s", ""],
+    ]);
+    expect(timeTable([]).rows).toEqual([]);
+  });
+
   test("shows a name with markup in it as text", () => {
     expect(renderMarkdown(page)).toContain("| public.a\\|b \\<img\\> | 3 |");
     expect(renderMarkdown(page)).toContain("| --- | --- |");

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { foldedPath } from "../../actions/lib/report/branch-layout.ts";
 import { allRows, foldRuns, readRuns, type Tree } from "../../actions/lib/report/fold-runs.ts";
@@ -10,10 +12,13 @@ import { planBranch } from "../../actions/lib/report/plan-branch.ts";
 import { type ApiRun, conclusionOf, reportOfApi, runsToTell } from "../../actions/lib/report/reconcile.ts";
 import { renderRestoreNow, restoreNow } from "../../actions/lib/report/restore-now.ts";
 import { renderRun } from "../../actions/lib/report/run-page.ts";
+import { operationSchema } from "../../actions/lib/report/run-report.ts";
 import { decodeRows, encodeRows, rowOf } from "../../actions/lib/report/run-row.ts";
 import { standingOfRows } from "../../actions/lib/report/standing.ts";
+import { pageOf } from "../../actions/lib/report/workflow-operations.ts";
 import { reportOf, simulatedDay } from "./simulated-runs.ts";
 
+const root = new URL("../..", import.meta.url).pathname;
 const now = new Date("2026-11-24T12:00:00.000Z");
 const tree = (files: ReadonlyMap<string, string> = new Map()): Tree => ({
   paths: [...files.keys()],
@@ -79,6 +84,11 @@ describe("reports of one run", () => {
     expect(() => readJobResults("[]")).toThrow(/not the context needs/);
     expect(() => readJobResults('{"a":{"result":"fine"}}')).toThrow(/not the context needs/);
   });
+});
+
+test("every operation has a page to read when it failed", () => {
+  for (const operation of operationSchema.options)
+    expect(existsSync(join(root, pageOf(operation))), operation).toBe(true);
 });
 
 describe("what GitHub says of a run", () => {

@@ -1,6 +1,7 @@
 import type { BackupResult } from "../backup/result.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "../runtime/measures.ts";
 import type { Page } from "./page.ts";
+import { timeTable } from "./time-table.ts";
 
 /** What a backup made, and how long each part of it took. */
 export function backupPage(result: BackupResult): Page {
@@ -23,11 +24,7 @@ export function backupPage(result: BackupResult): Page {
           formatBytes(artifact.storedBytes),
         ]),
       },
-      {
-        title: "Time",
-        header: ["stage", "took"],
-        rows: stages.map(({ stage, seconds }) => [stage, formatDuration(seconds * 1000)]),
-      },
+      timeTable(stages.map(({ stage, seconds }) => ({ name: stage, seconds }))),
       {
         title: "In the set",
         header: ["what", "how many"],

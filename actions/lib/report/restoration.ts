@@ -1,7 +1,8 @@
 import type { Difference } from "../prove/difference.ts";
 import type { RestoreResult } from "../restore/result.ts";
-import { countOf, formatDuration } from "../runtime/measures.ts";
+import { countOf } from "../runtime/measures.ts";
 import type { Page } from "./page.ts";
+import { timeTable } from "./time-table.ts";
 
 /** What a restore did, what came out of the comparison, and what is left for a person. */
 export function restorationPage(result: RestoreResult): Page {
@@ -19,11 +20,7 @@ export function restorationPage(result: RestoreResult): Page {
         header: ["what", "switch it on with"],
         rows: switchedOff.map(({ what, on }) => [what, on]),
       },
-      {
-        title: "Time",
-        header: ["stage", "took"],
-        rows: stages.map(({ name, seconds }) => [name, formatDuration(seconds * 1000)]),
-      },
+      timeTable(stages),
     ],
     notes: byHand.map((task) => `by hand: ${task}`),
   };

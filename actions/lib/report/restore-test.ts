@@ -2,6 +2,7 @@ import type { Difference } from "../prove/difference.ts";
 import { isReport, type RestoreTestReport, type RestoreTestResult } from "../restore-test/result.ts";
 import { countOf, formatBytes, formatDuration } from "../runtime/measures.ts";
 import type { Page, PageTable } from "./page.ts";
+import { timeTable } from "./time-table.ts";
 
 /** What a restore test found out, what failed first. */
 export function restoreTestPage(result: RestoreTestResult): Page {
@@ -40,11 +41,7 @@ function reportPage(result: RestoreTestReport): Page {
       performanceTable(result),
       bloatTable(result),
       differenceTable("Expected differences", of("expected")),
-      {
-        title: "Time",
-        header: ["stage", "took"],
-        rows: result.stages.map(({ name, seconds }) => [name, formatDuration(seconds * 1000)]),
-      },
+      timeTable(result.stages),
     ],
     notes: [
       ...warnings.map((warning) => `warning: ${warning}`),

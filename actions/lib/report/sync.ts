@@ -2,6 +2,7 @@ import { countOf, formatBytes, formatCount, formatDuration } from "../runtime/me
 import type { SyncResult } from "../sync/result.ts";
 import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
 import type { Page } from "./page.ts";
+import { timeTable } from "./time-table.ts";
 
 /** What a sync copied and found. Files are counted, never named. */
 export function syncPage(result: SyncResult): Page {
@@ -33,11 +34,7 @@ export function syncPage(result: SyncResult): Page {
           ["added to the vault", formatBytes(Number(counts.storedBytes))],
         ],
       },
-      {
-        title: "Time",
-        header: ["stage", "took"],
-        rows: stages.map(({ stage, seconds }) => [stage, formatDuration(seconds * 1000)]),
-      },
+      timeTable(stages.map(({ stage, seconds }) => ({ name: stage, seconds }))),
     ],
     notes,
   };

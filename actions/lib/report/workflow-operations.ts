@@ -16,6 +16,8 @@ const operations: Readonly<Record<string, Operation>> = {
 
 /** What to read when one failed. */
 const pages: Readonly<Partial<Record<Operation, string>>> = {
+  sync: "runbooks/sync-failed.md",
+  test: "runbooks/restore-test-failed.md",
   verify: "runbooks/verification-failed.md",
   restore: "runbooks/restore-failed.md",
 };
