@@ -22,7 +22,7 @@ export interface PackWriter {
 }
 
 export interface PackWriterOptions {
-  readonly store: ObjectStore;
+  readonly store: Pick<ObjectStore, "pack">;
   readonly packBytes: number;
   /** Called once a pack, when it is stored and read back. */
   readonly onStored: (object: StoredObject, entries: readonly FileEntry[]) => Promise<void>;
@@ -32,6 +32,8 @@ export interface PackWriterOptions {
 
 /** So many packs may be on their way to the vault besides the one that is being filled. */
 const atOnce = 2;
+/** What is to be known of a pack's files is in memory until it is stored: empty files would fill one for ever. */
+const mostFiles = 4096;
 
 interface OpenPack {
   readonly queue: ChunkQueue;
@@ -72,7 +74,7 @@ export function openPackWriter({ store, packBytes, onStored, onFailure }: PackWr
       pack.files.push({ row, facts, entry });
       pack.bytes += content.byteLength;
       const pushed = pack.queue.push(tarHeader(entry, facts.bytes), content, tarPadding(facts.bytes));
-      if (pack.bytes >= packBytes) close(pack);
+      if (pack.bytes >= packBytes || pack.files.length >= mostFiles) close(pack);
       await pushed;
     },
     async finish() {
