@@ -14,7 +14,8 @@ const afterRestore = "Look at each difference in the job's summary before anybod
 await runAction("restore", "runbooks/restore-failed.md", async ({ log, signal }) => {
   const ref = core.getInput("set", { required: true });
   const target = optionalInput("target") ?? "default";
-  const request = { ref, dryRun: booleanInput("dry-run"), thaw: booleanInput("thaw"), log, signal };
+  const [dryRun, thaw, production] = [booleanInput("dry-run"), booleanInput("thaw"), optionalInput("production")];
+  const request = { ref, dryRun, thaw, production, log, signal };
   if (booleanInput("with-files")) {
     const config = await loadConfig({ needs: ["vault", "storageVault", "opening", "target", "targetStorage"], target });
     const both = await runRestoreWithFiles({ ...request, config });

@@ -8,7 +8,14 @@ import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 
 async function run({ positionals: [ref = "latest"], flags, values, log, signal }: Call): Promise<Outcome> {
   const target = values["target"] ?? "default";
-  const request = { ref, dryRun: flags["dry-run"] === true, thaw: flags["thaw"] === true, log, signal };
+  const request = {
+    ref,
+    dryRun: flags["dry-run"] === true,
+    thaw: flags["thaw"] === true,
+    production: values["production"],
+    log,
+    signal,
+  };
   if (flags["with-files"] === true) {
     const config = await loadConfig({ needs: ["vault", "storageVault", "opening", "target", "targetStorage"], target });
     const both = await runRestoreWithFiles({ ...request, config });
@@ -37,6 +44,7 @@ export const restore: Command = {
         help: "then bring back the files that belong to the set, as restore-files does",
       },
       thaw: { type: "boolean", help: "bring an archived set back first and wait for it, which may take hours" },
+      production: { type: "string", value: "REF", help: "the target is the set's own project: its ref, typed" },
       ...dryRun,
     },
     details: [

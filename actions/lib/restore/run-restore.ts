@@ -9,6 +9,7 @@ import { connect } from "../source/connect.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { objectStates } from "../vault/thaw.ts";
+import { refuseProduction } from "./production-gate.ts";
 import { type RestoreTask, restoreSet } from "./restore-set.ts";
 import type { RestoreResult } from "./result.ts";
 import { refuseFrozen, thawSet } from "./thaw-set.ts";
@@ -23,6 +24,8 @@ export interface RestoreRequest {
   readonly thaw?: boolean;
   /** See `RestoreTask`. */
   readonly whileProven?: RestoreTask["whileProven"];
+  /** Ref of the project that the set comes from, typed, when it is the target. */
+  readonly production?: string | undefined;
   readonly log: Log;
   /** Calls the restore off; what is done stays noted in the target, and a later run takes it up. */
   readonly signal?: AbortSignal;
@@ -40,6 +43,7 @@ export async function runRestore(request: RestoreRequest): Promise<RestoreResult
   const { target, policy } = config;
   const signers = await trustedSigners(config);
   const open = await openSet(vault, ref, { trustedSigners: signers, privateKey: await openingKey(config) });
+  refuseProduction(target, [open.manifest.source.projectRef, config.projectRef], request.production);
   await makeReadable(vault, open, request);
   await refuseDamaged(vault, open, signers, log);
   return restoreSet({

@@ -1,6 +1,6 @@
 import type { ProjectStorage } from "../../config/project-storage.ts";
 import { refOfEndpoint } from "../../config/project-storage.ts";
-import type { Target } from "../../config/targets.ts";
+import { refsOfDatabase, type Target } from "../../config/targets.ts";
 import { ConfigurationError } from "../../runtime/errors.ts";
 
 /** What the names of the target's settings tell of the project that they lead to. */
@@ -11,10 +11,7 @@ export interface TargetIdentity {
 
 /** Which project this is: told in the settings, or written in the names of its hosts and its role. */
 function refs({ target, storage }: TargetIdentity): string[] {
-  const { database, projectRef } = target;
-  const ofHost = /^db\.([a-z0-9]{20})\.supabase\.(co|in|red)$/.exec(database.host)?.[1];
-  const ofUser = /^[^.]+\.([a-z0-9]{20})$/.exec(database.user)?.[1];
-  const known = [projectRef ?? undefined, ofHost, ofUser, refOfEndpoint(storage)];
+  const known = [...refsOfDatabase(target), refOfEndpoint(storage)];
   return [...new Set(known.filter((ref) => ref !== undefined))];
 }
 

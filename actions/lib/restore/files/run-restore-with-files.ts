@@ -45,7 +45,14 @@ export async function runRestoreWithFiles(request: RestoreWithFilesRequest): Pro
   const database = await runRestore({ ...request, ref: { tier, set } });
   try {
     const files = await runRestoreFiles({
-      ...{ config, ref: found.set, choice: everyFile, overwrite: false, sample: undefined, production: undefined },
+      ...{
+        config,
+        ref: found.set,
+        choice: everyFile,
+        overwrite: false,
+        sample: undefined,
+        production: request.production,
+      },
       ...{ dryRun: request.dryRun ?? false, log, signal },
     });
     return { database, files };
