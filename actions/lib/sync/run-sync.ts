@@ -1,5 +1,4 @@
 import { hostname } from "node:os";
-import { newSetId } from "../backup/run-backup.ts";
 import { StageClock } from "../backup/stage-clock.ts";
 import { Stop } from "../backup/together.ts";
 import { refusal } from "../preflight/check-row.ts";
@@ -14,6 +13,7 @@ import type { Lease } from "../vault/lease-keeper.ts";
 import { syncLease } from "../vault/snapshot/keys.ts";
 import { allowedEgress } from "./bounds.ts";
 import { nothingInherited } from "./journal.ts";
+import { nameRun } from "./name-run.ts";
 import { readVaultState } from "./previous.ts";
 import { rehearse } from "./rehearse.ts";
 import type { SyncRequest } from "./request.ts";
@@ -43,7 +43,6 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   const stop = new Stop(request.signal);
   const clock = new StageClock(log, stop.signal);
   const startedAt = new Date();
-  const set = request.set ?? newSetId(startedAt);
   const warnings: string[] = [];
   const ready = await clock.gate("preflight", () => passPreflight(request, vault, warnings, stop.signal));
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, ready.keys.signers);
@@ -52,6 +51,7 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   await using lease = request.dryRun === true ? nobodys : await clock.gate("lease", () => takeLease(request, vault));
   stop.on(lease.lost);
   const state = await clock.gate("vault", () => readVaultState(vault, verify, log, warnings));
+  const set = request.set ?? (await nameRun(state.newest?.manifest.set));
   const last =
     state.newest === undefined || request.full === true
       ? undefined

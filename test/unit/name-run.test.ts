@@ -1,0 +1,17 @@
+import { expect, test } from "vitest";
+import { newSetId } from "../../actions/lib/backup/run-backup.ts";
+import { nameRun } from "../../actions/lib/sync/name-run.ts";
+
+test("a run is named after the newest snapshot, also when that is of the same second", async () => {
+  let newest: string | undefined;
+  for (let turn = 0; turn < 3; turn++) {
+    const set = await nameRun(newest);
+    expect(set > (newest ?? "")).toBe(true);
+    newest = set;
+  }
+});
+
+test("a clock that is behind does not hold a run up for ever", async () => {
+  const tomorrow = newSetId(new Date(Date.now() + 86_400_000));
+  expect((await nameRun(tomorrow)) < tomorrow).toBe(true);
+});
