@@ -4,7 +4,7 @@ import { readJobResults } from "../lib/report/job-results.ts";
 import { publishedPage, runPublish } from "../lib/report/run-publish.ts";
 import { readVaultReports } from "../lib/report/vault-reports.ts";
 import { standingOfVault } from "../lib/report/vault-standing.ts";
-import { manifestVerifier, provenBy } from "../lib/runtime/configured.ts";
+import { manifestVerifier, openStorageVault, provenBy } from "../lib/runtime/configured.ts";
 import { originOf } from "../lib/runtime/git.ts";
 import { openGithubHistory } from "../lib/runtime/github-history.ts";
 import { findPromiseJudge } from "../lib/runtime/promise-check.ts";
@@ -24,6 +24,7 @@ await runAction("publish", "runbooks/report-missing.md", async ({ log, signal })
   const api = optional(env, "GITHUB_API_URL") ?? "https://api.github.com";
   const retry = { attempts: 4, totalSeconds: 60, stallSeconds: 20 };
   using vault = located && openVault({ ...located.vault, retry });
+  using storage = located && (await openStorageVault({ retry }));
   const published = await runPublish({
     project: config.policy.project.name,
     run: runIdentity(env),
@@ -33,7 +34,8 @@ await runAction("publish", "runbooks/report-missing.md", async ({ log, signal })
         ? undefined
         : {
             reports: (since) => readVaultReports(vault, { since, now: new Date() }),
-            standing: async () => standingOfVault(vault, await manifestVerifier(config), await provenBy(config)),
+            standing: async () =>
+              standingOfVault(vault, await manifestVerifier(config), await provenBy(config), storage),
           },
     history:
       repository === undefined || token === undefined ? undefined : openGithubHistory({ api, token, repository }),

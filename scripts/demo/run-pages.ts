@@ -12,7 +12,7 @@ import { readVaultReports, writeVaultReport } from "../../actions/lib/report/vau
 import { standingOfVault } from "../../actions/lib/report/vault-standing.ts";
 import type { RestoreResult } from "../../actions/lib/restore/result.ts";
 import type { RestoreTestReport } from "../../actions/lib/restore-test/result.ts";
-import { manifestVerifier, provenBy } from "../../actions/lib/runtime/configured.ts";
+import { manifestVerifier, openStorageVault, provenBy } from "../../actions/lib/runtime/configured.ts";
 import { jobReport } from "../../actions/lib/runtime/job-report.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 
@@ -46,7 +46,8 @@ export async function writeRunPages(config: Config<"vault">, runs: DemoRuns, fol
     await writeVaultReport(vault, jobReport(ending, { operation: told.operation, env, ...times, warnings: [] }));
   }
   const { reports } = await readVaultReports(vault);
-  const standing = await standingOfVault(vault, await manifestVerifier(config), await provenBy(config));
+  using storage = await openStorageVault();
+  const standing = await standingOfVault(vault, await manifestVerifier(config), await provenBy(config), storage);
   rmSync(folder, { recursive: true, force: true });
   const project = config.policy.project.name;
   buildPages(folder, { project, reports, standing, notes: [], now: new Date() });

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { standingOfVault } from "../../actions/lib/report/vault-standing.ts";
+import { verifyDetached } from "../../actions/lib/seal/signature.ts";
 import { contentOf, PLANTED_NAME, type SeedFile, seedFiles } from "../lab/storage/index.ts";
 import { openSyncLab, type ReadSnapshot, type SyncLab } from "./sync-lab.ts";
 
@@ -54,6 +56,13 @@ describe("a sync", () => {
     }
     const kinds = new Set([...read.entries.values()].map(({ object }) => object?.split("/")[0]));
     expect(kinds).toEqual(new Set(["packs", "files"]));
+  });
+
+  test("is what the reports' page knows of the files", async () => {
+    const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
+    const { files: known } = await standingOfVault(lab.lab.vault, verify, verify, lab.lab.vault);
+    expect(known?.bytes).toBe(files.reduce((sum, { bytes }) => sum + bytes, 0));
+    expect((await standingOfVault(lab.lab.vault, verify, verify)).files).toBeNull();
   });
 
   test("tells no name of a file, in a key, a manifest or a log", async () => {

@@ -1,10 +1,11 @@
-import type { KeyMaterial } from "../config/environment.ts";
+import { type KeyMaterial, optional } from "../config/environment.ts";
 import type { FormerKeys } from "../config/former-keys.ts";
-import type { Config } from "../config/load.ts";
+import { type Config, loadConfig } from "../config/load.ts";
 import { pinnedSigners } from "../keys/pinned.ts";
 import { readKeyring, type Signer } from "../seal/keyring.ts";
 import { readPrivateKey, type UnlockedKey } from "../seal/private-key.ts";
 import { verifyDetached } from "../seal/signature.ts";
+import { openVault, type Vault, type VaultSettings } from "../vault/client.ts";
 import type { VerifySignature } from "../vault/set-store.ts";
 
 /** What every edge makes of the configuration before it calls the core. */
@@ -59,4 +60,11 @@ export async function unlockFormerKeys({ signing, opening }: FormerKeys): Promis
     formerSigning: signing === undefined ? [] : [await unlock(signing)],
     opening: opening === undefined ? undefined : await unlock(opening),
   };
+}
+
+/** The files' vault, open, where S3_STORAGE_BUCKET names one: for those who look at it and can do without. */
+export async function openStorageVault(options?: Pick<VaultSettings, "retry">): Promise<Vault | undefined> {
+  if (optional(process.env, "S3_STORAGE_BUCKET") === undefined) return undefined;
+  const { storageVault } = await loadConfig({ needs: ["storageVault"] });
+  return openVault({ ...storageVault, ...options });
 }
