@@ -13,7 +13,7 @@ type Reporting = z.infer<typeof reportingSchema>;
 const environment = "reports";
 const publishes = "./actions/publish-report";
 /** What the job that may write to the repository may hold beside: the vault's address and a way to read it. */
-const allowed = /^(S3_BACKUP_BUCKET|AWS_\w+|BACKUP_PUBLIC_KEYS)$/;
+const allowed = /^(S3_BACKUP_BUCKET|S3_STORAGE_BUCKET|AWS_\w+|BACKUP_PUBLIC_KEYS)$/;
 
 /**
  * Who may write to the repository, and who must: one job of each schedule commits its report, after all others and whatever
