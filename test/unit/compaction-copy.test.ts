@@ -29,7 +29,8 @@ function unchanged(entries: readonly FileEntry[]) {
     ...{ inherited: () => undefined, mine: () => true, sparse: new Set([old]) },
   };
   const list = { shards: 1, changed: 0, shard: async () => new Map(entries.map((entry) => [pathOf(entry), entry])) };
-  return { tasks: collectChanges(collection, list, 1, undefined, { count: 0 }), ledger, lists };
+  const tasks = collectChanges(collection, list, 1, undefined, { count: 0 });
+  return { tasks, ledger, lists, collection, list };
 }
 
 test("what lives in a sparse pack is copied anew, and nothing else; the old pack loses it", async () => {
@@ -51,4 +52,21 @@ test("one that can't be read again stays where it is", async () => {
   for await (const { onMissing } of tasks) await onMissing(undefined);
   expect(lists).toEqual([]);
   expect(ledger.files).toBe(1);
+});
+
+test("of more removals than can be compared with new names none is forgotten", async () => {
+  const entries = Array.from({ length: 50_003 }, (_, n) => stored(`f-${n}`, full));
+  const { ledger, lists, collection, list } = unchanged(entries);
+  const renamed = { ...entries[0], name: "f-renamed" };
+  collection.source.rows = async function* () {
+    yield { shard: 0, rows: [rowOf(fileEntrySchema.parse(renamed))] };
+  };
+  const renames = { count: 0 };
+  const tasks: string[] = [];
+  for await (const { row } of collectChanges(collection, list, 1, undefined, renames)) tasks.push(row.name);
+  expect(tasks).toEqual([]);
+  expect(renames.count).toBe(1);
+  expect(ledger.files).toBe(1);
+  expect(ledger.filesRemoved).toBe(50_003);
+  expect(lists.filter(({ state }) => state === "gone")).toHaveLength(50_003);
 });

@@ -12,7 +12,10 @@ import type { Collection } from "./collection.ts";
 import type { CopyTask } from "./copier.ts";
 import { diffShard, isRenamed, sameContent } from "./diff-shard.ts";
 
-/** New files that wait until it is known whether they are old ones under another name. More are copied at once. */
+/**
+ * New files that wait until it is known whether they are old ones under another name, and files that are gone and may be
+ * those. More are copied, and removed, at once: all of them are in memory.
+ */
 const mostDeferred = 50_000;
 
 /** Who counts files whose content the vault has under another name. */
@@ -55,7 +58,10 @@ export async function* collectChanges(
   async function* look(rows: readonly SourceRow[], shard: number): AsyncGenerator<CopyTask, void, undefined> {
     const diff = diffShard(rows, await before(shard), sparse);
     for (const { row, before: old } of diff.changed) await change(old, entryFor(row, old));
-    for (const entry of diff.gone) gone.set(pathOf(entry), entry);
+    for (const entry of diff.gone) {
+      if (gone.size < mostDeferred) gone.set(pathOf(entry), entry);
+      else await change(entry, undefined);
+    }
     for (const { row, before: old } of diff.copy) {
       if (!mine(row)) continue;
       const known = inherited(row);

@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { heapUsed } from "../../runtime/collector.ts";
 import { OperationError } from "../../runtime/errors.ts";
 import type { Bucket, ShardSum } from "../../vault/snapshot/head.ts";
 import { bucketSchema, storagePolicySchema } from "../../vault/snapshot/head.ts";
@@ -133,6 +134,7 @@ export async function openCatalogue(client: Client, buckets: readonly string[] |
             gathered.push(row);
           }
           if (page.length < fetchRows) break;
+          heapUsed();
         }
         if (gathered.length > 0) yield { shard, rows: gathered };
       } finally {

@@ -1,14 +1,13 @@
+import { heapUsed } from "../../runtime/collector.ts";
 import { OperationError } from "../../runtime/errors.ts";
 import type { Vault } from "../client.ts";
+import { type ChangedLines, openChangedLines } from "./changed-lines.ts";
 import { type FileEntry, parseEntry, pathOf, shardOf } from "./file-entry.ts";
 import { type Head, headSchema } from "./head.ts";
 import type { Layer } from "./layer.ts";
 import { readLines, readSealed } from "./read-object.ts";
 import type { SnapshotKeys } from "./snapshot-keys.ts";
 import type { SnapshotManifest } from "./snapshot-manifest.ts";
-
-/** Lines of the changes, by shard and path: kept as text, because there may be as many as there are files. */
-type Changes = ReadonlyMap<number, ReadonlyMap<string, string>>;
 
 export interface ListReader {
   /** Shards of the base; the numbers that `shard` takes are below it. */
@@ -33,19 +32,17 @@ export async function openList(
 ): Promise<ListReader> {
   const [base] = layers;
   if (base === undefined) return { shards: 1, shard: async () => new Map(), changed: 0 };
-  const changes = new Map<number, Map<string, string>>();
+  const changes = openChangedLines();
   let changed = 0;
   for (const layer of layers) {
     const key = await keys.index(layer);
     for (const list of layer.lists.slice(layer.shards)) {
       changed += list.entries;
       for await (const line of readLines(vault, list, key)) {
-        const path = pathOf(parsed(line, list.key));
-        const shard = shardOf(path, base.shards);
-        if (only !== undefined && !only.has(shard)) continue;
-        const there = changes.get(shard) ?? new Map<string, string>();
-        changes.set(shard, there.set(path, line));
+        const shard = shardOf(pathOf(parsed(line, list.key)), base.shards);
+        if (only === undefined || only.has(shard)) changes.add(shard, line);
       }
+      heapUsed();
     }
   }
   return { shards: base.shards, changed, shard: (number) => readShard(vault, base, keys, changes, number) };
@@ -76,7 +73,7 @@ async function readShard(
   vault: Vault,
   base: Layer,
   keys: SnapshotKeys,
-  changes: Changes,
+  changes: ChangedLines,
   number: number,
 ): Promise<Map<string, FileEntry>> {
   const entries = new Map<string, FileEntry>();
@@ -87,11 +84,12 @@ async function readShard(
       entries.set(pathOf(entry), entry);
     }
   }
-  for (const [path, line] of changes.get(number) ?? []) {
+  for (const line of changes.of(number)) {
     const entry = parseEntry(line);
-    if (entry.state === "gone") entries.delete(path);
-    else entries.set(path, entry);
+    if (entry.state === "gone") entries.delete(pathOf(entry));
+    else entries.set(pathOf(entry), entry);
   }
+  heapUsed();
   return entries;
 }
 
