@@ -83,8 +83,11 @@ function canonical(value: unknown): string {
   );
 }
 
+/**
+ * The row tells when the store had the file, the endpoint's list when the row was written, in whole seconds or in milliseconds:
+ * a moment apart (observed). A file that was replaced within that moment has another ETag or size, or the same content.
+ */
 function sameTime(one: string | null, other: string | null): boolean {
   if (one === null || other === null) return false;
-  // The endpoint tells whole seconds in one answer and milliseconds in the next.
-  return Math.floor(Date.parse(one) / 1000) === Math.floor(Date.parse(other) / 1000);
+  return Math.abs(Date.parse(one) - Date.parse(other)) < 2000;
 }
