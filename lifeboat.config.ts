@@ -79,7 +79,8 @@ export default definePolicy({
       // These stay whatever their age, and nothing goes when the newest is older than a week.
       keepNewest: 3,
       staleDays: 7,
-      // Packs that lost more than two thirds of their bytes are copied anew where the list is written anyway.
+      // Packs that lost more than two thirds of their bytes are copied anew where the list is written anyway; with months kept
+      // for years only those that are all but empty, because until then what was copied is in the vault twice.
       compactBelowShare: 0.3,
     },
   },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { planCompaction } from "../../actions/lib/policy/compaction.ts";
+import { compactionThatPays, planCompaction } from "../../actions/lib/policy/compaction.ts";
 import {
   type NamingSnapshot,
   planStorageRetention,
@@ -93,20 +93,32 @@ describe("retention of snapshots", () => {
 });
 
 describe("compaction", () => {
-  const use = (key: string, livingBytes: number) => ({ key, fileBytes: 1000, livingBytes });
-  const policy = { compactBelowShare: 0.5, compactBytesPerRun: 600 };
+  const use = (key: string, livingBytes: number) => ({ key, plainBytes: 1e6, livingFiles: 0, livingBytes });
+  const policy = { compactBelowShare: 0.5, compactBytesPerRun: 600_000 };
 
   test("takes packs that are emptier than the policy's share, emptiest first, as far as its bytes reach", () => {
     const { packs, bytes } = planCompaction(
-      [use("packs/a", 400), use("packs/b", 500), use("packs/c", 100), use("packs/d", 200), use("packs/e", 1000)],
+      [use("packs/a", 4e5), use("packs/b", 5e5), use("packs/c", 1e5), use("packs/d", 2e5), use("packs/e", 1e6)],
       policy,
     );
     expect([...packs]).toEqual(["packs/c", "packs/d"]);
-    expect(bytes).toBe(300);
+    expect(bytes).toBe(300_000);
   });
 
   test("never takes large files, and nothing when it is switched off", () => {
     expect(planCompaction([use("files/a", 1)], policy).packs.size).toBe(0);
     expect(planCompaction([use("packs/a", 1)], { ...policy, compactBelowShare: 0 }).packs.size).toBe(0);
+  });
+
+  test("never takes a pack in which all live, however small its files are", () => {
+    const empty = { key: "packs/a", plainBytes: 4096 * 512, livingFiles: 4096, livingBytes: 0 };
+    const tiny = { key: "packs/b", plainBytes: 4096 * 1024, livingFiles: 4096, livingBytes: 4096 };
+    expect(planCompaction([empty, tiny], policy).packs.size).toBe(0);
+  });
+
+  test("takes fewer packs the longer snapshots are kept: what it copies is in the vault twice until then", () => {
+    const of = (longest: number) => ({ daily: { retentionDays: 30 }, monthly: { retentionDays: longest } });
+    expect(compactionThatPays(policy, of(84)).compactBelowShare).toBe(0.5);
+    expect(compactionThatPays(policy, of(900)).compactBelowShare).toBeCloseTo(0.05);
   });
 });

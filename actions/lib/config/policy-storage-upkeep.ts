@@ -14,7 +14,11 @@ export const storageUpkeepPolicySchema = z
     keepNewest: z.number().int().min(1).default(3),
     /** When the newest snapshot is older than so many days, syncs are failing: nothing is removed then. */
     staleDays: days.default(7),
-    /** A pack of which less than this share (0 to 1) of the bytes still lives is copied anew; 0 switches it off. */
+    /**
+     * A pack of which less than this share (0 to 1) of the bytes still lives is copied anew; 0 switches it off. Where a tier
+     * keeps snapshots for more than 90 days, the share shrinks alike: until the last of them goes, what was copied anew is in
+     * the vault twice.
+     */
     compactBelowShare: z.number().min(0).max(1).default(0.3),
     /** Bytes of living files that one sync copies anew for that, at most. */
     compactBytesPerRun: z

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { StageClock } from "../backup/stage-clock.ts";
 import { Stop } from "../backup/together.ts";
+import { compactionThatPays } from "../policy/compaction.ts";
 import { refusal } from "../preflight/check-row.ts";
 import { runStoragePreflight, type StorageReady } from "../preflight/run-storage-preflight.ts";
 import { ConfigurationError, LifeboatError } from "../runtime/errors.ts";
@@ -58,7 +59,8 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
       : await clock.gate("last snapshot", () => openLast(vault, state.newest ?? never(), ready, request));
   await using source = await clock.gate("list", () => openSource(request, endpoint, stop.signal));
   request.onListOpened?.();
-  const plan = await clock.stage("compare", () => planList(source, last, ready.signing.fingerprint, policy.upkeep));
+  const compaction = compactionThatPays(policy.upkeep, config.policy.tiers);
+  const plan = await clock.stage("compare", () => planList(source, last, ready.signing.fingerprint, compaction));
   const facts = { request, set, startedAt, vault, ready, verify, endpoint, lease, source, plan, last: state.newest };
   if (request.dryRun === true) return await clock.stage("rehearse", () => rehearse({ ...facts, clock, warnings }));
   const unfinished =

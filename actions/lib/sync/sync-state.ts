@@ -1,5 +1,4 @@
-import type { StorageUpkeepPolicy } from "../config/policy-storage-upkeep.ts";
-import { planCompaction } from "../policy/compaction.ts";
+import { type CompactionPolicy, planCompaction } from "../policy/compaction.ts";
 import type { StorageReady } from "../preflight/run-storage-preflight.ts";
 import { LifeboatError } from "../runtime/errors.ts";
 import type { Vault } from "../vault/client.ts";
@@ -66,7 +65,7 @@ export async function planList(
   source: SyncSource,
   last: Last | undefined,
   signer: string,
-  upkeep: StorageUpkeepPolicy,
+  compaction: CompactionPolicy,
 ): Promise<ListPlan> {
   if (last === undefined) {
     const total = await source.sums(1);
@@ -91,7 +90,7 @@ export async function planList(
   if (!foreign && !wantsNewBase(size))
     return { kind: "changes", shards: head.shards, sums: sums ?? [], last, only, rebase: false, sparse: new Set() };
   // The whole list is read and written anyway: now it costs no more to look where the files of sparse packs stand.
-  const sparse = planCompaction(livingObjects(layers), upkeep).packs;
+  const sparse = planCompaction(livingObjects(layers), compaction).packs;
   const files = sums?.reduce((sum, [rows]) => sum + rows, 0) ?? source.files ?? size.base;
   const shards = shardsFor(files);
   const rewrite = { kind: "changes", shards, last, rebase: true, sparse } as const;
