@@ -117,6 +117,18 @@ describe("the configuration", () => {
     expect(config).not.toHaveProperty("source");
   });
 
+  test.each(["torn.json", "torn.ts"])(
+    "says of a policy that cannot be read (%s) where it is, and quotes nothing of it",
+    async (name) => {
+      const path = join(folder, name);
+      writeFileSync(path, "export { s3cret");
+      const problem = await problemOf(() => loadConfig({ needs: [], env: { LIFEBOAT_POLICY: path }, cwd: root }));
+      expect(problem).toMatchObject({ code: "policy-unreadable", exitCode: 2 });
+      expect(problem.message).toContain(path);
+      expect(`${problem.message} ${problem.next}`).not.toMatch(/s3cret/);
+    },
+  );
+
   test("reads another policy where LIFEBOAT_POLICY points, and names what is wrong in it", async () => {
     const path = join(folder, "policy.json");
     writeFileSync(path, JSON.stringify({ regions: [], surprise: 1 }));

@@ -130,9 +130,26 @@ async function readPolicy(path: string): Promise<unknown> {
       "Run from the repository's root, or name the policy file in LIFEBOAT_POLICY.",
     );
   }
-  if (path.endsWith(".json")) return JSON.parse(readFileSync(path, "utf8"));
-  // The time in the URL: a policy that was just pinned must not come from the module cache.
-  const module: unknown = await import(/* @vite-ignore */ `${pathToFileURL(path).href}?modified=${modified}`);
+  try {
+    if (path.endsWith(".json")) return JSON.parse(readFileSync(path, "utf8"));
+    // The time in the URL: a policy that was just pinned must not come from the module cache.
+    const module: unknown = await import(/* @vite-ignore */ `${pathToFileURL(path).href}?modified=${modified}`);
+    return defaultOf(module);
+  } catch (error) {
+    // What a parser says may quote the file; its kind is enough to know where to look.
+    const kind = error instanceof Error ? error.name : "unknown error";
+    throw new ConfigurationError(
+      "policy-unreadable",
+      `The policy ${path} cannot be read: ${kind}.`,
+      path.endsWith(".json")
+        ? "Correct it: it has to be a JSON document."
+        : "Correct it: `npx tsc --noEmit` says in which line.",
+      error,
+    );
+  }
+}
+
+function defaultOf(module: unknown): unknown {
   return typeof module === "object" && module !== null && "default" in module ? module.default : undefined;
 }
 
