@@ -56,6 +56,17 @@ describe("the choice of files", () => {
     expect(() => chooser.refuseUnknown(["exams"])).not.toThrow();
   });
 
+  test("refuses a prefix or an owner that no file has, but not a bucket without files", () => {
+    for (const choice of [{ prefix: "A/" }, { owner: "nour" }]) {
+      const chooser = new Chooser({ ...everyFile, ...choice });
+      expect(chooser.wants(file)).toBe(false);
+      expect(() => chooser.refuseUnknown(["exams"])).toThrow(/No file of the snapshot/);
+    }
+    const emptyBucket = new Chooser({ ...everyFile, buckets: ["results"] });
+    expect(emptyBucket.wants(file)).toBe(false);
+    expect(() => emptyBucket.refuseUnknown(["exams", "results"])).not.toThrow();
+  });
+
   test("refuses a bucket that the snapshot does not have, and names those that it has", () => {
     const chooser = new Chooser({ ...everyFile, buckets: ["exam"] });
     expect(() => chooser.refuseUnknown(["exams", "results"])).toThrow(/no bucket exam; it has exams, results/);

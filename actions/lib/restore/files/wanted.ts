@@ -52,13 +52,20 @@ export const everyFile: Choice = { buckets: [], prefix: undefined, owner: undefi
 export class Chooser {
   readonly #choice: Choice;
   readonly #listed: Set<string> | undefined;
+  #chosen = 0;
 
   constructor(choice: Choice) {
     this.#choice = choice;
     this.#listed = choice.list === undefined ? undefined : new Set(choice.list);
   }
 
-  wants({ bucket, name, ownerId }: Pick<WantedFile, "bucket" | "name" | "ownerId">): boolean {
+  wants(file: Pick<WantedFile, "bucket" | "name" | "ownerId">): boolean {
+    const chosen = this.#fits(file);
+    if (chosen) this.#chosen += 1;
+    return chosen;
+  }
+
+  #fits({ bucket, name, ownerId }: Pick<WantedFile, "bucket" | "name" | "ownerId">): boolean {
     const { buckets, prefix, owner } = this.#choice;
     if (buckets.length > 0 && !buckets.includes(bucket)) return false;
     if (prefix !== undefined && !name.startsWith(prefix)) return false;
@@ -71,7 +78,11 @@ export class Chooser {
     return this.#choice.buckets.length === 0 || this.#choice.buckets.includes(id);
   }
 
-  /** @throws ConfigurationError `files-unknown` for buckets and lines of the list that the snapshot does not have */
+  /**
+   * To be asked when every file was seen.
+   * @throws ConfigurationError `bucket-unknown`; `files-unknown` for lines of the list that the snapshot does not have;
+   * `files-none` when nothing has the prefix or owner that was asked for: a slip of the pen must not look like a success
+   */
   refuseUnknown(buckets: readonly string[]): void {
     const unknown = this.#choice.buckets.filter((bucket) => !buckets.includes(bucket));
     if (unknown.length > 0) {
@@ -89,6 +100,13 @@ export class Chooser {
         "A line of the list is bucket/path, exactly as storage.objects has it; take another snapshot for files that it did not have.",
       );
     }
+    const { prefix, owner } = this.#choice;
+    if (this.#chosen > 0 || (prefix === undefined && owner === undefined)) return;
+    throw new ConfigurationError(
+      "files-none",
+      "No file of the snapshot is what was asked for.",
+      "Correct --prefix (as the path begins, without the bucket, capital letters as they are) or --owner, or take another snapshot.",
+    );
   }
 }
 
