@@ -221,14 +221,15 @@ class FilesRun {
       notes.push(
         `${countOf(lost, "file")} had been lost at the source before: the snapshot has no bytes of ${lost === 1 ? "it" : "them"}`,
       );
-    const owners = new Set(chosen.flatMap(({ ownerId }) => ownerId ?? []));
+    // Clients without an account leave an empty one, which is nobody.
+    const owners = new Set(chosen.flatMap(({ ownerId }) => ownerId || []));
     const unknown = await unknownOwners(this.#client, [...owners]);
     if (unknown === undefined) notes.push("whether the owners exist could not be looked up: auth.users cannot be read");
-    else if (unknown.length > 0) {
-      const some = unknown.slice(0, 5).join(", ");
-      const count = countOf(unknown.length, "owner");
+    else if (unknown > 0) {
+      // Counted, not named: with other sign-in services an owner may be an address.
+      const count = countOf(unknown, "owner");
       notes.push(
-        `${count} of files ${unknown.length === 1 ? "does" : "do"} not exist in the target's auth.users (${some}${unknown.length > 5 ? ", …" : ""}): the files keep them, and row level security lets nobody else in`,
+        `${count} of files ${unknown === 1 ? "does" : "do"} not exist in the target's auth.users: the files keep them, and row level security lets nobody else in`,
       );
     }
     return notes;

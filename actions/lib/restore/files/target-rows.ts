@@ -84,18 +84,15 @@ export async function readRows(
   );
 }
 
-/** Which of these owners the target does not know; undefined when its auth.users cannot be read. */
-export async function unknownOwners(client: Client, owners: readonly string[]): Promise<string[] | undefined> {
+/** How many of these owners the target does not know; undefined when its auth.users cannot be read. */
+export async function unknownOwners(client: Client, owners: readonly string[]): Promise<number | undefined> {
   try {
     const answer = await client.query(
-      `select w.id from unnest($1::text[]) as w(id)
+      `select count(*)::int as unknown from unnest($1::text[]) as w(id)
         where not exists (select from auth.users u where u.id = case when w.id ~* '^[0-9a-f-]{36}$' then w.id::uuid end)`,
       [owners],
     );
-    return z
-      .array(z.strictObject({ id: z.string() }))
-      .parse(answer.rows)
-      .map(({ id }) => id);
+    return z.tuple([z.strictObject({ unknown: z.number() })]).parse(answer.rows)[0].unknown;
   } catch {
     return undefined;
   }
