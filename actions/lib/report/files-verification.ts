@@ -16,7 +16,7 @@ export function filesVerificationPage(result: FilesVerification): Page {
     sentence:
       outcome === "whole"
         ? `Snapshot ${set} is whole: ${amount}, ${looked}; signed by ${signedBy.fingerprint}.`
-        : `Snapshot ${set} is DAMAGED: ${countOf(damage.length, "finding")}. Restore what is damaged from another ('lifeboat list --files'), and let the next sync copy it again.`,
+        : `Snapshot ${set} is DAMAGED: ${countOf(damage.length, "finding")}. While the source still has the files, 'lifeboat sync --full' copies all of them anew; what it has lost comes from an older version of the object, or from a snapshot that does not name it ('lifeboat list --files').`,
     tables: [
       {
         title: "Findings",
