@@ -65,5 +65,10 @@ function sentenceOf({ outcome, set, previous, counts, startedAt, finishedAt, buc
   if (outcome === "part") return `This part of the copy is in the vault: ${copied} in ${took}.`;
   if (previous !== null && counts.filesCopied + counts.filesChanged + counts.filesRemoved === 0)
     return `Nothing has changed since snapshot ${previous}: nothing was copied. Snapshot ${set} has ${all}, in ${took}.`;
-  return `Snapshot ${set} of ${all} is in s3://${bucket}/snapshots/${set}/: ${copied} copied in ${took}.`;
+  const others = [
+    ...(counts.filesRenamed > 0 ? [`${formatCount(counts.filesRenamed)} renamed`] : []),
+    ...(counts.filesRemoved > 0 ? [`${formatCount(counts.filesRemoved)} removed`] : []),
+  ];
+  const moved = [`${copied} copied`, ...others].join(", ");
+  return `Snapshot ${set} of ${all} is in s3://${bucket}/snapshots/${set}/: ${moved} in ${took}.`;
 }
