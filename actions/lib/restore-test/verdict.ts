@@ -58,7 +58,8 @@ function selfTestFailures({ outcome, kind, identity, seed, others }: FurtherFind
   const what = `a ${kind} (${identity}, seed ${seed})`;
   if (outcome === "found") return [];
   if (outcome === "missed") return [`proof-blind: ${what} was planted and the comparison did not find it`];
-  return [`proof-blind: ${what} was planted and the comparison also blamed ${others.slice(0, 5).join("; ")}`];
+  const more = others.length > 5 ? `; and ${others.length - 5} more` : "";
+  return [`proof-blind: ${what} was planted and the comparison also blamed ${others.slice(0, 5).join("; ")}${more}`];
 }
 
 function slowness({ performance }: FurtherFindings): { slower: string[]; failed: string[]; unused: string[] } {
