@@ -188,7 +188,8 @@ echo "whole: $(wc -l < SHA256SUMS) files"`,
 
 The files are in \`files/\` now. To put them into a Supabase project, restore the database first: its rows say who owns what. Then send
 each file over its row, with the S3 access keys of that project (dashboard, Storage, S3). Buckets that the database did not bring
-are made in the dashboard; lift their limits meanwhile.
+are made in the dashboard; lift their limits meanwhile. The \`aws\` command takes no bucket whose name has a blank or a sign beside
+\`.\`, \`-\` and \`_\`: the files of such a bucket go through the dashboard, or into one of another name.
 
 \`\`\`bash
 export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_DEFAULT_REGION=… # the project's
