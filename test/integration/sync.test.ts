@@ -3,6 +3,7 @@ import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { standingOfVault } from "../../actions/lib/report/vault-standing.ts";
 import { verifyDetached } from "../../actions/lib/seal/signature.ts";
+import { execute } from "../lab/index.ts";
 import { contentOf, PLANTED_NAME, type SeedFile, seedFiles } from "../lab/storage/index.ts";
 import { openSyncLab, type ReadSnapshot, type SyncLab } from "./sync-lab.ts";
 
@@ -145,6 +146,24 @@ describe("a sync", () => {
     expect(read.entries.get(`${file?.bucket}/${file?.name}`)).toMatchObject({
       ...{ mimetype: file?.contentType, cacheControl: file?.cacheControl, bytes: file?.bytes },
     });
+  });
+
+  test("of a listing goes on past a name that the endpoint lists and does not take", async () => {
+    const row = `'exam-files', 'a "quoted" name.pdf', gen_random_uuid()::text, '{"eTag": "\\"aa\\"", "size": 3}'`;
+    await execute(
+      lab.project.postgresUrl,
+      `insert into storage.objects (bucket_id, name, version, metadata) values (${row})`,
+    );
+    const result = await lab.sync({ config: await withoutSource() });
+    await execute(
+      lab.project.postgresUrl,
+      `set session_replication_role = replica; delete from storage.objects where name = 'a "quoted" name.pdf'`,
+    );
+    expect(result).toMatchObject({
+      outcome: "published",
+      counts: { filesCopied: 0, findings: { "uncarried-key": 1 } },
+    });
+    expect(result.failure).toMatch(/uncarried-key/);
   });
 
   test("rehearsed, says what it would copy and writes nothing", async () => {

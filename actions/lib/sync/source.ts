@@ -111,16 +111,23 @@ export async function openListedSource(
       }
     },
     async lookUp(bucket, name) {
+      const listed = all.find((row) => row.name === name && row.bucket === bucket);
       try {
         const head = await endpoint.head(bucket, name, signal);
+        const [etag, rowBytes] = [bareEtag(head.etag), head.bytes ?? null];
+        // The list's time and the answer's are written differently: the row stays as it was listed.
+        if (listed?.etag === etag && listed.rowBytes === rowBytes) return listed;
         return {
-          ...{ bucket, name, id: null, version: null, etag: bareEtag(head.etag), rowBytes: head.bytes ?? null },
+          ...{ bucket, name, id: null, version: null, etag, rowBytes },
           ...{ mimetype: null, cacheControl: null, ownerId: null, owner: null, createdAt: null, updatedAt: null },
           ...{ lastModified: head.lastModified ?? null, userMetadata: null },
         };
       } catch (error) {
-        if (error instanceof EndpointTrouble && error.missing) return undefined;
-        throw error;
+        if (!(error instanceof EndpointTrouble)) throw error;
+        if (error.missing) return undefined;
+        // A name that the endpoint lists and does not take: its refusal of a HEAD has no code, that of the GET has.
+        if (listed === undefined) throw error;
+        return listed;
       }
     },
     async [Symbol.asyncDispose]() {},

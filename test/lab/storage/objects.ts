@@ -84,6 +84,8 @@ export async function record(
 
 /** Bytes, type and cache control as they were stored; a row without its file is our fault, not the client's: 500 (observed). */
 export async function getObject({ rows, files }: Place, { call, request, response, fault }: Exchange): Promise<void> {
+  // Reading asks it too, also of a row that is there (observed).
+  checkKey(call.key);
   const row = await rows.object(call.bucket, call.key);
   if (row === undefined) throw noSuchKey();
   const found = row.version === null ? undefined : await files.find(row.version);
@@ -106,6 +108,7 @@ export async function getObject({ rows, files }: Place, { call, request, respons
 
 /** From the row alone: also where the file is lost. */
 export async function headObject({ rows }: Place, { call, response }: Exchange): Promise<void> {
+  checkKey(call.key);
   const row = await rows.object(call.bucket, call.key);
   if (row === undefined) throw noSuchKey();
   const { metadata } = row;
