@@ -83,7 +83,7 @@ test("a bucket of the policy that is not there is named", async () => {
 test("a storage vault without object lock, and one that is not there, are refused", async () => {
   const [lock] = failures(await look({ S3_STORAGE_BUCKET: unlocked }));
   expect(lock?.check).toBe("files: object lock");
-  const [bucket] = failures(await look({ S3_STORAGE_BUCKET: "nowhere-to-be-found" }));
+  const [bucket] = failures(await look({ S3_STORAGE_BUCKET: `no-vault-of-files-${process.pid}` }));
   expect(bucket?.check).toBe("files: bucket");
 });
 
