@@ -7,6 +7,8 @@ import type { FindingKind } from "../vault/snapshot/snapshot-manifest.ts";
 export interface Tally {
   readonly findings: readonly (Finding & { readonly kind: FindingKind })[];
   find(kind: FindingKind, file: { readonly bucket: string; readonly name: string }, detail: string): void;
+  /** Counts one that the findings do not name. */
+  add(kind: FindingKind): void;
   /** How many of each kind, without the kinds that there are none of. */
   count(): Partial<Record<FindingKind, number>>;
   /** Bytes read from the source. */
@@ -19,16 +21,20 @@ export interface Tally {
 /** @param allowed bytes that this run may read; null: no bound */
 export function openTally(allowed: number | null): Tally {
   const findings: (Finding & { kind: FindingKind })[] = [];
+  const counts: Partial<Record<FindingKind, number>> = {};
+  const add = (kind: FindingKind): void => {
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  };
   let egressBytes = 0;
   let announced = 0;
   return {
     findings,
-    find: (kind, { bucket, name }, detail) => void findings.push({ kind, bucket, name, detail }),
-    count() {
-      const counts: Partial<Record<FindingKind, number>> = {};
-      for (const { kind } of findings) counts[kind] = (counts[kind] ?? 0) + 1;
-      return counts;
+    find(kind, { bucket, name }, detail) {
+      findings.push({ kind, bucket, name, detail });
+      add(kind);
     },
+    add,
+    count: () => ({ ...counts }),
     get egressBytes() {
       return egressBytes;
     },

@@ -31,6 +31,7 @@ import { openRunKeys, type RunKeys } from "./run-keys.ts";
 import type { SyncSource } from "./source.ts";
 import { type ListPlan, lastCommitments } from "./sync-state.ts";
 import type { Tally } from "./tally.ts";
+import { namingUncarried } from "./uncarried-metadata.ts";
 import { removeBelow, removeRemains, type Unfinished } from "./unfinished.ts";
 
 export interface SyncFacts {
@@ -90,7 +91,7 @@ async function copy(writing: Writing, tools: Tools): Promise<void> {
   const { lists, ledger, store, keys, seen } = tools;
   const { part, log, config } = request;
   const collection: Collection = {
-    ...{ source, ledger },
+    ...{ source, ledger: namingUncarried(ledger, tally) },
     // A part of a divided copy keeps a journal and no lists.
     lists: part === undefined ? lists : { async shard() {}, async change() {} },
     inherited(row: SourceRow) {
