@@ -1,3 +1,4 @@
+import { optional } from "../../actions/lib/config/environment.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { verifyFiles } from "../../actions/lib/prove/files/verify-files.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
@@ -37,12 +38,16 @@ async function verifySnapshot({ flags, values, log, signal }: Call, set: string)
   const opening = deep ? await loadConfig({ needs: ["storageVault", "opening"] }) : undefined;
   const config = opening ?? (await loadConfig({ needs: ["storageVault"] }));
   using vault = openVault(config.storageVault);
+  // The database set that the snapshot names is looked for where its bucket is told.
+  const told = optional(config.env, "S3_BACKUP_BUCKET") !== undefined;
+  using sets = told ? openVault((await loadConfig({ needs: ["vault"] })).vault) : undefined;
   const { lockDays } = config.policy.storage.upkeep;
   const result = await verifyFiles(
     vault,
     set,
     {
       ...{ trustedSigners: await trustedSigners(config), lockDays, signal },
+      ...(sets && { sets }),
       ...(opening && {
         deep: { privateKey: await openingKey(opening), readers: await readerSigners(config), share },
       }),
@@ -88,7 +93,7 @@ export const verify: Command = {
       },
     },
     details:
-      "Reads S3_BACKUP_BUCKET (with --files S3_STORAGE_BUCKET) and the AWS_* settings; with --deep also RESTORE_PRIVATE_KEY and RESTORE_PASSPHRASE.",
+      "Reads S3_BACKUP_BUCKET (with --files S3_STORAGE_BUCKET, and the other where it is set) and the AWS_* settings; with --deep also RESTORE_PRIVATE_KEY and RESTORE_PASSPHRASE.",
   },
   run,
 };

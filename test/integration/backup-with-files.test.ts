@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runBackup } from "../../actions/lib/backup/run-backup.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { verifyFiles } from "../../actions/lib/prove/files/verify-files.ts";
+import { findSnapshotFor } from "../../actions/lib/restore/files/find-snapshot.ts";
 import { verifyDetached } from "../../actions/lib/seal/signature.ts";
 import { readSet } from "../../actions/lib/vault/set-store.ts";
+import { listSnapshots } from "../../actions/lib/vault/snapshot/snapshot-catalogue.ts";
 import { readSnapshot } from "../../actions/lib/vault/snapshot/snapshot-store.ts";
 import { contentOf, type SeedFile, seedFiles } from "../lab/storage/index.ts";
 import { openSyncLab, type SyncLab } from "./sync-lab.ts";
@@ -39,6 +42,29 @@ test("a backup with files has both of one moment, and set and snapshot name each
   expect(contents.size).toBe(12);
   for (const file of files)
     expect(contents.get(`${file.bucket}/${file.name}`)?.equals(contentOf(file, seed.seed))).toBe(true);
+});
+
+test("when the backup fails after its files are published, that is told, and the snapshot is of use alone", async () => {
+  await lab.sql("create table public.much as select n, repeat('x', 100) as filling from generate_series(1, 20000) n");
+  const { set: before } = await backUp();
+  await lab.sql("truncate public.much");
+  await expect(backUp()).rejects.toMatchObject({ code: "shrunk" });
+  const newest = (await listSnapshots(lab.lab.vault, verify))[0]?.manifest;
+  const missing = newest?.databaseSet?.set ?? "";
+  expect(lab.log.lines.filter((line) => line.includes(missing) && line.includes("did not make"))).toHaveLength(1);
+
+  const options = { trustedSigners: lab.lab.signers, lockDays: 60, sets: lab.lab.vault };
+  const verdict = await verifyFiles(lab.lab.vault, "latest", options, lab.log);
+  expect(verdict.outcome).toBe("whole");
+  expect(verdict.findings.map(({ code }) => code)).toContain("set-missing");
+  expect(verdict.findings.find(({ code }) => code === "set-missing")?.what).toContain(missing);
+  expect((await lab.read(newest?.set ?? "")).contents.size).toBe(12);
+  // The set before it keeps the files of its own moment.
+  const { manifest } = await readSet(lab.lab.vault, "daily", before, verify);
+  const fitting = await findSnapshotFor(lab.lab.vault, manifest, verify);
+  expect(fitting).toEqual({ set: manifest.files?.set, fit: "same" });
+  const fine = await verifyFiles(lab.lab.vault, fitting.set, options, lab.log);
+  expect(fine.findings.map(({ code }) => code)).not.toContain("set-missing");
 });
 
 test("when the files cannot be copied there is no set either", async () => {

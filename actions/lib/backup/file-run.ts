@@ -1,3 +1,4 @@
+import type { Log } from "../runtime/log.ts";
 import type { SyncConfig, SyncRequest } from "../sync/request.ts";
 import type { SyncResult } from "../sync/result.ts";
 import { runSync } from "../sync/run-sync.ts";
@@ -26,4 +27,17 @@ export function startFiles(request: FileRequest, within: NonNullable<SyncRequest
   });
   opened.catch(() => {}); // whoever waits for `done` hears of it too
   return { opened, done };
+}
+
+/**
+ * When the backup has failed: waits for the copy to end, and tells of files that were published by then. Their snapshot
+ * names a set that there is not.
+ */
+export async function tellOfFilesAlone(run: FileRun | undefined, set: string, log: Log): Promise<void> {
+  if (run === undefined) return;
+  const [ended] = await Promise.allSettled([run.done]);
+  if (ended.status === "rejected") return;
+  log.warn(
+    `The files are in the vault all the same: their snapshot ${ended.value.set} is whole, and names the database set ${set}, which this run did not make. Restore them with \`lifeboat restore-files ${ended.value.set}\`; an earlier set has files of its own.`,
+  );
 }

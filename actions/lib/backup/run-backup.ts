@@ -11,7 +11,7 @@ import type { Tier } from "../vault/manifest.ts";
 import { nowhere, takeArchive } from "./archive-stage.ts";
 import { takeData } from "./data-stage.ts";
 import { startDdlGuard } from "./ddl-guard.ts";
-import { type FileRequest, type FileRun, startFiles } from "./file-run.ts";
+import { type FileRequest, type FileRun, startFiles, tellOfFilesAlone } from "./file-run.ts";
 import { takeJsonExport } from "./json-stage.ts";
 import type { BackupResult } from "./result.ts";
 import { takeSchema } from "./schema-stage.ts";
@@ -81,12 +81,25 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
   const writer = await clock.stage("keys", () =>
     openSetWriter({ set, tier, startedAt, config, ready, vault, lease, stop, log }),
   );
-  const fileRun = await readSource(request, ready, { set, writer }, clock, stop);
-  const files = fileRun === undefined ? undefined : await clock.stage("files", () => fileRun.done);
-  const finished = await clock.stage("publish", () =>
-    writer.publish({ acceptShrinkage: request.acceptShrinkage ?? false, warnings, files }),
-  );
-  return { ...finished, stages: clock.times, warnings, ...(files && { files }) };
+  const beside: Beside = {};
+  try {
+    await readSource(request, ready, { set, writer, beside }, clock, stop);
+    const { run } = beside;
+    const files = run === undefined ? undefined : await clock.stage("files", () => run.done);
+    const finished = await clock.stage("publish", () =>
+      writer.publish({ acceptShrinkage: request.acceptShrinkage ?? false, warnings, files }),
+    );
+    return { ...finished, stages: clock.times, warnings, ...(files && { files }) };
+  } catch (error) {
+    stop.now(error);
+    await tellOfFilesAlone(beside.run, set, log);
+    throw error;
+  }
+}
+
+/** What goes on beside the backup, known as soon as it has begun. */
+interface Beside {
+  run?: FileRun;
 }
 
 async function passPreflight(
@@ -115,10 +128,10 @@ async function passPreflight(
 async function readSource(
   request: BackupRequest,
   ready: Ready,
-  { set, writer }: { readonly set: string; readonly writer: SetWriter },
+  { set, writer, beside }: { readonly set: string; readonly writer: SetWriter; readonly beside: Beside },
   clock: StageClock,
   stop: Stop,
-): Promise<FileRun | undefined> {
+): Promise<void> {
   const { config, log, withoutFingerprints = false } = request;
   await using source = await SourceAccess.open({
     settings: config.source,
@@ -132,7 +145,7 @@ async function readSource(
   const schema = await clock.stage("schema", () => takeSchema(source, archive ? nowhere : writer.store, guard));
   if (!archive) writer.add(schema.artifact);
   const databaseSet = { tier: request.tier, set };
-  const files = request.files && startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
+  if (request.files) beside.run = startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
   const data = await clock.stage("data", () =>
     archive
       ? takeArchive(source, writer.store, stop, schema)
@@ -147,8 +160,7 @@ async function readSource(
   }
   await clock.stage("inventory", () => writer.describe(schema.snapshot, data.inventory));
   // Its list has a session of its own under the snapshot: the locks of ours need not last as long as the copy.
-  await files?.opened;
-  return files;
+  await beside.run?.opened;
 }
 
 /** `<UTC time>-<8 hex>`: sorts by time, and two runs of the same second stay apart. */

@@ -1,3 +1,4 @@
+import { LifeboatError } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import { indexKeyScope } from "../../seal/index-key.ts";
 import type { Signer } from "../../seal/keyring.ts";
@@ -9,13 +10,14 @@ import type { Tier } from "../../vault/manifest.ts";
 import type { SignedBy } from "../../vault/set-store.ts";
 import { indexKeysName, snapshotPrefix } from "../../vault/snapshot/keys.ts";
 import type { Layer } from "../../vault/snapshot/layer.ts";
+import { missingSet } from "../../vault/snapshot/named-set.ts";
 import { type NeededObjects, neededObjects } from "../../vault/snapshot/needed-objects.ts";
 import { readLayers } from "../../vault/snapshot/read-layers.ts";
 import { readHashed } from "../../vault/snapshot/read-object.ts";
 import { resolveSnapshot } from "../../vault/snapshot/snapshot-catalogue.ts";
 import type { SnapshotManifest } from "../../vault/snapshot/snapshot-manifest.ts";
 import { readSnapshot, type StoredSnapshot } from "../../vault/snapshot/snapshot-store.ts";
-import { type Finding, findingOf } from "../verify-finding.ts";
+import { type Finding, findingOf, warningAt } from "../verify-finding.ts";
 import { inspectLocks, inspectPresence, lockSample } from "./inspect-files.ts";
 import { type DeepOptions, type Opened, openShare, storedBytes } from "./open-share.ts";
 
@@ -25,6 +27,8 @@ export interface VerifyFilesOptions {
   readonly lockDays: number;
   /** Opens a share of the packs and files, and compares every content in them with the list. */
   readonly deep?: DeepOptions;
+  /** The vault of the database sets: to look for the one that the snapshot names. */
+  readonly sets?: Vault;
   readonly signal?: AbortSignal | undefined;
   readonly now?: Date;
 }
@@ -75,6 +79,7 @@ export async function verifyFiles(
   findings.push(...(await checkLists(vault, stored.manifest, layers, findings, log)));
   findings.push(...(await checkKeys(vault, expected, layers, stored.manifest, trustedSigners, findings)));
   findings.push(...(await inspectLocks(vault, lockSample(expected), options.lockDays, now)));
+  findings.push(...(await inspectNamedSet(options.sets, stored.manifest)));
   const opened =
     deep && (await openShare({ vault, layers, expected, trustedSigners, deep, signal, now, log }, findings));
   return conclude(stored, findings, expected, opened ?? null);
@@ -133,6 +138,24 @@ async function checkKeys(
     }
   });
   return found.flat();
+}
+
+/** Says nothing against the files: they are whole without the set. */
+async function inspectNamedSet(sets: Vault | undefined, manifest: SnapshotManifest): Promise<Finding[]> {
+  if (sets === undefined) return [];
+  try {
+    const missing = await missingSet(sets, manifest);
+    return missing === undefined ? [] : [warningAt("snapshot", "set-missing", missing)];
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    return [
+      warningAt(
+        "snapshot",
+        "set-unseen",
+        `whether the database set that it names is there cannot be seen: ${error.message}`,
+      ),
+    ];
+  }
 }
 
 function conclude(

@@ -4,6 +4,8 @@ import { trustedSigners } from "../../runtime/configured.ts";
 import { LifeboatError, OperationError } from "../../runtime/errors.ts";
 import { verifyDetached } from "../../seal/signature.ts";
 import { openVault } from "../../vault/client.ts";
+import { missingSet } from "../../vault/snapshot/named-set.ts";
+import { readSnapshot } from "../../vault/snapshot/snapshot-store.ts";
 import type { RestoreResult } from "../result.ts";
 import { type RestoreRequest, runRestore } from "../run-restore.ts";
 import type { FilesResult } from "./files-result.ts";
@@ -35,11 +37,18 @@ export async function runRestoreWithFiles(request: RestoreWithFilesRequest): Pro
   using snapshots = openVault(config.storageVault);
   using target = openTargetFiles(config.targetStorage);
   const { tier, set, manifest } = await readSignedSet(sets, request.ref, signers);
-  const found = await findSnapshotFor(snapshots, manifest, (bytes, armored) => verifyDetached(bytes, armored, signers));
-  if (found.fit !== "same")
-    log.warn(
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
+  const found = await findSnapshotFor(snapshots, manifest, verify);
+  const notes: string[] = [];
+  if (found.fit !== "same") {
+    const { manifest: nearest } = await readSnapshot(snapshots, found.set, verify);
+    const missing = await missingSet(sets, nearest);
+    notes.push(
       `No snapshot of the files was read together with set ${set}; the one that is nearest, ${found.set}, is ${found.fit}.`,
+      ...(missing === undefined ? [] : [`Of snapshot ${found.set}: ${missing}.`]),
     );
+  }
+  for (const note of notes) log.warn(note);
   // Wrong keys or a wrong region show here, and not when the database is restored.
   await target.buckets(signal);
   const database = await runRestore({ ...request, ref: { tier, set } });
@@ -55,7 +64,7 @@ export async function runRestoreWithFiles(request: RestoreWithFilesRequest): Pro
       },
       ...{ dryRun: request.dryRun ?? false, log, signal },
     });
-    return { database, files };
+    return { database, files: { ...files, notes: [...notes, ...files.notes] } };
   } catch (error) {
     if (request.dryRun === true || !(error instanceof LifeboatError)) throw error;
     throw new OperationError(
