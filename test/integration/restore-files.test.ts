@@ -1,3 +1,4 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
@@ -120,6 +121,27 @@ describe("files restored into a project", () => {
     storage.answered.length = 0;
     await restore();
     expect(sentKeys()).toEqual([]);
+  });
+
+  test("tell of bytes that are spoilt behind a row that looks right, and send them again when that is asked for", async () => {
+    await restore();
+    const spoilt = (await state(target, storage)).find(({ bytes }) => bytes > 0);
+    const found = await withClient(target.superuserUrl, (one) =>
+      one.query("select version from storage.objects where bucket_id = $1 and name = $2", [
+        spoilt?.bucket_id,
+        spoilt?.name,
+      ]),
+    );
+    const path = storage.files.path(found.rows[0]?.version);
+    const bytes = await readFile(path);
+    bytes[0] = (bytes[0] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+    expect(await restore()).toMatchObject({ outcome: "differs", counts: { sent: 0, findings: 1 } });
+    storage.answered.length = 0;
+    const result = await restore({ overwrite: true });
+    expect(sentKeys()).toEqual([spoilt?.name]);
+    expect(result).toMatchObject({ outcome: "proven", findings: [], counts: { sent: 1, overwritten: 1, present: 59 } });
+    expect(await state(target, storage)).toEqual(await state(source, sourceStorage));
   });
 
   test("go over the rows that a database restore has brought: ids, owners and times stay", async () => {

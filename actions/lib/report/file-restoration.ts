@@ -61,7 +61,7 @@ export function filesSentence({ outcome, snapshot, takenAt, target, counts }: Fi
     case "sampled":
       return `${chosen} ${where} are in target ${target}: ${done}. Read back and equal: a sample of ${counts.readBack}; rows compared of all.`;
     case "differs":
-      return `Of ${chosen} ${where}, ${countOf(counts.findings, "thing")} in target ${target} DIFFER or could not be restored: ${done}. Run the same command again: it sends what is missing.`;
+      return `Of ${chosen} ${where}, ${countOf(counts.findings, "thing")} in target ${target} DIFFER or could not be restored: ${done}. Run the same command again: it sends what is missing; with --overwrite also what has other bytes.`;
     case "unverified":
       return `${chosen} ${where} were brought into target ${target}, but ${countOf(counts.findings, "thing")} could not be verified: ${done}. Run the same command again.`;
     case "dry-run":
