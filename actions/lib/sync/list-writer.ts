@@ -5,8 +5,8 @@ import type { ObjectStore } from "./object-store.ts";
 
 type List = Layer["lists"][number];
 
-/** Lines of changes that are kept until they are written. */
-const mostLines = 20_000;
+/** Lines of changes that are kept until they are written: about 2 MB, of which text, bytes and sealed bytes are held at once. */
+const mostLines = 4000;
 
 /** Writes the lists of one layer: first the shards of a base, if it is one, then changes. */
 export interface ListWriter {
