@@ -2,7 +2,7 @@ import { keysFileName } from "../seal/keys-file.ts";
 import { mapBounded } from "../vault/bounded.ts";
 import type { Vault } from "../vault/client.ts";
 import type { ObjectHead } from "../vault/objects.ts";
-import { manifestName, signatureName } from "../vault/set-store.ts";
+import { manifestName, signatureName } from "../vault/signed-manifest.ts";
 import { stateOf } from "../vault/thaw.ts";
 import { damageAt, type Finding, few, warningAt } from "./verify-finding.ts";
 import type { SignedSet } from "./verify-open.ts";

@@ -8,7 +8,7 @@ import { mapBounded } from "../vault/bounded.ts";
 import type { Vault } from "../vault/client.ts";
 import { openArtifact } from "../vault/download.ts";
 import type { Artifact, Manifest, Tier } from "../vault/manifest.ts";
-import type { SignedBy } from "../vault/set-store.ts";
+import type { SignedBy } from "../vault/signed-manifest.ts";
 import { compareContents, missingCodes } from "./deep-compare.ts";
 import { type Contents, noContents, readContents } from "./deep-contents.ts";
 import { type Finding, findingOf } from "./verify-finding.ts";

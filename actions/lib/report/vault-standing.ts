@@ -1,7 +1,7 @@
 import { listSets } from "../vault/catalogue.ts";
 import type { Vault } from "../vault/client.ts";
 import { provenSets } from "../vault/proven.ts";
-import type { VerifySignature } from "../vault/set-store.ts";
+import type { VerifySignature } from "../vault/signed-manifest.ts";
 import { listSnapshots } from "../vault/snapshot/snapshot-catalogue.ts";
 import type { Standing, StandingSet } from "./standing.ts";
 

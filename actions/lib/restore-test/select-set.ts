@@ -9,7 +9,7 @@ import type { Vault } from "../vault/client.ts";
 import { setPrefix } from "../vault/manifest.ts";
 import type { Turn } from "../vault/proof.ts";
 import type { StoredProof } from "../vault/proof-store.ts";
-import { manifestName } from "../vault/set-store.ts";
+import { manifestName } from "../vault/signed-manifest.ts";
 import { chooseSet } from "./choose-set.ts";
 
 /** The set of this test, its manifest read and trusted. */

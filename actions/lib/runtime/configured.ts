@@ -6,7 +6,7 @@ import { readKeyring, type Signer } from "../seal/keyring.ts";
 import { readPrivateKey, type UnlockedKey } from "../seal/private-key.ts";
 import { verifyDetached } from "../seal/signature.ts";
 import { openVault, type Vault, type VaultSettings } from "../vault/client.ts";
-import type { VerifySignature } from "../vault/set-store.ts";
+import type { VerifySignature } from "../vault/signed-manifest.ts";
 
 /** What every edge makes of the configuration before it calls the core. */
 

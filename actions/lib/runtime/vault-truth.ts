@@ -10,7 +10,7 @@ import { setIdPattern } from "../vault/manifest.ts";
 import { listPages } from "../vault/objects.ts";
 import { newestProven } from "../vault/proven.ts";
 import type { RetryPolicy } from "../vault/retry.ts";
-import { manifestName } from "../vault/set-store.ts";
+import { manifestName } from "../vault/signed-manifest.ts";
 import { provenBy, trustedSigners } from "./configured.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { LifeboatError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Vault } from "../vault/client.ts";
-import type { VerifySignature } from "../vault/set-store.ts";
+import type { VerifySignature } from "../vault/signed-manifest.ts";
 import { runFolders } from "../vault/snapshot/snapshot-catalogue.ts";
 import { readSnapshot, type StoredSnapshot } from "../vault/snapshot/snapshot-store.ts";
 

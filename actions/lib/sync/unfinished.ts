@@ -4,7 +4,7 @@ import { keysFileName } from "../seal/keys-file.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease-keeper.ts";
-import { manifestName } from "../vault/set-store.ts";
+import { manifestName } from "../vault/signed-manifest.ts";
 import { runPrefixes, snapshotPrefix } from "../vault/snapshot/keys.ts";
 import { abortUploads, unfinishedUploads } from "../vault/unfinished-uploads.ts";
 import { deleteVersions, type Version, versionPages } from "../vault/versions.ts";

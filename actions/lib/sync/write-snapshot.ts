@@ -6,7 +6,7 @@ import type { SourceRow } from "../source/storage/source-row.ts";
 import { lockPublishedSnapshot } from "../upkeep/locks.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease-keeper.ts";
-import type { VerifySignature } from "../vault/set-store.ts";
+import type { VerifySignature } from "../vault/signed-manifest.ts";
 import { pathOf } from "../vault/snapshot/file-entry.ts";
 import { journalPrefix, runPrefixes } from "../vault/snapshot/keys.ts";
 import { openList } from "../vault/snapshot/read-files.ts";

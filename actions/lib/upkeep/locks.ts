@@ -2,7 +2,7 @@ import type { NamingSnapshot } from "../policy/storage-retention.ts";
 import { mapBounded } from "../vault/bounded.ts";
 import type { Vault } from "../vault/client.ts";
 import { lockObject, retainUntil } from "../vault/lock.ts";
-import { manifestName, signatureName } from "../vault/set-store.ts";
+import { manifestName, signatureName } from "../vault/signed-manifest.ts";
 import { snapshotPrefix } from "../vault/snapshot/keys.ts";
 
 const day = 86_400_000;

@@ -8,7 +8,7 @@ import {
 import type { Log } from "../runtime/log.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease.ts";
-import { manifestName, type VerifySignature } from "../vault/set-store.ts";
+import { manifestName, type VerifySignature } from "../vault/signed-manifest.ts";
 import { snapshotPrefix } from "../vault/snapshot/keys.ts";
 import { surveySnapshots } from "../vault/snapshot/survey.ts";
 import { deleteVersions, type Version, versionPages } from "../vault/versions.ts";

@@ -3,7 +3,8 @@ import { mapBounded } from "./bounded.ts";
 import type { Vault } from "./client.ts";
 import { type Manifest, setIdPattern, setPrefix, type Tier, tierSchema } from "./manifest.ts";
 import { listPages } from "./objects.ts";
-import { manifestName, parseManifest, readSet, type VerifySignature } from "./set-store.ts";
+import { parseManifest, readSet } from "./set-store.ts";
+import { manifestName, type VerifySignature } from "./signed-manifest.ts";
 import { isMissing } from "./store-errors.ts";
 
 /** One set of the catalogue. What its manifest says is null when that can't be read; `problem` then says why. */

@@ -2,7 +2,7 @@ import { mapBounded } from "./bounded.ts";
 import type { Vault } from "./client.ts";
 import type { Lease } from "./lease.ts";
 import { setIdPattern } from "./manifest.ts";
-import { manifestName } from "./set-store.ts";
+import { manifestName } from "./signed-manifest.ts";
 import { abortUploads, unfinishedUploads } from "./unfinished-uploads.ts";
 import { deleteVersions, type Version, versionPages } from "./versions.ts";
 

@@ -4,7 +4,7 @@ import { mapBounded } from "./bounded.ts";
 import type { Vault } from "./client.ts";
 import { lockObject } from "./lock.ts";
 import { type Proof, proofPrefix, proofSchema } from "./proof.ts";
-import type { SignedBy, VerifySignature } from "./set-store.ts";
+import type { SignedBy, VerifySignature } from "./signed-manifest.ts";
 import { isConditionFailed, isMissing } from "./store-errors.ts";
 
 const maxProofBytes = 4 * 1024 * 1024;

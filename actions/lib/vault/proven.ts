@@ -4,7 +4,7 @@ import type { Vault } from "./client.ts";
 import { setPrefix, type Tier } from "./manifest.ts";
 import type { Proof } from "./proof.ts";
 import { readProofs } from "./proof-store.ts";
-import { manifestName, type VerifySignature } from "./set-store.ts";
+import { manifestName, type VerifySignature } from "./signed-manifest.ts";
 import { isMissing } from "./store-errors.ts";
 
 /** A set of the vault that a restore test has passed, and is still the set that the test was about. */

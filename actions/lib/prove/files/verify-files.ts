@@ -7,7 +7,7 @@ import { verifyDetached } from "../../seal/signature.ts";
 import { mapBounded } from "../../vault/bounded.ts";
 import type { Vault } from "../../vault/client.ts";
 import type { Tier } from "../../vault/manifest.ts";
-import type { SignedBy } from "../../vault/set-store.ts";
+import type { SignedBy } from "../../vault/signed-manifest.ts";
 import { indexKeysName, snapshotPrefix } from "../../vault/snapshot/keys.ts";
 import type { Layer } from "../../vault/snapshot/layer.ts";
 import { missingSet } from "../../vault/snapshot/named-set.ts";

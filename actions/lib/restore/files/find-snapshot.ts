@@ -1,6 +1,6 @@
 import { ConfigurationError } from "../../runtime/errors.ts";
 import type { Vault } from "../../vault/client.ts";
-import type { VerifySignature } from "../../vault/set-store.ts";
+import type { VerifySignature } from "../../vault/signed-manifest.ts";
 import { listSnapshots } from "../../vault/snapshot/snapshot-catalogue.ts";
 import type { SnapshotManifest } from "../../vault/snapshot/snapshot-manifest.ts";
 

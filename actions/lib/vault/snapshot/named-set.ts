@@ -1,6 +1,6 @@
 import type { Vault } from "../client.ts";
 import { setPrefix } from "../manifest.ts";
-import { manifestName } from "../set-store.ts";
+import { manifestName } from "../signed-manifest.ts";
 import type { SnapshotManifest } from "./snapshot-manifest.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { keysFileName } from "../../seal/keys-file.ts";
-import { manifestName, signatureName } from "../set-store.ts";
+import { manifestName, signatureName } from "../signed-manifest.ts";
 import { indexKeysName, layerName, runOfObject, snapshotPrefix } from "./keys.ts";
 import { type Layer, type LivingObject, livingObjects } from "./layer.ts";
 import type { SnapshotManifest } from "./snapshot-manifest.ts";

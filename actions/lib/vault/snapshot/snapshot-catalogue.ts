@@ -3,7 +3,7 @@ import { mapBounded } from "../bounded.ts";
 import type { Vault } from "../client.ts";
 import { setIdPattern } from "../manifest.ts";
 import { listPages } from "../objects.ts";
-import { manifestName, type VerifySignature } from "../set-store.ts";
+import { manifestName, type VerifySignature } from "../signed-manifest.ts";
 import { snapshotPrefix } from "./keys.ts";
 import type { SnapshotManifest } from "./snapshot-manifest.ts";
 import { readSnapshot } from "./snapshot-store.ts";

@@ -1,7 +1,7 @@
 import type { NamingSnapshot } from "../../policy/storage-retention.ts";
 import { LifeboatError } from "../../runtime/errors.ts";
 import type { Vault } from "../client.ts";
-import type { VerifySignature } from "../set-store.ts";
+import type { VerifySignature } from "../signed-manifest.ts";
 import { layerName } from "./keys.ts";
 import { neededObjects } from "./needed-objects.ts";
 import { readLayers } from "./read-layers.ts";
