@@ -1,7 +1,6 @@
 import type { Config } from "../config/load.ts";
 import type { Log } from "../runtime/log.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
-import type { StorageEndpoint } from "../source/storage/endpoint.ts";
 import type { SourceRow } from "../source/storage/source-row.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease-keeper.ts";
@@ -49,6 +48,4 @@ export interface SyncRequest {
   readonly lease?: Lease;
   readonly holder?: string;
   readonly patience?: FetchPatience;
-  /** Where contents come from, when not from the configured endpoint: for measuring lists alone. */
-  readonly endpoint?: StorageEndpoint;
 }

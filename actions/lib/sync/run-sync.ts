@@ -47,8 +47,7 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   const warnings: string[] = [];
   const ready = await clock.gate("preflight", () => passPreflight(request, vault, warnings, stop.signal));
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, ready.keys.signers);
-  using opened = openEndpoint(config.sourceStorage, policy.concurrency + 4);
-  const endpoint = request.endpoint ?? opened;
+  using endpoint = openEndpoint(config.sourceStorage, policy.concurrency + 4);
   await using lease = request.dryRun === true ? nobodys : await clock.gate("lease", () => takeLease(request, vault));
   stop.on(lease.lost);
   const state = await clock.gate("vault", () => readVaultState(vault, verify, log, warnings));
