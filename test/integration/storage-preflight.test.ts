@@ -6,7 +6,7 @@ import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 import { createProject, dropProject, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
-import { type RunningStorage, startStorage } from "../lab/storage/index.ts";
+import { type RunningStorage, startStorage, storageSettings } from "../lab/storage/index.ts";
 import { type BackupLab, keysIn, openBackupLab } from "./backup-lab.ts";
 
 const name = `storage_preflight_${process.pid}`;
@@ -33,10 +33,7 @@ afterAll(async () => {
 async function look(change: Record<string, string> = {}, buckets?: readonly string[]): Promise<readonly CheckRow[]> {
   const env = {
     ...{ ...lab.env(project.backupUrl), S3_STORAGE_BUCKET: lab.bucket },
-    SUPABASE_STORAGE_ENDPOINT: storage.endpoint,
-    SUPABASE_STORAGE_REGION: storage.region,
-    SUPABASE_STORAGE_ACCESS_KEY_ID: storage.accessKeyId,
-    SUPABASE_STORAGE_SECRET_ACCESS_KEY: storage.secretAccessKey,
+    ...storageSettings(storage),
     ...change,
   };
   const config = await loadConfig({ needs: ["source", "storageVault", "sourceStorage", "signing"], env });

@@ -15,7 +15,7 @@ import { recipientKeys } from "../../actions/lib/vault/snapshot/snapshot-keys.ts
 import { readSnapshot } from "../../actions/lib/vault/snapshot/snapshot-store.ts";
 import { createProject, dropProject, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
-import { type RunningStorage, startStorage } from "../lab/storage/index.ts";
+import { type RunningStorage, startStorage, storageSettings } from "../lab/storage/index.ts";
 import { type BackupLab, openBackupLab, recordingLog } from "./backup-lab.ts";
 
 /** A project with files, a vault for them, and what a sync needs. */
@@ -51,10 +51,7 @@ export async function openSyncLab(
   const log = recordingLog();
   const env = (change: Record<string, string> = {}): Record<string, string> => ({
     ...{ ...lab.env(project.backupUrl), S3_STORAGE_BUCKET: lab.bucket },
-    SUPABASE_STORAGE_ENDPOINT: storage.endpoint,
-    SUPABASE_STORAGE_REGION: storage.region,
-    SUPABASE_STORAGE_ACCESS_KEY_ID: storage.accessKeyId,
-    SUPABASE_STORAGE_SECRET_ACCESS_KEY: storage.secretAccessKey,
+    ...storageSettings(storage),
     ...change,
   });
   return {
