@@ -2,6 +2,9 @@ import type { ProjectStorage } from "../../config/project-storage.ts";
 import { refOfEndpoint } from "../../config/project-storage.ts";
 import { refsOfDatabase, type Target } from "../../config/targets.ts";
 import { ConfigurationError } from "../../runtime/errors.ts";
+import { insistOnTypedRef } from "../production-gate.ts";
+
+const production = "the project that the snapshot comes from";
 
 /** What the names of the target's settings tell of the project that they lead to. */
 export interface TargetIdentity {
@@ -21,7 +24,7 @@ function refs({ target, storage }: TargetIdentity): string[] {
  *
  * @param source ref of the snapshot's project, and the endpoint that backups read, as far as they are known
  * @param typed what `--production` was given
- * @throws ConfigurationError `target-mixed`, `target-is-production`
+ * @throws ConfigurationError `target-mixed`, `target-is-production`, `production-not-meant`
  */
 export function refuseWrongTarget(
   identity: TargetIdentity,
@@ -39,21 +42,13 @@ export function refuseWrongTarget(
   }
   const ref = found[0];
   const same = (ref !== undefined && ref === source.projectRef) || endpoint === source.endpoint;
-  if (!same && typed === undefined) return;
   const name = ref ?? source.projectRef ?? undefined;
-  if (same && typed !== undefined && typed === name) return;
-  if (same) {
+  if (same && name === undefined) {
     throw new ConfigurationError(
       "target-is-production",
-      `Target ${identity.target.name} is the project that the snapshot comes from${name === undefined ? "" : ` (${name})`}.`,
-      name === undefined
-        ? `Set ${prefix}_PROJECT_REF to its ref, and type it: --production <ref>.`
-        : `Restore into another project; or, if production is meant, type its ref: --production ${name}.`,
+      `Target ${identity.target.name} is ${production}.`,
+      `Set ${prefix}_PROJECT_REF to its ref, and type it: --production <ref>.`,
     );
   }
-  throw new ConfigurationError(
-    "production-not-meant",
-    `--production ${typed} was given, but target ${identity.target.name} is not the project that the snapshot comes from.`,
-    "Leave --production out, or choose the target that is meant.",
-  );
+  insistOnTypedRef(identity.target.name, production, same ? name : undefined, typed);
 }
