@@ -1,29 +1,19 @@
 import type { FanOutPlan, PartResult } from "../sync/fan-out/plan-store.ts";
 import type { SyncResult } from "../sync/result.ts";
 import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
+import type { ActionResult } from "./action-result.ts";
 import { partPage, planPage } from "./divided-sync.ts";
 import { filesFacts, snapshotFacts } from "./facts.ts";
-import type { Page } from "./page.ts";
-import type { RunFacts } from "./run-report.ts";
 import { snapshotThere, syncPage } from "./sync.ts";
 
-/** What a job of the workflow gives back, by the names of actions/sync-storage/action.yml. */
-export interface SyncJobReport {
-  readonly outputs: Readonly<Record<string, string>>;
-  readonly page: Page;
-  readonly facts: RunFacts;
-  readonly skipped?: boolean;
-  /** Other jobs go on with it. */
-  readonly unfinished?: boolean;
-  readonly failure?: { readonly code: string; readonly message: string; readonly next: string };
-}
+/** The jobs of the files' workflow: outputs by the names of actions/sync-storage/action.yml. */
 
-export function reportThere(made: SnapshotManifest): SyncJobReport {
+export function reportThere(made: SnapshotManifest): ActionResult {
   const outputs = { made: "false", snapshot: made.set, parts: "[]" };
   return { outputs, page: snapshotThere(made), facts: snapshotFacts(made), skipped: true };
 }
 
-export function reportPlan(plan: FanOutPlan, parts: readonly number[]): SyncJobReport {
+export function reportPlan(plan: FanOutPlan, parts: readonly number[]): ActionResult {
   return {
     outputs: { made: "false", parts: JSON.stringify(parts) },
     page: planPage(plan, parts),
@@ -32,7 +22,7 @@ export function reportPlan(plan: FanOutPlan, parts: readonly number[]): SyncJobR
   };
 }
 
-export function reportPart(result: PartResult): SyncJobReport {
+export function reportPart(result: PartResult): ActionResult {
   return {
     outputs: { made: "false", "files-copied": String(result.filesCopied) },
     page: partPage(result),
@@ -42,7 +32,7 @@ export function reportPart(result: PartResult): SyncJobReport {
 }
 
 /** A snapshot was made; what was found in it may fail the job all the same. */
-export function reportSnapshot(result: SyncResult): SyncJobReport {
+export function reportSnapshot(result: SyncResult): ActionResult {
   const { set, counts, failure } = result;
   const made = { made: "true", snapshot: set, parts: "[]" };
   const next = "See the findings in the summary; the policy's storage.failOn says which of them fail a run.";

@@ -1,7 +1,8 @@
 import * as core from "@actions/core";
+import type { ActionResult } from "../report/action-result.ts";
 import { operationNames } from "../report/alert.ts";
 import type { Page } from "../report/page.ts";
-import type { Operation, RunFacts } from "../report/run-report.ts";
+import type { Operation } from "../report/run-report.ts";
 import { createActionsLog } from "./actions-log.ts";
 import { afterRun, beforeRun } from "./around-run.ts";
 import { collectInOneGo } from "./collector.ts";
@@ -12,19 +13,6 @@ import { type Ending, jobReport } from "./job-report.ts";
 import { writeSummary } from "./job-summary.ts";
 import type { Log } from "./log.ts";
 import { runIdentity } from "./run-identity.ts";
-
-/** What an action gives back: outputs by the names of its action.yml, the page for the job's summary, and the facts for reports. */
-export interface ActionResult {
-  readonly outputs: Readonly<Record<string, string>>;
-  readonly page: Page;
-  readonly facts: RunFacts;
-  /** There was nothing to do. */
-  readonly skipped?: boolean;
-  /** Another job of the run goes on with it: that this one went well is no news to anybody yet. */
-  readonly unfinished?: boolean;
-  /** Why the job must fail although the work was done, e.g. a set that was found damaged. */
-  readonly failure?: { readonly code: string; readonly message: string; readonly next: string };
-}
 
 export interface ActionContext {
   readonly log: Log;
