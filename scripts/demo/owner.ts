@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { allRoles, generateKeys } from "../../actions/lib/keys/generate.ts";
 import qimma from "../../lifeboat.config.ts";
 import type { S3Facts } from "../../test/lab/servers/s3.ts";
-import type { StorageAccess } from "../../test/lab/storage/index.ts";
 
 /** What the owner of the demo's project has: keys, a policy that pins them, a vault, and the settings that say so. */
 export interface Owner {
@@ -15,16 +14,6 @@ export interface Owner {
 
 export const bucket = "qimma-vault";
 export const filesBucket = "qimma-vault-files";
-
-/** How a project's files are reached, under the names that commands read. */
-export function filesSettings(prefix: string, storage: StorageAccess): Record<string, string> {
-  return {
-    [`${prefix}_STORAGE_ENDPOINT`]: storage.endpoint,
-    [`${prefix}_STORAGE_REGION`]: storage.region,
-    [`${prefix}_STORAGE_ACCESS_KEY_ID`]: storage.accessKeyId,
-    [`${prefix}_STORAGE_SECRET_ACCESS_KEY`]: storage.secretAccessKey,
-  };
-}
 
 /** Ref of the project that the demo's restore test empties. */
 export const stagingRef = "qimma-staging";

@@ -13,10 +13,10 @@ import { OperationError } from "../../actions/lib/runtime/errors.ts";
 import { countOf, formatBytes } from "../../actions/lib/runtime/measures.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 import { type LabProject, seedQimma } from "../../test/lab/index.ts";
-import { fillRows, type StorageAccess, seedFiles } from "../../test/lab/storage/index.ts";
+import { fillRows, type StorageAccess, seedFiles, storageSettings } from "../../test/lab/storage/index.ts";
 import { Acts } from "./acts.ts";
 import { readFileContents } from "./files-opinion.ts";
-import { becomeOwner, bucket, filesBucket, filesSettings } from "./owner.ts";
+import { becomeOwner, bucket, filesBucket } from "./owner.ts";
 import { testARestore } from "./restore-test.ts";
 import { writeRunPages } from "./run-pages.ts";
 import { type Contents, differing, readContents } from "./second-opinion.ts";
@@ -56,7 +56,7 @@ export async function play(stage: Stage, bytes: number, pages: string, signal: A
   Object.assign(process.env, owner.settings, { TMPDIR: stage.folder });
   process.env["DATABASE_URL"] = stage.source.backupUrl;
   process.env["TARGET_DATABASE_URL"] = stage.target.postgresUrl;
-  Object.assign(process.env, filesSettings("SUPABASE", stage.sourceFiles), filesSettings("TARGET", stage.targetFiles));
+  Object.assign(process.env, storageSettings(stage.sourceFiles), storageSettings(stage.targetFiles, "TARGET"));
   const config = await loadConfig({ needs: everything });
 
   await acts.act(`seed Qimma's project, about ${formatBytes(bytes)}, and its files`, async () => {

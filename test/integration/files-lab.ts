@@ -5,7 +5,7 @@ import type { SyncResult } from "../../actions/lib/sync/result.ts";
 import { runSync } from "../../actions/lib/sync/run-sync.ts";
 import type { LabProject } from "../lab/index.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
-import type { StorageAccess } from "../lab/storage/index.ts";
+import { type StorageAccess, storageSettings } from "../lab/storage/index.ts";
 import { type BackupLab, openBackupLab } from "./backup-lab.ts";
 
 /** A vault of files beside the one of sets, with the same keys. */
@@ -18,19 +18,9 @@ export interface FilesLab extends AsyncDisposable {
   sync(project: LabProject, storage: StorageAccess, more?: Partial<SyncRequest>): Promise<SyncResult>;
 }
 
-/** The settings of a project's files under a prefix. */
-export function storageEnv(prefix: string, storage: StorageAccess): Record<string, string> {
-  return {
-    [`${prefix}_STORAGE_ENDPOINT`]: storage.endpoint,
-    [`${prefix}_STORAGE_REGION`]: storage.region,
-    [`${prefix}_STORAGE_ACCESS_KEY_ID`]: storage.accessKeyId,
-    [`${prefix}_STORAGE_SECRET_ACCESS_KEY`]: storage.secretAccessKey,
-  };
-}
-
 /** Settings of a target's database and files. */
 export function targetEnv(target: LabProject, storage: StorageAccess): Record<string, string> {
-  return { TARGET_DATABASE_URL: target.postgresUrl, ...storageEnv("TARGET", storage) };
+  return { TARGET_DATABASE_URL: target.postgresUrl, ...storageSettings(storage, "TARGET") };
 }
 
 export async function openFilesLab(options: Parameters<typeof openBackupLab>[1] = {}): Promise<FilesLab> {
@@ -41,7 +31,7 @@ export async function openFilesLab(options: Parameters<typeof openBackupLab>[1] 
   return {
     ...{ sets, bucket, env },
     async sync(project, storage, more = {}) {
-      const settings = { ...env, DATABASE_URL: project.backupUrl, ...storageEnv("SUPABASE", storage) };
+      const settings = { ...env, DATABASE_URL: project.backupUrl, ...storageSettings(storage) };
       const needs = ["source", "storageVault", "sourceStorage", "signing"] as const;
       const config = await loadConfig({ needs, env: settings });
       return runSync({ config, tier: "daily", log: silentLog, ...more });

@@ -9,9 +9,9 @@ import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 import { createProject, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
-import { PLANTED_NAME, type RunningStorage, seedFiles, startStorage } from "../lab/storage/index.ts";
+import { PLANTED_NAME, type RunningStorage, seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
 import { backUp } from "./backup-lab.ts";
-import { type FilesLab, openFilesLab, storageEnv, targetEnv } from "./files-lab.ts";
+import { type FilesLab, openFilesLab, targetEnv } from "./files-lab.ts";
 
 const run = promisify(execFile);
 const superuserUrl = sharedPostgres(17).superuserUrl();
@@ -146,7 +146,7 @@ describe("the newest snapshot of a project's files", () => {
   });
 
   test("comes back together with the database set that names it, by command and by action", async () => {
-    const settings = { ...lab.env, DATABASE_URL: source.backupUrl, ...storageEnv("SUPABASE", storage) };
+    const settings = { ...lab.env, DATABASE_URL: source.backupUrl, ...storageSettings(storage) };
     const needs = ["source", "storageVault", "sourceStorage", "signing"] as const;
     const config = await loadConfig({ needs, env: settings });
     const set = await backUp(lab.sets, source.backupUrl, { files: { config, log: silentLog } });

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { runnableBlocks } from "../../scripts/check/runbook-page.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
-import { fillRows, type RunningStorage, startStorage } from "../lab/storage/index.ts";
+import { fillRows, type RunningStorage, startStorage, storageSettings } from "../lab/storage/index.ts";
 import { type BackupLab, backUp } from "./backup-lab.ts";
-import { type FilesLab, openFilesLab, storageEnv, targetEnv } from "./files-lab.ts";
+import { type FilesLab, openFilesLab, targetEnv } from "./files-lab.ts";
 import { openRestoreTestLab } from "./restore-test-lab.ts";
 
 const run = promisify(execFile);
@@ -40,7 +40,7 @@ beforeAll(async () => {
   await tests.mark();
   env = {
     ...files.env,
-    ...storageEnv("SUPABASE", storages[0]),
+    ...storageSettings(storages[0]),
     ...targetEnv(empty, storages[1]),
     // Of the prover, who opens sets and signs proofs.
     ...tests.env,

@@ -11,7 +11,7 @@ import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
 import { type BackupLab, keysIn, openBackupLab } from "../integration/backup-lab.ts";
 import { createProject, dropProject, type LabProject } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
-import { PLANTED_NAME, type RunningStorage, seedFiles, startStorage } from "../lab/storage/index.ts";
+import { PLANTED_NAME, type RunningStorage, seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
 import { type ActRun, type Checkout, checkOut } from "./checkout.ts";
 
 /** The files' workflow as act runs it: one runner, four of them, one of the four lost. */
@@ -55,10 +55,8 @@ async function repository(bucket: string, filesPerRunner: number) {
   checkouts.push(checkout);
   const { PATH, HOME, LIFEBOAT_POLICY, BACKUP_PUBLIC_KEYS, ...rest } = lab.env(project.backupUrl);
   const secrets: Record<string, string> = {
-    ...{ ...rest, S3_STORAGE_BUCKET: bucket, SUPABASE_STORAGE_ENDPOINT: storage.endpoint },
-    SUPABASE_STORAGE_REGION: storage.region,
-    SUPABASE_STORAGE_ACCESS_KEY_ID: storage.accessKeyId,
-    SUPABASE_STORAGE_SECRET_ACCESS_KEY: storage.secretAccessKey,
+    ...{ ...rest, S3_STORAGE_BUCKET: bucket },
+    ...storageSettings(storage),
   };
   const run = (runId: string, change: Record<string, string> = {}): Promise<ActRun> =>
     checkout.run("storage-sync", {

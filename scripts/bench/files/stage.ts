@@ -6,6 +6,7 @@ import { createProject, withClient } from "../../../test/lab/index.ts";
 import { startGuardian } from "../../../test/lab/servers/guardian.ts";
 import { startPostgres } from "../../../test/lab/servers/postgres.ts";
 import { type S3Facts, startS3 } from "../../../test/lab/servers/s3.ts";
+import { storageSettings } from "../../../test/lab/storage/index.ts";
 import { becomeOwner } from "../../demo/owner.ts";
 import type { PlannedFile } from "./planned-files.ts";
 
@@ -59,16 +60,13 @@ export async function setFilesStage(
     client.destroy();
   }
   say(`stored ${files.length} files in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
-  const { accessKeyId, secretAccessKey, region, endpoint } = s3;
   return {
     ...{ folder: home.folder, s3, servers: [postgres.pid, s3.pid] },
     settings: {
       ...owner.settings,
       ...{ LIFEBOAT_PG_BIN: postgres.binDir, TMPDIR: home.folder, DATABASE_URL: project.backupUrl },
-      SUPABASE_STORAGE_ENDPOINT: endpoint,
-      SUPABASE_STORAGE_REGION: region,
-      SUPABASE_STORAGE_ACCESS_KEY_ID: accessKeyId,
-      SUPABASE_STORAGE_SECRET_ACCESS_KEY: secretAccessKey,
+      // A plain S3 server in the place of Supabase's.
+      ...storageSettings(s3),
       // For the rivals, which read no name of ours.
       AWS_CONFIG_FILE: join(home.folder, "none"),
     },

@@ -1,11 +1,11 @@
 import type { StorageAccess } from "./server.ts";
 
-/** The settings that lead a command to a project's files. */
-export function storageSettings(storage: StorageAccess): Record<string, string> {
+/** The settings that lead a command to a project's files, by the names that it reads: `SUPABASE_…`, or a target's. */
+export function storageSettings(storage: StorageAccess, prefix = "SUPABASE"): Record<string, string> {
   return {
-    SUPABASE_STORAGE_ENDPOINT: storage.endpoint,
-    SUPABASE_STORAGE_REGION: storage.region,
-    SUPABASE_STORAGE_ACCESS_KEY_ID: storage.accessKeyId,
-    SUPABASE_STORAGE_SECRET_ACCESS_KEY: storage.secretAccessKey,
+    [`${prefix}_STORAGE_ENDPOINT`]: storage.endpoint,
+    [`${prefix}_STORAGE_REGION`]: storage.region,
+    [`${prefix}_STORAGE_ACCESS_KEY_ID`]: storage.accessKeyId,
+    [`${prefix}_STORAGE_SECRET_ACCESS_KEY`]: storage.secretAccessKey,
   };
 }
