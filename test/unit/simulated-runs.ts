@@ -3,6 +3,9 @@ import type { Conclusion, OperationReport, RunReport } from "../../actions/lib/r
 import { operationOf } from "../../actions/lib/report/workflow-operations.ts";
 
 const day = 86_400_000;
+
+/** When the tests of reports look at them. */
+export const now = new Date("2026-11-24T12:00:00.000Z");
 const stages = ["preflight", "lease", "inventory", "schema and roles", "data", "inventory and recover page", "publish"];
 
 /** A report as a job would leave it; what a test is not about is filled in. */
