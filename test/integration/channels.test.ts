@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { lookAtChannels } from "../../actions/lib/preflight/channel-rows.ts";
+import { beforeRun } from "../../actions/lib/runtime/around-run.ts";
+import { runIdentity } from "../../actions/lib/runtime/run-identity.ts";
+import { keysIn, recordingLog } from "./backup-lab.ts";
+import { done, failed, type NotifyLab, openNotifyLab, to } from "./notify-lab.ts";
+
+let notify: NotifyLab;
+
+beforeAll(async () => {
+  notify = await openNotifyLab();
+});
+afterAll(() => notify?.[Symbol.asyncDispose]());
+beforeEach(() => notify.newChannels());
+
+describe("the preflight", () => {
+  test("says whether the channels would be heard, and posts nothing", async () => {
+    const rows = await lookAtChannels({
+      ...notify.byToken(),
+      ...notify.byMail(),
+      HEARTBEAT_URL_SYNC: notify.heartbeats.url,
+    });
+    expect(rows.map(({ check, status }) => [check, status])).toEqual([
+      ["slack", "ok"],
+      ["email", "ok"],
+      ["heartbeat", "ok"],
+    ]);
+    expect([notify.slack.messages, notify.slack.requests, notify.mail.mails, notify.heartbeats.beats]).toEqual([
+      [],
+      ["auth.test"],
+      [],
+      [],
+    ]);
+  });
+
+  test("says what is not as it should be, without failing", async () => {
+    notify.slack.troubles.push("token_revoked");
+    const url = notify.mail.url.replace("p%40ss", "wrong");
+    const rows = await lookAtChannels({ ...notify.byToken(), SMTP_URL: url, ALERT_EMAIL_TO: to });
+    expect(rows.map(({ check, status, found }) => [check, status, found])).toEqual([
+      ["slack", "warn", "not reached: token_revoked"],
+      ["email", "warn", "not reached: smtp_535"],
+      ["heartbeat", "warn", expect.stringContaining("none is set")],
+    ]);
+    expect((await lookAtChannels({ SMTP_URL: "https://x.example" })).map(({ status }) => status)).toEqual(
+      Array(3).fill("warn"),
+    );
+  });
+});
+
+describe("the heartbeat", () => {
+  test("says when it begins, when it is done and when it failed, each operation by its own address", async () => {
+    const env = {
+      HEARTBEAT_URL: `${notify.heartbeats.url}/all`,
+      HEARTBEAT_URL_TEST: `${notify.heartbeats.url}/test/?key=1`,
+    };
+    const around = { env: notify.environment("930", env), log: recordingLog(), hurry: false };
+    await beforeRun(runIdentity(around.env), "backup", around);
+    await notify.end({ ending: done, env });
+    await notify.end({ ending: failed, env, operation: "test" });
+    await notify.end({ ending: done, env, operation: "verify" });
+    expect(notify.heartbeats.beats).toEqual(["/all/start", "/all", "/test/fail?key=1"]);
+  });
+
+  test("is not told of a job that another one goes on with, unless it failed", async () => {
+    const env = { HEARTBEAT_URL: notify.heartbeats.url, ...notify.byToken(), GITHUB_RUN_ID: "932" };
+    await notify.end({ ending: failed, env, unfinished: true });
+    await notify.end({ ending: done, env, unfinished: true });
+    await notify.end({ ending: done, env: { ...env, GITHUB_RUN_ATTEMPT: "2" }, unfinished: true });
+    expect(notify.heartbeats.beats).toEqual(["/fail"]);
+    expect(notify.slack.messages).toHaveLength(1);
+  });
+
+  test("that is not heard fails nothing and is in the report", async () => {
+    notify.heartbeats.answerWith(404);
+    const lines = await notify.end({
+      ending: done,
+      env: { HEARTBEAT_URL: notify.heartbeats.url, GITHUB_RUN_ID: "931" },
+    });
+    expect(lines).toContain("The heartbeat (success) could not be sent: http_404.");
+    expect((await notify.lastReport())("931")?.untold).toEqual(["heartbeat"]);
+  });
+});
+
+describe("the daily summary", () => {
+  test("is sent once, by the first run after its hour, and not by a run that reached nobody", async () => {
+    const at = "2026-11-24T04:30:00Z";
+    notify.slack.troubles.push("token_revoked");
+    await notify.end({ ending: done, env: notify.byToken(), at });
+    expect(notify.slack.messages).toEqual([]);
+    await notify.end({ ending: done, env: notify.byToken(), at });
+    await notify.end({ ending: done, env: notify.byToken(), at });
+    expect(notify.slack.messages).toHaveLength(1);
+    const said = JSON.stringify(notify.slack.messages[0]);
+    expect(said).toContain("Lifeboat on 2026-11-24");
+    expect(said).toMatch(/Backup \(daily-backup\): \d+ done/);
+    expect(said).toMatch(/promise is better than the truth/);
+    expect(await keysIn(notify.vault, "notify/summaries/")).toEqual(["notify/summaries/2026-11-24.json"]);
+  });
+
+  test("is not sent before its hour, nor by a job that is being cancelled", async () => {
+    await notify.end({ ending: done, env: notify.byToken(), at: "2026-11-25T03:59:00Z" });
+    await notify.end({
+      ending: { ...failed, conclusion: "cancelled" },
+      env: notify.byMail(),
+      at: "2026-11-25T05:00:00Z",
+      hurry: true,
+    });
+    expect(notify.slack.messages).toEqual([]);
+    expect(notify.mail.mails).toHaveLength(1);
+  });
+});
