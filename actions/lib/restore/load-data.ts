@@ -13,7 +13,7 @@ import type { DataPlan } from "./plan-data.ts";
 import { projectColumns } from "./project-columns.ts";
 
 /** What loading needs: where the bytes come from, how to reach the target, what to load. */
-export interface LoadTask {
+export interface DataTask {
   readonly artifacts: readonly Artifact[];
   /** Of the set. */
   readonly inventory: Inventory;
@@ -23,51 +23,34 @@ export interface LoadTask {
   readonly plan: DataPlan;
   readonly journal: Journal;
   readonly mayReplicate: boolean;
-  /** How many artifacts at once, each on a connection of its own. */
-  readonly jobs: number;
   readonly log: Log;
 }
 
-/**
- * Streams the data artifacts into the target, several at once, without touching a disk.
- * What the journal knows is passed over.
- *
- * @returns why a table's rows did not go in, by `schema.table`; empty when all did
- */
-export async function loadData(task: LoadTask): Promise<ReadonlyMap<string, string>> {
-  const failures = new Map<string, string>();
-  const queue = [...task.artifacts];
-  const stop = new AbortController();
-  const worker = async (): Promise<void> => {
-    const client = await task.connect();
-    try {
-      for (let next = queue.shift(); next !== undefined && !stop.signal.aborted; next = queue.shift()) {
-        await loadArtifact(task, client, next, failures);
-      }
-    } catch (error) {
-      stop.abort();
-      throw error;
-    } finally {
-      await client.end().catch(() => undefined);
-    }
-  };
-  const outcomes = await Promise.allSettled(
-    Array.from({ length: Math.max(1, Math.min(task.jobs, queue.length)) }, () => worker()),
-  );
-  const broken = outcomes.find((outcome) => outcome.status === "rejected");
-  if (broken !== undefined) throw broken.reason;
-  return failures;
+/** `schema.table` of those that rows are still to come for. */
+export function rowsToCome({ plan, journal }: DataTask): string[] {
+  return [...plan.loads].filter(([, { table }]) => !journal.isDone(loadItem(table))).map(([name]) => name);
 }
 
 type Failures = Map<string, string>;
 
-async function loadArtifact(task: LoadTask, client: Client, artifact: Artifact, failures: Failures): Promise<void> {
+/**
+ * Streams one artifact into the target without touching a disk. What the journal knows is passed over.
+ * @param failures why a table's rows did not go in, by `schema.table`
+ * @param onLoaded told of each table whose rows are in, or will not come
+ */
+export async function loadArtifact(
+  task: DataTask,
+  client: Client,
+  artifact: Artifact,
+  failures: Failures,
+  onLoaded: (table: string) => void,
+): Promise<void> {
   const item = `artifact ${artifact.name}`;
   if (task.journal.isDone(item)) return;
   const track = task.log.track(artifact.name, { bytes: artifact.plainBytes, items: 0 });
   try {
     for await (const block of await blocksOf(task, artifact)) {
-      if (block.kind === "table") await loadBlock(task, client, block, failures, track);
+      if (block.kind === "table") onLoaded(await loadBlock(task, client, block, failures, track));
       else await loadLargeObjects(task, client, block, track);
     }
     if (failures.size === 0) await task.journal.note(client, item);
@@ -78,27 +61,28 @@ async function loadArtifact(task: LoadTask, client: Client, artifact: Artifact, 
   }
 }
 
-async function blocksOf(task: LoadTask, artifact: Artifact): Promise<AsyncIterable<DataBlock>> {
+async function blocksOf(task: DataTask, artifact: Artifact): Promise<AsyncIterable<DataBlock>> {
   const plain = task.open(artifact);
   if (artifact.kind === "sql") return readPlainDump(plain, task.inventory).blocks();
   return (await readArchive(plain)).blocks();
 }
 
+/** @returns the table's `schema.table` */
 async function loadBlock(
-  task: LoadTask,
+  task: DataTask,
   client: Client,
   block: TableBlock,
   failures: Failures,
   track: Track,
-): Promise<void> {
+): Promise<string> {
   const name = `${block.entry.namespace ?? ""}.${block.entry.tag}`;
   if (name === "cron.job" && task.plan.cronJobs !== undefined) {
     const jobs = await scheduleJobs(client, block.chunks(), task.plan.cronJobs.columns, task.journal);
     if (jobs.refused.length > 0) failures.set(name, jobs.refused.join("; "));
-    return;
+    return name;
   }
   const load = task.plan.loads.get(name);
-  if (load === undefined || task.journal.isDone(loadItem(load.table))) return;
+  if (load === undefined || task.journal.isDone(loadItem(load.table))) return name;
   track.note(name);
   // Projected rows may wait in a chunk that has passed; whole ones go straight to the server.
   const rows = counted(block.chunks({ recycled: load.keep === undefined }), track);
@@ -111,6 +95,7 @@ async function loadBlock(
         });
   const failure = await loadTable(client, load, source, task.journal, task.mayReplicate, () => reduced);
   if (failure !== undefined) failures.set(name, failure);
+  return name;
 }
 
 async function* counted(chunks: AsyncIterable<Uint8Array>, track: Track): AsyncGenerator<Uint8Array> {
@@ -134,7 +119,7 @@ async function* hashed(
 }
 
 /** A block of large objects is one transaction: the objects and the note of them are there together or not at all. */
-async function loadLargeObjects(task: LoadTask, client: Client, block: LargeObjectBlock, track: Track): Promise<void> {
+async function loadLargeObjects(task: DataTask, client: Client, block: LargeObjectBlock, track: Track): Promise<void> {
   const item = `large objects ${block.entry.dumpId}`;
   if (task.journal.isDone(item)) return;
   await client.query("begin");

@@ -2,6 +2,8 @@ import type { TocEntry } from "../source/archive/toc.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { isPlatformObject } from "../source/platform.ts";
+import { type Build, planBuilds } from "./plan-builds.ts";
+import { dependenciesOf, type Entries, tableKinds } from "./toc-tables.ts";
 
 /** One entry of the schema dump that will be run, with the object that it makes where it makes one. */
 export interface Step {
@@ -13,9 +15,8 @@ export interface Step {
 export interface SchemaPlan {
   /** Before the data: extensions, types, tables, functions, views. */
   readonly before: readonly Step[];
-  /** Keys and indexes, one list a table, the largest first: lists run side by side, the steps of one list in turn. */
-  readonly indexes: readonly (readonly Step[])[];
-  readonly foreignKeys: readonly Step[];
+  /** Keys and indexes, in the order in which sessions side by side shall look at them. */
+  readonly builds: readonly Build[];
   /** Triggers, rules, policies, publications, statistics. */
   readonly after: readonly Step[];
   /** Event triggers: the very last, or they would fire at our own statements. */
@@ -71,23 +72,19 @@ export function planSchema(
   const step = (entry: TocEntry): Step => ({ entry, object: objectOf(entry) });
   const stage = (entry: TocEntry) => stageOf(entry, entries);
   const bytes = new Map(source.tables.map((table) => [table.oid, table.bytes]));
-  const weight = ([first]: readonly TocEntry[]) => (first && bytes.get(tableOf(first, entries)?.oid ?? "")) ?? 0;
   const of = (which: StageName) => wanted.filter((entry) => stage(entry) === which);
   return {
     before: attachFromTheTop(of("before"), entries).map(step),
-    indexes: groupByTable(of("indexes"), entries)
-      .sort((a, b) => weight(b) - weight(a))
-      .map((group) => group.map(step)),
-    foreignKeys: of("foreignKeys").map(step),
+    builds: planBuilds(of("indexes"), of("foreignKeys"), { entries, step, bytes }),
     after: of("after").map(step),
     last: of("last").map(step),
   };
 }
 
-type StageName = keyof SchemaPlan;
+type StageName = "before" | "indexes" | "foreignKeys" | "after" | "last";
 
 /** Comments have no section of their own: one comes as late as what it is about, but never among the indexes. */
-function stageOf(entry: TocEntry, entries: ReadonlyMap<number, TocEntry>): StageName {
+function stageOf(entry: TocEntry, entries: Entries): StageName {
   if (entry.section === "none") {
     const stages = partOf(entry, entries).map((one) => stageOf(one, entries));
     if (stages.includes("last")) return "last";
@@ -103,7 +100,7 @@ function stageOf(entry: TocEntry, entries: ReadonlyMap<number, TocEntry>): Stage
  * Puts the attaching of partitions at the end of what is made before the data, a partitioned table before its own
  * partitions: an identity column is handed down by ATTACH PARTITION, and only one level (tablecmds.c). pg_dump goes by name.
  */
-function attachFromTheTop(order: readonly TocEntry[], entries: ReadonlyMap<number, TocEntry>): TocEntry[] {
+function attachFromTheTop(order: readonly TocEntry[], entries: Entries): TocEntry[] {
   const attachments = order.filter((entry) => entry.desc === "TABLE ATTACH");
   const tables = (entry: TocEntry) => entry.dependencies.filter((id) => tableKinds.has(entries.get(id)?.desc ?? ""));
   // An attachment depends on both tables and carries the name of the one that is attached.
@@ -123,27 +120,6 @@ function attachFromTheTop(order: readonly TocEntry[], entries: ReadonlyMap<numbe
 const without = (ids: readonly number[], left: number) => ids.filter((id) => id !== left);
 
 /** The objects that a comment, default, attachment and the like hangs on. */
-function partOf(entry: TocEntry, entries: ReadonlyMap<number, TocEntry>): TocEntry[] {
-  return entry.dependencies
-    .map((id) => entries.get(id))
-    .filter((one) => one !== undefined)
-    .filter((one) => one.desc !== "SCHEMA" || entry.tag.startsWith("SCHEMA "));
-}
-
-const tableKinds = new Set(["FOREIGN TABLE", "MATERIALIZED VIEW", "TABLE"]);
-
-/** The table that an index or a key is on. */
-function tableOf(entry: TocEntry, entries: ReadonlyMap<number, TocEntry>): TocEntry | undefined {
-  return entry.dependencies.map((id) => entries.get(id)).find((one) => tableKinds.has(one?.desc ?? ""));
-}
-
-function groupByTable(steps: readonly TocEntry[], entries: ReadonlyMap<number, TocEntry>): TocEntry[][] {
-  const groups = new Map<number, TocEntry[]>();
-  for (const entry of steps) {
-    const table = tableOf(entry, entries)?.dumpId ?? -entry.dumpId;
-    const group = groups.get(table);
-    if (group === undefined) groups.set(table, [entry]);
-    else group.push(entry);
-  }
-  return [...groups.values()];
+function partOf(entry: TocEntry, entries: Entries): TocEntry[] {
+  return dependenciesOf(entry, entries).filter((one) => one.desc !== "SCHEMA" || entry.tag.startsWith("SCHEMA "));
 }

@@ -11,11 +11,12 @@ import { withTables } from "../source/plain-dump/dependencies.ts";
 import { readPlainDump } from "../source/plain-dump/read.ts";
 import { isPlatformObject } from "../source/platform.ts";
 import type { Artifact } from "../vault/manifest.ts";
-import { buildIndexes, dumpClient, failuresByKey } from "./apply-schema.ts";
 import { afterwards } from "./by-hand.ts";
 import { cronItem } from "./cron-jobs.ts";
+import { failuresByKey } from "./failures-by-key.ts";
 import { Journal } from "./journal.ts";
-import { loadData } from "./load-data.ts";
+import { type LoadAndBuild, loadAndBuild } from "./load-and-build.ts";
+import type { DataTask } from "./load-data.ts";
 import { refuseOccupied } from "./occupants.ts";
 import { deliberateDifferences, type OutboundTrigger, outboundTriggers } from "./outbound.ts";
 import { planSchema, type SchemaPlan } from "./plan.ts";
@@ -31,7 +32,7 @@ import { proveRestored } from "./prove-restored.ts";
 import type { ProvenTarget } from "./proven-target.ts";
 import type { RestoreResult } from "./result.ts";
 import { joinOwners, restoreRoles, settleMemberships, settleSettings } from "./roles.ts";
-import { runSteps, type StepFailures } from "./run-steps.ts";
+import { dumpClient, runSteps, type StepFailures } from "./run-steps.ts";
 import { brokenOff, Sessions } from "./sessions.ts";
 import { commentLargeObjects, refreshViews, settleSequences, validateConstraints } from "./settle-contents.ts";
 import { Stages } from "./stages.ts";
@@ -104,9 +105,10 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   await clearDefaultPrivileges(client, facts.inventory);
   const early = await stages.run("schema", () => runSteps(client, schema.before));
   const plan = planData(source, await readTargetTables(client), facts.supabase, unavailableExtensions(source, facts));
-  const rowFailures = await stages.run("data", () => load(run, plan));
+  const working = loadAndBuild(dataTask(run, plan), schema.builds, jobs);
+  const rowFailures = await stages.run("data", () => working.rows);
+  const late = await stages.run("keys and indexes", () => finishSchema(run, working, outbound));
   const sequenceFailures = await settleSequences(client, source);
-  const late = await stages.run("keys and indexes", () => finishSchema(run, outbound));
   const viewFailures = await stages.run("materialised views", () => refreshViews(client, source));
   const settled = await stages.run("owners and grants", () => settle(run));
   const events = await runSteps(client, schema.last);
@@ -168,9 +170,9 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   };
 }
 
-async function load({ task, source, journal, facts }: Run, plan: DataPlan): Promise<ReadonlyMap<string, string>> {
+function dataTask({ task, source, journal, facts }: Run, plan: DataPlan): DataTask {
   const kinds = new Set<Artifact["kind"]>(["data", "large-objects", "sql"]);
-  return loadData({
+  return {
     artifacts: task.open.manifest.artifacts.filter(({ kind }) => kinds.has(kind)),
     inventory: source,
     open: (artifact) => task.open.artifact(artifact.name),
@@ -178,26 +180,22 @@ async function load({ task, source, journal, facts }: Run, plan: DataPlan): Prom
     plan,
     journal,
     mayReplicate: facts.mayReplicate,
-    jobs: task.jobs,
     log: task.log,
-  });
+  };
 }
 
 async function finishSchema(
-  { task, client, schema }: Run,
+  { client, schema }: Run,
+  { builds }: LoadAndBuild,
   outbound: readonly OutboundTrigger[],
 ): Promise<StepFailures[]> {
   const switchOff = new Map(outbound.map(({ object, switchOff }) => [object, switchOff]));
-  const indexes = await buildIndexes(task, schema.indexes, () => undefined);
-  const foreignKeys = await runSteps(client, schema.foreignKeys);
-  const after = await runSteps(
-    client,
-    schema.after,
-    () => undefined,
-    ({ entry, object }) => (entry.desc === "TRIGGER" && object !== undefined ? switchOff.get(object) : undefined),
+  const built = await builds;
+  const after = await runSteps(client, schema.after, ({ entry, object }) =>
+    entry.desc === "TRIGGER" && object !== undefined ? switchOff.get(object) : undefined,
   );
   // What an index or a key could not have without the rest (a function made later) gets another chance.
-  const again = await runSteps(client, [...indexes.keys(), ...foreignKeys.keys()]);
+  const again = await runSteps(client, [...built.keys()]);
   return [again, after];
 }
 

@@ -12,7 +12,7 @@ const batchSize = 40;
 const alreadyThere = new Set(["42710", "42P07", "42P06", "42723", "42701"]);
 
 /** Settings under which pg_dump's statements mean what they say. */
-export const dumpSession = `
+const dumpSession = `
   set search_path = '';
   set check_function_bodies = off;
   set standard_conforming_strings = on;
@@ -20,6 +20,13 @@ export const dumpSession = `
   set row_security = off;
   set default_tablespace = '';
   set xmloption = content`;
+
+/** Opens a session in which pg_dump's statements mean what they say. */
+export async function dumpClient(connect: () => Promise<Client>): Promise<Client> {
+  const client = await connect();
+  await client.query(dumpSession);
+  return client;
+}
 
 /** The statement of one step, under the access method that its table had. */
 function statementOf({ entry }: Step): string {
@@ -38,7 +45,6 @@ function statementOf({ entry }: Step): string {
 export async function runSteps(
   client: Client,
   steps: readonly Step[],
-  onDone: (step: Step) => void = () => {},
   afterStep: (step: Step) => string | undefined = () => undefined,
 ): Promise<StepFailures> {
   const text = (step: Step) => statementOf(step) + (afterStep(step) ?? "");
@@ -47,14 +53,10 @@ export async function runSteps(
     const failures: StepFailures = new Map();
     for (let start = 0; start < left.length; start += batchSize) {
       const batch = left.slice(start, start + batchSize);
-      if (batch.length > 1 && (await worked(client, batch.map(text).join("")))) {
-        for (const step of batch) onDone(step);
-        continue;
-      }
+      if (batch.length > 1 && (await worked(client, batch.map(text).join("")))) continue;
       for (const step of batch) {
         const reason = await attempt(client, text(step));
-        if (reason === undefined) onDone(step);
-        else failures.set(step, reason);
+        if (reason !== undefined) failures.set(step, reason);
       }
     }
     if (failures.size === 0 || failures.size === left.length) return failures;

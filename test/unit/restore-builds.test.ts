@@ -1,0 +1,147 @@
+import { describe, expect, test } from "vitest";
+import { BuildQueue } from "../../actions/lib/restore/build-queue.ts";
+import { type Build, planBuilds } from "../../actions/lib/restore/plan-builds.ts";
+import type { TocEntry } from "../../actions/lib/source/archive/toc.ts";
+
+const large = 100 * 1024 * 1024;
+let lastId = 0;
+
+function entry(desc: string, tag: string, dependencies: readonly TocEntry[] = [], defn = `${desc} ${tag};`): TocEntry {
+  const dumpId = ++lastId;
+  return {
+    ...{ dumpId, tableOid: "1259", oid: String(1000 + dumpId), tag, desc, section: "post-data", defn, dropStmt: "" },
+    ...{ copyStmt: "", namespace: "public", tablespace: null, owner: "postgres", tableam: null },
+    ...{ dependencies: dependencies.map((one) => one.dumpId), hasData: false },
+  };
+}
+
+const users = entry("TABLE", "users");
+const marks = entry("TABLE", "marks");
+const measurements = entry("TABLE", "measurements"); // partitioned: no rows of its own
+const judge = entry("FUNCTION", "judge()");
+const usersKey = entry("CONSTRAINT", "users users_pkey", [users]);
+const marksKey = entry("CONSTRAINT", "marks marks_pkey", [marks]);
+const byMark = entry(
+  "INDEX",
+  "marks_by_mark",
+  [marks],
+  "CREATE INDEX marks_by_mark ON public.marks USING btree (mark);",
+);
+const byJudge = entry(
+  "INDEX",
+  "marks_by_judge",
+  [marks, judge],
+  "CREATE INDEX marks_by_judge ON public.marks (judge());",
+);
+const byUser = entry(
+  "INDEX",
+  "marks_by_user",
+  [marks],
+  "CREATE INDEX marks_by_user ON public.marks (user_id);\n\nALTER TABLE public.marks CLUSTER ON marks_by_user;",
+);
+const measurementsKey = entry("CONSTRAINT", "measurements measurements_pkey", [measurements]);
+const marksUser = entry("FK CONSTRAINT", "marks marks_user_fkey", [marks, users, usersKey]);
+const measuredUser = entry("FK CONSTRAINT", "measurements measurements_user_fkey", [measurements, users, usersKey]);
+const entries = [
+  ...[users, marks, measurements, judge, usersKey, marksKey, byMark, byJudge, byUser],
+  ...[measurementsKey, marksUser, measuredUser],
+];
+
+function plan(
+  bytes: { readonly users: number; readonly marks: number },
+  foreignKeys: TocEntry[] = [],
+): readonly Build[] {
+  return planBuilds([usersKey, marksKey, byMark, byJudge, byUser, measurementsKey], foreignKeys, {
+    entries: new Map(entries.map((one) => [one.dumpId, one])),
+    step: (one) => ({ entry: one, object: undefined }),
+    bytes: new Map([
+      [users.oid, bytes.users],
+      [marks.oid, bytes.marks],
+    ]),
+  });
+}
+
+const tags = (build: Build | undefined) => build?.steps.map((step) => step.entry.tag);
+
+describe("what is built in one go", () => {
+  test("is a small table's all, the larger table's first", () => {
+    expect(plan({ users: 10, marks: 20 }).map(tags)).toEqual([
+      ["marks marks_pkey", "marks_by_mark", "marks_by_judge", "marks_by_user"],
+      ["users users_pkey"],
+      ["measurements measurements_pkey"],
+    ]);
+  });
+
+  test("of a large table is each index by itself, unless a statement that locks the table follows it", () => {
+    const builds = plan({ users: 10, marks: large });
+    expect(builds.slice(0, 3).map(tags)).toEqual([
+      ["marks marks_pkey", "marks_by_user"],
+      ["marks_by_mark"],
+      ["marks_by_judge"],
+    ]);
+    expect(builds.map(({ shared }) => shared)).toEqual([false, true, true, false, false]);
+  });
+
+  test("begins early when it reads nothing but its own table's rows", () => {
+    expect(plan({ users: 10, marks: large }).map((build) => [tags(build)?.at(0), build.early])).toEqual([
+      ["marks marks_pkey", true],
+      ["marks_by_mark", true],
+      ["marks_by_judge", false], // a function may read any table
+      ["users users_pkey", true],
+      ["measurements measurements_pkey", false],
+    ]);
+  });
+
+  test("of foreign keys waits for the keys and indexes of both tables, and for all rows where one is partitioned", () => {
+    const builds = plan({ users: 10, marks: 20 }, [marksUser, measuredUser]);
+    const [ofMarks, ofUsers, ofMeasurements, marksToUsers, measuredToUsers] = builds;
+    expect(marksToUsers).toMatchObject({ early: true, shared: false, tables: ["public.marks", "public.users"] });
+    expect(marksToUsers?.needs).toEqual([ofMarks, ofUsers]);
+    expect(measuredToUsers).toMatchObject({ early: false });
+    expect(measuredToUsers?.needs).toEqual([ofUsers, ofMeasurements]);
+  });
+
+  test("of a foreign key that does not tell what it refers to waits for everything", () => {
+    const untold = entry("FK CONSTRAINT", "marks marks_untold_fkey", [marks]);
+    entries.push(untold);
+    const builds = plan({ users: 10, marks: 20 }, [untold]);
+    expect(builds.at(-1)).toMatchObject({ early: false, needs: builds.slice(0, -1) });
+  });
+});
+
+describe("what may begin now", () => {
+  test("is nothing as long as the rows are missing, then the table that has them", () => {
+    const queue = new BuildQueue(plan({ users: 10, marks: large }), ["public.users", "public.marks"]);
+    expect(queue.take()).toBeUndefined();
+    queue.loaded("public.users");
+    expect(tags(queue.take())).toEqual(["users users_pkey"]);
+    expect(queue.take()).toBeUndefined();
+  });
+
+  test("is one table's indexes side by side, but nothing beside what locks it, nor what reads rows still to come", () => {
+    const queue = new BuildQueue(plan({ users: 10, marks: large }), ["public.users", "public.marks"]);
+    queue.loaded("public.marks");
+    const key = queue.take();
+    expect(tags(key)).toEqual(["marks marks_pkey", "marks_by_user"]);
+    expect(queue.take()).toBeUndefined();
+    if (key !== undefined) queue.ended(key);
+    expect(tags(queue.take())).toEqual(["marks_by_mark"]);
+    expect(queue.take()).toBeUndefined();
+    queue.allLoaded();
+    expect(tags(queue.take())).toEqual(["marks_by_judge"]);
+  });
+
+  test("is a foreign key only when what it needs has ended and nobody works at its tables", () => {
+    const queue = new BuildQueue(plan({ users: 10, marks: 20 }, [marksUser, measuredUser]), []);
+    const [ofMarks, ofUsers, ofMeasurements] = [queue.take(), queue.take(), queue.take()];
+    expect(queue.take()).toBeUndefined();
+    for (const build of [ofMarks, ofUsers, ofMeasurements]) if (build !== undefined) queue.ended(build);
+    const first = queue.take();
+    expect(tags(first)).toEqual(["marks marks_user_fkey"]);
+    expect(queue.isEmpty).toBe(false);
+    expect(queue.take()).toBeUndefined(); // both lock public.users
+    if (first !== undefined) queue.ended(first);
+    expect(tags(queue.take())).toEqual(["measurements measurements_user_fkey"]);
+    expect(queue.isEmpty).toBe(true);
+  });
+});
