@@ -19,8 +19,7 @@ export async function layCatalogue(
   sets: number,
 ): Promise<void> {
   await s3.createBucket(bucket);
-  const { endpoint, region, accessKeyId, secretAccessKey } = s3;
-  using vault = openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+  using vault = openVault(s3.bucketAccess(bucket));
   const signing = await readPrivateKey(
     settings["BACKUP_SIGNING_KEY"] ?? "",
     settings["BACKUP_SIGNING_PASSPHRASE"] ?? "",

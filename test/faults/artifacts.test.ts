@@ -39,8 +39,7 @@ beforeAll(async () => {
   s3 = sharedS3();
   client = s3.client();
   await s3.createBucket(bucket, { lock: false });
-  const { endpoint, region, accessKeyId, secretAccessKey } = s3;
-  vault = openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+  vault = openVault(s3.bucketAccess(bucket));
 });
 
 afterAll(async () => {
@@ -250,12 +249,7 @@ test("a verification that is called off ends with the reason, and calls nothing 
 });
 
 test("a store that does not answer is an error of the store, not damage", async () => {
-  const { accessKeyId, secretAccessKey, region } = s3;
-  const credentials = { accessKeyId, secretAccessKey };
-  using gone = openVault({
-    ...{ bucket, endpoint: "http://127.0.0.1:9", region, credentials },
-    retry: { attempts: 1 },
-  });
+  using gone = openVault({ ...s3.bucketAccess(bucket), endpoint: "http://127.0.0.1:9", retry: { attempts: 1 } });
   const ref = { tier: manifest.tier, set: manifest.set };
   const verifying = verifySet(gone, ref, { trustedSigners: signing.signers, deep: false }, silentLog);
   await expect(verifying).rejects.toMatchObject({ code: "s3-unavailable" });

@@ -7,6 +7,7 @@ import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab
 import { execute } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "./proxy/http-proxy.ts";
+import { quickRetry } from "./proxy/test-bucket.ts";
 
 /** Random bytes don't compress: three parts of 5 MiB, so that there is something between the first and the last. */
 const seed = `
@@ -40,10 +41,7 @@ describe("a backup whose store fails under it", () => {
 
   /** The same bucket through the proxy, with little patience. */
   const faulty = (): Vault => {
-    const { region, accessKeyId, secretAccessKey } = sharedS3();
-    const retry = { attempts: 4, totalSeconds: 20, baseMillis: 20, capMillis: 100, stallSeconds: 2 };
-    const credentials = { accessKeyId, secretAccessKey };
-    return openVault({ bucket: lab.bucket, region, endpoint: proxy.url, credentials, retry });
+    return openVault({ ...sharedS3().bucketAccess(lab.bucket), endpoint: proxy.url, retry: quickRetry });
   };
 
   const succeeding = async (): Promise<void> => {

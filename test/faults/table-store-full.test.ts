@@ -59,9 +59,7 @@ async function fill(): Promise<void> {
 
 async function attempt(hit: () => boolean): Promise<Seen> {
   const before = await lookInto(client, lab.bucket);
-  const { region, accessKeyId, secretAccessKey } = s3;
-  const credentials = { accessKeyId, secretAccessKey };
-  using vault = openVault({ bucket: lab.bucket, region, endpoint: store.url, credentials, retry: quickRetry });
+  using vault = openVault({ ...s3.bucketAccess(lab.bucket), endpoint: store.url, retry: quickRetry });
   const ended = await backUp(lab, url, { vault }).catch((error: unknown) => ({ error }));
   const after = await lookInto(client, lab.bucket);
   const broken: string[] = after.visible.length === before.visible.length ? [] : ["a set appeared, or is gone"];

@@ -71,8 +71,7 @@ export async function openBackupLab(
   process.env["AWS_ACCESS_KEY_ID"] = s3.accessKeyId;
   process.env["AWS_SECRET_ACCESS_KEY"] = s3.secretAccessKey;
   const { signers } = await readKeyring(publicKeys);
-  const { endpoint, region, accessKeyId, secretAccessKey } = s3;
-  const vault = openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+  const vault = openVault(s3.bucketAccess(bucket));
   return {
     folder,
     bucket,

@@ -127,8 +127,7 @@ describe("the newest snapshot of a project's files", () => {
   });
 
   test("loses the files of a damaged pack alone, says so, and gives the others", async () => {
-    const { endpoint, region, accessKeyId, secretAccessKey } = sharedS3();
-    using vault = openVault({ bucket: lab.bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+    using vault = openVault(sharedS3().bucketAccess(lab.bucket));
     const packs: string[] = [];
     for await (const { key } of vault.list("packs/")) packs.push(key);
     const damaged = packs.at(-1) ?? "";

@@ -30,10 +30,9 @@ beforeAll(async () => {
 beforeEach(async () => {
   origin = makeOrigin();
   api = await startActionsApi(repository);
-  const { endpoint, region, accessKeyId, secretAccessKey } = sharedS3();
   const bucket = `reports-${process.pid}-${++count}`;
   await sharedS3().createBucket(bucket);
-  vault = openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+  vault = openVault(sharedS3().bucketAccess(bucket));
 });
 
 afterEach(async () => {

@@ -44,8 +44,7 @@ beforeAll(async () => {
   s3.destroy();
   await lab.sync(source, storage);
   machine = await openRecoveryMachine(lab.sets, server.binDir);
-  const { endpoint, region, accessKeyId, secretAccessKey } = sharedS3();
-  vault = openVault({ bucket: lab.bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+  vault = openVault(sharedS3().bucketAccess(lab.bucket));
   page = Buffer.from((await vault.get(`snapshots/${first}/RECOVER.md`)).body).toString();
 });
 afterAll(async () => {

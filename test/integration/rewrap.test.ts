@@ -39,8 +39,7 @@ async function newVault(lock: boolean): Promise<Vault> {
   const s3 = sharedS3();
   const bucket = `rewrap-${randomBytes(6).toString("hex")}`;
   await s3.createBucket(bucket, { lock });
-  const { accessKeyId, secretAccessKey, region, endpoint } = s3;
-  return openVault({ bucket, region, endpoint, credentials: { accessKeyId, secretAccessKey } });
+  return openVault(s3.bucketAccess(bucket));
 }
 
 const pinned = (...keys: [TestKey, PinnedRecipient["role"]][]): PinnedRecipient[] =>

@@ -7,10 +7,10 @@ export const quickRetry = { attempts: 4, totalSeconds: 20, baseMillis: 20, capMi
 
 /** Settings for the lab's S3 server and a bucket of its own, versioned; with Object Lock only when asked for. */
 export async function newBucket(options: { lock?: boolean } = {}): Promise<VaultSettings & { endpoint: string }> {
-  const { endpoint, region, accessKeyId, secretAccessKey, createBucket } = sharedS3();
+  const { bucketAccess, createBucket } = sharedS3();
   const bucket = `vault-${randomBytes(6).toString("hex")}`;
   await createBucket(bucket, { lock: options.lock ?? false });
-  return { bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey }, retry: quickRetry };
+  return { ...bucketAccess(bucket), retry: quickRetry };
 }
 
 export async function newVault(options: { lock?: boolean } = {}): Promise<Vault> {

@@ -18,7 +18,17 @@ export interface S3Facts {
   readonly region: string;
 }
 
+/** One bucket and the way to it: settings of a vault. */
+export interface BucketAccess {
+  readonly bucket: string;
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: Pick<S3Facts, "accessKeyId" | "secretAccessKey">;
+}
+
 export interface S3Access extends S3Facts {
+  /** For a bucket that is there, or will be. */
+  bucketAccess(bucket: string): BucketAccess;
   /** A client with the lab's credentials, for what tests look at behind Lifeboat's back. */
   client(): S3Client;
   /** A new bucket with versioning, and with object lock unless `lock` is false. */
@@ -54,10 +64,11 @@ export async function startS3(options: S3Options = {}): Promise<RunningS3> {
 
 export function s3Access(facts: S3Facts): S3Access {
   const { endpoint, region, accessKeyId, secretAccessKey } = facts;
-  const client = (): S3Client =>
-    new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+  const way = { endpoint, region, credentials: { accessKeyId, secretAccessKey } };
+  const client = (): S3Client => new S3Client({ ...way, forcePathStyle: true });
   return {
     ...facts,
+    bucketAccess: (bucket) => ({ bucket, ...way }),
     client,
     createBucket: (name, { lock = true } = {}) => createBucket(client(), name, lock),
   };
