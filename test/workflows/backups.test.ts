@@ -1,67 +1,39 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runBackup } from "../../actions/lib/backup/run-backup.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { listSets } from "../../actions/lib/vault/catalogue.ts";
-import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
 import { setPrefix } from "../../actions/lib/vault/manifest.ts";
-import { type BackupLab, keysIn, openBackupLab } from "../integration/backup-lab.ts";
-import { createProject, dropProject, type LabProject, PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
-import { type ActRun, type Checkout, checkOut, type Event } from "./checkout.ts";
+import { keysIn } from "../integration/backup-lab.ts";
+import { PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
+import type { ActRun, Checkout, Event } from "./checkout.ts";
+import { awayFromMidnight, expectUntold, openWorkflowLab, type WorkflowLab } from "./workflow-lab.ts";
 
 /** The scheduled workflows as act runs them: a copy of this tree, secrets in a file, and then a look into the vault. */
 
-const name = `workflows_${process.pid}`;
-const tools = { LIFEBOAT_PG_BIN: sharedPostgres(17).binDir };
-let lab: BackupLab;
-let policy: unknown;
-let project: LabProject;
+let workflows: WorkflowLab;
 let checkout: Checkout;
-let secrets: Record<string, string>;
 
 beforeAll(async () => {
-  // Two attempts on both sides of midnight are of two days, and make two sets.
-  const untilMidnight = 86_400_000 - (Date.now() % 86_400_000);
-  if (untilMidnight < 120_000) await sleep(untilMidnight);
-  lab = await openBackupLab(sharedS3());
-  policy = JSON.parse(readFileSync(join(lab.folder, "policy.json"), "utf8"));
-  project = await createProject(sharedPostgres(17).superuserUrl(), name);
-  await seedQimma(project.postgresUrl, { bytes: 300_000, seed: 4 });
-  checkout = checkOut(policy, lab.publicKeys);
-  const { PATH, HOME, LIFEBOAT_POLICY, BACKUP_PUBLIC_KEYS, ...rest } = lab.env(project.backupUrl);
-  secrets = rest;
+  await awayFromMidnight();
+  workflows = await openWorkflowLab("workflows");
+  await seedQimma(workflows.project.postgresUrl, { bytes: 300_000, seed: 4 });
+  checkout = workflows.repository();
 });
+afterAll(() => workflows?.[Symbol.asyncDispose]());
 
-afterAll(async () => {
-  checkout?.[Symbol.dispose]();
-  if (project !== undefined) await dropProject(sharedPostgres(17).superuserUrl(), name);
-  await lab?.[Symbol.asyncDispose]();
-});
-
-async function ownBucket(workflow: string): Promise<Vault> {
-  const bucket = `${workflow}-${process.pid}`;
-  const { endpoint, region, accessKeyId, secretAccessKey } = sharedS3();
-  await sharedS3().createBucket(bucket);
-  return openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
-}
+const ownBucket = (workflow: string) => workflows.newVault(`${workflow}-${process.pid}`);
 
 function run(workflow: string, change: Partial<Event>): Promise<ActRun> {
-  const event = { name: "schedule", env: tools, ...change, secrets: { ...secrets, ...change.secrets } } as const;
+  const { runner, secrets } = workflows;
+  const event = { name: "schedule", env: runner, ...change, secrets: { ...secrets, ...change.secrets } } as const;
   return checkout.run(workflow, event);
 }
 
 function expectNoSecret({ output }: ActRun, more: readonly string[] = []): void {
-  const keyLine = secrets["BACKUP_SIGNING_KEY"]?.split("\n")[4];
-  const kept = ["DATABASE_URL", "BACKUP_SIGNING_PASSPHRASE", "AWS_SECRET_ACCESS_KEY"].map((each) => secrets[each]);
-  for (const secret of [keyLine, ...kept, ...more, PLANTED_EMAIL]) {
-    expect(secret?.length).toBeGreaterThan(10);
-    expect(output).not.toContain(secret);
-  }
+  const kept = ["BACKUP_SIGNING_KEY", "DATABASE_URL", "BACKUP_SIGNING_PASSPHRASE", "AWS_SECRET_ACCESS_KEY"];
+  expectUntold(output, workflows.secrets, kept, [...more, PLANTED_EMAIL]);
 }
 
 describe.concurrent.each([
@@ -70,14 +42,14 @@ describe.concurrent.each([
   ["monthly-archive", "monthly", /^database\.sql/],
 ] as const)("%s", (workflow, tier, artifact) => {
   test("makes one whole set, and a later attempt none", async () => {
-    using vault = await ownBucket(workflow);
+    const vault = await ownBucket(workflow);
     const bucket = { S3_BACKUP_BUCKET: vault.bucket };
     const first = await run(workflow, { secrets: bucket });
     expect(first.output).toMatch(/Job succeeded/);
     expect(first.code).toBe(0);
     const [set, ...none] = await listSets(vault, { tier });
     expect(none).toEqual([]);
-    const options = { trustedSigners: lab.signers, deep: true, privateKey: lab.operations };
+    const options = { trustedSigners: workflows.lab.signers, deep: true, privateKey: workflows.lab.operations };
     const verdict = await verifySet(vault, { tier, set: set?.set ?? "" }, options, silentLog);
     expect(verdict).toMatchObject({ outcome: "whole", findings: [] });
     const prefix = setPrefix(tier, set?.set ?? "");
@@ -106,7 +78,7 @@ describe.concurrent("a backup that can't be made fails its job and names the pag
   });
 
   test("when the password is wrong, which it doesn't tell", async () => {
-    const url = new URL(project.backupUrl);
+    const url = new URL(workflows.project.backupUrl);
     url.password = randomBytes(12).toString("hex");
     const ended = await run("weekly-export", { secrets: { DATABASE_URL: url.href } });
     expect(ended.output).toMatch(annotation);
@@ -123,7 +95,7 @@ describe.concurrent("a backup that can't be made fails its job and names the pag
   });
 
   afterAll(async () => {
-    const keys = await keysIn(lab.vault);
+    const keys = await keysIn(workflows.lab.vault);
     // Nothing but the reports of how they failed.
     expect(keys.filter((key) => !key.startsWith("reports/"))).toEqual([]);
     expect(keys).toContainEqual(expect.stringMatching(/^reports\/.*-backup-backup-[0-9a-f]{8}\.json$/));
@@ -131,8 +103,8 @@ describe.concurrent("a backup that can't be made fails its job and names the pag
 });
 
 test("the button makes another set when it is told to", async () => {
-  using vault = await ownBucket("button");
-  const config = await lab.config(project.backupUrl, { S3_BACKUP_BUCKET: vault.bucket });
+  const vault = await ownBucket("button");
+  const config = await workflows.lab.config(workflows.project.backupUrl, { S3_BACKUP_BUCKET: vault.bucket });
   await runBackup({ tier: "daily", config, log: silentLog });
   const event = { name: "workflow_dispatch", inputs: { another: "true" } } as const;
   const ended = await run("daily-backup", { ...event, secrets: { S3_BACKUP_BUCKET: vault.bucket } });
@@ -141,9 +113,10 @@ test("the button makes another set when it is told to", async () => {
 });
 
 test("a branch that nobody has reviewed gets no backup and no keys", async () => {
-  using other = checkOut(policy, lab.publicKeys, "somebody-s");
-  const ended = await other.run("daily-backup", { name: "workflow_dispatch", secrets, env: tools });
+  const { secrets, runner } = workflows;
+  const other = workflows.repository({ branch: "somebody-s" });
+  const ended = await other.run("daily-backup", { name: "workflow_dispatch", secrets, env: runner });
   expect(ended.code).toBe(0);
   expect(ended.output).not.toContain("Run Main");
-  expect((await keysIn(lab.vault)).filter((key) => key.startsWith("database/"))).toEqual([]);
+  expect((await keysIn(workflows.lab.vault)).filter((key) => key.startsWith("database/"))).toEqual([]);
 });

@@ -1,93 +1,61 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { verifyFiles } from "../../actions/lib/prove/files/verify-files.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { verifyDetached } from "../../actions/lib/seal/signature.ts";
-import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
+import type { Vault } from "../../actions/lib/vault/client.ts";
 import { listSnapshots } from "../../actions/lib/vault/snapshot/snapshot-catalogue.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
-import { type BackupLab, keysIn, openBackupLab } from "../integration/backup-lab.ts";
-import { createProject, dropProject, type LabProject } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { keysIn } from "../integration/backup-lab.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
 import { PLANTED_NAME, type RunningStorage, seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
-import { type ActRun, type Checkout, checkOut } from "./checkout.ts";
+import type { ActRun } from "./checkout.ts";
+import { awayFromMidnight, expectUntold, openWorkflowLab, type WorkflowLab } from "./workflow-lab.ts";
 
 /** The files' workflow as act runs it: one runner, four of them, one of the four lost. */
 
-const name = `workflow_sync_${process.pid}`;
 const count = 40;
 /** A run of several jobs starts a dozen processes: the time for what may be a busy machine. */
 const patience = 360_000;
-let lab: BackupLab;
-let project: LabProject;
+let workflows: WorkflowLab;
 let storage: RunningStorage;
-let policy: Record<string, unknown>;
-const checkouts: Checkout[] = [];
-const vaults: Vault[] = [];
 
 beforeAll(async () => {
-  // Two attempts on both sides of midnight are of two days, and make two snapshots.
-  const untilMidnight = 86_400_000 - (Date.now() % 86_400_000);
-  if (untilMidnight < 120_000) await sleep(untilMidnight);
-  lab = await openBackupLab(sharedS3());
-  policy = JSON.parse(readFileSync(join(lab.folder, "policy.json"), "utf8"));
-  project = await createProject(sharedPostgres(17).superuserUrl(), name);
-  storage = await startStorage(project);
-  await seedFiles(project, storage, { count, bytes: 200_000, seed: 5 });
+  await awayFromMidnight();
+  workflows = await openWorkflowLab("workflow_sync");
+  storage = await startStorage(workflows.project);
+  await seedFiles(workflows.project, storage, { count, bytes: 200_000, seed: 5 });
 });
 afterAll(async () => {
-  for (const checkout of checkouts) checkout[Symbol.dispose]();
-  for (const vault of vaults) vault.close();
   await storage?.stop();
-  if (project !== undefined) await dropProject(sharedPostgres(17).superuserUrl(), name);
-  await lab?.[Symbol.asyncDispose]();
+  await workflows?.[Symbol.asyncDispose]();
 });
 
 /** Somebody's repository with its own bucket, whose runners can do so many files each. */
 async function repository(bucket: string, filesPerRunner: number) {
-  await sharedS3().createBucket(bucket);
-  const { endpoint, region, accessKeyId, secretAccessKey } = sharedS3();
-  const vault = openVault({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
-  const checkout = checkOut({ ...policy, storage: { fanOut: { filesPerRunner, mostRunners: 4 } } }, lab.publicKeys);
-  vaults.push(vault);
-  checkouts.push(checkout);
-  const { PATH, HOME, LIFEBOAT_POLICY, BACKUP_PUBLIC_KEYS, ...rest } = lab.env(project.backupUrl);
-  const secrets: Record<string, string> = {
-    ...{ ...rest, S3_STORAGE_BUCKET: bucket },
-    ...storageSettings(storage),
-  };
+  const vault = await workflows.newVault(bucket);
+  const checkout = workflows.repository({ policy: { storage: { fanOut: { filesPerRunner, mostRunners: 4 } } } });
+  const secrets = { ...workflows.secrets, S3_STORAGE_BUCKET: bucket, ...storageSettings(storage) };
   const run = (runId: string, change: Record<string, string> = {}): Promise<ActRun> =>
     checkout.run("storage-sync", {
       ...{ name: "schedule", env: { GITHUB_RUN_ID: runId }, secrets: { ...secrets, ...change } },
     });
-  const snapshots = () => listSnapshots(vault, (bytes, armored) => verifyDetached(bytes, armored, lab.signers));
+  const snapshots = () =>
+    listSnapshots(vault, (bytes, armored) => verifyDetached(bytes, armored, workflows.lab.signers));
   return { vault, run, snapshots, secrets };
 }
 
 async function expectWhole(vault: Vault): Promise<void> {
-  const deep = { privateKey: lab.operations, readers: [], share: 1 };
-  const verdict = await verifyFiles(vault, "latest", { trustedSigners: lab.signers, lockDays: 60, deep }, silentLog);
+  const { signers, operations } = workflows.lab;
+  const deep = { privateKey: operations, readers: [], share: 1 };
+  const verdict = await verifyFiles(vault, "latest", { trustedSigners: signers, lockDays: 60, deep }, silentLog);
   expect(verdict).toMatchObject({ outcome: "whole", opened: { share: 1 } });
   expect(verdict.counts.files).toBe(count);
 }
 
 function expectNoSecret({ output }: ActRun, secrets: Readonly<Record<string, string>>): void {
-  const kept = [
-    "DATABASE_URL",
-    "BACKUP_SIGNING_PASSPHRASE",
-    "AWS_SECRET_ACCESS_KEY",
-    "SUPABASE_STORAGE_SECRET_ACCESS_KEY",
-  ];
-  for (const secret of [
-    ...kept.map((each) => secrets[each]),
-    secrets["BACKUP_SIGNING_KEY"]?.split("\n")[4],
-    PLANTED_NAME,
-  ]) {
-    expect(secret?.length).toBeGreaterThan(10);
-    expect(output).not.toContain(secret);
-  }
+  const ofVault = ["BACKUP_SIGNING_KEY", "BACKUP_SIGNING_PASSPHRASE", "AWS_SECRET_ACCESS_KEY"];
+  const ofSource = ["DATABASE_URL", "SUPABASE_STORAGE_SECRET_ACCESS_KEY"];
+  expectUntold(output, secrets, [...ofVault, ...ofSource], [PLANTED_NAME]);
 }
 
 const reads = (): number => storage.answered.filter(({ operation }) => operation === "GetObject").length;
