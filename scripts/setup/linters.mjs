@@ -1,7 +1,8 @@
 // What reads the workflows for mistakes. Only `npm run check` needs them.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { appearAtOnce } from "./appear-at-once.mjs";
 import { cacheFolder, toolFolder, toolProgram } from "./cache.mjs";
 import { actionlint, zizmor } from "./pins.mjs";
 import { SetupProblem, say } from "./say.mjs";
@@ -21,14 +22,12 @@ function buildActionlint() {
     say(`${actionlint.name} is left out: it is built with Go, and there is none here.`);
     return;
   }
-  say(`building ${actionlint.name} into ${cacheFolder()}`);
-  mkdirSync(cacheFolder(), { recursive: true });
-  const work = mkdtempSync(join(cacheFolder(), ".build-"));
-  try {
+  appearAtOnce(toolFolder(actionlint), toolProgram(actionlint), (work) => {
+    say(`building ${actionlint.name} into ${cacheFolder()}`);
     const fetched = spawnSync("go", ["mod", "download", "-json", actionlint.module], { cwd: work, encoding: "utf8" });
     if (fetched.status !== 0) {
       say(`${actionlint.name} is left out: Go could not download it.`);
-      return;
+      return undefined;
     }
     const { Dir: source, Sum: checksum } = JSON.parse(fetched.stdout);
     if (checksum !== actionlint.checksum) {
@@ -37,12 +36,8 @@ function buildActionlint() {
     // As the main module, so that the versions and checksums of its own go.sum hold.
     const options = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-o", join(work, actionlint.program)];
     const built = spawnSync("go", ["build", ...options, actionlint.main], { cwd: source, stdio: "ignore" });
-    if (built.status !== 0) {
-      say(`${actionlint.name} is left out: this Go could not build it.`);
-      return;
-    }
-    if (!existsSync(toolProgram(actionlint))) renameSync(work, toolFolder(actionlint));
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+    if (built.status === 0) return work;
+    say(`${actionlint.name} is left out: this Go could not build it.`);
+    return undefined;
+  });
 }

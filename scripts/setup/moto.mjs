@@ -1,10 +1,11 @@
 // moto plays AWS where the lab's own S3 server cannot: storage classes, restores from Glacier, lifecycle rules. The AWS CLI is
 // what RECOVER.md works with. Both are Python, so they come as a folder of pinned packages, of which nothing is installed.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { appearAtOnce } from "./appear-at-once.mjs";
 import { cacheFolder } from "./cache.mjs";
-import { SetupProblem, say } from "./say.mjs";
+import { python } from "./python.mjs";
+import { say } from "./say.mjs";
 
 const version = "5.2.5";
 const cliVersion = "1.46.3";
@@ -55,12 +56,11 @@ export function motoFolder() {
   return join(cacheFolder(), `moto-${version}-awscli-${cliVersion}`);
 }
 
-/** Puts moto into the cache folder when it is not there; the folder appears by one rename. Throws SetupProblem. */
+/** Puts moto into the cache folder when it is not there. Throws SetupProblem. */
 export function ensureMoto() {
-  if (existsSync(join(motoFolder(), "moto", "server.py"))) return;
-  mkdirSync(cacheFolder(), { recursive: true });
-  const work = mkdtempSync(join(cacheFolder(), ".unpack-"));
-  try {
+  const whole = join(motoFolder(), "moto", "server.py");
+  if (existsSync(whole)) return;
+  appearAtOnce(motoFolder(), whole, (work) => {
     say(`downloading moto ${version} and the AWS CLI ${cliVersion} into ${cacheFolder()}`);
     const list = join(work, "packages.txt");
     writeFileSync(list, packages);
@@ -74,29 +74,14 @@ export function ensureMoto() {
     const exact = ["--no-deps", "--require-hashes", "--only-binary=:all:"];
     const one = ["--python-version", "3.11", "--implementation", "cp", "--platform", "manylinux2014_x86_64"];
     const tree = join(work, "tree");
-    const run = spawnSync(
-      "python3",
+    python(
       ["-m", "pip", "install", ...quiet, ...exact, ...one, "--target", tree, "--requirement", list],
-      { encoding: "utf8" },
+      "moto could not be downloaded: check that this machine reaches its Python package index",
     );
-    if (run.error) throw new SetupProblem("python3 was not found: install Python 3 with pip and run this again.");
-    if (run.status !== 0) {
-      const reason = run.stderr.trim().split("\n").at(-1) ?? "";
-      throw new SetupProblem(
-        `moto could not be downloaded: check that this machine reaches its Python package index (${reason})`,
-      );
-    }
     // By itself the program knows neither its Python nor its packages.
     rmSync(join(tree, "bin"), { recursive: true, force: true });
     mkdirSync(join(tree, "bin"));
     writeFileSync(join(tree, "bin", "aws"), awsScript, { mode: 0o755 });
-    try {
-      renameSync(tree, motoFolder());
-    } catch (error) {
-      // Another set-up at the same time was first: what it put there is the same.
-      if (!existsSync(join(motoFolder(), "moto", "server.py"))) throw error;
-    }
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+    return tree;
+  });
 }

