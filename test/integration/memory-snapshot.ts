@@ -5,6 +5,10 @@ import { type LabProject, withClient } from "../lab/index.ts";
 import type { RunningStorage } from "../lab/storage/index.ts";
 
 const perObject = 7;
+/** Small, so that most files come in several. */
+const piece = 1000;
+/** So many at most: a large file's are larger. */
+const mostPieces = 500;
 
 /**
  * What a project's storage holds, as a snapshot would list it, bytes taken behind the endpoint's back: for tests of what a
@@ -46,12 +50,13 @@ export async function snapshotOf(
       for (const file of files) {
         const asked = wanted.find(({ id }) => id === file.id);
         const content = contents.get(file.id) ?? Buffer.alloc(0);
-        const pieces = change(file, content);
+        const changed = change(file, content);
         if (asked !== undefined)
           yield {
             file: asked,
             content: (async function* () {
-              for (let from = 0; from < pieces.length; from += 1000) yield pieces.subarray(from, from + 1000);
+              const bytes = Math.max(piece, Math.ceil(changed.length / mostPieces));
+              for (let from = 0; from < changed.length; from += bytes) yield changed.subarray(from, from + bytes);
             })(),
           };
       }
