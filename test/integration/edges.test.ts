@@ -9,6 +9,7 @@ import { createProject, execute, type LabProject, PLANTED_EMAIL, seedQimma } fro
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { type RunningS3, startS3 } from "../lab/servers/s3.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
+import { compileCache } from "../runner/compile-cache.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 let s3: RunningS3;
@@ -29,7 +30,7 @@ function run(script: string, args: readonly string[], env: Record<string, string
     const tools = { LIFEBOAT_PG_BIN: sharedPostgres(17).binDir, TMPDIR: tmpdir() };
     const child = spawn(process.execPath, [join(root, script), ...args], {
       cwd: root,
-      env: { PATH: path, ...tools, ...env },
+      env: { PATH: path, ...tools, ...compileCache, ...env },
     });
     let stdout = "";
     let stderr = "";

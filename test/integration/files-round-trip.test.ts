@@ -10,12 +10,13 @@ import { openVault } from "../../actions/lib/vault/client.ts";
 import { createProject, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { PLANTED_NAME, type RunningStorage, seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
+import { compileCache } from "../runner/compile-cache.ts";
 import { backUp } from "./backup-lab.ts";
 import { type FilesLab, openFilesLab, targetEnv } from "./files-lab.ts";
 
 const run = promisify(execFile);
 const superuserUrl = sharedPostgres(17).superuserUrl();
-const cli = new URL("../../scripts/lifeboat.ts", import.meta.url).pathname;
+const cli = new URL("../../scripts/lifeboat.mjs", import.meta.url).pathname;
 
 let lab: FilesLab;
 let source: LabProject;
@@ -160,7 +161,7 @@ describe("the newest snapshot of a project's files", () => {
     const written = { GITHUB_OUTPUT: output, GITHUB_STEP_SUMMARY: join(lab.sets.folder, "summary") };
     for (const path of Object.values(written)) await writeFile(path, "");
     const main = new URL("../../actions/restore/main.ts", import.meta.url).pathname;
-    await run(process.execPath, [main], { env: { ...lab.env, ...env, ...inputs, ...written } });
+    await run(process.execPath, [main], { env: { ...compileCache, ...lab.env, ...env, ...inputs, ...written } });
     expect(await readFile(output, "utf8")).toMatch(/files-outcome<<.*\ndry-run\n/);
     const done = await lifeboat(["restore", "latest", "--with-files"], env);
     expect(done, done.stderr).toMatchObject({

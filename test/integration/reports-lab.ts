@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { devNull, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Tree } from "../../actions/lib/report/fold-runs.ts";
+import { compileCache } from "../runner/compile-cache.ts";
 
 /** A bare repository as origin, as GitHub would be. */
 export interface LabOrigin extends Disposable {
@@ -62,7 +63,7 @@ export function runAction(
 ): Promise<Ended> {
   const child = spawn(process.execPath, [join(root, `actions/${name}/main.ts`)], {
     cwd: root,
-    env: { PATH: process.env["PATH"] ?? "", TMPDIR: tmpdir(), ...env },
+    env: { PATH: process.env["PATH"] ?? "", TMPDIR: tmpdir(), ...compileCache, ...env },
     // A group of its own: what it has started ends with it.
     detached: true,
   });

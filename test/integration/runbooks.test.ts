@@ -55,7 +55,7 @@ afterAll(async () => {
 
 test.each(scripts)("$page, block $number: what it says to run does run", async ({ script }) => {
   // The command line itself, without npm before it: whoever reads the page has installed it.
-  const npx = `npx() { shift; "${process.execPath}" "${join(root, "scripts/lifeboat.ts")}" "$@"; }\n`;
+  const npx = `npx() { shift; "${process.execPath}" "${join(root, "scripts/lifeboat.mjs")}" "$@"; }\n`;
   const { stdout } = await run("bash", ["-euo", "pipefail", "-c", npx + script], { cwd: root, env });
   expect(stdout).not.toBe("");
 });

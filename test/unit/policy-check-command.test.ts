@@ -10,7 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 function run(args: readonly string[], env: Record<string, string> = {}) {
   const { PATH = "", HOME = "" } = process.env;
-  const result = spawnSync(process.execPath, ["scripts/lifeboat.ts", "policy", ...args], {
+  const result = spawnSync(process.execPath, ["scripts/lifeboat.mjs", "policy", ...args], {
     encoding: "utf8",
     env: { PATH, HOME, ...env },
   });

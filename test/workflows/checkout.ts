@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { toolProgram } from "../../scripts/setup/cache.mjs";
 import { act } from "../../scripts/setup/pins.mjs";
+import { compileCache } from "../runner/compile-cache.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
@@ -104,7 +105,12 @@ function runAct(folder: string, own: string, args: readonly string[], event: Eve
   };
   const settings = [
     ...["--secret-file", file("secrets", event.secrets), "--var-file", file("vars", event.vars ?? {})],
-    ...["--env-file", file("env", event.env), "--input-file", file("inputs", event.inputs ?? {})],
+    ...[
+      "--env-file",
+      file("env", { ...compileCache, ...event.env }),
+      "--input-file",
+      file("inputs", event.inputs ?? {}),
+    ],
   ];
   const quiet = ["--insecure-secrets", "--no-cache-server", "--pull=false", "--container-daemon-socket", "-"];
   const here = [

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
+import { compileCache } from "../../runner/compile-cache.ts";
 
 /** How many processes are killed at random moments, of all kinds together: 50, or what `npm run faults` asks for. */
 export const wantedKills = Number(process.env["LIFEBOAT_FAULT_KILLS"] ?? "50");
@@ -9,7 +10,10 @@ export type Environment = Readonly<Record<string, string>>;
 
 /** Starts a runner; resolves when its own code runs, so that no kill is wasted on loading modules. */
 async function begin(runner: string, env: Environment): Promise<{ child: ChildProcess; ended: Promise<unknown[]> }> {
-  const child = spawn(process.execPath, [runner], { env, stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(process.execPath, [runner], {
+    env: { ...compileCache, ...env },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   const ended = once(child, "close");
   await Promise.race([once(child.stdout, "data"), ended]);
   return { child, ended };
