@@ -27,7 +27,7 @@ beforeAll(async () => {
     `create table public.noise (id int primary key, bytes bytea not null);
      insert into public.noise
      select i, (select string_agg(sha512((i * 32 + j)::text::bytea), null) from generate_series(1, 32) j)
-       from generate_series(1, 34000) i`,
+       from generate_series(1, 28000) i`,
   );
 });
 afterAll(async () => {
