@@ -1,21 +1,24 @@
 import { defineConfig } from "vitest/config";
+import { compileCache } from "./test/runner/compile-cache.ts";
+import { LongestFirst } from "./test/runner/longest-first.ts";
 
-const timeouts = { testTimeout: 120_000, hookTimeout: 180_000 };
+const shared = { testTimeout: 120_000, hookTimeout: 180_000, env: compileCache };
 
 export default defineConfig({
   test: {
-    // The machines that this runs on have two cores, and the servers want some of them.
-    maxWorkers: 2,
+    // The machines that this runs on have two cores; tests wait for servers and processes for a third of their time.
+    maxWorkers: 3,
     pool: "forks",
     reporters: ["default", "./test/faults/table/reporter.ts"],
+    sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], ...timeouts } },
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], ...shared } },
       {
         test: {
           name: "lab",
           include: ["test/{integration,faults,workflows}/**/*.test.ts"],
           globalSetup: ["test/lab/servers/global-setup.ts"],
-          ...timeouts,
+          ...shared,
         },
       },
     ],
