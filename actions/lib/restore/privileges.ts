@@ -108,6 +108,26 @@ function defaultStatements(place: DefaultPlace, wanted: readonly Grant[], presen
 /** Whether an object of the set, found in the target as `twin`, is left as the target's platform has it. */
 export type Leave = (object: InventoryObject, twin: InventoryObject) => boolean;
 
+/**
+ * Settles, one after the other, the objects that the target has too.
+ *
+ * @param settle undefined when it worked or there was nothing to do, otherwise the reason why it did not work
+ */
+async function settleEach(
+  objects: readonly InventoryObject[],
+  target: Inventory,
+  settle: (object: InventoryObject, twin: InventoryObject) => Promise<string | undefined>,
+): Promise<Failures> {
+  const present = byKey(target.objects);
+  const failures: Failures = new Map();
+  for (const object of objects) {
+    const twin = present.get(objectKey(object));
+    const reason = twin && (await settle(object, twin));
+    if (reason !== undefined) failures.set(objectKey(object), reason);
+  }
+  return failures;
+}
+
 /** Gives each object the owner that it had. What `leave` says stays: the platform's own in the target's own version. */
 export async function settleOwners(
   client: Client,
@@ -115,17 +135,11 @@ export async function settleOwners(
   target: Inventory,
   leave: Leave,
 ): Promise<Failures> {
-  const present = byKey(target.objects);
-  const failures: Failures = new Map();
-  for (const object of source.objects) {
-    const twin = present.get(objectKey(object));
-    if (twin === undefined || object.owner === null || twin.owner === object.owner || leave(object, twin)) continue;
+  return settleEach(source.objects, target, async (object, twin) => {
+    if (object.owner === null || twin.owner === object.owner || leave(object, twin)) return undefined;
     const statement = ownerStatement(object, object.owner);
-    if (statement === undefined) continue;
-    const reason = await giveAway(client, object, statement);
-    if (reason !== undefined) failures.set(objectKey(object), reason);
-  }
-  return failures;
+    return statement && giveAway(client, object, statement);
+  });
 }
 
 /**
@@ -156,24 +170,19 @@ export async function settleGrants(
   target: Inventory,
   leave: Leave,
 ): Promise<Failures> {
-  const present = byKey(target.objects);
-  const failures: Failures = new Map();
   // Schemas first: a name is only found by a grantor who may use its schema.
   const schemas = source.objects.filter((object) => object.kind === "schema");
-  for (const object of [...schemas, ...source.objects.filter((one) => one.kind !== "schema")]) {
-    const twin = present.get(objectKey(object));
-    if (twin === undefined || object.kind === "default acl") continue;
-    if (compareGrants(object, twin, source.serverMajor) === undefined) continue;
+  const others = source.objects.filter(({ kind }) => kind !== "schema" && kind !== "default acl");
+  return settleEach([...schemas, ...others], target, async (object, twin) => {
+    if (compareGrants(object, twin, source.serverMajor) === undefined) return undefined;
     const wanted = { ...object, owner: twin.owner, grants: grantsUnder(object, twin.owner) };
     const statements = grantStatements(wanted, { ...twin, grants: knownGrants(twin, source) }, target.database).filter(
       (sql) => !leave(object, twin) || !sql.startsWith("REVOKE"),
     );
-    if (statements.length === 0) continue;
-    if ((await attempt(client, statements.join(";\n"))) === undefined) continue;
-    for (const statement of statements) {
-      const reason = await attempt(client, statement);
-      if (reason !== undefined) failures.set(objectKey(object), reason);
-    }
-  }
-  return failures;
+    if (statements.length === 0) return undefined;
+    if ((await attempt(client, statements.join(";\n"))) === undefined) return undefined;
+    let reason: string | undefined;
+    for (const statement of statements) reason = (await attempt(client, statement)) ?? reason;
+    return reason;
+  });
 }
