@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import type { Config } from "../config/load.ts";
 import { readRestoreTestEnvironment } from "../config/restore-test-environment.ts";
+import { targetConnector } from "../restore/connect-target.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import { connect } from "../source/connect.ts";
@@ -43,14 +44,7 @@ export function placeOfStaging(config: StagingConfig, { log, signal }: Watch): S
   return {
     ref,
     api: api === undefined ? undefined : openManagementApi({ ...api, signal }),
-    connect: () =>
-      connect(target.database, {
-        applicationName: "lifeboat/restore-test",
-        setting: `${policy.targets[target.name]?.env ?? "STAGING"}_DATABASE_URL`,
-        lockWaitSeconds: policy.source.lockWaitSeconds,
-        log,
-        ...(signal === undefined ? {} : { signal }),
-      }),
+    connect: targetConnector(config, "restore-test", { log, signal }),
   };
 }
 

@@ -2,10 +2,10 @@ import type { Config } from "../config/load.ts";
 import { openSet } from "../prove/verify-open.ts";
 import { openingKey, trustedSigners } from "../runtime/configured.ts";
 import type { Log } from "../runtime/log.ts";
-import { connect } from "../source/connect.ts";
 import { resolveSet } from "../vault/catalogue.ts";
 import { openVault } from "../vault/client.ts";
 import { objectStates } from "../vault/thaw.ts";
+import { targetConnector } from "./connect-target.ts";
 import { type ExportLoad, findExport, loadExport } from "./load-export.ts";
 import { refuseFrozen } from "./thaw-set.ts";
 
@@ -22,7 +22,6 @@ export interface ExportLoadRequest {
 /** Opens a set of the vault and loads one table's JSON export into the configured target: see `loadExport`. */
 export async function runExportLoad(request: ExportLoadRequest): Promise<ExportLoad> {
   const { config, ref, table, log, signal } = request;
-  const { target, policy } = config;
   using vault = openVault(config.vault);
   const found = await resolveSet(vault, ref, ref === "latest" ? { tier: "weekly" } : {});
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
@@ -30,13 +29,7 @@ export async function runExportLoad(request: ExportLoadRequest): Promise<ExportL
   const inventory = await open.inventory();
   const { artifact } = findExport(open, inventory, table);
   refuseFrozen(open.set, await objectStates(vault, open.prefix, [artifact]));
-  const client = await connect(target.database, {
-    applicationName: "lifeboat/export-load",
-    setting: `${policy.targets[target.name]?.env ?? "TARGET"}_DATABASE_URL`,
-    lockWaitSeconds: policy.source.lockWaitSeconds,
-    log,
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const client = await targetConnector(config, "export-load", { log, signal })();
   const hangUp = (): void => void client.end().catch(() => undefined);
   signal?.addEventListener("abort", hangUp, { once: true });
   try {

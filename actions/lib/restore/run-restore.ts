@@ -5,10 +5,10 @@ import { openingKey, trustedSigners } from "../runtime/configured.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Signer } from "../seal/keyring.ts";
-import { connect } from "../source/connect.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { objectStates } from "../vault/thaw.ts";
+import { targetConnector } from "./connect-target.ts";
 import { refuseProduction } from "./production-gate.ts";
 import { type RestoreTask, restoreSet } from "./restore-set.ts";
 import type { RestoreResult } from "./result.ts";
@@ -49,14 +49,7 @@ export async function runRestore(request: RestoreRequest): Promise<RestoreResult
   return restoreSet({
     open,
     targetName: target.name,
-    connect: () =>
-      connect(target.database, {
-        applicationName: "lifeboat/restore",
-        setting: `${policy.targets[target.name]?.env ?? "TARGET"}_DATABASE_URL`,
-        lockWaitSeconds: policy.source.lockWaitSeconds,
-        log,
-        ...(signal === undefined ? {} : { signal }),
-      }),
+    connect: targetConnector(config, "restore", { log, signal }),
     jobs: policy.source.jobs,
     dryRun: request.dryRun ?? false,
     whileProven: request.whileProven,

@@ -2,9 +2,9 @@ import { optional } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
 import { openingKey, trustedSigners } from "../../runtime/configured.ts";
 import type { Log } from "../../runtime/log.ts";
-import { connect } from "../../source/connect.ts";
 import { openVault } from "../../vault/client.ts";
 import { resolveSnapshot } from "../../vault/snapshot/snapshot-catalogue.ts";
+import { targetConnector } from "../connect-target.ts";
 import type { FilesResult } from "./files-result.ts";
 import { refuseWrongTarget } from "./gates.ts";
 import { restoreFiles } from "./restore-files.ts";
@@ -51,13 +51,7 @@ export async function runRestoreFiles(request: RestoreFilesRequest): Promise<Fil
       ...{ targetName: target.name, prefix: targetStorage.prefix, target: files, sample: request.sample },
       ...{ readAllBytes: policy.restoreFiles.readBackBytes, width: policy.restoreFiles.requestsAtOnce },
       // Without the signal: limits of buckets are put back also when the run is called off.
-      connect: () =>
-        connect(target.database, {
-          applicationName: "lifeboat/restore-files",
-          setting: `${targetStorage.prefix}_DATABASE_URL`,
-          lockWaitSeconds: policy.source.lockWaitSeconds,
-          log,
-        }),
+      connect: targetConnector(config, "restore-files", { log }),
     });
   });
 }
