@@ -1,18 +1,16 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
-import { DeleteObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand } from "@aws-sdk/client-s3";
+import type { BackupResult } from "../../../actions/lib/backup/result.ts";
 import type { BackupRequest } from "../../../actions/lib/backup/run-backup.ts";
 import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/client.ts";
-import { type BackupLab, backUp } from "../../integration/backup-lab.ts";
-import type { RunningPostgres } from "../../lab/servers/postgres.ts";
+import { backUp } from "../../integration/backup-lab.ts";
 import { sharedS3 } from "../../lab/servers/started.ts";
-import type { HttpFaultProxy } from "../proxy/http-proxy.ts";
-import type { TcpFaultProxy } from "../proxy/tcp-proxy.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";
+import { codeOf, type Ending, endingOf, whatWasSaid } from "./ending.ts";
 import type { FaultRow, Seen } from "./row.ts";
-import { openSceneServers, type SceneServers } from "./scene-servers.ts";
-import { leaksIn, lookInto, problemsOf, type VaultLook } from "./vault-look.ts";
+import { ServedScene, startSceneServers } from "./served-scene.ts";
+import { leaksIn, type VaultLook } from "./vault-look.ts";
 import { type WatchedLog, watchedLog } from "./watched-log.ts";
 
 export const planted = "planted.5e7d@personal.example";
@@ -44,57 +42,16 @@ export interface BackupInjection {
 
 export type BackupRow = FaultRow<BackupScene, BackupInjection>;
 
-/** A small database on a server of its own, a vault, and the two proxies before them. */
-export class BackupScene implements AsyncDisposable {
-  readonly lab: BackupLab;
-  readonly server: RunningPostgres;
-  readonly store: HttpFaultProxy;
-  readonly network: TcpFaultProxy;
-  readonly #client: S3Client;
-  readonly #servers: SceneServers;
-
-  private constructor(servers: SceneServers) {
-    this.#servers = servers;
-    this.lab = servers.lab;
-    this.server = servers.server;
-    this.store = servers.store;
-    this.network = servers.network;
-    this.#client = servers.client;
-  }
-
+/** A small database that is backed up into the vault. */
+export class BackupScene extends ServedScene {
   static async open(): Promise<BackupScene> {
-    const servers = await openSceneServers(settings, seed);
-    return new BackupScene(servers);
-  }
-
-  get url(): string {
-    return this.server.superuserUrl("source");
-  }
-
-  /** The same database through the proxy. */
-  get throughProxy(): string {
-    const url = new URL(this.url);
-    url.port = String(this.network.port);
-    return url.href;
+    return new BackupScene(await startSceneServers(settings, seed));
   }
 
   /** The same bucket through the proxy, with little patience. */
   vault(): Vault {
-    const { region, accessKeyId, secretAccessKey } = sharedS3();
     const retry = { ...quickRetry, stallSeconds: 1 };
-    const credentials = { accessKeyId, secretAccessKey };
-    return openVault({ bucket: this.lab.bucket, region, endpoint: this.store.url, credentials, retry });
-  }
-
-  look(): Promise<VaultLook> {
-    return lookInto(this.#client, this.lab.bucket);
-  }
-
-  /** What is wrong with the sets of this vault; every visible one is looked through. */
-  async problems(prefixes: readonly string[]): Promise<string[]> {
-    const found: string[] = [];
-    for (const prefix of prefixes) found.push(...(await problemsOf(this.#client, this.lab, prefix)));
-    return found;
+    return openVault({ ...sharedS3().bucketAccess(this.lab.bucket), endpoint: this.store.url, retry });
   }
 
   /** One backup under the fault, and, when it failed, one without. */
@@ -112,26 +69,23 @@ export class BackupScene implements AsyncDisposable {
     const appeared = after.visible.filter((prefix) => !before.visible.includes(prefix));
     const broken = await this.problems(appeared);
     if (before.visible.some((prefix) => !after.visible.includes(prefix))) broken.push("an earlier set is gone");
-    const said = `${log.lines.join("\n")}\n${inspect(ended, { depth: 8 })}`;
-    broken.push(...leaksIn(said, this.secrets()));
+    broken.push(...leaksIn(whatWasSaid(log, ended), this.secrets()));
     const success = ended !== "hangs" && !("error" in ended);
     const falseSuccess = success && (broken.length > 0 || appeared.length !== 1 || !appeared[0]?.includes(ended.set));
     if (!success) broken.push(...(await this.#next()));
     else if (after.strays.length + after.unfinishedUploads > 0) broken.push(`left over: ${after.strays.join(", ")}`);
-    const code = success || ended === "hangs" || !(ended.error instanceof LifeboatError) ? undefined : ended.error.code;
     const outcome = hit ? outcomeOf(ended, falseSuccess, before, after, appeared) : "no fault was injected";
-    return { outcome, code, broken, falseSuccess };
+    return { outcome, code: codeOf(ended), broken, falseSuccess };
   }
 
-  async #ended(url: string, request: Partial<BackupRequest>): Promise<Ended> {
-    const run = backUp(this.lab, url, { acceptShrinkage: true, ...request }).catch((error: unknown) => ({ error }));
-    return await Promise.race([run, delay(60_000, "hangs" as const, { ref: false })]);
+  #ended(url: string, request: Partial<BackupRequest>): Promise<Ending<BackupResult>> {
+    return endingOf(backUp(this.lab, url, { acceptShrinkage: true, ...request }));
   }
 
   /** The run after one that failed: it makes a set, and nothing is left that is in no set. */
   async #next(): Promise<string[]> {
     // A real run's process is gone by now, and its lease with it (vault-lease.test.ts); this process lives.
-    await this.#client.send(new DeleteObjectCommand({ Bucket: this.lab.bucket, Key: "leases/backup-database.json" }));
+    await this.client.send(new DeleteObjectCommand({ Bucket: this.lab.bucket, Key: "leases/backup-database.json" }));
     const ended = await this.#ended(this.url, {});
     if (ended === "hangs" || "error" in ended) return [`the next run failed: ${inspect(ended)}`];
     const { strays, unfinishedUploads } = await this.look();
@@ -143,16 +97,10 @@ export class BackupScene implements AsyncDisposable {
     const names = ["AWS_SECRET_ACCESS_KEY", "BACKUP_SIGNING_PASSPHRASE", "BACKUP_SIGNING_KEY"];
     return [planted, this.server.password, ...names.map((name) => env[name] ?? "")];
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#servers[Symbol.asyncDispose]();
-  }
 }
 
-type Ended = Awaited<ReturnType<typeof backUp>> | { readonly error: unknown } | "hangs";
-
 function outcomeOf(
-  ended: Ended,
+  ended: Ending<BackupResult>,
   falseSuccess: boolean,
   before: VaultLook,
   after: VaultLook,

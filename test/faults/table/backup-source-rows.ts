@@ -99,7 +99,7 @@ function row(kind: keyof typeof kinds, place: Place, outcome: Outcome, code?: st
       at(
         places[place],
         () => act(scene),
-        scene.throughProxy,
+        scene.throughProxy(),
         () => end?.(scene),
       ),
   };

@@ -16,6 +16,7 @@ import { sharedPostgres, sharedS3 } from "../../lab/servers/started.ts";
 import type { Trap } from "../proxy/http-faults.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "../proxy/http-proxy.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";
+import { whatWasSaid } from "./ending.ts";
 import type { FaultRow, Seen } from "./row.ts";
 import { leaksIn, lookInto, problemsOf } from "./vault-look.ts";
 import { watchedLog } from "./watched-log.ts";
@@ -68,7 +69,7 @@ export class ReadingScene implements AsyncDisposable {
     const broken: string[] = visible.length === this.#sets.length ? [] : ["a set is gone"];
     for (const prefix of visible) broken.push(...(await problemsOf(this.#client, this.#lab, prefix)));
     const secret = this.#lab.env("")["AWS_SECRET_ACCESS_KEY"] ?? "";
-    broken.push(...leaksIn(`${log.lines.join("\n")}\n${inspect(answer, { depth: 8 })}`, [secret]));
+    broken.push(...leaksIn(whatWasSaid(log, answer), [secret]));
     const again = await this.#command(row.stage, watchedLog());
     if (again !== "success") broken.push(`the same command without the fault: ${inspect(again)}`);
     const named = typeof answer === "string" || answer.error instanceof LifeboatError;
@@ -81,10 +82,8 @@ export class ReadingScene implements AsyncDisposable {
   }
 
   #vault(): Vault {
-    const { region, accessKeyId, secretAccessKey } = sharedS3();
-    const credentials = { accessKeyId, secretAccessKey };
     const retry = { ...quickRetry, stallSeconds: 1 };
-    return openVault({ bucket: this.#lab.bucket, region, endpoint: this.#store.url, credentials, retry });
+    return openVault({ ...sharedS3().bucketAccess(this.#lab.bucket), endpoint: this.#store.url, retry });
   }
 
   async #command(command: Command, log: ReturnType<typeof watchedLog>): Promise<Answer> {

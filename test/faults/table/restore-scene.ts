@@ -1,21 +1,17 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
-import type { S3Client } from "@aws-sdk/client-s3";
 import { loadConfig } from "../../../actions/lib/config/load.ts";
 import type { RestoreResult } from "../../../actions/lib/restore/result.ts";
 import { runRestore } from "../../../actions/lib/restore/run-restore.ts";
 import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
 import { Interrupted } from "../../../actions/lib/runtime/interrupt.ts";
-import { type BackupLab, backUp } from "../../integration/backup-lab.ts";
+import { backUp } from "../../integration/backup-lab.ts";
 import { isUntouched } from "../../integration/restore-lab.ts";
 import { compareDatabases, execute } from "../../lab/index.ts";
-import type { RunningPostgres } from "../../lab/servers/postgres.ts";
-import type { HttpFaultProxy } from "../proxy/http-proxy.ts";
-import type { TcpFaultProxy } from "../proxy/tcp-proxy.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";
+import { codeOf, type Ending, endingOf, whatWasSaid } from "./ending.ts";
 import type { FaultRow, Seen } from "./row.ts";
-import { openSceneServers, type SceneServers } from "./scene-servers.ts";
-import { leaksIn, lookInto, problemsOf } from "./vault-look.ts";
+import { ServedScene, startSceneServers } from "./served-scene.ts";
+import { leaksIn } from "./vault-look.ts";
 import { type WatchedLog, watchedLog } from "./watched-log.ts";
 
 const planted = "planted.61fa@personal.example";
@@ -56,38 +52,21 @@ export interface Target {
 
 export type RestoreRow = FaultRow<{ readonly scene: RestoreScene; readonly target: Target }, RestoreInjection>;
 
-/** A vault with one set, a server with targets, and the two proxies before them. */
-export class RestoreScene implements AsyncDisposable {
-  readonly lab: BackupLab;
-  readonly server: RunningPostgres;
-  readonly store: HttpFaultProxy;
-  readonly network: TcpFaultProxy;
-  readonly #client: S3Client;
-  readonly #servers: SceneServers;
+/** A vault with one set, and a server with targets. */
+export class RestoreScene extends ServedScene {
   #targets = 0;
 
-  private constructor(servers: SceneServers) {
-    this.#servers = servers;
-    this.lab = servers.lab;
-    this.server = servers.server;
-    this.store = servers.store;
-    this.network = servers.network;
-    this.#client = servers.client;
-  }
-
   static async open(): Promise<RestoreScene> {
-    const servers = await openSceneServers(settings, seed);
-    await backUp(servers.lab, servers.server.superuserUrl("source"));
-    return new RestoreScene(servers);
+    const scene = new RestoreScene(await startSceneServers(settings, seed));
+    await backUp(scene.lab, scene.url);
+    return scene;
   }
 
   async newTarget(): Promise<Target> {
     const name = `target_${++this.#targets}`;
     await execute(this.server.superuserUrl(), `create database ${name} template template0`);
     const url = this.server.superuserUrl(name);
-    const through = new URL(url);
-    through.port = String(this.network.port);
-    return { name, url, throughProxy: through.href };
+    return { name, url, throughProxy: this.throughProxy(url) };
   }
 
   /** One restore under the fault into a new target, and, when it failed, one without, which must prove it. */
@@ -99,26 +78,23 @@ export class RestoreScene implements AsyncDisposable {
     const hit = injection.hit();
     await injection.end?.();
     this.store.clear();
-    const broken = leaksIn(`${log.lines.join("\n")}\n${inspect(ended, { depth: 8 })}`, this.#secrets());
+    const broken = leaksIn(whatWasSaid(log, ended), this.#secrets());
     const success = ended !== "hangs" && !("error" in ended) && ended.outcome === "proven";
     if (success) broken.push(...(await this.#differences(target)));
     const falseSuccess = success && broken.length > 0;
     const untouched = !success && (await isUntouched(target.url).catch(() => false));
     const outcome = outcomeOf(ended, falseSuccess, untouched);
     if (!success && outcome !== "differs by name") broken.push(...(await this.#next(target)));
-    const { visible } = await lookInto(this.#client, this.lab.bucket);
-    for (const prefix of visible) broken.push(...(await problemsOf(this.#client, this.lab, prefix)));
+    broken.push(...(await this.problems((await this.look()).visible)));
     await execute(this.server.superuserUrl(), `drop database if exists ${target.name} with (force)`);
-    const failure = ended !== "hangs" && "error" in ended ? ended.error : undefined;
-    const code = failure instanceof LifeboatError ? failure.code : undefined;
-    return { outcome: hit ? outcome : "no fault was injected", code, broken, falseSuccess };
+    return { outcome: hit ? outcome : "no fault was injected", code: codeOf(ended), broken, falseSuccess };
   }
 
   async #ended(
     url: string,
     { log, signal }: { readonly log: WatchedLog; readonly signal?: AbortSignal },
     change: Readonly<Record<string, string>> = { AWS_ENDPOINT_URL: this.store.url },
-  ): Promise<Ended> {
+  ): Promise<Ending<RestoreResult>> {
     const env = {
       ...this.lab.env("postgres://nobody@127.0.0.1/unused"),
       RESTORE_PRIVATE_KEY: this.lab.operations.key.armor(),
@@ -131,8 +107,7 @@ export class RestoreScene implements AsyncDisposable {
       const quick = { ...config, vault: { ...config.vault, retry: patience } };
       return runRestore({ config: quick, ref: "latest", log, ...(signal && { signal }) });
     };
-    const run = attempt().catch((error: unknown) => ({ error }));
-    return await Promise.race([run, delay(60_000, "hangs" as const, { ref: false })]);
+    return endingOf(attempt());
   }
 
   /** The restore after one that failed. */
@@ -145,22 +120,16 @@ export class RestoreScene implements AsyncDisposable {
 
   /** Compared by the lab's own means, which know nothing of inventories and fingerprints. */
   async #differences(target: Target): Promise<string[]> {
-    return (await compareDatabases(this.server.superuserUrl("source"), target.url)).map((found) => inspect(found));
+    return (await compareDatabases(this.url, target.url)).map((found) => inspect(found));
   }
 
   #secrets(): string[] {
     const env = this.lab.env("");
     return [planted, this.server.password, env["AWS_SECRET_ACCESS_KEY"] ?? "", this.lab.operations.key.armor()];
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#servers[Symbol.asyncDispose]();
-  }
 }
 
-type Ended = RestoreResult | { readonly error: unknown } | "hangs";
-
-function outcomeOf(ended: Ended, falseSuccess: boolean, untouched: boolean): Seen["outcome"] {
+function outcomeOf(ended: Ending<RestoreResult>, falseSuccess: boolean, untouched: boolean): Seen["outcome"] {
   if (ended === "hangs") return "hangs";
   if (!("error" in ended)) {
     if (ended.outcome !== "proven") return "differs by name";
