@@ -17,6 +17,7 @@ import { createProject, dropProject, execute, type LabProject, seedQimma, withCl
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { findingsWhenChanged } from "./changed-content.ts";
+import { recoverPageOf } from "./recovery-lab.ts";
 
 /** Constraints that are NOT VALID because some rows of the lab break them. */
 const dropUnkept = `do $$ declare one record; begin
@@ -118,7 +119,7 @@ describe.each([17, 15] as const)("the JSON export of a weekly set of PostgreSQL 
       /^(odd_values|no_columns|duplicates|shape_shifter|Table with.*)$/.test(name),
     );
     expect(tables.length).toBe(5);
-    const page = Buffer.from((await lab.vault.get(`${made.prefix}RECOVER.md`)).body).toString();
+    const page = await recoverPageOf(lab.vault, made.prefix);
     const sql = /^cat > load\.sql <<'SQL'\n(.*?)^SQL$/ms.exec(page)?.[1] ?? "";
     const file = join(lab.folder, `load-${major}.sql`);
     await writeFile(file, sql);

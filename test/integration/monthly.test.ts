@@ -4,33 +4,25 @@ import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
 import { openSet } from "../../actions/lib/prove/verify-open.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
-import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+import { createProject, dropProject } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
-import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
+import { type BackupLab, backUp } from "./backup-lab.ts";
 import { findingsWhenChanged } from "./changed-content.ts";
-import { openRecoveryMachine } from "./recovery-machine.ts";
+import { openRecoveryLab, type RecoveryLab, recoverPageOf } from "./recovery-lab.ts";
 import { restoreInto, told } from "./restore-lab.ts";
 
 describe.each([17, 15] as const)("a monthly archive of PostgreSQL %i", (major) => {
   const name = `monthly_${major}_${process.pid}`;
-  let source: LabProject;
-  let target: RunningPostgres;
+  let recovery: RecoveryLab;
   let lab: BackupLab;
   let set: BackupResult;
 
   beforeAll(async () => {
-    const server = sharedPostgres(major);
-    [target, lab] = await Promise.all([startPostgres(major, { superuser: "owner" }), openBackupLab(sharedS3())]);
-    source = await createProject(server.superuserUrl(), name);
-    await seedQimma(source.postgresUrl, { bytes: 2_000_000, seed: 5, superuserUrl: source.superuserUrl });
-    set = await backUp(lab, source.backupUrl, { tier: "monthly" });
+    recovery = await openRecoveryLab(major, name, { bytes: 2_000_000, seed: 5 });
+    lab = recovery.lab;
+    set = await backUp(lab, recovery.source.backupUrl, { tier: "monthly" });
   });
-  afterAll(async () => {
-    await lab?.[Symbol.asyncDispose]();
-    await target?.stop();
-    await dropProject(sharedPostgres(major).superuserUrl(), name);
-  });
+  afterAll(() => recovery?.[Symbol.asyncDispose]());
 
   test("is plain SQL, and only the SQL is marked as what may leave Standard", async () => {
     expect(set.artifacts.map(({ kind }) => kind)).toEqual(["sql", "roles", "inventory", "recover"]);
@@ -73,8 +65,7 @@ describe.each([17, 15] as const)("a monthly archive of PostgreSQL %i", (major) =
   });
 
   test("restores into plain PostgreSQL and is proven equal", async () => {
-    await execute(target.superuserUrl(), "create database plain template template0 encoding 'UTF8'");
-    const result = await restoreInto(lab, target.superuserUrl("plain"));
+    const result = await restoreInto(lab, await recovery.newTarget("plain"));
     expect(told(result, "failed")).toEqual([]);
     expect(result.outcome).toBe("proven");
   });
@@ -91,11 +82,9 @@ describe.each([17, 15] as const)("a monthly archive of PostgreSQL %i", (major) =
   });
 
   test("recovers by its RECOVER.md alone", async () => {
-    const { body } = await lab.vault.get(`${set.prefix}RECOVER.md`);
-    await execute(target.superuserUrl(), "create database by_hand template template0 encoding 'UTF8'");
-    await using machine = await openRecoveryMachine(lab, sharedPostgres(major).binDir);
-    const changes = { TARGET_DATABASE_URL: target.superuserUrl("by_hand") };
-    const { stderr } = await machine.follow(Buffer.from(body).toString(), changes);
+    const page = await recoverPageOf(lab.vault, set.prefix);
+    const changes = { TARGET_DATABASE_URL: await recovery.newTarget("by_hand") };
+    const { stderr } = await recovery.machine.follow(page, changes);
     expect(stderr).toMatch(/\d+ tables hold exactly the rows that they held at the backup/);
   });
 });

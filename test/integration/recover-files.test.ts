@@ -8,6 +8,7 @@ import { createProject, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type RunningStorage, seedFiles, startStorage } from "../lab/storage/index.ts";
 import { type FilesLab, openFilesLab } from "./files-lab.ts";
+import { recoverPageOf } from "./recovery-lab.ts";
 import { openRecoveryMachine, type RecoveryMachine } from "./recovery-machine.ts";
 
 const server = sharedPostgres(17);
@@ -45,7 +46,7 @@ beforeAll(async () => {
   await lab.sync(source, storage);
   machine = await openRecoveryMachine(lab.sets, server.binDir);
   vault = openVault(sharedS3().bucketAccess(lab.bucket));
-  page = Buffer.from((await vault.get(`snapshots/${first}/RECOVER.md`)).body).toString();
+  page = await recoverPageOf(vault, `snapshots/${first}/`);
 });
 afterAll(async () => {
   vault?.close();

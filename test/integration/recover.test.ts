@@ -5,11 +5,10 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import { awsFolder } from "../../scripts/setup/moto.mjs";
-import { compareDatabases, createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
-import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
-import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
-import { openRecoveryMachine, type RecoveryMachine, stockPath } from "./recovery-machine.ts";
+import { compareDatabases, execute } from "../lab/index.ts";
+import { type BackupLab, backUp } from "./backup-lab.ts";
+import { openRecoveryLab, type RecoveryLab, recoverPageOf } from "./recovery-lab.ts";
+import { stockPath } from "./recovery-machine.ts";
 
 const run = promisify(execFile);
 const tools = ["aws", "gpg", "zstd", "sha256sum", "awk", "bash"];
@@ -33,49 +32,38 @@ test("the AWS CLI that set-up brings runs", () => {
 
 describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a script", (major) => {
   const name = `recover it's \\ ${major} "${process.pid}"`;
-  let source: LabProject;
-  let target: RunningPostgres;
+  let recovery: RecoveryLab;
   let lab: BackupLab;
   let set: BackupResult;
   let page: string;
-  let machine: RecoveryMachine;
 
   beforeAll(async () => {
-    const server = sharedPostgres(major);
-    [target, lab] = await Promise.all([startPostgres(major, { superuser: "owner" }), openBackupLab(sharedS3())]);
-    source = await createProject(server.superuserUrl(), name);
-    await seedQimma(source.postgresUrl, { bytes: 12_000_000, seed: 11, superuserUrl: source.superuserUrl });
+    recovery = await openRecoveryLab(major, name, { bytes: 12_000_000, seed: 11 });
+    const { source } = recovery;
+    lab = recovery.lab;
     await execute(
       source.superuserUrl,
       `alter role qimma_reporting in database ${pg.escapeIdentifier(name)} set work_mem = '9MB'`,
     );
     set = await backUp(lab, source.backupUrl);
-    const { body } = await lab.vault.get(`${set.prefix}RECOVER.md`);
-    page = Buffer.from(body).toString();
-    machine = await openRecoveryMachine(lab, server.binDir);
+    page = await recoverPageOf(lab.vault, set.prefix);
   });
-
-  afterAll(async () => {
-    await lab?.[Symbol.asyncDispose]();
-    await machine?.[Symbol.asyncDispose]();
-    await target?.stop();
-    await dropProject(sharedPostgres(major).superuserUrl(), name);
-  });
+  afterAll(() => recovery?.[Symbol.asyncDispose]());
 
   function recover(
     database: string,
     changes: Record<string, string> = {},
   ): Promise<{ stdout: string; stderr: string }> {
     const WORK = join(lab.folder, database);
-    return machine.follow(page, { TARGET_DATABASE_URL: target.superuserUrl(database), WORK, ...changes });
+    return recovery.machine.follow(page, { TARGET_DATABASE_URL: recovery.targetUrl(database), WORK, ...changes });
   }
 
   test("gives an empty plain Postgres everything that the source had", async () => {
-    await execute(target.superuserUrl(), "create database whole template template0 encoding 'UTF8'");
+    await recovery.newTarget("whole");
     const { stdout, stderr } = await recover("whole");
     expect(stdout).toContain("whole: ");
     expect(stderr).toMatch(/\d+ tables hold exactly the rows that they held at the backup/);
-    const differences = await compareDatabases(source.superuserUrl, target.superuserUrl("whole"));
+    const differences = await compareDatabases(recovery.source.superuserUrl, recovery.targetUrl("whole"));
     const unexplained = differences.filter((line) => !ofTheCluster.test(line));
     // Plain Postgres lets only superusers own event triggers; a materialised view that was stale is computed anew.
     expect(unexplained).toEqual([
@@ -85,7 +73,7 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
   });
 
   test("stops before the target is touched when an object is not what the manifest says", async () => {
-    await execute(target.superuserUrl(), "create database untouched template template0 encoding 'UTF8'");
+    await recovery.newTarget("untouched");
     const artifact = set.prefix + (set.artifacts[1]?.name ?? "");
     const { body } = await lab.vault.get(artifact);
     await lab.vault.put(artifact, Buffer.concat([body.subarray(0, -1), Buffer.from([~(body.at(-1) ?? 0) & 0xff])]));
@@ -94,7 +82,7 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
     await expect(recover("untouched", { SIGNING_FINGERPRINT: "0".repeat(40) })).rejects.toMatchObject({ code: 1 });
     const tables = `psql -X -At -d "$URL" -c "select count(*) from pg_class where oid >= 16384"`;
     const looked = await run("bash", ["-c", tables], {
-      env: { ...machine.env, URL: target.superuserUrl("untouched") },
+      env: { ...recovery.machine.env, URL: recovery.targetUrl("untouched") },
     });
     expect(looked.stdout.trim()).toBe("0");
   });

@@ -1,0 +1,50 @@
+import type { Vault } from "../../actions/lib/vault/client.ts";
+import { createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
+import { startPostgres } from "../lab/servers/postgres.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { type BackupLab, openBackupLab } from "./backup-lab.ts";
+import { openRecoveryMachine, type RecoveryMachine } from "./recovery-machine.ts";
+
+/** What a set is recovered from, and into: a seeded project, its vault, and a cluster of plain PostgreSQL. */
+export interface RecoveryLab extends AsyncDisposable {
+  readonly lab: BackupLab;
+  readonly source: LabProject;
+  /** Where its RECOVER.md is followed. */
+  readonly machine: RecoveryMachine;
+  /** A database of the cluster, whose superuser has another name than that of the source's. */
+  targetUrl(database: string): string;
+  /** The same, made now and empty. */
+  newTarget(database: string): Promise<string>;
+}
+
+/** @param name of the source's database @param rows size and seed of the source */
+export async function openRecoveryLab(
+  major: 15 | 17,
+  name: string,
+  rows: { readonly bytes: number; readonly seed: number },
+): Promise<RecoveryLab> {
+  const server = sharedPostgres(major);
+  await using opened = new AsyncDisposableStack();
+  const [target, lab] = await Promise.all([startPostgres(major, { superuser: "owner" }), openBackupLab(sharedS3())]);
+  opened.defer(() => target.stop());
+  opened.use(lab);
+  const source = await createProject(server.superuserUrl(), name);
+  opened.defer(() => dropProject(server.superuserUrl(), name));
+  await seedQimma(source.postgresUrl, { ...rows, superuserUrl: source.superuserUrl });
+  const machine = opened.use(await openRecoveryMachine(lab, server.binDir));
+  const held = opened.move();
+  return {
+    ...{ lab, source, machine },
+    targetUrl: (database) => target.superuserUrl(database),
+    async newTarget(database) {
+      await execute(target.superuserUrl(), `create database ${database} template template0 encoding 'UTF8'`);
+      return target.superuserUrl(database);
+    },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+/** @param prefix of the set or snapshot */
+export async function recoverPageOf(vault: Vault, prefix: string): Promise<string> {
+  return Buffer.from((await vault.get(`${prefix}RECOVER.md`)).body).toString();
+}
