@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { doInBatches } from "../restore/in-batches.ts";
 import { occupants } from "../restore/occupants.ts";
 import { settleDefaultPrivileges, settleGrants, settleOwners } from "../restore/privileges.ts";
 import { joinOwners, settleMemberships, settleSettings } from "../restore/roles.ts";
@@ -15,7 +16,7 @@ import { notesSchema, plantedRowTable } from "../source/own-schemas.ts";
 import { isManagedSchema, isPlatformObject } from "../source/platform.ts";
 import { sqlState } from "../source/sqlstate.ts";
 import { readBaseline } from "./marker.ts";
-import { planRemovals, type Removal, rolesToDrop, settingResets, tablesToEmpty } from "./reset-plan.ts";
+import { planRemovals, rolesToDrop, settingResets, tablesToEmpty } from "./reset-plan.ts";
 import { emptyTables, hasRows, unscheduleJobs } from "./reset-rows.ts";
 
 export interface ResetResult {
@@ -24,8 +25,6 @@ export interface ResetResult {
   /** What would not go and is in nobody's way, e.g. an extension that only the platform may drop. */
   readonly left: readonly string[];
 }
-
-const batchSize = 40;
 
 /**
  * Makes staging what it was when it was marked: what was made since goes, rows of the platform's tables go, rights and
@@ -75,29 +74,23 @@ async function usersTables(client: Client, inventory: Inventory, filled: readonl
 async function removeAll(client: Client, baseline: Inventory, facts: TargetFacts, log: Log): Promise<number> {
   const planned = planRemovals(baseline, facts.inventory, facts.supabase);
   const track = log.track("reset", { bytes: 0, items: planned.length });
-  let left: readonly Removal[] = planned;
-  for (;;) {
-    const refused: Removal[] = [];
-    for (let start = 0; start < left.length; start += batchSize) {
-      const batch = left.slice(start, start + batchSize);
+  const refused = await doInBatches(planned, {
+    async together(batch) {
       // Policies and triggers of the platform's tables are lent to us by the statement's own text: one at a time.
-      const alone = batch.some(({ what }) => /^(policy|trigger|event trigger|publication) /.test(what));
-      if (!alone && (await attempt(client, batch.map(({ sql }) => sql).join(";\n"))) === undefined) {
-        track.advance({ items: batch.length });
-        continue;
-      }
-      for (const one of batch) {
-        // What went with another by CASCADE is gone already: undefined table, object, function, schema.
-        if (await worked(client, one.sql)) track.advance({ items: 1 });
-        else refused.push(one);
-      }
-    }
-    if (refused.length === 0 || refused.length === left.length) {
-      track.end(refused.length === 0 ? "done" : "failed");
-      return planned.length - refused.length;
-    }
-    left = refused;
-  }
+      if (batch.some(({ what }) => /^(policy|trigger|event trigger|publication) /.test(what))) return false;
+      if ((await attempt(client, batch.map(({ sql }) => sql).join(";\n"))) !== undefined) return false;
+      track.advance({ items: batch.length });
+      return true;
+    },
+    async alone({ sql }) {
+      // What went with another by CASCADE is gone already: undefined table, object, function, schema.
+      if (!(await worked(client, sql))) return "refused";
+      track.advance({ items: 1 });
+      return undefined;
+    },
+  });
+  track.end(refused.size === 0 ? "done" : "failed");
+  return planned.length - refused.size;
 }
 
 const goneAlready = new Set(["42P01", "42704", "42883", "3F000"]);

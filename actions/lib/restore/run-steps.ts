@@ -1,12 +1,10 @@
 import type { Client } from "pg";
 import { describeCode, sqlState } from "../source/sqlstate.ts";
+import { doInBatches } from "./in-batches.ts";
 import type { Step } from "./plan.ts";
 
 /** Steps that did not work, with the reason in our words: an SQLSTATE and its meaning, never the server's text. */
 export type StepFailures = Map<Step, string>;
-
-/** That many statements travel together: one by one, a far server would make a large schema take hours. */
-const batchSize = 40;
 
 /** What a step found in place already: an interrupted run, or the platform, was there first. */
 const alreadyThere = new Set(["42710", "42P07", "42P06", "42723", "42701"]);
@@ -37,8 +35,7 @@ function statementOf({ entry }: Step): string {
 }
 
 /**
- * Runs steps in order, several a message. When one of a batch fails the batch is done again one by one; what failed is
- * tried again as long as another try gets further, so that a dependency that the order did not show is no failure.
+ * Runs steps in order, several a message (see `doInBatches`).
  *
  * @param afterStep a statement to be run with the step, in the same transaction
  */
@@ -48,20 +45,10 @@ export async function runSteps(
   afterStep: (step: Step) => string | undefined = () => undefined,
 ): Promise<StepFailures> {
   const text = (step: Step) => statementOf(step) + (afterStep(step) ?? "");
-  let left: readonly Step[] = steps;
-  for (;;) {
-    const failures: StepFailures = new Map();
-    for (let start = 0; start < left.length; start += batchSize) {
-      const batch = left.slice(start, start + batchSize);
-      if (batch.length > 1 && (await worked(client, batch.map(text).join("")))) continue;
-      for (const step of batch) {
-        const reason = await attempt(client, text(step));
-        if (reason !== undefined) failures.set(step, reason);
-      }
-    }
-    if (failures.size === 0 || failures.size === left.length) return failures;
-    left = [...failures.keys()];
-  }
+  return doInBatches(steps, {
+    together: (batch) => worked(client, batch.map(text).join("")),
+    alone: (step) => attempt(client, text(step)),
+  });
 }
 
 async function worked(client: Client, sql: string): Promise<boolean> {
