@@ -5,9 +5,10 @@ import type { Segment } from "../../actions/lib/vault/manifest.ts";
 import { readBack } from "../../actions/lib/vault/read-back.ts";
 import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts";
 import { uploadStream } from "../../actions/lib/vault/upload.ts";
+import { keysIn } from "../integration/backup-lab.ts";
 import type { Trap } from "./proxy/http-faults.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "./proxy/http-proxy.ts";
-import { collect, keysOf, newBucket, noise, quickRetry } from "./proxy/test-bucket.ts";
+import { collect, newBucket, noise, quickRetry } from "./proxy/test-bucket.ts";
 
 const MiB = 1024 * 1024;
 const bytes = 11 * MiB;
@@ -59,7 +60,7 @@ test.each(passing)("an upload outlives a part that is %s", async (_name, lay) =>
   const segments = await upload();
   expect(trap.hits).toBeGreaterThan(0);
   await readBack(direct, prefix, segments);
-  expect(await keysOf(direct, prefix)).toEqual([`${prefix}a`]);
+  expect(await keysIn(direct, prefix)).toEqual([`${prefix}a`]);
 });
 
 test("a small object whose write was carried out without an answer is known again as our own", async () => {
@@ -81,7 +82,7 @@ test.each([
     expect(failure).toMatchObject({ code: "s3-unavailable", exitCode: 1 });
     expect(String(failure)).toContain(`UploadPart 2 of ${prefix}a`);
     proxy.clear();
-    expect(await keysOf(direct, prefix)).toEqual([]);
+    expect(await keysIn(direct, prefix)).toEqual([]);
     expect(await unfinishedUploads(direct.transport, prefix)).toEqual([]);
   },
 );

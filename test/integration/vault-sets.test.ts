@@ -12,9 +12,10 @@ import { encodeManifest, publish, readSet } from "../../actions/lib/vault/set-st
 import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts";
 import { deleteVersions, versionPages } from "../../actions/lib/vault/versions.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
-import { keysOf, newBucket, newVault } from "../faults/proxy/test-bucket.ts";
+import { newBucket, newVault } from "../faults/proxy/test-bucket.ts";
 import { setId, storeUnpublished } from "../faults/proxy/test-manifest.ts";
 import { newTestKey, type TestKey } from "./assembled-set.ts";
+import { keysIn } from "./backup-lab.ts";
 
 let vault: Vault;
 let lease: Lease;
@@ -194,9 +195,9 @@ test("leftovers go with all their versions; whole, hidden and foreign things sta
   expect(report).toMatchObject({ sets: [dead], uploadsAborted: 1, kept: [], hidden: [hidden], removed: 4 });
   expect(await versionsBelow(setPrefix("monthly", dead))).toEqual([]);
   expect(await unfinishedUploads(vault.transport, "")).toEqual([]);
-  expect((await keysOf(vault, setPrefix("monthly", whole))).length).toBe(4);
-  expect((await keysOf(vault, setPrefix("monthly", hidden))).length).toBe(3);
-  expect(await keysOf(vault, "database/monthly/foreign/")).toHaveLength(1);
+  expect((await keysIn(vault, setPrefix("monthly", whole))).length).toBe(4);
+  expect((await keysIn(vault, setPrefix("monthly", hidden))).length).toBe(3);
+  expect(await keysIn(vault, "database/monthly/foreign/")).toHaveLength(1);
   expect(await removeLeftovers(vault, "database/monthly/", lease)).toMatchObject({ sets: [], removed: 0 });
 });
 

@@ -8,8 +8,9 @@ import { readBack } from "../../actions/lib/vault/read-back.ts";
 import { archiveTag, archiveTagging } from "../../actions/lib/vault/storage-class.ts";
 import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts";
 import { uploadStream } from "../../actions/lib/vault/upload.ts";
-import { collect, keysOf, newVault, noise } from "../faults/proxy/test-bucket.ts";
+import { collect, newVault, noise } from "../faults/proxy/test-bucket.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
+import { keysIn } from "./backup-lab.ts";
 
 const MiB = 1024 * 1024;
 let vault: Vault;
@@ -67,7 +68,7 @@ test("tags are on every segment, whether it went up in one request or in parts",
 test("an empty source is refused, and nothing is stored", async () => {
   const upload = uploadStream(vault, "empty/a", noise(0), { prefix: "empty/" });
   await expect(upload).rejects.toMatchObject({ code: "artifact-empty" });
-  expect(await keysOf(vault, "empty/")).toEqual([]);
+  expect(await keysIn(vault, "empty/")).toEqual([]);
 });
 
 test.each([
@@ -89,7 +90,7 @@ test("an error of the source ends the upload with that error and leaves nothing 
   }
   const upload = uploadStream(vault, "broken/a", broken(), { prefix: "broken/", partBytes: 5 * MiB });
   await expect(upload).rejects.toThrow("the dump died");
-  expect(await keysOf(vault, "broken/")).toEqual([]);
+  expect(await keysIn(vault, "broken/")).toEqual([]);
   expect(await unfinishedUploads(vault.transport, "broken/")).toEqual([]);
 });
 

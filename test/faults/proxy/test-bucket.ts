@@ -36,10 +36,3 @@ export async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer
   for await (const chunk of source) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
-
-/** All keys below a prefix. */
-export async function keysOf(vault: Vault, prefix = ""): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const { key } of vault.list(prefix)) keys.push(key);
-  return keys;
-}
