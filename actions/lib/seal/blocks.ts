@@ -40,6 +40,32 @@ export async function* blocks(
   if (filled > headroom) yield block.subarray(0, filled);
 }
 
+/**
+ * Gathers small chunks into blocks of 256 KiB; a chunk that is as large passes as it is, without a copy. What is handed on is
+ * valid until the next is asked for, if the source's chunks are.
+ */
+export async function* gathered(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let block: Uint8Array | undefined;
+  let filled = 0;
+  for await (const chunk of source) {
+    if (chunk.length >= blockBytes) {
+      if (block !== undefined && filled > 0) yield block.subarray(0, filled);
+      filled = 0;
+      yield chunk;
+      continue;
+    }
+    block ??= Buffer.allocUnsafeSlow(blockBytes);
+    const head = chunk.subarray(0, blockBytes - filled);
+    block.set(head, filled);
+    filled += head.length;
+    if (filled < blockBytes) continue;
+    yield block;
+    block.set(chunk.subarray(head.length));
+    filled = chunk.length - head.length;
+  }
+  if (block !== undefined && filled > 0) yield block.subarray(0, filled);
+}
+
 /** Two blocks may be in the consumer's hands while a third one is filled. */
 function allocator(bytes: number, recycled: boolean): () => Uint8Array {
   if (!recycled) return () => Buffer.allocUnsafeSlow(bytes);

@@ -7,7 +7,7 @@ import {
   type ZstdDecompress,
   zstdCompressSync,
 } from "node:zlib";
-import { blockBytes, blocks } from "./blocks.ts";
+import { blockBytes, gathered } from "./blocks.ts";
 import { throughEngine } from "./engine.ts";
 
 /** Fast enough to keep up with a dump on one core; higher levels cost more time than they save in transfer. */
@@ -18,7 +18,7 @@ export function compress(
   source: AsyncIterable<Uint8Array>,
   level: number = defaultLevel,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  return throughEngine(blocks(source, { recycled: true }), zstdCompressor(level));
+  return throughEngine(gathered(source), zstdCompressor(level));
 }
 
 /** The same frame of bytes that are all there, in one go: a stream's set-up costs more than a few kilobytes' compression. */
