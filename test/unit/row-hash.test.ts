@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createFramedRowHasher, createRowHasher, type RowHasher } from "../../actions/lib/prove/row-hash.ts";
+import { RowInput } from "../../actions/lib/prove/row-hash-input.ts";
 import { WasmRowHasher } from "../../actions/lib/prove/row-hash-module.ts";
 import { ScriptRowHasher } from "../../actions/lib/prove/row-hash-script.ts";
 import { frame, integer } from "./archive-writer.ts";
@@ -118,6 +119,23 @@ describe("rows in an archive's frames", () => {
       expect(hasher?.ended).toBe(true);
       expect(hasher?.finish()).toEqual(wanted);
     }
+  });
+
+  test("have the same fingerprint where they were received, and in turns with text that lies elsewhere", () => {
+    const wanted = fingerprintBy(createRowHasher(2), rows.join(""), 1000);
+    const input = new RowInput(2 * block.length);
+    for (const table of [0, 1]) {
+      input.bytes.set(block, table * block.length);
+      const received = input.bytes.subarray(table * block.length, (table + 1) * block.length);
+      for (const size of [17, 70_000, block.length]) {
+        const hasher = createFramedRowHasher(2, input);
+        for (let at = 0, turn = 0; at < block.length; at += size, turn += 1) {
+          hasher?.push((turn % 2 === 0 ? received : block).subarray(at, at + size));
+        }
+        expect(hasher?.finish()).toEqual(wanted);
+      }
+    }
+    expect(Buffer.compare(input.bytes, Buffer.concat([block, block]))).toBe(0);
   });
 
   test.each([

@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { inspectArchive, type ReaderOf } from "../source/archive/inspect.ts";
+import { inspectArchive } from "../source/archive/inspect.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import { type DumpGroup, planDump, tablesOfOthers } from "../source/dump-plan.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { groupArguments, runPgDump } from "../source/pg-dump.ts";
+import { readAhead } from "../source/read-ahead.ts";
 import { attachSnapshot, type LockedSnapshot } from "../source/snapshot.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
@@ -44,7 +45,7 @@ export async function takeData(
 
   const dumps = async (): Promise<Taken | undefined> => {
     await inLanes(stop, groups, policy.jobs, async (group) => {
-      const done = await dumpGroup(source, store, snapshot, group, groups, rows?.readerOf);
+      const done = await dumpGroup(source, store, snapshot, group, groups, rows);
       artifacts.set(group, done.artifact);
       toc.push(...done.toc);
     });
@@ -78,13 +79,18 @@ async function dumpGroup(
   snapshot: LockedSnapshot,
   group: DumpGroup,
   groups: readonly DumpGroup[],
-  readerOf: ReaderOf | undefined,
+  rows: RowsOnTheWay | undefined,
 ): Promise<{ artifact: Artifact; toc: readonly TocEntry[] }> {
   const track = source.log.track(group.name, { bytes: group.bytes, items: group.tables.length });
   try {
     const selection = groupArguments(group, tablesOfOthers(groups, group));
-    const dump = inspectArchive(runPgDump(source.dump(snapshot.id), selection, group.name), readerOf);
-    const stream = heldBack(dump.stream, async () => assertGroupComplete(group, await dump.toc));
+    const lane = rows?.lane();
+    const dump = inspectArchive(
+      runPgDump(source.dump(snapshot.id), selection, group.name, lane?.memory),
+      lane?.readerOf,
+    );
+    // Rows are hashed while those before them are compressed.
+    const stream = heldBack(readAhead(dump.stream), async () => assertGroupComplete(group, await dump.toc));
     const tables = group.tables.map(({ schema, name }) => `${schema}.${name}`);
     const name = `data/${group.name}.dump.zst.pgp`;
     const artifact = await store.put(
@@ -92,6 +98,7 @@ async function dumpGroup(
       stream,
       track,
     );
+    lane?.end();
     track.advance({ items: group.tables.length });
     track.end("done");
     return { artifact, toc: await dump.toc };

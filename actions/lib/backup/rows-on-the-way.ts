@@ -1,12 +1,24 @@
 import { randomInt } from "node:crypto";
 import { canHashFrames, createFramedRowHasher } from "../prove/row-hash.ts";
+import { RowInput } from "../prove/row-hash-input.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import type { FrameReader } from "../source/archive/walk.ts";
+import { childOutputBytes } from "../source/child-output.ts";
 import type { Fingerprint, Inventory, TableContent } from "../source/inventory/model.ts";
 
 /** So much the server hashes too in every run, by tables in random order: what both have read has to be the same. */
 const comparedBytes = 32 * 1024 * 1024;
+
+/** The way of one dump at a time. */
+export interface Lane {
+  /** Where pg_dump's output is to be put, so that it can be hashed and compressed where it lies. */
+  readonly memory: Uint8Array;
+  /** For the archive that the rows come in. */
+  readonly readerOf: (entry: TocEntry) => FrameReader | undefined;
+  /** The dump has ended well, and the next may take the lane. After a failure its memory may still be in use. */
+  end(): void;
+}
 
 /**
  * Fingerprints the rows as they pass on their way from pg_dump into the vault: a server that has to write every row once
@@ -17,6 +29,7 @@ export class RowsOnTheWay {
   /** By OID; undefined as long as the rows are passing. */
   readonly #passed = new Map<string, Fingerprint | undefined>();
   readonly #compared: ReadonlySet<string>;
+  readonly #spare: RowInput[] = [];
 
   constructor({ tables }: Inventory) {
     const carried = tables.filter((table) => table.carried);
@@ -33,12 +46,20 @@ export class RowsOnTheWay {
     return utf8 && canHashFrames();
   }
 
-  /** For the archive that the rows come in. */
-  readonly readerOf = (entry: TocEntry): FrameReader | undefined => {
+  lane(): Lane {
+    const input = this.#spare.pop() ?? new RowInput(childOutputBytes);
+    return {
+      memory: input.bytes,
+      readerOf: (entry) => this.#reader(entry, input),
+      end: () => void this.#spare.push(input),
+    };
+  }
+
+  #reader(entry: TocEntry, input: RowInput): FrameReader | undefined {
     const table = this.#tables.get(entry.oid);
     if (table === undefined || entry.desc !== "TABLE DATA") return undefined;
     if (this.#passed.has(entry.oid)) throw differs([table], "are in two dumps");
-    const hasher = createFramedRowHasher(table.columns.length);
+    const hasher = createFramedRowHasher(table.columns.length, input);
     if (hasher === undefined) return undefined;
     this.#passed.set(table.oid, undefined);
     return {
@@ -51,7 +72,7 @@ export class RowsOnTheWay {
         return taken;
       },
     };
-  };
+  }
 
   /** What the server is to be asked about a table; its number of rows costs it little. */
   readonly ask = ({ oid }: TableContent): "fingerprint" | "rows" => (this.#compared.has(oid) ? "fingerprint" : "rows");

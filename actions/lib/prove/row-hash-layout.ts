@@ -2,11 +2,10 @@ import { type Code, getGlobal, setGlobal } from "./webassembly.ts";
 
 /** What stands where in the memory of the row hasher, and what it remembers from one piece of text to the next. */
 
-/** Where the text that is to be taken is put, and how much of it at a time. */
-export const inputAt = 1024;
-export const inputBytes = 65_536;
-/** Where the row stands as record_out would write it. It may grow to the end of the memory. */
-export const rowAt = 0x1_4000;
+/** The program's two memories: the row and what is needed to write it, and the text that is to be taken. */
+export const memories = ["row", "input"] as const;
+/** Where the row stands as record_out would write it. It may grow to the end of its memory. */
+export const rowAt = 1024;
 export const usualPages = 8;
 
 /** What `error` says. */

@@ -1,58 +1,29 @@
 import type { Fingerprint } from "../source/inventory/model.ts";
 import { type FramedRowHasher, malformed, type RowHasher } from "./row-hash.ts";
-import {
-  inputAt,
-  inputBytes,
-  malformedEnd,
-  malformedFrame,
-  rowAt,
-  usualPages,
-  type Variables,
-  variables,
-} from "./row-hash-layout.ts";
+import { pieceBytes, RowInput } from "./row-hash-input.ts";
+import { malformedEnd, malformedFrame, rowAt, usualPages, type Variables, variables } from "./row-hash-layout.ts";
 import { rowHashProgram } from "./row-hash-program.ts";
-
-/** What is used of WebAssembly's interface to JavaScript, of which the type library for Node says nothing. */
-interface Engine {
-  validate(bytes: Uint8Array): boolean;
-  readonly Module: new (bytes: Uint8Array) => Program;
-  readonly Instance: new (program: Program) => { readonly exports: Exports };
-}
-
-export interface Program {
-  readonly [Symbol.toStringTag]?: string;
-}
+import { compileProgram, instantiate, type Memory, newMemory, type Program, pageBytes } from "./webassembly-engine.ts";
 
 interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   takeText(from: number, to: number): void;
-  takeFrames(to: number): number;
+  takeFrames(from: number, to: number): number;
   readonly [global: string]: unknown;
 }
 
-const engine: Engine | undefined = Reflect.get(globalThis, "WebAssembly");
 let program: Program | undefined;
 let tried = false;
 
-/** The assembled module; undefined where WebAssembly with vectors is not to be had. */
+/** The assembled module; undefined where WebAssembly with vectors and several memories is not to be had. */
 export function loadProgram(): Program | undefined {
-  if (!tried && engine !== undefined) {
-    const bytes = rowHashProgram();
-    if (engine.validate(bytes)) program = new engine.Module(bytes);
-  }
+  if (!tried) program = compileProgram(rowHashProgram);
   tried = true;
   return program;
 }
 
-const pageBytes = 65_536;
 const usualBytes = usualPages * pageBytes;
 /** An empty value, one byte, becomes quotes and a comma; and some room for what is stored sixteen bytes at a time. */
 const roomFor = (bytes: number): number => 3 * bytes + 64;
-
-function instantiate(program: Program): Exports {
-  if (engine === undefined) throw new Error("a program without an engine");
-  return new engine.Instance(program).exports;
-}
 
 interface Variable {
   value: number | bigint;
@@ -63,19 +34,23 @@ interface Variable {
  * for each of thousands of tables would be half a gigabyte of memories.
  */
 class Instance {
-  static readonly #spare: Instance[] = [];
+  static readonly #spare = new WeakMap<RowInput, Instance[]>();
   readonly #program: Program;
+  readonly #input: RowInput;
+  #memory: Memory;
   #exports: Exports;
   #bytes: Uint8Array;
 
-  private constructor(program: Program) {
+  private constructor(program: Program, input: RowInput) {
     this.#program = program;
-    this.#exports = instantiate(program);
-    this.#bytes = new Uint8Array(this.#exports.memory.buffer);
+    this.#input = input;
+    this.#memory = newMemory(usualPages);
+    this.#exports = this.#instantiate();
+    this.#bytes = new Uint8Array(this.#memory.buffer);
   }
 
-  static take(program: Program, columns: number, framed: boolean): Instance {
-    const instance = Instance.#spare.pop() ?? new Instance(program);
+  static take(program: Program, columns: number, framed: boolean, input: RowInput): Instance {
+    const instance = Instance.#spare.get(input)?.pop() ?? new Instance(program, input);
     for (const name of variables) {
       const variable = instance.#variable(name);
       variable.value = typeof variable.value === "bigint" ? 0n : 0;
@@ -85,6 +60,10 @@ class Instance {
     instance.#variable("columns").value = columns;
     instance.#variable("framed").value = framed ? 1 : 0;
     return instance;
+  }
+
+  #instantiate(): Exports {
+    return instantiate(this.#program, { row: this.#memory, input: this.#input.memory }) as Exports;
   }
 
   #variable(name: Variables, exports = this.#exports): Variable {
@@ -99,18 +78,22 @@ class Instance {
     return BigInt(this.#variable("rows").value);
   }
 
-  takeText(chunk: Uint8Array): void {
-    this.#makeRoom(chunk.length);
-    this.#bytes.set(chunk, inputAt);
-    this.#exports.takeText(inputAt, inputAt + chunk.length);
+  /** @param piece at most `pieceBytes` */
+  takeText(piece: Uint8Array): void {
+    this.#makeRoom(piece.length);
+    const from = this.#input.place(piece);
+    this.#exports.takeText(from, from + piece.length);
     this.#assertWell();
   }
 
-  /** @returns how many bytes it has taken: all before the end */
-  takeFrames(chunk: Uint8Array): number {
-    this.#makeRoom(chunk.length);
-    this.#bytes.set(chunk, inputAt);
-    const taken = this.#exports.takeFrames(inputAt + chunk.length) - inputAt;
+  /**
+   * @param piece at most `pieceBytes`
+   * @returns how many bytes it has taken: all before the end
+   */
+  takeFrames(piece: Uint8Array): number {
+    this.#makeRoom(piece.length);
+    const from = this.#input.place(piece);
+    const taken = this.#exports.takeFrames(from, from + piece.length) - from;
     this.#assertWell();
     return taken;
   }
@@ -121,13 +104,14 @@ class Instance {
     const needed = length + roomFor(bytes);
     const has = this.#bytes.length;
     if (needed > has) {
-      this.#exports.memory.grow(Math.ceil(Math.max(needed - has, (length - rowAt) / 4) / pageBytes));
-      this.#bytes = new Uint8Array(this.#exports.memory.buffer);
+      this.#memory.grow(Math.ceil(Math.max(needed - has, (length - rowAt) / 4) / pageBytes));
+      this.#bytes = new Uint8Array(this.#memory.buffer);
     } else if (has > usualBytes && needed <= usualBytes) {
       const [before, row] = [this.#exports, this.#bytes.subarray(rowAt, length)];
-      this.#exports = instantiate(this.#program);
+      this.#memory = newMemory(usualPages);
+      this.#exports = this.#instantiate();
       for (const name of variables) this.#variable(name).value = this.#variable(name, before).value;
-      this.#bytes = new Uint8Array(this.#exports.memory.buffer);
+      this.#bytes = new Uint8Array(this.#memory.buffer);
       this.#bytes.set(row, rowAt);
     }
   }
@@ -150,22 +134,28 @@ class Instance {
     const [high, low] = [this.#variable("high").value, this.#variable("low").value];
     const hash = BigInt(high) * 0x1_0000_0000n + BigInt(low);
     const fingerprint = { rows: this.rows.toString(), hash: hash.toString() };
-    if (this.#bytes.length === usualBytes) Instance.#spare.push(this);
+    if (this.#bytes.length === usualBytes) {
+      Instance.#spare.set(this.#input, [...(Instance.#spare.get(this.#input) ?? []), this]);
+    }
     return fingerprint;
   }
 }
+
+let elsewhere: RowInput | undefined;
+/** Of text that lies in ordinary memory: each piece is done with before the next is placed. */
+const ordinaryInput = (): RowInput => (elsewhere ??= new RowInput(0));
 
 export class WasmRowHasher implements RowHasher {
   readonly #instance: Instance;
   #result: Fingerprint | undefined;
 
   constructor(program: Program, columns: number) {
-    this.#instance = Instance.take(program, columns, false);
+    this.#instance = Instance.take(program, columns, false, ordinaryInput());
   }
 
   push(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.length; at += inputBytes) {
-      this.#instance.takeText(chunk.subarray(at, at + inputBytes));
+    for (let at = 0; at < chunk.length; at += pieceBytes) {
+      this.#instance.takeText(chunk.subarray(at, at + pieceBytes));
     }
   }
 
@@ -185,8 +175,8 @@ export class FramedHasher implements FramedRowHasher {
   #result: Fingerprint | undefined;
   #ended = false;
 
-  constructor(program: Program, columns: number) {
-    this.#instance = Instance.take(program, columns, true);
+  constructor(program: Program, columns: number, input: RowInput | undefined) {
+    this.#instance = Instance.take(program, columns, true, input ?? ordinaryInput());
   }
 
   get ended(): boolean {
@@ -196,7 +186,7 @@ export class FramedHasher implements FramedRowHasher {
   push(chunk: Uint8Array): number {
     let at = 0;
     while (at < chunk.length && !this.#ended) {
-      at += this.#instance.takeFrames(chunk.subarray(at, at + inputBytes));
+      at += this.#instance.takeFrames(chunk.subarray(at, at + pieceBytes));
       this.#ended = this.#instance.read("ended") === 1;
     }
     return at;

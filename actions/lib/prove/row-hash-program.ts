@@ -1,4 +1,4 @@
-import { data, globals, inputAt, malformedFrame, read, rowAt, usualPages, write } from "./row-hash-layout.ts";
+import { data, globals, malformedFrame, memories, read, rowAt, write } from "./row-hash-layout.ts";
 import { takeText } from "./row-hash-text.ts";
 import {
   add,
@@ -17,8 +17,8 @@ import {
   type LocalFunction,
   leave,
   leaveWhen,
-  load8,
   load32,
+  loadSecond8,
   loop,
   number,
   or,
@@ -74,14 +74,13 @@ function hashRow(): LocalFunction {
   };
 }
 
-/** Takes an archive's frames from the beginning of the input to `end`; gives the place after what it has taken. */
+/** Takes an archive's frames from one place of the input to another; gives the place after what it has taken. */
 function takeFrames(): LocalFunction {
-  const [end, at, count] = [0, 1, 2];
+  const [at, end, count] = [0, 1, 2];
   const one = number(1);
   return {
-    ...{ name: "takeFrames", parameters: 1, result: true, locals: ["i32", "i32"] },
+    ...{ name: "takeFrames", parameters: 2, result: true, locals: ["i32"] },
     body: [
-      set(at, number(inputAt)),
       block(
         "stop",
         loop(
@@ -105,11 +104,11 @@ function takeFrames(): LocalFunction {
                     "head",
                     or(
                       read("head"),
-                      shiftLeft(load8(0, get(at)), shiftLeft(subtract(read("headBytes"), one), number(3))),
+                      shiftLeft(loadSecond8(0, get(at)), shiftLeft(subtract(read("headBytes"), one), number(3))),
                     ),
                   ),
                 ],
-                [write("head", number(0)), when(load8(0, get(at)), [write("error", number(malformedFrame))])],
+                [write("head", number(0)), when(loadSecond8(0, get(at)), [write("error", number(malformedFrame))])],
               ),
               set(at, add(get(at), one)),
               write("headBytes", add(read("headBytes"), one)),
@@ -133,5 +132,5 @@ function takeFrames(): LocalFunction {
  * Hashing every row of a dump on its way must not take a backup much longer than copying it.
  */
 export function rowHashProgram(): Uint8Array<ArrayBuffer> {
-  return assemble({ functions: [hashRow(), takeText(), takeFrames()], globals, pages: usualPages, data });
+  return assemble({ functions: [hashRow(), takeText(), takeFrames()], globals, memories, data });
 }

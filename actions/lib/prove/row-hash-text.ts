@@ -47,6 +47,8 @@ import {
   leaveWhen,
   load8,
   load128,
+  loadSecond8,
+  loadSecond128,
   loop,
   notEqual,
   notSameBytesAs,
@@ -176,7 +178,7 @@ export function takeText(): LocalFunction {
   ];
 
   const takeSixteen: Code[] = [
-    set(chunk, load128(0, get(at))),
+    set(chunk, loadSecond128(0, get(at))),
     store128(0, get(length), get(chunk)),
     set(
       count,
@@ -199,7 +201,7 @@ export function takeText(): LocalFunction {
     set(at, add(get(at), get(count))),
     set(length, add(get(length), get(count))),
     leaveWhen("next", or(equal(get(count), number(16)), atLeast(get(at), get(end)))),
-    set(byte, load8(0, get(at))),
+    set(byte, loadSecond8(0, get(at))),
     set(at, add(get(at), number(1))),
     when(or(isByte(tab), isByte(lineFeed)), [...endValue, leave("next")]),
     when(isByte(backslash), [set(state, number(escapeState)), leave("next")]),
@@ -233,7 +235,7 @@ export function takeText(): LocalFunction {
           block(
             "decoded",
             when(isState(plainState), [...takeSixteen, leave("decoded")]),
-            set(byte, load8(0, get(at))),
+            set(byte, loadSecond8(0, get(at))),
             set(at, add(get(at), number(1))),
             ...resolve,
           ),

@@ -1,5 +1,6 @@
 import { OperationError } from "../runtime/errors.ts";
 import type { Fingerprint } from "../source/inventory/model.ts";
+import type { RowInput } from "./row-hash-input.ts";
 import { FramedHasher, loadProgram, WasmRowHasher } from "./row-hash-module.ts";
 import { ScriptRowHasher } from "./row-hash-script.ts";
 
@@ -44,10 +45,13 @@ export function canHashFrames(): boolean {
   return loadProgram() !== undefined;
 }
 
-/** @returns undefined where `canHashFrames` says no */
-export function createFramedRowHasher(columnCount: number): FramedRowHasher | undefined {
+/**
+ * @param input where the text lies; with it, chunks of its memory are not copied. Only one hasher at a time may use it.
+ * @returns undefined where `canHashFrames` says no
+ */
+export function createFramedRowHasher(columnCount: number, input?: RowInput): FramedRowHasher | undefined {
   const program = loadProgram();
-  return program === undefined ? undefined : new FramedHasher(program, columnCount);
+  return program === undefined ? undefined : new FramedHasher(program, columnCount, input);
 }
 
 export function malformed(what: string, row: number | bigint): OperationError {

@@ -1,6 +1,6 @@
 /**
  * Just enough of an assembler to write a WebAssembly module in TypeScript: what is run is what a reviewer reads, and
- * there is no binary in the repository. Encodings are those of the WebAssembly core specification 2.0, chapter 5.
+ * there is no binary in the repository. Encodings are those of the WebAssembly core specification 3.0, chapter 5.
  */
 
 /** A piece of a function's body; it is told the labels of the blocks around it, the innermost first. */
@@ -23,13 +23,14 @@ export interface ModuleParts {
   readonly functions: readonly LocalFunction[];
   /** Mutable, exported, zero at first, by name. */
   readonly globals: readonly (readonly [name: string, type: "i32" | "i64"])[];
-  /** Pages of 64 KiB of the exported memory `memory` at first. */
-  readonly pages: number;
+  /** Names, in the module `memory`, of the memories that are imported; the first is the one that most code uses. */
+  readonly memories: readonly string[];
+  /** Goes into the first memory. */
   readonly data: readonly { readonly at: number; readonly bytes: readonly number[] }[];
 }
 
 /** The bytes of the module, for `new WebAssembly.Module`. */
-export function assemble({ functions, globals, pages, data }: ModuleParts): Uint8Array<ArrayBuffer> {
+export function assemble({ functions, globals, memories, data }: ModuleParts): Uint8Array<ArrayBuffer> {
   const types = functions.map(({ parameters, result }) => [
     ...[0x60, ...vector(Array(parameters).fill([typeCode.i32]))],
     ...vector(result ? [[typeCode.i32]] : []),
@@ -37,15 +38,14 @@ export function assemble({ functions, globals, pages, data }: ModuleParts): Uint
   const named = (name: string, kind: number, index: number) => [...text(name), kind, ...unsigned(index)];
   const exported = [
     ...functions.map(({ name }, index) => named(name, 0, index)),
-    named("memory", 2, 0),
     ...globals.map(([name], index) => named(name, 3, index)),
   ];
   const zero = (type: "i32" | "i64") => [typeCode[type], 1, type === "i32" ? 0x41 : 0x42, 0, 0x0b];
   return Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, vector(types)),
+    ...section(2, vector(memories.map((name) => [...text("memory"), ...text(name), 2, 0, 0]))),
     ...section(3, vector(functions.map((_, index) => unsigned(index)))),
-    ...section(5, vector([[0, ...unsigned(pages)]])),
     ...section(6, vector(globals.map(([, type]) => zero(type)))),
     ...section(7, vector(exported)),
     ...section(10, vector(functions.map(functionBody))),
@@ -98,9 +98,9 @@ const simd = (opcode: number, ...immediates: readonly number[]) =>
 
 /** Loads and stores at `address + offset`, at any alignment. */
 const memory =
-  (opcode: readonly number[]) =>
+  (opcode: readonly number[], index = 0) =>
   (offset: number, ...operands: readonly Code[]): Code =>
-    operation(opcode, 0, ...unsigned(offset))(...operands);
+    operation(opcode, ...(index === 0 ? [0] : [0x40, index]), ...unsigned(offset))(...operands);
 
 export const number = (value: number): Code => operation([0x41], ...signed(value))();
 export const get = (index: number): Code => operation([0x20], ...unsigned(index))();
@@ -141,6 +141,9 @@ export const copy = operation([0xfc, 10], 0, 0);
 
 export const load128 = memory([0xfd, 0]);
 export const store128 = memory([0xfd, 11]);
+/** From the second memory. */
+export const loadSecond8 = memory([0x2d], 1);
+export const loadSecond128 = memory([0xfd, 0], 1);
 /** Sixteen bytes of the first operand chosen by those of the second; 0 for a place beyond 15. */
 export const chooseBytes = simd(14);
 export const sameBytes = simd(15);

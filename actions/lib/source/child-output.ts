@@ -8,38 +8,36 @@ import { join } from "node:path";
 export interface ChildOutput {
   /** For `spawn` as the child's stdout; to be destroyed as soon as the child has been started. */
   readonly childEnd: Socket;
-  /** What the child writes. A chunk is valid only until the next one is asked for. To be read once. */
+  /** What the child writes, in blocks of 256 KiB. A block is valid until the next but one is asked for. To be read once. */
   chunks(): AsyncGenerator<Uint8Array, void, undefined>;
   /** Hangs up: the child's next write fails, a reader gets the end. */
   close(): void;
 }
 
-/** Three for the reader's one: the kernel's buffer between the two ends is smaller than this (net.core.wmem_default). */
-const chunkBytes = 256 * 1024;
+const blockBytes = 256 * 1024;
+/** Two in the consumer's hands, one that waits for it, one that is being filled. */
+const blocksAtOnce = 4;
+/** Memory that the output needs, in bytes. */
+export const childOutputBytes = blocksAtOnce * blockBytes;
 
 /**
  * A pipe that is read into the same memory over and over. Node gives an ordinary child's every 64 KiB a buffer of its own,
  * and collecting those is what a backup then spends its time with (measured: a mark-compact for every 30 MB); only sockets
  * that we connect ourselves can be given a buffer. The folder keeps everybody else away from the socket.
+ * @param memory `childOutputBytes` long, where whoever reads the output wants it; until `close` it is the output's own
  */
-export async function openChildOutput(): Promise<ChildOutput> {
+export async function openChildOutput(
+  memory: Uint8Array = Buffer.allocUnsafeSlow(childOutputBytes),
+): Promise<ChildOutput> {
   const folder = await mkdtemp(join(tmpdir(), "lifeboat-"));
   const path = join(folder, "out");
   const server = createServer({ pauseOnConnect: true });
   try {
     server.listen(path);
     await once(server, "listening");
-    const reader = new Reader();
+    const reader = new Reader(memory);
     const accepted = once(server, "connection");
-    reader.attach(
-      connect({
-        path,
-        onread: {
-          buffer: Buffer.allocUnsafeSlow(chunkBytes),
-          callback: (bytes, buffer) => reader.take(buffer.subarray(0, bytes)),
-        },
-      }),
-    );
+    reader.attach(connect({ path, onread: { buffer: () => reader.room(), callback: (bytes) => reader.take(bytes) } }));
     const [childEnd] = await accepted;
     return { childEnd, chunks: () => reader.chunks(), close: () => reader.close() };
   } finally {
@@ -48,12 +46,21 @@ export async function openChildOutput(): Promise<ChildOutput> {
   }
 }
 
-/** Takes what the socket puts into its one buffer and lets it read on only when the consumer is done with that. */
+/** Lets the socket fill one block after the other, and read on only as long as the consumer is done with the next. */
 class Reader {
+  readonly #memory: Uint8Array;
   #socket: Socket | undefined;
-  #chunk: Uint8Array | undefined;
+  /** Bytes of the block that is being filled. */
+  #filled = 0;
+  /** How many blocks have been filled, and how many of them the consumer is done with. */
+  #full = 0;
+  #done = 0;
   #ended = false;
   #wake: (() => void) | undefined;
+
+  constructor(memory: Uint8Array) {
+    this.#memory = memory;
+  }
 
   attach(socket: Socket): void {
     this.#socket = socket;
@@ -65,26 +72,47 @@ class Reader {
     for (const event of ["end", "close", "error"]) socket.on(event, end);
   }
 
+  /** Where the socket is to put what it reads next. Node asks after every read, also when it was told to pause. */
+  room(): Uint8Array {
+    return this.#block(this.#full).subarray(this.#filled);
+  }
+
   /** @returns false: read nothing more until `resume` */
-  take(chunk: Uint8Array): boolean {
-    this.#chunk = chunk;
-    this.#wake?.();
-    return false;
+  take(bytes: number): boolean {
+    this.#filled += bytes;
+    if (this.#filled === blockBytes) {
+      this.#filled = 0;
+      this.#full += 1;
+      this.#wake?.();
+    }
+    return this.#hasRoom;
+  }
+
+  get #hasRoom(): boolean {
+    return this.#full - this.#done < blocksAtOnce;
+  }
+
+  #block(number: number): Uint8Array {
+    const from = (number % blocksAtOnce) * blockBytes;
+    return this.#memory.subarray(from, from + blockBytes);
   }
 
   async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      for (;;) {
-        while (this.#chunk === undefined && !this.#ended) {
+      for (let next = 0; ; next += 1) {
+        // The one before the last is in nobody's hands any more.
+        this.#done = Math.max(0, next - 1);
+        if (this.#hasRoom) this.#socket?.resume();
+        while (next === this.#full && !this.#ended) {
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
           });
         }
-        const chunk = this.#chunk;
-        if (chunk === undefined) return;
-        yield chunk;
-        this.#chunk = undefined;
-        this.#socket?.resume();
+        if (next < this.#full) yield this.#block(next);
+        else {
+          if (this.#filled > 0) yield this.#block(next).subarray(0, this.#filled);
+          return;
+        }
       }
     } finally {
       this.close();

@@ -78,19 +78,21 @@ function pattern(name: string): string {
 /**
  * Runs pg_dump and gives what it writes. The stream ends well only when pg_dump exited with 0: its end is held back until
  * then, so that nothing downstream can take a dump that broke off for a whole one. A chunk is valid only until the next
- * one is asked for.
+ * but one is asked for.
  * What pg_dump says is not passed on, as the server's messages may carry rows; only an SQLSTATE-free class of it is told.
  *
  * @param what for messages, e.g. `the schema`
+ * @param memory where the output is to be put, of `childOutputBytes`; not to be used for another dump before this one ended
  * @throws OperationError `dump-failed`, or the signal's reason
  */
 export async function* runPgDump(
   dump: PgDump,
   selection: readonly string[],
   what: string,
+  memory?: Uint8Array,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   dump.signal.throwIfAborted();
-  const output = await openChildOutput();
+  const output = await openChildOutput(memory);
   const [program, ...args] = [...inLargePieces(), dump.program, ...commonArguments(dump), ...selection];
   const child = spawn(program, args, {
     env: { ...dump.env },

@@ -31,7 +31,7 @@ export function inspectArchive(source: AsyncIterable<Uint8Array>, readerOf?: Rea
       front.close();
       if (readerOf === undefined) return undefined;
       const walk = new ArchiveWalk(entries, cursor.offset, readerOf);
-      return { walk, first: cursor.chunk.subarray(cursor.at) };
+      return { walk, unread: cursor.chunk.length - cursor.at };
     },
     () => {
       front.close();
@@ -44,7 +44,7 @@ export function inspectArchive(source: AsyncIterable<Uint8Array>, readerOf?: Rea
 async function* passThrough(
   source: AsyncIterable<Uint8Array>,
   front: Front,
-  read: Promise<{ readonly walk: ArchiveWalk; readonly first: Uint8Array } | undefined>,
+  read: Promise<{ readonly walk: ArchiveWalk; readonly unread: number } | undefined>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let walk: ArchiveWalk | undefined;
   try {
@@ -53,7 +53,7 @@ async function* passThrough(
         const begun = await Promise.race([read, front.push(chunk)]);
         if (begun) {
           walk = begun.walk;
-          walk.push(begun.first);
+          walk.push(chunk.subarray(chunk.length - begun.unread));
         }
       } else walk?.push(chunk);
       yield chunk;
