@@ -3,7 +3,7 @@ import { LifeboatError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Signer } from "../seal/keyring.ts";
 import { verifyDetached } from "../seal/signature.ts";
-import { listSets } from "../vault/catalogue.ts";
+import { listSets, type SetName } from "../vault/catalogue.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Manifest, Tier } from "../vault/manifest.ts";
 import { readSet } from "../vault/set-store.ts";
@@ -22,7 +22,15 @@ export async function findMadeInPeriod(
   log: Log,
 ): Promise<Manifest | undefined> {
   try {
-    return await newestIn(vault, tier, period, signers, log);
+    const { from, until } = periodAround(period, await vault.serverTime());
+    const inPeriod = (time: string) => Date.parse(time) >= from.getTime() && Date.parse(time) < until.getTime();
+    for (const { set, snapshotAt } of await listSets(vault, { tier })) {
+      // What an unsigned manifest says may spare a look, never a backup.
+      if (snapshotAt !== null && !inPeriod(snapshotAt)) continue;
+      const manifest = await readTrusted(vault, { tier, set }, signers, log);
+      if (manifest !== undefined && inPeriod(manifest.snapshotAt)) return manifest;
+    }
+    return undefined;
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
     log.warn(`Whether the ${period}'s ${tier} set is there can't be told: ${error.message}`);
@@ -30,25 +38,17 @@ export async function findMadeInPeriod(
   }
 }
 
-async function newestIn(
+async function readTrusted(
   vault: Vault,
-  tier: Tier,
-  period: Period,
+  { tier, set }: SetName,
   signers: readonly Signer[],
   log: Log,
 ): Promise<Manifest | undefined> {
-  const { from, until } = periodAround(period, await vault.serverTime());
-  const inPeriod = (time: string): boolean => Date.parse(time) >= from.getTime() && Date.parse(time) < until.getTime();
-  for (const { set, snapshotAt } of await listSets(vault, { tier })) {
-    // What an unsigned manifest says may spare a look, never a backup.
-    if (snapshotAt !== null && !inPeriod(snapshotAt)) continue;
-    try {
-      const { manifest } = await readSet(vault, tier, set, (bytes, armored) => verifyDetached(bytes, armored, signers));
-      if (inPeriod(manifest.snapshotAt)) return manifest;
-    } catch (error) {
-      if (!(error instanceof LifeboatError) || !["manifest-untrusted", "set-unknown"].includes(error.code)) throw error;
-      log.warn(`Set ${set} (${tier}) does not count as made: ${error.message}`);
-    }
+  try {
+    return (await readSet(vault, tier, set, (bytes, armored) => verifyDetached(bytes, armored, signers))).manifest;
+  } catch (error) {
+    if (!(error instanceof LifeboatError) || !["manifest-untrusted", "set-unknown"].includes(error.code)) throw error;
+    log.warn(`Set ${set} (${tier}) does not count as made: ${error.message}`);
+    return undefined;
   }
-  return undefined;
 }
