@@ -114,7 +114,9 @@ function beginSegment(vault: Vault, key: string, number: number, options: Segmen
     parts,
     count(bytes) {
       whole.update(bytes);
-      const part = { bytes: bytes.byteLength, sha256: createHash("sha256").update(bytes).digest("hex") };
+      // So far the object is its first part, and many are no more than that.
+      const hash = parts.length === 0 ? whole.copy() : createHash("sha256").update(bytes);
+      const part = { bytes: bytes.byteLength, sha256: hash.digest("hex") };
       parts.push(part);
       return { bytes, sha256: part.sha256 };
     },
