@@ -14,6 +14,9 @@ export function collectInOneGo(): void {
   setFlagsFromString("--no-incremental-marking");
   // New objects begin in two halves of 1 MB, which would grow to 32 MB each as soon as a catalogue is read.
   setFlagsFromString("--semi-space-growth-factor=1");
+  // Code that was not called for a while would be forgotten: compiled again when the run comes to its end, and missing from
+  // the compile cache of the next run, which is written then.
+  setFlagsFromString("--no-flush-bytecode");
   setFlagsFromString("--expose-gc");
   const exposed: unknown = runInNewContext("gc");
   if (typeof exposed === "function") collect = exposed as Collect;
