@@ -106,8 +106,13 @@ test("an upload that is called off ends at once, also while its source is silent
   }
   const stop = new AbortController();
   const source = silent();
-  const upload = uploadStream(vault, "off/a", source, { prefix: "off/", partBytes: 5 * MiB, signal: stop.signal });
-  await sleep(300);
+  const taken = Promise.withResolvers<number>();
+  const upload = uploadStream(vault, "off/a", source, {
+    ...{ prefix: "off/", partBytes: 5 * MiB, signal: stop.signal },
+    onBytes: taken.resolve,
+  });
+  // Not before its first part is there: an upload that is called off while it begins may be the store's alone.
+  await Promise.race([taken.promise, upload]);
   stop.abort(new Error("called off"));
   await expect(upload).rejects.toThrow("called off");
   expect(closed).toBe(false); // it still sleeps: nobody waited for it

@@ -28,7 +28,8 @@ export interface UploadOptions {
  * part is covered by its SHA-256, so that the store refuses one that was damaged on its way.
  * @returns the segments with the SHA-256 of each part and of the whole object
  * @throws OperationError `s3-unavailable`, `s3-condition` (the key is taken), `artifact-empty`; the source's own error; the
- * signal's reason. Unfinished multipart uploads have been aborted then; finished segments stay for the clean-up.
+ * signal's reason. Unfinished multipart uploads have been aborted then. What stays for the clean-up: finished segments, and
+ * an upload that was called off before the store had answered with its id.
  */
 export async function uploadStream(
   vault: Vault,
