@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type BackupLab, openBackupLab } from "../integration/backup-lab.ts";
 import { execute } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
-import { complete, killSomewhere, wantedKills } from "./table/random-kills.ts";
+import { complete, killLimit, killSomewhere, wantedKills } from "./table/random-kills.ts";
 import type { FaultRecord } from "./table/row.ts";
 import { lookInto, problemsOf } from "./table/vault-look.ts";
 
@@ -46,9 +46,9 @@ async function problemsOfNewSets(known: Set<string>): Promise<string[]> {
   return problems;
 }
 
-test(`killed at ${kills} random moments, no set becomes visible that is not whole, and the next run is clean`, async ({
-  task,
-}) => {
+test(`killed at ${kills} random moments, no set becomes visible that is not whole, and the next run is clean`, {
+  timeout: killLimit(kills),
+}, async ({ task }) => {
   const env = lab.env(url);
   const known = new Set<string>();
   const faults: FaultRecord[] = [];
@@ -72,7 +72,7 @@ test(`killed at ${kills} random moments, no set becomes visible that is not whol
   const { visible } = await lookInto(client, lab.bucket);
   for (const prefix of visible) expect(await problemsOf(client, lab, prefix)).toEqual([]);
   expect(faults).toHaveLength(kills);
-}, 3_600_000);
+});
 
 function recordOfKill(signal: string, problems: readonly string[]): FaultRecord {
   const expected = "died, nothing half-made";

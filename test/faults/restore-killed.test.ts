@@ -4,7 +4,7 @@ import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab
 import { compareDatabases, execute, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
-import { complete, type Environment, killSomewhere, wantedKills } from "./table/random-kills.ts";
+import { complete, type Environment, killLimit, killSomewhere, wantedKills } from "./table/random-kills.ts";
 import type { FaultRecord } from "./table/row.ts";
 
 const runner = fileURLToPath(new URL("restore-runner.ts", import.meta.url));
@@ -38,9 +38,9 @@ async function newTarget(name: string): Promise<Environment> {
   return { ...lab.env(url), RESTORE_PRIVATE_KEY: lab.operations.key.armor(), TARGET_DATABASE_URL: url };
 }
 
-test(`killed at ${kills} random moments, a restore is taken up by the next one, which proves the target`, async ({
-  task,
-}) => {
+test(`killed at ${kills} random moments, a restore is taken up by the next one, which proves the target`, {
+  timeout: killLimit(kills),
+}, async ({ task }) => {
   const faults: FaultRecord[] = [];
   task.meta.faults = faults;
   let whole = await complete(runner, await newTarget("unharmed"));
@@ -58,7 +58,7 @@ test(`killed at ${kills} random moments, a restore is taken up by the next one, 
     await execute(server.superuserUrl(), `drop database ${name} with (force)`);
   }
   expect(faults).toHaveLength(kills);
-}, 3_600_000);
+});
 
 /** Killed when it had proven the target and taken its notes away, but not yet said so: the target is like any full one. */
 async function isDone(url: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import { openRestoreTestLab, type RestoreTestLab } from "../integration/restore-
 import { compareDatabases, createProject, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
-import { complete, killSomewhere, wantedKills } from "./table/random-kills.ts";
+import { complete, killLimit, killSomewhere, wantedKills } from "./table/random-kills.ts";
 import type { FaultRecord } from "./table/row.ts";
 
 const runner = fileURLToPath(new URL("restore-test-runner.ts", import.meta.url));
@@ -36,9 +36,9 @@ async function leftovers(): Promise<string[]> {
   return differences.filter((line) => !/lifeboat_staging|"?staging"?|"?untouched"?|this one/.test(line));
 }
 
-test(`killed at ${kills} random moments, a restore test is followed by one that proves the set and leaves staging empty`, async ({
-  task,
-}) => {
+test(`killed at ${kills} random moments, a restore test is followed by one that proves the set and leaves staging empty`, {
+  timeout: killLimit(kills),
+}, async ({ task }) => {
   const faults: FaultRecord[] = [];
   task.meta.faults = faults;
   const env = { ...tests.env };
@@ -61,4 +61,4 @@ test(`killed at ${kills} random moments, a restore test is followed by one that 
     expect(left).toEqual([]);
   }
   expect(faults).toHaveLength(kills);
-}, 3_600_000);
+});

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openSyncLab, type SyncLab } from "../integration/sync-lab.ts";
 import { contentOf, type SeedFile, seedFiles } from "../lab/storage/index.ts";
-import { complete, killSomewhere, wantedKills } from "./table/random-kills.ts";
+import { complete, killLimit, killSomewhere, wantedKills } from "./table/random-kills.ts";
 
 const runner = fileURLToPath(new URL("sync-runner.ts", import.meta.url));
 const kills = Math.max(4, Math.round(wantedKills * 0.1));
@@ -22,7 +22,9 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.[Symbol.asyncDispose]());
 
-test(`killed at ${kills} random moments, no snapshot is half-made, and the last run has every file`, async () => {
+test(`killed at ${kills} random moments, no snapshot is half-made, and the last run has every file`, {
+  timeout: killLimit(kills),
+}, async () => {
   const env = lab.env();
   let whole = await complete(runner, env);
   for (let killed = 0, attempt = 1; killed < kills && attempt <= 4 * kills; attempt++) {
@@ -36,7 +38,7 @@ test(`killed at ${kills} random moments, no snapshot is half-made, and the last 
   const left: string[] = [];
   for await (const { key } of lab.lab.vault.list("snapshots/")) if (key.includes("/journal/")) left.push(key);
   expect(left).toEqual([]);
-}, 3_600_000);
+});
 
 /** Every snapshot that is visible has every file, byte for byte. */
 async function expectPublishedWhole(): Promise<void> {

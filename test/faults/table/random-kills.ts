@@ -6,6 +6,12 @@ import { compileCache } from "../../runner/compile-cache.ts";
 /** How many processes are killed at random moments, of all kinds together: 50, or what `npm run faults` asks for. */
 export const wantedKills = Number(process.env["LIFEBOAT_FAULT_KILLS"] ?? "50");
 
+/**
+ * Milliseconds that so many kills may take: two minutes each, the whole run after it included. On two idle cores it is a few
+ * seconds, on two that twenty others use half a minute and more; 500 in a night would outlast any fixed hour.
+ */
+export const killLimit = (kills: number): number => 600_000 + kills * 120_000;
+
 export type Environment = Readonly<Record<string, string>>;
 
 /** Starts a runner; resolves when its own code runs, so that no kill is wasted on loading modules. */
