@@ -8,7 +8,7 @@ import { BackupScene } from "./backup-scene.ts";
 import type { FaultRow, Seen } from "./row.ts";
 import { leaksIn } from "./vault-look.ts";
 
-const commandLine = fileURLToPath(new URL("../../../scripts/lifeboat.ts", import.meta.url));
+const commandLine = fileURLToPath(new URL("../../../scripts/lifeboat.mjs", import.meta.url));
 
 /** How one process is started, and what is done to it. */
 export interface ProcessInjection {
