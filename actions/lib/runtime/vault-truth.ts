@@ -6,11 +6,11 @@ import { verifyDetached } from "../seal/signature.ts";
 import { listSets } from "../vault/catalogue.ts";
 import type { Vault } from "../vault/client.ts";
 import { openVault } from "../vault/client.ts";
-import { setIdPattern } from "../vault/manifest.ts";
-import { listPages } from "../vault/objects.ts";
 import { newestProven } from "../vault/proven.ts";
 import type { RetryPolicy } from "../vault/retry.ts";
 import { manifestName } from "../vault/signed-manifest.ts";
+import { snapshotPrefix } from "../vault/snapshot/keys.ts";
+import { runFolders } from "../vault/snapshot/snapshot-catalogue.ts";
 import { provenBy, trustedSigners } from "./configured.ts";
 
 /**
@@ -44,15 +44,8 @@ async function newestFiles({ env }: Config, retry: Partial<RetryPolicy>): Promis
   problems.throwIfAny();
   if (location === undefined) return null;
   using vault = openVault({ ...location, retry });
-  const names: string[] = [];
-  for await (const { folders } of listPages(vault.transport, "snapshots/", "/")) {
-    for (const folder of folders) {
-      const name = folder.slice("snapshots/".length, -1);
-      if (setIdPattern.test(name)) names.push(name);
-    }
-  }
-  for (const name of names.sort().reverse()) {
-    if (await vault.head(`snapshots/${name}/${manifestName}`)) return timeOf(name);
+  for (const name of await runFolders(vault)) {
+    if (await vault.head(snapshotPrefix(name) + manifestName)) return timeOf(name);
   }
   return undefined;
 }

@@ -1,8 +1,7 @@
 import { ConfigurationError, LifeboatError } from "../runtime/errors.ts";
-import { mapBounded } from "./bounded.ts";
 import type { Vault } from "./client.ts";
 import { type Manifest, setIdPattern, setPrefix, type Tier, tierSchema } from "./manifest.ts";
-import { listPages } from "./objects.ts";
+import { describeFirst, setIdsBelow } from "./set-folders.ts";
 import { parseManifest, readSet } from "./set-store.ts";
 import { manifestName, type VerifySignature } from "./signed-manifest.ts";
 import { isMissing } from "./store-errors.ts";
@@ -35,15 +34,7 @@ export async function listSets(
   options: { tier?: Tier | undefined; verify?: VerifySignature | undefined; newest?: number | undefined } = {},
 ): Promise<ListedSet[]> {
   const { tier, verify, newest = Number.POSITIVE_INFINITY } = options;
-  const names = await setFolders(vault, tier);
-  const listed: ListedSet[] = [];
-  // Folders without a manifest are no sets: more may have to be looked at than are wanted.
-  while (listed.length < newest && names.length > 0) {
-    const next = names.splice(0, newest - listed.length);
-    const described = await mapBounded(next, 24, (name) => describe(vault, name, verify));
-    listed.push(...described.filter((set) => set !== undefined));
-  }
-  return listed;
+  return describeFirst(await setFolders(vault, tier), newest, (name) => describe(vault, name, verify));
 }
 
 /**
@@ -80,18 +71,12 @@ const tiersOf = (tier: Tier | undefined): readonly Tier[] => (tier ? [tier] : ti
 
 /**
  * Everything named like a set, newest first, whether it has a manifest or not: for those who read sets one after the other
- * until they have what they look for. Reads folders, not objects: one request for 1,000 of them.
+ * until they have what they look for (see `setIdsBelow`).
  */
 export async function setFolders(vault: Vault, tier?: Tier | undefined): Promise<SetName[]> {
   const names: SetName[] = [];
-  for (const each of tiersOf(tier)) {
-    const prefix = `database/${each}/`;
-    for await (const { folders } of listPages(vault.transport, prefix, "/"))
-      for (const folder of folders) {
-        const set = folder.slice(prefix.length, -1);
-        if (setIdPattern.test(set)) names.push({ tier: each, set });
-      }
-  }
+  for (const each of tiersOf(tier))
+    names.push(...(await setIdsBelow(vault, `database/${each}/`)).map((set) => ({ tier: each, set })));
   return names.sort((a, b) => (a.set < b.set ? 1 : a.set > b.set ? -1 : 0));
 }
 

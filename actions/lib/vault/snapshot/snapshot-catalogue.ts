@@ -1,8 +1,7 @@
 import { ConfigurationError, LifeboatError } from "../../runtime/errors.ts";
-import { mapBounded } from "../bounded.ts";
 import type { Vault } from "../client.ts";
 import { setIdPattern } from "../manifest.ts";
-import { listPages } from "../objects.ts";
+import { describeFirst, setIdsBelow } from "../set-folders.ts";
 import { manifestName, type VerifySignature } from "../signed-manifest.ts";
 import { snapshotPrefix } from "./keys.ts";
 import type { SnapshotManifest } from "./snapshot-manifest.ts";
@@ -26,26 +25,12 @@ export async function listSnapshots(
   options: { readonly newest?: number | undefined } = {},
 ): Promise<ListedSnapshot[]> {
   const { newest = Number.POSITIVE_INFINITY } = options;
-  const runs = await runFolders(vault);
-  const listed: ListedSnapshot[] = [];
-  // Folders without a manifest are no snapshots: more may have to be looked at than are wanted.
-  while (listed.length < newest && runs.length > 0) {
-    const next = runs.splice(0, newest - listed.length);
-    const described = await mapBounded(next, 24, (run) => describe(vault, run, verify));
-    listed.push(...described.filter((one) => one !== undefined));
-  }
-  return listed;
+  return describeFirst(await runFolders(vault), newest, (run) => describe(vault, run, verify));
 }
 
 /** Every run that has left something below `snapshots/`, newest first, finished or not. */
-export async function runFolders(vault: Vault): Promise<string[]> {
-  const runs: string[] = [];
-  for await (const { folders } of listPages(vault.transport, "snapshots/", "/"))
-    for (const folder of folders) {
-      const run = folder.slice("snapshots/".length, -1);
-      if (setIdPattern.test(run)) runs.push(run);
-    }
-  return runs.sort().reverse();
+export function runFolders(vault: Vault): Promise<string[]> {
+  return setIdsBelow(vault, "snapshots/");
 }
 
 /**
