@@ -7,7 +7,7 @@ import { verifyDetached } from "../../actions/lib/seal/signature.ts";
 import { runUpkeep, upkeepIsDue } from "../../actions/lib/upkeep/run-upkeep.ts";
 import type { Vault } from "../../actions/lib/vault/client.ts";
 import { retentionOf } from "../../actions/lib/vault/lock.ts";
-import { deleteVersions, type Version, versionPages } from "../../actions/lib/vault/versions.ts";
+import { deleteVersions, type Version, versionsBelow } from "../../actions/lib/vault/versions.ts";
 import { seedFiles } from "../lab/storage/index.ts";
 import { keysIn } from "./backup-lab.ts";
 import { openSyncLab, type SyncLab } from "./sync-lab.ts";
@@ -36,9 +36,7 @@ const verify = (more: Partial<VerifyFilesOptions> = {}) =>
 const deep = (share?: number) => ({ deep: { privateKey: lab.lab.operations, readers, share } });
 
 async function versionsOf(key: string): Promise<Version[]> {
-  const found: Version[] = [];
-  for await (const { versions } of versionPages(vault.transport, key)) found.push(...versions);
-  return found.filter((version) => version.key === key);
+  return (await versionsBelow(vault.transport, key)).filter((version) => version.key === key);
 }
 
 describe("a verification", () => {

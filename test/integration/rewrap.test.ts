@@ -16,7 +16,7 @@ import { signDetached } from "../../actions/lib/seal/signature.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
 import { type Manifest, setPrefix } from "../../actions/lib/vault/manifest.ts";
 import { encodeManifest, publish } from "../../actions/lib/vault/set-store.ts";
-import { versionPages } from "../../actions/lib/vault/versions.ts";
+import { versionsBelow } from "../../actions/lib/vault/versions.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { newSetId, newTestKey, type TestKey } from "./assembled-set.ts";
 
@@ -85,9 +85,7 @@ const options = (sets: string[] | undefined, changed: Partial<RewrapOptions> = {
 });
 
 async function versions(set: string): Promise<number> {
-  let count = 0;
-  for await (const page of versionPages(vault.transport, keysKey(set))) count += page.versions.length;
-  return count;
+  return (await versionsBelow(vault.transport, keysKey(set))).length;
 }
 
 /** Which of the keys open the set as it is now; its keys.pgp must bear a trusted signature. */

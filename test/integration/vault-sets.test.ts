@@ -10,7 +10,7 @@ import { type Manifest, setPrefix, type Tier } from "../../actions/lib/vault/man
 import { openSegment } from "../../actions/lib/vault/segment-writer.ts";
 import { encodeManifest, publish, readSet } from "../../actions/lib/vault/set-store.ts";
 import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts";
-import { deleteVersions, versionPages } from "../../actions/lib/vault/versions.ts";
+import { deleteVersions, versionsBelow } from "../../actions/lib/vault/versions.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
 import { newBucket, newVault } from "../faults/proxy/test-bucket.ts";
 import { setId, storeUnpublished } from "../faults/proxy/test-manifest.ts";
@@ -36,12 +36,6 @@ async function store(tier: Tier, set: string, change: (manifest: Manifest) => Ma
   const bytes = encodeManifest(manifest);
   await publish(vault, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease });
   return manifest;
-}
-
-async function versionsBelow(prefix: string) {
-  const found = [];
-  for await (const page of versionPages(vault.transport, prefix)) found.push(...page.versions);
-  return found;
 }
 
 test("a published set is read back as it was signed, and nobody can publish it again", async () => {
@@ -78,7 +72,7 @@ test("a manifest that was written while the lease went to somebody else is withd
   };
   const publishing = publish(vault, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease: taken });
   await expect(publishing).rejects.toMatchObject({ code: "lease-lost" });
-  expect(await versionsBelow(`${setPrefix("daily", manifest.set)}manifest.json`)).toMatchObject([
+  expect(await versionsBelow(vault.transport, `${setPrefix("daily", manifest.set)}manifest.json`)).toMatchObject([
     { key: `${setPrefix("daily", manifest.set)}manifest.json.sig` },
   ]);
 });
@@ -143,7 +137,7 @@ async function signAndPut(prefix: string, bytes: Uint8Array) {
 }
 
 async function removeAll(prefix: string) {
-  await deleteVersions(vault.transport, await versionsBelow(prefix));
+  await deleteVersions(vault.transport, await versionsBelow(vault.transport, prefix));
 }
 
 test("the catalogue is newest first, knows only sets with a manifest, and passes foreign objects over", async () => {
@@ -193,7 +187,7 @@ test("leftovers go with all their versions; whole, hidden and foreign things sta
 
   const report = await removeLeftovers(vault, "database/monthly/", lease);
   expect(report).toMatchObject({ sets: [dead], uploadsAborted: 1, kept: [], hidden: [hidden], removed: 4 });
-  expect(await versionsBelow(setPrefix("monthly", dead))).toEqual([]);
+  expect(await versionsBelow(vault.transport, setPrefix("monthly", dead))).toEqual([]);
   expect(await unfinishedUploads(vault.transport, "")).toEqual([]);
   expect((await keysIn(vault, setPrefix("monthly", whole))).length).toBe(4);
   expect((await keysIn(vault, setPrefix("monthly", hidden))).length).toBe(3);

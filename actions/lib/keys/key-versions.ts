@@ -1,7 +1,7 @@
 import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../runtime/errors.ts";
 import type { Vault } from "../vault/client.ts";
-import { deleteVersions, type Version, versionPages } from "../vault/versions.ts";
+import { deleteVersions, type Version, versionsBelow } from "../vault/versions.ts";
 
 /** An older version of keys.pgp that could not be removed: whoever it is sealed to can still open the set. */
 export interface KeptVersion {
@@ -22,10 +22,8 @@ export interface Removal {
  * versions, or when that one is not among them. Delete markers are not versions and stay where they are.
  */
 export async function versionsBefore(vault: Vault, key: string, versionId: string | undefined): Promise<Version[]> {
-  const all: Version[] = [];
-  for await (const { versions } of versionPages(vault.transport, key)) {
-    all.push(...versions.filter((version) => version.key === key && !version.marker));
-  }
+  const below = await versionsBelow(vault.transport, key);
+  const all = below.filter((version) => version.key === key && !version.marker);
   const at = all.findIndex((version) => version.versionId === versionId);
   return versionId === undefined || at < 0 ? [] : all.slice(at + 1);
 }

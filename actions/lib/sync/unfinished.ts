@@ -7,7 +7,7 @@ import type { Lease } from "../vault/lease-keeper.ts";
 import { manifestName } from "../vault/signed-manifest.ts";
 import { runPrefixes, snapshotPrefix } from "../vault/snapshot/keys.ts";
 import { abortUploads, unfinishedUploads } from "../vault/unfinished-uploads.ts";
-import { deleteVersions, type Version, versionPages } from "../vault/versions.ts";
+import { deleteVersions, versionsBelow } from "../vault/versions.ts";
 import { type Inheritance, readJournals } from "./journal.ts";
 
 export interface Unfinished {
@@ -33,7 +33,7 @@ export async function settleUnfinished(
   await lease.assertHeld();
   const ours: string[] = [];
   for (const run of runs) {
-    const versions = await versionsBelow(vault, snapshotPrefix(run));
+    const versions = await versionsBelow(vault.transport, snapshotPrefix(run));
     if (versions.some(({ key, marker }) => key === snapshotPrefix(run) + manifestName && !marker)) {
       const text = `ALARM: the manifest of the files' snapshot ${run} was deleted or hidden, and not by Lifeboat.`;
       warnings.push(text);
@@ -76,14 +76,8 @@ export async function removeBelow(
 ): Promise<number> {
   let removed = 0;
   for (const prefix of prefixes) {
-    const versions = (await versionsBelow(vault, prefix)).filter(({ key }) => !keep.has(key));
+    const versions = (await versionsBelow(vault.transport, prefix)).filter(({ key }) => !keep.has(key));
     if (versions.length > 0) removed += (await deleteVersions(vault.transport, versions)).deleted;
   }
   return removed;
-}
-
-async function versionsBelow(vault: Vault, prefix: string): Promise<Version[]> {
-  const found: Version[] = [];
-  for await (const { versions } of versionPages(vault.transport, prefix)) found.push(...versions);
-  return found;
 }

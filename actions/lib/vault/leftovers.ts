@@ -4,7 +4,7 @@ import type { Lease } from "./lease.ts";
 import { setIdPattern } from "./manifest.ts";
 import { manifestName } from "./signed-manifest.ts";
 import { abortUploads, unfinishedUploads } from "./unfinished-uploads.ts";
-import { deleteVersions, type Version, versionPages } from "./versions.ts";
+import { deleteVersions, versionPages, versionsBelow } from "./versions.ts";
 
 export interface LeftoversReport {
   /** Ids of sets of which something was removed. */
@@ -46,7 +46,7 @@ export async function removeLeftovers(
   );
   for (const folder of folders.filter((_, index) => !whole[index])) {
     const set = folder.slice(prefix.length, -1);
-    const versions = await allVersions(vault, folder);
+    const versions = await versionsBelow(vault.transport, folder);
     // A manifest under a delete marker: this set was once whole. Removing it would finish an attacker's work.
     if (versions.some(({ key, marker }) => key === folder + manifestName && !marker)) {
       report.hidden.push(set);
@@ -66,11 +66,5 @@ async function allSetFolders(vault: Vault, prefix: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { folders } of versionPages(vault.transport, prefix, "/"))
     found.push(...folders.filter((folder) => setIdPattern.test(folder.slice(prefix.length, -1))));
-  return found;
-}
-
-async function allVersions(vault: Vault, folder: string): Promise<Version[]> {
-  const found: Version[] = [];
-  for await (const { versions } of versionPages(vault.transport, folder)) found.push(...versions);
   return found;
 }

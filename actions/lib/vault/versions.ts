@@ -51,6 +51,13 @@ export async function* versionPages(
   } while (KeyMarker !== undefined);
 }
 
+/** The same, all at once: for prefixes that hold few objects. */
+export async function versionsBelow(transport: Transport, prefix: string): Promise<Version[]> {
+  const found: Version[] = [];
+  for await (const { versions } of versionPages(transport, prefix)) found.push(...versions);
+  return found;
+}
+
 /** Deletes exactly these versions, for ever. Never bypasses a lock. */
 export async function deleteVersions(
   transport: Transport,

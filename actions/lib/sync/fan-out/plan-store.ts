@@ -7,7 +7,7 @@ import type { SessionKey } from "../../seal/session-key.ts";
 import type { Vault } from "../../vault/client.ts";
 import type { FileEntry } from "../../vault/snapshot/file-entry.ts";
 import { isMissing } from "../../vault/store-errors.ts";
-import { deleteVersions, type Version, versionPages } from "../../vault/versions.ts";
+import { deleteVersions, versionsBelow } from "../../vault/versions.ts";
 
 const count = z.number().int().nonnegative();
 
@@ -90,8 +90,7 @@ export function openPlanStore(vault: Vault, run: string, signing: UnlockedKey): 
       return found;
     },
     async remove() {
-      const versions: Version[] = [];
-      for await (const page of versionPages(vault.transport, prefix)) versions.push(...page.versions);
+      const versions = await versionsBelow(vault.transport, prefix);
       if (versions.length > 0) await deleteVersions(vault.transport, versions);
     },
   };
