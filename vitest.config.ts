@@ -6,7 +6,7 @@ const shared = { testTimeout: 120_000, hookTimeout: 180_000, env: compileCache }
 
 export default defineConfig({
   test: {
-    // The machines that this runs on have two cores; tests wait for servers and processes for a third of their time.
+    // One more than the two cores of the machines that this runs on: tests also wait, for processes, stalls and leases.
     maxWorkers: 3,
     pool: "forks",
     reporters: ["default", "./test/faults/table/reporter.ts"],
