@@ -10,6 +10,14 @@ beforeEach(async () => {
   return () => lab[Symbol.asyncDispose]();
 });
 
+test("the journal of a run that was killed just after it had published goes with the next run", async () => {
+  const { set } = await lab.sync();
+  const journal = `snapshots/${set}/journal/00001.ndjson.zst.pgp`;
+  await lab.lab.vault.put(journal, Buffer.from("of nobody's need"));
+  await lab.sync();
+  expect(await lab.lab.vault.head(journal)).toBeUndefined();
+});
+
 describe("both sides told apart", () => {
   test("a row whose file is lost: named, told again the next day, and taken when it is back", async () => {
     const file = lab.small;

@@ -11,7 +11,7 @@ import { runUpkeep, upkeepIsDue } from "../upkeep/run-upkeep.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import { acquireLease } from "../vault/lease.ts";
 import type { Lease } from "../vault/lease-keeper.ts";
-import { syncLease } from "../vault/snapshot/keys.ts";
+import { journalPrefix, syncLease } from "../vault/snapshot/keys.ts";
 import { allowedEgress } from "./bounds.ts";
 import { nothingInherited } from "./journal.ts";
 import { nameRun } from "./name-run.ts";
@@ -22,7 +22,7 @@ import type { SyncResult } from "./result.ts";
 import { openDatabaseSource, openListedSource, type SyncSource } from "./source.ts";
 import { openLast, planList } from "./sync-state.ts";
 import { openTally } from "./tally.ts";
-import { settleUnfinished } from "./unfinished.ts";
+import { removeBelow, settleUnfinished } from "./unfinished.ts";
 import { type SyncFacts, writeSnapshot } from "./write-snapshot.ts";
 
 /**
@@ -62,6 +62,9 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   const plan = await clock.stage("compare", () => planList(source, last, ready.signing.fingerprint, compaction));
   const facts = { request, set, startedAt, vault, ready, verify, endpoint, lease, source, plan, last: state.newest };
   if (request.dryRun === true) return await clock.stage("rehearse", () => rehearse({ ...facts, clock, warnings }));
+  // A run that was killed just after it had published could not remove its journal.
+  if (state.newest !== undefined && request.part === undefined)
+    await removeBelow(vault, [journalPrefix(state.newest.manifest.set)], new Set());
   const unfinished =
     state.unfinished.length === 0
       ? { inheritance: nothingInherited, runs: [] }
