@@ -38,7 +38,8 @@ const { values } = parseArgs({
     help: { type: "boolean", short: "h", default: false },
   },
 });
-const bytes = parseSize(values.size ?? (values.files ? "205MB" : "1GB"));
+const size = values.size ?? (values.files ? "205MB" : "1GB");
+const bytes = parseSize(size);
 const [rounds, count] = [Number(values.rounds), Number(values.count)];
 const wrong = [rounds, count].some((number) => !Number.isInteger(number) || number < 1);
 if (values.help || bytes === undefined || wrong) {
@@ -78,7 +79,7 @@ async function benchDatabase(bytes: number): Promise<void> {
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? "?"} with ${formatBytes(totalmem())}`;
   const rows = rowsOf(runs);
   if (values.memory || values.write) {
-    remember({ size: values.size ?? "", databaseBytes: stage.databaseBytes, peakBytes: peaks(runs) });
+    remember({ size, databaseBytes: stage.databaseBytes, peakBytes: peaks(runs) });
   }
   const page = benchPage({
     ...{ rows, stages: stagesOf(runs), rounds, machine, load, missing },
