@@ -6,7 +6,7 @@ import { partPage, planPage } from "./divided-sync.ts";
 import { filesFacts, snapshotFacts } from "./facts.ts";
 import { snapshotThere, syncPage } from "./sync.ts";
 
-/** The jobs of the files' workflow: outputs by the names of actions/sync-storage/action.yml. */
+// The jobs of the files' workflow: outputs by the names of actions/sync-storage/action.yml.
 
 export function reportThere(made: SnapshotManifest): ActionResult {
   const outputs = { made: "false", snapshot: made.set, parts: "[]" };

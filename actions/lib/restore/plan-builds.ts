@@ -42,15 +42,12 @@ export function planBuilds(
 }
 
 function indexBuilds(indexes: readonly TocEntry[], source: BuildSource): Build[] {
-  const { entries } = source;
-  const groups = Map.groupBy(indexes, (entry) => tableOf(entry, entries)?.dumpId ?? -entry.dumpId);
-  return largestFirst(groups, source).flatMap(([dumpId, group]) => {
-    const table = entries.get(dumpId);
-    const build = (some: readonly TocEntry[], shared: boolean, needs: readonly Build[] = []): Build => ({
+  return byTable(indexes, source).flatMap(({ table, group }) => {
+    const build = (some: readonly TocEntry[], shared: boolean): Build => ({
       steps: some.map(source.step),
       tables: table === undefined ? [] : [nameOf(table)],
-      ...{ shared, needs },
-      early: hasRows(table, source) && some.every((entry) => readsOnly(entry, entries)),
+      ...{ shared, needs: [] },
+      early: hasRows(table, source) && some.every((entry) => readsOnly(entry, source.entries)),
     });
     const apart = bytesOf(table, source) < largeBytes ? [] : group.filter(isPlainIndex);
     const inTurn = group.filter((entry) => !apart.includes(entry));
@@ -61,12 +58,10 @@ function indexBuilds(indexes: readonly TocEntry[], source: BuildSource): Build[]
 
 /** Several of one table in one build: validation takes them one after another anyhow. A large table's go one by one. */
 function foreignKeyBuilds(keys: readonly TocEntry[], indexes: readonly Build[], source: BuildSource): Build[] {
-  const { entries } = source;
-  const groups = Map.groupBy(keys, (entry) => tableOf(entry, entries)?.dumpId ?? -entry.dumpId);
-  return largestFirst(groups, source).flatMap(([dumpId, group]) => {
-    const large = bytesOf(entries.get(dumpId), source) >= largeBytes;
+  return byTable(keys, source).flatMap(({ table, group }) => {
+    const large = bytesOf(table, source) >= largeBytes;
     return (large ? group.map((entry) => [entry]) : [group]).map((some) => {
-      const ends = some.map((entry) => endsOf(entry, entries));
+      const ends = some.map((entry) => endsOf(entry, source.entries));
       const known = ends.every((one) => one !== undefined);
       const tables = [...new Set(ends.flatMap((one) => one ?? []))];
       const names = tables.map(nameOf);
@@ -114,10 +109,16 @@ function nameOf({ namespace, tag }: TocEntry): string {
   return `${namespace ?? ""}.${tag}`;
 }
 
-function largestFirst(
-  groups: ReadonlyMap<number, readonly TocEntry[]>,
-  source: BuildSource,
-): (readonly [number, readonly TocEntry[]])[] {
-  const bytes = (dumpId: number) => bytesOf(source.entries.get(dumpId), source);
-  return [...groups].sort(([a], [b]) => bytes(b) - bytes(a));
+interface OfTable {
+  readonly table: TocEntry | undefined;
+  readonly group: readonly TocEntry[];
+}
+
+/** Entries table by table, the largest first; one that tells of no table is a group by itself. */
+function byTable(some: readonly TocEntry[], source: BuildSource): OfTable[] {
+  const { entries } = source;
+  const groups = Map.groupBy(some, (entry) => tableOf(entry, entries)?.dumpId ?? -entry.dumpId);
+  return [...groups]
+    .map(([dumpId, group]) => ({ table: entries.get(dumpId), group }))
+    .sort((a, b) => bytesOf(b.table, source) - bytesOf(a.table, source));
 }
