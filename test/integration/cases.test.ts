@@ -90,7 +90,7 @@ async function setOf(some: readonly Case[], { from, tier }: Way): Promise<{ proj
   const key = `${from} ${some.map(({ name }) => name).join(" ")}`;
   const known = sets.get(key) ?? { project: await makeSource(some, from), sets: new Map<string, string>() };
   sets.set(key, known);
-  const set = known.sets.get(tier) ?? (await backUp(lab, known.project.backupUrl, { tier })).set;
+  const set = known.sets.get(tier) ?? (await backUp(lab, known.project.backupUrl, { tier, acceptShrinkage: true })).set;
   known.sets.set(tier, set);
   return { project: known.project, set };
 }
