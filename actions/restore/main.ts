@@ -23,11 +23,11 @@ await runAction("restore", "runbooks/restore-failed.md", async ({ log, signal })
   }
   const config = await loadConfig({ needs: ["vault", "opening", "target"], target });
   const result = await runRestore({ ...request, config });
-  return told(result, restorationPage(result), result.outcome === "proven" || result.outcome === "dry-run");
+  return told(result, restorationPage(result), result.outcome === "equal" || result.outcome === "dry-run");
 });
 
 function told(result: RestoreResult, page: Page, good: boolean, files = "") {
-  const outcome = ["proven", "dry-run"].includes(result.outcome) && files !== "" ? `files-${files}` : result.outcome;
+  const outcome = ["equal", "dry-run"].includes(result.outcome) && files !== "" ? `files-${files}` : result.outcome;
   return {
     outputs: { set: result.set, outcome: result.outcome, "files-outcome": files },
     page,

@@ -136,7 +136,7 @@ async function pgRestore(stage: Stage): Promise<Contestant> {
 
 function restore(stage: Stage): Contestant {
   return {
-    ...{ id: "restore", title: "restore, proven", group: "restore", ours: true, yardstick: false },
+    ...{ id: "restore", title: "restore, equal", group: "restore", ours: true, yardstick: false },
     async run() {
       const target = await stage.freshTarget();
       await stage.settle();

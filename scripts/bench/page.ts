@@ -67,7 +67,7 @@ const titles: Readonly<Record<string, string>> = {
   set: "daily set",
   bare: "without fingerprints",
   verify: "verify --deep",
-  restore: "restore, proven",
+  restore: "restore, equal",
 };
 
 function memoryTable(points: readonly MemoryPoint[]): PageTable {

@@ -62,7 +62,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "export",
-    summary: "Loads one table of a weekly set's JSON export into an empty table and proves it equal.",
+    summary: "Loads one table of a weekly set's JSON export into an empty table and compares it with the set.",
     load: async () => (await import("./export.ts")).exports,
   },
   {

@@ -20,7 +20,7 @@ async function run({ positionals, flags, values, log, signal }: Call): Promise<O
   const line =
     loaded.outcome === "dry-run"
       ? `Dry run: ${rows} would be loaded into ${loaded.table} of target ${config.target.name}. Nothing was written.`
-      : `${rows} of set ${loaded.set} (as of ${loaded.snapshotAt}) are in ${loaded.table} of target ${config.target.name}, proven equal.`;
+      : `${rows} of set ${loaded.set} (as of ${loaded.snapshotAt}) are in ${loaded.table} of target ${config.target.name}, equal to what was exported.`;
   const unlooked = "- The table's triggers and foreign keys were silent: check references to rows of other tables.";
   return { json: loaded, lines: [...(loaded.outcome === "loaded" && loaded.triggersOff ? [unlooked] : []), line] };
 }
@@ -28,7 +28,7 @@ async function run({ positionals, flags, values, log, signal }: Call): Promise<O
 export const exports: Command = {
   usage: {
     synopsis: "export load <set|latest> --table <schema.table>",
-    summary: "Loads one table of a weekly set's JSON export into an empty table and proves it equal.",
+    summary: "Loads one table of a weekly set's JSON export into an empty table and compares it with the set.",
     positionals: ["load", "set|latest"],
     options: {
       table: {

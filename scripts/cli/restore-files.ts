@@ -23,7 +23,7 @@ async function run({ positionals: [ref = "latest"], flags, values, log, signal }
   const sample = values["verify-sample"] === undefined ? undefined : readShare(values["verify-sample"]);
   const config = await loadConfig({ needs: ["storageVault", "opening", "target", "targetStorage"], target });
   const result = await runRestoreFiles({ ...common, config, sample, production: values["production"] });
-  const good = ["proven", "sampled", "dry-run"].includes(result.outcome);
+  const good = ["equal", "sampled", "dry-run"].includes(result.outcome);
   return { json: result, lines: renderText(fileRestorationPage(result)), exitCode: good ? 0 : 1 };
 }
 

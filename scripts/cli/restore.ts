@@ -24,7 +24,7 @@ async function run({ positionals: [ref = "latest"], flags, values, log, signal }
   }
   const config = await loadConfig({ needs: ["vault", "opening", "target"], target });
   const result = await runRestore({ ...request, config });
-  const exitCode = result.outcome === "proven" || result.outcome === "dry-run" ? 0 : 1;
+  const exitCode = result.outcome === "equal" || result.outcome === "dry-run" ? 0 : 1;
   return { json: result, lines: renderText(restorationPage(result)), exitCode };
 }
 

@@ -94,7 +94,7 @@ export async function play(stage: Stage, bytes: number, pages: string, signal: A
   for (const { verdict, kind, identity, aspect, why } of result.differences) {
     acts.tell(`${verdict}: ${kind} ${identity}, ${aspect}: ${why}`);
   }
-  const proven = result.outcome === "proven" && files.outcome === "proven" && different.length === 0;
+  const proven = result.outcome === "equal" && files.outcome === "equal" && different.length === 0;
   const tested = proven ? await testARestore(acts, owner, () => stage.createStaging(), signal) : undefined;
   const page =
     tested &&
@@ -119,7 +119,7 @@ export async function play(stage: Stage, bytes: number, pages: string, signal: A
       `Second opinion: ${different.length === 0 ? `all ${countOf(before.tables.size, "table")} hold the same rows, all ${countOf(before.files.size, "file")} the same bytes under the same metadata` : `these differ: ${different.join(", ")}`}`,
       ...(tested === undefined ? [] : [restoreTestSentence(tested)]),
       ...(page === undefined ? [] : [`Reports: ${page}`]),
-      proven || result.outcome !== "proven"
+      proven || result.outcome !== "equal"
         ? verdictSentence(result)
         : "The restore is not what was lost: see the second opinion.",
     ],

@@ -113,7 +113,7 @@ describe("the command line", () => {
     expect(JSON.parse(rehearsed.stdout)).toMatchObject({ outcome: "dry-run" });
 
     const restored = await lifeboat("restore", "latest");
-    expect(restored.stdout).toMatch(/ and proven equal: /);
+    expect(restored.stdout).toMatch(/ and equal to it: /);
     expect(restored.code, restored.stderr).toBe(0);
 
     const again = await lifeboat("restore", "latest");

@@ -81,7 +81,7 @@ describe("the newest snapshot of a project's files", () => {
     const done = await lifeboat(["restore-files", "latest"], env);
     expect(done).toMatchObject({
       code: 0,
-      json: { outcome: "proven", counts: { sent: 82, readBack: 82 }, findings: [] },
+      json: { outcome: "equal", counts: { sent: 82, readBack: 82 }, findings: [] },
     });
     expect(await rows(target)).toEqual(await rows(source));
     expect(done.stderr + JSON.stringify(done.json)).not.toContain("Planted");
@@ -97,7 +97,7 @@ describe("the newest snapshot of a project's files", () => {
   test("comes out into a folder, those of a list alone as well", async () => {
     const to = join(lab.sets.folder, "out");
     const all = await lifeboat(["restore-files", "latest", "--to", to], {});
-    expect(all).toMatchObject({ code: 0, json: { outcome: "proven", counts: { written: 82 } } });
+    expect(all).toMatchObject({ code: 0, json: { outcome: "equal", counts: { written: 82 } } });
     for (const name of ["new.pdf", "copy of new.pdf"])
       expect(await readFile(join(to, "processed-results", name), "utf8")).toBe("new");
     expect(await readFile(join(to, "exam-files/plain/report.pdf"), "utf8")).toBe("another");
@@ -141,7 +141,7 @@ describe("the newest snapshot of a project's files", () => {
     expect(findings.length).toBeGreaterThan(0);
     for (const { why } of findings) expect(why).toMatch(/could not be taken out of the vault: artifact-damaged/);
     await vault.put(damaged, body);
-    expect(await lifeboat(["restore-files", "latest"], env)).toMatchObject({ code: 0, json: { outcome: "proven" } });
+    expect(await lifeboat(["restore-files", "latest"], env)).toMatchObject({ code: 0, json: { outcome: "equal" } });
     await served.stop();
   });
 
@@ -166,7 +166,7 @@ describe("the newest snapshot of a project's files", () => {
     const done = await lifeboat(["restore", "latest", "--with-files"], env);
     expect(done, done.stderr).toMatchObject({
       code: 0,
-      json: { set: set.set, outcome: "proven", files: { outcome: "proven", snapshot: set.files?.set } },
+      json: { set: set.set, outcome: "equal", files: { outcome: "equal", snapshot: set.files?.set } },
     });
     expect(await rows(target)).toEqual(await rows(source));
     await served.stop();

@@ -63,11 +63,11 @@ describe.each([
     await lab[Symbol.asyncDispose]();
   });
 
-  test("is proven, and a comparison that shares no code finds nothing that was not named", async () => {
+  test("is equal, and a comparison that shares no code finds nothing that was not named", async () => {
     const result = await restoreInto(lab, target.postgresUrl);
     expect(told(result, "failed")).toEqual([]);
     expect(told(result, "unverified")).toEqual([]);
-    expect(result.outcome).toBe("proven");
+    expect(result.outcome).toBe("equal");
     const jobs = result.switchedOff.find(({ what }) => what.endsWith("cron jobs"));
     const states = await withClient(target.postgresUrl, async (client) => {
       const asleep = await client.query("select count(*)::int as awake from cron.job where active");
@@ -123,7 +123,7 @@ describe("plain PostgreSQL", () => {
     expect(told(result, "failed")).toEqual([]);
     expect(told(result, "unverified")).toEqual([]);
     expect(result.target.kind).toBe("plain");
-    expect(result.outcome).toBe("proven");
+    expect(result.outcome).toBe("equal");
     const differences = await compareDatabases(source.superuserUrl, cluster.superuserUrl("plain"));
     expect(unnamed(differences, told(result, "expected"))).toEqual([]);
   });

@@ -7,7 +7,7 @@ import { ConfigurationError, OperationError } from "../../actions/lib/runtime/er
 
 describe("what a restore of files says", () => {
   const result: FilesResult = {
-    ...{ outcome: "proven", snapshot: "20261124T000000Z-00000000", takenAt: "2026-11-24T00:00:00Z", target: "staging" },
+    ...{ outcome: "equal", snapshot: "20261124T000000Z-00000000", takenAt: "2026-11-24T00:00:00Z", target: "staging" },
     counts: {
       ...{ chosen: 10, bytes: 1000, sent: 4, sentBytes: 400, different: 0, overwritten: 0, present: 6 },
       ...{ rowsMended: 4, readBack: 10, findings: 0 },
@@ -15,10 +15,10 @@ describe("what a restore of files says", () => {
     ...{ bucketsMade: [], limitsLifted: [], findings: [], notes: [], stages: [] },
   };
 
-  test("is proven only when it is", () => {
-    for (const outcome of ["proven", "sampled", "differs", "unverified", "dry-run"] as const) {
+  test("says equal only when it is", () => {
+    for (const outcome of ["equal", "sampled", "differs", "unverified", "dry-run"] as const) {
       const said = filesSentence({ ...result, outcome });
-      expect(said.includes("proven"), outcome).toBe(outcome === "proven");
+      expect(said.includes("equal"), outcome).toBe(outcome === "equal");
     }
     expect(filesSentence({ ...result, outcome: "sampled" })).toContain("a sample of 10");
   });

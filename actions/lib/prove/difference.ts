@@ -27,7 +27,7 @@ export interface Difference {
 }
 
 /** Whole only when nothing failed and nothing stayed unverified. */
-export function outcomeOf(differences: readonly Difference[]): "proven" | "differs" | "unverified" {
+export function outcomeOf(differences: readonly Difference[]): "equal" | "differs" | "unverified" {
   if (differences.some((difference) => difference.verdict === "failed")) return "differs";
-  return differences.some((difference) => difference.verdict === "unverified") ? "unverified" : "proven";
+  return differences.some((difference) => difference.verdict === "unverified") ? "unverified" : "equal";
 }

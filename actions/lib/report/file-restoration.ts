@@ -47,17 +47,17 @@ export function withFilesPage({ database, files }: RestoredWithFiles): Page {
 }
 
 export function isGoodWithFiles({ database, files }: RestoredWithFiles): boolean {
-  return ["proven", "dry-run"].includes(database.outcome) && ["proven", "sampled", "dry-run"].includes(files.outcome);
+  return ["equal", "dry-run"].includes(database.outcome) && ["equal", "sampled", "dry-run"].includes(files.outcome);
 }
 
-/** The word `proven` stands in it only when the outcome is that. */
+/** The words `equal to it` stand in it only when the outcome is that. */
 export function filesSentence({ outcome, snapshot, takenAt, target, counts }: FilesResult): string {
   const chosen = `${countOf(counts.chosen, "file")} (${formatBytes(counts.bytes)})`;
   const done = `${countOf(counts.sent, "file")} sent (${formatBytes(counts.sentBytes)}), ${counts.present} there before`;
   const where = `of snapshot ${snapshot} (as of ${takenAt})`;
   switch (outcome) {
-    case "proven":
-      return `${chosen} ${where} are in target ${target} and proven equal: ${done}, all read back.`;
+    case "equal":
+      return `${chosen} ${where} are in target ${target} and equal to it: ${done}, all read back.`;
     case "sampled":
       return `${chosen} ${where} are in target ${target}: ${done}. Read back and equal: a sample of ${counts.readBack}; rows compared of all.`;
     case "differs":
@@ -72,7 +72,7 @@ export function filesSentence({ outcome, snapshot, takenAt, target, counts }: Fi
 export function folderPage({ outcome, snapshot, takenAt, counts, findings }: FolderResult): Page {
   const chosen = `${countOf(counts.chosen, "file")} (${formatBytes(counts.bytes)}) of snapshot ${snapshot} (as of ${takenAt})`;
   const sentences = {
-    proven: `${chosen} are in the folder, each with the bytes that were backed up: ${counts.written} written, ${counts.present} there before.`,
+    equal: `${chosen} are in the folder, each with the bytes that were backed up: ${counts.written} written, ${counts.present} there before.`,
     differs: `Of ${chosen}, ${countOf(findings.length, "file")} could NOT be written: ${counts.written} were, ${counts.present} were there before.`,
     "dry-run": `Dry run: of ${chosen}, ${counts.written} would be written; ${counts.present} are there. Nothing was written.`,
   };

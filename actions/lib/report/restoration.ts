@@ -26,7 +26,7 @@ export function restorationPage(result: RestoreResult): Page {
   };
 }
 
-/** The word `proven` stands in it only when the outcome is that. */
+/** The word `equal` stands in it only when the outcome is that. */
 export function verdictSentence(result: RestoreResult): string {
   const { outcome, set, target, counts, differences, begun } = result;
   const place = `${target.name} (database ${target.database}, ${target.kind} PostgreSQL ${target.serverVersion})`;
@@ -34,9 +34,9 @@ export function verdictSentence(result: RestoreResult): string {
   const resumed = begun === "resumed" ? ", taking up an interrupted restore" : "";
   const count = (verdict: Difference["verdict"]) => differences.filter((one) => one.verdict === verdict).length;
   switch (outcome) {
-    case "proven":
+    case "equal":
       return (
-        `Set ${set} is restored into ${place}${resumed} and proven equal: ${amount}, ` +
+        `Set ${set} is restored into ${place}${resumed} and equal to it: ${amount}, ` +
         `${countOf(counts.foreignKeysChecked, "foreign key")} checked, ${countOf(count("expected"), "expected difference")}.`
       );
     case "differs":

@@ -67,7 +67,7 @@ export async function loadTable(
   }
 }
 
-/** The rows are proven as they came, then changed so that they stay quiet. */
+/** The rows are measured as they came, then changed so that they stay quiet. */
 async function fingerprintBefore(
   client: Client,
   table: TableContent,

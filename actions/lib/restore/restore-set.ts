@@ -144,7 +144,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     });
   const { differences, foreignKeysChecked } = await stages.run("prove", prove);
   const outcome = outcomeOf(differences);
-  if (outcome === "proven") {
+  if (outcome === "equal") {
     await task.whileProven?.({
       ...{ source, facts, differences, stages, connect },
       measured: new Set(

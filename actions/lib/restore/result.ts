@@ -2,8 +2,8 @@ import type { Difference } from "../prove/difference.ts";
 
 /** What a restore tells when it has ended. Names and counts only. */
 export interface RestoreResult {
-  /** `proven`: everything in the set's inventory is in the target, but for what is named as expected. */
-  readonly outcome: "proven" | "differs" | "unverified" | "dry-run";
+  /** `equal`: everything in the set's inventory is in the target, but for what is named as expected. */
+  readonly outcome: "equal" | "differs" | "unverified" | "dry-run";
   readonly set: string;
   readonly tier: string;
   readonly snapshotAt: string;

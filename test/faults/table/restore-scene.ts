@@ -79,7 +79,7 @@ export class RestoreScene extends ServedScene {
     await injection.end?.();
     this.store.clear();
     const broken = leaksIn(whatWasSaid(log, ended), this.#secrets());
-    const success = ended !== "hangs" && !("error" in ended) && ended.outcome === "proven";
+    const success = ended !== "hangs" && !("error" in ended) && ended.outcome === "equal";
     if (success) broken.push(...(await this.#differences(target)));
     const falseSuccess = success && broken.length > 0;
     const untouched = !success && (await isUntouched(target.url).catch(() => false));
@@ -113,7 +113,7 @@ export class RestoreScene extends ServedScene {
   /** The restore after one that failed. */
   async #next(target: Target): Promise<string[]> {
     const ended = await this.#ended(target.url, { log: watchedLog() });
-    if (ended === "hangs" || "error" in ended || ended.outcome !== "proven")
+    if (ended === "hangs" || "error" in ended || ended.outcome !== "equal")
       return [`the next restore failed: ${inspect(ended, { depth: 4 })}`];
     return this.#differences(target);
   }
@@ -132,7 +132,7 @@ export class RestoreScene extends ServedScene {
 function outcomeOf(ended: Ending<RestoreResult>, falseSuccess: boolean, untouched: boolean): Seen["outcome"] {
   if (ended === "hangs") return "hangs";
   if (!("error" in ended)) {
-    if (ended.outcome !== "proven") return "differs by name";
+    if (ended.outcome !== "equal") return "differs by name";
     return falseSuccess ? "false success" : "success";
   }
   if (!(ended.error instanceof LifeboatError || ended.error instanceof Interrupted)) return "ends without a name";

@@ -1,6 +1,6 @@
 /** What a run may come to when something breaks under it. Each row of the table names the one it must come to. */
 export type Outcome =
-  /** The run says success, and the set is whole, or the target proven. */
+  /** The run says success, and the set is whole, or the target equal. */
   | "success"
   /** Refused by name (exit code 2) before anything was written. */
   | "refused before writing"

@@ -3,10 +3,10 @@ import type { FileFinding } from "./verify-files.ts";
 /** What a restore of files tells when it has ended: counts, ids and buckets, never a path. */
 export interface FilesResult {
   /**
-   * `proven`: every chosen file was read back and its row compared. `sampled`: as far as the sample that was asked for goes.
+   * `equal`: every chosen file was read back and its row compared. `sampled`: as far as the sample that was asked for goes.
    * `differs`, `unverified`: see the findings.
    */
-  readonly outcome: "proven" | "sampled" | "differs" | "unverified" | "dry-run";
+  readonly outcome: "equal" | "sampled" | "differs" | "unverified" | "dry-run";
   readonly snapshot: string;
   readonly takenAt: string;
   readonly target: string;

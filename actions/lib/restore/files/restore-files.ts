@@ -293,5 +293,5 @@ const bytesOf = (files: readonly { readonly bytes: number }[]): number =>
 function outcomeOf(findings: readonly FileFinding[], sampled: boolean): FilesResult["outcome"] {
   if (findings.some(({ verdict }) => verdict === "failed")) return "differs";
   if (findings.some(({ verdict }) => verdict === "unverified")) return "unverified";
-  return sampled ? "sampled" : "proven";
+  return sampled ? "sampled" : "equal";
 }

@@ -24,7 +24,7 @@ export interface FolderTask {
 
 /** What a restore into a folder tells: counts, ids and buckets, never a path of a file. */
 export interface FolderResult {
-  readonly outcome: "proven" | "differs" | "dry-run";
+  readonly outcome: "equal" | "differs" | "dry-run";
   readonly snapshot: string;
   readonly takenAt: string;
   readonly folder: string;
@@ -104,7 +104,7 @@ export async function restoreToFolder(task: FolderTask): Promise<FolderResult> {
   });
   track.end(findings.length === 0 ? "done" : "failed");
   await writeIndex(folder, placed);
-  return { ...head, counts: { ...counts, written }, outcome: findings.length === 0 ? "proven" : "differs", findings };
+  return { ...head, counts: { ...counts, written }, outcome: findings.length === 0 ? "equal" : "differs", findings };
 }
 
 async function choose({ snapshot, choice }: FolderTask): Promise<PlacedFile[]> {
