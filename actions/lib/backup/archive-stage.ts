@@ -1,6 +1,7 @@
 import { createRowHasher, type RowHasher } from "../prove/row-hash.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
+import { tableName } from "../source/identifier.ts";
 import type { Fingerprint, Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
 import { plainArguments, runPgDump } from "../source/pg-dump.ts";
@@ -125,7 +126,7 @@ class SeenDump {
       return carried && (found?.rows !== fingerprint?.rows || found?.hash !== fingerprint?.hash);
     });
     if (wrong.length === 0) return;
-    const names = wrong.slice(0, 10).map(({ schema, name }) => `${schema}.${name}`);
+    const names = wrong.slice(0, 10).map(tableName);
     throw new OperationError(
       "dump-differs",
       `The SQL does not hold the rows of ${wrong.length} tables as they are at the snapshot: ${names.join(", ")}.`,

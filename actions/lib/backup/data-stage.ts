@@ -2,6 +2,7 @@ import { z } from "zod";
 import { inspectArchive } from "../source/archive/inspect.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import { type DumpGroup, planDump, tablesOfOthers } from "../source/dump-plan.ts";
+import { tableName } from "../source/identifier.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { groupArguments, runPgDump } from "../source/pg-dump.ts";
 import { readAhead } from "../source/read-ahead.ts";
@@ -91,7 +92,7 @@ async function dumpGroup(
     );
     // Rows are hashed while those before them are compressed.
     const stream = heldBack(readAhead(dump.stream), async () => assertGroupComplete(group, await dump.toc));
-    const tables = group.tables.map(({ schema, name }) => `${schema}.${name}`);
+    const tables = group.tables.map(tableName);
     const name = `data/${group.name}.dump.zst.pgp`;
     const artifact = await store.put(
       { name, kind: group.kind, ...(group.kind === "data" ? { tables } : {}) },

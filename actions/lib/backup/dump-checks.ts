@@ -1,6 +1,7 @@
 import { OperationError } from "../runtime/errors.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import type { DumpGroup } from "../source/dump-plan.ts";
+import { tableName } from "../source/identifier.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 
 const few = (names: readonly string[]): string =>
@@ -24,7 +25,7 @@ export function assertSchemaComplete(inventory: Pick<Inventory, "objects">, toc:
 /** @throws OperationError `dump-incomplete` that names the tables whose rows should be in the group and aren't */
 export function assertGroupComplete(group: DumpGroup, toc: readonly TocEntry[]): void {
   const dumped = new Set(toc.filter(({ desc }) => desc === "TABLE DATA").map(({ oid }) => oid));
-  const missing = group.tables.filter(({ oid }) => !dumped.has(oid)).map(({ schema, name }) => `${schema}.${name}`);
+  const missing = group.tables.filter(({ oid }) => !dumped.has(oid)).map(tableName);
   if (missing.length === 0) return;
   throw new OperationError(
     "dump-incomplete",
@@ -42,11 +43,13 @@ export function assertContentsComplete(
   toc: readonly TocEntry[],
 ): void {
   const sequences = new Set(
-    toc.filter(({ desc }) => desc === "SEQUENCE SET").map(({ namespace, tag }) => `${namespace}.${tag}`),
+    toc
+      .filter(({ desc }) => desc === "SEQUENCE SET")
+      .map(({ namespace, tag }) => tableName({ schema: namespace, name: tag })),
   );
   const largeObjects = new Set(toc.flatMap(largeObjectsOf));
   const missing = [
-    ...inventory.sequences.map(({ schema, name }) => `${schema}.${name}`).filter((name) => !sequences.has(name)),
+    ...inventory.sequences.map(tableName).filter((name) => !sequences.has(name)),
     ...inventory.largeObjects.filter(({ oid }) => !largeObjects.has(oid)).map(({ oid }) => `large object ${oid}`),
   ];
   if (missing.length === 0) return;

@@ -8,6 +8,7 @@ import {
   fingerprintMaterializedView,
   fingerprintTable,
 } from "../source/fingerprint.ts";
+import { tableName } from "../source/identifier.ts";
 import type { Inventory, TableContent } from "../source/inventory/model.ts";
 import { sqlState } from "../source/sqlstate.ts";
 import { inLanes, type Stop } from "./together.ts";
@@ -49,13 +50,13 @@ export async function takeFingerprints(
 
   const jobs: ((client: Client) => Promise<void>)[] = [
     ...carried.map((table) => async (client: Client) => {
-      track.note(`${table.schema}.${table.name}`);
+      track.note(tableName(table));
       if (ask(table) === "fingerprint") table.fingerprint = await fingerprintTable(client, table);
       else rows.set(table.oid, await countRows(client, table));
       track.advance({ bytes: table.bytes, items: 1 });
     }),
     ...views.map((view) => async (client: Client) => {
-      track.note(`${view.schema}.${view.name}`);
+      track.note(tableName(view));
       Object.assign(view, await fingerprintMaterializedView(client, view));
       track.advance({ items: 1 });
     }),

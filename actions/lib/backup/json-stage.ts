@@ -1,8 +1,9 @@
 import type { Client } from "pg";
 import { OperationError } from "../runtime/errors.ts";
 import type { Track } from "../runtime/log.ts";
-import { type ExportItem, plainName, planExport } from "../source/export/plan.ts";
+import { type ExportItem, planExport } from "../source/export/plan.ts";
 import { exportRows } from "../source/export/rows.ts";
+import { tableName } from "../source/identifier.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { attachSnapshot, type LockedSnapshot } from "../source/snapshot.ts";
 import type { Artifact } from "../vault/manifest.ts";
@@ -48,7 +49,7 @@ export async function takeJsonExport(
   await using small = new SmallUploads(stop);
   try {
     await inLanes(stop, items, lanes, async (item, lane) => {
-      track.note(plainName(item.table));
+      track.note(tableName(item.table));
       const done = (artifact: Artifact): void => {
         made.set(item, artifact);
         track.advance({ bytes: item.table.bytes, items: 1 });
@@ -77,7 +78,7 @@ async function exportTable(
   done: (artifact: Artifact) => void,
 ): Promise<void> {
   const { table } = item;
-  const name = { name: item.artifact, kind: "json" as const, tables: [plainName(table)] };
+  const name = { name: item.artifact, kind: "json" as const, tables: [tableName(table)] };
   const rows = countedRows(exportRows(client, table), item);
   const head: Uint8Array[] = [];
   let bytes = 0;
@@ -121,7 +122,7 @@ async function* countedRows(
   if (table.fingerprint === null || String(rows) === table.fingerprint.rows) return;
   throw new OperationError(
     "export-incomplete",
-    `The JSON export of ${plainName(table)} has ${rows} rows; the snapshot has ${table.fingerprint.rows}.`,
+    `The JSON export of ${tableName(table)} has ${rows} rows; the snapshot has ${table.fingerprint.rows}.`,
     "Run again; if it comes back, report it with this line.",
   );
 }

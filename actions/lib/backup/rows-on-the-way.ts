@@ -5,6 +5,7 @@ import { OperationError } from "../runtime/errors.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import type { FrameReader } from "../source/archive/walk.ts";
 import { childOutputBytes } from "../source/child-output.ts";
+import { tableName } from "../source/identifier.ts";
 import type { Fingerprint, Inventory, TableContent } from "../source/inventory/model.ts";
 
 /** So much the server hashes too in every run, by tables in random order: what both have read has to be the same. */
@@ -115,7 +116,7 @@ function chooseWithin(tables: readonly TableContent[], bytes: number): TableCont
 }
 
 function differs(tables: readonly TableContent[], how: string): OperationError {
-  const names = tables.slice(0, 10).map(({ schema, name }) => `${schema}.${name}`);
+  const names = tables.slice(0, 10).map(tableName);
   return new OperationError(
     "dump-differs",
     `The rows of ${tables.length} tables ${how}: ${names.join(", ")}${tables.length > 10 ? ", …" : ""}.`,

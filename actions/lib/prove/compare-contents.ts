@@ -1,3 +1,4 @@
+import { parseQualified, tableName } from "../source/identifier.ts";
 import type { Fingerprint, Inventory, MaterializedView, SequenceValue } from "../source/inventory/model.ts";
 import { isManagedSchema } from "../source/platform.ts";
 import type { Difference } from "./difference.ts";
@@ -33,7 +34,7 @@ export function compareContents(source: Inventory, facts: ContentFacts): Differe
 function compareTables(source: Inventory, facts: ContentFacts): Difference[] {
   const differences: Difference[] = [];
   for (const table of source.tables) {
-    const name = `${table.schema}.${table.name}`;
+    const name = tableName(table);
     const base = { kind: "table", identity: name, aspect: "rows" as const };
     if (!table.carried || table.fingerprint === null) continue;
     const left = facts.left.get(name);
@@ -74,7 +75,7 @@ function compareTables(source: Inventory, facts: ContentFacts): Difference[] {
 }
 
 function compareSequence(wanted: SequenceValue, facts: ContentFacts): Difference[] {
-  const name = `${wanted.schema}.${wanted.name}`;
+  const name = tableName(wanted);
   const found = facts.sequences.find((one) => one.schema === wanted.schema && one.name === wanted.name);
   if (found !== undefined && isAtLeast(found, wanted)) return [];
   const platform = (facts.supabase && isManagedSchema(wanted.schema)) || facts.isUnavailable(wanted.schema);
@@ -102,13 +103,11 @@ function isAtLeast(found: SequenceValue, wanted: SequenceValue): boolean {
 const momentary =
   /\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|random|random_normal|gen_random_uuid|uuid_generate_v\d\w*)\(|\b(CURRENT_DATE|CURRENT_TIME|CURRENT_TIMESTAMP|LOCALTIME|LOCALTIMESTAMP)\b/;
 
-const bare = (name: string) => name.replaceAll('"', "");
-
 function asksForTheMoment(source: Inventory, view: MaterializedView): boolean {
   return source.objects.some(
     (object) =>
       object.kind === "materialized view" &&
-      bare(object.identity) === bare(`${view.schema}.${view.name}`) &&
+      tableName(parseQualified(object.identity) ?? { schema: null, name: object.identity }) === tableName(view) &&
       momentary.test(object.definition),
   );
 }
@@ -116,7 +115,7 @@ function asksForTheMoment(source: Inventory, view: MaterializedView): boolean {
 /** A view that was stale at the source is current after the refresh: that is said, and not held against the restore. */
 function compareView(view: MaterializedView, facts: ContentFacts, momentary: boolean): Difference[] {
   if (!view.populated) return [];
-  const name = `${view.schema}.${view.name}`;
+  const name = tableName(view);
   const base = { kind: "materialized view", identity: name, aspect: "rows" as const };
   const found = facts.views.get(name)?.stored ?? null;
   if (found === null) {

@@ -1,3 +1,4 @@
+import { bare } from "../source/identifier.ts";
 import type { Grant, Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, grantText, objectKey } from "../source/inventory/object-key.ts";
 import { isOwnObject } from "../source/own-schemas.ts";
@@ -76,7 +77,7 @@ function missing(object: InventoryObject, context: CompareContext): Difference {
 
 /** The unavailable extension that an object is, belongs to, or lies in the schema of. */
 function missingExtension(object: InventoryObject, context: CompareContext): string | undefined {
-  const own = object.kind === "extension" ? object.identity.replaceAll('"', "") : object.extension;
+  const own = object.kind === "extension" ? bare(object.identity) : object.extension;
   const names = [own, context.extensionSchemas.get(object.schema ?? "")];
   return names.find((name) => typeof name === "string" && context.unavailableExtensions.has(name)) ?? undefined;
 }

@@ -1,6 +1,7 @@
 import { assertSqlSchemaComplete } from "../backup/archive-stage.ts";
 import { countSet } from "../backup/counts.ts";
 import { assertContentsComplete, assertSchemaComplete } from "../backup/dump-checks.ts";
+import { tableName } from "../source/identifier.ts";
 import type { Inventory, SequenceValue, TableContent } from "../source/inventory/model.ts";
 import type { Artifact, Manifest } from "../vault/manifest.ts";
 import type { Contents } from "./deep-contents.ts";
@@ -48,7 +49,7 @@ function compareSchema({ artifacts }: Manifest, inventory: Inventory, { schema }
 }
 
 function compareTable(table: TableContent, artifacts: readonly Artifact[], { tables }: Contents): Finding[] {
-  const name = `${table.schema}.${table.name}`;
+  const name = tableName(table);
   const found = tables.get(table.oid) ?? [];
   const [only] = found;
   if (only === undefined) {
@@ -131,7 +132,7 @@ function compareLargeObjects(inventory: Inventory, { largeObjects }: Contents): 
 function compareExports({ artifacts }: Manifest, inventory: Inventory, { exports }: Contents): Finding[] {
   if (!artifacts.some(({ kind }) => kind === "json")) return [];
   return inventory.tables.flatMap((table) => {
-    const name = `${table.schema}.${table.name}`;
+    const name = tableName(table);
     const found = exports.get(table.oid);
     if (found === undefined) {
       return table.carried ? [damageAt("set", "export-missing", `There is no JSON export of ${name}`)] : [];

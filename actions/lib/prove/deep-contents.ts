@@ -2,7 +2,8 @@ import { OperationError } from "../runtime/errors.ts";
 import { type DataBlock, readArchive, type TableBlock } from "../source/archive/data.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import { createNdjsonReader } from "../source/export/copy-text.ts";
-import { plainName, planExport } from "../source/export/plan.ts";
+import { planExport } from "../source/export/plan.ts";
+import { tableName } from "../source/identifier.ts";
 import type { Fingerprint, Inventory, TableContent } from "../source/inventory/model.ts";
 import { readPlainDump } from "../source/plain-dump/read.ts";
 import type { Artifact } from "../vault/manifest.ts";
@@ -134,7 +135,7 @@ async function readExport(
 
 /** Two tables can have the same `schema.table` when names hold dots: then the artifact's name decides. */
 export function exportedTable({ name, tables }: Artifact, inventory: Inventory): TableContent | undefined {
-  const called = inventory.tables.filter((table) => tables?.[0] === plainName(table));
+  const called = inventory.tables.filter((table) => tables?.[0] === tableName(table));
   if (called.length < 2) return called[0];
   return planExport(inventory.tables).find(({ artifact }) => artifact === name)?.table;
 }

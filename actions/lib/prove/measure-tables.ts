@@ -2,6 +2,7 @@ import type { Client } from "pg";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import { fingerprintTable } from "../source/fingerprint.ts";
+import { tableName } from "../source/identifier.ts";
 import type { Fingerprint, TableContent } from "../source/inventory/model.ts";
 
 /** A fingerprint, or why there is none. */
@@ -26,7 +27,7 @@ export async function measureTables(
     const client = await connect();
     try {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const name = `${next.schema}.${next.name}`;
+        const name = tableName(next);
         track.note(name);
         measured.set(name, await measure(client, next));
         track.advance({ items: 1 });

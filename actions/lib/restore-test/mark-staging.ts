@@ -2,6 +2,7 @@ import { occupants } from "../restore/occupants.ts";
 import { inspectTarget } from "../restore/target.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
+import { tableName } from "../source/identifier.ts";
 import { admitMarker } from "./gates.ts";
 import { readMarker, setState, writeMarker } from "./marker.ts";
 import { filledTables, resetStaging } from "./reset.ts";
@@ -42,7 +43,7 @@ export async function markStaging(typedRef: string, request: StagingRequest): Pr
   await using staging = await reachStaging(place, config, request);
   const { client } = staging;
   const facts = await inspectTarget(client, 0);
-  const tables = facts.inventory.tables.filter(({ schema, name }) => rowsOfUsers.has(`${schema}.${name}`));
+  const tables = facts.inventory.tables.filter((table) => rowsOfUsers.has(tableName(table)));
   const found = await occupants(client, facts, { tables });
   if (found.length > 0) {
     const marked = (await readMarker(client)) !== undefined;

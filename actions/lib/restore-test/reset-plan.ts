@@ -1,5 +1,5 @@
 import { nameOnTable } from "../restore/outbound.ts";
-import { quoteIdentifier } from "../source/identifier.ts";
+import { quoteIdentifier, tableName } from "../source/identifier.ts";
 import type { Inventory, InventoryObject, Role } from "../source/inventory/model.ts";
 import { objectKey } from "../source/inventory/object-key.ts";
 import { isOwnObject } from "../source/own-schemas.ts";
@@ -165,7 +165,7 @@ export function tablesToEmpty(
   const groups = new Map<string, { schema: string; name: string }[]>();
   if (!supabase) return groups;
   for (const { schema, name } of present.tables) {
-    if (!rowSchemas.has(schema) || filled.includes(`${schema}.${name}`)) continue;
+    if (!rowSchemas.has(schema) || filled.includes(tableName({ schema, name }))) continue;
     const reason = bookkeepingReason(schema, name);
     if (reason !== undefined && schema !== "net") continue;
     const group = groups.get(schema) ?? [];

@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { attempt } from "../restore/run-steps.ts";
-import { quoteLiteral, quoteQualified } from "../source/identifier.ts";
+import { quoteLiteral, quoteQualified, tableName } from "../source/identifier.ts";
 
 type Table = { readonly schema: string; readonly name: string };
 
@@ -29,7 +29,7 @@ export async function emptyTables(client: Client, groups: ReadonlyMap<string, re
       // What the role may not delete, no restore has put there.
       if (!(await mayDelete(client, table))) continue;
       await attempt(client, deleteQuietly(table));
-      if (await hasRows(client, table)) left.push(`${table.schema}.${table.name}`);
+      if (await hasRows(client, table)) left.push(tableName(table));
     }
   }
   return left;

@@ -8,7 +8,7 @@ import { inspectTarget, type TargetFacts } from "../restore/target.ts";
 import { readTargetTables } from "../restore/target-tables.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
-import { quoteIdentifier, quoteLiteral } from "../source/identifier.ts";
+import { quoteIdentifier, quoteLiteral, tableName } from "../source/identifier.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { readInventory } from "../source/inventory/read.ts";
@@ -64,7 +64,7 @@ const usersSchemas = new Set(["auth", "cron", "storage", "vault"]);
 async function usersTables(client: Client, inventory: Inventory, filled: readonly string[]) {
   const targets = await readTargetTables(client);
   return inventory.tables.filter(({ schema, name }) => {
-    const table = `${schema}.${name}`;
+    const table = tableName({ schema, name });
     if (!usersSchemas.has(schema) || filled.includes(table)) return false;
     return table === "cron.job" || targets.get(table)?.mayInsert === true;
   });
@@ -165,7 +165,7 @@ function incomplete(what: readonly string[]): OperationError {
 export async function filledTables(client: Client, inventory: Inventory): Promise<string[]> {
   const filled: string[] = [];
   for (const table of inventory.tables) {
-    if (isManagedSchema(table.schema) && (await hasRows(client, table))) filled.push(`${table.schema}.${table.name}`);
+    if (isManagedSchema(table.schema) && (await hasRows(client, table))) filled.push(tableName(table));
   }
   return filled;
 }

@@ -1,3 +1,4 @@
+import { tableName } from "../source/identifier.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { isReservedRole } from "../source/platform.ts";
 import type { OutboundTrigger } from "./outbound.ts";
@@ -16,8 +17,7 @@ export function afterwards(
   plan: DataPlan,
   cronJobs: readonly string[],
 ): Pick<RestoreResult, "switchedOff" | "byHand"> {
-  const rows = (name: string) =>
-    source.tables.find((table) => `${table.schema}.${table.name}` === name)?.fingerprint?.rows ?? "0";
+  const rows = (name: string) => source.tables.find((table) => tableName(table) === name)?.fingerprint?.rows ?? "0";
   const switchedOff = outbound
     .filter((trigger) => trigger.switchOn !== undefined)
     .map((trigger) => ({ what: `trigger ${trigger.object.identity}`, on: trigger.switchOn ?? "" }));

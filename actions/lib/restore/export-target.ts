@@ -1,8 +1,8 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError } from "../runtime/errors.ts";
-import { plainName } from "../source/export/plan.ts";
-import { quoteQualified } from "../source/identifier.ts";
+
+import { quoteQualified, tableName } from "../source/identifier.ts";
 import type { TableContent } from "../source/inventory/model.ts";
 import { maySetReplicationRole } from "./target.ts";
 
@@ -19,7 +19,7 @@ const targetSchema = z.strictObject({
  * @throws ConfigurationError `target-table-missing`, `target-columns-differ`, `target-denied`, `target-table-filled`
  */
 export async function readExportTarget(client: Client, table: TableContent): Promise<{ mayReplicate: boolean }> {
-  const name = plainName(table);
+  const name = tableName(table);
   const answer = await client.query(
     `select coalesce((select json_agg(a.attname order by a.attnum) from pg_attribute a
                        where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''), '[]')
@@ -69,7 +69,7 @@ function assertColumns(table: TableContent, present: readonly string[]): void {
   ];
   throw new ConfigurationError(
     "target-columns-differ",
-    `${plainName(table)} of the target ${said.join(" and ")}.`,
+    `${tableName(table)} of the target ${said.join(" and ")}.`,
     "Give the table the columns that it had at the backup, load, and change it afterwards.",
   );
 }

@@ -2,6 +2,7 @@ import type { Client } from "pg";
 import { createRowHasher } from "../prove/row-hash.ts";
 import type { Log, Track } from "../runtime/log.ts";
 import { type DataBlock, type LargeObjectBlock, readArchive, type TableBlock } from "../source/archive/data.ts";
+import { tableName } from "../source/identifier.ts";
 import type { Fingerprint, Inventory } from "../source/inventory/model.ts";
 import { readPlainDump } from "../source/plain-dump/read.ts";
 import type { Artifact } from "../vault/manifest.ts";
@@ -75,7 +76,7 @@ async function loadBlock(
   failures: Failures,
   track: Track,
 ): Promise<string> {
-  const name = `${block.entry.namespace ?? ""}.${block.entry.tag}`;
+  const name = tableName({ schema: block.entry.namespace, name: block.entry.tag });
   if (name === "cron.job" && task.plan.cronJobs !== undefined) {
     const jobs = await scheduleJobs(client, block.chunks(), task.plan.cronJobs.columns, task.journal);
     if (jobs.refused.length > 0) failures.set(name, jobs.refused.join("; "));

@@ -7,9 +7,9 @@ import type { OpenSet } from "../prove/verify-open.ts";
 import { ConfigurationError, LifeboatError, OperationError } from "../runtime/errors.ts";
 import type { Log, Track } from "../runtime/log.ts";
 import { createNdjsonReader } from "../source/export/copy-text.ts";
-import { plainName } from "../source/export/plan.ts";
+
 import { fingerprintTable } from "../source/fingerprint.ts";
-import { quoteIdentifier, quoteQualified } from "../source/identifier.ts";
+import { quoteIdentifier, quoteQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, TableContent } from "../source/inventory/model.ts";
 import { describeCode } from "../source/sqlstate.ts";
 import type { Artifact } from "../vault/manifest.ts";
@@ -49,7 +49,7 @@ export interface ExportLoadTask {
 export async function loadExport(task: ExportLoadTask): Promise<ExportLoad> {
   const { open, inventory, client, dryRun } = task;
   const { table, artifact } = findExport(open, inventory, task.table);
-  const name = plainName(table);
+  const name = tableName(table);
   const { mayReplicate } = await readExportTarget(client, table);
   const rows = table.fingerprint?.rows ?? "0";
   const told = { set: open.set, snapshotAt: open.manifest.snapshotAt, table: name, rows, triggersOff: mayReplicate };
@@ -91,7 +91,7 @@ export function findExport(
     );
   }
   const found = inventory.tables.filter(
-    (table) => wanted === plainName(table) || wanted === quoteQualified(table.schema, table.name),
+    (table) => wanted === tableName(table) || wanted === quoteQualified(table.schema, table.name),
   );
   const [table] = found;
   if (found.length > 1) {
@@ -145,7 +145,7 @@ async function assertEqual(client: Client, table: TableContent): Promise<void> {
   if (found.rows === wanted.rows && found.hash === wanted.hash) return;
   throw new OperationError(
     "load-differs",
-    `${plainName(table)} would hold ${found.rows} rows that are not the ${wanted.rows} of the set; nothing was kept.`,
+    `${tableName(table)} would hold ${found.rows} rows that are not the ${wanted.rows} of the set; nothing was kept.`,
     "Keep others off the table while it is loaded, and look whether its triggers or column types change the rows.",
   );
 }

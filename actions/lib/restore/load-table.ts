@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
 import { OperationError } from "../runtime/errors.ts";
 import { fingerprintTable } from "../source/fingerprint.ts";
-import { quoteIdentifier, quoteQualified } from "../source/identifier.ts";
+import { quoteIdentifier, quoteQualified, tableName } from "../source/identifier.ts";
 import type { Fingerprint, TableContent } from "../source/inventory/model.ts";
 import { describeCode, sqlState } from "../source/sqlstate.ts";
 import type { Journal } from "./journal.ts";
@@ -18,7 +18,7 @@ export interface TableLoad {
 }
 
 export function loadItem(table: Pick<TableContent, "schema" | "name">): string {
-  return `rows ${table.schema}.${table.name}`;
+  return `rows ${tableName(table)}`;
 }
 
 /**
@@ -48,7 +48,7 @@ export async function loadTable(
     if (filled.rows[0]?.filled === true) {
       throw new OperationError(
         "target-filled-meanwhile",
-        `Somebody else has put rows into ${table.schema}.${table.name} while the restore was running.`,
+        `Somebody else has put rows into ${tableName(table)} while the restore was running.`,
         "Keep everything else off the target, empty it and restore again.",
       );
     }

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { ConfigurationError } from "../runtime/errors.ts";
-import { quoteQualified } from "../source/identifier.ts";
+import { quoteQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../source/inventory/model.ts";
 import { isOwnObject } from "../source/own-schemas.ts";
 import { bookkeepingReason, isManagedSchema, isPlatformObject } from "../source/platform.ts";
@@ -46,10 +46,6 @@ export async function occupiedTables(
     if (await hasRows(client, table)) occupied.push(tableName(table));
   }
   return occupied;
-}
-
-function tableName(table: Pick<TableContent, "schema" | "name">): string {
-  return `${table.schema}.${table.name}`;
 }
 
 async function hasRows(client: Client, table: TableContent): Promise<boolean> {

@@ -1,4 +1,5 @@
 import type { TocEntry } from "../source/archive/toc.ts";
+import { tableName } from "../source/identifier.ts";
 import type { Step } from "./plan.ts";
 import { dependenciesOf, type Entries, tableKinds, tableOf } from "./toc-tables.ts";
 
@@ -106,7 +107,7 @@ function bytesOf(table: TocEntry | undefined, { bytes }: BuildSource): number {
 }
 
 function nameOf({ namespace, tag }: TocEntry): string {
-  return `${namespace ?? ""}.${tag}`;
+  return tableName({ schema: namespace, name: tag });
 }
 
 interface OfTable {

@@ -1,3 +1,4 @@
+import { tableName } from "../source/identifier.ts";
 import type { Inventory, TableContent } from "../source/inventory/model.ts";
 import { bookkeepingReason, isManagedSchema } from "../source/platform.ts";
 import type { TableLoad } from "./load-table.ts";
@@ -46,7 +47,7 @@ export function planData(
   let cronJobs: TableContent | undefined;
   const missingColumns: { table: TableContent; columns: readonly string[] }[] = [];
   for (const table of source.tables.filter((one) => one.carried)) {
-    const name = `${table.schema}.${table.name}`;
+    const name = tableName(table);
     const target = targets.get(name);
     const platform = supabase && (isManagedSchema(table.schema) || table.extension !== null);
     const reason = supabase ? bookkeepingReason(table.schema, table.name) : undefined;

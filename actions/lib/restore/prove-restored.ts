@@ -8,6 +8,7 @@ import { type Measured, measureTables } from "../prove/measure-tables.ts";
 import { sameInOtherWords } from "../prove/other-words.ts";
 import type { Log } from "../runtime/log.ts";
 import { fingerprintLargeObject } from "../source/fingerprint.ts";
+import { bare, tableName } from "../source/identifier.ts";
 import type { Fingerprint, Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
 import type { Journal } from "./journal.ts";
@@ -92,7 +93,7 @@ export async function proveRestored(
 
 function extensionSchemas(source: Inventory): Map<string, string> {
   const schemas = source.objects.filter((object) => object.kind === "schema" && object.extension !== null);
-  return new Map(schemas.map((object) => [object.identity, object.extension ?? ""]));
+  return new Map(schemas.map((object) => [bare(object.identity), object.extension ?? ""]));
 }
 
 function existedBefore(facts: TargetFacts): Set<string> {
@@ -107,19 +108,17 @@ async function measure({ source, plan, journal, connect, jobs, log }: ProveTask)
     if (noted !== undefined) known.set(name, noted);
   }
   const tables = source.tables
-    .filter((table) => table.carried && table.fingerprint !== null && !known.has(`${table.schema}.${table.name}`))
-    .filter((table) => plan.loads.has(`${table.schema}.${table.name}`))
+    .filter((table) => table.carried && table.fingerprint !== null && !known.has(tableName(table)))
+    .filter((table) => plan.loads.has(tableName(table)))
     .map((table) => {
-      const keep = plan.loads.get(`${table.schema}.${table.name}`)?.keep;
+      const keep = plan.loads.get(tableName(table))?.keep;
       return keep === undefined ? table : { ...table, columns: keep.map((place) => table.columns[place] ?? "") };
     });
   return new Map<string, Measured>([...(await measureTables(connect, tables, jobs, log)), ...known]);
 }
 
 function rowsLeft({ plan, findings }: ProveTask): Map<string, { why: string; expected: boolean }> {
-  const left = new Map(
-    plan.left.map(({ table, why, expected }) => [`${table.schema}.${table.name}`, { why, expected }]),
-  );
+  const left = new Map(plan.left.map(({ table, why, expected }) => [tableName(table), { why, expected }]));
   for (const [name, why] of findings.rowFailures) {
     const before = left.get(name);
     left.set(name, { why: before === undefined ? why : `${before.why}; ${why}`, expected: false });
@@ -139,7 +138,7 @@ function reducedFingerprints({ plan, journal }: ProveTask): Map<string, Fingerpr
 function droppedColumns(plan: DataPlan): Difference[] {
   return plan.missingColumns.map(({ table, columns }) => ({
     kind: "table",
-    identity: `${table.schema}.${table.name}`,
+    identity: tableName(table),
     aspect: "rows" as const,
     detail: `values of ${columns.join(", ")} stay in the set`,
     verdict: "expected" as const,
@@ -153,7 +152,7 @@ function quietedRows(plan: DataPlan): Difference[] {
     .filter((load) => load.quiet !== undefined && load.table.fingerprint?.rows !== "0")
     .map(({ table }) => ({
       kind: "table",
-      identity: `${table.schema}.${table.name}`,
+      identity: tableName(table),
       aspect: "rows" as const,
       detail: "came as they were and were then switched off",
       verdict: "expected" as const,

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { fingerprintMaterializedView } from "../source/fingerprint.ts";
-import { quoteLiteral, quoteQualified } from "../source/identifier.ts";
+import { quoteLiteral, quoteQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, MaterializedView, SequenceValue } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { nameOnTable } from "./outbound.ts";
@@ -20,7 +20,7 @@ export async function settleSequences(client: Client, source: Inventory): Promis
     if ((await attempt(client, some.map(statement).join("\n"))) === undefined) continue;
     for (const one of some) {
       const reason = await attempt(client, statement(one));
-      if (reason !== undefined) failures.set(`${one.schema}.${one.name}`, reason);
+      if (reason !== undefined) failures.set(tableName(one), reason);
     }
   }
   return failures;
@@ -36,10 +36,10 @@ export async function refreshViews(client: Client, source: Inventory): Promise<M
     const failures = new Map<string, string>();
     for (const view of left) {
       const reason = await attempt(client, `refresh materialized view ${quoteQualified(view.schema, view.name)}`);
-      if (reason !== undefined) failures.set(`${view.schema}.${view.name}`, reason);
+      if (reason !== undefined) failures.set(tableName(view), reason);
     }
     if (failures.size === 0 || failures.size === left.length) return failures;
-    left = left.filter((view) => failures.has(`${view.schema}.${view.name}`));
+    left = left.filter((view) => failures.has(tableName(view)));
   }
 }
 
@@ -79,7 +79,7 @@ export async function measureViews(client: Client, source: Inventory): Promise<M
   for (const view of source.materializedViews.filter((one) => one.populated)) {
     await client.query("begin");
     try {
-      measured.set(`${view.schema}.${view.name}`, await fingerprintMaterializedView(client, view));
+      measured.set(tableName(view), await fingerprintMaterializedView(client, view));
     } catch {
       // Not there or not filled: the comparison finds no measurement and says so.
     } finally {

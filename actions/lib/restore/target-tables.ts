@@ -1,9 +1,11 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { tableName } from "../source/identifier.ts";
 import { ownSchema } from "../source/inventory/object-query.ts";
 import type { TargetTable } from "./plan-data.ts";
 
 const rowSchema = z.strictObject({
+  schema: z.string(),
   name: z.string(),
   columns: z.array(z.string()),
   mayInsert: z.boolean(),
@@ -13,7 +15,7 @@ const rowSchema = z.strictObject({
 /** Every table of the target with what the restoring role may do to it, by `schema.table`. */
 export async function readTargetTables(client: Client): Promise<Map<string, TargetTable>> {
   const answer = await client.query(`
-    select n.nspname || '.' || c.relname as name,
+    select n.nspname as schema, c.relname as name,
            coalesce((select json_agg(a.attname order by a.attnum) from pg_attribute a
                       where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''), '[]')
              as columns,
@@ -22,5 +24,5 @@ export async function readTargetTables(client: Client): Promise<Map<string, Targ
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relkind = 'r' and c.relpersistence <> 't' and ${ownSchema("n")}`);
   const rows = z.array(rowSchema).parse(answer.rows);
-  return new Map(rows.map(({ name, ...table }) => [name, table]));
+  return new Map(rows.map(({ schema, name, ...table }) => [tableName({ schema, name }), table]));
 }

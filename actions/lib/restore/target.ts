@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError } from "../runtime/errors.ts";
+import { bare } from "../source/identifier.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
 
@@ -91,8 +92,6 @@ export async function maySetReplicationRole(client: Client): Promise<boolean> {
 
 /** Extensions of the source that the target's server does not have. */
 export function unavailableExtensions(source: Inventory, facts: TargetFacts): Set<string> {
-  const names = source.objects
-    .filter((object) => object.kind === "extension")
-    .map((object) => object.identity.replaceAll('"', ""));
+  const names = source.objects.filter((object) => object.kind === "extension").map((object) => bare(object.identity));
   return new Set(names.filter((name) => !facts.availableExtensions.has(name)));
 }

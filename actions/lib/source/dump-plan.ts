@@ -1,3 +1,4 @@
+import { tableName } from "./identifier.ts";
 import type { TableContent } from "./inventory/model.ts";
 
 type PlannedTable = Pick<TableContent, "schema" | "name" | "oid" | "bytes">;
@@ -95,7 +96,7 @@ function total(tables: readonly PlannedTable[]): number {
 function title(group: Omit<DumpGroup, "name">): string {
   if (group.selection !== "only") return group.selection;
   const [only, ...more] = group.tables;
-  return more.length === 0 && only !== undefined ? fileName(`${only.schema}.${only.name}`) : "tables";
+  return more.length === 0 && only !== undefined ? fileName(tableName(only)) : "tables";
 }
 
 /** What S3 keys, shells and people all take: other characters become `_`; the number in front keeps names unique. */
@@ -104,6 +105,6 @@ function fileName(text: string): string {
 }
 
 function compare(a: PlannedTable, b: PlannedTable): number {
-  const [left, right] = [`${a.schema}.${a.name}`, `${b.schema}.${b.name}`];
+  const [left, right] = [tableName(a), tableName(b)];
   return left < right ? -1 : left > right ? 1 : 0;
 }

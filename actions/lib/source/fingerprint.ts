@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { OperationError } from "../runtime/errors.ts";
-import { quoteIdentifier, quoteQualified } from "./identifier.ts";
+import { quoteIdentifier, quoteQualified, tableName } from "./identifier.ts";
 import { type Fingerprint, fingerprintSchema, type MaterializedView, type TableContent } from "./inventory/model.ts";
 import { sqlState } from "./sqlstate.ts";
 
@@ -52,7 +52,7 @@ async function readTable(
   } catch (error) {
     throw new OperationError(
       "table-unreadable",
-      `The rows of ${table.schema}.${table.name} could not be read (SQLSTATE ${sqlState(error)}).`,
+      `The rows of ${tableName(table)} could not be read (SQLSTATE ${sqlState(error)}).`,
       sqlState(error) === "53200"
         ? "The server's lock table is full: raise max_locks_per_transaction."
         : "Run `lifeboat check`: it names what the role cannot read.",

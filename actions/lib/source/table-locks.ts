@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { OperationError } from "../runtime/errors.ts";
-import { quoteQualified } from "./identifier.ts";
+import { quoteQualified, tableName } from "./identifier.ts";
 import { ownSchema } from "./inventory/object-query.ts";
 import { sqlState } from "./sqlstate.ts";
 
@@ -92,7 +92,7 @@ async function explainLock(client: Client, tables: readonly Relation[], state: s
 
 function namesOf(tables: readonly Relation[]): string {
   if (tables.length === 0) return "a table";
-  return tables.map(({ schema, name }) => `${schema}.${name}`).join(", ");
+  return tables.map(tableName).join(", ");
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { nameOnTable } from "../../restore/outbound.ts";
 import type { ProvenTarget } from "../../restore/proven-target.ts";
-import { quoteIdentifier, quoteLiteral, quoteQualified } from "../../source/identifier.ts";
+import { quoteIdentifier, quoteLiteral, quoteQualified, tableName } from "../../source/identifier.ts";
 import type { InventoryObject, SequenceValue } from "../../source/inventory/model.ts";
 import { isManagedSchema, isPlatformObject } from "../../source/platform.ts";
 import type { Candidate, Defect } from "./defect.ts";
@@ -103,7 +103,7 @@ async function lower(client: Client, sequence: SequenceValue): Promise<Defect | 
   if (answer.rows[0]?.may !== true) return undefined;
   return {
     kind: "lowered sequence",
-    expected: { kind: "sequence", identity: `${sequence.schema}.${sequence.name}`, aspect: "value" },
+    expected: { kind: "sequence", identity: tableName(sequence), aspect: "value" },
     plant: [`select pg_catalog.setval(${name}::regclass, ${wanted}, true)`],
     undo: [`select pg_catalog.setval(${name}::regclass, ${sequence.lastValue}, ${sequence.isCalled})`],
   };

@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import type { ProvenTarget } from "../../restore/proven-target.ts";
-import { quoteIdentifier, quoteQualified } from "../../source/identifier.ts";
+import { quoteIdentifier, quoteQualified, tableName } from "../../source/identifier.ts";
 import type { TableContent } from "../../source/inventory/model.ts";
 import { plantedRowTable as planted } from "../../source/own-schemas.ts";
 import { isManagedSchema } from "../../source/platform.ts";
@@ -31,7 +31,7 @@ function tablesWithRows({ source, facts, measured }: ProvenTarget): TableContent
     (table) =>
       table.extension === null &&
       table.columns.length > 0 &&
-      measured.has(`${table.schema}.${table.name}`) &&
+      measured.has(tableName(table)) &&
       table.fingerprint !== null &&
       table.fingerprint.rows !== "0" &&
       !(facts.supabase && isManagedSchema(table.schema)),
@@ -64,7 +64,7 @@ async function changeValue(client: Client, table: TableContent, choice: SeededCh
   // Where the row lies after the change is noted, so that the very same is changed back.
   return {
     kind: "changed value",
-    expected: { kind: "table", identity: `${table.schema}.${table.name}`, aspect: "rows" },
+    expected: { kind: "table", identity: tableName(table), aspect: "rows" },
     plant: [
       quiet,
       `create table ${planted} (place tid)`,
@@ -87,7 +87,7 @@ async function loseRow(client: Client, table: TableContent, choice: SeededChoice
   const columns = table.columns.map(quoteIdentifier).join(", ");
   return {
     kind: "lost row",
-    expected: { kind: "table", identity: `${table.schema}.${table.name}`, aspect: "rows" },
+    expected: { kind: "table", identity: tableName(table), aspect: "rows" },
     plant: [
       quiet,
       `create table ${planted} as select ${columns} from only ${from} where ctid = '${row}'`,

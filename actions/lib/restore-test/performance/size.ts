@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { tableName } from "../../source/identifier.ts";
 import type { Inventory } from "../../source/inventory/model.ts";
 
 /** How much room the same rows take at the source and in the fresh copy. */
@@ -23,18 +24,22 @@ export async function measureSize(client: Client, source: Inventory, sourceBytes
   const answer = await client.query("select pg_database_size(current_database())::text as bytes");
   const { bytes: databaseBytes } = z.strictObject({ bytes: z.string() }).parse(answer.rows[0]);
   const sizes = await client.query(
-    `select n.nspname || '.' || c.relname as name, pg_table_size(c.oid)::float8 as bytes
+    `select n.nspname as schema, c.relname as name, pg_table_size(c.oid)::float8 as bytes
        from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r'`,
   );
-  const rows = z.array(z.strictObject({ name: z.string(), bytes: z.number() })).parse(sizes.rows);
-  return { databaseBytes, sourceBytes, bloated: findBloat(source, new Map(rows.map((row) => [row.name, row.bytes]))) };
+  const rows = z.array(z.strictObject({ schema: z.string(), name: z.string(), bytes: z.number() })).parse(sizes.rows);
+  return {
+    databaseBytes,
+    sourceBytes,
+    bloated: findBloat(source, new Map(rows.map((row) => [tableName(row), row.bytes]))),
+  };
 }
 
 /** Pure. @param here bytes of the copy's tables by `schema.table` */
 export function findBloat(source: Pick<Inventory, "tables">, here: ReadonlyMap<string, number>): SizeReport["bloated"] {
   return source.tables
     .flatMap((table) => {
-      const name = `${table.schema}.${table.name}`;
+      const name = tableName(table);
       const bytes = here.get(name);
       return bytes === undefined || !table.carried ? [] : [{ table: name, sourceBytes: table.bytes, bytes }];
     })

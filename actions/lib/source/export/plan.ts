@@ -33,8 +33,3 @@ export function planExport<Table extends Exported>(tables: readonly Table[]): Ex
   }
   return items.sort((a, b) => b.table.bytes - a.table.bytes);
 }
-
-/** `schema.table`, as the manifest and the command line name a table. */
-export function plainName({ schema, name }: Pick<TableContent, "schema" | "name">): string {
-  return `${schema}.${name}`;
-}

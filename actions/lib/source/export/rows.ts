@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { to as copyTo } from "pg-copy-streams";
 import { OperationError } from "../../runtime/errors.ts";
-import { quoteIdentifier, quoteQualified } from "../identifier.ts";
+import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
 import type { TableContent } from "../inventory/model.ts";
 import { describeCode } from "../sqlstate.ts";
 
@@ -21,7 +21,7 @@ export function exportStatement(table: ExportTable): string {
     return `case when num_nulls(${name}) = 0 then concat(${name}) end as ${quoteIdentifier(column)}`;
   });
   const rows = `select ${values.join(", ")} from only ${quoteQualified(table.schema, table.name)} as r ${table.filter ?? ""}`;
-  return `copy (select row_to_json(q)::text from (${rows}) q) to stdout (format csv, delimiter e'\\x01', quote e'\\x02', encoding 'UTF8')`;
+  return `copy (select row_to_json(q.*)::text from (${rows}) q) to stdout (format csv, delimiter e'\\x01', quote e'\\x02', encoding 'UTF8')`;
 }
 
 /**
@@ -37,7 +37,7 @@ export async function* exportRows(client: Client, table: ExportTable): AsyncGene
   } catch (error) {
     throw new OperationError(
       "export-failed",
-      `The rows of ${table.schema}.${table.name} could not be exported (${describeCode(error)}).`,
+      `The rows of ${tableName(table)} could not be exported (${describeCode(error)}).`,
       "Run `lifeboat check`, then run the backup again; nothing of this run is visible in the vault.",
     );
   }

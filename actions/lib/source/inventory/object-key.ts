@@ -1,11 +1,14 @@
 import type { Grant, InventoryObject } from "./model.ts";
 
+/** What is in quotes is somebody's name, whatever it says. */
+const quotedOrBuiltIn = /"(?:[^"]|"")*"|(?<![\w$\u0080-\uffff])pg_catalog\./g;
+
 /**
  * What tells an object from all others of a database: its kind and its identity. Majors differ in whether they write
  * `pg_catalog.json` or `json` in a list of arguments; every other schema is always written.
  */
 export function objectKey(object: Pick<InventoryObject, "kind" | "identity">): string {
-  return `${object.kind} ${object.identity.replaceAll("pg_catalog.", "")}`;
+  return `${object.kind} ${object.identity.replace(quotedOrBuiltIn, (part) => (part.startsWith('"') ? part : ""))}`;
 }
 
 /** One grant as text, e.g. `SELECT(email) to anon with grant option`; grantors are compared apart. */
