@@ -49,9 +49,12 @@ export async function pushReports(plan: (tree: Tree) => Promise<BranchPlan>, tar
   try {
     const git = openGit({ ...target, folder });
     await must(git, ["init", "--quiet", "--initial-branch=reports"]);
+    // A link of the branch would be followed out of the folder: it is checked out as a file that holds its text.
+    await must(git, ["config", "core.symlinks", "false"]);
     for (let attempts = 1; attempts <= mostAttempts; attempts++) {
       target.signal?.throwIfAborted();
       await checkOut(git, target.remote);
+      await removeStrange(git, target.log);
       const planned = await plan(folderTree(folder));
       for (const path of planned.foreign)
         target.log.warn(`${path} of the branch ${reportsBranch} is not in the form of a report, and is left as it is.`);
@@ -99,6 +102,22 @@ async function checkOut(git: Git, remote: string): Promise<void> {
   if (fetched.code !== 0) throw refused(fetched.stderr);
   await must(git, ["checkout", "--quiet", "--force", "-B", reportsBranch, "refs/remotes/origin/reports"]);
   await must(git, ["clean", "--quiet", "-ffdx"]);
+}
+
+/** No report comes near it: ten years of runs are 8 MB. */
+const largestFile = 8 * 1024 * 1024;
+
+/** Takes out of the branch what no report is: links, other repositories, files that are far too large. History keeps them. */
+async function removeStrange(git: Git, log: Log): Promise<void> {
+  if ((await git(["rev-parse", "--quiet", "--verify", "HEAD"])).code !== 0) return;
+  for (const entry of (await must(git, ["ls-tree", "-r", "-z", "-l", "HEAD"])).split("\0")) {
+    const [, mode, size, path] = /^(\d+) \w+ \w+ +(\d+|-)\t([\s\S]+)$/.exec(entry) ?? [];
+    if (path === undefined || (mode?.startsWith("100") === true && Number(size) <= largestFile)) continue;
+    log.warn(
+      `${path} of the branch ${reportsBranch} is no plain file of a report's size: it is removed from the branch.`,
+    );
+    await must(git, ["--literal-pathspecs", "rm", "--quiet", "--force", "--", path]);
+  }
 }
 
 /** As it was right after `init`, also when an earlier attempt has committed. */
