@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { codeOwnerProblems } from "./check/code-owners.ts";
 import { lockfileProblems } from "./check/lockfile.ts";
 import { promiseProblems } from "./check/promises.ts";
 import { readmeProblems } from "./check/readme.ts";
@@ -6,7 +7,7 @@ import { runbookProblems } from "./check/runbooks.ts";
 import { workflowsAreClean } from "./check/workflow-lint.ts";
 import { workflowRuleProblems } from "./check/workflow-rules.ts";
 
-/** `npm run check`: types, lint and format, lockfile, workflows, whether the pages say what the code really
+/** `npm run check`: types, lint and format, lockfile, code owners, workflows, whether the pages say what the code really
  * does, whether the policy promises more than schedules and plan allow, and whether the runbooks are reviewed and name only
  * what is there. */
 const root = new URL("..", import.meta.url).pathname;
@@ -20,6 +21,7 @@ const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] =
   ["types", () => tool("typescript/bin/tsc", ["--project", "."])],
   ["lint and format", () => tool("@biomejs/biome/bin/biome", ["check", "--error-on-warnings"])],
   ["lockfile", () => report(lockfileProblems(root))],
+  ["code owners", () => report(codeOwnerProblems(root))],
   ["workflows", () => report(workflowRuleProblems(root)) && workflowsAreClean(root)],
   ["pages", async () => report(await readmeProblems(root))],
   ["promises", async () => report(await promiseProblems(root))],

@@ -1,0 +1,98 @@
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+
+/** What runs before or beside a key without being named by a step: npm's own files, the policy, whose keys count. */
+const always = [
+  ".github/CODEOWNERS",
+  ".github/keys/README.md",
+  ".npmrc",
+  "lifeboat.config.ts",
+  "package-lock.json",
+  "package.json",
+];
+
+const step = z.looseObject({ uses: z.string().optional(), run: z.string().optional() });
+const workflowSchema = z.looseObject({
+  jobs: z.record(
+    z.string(),
+    z.looseObject({ permissions: z.record(z.string(), z.string()).optional(), steps: z.array(step).default([]) }),
+  ),
+});
+const actionSchema = z.looseObject({
+  runs: z.looseObject({ main: z.string().optional(), steps: z.array(step).default([]) }),
+});
+
+/** Files that jobs with keys reach and for which `.github/CODEOWNERS` names nobody. */
+export function codeOwnerProblems(root: string): string[] {
+  const owned = readOwners(readFileSync(join(root, ".github/CODEOWNERS"), "utf8"));
+  return [...reachedWithKeys(root)]
+    .sort()
+    .filter((path) => !owned(path))
+    .map((path) => `.github/CODEOWNERS: nobody must agree to a change of ${path}, which a job with keys runs.`);
+}
+
+/** Every file of the checkout that a job with secrets or a cloud role runs, imports or reads as its policy. */
+export function reachedWithKeys(root: string): Set<string> {
+  const reached = new Set(always.filter((path) => existsSync(join(root, path))));
+  for (const path of globSync(".github/workflows/*.yml", { cwd: root })) {
+    const { jobs } = workflowSchema.parse(parse(readFileSync(join(root, path), "utf8")));
+    for (const job of Object.values(jobs)) {
+      const keys = /\bsecrets\b/.test(JSON.stringify(job)) || job.permissions?.["id-token"] === "write";
+      if (!keys) continue;
+      reached.add(path);
+      for (const one of job.steps) followStep(root, one, reached);
+    }
+  }
+  return reached;
+}
+
+function followStep(root: string, { uses, run }: z.infer<typeof step>, reached: Set<string>): void {
+  if (uses?.startsWith("./")) {
+    const file = join(uses, "action.yml");
+    const { runs } = actionSchema.parse(parse(readFileSync(join(root, file), "utf8")));
+    reached.add(file);
+    if (runs.main !== undefined) followImports(root, join(uses, runs.main), reached);
+    for (const one of runs.steps) followStep(root, one, reached);
+  }
+  for (const word of run?.split(/[\s"'`;&|()]+/) ?? []) if (isFile(root, word)) followImports(root, word, reached);
+}
+
+/** Strings that lead from one file to another: imports, and files that are found beside the code. */
+const leads = /(?:\bfrom\s*|\bimport\s*\(?\s*|\bnew URL\(\s*)"(\.{1,2}\/[^"]+)"/g;
+
+function followImports(root: string, path: string, reached: Set<string>): void {
+  if (reached.has(path)) return;
+  reached.add(path);
+  for (const [, to] of readFileSync(join(root, path), "utf8").matchAll(leads)) {
+    const next = relative(root, join(root, dirname(path), to ?? ""));
+    if (isFile(root, next)) followImports(root, next, reached);
+  }
+}
+
+function isFile(root: string, path: string): boolean {
+  const found =
+    path === "" || path.startsWith("..") ? undefined : statSync(join(root, path), { throwIfNoEntry: false });
+  return found?.isFile() === true;
+}
+
+/**
+ * Whether a path has an owner: the last line that matches counts, and one without owners takes them away (GitHub's rule).
+ * Patterns from the root only: a file or a folder.
+ */
+function readOwners(text: string): (path: string) => boolean {
+  const rules = text
+    .split("\n")
+    .map((line) =>
+      line
+        .replace(/(^|\s)#.*$/, "")
+        .trim()
+        .split(/\s+/),
+    )
+    .filter(([pattern]) => pattern?.startsWith("/"))
+    .map(([pattern = "", ...owners]) => ({ pattern: pattern.slice(1), owned: owners.length > 0 }));
+  const fits = (pattern: string, path: string) =>
+    path === pattern || path.startsWith(pattern.endsWith("/") ? pattern : `${pattern}/`);
+  return (path) => rules.findLast(({ pattern }) => fits(pattern, path))?.owned === true;
+}

@@ -1,0 +1,35 @@
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { codeOwnerProblems, reachedWithKeys } from "../../scripts/check/code-owners.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+
+test("every file that a job with keys runs has an owner", () => {
+  expect(codeOwnerProblems(root)).toEqual([]);
+  const reached = reachedWithKeys(root);
+  for (const path of [".npmrc", "scripts/setup/packages.mjs", "actions/lib/backup/run-backup.ts"]) {
+    expect(reached, path).toContain(path);
+  }
+});
+
+test.each([
+  ["/.npmrc", ".npmrc"],
+  ["/scripts/", "scripts/setup/packages.mjs"],
+  ["/actions/", "actions/lib/backup/run-backup.ts"],
+])("a file that loses its owner is named: without %s, %s", (line, path) => {
+  const copy = mkdtempSync(join(tmpdir(), "owners-"));
+  for (const part of [".github", ".npmrc", "actions", "scripts", "package.json", "package-lock.json"]) {
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  }
+  const file = join(copy, ".github/CODEOWNERS");
+  const text = readFileSync(file, "utf8").replaceAll(new RegExp(`^${line} .*$`, "gm"), "");
+  for (const [without, changed] of [
+    ["no line", text],
+    ["a line without owners", `${text}\n${line}\n`],
+  ] as const) {
+    writeFileSync(file, changed);
+    expect(codeOwnerProblems(copy).join("\n"), without).toContain(`a change of ${path},`);
+  }
+});
