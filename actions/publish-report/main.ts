@@ -4,7 +4,7 @@ import { readJobResults } from "../lib/report/job-results.ts";
 import { publishedPage, runPublish } from "../lib/report/run-publish.ts";
 import { readVaultReports } from "../lib/report/vault-reports.ts";
 import { standingOfVault } from "../lib/report/vault-standing.ts";
-import { manifestVerifier, openStorageVault, provenBy } from "../lib/runtime/configured.ts";
+import { manifestVerifier, noteVerifier, openStorageVault, provenBy } from "../lib/runtime/configured.ts";
 import { originOf } from "../lib/runtime/git.ts";
 import { openGithubHistory } from "../lib/runtime/github-history.ts";
 import { findPromiseJudge } from "../lib/runtime/promise-check.ts";
@@ -33,7 +33,8 @@ await runAction("publish", "runbooks/report-missing.md", async ({ log, signal })
       vault === undefined
         ? undefined
         : {
-            reports: (since) => readVaultReports(vault, { since, now: new Date() }),
+            reports: async (since) =>
+              await readVaultReports(vault, await noteVerifier(config), { since, now: new Date() }),
             standing: async () =>
               standingOfVault(vault, await manifestVerifier(config), await provenBy(config), storage),
           },

@@ -3,7 +3,7 @@ import { loadConfig } from "../../actions/lib/config/load.ts";
 import { buildPages } from "../../actions/lib/report/build-pages.ts";
 import { readVaultReports } from "../../actions/lib/report/vault-reports.ts";
 import { standingOfVault } from "../../actions/lib/report/vault-standing.ts";
-import { manifestVerifier, openStorageVault, provenBy } from "../../actions/lib/runtime/configured.ts";
+import { manifestVerifier, noteVerifier, openStorageVault, provenBy } from "../../actions/lib/runtime/configured.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
 import type { Log } from "../../actions/lib/runtime/log.ts";
 import { countOf } from "../../actions/lib/runtime/measures.ts";
@@ -39,7 +39,7 @@ async function fromVault(out: string, now: Date, dry: boolean, log: Log) {
   using vault = openVault(config.vault);
   using storage = await openStorageVault();
   const [{ reports, refused }, standing] = await Promise.all([
-    readVaultReports(vault),
+    readVaultReports(vault, await noteVerifier(config)),
     standingOfVault(vault, await manifestVerifier(config), await provenBy(config), storage),
   ]);
   const news = {

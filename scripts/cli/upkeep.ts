@@ -1,7 +1,7 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { upkeepPage } from "../../actions/lib/report/upkeep.ts";
-import { trustedSigners } from "../../actions/lib/runtime/configured.ts";
+import { noteSigner, trustedSigners } from "../../actions/lib/runtime/configured.ts";
 import { verifyDetached } from "../../actions/lib/seal/signature.ts";
 import { runUpkeep } from "../../actions/lib/upkeep/run-upkeep.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
@@ -20,6 +20,7 @@ async function run({ flags, log }: Call): Promise<Outcome> {
   const { policy } = config;
   const options = {
     ...{ vault, policy, bucketLocks, log },
+    sign: await noteSigner(process.env),
     verify: (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers),
   };
   if (rehearsal) return outcome(await runUpkeep({ ...options, lease: null }), true);

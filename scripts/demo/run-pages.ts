@@ -12,7 +12,13 @@ import { readVaultReports, writeVaultReport } from "../../actions/lib/report/vau
 import { standingOfVault } from "../../actions/lib/report/vault-standing.ts";
 import type { RestoreResult } from "../../actions/lib/restore/result.ts";
 import type { RestoreTestReport } from "../../actions/lib/restore-test/result.ts";
-import { manifestVerifier, openStorageVault, provenBy } from "../../actions/lib/runtime/configured.ts";
+import {
+  manifestVerifier,
+  noteSigner,
+  noteVerifier,
+  openStorageVault,
+  provenBy,
+} from "../../actions/lib/runtime/configured.ts";
 import { jobReport } from "../../actions/lib/runtime/job-report.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 
@@ -39,13 +45,14 @@ export interface DemoRuns {
  */
 export async function writeRunPages(config: Config<"vault">, runs: DemoRuns, folder: string): Promise<string> {
   using vault = openVault(config.vault);
+  const sign = await noteSigner(process.env);
   for (const [index, told] of toldOf(runs).entries()) {
     const env = { GITHUB_WORKFLOW: told.workflow, GITHUB_RUN_ID: `demo-${index + 1}`, GITHUB_EVENT_NAME: "demo" };
     const ending = { conclusion: "success", sentence: told.sentence, facts: told.facts, failure: null } as const;
     const times = { startedAt: told.from, endedAt: told.to };
-    await writeVaultReport(vault, jobReport(ending, { operation: told.operation, env, ...times, warnings: [] }));
+    await writeVaultReport(vault, jobReport(ending, { operation: told.operation, env, ...times, warnings: [] }), sign);
   }
-  const { reports } = await readVaultReports(vault);
+  const { reports } = await readVaultReports(vault, await noteVerifier(config));
   using storage = await openStorageVault();
   const standing = await standingOfVault(vault, await manifestVerifier(config), await provenBy(config), storage);
   rmSync(folder, { recursive: true, force: true });

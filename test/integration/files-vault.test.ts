@@ -184,7 +184,7 @@ describe("upkeep", () => {
   };
 
   test("was done by the first sync, and is not due for a week", async () => {
-    expect(await upkeepIsDue(vault)).toBe(false);
+    expect(await upkeepIsDue(vault, verifySignature)).toBe(false);
   });
 
   test("extends no lock of which half is left, and later those of everything that is named", async () => {

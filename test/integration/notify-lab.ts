@@ -1,6 +1,7 @@
 import { readVaultReports } from "../../actions/lib/report/vault-reports.ts";
 import { afterRun } from "../../actions/lib/runtime/around-run.ts";
 import { type Ending, jobReport } from "../../actions/lib/runtime/job-report.ts";
+import { verifyDetached } from "../../actions/lib/seal/signature.ts";
 import { type HeartbeatServer, startHeartbeats } from "../lab/channels/heartbeat-server.ts";
 import { type MailServer, startMailServer } from "../lab/channels/mail-server.ts";
 import { type SlackServer, startSlack } from "../lab/channels/slack-server.ts";
@@ -87,7 +88,9 @@ export async function openNotifyLab() {
       return log.lines;
     },
     async lastReport() {
-      const { reports } = await readVaultReports(lab.vault);
+      const { reports } = await readVaultReports(lab.vault, (bytes, armored) =>
+        verifyDetached(bytes, armored, lab.signers),
+      );
       return (runId: string) => reports.find(({ run }) => run.runId === runId)?.operations[0];
     },
     async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { allRows, readRuns } from "../../actions/lib/report/fold-runs.ts";
 import type { RunReport } from "../../actions/lib/report/run-report.ts";
 import { writeVaultReport } from "../../actions/lib/report/vault-reports.ts";
+import { noteSigner } from "../../actions/lib/runtime/configured.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
 import { becomeOwner } from "../../scripts/demo/owner.ts";
 import { PLANTED_EMAIL } from "../lab/index.ts";
@@ -66,7 +67,7 @@ function publish(runId: string, change: Record<string, string> = {}, watch?: Par
   return runAction("publish-report", env, watch);
 }
 
-const tell = (report: RunReport): Promise<string> => writeVaultReport(vault, report);
+const tell = async (report: RunReport): Promise<string> => writeVaultReport(vault, report, await noteSigner(settings));
 
 function rows() {
   const branch = origin.branch();

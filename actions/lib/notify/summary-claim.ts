@@ -1,8 +1,20 @@
 import { z } from "zod";
+import { readNote, type SignBytes, writeNote } from "../seal/signed-note.ts";
 import type { Vault } from "../vault/client.ts";
+import type { VerifySignature } from "../vault/signed-manifest.ts";
 import { isConditionFailed, isMissing } from "../vault/store-errors.ts";
 
-const claimSchema = z.strictObject({ format: z.literal("lifeboat-summary/1"), state: z.enum(["claimed", "failed"]) });
+const claimSchema = z.strictObject({
+  format: z.literal("lifeboat-summary/1"),
+  day: z.string(),
+  state: z.enum(["claimed", "failed"]),
+});
+
+/** Whose claims count: without a trusted signature, anybody who can write the bucket could silence a day. */
+export interface ClaimKeys {
+  readonly sign: SignBytes;
+  readonly verify: VerifySignature;
+}
 
 /** A day's summary is this run's to send. */
 export interface Claim {
@@ -12,14 +24,21 @@ export interface Claim {
 
 /**
  * Takes a day's summary for this run, by a conditional write into the vault: of several runs only one gets it, and none that
- * comes after it was sent.
+ * comes after it was sent. A claim that no trusted key signed for this day counts as none.
  * @param day `YYYY-MM-DD`
  * @returns undefined when another run has it, or had
  */
-export async function claimSummary(vault: Pick<Vault, "get" | "put">, day: string): Promise<Claim | undefined> {
+export async function claimSummary(
+  vault: Pick<Vault, "get" | "put">,
+  day: string,
+  { sign, verify }: ClaimKeys,
+): Promise<Claim | undefined> {
   const key = `notify/summaries/${day}.json`;
   const write = async (state: "claimed" | "failed", replaced: string | undefined): Promise<string | undefined> => {
-    const body = Buffer.from(`${JSON.stringify({ format: "lifeboat-summary/1", state })}\n`);
+    const body = await writeNote(
+      { format: "lifeboat-summary/1", day, state } satisfies z.infer<typeof claimSchema>,
+      sign,
+    );
     const condition = replaced === undefined ? { ifNoneMatch: true } : { ifMatch: replaced };
     try {
       return (await vault.put(key, body, { ...condition, contentType: "application/json" })).etag;
@@ -28,8 +47,8 @@ export async function claimSummary(vault: Pick<Vault, "get" | "put">, day: strin
       throw error;
     }
   };
-  const before = await present(vault, key);
-  if (before !== undefined && before.state !== "failed") return undefined;
+  const before = await present(vault, key, day, verify);
+  if (before?.state === "claimed") return undefined;
   const etag = await write("claimed", before?.etag);
   if (etag === undefined) return undefined;
   return {
@@ -42,11 +61,14 @@ export async function claimSummary(vault: Pick<Vault, "get" | "put">, day: strin
 async function present(
   vault: Pick<Vault, "get">,
   key: string,
-): Promise<{ readonly state: string; readonly etag: string } | undefined> {
+  day: string,
+  verify: VerifySignature,
+): Promise<{ readonly state: "claimed" | "failed" | "forged"; readonly etag: string } | undefined> {
   try {
-    const { body, etag } = await vault.get(key, { maxBytes: 4096 });
-    const claim = claimSchema.safeParse(JSON.parse(Buffer.from(body).toString("utf8")));
-    return { state: claim.data?.state ?? "claimed", etag };
+    const { body, etag } = await vault.get(key, { maxBytes: 16 * 1024 });
+    const note = await readNote(body, verify);
+    const claim = note?.trusted === true ? claimSchema.safeParse(note.document).data : undefined;
+    return { state: claim?.day === day ? claim.state : "forged", etag };
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;

@@ -57,18 +57,27 @@ export type RunFacts = z.infer<typeof runFactsSchema>;
 
 const failureSchema = z.strictObject({
   /** Stable kebab-case name of the problem. */
-  code: z.string().max(80),
+  code: z
+    .string()
+    .max(80)
+    .regex(/^[a-z0-9-]+$/),
   message: z.string().max(2000),
   next: z.string().max(2000),
   /** Page below the repository's root. */
-  runbook: z.string().max(200),
+  runbook: z
+    .string()
+    .max(200)
+    .regex(/^[\w./-]+$/),
 });
 
 /** What one job did. */
 export const operationReportSchema = z.strictObject({
   operation: operationSchema,
   /** The job's id in its workflow. */
-  job: z.string().max(100),
+  job: z
+    .string()
+    .max(100)
+    .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u),
   startedAt: time,
   endedAt: time,
   conclusion: conclusionSchema,
@@ -85,12 +94,16 @@ export type Failure = z.infer<typeof failureSchema>;
 
 /** Which run of which workflow. */
 export const runIdentitySchema = z.strictObject({
-  workflow: z.string().min(1).max(100),
+  workflow: z
+    .string()
+    .min(1)
+    .max(100)
+    .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u),
   /** GitHub's number of the run, or a name of its own for what ran elsewhere. */
   runId: z.string().regex(/^[\w.-]{1,60}$/),
   attempt: z.number().int().positive(),
   /** Where its log is; null for what ran elsewhere. */
-  url: z.url().nullable(),
+  url: z.url({ protocol: /^https?$/ }).nullable(),
   /** `schedule`, `workflow_dispatch` … */
   event: z.string().max(40),
 });

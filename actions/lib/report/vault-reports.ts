@@ -1,10 +1,16 @@
 import { randomUUID } from "node:crypto";
+import { LifeboatError } from "../runtime/errors.ts";
+import { readNote, type SignBytes, writeNote } from "../seal/signed-note.ts";
 import { mapBounded } from "../vault/bounded.ts";
 import type { Vault } from "../vault/client.ts";
 import type { PutOptions } from "../vault/put-object.ts";
+import type { VerifySignature } from "../vault/signed-manifest.ts";
 import { type RunReport, runReportSchema } from "./run-report.ts";
+import { hintOf } from "./unsigned-report.ts";
 
 const maxReportBytes = 256 * 1024;
+/** Reports that are read at once at most, the newest: a bucket full of others must not keep ours from being told. */
+const mostReports = 5_000;
 const day = 86_400_000;
 
 /**
@@ -23,41 +29,65 @@ function dayPrefix(date: Date): string {
   return `reports/${date.toISOString().slice(0, 10).replaceAll("-", "/")}/`;
 }
 
-/** Puts the report of one job into the vault, for the job that publishes it; replaces nothing. @returns its key */
+/**
+ * Puts the report of one job into the vault, for the job that publishes it; replaces nothing.
+ * @param sign undefined where the job has no key: its report is then no more than a hint
+ * @returns its key
+ */
 export async function writeVaultReport(
   vault: Pick<Vault, "put">,
   report: RunReport,
+  sign: SignBytes | undefined,
   options: Pick<PutOptions, "retry" | "signal"> = {},
 ): Promise<string> {
   const key = reportKey(report);
-  const body = Buffer.from(`${JSON.stringify(runReportSchema.parse(report), null, 2)}\n`);
+  const body = await writeNote(runReportSchema.parse(report), sign);
   await vault.put(key, body, { ifNoneMatch: true, contentType: "application/json", ...options });
   return key;
 }
 
 export interface VaultReports {
   readonly reports: readonly RunReport[];
-  /** Keys of objects that are no reports of this format. */
+  /** Keys of objects that are no reports of this format, and of unsigned ones that say nothing bad. */
   readonly refused: readonly string[];
 }
 
-/** The reports that jobs have left: all, or those of the days since a time. By the day on which they began, oldest first. */
+/**
+ * The reports that jobs have left: all, or those of the days since a time. By the day on which they began, oldest first.
+ * @param verify whose signature counts: without one a report is a hint (`hintOf`)
+ */
 export async function readVaultReports(
   vault: Pick<Vault, "list" | "get">,
+  verify: VerifySignature,
   days?: { readonly since: Date; readonly now: Date },
 ): Promise<VaultReports> {
   const keys: string[] = [];
   for (const prefix of days === undefined ? ["reports/"] : dayPrefixes(days.since, days.now)) {
     for await (const { key } of vault.list(prefix)) if (key.endsWith(".json")) keys.push(key);
   }
-  const read = await mapBounded(keys, 16, async (key) => {
-    const { body } = await vault.get(key, { maxBytes: maxReportBytes });
-    return parseReport(body) ?? key;
-  });
+  const read = await mapBounded(
+    keys.slice(-mostReports),
+    16,
+    async (key) => (await readOne(vault, key, verify)) ?? key,
+  );
   return {
     reports: read.filter((one) => typeof one !== "string"),
     refused: read.filter((one) => typeof one === "string"),
   };
+}
+
+async function readOne(
+  vault: Pick<Vault, "get">,
+  key: string,
+  verify: VerifySignature,
+): Promise<RunReport | undefined> {
+  const body = await vault.get(key, { maxBytes: maxReportBytes }).catch((error: unknown) => {
+    if (error instanceof LifeboatError && error.code === "s3-too-large") return undefined;
+    throw error;
+  });
+  const note = body && (await readNote(body.body, verify));
+  const report = note && runReportSchema.safeParse(note.document).data;
+  return report === undefined || note?.trusted === true ? report : hintOf(report);
 }
 
 function dayPrefixes(since: Date, now: Date): string[] {
@@ -67,7 +97,7 @@ function dayPrefixes(since: Date, now: Date): string[] {
   return Array.from({ length: last - first + 1 }, (_, index) => dayPrefix(new Date((first + index) * day)));
 }
 
-/** @returns undefined for bytes that are no report of a format we know */
+/** A report as it lies on the branch. @returns undefined for bytes that are no report of a format we know */
 export function parseReport(bytes: Uint8Array): RunReport | undefined {
   try {
     return runReportSchema.safeParse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))).data;

@@ -5,9 +5,11 @@ import { Problems } from "../config/problems.ts";
 import { cleaner, cleanReport } from "../report/clean-text.ts";
 import type { Operation, RunIdentity, RunReport } from "../report/run-report.ts";
 import { writeVaultReport } from "../report/vault-reports.ts";
+import type { SignBytes } from "../seal/signed-note.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import type { RetryPolicy } from "../vault/retry.ts";
 import { heartbeat } from "./channels.ts";
+import { noteSigner } from "./configured.ts";
 import { tellDailySummary } from "./daily-summary.ts";
 import { reportError } from "./error-report.ts";
 import type { Log } from "./log.ts";
@@ -53,10 +55,11 @@ export async function afterRun(told: RunReport, around: Surroundings): Promise<v
   const untold = await safely("People could not be told", log, () =>
     tellPeople(report, { ...{ env, log, hurry, unfinished, policy }, vault: quick }),
   );
-  await keepReport(withUntold(report, untold ?? []), vault, log, retry);
+  const sign = await noteSigner(env);
+  await keepReport(withUntold(report, untold ?? []), vault, sign, log, retry);
   if (hurry || quick === undefined) return;
   await safely("The daily summary was not sent", log, () =>
-    tellDailySummary(report, { env, log, policy, vault: quick }),
+    tellDailySummary(report, { env, log, policy, vault: quick }, sign),
   );
 }
 
@@ -85,6 +88,7 @@ function withUntold(report: RunReport, untold: readonly string[]): RunReport {
 async function keepReport(
   report: RunReport,
   vault: Vault | undefined,
+  sign: SignBytes | undefined,
   log: Log,
   retry: Partial<RetryPolicy>,
 ): Promise<void> {
@@ -93,7 +97,7 @@ async function keepReport(
     return;
   }
   try {
-    const key = await writeVaultReport(vault, report, { retry });
+    const key = await writeVaultReport(vault, report, sign, { retry });
     log.info(`Report of this run: s3://${vault.bucket}/${key}`);
   } catch (error) {
     log.warn(`The report of this run could not be put into the vault: ${reportError(error).message}`);

@@ -1,10 +1,12 @@
-import { type KeyMaterial, optional } from "../config/environment.ts";
+import { type Environment, type KeyMaterial, optional, readKey } from "../config/environment.ts";
 import type { FormerKeys } from "../config/former-keys.ts";
 import { type Config, loadConfig } from "../config/load.ts";
+import { Problems } from "../config/problems.ts";
 import { pinnedSigners } from "../keys/pinned.ts";
 import { readKeyring, type Signer } from "../seal/keyring.ts";
 import { readPrivateKey, type UnlockedKey } from "../seal/private-key.ts";
-import { verifyDetached } from "../seal/signature.ts";
+import { signDetached, verifyDetached } from "../seal/signature.ts";
+import type { SignBytes } from "../seal/signed-note.ts";
 import { openVault, type Vault, type VaultSettings } from "../vault/client.ts";
 import type { VerifySignature } from "../vault/signed-manifest.ts";
 
@@ -38,6 +40,29 @@ export async function readerSigners(config: Config): Promise<Signer[]> {
   const pins = Object.values(config.policy.keys.recipients);
   const { signers } = await readKeyring(config.publicKeys.armored);
   return signers.filter(({ fingerprint }) => pins.includes(fingerprint));
+}
+
+/** Checks notes of jobs (reports, claims, marks): every key that a job of ours works with may have signed them. */
+export async function noteVerifier(config: Config): Promise<VerifySignature> {
+  const signers = [...(await trustedSigners(config)), ...(await readerSigners(config))];
+  return (bytes, armored) => verifyDetached(bytes, armored, signers);
+}
+
+/** Signs notes with the key that the job works with; undefined where its environment has none that can be used. */
+export async function noteSigner(env: Environment): Promise<SignBytes | undefined> {
+  const problems = new Problems();
+  const names = [
+    { key: "BACKUP_SIGNING_KEY", passphrase: "BACKUP_SIGNING_PASSPHRASE" },
+    { key: "RESTORE_PRIVATE_KEY", passphrase: "RESTORE_PASSPHRASE" },
+  ].find(({ key }) => optional(env, key) !== undefined);
+  const material = names && readKey(env, { ...names, what: "the key that signs" }, problems);
+  if (material === undefined) return undefined;
+  try {
+    const key = await readPrivateKey(material.armored.reveal(), material.passphrase?.reveal());
+    return (bytes) => signDetached(bytes, key);
+  } catch {
+    return undefined; // what is wrong with it is said by the work itself
+  }
 }
 
 /** The private key that opens sets. @throws ConfigurationError as `readPrivateKey` */

@@ -8,8 +8,10 @@ import { cleaner } from "../report/clean-text.ts";
 import { dailySummary } from "../report/daily-summary.ts";
 import type { RunReport } from "../report/run-report.ts";
 import { readVaultReports } from "../report/vault-reports.ts";
+import type { SignBytes } from "../seal/signed-note.ts";
 import type { Vault } from "../vault/client.ts";
 import { openChannels, pageUrls } from "./channels.ts";
+import { noteVerifier } from "./configured.ts";
 import { checkPromises } from "./promise-check.ts";
 import type { Telling } from "./tell-people.ts";
 import { readVaultTruth } from "./vault-truth.ts";
@@ -21,6 +23,7 @@ import { readVaultTruth } from "./vault-truth.ts";
 export async function tellDailySummary(
   last: RunReport,
   { env, log, policy, vault }: Omit<Telling, "hurry" | "unfinished" | "vault"> & { readonly vault: Vault },
+  sign: SignBytes | undefined,
 ): Promise<void> {
   const { hour, channels: names, reach } = policy.summary;
   const now = new Date(last.endedAt);
@@ -28,11 +31,13 @@ export async function tellDailySummary(
   const channels = openChannels(names, { env, log, threads: noThreads });
   if (channels.length === 0) return;
   const day = last.endedAt.slice(0, 10);
-  const claim = await claimSummary(vault, day);
+  if (sign === undefined) return log.info("The daily summary is left to a run that holds a key: its claim is signed.");
+  const verify = await noteVerifier(await loadConfig({ needs: [], env }));
+  const claim = await claimSummary(vault, day, { sign, verify });
   if (claim === undefined) return;
   try {
     const since = new Date(now.getTime() - 86_400_000);
-    const { reports } = await readVaultReports(vault, { since, now });
+    const { reports } = await readVaultReports(vault, verify, { since, now });
     const promises = await currentPromises({ env, log });
     const recent = reports.filter(({ endedAt }) => Date.parse(endedAt) >= since.getTime());
     const alert = cleanAlert(dailySummary({ day, reports: recent, promises }, pageUrls(env)), cleaner(env));

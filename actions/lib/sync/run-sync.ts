@@ -5,7 +5,7 @@ import { compactionThatPays } from "../policy/compaction.ts";
 import { refusal } from "../preflight/check-row.ts";
 import { runStoragePreflight, type StorageReady } from "../preflight/run-storage-preflight.ts";
 import { ConfigurationError, LifeboatError } from "../runtime/errors.ts";
-import { verifyDetached } from "../seal/signature.ts";
+import { signDetached, verifyDetached } from "../seal/signature.ts";
 import { openEndpoint, type StorageEndpoint } from "../source/storage/endpoint.ts";
 import { runUpkeep, upkeepIsDue } from "../upkeep/run-upkeep.ts";
 import { openVault, type Vault } from "../vault/client.ts";
@@ -86,8 +86,10 @@ async function keepUp(
   const { log, config } = request;
   const { bucketLocks } = ready;
   try {
-    if (!(await upkeepIsDue(vault))) return;
-    await clock.stage("upkeep", () => runUpkeep({ vault, policy: config.policy, bucketLocks, verify, lease, log }));
+    if (!(await upkeepIsDue(vault, verify))) return;
+    const sign = (bytes: Uint8Array) => signDetached(bytes, ready.signing);
+    const options = { vault, policy: config.policy, bucketLocks, verify, sign, lease, log };
+    await clock.stage("upkeep", () => runUpkeep(options));
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
     warnings.push(`The files' vault could not be looked after: ${error.message}`);

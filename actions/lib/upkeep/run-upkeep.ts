@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Policy } from "../config/policy.ts";
 import {
   type KeptObject,
@@ -5,12 +6,15 @@ import {
   planStorageRetention,
   type StorageRetention,
 } from "../policy/storage-retention.ts";
+import { LifeboatError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
+import { readNote, type SignBytes, writeNote } from "../seal/signed-note.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease.ts";
 import { manifestName, type VerifySignature } from "../vault/signed-manifest.ts";
 import { snapshotPrefix } from "../vault/snapshot/keys.ts";
 import { surveySnapshots } from "../vault/snapshot/survey.ts";
+import { isMissing } from "../vault/store-errors.ts";
 import { deleteVersions, type Version, versionPages } from "../vault/versions.ts";
 import { extendLocks, type LockUpkeep } from "./locks.ts";
 
@@ -20,6 +24,8 @@ export interface UpkeepOptions {
   /** Whether the bucket can lock objects. */
   readonly bucketLocks: boolean;
   readonly verify: VerifySignature;
+  /** Signs the mark of when it was done; without a key the next sync does it again. */
+  readonly sign?: SignBytes | undefined;
   /** Keeps every sync out; null: looks, and changes nothing. */
   readonly lease: Pick<Lease, "assertHeld"> | null;
   readonly log: Log;
@@ -36,15 +42,22 @@ export interface Upkeep {
 }
 
 const prefixes = ["snapshots/", "packs/", "files/"];
-/** Its age tells when the last upkeep was. */
+/** Says when the last upkeep was. Signed: whoever could write it would let every lock lapse. */
 const markKey = "upkeep/done.json";
+const markSchema = z.strictObject({ format: z.literal("lifeboat-upkeep/1"), at: z.iso.datetime() });
 const everyDays = 7;
 
-/** Whether the last upkeep was more than a week ago, by the store's clock. One request. */
-export async function upkeepIsDue(vault: Vault): Promise<boolean> {
-  const mark = await vault.head(markKey);
-  if (mark?.lastModified === undefined || mark.serverDate === undefined) return true;
-  return mark.serverDate.getTime() - mark.lastModified.getTime() > everyDays * 86_400_000;
+/** Whether the last upkeep that a trusted key signed for was more than a week ago, or is said to lie ahead. One request. */
+export async function upkeepIsDue(vault: Vault, verify: VerifySignature, now = new Date()): Promise<boolean> {
+  try {
+    const note = await readNote((await vault.get(markKey, { maxBytes: 16 * 1024 })).body, verify);
+    const mark = note?.trusted === true ? markSchema.safeParse(note.document).data : undefined;
+    const age = now.getTime() - Date.parse(mark?.at ?? "");
+    return !(age > -86_400_000 && age <= everyDays * 86_400_000);
+  } catch (error) {
+    if (isMissing(error) || (error instanceof LifeboatError && error.code === "s3-too-large")) return true;
+    throw error;
+  }
 }
 
 /**
@@ -70,7 +83,8 @@ export async function runUpkeep(options: UpkeepOptions): Promise<Upkeep> {
   if (lease === null) return { retention, locks, deleted: 0, keptBack: 0 };
   if (retention.heldBack !== null) log.warn(`Nothing was removed from the files' vault: ${retention.heldBack}.`);
   const removed = await remove(vault, retention, snapshots, lease);
-  await vault.put(markKey, Buffer.from(`${JSON.stringify({ format: "lifeboat-upkeep/1", at: now.toISOString() })}\n`));
+  const mark = { format: "lifeboat-upkeep/1", at: now.toISOString() } satisfies z.infer<typeof markSchema>;
+  if (options.sign !== undefined) await vault.put(markKey, await writeNote(mark, options.sign));
   return { retention, locks, ...removed };
 }
 
