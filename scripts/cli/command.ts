@@ -19,6 +19,8 @@ export interface Usage {
   readonly summary: string;
   /** Names of the positional arguments in order; all are required. */
   readonly positionals: readonly string[];
+  /** A flag with which they may be left out. */
+  readonly withoutPositionals?: string;
   readonly options: Readonly<Record<string, Option>>;
   /** Further lines of `--help`: the environment that it reads, examples. */
   readonly details?: string;
@@ -87,7 +89,12 @@ export function parseCall(name: string, usage: Usage, args: readonly string[]): 
     // parseArgs quotes only the option's name and, for stray words, the word.
     throw wrong(error instanceof Error ? (error.message.split(". ")[0] ?? "wrong arguments") : "wrong arguments");
   }
-  if (flags["help"] !== true && positionals.length !== usage.positionals.length) {
+  const spared = usage.withoutPositionals !== undefined && flags[usage.withoutPositionals] === true;
+  if (
+    flags["help"] !== true &&
+    positionals.length !== usage.positionals.length &&
+    !(spared && positionals.length === 0)
+  ) {
     const wanted = usage.positionals.map((each) => `<${each}>`).join(" ");
     throw wrong(wanted === "" ? `'${name}' takes no argument` : `'${name}' takes ${wanted}`);
   }

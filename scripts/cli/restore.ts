@@ -1,13 +1,21 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { isGoodWithFiles, withFilesPage } from "../../actions/lib/report/file-restoration.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { restorationPage } from "../../actions/lib/report/restoration.ts";
+import { abandonedPage, restorationPage } from "../../actions/lib/report/restoration.ts";
+import { abandonRestore } from "../../actions/lib/restore/abandon-restore.ts";
 import { runRestoreWithFiles } from "../../actions/lib/restore/files/run-restore-with-files.ts";
 import { runRestore } from "../../actions/lib/restore/run-restore.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 
-async function run({ positionals: [ref = "latest"], flags, values, log, signal }: Call): Promise<Outcome> {
+async function run({ positionals: [named], flags, values, log, signal }: Call): Promise<Outcome> {
   const target = values["target"] ?? "default";
+  const ref = named ?? "latest";
+  if (flags["abandon"] === true) {
+    const config = await loadConfig({ needs: ["target"], target });
+    const told = { set: named, dryRun: flags["dry-run"] === true, production: values["production"] };
+    const result = await abandonRestore({ config, ...told, log, signal });
+    return { json: result, lines: renderText(abandonedPage(result)) };
+  }
   const request = {
     ref,
     dryRun: flags["dry-run"] === true,
@@ -31,6 +39,7 @@ async function run({ positionals: [ref = "latest"], flags, values, log, signal }
 export const restore: Command = {
   usage: {
     synopsis: "restore <set|latest>",
+    withoutPositionals: "abandon",
     summary: "Restores a set into an empty database and compares the result with what was backed up.",
     positionals: ["set|latest"],
     options: {
@@ -44,13 +53,18 @@ export const restore: Command = {
         help: "then bring back the files that belong to the set, as restore-files does",
       },
       thaw: { type: "boolean", help: "bring an archived set back first and wait for it, which may take hours" },
+      abandon: {
+        type: "boolean",
+        help: "give an unfinished restore up: takes our notes out of the target, and nothing else (needs no set)",
+      },
       production: { type: "string", value: "REF", help: "the target is the set's own project: its ref, typed" },
       ...dryRun,
     },
     details: [
       "Reads S3_BACKUP_BUCKET, the AWS_* settings, RESTORE_PRIVATE_KEY, RESTORE_PASSPHRASE and TARGET_DATABASE_URL.",
       "The target is an empty Supabase project, as postgres, or an empty database of plain PostgreSQL, as superuser. A",
-      "target that is not empty is refused. An interrupted restore is taken up by running it again.",
+      "target that is not empty is refused. An interrupted restore is taken up by running it again, within seven days and",
+      "as long as nobody else has written to the target; --abandon gives it up.",
       "With --with-files it reads S3_STORAGE_BUCKET and TARGET_STORAGE_* too; see 'lifeboat restore-files --help'.",
     ].join("\n"),
   },

@@ -7,6 +7,7 @@ import { deliberateDifferences, outboundTriggers } from "../../actions/lib/resto
 import { planData } from "../../actions/lib/restore/plan-data.ts";
 import { proveRestored } from "../../actions/lib/restore/prove-restored.ts";
 import { inspectTarget } from "../../actions/lib/restore/target.ts";
+import { stateOf } from "../../actions/lib/restore/target-state.ts";
 import { readTargetTables } from "../../actions/lib/restore/target-tables.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { connect } from "../../actions/lib/source/connect.ts";
@@ -188,7 +189,7 @@ async function prove(url: string): Promise<Difference[]> {
   const client: pg.Client = await session(url);
   const facts = await inspectTarget(client, 17);
   const plan = planData(inventory, await readTargetTables(client), facts.supabase, new Set());
-  const journal = await Journal.open(client, "20260101T000000Z-00000000");
+  const journal = await Journal.open(client, "20260101T000000Z-00000000", stateOf(facts.inventory));
   const none = new Map<string, string>();
   const findings = { failures: none, rowFailures: none, viewFailures: none, sequenceFailures: none };
   const { differences } = await proveRestored({

@@ -18,7 +18,7 @@ describe("what a restore of files says", () => {
   test("says equal only when it is", () => {
     for (const outcome of ["equal", "sampled", "differs", "unverified", "dry-run"] as const) {
       const said = filesSentence({ ...result, outcome });
-      expect(said.includes("equal"), outcome).toBe(outcome === "equal");
+      expect(said.includes("equal to it"), outcome).toBe(outcome === "equal");
     }
     expect(filesSentence({ ...result, outcome: "sampled" })).toContain("a sample of 10");
   });

@@ -23,9 +23,10 @@ export interface ContentFacts {
 
 /** Compares all rows, sequence values, materialised views and large objects with what the set recorded. Pure. */
 export function compareContents(source: Inventory, facts: ContentFacts): Difference[] {
+  const down = countingDown(source);
   return [
     ...compareTables(source, facts),
-    ...source.sequences.flatMap((sequence) => compareSequence(sequence, facts)),
+    ...source.sequences.flatMap((sequence) => compareSequence(sequence, down, facts)),
     ...source.materializedViews.flatMap((view) => compareView(view, facts, asksForTheMoment(source, view))),
     ...compareLargeObjects(source, facts),
   ];
@@ -74,10 +75,10 @@ function compareTables(source: Inventory, facts: ContentFacts): Difference[] {
   return differences;
 }
 
-function compareSequence(wanted: SequenceValue, facts: ContentFacts): Difference[] {
+function compareSequence(wanted: SequenceValue, down: ReadonlySet<string>, facts: ContentFacts): Difference[] {
   const name = tableName(wanted);
   const found = facts.sequences.find((one) => one.schema === wanted.schema && one.name === wanted.name);
-  if (found !== undefined && isAtLeast(found, wanted)) return [];
+  if (found !== undefined && isAtLeast(found, wanted, down.has(name))) return [];
   const platform = (facts.supabase && isManagedSchema(wanted.schema)) || facts.isUnavailable(wanted.schema);
   return [
     {
@@ -93,10 +94,18 @@ function compareSequence(wanted: SequenceValue, facts: ContentFacts): Difference
   ];
 }
 
-/** Equal, or called and not before it; for one that counts down the recorded value is set exactly, so equality is met. */
-function isAtLeast(found: SequenceValue, wanted: SequenceValue): boolean {
+/** Sequences that draw smaller and smaller numbers, as `tableName` writes them. */
+export function countingDown(source: Inventory): Set<string> {
+  const names = source.objects
+    .filter(({ kind, definition }) => kind === "sequence" && / increment -/.test(definition))
+    .map(({ identity }) => parseQualified(identity));
+  return new Set(names.flatMap((name) => (name === undefined ? [] : tableName(name))));
+}
+
+/** Equal, or called and further on: numbers that were drawn must not come again. */
+function isAtLeast(found: SequenceValue, wanted: SequenceValue, down: boolean): boolean {
   if (found.lastValue === wanted.lastValue) return found.isCalled || !wanted.isCalled;
-  return BigInt(found.lastValue) > BigInt(wanted.lastValue);
+  return BigInt(found.lastValue) > BigInt(wanted.lastValue) !== down;
 }
 
 /** What gives something else each time it is asked, as pg_get_viewdef writes it. */

@@ -1,4 +1,5 @@
 import type { Difference } from "../prove/difference.ts";
+import type { Abandoned } from "../restore/abandon-restore.ts";
 import type { RestoreResult } from "../restore/result.ts";
 import { countOf } from "../runtime/measures.ts";
 import type { Page } from "./page.ts";
@@ -53,5 +54,19 @@ function differenceTable(title: string, differences: readonly Difference[]) {
     title,
     header: ["kind", "identity", "aspect", "detail", "why"],
     rows: differences.map(({ kind, identity, aspect, detail, why }) => [kind, identity, aspect, detail, why]),
+  };
+}
+
+/** What an unfinished restore leaves behind when it is given up. */
+export function abandonedPage({ outcome, set, target, objects, tables, switchedOff }: Abandoned): Page {
+  const left = `${countOf(objects, "object")} and the rows of ${countOf(tables.length, "table")} that it made`;
+  return {
+    title: `Restore of ${set}`,
+    sentence:
+      outcome === "dry-run"
+        ? `Dry run: the unfinished restore of set ${set} into ${target} would be given up; ${left} would stay. Nothing was written.`
+        : `The unfinished restore of set ${set} into ${target} is given up: its notes are gone, ${left} stay as they are. No restore takes it up any more, and a new one is refused while they are there.`,
+    tables: [{ title: "Tables whose rows it brought", header: ["table"], rows: tables.map((table) => [table]) }],
+    notes: switchedOff === 0 ? [] : [`${countOf(switchedOff, "cron job")} that it brought may be switched off still`],
   };
 }

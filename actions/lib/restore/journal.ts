@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ConfigurationError } from "../runtime/errors.ts";
 import { type Fingerprint, fingerprintSchema } from "../source/inventory/model.ts";
 import { notesSchema } from "../source/own-schemas.ts";
+import { type TargetState, targetStateSchema } from "./target-state.ts";
 
 const table = `${notesSchema}.journal`;
 
@@ -11,39 +12,45 @@ const table = `${notesSchema}.journal`;
  * it stopped, and no row is loaded twice.
  */
 export class Journal {
+  readonly set: string;
+  /** Whether the notes are an earlier run's. */
   readonly resumed: boolean;
+  /** How long ago the last note was written, by the target's clock. */
+  readonly ageSeconds: number;
   readonly #done: Map<string, unknown>;
 
-  private constructor(resumed: boolean, done: Map<string, unknown>) {
+  private constructor(set: string, resumed: boolean, ageSeconds: number, done: Map<string, unknown>) {
+    this.set = set;
     this.resumed = resumed;
+    this.ageSeconds = ageSeconds;
     this.#done = done;
   }
 
   /** Reads the notes of an earlier run without writing any; undefined when there are none. */
-  static async find(client: Client): Promise<{ set: string; done: Map<string, unknown> } | undefined> {
+  static async find(client: Client): Promise<Journal | undefined> {
     const exists = await client.query("select to_regclass($1) is not null as found", [table]);
     if (exists.rows[0]?.found !== true) return undefined;
-    const answer = await client.query(`select item, note from ${table}`);
-    const rows = z.array(z.strictObject({ item: z.string(), note: z.unknown() })).parse(answer.rows);
+    const answer = await client.query(
+      `select item, note, extract(epoch from now() - max(at) over ())::float8 as age from ${table}`,
+    );
+    const rows = z.array(z.strictObject({ item: z.string(), note: z.unknown(), age: z.number() })).parse(answer.rows);
     const done = new Map(rows.map((row) => [row.item, row.note]));
-    return { set: z.string().parse(done.get("set")), done };
+    return new Journal(z.string().parse(done.get("set")), true, rows[0]?.age ?? 0, done);
   }
 
   /**
    * Begins the notes, or takes up those of an earlier run of the same set.
+   * @param before what the target is now, for a run that may have to take this one up
    * @throws ConfigurationError `target-half-restored` when the target holds a part of another set
    */
-  static async open(client: Client, set: string): Promise<Journal> {
+  static async open(client: Client, set: string, before: TargetState): Promise<Journal> {
     const earlier = await Journal.find(client);
     if (earlier !== undefined) {
-      if (earlier.set !== set) {
-        throw new ConfigurationError(
-          "target-half-restored",
-          `The target holds an unfinished restore of set ${earlier.set}.`,
-          `Finish it with \`lifeboat restore ${earlier.set}\`, or restore into a new project or an empty database.`,
-        );
-      }
-      return new Journal(true, earlier.done);
+      earlier.refuseOther(set);
+      // From here on nobody knows how far this run has come, until it ends by itself.
+      await client.query(`delete from ${table} where item = 'end'`);
+      earlier.#done.delete("end");
+      return earlier;
     }
     await client.query(
       `begin; create schema ${notesSchema};
@@ -52,9 +59,47 @@ export class Journal {
        alter table ${table} enable row level security;
        revoke all on ${table} from public;`,
     );
-    await client.query(`insert into ${table} (item, note) values ('set', to_jsonb($1::text))`, [set]);
+    await client.query(`insert into ${table} (item, note) values ('set', to_jsonb($1::text)), ('before', $2)`, [
+      set,
+      JSON.stringify(before),
+    ]);
     await client.query("commit");
-    return new Journal(false, new Map());
+    return new Journal(set, false, 0, new Map([["before", before]]));
+  }
+
+  /** @throws ConfigurationError `target-half-restored` */
+  refuseOther(set: string): void {
+    if (this.set === set) return;
+    throw new ConfigurationError(
+      "target-half-restored",
+      `The target holds an unfinished restore of set ${this.set}.`,
+      `Finish it with \`lifeboat restore ${this.set}\`, or restore into a new project or an empty database.`,
+    );
+  }
+
+  /** What the target was before anything was written; undefined in notes of an older version. */
+  get before(): TargetState | undefined {
+    return targetStateSchema.safeParse(this.#done.get("before")).data;
+  }
+
+  /** What the target was when the last run ended by itself. */
+  get end(): TargetState | undefined {
+    return targetStateSchema.safeParse(this.#done.get("end")).data;
+  }
+
+  /** Notes what the target is when a run ends and its notes stay. */
+  async noteEnd(client: Client, end: TargetState): Promise<void> {
+    await this.note(client, "end", end);
+  }
+
+  /** Number of the transaction that brought a table's rows, as `xmin` shows it. */
+  transaction(item: string): string | undefined {
+    return z.object({ transaction: z.string() }).safeParse(this.#done.get(item)).data?.transaction;
+  }
+
+  /** Everything that is noted, by name. */
+  items(): string[] {
+    return [...this.#done.keys()];
   }
 
   isDone(item: string): boolean {
@@ -77,9 +122,9 @@ export class Journal {
   }
 
   /** Writes the note in the client's current transaction: it holds if and only if that commits. */
-  async note(client: Client, item: string, note: Record<string, unknown> = {}): Promise<void> {
+  async note(client: Client, item: string, note: object = {}): Promise<void> {
     await client.query(
-      `insert into ${table} (item, note) values ($1, $2) on conflict (item) do update set note = excluded.note`,
+      `insert into ${table} (item, note) values ($1, $2) on conflict (item) do update set note = excluded.note, at = now()`,
       [item, JSON.stringify(note)],
     );
     this.#done.set(item, note);

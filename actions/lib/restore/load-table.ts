@@ -21,6 +21,11 @@ export function loadItem(table: Pick<TableContent, "schema" | "name">): string {
   return `rows ${tableName(table)}`;
 }
 
+/** The table that an item of the journal is about, as people write it; undefined for an item of another kind. */
+export function loadedTable(item: string): string | undefined {
+  return item.startsWith("rows ") ? item.slice("rows ".length) : undefined;
+}
+
 /**
  * Loads one table in one transaction, noted in the journal in the same transaction: after a crash the rows and the note
  * are both there or both not.
@@ -57,7 +62,11 @@ export async function loadTable(
     // because chunks are larger than the socket's 64 KiB high-water mark; the last one may be smaller.
     await pipeline(chunks, client.query(copyFrom(`copy ${name}${list} from stdin`)));
     const before = load.quiet === undefined ? undefined : await fingerprintBefore(client, table, columns, load.quiet);
-    await journal.note(client, loadItem(table), { ...before, reduced: reduced() });
+    await journal.note(client, loadItem(table), {
+      ...before,
+      reduced: reduced(),
+      transaction: await ownTransaction(client),
+    });
     await client.query("commit");
     return undefined;
   } catch (error) {
@@ -77,4 +86,10 @@ async function fingerprintBefore(
   const fingerprint = await fingerprintTable(client, { ...table, columns: [...columns] });
   const answer = await client.query<{ id: string }>(quiet);
   return { fingerprint, quieted: answer.rows.map((row) => row.id) };
+}
+
+/** What `xmin` of every row is that the present transaction writes. */
+async function ownTransaction(client: Client): Promise<string> {
+  const answer = await client.query<{ number: string }>("select pg_current_xact_id()::xid::text as number");
+  return answer.rows[0]?.number ?? "";
 }

@@ -31,12 +31,14 @@ import {
 import { proveRestored } from "./prove-restored.ts";
 import type { ProvenTarget } from "./proven-target.ts";
 import type { RestoreResult } from "./result.ts";
+import { admitResumed } from "./resume-gate.ts";
 import { joinOwners, restoreRoles, settleMemberships, settleSettings } from "./roles.ts";
 import { dumpClient, runSteps, type StepFailures } from "./run-steps.ts";
 import { brokenOff, Sessions } from "./sessions.ts";
 import { commentLargeObjects, refreshViews, settleSequences, validateConstraints } from "./settle-contents.ts";
 import { Stages } from "./stages.ts";
 import { inspectTarget, type TargetFacts, unavailableExtensions } from "./target.ts";
+import { stateOf } from "./target-state.ts";
 import { readTargetTables } from "./target-tables.ts";
 
 export interface RestoreTask {
@@ -79,7 +81,7 @@ async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
     const facts = await stages.run("look at the target", () => admit(task, client, source));
     const schema = planSchema(toc, source, facts.inventory, facts.supabase);
     if (task.dryRun) return dryRun(task, source, facts, stages);
-    const journal = await Journal.open(client, task.open.set);
+    const journal = await Journal.open(client, task.open.set, stateOf(facts.inventory));
     return await restoreInto({ task, source, client, facts, schema, journal, stages });
   } finally {
     await client.end().catch(() => undefined);
@@ -153,7 +155,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       prove: async () => (await prove()).differences,
     });
     await Journal.remove(client);
-  }
+  } else await journal.noteEnd(client, stateOf(await readInventory(client)));
   return {
     ...heading(task, source, facts),
     outcome,
@@ -219,14 +221,13 @@ async function settle({ client, source, facts }: Run): Promise<Map<string, strin
 async function admit(task: RestoreTask, client: Client, source: Inventory): Promise<TargetFacts> {
   const facts = await inspectTarget(client, source.serverMajor);
   const earlier = await Journal.find(client);
-  if (earlier === undefined) await refuseOccupied(client, facts, source);
-  else if (earlier.set !== task.open.set) {
-    throw new ConfigurationError(
-      "target-half-restored",
-      `The target holds an unfinished restore of set ${earlier.set}.`,
-      `Finish it with \`lifeboat restore ${earlier.set}\`, or restore into a new project or an empty database.`,
-    );
-  } else task.log.info(`Taking up the interrupted restore of set ${earlier.set}.`);
+  if (earlier === undefined) {
+    await refuseOccupied(client, facts, source);
+    return facts;
+  }
+  earlier.refuseOther(task.open.set);
+  await admitResumed(client, earlier, facts.inventory, source);
+  task.log.info(`Taking up the interrupted restore of set ${earlier.set}.`);
   return facts;
 }
 

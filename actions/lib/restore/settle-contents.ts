@@ -7,13 +7,21 @@ import { nameOnTable } from "./outbound.ts";
 import { attempt } from "./run-steps.ts";
 
 /**
- * Sets each sequence to its recorded value, unless it stands further on already.
+ * Sets each sequence to its recorded value, unless it stands further on: somebody has drawn numbers there, and would get
+ * them again. One that nobody has touched is set exactly, wherever it begins.
  * @returns reasons by `schema.sequence`
  */
 export async function settleSequences(client: Client, source: Inventory): Promise<Map<string, string>> {
   const failures = new Map<string, string>();
-  const statement = (one: SequenceValue) =>
-    `select pg_catalog.setval(${quoteLiteral(quoteQualified(one.schema, one.name))}::regclass, ${one.lastValue}, ${one.isCalled});`;
+  const statement = (one: SequenceValue) => {
+    const name = quoteQualified(one.schema, one.name);
+    const [value, called] = [`${quoteLiteral(one.lastValue)}::int8`, String(one.isCalled)];
+    const further = `case when s.seqincrement > 0 then now.last_value > ${value} else now.last_value < ${value} end
+      or (now.last_value = ${value} and now.is_called >= ${called})`;
+    return `select pg_catalog.setval(s.seqrelid, ${value}, ${called}) from ${name} now, pg_catalog.pg_sequence s
+      where s.seqrelid = ${quoteLiteral(name)}::regclass
+        and not ((now.is_called or now.last_value <> s.seqstart) and (${further}));`;
+  };
   const batch = 100;
   for (let start = 0; start < source.sequences.length; start += batch) {
     const some = source.sequences.slice(start, start + batch);

@@ -1,0 +1,124 @@
+import type { Client } from "pg";
+import { z } from "zod";
+import { ConfigurationError } from "../runtime/errors.ts";
+import { countOf } from "../runtime/measures.ts";
+import { quoteIdentifier, quoteQualified, tableName } from "../source/identifier.ts";
+import type { Inventory, TableContent } from "../source/inventory/model.ts";
+import { sqlState } from "../source/sqlstate.ts";
+import type { Journal } from "./journal.ts";
+import { loadItem } from "./load-table.ts";
+import { movedOn } from "./moved-on.ts";
+
+/** A restore takes hours, and its cause of failure a day or two to mend; what is older than that is somebody's project. */
+const oldestDays = 7;
+const shown = 12;
+
+/**
+ * The gates of a restore that is taken up. What was empty once may be a project in use by now: whatever is neither of the
+ * set nor was there before, any row or number that somebody else wrote, and any login since, refuses it by name.
+ *
+ * @throws ConfigurationError `journal-aged`, `target-moved-on`: nothing was written
+ */
+export async function admitResumed(
+  client: Client,
+  journal: Journal,
+  target: Inventory,
+  source: Inventory,
+): Promise<void> {
+  const days = journal.ageSeconds / 86_400;
+  if (days > oldestDays) {
+    throw refused(
+      "journal-aged",
+      `The unfinished restore of set ${journal.set} in the target stopped ${countOf(Math.floor(days), "day")} ago; one is taken up within ${oldestDays} days.`,
+    );
+  }
+  const { before, end } = journal;
+  if (before === undefined) {
+    throw refused(
+      "journal-aged",
+      `The unfinished restore of set ${journal.set} was begun by another version of Lifeboat.`,
+    );
+  }
+  const lines = [
+    ...movedOn({ before, end }, target, source),
+    ...(await writtenSince(client, journal, source)),
+    ...(await usedSince(client, journal, target)),
+  ];
+  if (lines.length === 0) return;
+  const rest = lines.length > shown ? `; and ${countOf(lines.length - shown, "thing")} more` : "";
+  throw refused(
+    "target-moved-on",
+    `The target has moved on since the restore of set ${journal.set} stopped: ${lines.slice(0, shown).join("; ")}${rest}.`,
+  );
+}
+
+function refused(code: string, message: string): ConfigurationError {
+  return new ConfigurationError(
+    code,
+    `${message} Nothing has been changed.`,
+    "Restore into a new project or an empty database. When this one is in use, only take our notes out of it: `lifeboat restore --abandon`.",
+  );
+}
+
+/** The endpoint writes these when files are restored beside an unfinished database. */
+const filesTables = new Set(["storage.buckets", "storage.objects"]);
+
+/** Tables that a run has loaded and that now hold other rows: every row that it brought has its transaction's number. */
+async function writtenSince(client: Client, journal: Journal, source: Inventory): Promise<string[]> {
+  const lines: string[] = [];
+  for (const table of source.tables) {
+    const transaction = journal.transaction(loadItem(table));
+    const rows = table.fingerprint?.rows;
+    if (transaction === undefined || rows === undefined || filesTables.has(tableName(table))) continue;
+    const found = await countForeign(client, table, transaction);
+    if (found === undefined) lines.push(`table ${tableName(table)} can no longer be read`);
+    else if (found.others !== "0") lines.push(`rows of ${tableName(table)} were written`);
+    else if (found.rows !== rows) lines.push(`rows of ${tableName(table)} were deleted`);
+  }
+  return lines;
+}
+
+async function countForeign(client: Client, table: TableContent, transaction: string) {
+  try {
+    const answer = await client.query(
+      `select count(*)::text as rows, count(*) filter (where xmin::text <> $1)::text as others
+         from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`,
+      [transaction],
+    );
+    return z.strictObject({ rows: z.string(), others: z.string() }).parse(answer.rows[0]);
+  } catch (error) {
+    if (sqlState(error) === "none") throw error;
+    return undefined;
+  }
+}
+
+/** Where people leave a trace when they use a project. `sessions` keeps its times without a zone, in UTC. */
+const traces = [
+  { schema: "auth", name: "users", columns: ["created_at", "last_sign_in_at"], what: "somebody signed up or in" },
+  { schema: "auth", name: "sessions", columns: ["created_at", "refreshed_at"], what: "somebody signed in" },
+  { schema: "auth", name: "refresh_tokens", columns: ["created_at"], what: "a session was renewed" },
+  { schema: "auth", name: "audit_log_entries", columns: ["created_at"], what: "the auth server was used" },
+] as const;
+
+async function usedSince(client: Client, journal: Journal, target: Inventory): Promise<string[]> {
+  const lines: string[] = [];
+  for (const { schema, name, columns, what } of traces) {
+    const table = target.tables.find((one) => one.schema === schema && one.name === name);
+    const present = columns.filter((column) => table?.columns.includes(column));
+    if (table === undefined || present.length === 0) continue;
+    const newer = present
+      .map((column) => `${quoteIdentifier(column)} > now() - make_interval(secs => $1)`)
+      .join(" or ");
+    try {
+      const answer = await client.query(
+        `select exists (select from only ${quoteQualified(schema, name)} where xmin::text <> $2 and (${newer})) as used`,
+        [journal.ageSeconds, journal.transaction(loadItem(table)) ?? ""],
+      );
+      if (answer.rows[0]?.used === true) lines.push(`${what} (${tableName(table)})`);
+    } catch (error) {
+      if (sqlState(error) === "none") throw error;
+      // A role that may not read it has loaded no rows there either.
+    }
+  }
+  return lines;
+}
