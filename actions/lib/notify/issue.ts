@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { IssueSettings } from "../config/channels.ts";
 import type { Alert } from "../report/alert.ts";
 import { alertText } from "../report/alert-text.ts";
+import { markdownLink } from "../report/escaping.ts";
 import { type Channel, ChannelFailure, failureOf } from "./channel.ts";
 
 const label = "lifeboat-alert";
@@ -43,7 +44,7 @@ export function issueChannel(settings: IssueSettings): Channel {
 /** As code, so that no name of a table becomes a mention, a link or markup. */
 function issueText(alert: Alert): string {
   const text = `${alert.title}\n\n${alertText({ ...alert, links: [] })}`.replaceAll("```", "'''");
-  const links = alert.links.map(({ text, url }) => `- [${text}](${url})`).join("\n");
+  const links = alert.links.map(({ text, url }) => `- ${markdownLink(text, url)}`).join("\n");
   return `\`\`\`text\n${text.slice(0, 60_000)}\n\`\`\`\n\n${links}\n`;
 }
 

@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration } from "../runtime/measures.ts";
+import { htmlText } from "./escaping.ts";
 import type { History, Point, Series } from "./history-series.ts";
 
 const width = 760;
@@ -22,9 +23,9 @@ export function historyChart({ title, unit, series }: History): string {
     points.length === 0 ? [nothing()] : [...grid(most, unit, y), ...axis(from, to, x), ...lines(series, unit, x, y)];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" font-family="system-ui, sans-serif" font-size="12">`,
-    `<title>${escaped(title)}</title>`,
+    `<title>${htmlText(title)}</title>`,
     "<style>text{fill:#444}.g{stroke:#8884}@media(prefers-color-scheme:dark){text{fill:#ccc}}</style>",
-    `<text x="${left}" y="20" font-size="14" font-weight="600">${escaped(title)}</text>`,
+    `<text x="${left}" y="20" font-size="14" font-weight="600">${htmlText(title)}</text>`,
     ...drawn,
     "</svg>",
     "",
@@ -63,7 +64,7 @@ function lines(
     const place = ({ at, value }: Point): string => `${x(at).toFixed(1)},${y(value).toFixed(1)}`;
     const path = `<polyline fill="none" stroke="${colour}" stroke-width="2" stroke-linejoin="round" points="${points.map(place).join(" ")}"/>`;
     const dot = `<circle cx="${x(last.at).toFixed(1)}" cy="${y(last.value).toFixed(1)}" r="3.5" fill="${colour}"/>`;
-    const said = `<text x="${(width - right + 10).toFixed(1)}" y="${((labels[index] ?? 0) + 4).toFixed(1)}"><tspan fill="${colour}" font-weight="600">${escaped(name)}</tspan> ${amount(last.value, unit)}</text>`;
+    const said = `<text x="${(width - right + 10).toFixed(1)}" y="${((labels[index] ?? 0) + 4).toFixed(1)}"><tspan fill="${colour}" font-weight="600">${htmlText(name)}</tspan> ${amount(last.value, unit)}</text>`;
     return `${path}${dot}${said}`;
   });
 }
@@ -93,8 +94,4 @@ function ceiling(value: number, unit: History["unit"]): number {
   const magnitude = 10 ** Math.floor(Math.log10(scaled));
   const step = [1, 2, 4, 5, 6, 8, 10].find((factor) => factor * magnitude >= scaled) ?? 10;
   return step * magnitude * scale;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -1,6 +1,7 @@
 import type { PromiseCheck } from "../policy/promises.ts";
 import { formatBytes, formatCount, formatDuration } from "../runtime/measures.ts";
 import { foldedPath, runStem } from "./branch-layout.ts";
+import { markdownCode, markdownLink, markdownText } from "./escaping.ts";
 import type { History } from "./history-series.ts";
 import { isBad } from "./merge-reports.ts";
 import { renderMarkdown } from "./page.ts";
@@ -28,10 +29,10 @@ const lastFailures = 10;
 /** The page that opens with the branch: what a restore would come to, the last runs, the history. */
 export function renderIndex({ project, standing, rows, histories, now, notes, promises }: IndexFacts): string {
   return [
-    `# ${escaped(project)}: backups and what they are worth`,
+    `# ${markdownText(project)}: backups and what they are worth`,
     "",
     renderRestoreNow(restoreNow(standing, now), standing, now),
-    ...(notes.length === 0 ? [] : [...notes.map((note) => `> [!WARNING]\n> ${escaped(note)}\n`)]),
+    ...(notes.length === 0 ? [] : [...notes.map((note) => `> [!WARNING]\n> ${markdownText(note)}\n`)]),
     ...(promises === undefined ? [] : [renderMarkdown(promisesPage(promises))]),
     "## Last runs",
     "",
@@ -54,7 +55,7 @@ function workflowTable(rows: readonly RunRow[], now: Date): string[] {
     .flatMap(([workflow, runs]) => {
       const last = lastOf(runs);
       return last.map((run, index) => {
-        const name = index === 0 ? `**${escaped(workflow)}**` : "";
+        const name = index === 0 ? `**${markdownText(workflow)}**` : "";
         return `| ${[name, runLink(run, now), ending(run), formatDuration(run.seconds * 1000), what(run.operations)].join(" | ")} |`;
       });
     });
@@ -84,7 +85,7 @@ function failures(rows: readonly RunRow[], now: Date): string[] {
     "| --- | --- | --- | --- |",
     ...shown.map((run) => {
       const codes = [...new Set(run.operations.flatMap(({ code }) => code ?? []))].join(", ");
-      return `| ${[escaped(run.workflow), runLink(run, now), ending(run), codes === "" ? "–" : `\`${codes}\``].join(" | ")} |`;
+      return `| ${[markdownText(run.workflow), runLink(run, now), ending(run), codes === "" ? "–" : markdownCode(codes)].join(" | ")} |`;
     }),
     "",
   ];
@@ -93,9 +94,9 @@ function failures(rows: readonly RunRow[], now: Date): string[] {
 /** To the run's page while it has one, else to GitHub's log, which is kept for some months. */
 function runLink(run: RunRow, now: Date): string {
   const said = minute(run.at);
-  if (foldedPath(run.at, now) !== undefined) return run.url === undefined ? said : `[${said}](${run.url})`;
+  if (foldedPath(run.at, now) !== undefined) return run.url === undefined ? said : markdownLink(said, run.url);
   const identity = { workflow: run.workflow, runId: run.run, attempt: run.attempt, url: null, event: run.event };
-  return `[${said}](${runStem({ run: identity, triggeredAt: run.at })}.md)`;
+  return markdownLink(said, `${runStem({ run: identity, triggeredAt: run.at })}.md`);
 }
 
 function ending({ conclusion }: RunRow): string {
@@ -111,17 +112,13 @@ function what(operations: readonly OperationRow[]): string {
 }
 
 function operationWords({ conclusion, set, storedBytes, rows, restoreSeconds, outcome, code }: OperationRow): string {
-  if (isBad(conclusion)) return code === undefined ? "" : `\`${code}\``;
+  if (isBad(conclusion)) return code === undefined ? "" : markdownCode(code);
   const parts = [
-    ...(set === undefined ? [] : [`\`${set}\``]),
-    ...(outcome === undefined ? [] : [outcome]),
+    ...(set === undefined ? [] : [markdownCode(set)]),
+    ...(outcome === undefined ? [] : [markdownText(outcome)]),
     ...(conclusion === "skipped" || rows === undefined ? [] : [`${formatCount(rows)} rows`]),
     ...(conclusion === "skipped" || storedBytes === undefined ? [] : [formatBytes(storedBytes)]),
     ...(restoreSeconds === undefined ? [] : [`restored in ${formatDuration(restoreSeconds * 1000)}`]),
   ];
   return parts.join(", ");
-}
-
-function escaped(text: string): string {
-  return text.replaceAll(/[\\`*_{}[\]<>#|~&]/g, "\\$&").replaceAll(/\s*\n\s*/g, " ");
 }

@@ -1,3 +1,5 @@
+import { htmlAttribute, htmlText, unescapedMarkdown } from "./escaping.ts";
+
 /**
  * A page of the branch as HTML, for looking at it where GitHub does not render it. Knows the Markdown that our pages are written in and
  * no more: headings, tables, lists, quotes, code, emphasis, links and pictures.
@@ -9,7 +11,7 @@ export function pageHtml(markdown: string, pictures: ReadonlyMap<string, string>
   return [
     "<!doctype html>",
     '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
-    `<title>${escaped(unescaped(title))}</title>`,
+    `<title>${htmlText(unescapedMarkdown(title))}</title>`,
     `<style>${style}</style></head><body>`,
     ...blocks.filter((block) => block !== "").map((block) => blockHtml(block, pictures)),
     "</body></html>",
@@ -41,7 +43,7 @@ function blockHtml(block: string, pictures: ReadonlyMap<string, string>): string
     return `<blockquote><p>${inline(said.join(" "), pictures)}</p></blockquote>`;
   }
   const fence = /^```\w*\n([\s\S]*?)\n?```$/.exec(block);
-  if (fence !== null) return `<pre>${escaped(fence[1] ?? "")}</pre>`;
+  if (fence !== null) return `<pre>${htmlText(fence[1] ?? "")}</pre>`;
   return `<p>${inline(lines.join(" "), pictures)}</p>`;
 }
 
@@ -65,33 +67,21 @@ function inline(text: string, pictures: ReadonlyMap<string, string>): string {
   let html = "";
   let from = 0;
   for (const found of text.matchAll(parts)) {
-    html += escaped(text.slice(from, found.index));
+    html += htmlText(text.slice(from, found.index));
     from = found.index + found[0].length;
     const [, alt, source, label, link, code, bold] = found;
     if (source !== undefined)
-      html += pictures.get(source) ?? `<img src="${attribute(source)}" alt="${attribute(alt ?? "")}">`;
+      html += pictures.get(source) ?? `<img src="${htmlAttribute(source)}" alt="${htmlAttribute(alt ?? "")}">`;
     else if (link !== undefined) html += linkHtml(label ?? "", link);
-    else if (code !== undefined) html += `<code>${escaped(code)}</code>`;
-    else if (bold !== undefined) html += `<strong>${escaped(unescaped(bold))}</strong>`;
-    else html += found[0] === "<br>" ? "<br>" : escaped(unescaped(found[0]));
+    else if (code !== undefined) html += `<code>${htmlText(code)}</code>`;
+    else if (bold !== undefined) html += `<strong>${htmlText(unescapedMarkdown(bold))}</strong>`;
+    else html += found[0] === "<br>" ? "<br>" : htmlText(unescapedMarkdown(found[0]));
   }
-  return html + escaped(text.slice(from));
+  return html + htmlText(text.slice(from));
 }
 
 /** Only to what a report may point at: a file beside it, or a page of the web. */
 function linkHtml(label: string, link: string): string {
-  const said = escaped(unescaped(label));
-  return /^(https?:\/\/|[\w./-]+$)/.test(link) ? `<a href="${attribute(link)}">${said}</a>` : said;
-}
-
-function unescaped(text: string): string {
-  return text.replaceAll(/\\([\\`*_{}[\]<>#|~&])/g, "$1");
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
-
-function attribute(text: string): string {
-  return escaped(text).replaceAll('"', "&quot;");
+  const said = htmlText(unescapedMarkdown(label));
+  return /^(https?:\/\/|[\w./-]+$)/.test(link) ? `<a href="${htmlAttribute(link)}">${said}</a>` : said;
 }

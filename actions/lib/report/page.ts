@@ -1,3 +1,5 @@
+import { markdownText } from "./escaping.ts";
+
 /** What an operation has to say when it ended: one sentence, and tables. The same page for a terminal and for a job. */
 export interface Page {
   readonly title: string;
@@ -16,14 +18,13 @@ export interface PageTable {
 /** GitHub's Markdown. Cells keep their text whatever it holds: names of tables are chosen by others. */
 export function renderMarkdown(page: Page): string {
   const tables = filled(page).map(({ title, header, rows }) => {
-    const lines = [header.map(escaped), header.map(() => "---"), ...rows.map((row) => row.map(escaped))];
-    const heading = title === undefined ? "" : `### ${title}\n\n`;
+    const lines = [header.map(markdownText), header.map(() => "---"), ...rows.map((row) => row.map(markdownText))];
+    const heading = title === undefined ? "" : `### ${markdownText(title)}\n\n`;
     return `${heading}${lines.map((row) => `| ${row.join(" | ")} |`).join("\n")}\n`;
   });
-  const notes = (page.notes ?? []).map((note) => `- ${escaped(note)}`).join("\n");
-  return [`## ${page.title}\n`, `${escaped(page.sentence)}\n`, ...tables, ...(notes === "" ? [] : [`${notes}\n`])].join(
-    "\n",
-  );
+  const notes = (page.notes ?? []).map((note) => `- ${markdownText(note)}`).join("\n");
+  const heading = `## ${markdownText(page.title)}\n`;
+  return [heading, `${markdownText(page.sentence)}\n`, ...tables, ...(notes === "" ? [] : [`${notes}\n`])].join("\n");
 }
 
 /** Lines for a terminal; the sentence stands last, where the eye is when a command has ended. */
@@ -39,10 +40,6 @@ export function renderText(page: Page): string[] {
 
 function filled(page: Page): PageTable[] {
   return page.tables.filter(({ rows }) => rows.length > 0);
-}
-
-function escaped(text: string): string {
-  return text.replaceAll(/[\\`*_{}[\]<>#|~&]/g, "\\$&").replaceAll(/\s*\n\s*/g, " ");
 }
 
 /** Columns as wide as their widest cell; the last one is not padded. */

@@ -1,4 +1,5 @@
 import { formatBytes, formatCount, formatDuration } from "../runtime/measures.ts";
+import { markdownCode } from "./escaping.ts";
 import { minute } from "./run-page.ts";
 import type { MeasuredRestore, Standing, StandingSet } from "./standing.ts";
 
@@ -82,7 +83,7 @@ export function renderRestoreNow(rows: readonly RestoreNow[], standing: Standing
   const first = rows[0];
   const lines = rows.map(({ scenario, way, set, age, minutes, files, rowsLost }) => [
     `**${scenario}**<br>${way}`,
-    set === null ? "**none**" : `\`${set.set}\`<br>${set.tier}, ${provenWord(set)}`,
+    set === null ? "**none**" : `${markdownCode(set.set)}<br>${set.tier}, ${provenWord(set)}`,
     age === null
       ? "–"
       : `${formatDuration(age)}${files === null || files === undefined ? "" : `<br>files ${formatDuration(files.age)}`}`,

@@ -1,4 +1,5 @@
 import { formatBytes, formatCount, formatDuration } from "../runtime/measures.ts";
+import { markdownLink } from "./escaping.ts";
 import { type Page, renderMarkdown } from "./page.ts";
 import type { Conclusion, OperationReport, RunFacts, RunReport } from "./run-report.ts";
 
@@ -29,7 +30,7 @@ export function renderRun(report: RunReport): string {
       `${source === "actions" ? " It left no report of its own: this is what GitHub says." : ""}`,
     tables: [],
   };
-  const log = run.url === null ? "" : `\n[The run's log](${run.url})\n`;
+  const log = run.url === null ? "" : `\n${markdownLink("The run's log", run.url)}\n`;
   return [renderMarkdown(page), log, ...operations.map(renderOperation)].join("\n").replaceAll(/\n{3,}/g, "\n\n");
 }
 
