@@ -43,10 +43,10 @@ beforeAll(async () => {
   );
   await s3.send(new DeleteObjectCommand({ Bucket: "exam-files", Key: "double//slash/report.pdf" }));
   s3.destroy();
-  await lab.sync(source, storage);
+  const newest = (await lab.sync(source, storage)).set;
   machine = await openRecoveryMachine(lab.sets, server.binDir);
   vault = openVault(sharedS3().bucketAccess(lab.bucket));
-  page = await recoverPageOf(vault, `snapshots/${first}/`);
+  page = await recoverPageOf(vault, `snapshots/${newest}/`);
 });
 afterAll(async () => {
   vault?.close();
@@ -111,6 +111,18 @@ describe("RECOVER.md of the files, run as a script", () => {
     await vault.put(damaged, Buffer.concat([body.subarray(0, -1), Buffer.from([~(body.at(-1) ?? 0) & 0xff])]));
     await expect(follow("damaged")).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining("FAILED") });
     await vault.put(damaged, body);
+    // A message that was never sealed, in place of keys: gpg would print it instead of what is in the pack.
+    const message = await machine.gpg(["--store"], Buffer.from("planted"));
+    for (const [name, fingerprint] of [["index.keys.pgp"], ["keys.pgp", "unknown"]] as const) {
+      const key = `snapshots/${first}/${name}`;
+      const { body, metadata = {} } = await vault.get(key);
+      await vault.put(key, Buffer.concat([body, message]), { metadata });
+      const who = fingerprint === undefined ? {} : { SIGNING_FINGERPRINT: fingerprint };
+      await expect(follow(name, { ONLY: "^exam-files/plain/", SNAPSHOT: first, ...who })).rejects.toMatchObject({
+        stderr: expect.stringContaining("holds more than sealed keys"),
+      });
+      await vault.put(key, body, { metadata });
+    }
     await expect(follow("unsigned", { SIGNING_FINGERPRINT: "0".repeat(40) })).rejects.toMatchObject({ code: 1 });
   });
 });

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { awsFolder } from "../../scripts/setup/moto.mjs";
 import { sharedS3 } from "../lab/servers/started.ts";
 import type { BackupLab } from "./backup-lab.ts";
-import { openGnupgHome } from "./gnupg-home.ts";
+import { type GnupgHome, openGnupgHome } from "./gnupg-home.ts";
 
 const run = promisify(execFile);
 
@@ -12,7 +12,7 @@ const run = promisify(execFile);
 export const stockPath = [process.env["PATH"], awsFolder()].join(delimiter);
 
 /** Somebody's machine on which a set is recovered by its RECOVER.md: stock tools, the keys in GnuPG, no Lifeboat. */
-export interface RecoveryMachine extends AsyncDisposable {
+export interface RecoveryMachine extends AsyncDisposable, Pick<GnupgHome, "gpg"> {
   readonly env: Readonly<Record<string, string>>;
   /** Runs the page's `sh` blocks in order, as one script. Rejects when it fails. */
   follow(page: string, changes: Readonly<Record<string, string>>): Promise<{ stdout: string; stderr: string }>;
@@ -38,7 +38,7 @@ export async function openRecoveryMachine(lab: BackupLab, binDir: string): Promi
     SIGNING_FINGERPRINT: signer?.fingerprint ?? "",
   };
   return {
-    env,
+    ...{ env, gpg: home.gpg },
     follow(page, changes) {
       const script = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block).join("\n");
       const WORK = join(lab.folder, "recovery");

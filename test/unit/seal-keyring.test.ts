@@ -142,7 +142,10 @@ describe("a session key", () => {
     const flipped = Buffer.from(keysPgp);
     flipped[flipped.length - 1] = (flipped.at(-1) ?? 0) ^ 1;
     const literal = Buffer.from([0xcb, 7, 0x62, 0, 0, 0, 0, 0, 0x41]);
-    for (const bytes of [flipped, Buffer.alloc(0), randomBytes(100), keysPgp.subarray(0, -5), literal]) {
+    // A message of somebody else's before or after the keys is what gpg would print instead of the artifact.
+    const accompanied = [Buffer.concat([keysPgp, literal]), Buffer.concat([literal, keysPgp])];
+    const damaged = [flipped, Buffer.alloc(0), randomBytes(100), keysPgp.subarray(0, -5), literal, ...accompanied];
+    for (const bytes of damaged) {
       const unwrapping = unwrapSessionKey(Uint8Array.from(bytes), unlocked);
       await expect(unwrapping).rejects.toMatchObject({ code: "keys-damaged", exitCode: 1 });
     }

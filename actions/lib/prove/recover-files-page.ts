@@ -1,6 +1,8 @@
+import { keysFunction, openingFunction, signatureFunctions, strictShell } from "./recover-shell.ts";
+
 /**
  * RECOVER.md of the files: how the files of any snapshot come back with aws, gpg, zstd, tar, awk and a shell loop alone. The
- * text is the same for every snapshot, so that one copy in the vault serves many. Its `sh` blocks, one after the other, are
+ * text is the same for every snapshot, and each holds it. Its `sh` blocks, one after the other, are
  * a bash script.
  */
 export function renderRecoverFilesPage(): string {
@@ -23,9 +25,7 @@ ${block(
   `Credentials and region as the AWS command line reads them; \`AWS_ENDPOINT_URL\` for a store that is not AWS's own. \`SNAPSHOT\` is the id of
 a snapshot, or empty for the newest. \`ONLY\` narrows what is taken out: an extended regular expression over \`bucket/path\`. The
 work folder gets the stored bytes of what is wanted, and the files in the clear: lay it on an encrypted disk.`,
-  `
-set -euo pipefail
-umask 077
+  `${strictShell}
 : "\${S3_STORAGE_BUCKET:?the bucket that this page lies in}"
 : "\${SIGNING_FINGERPRINT:?fingerprint of the signing key; 'unknown' goes on without that check}"
 ONLY="\${ONLY:-}"
@@ -55,16 +55,18 @@ echo "snapshot $SNAPSHOT"`,
 
 ${block(
   "2. Check that it is the one that the sync made",
-  `The signature covers the manifest; the manifest covers the layers, the layers cover every list and every object by SHA-256.`,
+  `The signature covers the manifest; the manifest covers the layers, the layers cover every list and every object by SHA-256. Keys may be
+rewritten when people change, so each file of keys bears a signature of its own.`,
   `
 fetch_run "$SNAPSHOT"
+${signatureFunctions.trim()}
+${keysFunction("S3_STORAGE_BUCKET").trim()}
 manifest="snapshots/$SNAPSHOT/manifest.json"
-if [ "$SIGNING_FINGERPRINT" != unknown ]; then
-  $GPG --status-fd 1 --verify "$manifest.sig" "$manifest" > signature.txt
-  grep -q "VALIDSIG .*$SIGNING_FINGERPRINT" signature.txt
-fi
+signed "$manifest.sig" "$manifest"
+for line in ' "format": "lifeboat-files/1",' " \\"set\\": \\"$SNAPSHOT\\","; do
+  grep -Fqx "$line" "$manifest" || fail "manifest.json is the one of another snapshot"
+done
 tr -d ' \\n' < "$manifest" > flat
-grep -q "\\"set\\":\\"$SNAPSHOT\\"" flat
 checked() { # key, SHA-256: fetched, or the end
   fetch "$1"
   echo "$2  $1" | sha256sum --check --quiet
@@ -98,15 +100,18 @@ ${block(
 earlier one of the same file. In \`all.ndjson\` every file has its line then, with all that its row said: type, owner, times, user
 metadata.`,
   `
+${openingFunction.trim()}
 : > lines
 : > objects
 while read -r layer; do
   flat="snapshots/$layer/flat"
+  checked_keys "snapshots/$layer/index.keys.pgp" "$layer index" index.keys < /dev/null
   # A base holds all files: what came before is forgotten.
   if grep -q '"kind":"base"' "$flat"; then : > lines; fi
   while read -r key sha256; do
     checked "$key" "$sha256"
-    cat "snapshots/$layer/index.keys.pgp" "$key" | $GPG --quiet --decrypt | zstd --decompress --quiet --stdout >> lines
+    unsealed index.keys "$key" < /dev/null > list || fail "$key does not open whole"
+    cat list >> lines
   done < <(grep -o '{"key":"[^"]*","entries":[0-9]*,"bytes":[0-9]*,"sha256":"[^"]*"' "$flat" |
     sed 's/.*"key":"\\([^"]*\\)".*"sha256":"\\([^"]*\\)"/\\1 \\2/')
   { grep -o '"key":"[^"]*","bytes":[0-9]*,"sha256":"[^"]*","parts"' "$flat" || true; } |
@@ -116,7 +121,7 @@ awk '
   match($0, /^\\{"bucket":"([^"\\\\]|\\\\.)*","name":"([^"\\\\]|\\\\.)*"/) { path = substr($0, 1, RLENGTH); line[path] = $0 }
   END { for (path in line) if (line[path] !~ /"state":"gone"/) print line[path] }
 ' lines | LC_ALL=C sort > all.ndjson
-rm lines
+rm lines list
 echo "$(wc -l < all.ndjson) files are listed"`,
 )}
 
@@ -167,15 +172,12 @@ while read -r object; do
     parts+=("$key")
   done < segments
   run=$(echo "$object" | cut -d / -f 2)
-  fetch "snapshots/$run/keys.pgp" < /dev/null
+  checked_keys "snapshots/$run/keys.pgp" "$run" keys < /dev/null
   rm -rf open
   mkdir open
-  opened() { cat "snapshots/$run/keys.pgp" "\${parts[@]}" | $GPG --quiet --decrypt | zstd --decompress --quiet --stdout; }
-  case "$object" in
-    packs/*) opened | tar -x -C open ;;
-    *) opened > open/file ;;
-  esac
+  unsealed keys "\${parts[@]}" < /dev/null > open/file || fail "$object does not open whole"
   rm -f "\${parts[@]}"
+  case "$object" in packs/*) tar -x -C open -f open/file && rm open/file ;; esac
   while IFS="$tab" read -r _ entry sha256 local _; do take "$object" "$entry" "$sha256" "$local"; done \\
     < <(awk -F "$tab" -v object="$object" '$1 == object' plan.tsv)
 done < wanted

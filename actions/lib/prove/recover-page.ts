@@ -1,6 +1,7 @@
 import { quoteIdentifier } from "../source/identifier.ts";
 import type { Artifact, Manifest } from "../vault/manifest.ts";
 import { setPrefix } from "../vault/manifest.ts";
+import { keysFunction, openingFunction, signatureFunctions, strictShell } from "./recover-shell.ts";
 import { renderLoadScript, renderProofScript, renderRefreshScript } from "./recover-sql.ts";
 
 /** What the page has to know of its set: everything of the manifest that is known before the page is stored. */
@@ -18,9 +19,9 @@ export function renderRecoverPage(facts: RecoverFacts): string {
   return [
     head(facts, dumpMajor),
     step("1. Say what goes where", settings(facts)),
-    step("2. Fetch the set", fetching),
-    step("3. Check that it is whole, and the one that the backup made", checking(facts.set)),
-    step("4. How an artifact is opened", opening),
+    step("2. Check that it is the one that the backup made", checking(facts)),
+    step("3. Fetch what it names, and check that it is whole", fetching),
+    step("4. Open all of it once, to nothing", opening),
     step("5. Roles", roles(facts.source.database)),
     isArchive(facts)
       ? step("6. Everything else", restoringSql)
@@ -72,60 +73,99 @@ function artifactLine({ name, kind, segments, plainBytes }: Artifact): string {
 function settings({ tier, set }: RecoverFacts): [string, string] {
   return [
     `Credentials and region as the AWS command line reads them; \`AWS_ENDPOINT_URL\` for a store that is not AWS's own. The target is
-an **empty** database, named by a connection string of a **superuser** (for a Supabase project see the end). The work folder has to
-take the stored bytes; nothing is written there in the clear.`,
-    `
-set -euo pipefail
+an **empty** database, named by a connection string of a **superuser** (for a Supabase project see the end); what it can't hold in
+its password, \`%40\` for \`@\` and the like, is written as in any URL. The work folder has to take the stored bytes; nothing is
+written there in the clear.`,
+    `${strictShell}
 : "\${S3_BACKUP_BUCKET:?the bucket that this set lies in}"
 : "\${TARGET_DATABASE_URL:?connection string of the empty target database}"
 : "\${SIGNING_FINGERPRINT:?fingerprint of the signing key; 'unknown' goes on without that check}"
 SET="\${SET:-${setPrefix(tier, set).replace(/\/$/, "")}}"
 GPG="\${GPG:-gpg}" # with its options, if it needs any
 WORK="\${WORK:-recover-${set}}"
-export AWS_DEFAULT_REGION="\${AWS_DEFAULT_REGION:-\${AWS_REGION:-us-east-1}}"`,
+export AWS_DEFAULT_REGION="\${AWS_DEFAULT_REGION:-\${AWS_REGION:-us-east-1}}"
+# The list of processes is for all to read: the password goes another way.
+TARGET="$TARGET_DATABASE_URL"
+if [[ "$TARGET" =~ ^([a-z]+://[^:/@?]*):([^@/]*)(@.*)$ ]]; then
+  TARGET="\${BASH_REMATCH[1]}\${BASH_REMATCH[3]}"
+  password="\${BASH_REMATCH[2]//\\\\/\\\\\\\\}"
+  export PGPASSWORD="$(printf '%b' "\${password//%/\\\\x}")"
+fi
+mkdir -p "$WORK"
+cd "$WORK"`,
+  ];
+}
+
+function checking({ set, tier }: RecoverFacts): [string, string] {
+  return [
+    `The signature covers the manifest, and the manifest covers every object by its SHA-256. \`keys.pgp\` may be rewritten when keys
+change, so it bears a signature of its own. With \`SIGNING_FINGERPRINT=unknown\` nothing of this is sure: whoever can write to the bucket
+could have written all of it, and what it holds runs in your database with the rights that you give it.`,
+    `
+${signatureFunctions.trim()}
+${keysFunction("S3_BACKUP_BUCKET").trim()}
+fetch() { # key below the set's own: into a file of the same path
+  mkdir -p "$(dirname "$1")"
+  aws s3 cp --only-show-errors --no-progress --force-glacier-transfer "s3://$S3_BACKUP_BUCKET/$SET/$1" "$1"
+}
+fetch manifest.json
+fetch manifest.json.sig
+signed manifest.json.sig manifest.json
+for line in '  "format": "lifeboat-set/1",' '  "set": "${set}",' '  "tier": "${tier}",'; do
+  grep -Fqx "$line" manifest.json || fail "manifest.json is the one of another set"
+done
+checked_keys "$SET/keys.pgp" "${set}" keys.pgp`,
   ];
 }
 
 const fetching: [string, string] = [
-  `Objects in Glacier have to be thawed first (\`aws s3api restore-object\`); \`aws\` says so.`,
+  `What the manifest does not name is left where it is. Objects in Glacier have to be thawed first (\`aws s3api restore-object\`);
+\`aws\` says so.`,
   `
-mkdir -p "$WORK"
-cd "$WORK"
-aws s3 cp --recursive --no-progress --only-show-errors "s3://$S3_BACKUP_BUCKET/$SET/" .`,
-];
-
-function checking(set: string): [string, string] {
-  return [
-    `The signature covers the manifest, and the manifest covers every object by its SHA-256. \`keys.pgp\` is covered by what it opens.`,
-    `
-if [ "$SIGNING_FINGERPRINT" != unknown ]; then
-  $GPG --status-fd 1 --verify manifest.json.sig manifest.json > signature.txt
-  grep -q "VALIDSIG .*$SIGNING_FINGERPRINT" signature.txt
-fi
-grep -q '"set": "${set}"' manifest.json
 awk -F'"' '$2 == "key" { key = $4 } $2 == "sha256" && key != "" { print $4 "  " key; key = "" }' manifest.json > SHA256SUMS
+! grep -Eqv '^[0-9a-f]{64}  [A-Za-z0-9._/-]+$' SHA256SUMS && ! grep -Eq '  /|[.][.]' SHA256SUMS || fail "manifest.json names impossible objects"
+while read -r _ key; do fetch "$key" < /dev/null; done < SHA256SUMS
 sha256sum --check --quiet SHA256SUMS
 echo "whole: $(wc -l < SHA256SUMS) objects"`,
-  ];
-}
+];
 
 const opening: [string, string] = [
   `Each artifact is an OpenPGP message whose beginning, the session key, is \`keys.pgp\`, the same for all of the set. A very large
-artifact is several objects: \`.pgp\`, \`.pgp.002\`, and so on. To look into one: \`open_artifact inventory.json.zst.pgp | less\`, or
+artifact is several objects: \`.pgp\`, \`.pgp.002\`, and so on. Only the end of a message says whether all of it is true, so each is
+opened to its end before anything of it is used. To look into one: \`open_artifact inventory.json.zst.pgp | less\`, or
 \`open_artifact schema.dump.zst.pgp | pg_restore -l\` where there is one.`,
   `
-open_artifact() {
-  set -- "$1" "$1".[0-9][0-9][0-9]
-  [ -e "$2" ] || set -- "$1"
-  cat keys.pgp "$@" | $GPG --quiet --decrypt | zstd --decompress --quiet --stdout
+${openingFunction.trim()}
+open_artifact() { # name
+  local parts
+  mapfile -t parts < <(sed -nE 's/^[0-9a-f]{64}  //p' SHA256SUMS | grep -E "^\${1//./[.]}([.][0-9]+)?$")
+  [ "\${#parts[@]}" -gt 0 ] || { echo "the manifest names no $1" >&2; return 1; }
+  unsealed keys.pgp "\${parts[@]}"
 }
+artifacts() { # those whose name begins so
+  sed -nE 's/^[0-9a-f]{64}  //p' SHA256SUMS | grep -E '[.]pgp$' | grep -E "^$1" || true
+}
+while read -r artifact; do
+  open_artifact "$artifact" > /dev/null < /dev/null || fail "$artifact does not open whole"
+done < <(artifacts '[^/]*$|^data/')
 # Reads its input to the end, whatever pg_restore needs of it: a broken pipe would look like damage.
 restore() {
   local outcome=0
-  pg_restore --exit-on-error --no-password --dbname="$TARGET_DATABASE_URL" "$@" || outcome=$?
+  pg_restore --exit-on-error --no-password --dbname="$TARGET" "$@" || outcome=$?
   cat > /dev/null
   return "$outcome"
-}`,
+}
+sql() { psql --no-psqlrc --quiet --no-password --dbname="$TARGET" "$@"; }
+# psql obeys commands of its own in a script, a line that runs a program among them. Under \\restrict it obeys none.
+without_commands() {
+  printf '\\\\restrict %s\\n' "$(od -An -N 16 -tx1 /dev/urandom | tr -d ' \\n')"
+  LC_ALL=C awk '
+    token == "" && NR < 50 && /^\\\\restrict [A-Za-z0-9]+$/ { token = $2; next }
+    token != "" && $0 == "\\\\unrestrict " token { next }
+    { print }'
+}
+printf '\\\\restrict a\\n' | sql --set=ON_ERROR_STOP=on ||
+  fail "the target is not reached, or psql is too old: 17.6, 16.10, 15.14 or newer of its major version is wanted"`,
 ];
 
 function roles(database: string): [string, string] {
@@ -138,7 +178,7 @@ function roles(database: string): [string, string] {
     `
 open_artifact roles.sql.zst.pgp |
   sed -E 's/^(ALTER DATABASE|ALTER ROLE .* IN DATABASE) ${named} SET /\\1 :"DBNAME" SET /' |
-  psql --no-psqlrc --quiet --set=ON_ERROR_STOP=on --dbname="$TARGET_DATABASE_URL"`,
+  without_commands | sql --set=ON_ERROR_STOP=on`,
   ];
 }
 
@@ -148,12 +188,12 @@ Event triggers and cron jobs become live with the last step: look at them first 
 error is expected there: plain Postgres lets only superusers own event triggers. Any other ends the script; \`errors.txt\` has them all.`,
   `
 open_artifact schema.dump.zst.pgp | restore --section=pre-data
-for artifact in data/*.dump.zst.pgp; do
+while read -r artifact; do
   open_artifact "$artifact" | restore --section=pre-data --section=data
-done
+done < <(artifacts 'data/.*[.]dump[.]zst')
 last_step() {
   local outcome=0
-  PGOPTIONS='-c lc_messages=C' pg_restore --no-password --dbname="$TARGET_DATABASE_URL" --section=post-data 2> errors.txt || outcome=$?
+  PGOPTIONS='-c lc_messages=C' pg_restore --no-password --dbname="$TARGET" --section=post-data 2> errors.txt || outcome=$?
   cat > /dev/null
   [ "$outcome" -le 1 ]
 }
@@ -162,9 +202,8 @@ if grep 'pg_restore: error:' errors.txt | grep --invert-match 'change owner of e
 cat > refresh.sql <<'SQL'
 ${renderRefreshScript()}
 SQL
-open_artifact inventory.json.zst.pgp |
-  psql --no-psqlrc --quiet --dbname="$TARGET_DATABASE_URL" --file=refresh.sql
-psql --no-psqlrc --quiet --dbname="$TARGET_DATABASE_URL" --command='analyze'`,
+open_artifact inventory.json.zst.pgp | sql --file=refresh.sql
+sql --command='analyze'`,
   `When an extension is not to be had, leave its entries out: \`open_artifact schema.dump.zst.pgp | pg_restore -l > list\`, put a \`;\` before
 its lines, and give \`--use-list=list\` to \`restore\`. Owner, comment and privileges of the database itself are left to you, as its
 name may be another: \`open_artifact schema.dump.zst.pgp | pg_restore --create --file=- | grep -E '^(ALTER|COMMENT ON) DATABASE| ON DATABASE '\`.`,
@@ -175,11 +214,10 @@ const restoringSql: [string, string, string] = [
 its last statements: look at them first if anything calls out of the database. One kind of error is expected: plain Postgres lets
 only superusers own event triggers. Any other ends the script; \`errors.txt\` has them all.`,
   `
-open_artifact database.sql.zst.pgp |
-  PGOPTIONS='-c lc_messages=C' psql --no-psqlrc --quiet --set=VERBOSITY=terse --dbname="$TARGET_DATABASE_URL" \
-    > /dev/null 2> errors.txt
+open_artifact database.sql.zst.pgp | without_commands |
+  PGOPTIONS='-c lc_messages=C' sql --set=VERBOSITY=terse > /dev/null 2> errors.txt
 if grep 'ERROR:' errors.txt | grep --invert-match 'change owner of event trigger'; then exit 1; fi
-psql --no-psqlrc --quiet --dbname="$TARGET_DATABASE_URL" --command='analyze'`,
+sql --command='analyze'`,
   `When an extension is not to be had, or \`psql\` is older than the \`\\restrict\` in the script, edit it on the way: put a \`sed\` between the
 two, or open it into a file on an encrypted disk. Each entry is headed by its name, kind, catalogue and OID.`,
 ];
@@ -196,8 +234,7 @@ columns, with psql alone (\`lifeboat export load\` does the same and proves it):
 cat > load.sql <<'SQL'
 ${renderLoadScript()}
 SQL
-open_artifact json/public.exams.ndjson.zst.pgp |
-  psql --no-psqlrc --quiet --set=table=public.exams --dbname="$TARGET_DATABASE_URL" --file=load.sql
+open_artifact json/public.exams.ndjson.zst.pgp | sql --set=table=public.exams --file=load.sql
 \`\`\`
 
 A name that has to be quoted in SQL is quoted here too: \`--set=table='"Odd Schema"."Table"'\`. Which artifact holds which table:
@@ -212,8 +249,7 @@ function proof(): [string, string] {
 cat > proof.sql <<'SQL'
 ${renderProofScript()}
 SQL
-open_artifact inventory.json.zst.pgp |
-  psql --no-psqlrc --quiet --dbname="$TARGET_DATABASE_URL" --file=proof.sql`,
+open_artifact inventory.json.zst.pgp | sql --file=proof.sql`,
   ];
 }
 

@@ -1,6 +1,7 @@
 import { counted } from "../runtime/counted.ts";
 import { ConfigurationError, OperationError } from "../runtime/errors.ts";
 import { openSealed } from "../seal/artifact.ts";
+import { assertOnlyWrappedKeys } from "../seal/key-wrapping.ts";
 import type { Signer } from "../seal/keyring.ts";
 import { keysFileName, verifyKeysFile } from "../seal/keys-file.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
@@ -72,6 +73,7 @@ export async function openSet(
 export async function readKeys(vault: Vault, signed: SignedSet, trusted: readonly Signer[]): Promise<Uint8Array> {
   const { body, metadata } = await vault.get(signed.prefix + keysFileName, { maxBytes: 1024 * 1024 });
   await verifyKeysFile(signed.set, body, metadata, trusted);
+  await assertOnlyWrappedKeys(body);
   return body;
 }
 

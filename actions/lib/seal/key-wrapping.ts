@@ -1,6 +1,9 @@
 import * as openpgp from "openpgp";
 import { ConfigurationError, OperationError } from "../runtime/errors.ts";
+import { ByteReader } from "./byte-reader.ts";
 import type { Recipient } from "./keyring.ts";
+import { type PacketHeader, packetBody, readPacketHeader } from "./packet-reader.ts";
+import { packetTag } from "./packet-writer.ts";
 import type { UnlockedKey } from "./private-key.ts";
 import { type SessionKey, sessionKeyBytes } from "./session-key.ts";
 
@@ -86,6 +89,7 @@ export async function wrappedKeyIds(keysPgp: Uint8Array): Promise<string[]> {
 }
 
 async function readKeysFile(keysPgp: Uint8Array): Promise<openpgp.Message<Uint8Array>> {
+  await assertOnlyWrappedKeys(keysPgp);
   let message: openpgp.Message<Uint8Array>;
   try {
     message = await openpgp.readMessage({ binaryMessage: keysPgp });
@@ -94,6 +98,41 @@ async function readKeysFile(keysPgp: Uint8Array): Promise<openpgp.Message<Uint8A
   }
   if (message.getEncryptionKeyIDs().length === 0) throw keysDamaged("it holds no sealed session key");
   return message;
+}
+
+/**
+ * Refuses keys.pgp that holds anything but sealed session keys: what else is in front of a body, a program that opens them
+ * together prints as if it had been sealed (gpg 2.2 does, and calls it good).
+ *
+ * @throws OperationError `keys-damaged`
+ */
+export async function assertOnlyWrappedKeys(keysPgp: Uint8Array): Promise<void> {
+  const reader = new ByteReader(oneChunk(keysPgp));
+  for (let count = 0; ; count++) {
+    const header = await packetOf(reader);
+    if (header === undefined && count > 0) return;
+    if (header === undefined) throw keysDamaged("it is empty");
+    if (header.tag === packetTag.publicKeyEncryptedSessionKey && header.first.bytes !== "rest" && !header.first.partial)
+      continue;
+    throw keysDamaged(
+      `it holds more than sealed session keys (OpenPGP packet ${header.tag}), so somebody has exchanged it`,
+    );
+  }
+}
+
+/** The next packet's header, its body passed over. */
+async function packetOf(reader: ByteReader): Promise<PacketHeader | undefined> {
+  try {
+    const header = await readPacketHeader(reader);
+    if (header?.tag === packetTag.publicKeyEncryptedSessionKey) for await (const _ of packetBody(reader, header));
+    return header;
+  } catch (error) {
+    throw keysDamaged("it cannot be parsed", error);
+  }
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
 }
 
 function keysDamaged(why: string, cause?: unknown): OperationError {

@@ -42,14 +42,15 @@ function renderRole(role: Role): string[] {
   const mark = isReservedRole(role.name) ? " -- platform" : "";
   return [
     "",
-    `DO $lifeboat$ BEGIN${mark}`,
-    `  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ${quoteLiteral(role.name)}) THEN`,
-    `    CREATE ROLE ${name};`,
-    "  END IF;",
-    "END $lifeboat$;",
+    // Quoted once more, and not between dollars: a role's name may hold whatever would end them.
+    `DO ${quoteLiteral(createUnlessThere(role.name))};${mark}`,
     `ALTER ROLE ${name} WITH ${attributes};${mark}`,
     ...(role.comment === null ? [] : [`COMMENT ON ROLE ${name} IS ${quoteLiteral(role.comment)};${mark}`]),
   ];
+}
+
+function createUnlessThere(name: string): string {
+  return `BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ${quoteLiteral(name)}) THEN CREATE ROLE ${quoteIdentifier(name)}; END IF; END`;
 }
 
 /** GRANT of an existing membership is a notice, not an error. INHERIT and SET exist from PostgreSQL 16 on. */

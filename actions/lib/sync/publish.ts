@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Ready } from "../preflight/run-preflight.ts";
 import { renderRecoverFilesPage } from "../prove/recover-files-page.ts";
 import { signDetached } from "../seal/signature.ts";
@@ -80,11 +79,9 @@ export async function storeFindings(store: ObjectStore, findings: readonly Findi
   return store.sealed(findingsName, Buffer.from(`${lines.join("\n")}\n`));
 }
 
-/** The page for people who have nothing else; stored again only when its text is another. */
-export async function storeRecoverPage(store: ObjectStore, last: HashedObject | undefined): Promise<HashedObject> {
-  const body = Buffer.from(renderRecoverFilesPage());
-  if (last !== undefined && last.sha256 === createHash("sha256").update(body).digest("hex")) return last;
-  return store.plain(recoverName, body, "text/markdown; charset=utf-8");
+/** The page for people who have nothing else, in every snapshot: the one that they take may be the only one left. */
+export async function storeRecoverPage(store: ObjectStore): Promise<HashedObject> {
+  return store.plain(recoverName, Buffer.from(renderRecoverFilesPage()), "text/markdown; charset=utf-8");
 }
 
 export async function publishManifest(

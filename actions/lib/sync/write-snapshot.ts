@@ -176,7 +176,7 @@ async function publish(writing: Writing, tools: Tools): Promise<SnapshotManifest
     inBuckets: ledger.inBuckets(source.buckets),
   });
   const findings = await storeFindings(store, tally.findings);
-  const recover = await storeRecoverPage(store, last?.manifest.recover);
+  const recover = await storeRecoverPage(store);
   const manifest = await publishManifest(
     vault,
     {

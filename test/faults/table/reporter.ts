@@ -24,16 +24,16 @@ export function countLine(records: readonly FaultRecord[]): string {
 
 /** One line for all rows of the same stage, kind and result: random kills are many. */
 export function renderTable(records: readonly FaultRecord[]): string[] {
-  const heading = ["stage", "fault", "times", "outcome", ""];
-  const groups = Map.groupBy(records, ({ stage, kind, expected, seen, right }) =>
-    JSON.stringify([stage, kind, expected, seen, right]),
+  const heading = ["stage", "fault", "by whom", "times", "outcome", ""];
+  const groups = Map.groupBy(records, ({ stage, kind, holder, expected, seen, right }) =>
+    JSON.stringify([stage, kind, holder, expected, seen, right]),
   );
   const rows = [...groups.values()].flatMap((group) => {
     const [first] = group;
     if (first === undefined) return [];
-    const { stage, kind, expected, seen, right } = first;
+    const { stage, kind, holder = "", expected, seen, right } = first;
     const verdict = right ? "ok" : seen === expected ? "BROKEN" : `WRONG: should be ${expected}`;
-    return [[stage, kind, String(group.length), seen, verdict]];
+    return [[stage, kind, holder, String(group.length), seen, verdict]];
   });
   const widths = heading.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]) =>

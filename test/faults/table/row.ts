@@ -21,10 +21,15 @@ export type Outcome =
   /** The process died; no set became visible that is not whole. */
   | "died, nothing half-made";
 
+/** What an attacker holds, and nothing else. */
+export type Holder = "writes the bucket" | "writes rows" | "opens pull requests" | "knows staging";
+
 /** One fault: what breaks, while what is going on, and what must come of it. */
 export interface FaultRow<Scene, Injection> {
   readonly kind: string;
   readonly stage: string;
+  /** Where somebody does it on purpose: what they hold. */
+  readonly holder?: Holder;
   readonly outcome: Outcome;
   /** The error's code, where it is part of the promise. */
   readonly code?: string | RegExp;
@@ -45,6 +50,7 @@ export interface Seen {
 export interface FaultRecord {
   readonly kind: string;
   readonly stage: string;
+  readonly holder?: Holder | undefined;
   readonly expected: string;
   readonly seen: string;
   readonly code: string | undefined;
@@ -61,7 +67,14 @@ declare module "vitest" {
 export function recordOf(row: FaultRow<never, unknown>, seen: Seen): FaultRecord {
   const code = row.code === undefined || (seen.code !== undefined && new RegExp(row.code).test(seen.code));
   return {
-    ...{ kind: row.kind, stage: row.stage, expected: row.outcome, seen: seen.outcome, code: seen.code },
+    ...{
+      kind: row.kind,
+      stage: row.stage,
+      holder: row.holder,
+      expected: row.outcome,
+      seen: seen.outcome,
+      code: seen.code,
+    },
     right: seen.outcome === row.outcome && seen.broken.length === 0 && code,
     falseSuccess: seen.falseSuccess,
   };

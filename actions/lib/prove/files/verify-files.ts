@@ -1,6 +1,7 @@
 import { LifeboatError } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import { indexKeyScope } from "../../seal/index-key.ts";
+import { assertOnlyWrappedKeys } from "../../seal/key-wrapping.ts";
 import type { Signer } from "../../seal/keyring.ts";
 import { keysFileName, verifyKeysFile } from "../../seal/keys-file.ts";
 import { verifyDetached } from "../../seal/signature.ts";
@@ -132,6 +133,7 @@ async function checkKeys(
     try {
       const { body, metadata } = await vault.get(key, { maxBytes: 1024 * 1024 });
       await verifyKeysFile(scope, body, metadata, trusted);
+      await assertOnlyWrappedKeys(body);
       return [];
     } catch (error) {
       return [findingOf(error, key)];

@@ -90,7 +90,7 @@ export const snapshotManifestSchema = z.strictObject({
   findings: hashedObjectSchema.nullable(),
   /** Oldest first. `expandLayers` gives all of them: one may stand for those before it. */
   layers: z.array(layerReferenceSchema),
-  /** The recovery page; often an earlier snapshot's. */
+  /** The recovery page. */
   recover: hashedObjectSchema,
 });
 export type SnapshotManifest = z.output<typeof snapshotManifestSchema>;
