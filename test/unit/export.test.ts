@@ -55,7 +55,7 @@ describe("NDJSON as COPY's text", () => {
 });
 
 describe("the names of the exports", () => {
-  const table = (schema: string, name: string, oid: string, bytes = 0) => ({ schema, name, oid, bytes, carried: true });
+  const table = (schema: string, name: string, oid: string, bytes = 0) => ({ schema, name, oid, bytes });
 
   test("stay readable, and apart whatever the case of letters", () => {
     const tables = [
@@ -67,7 +67,6 @@ describe("the names of the exports", () => {
       table("public", "ف", "6"),
       table("public", "ق", "7"),
       table("public", "x".repeat(63), "8"),
-      { ...table("extensions", "theirs", "9"), carried: false },
     ];
     const planned = planExport(tables);
     const names = Object.fromEntries(planned.map(({ table: { oid }, artifact }) => [oid, artifact]));

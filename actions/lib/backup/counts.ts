@@ -7,10 +7,9 @@ export function countSet(
   artifacts: readonly Artifact[],
   databaseBytes: string,
 ): Manifest["counts"] {
-  const carried = inventory.tables.filter((table) => table.carried);
   return {
-    tables: carried.length,
-    rows: carried.reduce((sum, { fingerprint }) => sum + BigInt(fingerprint?.rows ?? "0"), 0n).toString(),
+    tables: inventory.tables.length,
+    rows: inventory.tables.reduce((sum, { fingerprint }) => sum + BigInt(fingerprint?.rows ?? "0"), 0n).toString(),
     sequences: inventory.sequences.length,
     largeObjects: inventory.largeObjects.length,
     objects: inventory.objects.length,

@@ -44,12 +44,12 @@ export async function takeFingerprints(
   const tables = inventory.tables.map((table) => ({ ...table }));
   const views = inventory.materializedViews.map((view) => ({ ...view }));
   const largeObjects = inventory.largeObjects.map((object) => ({ ...object }));
-  const carried = tables.filter((table) => table.carried).sort((a, b) => b.bytes - a.bytes);
-  const bytes = carried.reduce((sum, table) => sum + table.bytes, 0);
-  const track = log.track("fingerprints", { bytes, items: carried.length + views.length + largeObjects.length });
+  const sorted = tables.toSorted((a, b) => b.bytes - a.bytes);
+  const bytes = sorted.reduce((sum, table) => sum + table.bytes, 0);
+  const track = log.track("fingerprints", { bytes, items: sorted.length + views.length + largeObjects.length });
 
   const jobs: ((client: Client) => Promise<void>)[] = [
-    ...carried.map((table) => async (client: Client) => {
+    ...sorted.map((table) => async (client: Client) => {
       track.note(tableName(table));
       if (ask(table) === "fingerprint") table.fingerprint = await fingerprintTable(client, table);
       else rows.set(table.oid, await countRows(client, table));

@@ -76,7 +76,8 @@ export class RowsOnTheWay {
   }
 
   /** What the server is to be asked about a table; its number of rows costs it little. */
-  readonly ask = ({ oid }: TableContent): "fingerprint" | "rows" => (this.#compared.has(oid) ? "fingerprint" : "rows");
+  readonly ask = ({ oid }: TableContent): "fingerprint" | "rows" =>
+    this.#compared.has(oid) || !this.#tables.has(oid) ? "fingerprint" : "rows";
 
   /**
    * The inventory with the fingerprints of what has passed.

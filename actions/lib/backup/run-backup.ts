@@ -11,6 +11,7 @@ import type { Tier } from "../vault/manifest.ts";
 import { nowhere, takeArchive } from "./archive-stage.ts";
 import { takeData } from "./data-stage.ts";
 import { startDdlGuard } from "./ddl-guard.ts";
+import { takeExtensionRows } from "./extension-stage.ts";
 import { type FileRequest, type FileRun, startFiles, tellOfFilesAlone } from "./file-run.ts";
 import { takeJsonExport } from "./json-stage.ts";
 import type { BackupResult } from "./result.ts";
@@ -152,6 +153,9 @@ async function readSource(
       : takeData(source, writer.store, stop, schema, { withoutFingerprints }),
   );
   for (const artifact of data.artifacts) writer.add(artifact);
+  for (const artifact of await takeExtensionRows(source, writer.store, schema.snapshot, data.inventory)) {
+    writer.add(artifact);
+  }
   if (request.tier === "weekly") {
     const rows = await clock.stage("JSON export", () =>
       takeJsonExport(source, writer.store, stop, schema.snapshot, data.inventory),

@@ -37,7 +37,7 @@ function compareTables(source: Inventory, facts: ContentFacts): Difference[] {
   for (const table of source.tables) {
     const name = tableName(table);
     const base = { kind: "table", identity: name, aspect: "rows" as const };
-    if (!table.carried || table.fingerprint === null) continue;
+    if (table.fingerprint === null) continue;
     const left = facts.left.get(name);
     const wanted = facts.instead.get(name) ?? table.fingerprint;
     const found = facts.measured.get(name);
@@ -79,7 +79,12 @@ function compareSequence(wanted: SequenceValue, down: ReadonlySet<string>, facts
   const name = tableName(wanted);
   const found = facts.sequences.find((one) => one.schema === wanted.schema && one.name === wanted.name);
   if (found !== undefined && isAtLeast(found, wanted, down.has(name))) return [];
-  const platform = (facts.supabase && isManagedSchema(wanted.schema)) || facts.isUnavailable(wanted.schema);
+  const { countsFor } = wanted;
+  // Where the rows that it counts for stay in the set, that is said of them.
+  if (countsFor !== undefined && facts.left.has(tableName(countsFor))) return [];
+  const platform =
+    countsFor === undefined &&
+    ((facts.supabase && isManagedSchema(wanted.schema)) || facts.isUnavailable(wanted.schema));
   return [
     {
       kind: "sequence",

@@ -53,7 +53,7 @@ function compareTable(table: TableContent, artifacts: readonly Artifact[], { tab
   const found = tables.get(table.oid) ?? [];
   const [only] = found;
   if (only === undefined) {
-    return table.carried ? [damageAt("set", "table-missing", `The rows of ${name} are in no artifact`)] : [];
+    return [damageAt("set", "table-missing", `The rows of ${name} are in no artifact`)];
   }
   if (found.length > 1) {
     const where = found.map(({ artifact }) => artifact).join(", ");
@@ -135,7 +135,7 @@ function compareExports({ artifacts }: Manifest, inventory: Inventory, { exports
     const name = tableName(table);
     const found = exports.get(table.oid);
     if (found === undefined) {
-      return table.carried ? [damageAt("set", "export-missing", `There is no JSON export of ${name}`)] : [];
+      return [damageAt("set", "export-missing", `There is no JSON export of ${name}`)];
     }
     if (table.fingerprint === null) return [];
     if (found.fingerprint?.rows === table.fingerprint.rows && found.fingerprint.hash === table.fingerprint.hash)

@@ -45,7 +45,7 @@ export async function readContents(
   if (artifact.kind === "schema") contents.schema = await readSchema(artifact, plain);
   else if (artifact.kind === "data" || artifact.kind === "large-objects") {
     await readData(artifact, plain, inventory, contents);
-  } else if (artifact.kind === "sql") {
+  } else if (artifact.kind === "sql" || artifact.kind === "extension-rows") {
     await readSql(artifact, plain, inventory, contents);
   } else if (artifact.kind === "json") {
     await readExport(artifact, plain, inventory, contents);
@@ -88,7 +88,7 @@ async function readSql(
 ): Promise<void> {
   const dump = readPlainDump(plain, inventory);
   await readBlocks(artifact, dump.blocks(), new Map(inventory.tables.map((table) => [table.oid, table])), contents);
-  contents.schema = dump.toc;
+  if (artifact.kind === "sql") contents.schema = dump.toc;
   contents.entries.push(...dump.toc.filter(({ desc }) => told.has(desc)));
 }
 

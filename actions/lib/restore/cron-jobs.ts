@@ -69,7 +69,7 @@ async function scheduleOne(
 const escapes: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
 
 /** One field of COPY text as its value (PostgreSQL's manual, COPY, text format). */
-function unescapeCopy(field: string): string | null {
+export function unescapeCopy(field: string): string | null {
   if (field === "\\N") return null;
   return field.replace(/\\(.)/gs, (_, letter: string) => escapes[letter] ?? letter);
 }

@@ -64,7 +64,8 @@ export async function loadArtifact(
 
 async function blocksOf(task: DataTask, artifact: Artifact): Promise<AsyncIterable<DataBlock>> {
   const plain = task.open(artifact);
-  if (artifact.kind === "sql") return readPlainDump(plain, task.inventory).blocks();
+  if (artifact.kind === "sql" || artifact.kind === "extension-rows")
+    return readPlainDump(plain, task.inventory).blocks();
   return (await readArchive(plain)).blocks();
 }
 

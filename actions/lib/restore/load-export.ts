@@ -90,8 +90,8 @@ export function findExport(
       "Sets of tier weekly have one: see `lifeboat list --tier weekly`.",
     );
   }
-  const found = inventory.tables.filter(
-    (table) => wanted === tableName(table) || wanted === quoteQualified(table.schema, table.name),
+  const found = inventory.tables.filter((table) =>
+    [tableName(table), quoteQualified(table.schema, table.name), `${table.schema}.${table.name}`].includes(wanted),
   );
   const [table] = found;
   if (found.length > 1) {

@@ -46,19 +46,22 @@ export function planData(
   const left: RowsLeft[] = [];
   let cronJobs: TableContent | undefined;
   const missingColumns: { table: TableContent; columns: readonly string[] }[] = [];
-  for (const table of source.tables.filter((one) => one.carried)) {
+  for (const table of source.tables) {
     const name = tableName(table);
     const target = targets.get(name);
-    const platform = supabase && (isManagedSchema(table.schema) || table.extension !== null);
-    const reason = supabase ? bookkeepingReason(table.schema, table.name) : undefined;
+    // What an extension keeps apart from every dump, nobody else brings back: it counts as the user's.
+    const platform = table.carried && supabase && (isManagedSchema(table.schema) || table.extension !== null);
+    const reason = supabase || !table.carried ? bookkeepingReason(table.schema, table.name) : undefined;
     if (reason !== undefined) {
       left.push({ table, why: reason, expected: true });
     } else if (target === undefined) {
       const without = table.extension !== null && unavailable.has(table.extension);
       const why = without
         ? `the target server has no extension ${table.extension}`
-        : "the target does not have the table";
-      left.push({ table, why, expected: platform || without });
+        : table.carried
+          ? "the target does not have the table"
+          : `extension ${table.extension} does not make the table: make it as it was, then run the restore again`;
+      left.push({ table, why, expected: platform || (without && table.carried) });
     } else if (!target.mayInsert && name === "cron.job") {
       cronJobs = table;
       left.push({

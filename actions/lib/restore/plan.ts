@@ -2,6 +2,7 @@ import type { TocEntry } from "../source/archive/toc.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { isPlatformObject } from "../source/platform.ts";
+import { extensionParts } from "./extension-parts.ts";
 import { type Build, planBuilds } from "./plan-builds.ts";
 import { dependenciesOf, type Entries, tableKinds } from "./toc-tables.ts";
 
@@ -76,7 +77,7 @@ export function planSchema(
   return {
     before: attachFromTheTop(of("before"), entries).map(step),
     builds: planBuilds(of("indexes"), of("foreignKeys"), { entries, step, bytes }),
-    after: of("after").map(step),
+    after: [...of("after").map(step), ...extensionParts(source, target)],
     last: of("last").map(step),
   };
 }

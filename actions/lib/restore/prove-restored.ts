@@ -108,7 +108,7 @@ async function measure({ source, plan, journal, connect, jobs, log }: ProveTask)
     if (noted !== undefined) known.set(name, noted);
   }
   const tables = source.tables
-    .filter((table) => table.carried && table.fingerprint !== null && !known.has(tableName(table)))
+    .filter((table) => table.fingerprint !== null && !known.has(tableName(table)))
     .filter((table) => plan.loads.has(tableName(table)))
     .map((table) => {
       const keep = plan.loads.get(tableName(table))?.keep;
@@ -141,8 +141,15 @@ function droppedColumns(plan: DataPlan): Difference[] {
     identity: tableName(table),
     aspect: "rows" as const,
     detail: `values of ${columns.join(", ")} stay in the set`,
-    verdict: "expected" as const,
-    why: "the target project's platform has an older version of the table, without these columns",
+    ...(table.carried
+      ? {
+          verdict: "expected" as const,
+          why: "the target project's platform has an older version of the table, without these columns",
+        }
+      : {
+          verdict: "failed" as const,
+          why: `extension ${table.extension} makes the table without them: add them, empty the table, and restore into a new target`,
+        }),
   }));
 }
 

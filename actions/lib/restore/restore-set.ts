@@ -17,10 +17,11 @@ import { failuresByKey } from "./failures-by-key.ts";
 import { Journal } from "./journal.ts";
 import { type LoadAndBuild, loadAndBuild } from "./load-and-build.ts";
 import type { DataTask } from "./load-data.ts";
+import { makeQueues } from "./message-queues.ts";
 import { refuseOccupied } from "./occupants.ts";
 import { deliberateDifferences, type OutboundTrigger, outboundTriggers } from "./outbound.ts";
 import { planSchema, type SchemaPlan } from "./plan.ts";
-import { type DataPlan, planData } from "./plan-data.ts";
+import { planData } from "./plan-data.ts";
 import {
   clearDefaultPrivileges,
   type Leave,
@@ -106,11 +107,12 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   await joinOwners(client, source, facts);
   await clearDefaultPrivileges(client, facts.inventory);
   const early = await stages.run("schema", () => runSteps(client, schema.before));
+  const queueFailures = await makeQueues(dataSource(run), client);
   const plan = planData(source, await readTargetTables(client), facts.supabase, unavailableExtensions(source, facts));
-  const working = loadAndBuild(dataTask(run, plan), schema.builds, jobs);
-  const rowFailures = await stages.run("data", () => working.rows);
+  const working = loadAndBuild({ ...dataSource(run), plan }, schema.builds, jobs);
+  const rowFailures = new Map([...(await stages.run("data", () => working.rows)), ...queueFailures]);
   const late = await stages.run("keys and indexes", () => finishSchema(run, working, outbound));
-  const sequenceFailures = await settleSequences(client, source);
+  const sequenceFailures = await settleSequences(client, source, plan);
   const viewFailures = await stages.run("materialised views", () => refreshViews(client, source));
   const settled = await stages.run("owners and grants", () => settle(run));
   const events = await runSteps(client, schema.last);
@@ -172,14 +174,13 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   };
 }
 
-function dataTask({ task, source, journal, facts }: Run, plan: DataPlan): DataTask {
-  const kinds = new Set<Artifact["kind"]>(["data", "large-objects", "sql"]);
+function dataSource({ task, source, journal, facts }: Run): Omit<DataTask, "plan"> {
+  const kinds = new Set<Artifact["kind"]>(["data", "large-objects", "sql", "extension-rows"]);
   return {
     artifacts: task.open.manifest.artifacts.filter(({ kind }) => kinds.has(kind)),
     inventory: source,
     open: (artifact) => task.open.artifact(artifact.name),
     connect: task.connect,
-    plan,
     journal,
     mayReplicate: facts.mayReplicate,
     log: task.log,

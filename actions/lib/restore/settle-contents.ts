@@ -4,6 +4,7 @@ import { quoteLiteral, quoteQualified, tableName } from "../source/identifier.ts
 import type { Inventory, MaterializedView, SequenceValue } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { nameOnTable } from "./outbound.ts";
+import type { DataPlan } from "./plan-data.ts";
 import { attempt } from "./run-steps.ts";
 
 /**
@@ -11,7 +12,11 @@ import { attempt } from "./run-steps.ts";
  * them again. One that nobody has touched is set exactly, wherever it begins.
  * @returns reasons by `schema.sequence`
  */
-export async function settleSequences(client: Client, source: Inventory): Promise<Map<string, string>> {
+export async function settleSequences(
+  client: Client,
+  source: Inventory,
+  plan: Pick<DataPlan, "loads">,
+): Promise<Map<string, string>> {
   const failures = new Map<string, string>();
   const statement = (one: SequenceValue) => {
     const name = quoteQualified(one.schema, one.name);
@@ -22,9 +27,13 @@ export async function settleSequences(client: Client, source: Inventory): Promis
       where s.seqrelid = ${quoteLiteral(name)}::regclass
         and not ((now.is_called or now.last_value <> s.seqstart) and (${further}));`;
   };
+  // One that counts for an extension's own table is the extension's, like its rows, where those are not restored.
+  const sequences = source.sequences.filter(
+    ({ countsFor }) => countsFor === undefined || plan.loads.has(tableName(countsFor)),
+  );
   const batch = 100;
-  for (let start = 0; start < source.sequences.length; start += batch) {
-    const some = source.sequences.slice(start, start + batch);
+  for (let start = 0; start < sequences.length; start += batch) {
+    const some = sequences.slice(start, start + batch);
     if ((await attempt(client, some.map(statement).join("\n"))) === undefined) continue;
     for (const one of some) {
       const reason = await attempt(client, statement(one));

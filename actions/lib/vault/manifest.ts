@@ -26,10 +26,10 @@ export const segmentSchema = z.strictObject({
 const artifactSchema = z.strictObject({
   /** Key of the artifact without a segment's suffix. */
   name: z.string().min(1),
-  kind: z.enum(["schema", "data", "large-objects", "roles", "inventory", "recover", "json", "sql"]),
+  kind: z.enum(["schema", "data", "large-objects", "roles", "inventory", "recover", "json", "sql", "extension-rows"]),
   /** Bytes before compression and sealing. */
   plainBytes: count,
-  /** `schema.table` of the tables whose rows are in here (kind `data` and `json`). */
+  /** `schema.table` of the tables whose rows are in here (kinds `data`, `json`, `extension-rows`). */
   tables: z.array(z.string()).optional(),
   segments: z.array(segmentSchema).min(1),
 });

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { toolFolder } from "../../../scripts/setup/cache.mjs";
 import { postgres15, postgres17 } from "../../../scripts/setup/pins.mjs";
 import { type Account, handOver, readableTree, serverAccount } from "./account.ts";
+import { offerExtensions } from "./extensions.ts";
 import { type Guardian, startGuardian } from "./guardian.ts";
 import { freePorts } from "./ports.ts";
 
@@ -73,6 +74,7 @@ async function startIn(guardian: Guardian, major: 15 | 17, options: PostgresOpti
   const password = randomBytes(12).toString("hex");
   handOver(guardian.folder, account);
   const tree = toolFolder(major === 17 ? postgres17 : postgres15);
+  offerExtensions(tree);
   const binDir = join(readableTree(tree, guardian.folder, account), "bin");
   const data = join(guardian.folder, "data");
   await initialize({ binDir, data, superuser, password, folder: guardian.folder, account });

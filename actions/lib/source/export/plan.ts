@@ -1,6 +1,6 @@
 import type { TableContent } from "../inventory/model.ts";
 
-type Exported = Pick<TableContent, "schema" | "name" | "oid" | "bytes" | "carried">;
+type Exported = Pick<TableContent, "schema" | "name" | "oid" | "bytes">;
 
 /** One table of the JSON export and the artifact that its rows become. */
 export interface ExportItem<Table extends Exported = TableContent> {
@@ -10,7 +10,7 @@ export interface ExportItem<Table extends Exported = TableContent> {
 }
 
 /**
- * Names an artifact for every table that a dump carries, largest table first. Names hold only what S3 keys, shells and
+ * Names an artifact for every table, largest table first. Names hold only what S3 keys, shells and
  * file systems all take; a name that had to be changed, or that another table has already, gets the table's OID behind
  * it. The same tables get the same names, in whatever order they come. Pure.
  */
@@ -19,7 +19,6 @@ export function planExport<Table extends Exported>(tables: readonly Table[]): Ex
   const items: ExportItem<Table>[] = [];
   // Names that may stay as they are come first, so that no changed one takes theirs.
   const named = tables
-    .filter(({ carried }) => carried)
     .map((table) => ({ table, plain: `${table.schema}.${table.name}` }))
     .map((one) => ({ ...one, safe: one.plain.replaceAll(/[^A-Za-z0-9._-]/g, "_").slice(0, 120) }))
     .sort(

@@ -21,15 +21,27 @@ export const tablesQuery = `
    where c.relkind = 'r' and c.relpersistence <> 't' and ${ownSchema("n")}
    order by n.nspname collate "C", c.relname collate "C"`;
 
-/** Sequences whose values pg_dump carries: an extension's only where the extension says so, as with its tables. */
+/**
+ * Sequences whose values pg_dump carries, an extension's only where the extension says so, as with its tables; and those
+ * that count for an extension's own table (pgmq's queues): an identity of one is in no dump, whether it is a member or not.
+ */
 export const sequenceNamesQuery = `
-  select n.nspname as schema, c.relname as name
+  select n.nspname as schema, c.relname as name,
+         case when t.oid is not null then json_build_object('schema', tn.nspname, 'name', t.relname) end as "countsFor"
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     left join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = c.oid and d.objsubid = 0 and d.deptype = 'e'
+     and d.refclassid = 'pg_extension'::regclass
     left join pg_extension e on e.oid = d.refobjid
+    left join pg_depend o on o.classid = 'pg_class'::regclass and o.objid = c.oid and o.objsubid = 0
+     and o.refclassid = 'pg_class'::regclass and (o.deptype = 'i' or (o.deptype = 'a' and d.objid is not null))
+     and not coalesce(c.oid = any (e.extconfig), false)
+     and exists (select from pg_depend m where m.classid = 'pg_class'::regclass and m.objid = o.refobjid
+                    and m.objsubid = 0 and m.deptype = 'e')
+    left join pg_class t on t.oid = o.refobjid
+    left join pg_namespace tn on tn.oid = t.relnamespace
    where c.relkind = 'S' and c.relpersistence <> 't' and ${ownSchema("n")}
-     and (d.objid is null or c.oid = any (e.extconfig))
+     and (d.objid is null or c.oid = any (e.extconfig) or t.oid is not null)
    order by n.nspname collate "C", c.relname collate "C"`;
 
 export const materializedViewsQuery = `

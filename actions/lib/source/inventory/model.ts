@@ -53,7 +53,7 @@ export const tableContentSchema = z.strictObject({
   /** Bytes on disk, TOAST included: what planning goes by. */
   bytes: z.number(),
   extension: z.string().nullable(),
-  /** False for an extension's own table that pg_dump leaves out: its rows are in no dump, `fingerprint` stays null. */
+  /** False for an extension's own table that pg_dump leaves out: its rows are copied apart (backup/extension-stage). */
   carried: z.boolean(),
   /** SQL condition by which an extension restricts what of its table is dumped (`WHERE …`); the fingerprint obeys it. */
   filter: z.string().nullable(),
@@ -67,6 +67,8 @@ export const sequenceValueSchema = z.strictObject({
   name: z.string(),
   lastValue: z.string(),
   isCalled: z.boolean(),
+  /** The extension's own table that it counts for: pg_dump leaves both out. */
+  countsFor: z.strictObject({ schema: z.string(), name: z.string() }).optional(),
 });
 export type SequenceValue = z.infer<typeof sequenceValueSchema>;
 

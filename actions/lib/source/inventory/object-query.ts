@@ -6,16 +6,17 @@
  * The inner query gives the columns: classid oid, oid oid, owner oid (0: none), acl aclitem[] (null: the kind has none;
  * callers put acldefault in its place), definition text, listed boolean; what is part of a relation also `home` name, the
  * relation's schema (pg_identify_object gives triggers and the like none), and `part_of` oid: the relation when the part
- * belongs to an extension as soon as the relation does, else 0.
+ * belongs to an extension as soon as the relation does, else 0. An extension's members go without their definition, but
+ * for relations and what is on them: people put columns, policies and triggers onto an extension's tables.
  */
-export function objectQuery(inner: string, part: "part" | "whole" = "whole"): string {
+export function objectQuery(inner: string, part: "part" | "relation" | "whole" = "whole"): string {
   const home = part === "part" ? "o.home" : "null";
   const body = part === "part" ? "or (p.classid = 'pg_class'::regclass and p.objid = o.part_of)" : "";
   return `
     select coalesce(i.type, '') as kind, coalesce(i.identity, '') as identity, coalesce(i.schema, ${home}) as schema,
            o.classid::int8::text as "classId", o.oid::int8::text as oid,
            case when o.owner <> 0 then pg_get_userbyid(o.owner) end as owner,
-           case when x.extname is null then o.definition else '' end as definition,
+           ${part === "whole" ? "case when x.extname is null then o.definition else '' end" : "o.definition"} as definition,
            case when o.acl is not null then (
              select coalesce(json_agg(json_build_object(
                       'grantee', case when a.grantee = 0 then '' else pg_get_userbyid(a.grantee) end,

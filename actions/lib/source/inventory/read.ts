@@ -158,8 +158,12 @@ export function isRelation(kind: string): boolean {
   return relationKinds.has(kind);
 }
 
+const ownTable = z.strictObject({ schema: z.string(), name: z.string() });
+
 async function readSequences(rows: (sql: string) => Promise<unknown[]>): Promise<SequenceValue[]> {
-  const names = z.array(z.strictObject({ schema: z.string(), name: z.string() })).parse(await rows(sequenceNamesQuery));
+  const names = z
+    .array(sequenceValueSchema.pick({ schema: true, name: true }).extend({ countsFor: ownTable.nullable() }))
+    .parse(await rows(sequenceNamesQuery));
   const values: SequenceValue[] = [];
   for (let start = 0; start < names.length; start += 200) {
     const selects = names
@@ -171,7 +175,10 @@ async function readSequences(rows: (sql: string) => Promise<unknown[]>): Promise
     const answer = z
       .array(z.strictObject({ at: z.number(), lastValue: z.string(), isCalled: z.boolean() }))
       .parse(await rows(selects.join(" union all ")));
-    for (const { at, ...value } of answer) values.push(sequenceValueSchema.parse({ ...names[at], ...value }));
+    for (const { at, ...value } of answer) {
+      const { countsFor, ...name } = names[at] ?? {};
+      values.push(sequenceValueSchema.parse({ ...name, ...value, ...(countsFor && { countsFor }) }));
+    }
   }
   return values;
 }

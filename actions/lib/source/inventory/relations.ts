@@ -51,7 +51,8 @@ const relationLines = `concat_ws(chr(10),
   ${columnLines})`;
 
 /** Tables, partitioned and foreign tables, views and materialised views, with their columns. */
-export const relationsQuery = objectQuery(`
+export const relationsQuery = objectQuery(
+  `
   select 'pg_class'::regclass::oid as classid, c.oid, c.relowner as owner,
          coalesce(c.relacl, acldefault('r', c.relowner)) as acl, ${relationLines} as definition, true as listed
     from pg_class c
@@ -60,7 +61,9 @@ export const relationsQuery = objectQuery(`
     left join pg_class tc on tc.oid = c.reltoastrelid
     left join pg_foreign_table ft on ft.ftrelid = c.oid
     left join pg_foreign_server fs on fs.oid = ft.ftserver
-   where c.relkind in ('r', 'p', 'f', 'v', 'm') and c.relpersistence <> 't' and ${ownSchema("n")}`);
+   where c.relkind in ('r', 'p', 'f', 'v', 'm') and c.relpersistence <> 't' and ${ownSchema("n")}`,
+  "relation",
+);
 
 /** Column privileges: the relation's OID and each grant, to be joined to the relation's own grants. */
 export const columnGrantsQuery = `
@@ -79,7 +82,8 @@ export const columnGrantsQuery = `
    group by c.oid`;
 
 /** Sequences: their settings and the column that owns them; their values are contents, not definition. */
-export const sequencesQuery = objectQuery(`
+export const sequencesQuery = objectQuery(
+  `
   select 'pg_class'::regclass::oid as classid, c.oid, c.relowner as owner,
          coalesce(c.relacl, acldefault('s', c.relowner)) as acl,
          concat_ws(chr(10),
@@ -91,8 +95,14 @@ export const sequencesQuery = objectQuery(`
               from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
              where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.refclassid = 'pg_class'::regclass
                and d.deptype in ('a', 'i') and d.refobjsubid > 0)) as definition,
-         true as listed
+         true as listed, n.nspname as home,
+         -- An identity goes where its table goes: an extension's is in no dump.
+         coalesce((select d.refobjid from pg_depend d
+                    where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.refclassid = 'pg_class'::regclass
+                      and d.deptype = 'i' and d.refobjsubid > 0), 0) as part_of
     from pg_class c
     join pg_sequence s on s.seqrelid = c.oid
     join pg_namespace n on n.oid = c.relnamespace
-   where c.relpersistence <> 't' and ${ownSchema("n")}`);
+   where c.relpersistence <> 't' and ${ownSchema("n")}`,
+  "part",
+);

@@ -27,6 +27,21 @@ export function beginHeading(line: string): Heading | undefined {
   return { dumpId: Number(dumpId), tableOid, oid, ...unread };
 }
 
+/** The lines of a heading, for what is written as pg_dump would write it. Line ends in names become spaces, as there. */
+export function headingOf(
+  entry: Pick<TocEntry, "dumpId" | "oid" | "tag" | "desc"> & { readonly namespace: string },
+): string[] {
+  const flat = (name: string): string => name.replaceAll(/[\r\n]/g, " ");
+  const data = entry.desc === "TABLE DATA" ? "Data for " : "";
+  return [
+    "--",
+    `-- TOC entry ${entry.dumpId} (class 0 OID ${entry.oid})`,
+    `-- ${data}Name: ${flat(entry.tag)}; Type: ${entry.desc}; Schema: ${flat(entry.namespace)}; Owner: -`,
+    "--",
+    "",
+  ];
+}
+
 /** Adds a line of the heading; false when it is none. */
 export function continueHeading(heading: Heading, line: string): boolean {
   const ids = dependencies.exec(line)?.[1];
