@@ -55,6 +55,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./restore-files.ts")).restoreFiles,
   },
   {
+    name: "prove",
+    summary: "Compares a database, restored or in use, with a set, and says equal or what differs. Writes nothing.",
+    load: async () => (await import("./prove.ts")).prove,
+  },
+  {
     name: "test-restore",
     summary:
       "Restores a set into the staging project, looks whether the application can live with it, and signs a proof.",

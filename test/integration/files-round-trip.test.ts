@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
-import { createProject, type LabProject, withClient } from "../lab/index.ts";
+import { createProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { PLANTED_NAME, type RunningStorage, seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
 import { compileCache } from "../runner/compile-cache.ts";
@@ -169,6 +169,31 @@ describe("the newest snapshot of a project's files", () => {
       json: { set: set.set, outcome: "equal", files: { outcome: "equal", snapshot: set.files?.set } },
     });
     expect(await rows(target)).toEqual(await rows(source));
+    const same = await lifeboat(["prove", "latest", "--with-files"], env);
+    expect(same, same.stderr).toMatchObject({
+      code: 0,
+      json: {
+        outcome: "equal",
+        files: { outcome: "equal", counts: { missing: 0, different: 0, extra: 0 }, findings: [] },
+      },
+    });
+    const wrote = served.answered.filter(({ operation }) => !/^(Get|List|Head)/.test(operation)).length;
+    await execute(
+      target.superuserUrl,
+      `set session_replication_role = replica; set storage.allow_delete_query = 'true';
+       delete from storage.objects where ctid = (select min(ctid) from storage.objects);
+       update storage.objects set user_metadata = '{"a": 1}' where ctid = (select max(ctid) from storage.objects);
+       insert into storage.objects (bucket_id, name) select id, 'a newer one' from storage.buckets limit 1`,
+    );
+    const other = await lifeboat(["prove", "latest", "--with-files"], env);
+    expect(other, other.stderr).toMatchObject({
+      code: 1,
+      json: {
+        outcome: "differs",
+        files: { outcome: "differs", counts: { missing: 1, different: 0, extra: 1, findings: 2 } },
+      },
+    });
+    expect(served.answered.filter(({ operation }) => !/^(Get|List|Head)/.test(operation))).toHaveLength(wrote);
     await served.stop();
   });
 });

@@ -22,7 +22,7 @@ export interface CompareContext {
 }
 
 /** What Postgres keeps for superusers; Supabase's `postgres` may make some of it, by its version of supautils. */
-const superuserKinds = new Set([
+export const superuserKinds = new Set([
   "access method",
   "cast",
   "event trigger",

@@ -26,6 +26,11 @@ export class Journal {
     this.#done = done;
   }
 
+  /** Notes that are in no database: for a comparison without a restore. */
+  static unwritten(set: string, done: ReadonlyMap<string, unknown>): Journal {
+    return new Journal(set, false, 0, new Map(done));
+  }
+
   /** Reads the notes of an earlier run without writing any; undefined when there are none. */
   static async find(client: Client): Promise<Journal | undefined> {
     const exists = await client.query("select to_regclass($1) is not null as found", [table]);

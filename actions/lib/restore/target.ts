@@ -32,9 +32,14 @@ const factsSchema = z.strictObject({
  * Looks at the target.
  *
  * @param sourceMajor major version of the server that the set comes from
+ * @param to `compare`: it is only read, so that a replica and a role that may write nothing will do
  * @throws ConfigurationError `target-read-only`, `target-older`, `target-role`
  */
-export async function inspectTarget(client: Client, sourceMajor: number): Promise<TargetFacts> {
+export async function inspectTarget(
+  client: Client,
+  sourceMajor: number,
+  to: "write" | "compare" = "write",
+): Promise<TargetFacts> {
   const answer = await client.query(`
     select current_user as role,
            (select rolsuper from pg_roles where rolname = current_user) as superuser,
@@ -44,7 +49,7 @@ export async function inspectTarget(client: Client, sourceMajor: number): Promis
              and (select count(*) = 2 from pg_namespace where nspname in ('auth', 'storage')) as supabase,
            (select json_agg(name) from pg_available_extensions) as extensions`);
   const facts = factsSchema.parse(answer.rows[0]);
-  if (facts.readOnly) {
+  if (facts.readOnly && to === "write") {
     throw new ConfigurationError(
       "target-read-only",
       "The target accepts no writes: it is a replica, or the role or database is set to read-only transactions.",
@@ -59,7 +64,7 @@ export async function inspectTarget(client: Client, sourceMajor: number): Promis
       `Restore into PostgreSQL ${sourceMajor} or newer.`,
     );
   }
-  if (!facts.superuser && !facts.supabase) {
+  if (!facts.superuser && !facts.supabase && to === "write") {
     throw new ConfigurationError(
       "target-role",
       `The target is no Supabase project, and ${facts.role} is no superuser there: roles and extensions could not be made.`,
