@@ -12,6 +12,8 @@ export interface ContentFacts {
   /** Fingerprints that count in the place of the set's, by `schema.table` (fewer columns in the target). */
   readonly instead: ReadonlyMap<string, Fingerprint>;
   readonly views: ReadonlyMap<string, MaterializedView>;
+  /** The materialised views that each one reads, by `schema.view`. */
+  readonly viewsRead: ReadonlyMap<string, readonly string[]>;
   readonly viewFailures: ReadonlyMap<string, string>;
   readonly sequences: readonly SequenceValue[];
   readonly sequenceFailures: ReadonlyMap<string, string>;
@@ -27,7 +29,7 @@ export function compareContents(source: Inventory, facts: ContentFacts): Differe
   return [
     ...compareTables(source, facts),
     ...source.sequences.flatMap((sequence) => compareSequence(sequence, down, facts)),
-    ...source.materializedViews.flatMap((view) => compareView(view, facts, asksForTheMoment(source, view))),
+    ...source.materializedViews.flatMap((view) => compareView(view, source, facts)),
     ...compareLargeObjects(source, facts),
   ];
 }
@@ -127,7 +129,7 @@ function asksForTheMoment(source: Inventory, view: MaterializedView): boolean {
 }
 
 /** A view that was stale at the source is current after the refresh: that is said, and not held against the restore. */
-function compareView(view: MaterializedView, facts: ContentFacts, momentary: boolean): Difference[] {
+function compareView(view: MaterializedView, source: Inventory, facts: ContentFacts): Difference[] {
   if (!view.populated) return [];
   const name = tableName(view);
   const base = { kind: "materialized view", identity: name, aspect: "rows" as const };
@@ -154,13 +156,24 @@ function compareView(view: MaterializedView, facts: ContentFacts, momentary: boo
       },
     ];
   }
-  if (momentary) {
+  if (asksForTheMoment(source, view)) {
     return [
       {
         ...base,
         detail: "holds other rows than at the source",
         verdict: "expected",
         why: "its query asks for the time or for chance: it holds what it gives now for the restored rows",
+      },
+    ];
+  }
+  const stale = changedOnes(source, facts, facts.viewsRead.get(name) ?? []);
+  if (stale.length > 0 && same(found, facts.views.get(name)?.fresh ?? null)) {
+    return [
+      {
+        ...base,
+        detail: "holds other rows than at the source",
+        verdict: "expected",
+        why: `it reads ${stale.join(", ")}, stale at the source: it now holds what its query gives for the restored rows`,
       },
     ];
   }
@@ -182,6 +195,17 @@ function compareView(view: MaterializedView, facts: ContentFacts, momentary: boo
       why: "its query may depend on the time, on chance or on who asks",
     },
   ];
+}
+
+/** Those that the refresh has changed. */
+function changedOnes(source: Inventory, facts: ContentFacts, names: readonly string[]): string[] {
+  return source.materializedViews
+    .filter((view) => names.includes(tableName(view)))
+    .filter((view) => {
+      const found = facts.views.get(tableName(view))?.stored ?? null;
+      return view.stored === null || found === null || !same(found, view.stored);
+    })
+    .map(tableName);
 }
 
 function same(a: Fingerprint, b: Fingerprint | null): boolean {

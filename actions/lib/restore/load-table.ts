@@ -7,6 +7,7 @@ import { quoteIdentifier, quoteQualified, tableName } from "../source/identifier
 import type { Fingerprint, TableContent } from "../source/inventory/model.ts";
 import { describeCode, sqlState } from "../source/sqlstate.ts";
 import type { Journal } from "./journal.ts";
+import { pathStatement } from "./search-paths.ts";
 
 /** What is to be done with the rows of one table, decided before any is read. */
 export interface TableLoad {
@@ -26,6 +27,12 @@ export function loadedTable(item: string): string | undefined {
   return item.startsWith("rows ") ? item.slice("rows ".length) : undefined;
 }
 
+export interface LoadingWay {
+  readonly journal: Journal;
+  readonly mayReplicate: boolean;
+  readonly path?: string;
+}
+
 /**
  * Loads one table in one transaction, noted in the journal in the same transaction: after a crash the rows and the note
  * are both there or both not.
@@ -38,8 +45,7 @@ export async function loadTable(
   client: Client,
   load: TableLoad,
   chunks: AsyncIterable<Uint8Array>,
-  journal: Journal,
-  mayReplicate: boolean,
+  { journal, mayReplicate, path }: LoadingWay,
   /** Called after the last chunk: what the kept columns hash to, noted for the proof. */
   reduced: () => Fingerprint | undefined = () => undefined,
 ): Promise<string | undefined> {
@@ -49,6 +55,7 @@ export async function loadTable(
   await client.query("begin");
   try {
     if (mayReplicate) await client.query("set local session_replication_role = 'replica'");
+    if (path !== undefined) await client.query(pathStatement(path));
     const filled = await client.query(`select exists (select from only ${name} ${table.filter ?? ""}) as filled`);
     if (filled.rows[0]?.filled === true && !table.carried) {
       // What an extension puts into its own table as it is made: the comparison tells whether it is what the source had.

@@ -6,11 +6,13 @@ import { compareRoles } from "../prove/compare-roles.ts";
 import type { Difference } from "../prove/difference.ts";
 import { type Measured, measureTables } from "../prove/measure-tables.ts";
 import { sameInOtherWords } from "../prove/other-words.ts";
+import { viewsReadBy } from "../prove/views-read.ts";
 import type { Log } from "../runtime/log.ts";
 import { fingerprintLargeObject } from "../source/fingerprint.ts";
 import { bare, tableName } from "../source/identifier.ts";
 import type { Fingerprint, Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
+import type { BrokenConstraint } from "./broken-constraints.ts";
 import type { Journal } from "./journal.ts";
 import { loadItem } from "./load-table.ts";
 import type { DataPlan } from "./plan-data.ts";
@@ -24,6 +26,8 @@ export interface RestoreFindings {
   readonly viewFailures: ReadonlyMap<string, string>;
   readonly sequenceFailures: ReadonlyMap<string, string>;
   readonly deliberate: ReadonlyMap<string, string>;
+  /** Constraints that rows break, by object key: that they do so at the source too is for the proof to say. */
+  readonly broken: ReadonlyMap<string, BrokenConstraint>;
 }
 
 export interface ProveTask {
@@ -51,14 +55,9 @@ export async function proveRestored(
   measuring.catch(() => {}); // heard below
   try {
     const target = await readInventory(client);
-    const context: CompareContext = {
-      supabase: facts.supabase,
-      failures: findings.failures,
-      sameInOtherWords: await sameInOtherWords(client, source, target),
-      deliberate: findings.deliberate,
-      unavailableExtensions: unavailableExtensions(source, facts),
-      extensionSchemas: extensionSchemas(source),
-    };
+    const words = await sameInOtherWords(client, source, target);
+    const unavailable = unavailableExtensions(source, facts);
+    const schemas = extensionSchemas(source);
     const references = await checkReferences(client, existedBefore(facts));
     const views = await measureViews(client, source);
     const largeObjects = await measureLargeObjects(client, source, target);
@@ -67,13 +66,23 @@ export async function proveRestored(
       left: rowsLeft(task),
       instead: reducedFingerprints(task),
       views,
+      viewsRead: await viewsReadBy(client),
       viewFailures: findings.viewFailures,
       sequences: target.sequences,
       sequenceFailures: findings.sequenceFailures,
       largeObjects,
       supabase: facts.supabase,
-      isUnavailable: (schema) => context.unavailableExtensions.has(context.extensionSchemas.get(schema) ?? ""),
+      isUnavailable: (schema) => unavailable.has(schemas.get(schema) ?? ""),
     });
+    const isEqual = equalTables(source, contents);
+    const context: CompareContext = {
+      supabase: facts.supabase,
+      failures: findings.failures,
+      sameInOtherWords: words,
+      deliberate: new Map([...findings.deliberate, ...brokenAtTheSource(findings.broken, isEqual)]),
+      unavailableExtensions: unavailable,
+      extensionSchemas: schemas,
+    };
     return {
       differences: [
         ...compareRoles(source, target, context),
@@ -81,7 +90,7 @@ export async function proveRestored(
         ...contents,
         ...droppedColumns(task.plan),
         ...quietedRows(task.plan),
-        ...references.differences,
+        ...references.differences(isEqual),
       ],
       foreignKeysChecked: references.total,
     };
@@ -89,6 +98,20 @@ export async function proveRestored(
     await measuring.catch(() => undefined); // nothing goes on after a failure
     await client.end().catch(() => undefined);
   }
+}
+
+/** Whether a table's rows are the source's, by `tableName`. While any rows are lacking, nothing can be said of none. */
+function equalTables(source: Inventory, contents: readonly Difference[]): (table: string) => boolean {
+  const rows = contents.filter(({ kind, aspect }) => kind === "table" && aspect === "rows");
+  if (rows.some(({ verdict }) => verdict !== "expected")) return () => false;
+  const unmeasured = source.tables.filter(({ fingerprint }) => fingerprint === null);
+  const other = new Set([...rows.map(({ identity }) => identity), ...unmeasured.map(tableName)]);
+  return (table) => !other.has(table);
+}
+
+/** A constraint that equal rows break is broken at the source too. */
+function brokenAtTheSource(broken: RestoreFindings["broken"], isEqual: (table: string) => boolean): [string, string][] {
+  return [...broken].filter(([, { tables }]) => ["", ...tables].every(isEqual)).map(([key, { why }]) => [key, why]);
 }
 
 function extensionSchemas(source: Inventory): Map<string, string> {

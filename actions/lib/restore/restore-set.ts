@@ -11,12 +11,13 @@ import { withTables } from "../source/plain-dump/dependencies.ts";
 import { readPlainDump } from "../source/plain-dump/read.ts";
 import { isPlatformObject } from "../source/platform.ts";
 import type { Artifact } from "../vault/manifest.ts";
+import { type Validated, validateConstraints } from "./broken-constraints.ts";
 import { afterwards } from "./by-hand.ts";
 import { cronItem } from "./cron-jobs.ts";
 import { failuresByKey } from "./failures-by-key.ts";
 import { Journal } from "./journal.ts";
-import { type LoadAndBuild, loadAndBuild } from "./load-and-build.ts";
 import type { DataTask } from "./load-data.ts";
+import { makeAndFill } from "./make-and-fill.ts";
 import { makeQueues } from "./message-queues.ts";
 import { refuseOccupied } from "./occupants.ts";
 import { deliberateDifferences, type OutboundTrigger, outboundTriggers } from "./outbound.ts";
@@ -31,12 +32,14 @@ import {
 } from "./privileges.ts";
 import { proveRestored } from "./prove-restored.ts";
 import type { ProvenTarget } from "./proven-target.ts";
+import { refreshViews } from "./refresh-views.ts";
 import type { RestoreResult } from "./result.ts";
 import { admitResumed } from "./resume-gate.ts";
 import { joinOwners, restoreRoles, settleMemberships, settleSettings } from "./roles.ts";
-import { dumpClient, runSteps, type StepFailures } from "./run-steps.ts";
+import { type AfterStep, dumpClient, runSteps } from "./run-steps.ts";
+import { widerPaths } from "./search-paths.ts";
 import { brokenOff, Sessions } from "./sessions.ts";
-import { commentLargeObjects, refreshViews, settleSequences, validateConstraints } from "./settle-contents.ts";
+import { commentLargeObjects, settleSequences } from "./settle-contents.ts";
 import { Stages } from "./stages.ts";
 import { inspectTarget, type TargetFacts, unavailableExtensions } from "./target.ts";
 import { stateOf } from "./target-state.ts";
@@ -106,14 +109,17 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   const roleFailures = await stages.run("roles", () => restoreRoles(client, source, facts));
   await joinOwners(client, source, facts);
   await clearDefaultPrivileges(client, facts.inventory);
-  const early = await stages.run("schema", () => runSteps(client, schema.before));
-  const queueFailures = await makeQueues(dataSource(run), client);
-  const plan = planData(source, await readTargetTables(client), facts.supabase, unavailableExtensions(source, facts));
-  const working = loadAndBuild({ ...dataSource(run), plan }, schema.builds, jobs);
-  const rowFailures = new Map([...(await stages.run("data", () => working.rows)), ...queueFailures]);
-  const late = await stages.run("keys and indexes", () => finishSchema(run, working, outbound));
+  const made = await makeAndFill({
+    ...{ client, source, schema, jobs, stages },
+    planRows: async () =>
+      planData(source, await readTargetTables(client), facts.supabase, unavailableExtensions(source, facts)),
+    makeQueues: () => makeQueues(dataSource(run), client),
+    dataTask: (plan) => ({ ...dataSource(run), plan }),
+    afterStep: switchingOff(outbound),
+  });
+  const { plan } = made;
   const sequenceFailures = await settleSequences(client, source, plan);
-  const viewFailures = await stages.run("materialised views", () => refreshViews(client, source));
+  const viewFailures = await stages.run("materialised views", () => refreshViews(client, source, widerPaths(source)));
   const settled = await stages.run("owners and grants", () => settle(run));
   const events = await runSteps(client, schema.last);
   const eventOwners = await settleOwners(
@@ -132,15 +138,17 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       findings: {
         failures: new Map([
           ...roleFailures,
-          ...failuresByKey(early, ...late, events),
-          ...settled,
+          ...failuresByKey(made.before, made.built, made.after, events),
+          ...made.checks,
+          ...settled.failures,
           ...eventOwners,
           ...settings,
         ]),
-        rowFailures,
+        rowFailures: made.rows,
         viewFailures,
         sequenceFailures,
         deliberate: deliberateDifferences(outbound),
+        broken: settled.broken,
       },
       connect,
       jobs,
@@ -187,22 +195,12 @@ function dataSource({ task, source, journal, facts }: Run): Omit<DataTask, "plan
   };
 }
 
-async function finishSchema(
-  { client, schema }: Run,
-  { builds }: LoadAndBuild,
-  outbound: readonly OutboundTrigger[],
-): Promise<StepFailures[]> {
+function switchingOff(outbound: readonly OutboundTrigger[]): AfterStep {
   const switchOff = new Map(outbound.map(({ object, switchOff }) => [object, switchOff]));
-  const built = await builds;
-  const after = await runSteps(client, schema.after, ({ entry, object }) =>
-    entry.desc === "TRIGGER" && object !== undefined ? switchOff.get(object) : undefined,
-  );
-  // What an index or a key could not have without the rest (a function made later) gets another chance.
-  const again = await runSteps(client, [...built.keys()]);
-  return [again, after];
+  return ({ entry, object }) => (entry.desc === "TRIGGER" && object !== undefined ? switchOff.get(object) : undefined);
 }
 
-async function settle({ client, source, facts }: Run): Promise<Map<string, string>> {
+async function settle({ client, source, facts }: Run): Promise<Validated> {
   const leave: Leave = (object, twin) => facts.supabase && (isPlatformObject(object) || isPlatformObject(twin));
   // Rights that a new owner needs before he can be one: CREATE on the database, USAGE on a foreign-data wrapper.
   const needed = source.objects.filter(({ kind }) => kind === "database" || kind === "foreign-data wrapper");
@@ -212,10 +210,13 @@ async function settle({ client, source, facts }: Run): Promise<Map<string, strin
   const owned = await readInventory(client);
   const grants = await settleGrants(client, source, owned, leave);
   const defaults = await settleDefaultPrivileges(client, source, owned);
-  const valid = await validateConstraints(client, source, owned);
+  const valid = await validateConstraints(client, source, owned, widerPaths(source));
   await commentLargeObjects(client, source);
   const memberships = await settleMemberships(client, source, owned, facts.supabase, facts.role);
-  return new Map([...owners, ...grants, ...defaults, ...valid, ...memberships]);
+  return {
+    failures: new Map([...owners, ...grants, ...defaults, ...valid.failures, ...memberships]),
+    broken: valid.broken,
+  };
 }
 
 /** The gates: what the target is, and whether anything is in it that a restore would mix with. */

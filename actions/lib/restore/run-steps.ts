@@ -2,12 +2,15 @@ import type { Client } from "pg";
 import { describeCode, sqlState } from "../source/sqlstate.ts";
 import { doInBatches } from "./in-batches.ts";
 import type { Step } from "./plan.ts";
+import { pathStatement } from "./search-paths.ts";
 
 /** Steps that did not work, with the reason in our words: an SQLSTATE and its meaning, never the server's text. */
 export type StepFailures = Map<Step, string>;
 
 /** What a step found in place already: an interrupted run, or the platform, was there first. */
 const alreadyThere = new Set(["42710", "42P07", "42P06", "42723", "42701"]);
+
+export type AfterStep = (step: Step) => string | undefined;
 
 /** Settings under which pg_dump's statements mean what they say. */
 const dumpSession = `
@@ -27,7 +30,7 @@ export async function dumpClient(connect: () => Promise<Client>): Promise<Client
 }
 
 /** The statement of one step, under the access method that its table had. */
-function statementOf({ entry }: Step): string {
+export function statementOf({ entry }: Step): string {
   const method = entry.tableam === null || entry.tableam === "" ? "heap" : entry.tableam;
   const table = entry.desc === "TABLE" || entry.desc === "MATERIALIZED VIEW";
   const before = table ? `set default_table_access_method = '${method.replaceAll("'", "''")}';\n` : "";
@@ -38,13 +41,16 @@ function statementOf({ entry }: Step): string {
  * Runs steps in order, several a message (see `doInBatches`).
  *
  * @param afterStep a statement to be run with the step, in the same transaction
+ * @param path search path in the place of the empty one
  */
 export async function runSteps(
   client: Client,
   steps: readonly Step[],
-  afterStep: (step: Step) => string | undefined = () => undefined,
+  afterStep: AfterStep = () => undefined,
+  path?: string,
 ): Promise<StepFailures> {
-  const text = (step: Step) => statementOf(step) + (afterStep(step) ?? "");
+  const before = path === undefined ? "" : pathStatement(path);
+  const text = (step: Step) => before + statementOf(step) + (afterStep(step) ?? "");
   return doInBatches(steps, {
     together: (batch) => worked(client, batch.map(text).join("")),
     alone: (step) => attempt(client, text(step)),
@@ -71,6 +77,17 @@ export async function attempt(client: Client, sql: string): Promise<string | und
     if (state === "none") throw error;
     return alreadyThere.has(state) ? undefined : describeCode(error);
   }
+}
+
+/** The same, and under other search paths as long as it does not work. */
+export async function attemptUnder(client: Client, paths: readonly string[], sql: string): Promise<string | undefined> {
+  let reason = await attempt(client, sql);
+  for (const path of paths) {
+    // Denied, or waiting for something else: no other path changes that.
+    if (reason === undefined || /^(42501|55000)/.test(reason)) return reason;
+    reason = await attempt(client, pathStatement(path) + sql);
+  }
+  return reason;
 }
 
 /** Runs statements one at a time and keeps, by key, why one did not work. */

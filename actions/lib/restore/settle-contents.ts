@@ -2,8 +2,6 @@ import type { Client } from "pg";
 import { fingerprintMaterializedView } from "../source/fingerprint.ts";
 import { quoteLiteral, quoteQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, MaterializedView, SequenceValue } from "../source/inventory/model.ts";
-import { byKey, objectKey } from "../source/inventory/object-key.ts";
-import { nameOnTable } from "./outbound.ts";
 import type { DataPlan } from "./plan-data.ts";
 import { attempt } from "./run-steps.ts";
 
@@ -39,45 +37,6 @@ export async function settleSequences(
       const reason = await attempt(client, statement(one));
       if (reason !== undefined) failures.set(tableName(one), reason);
     }
-  }
-  return failures;
-}
-
-/**
- * Fills the materialised views that were filled, again and again while it gets further: one may read another.
- * @returns reasons by `schema.view`
- */
-export async function refreshViews(client: Client, source: Inventory): Promise<Map<string, string>> {
-  let left = source.materializedViews.filter((view) => view.populated);
-  for (;;) {
-    const failures = new Map<string, string>();
-    for (const view of left) {
-      const reason = await attempt(client, `refresh materialized view ${quoteQualified(view.schema, view.name)}`);
-      if (reason !== undefined) failures.set(tableName(view), reason);
-    }
-    if (failures.size === 0 || failures.size === left.length) return failures;
-    left = left.filter((view) => failures.has(tableName(view)));
-  }
-}
-
-/**
- * Validates the constraints that were valid at the source and are not here: a child's check that came from a parent's
- * NOT VALID one, which pg_dump cannot tell from the parent's.
- */
-export async function validateConstraints(
-  client: Client,
-  source: Inventory,
-  target: Inventory,
-): Promise<Map<string, string>> {
-  const failures = new Map<string, string>();
-  const present = byKey(target.objects);
-  for (const object of source.objects) {
-    if (object.kind !== "table constraint" || object.definition.includes("NOT VALID")) continue;
-    if (!present.get(objectKey(object))?.definition.includes("NOT VALID")) continue;
-    const parts = nameOnTable(object.identity);
-    if (parts === undefined) continue;
-    const reason = await attempt(client, `alter table ${parts.table} validate constraint ${parts.name}`);
-    if (reason !== undefined) failures.set(objectKey(object), reason);
   }
   return failures;
 }

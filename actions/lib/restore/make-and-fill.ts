@@ -1,0 +1,123 @@
+import type { Client } from "pg";
+import type { Inventory } from "../source/inventory/model.ts";
+import { putBackChecks, takeOffChecks } from "./check-constraints.ts";
+import { loadAndBuild } from "./load-and-build.ts";
+import type { DataTask } from "./load-data.ts";
+import { loadItem } from "./load-table.ts";
+import type { SchemaPlan, Step } from "./plan.ts";
+import type { DataPlan } from "./plan-data.ts";
+import { type AfterStep, attempt, runSteps, type StepFailures, statementOf } from "./run-steps.ts";
+import { lendingPath, widerPaths } from "./search-paths.ts";
+import type { Stages } from "./stages.ts";
+
+export interface MakingTask {
+  readonly client: Client;
+  readonly source: Inventory;
+  readonly schema: SchemaPlan;
+  /** Which rows go where, by the tables that the target has now. */
+  readonly planRows: () => Promise<DataPlan>;
+  /** Makes the tables of queues; says why rows of some will not come. */
+  readonly makeQueues: () => Promise<ReadonlyMap<string, string>>;
+  readonly dataTask: (plan: DataPlan) => DataTask;
+  /** A statement to be run with the step that makes a trigger. */
+  readonly afterStep: AfterStep;
+  readonly jobs: number;
+  readonly stages: Stages;
+}
+
+/** What came of it: the last plan, and what did not work. */
+export interface Made {
+  readonly plan: DataPlan;
+  readonly before: StepFailures;
+  readonly rows: ReadonlyMap<string, string>;
+  readonly built: StepFailures;
+  readonly after: StepFailures;
+  /** Checks that could not be put back, by object key. */
+  readonly checks: ReadonlyMap<string, string>;
+}
+
+/**
+ * Makes the schema, brings the rows, builds keys and indexes and makes what comes after. What did not work is tried again
+ * as long as that gets further: when everything else is there, under the search paths that the source had, rows without
+ * the checks that refused them. Last, a foreign key that the source's rows break is added as NOT VALID.
+ */
+export async function makeAndFill(task: MakingTask): Promise<Made> {
+  const { client, schema, stages, source } = task;
+  const before = await stages.run("schema", () => runSteps(client, schema.before));
+  const queues = await task.makeQueues();
+  const plan = await task.planRows();
+  const working = loadAndBuild(task.dataTask(plan), schema.builds, task.jobs);
+  const rows = new Map([...(await stages.run("data", () => working.rows)), ...queues]);
+  const made = await stages.run("keys and indexes", async () => {
+    const built = await working.builds;
+    return { plan, before, rows, built, after: await runSteps(client, schema.after, task.afterStep) };
+  });
+  const paths = widerPaths(source);
+  const mended = isWhole(made) ? made : await stages.run("second attempts", () => tryAgain(task, made, paths));
+  return { ...mended, checks: await putBackChecks(client, source, paths) };
+}
+
+type Attempted = Omit<Made, "checks">;
+
+const isWhole = (made: Attempted): boolean => failuresIn(made) === 0;
+const failuresIn = ({ before, rows, built, after }: Attempted): number =>
+  before.size + rows.size + built.size + after.size;
+
+/** First with what is there now, as long as that gets further; then with all that can be done. */
+async function tryAgain(task: MakingTask, first: Attempted, paths: readonly string[]): Promise<Attempted> {
+  let made = first;
+  for (const harder of [false, true]) {
+    for (let before = failuresIn(made) + 1; !isWhole(made) && failuresIn(made) < before; ) {
+      before = failuresIn(made);
+      made = await again(task, made, paths.at(harder ? -1 : 0) ?? "", harder);
+    }
+  }
+  return { ...made, built: await weaken(task, made.built) };
+}
+
+async function again(task: MakingTask, made: Attempted, path: string, harder: boolean): Promise<Attempted> {
+  const before = await rerun(task, made.before, path);
+  const plan = await task.planRows();
+  const refused = [...made.rows.keys()]
+    .map((name) => plan.loads.get(name)?.table)
+    .filter((table) => table !== undefined);
+  if (harder) await takeOffChecks(task.client, task.source, refused);
+  const rows = await loadRest(task, plan, made, path);
+  const built = await rerun(task, made.built, path);
+  return { plan, before, rows, built, after: await rerun(task, made.after, path) };
+}
+
+/** The rows that did not go in, and those of tables that were made since. */
+async function loadRest(task: MakingTask, plan: DataPlan, { rows }: Attempted, path: string) {
+  const loading = { ...task.dataTask(plan), path };
+  if ([...plan.loads.values()].every(({ table }) => loading.journal.isDone(loadItem(table)))) return rows;
+  const others = [...rows].filter(([name]) => !plan.loads.has(name));
+  return new Map([...others, ...(await loadAndBuild(loading, [], task.jobs).rows)]);
+}
+
+/** Once more as it stands, since more is there now; then under another search path. */
+async function rerun(task: MakingTask, failures: StepFailures, path: string): Promise<StepFailures> {
+  const { client, afterStep } = task;
+  const left = await runSteps(client, [...failures.keys()], afterStep);
+  const denied = [...left].filter(([, reason]) => reason.startsWith("42501"));
+  const others = [...left.keys()].filter((step) => !left.get(step)?.startsWith("42501"));
+  const still = await runSteps(client, others, afterStep, path);
+  for (const step of [...still.keys()].filter(({ entry }) => entry.desc === "INDEX" || entry.desc === "CONSTRAINT")) {
+    const text = statementOf(step);
+    const lending = lendingPath(text, text, task.source, path);
+    if (lending !== undefined && (await attempt(client, lending)) === undefined) still.delete(step);
+  }
+  return new Map([...denied, ...still]);
+}
+
+/** A foreign key that says valid at the source, where rows break it: they were loaded with triggers off. */
+async function weaken({ client }: MakingTask, failures: StepFailures): Promise<StepFailures> {
+  const left: StepFailures = new Map();
+  for (const [step, reason] of failures) {
+    const mayDo = step.entry.desc === "FK CONSTRAINT" && reason.startsWith("23503");
+    if (!mayDo || (await attempt(client, notValid(step))) !== undefined) left.set(step, reason);
+  }
+  return left;
+}
+
+const notValid = (step: Step): string => statementOf(step).replace(/;\s*$/, " NOT VALID;");

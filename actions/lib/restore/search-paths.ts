@@ -1,0 +1,85 @@
+import { bare, parseQualified, quoteIdentifier, quoteLiteral } from "../source/identifier.ts";
+import type { Inventory } from "../source/inventory/model.ts";
+import { isRelation } from "../source/inventory/read.ts";
+import { isManagedSchema } from "../source/platform.ts";
+import { assignment } from "../source/roles-sql.ts";
+
+/** What Supabase gives `postgres` (observed on 15 and 17). */
+const usual = '"$user", public, extensions';
+
+/**
+ * Search paths for a second attempt at what failed under the empty one that pg_dump's statements run under: somebody's
+ * function names others without their schema. First the path that the source's sessions had, then also all schemas of the
+ * user's, for what was made in a session with a path of its own. Each is the value of a setting. Pure.
+ */
+export function widerPaths(source: Pick<Inventory, "objects" | "roles" | "databaseSettings">): readonly string[] {
+  const own = sourcePath(source);
+  const schemas = source.objects
+    .filter(
+      ({ kind, extension, identity }) => kind === "schema" && extension === null && !isManagedSchema(bare(identity)),
+    )
+    .map(({ identity }) => identity);
+  return [own, [own, ...schemas].join(", ")];
+}
+
+/** As the server looks for it: the role's in this database, the role's, the database's. */
+function sourcePath({ roles, databaseSettings }: Pick<Inventory, "roles" | "databaseSettings">): string {
+  const settings = roles.find(({ name }) => name === "postgres")?.settings ?? [];
+  const inOrder = [
+    ...settings.filter(({ database }) => database).map(({ setting }) => setting),
+    ...settings.filter(({ database }) => !database).map(({ setting }) => setting),
+    ...databaseSettings,
+  ];
+  const name = "search_path=";
+  const found = inOrder.find((setting) => setting.startsWith(name))?.slice(name.length);
+  return found === undefined || found.trim() === "" ? usual : found;
+}
+
+/** Says a path for the rest of the transaction. */
+export function pathStatement(path: string): string {
+  return `select pg_catalog.set_config('search_path', ${quoteLiteral(path)}, true);\n`;
+}
+
+/**
+ * A statement that PostgreSQL 17 runs under a search path of its own, whatever the session's is (CREATE INDEX, REFRESH;
+ * release notes of 17, "safe search_path"): the user's functions that `text` names get the path as their own for the length
+ * of the transaction. Those that they call inherit it. Undefined when it names none. Pure.
+ */
+export function lendingPath(
+  statement: string,
+  text: string,
+  source: Pick<Inventory, "objects">,
+  path: string,
+): string | undefined {
+  const functions = source.objects.filter(
+    ({ kind, extension, identity, definition }) =>
+      kind === "function" &&
+      extension === null &&
+      text.includes(identity.slice(0, identity.indexOf("(") + 1)) &&
+      !/^ SET search_path /m.test(definition),
+  );
+  if (functions.length === 0) return undefined;
+  const each = (what: string) => functions.map(({ identity }) => `ALTER FUNCTION ${identity} ${what};\n`).join("");
+  return `${each(`SET ${assignment(`search_path=${path}`)}`)}${statement.replace(/;?\s*$/, ";")}\n${each("RESET search_path")}`;
+}
+
+/**
+ * The same for tables that a statement's functions name in a text (`ts_stat('select … from documents')`): that search path
+ * has pg_temp in it, so a temporary view stands for each table of the path's schemas as long as the transaction lasts. Pure.
+ */
+export function namesAsTemporary(statement: string, source: Pick<Inventory, "objects">, path: string): string {
+  const schemas = path.split(",").map((name) => bare(name.trim()));
+  const found = new Map<string, string>();
+  for (const schema of schemas) {
+    for (const { kind, identity } of source.objects.filter((one) => one.schema === schema && one.extension === null)) {
+      const parts = isRelation(kind) ? parseQualified(identity) : undefined;
+      if (parts !== undefined && !found.has(parts.name)) found.set(parts.name, identity);
+    }
+  }
+  const names = [...found.keys()].map(quoteIdentifier);
+  const create = [...found].map(
+    ([name, of]) => `CREATE TEMPORARY VIEW ${quoteIdentifier(name)} AS SELECT * FROM ${of};\n`,
+  );
+  const drop = names.map((name) => `DROP VIEW pg_temp.${name};\n`);
+  return [...create, statement, ...drop].join("");
+}
