@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import type { Difference } from "../../actions/lib/prove/difference.ts";
 import { Journal } from "../../actions/lib/restore/journal.ts";
-import { deliberateDifferences, outboundTriggers } from "../../actions/lib/restore/outbound.ts";
+import { planQuiet } from "../../actions/lib/restore/outbound.ts";
 import { planData } from "../../actions/lib/restore/plan-data.ts";
 import { proveRestored } from "../../actions/lib/restore/prove-restored.ts";
 import { inspectTarget } from "../../actions/lib/restore/target.ts";
@@ -194,7 +194,7 @@ async function prove(url: string): Promise<Difference[]> {
   const findings = { failures: none, rowFailures: none, viewFailures: none, sequenceFailures: none };
   const { differences } = await proveRestored({
     ...{ source: inventory, facts, plan, journal, jobs: 2, log: silentLog, connect: () => session(url) },
-    findings: { ...findings, deliberate: deliberateDifferences(outboundTriggers(inventory)), broken: new Map() },
+    findings: { ...findings, ...planQuiet(inventory, true), broken: new Map() },
   });
   await client.end();
   return differences.filter(({ verdict }) => verdict !== "expected");

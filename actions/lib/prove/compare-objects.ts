@@ -41,6 +41,7 @@ export function compareObjects(source: Inventory, target: Inventory, context: Co
   const found = byKey(target.objects);
   const differences: Difference[] = [];
   for (const object of source.objects) {
+    if (isOwnObject(object)) continue;
     const twin = found.get(objectKey(object));
     if (twin === undefined) differences.push(missing(object, context));
     else differences.push(...compareTwins(object, twin, source, context));

@@ -36,12 +36,13 @@ export interface ResetResult {
 export async function resetStaging(client: Client, log: Log): Promise<ResetResult> {
   const baseline = await readBaseline(client);
   const facts = await inspectTarget(client, 0);
-  await client.query(`drop schema if exists ${notesSchema} cascade`);
-  await client.query(`drop table if exists ${plantedRowTable}`);
   await unscheduleJobs(client);
   // Owners are roles that a restore has made: to drop what is theirs, the session must be able to act for them.
   await joinOwners(client, facts.inventory, facts);
   const removed = await removeAll(client, baseline.inventory, facts, log);
+  // Only now: an event trigger that forbids DROP has gone first.
+  await client.query(`drop schema if exists ${notesSchema} cascade`);
+  await client.query(`drop table if exists ${plantedRowTable}`);
   const rows = await emptyTables(client, tablesToEmpty(facts.inventory, baseline.filled, facts.supabase));
   await putBack(client, baseline.inventory, facts);
   const roles = await dropRoles(client, baseline.inventory, facts);

@@ -4,6 +4,7 @@ import type { Log } from "../runtime/log.ts";
 import { readInventory } from "../source/inventory/read.ts";
 import { targetConnector } from "./connect-target.ts";
 import { cronItem } from "./cron-jobs.ts";
+import { finishRestore } from "./finish.ts";
 import { Journal } from "./journal.ts";
 import { loadedTable } from "./load-table.ts";
 import { refuseProduction } from "./production-gate.ts";
@@ -33,7 +34,8 @@ export interface Abandoned {
 }
 
 /**
- * Gives an unfinished restore up: takes its notes out of the target and touches nothing else.
+ * Gives an unfinished restore up: takes its notes out of the target, wakes the event triggers that wait for its end, lets
+ * requests of pg_net go, and touches nothing else.
  * @throws ConfigurationError `nothing-to-abandon`, `target-half-restored` (another set's), `target-is-production`
  */
 export async function abandonRestore(request: AbandonRequest): Promise<Abandoned> {
@@ -52,7 +54,7 @@ export async function abandonRestore(request: AbandonRequest): Promise<Abandoned
     if (set !== undefined) journal.refuseOther(set);
     const before = journal.before?.objects ?? {};
     const made = Object.keys(stateOf(await readInventory(client)).objects).filter((key) => !(key in before));
-    if (!dryRun) await Journal.remove(client);
+    if (!dryRun) await finishRestore(client, { holdsRequests: false });
     return {
       ...{ outcome: dryRun ? "dry-run" : "abandoned", set: journal.set, target: config.target.name },
       ...{ objects: made.length, tables: journal.items().flatMap((item) => loadedTable(item) ?? []) },

@@ -1,26 +1,40 @@
 import { tableName } from "../source/identifier.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { isReservedRole } from "../source/platform.ts";
-import type { OutboundTrigger } from "./outbound.ts";
+import type { Asleep } from "./journal.ts";
+import { letRequestsGo } from "./outbound/hold-requests.ts";
+import { type Outbound, switchOnEventTrigger } from "./outbound.ts";
 import type { DataPlan } from "./plan-data.ts";
 import type { RestoreResult } from "./result.ts";
 import type { TargetFacts } from "./target.ts";
 
-/**
- * What was switched off, and what only a person can do, for the end of the report. Pure.
- * @param cronJobs numbers in the target of the jobs that were active at the source
- */
+/** What of a copy is off. */
+interface Off {
+  readonly outbound: readonly Outbound[];
+  /** Whether requests of pg_net are dropped. */
+  readonly heldBack: boolean;
+  /** Event triggers that wait for the end of the restore. */
+  readonly asleep: readonly Asleep[];
+  /** Numbers in the target of the jobs that were active at the source. */
+  readonly cronJobs: readonly string[];
+}
+
+/** What was switched off, and what only a person can do, for the end of the report. Pure. */
 export function afterwards(
   source: Inventory,
   facts: TargetFacts,
-  outbound: readonly OutboundTrigger[],
   plan: DataPlan,
-  cronJobs: readonly string[],
+  { outbound, heldBack, asleep, cronJobs }: Off,
 ): Pick<RestoreResult, "switchedOff" | "byHand"> {
   const rows = (name: string) => source.tables.find((table) => tableName(table) === name)?.fingerprint?.rows ?? "0";
   const switchedOff = outbound
-    .filter((trigger) => trigger.switchOn !== undefined)
-    .map((trigger) => ({ what: `trigger ${trigger.object.identity}`, on: trigger.switchOn ?? "" }));
+    // A partition's trigger goes on with its parent's.
+    .filter(({ object }) => object.listed)
+    .map(({ what, switchOn }) => ({ what, on: switchOn }));
+  for (const { name, state } of asleep) {
+    switchedOff.push({ what: `event trigger ${name}`, on: switchOnEventTrigger(name, state) });
+  }
+  if (heldBack) switchedOff.push({ what: "requests of pg_net: each is dropped as it comes", on: letRequestsGo });
   if (cronJobs.length > 0) {
     const numbers = cronJobs.join(", ");
     const on =
@@ -30,11 +44,6 @@ export function afterwards(
     switchedOff.push({ what: `${cronJobs.length} cron jobs`, on });
   }
   const byHand: string[] = [];
-  for (const trigger of outbound.filter((one) => one.switchOff === undefined)) {
-    byHand.push(
-      `Trigger ${trigger.object.identity} calls out and cannot be switched off on a platform's table: drop it if it must stay quiet.`,
-    );
-  }
   const logins = source.roles.filter((role) => role.login && !(facts.supabase && isReservedRole(role.name)));
   if (logins.length > 0) {
     byHand.push(`Set passwords (a set holds none): ${logins.map((role) => role.name).join(", ")}.`);

@@ -5,6 +5,20 @@ import { type Fingerprint, fingerprintSchema } from "../source/inventory/model.t
 import { notesSchema } from "../source/own-schemas.ts";
 import { type TargetState, targetStateSchema } from "./target-state.ts";
 
+/** An event trigger that sleeps until the restore is finished, by its name as statements have it, and how it fired. */
+const asleepSchema = z.array(
+  z.strictObject({
+    name: z.string().regex(/^(?:"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)$/),
+    state: z.enum(["enabled", "always", "replica", "disabled"]),
+  }),
+);
+export type Asleep = z.infer<typeof asleepSchema>[number];
+
+const asleepItem = "event triggers";
+
+const asleepOf = (done: ReadonlyMap<string, unknown>): Asleep[] =>
+  z.object({ asleep: asleepSchema }).safeParse(done.get(asleepItem)).data?.asleep ?? [];
+
 const table = `${notesSchema}.journal`;
 
 /**
@@ -135,8 +149,13 @@ export class Journal {
     this.#done.set(item, note);
   }
 
-  /** Takes the notes out of the target. */
-  static async remove(client: Client): Promise<void> {
-    await client.query(`drop table if exists ${table}; drop schema if exists ${notesSchema}`);
+  get asleep(): readonly Asleep[] {
+    return asleepOf(this.#done);
+  }
+
+  /** Adds to those that `finish` wakes. */
+  async noteAsleep(client: Client, some: readonly Asleep[]): Promise<void> {
+    const others = this.asleep.filter(({ name }) => !some.some((one) => one.name === name));
+    await this.note(client, asleepItem, { asleep: [...others, ...some] });
   }
 }

@@ -26,6 +26,8 @@ export interface DataTask {
   readonly mayReplicate: boolean;
   /** Search path in the place of pg_catalog alone, for what generated columns and checks call. */
   readonly path?: string;
+  /** SQL for the end of each transaction that brings rows; see `LoadingWay`. */
+  readonly afterRows?: string;
   readonly log: Log;
 }
 

@@ -31,6 +31,8 @@ export interface LoadingWay {
   readonly journal: Journal;
   readonly mayReplicate: boolean;
   readonly path?: string;
+  /** SQL for the end of each transaction that brings rows: takes back what functions of the user's put into the queue. */
+  readonly afterRows?: string;
 }
 
 /**
@@ -45,7 +47,7 @@ export async function loadTable(
   client: Client,
   load: TableLoad,
   chunks: AsyncIterable<Uint8Array>,
-  { journal, mayReplicate, path }: LoadingWay,
+  { journal, mayReplicate, path, afterRows }: LoadingWay,
   /** Called after the last chunk: what the kept columns hash to, noted for the proof. */
   reduced: () => Fingerprint | undefined = () => undefined,
 ): Promise<string | undefined> {
@@ -73,6 +75,7 @@ export async function loadTable(
     // No stream in between: the next chunk is asked for only when the socket has passed on the one before. That holds
     // because chunks are larger than the socket's 64 KiB high-water mark; the last one may be smaller.
     await pipeline(chunks, client.query(copyFrom(`copy ${name}${list} from stdin`)));
+    if (afterRows !== undefined) await client.query(afterRows);
     const before = load.quiet === undefined ? undefined : await fingerprintBefore(client, table, columns, load.quiet);
     await journal.note(client, loadItem(table), {
       ...before,

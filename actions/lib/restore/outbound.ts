@@ -1,38 +1,34 @@
+import type { Difference } from "../prove/difference.ts";
+import { parseQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
-import { objectKey } from "../source/inventory/object-key.ts";
-import { isManagedSchema } from "../source/platform.ts";
+import { byKey, objectKey } from "../source/inventory/object-key.ts";
+import { isManagedSchema, isPlatformObject } from "../source/platform.ts";
+import { isRoutine } from "./outbound/code-uses.ts";
+import { findReach } from "./outbound/may-call-out.ts";
+import { type Reach, reach } from "./outbound/reach.ts";
 
-/** A trigger that calls out to other systems, and how it is switched off and on. */
-export interface OutboundTrigger {
+/** Something that would run by itself in a copy and may speak to others from there. */
+export interface Outbound {
   readonly object: InventoryObject;
-  /** Undefined where it cannot be switched off: on a table of the platform's. */
+  readonly what: string;
+  /**
+   * `off`: made, and switched off in the same transaction. `left out`: not made, because nobody could switch it off: on a
+   * view Postgres does not know that, on a platform's table only the platform may. `empty`: made, and not filled.
+   */
+  readonly how: "off" | "left out" | "empty";
   readonly switchOff: string | undefined;
-  readonly switchOn: string | undefined;
+  /** One statement that makes it what it was. */
+  readonly switchOn: string;
 }
 
-/** Supabase's database webhooks are triggers on this function; others call pg_net or http by themselves. */
-const webhook = "supabase_functions.http_request(";
-const callsOut = /\b(net\.http_(get|post|delete)|extensions\.http(_\w+)?|http_(get|post|put|patch|delete))\s*\(/i;
+export interface QuietPlan {
+  readonly outbound: readonly Outbound[];
+  /** Whether requests of pg_net are to be held back also when the restore has ended. */
+  readonly holdsRequests: boolean;
+}
 
 /** Name and table of `name on schema.table`, both quoted where needed: the last ` on ` before a qualified name. */
 const identity = /^(?<name>.*) on (?<table>(?:"(?:[^"]|"")*"|[^\s."]+)\.(?:"(?:[^"]|"")*"|[^\s."]+))$/s;
-
-/**
- * Finds the triggers that would send something to the outside. They are restored, but switched off: a restored copy must
- * not speak to the world until somebody says so. Pure.
- */
-export function outboundTriggers(source: Inventory): OutboundTrigger[] {
-  const functions = source.objects
-    .filter((object) => object.kind === "function" && callsOut.test(object.definition))
-    .map((object) => object.identity.slice(0, object.identity.lastIndexOf("(") + 1));
-  const targets = [webhook, ...functions].map((name) => `EXECUTE FUNCTION ${name}`);
-  return source.objects
-    .filter(
-      (object) => object.kind === "trigger" && object.extension === null && !object.definition.endsWith(" disabled"),
-    )
-    .filter((object) => targets.some((text) => object.definition.includes(text)))
-    .map((object) => describe(object));
-}
 
 /** The parts of an identity like `name on schema.table`, as they stand in a statement. */
 export function nameOnTable(text: string): { readonly name: string; readonly table: string } | undefined {
@@ -41,31 +37,182 @@ export function nameOnTable(text: string): { readonly name: string; readonly tab
   return name === undefined || table === undefined ? undefined : { name, table };
 }
 
-function describe(object: InventoryObject): OutboundTrigger {
-  const parts = nameOnTable(object.identity);
-  if (parts === undefined || isManagedSchema(object.schema))
-    return { object, switchOff: undefined, switchOn: undefined };
-  const state = object.definition.endsWith(" always")
-    ? " ALWAYS"
-    : object.definition.endsWith(" replica")
-      ? " REPLICA"
-      : "";
-  const table = `ALTER TABLE ${parts.table}`;
-  return {
-    object,
-    switchOff: `${table} DISABLE TRIGGER ${parts.name};\n`,
-    switchOn: `${table} ENABLE${state} TRIGGER ${parts.name};`,
-  };
+/**
+ * What has to stay off in a copy: triggers, rules and event triggers that may call out, unless they provably cannot, and
+ * materialised views whose filling may. Follows from the source's inventory alone. Pure.
+ *
+ * @param supabase whether the target is a Supabase project, whose platform owns its tables
+ */
+export function planQuiet(source: Inventory, supabase: boolean): QuietPlan {
+  const found = findReach(source);
+  const views = new Set(source.objects.filter(({ kind }) => kind === "view").map((one) => one.identity));
+  const populated = new Set(
+    source.objects
+      .filter(({ kind, definition }) => kind === "materialized view" && /^populated$/m.test(definition))
+      .map((one) => one.identity),
+  );
+  // Where nothing can speak to the outside, a text that is put together as it runs cannot either; a superuser always can
+  // (COPY … TO PROGRAM).
+  const open = !supabase || [...found.values()].some((one) => (one & (reach.direct | reach.unknown)) !== 0);
+  const outbound = source.objects.flatMap((object) => {
+    const may = found.get(object) ?? 0;
+    if (may === 0 || object.extension !== null) return [];
+    // The platform's own give rights to what it makes, and come with every project.
+    if (object.kind === "event trigger" && isPlatformObject(object)) return [];
+    if (object.kind === "trigger") return ofTrigger(object, views, supabase);
+    if (object.kind === "rule") return ofRule(object, views, supabase);
+    if (object.kind === "event trigger") return ofEventTrigger(object);
+    return object.kind === "materialized view" && populated.has(object.identity) && (open || callsForSure(may))
+      ? [ofMaterializedView(object)]
+      : [];
+  });
+  return { outbound, holdsRequests: [...found].some(([object, may]) => stillSpeaks(object, may)) };
 }
 
-/** For the comparison: the triggers that differ on purpose, by object key. */
-export function deliberateDifferences(triggers: readonly OutboundTrigger[]): Map<string, string> {
-  return new Map(
-    triggers
-      .filter((trigger) => trigger.switchOff !== undefined)
-      .map((trigger) => [
-        objectKey(trigger.object),
-        `switched off, because it calls out; on again with: ${trigger.switchOn}`,
-      ]),
+/** Code of the user's that stays on: it runs when a row is written or read, or when somebody calls it. */
+function stillSpeaks(object: InventoryObject, may: Reach): boolean {
+  if (object.extension !== null || isPlatformObject(object) || isManagedSchema(object.schema)) return false;
+  return object.kind === "table" || object.kind === "view" || (isRoutine(object) && (may & reach.queue) !== 0);
+}
+
+/** The source without the materialised views that stay empty in the copy. Pure. */
+export function withoutEmpty(source: Inventory, outbound: readonly Outbound[]): Inventory {
+  const empty = new Set(
+    outbound.flatMap(({ object, how }) => {
+      const name = how === "empty" ? parseQualified(object.identity) : undefined;
+      return name === undefined ? [] : [tableName(name)];
+    }),
   );
+  return { ...source, materializedViews: source.materializedViews.filter((view) => !empty.has(tableName(view))) };
+}
+
+const callsForSure = (may: Reach) => (may & (reach.queue | reach.direct)) !== 0;
+
+function ofTrigger(object: InventoryObject, views: ReadonlySet<string>, supabase: boolean): Outbound[] {
+  const parts = nameOnTable(object.identity);
+  const { text, state } = firingOf(object);
+  if (parts === undefined || state === "disabled") return [];
+  const what = `trigger ${object.identity}`;
+  if (views.has(parts.table) || (supabase && isManagedSchema(object.schema))) {
+    return [{ object, what, how: "left out", switchOff: undefined, switchOn: `${text};` }];
+  }
+  return [{ object, what, ...switching(`ALTER TABLE ${parts.table}`, state, `TRIGGER ${parts.name}`) }];
+}
+
+function ofRule(object: InventoryObject, views: ReadonlySet<string>, supabase: boolean): Outbound[] {
+  const parts = nameOnTable(object.identity);
+  const { text, state } = firingOf(object);
+  if (parts === undefined || state === "disabled") return [];
+  const what = `rule ${object.identity}`;
+  if (views.has(parts.table) || (supabase && isManagedSchema(object.schema))) {
+    return [{ object, what, how: "left out", switchOff: undefined, switchOn: text }];
+  }
+  return [{ object, what, ...switching(`ALTER TABLE ${parts.table}`, state, `RULE ${parts.name}`) }];
+}
+
+function ofEventTrigger(object: InventoryObject): Outbound[] {
+  const { state } = firingOf(object);
+  if (state === "disabled") return [];
+  const what = `event trigger ${object.identity}`;
+  return [{ object, what, ...switching(`ALTER EVENT TRIGGER ${object.identity}`, state, "") }];
+}
+
+function ofMaterializedView(object: InventoryObject): Outbound {
+  const switchOn = `REFRESH MATERIALIZED VIEW ${object.identity};`;
+  return { object, what: `materialized view ${object.identity}`, how: "empty", switchOff: undefined, switchOn };
+}
+
+function switching(alter: string, state: FiringState, what: string): Pick<Outbound, "how" | "switchOff" | "switchOn"> {
+  const name = what === "" ? "" : ` ${what}`;
+  return { how: "off", switchOff: `${alter} DISABLE${name};\n`, switchOn: `${alter} ${enable(state)}${name};` };
+}
+
+/** In which sessions something fires: `enabled` in all but those of replication. */
+export type FiringState = "enabled" | "disabled" | "always" | "replica";
+
+const enable = (state: FiringState): string =>
+  state === "always" || state === "replica" ? `ENABLE ${state.toUpperCase()}` : "ENABLE";
+
+/** @param name quoted where needed */
+export function switchOnEventTrigger(name: string, state: FiringState): string {
+  return `ALTER EVENT TRIGGER ${name} ${enable(state)};`;
+}
+
+const letters = { enabled: "O", disabled: "D", always: "A", replica: "R" } as const;
+
+/** As the catalogues have it. */
+export const stateLetter = (state: FiringState): string => letters[state];
+
+const states = new Map<string, FiringState>([
+  ["D", "disabled"],
+  ["A", "always"],
+  ["R", "replica"],
+]);
+
+/** How the inventory writes in which sessions a trigger, rule or event trigger fires, and its definition without that. */
+export function firingOf({ kind, definition }: InventoryObject): {
+  readonly text: string;
+  readonly state: FiringState;
+} {
+  if (kind === "trigger") {
+    const [, text, state] = /^(.*) (disabled|always|replica)$/s.exec(definition) ?? [];
+    if (text !== undefined && (state === "disabled" || state === "always" || state === "replica"))
+      return { text, state };
+    return { text: definition, state: "enabled" };
+  }
+  const [, before, letter, tags] = /^(.*) enabled ([ODAR])( tags .*)?$/s.exec(definition) ?? [];
+  if (before === undefined) return { text: definition, state: "enabled" };
+  return { text: before + (tags ?? ""), state: states.get(letter ?? "") ?? "enabled" };
+}
+
+/**
+ * A target in which what was switched off on purpose is as it was at the source, so that everything else about it is
+ * compared as ever, and what is to be said of it. Pure.
+ */
+export function asIfOn(
+  target: Inventory,
+  outbound: readonly Outbound[],
+): { readonly target: Inventory; readonly off: readonly Outbound[]; readonly differences: readonly Difference[] } {
+  const present = byKey(target.objects);
+  const instead = new Map<InventoryObject, InventoryObject>();
+  const added: InventoryObject[] = [];
+  const differences: Difference[] = [];
+  const found: Outbound[] = [];
+  for (const one of outbound) {
+    const { object, how, switchOn } = one;
+    const twin = present.get(objectKey(object));
+    const off = twin === undefined ? how === "left out" : how === "empty" ? isEmpty(twin) : isDisabled(twin);
+    if (!off) continue;
+    found.push(one);
+    if (twin === undefined) added.push(object);
+    else instead.set(twin, { ...twin, definition: switchedOn(twin, object) });
+    differences.push({
+      ...{ kind: object.kind, identity: object.identity, aspect: twin === undefined ? "missing" : "definition" },
+      ...{ detail: twin === undefined ? "left out" : how === "empty" ? "not filled" : "switched off" },
+      ...{ verdict: "expected", why: `switched off, because it may call out; on again with: ${switchOn}` },
+    });
+  }
+  const objects = [...target.objects.map((object) => instead.get(object) ?? object), ...added];
+  return { target: { ...target, objects }, off: found, differences };
+}
+
+const isDisabled = (twin: InventoryObject) => firingOf(twin).state === "disabled";
+const isEmpty = (twin: InventoryObject) => /^not populated$/m.test(twin.definition);
+
+/** The definition that something would have, were it switched on as it was at the source. */
+export function switchedOn(twin: InventoryObject, source: InventoryObject): string {
+  const { state } = firingOf(source);
+  switch (twin.kind) {
+    case "materialized view":
+      return twin.definition.replace(/^not populated$/m, "populated");
+    case "trigger":
+      return state === "enabled" ? firingOf(twin).text : `${firingOf(twin).text} ${state}`;
+    case "rule":
+      return state === "enabled" ? firingOf(twin).text : twin.definition.replace(/D$/, stateLetter(state));
+    default:
+      return twin.definition.replace(
+        / enabled D( tags .*)?$/s,
+        (_, tags = "") => ` enabled ${stateLetter(state)}${tags}`,
+      );
+  }
 }

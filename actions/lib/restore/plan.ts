@@ -1,6 +1,7 @@
 import type { TocEntry } from "../source/archive/toc.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
+import { isOwnObject } from "../source/own-schemas.ts";
 import { isPlatformObject } from "../source/platform.ts";
 import { extensionParts } from "./extension-parts.ts";
 import { type Build, planBuilds } from "./plan-builds.ts";
@@ -20,6 +21,8 @@ export interface SchemaPlan {
   readonly builds: readonly Build[];
   /** Triggers, rules, policies, publications, statistics. */
   readonly after: readonly Step[];
+  /** Triggers on the tables of Storage: they would fire for each file that is brought in. */
+  readonly afterFiles: readonly Step[];
   /** Event triggers: the very last, or they would fire at our own statements. */
   readonly last: readonly Step[];
 }
@@ -41,17 +44,22 @@ const otherwise = new Set([
   "TABLE DATA",
 ]);
 
+const storageSchema = "storage";
+
 const indexKinds = new Set(["CHECK CONSTRAINT", "CONSTRAINT", "INDEX"]);
 
 /**
  * Chooses from the complete dump what this target lacks. What the target has already is left alone, whether it is the
  * platform's or an interrupted run made it; what is wrong with it is for the comparison to say. Pure.
+ *
+ * @param without what is left out on purpose
  */
 export function planSchema(
   toc: readonly TocEntry[],
   source: Inventory,
   target: Inventory,
   supabase: boolean,
+  without: ReadonlySet<InventoryObject> = new Set(),
 ): SchemaPlan {
   const present = byKey(target.objects);
   const objects = new Map(source.objects.map((object) => [`${object.classId} ${object.oid}`, object]));
@@ -61,11 +69,17 @@ export function planSchema(
     const object = objectOf(entry);
     return object !== undefined && supabase && isPlatformObject(object) && present.has(objectKey(object));
   };
+  // Our own (what keeps a copy quiet) is no part of what it was copied from.
+  const isLeftOut = (entry: TocEntry): boolean =>
+    [entry, ...(entry.desc === "COMMENT" ? partOf(entry, entries) : [])]
+      .map(objectOf)
+      .some((object) => object !== undefined && (without.has(object) || isOwnObject(object)));
   const wanted = toc.filter((entry) => {
     if (otherwise.has(entry.desc) || entry.defn.trim() === "") return false;
     // It names the source's database, which may be another one on the target's server.
     if (entry.desc === "COMMENT" && entry.tag.startsWith("DATABASE ")) return false;
     const object = objectOf(entry);
+    if (isLeftOut(entry)) return false;
     if (object !== undefined && entry.desc !== "COMMENT") return !present.has(objectKey(object));
     const parts = partOf(entry, entries);
     return parts.length === 0 || !parts.every(platforms);
@@ -74,10 +88,20 @@ export function planSchema(
   const stage = (entry: TocEntry) => stageOf(entry, entries);
   const bytes = new Map(source.tables.map((table) => [table.oid, table.bytes]));
   const of = (which: StageName) => wanted.filter((entry) => stage(entry) === which);
+  const ofStorage = (entry: TocEntry): boolean =>
+    [entry, ...(entry.desc === "COMMENT" ? partOf(entry, entries) : [])].some(
+      (one) => one.desc === "TRIGGER" && one.namespace === storageSchema,
+    );
   return {
     before: attachFromTheTop(of("before"), entries).map(step),
     builds: planBuilds(of("indexes"), of("foreignKeys"), { entries, step, bytes }),
-    after: [...of("after").map(step), ...extensionParts(source, target)],
+    after: [
+      ...of("after")
+        .filter((entry) => !ofStorage(entry))
+        .map(step),
+      ...extensionParts(source, target),
+    ],
+    afterFiles: of("after").filter(ofStorage).map(step),
     last: of("last").map(step),
   };
 }

@@ -13,8 +13,10 @@ import { bare, tableName } from "../source/identifier.ts";
 import type { Fingerprint, Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
 import type { BrokenConstraint } from "./broken-constraints.ts";
+import { asIfAwake } from "./event-triggers.ts";
 import type { Journal } from "./journal.ts";
 import { loadItem } from "./load-table.ts";
+import { asIfOn, type Outbound, withoutEmpty } from "./outbound.ts";
 import type { DataPlan } from "./plan-data.ts";
 import { measureViews } from "./settle-contents.ts";
 import { type TargetFacts, unavailableExtensions } from "./target.ts";
@@ -25,7 +27,8 @@ export interface RestoreFindings {
   readonly rowFailures: ReadonlyMap<string, string>;
   readonly viewFailures: ReadonlyMap<string, string>;
   readonly sequenceFailures: ReadonlyMap<string, string>;
-  readonly deliberate: ReadonlyMap<string, string>;
+  /** What stays off in the copy. */
+  readonly outbound: readonly Outbound[];
   /** Constraints that rows break, by object key: that they do so at the source too is for the proof to say. */
   readonly broken: ReadonlyMap<string, BrokenConstraint>;
 }
@@ -54,14 +57,15 @@ export async function proveRestored(
   const measuring = measure(task);
   measuring.catch(() => {}); // heard below
   try {
-    const target = await readInventory(client);
+    const found = asIfAwake(await readInventory(client), source, task.journal.asleep);
+    const { target, off, differences: quiet } = asIfOn(found, findings.outbound);
     const words = await sameInOtherWords(client, source, target);
     const unavailable = unavailableExtensions(source, facts);
     const schemas = extensionSchemas(source);
     const references = await checkReferences(client, existedBefore(facts));
     const views = await measureViews(client, source);
     const largeObjects = await measureLargeObjects(client, source, target);
-    const contents = compareContents(source, {
+    const contents = compareContents(withoutEmpty(source, off), {
       measured: await measuring,
       left: rowsLeft(task),
       instead: reducedFingerprints(task),
@@ -79,7 +83,7 @@ export async function proveRestored(
       supabase: facts.supabase,
       failures: findings.failures,
       sameInOtherWords: words,
-      deliberate: new Map([...findings.deliberate, ...brokenAtTheSource(findings.broken, isEqual)]),
+      deliberate: new Map(brokenAtTheSource(findings.broken, isEqual)),
       unavailableExtensions: unavailable,
       extensionSchemas: schemas,
     };
@@ -87,6 +91,7 @@ export async function proveRestored(
       differences: [
         ...compareRoles(source, target, context),
         ...compareObjects(source, target, context),
+        ...quiet,
         ...contents,
         ...droppedColumns(task.plan),
         ...quietedRows(task.plan),

@@ -1,26 +1,24 @@
 import type { Client } from "pg";
 import { outcomeOf } from "../prove/difference.ts";
 import type { OpenSet } from "../prove/verify-open.ts";
-import { ConfigurationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
-import { readArchive } from "../source/archive/data.ts";
-import type { TocEntry } from "../source/archive/toc.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
-import { withTables } from "../source/plain-dump/dependencies.ts";
-import { readPlainDump } from "../source/plain-dump/read.ts";
 import { isPlatformObject } from "../source/platform.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { type Validated, validateConstraints } from "./broken-constraints.ts";
 import { afterwards } from "./by-hand.ts";
 import { cronItem } from "./cron-jobs.ts";
+import { makeEventTriggers } from "./event-triggers.ts";
 import { failuresByKey } from "./failures-by-key.ts";
+import { finishRestore } from "./finish.ts";
 import { Journal } from "./journal.ts";
 import type { DataTask } from "./load-data.ts";
 import { makeAndFill } from "./make-and-fill.ts";
 import { makeQueues } from "./message-queues.ts";
 import { refuseOccupied } from "./occupants.ts";
-import { deliberateDifferences, type OutboundTrigger, outboundTriggers } from "./outbound.ts";
+import { clearRequests, holdRequests } from "./outbound/hold-requests.ts";
+import { type Outbound, planQuiet, type QuietPlan, withoutEmpty } from "./outbound.ts";
 import { planSchema, type SchemaPlan } from "./plan.ts";
 import { planData } from "./plan-data.ts";
 import {
@@ -32,6 +30,7 @@ import {
 } from "./privileges.ts";
 import { proveRestored } from "./prove-restored.ts";
 import type { ProvenTarget } from "./proven-target.ts";
+import { readSchema } from "./read-schema.ts";
 import { refreshViews } from "./refresh-views.ts";
 import type { RestoreResult } from "./result.ts";
 import { admitResumed } from "./resume-gate.ts";
@@ -54,6 +53,8 @@ export interface RestoreTask {
   /** Sessions that load, index and measure side by side. */
   readonly jobs: number;
   readonly dryRun: boolean;
+  /** Brings in what belongs to the rows and lies outside of the database, before anything of the user's could notice. */
+  readonly bringFiles?: (() => Promise<void>) | undefined;
   /** Done in the target while it is proven and its notes are still there, so that the proof can be repeated. */
   readonly whileProven?: ((proven: ProvenTarget) => Promise<void>) | undefined;
   readonly log: Log;
@@ -83,10 +84,12 @@ async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
   const client = await dumpClient(task.connect);
   try {
     const facts = await stages.run("look at the target", () => admit(task, client, source));
-    const schema = planSchema(toc, source, facts.inventory, facts.supabase);
+    const quiet = planQuiet(source, facts.supabase);
+    const leftOut = new Set(quiet.outbound.filter(({ how }) => how === "left out").map(({ object }) => object));
+    const schema = planSchema(toc, source, facts.inventory, facts.supabase, leftOut);
     if (task.dryRun) return dryRun(task, source, facts, stages);
     const journal = await Journal.open(client, task.open.set, stateOf(facts.inventory));
-    return await restoreInto({ task, source, client, facts, schema, journal, stages });
+    return await restoreInto({ task, source, client, facts, quiet, schema, journal, stages });
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -97,31 +100,39 @@ interface Run {
   readonly source: Inventory;
   readonly client: Client;
   readonly facts: TargetFacts;
+  readonly quiet: QuietPlan;
   readonly schema: SchemaPlan;
   readonly journal: Journal;
   readonly stages: Stages;
 }
 
 async function restoreInto(run: Run): Promise<RestoreResult> {
-  const { task, source, client, facts, schema, journal, stages } = run;
+  const { task, source, client, facts, quiet, schema, journal, stages } = run;
+  const { outbound } = quiet;
   const { connect, jobs, log } = task;
-  const outbound = outboundTriggers(source);
   const roleFailures = await stages.run("roles", () => restoreRoles(client, source, facts));
   await joinOwners(client, source, facts);
   await clearDefaultPrivileges(client, facts.inventory);
+  let heldBack = false;
   const made = await makeAndFill({
     ...{ client, source, schema, jobs, stages },
-    planRows: async () =>
-      planData(source, await readTargetTables(client), facts.supabase, unavailableExtensions(source, facts)),
+    planRows: async () => {
+      heldBack = await holdRequests(client);
+      return planData(source, await readTargetTables(client), facts.supabase, unavailableExtensions(source, facts));
+    },
     makeQueues: () => makeQueues(dataSource(run), client),
-    dataTask: (plan) => ({ ...dataSource(run), plan }),
+    dataTask: (plan) => ({ ...dataSource(run), plan, ...(heldBack ? { afterRows: clearRequests } : {}) }),
     afterStep: switchingOff(outbound),
   });
   const { plan } = made;
   const sequenceFailures = await settleSequences(client, source, plan);
-  const viewFailures = await stages.run("materialised views", () => refreshViews(client, source, widerPaths(source)));
+  const viewFailures = await stages.run("materialised views", () =>
+    refreshViews(client, withoutEmpty(source, outbound), widerPaths(source)),
+  );
   const settled = await stages.run("owners and grants", () => settle(run));
-  const events = await runSteps(client, schema.last);
+  await task.bringFiles?.();
+  const ofStorage = await runSteps(client, schema.afterFiles, switchingOff(outbound));
+  const events = await makeEventTriggers(client, schema.last, outbound, journal);
   const eventOwners = await settleOwners(
     client,
     source,
@@ -138,7 +149,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       findings: {
         failures: new Map([
           ...roleFailures,
-          ...failuresByKey(made.before, made.built, made.after, events),
+          ...failuresByKey(made.before, made.built, made.after, ofStorage, events),
           ...made.checks,
           ...settled.failures,
           ...eventOwners,
@@ -147,7 +158,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
         rowFailures: made.rows,
         viewFailures,
         sequenceFailures,
-        deliberate: deliberateDifferences(outbound),
+        outbound,
         broken: settled.broken,
       },
       connect,
@@ -164,7 +175,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       ),
       prove: async () => (await prove()).differences,
     });
-    await Journal.remove(client);
+    await finishRestore(client, quiet);
   } else await journal.noteEnd(client, stateOf(await readInventory(client)));
   return {
     ...heading(task, source, facts),
@@ -178,7 +189,12 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     },
     stages: stages.taken,
     differences,
-    ...afterwards(source, facts, outbound, plan, [...journal.quieted(cronItem), ...journal.quieted("rows cron.job")]),
+    ...afterwards(source, facts, plan, {
+      outbound,
+      heldBack: heldBack && (outcome !== "equal" || quiet.holdsRequests),
+      asleep: outcome === "equal" ? [] : journal.asleep,
+      cronJobs: [...journal.quieted(cronItem), ...journal.quieted("rows cron.job")],
+    }),
   };
 }
 
@@ -195,9 +211,10 @@ function dataSource({ task, source, journal, facts }: Run): Omit<DataTask, "plan
   };
 }
 
-function switchingOff(outbound: readonly OutboundTrigger[]): AfterStep {
+/** What may call out is switched off in the transaction that makes it. */
+function switchingOff(outbound: readonly Outbound[]): AfterStep {
   const switchOff = new Map(outbound.map(({ object, switchOff }) => [object, switchOff]));
-  return ({ entry, object }) => (entry.desc === "TRIGGER" && object !== undefined ? switchOff.get(object) : undefined);
+  return ({ entry, object }) => (entry.desc !== "COMMENT" && object !== undefined ? switchOff.get(object) : undefined);
 }
 
 async function settle({ client, source, facts }: Run): Promise<Validated> {
@@ -231,28 +248,6 @@ async function admit(task: RestoreTask, client: Client, source: Inventory): Prom
   await admitResumed(client, earlier, facts.inventory, source);
   task.log.info(`Taking up the interrupted restore of set ${earlier.set}.`);
   return facts;
-}
-
-/** The table of contents of the schema dump. The dump is read to its end, so that a damaged one is refused here. */
-async function readSchema(open: OpenSet, source: Inventory): Promise<readonly TocEntry[]> {
-  const artifact = open.manifest.artifacts.find(({ kind }) => kind === "schema" || kind === "sql");
-  if (artifact === undefined) {
-    throw new ConfigurationError(
-      "set-without-schema",
-      `Set ${open.set} has no schema dump.`,
-      "Choose another set (`lifeboat list`).",
-    );
-  }
-  if (artifact.kind === "sql") {
-    const dump = readPlainDump(open.artifact(artifact.name), source);
-    for await (const _block of dump.blocks());
-    return withTables(dump.toc);
-  }
-  const archive = await readArchive(open.artifact(artifact.name));
-  for await (const _block of archive.blocks()) {
-    // A schema dump has none; asking for them reads to the end, where the seal is checked.
-  }
-  return archive.toc;
 }
 
 function heading({ open, targetName }: RestoreTask, source: Inventory, facts: TargetFacts) {

@@ -13,7 +13,7 @@ import { isManagedSchema } from "../../source/platform.ts";
 import type { Artifact } from "../../vault/manifest.ts";
 import { Journal } from "../journal.ts";
 import { loadItem } from "../load-table.ts";
-import { deliberateDifferences, outboundTriggers } from "../outbound.ts";
+import { planQuiet } from "../outbound.ts";
 import { type DataPlan, planData } from "../plan-data.ts";
 import { proveRestored } from "../prove-restored.ts";
 import { Stages } from "../stages.ts";
@@ -65,7 +65,7 @@ export async function proveTarget(task: ProveTargetTask): Promise<ProvenAgain> {
         findings: {
           failures: sameProject ? none : neverMade(source, facts),
           ...{ rowFailures: none, viewFailures: none, sequenceFailures: none },
-          deliberate: deliberateDifferences(outboundTriggers(source)),
+          ...{ outbound: planQuiet(source, facts.supabase).outbound, broken: new Map() },
         },
       }),
     );

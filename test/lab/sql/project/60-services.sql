@@ -69,25 +69,44 @@ revoke trigger on cron.job_run_details from postgres;
 revoke all on sequence cron.jobid_seq from postgres;
 reset role;
 
+-- pg_net (supabase/pg_net, sql/pg_net.sql): requests wait in a table that everybody may write, where a background worker
+-- takes them from. Here they stay: whatever is in the queue would have been sent.
 create schema net authorization supabase_admin;
-grant usage on schema net to supabase_functions_admin, postgres, anon, authenticated, service_role;
+grant usage on schema net to public, supabase_functions_admin, postgres, anon, authenticated, service_role;
 set role supabase_admin;
+create domain net.http_method as text check (value ilike 'get' or value ilike 'post' or value ilike 'delete');
 create type net.request_status as enum ('PENDING', 'SUCCESS', 'ERROR');
 create unlogged table net.http_request_queue (
-  id bigserial, method text not null, url text not null, headers jsonb, body bytea, timeout_milliseconds integer not null
+  id bigserial, method net.http_method not null, url text not null, headers jsonb, body bytea,
+  timeout_milliseconds integer not null
 );
 create unlogged table net._http_response (
   id bigint, status_code integer, content_type text, headers jsonb, content text, timed_out boolean, error_msg text,
   created timestamptz not null default now()
 );
 create index on net._http_response (created);
-create function net.http_post(url text, body jsonb default '{}', params jsonb default '{}', headers jsonb default '{"Content-Type": "application/json"}', timeout_milliseconds integer default 5000)
-returns bigint language sql security definer set search_path = net as $$
-  insert into net.http_request_queue (method, url, headers, body, timeout_milliseconds)
-  values ('POST', url, headers, convert_to(body::text, 'UTF8'), timeout_milliseconds) returning id
+create function net.http_get(url text, params jsonb default '{}', headers jsonb default '{}', timeout_milliseconds integer default 5000)
+returns bigint language plpgsql as $$
+declare
+  request_id bigint;
+begin
+  insert into net.http_request_queue (method, url, headers, timeout_milliseconds)
+  values ('GET', url, headers, timeout_milliseconds) returning id into request_id;
+  return request_id;
+end
 $$;
-revoke all on function net.http_post from public;
-grant execute on function net.http_post to supabase_functions_admin, postgres, anon, authenticated, service_role;
+create function net.http_post(url text, body jsonb default '{}', params jsonb default '{}', headers jsonb default '{"Content-Type": "application/json"}', timeout_milliseconds integer default 5000)
+returns bigint language plpgsql as $$
+declare
+  request_id bigint;
+begin
+  insert into net.http_request_queue (method, url, headers, body, timeout_milliseconds)
+  values ('POST', url, headers, convert_to(body::text, 'UTF8'), timeout_milliseconds) returning id into request_id;
+  return request_id;
+end
+$$;
+grant all on all tables in schema net to public;
+grant all on all sequences in schema net to public;
 reset role;
 
 create schema supabase_functions authorization supabase_admin;
