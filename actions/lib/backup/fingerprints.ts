@@ -4,6 +4,7 @@ import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import {
   countRows,
+  fingerprintGenerated,
   fingerprintLargeObject,
   fingerprintMaterializedView,
   fingerprintTable,
@@ -53,6 +54,7 @@ export async function takeFingerprints(
       track.note(tableName(table));
       if (ask(table) === "fingerprint") table.fingerprint = await fingerprintTable(client, table);
       else rows.set(table.oid, await countRows(client, table));
+      if (table.generated) table.generated = await fingerprintGenerated(client, table, table.generated);
       track.advance({ bytes: table.bytes, items: 1 });
     }),
     ...views.map((view) => async (client: Client) => {

@@ -1,10 +1,9 @@
 import type { Client } from "pg";
 import { OperationError } from "../runtime/errors.ts";
 import type { Track } from "../runtime/log.ts";
-import { type ExportItem, planExport } from "../source/export/plan.ts";
+import type { ExportItem } from "../source/export/plan.ts";
 import { exportRows } from "../source/export/rows.ts";
 import { tableName } from "../source/identifier.ts";
-import type { Inventory } from "../source/inventory/model.ts";
 import { attachSnapshot, type LockedSnapshot } from "../source/snapshot.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
@@ -17,9 +16,9 @@ const smallBytes = 256 * 1024;
 const smallInFlight = 12;
 
 /**
- * Exports every table that the dumps carry as NDJSON, under the set's own snapshot, one artifact a table.
+ * Exports tables as NDJSON, under the set's own snapshot, one artifact a table.
  *
- * @param inventory with fingerprints: each export has to have as many rows
+ * @param items of tables with fingerprints: each export has to have as many rows
  * @throws OperationError `export-failed`, `export-incomplete`, and what the vault throws
  */
 export async function takeJsonExport(
@@ -27,10 +26,9 @@ export async function takeJsonExport(
   store: ArtifactStore,
   stop: Stop,
   snapshot: LockedSnapshot,
-  inventory: Inventory,
+  items: readonly ExportItem[],
 ): Promise<Artifact[]> {
   const { log, policy } = source;
-  const items = planExport(inventory.tables);
   const track = log.track("JSON export", {
     bytes: items.reduce((sum, { table }) => sum + table.bytes, 0),
     items: items.length,
@@ -78,7 +76,7 @@ async function exportTable(
   done: (artifact: Artifact) => void,
 ): Promise<void> {
   const { table } = item;
-  const name = { name: item.artifact, kind: "json" as const, tables: [tableName(table)] };
+  const name = { name: item.artifact, kind: item.kind, tables: [tableName(table)] };
   const rows = countedRows(exportRows(client, table), item);
   const head: Uint8Array[] = [];
   let bytes = 0;

@@ -5,6 +5,7 @@ import { refusal } from "../preflight/check-row.ts";
 import { type Ready, runPreflight } from "../preflight/run-preflight.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
+import { planExport, planGenerated } from "../source/export/plan.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import { acquireLease } from "../vault/lease.ts";
 import type { Tier } from "../vault/manifest.ts";
@@ -156,9 +157,11 @@ async function readSource(
   for (const artifact of await takeExtensionRows(source, writer.store, schema.snapshot, data.inventory)) {
     writer.add(artifact);
   }
-  if (request.tier === "weekly") {
+  if (request.tier !== "daily") {
+    const { tables } = data.inventory;
+    const items = [...(archive ? [] : planExport(tables)), ...planGenerated(tables)];
     const rows = await clock.stage("JSON export", () =>
-      takeJsonExport(source, writer.store, stop, schema.snapshot, data.inventory),
+      takeJsonExport(source, writer.store, stop, schema.snapshot, items),
     );
     for (const artifact of rows) writer.add(artifact);
   }

@@ -1,12 +1,12 @@
 import type { Client } from "pg";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
-import { fingerprintTable } from "../source/fingerprint.ts";
+import { fingerprintGenerated, fingerprintTable } from "../source/fingerprint.ts";
 import { tableName } from "../source/identifier.ts";
-import type { Fingerprint, TableContent } from "../source/inventory/model.ts";
+import type { Fingerprint, Generated, TableContent } from "../source/inventory/model.ts";
 
 /** A fingerprint, or why there is none. */
-export type Measured = Fingerprint | { readonly unreadable: string };
+export type Measured = (Fingerprint & { readonly generated?: Generated | undefined }) | { readonly unreadable: string };
 
 /**
  * Computes the fingerprints of tables, several at once, largest first.
@@ -16,7 +16,7 @@ export type Measured = Fingerprint | { readonly unreadable: string };
  */
 export async function measureTables(
   connect: () => Promise<Client>,
-  tables: readonly Pick<TableContent, "schema" | "name" | "columns" | "filter" | "bytes">[],
+  tables: readonly Pick<TableContent, "schema" | "name" | "columns" | "filter" | "bytes" | "generated">[],
   jobs: number,
   log: Log,
 ): Promise<Map<string, Measured>> {
@@ -43,12 +43,28 @@ export async function measureTables(
 
 async function measure(
   client: Client,
-  table: Pick<TableContent, "schema" | "name" | "columns" | "filter">,
+  table: Pick<TableContent, "schema" | "name" | "columns" | "filter" | "generated">,
 ): Promise<Measured> {
   try {
-    return await fingerprintTable(client, table);
+    const fingerprint = await fingerprintTable(client, table);
+    return { ...fingerprint, generated: table.generated ? await generated(client, table, table.generated) : undefined };
   } catch (error) {
     if (error instanceof OperationError) return { unreadable: error.message };
     throw error;
+  }
+}
+
+/** A column that is not there, or may not be read, is not measured; why it is not there, the comparison of objects tells. */
+async function generated(
+  client: Client,
+  table: Pick<TableContent, "schema" | "name" | "filter">,
+  wanted: Generated,
+): Promise<Generated> {
+  try {
+    return await fingerprintGenerated(client, table, wanted);
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    const columns = wanted.columns.map((column) => ({ ...column, hash: null }));
+    return { ...wanted, columns };
   }
 }

@@ -2,7 +2,13 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { OperationError } from "../runtime/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "./identifier.ts";
-import { type Fingerprint, fingerprintSchema, type MaterializedView, type TableContent } from "./inventory/model.ts";
+import {
+  type Fingerprint,
+  fingerprintSchema,
+  type Generated,
+  type MaterializedView,
+  type TableContent,
+} from "./inventory/model.ts";
 import { sqlState } from "./sqlstate.ts";
 
 /**
@@ -26,6 +32,29 @@ export async function fingerprintTable(
 ): Promise<Fingerprint> {
   const row = `row(${table.columns.map(quoteIdentifier).join(", ")})`;
   return fingerprintSchema.parse(await readTable(client, table, sums(row)));
+}
+
+/**
+ * The stored generated columns with the hashes of their values, each beside the key of its row.
+ *
+ * @throws OperationError `table-unreadable` with the SQLSTATE
+ */
+export async function fingerprintGenerated(
+  client: Client,
+  table: Pick<TableContent, "schema" | "name" | "filter">,
+  { key, columns }: Generated,
+): Promise<Generated> {
+  const sumOf = (column: string, place: number) => {
+    const row = `row(${[...key, column].map(quoteIdentifier).join(", ")})`;
+    return `coalesce(sum(hashtextextended(${row}::text collate "C", 0)), 0)::text as "${place}"`;
+  };
+  const found = await readTable(
+    client,
+    table,
+    `select ${columns.map(({ name }, place) => sumOf(name, place)).join(", ")}`,
+  );
+  const hashes = z.record(z.string(), z.string()).parse(found);
+  return { key, columns: columns.map((column, place) => ({ ...column, hash: hashes[place] ?? null })) };
 }
 
 /**

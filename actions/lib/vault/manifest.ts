@@ -26,7 +26,18 @@ export const segmentSchema = z.strictObject({
 const artifactSchema = z.strictObject({
   /** Key of the artifact without a segment's suffix. */
   name: z.string().min(1),
-  kind: z.enum(["schema", "data", "large-objects", "roles", "inventory", "recover", "json", "sql", "extension-rows"]),
+  kind: z.enum([
+    "schema",
+    "data",
+    "large-objects",
+    "roles",
+    "inventory",
+    "recover",
+    "json",
+    "sql",
+    "extension-rows",
+    "generated",
+  ]),
   /** Bytes before compression and sealing. */
   plainBytes: count,
   /** `schema.table` of the tables whose rows are in here (kinds `data`, `json`, `extension-rows`). */

@@ -7,6 +7,7 @@ export interface ExportItem<Table extends Exported = TableContent> {
   readonly table: Table;
   /** `json/<schema>.<table>.ndjson.zst.pgp`, unique in the set, also where upper and lower case are the same. */
   readonly artifact: string;
+  readonly kind: "json" | "generated";
 }
 
 /**
@@ -28,7 +29,24 @@ export function planExport<Table extends Exported>(tables: readonly Table[]): Ex
     let name = safe === plain ? safe : `${safe}-${table.oid}`;
     while (taken.has(name.toLowerCase())) name = `${name}-${table.oid}`;
     taken.add(name.toLowerCase());
-    items.push({ table, artifact: `json/${name}.ndjson.zst.pgp` });
+    items.push({ table, artifact: `json/${name}.ndjson.zst.pgp`, kind: "json" });
   }
   return items.sort((a, b) => b.table.bytes - a.table.bytes);
+}
+
+/**
+ * The same for the stored generated columns that a restore may not compute as they were: their values beside the key.
+ * Pure.
+ */
+export function planGenerated(tables: readonly TableContent[]): ExportItem[] {
+  const some = tables.flatMap((table) => {
+    const columns = table.generated?.columns.filter(({ changeable }) => changeable).map(({ name }) => name) ?? [];
+    if (columns.length === 0 || table.fingerprint?.rows === "0") return [];
+    return [{ ...table, columns: [...(table.generated?.key ?? []), ...columns] }];
+  });
+  return planExport(some).map(({ table, artifact }) => ({
+    table,
+    artifact: artifact.replace("json/", "generated/"),
+    kind: "generated",
+  }));
 }

@@ -1,5 +1,21 @@
 import { ownSchema } from "./object-query.ts";
 
+const keyColumns = `
+  coalesce((select json_agg(a.attname order by a.attnum) from pg_attribute a
+              join pg_index x on x.indrelid = a.attrelid and x.indisprimary and a.attnum = any (x.indkey)
+             where a.attrelid = c.oid),
+           (select json_agg(a.attname order by a.attnum) from pg_attribute a
+             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''), '[]')`;
+
+/** What is built in, is pinned and has no dependency recorded; what is left beside columns is somebody's. */
+const generatedColumns = `
+  (select json_agg(json_build_object('name', a.attname, 'changeable', exists (
+            select from pg_attrdef ad
+              join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = ad.oid
+               and d.refclassid <> 'pg_class'::regclass
+             where ad.adrelid = c.oid and ad.adnum = a.attnum)) order by a.attnum)
+     from pg_attribute a where a.attrelid = c.oid and a.attgenerated = 's')`;
+
 /**
  * Tables with rows of their own. A table that belongs to an extension is carried by pg_dump only when the extension
  * says so (pg_extension_config_dump), and then with the extension's condition.
@@ -12,7 +28,9 @@ export const tablesQuery = `
          pg_table_size(c.oid)::float8 as bytes, e.extname as extension,
          e.extname is null or coalesce(c.oid = any (e.extconfig), false) as carried,
          nullif(e.extcondition[array_position(e.extconfig, c.oid)], '') as filter,
-         c.relpersistence = 'u' as unlogged
+         c.relpersistence = 'u' as unlogged,
+         case when exists (select from pg_attribute a where a.attrelid = c.oid and a.attgenerated = 's') then
+           json_build_object('key', ${keyColumns}, 'columns', ${generatedColumns}) end as generated
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     left join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = c.oid and d.objsubid = 0 and d.deptype = 'e'

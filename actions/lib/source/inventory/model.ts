@@ -43,6 +43,25 @@ export type InventoryObject = z.infer<typeof objectSchema>;
 export const fingerprintSchema = z.strictObject({ rows: z.string(), hash: z.string() });
 export type Fingerprint = z.infer<typeof fingerprintSchema>;
 
+/**
+ * Stored generated columns. No dump holds their values: a restore computes them anew, and they come out otherwise when a
+ * function behind them was replaced after they had been stored.
+ */
+export const generatedSchema = z.strictObject({
+  /** The primary key's columns, or all that are not generated: which row a value belongs to. */
+  key: z.array(z.string()),
+  columns: z.array(
+    z.strictObject({
+      name: z.string(),
+      /** Something beside PostgreSQL's own functions is behind it: its old values are kept (`generated/…`). */
+      changeable: z.boolean(),
+      /** As a fingerprint's, over the key and the value; null when nobody could read it. */
+      hash: z.string().nullable().default(null),
+    }),
+  ),
+});
+export type Generated = z.infer<typeof generatedSchema>;
+
 /** A table that holds rows of its own (ordinary tables and partitions; not their partitioned parents). */
 export const tableContentSchema = z.strictObject({
   schema: z.string(),
@@ -59,6 +78,7 @@ export const tableContentSchema = z.strictObject({
   filter: z.string().nullable(),
   unlogged: z.boolean(),
   fingerprint: fingerprintSchema.nullable(),
+  generated: generatedSchema.nullish(),
 });
 export type TableContent = z.infer<typeof tableContentSchema>;
 
