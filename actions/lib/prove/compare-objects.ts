@@ -4,6 +4,7 @@ import { byKey, grantText, objectKey } from "../source/inventory/object-key.ts";
 import { isOwnObject } from "../source/own-schemas.ts";
 import { isPlatformObject, isPlatformOwner } from "../source/platform.ts";
 import type { Difference } from "./difference.ts";
+import type { OtherWords } from "./other-words.ts";
 
 /** What is known beside the two inventories. */
 export interface CompareContext {
@@ -11,8 +12,8 @@ export interface CompareContext {
   readonly supabase: boolean;
   /** Why things that were tried did not work, by object key: an SQLSTATE with its meaning. */
   readonly failures: ReadonlyMap<string, string>;
-  /** Keys whose definitions differ only in how two major versions write the same thing. */
-  readonly sameInOtherWords: ReadonlySet<string>;
+  /** What differs in words only. */
+  readonly words: OtherWords;
   /** Differences that a restore makes on purpose, by object key, e.g. a webhook that was switched off. */
   readonly deliberate: ReadonlyMap<string, string>;
   /** Extensions that the target does not have. */
@@ -113,15 +114,16 @@ function compareTwins(
   const differences: Difference[] = [];
   const say = (aspect: Difference["aspect"], detail: string, over?: Pick<Difference, "verdict" | "why">) =>
     differences.push({ kind: object.kind, identity: object.identity, aspect, detail, verdict, why, ...over });
-  if (object.definition !== twin.definition && !context.sameInOtherWords.has(key)) {
+  if (object.definition !== twin.definition && !context.words.same.has(key)) {
     const deliberate = context.deliberate.get(key);
-    const version = object.kind === "extension" ? "the target server has another version of the extension" : undefined;
-    const reason = deliberate ?? version;
-    say(
-      "definition",
-      firstDifference(object.definition, twin.definition),
-      reason === undefined ? undefined : { verdict: "expected", why: reason },
-    );
+    const reason = deliberate ?? (object.kind === "extension" ? otherExtension(object, twin, source) : undefined);
+    const known =
+      reason !== undefined
+        ? ({ verdict: "expected", why: reason } as const)
+        : context.words.untold.has(key)
+          ? ({ verdict: "unverified", why: "this server lets nobody try whether both mean the same" } as const)
+          : undefined;
+    say("definition", firstDifference(object.definition, twin.definition), known);
   }
   if (object.owner !== twin.owner) {
     const detail = `${object.owner ?? "nobody"} in the set, ${twin.owner ?? "nobody"} here`;
@@ -142,6 +144,16 @@ function compareTwins(
     say("comment", twin.comment === null ? "has none here" : "has another here");
   }
   return differences;
+}
+
+/** Another version is the server's; a schema is not: what calls the extension's functions there finds none. */
+function otherExtension(object: InventoryObject, twin: InventoryObject, source: Inventory): string | undefined {
+  const place = ({ definition }: InventoryObject) => /^version .* schema (.*)$/.exec(definition)?.[1];
+  const [was, is] = [place(object), place(twin)];
+  if (was === is) return "the target server has another version of the extension";
+  const name = object.identity;
+  const used = source.objects.some((one) => one.extension === name && one.schema === was);
+  return used ? undefined : `nothing of it lies in ${was}, where the source has it, or in ${is}, where it is here`;
 }
 
 /** Why another owner is nothing to worry about, where it is not. */

@@ -5,7 +5,7 @@ import { type CompareContext, compareObjects } from "../prove/compare-objects.ts
 import { compareRoles } from "../prove/compare-roles.ts";
 import type { Difference } from "../prove/difference.ts";
 import { type Measured, measureTables } from "../prove/measure-tables.ts";
-import { sameInOtherWords } from "../prove/other-words.ts";
+import { inOtherWords } from "../prove/other-words.ts";
 import { viewsReadBy } from "../prove/views-read.ts";
 import type { Log } from "../runtime/log.ts";
 import { fingerprintLargeObject } from "../source/fingerprint.ts";
@@ -59,7 +59,7 @@ export async function proveRestored(
   try {
     const found = asIfAwake(await readInventory(client), source, task.journal.asleep);
     const { target, off, differences: quiet } = asIfOn(found, findings.outbound);
-    const words = await sameInOtherWords(client, source, target);
+    const words = await inOtherWords(client, source, target);
     const unavailable = unavailableExtensions(source, facts);
     const schemas = extensionSchemas(source);
     const references = await checkReferences(client, existedBefore(facts));
@@ -82,7 +82,7 @@ export async function proveRestored(
     const context: CompareContext = {
       supabase: facts.supabase,
       failures: findings.failures,
-      sameInOtherWords: words,
+      words,
       deliberate: new Map(brokenAtTheSource(findings.broken, isEqual)),
       unavailableExtensions: unavailable,
       extensionSchemas: schemas,
