@@ -33,6 +33,8 @@ export class PlainDumpParser {
   #lines: string[] = [];
   #textBytes = 0;
   #method: string | null = null;
+  /** What makes keys and the like has begun: what comes from here on may need them. */
+  #postData = false;
   #complete = false;
   #offset = 0;
   #events: PlainEvent[] = [];
@@ -169,7 +171,11 @@ export class PlainDumpParser {
     const { desc } = heading;
     const defn = sql === "" ? "" : `${sql}\n`;
     const tableam = desc === "TABLE" || desc === "MATERIALIZED VIEW" ? this.#method : null;
-    const rest = { section: sectionOf(desc), defn, dropStmt: "", copyStmt, tablespace: null, tableam, hasData };
+    const section = sectionOf(desc);
+    this.#postData ||= section === "post-data";
+    // A view that groups by a primary key stands behind the key, and what needs the view behind that.
+    const place = section === "pre-data" && this.#postData ? "post-data" : section;
+    const rest = { section: place, defn, dropStmt: "", copyStmt, tablespace: null, tableam, hasData };
     return { ...heading, ...rest };
   }
 
