@@ -5,6 +5,7 @@ import { loadConfig } from "../lib/config/load.ts";
 import { periods } from "../lib/policy/period.ts";
 import { backupPage } from "../lib/report/backup.ts";
 import { backupFacts, setFacts } from "../lib/report/facts.ts";
+import { meddlingFailure } from "../lib/report/meddling-failure.ts";
 import { nothingToDoPage } from "../lib/report/nothing-to-do.ts";
 import { trustedSigners } from "../lib/runtime/configured.ts";
 import { ConfigurationError } from "../lib/runtime/errors.ts";
@@ -34,12 +35,15 @@ await runAction("backup", "runbooks/backup-failed.md", async ({ log, signal }) =
   const run = [process.env["GITHUB_WORKFLOW"], process.env["GITHUB_RUN_ID"]].filter(Boolean).join(", run ");
   const holder = run === "" ? {} : { holder: run };
   const result = await runBackup({ config, vault, tier, acceptShrinkage, log, signal, ...holder, ...files });
-  const failure = result.files?.failure;
+  const found = result.files?.failure;
+  const failure =
+    meddlingFailure([...result.alarms, ...(result.files?.alarms ?? [])]) ??
+    (typeof found === "string" ? { code: "files-found", message: found, next } : undefined);
   return {
     outputs: { made: "true", set: result.set, prefix: result.prefix, "stored-bytes": result.counts.storedBytes },
     page: backupPage(result),
     facts: backupFacts(result),
-    ...(typeof failure === "string" && { failure: { code: "files-found", message: failure, next } }),
+    ...(failure !== undefined && { failure }),
   };
 });
 

@@ -34,7 +34,8 @@ async function run(call: Call): Promise<Outcome> {
   }
   const result = await runBackup({ config, tier, acceptShrinkage, log, signal, ...files });
   const lines = [...(result.files === undefined ? [] : [...renderText(syncPage(result.files)), ""])];
-  const exitCode = typeof result.files?.failure === "string" ? 1 : 0;
+  const alarms = [...result.alarms, ...(result.files?.alarms ?? [])];
+  const exitCode = typeof result.files?.failure === "string" || alarms.length > 0 ? 1 : 0;
   return { json: result, lines: [...lines, ...renderText(backupPage(result))], exitCode };
 }
 

@@ -20,7 +20,11 @@ async function run({ flags, values, log, signal }: Call): Promise<Outcome> {
     acceptShrinkage: flags["accept-shrinkage"] === true,
     ...(await unlockFormerKeys(readFormerKeys(config.env))),
   });
-  return { json: result, lines: renderText(syncPage(result)), exitCode: result.failure === null ? 0 : 1 };
+  return {
+    json: result,
+    lines: renderText(syncPage(result)),
+    exitCode: result.failure === null && result.alarms.length === 0 ? 0 : 1,
+  };
 }
 
 export const sync: Command = {

@@ -29,10 +29,10 @@ async function run({ flags, log }: Call): Promise<Outcome> {
 }
 
 function outcome(result: Awaited<ReturnType<typeof runUpkeep>>, rehearsal: boolean): Outcome {
-  const { retention, locks, deleted, keptBack } = result;
+  const { retention, locks, deleted, keptBack, alarms } = result;
   const { unnamed, ...rest } = retention;
-  const json = { retention: { ...rest, unnamedObjects: unnamed.length }, locks, deleted, keptBack };
-  return { json, lines: renderText(upkeepPage(result, rehearsal)) };
+  const json = { retention: { ...rest, unnamedObjects: unnamed.length }, locks, deleted, keptBack, alarms };
+  return { json, lines: renderText(upkeepPage(result, rehearsal)), exitCode: alarms.length === 0 ? 0 : 1 };
 }
 
 export const upkeep: Command = {

@@ -95,7 +95,15 @@ export async function simulateYear(project: Project, sealedShare: number): Promi
     newest = now;
   }
   const all = vault.objects();
-  const { unnamedBytes, go } = planStorageRetention({ snapshots, objects: all, tiers, upkeep, now, unreadable: [] });
+  const { unnamedBytes, go } = planStorageRetention({
+    snapshots,
+    objects: all,
+    tiers,
+    upkeep,
+    now,
+    unreadable: [],
+    meddled: [],
+  });
   if (go.length === 0) throw new Error("the year's retention lets nothing go");
   const stored = vault.storedBytes();
   return { ...year, addedStored: stored - year.firstStored, heldStored: stored - unnamedBytes };

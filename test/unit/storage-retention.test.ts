@@ -27,7 +27,7 @@ const object = (key: string, age: number) => ({ key, bytes: 100, lastModified: n
 function plan(facts: Partial<RetentionFacts>) {
   return planStorageRetention({
     ...{ snapshots: [], objects: [], tiers, upkeep: { keepNewest: 2, staleDays: 7 }, now },
-    ...{ unreadable: [], ...facts },
+    ...{ unreadable: [], meddled: [], ...facts },
   });
 }
 
@@ -67,6 +67,7 @@ describe("retention of snapshots", () => {
       { unreadable: ["20260101T000000Z-00000000"] },
       /20260101T000000Z-00000000 cannot be read/,
     ],
+    ["something was hidden", { meddled: ["packs/x/00001.tar.zst.pgp"] }, /packs\/x\/00001.* not by Lifeboat/],
     ["syncs are failing", { now: new Date(now.getTime() + 10 * day) }, /10 days old/],
     ["there is no snapshot", { snapshots: [] }, /no snapshot/],
   ])("nothing goes while %s", (_, change, why) => {

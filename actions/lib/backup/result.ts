@@ -23,4 +23,6 @@ export interface BackupResult {
   readonly files?: SyncResult;
   readonly stages: readonly StageTime[];
   readonly warnings: readonly string[];
+  /** What somebody else did to the vault. Not empty: the run has failed, although its set is published. */
+  readonly alarms: readonly string[];
 }

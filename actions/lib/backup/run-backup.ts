@@ -64,6 +64,7 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
   const clock = new StageClock(log, stop.signal);
   const startedAt = new Date();
   const warnings: string[] = [];
+  const alarms: string[] = [];
   const ready = await clock.gate("preflight", () => passPreflight(request, vault, warnings, stop.signal));
   const holder = request.holder ?? `${tier} backup on ${hostname()}, process ${process.pid}`;
   await using lease = await clock.gate("lease", () => acquireLease(vault, backupLease, { holder }));
@@ -75,8 +76,7 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
       policy: config.policy,
       bucketLocks: ready.bucketLocks,
       signers: ready.keys.signers,
-      warnings,
-      log,
+      ...{ warnings, alarms, log },
     }),
   );
   const set = newSetId(startedAt);
@@ -91,7 +91,7 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
     const finished = await clock.stage("publish", () =>
       writer.publish({ acceptShrinkage: request.acceptShrinkage ?? false, warnings, files }),
     );
-    return { ...finished, stages: clock.times, warnings, ...(files && { files }) };
+    return { ...finished, stages: clock.times, warnings, alarms, ...(files && { files }) };
   } catch (error) {
     stop.now(error);
     await tellOfFilesAlone(beside.run, set, log);

@@ -48,7 +48,7 @@ export interface SetWriter {
     warnings: string[];
     /** The files' snapshot that belongs to the set. */
     files?: { readonly set: string } | undefined;
-  }): Promise<Omit<BackupResult, "stages" | "warnings" | "files">>;
+  }): Promise<Omit<BackupResult, "stages" | "warnings" | "alarms" | "files">>;
 }
 
 export async function openSetWriter(options: SetWriterOptions): Promise<SetWriter> {

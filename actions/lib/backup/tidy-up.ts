@@ -1,6 +1,7 @@
 import type { Policy } from "../config/policy.ts";
 import { LifeboatError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
+import { countOf } from "../runtime/measures.ts";
 import type { Signer } from "../seal/keyring.ts";
 import { verifyDetached } from "../seal/signature.ts";
 import { resolveSet } from "../vault/catalogue.ts";
@@ -8,6 +9,7 @@ import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease.ts";
 import { removeLeftovers } from "../vault/leftovers.ts";
 import { tierSchema } from "../vault/manifest.ts";
+import { alarmOf } from "../vault/meddled.ts";
 import { readSet } from "../vault/set-store.ts";
 import { lockPublished } from "./lock-published.ts";
 
@@ -18,6 +20,8 @@ export interface TidyUp {
   readonly bucketLocks: boolean;
   readonly signers: readonly Signer[];
   readonly warnings: string[];
+  /** What somebody else did to the vault: the run goes on, and fails at its end. */
+  readonly alarms: string[];
   readonly log: Log;
 }
 
@@ -26,19 +30,29 @@ export interface TidyUp {
  * not locked any more is locked. Only under the lease.
  */
 export async function tidyUp(options: TidyUp): Promise<void> {
-  const { vault, lease, warnings, log } = options;
+  const { vault, lease, warnings, alarms, log } = options;
   const warn = (text: string): void => {
     warnings.push(text);
     log.warn(text);
   };
   for (const tier of tierSchema.options) {
-    const { sets, uploadsAborted, kept, hidden } = await removeLeftovers(vault, `database/${tier}/`, lease);
+    const found = await removeLeftovers(vault, `database/${tier}/`, lease);
+    const { sets, uploadsAborted, kept, hidden, replaced, waiting } = found;
     if (sets.length > 0) log.info(`Removed what runs that died have left: ${sets.join(", ")}`);
     if (uploadsAborted > 0) log.info(`Ended ${uploadsAborted} unfinished uploads`);
     if (kept.length > 0)
       warn(`${kept.length} leftovers below database/${tier}/ could not be removed (${kept[0]?.code}).`);
-    if (hidden.length > 0)
-      warn(`ALARM: the manifests of sets ${hidden.join(", ")} (${tier}) were deleted or hidden, and not by Lifeboat.`);
+    if (waiting > 0)
+      warn(
+        `${countOf(waiting, "folder")} below database/${tier}/ have no manifest and go bit by bit: far more than runs that died leave.`,
+      );
+    for (const alarm of [
+      ...alarmOf(hidden, "hidden by delete markers", `${tier} set`),
+      ...alarmOf(replaced, "their manifests written again", `${tier} set`),
+    ]) {
+      alarms.push(alarm);
+      log.warn(alarm);
+    }
     await lockNewest(options, tier).catch((error: unknown) => {
       if (!(error instanceof LifeboatError)) throw error;
       warn(`The newest ${tier} set could not be locked: ${error.message}`);
@@ -52,7 +66,8 @@ async function lockNewest(
   tier: (typeof tierSchema.options)[number],
 ): Promise<void> {
   const newest = await resolveSet(vault, "latest", { tier }).catch((error: unknown) => {
-    if (error instanceof LifeboatError && error.code === "set-unknown") return undefined;
+    // A hidden one is told of already.
+    if (error instanceof LifeboatError && /^set-(unknown|hidden)$/.test(error.code)) return undefined;
     throw error;
   });
   if (newest === undefined) return;

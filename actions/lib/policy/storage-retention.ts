@@ -10,7 +10,7 @@ export interface NamingSnapshot {
   readonly names: ReadonlySet<string>;
 }
 
-/** Of one object of the vault, its current version. */
+/** One object of the vault. */
 export interface KeptObject {
   readonly key: string;
   readonly bytes: number;
@@ -38,6 +38,8 @@ export interface RetentionFacts {
   readonly now: Date;
   /** A manifest that cannot be read or trusted may name anything: nothing goes. */
   readonly unreadable: readonly string[];
+  /** Keys of what somebody hid, replaced or deleted: nothing goes while somebody meddles. */
+  readonly meddled: readonly string[];
 }
 
 const day = 86_400_000;
@@ -71,9 +73,12 @@ export function planStorageRetention(facts: RetentionFacts): StorageRetention {
   };
 }
 
-function reasonToWait({ unreadable, upkeep, now }: RetentionFacts, newest?: NamingSnapshot): string | null {
+function reasonToWait(facts: RetentionFacts, newest?: NamingSnapshot): string | null {
+  const { unreadable, meddled, upkeep, now } = facts;
   const [first] = unreadable;
   if (first !== undefined) return `the snapshot ${first} cannot be read, and may name anything`;
+  const [key] = meddled;
+  if (key !== undefined) return `${key} was hidden, replaced or deleted, and not by Lifeboat`;
   if (newest === undefined) return "there is no snapshot";
   const days = (now.getTime() - Date.parse(newest.snapshotAt)) / day;
   if (days <= upkeep.staleDays) return null;

@@ -5,7 +5,7 @@ import { timeTable } from "./time-table.ts";
 
 /** What a backup made, and how long each part of it took. */
 export function backupPage(result: BackupResult): Page {
-  const { set, tier, bucket, prefix, counts, artifacts, stages, warnings } = result;
+  const { set, tier, bucket, prefix, counts, artifacts, stages, warnings, alarms } = result;
   const took = formatDuration(Date.parse(result.finishedAt) - Date.parse(result.startedAt));
   return {
     title: `Backup set ${set}`,
@@ -38,6 +38,6 @@ export function backupPage(result: BackupResult): Page {
         ],
       },
     ],
-    notes: warnings.map((warning) => `warning: ${warning}`),
+    notes: [...alarms, ...warnings.map((warning) => `warning: ${warning}`)],
   };
 }

@@ -4,8 +4,7 @@ import type { Page } from "./page.ts";
 
 /** The catalogue as a page, newest first as it came. */
 export function setListPage(bucket: string, sets: readonly (ListedSet & { readonly provenAt: string | null })[]): Page {
-  const newest = sets.find(({ signature }) => signature !== "refused");
-  const refused = sets.filter(({ signature }) => signature === "refused");
+  const newest = sets.find(({ problem }) => problem === null);
   return {
     title: "Backup sets",
     sentence:
@@ -28,7 +27,9 @@ export function setListPage(bucket: string, sets: readonly (ListedSet & { readon
         ]),
       },
     ],
-    notes: refused.map(({ set, problem }) => `${set} is refused: ${problem ?? "its signature is not ours"}`),
+    notes: sets.flatMap(({ set, problem, signature }) =>
+      problem === null ? [] : [`${set} is ${signature}: ${problem}`],
+    ),
   };
 }
 

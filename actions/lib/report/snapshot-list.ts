@@ -15,9 +15,9 @@ export function snapshotListPage(bucket: string, snapshots: readonly ListedSnaps
     tables: [
       {
         header: ["snapshot", "tier", "of", "files", "bytes", "copied", "added", "found", "with set"],
-        rows: snapshots.map(({ set, manifest }) =>
+        rows: snapshots.map(({ set, manifest, signature }) =>
           manifest === null
-            ? [set, "?", "?", "?", "?", "?", "?", "refused", ""]
+            ? [set, "?", "?", "?", "?", "?", "?", signature, ""]
             : [
                 ...[set, manifest.tier, manifest.snapshotAt, formatCount(manifest.counts.files)],
                 ...[formatBytes(Number(manifest.counts.bytes)), formatCount(manifest.counts.filesCopied)],
@@ -28,6 +28,8 @@ export function snapshotListPage(bucket: string, snapshots: readonly ListedSnaps
         ),
       },
     ],
-    notes: snapshots.flatMap(({ set, problem }) => (problem === null ? [] : [`${set} is refused: ${problem}`])),
+    notes: snapshots.flatMap(({ set, problem, signature }) =>
+      problem === null ? [] : [`${set} is ${signature}: ${problem}`],
+    ),
   };
 }

@@ -4,6 +4,7 @@ import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
 import type { ActionResult } from "./action-result.ts";
 import { partPage, planPage } from "./divided-sync.ts";
 import { filesFacts, snapshotFacts } from "./facts.ts";
+import { meddlingFailure } from "./meddling-failure.ts";
 import { snapshotThere, syncPage } from "./sync.ts";
 
 // The jobs of the files' workflow: outputs by the names of actions/sync-storage/action.yml.
@@ -33,12 +34,14 @@ export function reportPart(result: PartResult): ActionResult {
 
 /** A snapshot was made; what was found in it may fail the job all the same. */
 export function reportSnapshot(result: SyncResult): ActionResult {
-  const { set, counts, failure } = result;
+  const { set, counts, alarms } = result;
   const made = { made: "true", snapshot: set, parts: "[]" };
   const next = "See the findings in the summary; the policy's storage.failOn says which of them fail a run.";
+  const found = result.failure === null ? undefined : { code: "findings", message: result.failure, next };
+  const failure = meddlingFailure(alarms) ?? found;
   return {
     outputs: { ...made, "files-copied": String(counts.filesCopied), "stored-bytes": counts.storedBytes },
     ...{ page: syncPage(result), facts: filesFacts(result) },
-    ...(failure !== null && { failure: { code: "findings", message: failure, next } }),
+    ...(failure !== undefined && { failure }),
   };
 }

@@ -6,8 +6,9 @@ import { timeTable } from "./time-table.ts";
 
 /** What a sync copied and found. Files are counted, never named. */
 export function syncPage(result: SyncResult): Page {
-  const { counts, inBuckets, stages, warnings, failure } = result;
+  const { counts, inBuckets, stages, warnings, alarms, failure } = result;
   const notes = [
+    ...alarms,
     ...Object.entries(counts.findings).map(([kind, count]) => `${countOf(count, "file")} ${explained[kind] ?? kind}`),
     ...warnings.map((warning) => `warning: ${warning}`),
     ...(failure === null ? [] : [failure]),

@@ -3,7 +3,7 @@ import type { Upkeep } from "../upkeep/run-upkeep.ts";
 import type { Page } from "./page.ts";
 
 /** What was, or would be, done for the vault of the files. */
-export function upkeepPage({ retention, locks, deleted, keptBack }: Upkeep, dryRun: boolean): Page {
+export function upkeepPage({ retention, locks, deleted, keptBack, alarms }: Upkeep, dryRun: boolean): Page {
   const { go, stay, unnamed, unnamedBytes, heldBack } = retention;
   const objects = countOf(unnamed.length, "object");
   const gone = `${countOf(go.length, "snapshot")} and ${objects} (${formatBytes(unnamedBytes)}) that no other names`;
@@ -26,6 +26,7 @@ export function upkeepPage({ retention, locks, deleted, keptBack }: Upkeep, dryR
       },
     ],
     notes: [
+      ...alarms,
       ...(locks === null
         ? ["The bucket cannot lock objects: whoever has its credentials can delete every file."]
         : [

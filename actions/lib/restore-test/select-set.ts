@@ -4,9 +4,10 @@ import { readSignedSet, type SignedSet } from "../prove/verify-open.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
 import type { Signer } from "../seal/keyring.ts";
 import { stagingSchema } from "../source/own-schemas.ts";
-import { resolveSet, type SetName, setFolders } from "../vault/catalogue.ts";
+import { publishedSets, resolveSet, type SetName } from "../vault/catalogue.ts";
 import type { Vault } from "../vault/client.ts";
 import { setPrefix } from "../vault/manifest.ts";
+import { hiddenError } from "../vault/meddled.ts";
 import type { Turn } from "../vault/proof.ts";
 import type { StoredProof } from "../vault/proof-store.ts";
 import { manifestName } from "../vault/signed-manifest.ts";
@@ -24,7 +25,7 @@ export interface SelectedSet {
 /**
  * Finds the set: the named one, or that whose turn it is.
  * @param named a set's id or `latest`; undefined: by turns
- * @throws ConfigurationError `set-unknown`, `set-id`, `manifest-untrusted`, `set-of-staging`
+ * @throws ConfigurationError `set-unknown`, `set-id`, `set-hidden`, `manifest-untrusted`, `set-of-staging`
  */
 export async function selectSet(
   vault: Vault,
@@ -51,20 +52,19 @@ async function byTurns(
   vault: Vault,
   { proofs, policy }: { readonly proofs: readonly StoredProof[]; readonly policy: Policy },
 ) {
-  let sets: readonly SetName[] = await setFolders(vault);
-  for (;;) {
-    const choice = chooseSet({ sets, proofs: proofs.map(({ proof }) => proof), turns: policy.restoreTest.turns });
-    if (choice === undefined) {
-      throw new ConfigurationError(
-        "set-unknown",
-        `There is no set yet in bucket ${vault.bucket}: nothing to test.`,
-        "Make one with `lifeboat backup --tier daily`.",
-      );
-    }
-    // A folder without a manifest is no set: a backup is at work there, or one has died.
-    if ((await vault.head(setPrefix(choice.tier, choice.set) + manifestName)) !== undefined) return choice;
-    sets = sets.filter(({ set }) => set !== choice.set);
+  const sets: SetName[] = [];
+  for await (const { tier, set, state, marker } of publishedSets(vault)) {
+    if (state === "there") sets.push({ tier, set });
+    // Passed over in silence, an older set would be tested as if it were the newest.
+    else if (sets.length === 0) throw hiddenError(vault, { prefix: `database/${tier}/`, set, marker }, "latest");
   }
+  const choice = chooseSet({ sets, proofs: proofs.map(({ proof }) => proof), turns: policy.restoreTest.turns });
+  if (choice !== undefined) return choice;
+  throw new ConfigurationError(
+    "set-unknown",
+    `There is no set yet in bucket ${vault.bucket}: nothing to test.`,
+    "Make one with `lifeboat backup --tier daily`.",
+  );
 }
 
 /** A set of the staging project itself proves nothing about production, and would bring a marker of its own. */

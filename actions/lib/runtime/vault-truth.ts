@@ -8,49 +8,46 @@ import type { Vault } from "../vault/client.ts";
 import { openVault } from "../vault/client.ts";
 import { newestProven } from "../vault/proven.ts";
 import type { RetryPolicy } from "../vault/retry.ts";
-import { manifestName } from "../vault/signed-manifest.ts";
-import { snapshotPrefix } from "../vault/snapshot/keys.ts";
-import { runFolders } from "../vault/snapshot/snapshot-catalogue.ts";
+import type { VerifySignature } from "../vault/signed-manifest.ts";
+import { listSnapshots } from "../vault/snapshot/snapshot-catalogue.ts";
 import { provenBy, trustedSigners } from "./configured.ts";
 
 /**
- * What the vault has now: its newest set with a trusted signature, the newest copy of the files where S3_STORAGE_BUCKET is set, and
+ * What the vault has now: its newest set with a trusted signature, the newest trusted copy of the files where S3_STORAGE_BUCKET is set, and
  * the proven set with the newest data.
  * @throws LifeboatError when the vault cannot be asked
  */
 export async function readVaultTruth(config: Config<"vault">, retry: Partial<RetryPolicy> = {}): Promise<VaultTruth> {
   const signers = await trustedSigners(config);
+  const verify: VerifySignature = (bytes, armored) => verifyDetached(bytes, armored, signers);
   const verifyProof = await provenBy(config);
   using vault = openVault({ ...config.vault, retry });
-  const newestSetAt = await newestTrusted(vault, (bytes, armored) => verifyDetached(bytes, armored, signers));
+  const newestSetAt = await newestTrusted(vault, verify);
   const proof = (await newestProven(vault, verifyProof))?.proof;
   const proven =
     proof === undefined
       ? undefined
       : { snapshotAt: proof.snapshotAt, provenAt: proof.finishedAt, restoreSeconds: proof.restoreSeconds };
-  return { newestSetAt, proven, newestFilesAt: await newestFiles(config, retry) };
+  return { newestSetAt, proven, newestFilesAt: await newestFiles(config, verify, retry) };
 }
 
-async function newestTrusted(vault: Vault, verify: Parameters<typeof newestProven>[1]): Promise<string | undefined> {
+async function newestTrusted(vault: Vault, verify: VerifySignature): Promise<string | undefined> {
   // A few that are refused are passed over: what cannot be trusted is no backup.
   const sets = await listSets(vault, { verify, newest: 5 });
   return sets.find(({ signature }) => signature === "verified")?.snapshotAt ?? undefined;
 }
 
-async function newestFiles({ env }: Config, retry: Partial<RetryPolicy>): Promise<string | undefined | null> {
+async function newestFiles(
+  { env }: Config,
+  verify: VerifySignature,
+  retry: Partial<RetryPolicy>,
+): Promise<string | undefined | null> {
   if (optional(env, "S3_STORAGE_BUCKET") === undefined) return null;
   const problems = new Problems();
   const location = readVault(env, "S3_STORAGE_BUCKET", problems);
   problems.throwIfAny();
   if (location === undefined) return null;
   using vault = openVault({ ...location, retry });
-  for (const name of await runFolders(vault)) {
-    if (await vault.head(snapshotPrefix(name) + manifestName)) return timeOf(name);
-  }
-  return undefined;
-}
-
-/** `20261122T221500Z-1a2b3c4d` → `2026-11-22T22:15:00Z` */
-function timeOf(name: string): string {
-  return name.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, "$1-$2-$3T$4:$5:$6Z");
+  const snapshots = await listSnapshots(vault, verify, { newest: 5 });
+  return snapshots.find(({ manifest }) => manifest !== null)?.manifest?.snapshotAt;
 }

@@ -26,4 +26,6 @@ export interface SyncResult {
   readonly failure: string | null;
   readonly stages: readonly StageTime[];
   readonly warnings: readonly string[];
+  /** What somebody else did to the vault. Not empty: the run has failed, although its snapshot is published. */
+  readonly alarms: readonly string[];
 }

@@ -51,6 +51,7 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   await using lease = request.dryRun === true ? nobodys : await clock.gate("lease", () => takeLease(request, vault));
   stop.on(lease.lost);
   const state = await clock.gate("vault", () => readVaultState(vault, verify, log, warnings));
+  const alarms = [...state.alarms];
   const set = request.set ?? (await nameRun(state.newest?.manifest.set));
   const last =
     state.newest === undefined || request.full === true
@@ -61,7 +62,9 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   const compaction = compactionThatPays(policy.upkeep, config.policy.tiers);
   const plan = await clock.stage("compare", () => planList(source, last, ready.signing.fingerprint, compaction));
   const facts = { request, set, startedAt, vault, ready, verify, endpoint, lease, source, plan, last: state.newest };
-  if (request.dryRun === true) return await clock.stage("rehearse", () => rehearse({ ...facts, clock, warnings }));
+  if (request.dryRun === true) {
+    return await clock.stage("rehearse", () => rehearse({ ...facts, clock, warnings, alarms }));
+  }
   // A run that was killed just after it had published could not remove its journal.
   if (state.newest !== undefined && request.part === undefined)
     await removeBelow(vault, [journalPrefix(state.newest.manifest.set)], new Set());
@@ -69,11 +72,14 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
     state.unfinished.length === 0
       ? { inheritance: nothingInherited, runs: [] }
       : await clock.stage("leftovers", () =>
-          settleUnfinished(vault, state.unfinished, ready.signing, lease, log, warnings, request.part !== undefined),
+          settleUnfinished(vault, state.unfinished, ready.signing, lease, log, alarms, {
+            lookOnly: request.part !== undefined,
+            signal: stop.signal,
+          }),
         );
   const tally = openTally(await allowedEgress(vault, verify, policy, startedAt));
-  const result = await writeSnapshot({ ...facts, clock, warnings, unfinished, tally, stop });
-  if (result.outcome === "published") await keepUp(facts, clock, warnings);
+  const result = await writeSnapshot({ ...facts, clock, warnings, alarms, unfinished, tally, stop });
+  if (result.outcome === "published") await keepUp(facts, clock, warnings, alarms);
   return { ...result, stages: clock.times };
 }
 
@@ -82,6 +88,7 @@ async function keepUp(
   { request, vault, ready, verify, lease }: Pick<SyncFacts, "request" | "vault" | "ready" | "verify" | "lease">,
   clock: StageClock,
   warnings: string[],
+  alarms: string[],
 ): Promise<void> {
   const { log, config } = request;
   const { bucketLocks } = ready;
@@ -89,7 +96,7 @@ async function keepUp(
     if (!(await upkeepIsDue(vault, verify))) return;
     const sign = (bytes: Uint8Array) => signDetached(bytes, ready.signing);
     const options = { vault, policy: config.policy, bucketLocks, verify, sign, lease, log };
-    await clock.stage("upkeep", () => runUpkeep(options));
+    alarms.push(...(await clock.stage("upkeep", () => runUpkeep(options))).alarms);
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
     warnings.push(`The files' vault could not be looked after: ${error.message}`);

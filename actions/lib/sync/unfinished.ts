@@ -4,10 +4,10 @@ import { keysFileName } from "../seal/keys-file.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease-keeper.ts";
-import { manifestName } from "../vault/signed-manifest.ts";
+import { alarmOf } from "../vault/meddled.ts";
 import { runPrefixes, snapshotPrefix } from "../vault/snapshot/keys.ts";
 import { abortUploads, unfinishedUploads } from "../vault/unfinished-uploads.ts";
-import { deleteVersions, versionsBelow } from "../vault/versions.ts";
+import { deleteVersions, hidesAny, versionsBelow } from "../vault/versions.ts";
 import { type Inheritance, readJournals } from "./journal.ts";
 
 export interface Unfinished {
@@ -18,8 +18,8 @@ export interface Unfinished {
 
 /**
  * Puts in order what killed runs have left: unfinished uploads end, what no journal names goes, and what one names is
- * inherited. A run whose manifest was hidden or deleted by somebody is no leftover and stays as it is.
- * @param lookOnly remove nothing: some of the runs may be other parts of a divided copy, at work now
+ * inherited. We leave no delete markers: a run in which something is hidden is somebody's doing, no leftover, and stays as it is.
+ * @param options.lookOnly remove nothing: some of the runs may be other parts of a divided copy, at work now
  */
 export async function settleUnfinished(
   vault: Vault,
@@ -27,18 +27,26 @@ export async function settleUnfinished(
   signing: UnlockedKey,
   lease: Pick<Lease, "assertHeld">,
   log: Log,
-  warnings: string[],
-  lookOnly: boolean,
+  alarms: string[],
+  { lookOnly }: { readonly lookOnly: boolean; readonly signal: AbortSignal },
 ): Promise<Unfinished> {
   await lease.assertHeld();
   const ours: string[] = [];
+  const hidden: string[] = [];
+  const replaced: string[] = [];
   for (const run of runs) {
-    const versions = await versionsBelow(vault.transport, snapshotPrefix(run));
-    if (versions.some(({ key, marker }) => key === snapshotPrefix(run) + manifestName && !marker)) {
-      const text = `ALARM: the manifest of the files' snapshot ${run} was deleted or hidden, and not by Lifeboat.`;
-      warnings.push(text);
-      log.warn(text);
-    } else ours.push(run);
+    const versions = await Promise.all(runPrefixes(run).map((prefix) => versionsBelow(vault.transport, prefix)));
+    if (hidesAny(versions.flat())) hidden.push(run);
+    else ours.push(run);
+    const written = versions.flat().filter(({ marker }) => !marker);
+    if (new Set(written.map(({ key }) => key)).size < written.length) replaced.push(run);
+  }
+  for (const alarm of [
+    ...alarmOf(hidden, "hidden by delete markers", "unfinished run"),
+    ...alarmOf(replaced, "written again", "unfinished run"),
+  ]) {
+    alarms.push(alarm);
+    log.warn(alarm);
   }
   const inheritance = await readJournals(vault, ours, signing);
   if (lookOnly) return { inheritance, runs: [] };

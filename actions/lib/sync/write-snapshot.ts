@@ -49,6 +49,7 @@ export interface SyncFacts {
   readonly last: StoredSnapshot | undefined;
   readonly clock: StageClock;
   readonly warnings: string[];
+  readonly alarms: string[];
 }
 
 interface Writing extends SyncFacts {
@@ -273,14 +274,24 @@ function countsOf(
 }
 
 function resultOf(
-  { request, set, vault, plan, source, startedAt, clock, warnings }: SyncFacts,
+  { request, set, vault, plan, source, startedAt, clock, warnings, alarms }: SyncFacts,
   { ledger }: Pick<Tools, "ledger">,
   outcome: SyncResult["outcome"],
   counts: SyncResult["counts"],
   finishedAt = new Date().toISOString(),
 ): SyncResult {
   return {
-    ...{ outcome, set, bucket: vault.bucket, counts, finishedAt, warnings, stages: clock.times, list: source.list },
+    ...{
+      outcome,
+      set,
+      bucket: vault.bucket,
+      counts,
+      finishedAt,
+      warnings,
+      alarms,
+      stages: clock.times,
+      list: source.list,
+    },
     previous: plan.kind === "fresh" ? null : plan.last.stored.manifest.set,
     databaseSet: request.within?.databaseSet ?? null,
     snapshotAt: source.takenAt.toISOString(),

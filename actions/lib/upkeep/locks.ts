@@ -1,4 +1,5 @@
 import type { NamingSnapshot } from "../policy/storage-retention.ts";
+import type { WrittenObject } from "../vault/as-written.ts";
 import { mapBounded } from "../vault/bounded.ts";
 import type { Vault } from "../vault/client.ts";
 import { lockObject, retainUntil } from "../vault/lock.ts";
@@ -38,6 +39,10 @@ export interface Locking {
   readonly now: Date;
   /** Tells which runs are due and changes nothing. */
   readonly dryRun: boolean;
+  /** Objects that were hidden or replaced: what lies below has to be locked by its version, each looked at. */
+  readonly meddled: readonly WrittenObject[];
+  /** Keys that are named and not there: they must not keep the others from being locked. */
+  readonly gone: ReadonlySet<string>;
 }
 
 /**
@@ -49,9 +54,10 @@ export interface Locking {
 export async function extendLocks(
   vault: Vault,
   snapshots: readonly LockedSnapshot[],
-  { lockDays, now, dryRun }: Locking,
+  { lockDays, now, dryRun, meddled, gone }: Locking,
 ): Promise<LockUpkeep> {
-  const shared = snapshots.flatMap(({ names }) => [...names].filter((key) => !isManifest(key)));
+  const below = new Map(meddled.map(({ key, versionId }) => [key, versionId]));
+  const shared = snapshots.flatMap(({ names }) => [...names].filter((key) => !isManifest(key) && !gone.has(key)));
   const runs = byRun(new Set(shared));
   const due = await mapBounded([...runs], 16, async ([run, keys]) => {
     const ends = [...new Set([keys[0], keys.at(-1)])].filter((key) => key !== undefined);
@@ -62,9 +68,15 @@ export async function extendLocks(
   const names = due.flat();
   if (dryRun) return { runs: runs.size, due: names, extended: 0 };
   const until = retainUntil(now, lockDays);
-  const later = names.flatMap((run) => (runs.get(run) ?? []).map((key) => ({ key, until })));
-  const manifests = snapshots.flatMap((one) => (one.until === null ? [] : manifestLocks(one.set, new Date(one.until))));
-  const done = await mapBounded([...later, ...manifests], 16, ({ key, until }) => lockObject(vault, key, until));
+  const named = new Set(shared);
+  const dueNow = [...names.flatMap((run) => runs.get(run) ?? []), ...[...below.keys()].filter((key) => named.has(key))];
+  const later = [...new Set(dueNow)].map((key) => ({ key, until }));
+  const manifests = snapshots
+    .flatMap((one) => (one.until === null ? [] : manifestLocks(one.set, new Date(one.until))))
+    .filter(({ key }) => !gone.has(key));
+  const done = await mapBounded([...later, ...manifests], 16, ({ key, until }) =>
+    lockObject(vault, key, until, below.get(key)),
+  );
   return { runs: runs.size, due: names, extended: done.filter(Boolean).length };
 }
 

@@ -1,14 +1,10 @@
 import { z } from "zod";
 import type { Policy } from "../config/policy.ts";
-import {
-  type KeptObject,
-  type NamingSnapshot,
-  planStorageRetention,
-  type StorageRetention,
-} from "../policy/storage-retention.ts";
+import { type NamingSnapshot, planStorageRetention, type StorageRetention } from "../policy/storage-retention.ts";
 import { LifeboatError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import { readNote, type SignBytes, writeNote } from "../seal/signed-note.ts";
+import { vaultAsWritten, writtenObjects } from "../vault/as-written.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease.ts";
 import { manifestName, type VerifySignature } from "../vault/signed-manifest.ts";
@@ -17,6 +13,7 @@ import { surveySnapshots } from "../vault/snapshot/survey.ts";
 import { isMissing } from "../vault/store-errors.ts";
 import { deleteVersions, type Version, versionPages } from "../vault/versions.ts";
 import { extendLocks, type LockUpkeep } from "./locks.ts";
+import { alarmsOf, compareWritten } from "./meddling.ts";
 
 export interface UpkeepOptions {
   readonly vault: Vault;
@@ -39,6 +36,8 @@ export interface Upkeep {
   /** Object versions that were deleted, and what the store refused to delete: a lock keeps it for now. */
   readonly deleted: number;
   readonly keptBack: number;
+  /** What somebody else did to the vault, in words for people. Not empty: the run has to fail, and does after its work. */
+  readonly alarms: readonly string[];
 }
 
 const prefixes = ["snapshots/", "packs/", "files/"];
@@ -62,30 +61,36 @@ export async function upkeepIsDue(vault: Vault, verify: VerifySignature, now = n
 
 /**
  * Looks after the vault of the files: extends the locks of what kept snapshots name, and removes snapshots that the policy
- * no longer keeps together with what only they named.
+ * no longer keeps together with what only they named. What somebody hid or replaced counts as it was written; while anything
+ * that matters is not as it was written, nothing is removed.
  * @throws OperationError `lease-lost`, `lock-failed`, `s3-unavailable`
  */
 export async function runUpkeep(options: UpkeepOptions): Promise<Upkeep> {
   const { vault, policy, lease, log, now = new Date() } = options;
-  const { snapshots, unreadable } = await surveySnapshots(vault, options.verify);
-  const objects: KeptObject[] = [];
-  for (const prefix of prefixes) for await (const object of vault.list(prefix)) objects.push(object);
+  const objects = await writtenObjects(vault, prefixes);
+  const written = vaultAsWritten(vault, objects);
+  const { snapshots, unreadable } = await surveySnapshots(written, objects, options.verify);
+  const { meddled, gone } = compareWritten(objects, snapshots);
   const { tiers, storage } = policy;
-  const retention = planStorageRetention({ snapshots, unreadable, objects, tiers, upkeep: storage.upkeep, now });
+  const facts = { snapshots, unreadable, objects, meddled: [...meddled.map(({ key }) => key), ...gone] };
+  const retention = planStorageRetention({ ...facts, tiers, upkeep: storage.upkeep, now });
   const until = new Map(retention.stay.map((one) => [one.set, one.until]));
-  const locking = { lockDays: storage.upkeep.lockDays, now, dryRun: lease === null };
+  const locking = { lockDays: storage.upkeep.lockDays, now, dryRun: lease === null, meddled, gone: new Set(gone) };
   const kept = snapshots.flatMap((one) => {
     const stays = until.get(one.set);
     return stays === undefined ? [] : [{ ...one, until: stays }];
   });
   const locked = kept.filter(({ tier }) => tiers[tier].lock !== "none");
-  const locks = options.bucketLocks ? await extendLocks(vault, locked, locking) : null;
-  if (lease === null) return { retention, locks, deleted: 0, keptBack: 0 };
+  const locks = options.bucketLocks ? await extendLocks(written, locked, locking) : null;
+  const alarms = alarmsOf({ meddled, gone }, unreadable);
+  for (const alarm of alarms) log.warn(alarm);
+  if (lease === null) return { retention, locks, deleted: 0, keptBack: 0, alarms };
   if (retention.heldBack !== null) log.warn(`Nothing was removed from the files' vault: ${retention.heldBack}.`);
   const removed = await remove(vault, retention, snapshots, lease);
   const mark = { format: "lifeboat-upkeep/1", at: now.toISOString() } satisfies z.infer<typeof markSchema>;
-  if (options.sign !== undefined) await vault.put(markKey, await writeNote(mark, options.sign));
-  return { retention, locks, ...removed };
+  // With an alarm it stays due: the next sync looks again, and fails until somebody has.
+  if (options.sign !== undefined && alarms.length === 0) await vault.put(markKey, await writeNote(mark, options.sign));
+  return { retention, locks, ...removed, alarms };
 }
 
 /** A manifest goes before what it names: a snapshot is whole, or it is none. */

@@ -1,8 +1,10 @@
 import { ConfigurationError, LifeboatError } from "../runtime/errors.ts";
 import type { Vault } from "./client.ts";
 import { type Manifest, setIdPattern, setPrefix, type Tier, tierSchema } from "./manifest.ts";
-import { describeFirst, setIdsBelow } from "./set-folders.ts";
-import { parseManifest, readSet } from "./set-store.ts";
+import { hiddenError, showAgain } from "./meddled.ts";
+import { type Publication, publicationOf, publications } from "./publications.ts";
+import { describeFirst } from "./set-folders.ts";
+import { maxManifestBytes, parseManifest, readSet } from "./set-store.ts";
 import { manifestName, type VerifySignature } from "./signed-manifest.ts";
 import { isMissing } from "./store-errors.ts";
 
@@ -15,7 +17,7 @@ export interface ListedSet {
   readonly counts: Manifest["counts"] | null;
   /** Bytes of the set's artifacts in the vault, decimal digits. */
   readonly storedBytes: string | null;
-  readonly signature: "verified" | "refused" | "unchecked";
+  readonly signature: "verified" | "refused" | "unchecked" | "hidden";
   readonly problem: string | null;
 }
 
@@ -24,8 +26,11 @@ export interface SetName {
   readonly set: string;
 }
 
+/** A set whose manifest is there, or was hidden. */
+export type PublishedSet = SetName & Publication;
+
 /**
- * The sets of the vault, newest first: those with a manifest. Foreign objects are passed over.
+ * The sets of the vault, newest first: those with a manifest, hidden ones included. Foreign objects are passed over.
  * @param options.verify checks signatures; without it they are `unchecked`
  * @param options.newest how many at most; all unless told
  */
@@ -34,13 +39,13 @@ export async function listSets(
   options: { tier?: Tier | undefined; verify?: VerifySignature | undefined; newest?: number | undefined } = {},
 ): Promise<ListedSet[]> {
   const { tier, verify, newest = Number.POSITIVE_INFINITY } = options;
-  return describeFirst(await setFolders(vault, tier), newest, (name) => describe(vault, name, verify));
+  return describeFirst(publishedSets(vault, tier), newest, (published) => describe(vault, published, verify));
 }
 
 /**
  * Finds a set by its id, or the newest (of a tier). That it can be trusted is for `readSet` to say: a newest set with a
- * foreign signature is to be refused loudly, not passed over.
- * @throws ConfigurationError `set-unknown`, `set-id`
+ * foreign signature, or a hidden one, is to be refused loudly, not passed over.
+ * @throws ConfigurationError `set-unknown`, `set-id`, `set-hidden`
  */
 export async function resolveSet(
   vault: Vault,
@@ -54,12 +59,10 @@ export async function resolveSet(
       "A set is named `latest` or like 20261122T221500Z-1a2b3c4d",
       "See `lifeboat list` for the names.",
     );
-  const candidates =
-    wanted === "latest"
-      ? await setFolders(vault, options.tier)
-      : tiersOf(options.tier).map((tier) => ({ tier, set: wanted }));
-  for (const { tier, set } of candidates)
-    if (await vault.head(setPrefix(tier, set) + manifestName)) return { tier, set };
+  for await (const { tier, set, state, marker } of candidates(vault, wanted, options.tier)) {
+    if (state === "there") return { tier, set };
+    throw hiddenError(vault, { prefix: tierPrefix(tier), set, marker }, wanted);
+  }
   throw new ConfigurationError(
     "set-unknown",
     wanted === "latest" ? `There is no set yet in ${where}` : `There is no set ${wanted} in ${where}`,
@@ -67,28 +70,52 @@ export async function resolveSet(
   );
 }
 
+async function* candidates(
+  vault: Vault,
+  wanted: string,
+  among: Tier | undefined,
+): AsyncGenerator<PublishedSet, void, undefined> {
+  if (wanted === "latest") return yield* publishedSets(vault, among);
+  for (const tier of tiersOf(among)) {
+    const found = await publicationOf(vault.transport, tierPrefix(tier), wanted);
+    if (found.state !== "none") yield { tier, ...found };
+  }
+}
+
 const tiersOf = (tier: Tier | undefined): readonly Tier[] => (tier ? [tier] : tierSchema.options);
 
+const tierPrefix = (tier: Tier): string => `database/${tier}/`;
+
 /**
- * Everything named like a set, newest first, whether it has a manifest or not: for those who read sets one after the other
- * until they have what they look for (see `setIdsBelow`).
+ * Every set with a manifest, newest first, hidden ones included, read as far as it is asked for: for those who read sets one
+ * after the other until they have what they look for. What their manifests say is for `readSet` to tell.
  */
-export async function setFolders(vault: Vault, tier?: Tier | undefined): Promise<SetName[]> {
-  const names: SetName[] = [];
-  for (const each of tiersOf(tier))
-    names.push(...(await setIdsBelow(vault, `database/${each}/`)).map((set) => ({ tier: each, set })));
-  return names.sort((a, b) => (a.set < b.set ? 1 : a.set > b.set ? -1 : 0));
+export async function* publishedSets(
+  vault: Vault,
+  among?: Tier | undefined,
+): AsyncGenerator<PublishedSet, void, undefined> {
+  const tiers = new Map(tiersOf(among).map((tier) => [tierPrefix(tier), tier]));
+  for await (const { prefix, ...published } of publications(vault.transport, [...tiers.keys()])) {
+    const tier = tiers.get(prefix);
+    if (tier !== undefined && published.state !== "none") yield { tier, ...published };
+  }
 }
 
 async function describe(
   vault: Vault,
-  name: SetName,
+  { tier, set, state, marker }: PublishedSet,
   verify: VerifySignature | undefined,
 ): Promise<ListedSet | undefined> {
-  const { tier, set } = name;
   const unknown = { tier, set, snapshotAt: null, counts: null, storedBytes: null };
+  if (state === "hidden") {
+    const command = showAgain(vault, { prefix: tierPrefix(tier), set, marker });
+    const problem = `it is hidden by a delete marker that Lifeboat did not write; ${command} shows it again`;
+    return { ...unknown, signature: "hidden", problem };
+  }
   try {
-    const manifest = verify ? (await readSet(vault, tier, set, verify)).manifest : await readUnchecked(vault, name);
+    const manifest = verify
+      ? (await readSet(vault, tier, set, verify)).manifest
+      : await readUnchecked(vault, tier, set);
     const { snapshotAt, counts } = manifest;
     const signature = verify ? "verified" : "unchecked";
     return { tier, set, snapshotAt, counts, storedBytes: counts.storedBytes, signature, problem: null };
@@ -102,8 +129,8 @@ async function describe(
   }
 }
 
-async function readUnchecked(vault: Vault, { tier, set }: SetName): Promise<Manifest> {
-  const { body } = await vault.get(setPrefix(tier, set) + manifestName);
+async function readUnchecked(vault: Vault, tier: Tier, set: string): Promise<Manifest> {
+  const { body } = await vault.get(setPrefix(tier, set) + manifestName, { maxBytes: maxManifestBytes });
   const untrusted = (why: string) => new ConfigurationError("manifest-untrusted", `The manifest of set ${set}: ${why}`);
   return parseManifest(body, untrusted);
 }

@@ -1,6 +1,7 @@
 import { HeadBucketCommand } from "@aws-sdk/client-s3";
 import { OperationError } from "../runtime/errors.ts";
 import {
+  type GetOptions,
   getObject,
   headObject,
   type Listed,
@@ -29,9 +30,9 @@ export interface Vault {
   readonly region: string;
   put(key: string, body: Uint8Array, options?: PutOptions): Promise<Stored>;
   /** @throws OperationError `s3-missing`, `s3-too-large` */
-  get(key: string, options?: { maxBytes?: number }): Promise<ObjectBody>;
-  /** undefined when there is no such object. */
-  head(key: string): Promise<ObjectHead | undefined>;
+  get(key: string, options?: GetOptions): Promise<ObjectBody>;
+  /** undefined when there is no such object. @param versionId the current one unless told */
+  head(key: string, versionId?: string | undefined): Promise<ObjectHead | undefined>;
   /** Every object below the prefix, in byte order. */
   list(prefix: string): AsyncIterable<Listed>;
   /** The store's clock, in whole seconds. */
@@ -52,8 +53,8 @@ export function openVault(settings: VaultSettings): Vault {
     transport,
     memory: openPartMemory(settings.transferBytes ?? 32 * 1024 * 1024),
     put: (key, body, options) => putObject(transport, key, body, options),
-    get: (key, options) => getObject(transport, key, options?.maxBytes),
-    head: (key) => headObject(transport, key),
+    get: (key, options) => getObject(transport, key, options),
+    head: (key, versionId) => headObject(transport, key, versionId),
     async *list(prefix) {
       for await (const { objects } of listPages(transport, prefix)) yield* objects;
     },

@@ -2,8 +2,9 @@ import { z } from "zod";
 import { ConfigurationError } from "../runtime/errors.ts";
 import type { Vault } from "./client.ts";
 import { holderProcessSchema } from "./lease-holder.ts";
-import type { Stored } from "./objects.ts";
+import type { ObjectBody, Stored } from "./objects.ts";
 import { isMissing } from "./store-errors.ts";
+import { versionPages } from "./versions.ts";
 
 const leaseSchema = z.object({
   format: z.literal("lifeboat-lease/1"),
@@ -27,6 +28,13 @@ export interface SeenLease {
   readonly versionId: string | undefined;
   /** Seconds since the last renewal, both ends by the store's clock. */
   readonly ageSeconds: number;
+  /** Somebody deleted it, which its holders never do: it counts as it was, and is written anew instead of replaced. */
+  readonly hidden: boolean;
+}
+
+/** On what a lease that was seen like this may be written: that it is what was seen. */
+export function conditionOn(seen: SeenLease | undefined): { ifMatch: string } | { ifNoneMatch: true } {
+  return seen === undefined || seen.hidden ? { ifNoneMatch: true } : { ifMatch: seen.etag };
 }
 
 /** Writes the lease on a condition, and gives up soon enough for another try within its TTL. */
@@ -52,17 +60,31 @@ export async function readLease(vault: Vault, key: string): Promise<SeenLease | 
       `${key} in bucket ${vault.bucket} ${why}`,
       "Find out who wrote it. When no backup is running, delete it.",
     );
-  const found = await vault.get(key, { maxBytes: 16_384 }).catch((error: unknown) => {
-    if (isMissing(error)) return undefined;
-    throw error;
-  });
+  const current = await readIfThere(vault, key);
+  const found = current ?? (await readHidden(vault, key));
   if (found === undefined) return undefined;
   const { body, etag, versionId, lastModified, serverDate } = found;
   if (lastModified === undefined || serverDate === undefined) throw unreadable("comes without the store's time");
   const parsed = leaseSchema.safeParse(parseJson(body));
   if (!parsed.success) throw unreadable("is not a lease");
   const ageSeconds = (serverDate.getTime() - lastModified.getTime()) / 1000;
-  return { record: parsed.data, etag, versionId, ageSeconds };
+  return { record: parsed.data, etag, versionId, ageSeconds, hidden: current === undefined };
+}
+
+async function readIfThere(vault: Vault, key: string, versionId?: string): Promise<ObjectBody | undefined> {
+  return vault.get(key, { maxBytes: 16_384, versionId }).catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+}
+
+/** A delete marker over a lease must not make it look free. Of its versions the newest counts. */
+async function readHidden(vault: Vault, key: string): Promise<ObjectBody | undefined> {
+  for await (const { versions } of versionPages(vault.transport, key)) {
+    const newest = versions.find((version) => version.key === key && !version.marker);
+    if (newest !== undefined) return readIfThere(vault, key, newest.versionId);
+  }
+  return undefined;
 }
 
 function parseJson(body: Uint8Array): unknown {

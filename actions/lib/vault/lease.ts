@@ -2,7 +2,7 @@ import { ConfigurationError } from "../runtime/errors.ts";
 import type { Vault } from "./client.ts";
 import { holderIsGone, thisProcess } from "./lease-holder.ts";
 import { holdLease, type Lease } from "./lease-keeper.ts";
-import { describeHolder, type LeaseRecord, readLease, writeLease } from "./lease-record.ts";
+import { conditionOn, describeHolder, type LeaseRecord, readLease, writeLease } from "./lease-record.ts";
 import { isConditionFailed } from "./store-errors.ts";
 
 export type { Lease } from "./lease-keeper.ts";
@@ -36,8 +36,7 @@ export async function acquireLease(vault: Vault, name: string, options: LeaseOpt
     token: crypto.randomUUID(),
   };
   try {
-    const condition = now === undefined ? ({ ifNoneMatch: true } as const) : { ifMatch: now.etag };
-    const stored = await writeLease(vault, key, record, condition);
+    const stored = await writeLease(vault, key, record, conditionOn(now));
     return holdLease(vault, name, key, record, stored);
   } catch (error) {
     if (!isConditionFailed(error)) throw error;

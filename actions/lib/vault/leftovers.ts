@@ -1,22 +1,27 @@
-import { mapBounded } from "./bounded.ts";
 import type { Vault } from "./client.ts";
 import type { Lease } from "./lease.ts";
-import { setIdPattern } from "./manifest.ts";
-import { manifestName } from "./signed-manifest.ts";
+import { type Publication, publications } from "./publications.ts";
 import { abortUploads, unfinishedUploads } from "./unfinished-uploads.ts";
-import { deleteVersions, versionPages, versionsBelow } from "./versions.ts";
+import { deleteVersions, hidesAny, type Version, versionPages } from "./versions.ts";
 
 export interface LeftoversReport {
   /** Ids of sets of which something was removed. */
   readonly sets: readonly string[];
-  /** Object versions and delete markers removed. */
+  /** Object versions removed. */
   readonly removed: number;
   readonly uploadsAborted: number;
   /** What the store refused to delete: a lock keeps it, or the permission is missing. Not a failure. */
   readonly kept: readonly { readonly key: string; readonly code: string }[];
-  /** Sets whose manifest was deleted or hidden by somebody: not leftovers, never touched, and worth an alarm. */
+  /** Sets whose manifest or other objects were hidden by somebody: not leftovers, never touched, and worth an alarm. */
   readonly hidden: readonly string[];
+  /** Sets whose manifest was written again by somebody. */
+  readonly replaced: readonly string[];
+  /** Folders without a manifest that wait for a later run. */
+  readonly waiting: number;
 }
+
+/** A run that dies leaves one. More at once are somebody's doing, and must not hold up a backup: they go bit by bit. */
+const mostAtOnce = { sets: 20, versions: 5000 } as const;
 
 /**
  * Removes what killed runs have left below `prefix` (`database/<tier>/`): all versions of sets that never had a manifest, and
@@ -31,24 +36,22 @@ export async function removeLeftovers(
   await lease.assertHeld();
   const uploads = await unfinishedUploads(vault.transport, prefix);
   await abortUploads(vault.transport, uploads);
+  const found: Publication[] = [];
+  for await (const one of publications(vault.transport, [prefix])) found.push(one);
+  const of = (state: Publication["state"]): string[] =>
+    found.filter((one) => one.state === state).map(({ set }) => set);
   const report = {
     sets: [] as string[],
     removed: 0,
     kept: [] as { key: string; code: string }[],
-    hidden: [] as string[],
+    hidden: of("hidden"),
+    replaced: found.filter(({ replaced }) => replaced).map(({ set }) => set),
   };
-
-  const folders = await allSetFolders(vault, prefix);
-  const whole = await mapBounded(
-    folders,
-    24,
-    async (folder) => (await vault.head(folder + manifestName)) !== undefined,
-  );
-  for (const folder of folders.filter((_, index) => !whole[index])) {
-    const set = folder.slice(prefix.length, -1);
-    const versions = await versionsBelow(vault.transport, folder);
-    // A manifest under a delete marker: this set was once whole. Removing it would finish an attacker's work.
-    if (versions.some(({ key, marker }) => key === folder + manifestName && !marker)) {
+  const leftovers = of("none");
+  for (const set of leftovers.slice(0, mostAtOnce.sets)) {
+    const versions = await someVersions(vault, `${prefix}${set}/`);
+    // We leave no markers: this was a set, or a part of one, that somebody hides. Removing it would finish their work.
+    if (hidesAny(versions)) {
       report.hidden.push(set);
       continue;
     }
@@ -58,13 +61,14 @@ export async function removeLeftovers(
     report.removed += deleted;
     report.kept.push(...kept.map(({ key, code }) => ({ key, code })));
   }
-  return { ...report, uploadsAborted: uploads.length };
+  return { ...report, uploadsAborted: uploads.length, waiting: Math.max(0, leftovers.length - mostAtOnce.sets) };
 }
 
-/** Folders named like sets, also those in which everything is hidden by delete markers. */
-async function allSetFolders(vault: Vault, prefix: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { folders } of versionPages(vault.transport, prefix, "/"))
-    found.push(...folders.filter((folder) => setIdPattern.test(folder.slice(prefix.length, -1))));
-  return found;
+async function someVersions(vault: Vault, prefix: string): Promise<Version[]> {
+  const some: Version[] = [];
+  for await (const { versions } of versionPages(vault.transport, prefix)) {
+    some.push(...versions);
+    if (some.length >= mostAtOnce.versions) break;
+  }
+  return some;
 }

@@ -34,9 +34,14 @@ export async function lockSet(vault: Vault, prefix: string, until: Date): Promis
   return { objects: keys.length, applied: applied.filter(Boolean).length };
 }
 
-/** @returns whether it had to be applied; see `lockSet` */
-export async function lockObject(vault: Vault, key: string, until: Date): Promise<boolean> {
-  if (keeps(await retentionOf(vault, key), until)) return false;
+/** @param versionId the current one unless told @returns whether it had to be applied; see `lockSet` */
+export async function lockObject(
+  vault: Vault,
+  key: string,
+  until: Date,
+  versionId?: string | undefined,
+): Promise<boolean> {
+  if (keeps(await retentionOf(vault, key, versionId), until)) return false;
   const failed = () =>
     new OperationError(
       "lock-failed",
@@ -45,20 +50,27 @@ export async function lockObject(vault: Vault, key: string, until: Date): Promis
     );
   await vault.transport.request({ operation: "PutObjectRetention", key }, async ({ client, bucket, watch }) => {
     const Retention = { Mode: "GOVERNANCE", RetainUntilDate: until } as const;
-    const command = new PutObjectRetentionCommand({ Bucket: bucket, Key: key, Retention });
+    const command = new PutObjectRetentionCommand({ Bucket: bucket, Key: key, VersionId: versionId, Retention });
     await client.send(command, { abortSignal: watch.signal }).catch((error: unknown) => {
       throw readAnswer(error).code === "InvalidRequest" ? failed() : error; // a bucket without Object Lock
     });
   });
-  if (!keeps(await retentionOf(vault, key), until)) throw failed();
+  if (!keeps(await retentionOf(vault, key, versionId), until)) throw failed();
   return true;
 }
 
-/** @returns the retention of the object's current version; null when it has none, or the bucket has no Object Lock */
-export async function retentionOf(vault: Vault, key: string): Promise<Retention | null> {
+/**
+ * @param versionId the current one unless told
+ * @returns its retention; null when it has none, or the bucket has no Object Lock
+ */
+export async function retentionOf(
+  vault: Vault,
+  key: string,
+  versionId?: string | undefined,
+): Promise<Retention | null> {
   return vault.transport.request({ operation: "GetObjectRetention", key }, async ({ client, bucket, watch }) => {
     try {
-      const command = new GetObjectRetentionCommand({ Bucket: bucket, Key: key });
+      const command = new GetObjectRetentionCommand({ Bucket: bucket, Key: key, VersionId: versionId });
       const { Retention: found } = await client.send(command, { abortSignal: watch.signal });
       return found?.Mode && found.RetainUntilDate ? { mode: found.Mode, until: found.RetainUntilDate } : null;
     } catch (error) {

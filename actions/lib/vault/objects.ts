@@ -1,6 +1,6 @@
 import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { OperationError } from "../runtime/errors.ts";
-import { isMissing } from "./store-errors.ts";
+import { endless, isMissing } from "./store-errors.ts";
 import type { Transport } from "./transport.ts";
 
 /** Metadata name by which a writer knows its own object again when the answer to a conditional write was lost. */
@@ -34,11 +34,15 @@ export interface Listed {
   readonly lastModified: Date | undefined;
 }
 
-/** @returns undefined when there is no such object */
-export async function headObject(transport: Transport, key: string): Promise<ObjectHead | undefined> {
+/** @param versionId the current one unless told @returns undefined when there is no such object */
+export async function headObject(
+  transport: Transport,
+  key: string,
+  versionId?: string | undefined,
+): Promise<ObjectHead | undefined> {
   try {
     return await transport.request({ operation: "HeadObject", key }, async ({ client, bucket, watch }) => {
-      const answer = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }), {
+      const answer = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }), {
         abortSignal: watch.signal,
       });
       return readHead(transport, answer);
@@ -49,24 +53,37 @@ export async function headObject(transport: Transport, key: string): Promise<Obj
   }
 }
 
+export interface GetOptions {
+  /** A larger one is refused before it is read (OperationError `s3-too-large`); default 64 MiB. */
+  readonly maxBytes?: number;
+  /** The current version unless told. */
+  readonly versionId?: string | undefined;
+}
+
 /**
  * Reads a small object whole.
- * @param maxBytes a larger one is refused before it is read (OperationError `s3-too-large`); default 64 MiB
- * @throws OperationError `s3-missing`
+ * @throws OperationError `s3-missing`, `s3-too-large`
  */
-export function getObject(transport: Transport, key: string, maxBytes = 64 * 1024 * 1024): Promise<ObjectBody> {
+export function getObject(transport: Transport, key: string, options: GetOptions = {}): Promise<ObjectBody> {
+  const { maxBytes = 64 * 1024 * 1024, versionId } = options;
   return transport.request({ operation: "GetObject", key }, async ({ client, bucket, watch }) => {
-    const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }), { abortSignal: watch.signal });
+    const command = new GetObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId });
+    const answer = await client.send(command, { abortSignal: watch.signal });
     const head = readHead(transport, answer);
+    const refuse = (): never => {
+      // Unread: an answer without an end would be received for as long as its connection lives.
+      watch.abandon();
+      throw new OperationError(
+        "s3-too-large",
+        `${key} in bucket ${bucket} has more than the ${maxBytes} bytes it may have`,
+      );
+    };
+    if (head.bytes > maxBytes) refuse();
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     for await (const chunk of bodyOf(answer.Body)) {
       bytes += chunk.byteLength;
-      if (bytes > maxBytes)
-        throw new OperationError(
-          "s3-too-large",
-          `${key} in bucket ${bucket} has more than the ${maxBytes} bytes it may have`,
-        );
+      if (bytes > maxBytes) refuse();
       chunks.push(chunk);
       watch.moved();
     }
@@ -100,7 +117,9 @@ export async function* listPages(
       Key === undefined ? [] : [{ key: Key, bytes: Size ?? 0, lastModified: LastModified }],
     );
     yield { objects, folders: (page.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []) };
+    const before = token;
     token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    if (token !== undefined && token === before) throw endless(transport.bucket, prefix);
   } while (token !== undefined);
 }
 

@@ -1,4 +1,5 @@
 import { LifeboatError, OperationError } from "../runtime/errors.ts";
+import { vaultAsWritten, writtenObjects } from "./as-written.ts";
 import { assertStored } from "./assert-stored.ts";
 import { mapBounded } from "./bounded.ts";
 import type { Vault } from "./client.ts";
@@ -7,7 +8,7 @@ import { type Proof, proofPrefix, proofSchema } from "./proof.ts";
 import type { SignedBy, VerifySignature } from "./signed-manifest.ts";
 import { isConditionFailed, isMissing } from "./store-errors.ts";
 
-const maxProofBytes = 4 * 1024 * 1024;
+const maxProofBytes = 2 * 1024 * 1024;
 const maxSignatureBytes = 64 * 1024;
 
 /** A proof that a trusted prover has signed, where it belongs. */
@@ -67,15 +68,14 @@ export async function writeProof(
 
 /**
  * Every proof of the vault, or of one set, whose signature `verify` accepts. One that is not to be trusted is named, not
- * passed over.
+ * passed over. One that somebody hid or replaced is read as it was written: its signature makes it true all the same.
  * @param verify checks against the provers' keys (`provenBy` of runtime/configured)
  */
 export async function readProofs(vault: Vault, verify: VerifySignature, set?: string): Promise<ProofList> {
-  const keys: string[] = [];
-  for await (const { key } of vault.list(set === undefined ? "proofs/" : proofPrefix(set))) {
-    if (/^proofs\/[^/]+\/[^/]+\.json$/.test(key)) keys.push(key);
-  }
-  const read = await mapBounded(keys, 16, (key) => readProof(vault, key, verify));
+  const objects = await writtenObjects(vault, [set === undefined ? "proofs/" : proofPrefix(set)]);
+  const written = vaultAsWritten(vault, objects);
+  const keys = objects.map(({ key }) => key).filter((key) => /^proofs\/[^/]+\/[^/]+\.json$/.test(key));
+  const read = await mapBounded(keys, 8, (key) => readProof(written, key, verify));
   const proofs = read.filter((one) => "proof" in one);
   proofs.sort((a, b) => (a.proof.proof < b.proof.proof ? -1 : a.proof.proof > b.proof.proof ? 1 : 0));
   return { proofs, refused: read.filter((one) => "problem" in one) };

@@ -4,7 +4,7 @@ import type { Vault } from "./client.ts";
 import { heldError, mayTakeOver } from "./lease.ts";
 import { thisProcess } from "./lease-holder.ts";
 import type { Lease } from "./lease-keeper.ts";
-import { type LeaseRecord, readLease, type SeenLease, writeLease } from "./lease-record.ts";
+import { conditionOn, type LeaseRecord, readLease, type SeenLease, writeLease } from "./lease-record.ts";
 import { isConditionFailed } from "./store-errors.ts";
 import { deleteVersions } from "./versions.ts";
 
@@ -52,7 +52,7 @@ export async function joinRunLease(vault: Vault, name: string, options: RunLease
         ...{ renewals: (ours?.renewals ?? 0) + 1, token: crypto.randomUUID() },
       };
       try {
-        await writeLease(vault, key, record, seen === undefined ? { ifNoneMatch: true } : { ifMatch: seen.etag });
+        await writeLease(vault, key, record, conditionOn(seen));
         return await forget(seen);
       } catch (error) {
         if (!isConditionFailed(error) || attempt === tries) throw error;

@@ -1,34 +1,56 @@
 import { mapBounded } from "./bounded.ts";
-import type { Vault } from "./client.ts";
 import { setIdPattern } from "./manifest.ts";
-import { listPages } from "./objects.ts";
+import type { Transport } from "./transport.ts";
+import { versionPages } from "./versions.ts";
 
 /**
- * Folders right below `prefix` that are named like a set, newest first, whether there is a manifest in them or not. Reads
- * folders, not objects: one request for 1,000 of them.
+ * Folders right below `prefix` that are named like a set, newest first, whether there is a manifest in them or not, those in
+ * which all is hidden by delete markers included. Reads folders, not objects: one request for 1,000 of them.
  */
-export async function setIdsBelow(vault: Vault, prefix: string): Promise<string[]> {
+export async function setIdsBelow(transport: Transport, prefix: string): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { folders } of listPages(vault.transport, prefix, "/"))
+  for await (const { folders } of versionPages(transport, prefix, { delimiter: "/" }))
     ids.push(...folders.map((folder) => folder.slice(prefix.length, -1)).filter((name) => setIdPattern.test(name)));
   return ids.sort().reverse();
 }
 
+/** So large a manifest is read alone: two dozen of them at once would not fit. */
+const largeBytes = 1024 * 1024;
+
 /**
- * Describes folders in order until there is as much as is wanted.
+ * Describes what is published, in order, until there is as much as is wanted.
  *
- * @param describe gives undefined for a folder without a manifest, which counts for nothing
+ * @param describe gives undefined for what counts for nothing
  */
-export async function describeFirst<Folder, Described>(
-  folders: readonly Folder[],
+export async function describeFirst<Found extends { readonly bytes: number }, Described>(
+  published: AsyncIterable<Found>,
   wanted: number,
-  describe: (folder: Folder) => Promise<Described | undefined>,
+  describe: (found: Found) => Promise<Described | undefined>,
 ): Promise<Described[]> {
-  const left = [...folders];
-  const found: Described[] = [];
-  while (found.length < wanted && left.length > 0) {
-    const described = await mapBounded(left.splice(0, wanted - found.length), 24, describe);
-    found.push(...described.filter((one) => one !== undefined));
+  const described: Described[] = [];
+  let waiting: Found[] = [];
+  const work = async (): Promise<void> => {
+    const results = new Map<Found, Described | undefined>();
+    const [small, large] = [
+      waiting.filter(({ bytes }) => bytes <= largeBytes),
+      waiting.filter(({ bytes }) => bytes > largeBytes),
+    ];
+    for (const [some, width] of [
+      [small, 24],
+      [large, 1],
+    ] as const)
+      await mapBounded(some, width, async (found) => void results.set(found, await describe(found)));
+    for (const found of waiting) {
+      const one = results.get(found);
+      if (one !== undefined) described.push(one);
+    }
+    waiting = [];
+  };
+  for await (const found of published) {
+    waiting.push(found);
+    if (waiting.length >= Math.min(512, wanted - described.length)) await work();
+    if (described.length >= wanted) return described;
   }
-  return found;
+  await work();
+  return described;
 }

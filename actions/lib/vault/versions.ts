@@ -1,4 +1,5 @@
 import { DeleteObjectsCommand, ListObjectVersionsCommand } from "@aws-sdk/client-s3";
+import { endless } from "./store-errors.ts";
 import type { Transport } from "./transport.ts";
 
 /** One stored version of an object, or a delete marker. In a bucket without versioning its id is `null`, as a word. */
@@ -8,6 +9,7 @@ export interface Version {
   readonly marker: boolean;
   readonly latest: boolean;
   readonly bytes: number;
+  readonly lastModified: Date | undefined;
 }
 
 export interface Deletion {
@@ -16,13 +18,22 @@ export interface Deletion {
   readonly kept: readonly { readonly key: string; readonly versionId: string | undefined; readonly code: string }[];
 }
 
-/** All versions and markers below `prefix`; with the delimiter, also the folders, those of hidden objects included. */
+export interface VersionPagesOptions {
+  /** `/`: also the folders, those in which all is hidden included, and not what lies in them. */
+  readonly delimiter?: "/";
+  /** Begin with this key. */
+  readonly before?: string | undefined;
+  /** Told the key that a page ended with, the first key that still matters; undefined: none does. */
+  readonly skip?: (key: string) => string | undefined;
+}
+
+/** All versions and markers below `prefix`, those of one object from the newest on. */
 export async function* versionPages(
   transport: Transport,
   prefix: string,
-  delimiter?: "/",
+  { delimiter, before, skip }: VersionPagesOptions = {},
 ): AsyncGenerator<{ versions: Version[]; folders: string[] }> {
-  let KeyMarker: string | undefined;
+  let KeyMarker = before === undefined ? undefined : justBefore(before);
   let VersionIdMarker: string | undefined;
   do {
     const page = await transport.request(
@@ -40,15 +51,32 @@ export async function* versionPages(
         ),
     );
     const versions: Version[] = [];
-    for (const { Key, VersionId, IsLatest, Size } of page.Versions ?? [])
+    const stored = [
+      ...(page.Versions ?? []).map((one) => ({ ...one, marker: false, bytes: one.Size ?? 0 })),
+      ...(page.DeleteMarkers ?? []).map((one) => ({ ...one, marker: true, bytes: 0 })),
+    ];
+    for (const { Key, VersionId, IsLatest = false, LastModified, marker, bytes } of stored)
       if (Key)
-        versions.push({ key: Key, versionId: VersionId, marker: false, latest: IsLatest ?? false, bytes: Size ?? 0 });
-    for (const { Key, VersionId, IsLatest } of page.DeleteMarkers ?? [])
-      if (Key) versions.push({ key: Key, versionId: VersionId, marker: true, latest: IsLatest ?? false, bytes: 0 });
+        versions.push({ key: Key, versionId: VersionId, marker, latest: IsLatest, bytes, lastModified: LastModified });
     yield { versions, folders: (page.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []) };
-    KeyMarker = page.IsTruncated ? page.NextKeyMarker : undefined;
-    VersionIdMarker = page.IsTruncated ? page.NextVersionIdMarker : undefined;
+    if (page.IsTruncated !== true || page.NextKeyMarker === undefined) return;
+    if (page.NextKeyMarker === KeyMarker && page.NextVersionIdMarker === VersionIdMarker)
+      throw endless(transport.bucket, prefix);
+    KeyMarker = page.NextKeyMarker;
+    VersionIdMarker = page.NextVersionIdMarker;
+    const wanted = skip === undefined ? KeyMarker : skip(KeyMarker);
+    if (wanted === undefined) return;
+    // Never backwards: what sorts right before the wanted key may itself fill pages.
+    if (justBefore(wanted) <= KeyMarker) continue;
+    KeyMarker = justBefore(wanted);
+    VersionIdMarker = undefined;
   } while (KeyMarker !== undefined);
+}
+
+/** A marker after which a list begins with this key: S3 lists what sorts behind its marker. */
+function justBefore(key: string): string {
+  const last = key.charCodeAt(key.length - 1);
+  return `${key.slice(0, -1)}${String.fromCharCode(last - 1)}~`;
 }
 
 /** The same, all at once: for prefixes that hold few objects. */
@@ -56,6 +84,12 @@ export async function versionsBelow(transport: Transport, prefix: string): Promi
   const found: Version[] = [];
   for await (const { versions } of versionPages(transport, prefix)) found.push(...versions);
   return found;
+}
+
+/** Whether anything of this was hidden by a delete marker: we leave none. A marker over nothing hides nothing. */
+export function hidesAny(versions: readonly Version[]): boolean {
+  const written = new Set(versions.filter(({ marker }) => !marker).map(({ key }) => key));
+  return versions.some(({ key, marker, latest }) => marker && latest && written.has(key));
 }
 
 /** Deletes exactly these versions, for ever. Never bypasses a lock. */

@@ -1,9 +1,10 @@
 import { ConfigurationError, LifeboatError } from "../../runtime/errors.ts";
 import type { Vault } from "../client.ts";
 import { setIdPattern } from "../manifest.ts";
-import { describeFirst, setIdsBelow } from "../set-folders.ts";
-import { manifestName, type VerifySignature } from "../signed-manifest.ts";
-import { snapshotPrefix } from "./keys.ts";
+import { hiddenError, showAgain } from "../meddled.ts";
+import { type Publication, publicationOf, publications } from "../publications.ts";
+import { describeFirst } from "../set-folders.ts";
+import type { VerifySignature } from "../signed-manifest.ts";
 import type { SnapshotManifest } from "./snapshot-manifest.ts";
 import { readSnapshot } from "./snapshot-store.ts";
 
@@ -11,12 +12,12 @@ import { readSnapshot } from "./snapshot-store.ts";
 export interface ListedSnapshot {
   readonly set: string;
   readonly manifest: SnapshotManifest | null;
-  readonly signature: "verified" | "refused";
+  readonly signature: "verified" | "refused" | "hidden";
   readonly problem: string | null;
 }
 
 /**
- * The snapshots of the vault, newest first: those with a manifest.
+ * The snapshots of the vault, newest first: those with a manifest, hidden ones included.
  * @param options.newest how many at most; all unless told
  */
 export async function listSnapshots(
@@ -25,18 +26,29 @@ export async function listSnapshots(
   options: { readonly newest?: number | undefined } = {},
 ): Promise<ListedSnapshot[]> {
   const { newest = Number.POSITIVE_INFINITY } = options;
-  return describeFirst(await runFolders(vault), newest, (run) => describe(vault, run, verify));
+  return describeFirst(publishedSnapshots(vault), newest, async ({ set, state, marker }) => {
+    if (state === "there") return describeSnapshot(vault, set, verify);
+    const command = showAgain(vault, { prefix: snapshots, set, marker });
+    const problem = `it is hidden by a delete marker that Lifeboat did not write; ${command} shows it again`;
+    return { set, manifest: null, signature: "hidden", problem };
+  });
 }
 
-/** Every run that has left something below `snapshots/`, newest first, finished or not. */
-export function runFolders(vault: Vault): Promise<string[]> {
-  return setIdsBelow(vault, "snapshots/");
+const snapshots = "snapshots/";
+
+/** Every run that has left something below `snapshots/`, newest first, with what became of its manifest. */
+export async function* runFolders(vault: Vault): AsyncGenerator<Publication, void, undefined> {
+  yield* publications(vault.transport, [snapshots]);
+}
+
+async function* publishedSnapshots(vault: Vault): AsyncGenerator<Publication, void, undefined> {
+  for await (const run of runFolders(vault)) if (run.state !== "none") yield run;
 }
 
 /**
  * Finds a snapshot by its id, or the newest. That it can be trusted is for `readSnapshot` to say.
  * @param wanted `latest` or an id
- * @throws ConfigurationError `set-id`, `snapshot-unknown`
+ * @throws ConfigurationError `set-id`, `snapshot-unknown`, `set-hidden`
  */
 export async function resolveSnapshot(vault: Vault, wanted: string): Promise<string> {
   if (wanted !== "latest" && !setIdPattern.test(wanted))
@@ -45,13 +57,24 @@ export async function resolveSnapshot(vault: Vault, wanted: string): Promise<str
       "A snapshot is named `latest` or like 20261122T221500Z-1a2b3c4d",
       "See `lifeboat list --files` for the names.",
     );
-  for (const run of wanted === "latest" ? await runFolders(vault) : [wanted])
-    if (await vault.head(snapshotPrefix(run) + manifestName)) return run;
+  const found = wanted === "latest" ? await newestOf(vault) : await publicationOf(vault.transport, snapshots, wanted);
+  if (found?.state === "there") return found.set;
+  if (found?.state === "hidden") throw hiddenError(vault, { prefix: snapshots, ...found }, wanted);
   const what = wanted === "latest" ? "There is no snapshot of the files yet" : `There is no snapshot ${wanted}`;
   throw new ConfigurationError("snapshot-unknown", `${what} in bucket ${vault.bucket}`, "See `lifeboat list --files`.");
 }
 
-async function describe(vault: Vault, run: string, verify: VerifySignature): Promise<ListedSnapshot | undefined> {
+async function newestOf(vault: Vault): Promise<Publication | undefined> {
+  for await (const found of publishedSnapshots(vault)) return found;
+  return undefined;
+}
+
+/** What a snapshot's manifest says; undefined when there is none. */
+export async function describeSnapshot(
+  vault: Vault,
+  run: string,
+  verify: VerifySignature,
+): Promise<ListedSnapshot | undefined> {
   try {
     const { manifest } = await readSnapshot(vault, run, verify);
     return { set: run, manifest, signature: "verified", problem: null };

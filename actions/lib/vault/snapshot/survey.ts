@@ -1,11 +1,14 @@
 import type { NamingSnapshot } from "../../policy/storage-retention.ts";
 import { LifeboatError } from "../../runtime/errors.ts";
+import type { WrittenObject } from "../as-written.ts";
+import { mapBounded } from "../bounded.ts";
 import type { Vault } from "../client.ts";
+import { setIdPattern } from "../manifest.ts";
 import type { VerifySignature } from "../signed-manifest.ts";
 import { layerName } from "./keys.ts";
 import { neededObjects } from "./needed-objects.ts";
 import { readLayers } from "./read-layers.ts";
-import { listSnapshots } from "./snapshot-catalogue.ts";
+import { describeSnapshot } from "./snapshot-catalogue.ts";
 
 export interface Survey {
   /** Newest first, each with every object that it needs. */
@@ -14,8 +17,15 @@ export interface Survey {
   readonly unreadable: readonly string[];
 }
 
-/** Every snapshot of the vault and what it names. A layer that many snapshots share is fetched once. */
-export async function surveySnapshots(vault: Vault, verify: VerifySignature): Promise<Survey> {
+/**
+ * Every snapshot of the vault and what it names. A layer that many snapshots share is fetched once.
+ * @param objects all that is there @param vault in which they are read as they were written
+ */
+export async function surveySnapshots(
+  vault: Vault,
+  objects: readonly Pick<WrittenObject, "key">[],
+  verify: VerifySignature,
+): Promise<Survey> {
   const remembering = rememberLayers(vault);
   const texts = new Map<string, string>();
   /** The same key, named by hundreds of snapshots, is kept once. */
@@ -26,7 +36,13 @@ export async function surveySnapshots(vault: Vault, verify: VerifySignature): Pr
   };
   const snapshots: NamingSnapshot[] = [];
   const unreadable: string[] = [];
-  for (const { set, manifest } of await listSnapshots(vault, verify)) {
+  const runs = objects.flatMap(({ key }) => /^snapshots\/([^/]+)\/manifest\.json$/.exec(key)?.[1] ?? []);
+  const sets = runs
+    .filter((run) => setIdPattern.test(run))
+    .sort()
+    .reverse();
+  const listed = await mapBounded(sets, 16, (set) => describeSnapshot(vault, set, verify));
+  for (const { set, manifest } of listed.filter((one) => one !== undefined)) {
     if (manifest === null) {
       unreadable.push(set);
       continue;

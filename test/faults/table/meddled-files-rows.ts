@@ -1,0 +1,60 @@
+import type { MeddledFiles, MeddledFilesRow } from "./meddled-files-scene.ts";
+import type { Outcome } from "./row.ts";
+
+const manifest = "manifest.json";
+const published = "published, then failed by name";
+const meddled = "vault-meddled";
+
+function row(
+  stage: MeddledFilesRow["stage"],
+  kind: string,
+  inject: (files: MeddledFiles) => Promise<void>,
+  outcome: Outcome,
+  code?: string,
+): MeddledFilesRow {
+  return { kind, stage, outcome, inject, holder: "writes the bucket", ...(code !== undefined && { code }) };
+}
+
+const upkeep = (kind: string, inject: (files: MeddledFiles) => Promise<void>): MeddledFilesRow =>
+  row("upkeep", kind, inject, "damage named");
+
+const leftOf = ({ left }: MeddledFiles, pattern: RegExp): string => left.find((key) => pattern.test(key)) ?? "none";
+
+export const meddledFilesRows: readonly MeddledFilesRow[] = [
+  upkeep("a delete marker over a kept manifest", ({ hide, kept }) => hide(kept + manifest)),
+  upkeep("a delete marker over a kept signature", ({ hide, kept }) => hide(`${kept}${manifest}.sig`)),
+  upkeep("all of a kept snapshot lies under delete markers", ({ hideAll, kept }) => hideAll(kept)),
+  upkeep("a kept manifest is written again", ({ replace, kept }) => replace(kept + manifest)),
+  upkeep("the newest manifest lies over a kept one", async ({ vault, replace, kept, newest }) =>
+    replace(kept + manifest, (await vault.get(newest + manifest)).body),
+  ),
+  upkeep("a delete marker over the layer that tells what is named", ({ hide, kept }) => hide(`${kept}layer.json`)),
+  upkeep("the layer that tells what is named is written again", ({ replace, kept }) => replace(`${kept}layer.json`)),
+  upkeep("a delete marker over a pack", ({ hide, pack }) => hide(pack)),
+  upkeep("a pack is written again", ({ replace, pack }) => replace(pack)),
+  row(
+    "newest snapshot",
+    "a delete marker over the newest manifest",
+    ({ hide, newest }) => hide(newest + manifest),
+    "failed by name",
+    "set-hidden",
+  ),
+  row("sync", "a delete marker over a kept manifest", ({ hide, kept }) => hide(kept + manifest), published, meddled),
+  row("sync", "a kept manifest is written again", ({ replace, kept }) => replace(kept + manifest), published, meddled),
+  row(
+    "sync",
+    "a delete marker over the newest manifest",
+    ({ hide, newest }) => hide(newest + manifest),
+    published,
+    meddled,
+  ),
+  ...[/\/journal\//, /\/keys\.pgp$/, /^packs\//].map((pattern) =>
+    row(
+      "sync after a killed one",
+      `a delete marker over what it has left: ${pattern.source.replaceAll(/[\\^$]/g, "")}`,
+      (files) => files.hide(leftOf(files, pattern)),
+      published,
+      meddled,
+    ),
+  ),
+];
