@@ -5,6 +5,7 @@ import { deriveIndexKey } from "../seal/index-key.ts";
 import { keysFileName } from "../seal/keys-file.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
 import type { Vault } from "../vault/client.ts";
+import { holds } from "../vault/holds.ts";
 import { sha256Schema } from "../vault/manifest.ts";
 import {
   encodeEntry,
@@ -57,14 +58,19 @@ export const nothingInherited: Inheritance = { entries: new Map(), objects: new 
  * Reads the journals of unfinished runs, newest last. What this signing key cannot open, or is damaged, is of no use, and
  * neither is a run whose keys.pgp is missing: its contents could never be opened.
  */
-export async function readJournals(vault: Vault, runs: readonly string[], signing: UnlockedKey): Promise<Inheritance> {
+export async function readJournals(
+  vault: Vault,
+  runs: readonly string[],
+  signing: UnlockedKey,
+  signal: AbortSignal,
+): Promise<Inheritance> {
   const entries = new Map<string, StoredFile>();
   const objects = new Map<string, StoredObject>();
   const origins = new Map<string, string>();
   for (const run of runs) {
     if ((await vault.head(snapshotPrefix(run) + keysFileName)) === undefined) continue;
     for await (const { key } of vault.list(journalPrefix(run))) {
-      const noted = await readEntry(vault, key, run, signing);
+      const noted = await readEntry(vault, key, run, signing, signal);
       if (noted === undefined) continue;
       objects.set(noted.object.key, noted.object);
       origins.set(run, noted.sessionKeyCommitment);
@@ -74,21 +80,20 @@ export async function readJournals(vault: Vault, runs: readonly string[], signin
   return { entries, objects, origins };
 }
 
-async function readEntry(vault: Vault, key: string, run: string, signing: UnlockedKey) {
+async function readEntry(vault: Vault, key: string, run: string, signing: UnlockedKey, signal: AbortSignal) {
   try {
-    const { body } = await vault.get(key);
+    const { body } = await vault.get(key, { maxBytes: 16 * 1024 * 1024 });
     const chunks: Uint8Array[] = [];
     for await (const chunk of openSealed(once(body), deriveIndexKey(signing, run))) chunks.push(Buffer.from(chunk));
     const [first = "", ...lines] = Buffer.concat(chunks).toString("utf8").trimEnd().split("\n");
     const head = headSchema.parse(JSON.parse(first));
     const found = lines.map(parseEntry).filter(isStored);
-    // Hard evidence only: every segment must be there with its size.
-    for (const segment of head.object.segments) {
-      if ((await vault.head(segment.key))?.bytes !== segment.bytes) return undefined;
-    }
+    // Hard evidence only: what a snapshot is going to name must be what the run has stored, byte for byte.
+    for (const segment of head.object.segments) if (!(await holds(vault, segment, signal))) return undefined;
     return { ...head, entries: found.filter(({ object }) => object === head.object.key) };
   } catch (error) {
     // Not ours, half written, or of another version: then its contents are copied again.
+    signal.throwIfAborted();
     if (error instanceof LifeboatError && error.code === "s3-unavailable") throw error;
     return undefined;
   }

@@ -18,7 +18,7 @@ export interface Unfinished {
 
 /**
  * Puts in order what killed runs have left: unfinished uploads end, what no journal names goes, and what one names is
- * inherited. We leave no delete markers: a run in which something is hidden is somebody's doing, no leftover, and stays as it is.
+ * inherited, when the store still holds its very bytes. We leave no delete markers: a run in which something is hidden is somebody's doing, no leftover, and stays as it is.
  * @param options.lookOnly remove nothing: some of the runs may be other parts of a divided copy, at work now
  */
 export async function settleUnfinished(
@@ -28,7 +28,7 @@ export async function settleUnfinished(
   lease: Pick<Lease, "assertHeld">,
   log: Log,
   alarms: string[],
-  { lookOnly }: { readonly lookOnly: boolean; readonly signal: AbortSignal },
+  { lookOnly, signal }: { readonly lookOnly: boolean; readonly signal: AbortSignal },
 ): Promise<Unfinished> {
   await lease.assertHeld();
   const ours: string[] = [];
@@ -48,7 +48,7 @@ export async function settleUnfinished(
     alarms.push(alarm);
     log.warn(alarm);
   }
-  const inheritance = await readJournals(vault, ours, signing);
+  const inheritance = await readJournals(vault, ours, signing, signal);
   if (lookOnly) return { inheritance, runs: [] };
   const named = new Set([...inheritance.objects.values()].flatMap(({ segments }) => segments.map(({ key }) => key)));
   for (const run of ours) {

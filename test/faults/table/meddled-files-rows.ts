@@ -48,6 +48,15 @@ export const meddledFilesRows: readonly MeddledFilesRow[] = [
     published,
     meddled,
   ),
+  ...[/^packs\//, /^files\//].map((pattern) =>
+    row(
+      "sync after a killed one",
+      `other bytes of the same size over what it has left: ${pattern.source.replaceAll(/[\\^$]/g, "")}`,
+      (files) => files.replace(leftOf(files, pattern)),
+      published,
+      meddled,
+    ),
+  ),
   ...[/\/journal\//, /\/keys\.pgp$/, /^packs\//].map((pattern) =>
     row(
       "sync after a killed one",
