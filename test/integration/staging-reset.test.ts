@@ -54,7 +54,7 @@ async function leftovers(): Promise<string[]> {
 }
 
 test("a restored project becomes again what it was when it was marked", async () => {
-  const result = await restoreInto(lab, staging.postgresUrl);
+  const result = await restoreInto(lab, staging.postgresUrl, { staysStaging: true });
   expect(result.outcome).toBe("equal");
   expect((await leftovers()).length).toBeGreaterThan(50);
   expect((await reset()).left).toEqual([]);
@@ -75,7 +75,7 @@ test("and takes the same set again, after somebody has used it", async () => {
   );
   await reset();
   expect(await leftovers()).toEqual([]);
-  const result = await restoreInto(lab, staging.postgresUrl);
+  const result = await restoreInto(lab, staging.postgresUrl, { staysStaging: true });
   expect(result.outcome).toBe("equal");
   await reset();
   expect(await leftovers()).toEqual([]);

@@ -95,6 +95,7 @@ describe("the gates before staging is touched", () => {
     expect(() => admitIdentity(here, { ...here, database: "other" })).not.toThrow();
     const marker: Marker = {
       ...{ projectRef: "stagingref", identity: here, markedAt: new Date(), state: "empty", set: null, keepUntil: null },
+      ...{ left: null, ageSeconds: 0 },
     };
     expect(admitMarker(marker, "stagingref", here)).toBe(marker);
     expect(() => admitMarker(undefined, "stagingref", here)).toThrow(

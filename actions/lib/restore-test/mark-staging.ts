@@ -4,6 +4,7 @@ import { ConfigurationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import { tableName } from "../source/identifier.ts";
 import { admitMarker } from "./gates.ts";
+import { refuseUsed } from "./in-use.ts";
 import { readMarker, setState, writeMarker } from "./marker.ts";
 import { filledTables, resetStaging } from "./reset.ts";
 import { placeOfStaging, reachStaging, type StagingConfig } from "./staging.ts";
@@ -78,6 +79,7 @@ export async function wipeStaging(request: StagingRequest): Promise<WipeResult> 
   const { client, identity } = staging;
   const marker = admitMarker(await readMarker(client), place.ref, identity);
   const base = { projectRef: place.ref, set: marker.set, removed: 0 };
+  await refuseUsed(client, marker);
   if (dryRun) return { ...base, outcome: "dry-run" };
   if (marker.state === "empty") return { ...base, outcome: "empty-already" };
   const { removed } = await resetStaging(client, log);

@@ -1,9 +1,11 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { inspectTarget } from "../restore/target.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
 import { type Inventory, inventorySchema } from "../source/inventory/model.ts";
 import { stagingSchema } from "../source/own-schemas.ts";
 import { type DatabaseIdentity, readIdentity } from "./identity.ts";
+import { type LeftBehind, leftBehindSchema, readLeftBehind } from "./left-behind.ts";
 
 const markerTable = `${stagingSchema}.marker`;
 
@@ -21,6 +23,9 @@ const rowSchema = z.strictObject({
   state: z.enum(["empty", "testing", "kept"]),
   set_id: z.string().nullable(),
   keep_until: z.date().nullable(),
+  left_behind: leftBehindSchema.nullable(),
+  /** Since the state was noted, by the database's clock. */
+  age: z.number(),
 });
 
 /** The row that says: this database is staging, whatever is in it may be dropped. */
@@ -31,6 +36,10 @@ export interface Marker {
   readonly state: StagingState;
   readonly set: string | null;
   readonly keepUntil: Date | null;
+  /** What was there when the state was noted; null in a marker of an older version. */
+  readonly left: LeftBehind | null;
+  /** Since the state was noted; in a marker of an older version since it was marked. */
+  readonly ageSeconds: number;
 }
 
 /** What the project was when it was marked; a reset leads back to it. */
@@ -45,11 +54,14 @@ export async function readMarker(client: Client): Promise<Marker | undefined> {
   const exists = await client.query("select to_regclass($1) is not null as found", [markerTable]);
   if (exists.rows[0]?.found !== true) return undefined;
   const answer = await client.query(
-    `select project_ref, system_identifier, database, marked_at, state, set_id, keep_until from ${markerTable}`,
+    `select project_ref, system_identifier, database, marked_at, state, set_id, keep_until,
+            (to_jsonb(m) ->> 'left_behind')::json as left_behind,
+            extract(epoch from now() - coalesce((to_jsonb(m) ->> 'noted_at')::timestamptz, marked_at))::float8 as age
+       from ${markerTable} m`,
   );
   const row = rowSchema.safeParse(answer.rows[0]);
   if (!row.success) throw unreadable("its marker is not in the form that this version of Lifeboat writes");
-  const { project_ref, system_identifier, database, marked_at, state, set_id, keep_until } = row.data;
+  const { project_ref, system_identifier, database, marked_at, state, set_id, keep_until, left_behind, age } = row.data;
   return {
     projectRef: project_ref,
     identity: { systemIdentifier: system_identifier, database },
@@ -57,6 +69,8 @@ export async function readMarker(client: Client): Promise<Marker | undefined> {
     state,
     set: set_id,
     keepUntil: keep_until,
+    left: left_behind,
+    ageSeconds: age,
   };
 }
 
@@ -85,6 +99,7 @@ export async function writeMarker(client: Client, projectRef: string, baseline: 
      create table ${markerTable} (
        project_ref text not null, system_identifier text not null, database text not null,
        marked_at timestamptz not null default now(), state text not null, set_id text, keep_until timestamptz,
+       left_behind text, noted_at timestamptz,
        only_one boolean not null default true unique check (only_one));
      create table ${stagingSchema}.baseline (inventory text not null, filled text[] not null);
      alter table ${markerTable} enable row level security;
@@ -101,19 +116,24 @@ export async function writeMarker(client: Client, projectRef: string, baseline: 
     baseline.filled,
   ]);
   await client.query("commit");
+  await setState(client, "empty");
 }
 
-/** Notes what the copy is from now on. */
+/** Notes what the copy is from now on, and what is in the database at this moment. */
 export async function setState(
   client: Client,
   state: StagingState,
   more: { readonly set?: string; readonly keepUntil?: Date } = {},
 ): Promise<void> {
-  await client.query(`update ${markerTable} set state = $1, set_id = $2, keep_until = $3`, [
-    state,
-    more.set ?? null,
-    more.keepUntil ?? null,
-  ]);
+  const left = await readLeftBehind(client, await inspectTarget(client, 0));
+  // A marker of an older version has no room for it.
+  await client.query(
+    `alter table ${markerTable} add column if not exists left_behind text, add column if not exists noted_at timestamptz`,
+  );
+  await client.query(
+    `update ${markerTable} set state = $1, set_id = $2, keep_until = $3, left_behind = $4, noted_at = now()`,
+    [state, more.set ?? null, more.keepUntil ?? null, JSON.stringify(left)],
+  );
 }
 
 function unreadable(why: string): ConfigurationError {

@@ -70,7 +70,7 @@ export function planRemovals(baseline: Inventory, present: Inventory, supabase: 
  * Policies on the platform's tables are made by users only. A trigger there is the platform's when its function is: the
  * storage server brings such triggers with its migrations. Database webhooks are the user's, though their function is not.
  */
-function staysWithPlatform(object: InventoryObject, supabase: boolean): boolean {
+export function staysWithPlatform(object: InventoryObject, supabase: boolean): boolean {
   if (object.extension !== null) return true;
   if (!supabase) return false;
   if (object.kind === "policy") return false;

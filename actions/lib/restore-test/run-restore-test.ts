@@ -1,11 +1,13 @@
 import type { Config } from "../config/load.ts";
 import { periodAround } from "../policy/period.ts";
+import { openSet } from "../prove/verify-open.ts";
 import { planThaw } from "../restore/plan-thaw.ts";
 import { describeThaw, thawSet } from "../restore/thaw-set.ts";
 import { openingKey, provenBy, trustedSigners } from "../runtime/configured.ts";
-import { ConfigurationError } from "../runtime/errors.ts";
+import { ConfigurationError, LifeboatError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
+import type { Inventory } from "../source/inventory/model.ts";
 import { wakeProject } from "../source/management-api/project.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import type { StoredProof } from "../vault/proof-store.ts";
@@ -13,6 +15,7 @@ import { readProofs } from "../vault/proof-store.ts";
 import { objectStates } from "../vault/thaw.ts";
 import { newSeed, seedPattern } from "./defect/random.ts";
 import { admitMarker } from "./gates.ts";
+import { refuseUsed } from "./in-use.ts";
 import { type Marker, readMarker, setState } from "./marker.ts";
 import { resetStaging } from "./reset.ts";
 import type { RestoreTestNotice, RestoreTestResult } from "./result.ts";
@@ -59,7 +62,7 @@ export async function runRestoreTest(request: RestoreTestRequest): Promise<Resto
   for (const { key, problem } of refused) log.warn(`The proof ${key} does not count: ${problem}`);
   const done = request.oncePerMonth === true ? await thisMonths(vault, proofs) : undefined;
   if (done !== undefined) {
-    if (!dryRun) await wipeExpired(place, request);
+    if (!dryRun) await wipeExpired(place, request, vault);
     return done;
   }
   const { policy } = config;
@@ -72,12 +75,17 @@ export async function runRestoreTest(request: RestoreTestRequest): Promise<Resto
   await using staging = await reachStaging(place, config, { log, signal });
   const marker = admitMarker(await readMarker(staging.client), place.ref, staging.identity);
   refuseKept(marker, new Date());
-  if (dryRun) return dryRunOf(selected, place.ref, request);
+  const refuseInUse = () => refuseUsed(staging.client, marker, inventoryOf(vault, config));
+  if (dryRun) {
+    await refuseInUse();
+    return dryRunOf(selected, place.ref, request);
+  }
   return await restoreAndLook({
     request,
     place,
     client: staging.client,
     marker,
+    refuseInUse,
     vault,
     prover,
     selected,
@@ -111,15 +119,29 @@ async function thisMonths(vault: Vault, proofs: readonly StoredProof[]): Promise
 }
 
 /** A copy whose time is over goes, whether or not there is something to test. */
-async function wipeExpired(place: StagingPlace, request: RestoreTestRequest): Promise<void> {
+async function wipeExpired(place: StagingPlace, request: RestoreTestRequest, vault: Vault): Promise<void> {
   const { config, log, signal } = request;
   await using staging = await reachStaging(place, config, { log, signal });
   const marker = admitMarker(await readMarker(staging.client), place.ref, staging.identity);
   const over = marker.state === "testing" || (marker.keepUntil !== null && marker.keepUntil <= new Date());
   if (!over) return;
+  await refuseUsed(staging.client, marker, inventoryOf(vault, config));
   log.info(`Emptying staging of the copy of ${marker.set ?? "an unknown set"}, whose time is over.`);
   await resetStaging(staging.client, log);
   await setState(staging.client, "empty");
+}
+
+/** Of a set that may be gone or closed by now: then undefined. */
+function inventoryOf(vault: Vault, config: RestoreTestConfig): (set: string) => Promise<Inventory | undefined> {
+  return async (set) => {
+    try {
+      const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
+      return await (await openSet(vault, set, keys)).inventory();
+    } catch (error) {
+      if (error instanceof LifeboatError) return undefined;
+      throw error;
+    }
+  };
 }
 
 /** @throws ConfigurationError `staging-kept` */

@@ -25,6 +25,8 @@ export interface AdmittedTest {
   /** The session that holds staging for this run. */
   readonly client: Client;
   readonly marker: Marker;
+  /** @throws ConfigurationError `staging-in-use` */
+  readonly refuseInUse: () => Promise<void>;
   readonly vault: Vault;
   readonly prover: UnlockedKey;
   readonly selected: SelectedSet;
@@ -40,6 +42,7 @@ export async function restoreAndLook(test: AdmittedTest): Promise<RestoreTestRep
   const startedAt = new Date();
   const stages = new Stages(log);
   await makeRoom(test);
+  await test.refuseInUse();
   const quiet = await stages.run("quiet", () => silence(test));
   await setState(client, "testing", { set: selected.signed.set });
   try {
@@ -76,6 +79,7 @@ async function restoreSelected(test: AdmittedTest): Promise<FoundOut> {
   let restoreSeconds: number | undefined;
   const integrity = await runRestore({
     ...{ config, ref: { tier, set }, log, ...(signal === undefined ? {} : { signal }) },
+    staysStaging: true,
     whileProven: async (target) => {
       restoreSeconds = secondsSince(begun);
       further = await lookFurther(target, {

@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError } from "../runtime/errors.ts";
 import { type Fingerprint, fingerprintSchema } from "../source/inventory/model.ts";
-import { notesSchema } from "../source/own-schemas.ts";
+import { notesSchema, stagingSchema } from "../source/own-schemas.ts";
 import { type TargetState, targetStateSchema } from "./target-state.ts";
 
 /** An event trigger that sleeps until the restore is finished, by its name as statements have it, and how it fired. */
@@ -60,19 +60,21 @@ export class Journal {
   /**
    * Begins the notes, or takes up those of an earlier run of the same set.
    * @param before what the target is now, for a run that may have to take this one up
+   * @param unmark takes the marker of staging away in the first transaction
    * @throws ConfigurationError `target-half-restored` when the target holds a part of another set
    */
-  static async open(client: Client, set: string, before: TargetState): Promise<Journal> {
+  static async open(client: Client, set: string, before: TargetState, unmark = false): Promise<Journal> {
+    const first = unmark ? `drop schema if exists ${stagingSchema} cascade;` : "";
     const earlier = await Journal.find(client);
     if (earlier !== undefined) {
       earlier.refuseOther(set);
       // From here on nobody knows how far this run has come, until it ends by itself.
-      await client.query(`delete from ${table} where item = 'end'`);
+      await client.query(`begin; ${first} delete from ${table} where item = 'end'; commit`);
       earlier.#done.delete("end");
       return earlier;
     }
     await client.query(
-      `begin; create schema ${notesSchema};
+      `begin; ${first} create schema ${notesSchema};
        revoke all on schema ${notesSchema} from public;
        create table ${table} (item text primary key, note jsonb not null, at timestamptz not null default now());
        alter table ${table} enable row level security;

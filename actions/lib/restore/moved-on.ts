@@ -22,7 +22,7 @@ export function movedOn(noted: NotedStates, target: Inventory, source: Inventory
 }
 
 /** Schemas whose services draw numbers by themselves, and pg_cron's functions while we make jobs. */
-const atOwnPace = new Set(["cron", "net", "realtime", "supabase_functions"]);
+export const atOwnPace = new Set(["cron", "net", "realtime", "supabase_functions"]);
 
 /** Everything is as it was, or has become what the set says: a cause was mended, or something in the way removed. */
 function sinceEnd(end: TargetState, target: Inventory, source: Inventory): string[] {

@@ -57,6 +57,8 @@ export interface RestoreTask {
   readonly bringFiles?: (() => Promise<void>) | undefined;
   /** Done in the target while it is proven and its notes are still there, so that the proof can be repeated. */
   readonly whileProven?: ((proven: ProvenTarget) => Promise<void>) | undefined;
+  /** Takes the marker of staging out of the target before anything else: what a person restores, they mean to use. */
+  readonly unmark?: boolean;
   readonly log: Log;
   /** Hangs up all sessions at once when it is aborted. */
   readonly signal?: AbortSignal | undefined;
@@ -88,7 +90,7 @@ async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
     const leftOut = new Set(quiet.outbound.filter(({ how }) => how === "left out").map(({ object }) => object));
     const schema = planSchema(toc, source, facts.inventory, facts.supabase, leftOut);
     if (task.dryRun) return dryRun(task, source, facts, stages);
-    const journal = await Journal.open(client, task.open.set, stateOf(facts.inventory));
+    const journal = await Journal.open(client, task.open.set, stateOf(facts.inventory), task.unmark);
     return await restoreInto({ task, source, client, facts, quiet, schema, journal, stages });
   } finally {
     await client.end().catch(() => undefined);

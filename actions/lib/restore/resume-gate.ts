@@ -42,7 +42,7 @@ export async function admitResumed(
   const lines = [
     ...movedOn({ before, end }, target, source),
     ...(await writtenSince(client, journal, source)),
-    ...(await usedSince(client, journal, target)),
+    ...(await loginsSince(client, target, journal.ageSeconds, (table) => journal.transaction(loadItem(table)))),
   ];
   if (lines.length === 0) return;
   const rest = lines.length > shown ? `; and ${countOf(lines.length - shown, "thing")} more` : "";
@@ -100,7 +100,16 @@ const traces = [
   { schema: "auth", name: "audit_log_entries", columns: ["created_at"], what: "the auth server was used" },
 ] as const;
 
-async function usedSince(client: Client, journal: Journal, target: Inventory): Promise<string[]> {
+/**
+ * What people left who have used a project in the last `seconds`, by the target's clock.
+ * @param ours number of the transaction of ours that brought a table's rows, as `xmin` shows it
+ */
+export async function loginsSince(
+  client: Client,
+  target: Inventory,
+  seconds: number,
+  ours: (table: TableContent) => string | undefined = () => undefined,
+): Promise<string[]> {
   const lines: string[] = [];
   for (const { schema, name, columns, what } of traces) {
     const table = target.tables.find((one) => one.schema === schema && one.name === name);
@@ -112,7 +121,7 @@ async function usedSince(client: Client, journal: Journal, target: Inventory): P
     try {
       const answer = await client.query(
         `select exists (select from only ${quoteQualified(schema, name)} where xmin::text <> $2 and (${newer})) as used`,
-        [journal.ageSeconds, journal.transaction(loadItem(table)) ?? ""],
+        [seconds, ours(table) ?? ""],
       );
       if (answer.rows[0]?.used === true) lines.push(`${what} (${tableName(table)})`);
     } catch (error) {
