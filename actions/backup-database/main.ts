@@ -1,12 +1,13 @@
 import type { FileRequest } from "../lib/backup/file-run.ts";
 import { findMadeInPeriod } from "../lib/backup/made-in-period.ts";
 import { runBackup } from "../lib/backup/run-backup.ts";
+import { findStandBack } from "../lib/backup/stand-back.ts";
 import { loadConfig } from "../lib/config/load.ts";
 import { periods } from "../lib/policy/period.ts";
 import { backupPage } from "../lib/report/backup.ts";
 import { backupFacts, setFacts } from "../lib/report/facts.ts";
 import { meddlingFailure } from "../lib/report/meddling-failure.ts";
-import { nothingToDoPage } from "../lib/report/nothing-to-do.ts";
+import { nothingToDoPage, standBackPage } from "../lib/report/nothing-to-do.ts";
 import { trustedSigners } from "../lib/runtime/configured.ts";
 import { ConfigurationError } from "../lib/runtime/errors.ts";
 import type { Log } from "../lib/runtime/log.ts";
@@ -30,6 +31,13 @@ await runAction("backup", "runbooks/backup-failed.md", async ({ log, signal }) =
       const page = nothingToDoPage(made, period);
       log.info(page.sentence);
       return { outputs: { made: "false", set: made.set }, page, facts: setFacts(made), skipped: true };
+    }
+    const back =
+      period === "10h" ? await findStandBack(vault, config.policy, await trustedSigners(config), log) : undefined;
+    if (back !== undefined) {
+      const page = standBackPage(tier, back);
+      log.warn(page.sentence);
+      return { outputs: { made: "false" }, page, facts: {}, skipped: true };
     }
   }
   const run = [process.env["GITHUB_WORKFLOW"], process.env["GITHUB_RUN_ID"]].filter(Boolean).join(", run ");

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findMadeInPeriod } from "../../actions/lib/backup/made-in-period.ts";
 import type { BackupResult } from "../../actions/lib/backup/result.ts";
+import { findStandBack } from "../../actions/lib/backup/stand-back.ts";
+import { type Policy, policySchema } from "../../actions/lib/config/policy.ts";
 import type { Vault } from "../../actions/lib/vault/client.ts";
+import own from "../../lifeboat.config.ts";
 import { createProject, dropProject } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab, recordingLog } from "./backup-lab.ts";
@@ -29,10 +32,12 @@ const later = (days: number): Vault => ({
 test("a set counts for its own day, week and month, and for its own tier", async () => {
   const { signers } = lab;
   const log = recordingLog();
-  for (const period of ["day", "week", "month"] as const) {
+  for (const period of ["10h", "day", "week", "month"] as const) {
     expect(await findMadeInPeriod(later(0), "daily", period, signers, log)).toMatchObject({ set: made.set });
     expect(await findMadeInPeriod(later(0), "weekly", period, signers, log)).toBeUndefined();
   }
+  expect(await findMadeInPeriod(later(9.9 / 24), "daily", "10h", signers, log)).toMatchObject({ set: made.set });
+  expect(await findMadeInPeriod(later(10.1 / 24), "daily", "10h", signers, log)).toBeUndefined();
   expect(await findMadeInPeriod(later(1), "daily", "day", signers, log)).toBeUndefined();
   expect(await findMadeInPeriod(later(7), "daily", "week", signers, log)).toBeUndefined();
   expect(await findMadeInPeriod(later(31), "daily", "month", signers, log)).toBeUndefined();
@@ -43,4 +48,17 @@ test("a set that no pinned key has signed does not stop the backups", async () =
   const log = recordingLog();
   expect(await findMadeInPeriod(later(0), "daily", "day", [], log)).toBeUndefined();
   expect(log.lines).toContainEqual(expect.stringContaining(`${made.set} (daily) does not count as made`));
+});
+
+test("the second set of a day stands back when it would take more than the policy's share, and the first never does", async () => {
+  const log = recordingLog();
+  const policyOf = (bytesPerMonth: number): Policy =>
+    policySchema.parse({ ...own, source: { ...own.source, egress: { bytesPerMonth, share: 0.5 } } });
+  const ask = (hours: number, bytes: number, signers = lab.signers) =>
+    findStandBack(later(hours / 24), policyOf(bytes), signers, log);
+  const little = Number(made.counts.plainBytes) * 2;
+  expect(await ask(11, little)).toMatch(/^the sets of this month have read .* from Supabase, and a second one a day/);
+  expect(await ask(11, little * 1000)).toBeUndefined();
+  expect(await ask(24, little)).toBeUndefined();
+  expect(await ask(11, little, [])).toBeUndefined();
 });

@@ -67,6 +67,7 @@ test("the newest trusted set and the newest proof are what is true", async () =>
   await lab.vault.put("snapshots/20260102T030405Z-1a2b3c4d/manifest.json", Buffer.from("{}"));
   expect(await truth({ S3_STORAGE_BUCKET: lab.bucket })).toEqual({
     newestSetAt: newer.snapshotAt,
+    newestSetBytes: expect.any(Number),
     proven: { snapshotAt: older.snapshotAt, provenAt: "2026-01-21T21:00:00Z", restoreSeconds: 77 },
     newestFilesAt: undefined,
   });

@@ -1,13 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { periodAround } from "../../actions/lib/policy/period.ts";
 
-const around = (period: "day" | "week" | "month", time: string): string => {
+const around = (period: "10h" | "day" | "week" | "month", time: string): string => {
   const { from, until } = periodAround(period, new Date(time));
   return `${from.toISOString().slice(0, 16)} ${until.toISOString().slice(0, 16)}`;
 };
 
 describe("the day, week or month that a schedule makes a set for", () => {
   test.each([
+    ["10h", "2026-11-22T04:41:00Z", "2026-11-21T18:41 2026-11-22T14:41"],
     ["day", "2026-11-22T23:59:59Z", "2026-11-22T00:00 2026-11-23T00:00"],
     ["day", "2028-02-29T00:00:00Z", "2028-02-29T00:00 2028-03-01T00:00"],
     ["week", "2026-11-22T00:00:00Z", "2026-11-22T00:00 2026-11-29T00:00"],

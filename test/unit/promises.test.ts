@@ -13,6 +13,7 @@ import own from "../../lifeboat.config.ts";
 
 type Promises = NonNullable<PolicyInput["promises"]>;
 const now = new Date("2026-11-24T12:00:00Z");
+const workflows = ".github/workflows";
 const good: NonNullable<Promises["schedules"]> = {
   daily: { cron: "41 4 * * *", oncePer: "day" },
   weekly: { cron: "7 1 * * 0", oncePer: "week" },
@@ -94,6 +95,33 @@ describe("a promise that is better than the truth", () => {
     expect(names(check({ ...kept, ...change }))).toContain(name);
   });
 
+  test("is found when the sets would read more from Supabase than the policy allows them, and the cost is told", () => {
+    const schedules = { ...good, daily: { cron: ["0 0,8,16 * * *"], oncePer: "10h" as const } };
+    const vault = (newestSetBytes: number): VaultTruth => ({
+      ...{ newestSetAt: "2026-11-24T04:45:00Z", newestSetBytes, newestFilesAt: "2026-11-24T03:20:00Z" },
+      proven: { snapshotAt: "2026-11-20T04:41:00Z", provenAt: "2026-11-20T09:00:00Z", restoreSeconds: 60 },
+    });
+    const [small, large] = [1e9, 10e9].map((bytes) => check({ ...kept, schedules }, {}, vault(bytes)));
+    expect(names(small ?? check(kept))).toEqual([]);
+    expect(small?.egress).toMatch(/^1\.\d sets a day of about .* read .* a month from Supabase, of .* policy allows/);
+    expect(renderText(promisesPage(small ?? check(kept))).join("\n")).toContain(small?.egress);
+    expect(names(large ?? check(kept))).toEqual(["egress.sets"]);
+    expect(large?.rows.find(({ scenario, what }) => scenario === "completeLoss" && what === "RPO")?.state).toBe(
+      "broken",
+    );
+  });
+
+  test("is none in this repository: its schedules keep 24 hours, and nothing is accepted", () => {
+    const written = readdirSync(workflows).flatMap((file) =>
+      file.endsWith(".yml") ? workflowSchedules(file, readFileSync(`${workflows}/${file}`, "utf8")) : [],
+    );
+    const policy = policySchema.parse(own);
+    const result = judgePromises({ policy, schedules: readSchedules(written), now, vault: undefined });
+    expect([names(result), names(result, "accepted"), policy.promises.accepted]).toEqual([[], [], []]);
+    const loss = result.rows.find(({ scenario, what }) => scenario === "completeLoss" && what === "RPO");
+    expect(loss).toMatchObject({ state: "kept", atWorst: 618 + 761 + 60 });
+  });
+
   test("is found when sets are gone before the next one comes", () => {
     const tiers = { ...own.tiers, weekly: { retentionDays: 7 } };
     expect(names(check(kept, { tiers }))).toEqual(["retention.weekly"]);
@@ -155,12 +183,13 @@ describe("with the vault", () => {
 
 describe("the schedules of the workflows", () => {
   test("are known by the actions that they use", () => {
-    const folder = ".github/workflows";
+    const folder = workflows;
     const read = readdirSync(folder)
       .filter((name) => name.endsWith(".yml"))
       .flatMap((name) => workflowSchedules(`${folder}/${name}`, readFileSync(`${folder}/${name}`, "utf8")));
     const found = new Map(read.map(({ purpose, oncePer, crons }) => [purpose, { oncePer, crons: crons.length }]));
-    expect(found.get("daily")).toEqual({ oncePer: "day", crons: 3 });
+    expect(found.get("daily")).toEqual({ oncePer: "10h", crons: 7 });
+    expect(found.get("files")).toEqual({ oncePer: "10h", crons: 7 });
     expect(found.get("weekly")).toEqual({ oncePer: "week", crons: 3 });
     expect(found.get("monthly")).toEqual({ oncePer: "month", crons: 3 });
     expect(found.get("restoreTest")).toMatchObject({ oncePer: "month" });
@@ -207,7 +236,12 @@ test("the reports' page knows enough to compare them: the newest set, the newest
     source: "vault",
   });
   const proven = { snapshotAt: "2026-11-20T04:41:00Z", provenAt: "2026-11-20T09:00:00Z", restoreSeconds: 1200 };
-  expect(truth).toEqual({ newestSetAt: "2026-11-24T04:41:00Z", newestFilesAt: null, proven });
+  expect(truth).toEqual({
+    newestSetAt: "2026-11-24T04:41:00Z",
+    newestSetBytes: set.plainBytes,
+    newestFilesAt: null,
+    proven,
+  });
   const page = renderIndex({
     ...{ project: "lab", rows: [], histories: [], now, notes: [], promises: check(kept, {}, truth) },
     standing: { sets: [], restores: [], files: null, source: "vault" },

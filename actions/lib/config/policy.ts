@@ -56,6 +56,15 @@ export const policySchema = z.strictObject({
     largeTableBytes: z.number().int().positive(),
     /** Smaller tables are gathered until a group reaches this many bytes. */
     groupBytes: z.number().int().positive(),
+    /** What Supabase lets a project read out in a calendar month before it bills, or throttles behind a spend cap. */
+    egress: z
+      .strictObject({
+        /** Null: what the plan of `promises.supabase` has. */
+        bytesPerMonth: z.number().int().positive().nullable().default(null),
+        /** How much of it the sets may take; before they take more, the second set of a day stands back. */
+        share: z.number().gt(0).max(1).default(0.5),
+      })
+      .prefault({}),
   }),
   vault: z.strictObject({
     /** Bytes of one upload part: what is sent, hashed, read back and fetched at a time. S3 wants at least 5 MiB. */

@@ -1,4 +1,5 @@
 import { type Scenario, scenarios } from "../config/policy-promises.ts";
+import { egressFindings, egressSentence } from "./egress.ts";
 import { isVaultScenario, lossFindings } from "./loss-findings.ts";
 import { ageOf } from "./minutes.ts";
 import type { Finding, PromiseCheck, PromiseFacts, PromiseRow } from "./promises.ts";
@@ -12,7 +13,12 @@ import { type WorstCase, worstCase } from "./worst-case.ts";
  */
 export function judgePromises(facts: PromiseFacts): PromiseCheck {
   const worst = worstCase(facts);
-  const found = [...scheduleFindings(facts), ...lossFindings(facts, worst), ...timeFindings(facts, worst)];
+  const found = [
+    ...scheduleFindings(facts),
+    ...lossFindings(facts, worst),
+    ...timeFindings(facts, worst),
+    ...egressFindings(facts, worst),
+  ];
   const findings = settle(found, facts);
   const rows = scenarios.flatMap((scenario) => rowsOf(scenario, facts, worst, findings));
   return {
@@ -21,6 +27,7 @@ export function judgePromises(facts: PromiseFacts): PromiseCheck {
     green: findings.every(({ level }) => level !== "broken"),
     checkedAt: facts.now.toISOString(),
     online: facts.vault !== undefined,
+    egress: egressSentence(facts, worst),
   };
 }
 
@@ -59,7 +66,15 @@ function rowsOf(scenario: Scenario, facts: PromiseFacts, worst: WorstCase, findi
   const loss = own ? worst.ownLoss : Math.max(worst.databaseLoss, worst.filesLoss);
   const lossNames = own
     ? ["rpo.pitr", "pitr.plan"]
-    : ["rpo.database", "rpo.files", "unscheduled.database", "unscheduled.files", "now.database", "now.files"];
+    : [
+        "rpo.database",
+        "rpo.files",
+        "unscheduled.database",
+        "unscheduled.files",
+        "now.database",
+        "now.files",
+        "egress.sets",
+      ];
   const timeNames = [
     `rto.${scenario}`,
     ...(own ? [] : ["archive-thaw"]),

@@ -1,6 +1,9 @@
-/** What a schedule makes one set for. */
-export const periods = ["day", "week", "month"] as const;
+/** What a schedule makes one set for: a calendar period, or the ten hours before it looks. */
+export const periods = ["10h", "day", "week", "month"] as const;
 export type Period = (typeof periods)[number];
+
+/** Of the period `10h`, in minutes: with GitHub's lateness and the run itself this stays under a day. */
+export const rollingMinutes = 600;
 
 /** From `from` until just before `until`. */
 export interface Span {
@@ -9,13 +12,18 @@ export interface Span {
 }
 
 /**
- * The calendar day, week or month (UTC) that a time lies in. Weeks begin on Sunday, the day of the weekly schedules, so
+ * The calendar day, week or month (UTC) that a time lies in, or the ten hours before it. Weeks begin on Sunday, the day of the weekly schedules, so
  * that an attempt which starts late on a Monday still counts for the week it was meant for.
  */
 export function periodAround(period: Period, time: Date): Span {
   const [year, month, day] = [time.getUTCFullYear(), time.getUTCMonth(), time.getUTCDate()];
   const span = (from: number, until: number): Span => ({ from: new Date(from), until: new Date(until) });
   switch (period) {
+    case "10h": {
+      const length = rollingMinutes * 60_000;
+      // What another clock puts into the near future counts as well.
+      return span(time.getTime() - length, time.getTime() + length);
+    }
     case "day":
       return span(Date.UTC(year, month, day), Date.UTC(year, month, day + 1));
     case "week": {

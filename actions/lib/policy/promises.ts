@@ -32,6 +32,8 @@ export interface PromiseRow {
 export interface VaultTruth {
   /** When the newest set's data was read; ISO 8601. */
   readonly newestSetAt: string | undefined;
+  /** Bytes that were read from the source for it; undefined when that is not known. */
+  readonly newestSetBytes?: number | undefined;
   /** Of the newest snapshot of the files; null when the vault of files was not asked. */
   readonly newestFilesAt: string | undefined | null;
   /** The proven set with the newest data. */
@@ -41,7 +43,7 @@ export interface VaultTruth {
 }
 
 export interface PromiseFacts {
-  readonly policy: Pick<Policy, "archive" | "tiers" | "promises">;
+  readonly policy: Pick<Policy, "archive" | "tiers" | "promises" | "source">;
   readonly schedules: ReadSchedules;
   readonly now: Date;
   /** Undefined: not asked, or not reached. */
@@ -57,6 +59,8 @@ export interface PromiseCheck {
   readonly checkedAt: string;
   /** Whether the vault was asked. */
   readonly online: boolean;
+  /** What the sets cost in bytes read from Supabase, as a sentence; undefined when it is not known. */
+  readonly egress?: string | undefined;
 }
 
 export const scenarioNames: Readonly<Record<Scenario, string>> = {

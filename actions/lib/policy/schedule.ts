@@ -1,10 +1,10 @@
 import type { Cron } from "./cron.ts";
-import type { Period } from "./period.ts";
+import { type Period, rollingMinutes } from "./period.ts";
 
 /** Something that is done on a schedule: by which expressions, and how often at most. */
 export interface Work {
   readonly crons: readonly Cron[];
-  /** What is done already in the day, week (from Sunday) or month is not done again: later runs are second attempts. */
+  /** What is done already in the day, week (from Sunday), month or last ten hours is not done again. */
   readonly oncePer: Period | undefined;
   /** It follows a zone's clock, which summer time moves by an hour. */
   readonly zoned: boolean;
@@ -75,6 +75,7 @@ interface Choice {
 /** For one day after the other: the runs of the work that really do something. */
 function dailyChoice({ crons, oncePer }: Work): (date: Date) => Choice {
   const nothing: Choice = { key: "-", minutes: () => [] };
+  let last = Number.NEGATIVE_INFINITY;
   let period = Number.NaN;
   return (date) => {
     const [month, day, weekday] = [date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCDay()];
@@ -82,6 +83,17 @@ function dailyChoice({ crons, oncePer }: Work): (date: Date) => Choice {
     if (active.length === 0) return nothing;
     const minutes = (): number[] => active.flatMap((index) => crons[index]?.minutes ?? []);
     if (oncePer === undefined) return { key: active.join(), minutes };
+    if (oncePer === "10h") {
+      const midnight = date.getTime() / 60_000;
+      const chosen = minutes()
+        .sort((a, b) => a - b)
+        .filter((minute) => {
+          if (midnight + minute - last < rollingMinutes) return false;
+          last = midnight + minute;
+          return true;
+        });
+      return { key: `at ${chosen.join()}`, minutes: () => chosen };
+    }
     const present = numberOf(oncePer, date);
     if (present === period) return nothing;
     period = present;
@@ -90,7 +102,7 @@ function dailyChoice({ crons, oncePer }: Work): (date: Date) => Choice {
 }
 
 /** Numbers days, weeks or months, so that two dates of the same one have the same number. */
-function numberOf(period: Period, date: Date): number {
+function numberOf(period: Exclude<Period, "10h">, date: Date): number {
   const day = date.getTime() / 86_400_000;
   switch (period) {
     case "day":

@@ -34,7 +34,10 @@ export function promisesPage(check: PromiseCheck): Page {
         ]),
       },
     ],
-    notes: check.findings.map(({ level, name, message, next }) => `${levels[level]} (${name}): ${message} ${next}`),
+    notes: [
+      ...check.findings.map(({ level, name, message, next }) => `${levels[level]} (${name}): ${message} ${next}`),
+      ...(check.egress === undefined ? [] : [check.egress]),
+    ],
   };
 }
 

@@ -7,6 +7,7 @@ export function truthOf({ sets, restores, files }: Standing): VaultTruth {
   const measured = restores.find(({ set }) => set === proven?.set) ?? restores[0];
   return {
     newestSetAt: sets[0]?.snapshotAt,
+    newestSetBytes: sets[0]?.plainBytes,
     // A page that knows of no copy of the files cannot tell whether there is one.
     newestFilesAt: files?.at ?? null,
     proven:

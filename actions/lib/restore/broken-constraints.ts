@@ -56,6 +56,28 @@ export async function validateConstraints(
   return { failures, broken };
 }
 
+/** The same found by looking alone, for a comparison that may write nothing: constraints that rows of the target break. */
+export async function findBroken(
+  client: Client,
+  source: Inventory,
+  target: Inventory,
+): Promise<ReadonlyMap<string, BrokenConstraint>> {
+  const broken = new Map<string, BrokenConstraint>();
+  const present = byKey(target.objects);
+  let keys: readonly ForeignKey[] | undefined;
+  for (const object of source.objects) {
+    const twin = present.get(objectKey(object));
+    const parts = place(object);
+    if (parts === undefined || twin === undefined || twin.definition === object.definition || !isWeaker(object, twin)) {
+      continue;
+    }
+    keys ??= await foreignKeys(client);
+    const found = await describe(client, object, keys, `alter ${parts.on} validate constraint ${parts.name};`);
+    if (/^\d/.test(found.why)) broken.set(objectKey(object), found);
+  }
+  return broken;
+}
+
 /** ALTER DOMAIN refuses to look into arrays and composites that columns have (typecmds.c, get_rels_with_domain). */
 const unlooked =
   "it holds for what comes; PostgreSQL cannot look at the values that are there, in arrays or composites: NOT VALID here";

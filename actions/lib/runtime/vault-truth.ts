@@ -3,7 +3,7 @@ import type { Config } from "../config/load.ts";
 import { Problems } from "../config/problems.ts";
 import type { VaultTruth } from "../policy/promises.ts";
 import { verifyDetached } from "../seal/signature.ts";
-import { listSets } from "../vault/catalogue.ts";
+import { type ListedSet, listSets } from "../vault/catalogue.ts";
 import type { Vault } from "../vault/client.ts";
 import { openVault } from "../vault/client.ts";
 import { newestProven } from "../vault/proven.ts";
@@ -22,19 +22,28 @@ export async function readVaultTruth(config: Config<"vault">, retry: Partial<Ret
   const verify: VerifySignature = (bytes, armored) => verifyDetached(bytes, armored, signers);
   const verifyProof = await provenBy(config);
   using vault = openVault({ ...config.vault, retry });
-  const newestSetAt = await newestTrusted(vault, verify);
+  const newest = await newestTrusted(vault, verify);
   const proof = (await newestProven(vault, verifyProof))?.proof;
   const proven =
     proof === undefined
       ? undefined
       : { snapshotAt: proof.snapshotAt, provenAt: proof.finishedAt, restoreSeconds: proof.restoreSeconds };
-  return { newestSetAt, proven, newestFilesAt: await newestFiles(config, verify, retry) };
+  return {
+    newestSetAt: newest?.snapshotAt ?? undefined,
+    newestSetBytes: bytesOf(newest),
+    proven,
+    newestFilesAt: await newestFiles(config, verify, retry),
+  };
 }
 
-async function newestTrusted(vault: Vault, verify: VerifySignature): Promise<string | undefined> {
+async function newestTrusted(vault: Vault, verify: VerifySignature): Promise<ListedSet | undefined> {
   // A few that are refused are passed over: what cannot be trusted is no backup.
   const sets = await listSets(vault, { verify, newest: 5 });
-  return sets.find(({ signature }) => signature === "verified")?.snapshotAt ?? undefined;
+  return sets.find(({ signature }) => signature === "verified");
+}
+
+function bytesOf(set: ListedSet | undefined): number | undefined {
+  return set?.counts === undefined || set.counts === null ? undefined : Number(set.counts.plainBytes);
 }
 
 async function newestFiles(

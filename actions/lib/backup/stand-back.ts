@@ -1,0 +1,39 @@
+import type { Policy } from "../config/policy.ts";
+import { standsBack } from "../policy/egress.ts";
+import { LifeboatError } from "../runtime/errors.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Signer } from "../seal/keyring.ts";
+import { verifyDetached } from "../seal/signature.ts";
+import { listSets } from "../vault/catalogue.ts";
+import type { Vault } from "../vault/client.ts";
+
+/** More than a month of sets, whatever makes them. */
+const newest = 200;
+
+/**
+ * Whether the set that is due is the second of its day and would cost more than the policy's share of what Supabase lets a
+ * project read: see `standsBack`. Only sets that a pinned key has signed count. When the vault can't be asked, the set is made.
+ *
+ * @returns why it stands back; undefined when it is to be made
+ */
+export async function findStandBack(
+  vault: Vault,
+  policy: Pick<Policy, "source" | "promises">,
+  signers: readonly Signer[],
+  log: Log,
+): Promise<string | undefined> {
+  try {
+    const now = await vault.serverTime();
+    const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
+    const sets = (await listSets(vault, { verify, newest })).flatMap(({ signature, snapshotAt, counts }) =>
+      signature === "verified" && snapshotAt !== null && counts !== null
+        ? [{ snapshotAt, bytes: Number(counts.plainBytes) }]
+        : [],
+    );
+    return standsBack(policy, sets, now);
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    log.warn(`What this month's sets have read from Supabase can't be told: ${error.message}`);
+    return undefined;
+  }
+}
