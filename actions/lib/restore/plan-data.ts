@@ -51,7 +51,9 @@ export function planData(
     const target = targets.get(name);
     // What an extension keeps apart from every dump, nobody else brings back: it counts as the user's.
     const platform = table.carried && supabase && (isManagedSchema(table.schema) || table.extension !== null);
-    const reason = supabase || !table.carried ? bookkeepingReason(table.schema, table.name) : undefined;
+    // Requests that wait are sent by whatever server has pg_net.
+    const reason =
+      supabase || !table.carried || table.schema === "net" ? bookkeepingReason(table.schema, table.name) : undefined;
     if (reason !== undefined) {
       left.push({ table, why: reason, expected: true });
     } else if (target === undefined) {
