@@ -124,7 +124,7 @@ function judge(result: RestoreResult, some: readonly Case[]): void {
   expect(told(result, "unverified")).toEqual([]);
   for (const one of mayFail) expect(failed.join("\n")).toMatch(one);
   for (const one of some.flatMap(({ named }) => named.expected)) {
-    expect(told(result, "expected").join("\n")).toMatch(one);
+    expect([...told(result, "expected"), ...result.byHand].join("\n")).toMatch(one);
   }
   expect(result.outcome).toBe(mayFail.length > 0 ? "differs" : "equal");
 }

@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { ownSchema } from "../source/inventory/object-query.ts";
+import { strayOids } from "../source/stored-oids.ts";
 import { type CheckRow, fail, few, ok, warn } from "./check-row.ts";
 
 const advice = "Use the backup role of runbooks/sql/backup-role.sql, or grant it: ";
@@ -94,6 +95,16 @@ export async function checkReadAccess(client: Client): Promise<CheckRow[]> {
         "subscriptions",
         `only a superuser's dump carries ${few(left)}`,
         "Note how to make them again: their connection strings are in no backup.",
+      ),
+    );
+  }
+  const stray = await strayOids(client);
+  if (stray.length > 0) {
+    rows.push(
+      warn(
+        "stored OIDs",
+        `numbers of tables, functions or roles that mean nothing in a copy: ${few(stray)}`,
+        "Store names instead: a column of type regclass, regprocedure or regrole travels as a name.",
       ),
     );
   }

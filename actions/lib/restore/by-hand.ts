@@ -25,6 +25,8 @@ export function afterwards(
   facts: TargetFacts,
   plan: DataPlan,
   { outbound, heldBack, asleep, cronJobs }: Off,
+  /** Columns whose OIDs mean nothing in a copy. */
+  stray: readonly string[],
 ): Pick<RestoreResult, "switchedOff" | "byHand"> {
   const rows = (name: string) => source.tables.find((table) => tableName(table) === name)?.fingerprint?.rows ?? "0";
   const switchedOff = outbound
@@ -57,6 +59,16 @@ export function afterwards(
   if (mappings.length > 0) {
     const names = mappings.map((object) => object.identity).join(", ");
     byHand.push(`Set the options of the user mappings (Postgres shows them to their owner only): ${names}.`);
+  }
+  for (const { identity, definition } of source.objects.filter(({ kind }) => kind === "subscription")) {
+    byHand.push(
+      `Subscription ${identity} receives nothing here. To go on from its publisher: CREATE SUBSCRIPTION ${identity} CONNECTION '…' ${definition.replace(/\)$/, ", create_slot = false, copy_data = false)")}, or ALTER SUBSCRIPTION ${identity} ENABLE where it is there.`,
+    );
+  }
+  for (const column of stray) {
+    byHand.push(
+      `${column} holds OIDs that stood for tables, functions or roles of the source and mean nothing here: set them anew (select 'name'::regclass::oid).`,
+    );
   }
   if (facts.supabase) {
     byHand.push(

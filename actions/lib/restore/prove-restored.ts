@@ -11,6 +11,7 @@ import type { Log } from "../runtime/log.ts";
 import { fingerprintLargeObject } from "../source/fingerprint.ts";
 import { bare, tableName } from "../source/identifier.ts";
 import type { Fingerprint, Inventory } from "../source/inventory/model.ts";
+import { objectKey } from "../source/inventory/object-key.ts";
 import { readInventory } from "../source/inventory/read.ts";
 import type { BrokenConstraint } from "./broken-constraints.ts";
 import { asIfAwake } from "./event-triggers.ts";
@@ -83,7 +84,7 @@ export async function proveRestored(
       supabase: facts.supabase,
       failures: findings.failures,
       words,
-      deliberate: new Map(brokenAtTheSource(findings.broken, isEqual)),
+      deliberate: new Map([...brokenAtTheSource(findings.broken, isEqual), ...subscriptionsLeft(source)]),
       unavailableExtensions: unavailable,
       extensionSchemas: schemas,
     };
@@ -117,6 +118,13 @@ function equalTables(source: Inventory, contents: readonly Difference[]): (table
 /** A constraint that equal rows break is broken at the source too. */
 function brokenAtTheSource(broken: RestoreFindings["broken"], isEqual: (table: string) => boolean): [string, string][] {
   return [...broken].filter(([, { tables }]) => ["", ...tables].every(isEqual)).map(([key, { why }]) => [key, why]);
+}
+
+/** A copy that received what its source receives would be no copy for long. */
+function subscriptionsLeft(source: Inventory): [string, string][] {
+  const why =
+    "no set tells where it connects to, and a copy receives nothing by itself: see what is left to do by hand";
+  return source.objects.filter(({ kind }) => kind === "subscription").map((object) => [objectKey(object), why]);
 }
 
 function extensionSchemas(source: Inventory): Map<string, string> {

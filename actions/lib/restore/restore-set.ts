@@ -5,6 +5,7 @@ import type { Log } from "../runtime/log.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
 import { isPlatformObject } from "../source/platform.ts";
+import { strayOids } from "../source/stored-oids.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { type Validated, validateConstraints } from "./broken-constraints.ts";
 import { afterwards } from "./by-hand.ts";
@@ -191,12 +192,18 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     },
     stages: stages.taken,
     differences,
-    ...afterwards(source, facts, plan, {
-      outbound,
-      heldBack: heldBack && (outcome !== "equal" || quiet.holdsRequests),
-      asleep: outcome === "equal" ? [] : journal.asleep,
-      cronJobs: [...journal.quieted(cronItem), ...journal.quieted("rows cron.job")],
-    }),
+    ...afterwards(
+      source,
+      facts,
+      plan,
+      {
+        outbound,
+        heldBack: heldBack && (outcome !== "equal" || quiet.holdsRequests),
+        asleep: outcome === "equal" ? [] : journal.asleep,
+        cronJobs: [...journal.quieted(cronItem), ...journal.quieted("rows cron.job")],
+      },
+      await strayOids(client),
+    ),
   };
 }
 

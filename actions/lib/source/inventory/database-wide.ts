@@ -39,6 +39,19 @@ export const publicationsQuery = objectQuery(`
          true as listed
     from pg_publication p`);
 
+/**
+ * Subscriptions of this database. Their connection strings hold passwords and are shown to superusers only: they are never
+ * read. As anybody else pg_dump leaves subscriptions out, so none is demanded of a dump.
+ */
+export const subscriptionsQuery = objectQuery(`
+  select 'pg_subscription'::regclass::oid as classid, s.oid, s.subowner as owner, null::aclitem[] as acl,
+         concat_ws(' ', 'PUBLICATION',
+           (select string_agg(quote_ident(p), ', ' order by p collate "C") from unnest(s.subpublications) p),
+           'WITH (slot_name = ' || coalesce(quote_literal(s.subslotname), 'NONE') || ')') as definition,
+         false as listed
+    from pg_subscription s
+   where s.subdbid = (select d.oid from pg_database d where d.datname = current_database())`);
+
 export const foreignQueries = [
   objectQuery(`
     select 'pg_foreign_data_wrapper'::regclass::oid as classid, w.oid, w.fdwowner as owner,

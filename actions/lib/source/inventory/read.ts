@@ -15,6 +15,7 @@ import {
   largeObjectsQuery,
   publicationsQuery,
   schemasQuery,
+  subscriptionsQuery,
 } from "./database-wide.ts";
 import {
   grantSchema,
@@ -73,6 +74,7 @@ const objectQueries = [
   statisticsQuery,
   eventTriggersQuery,
   publicationsQuery,
+  subscriptionsQuery,
   defaultPrivilegesQuery,
   largeObjectsQuery,
   databaseQuery,
