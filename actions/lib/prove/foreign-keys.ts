@@ -62,13 +62,26 @@ export function orphansOf(key: ForeignKey): string {
   );
 }
 
-/** Counts rows in decimal digits; undefined when the role may not read them, or what they are asked cannot be told. */
-export async function countFrom(client: Client, from: string): Promise<string | undefined> {
-  try {
-    const answer = await client.query(`select count(*)::text as found ${from}`);
-    return z.strictObject({ found: z.string() }).parse(answer.rows[0]).found;
-  } catch (error) {
-    if (sqlState(error) === "none") throw error;
-    return undefined;
+/**
+ * Counts rows in decimal digits; undefined when the role may not read them, or what they are asked cannot be told.
+ * @param paths search paths to try when it does not work under the session's
+ */
+export async function countFrom(
+  client: Client,
+  from: string,
+  paths: readonly string[] = [],
+): Promise<string | undefined> {
+  for (const path of [undefined, ...paths]) {
+    await client.query("begin");
+    try {
+      if (path !== undefined) await client.query("select set_config('search_path', $1, true)", [path]);
+      const answer = await client.query(`select count(*)::text as found ${from}`);
+      return z.strictObject({ found: z.string() }).parse(answer.rows[0]).found;
+    } catch (error) {
+      if (sqlState(error) === "none") throw error;
+    } finally {
+      await client.query("rollback").catch(() => undefined);
+    }
   }
+  return undefined;
 }

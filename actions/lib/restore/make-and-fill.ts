@@ -63,13 +63,16 @@ const isWhole = (made: Attempted): boolean => failuresIn(made) === 0;
 const failuresIn = ({ before, rows, built, after }: Attempted): number =>
   before.size + rows.size + built.size + after.size;
 
-/** First with what is there now, as long as that gets further; then with all that can be done. */
+/** First with what is there now, under one path after the other, as long as that gets further; then without checks. */
 async function tryAgain(task: MakingTask, first: Attempted, paths: readonly string[]): Promise<Attempted> {
   let made = first;
-  for (const harder of [false, true]) {
+  for (const { path, harder } of [
+    ...paths.map((path) => ({ path, harder: false })),
+    { path: paths.at(-1) ?? "", harder: true },
+  ]) {
     for (let before = failuresIn(made) + 1; !isWhole(made) && failuresIn(made) < before; ) {
       before = failuresIn(made);
-      made = await again(task, made, paths.at(harder ? -1 : 0) ?? "", harder);
+      made = await again(task, made, path, harder);
     }
   }
   return { ...made, built: await weaken(task, made.built) };

@@ -13,12 +13,13 @@ import { bare, tableName } from "../source/identifier.ts";
 import type { Fingerprint, Inventory } from "../source/inventory/model.ts";
 import { objectKey } from "../source/inventory/object-key.ts";
 import { readInventory } from "../source/inventory/read.ts";
-import type { BrokenConstraint } from "./broken-constraints.ts";
+import { type BrokenConstraint, brokenConstraints } from "./broken-constraints.ts";
 import { asIfAwake } from "./event-triggers.ts";
 import type { Journal } from "./journal.ts";
 import { loadItem } from "./load-table.ts";
 import { asIfOn, type Outbound, withoutEmpty } from "./outbound.ts";
 import type { DataPlan } from "./plan-data.ts";
+import { widerPaths } from "./search-paths.ts";
 import { measureViews } from "./settle-contents.ts";
 import { type TargetFacts, unavailableExtensions } from "./target.ts";
 
@@ -30,8 +31,6 @@ export interface RestoreFindings {
   readonly sequenceFailures: ReadonlyMap<string, string>;
   /** What stays off in the copy. */
   readonly outbound: readonly Outbound[];
-  /** Constraints that rows break, by object key: that they do so at the source too is for the proof to say. */
-  readonly broken: ReadonlyMap<string, BrokenConstraint>;
 }
 
 export interface ProveTask {
@@ -63,6 +62,7 @@ export async function proveRestored(
     const words = await inOtherWords(client, source, target);
     const unavailable = unavailableExtensions(source, facts);
     const schemas = extensionSchemas(source);
+    const broken = await brokenConstraints(client, source, target, widerPaths(source));
     const references = await checkReferences(client, existedBefore(facts));
     const views = await measureViews(client, source);
     const largeObjects = await measureLargeObjects(client, source, target);
@@ -84,7 +84,7 @@ export async function proveRestored(
       supabase: facts.supabase,
       failures: findings.failures,
       words,
-      deliberate: new Map([...brokenAtTheSource(findings.broken, isEqual), ...subscriptionsLeft(source)]),
+      deliberate: new Map([...brokenAtTheSource(broken, isEqual), ...subscriptionsLeft(source)]),
       unavailableExtensions: unavailable,
       extensionSchemas: schemas,
     };
@@ -116,7 +116,10 @@ function equalTables(source: Inventory, contents: readonly Difference[]): (table
 }
 
 /** A constraint that equal rows break is broken at the source too. */
-function brokenAtTheSource(broken: RestoreFindings["broken"], isEqual: (table: string) => boolean): [string, string][] {
+function brokenAtTheSource(
+  broken: ReadonlyMap<string, BrokenConstraint>,
+  isEqual: (table: string) => boolean,
+): [string, string][] {
   return [...broken].filter(([, { tables }]) => ["", ...tables].every(isEqual)).map(([key, { why }]) => [key, why]);
 }
 

@@ -7,7 +7,6 @@ import { readInventory } from "../source/inventory/read.ts";
 import { isPlatformObject } from "../source/platform.ts";
 import { strayOids } from "../source/stored-oids.ts";
 import type { Artifact } from "../vault/manifest.ts";
-import { type Validated, validateConstraints } from "./broken-constraints.ts";
 import { afterwards } from "./by-hand.ts";
 import { cronItem } from "./cron-jobs.ts";
 import { makeEventTriggers } from "./event-triggers.ts";
@@ -39,7 +38,7 @@ import { joinOwners, restoreRoles, settleMemberships, settleSettings } from "./r
 import { type AfterStep, dumpClient, runSteps } from "./run-steps.ts";
 import { widerPaths } from "./search-paths.ts";
 import { brokenOff, Sessions } from "./sessions.ts";
-import { commentLargeObjects, settleSequences } from "./settle-contents.ts";
+import { commentLargeObjects, settleSequences, validateConstraints } from "./settle-contents.ts";
 import { Stages } from "./stages.ts";
 import { inspectTarget, type TargetFacts, unavailableExtensions } from "./target.ts";
 import { stateOf } from "./target-state.ts";
@@ -154,7 +153,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
           ...roleFailures,
           ...failuresByKey(made.before, made.built, made.after, ofStorage, events),
           ...made.checks,
-          ...settled.failures,
+          ...settled,
           ...eventOwners,
           ...settings,
         ]),
@@ -162,7 +161,6 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
         viewFailures,
         sequenceFailures,
         outbound,
-        broken: settled.broken,
       },
       connect,
       jobs,
@@ -226,7 +224,7 @@ function switchingOff(outbound: readonly Outbound[]): AfterStep {
   return ({ entry, object }) => (entry.desc !== "COMMENT" && object !== undefined ? switchOff.get(object) : undefined);
 }
 
-async function settle({ client, source, facts }: Run): Promise<Validated> {
+async function settle({ client, source, facts }: Run): Promise<Map<string, string>> {
   const leave: Leave = (object, twin) => facts.supabase && (isPlatformObject(object) || isPlatformObject(twin));
   // Rights that a new owner needs before he can be one: CREATE on the database, USAGE on a foreign-data wrapper.
   const needed = source.objects.filter(({ kind }) => kind === "database" || kind === "foreign-data wrapper");
@@ -239,10 +237,7 @@ async function settle({ client, source, facts }: Run): Promise<Validated> {
   const valid = await validateConstraints(client, source, owned, widerPaths(source));
   await commentLargeObjects(client, source);
   const memberships = await settleMemberships(client, source, owned, facts.supabase, facts.role);
-  return {
-    failures: new Map([...owners, ...grants, ...defaults, ...valid.failures, ...memberships]),
-    broken: valid.broken,
-  };
+  return new Map([...owners, ...grants, ...defaults, ...valid, ...memberships]);
 }
 
 /** The gates: what the target is, and whether anything is in it that a restore would mix with. */

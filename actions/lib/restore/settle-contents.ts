@@ -2,8 +2,10 @@ import type { Client } from "pg";
 import { fingerprintMaterializedView } from "../source/fingerprint.ts";
 import { quoteLiteral, quoteQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, MaterializedView, SequenceValue } from "../source/inventory/model.ts";
+import { byKey, objectKey } from "../source/inventory/object-key.ts";
+import { place } from "./check-constraints.ts";
 import type { DataPlan } from "./plan-data.ts";
-import { attempt } from "./run-steps.ts";
+import { attempt, attemptUnder } from "./run-steps.ts";
 
 /**
  * Sets each sequence to its recorded value, unless it stands further on: somebody has drawn numbers there, and would get
@@ -37,6 +39,29 @@ export async function settleSequences(
       const reason = await attempt(client, statement(one));
       if (reason !== undefined) failures.set(tableName(one), reason);
     }
+  }
+  return failures;
+}
+
+/**
+ * Validates the constraints that were valid at the source and are not here: a child's check that came from a parent's
+ * NOT VALID one, which pg_dump cannot tell from the parent's; and what could only be added as NOT VALID.
+ * @returns reasons by object key
+ */
+export async function validateConstraints(
+  client: Client,
+  source: Inventory,
+  target: Inventory,
+  paths: readonly string[],
+): Promise<Map<string, string>> {
+  const failures = new Map<string, string>();
+  const present = byKey(target.objects);
+  for (const object of source.objects) {
+    if (!/^(table|domain) constraint$/.test(object.kind) || object.definition.includes("NOT VALID")) continue;
+    const at = place(object);
+    if (at === undefined || !present.get(objectKey(object))?.definition.includes("NOT VALID")) continue;
+    const reason = await attemptUnder(client, paths, `alter ${at.on} validate constraint ${at.name}`);
+    if (reason !== undefined) failures.set(objectKey(object), reason);
   }
   return failures;
 }

@@ -11,7 +11,6 @@ import type { Inventory, TableContent } from "../../source/inventory/model.ts";
 import { objectKey } from "../../source/inventory/object-key.ts";
 import { isManagedSchema } from "../../source/platform.ts";
 import type { Artifact } from "../../vault/manifest.ts";
-import { findBroken } from "../broken-constraints.ts";
 import { Journal } from "../journal.ts";
 import { loadItem } from "../load-table.ts";
 import { planQuiet } from "../outbound.ts";
@@ -58,7 +57,6 @@ export async function proveTarget(task: ProveTargetTask): Promise<ProvenAgain> {
     const facts = await stages.run("look at the target", () => inspectTarget(client, source.serverMajor, "compare"));
     const { plan, journal } = await stages.run("choose rows", () => planRows(task, client, source, facts));
     const none = new Map<string, string>();
-    const broken = await findBroken(client, source, facts.inventory);
     const { differences } = await stages.run("compare", () =>
       proveRestored({
         ...{ source, plan, journal, connect, jobs, log },
@@ -67,7 +65,7 @@ export async function proveTarget(task: ProveTargetTask): Promise<ProvenAgain> {
         findings: {
           failures: sameProject ? none : neverMade(source, facts),
           ...{ rowFailures: none, viewFailures: none, sequenceFailures: none },
-          ...{ outbound: planQuiet(source, facts.supabase).outbound, broken },
+          outbound: planQuiet(source, facts.supabase).outbound,
         },
       }),
     );
