@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { createProject, type LabProject } from "../../test/lab/index.ts";
+import { createProject, type LabProject, recordLabProjects } from "../../test/lab/index.ts";
 import { type Guardian, startGuardian } from "../../test/lab/servers/guardian.ts";
 import { type RunningPostgres, startPostgres } from "../../test/lab/servers/postgres.ts";
 import { type RunningS3, startS3 } from "../../test/lab/servers/s3.ts";
@@ -43,6 +43,10 @@ export async function setStage(opened: (clear: () => Promise<void>) => void): Pr
     createProject(lost.superuserUrl(), "qimma"),
     createProject(other.superuserUrl(), "qimma_restored"),
   ]);
+  // A new project of the lab is not Supabase's to the letter.
+  const newProjects = join(home.folder, "new-projects");
+  await recordLabProjects([other.superuserUrl()], newProjects);
+  process.env["LIFEBOAT_BASELINES"] = newProjects;
   const [sourceFiles, targetFiles] = await Promise.all([
     startStorage(source, { folder: join(home.folder, "source-files") }).then(note),
     startStorage(target, { folder: join(home.folder, "target-files") }).then(note),

@@ -65,6 +65,7 @@ export async function openBackupLab(
     BACKUP_SIGNING_KEY: made[3]?.privateArmored ?? "",
     BACKUP_SIGNING_PASSPHRASE: passphrase,
     LIFEBOAT_POLICY: policyPath,
+    LIFEBOAT_BASELINES: process.env["LIFEBOAT_BASELINES"] ?? "",
     ...(options.binDir === undefined ? {} : { LIFEBOAT_PG_BIN: options.binDir }),
   });
   // The SDK reads its credentials from the process's own environment.

@@ -27,7 +27,11 @@ interface Ended {
 function run(script: string, args: readonly string[], env: Record<string, string> = settings): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const path = process.env["PATH"] ?? "";
-    const tools = { LIFEBOAT_PG_BIN: sharedPostgres(17).binDir, TMPDIR: tmpdir() };
+    const tools = {
+      LIFEBOAT_PG_BIN: sharedPostgres(17).binDir,
+      TMPDIR: tmpdir(),
+      LIFEBOAT_BASELINES: process.env["LIFEBOAT_BASELINES"] ?? "",
+    };
     const child = spawn(process.execPath, [join(root, script), ...args], {
       cwd: root,
       env: { PATH: path, ...tools, ...compileCache, ...env },

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Platform } from "../../actions/lib/platform/platform.ts";
 import { compareObjects } from "../../actions/lib/prove/compare-objects.ts";
 import { inOtherWords } from "../../actions/lib/prove/other-words.ts";
 import type { Inventory } from "../../actions/lib/source/inventory/model.ts";
@@ -207,7 +208,9 @@ async function differences(client: Client): Promise<string[]> {
   const target = await readInventory(client);
   const none = new Map<string, string>();
   return compareObjects(wanted, target, {
-    ...{ supabase: true, failures: none, deliberate: none, extensionSchemas: none },
+    ...{ failures: none, deliberate: none, extensionSchemas: none },
+    platform: (await Platform.read(client, target)).against(wanted),
+    makers: new Set(),
     words: await inOtherWords(client, wanted, target),
     unavailableExtensions: new Set(),
   })

@@ -188,7 +188,7 @@ async function recorded(url: string): Promise<Inventory> {
 async function prove(url: string): Promise<Difference[]> {
   const client: pg.Client = await session(url);
   const facts = await inspectTarget(client, 17);
-  const plan = planData(inventory, await readTargetTables(client), facts.supabase, new Set());
+  const plan = planData(inventory, await readTargetTables(client), facts.platform, new Set());
   const journal = await Journal.open(client, "20260101T000000Z-00000000", stateOf(facts.inventory));
   const none = new Map<string, string>();
   const findings = { failures: none, rowFailures: none, viewFailures: none, sequenceFailures: none };

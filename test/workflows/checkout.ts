@@ -131,6 +131,7 @@ function runAct(folder: string, own: string, args: readonly string[], event: Eve
       HOME: own,
       XDG_CACHE_HOME: join(own, "cache"),
       TMPDIR: own,
+      LIFEBOAT_BASELINES: process.env["LIFEBOAT_BASELINES"] ?? "",
     },
   });
   const end = (): void => {

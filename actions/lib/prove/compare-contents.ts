@@ -8,7 +8,6 @@ import type {
   SequenceValue,
   TableContent,
 } from "../source/inventory/model.ts";
-import { isManagedSchema } from "../source/platform.ts";
 import type { Difference } from "./difference.ts";
 import type { Measured } from "./measure-tables.ts";
 
@@ -26,7 +25,8 @@ export interface ContentFacts {
   readonly sequences: readonly SequenceValue[];
   readonly sequenceFailures: ReadonlyMap<string, string>;
   readonly largeObjects: ReadonlyMap<string, { readonly bytes: string; readonly hash: string }>;
-  readonly supabase: boolean;
+  /** Whether the platform or an extension keeps a sequence. */
+  readonly isPlatforms: (sequence: SequenceValue) => boolean;
   /** Whether a schema came with an extension that the target server does not have. */
   readonly isUnavailable: (schema: string) => boolean;
 }
@@ -121,9 +121,7 @@ function compareSequence(wanted: SequenceValue, down: ReadonlySet<string>, facts
   const { countsFor } = wanted;
   // Where the rows that it counts for stay in the set, that is said of them.
   if (countsFor !== undefined && facts.left.has(tableName(countsFor))) return [];
-  const platform =
-    countsFor === undefined &&
-    ((facts.supabase && isManagedSchema(wanted.schema)) || facts.isUnavailable(wanted.schema));
+  const platform = countsFor === undefined && (facts.isPlatforms(wanted) || facts.isUnavailable(wanted.schema));
   return [
     {
       kind: "sequence",

@@ -2,7 +2,6 @@ import { occupants } from "../restore/occupants.ts";
 import { inspectTarget } from "../restore/target.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
-import { tableName } from "../source/identifier.ts";
 import { admitMarker } from "./gates.ts";
 import { refuseUsed } from "./in-use.ts";
 import { readMarker, setState, writeMarker } from "./marker.ts";
@@ -20,9 +19,6 @@ export interface MarkResult {
   readonly projectRef: string;
   readonly outcome: "marked" | "dry-run";
 }
-
-/** Rows that no new project has, beside what `occupants` looks for by itself. */
-const rowsOfUsers = new Set(["cron.job", "vault.secrets"]);
 
 /**
  * Makes an empty project staging: from now on restore tests may drop whatever is in it. What it is now is noted, as what
@@ -44,8 +40,7 @@ export async function markStaging(typedRef: string, request: StagingRequest): Pr
   await using staging = await reachStaging(place, config, request);
   const { client } = staging;
   const facts = await inspectTarget(client, 0);
-  const tables = facts.inventory.tables.filter((table) => rowsOfUsers.has(tableName(table)));
-  const found = await occupants(client, facts, { tables });
+  const found = await occupants(client, facts, {});
   if (found.length > 0) {
     const marked = (await readMarker(client)) !== undefined;
     throw new ConfigurationError(

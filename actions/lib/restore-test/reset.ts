@@ -5,7 +5,6 @@ import { settleDefaultPrivileges, settleGrants, settleOwners } from "../restore/
 import { joinOwners, settleMemberships, settleSettings } from "../restore/roles.ts";
 import { attempt } from "../restore/run-steps.ts";
 import { inspectTarget, type TargetFacts } from "../restore/target.ts";
-import { readTargetTables } from "../restore/target-tables.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import { quoteIdentifier, quoteLiteral, tableName } from "../source/identifier.ts";
@@ -49,7 +48,7 @@ export async function resetStaging(client: Client, log: Log): Promise<ResetResul
   const after = await inspectTarget(client, 0);
   const remaining = planRemovals(baseline.inventory, after.inventory, facts.supabase).map(({ what }) => what);
   const inTheWay = [
-    ...(await occupants(client, after, { tables: await usersTables(client, after.inventory, baseline.filled) })),
+    ...(await occupants(client, after, { filled: baseline.filled })),
     ...remaining.filter((what) => /^(policy|trigger|event trigger|publication|schema) /.test(what)),
     ...rows.map((name) => `rows in ${name}`),
   ];
@@ -57,18 +56,6 @@ export async function resetStaging(client: Client, log: Log): Promise<ResetResul
   const left = [...remaining, ...roles.left.map((name) => `role ${name}`)];
   if (left.length > 0) log.info(`Left in staging, and in nobody's way: ${left.join(", ")}.`);
   return { removed: removed + roles.dropped, left };
-}
-
-const usersSchemas = new Set(["auth", "cron", "storage", "vault"]);
-
-/** The platform's tables in which a restore puts rows, or in whose place it calls a function (cron.job). */
-async function usersTables(client: Client, inventory: Inventory, filled: readonly string[]) {
-  const targets = await readTargetTables(client);
-  return inventory.tables.filter(({ schema, name }) => {
-    const table = tableName({ schema, name });
-    if (!usersSchemas.has(schema) || filled.includes(table)) return false;
-    return table === "cron.job" || targets.get(table)?.mayInsert === true;
-  });
 }
 
 /** Drops in batches, one by one where a batch fails, and again as long as that gets further. */
@@ -112,7 +99,7 @@ async function putBack(client: Client, baseline: Inventory, facts: TargetFacts):
   const leave = (object: Inventory["objects"][number]) => facts.supabase && isPlatformObject(object);
   await settleOwners(client, baseline, await readInventory(client), leave);
   const present = await readInventory(client);
-  await settleGrants(client, baseline, present, leave);
+  await settleGrants(client, baseline, present, facts.platform?.against(baseline));
   await settleDefaultPrivileges(client, baseline, present);
   for (const { identity, comment } of otherComments(baseline, present)) {
     await attempt(client, `comment on schema ${identity} is ${comment === null ? "null" : quoteLiteral(comment)}`);

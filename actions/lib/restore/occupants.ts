@@ -1,48 +1,99 @@
 import type { Client } from "pg";
+import { z } from "zod";
+import { componentOf, platformKey } from "../platform/fact.ts";
+import { addsNothing } from "../prove/compare-grants.ts";
+import { extraRoles } from "../prove/compare-roles.ts";
+import { strangeDatabaseSettings, strangeRoleSettings } from "../prove/compare-settings.ts";
+import { judgeStranger, PlatformJudge } from "../prove/judge-platform.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
 import { quoteQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../source/inventory/model.ts";
+import { grantText } from "../source/inventory/object-key.ts";
 import { isOwnObject } from "../source/own-schemas.ts";
-import { bookkeepingReason, isManagedSchema, isPlatformObject } from "../source/platform.ts";
+import { bookkeepingReason, isManagedSchema } from "../source/platform.ts";
+import { nameOnTable } from "./outbound.ts";
 import type { TargetFacts } from "./target.ts";
 
-const countedKinds = new Set([
-  "aggregate",
-  "foreign table",
-  "function",
-  "large object",
-  "materialized view",
-  "procedure",
-  "sequence",
-  "table",
-  "type",
-  "view",
-]);
-
-/** Objects of the target that a new project or an empty database would not have. Pure. */
-export function occupyingObjects(target: Inventory, supabase: boolean): InventoryObject[] {
-  return target.objects.filter(
-    (object) =>
-      countedKinds.has(object.kind) &&
-      object.extension === null &&
-      !isOwnObject(object) &&
-      !(supabase && (isManagedSchema(object.schema) || isPlatformObject(object))),
-  );
+/** What may well be there. */
+export interface Admitted {
+  /** Roles that the set has as well; without them no role of the target is looked at. */
+  readonly roles?: Inventory["roles"];
+  /** Tables, `schema.table`, that had rows when the project was marked as staging. */
+  readonly filled?: readonly string[];
 }
 
-/** Tables of the platform that hold the user's rows and are not empty, as `schema.table`. */
-export async function occupiedTables(
-  client: Client,
-  facts: TargetFacts,
-  source: Pick<Inventory, "tables">,
-): Promise<string[]> {
+/** What is in every database from the start, whoever owns it. */
+const initialKinds = new Set(["database", "extension"]);
+
+/**
+ * What the target has beyond a new project of its version, or an empty database: objects that the restore would mix with,
+ * and rights, roles and settings that it would leave open. By name. Pure.
+ */
+export function strangers(facts: TargetFacts, admitted: Admitted): string[] {
+  const { inventory, platform } = facts;
+  const objects = inventory.objects.filter(
+    (object) => !isOwnObject(object) && object.extension === null && !isInitial(object) && !addsNothing(object),
+  );
+  const unknown = objects.filter((object) => isStranger(object, facts));
+  const relations = new Set(unknown.map(({ identity }) => identity));
+  // What hangs on a table goes without saying when the table is named.
+  const whole = unknown.filter((object) => !relations.has(tableOf(object) ?? ""));
+  const named = whole.map(({ kind, identity }) => `${kind} ${identity}`);
+  if (platform === undefined) return [...named, ...strangeDatabaseSettings(inventory, platform)];
+  const known = objects.filter((object) => !unknown.includes(object));
+  return [
+    ...named,
+    ...known.flatMap((object) => openings(object, facts)),
+    ...(admitted.roles === undefined ? [] : strangeRoles(facts, admitted.roles)),
+    ...strangeDatabaseSettings(inventory, platform),
+  ];
+}
+
+function isInitial({ kind, identity }: InventoryObject): boolean {
+  return initialKinds.has(kind) || (kind === "schema" && identity === "public");
+}
+
+function isStranger(object: InventoryObject, { platform }: TargetFacts): boolean {
+  if (platform === undefined) return true;
+  if (platform.target.state(platformKey(object)) !== undefined) return false;
+  return judgeStranger(platform, object).verdict === "failed";
+}
+
+function tableOf({ kind, identity, definition }: InventoryObject): string | undefined {
+  if (kind === "index")
+    return / ON (?:ONLY )?((?:"(?:[^"]|"")*"|[^\s".])+\.(?:"(?:[^"]|"")*"|[^\s".])+) /.exec(definition)?.[1];
+  if (kind === "sequence") return /^(?:owned by|identity of) (.*)\.(?:"(?:[^"]|"")*"|[^".]+)$/m.exec(definition)?.[1];
+  return nameOnTable(identity)?.table;
+}
+
+/** What of a platform's object lets in or does more than a new project's. */
+function openings(object: InventoryObject, { platform }: TargetFacts): string[] {
+  if (platform?.target.state(platformKey(object)) === undefined) return [];
+  const judge = new PlatformJudge(platform, undefined, object);
+  const gained = (object.grants ?? []).filter((grant) => judge.gained(grant).verdict === "failed");
+  const name = `${object.kind} ${object.identity}`;
+  const changed =
+    platform.target.isExact(componentOf(object.schema)) && judge.definition().verdict === "failed"
+      ? [`${name}, which a new project has otherwise`]
+      : [];
+  return [...changed, ...gained.map((grant) => `${grantText(grant)} on ${name}`)];
+}
+
+function strangeRoles({ inventory, platform, role, firstRole }: TargetFacts, wanted: Inventory["roles"]): string[] {
+  const extra = extraRoles(wanted, inventory.roles, { platform, makers: new Set([role, firstRole]) });
+  const settings =
+    platform === undefined ? [] : inventory.roles.flatMap((one) => strangeRoleSettings(one, wanted, platform));
+  return [...extra.map(({ identity }) => `role ${identity}`), ...settings];
+}
+
+/** Tables of the platform and of extensions that are not empty, as `schema.table`: in a new project all of them are. */
+export async function occupiedTables(client: Client, facts: TargetFacts): Promise<string[]> {
   if (!facts.supabase) return [];
-  const loaded = new Set(source.tables.filter((table) => table.fingerprint?.rows !== "0").map(tableName));
-  for (const name of ["auth.users", "storage.buckets", "storage.objects"]) loaded.add(name);
   const occupied: string[] = [];
   for (const table of facts.inventory.tables) {
-    if (!isManagedSchema(table.schema) || !loaded.has(tableName(table))) continue;
-    if (bookkeepingReason(table.schema, table.name) !== undefined) continue;
+    if (!isManagedSchema(table.schema)) continue;
+    const waiting = table.schema === "net" && table.name === "http_request_queue";
+    if (!waiting && bookkeepingReason(table.schema, table.name) !== undefined) continue;
     if (await hasRows(client, table)) occupied.push(tableName(table));
   }
   return occupied;
@@ -57,29 +108,34 @@ async function hasRows(client: Client, table: TableContent): Promise<boolean> {
   return answer.rows[0]?.occupied === true;
 }
 
+async function subscriptions(client: Client): Promise<string[]> {
+  const answer = await client.query(
+    "select subname as name from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())",
+  );
+  return z
+    .array(z.object({ name: z.string() }))
+    .parse(answer.rows)
+    .map(({ name }) => `subscription ${name}`);
+}
+
 const shown = 12;
 
-/** What is in a target that is not empty, by name: objects, and the platform's tables that hold rows. */
-export async function occupants(
-  client: Client,
-  facts: TargetFacts,
-  source: Pick<Inventory, "tables">,
-): Promise<string[]> {
-  const objects = occupyingObjects(facts.inventory, facts.supabase);
-  const rows = await occupiedTables(client, facts, source);
-  return [...objects.map(({ kind, identity }) => `${kind} ${identity}`), ...rows.map((name) => `rows in ${name}`)];
+/** What is in a target that is not empty, by name. */
+export async function occupants(client: Client, facts: TargetFacts, admitted: Admitted): Promise<string[]> {
+  const rows = await occupiedTables(client, facts);
+  return [
+    ...strangers(facts, admitted),
+    ...(await subscriptions(client)),
+    ...rows.filter((name) => !admitted.filled?.includes(name)).map((name) => `rows in ${name}`),
+  ];
 }
 
 /**
  * Refuses a target that is not empty, with the names of what is in it.
  * @throws ConfigurationError `target-not-empty`
  */
-export async function refuseOccupied(
-  client: Client,
-  facts: TargetFacts,
-  source: Pick<Inventory, "tables">,
-): Promise<void> {
-  const all = await occupants(client, facts, source);
+export async function refuseOccupied(client: Client, facts: TargetFacts, admitted: Admitted): Promise<void> {
+  const all = await occupants(client, facts, admitted);
   if (all.length === 0) return;
   const rest = all.length > shown ? ` and ${all.length - shown} more` : "";
   throw new ConfigurationError(

@@ -1,6 +1,7 @@
+import type { Platform } from "../platform/platform.ts";
 import { tableName } from "../source/identifier.ts";
 import type { Inventory, TableContent } from "../source/inventory/model.ts";
-import { bookkeepingReason, isManagedSchema } from "../source/platform.ts";
+import { bookkeepingReason } from "../source/platform.ts";
 import type { TableLoad } from "./load-table.ts";
 
 /** What the target's side of a table looks like to the role that restores. */
@@ -39,7 +40,7 @@ const quietStatements = new Map([
 export function planData(
   source: Inventory,
   targets: ReadonlyMap<string, TargetTable>,
-  supabase: boolean,
+  platform: Platform | undefined,
   unavailable: ReadonlySet<string>,
 ): DataPlan {
   const loads = new Map<string, TableLoad>();
@@ -50,10 +51,11 @@ export function planData(
     const name = tableName(table);
     const target = targets.get(name);
     // What an extension keeps apart from every dump, nobody else brings back: it counts as the user's.
-    const platform = table.carried && supabase && (isManagedSchema(table.schema) || table.extension !== null);
+    const platforms =
+      table.carried && platform !== undefined && (platform.ownsRelation("table", table) || table.extension !== null);
     // Requests that wait are sent by whatever server has pg_net.
-    const reason =
-      supabase || !table.carried || table.schema === "net" ? bookkeepingReason(table.schema, table.name) : undefined;
+    const anywhere = platform !== undefined || !table.carried || table.schema === "net";
+    const reason = anywhere ? bookkeepingReason(table.schema, table.name) : undefined;
     if (reason !== undefined) {
       left.push({ table, why: reason, expected: true });
     } else if (target === undefined) {
@@ -63,7 +65,7 @@ export function planData(
         : table.carried
           ? "the target does not have the table"
           : `extension ${table.extension} does not make the table: make it as it was, then run the restore again`;
-      left.push({ table, why, expected: platform || (without && table.carried) });
+      left.push({ table, why, expected: platforms || (without && table.carried) });
     } else if (!target.mayInsert && name === "cron.job") {
       cronJobs = table;
       left.push({
@@ -72,7 +74,7 @@ export function planData(
         expected: true,
       });
     } else if (!target.mayInsert) {
-      left.push({ table, why: "the target lets nobody but its platform write the table", expected: platform });
+      left.push({ table, why: "the target lets nobody but its platform write the table", expected: platforms });
     } else {
       const lost = table.columns.filter((column) => !target.columns.includes(column));
       if (lost.length > 0) missingColumns.push({ table, columns: lost });

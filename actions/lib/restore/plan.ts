@@ -1,8 +1,8 @@
+import type { Platform } from "../platform/platform.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { isOwnObject } from "../source/own-schemas.ts";
-import { isPlatformObject } from "../source/platform.ts";
 import { extensionParts } from "./extension-parts.ts";
 import { type Build, planBuilds } from "./plan-builds.ts";
 import { dependenciesOf, type Entries, tableKinds } from "./toc-tables.ts";
@@ -58,7 +58,7 @@ export function planSchema(
   toc: readonly TocEntry[],
   source: Inventory,
   target: Inventory,
-  supabase: boolean,
+  platform: Platform | undefined,
   without: ReadonlySet<InventoryObject> = new Set(),
 ): SchemaPlan {
   const present = byKey(target.objects);
@@ -67,7 +67,7 @@ export function planSchema(
   const objectOf = (entry: TocEntry) => objects.get(`${entry.tableOid} ${entry.oid}`);
   const platforms = (entry: TocEntry): boolean => {
     const object = objectOf(entry);
-    return object !== undefined && supabase && isPlatformObject(object) && present.has(objectKey(object));
+    return object !== undefined && platform?.owns(object) === true && present.has(objectKey(object));
   };
   // Our own (what keeps a copy quiet) is no part of what it was copied from.
   const isLeftOut = (entry: TocEntry): boolean =>

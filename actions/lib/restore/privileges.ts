@@ -1,8 +1,9 @@
 import type { Client } from "pg";
-import { compareGrants, grantsUnder } from "../prove/compare-objects.ts";
+import type { Platform } from "../platform/platform.ts";
+import { differingGrants } from "../prove/compare-grants.ts";
 import { quoteIdentifier } from "../source/identifier.ts";
 import type { Grant, Inventory, InventoryObject } from "../source/inventory/model.ts";
-import { byKey, objectKey } from "../source/inventory/object-key.ts";
+import { byKey, grantsUnder, objectKey } from "../source/inventory/object-key.ts";
 import { attempt } from "./run-steps.ts";
 import { grantStatements, ownerStatement } from "./statements.ts";
 
@@ -160,25 +161,23 @@ function knownGrants(object: InventoryObject, source: Inventory): Grant[] | null
   return object.grants.filter((grant) => grant.privilege !== "MAINTAIN");
 }
 
-/**
- * Makes the grants exactly what they were. On what `leave` says is the platform's, grants that are missing are added
- * where the session may, and nothing is taken away.
- */
+/** Makes the grants exactly what they were; on what is the platform's, only what the user has changed at the source. */
 export async function settleGrants(
   client: Client,
   source: Inventory,
   target: Inventory,
-  leave: Leave,
+  platform: Platform | undefined,
 ): Promise<Failures> {
   // Schemas first: a name is only found by a grantor who may use its schema.
   const schemas = source.objects.filter((object) => object.kind === "schema");
   const others = source.objects.filter(({ kind }) => kind !== "schema" && kind !== "default acl");
   return settleEach([...schemas, ...others], target, async (object, twin) => {
-    if (compareGrants(object, twin, source.serverMajor) === undefined) return undefined;
-    const wanted = { ...object, owner: twin.owner, grants: grantsUnder(object, twin.owner) };
-    const statements = grantStatements(wanted, { ...twin, grants: knownGrants(twin, source) }, target.database).filter(
-      (sql) => !leave(object, twin) || !sql.startsWith("REVOKE"),
-    );
+    const { lost, gained } = differingGrants(object, twin, source.serverMajor);
+    if (lost.length + gained.length === 0) return undefined;
+    const isPlatforms = platform !== undefined && (platform.owns(object) || platform.owns(twin));
+    const grants = isPlatforms ? platform.wantedGrants(object, twin) : grantsUnder(object, twin.owner);
+    const wanted = { ...object, owner: twin.owner, grants };
+    const statements = grantStatements(wanted, { ...twin, grants: knownGrants(twin, source) }, target.database);
     if (statements.length === 0) return undefined;
     if ((await attempt(client, statements.join(";\n"))) === undefined) return undefined;
     let reason: string | undefined;

@@ -1,9 +1,11 @@
 import type { Client } from "pg";
+import { hashOf, platformKey } from "../platform/fact.ts";
+import { Platform, relationIdentity } from "../platform/platform.ts";
 import { checkReferences } from "../prove/check-references.ts";
 import { compareContents } from "../prove/compare-contents.ts";
-import { type CompareContext, compareObjects } from "../prove/compare-objects.ts";
+import { compareObjects } from "../prove/compare-objects.ts";
 import { compareRoles } from "../prove/compare-roles.ts";
-import type { Difference } from "../prove/difference.ts";
+import type { CompareContext, Difference } from "../prove/difference.ts";
 import { type Measured, measureTables } from "../prove/measure-tables.ts";
 import { inOtherWords } from "../prove/other-words.ts";
 import { viewsReadBy } from "../prove/views-read.ts";
@@ -60,6 +62,7 @@ export async function proveRestored(
     const found = asIfAwake(await readInventory(client), source, task.journal.asleep);
     const { target, off, differences: quiet } = asIfOn(found, findings.outbound);
     const words = await inOtherWords(client, source, target);
+    const platform = facts.supabase ? await Platform.read(client, target) : undefined;
     const unavailable = unavailableExtensions(source, facts);
     const schemas = extensionSchemas(source);
     const broken = await brokenConstraints(client, source, target, widerPaths(source));
@@ -76,12 +79,13 @@ export async function proveRestored(
       sequences: target.sequences,
       sequenceFailures: findings.sequenceFailures,
       largeObjects,
-      supabase: facts.supabase,
+      isPlatforms: platformSequences(source, platform),
       isUnavailable: (schema) => unavailable.has(schemas.get(schema) ?? ""),
     });
     const isEqual = equalTables(source, contents);
     const context: CompareContext = {
-      supabase: facts.supabase,
+      platform: platform?.against(source),
+      makers: new Set([facts.firstRole, facts.role]),
       failures: findings.failures,
       words,
       deliberate: new Map([...brokenAtTheSource(broken, isEqual), ...subscriptionsLeft(source)]),
@@ -94,7 +98,7 @@ export async function proveRestored(
         ...compareObjects(source, target, context),
         ...quiet,
         ...contents,
-        ...droppedColumns(task.plan),
+        ...droppedColumns(task.plan, source, platform),
         ...quietedRows(task.plan),
         ...references.differences(isEqual),
       ],
@@ -174,22 +178,39 @@ function reducedFingerprints({ plan, journal }: ProveTask): Map<string, Fingerpr
   return instead;
 }
 
-function droppedColumns(plan: DataPlan): Difference[] {
-  return plan.missingColumns.map(({ table, columns }) => ({
-    kind: "table",
-    identity: tableName(table),
-    aspect: "rows" as const,
-    detail: `values of ${columns.join(", ")} stay in the set`,
-    ...(table.carried
-      ? {
-          verdict: "expected" as const,
-          why: "the target project's platform has an older version of the table, without these columns",
-        }
-      : {
-          verdict: "failed" as const,
-          why: `extension ${table.extension} makes the table without them: add them, empty the table, and restore into a new target`,
-        }),
-  }));
+/** Columns that an older platform does not have are the platform's; those that no new project has had are the user's. */
+function droppedColumns(plan: DataPlan, source: Inventory, platform: Platform | undefined): Difference[] {
+  const definitions = new Map(source.objects.filter(({ kind }) => kind === "table").map((one) => [one.oid, one]));
+  return plan.missingColumns.map(({ table, columns }) => {
+    const object = definitions.get(table.oid);
+    const known =
+      table.carried &&
+      object !== undefined &&
+      platform?.baseline.states(platformKey(object)).some((one) => one.definition === hashOf(object.definition));
+    return {
+      kind: "table",
+      identity: tableName(table),
+      aspect: "rows" as const,
+      detail: `values of ${columns.join(", ")} stay in the set`,
+      verdict: known ? ("expected" as const) : ("failed" as const),
+      why: known
+        ? "the target project's platform has an older version of the table, without these columns"
+        : table.carried
+          ? "the target's table does not have these columns, nor does a new project's"
+          : `extension ${table.extension} makes the table without them: add them, empty the table, and restore into a new target`,
+    };
+  });
+}
+
+function platformSequences(
+  source: Inventory,
+  platform: Platform | undefined,
+): (sequence: { readonly schema: string; readonly name: string }) => boolean {
+  const members = new Set(
+    source.objects.filter((one) => one.kind === "sequence" && one.extension !== null).map((one) => one.identity),
+  );
+  return (one) =>
+    platform !== undefined && (platform.ownsRelation("sequence", one) || members.has(relationIdentity(one)));
 }
 
 /** Rows that were proven as they came and then changed so that they stay quiet. */

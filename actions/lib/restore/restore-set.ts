@@ -4,7 +4,6 @@ import type { OpenSet } from "../prove/verify-open.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
-import { isPlatformObject } from "../source/platform.ts";
 import { strayOids } from "../source/stored-oids.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { afterwards } from "./by-hand.ts";
@@ -88,7 +87,7 @@ async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
     const facts = await stages.run("look at the target", () => admit(task, client, source));
     const quiet = planQuiet(source, facts.supabase);
     const leftOut = new Set(quiet.outbound.filter(({ how }) => how === "left out").map(({ object }) => object));
-    const schema = planSchema(toc, source, facts.inventory, facts.supabase, leftOut);
+    const schema = planSchema(toc, source, facts.inventory, facts.platform, leftOut);
     if (task.dryRun) return dryRun(task, source, facts, stages);
     const journal = await Journal.open(client, task.open.set, stateOf(facts.inventory), task.unmark);
     return await restoreInto({ task, source, client, facts, quiet, schema, journal, stages });
@@ -120,7 +119,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     ...{ client, source, schema, jobs, stages },
     planRows: async () => {
       heldBack = await holdRequests(client);
-      return planData(source, await readTargetTables(client), facts.supabase, unavailableExtensions(source, facts));
+      return planData(source, await readTargetTables(client), facts.platform, unavailableExtensions(source, facts));
     },
     makeQueues: () => makeQueues(dataSource(run), client),
     dataTask: (plan) => ({ ...dataSource(run), plan, ...(heldBack ? { afterRows: clearRequests } : {}) }),
@@ -225,14 +224,15 @@ function switchingOff(outbound: readonly Outbound[]): AfterStep {
 }
 
 async function settle({ client, source, facts }: Run): Promise<Map<string, string>> {
-  const leave: Leave = (object, twin) => facts.supabase && (isPlatformObject(object) || isPlatformObject(twin));
+  const platform = facts.platform?.against(source);
+  const leave: Leave = (object, twin) => platform?.owns(object) || platform?.owns(twin) || false;
   // Rights that a new owner needs before he can be one: CREATE on the database, USAGE on a foreign-data wrapper.
   const needed = source.objects.filter(({ kind }) => kind === "database" || kind === "foreign-data wrapper");
   const before = await readInventory(client);
-  await settleGrants(client, { ...source, objects: needed }, before, leave);
+  await settleGrants(client, { ...source, objects: needed }, before, platform);
   const owners = await settleOwners(client, source, before, leave);
   const owned = await readInventory(client);
-  const grants = await settleGrants(client, source, owned, leave);
+  const grants = await settleGrants(client, source, owned, platform);
   const defaults = await settleDefaultPrivileges(client, source, owned);
   const valid = await validateConstraints(client, source, owned, widerPaths(source));
   await commentLargeObjects(client, source);
@@ -245,7 +245,7 @@ async function admit(task: RestoreTask, client: Client, source: Inventory): Prom
   const facts = await inspectTarget(client, source.serverMajor);
   const earlier = await Journal.find(client);
   if (earlier === undefined) {
-    await refuseOccupied(client, facts, source);
+    await refuseOccupied(client, facts, { roles: source.roles });
     return facts;
   }
   earlier.refuseOther(task.open.set);

@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { Platform } from "../platform/platform.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
 import { bare } from "../source/identifier.ts";
 import type { Inventory } from "../source/inventory/model.ts";
@@ -9,8 +10,12 @@ import { readInventory } from "../source/inventory/read.ts";
 export interface TargetFacts {
   readonly role: string;
   readonly superuser: boolean;
+  /** The role that the server was made with: a superuser whom nobody can take away. */
+  readonly firstRole: string;
   /** A Supabase project: its platform's roles and schemas are there already. */
   readonly supabase: boolean;
+  /** What belongs to that platform; undefined when it is none. */
+  readonly platform: Platform | undefined;
   readonly major: number;
   /** `session_replication_role` may be set: triggers and foreign keys of existing tables stay silent during the load. */
   readonly mayReplicate: boolean;
@@ -23,6 +28,7 @@ export interface TargetFacts {
 const factsSchema = z.strictObject({
   role: z.string(),
   superuser: z.boolean(),
+  firstRole: z.string(),
   readOnly: z.boolean(),
   supabase: z.boolean(),
   extensions: z.array(z.string()),
@@ -43,6 +49,7 @@ export async function inspectTarget(
   const answer = await client.query(`
     select current_user as role,
            (select rolsuper from pg_roles where rolname = current_user) as superuser,
+           (select rolname from pg_roles where oid = 10) as "firstRole",
            current_setting('transaction_read_only') = 'on' or pg_is_in_recovery() as "readOnly",
            (select count(*) = 4 from pg_roles
              where rolname in ('supabase_admin', 'anon', 'authenticated', 'service_role'))
@@ -74,7 +81,9 @@ export async function inspectTarget(
   return {
     role: facts.role,
     superuser: facts.superuser,
+    firstRole: facts.firstRole,
     supabase: facts.supabase,
+    platform: facts.supabase ? await Platform.read(client, inventory) : undefined,
     major: inventory.serverMajor,
     mayReplicate: await maySetReplicationRole(client),
     availableExtensions: new Set(facts.extensions),

@@ -1,6 +1,7 @@
 import { chmodSync } from "node:fs";
+import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { prepareCluster } from "../index.ts";
+import { prepareCluster, recordLabProjects } from "../index.ts";
 import { startGuardian } from "./guardian.ts";
 import { startPostgres } from "./postgres.ts";
 import { startS3 } from "./s3.ts";
@@ -24,6 +25,9 @@ export default async function startLab(project: TestProject): Promise<() => Prom
   };
   try {
     await Promise.all([prepareCluster(postgres17.superuserUrl()), prepareCluster(postgres15.superuserUrl())]);
+    const newProjects = join(home.folder, "new-projects");
+    await recordLabProjects([postgres17.superuserUrl(), postgres15.superuserUrl()], newProjects);
+    process.env["LIFEBOAT_BASELINES"] = newProjects;
   } catch (error) {
     await stop();
     throw error;

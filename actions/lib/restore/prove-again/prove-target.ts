@@ -99,7 +99,7 @@ async function planRows(
   const all = facts.supabase
     ? targets
     : new Map([...targets].map(([name, one]) => [name, { ...one, mayInsert: true }]));
-  const planned = planData(source, all, facts.supabase, unavailableExtensions(source, facts));
+  const planned = planData(source, all, facts.platform, unavailableExtensions(source, facts));
   const carried = (table: TableContent) => targets.has(tableName(table)) && table.fingerprint !== null;
   const doubtful = [
     ...planned.left.map(({ table }) => table).filter(carried),

@@ -21,3 +21,12 @@ export function grantText(grant: Grant): string {
 export function byKey(objects: readonly InventoryObject[]): Map<string, InventoryObject> {
   return new Map(objects.map((object) => [objectKey(object), object]));
 }
+
+/** An object's grants as they are when somebody else owns it: what the owner had and gave, the new one has and gives. */
+export function grantsUnder(object: InventoryObject, owner: string | null): Grant[] | null {
+  if (object.grants === null || object.owner === null || owner === null) return object.grants;
+  const renamed = (role: string) => (role === object.owner ? owner : role);
+  return object.grants
+    .filter((grant) => grant.grantee !== owner || object.owner === owner)
+    .map((grant) => ({ ...grant, grantee: renamed(grant.grantee), grantor: renamed(grant.grantor) }));
+}

@@ -5,6 +5,7 @@ const userRelation = `c.relpersistence <> 't' and ${ownSchema("n")}`;
 /**
  * Constraints of tables and domains. pg_dump lists a constraint by itself when it is a key, an exclusion, a foreign key
  * or not valid; a valid check travels inside its table or domain, an inherited one inside its parent (pg_dump.c).
+ * `not enforced`: somebody has switched its triggers off (DISABLE TRIGGER ALL), which no dump carries.
  */
 export const constraintsQuery = objectQuery(
   `
@@ -12,6 +13,8 @@ export const constraintsQuery = objectQuery(
          concat_ws(' ', pg_get_constraintdef(k.oid),
            case when not k.conislocal then 'inherited' end,
            case when k.contype = 'c' and k.connoinherit then 'no inherit' end,
+           case when exists (select from pg_trigger t where t.tgconstraint = k.oid and t.tgisinternal and t.tgenabled = 'D')
+                then 'not enforced' end,
            (select 'using index ' || quote_ident(i.relname) ||
                    case when x.indisclustered then ' clustered' else '' end ||
                    case when x.indisreplident then ' replica identity' else '' end ||

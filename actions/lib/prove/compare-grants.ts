@@ -1,0 +1,59 @@
+import type { Grant, InventoryObject } from "../source/inventory/model.ts";
+import { grantsUnder, grantText } from "../source/inventory/object-key.ts";
+
+/** Rights that only one of two objects gives, whoever granted them; MAINTAIN exists from 17 on. */
+export function differingGrants(
+  object: InventoryObject,
+  twin: InventoryObject,
+  sourceMajor: number,
+): { readonly lost: Grant[]; readonly gained: Grant[] } {
+  const rights = (grants: readonly Grant[] | null) =>
+    new Map(
+      (grants ?? [])
+        .filter((grant) => sourceMajor >= 17 || grant.privilege !== "MAINTAIN")
+        .map((grant) => [grantText(grant), grant]),
+    );
+  const wanted = rights(grantsUnder(object, twin.owner));
+  const present = rights(twin.grants);
+  return {
+    lost: [...wanted].filter(([text]) => !present.has(text)).map(([, grant]) => grant),
+    gained: [...present].filter(([text]) => !wanted.has(text)).map(([, grant]) => grant),
+  };
+}
+
+export function grantsDetail(lost: readonly Grant[], gained: readonly Grant[]): string {
+  return [
+    ...lost.map((grant) => `lost ${grantText(grant)}`),
+    ...gained.map((grant) => `gained ${grantText(grant)}`),
+  ].join("; ");
+}
+
+/** Whether equal rights were given by other roles than in the set, the owner's part apart. */
+export function otherGrantors(object: InventoryObject, twin: InventoryObject, sourceMajor: number): boolean {
+  const texts = (grants: readonly Grant[] | null) =>
+    new Set(
+      (grants ?? [])
+        .filter((grant) => sourceMajor >= 17 || grant.privilege !== "MAINTAIN")
+        .map((grant) => `${grantText(grant)} by ${grant.grantor}`),
+    );
+  const wanted = texts(grantsUnder(object, twin.owner));
+  const present = texts(twin.grants);
+  return wanted.size !== present.size || [...wanted].some((text) => !present.has(text));
+}
+
+/** Whether default privileges give nobody but their own role more than Postgres gives without them. */
+export function addsNothing({ kind, schema, owner, identity, grants }: InventoryObject): boolean {
+  if (kind !== "default acl") return false;
+  // What PUBLIC has from the start; within a schema, default privileges only add.
+  const builtIn =
+    schema !== null
+      ? ""
+      : identity.endsWith(" on functions")
+        ? "EXECUTE"
+        : identity.endsWith(" on types")
+          ? "USAGE"
+          : "";
+  return (grants ?? []).every(
+    ({ grantee, privilege, grantable }) => grantee === owner || (grantee === "" && privilege === builtIn && !grantable),
+  );
+}
