@@ -1,6 +1,7 @@
 import { optional } from "../lib/config/environment.ts";
 import { loadConfig } from "../lib/config/load.ts";
 import { readJobResults } from "../lib/report/job-results.ts";
+import { lostFailure } from "../lib/report/lost-sets.ts";
 import { publishedPage, runPublish } from "../lib/report/run-publish.ts";
 import { readVaultReports } from "../lib/report/vault-reports.ts";
 import { standingOfVault } from "../lib/report/vault-standing.ts";
@@ -48,9 +49,11 @@ await runAction("publish", "runbooks/report-missing.md", async ({ log, signal })
     log,
     signal,
   });
+  const failure = lostFailure(published.lost);
   return {
     outputs: { commit: published.commit ?? "", reports: String(published.told) },
     page: publishedPage(published),
     facts: {},
+    ...(failure !== undefined && { failure }),
   };
 });

@@ -35,7 +35,7 @@ test("links, other repositories and huge files on the branch are removed, and no
   git("push", "--quiet", origin.remote, "reports");
 
   const log = recordingLog();
-  const plan = async () => ({ changes: pages, told: 1, foreign: [] });
+  const plan = async () => ({ changes: pages, told: 1, foreign: [], lost: [] });
   await pushReports(plan, { remote: origin.remote, message: "Report", log, env: process.env });
 
   expect(readdirSync(outside)).toEqual(["README.md"]);

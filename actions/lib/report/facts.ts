@@ -9,9 +9,10 @@ import type { RunFacts } from "./run-report.ts";
 
 /** What the results of operations say in reports: counts and times, none of their names. */
 
-export function backupFacts({ set, tier, snapshotAt, counts, stages, files }: BackupResult): RunFacts {
+export function backupFacts({ set, tier, snapshotAt, bucket, counts, stages, files }: BackupResult): RunFacts {
   return {
     ...setFacts({ set, tier, snapshotAt, counts }),
+    bucket,
     // The files that were copied in the same snapshot.
     ...(files === undefined ? {} : { files: snapshotFacts(files).files }),
     stages: stages.map(({ stage, seconds }) => ({ name: stage, seconds })),

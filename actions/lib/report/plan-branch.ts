@@ -4,6 +4,7 @@ import { allRows, foldRuns, readRuns, type Tree } from "./fold-runs.ts";
 import { historyChart } from "./history-chart.ts";
 import { histories } from "./history-series.ts";
 import { renderIndex } from "./index-page.ts";
+import { lostFailure, lostSets } from "./lost-sets.ts";
 import { mergeAll } from "./merge-reports.ts";
 import type { RunReport } from "./run-report.ts";
 import { type Standing, standingOfRows } from "./standing.ts";
@@ -31,6 +32,8 @@ export interface BranchPlan {
   readonly told: number;
   /** Files that are none of ours, or damaged; they are left alone. */
   readonly foreign: readonly string[];
+  /** Sets that the reports know of and the vault does not have any more. */
+  readonly lost: readonly string[];
 }
 
 /** What becomes of the branch when it learns the news: the runs' files, folded where they are old, and the pages made anew from them. */
@@ -40,6 +43,8 @@ export function planBranch(tree: Tree, { project, reports, standing, notes, prom
   const drawn = histories(rows);
   const pages = new Map<string, string | null>(changes);
   const facts = together(standing, standingOfRows(rows));
+  const lost = lostSets(rows, standing, now);
+  const alarm = lostFailure(lost)?.message;
   pages.set(
     indexPath,
     renderIndex({
@@ -48,7 +53,7 @@ export function planBranch(tree: Tree, { project, reports, standing, notes, prom
       rows,
       histories: drawn,
       now,
-      notes,
+      notes: alarm === undefined ? notes : [alarm, ...notes],
       promises: promises?.(truthOf(facts), now),
     }),
   );
@@ -58,7 +63,7 @@ export function planBranch(tree: Tree, { project, reports, standing, notes, prom
     text === null ? there.has(path) : !there.has(path) || tree.read(path) !== text,
   );
   const told = [...changes].filter(([path, text]) => text !== null && /\.(json|ndjson)$/.test(path)).length;
-  return { changes: new Map(changed), told, foreign: runs.foreign };
+  return { changes: new Map(changed), told, foreign: runs.foreign, lost };
 }
 
 /** The vault knows its sets and proofs; what else was measured, and what was seen of the files, stands in the reports. */

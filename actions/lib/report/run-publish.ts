@@ -29,6 +29,8 @@ export interface Published {
   readonly told: number;
   readonly attempts: number;
   readonly notes: readonly string[];
+  /** Sets that the reports know of and the vault does not have any more. */
+  readonly lost: readonly string[];
 }
 
 /** Commits the reports of this run, and of all others that were not committed yet, to the branch `reports`. */
@@ -45,13 +47,14 @@ export async function runPublish(options: PublishOptions): Promise<Published> {
     tellOthers(history, [...news.runs.values()], known, run.runId, log),
   );
   const clean = cleaner(env);
+  let lost: readonly string[] = [];
   const pushed = await pushReports(
     async (tree) => {
       const known = knownEndings(readRuns(tree));
       for (const { run: each, conclusion } of mergeAll(reports))
         known.set(runKey(each.runId, each.attempt), conclusion);
       const all = [...reports, ...(await others(known))].map((report) => cleanReport(report, clean));
-      return planBranch(tree, {
+      const plan = planBranch(tree, {
         project,
         reports: all,
         standing: news.standing,
@@ -59,10 +62,12 @@ export async function runPublish(options: PublishOptions): Promise<Published> {
         promises: options.promises,
         now,
       });
+      lost = plan.lost;
+      return plan;
     },
     { ...options, message: `Report on ${run.workflow}, run ${run.runId}, attempt ${run.attempt}` },
   );
-  return { ...pushed, notes: news.notes };
+  return { ...pushed, notes: news.notes, lost };
 }
 
 type Others = (known: ReturnType<typeof knownEndings>) => Promise<RunReport[]>;

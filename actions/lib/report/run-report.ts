@@ -33,6 +33,8 @@ export const runFactsSchema = z.strictObject({
   tier: tierSchema.optional(),
   /** When the set's data was read at the source. */
   snapshotAt: time.optional(),
+  /** In which a set was published: which vault it can be missed in. */
+  bucket: z.string().max(63).optional(),
   /** In order. */
   stages: z.array(z.strictObject({ name: z.string().max(80), seconds })).optional(),
   /** Bytes before compression and sealing, and sealed in the vault. */

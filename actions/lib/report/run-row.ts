@@ -10,6 +10,7 @@ const operationRowSchema = z.strictObject({
   set: z.string().optional(),
   tier: z.string().optional(),
   snapshotAt: z.string().optional(),
+  bucket: z.string().optional(),
   plainBytes: number.optional(),
   storedBytes: number.optional(),
   rows: number.optional(),
@@ -63,11 +64,12 @@ function operationRow({
   failure,
   untold,
 }: OperationReport): OperationRow {
-  const { set, tier, snapshotAt, plainBytes, storedBytes, rows, files, restoreSeconds, outcome } = facts;
+  const { set, tier, snapshotAt, bucket, plainBytes, storedBytes, rows, files, restoreSeconds, outcome } = facts;
   const row = {
     set,
     tier,
     snapshotAt,
+    bucket,
     plainBytes,
     storedBytes,
     rows,

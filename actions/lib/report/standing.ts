@@ -11,6 +11,9 @@ export interface Standing {
   readonly files: { readonly at: string; readonly bytes: number } | null;
   /** Where this was read. */
   readonly source: "vault" | "reports";
+  /** The vault's, and whether these are all of its sets, not only the newest. */
+  readonly bucket?: string;
+  readonly complete?: boolean;
 }
 
 export interface StandingSet {

@@ -48,7 +48,7 @@ export async function standingOfVault(
   }));
   restores.sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
   sets.sort((a, b) => (a.snapshotAt < b.snapshotAt ? 1 : a.snapshotAt > b.snapshotAt ? -1 : 0));
-  return { sets, restores, files, source: "vault" };
+  return { sets, restores, files, source: "vault", bucket: vault.bucket, complete: listed.length < newestSets };
 }
 
 /** A newest snapshot that cannot be trusted must not hide the one before it. */
