@@ -1,4 +1,5 @@
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
+import { encodePart } from "../source/storage/request-signature.ts";
 import { type RetryPolicy, withRetries } from "./retry.ts";
 import { Stalled, type StallWatch, watchStalls } from "./stall-watch.ts";
 import { readAnswer } from "./store-answer.ts";
@@ -37,6 +38,8 @@ export interface Transport {
 
 export interface TransportSettings {
   readonly bucket: string;
+  /** The bucket may have any name, as Supabase's may: `what?`, `a#b`, `arn:…`. */
+  readonly anyName?: boolean;
   readonly region: string;
   readonly endpoint?: string | undefined;
   readonly credentials?: S3ClientConfig["credentials"];
@@ -45,7 +48,8 @@ export interface TransportSettings {
 
 /** @throws nothing: settings are proved by the first request */
 export function openTransport(settings: TransportSettings): Transport {
-  const { bucket, region, endpoint, credentials } = settings;
+  const { region, endpoint, credentials } = settings;
+  const bucket = settings.anyName && settings.bucket !== "" ? standIn : settings.bucket;
   const client = new S3Client({
     region,
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
@@ -66,6 +70,7 @@ export function openTransport(settings: TransportSettings): Transport {
     },
   });
   sendKnownHash(client);
+  if (bucket !== settings.bucket) nameTruly(client, settings.bucket);
   const dates = new WeakMap<object, Date>();
   client.middlewareStack.add(
     (next) => async (args) => {
@@ -80,7 +85,7 @@ export function openTransport(settings: TransportSettings): Transport {
     { step: "deserialize", priority: "high", name: "serverDate" },
   );
   return {
-    bucket,
+    bucket: settings.bucket,
     region,
     foreign: endpoint !== undefined,
     dateOf: (output) => dates.get(output),
@@ -99,7 +104,7 @@ export function openTransport(settings: TransportSettings): Transport {
           }
         },
         (error) => readAnswer(error).verdict === "again",
-        (end) => storeError({ operation: request.operation, bucket, key: request.key, region }, end),
+        (end) => storeError({ operation: request.operation, bucket: settings.bucket, key: request.key, region }, end),
         request.signal,
       );
     },
@@ -108,6 +113,26 @@ export function openTransport(settings: TransportSettings): Transport {
 
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 const agent = { keepAlive: true, maxSockets: 64 };
+
+/** What the SDK takes for the bucket where the true name is put into the path by us. */
+const standIn = "lifeboat-stand-in";
+
+/**
+ * The SDK takes some names for addresses (`arn:…`) and puts others into the path encoded twice (`what?`, `a#b`). The path is
+ * set before the request is signed.
+ */
+function nameTruly(client: S3Client, bucket: string): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const { request } = args;
+      if (typeof request === "object" && request !== null && "path" in request) {
+        Object.assign(request, { path: String(request.path).replace(`/${standIn}`, () => `/${encodePart(bucket)}`) });
+      }
+      return next(args);
+    },
+    { step: "build", name: "trueBucket" },
+  );
+}
 
 /**
  * The signature of a request covers the SHA-256 of its body (`x-amz-content-sha256`). Where we know that hash already, the

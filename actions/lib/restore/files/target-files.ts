@@ -57,7 +57,14 @@ export function openTargetFiles(storage: ProjectStorage, retry: Partial<RetryPol
     const known = transports.get(bucket);
     if (known !== undefined) return known;
     const credentials = { accessKeyId, secretAccessKey: secretAccessKey.reveal() };
-    const opened = openTransport({ bucket, region, endpoint, credentials, retry: { ...patience, ...retry } });
+    const opened = openTransport({
+      bucket,
+      anyName: true,
+      region,
+      endpoint,
+      credentials,
+      retry: { ...patience, ...retry },
+    });
     const request: Transport["request"] = (asked, attempt) =>
       opened.request(asked, attempt).catch((error: unknown) => {
         throw settingsFailure(error, storage.prefix) ?? withoutPath(error, asked.operation);
