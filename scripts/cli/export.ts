@@ -15,7 +15,8 @@ async function run({ positionals, flags, values, log, signal }: Call): Promise<O
     throw new ConfigurationError("usage", "'export load' needs to know which table.", "Give --table schema.table.");
   }
   const config = await loadConfig({ needs: ["vault", "opening", "target"], target: values["target"] ?? "default" });
-  const loaded = await runExportLoad({ config, ref, table, dryRun: flags["dry-run"] === true, log, signal });
+  const given = { dryRun: flags["dry-run"] === true, production: values["production"] };
+  const loaded = await runExportLoad({ config, ref, table, ...given, log, signal });
   const rows = countOf(loaded.rows, "row");
   const line =
     loaded.outcome === "dry-run"
@@ -41,6 +42,7 @@ export const exports: Command = {
         value: "NAME",
         help: "a target that the policy names (what TARGET_* describes unless told)",
       },
+      production: { type: "string", value: "REF", help: "the target is the set's own project: its ref, typed" },
       ...dryRun,
     },
     details: [

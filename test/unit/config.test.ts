@@ -5,7 +5,7 @@ import { inspect } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { refOfEndpoint } from "../../actions/lib/config/project-storage.ts";
+import { refOfUrl } from "../../actions/lib/config/project-names.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lifeboat-config-"));
@@ -67,8 +67,8 @@ describe("the configuration", () => {
       target: "staging",
     });
     expect(config.storageVault.bucket).toBe("files");
-    expect(refOfEndpoint(config.sourceStorage)).toBe("abcdefghijklmnopqrst");
-    expect(refOfEndpoint(config.targetStorage)).toBeUndefined();
+    expect(refOfUrl(config.sourceStorage.endpoint)).toBe("abcdefghijklmnopqrst");
+    expect(refOfUrl(config.targetStorage.endpoint)).toBeUndefined();
     expect(config.targetStorage.prefix).toBe("STAGING");
     expect(inspect(config.targetStorage, { depth: 9 })).not.toContain("s3cret");
     const env = { ...storage("TARGET", "http://files.example/storage/v1/s3"), TARGET_STORAGE_REGION: "" };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { bucketsInTheWay } from "../../actions/lib/restore/files/buckets.ts";
-import { refuseWrongTarget, type TargetIdentity } from "../../actions/lib/restore/files/gates.ts";
+import { refuseMixed } from "../../actions/lib/restore/files/gates.ts";
 
 describe("buckets whose limits are in the way", () => {
   const limits = (fileSizeLimit: string | null, allowedMimeTypes: string[] | null) =>
@@ -23,46 +24,16 @@ describe("buckets whose limits are in the way", () => {
   });
 });
 
-describe("the gates of the target", () => {
+describe("the settings of a target", () => {
   const ref = "abcdefghijklmnopqrst";
   const other = "tsrqponmlkjihgfedcba";
-  const database = { host: "aws-0-eu-west-1.pooler.supabase.com", user: `postgres.${ref}` };
-  const identity = (change: { projectRef?: string; endpoint?: string; user?: string } = {}): TargetIdentity => ({
-    target: {
-      name: "staging",
-      projectRef: change.projectRef ?? null,
-      database: { ...database, user: change.user ?? database.user } as TargetIdentity["target"]["database"],
-    },
-    storage: { prefix: "STAGING", endpoint: change.endpoint ?? `https://${ref}.storage.supabase.co/storage/v1/s3` },
-  });
-  const from = (projectRef: string | null, endpoint?: string) => ({ projectRef, endpoint });
+  const database = parseConnectionUrl(`postgres://postgres.${ref}:x@aws-0-eu-west-1.pooler.supabase.com:5432/postgres`);
+  const attempt = (projectRef: string | null, endpoint: string) => () =>
+    refuseMixed({ name: "staging", projectRef, database }, { prefix: "STAGING", endpoint });
 
-  test("let another project through", () => {
-    expect(() => refuseWrongTarget(identity(), from(other), undefined)).not.toThrow();
-  });
-
-  test("refuse rows of one project and bytes of another", () => {
-    const mixed = identity({ endpoint: `https://${other}.storage.supabase.co/storage/v1/s3` });
-    expect(() => refuseWrongTarget(mixed, from(null), undefined)).toThrow(/lead to different projects/);
-    expect(() => refuseWrongTarget(identity({ projectRef: other }), from(null), undefined)).toThrow(
-      /different projects/,
-    );
-  });
-
-  test("refuse the project that the files come from, unless its ref is typed", () => {
-    expect(() => refuseWrongTarget(identity(), from(ref), undefined)).toThrow(
-      /is the project that the snapshot comes from/,
-    );
-    expect(() => refuseWrongTarget(identity(), from(ref), other)).toThrow(/is the project/);
-    expect(() => refuseWrongTarget(identity(), from(ref), ref)).not.toThrow();
-    expect(() => refuseWrongTarget(identity(), from(other), other)).toThrow(/--production .* was given/);
-  });
-
-  test("know the source by its endpoint where refs are not told", () => {
-    const endpoint = "http://127.0.0.1:5000/storage/v1/s3";
-    const local = identity({ endpoint, user: "postgres" });
-    expect(() => refuseWrongTarget(local, from(null, endpoint), undefined)).toThrow(
-      expect.objectContaining({ next: expect.stringContaining("STAGING_PROJECT_REF") }),
-    );
+  test("may not lead to rows of one project and bytes of another", () => {
+    expect(attempt(null, `https://${other}.storage.supabase.co/storage/v1/s3`)).toThrow(/lead to different projects/);
+    expect(attempt(other, `https://${ref}.storage.supabase.co/storage/v1/s3`)).toThrow(/different projects/);
+    expect(attempt(ref, `https://${ref.toUpperCase()}.storage.supabase.co./storage/v1/s3`)).not.toThrow();
   });
 });

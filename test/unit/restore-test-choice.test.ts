@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { type ChoiceFacts, chooseSet } from "../../actions/lib/restore-test/choose-set.ts";
-import { admitIdentity, admitMarker, admitRefs, type RefFacts } from "../../actions/lib/restore-test/gates.ts";
+import { admitMarker, admitOther, admitRefs, type RefFacts } from "../../actions/lib/restore-test/gates.ts";
 import type { Marker } from "../../actions/lib/restore-test/marker.ts";
 import { admitRoom } from "../../actions/lib/restore-test/room.ts";
 import type { SetName } from "../../actions/lib/vault/catalogue.ts";
@@ -89,10 +89,11 @@ describe("the gates before staging is touched", () => {
     expect(() => admitRefs(facts(change))).toThrow(expect.objectContaining({ code }));
   });
 
-  test("the database's own identity counts more than its address, and a copied marker does not count", () => {
+  test("what both databases say counts more than addresses, and a copied marker does not count", () => {
     const here = { systemIdentifier: "7", database: "postgres" };
-    expect(() => admitIdentity(here, { ...here })).toThrow(expect.objectContaining({ code: "staging-is-production" }));
-    expect(() => admitIdentity(here, { ...here, database: "other" })).not.toThrow();
+    expect(() => admitOther(true)).toThrow(expect.objectContaining({ code: "staging-is-production" }));
+    expect(() => admitOther(undefined)).toThrow(expect.objectContaining({ code: "staging-unknown" }));
+    expect(() => admitOther(false)).not.toThrow();
     const marker: Marker = {
       ...{ projectRef: "stagingref", identity: here, markedAt: new Date(), state: "empty", set: null, keepUntil: null },
       ...{ left: null, ageSeconds: 0 },

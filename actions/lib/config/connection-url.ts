@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { ConfigurationError } from "../runtime/errors.ts";
+import { normalHost, refOfDirectHost } from "./project-names.ts";
 import { Secret } from "./secret.ts";
 
 /** How to reach one Postgres database. `host` may be a folder: then it is a Unix socket. */
@@ -38,7 +39,7 @@ export function parseConnectionUrl(text: string, ca?: string): ConnectionSetting
   const query = new URLSearchParams(found["query"] ?? "");
   const { host: urlHost, port: urlPort } = splitHost(found["host"] ?? "");
   // As in libpq, what the query says counts more.
-  const host = query.get("host") || urlHost || "localhost";
+  const host = normalHost(query.get("host") || urlHost || "localhost");
   const port = Number(query.get("port") || urlPort || 5432);
   const [user, password] = splitCredentials(found["credentials"] ?? "");
   if (user === "" && !query.has("user")) {
@@ -70,11 +71,6 @@ export function isLocal(host: string): boolean {
   );
 }
 
-/** `ref` of Supabase's direct host `db.<ref>.supabase.co`, which has only IPv6 without the IPv4 add-on. */
-export function directHostRef(host: string): string | undefined {
-  return /^db\.([a-z0-9]+)\.supabase\.(?:co|in|net)$/.exec(host)?.[1];
-}
-
 /** What to use instead of a direct or transaction-pooler address. */
 export function sessionPoolerAdvice(ref: string | undefined): string {
   return `Use the session pooler: user postgres.${ref ?? "<ref>"} (or your backup role, <role>.${ref ?? "<ref>"}), host aws-<n>-<region>.pooler.supabase.com, port 5432 (dashboard, Connect, Session pooler).`;
@@ -84,7 +80,7 @@ function transactionPooler(host: string): ConfigurationError {
   return new ConfigurationError(
     "transaction-pooler",
     "is the transaction pooler (port 6543 or pgbouncer=true), which keeps no session: a dump cannot run on it.",
-    sessionPoolerAdvice(directHostRef(host)),
+    sessionPoolerAdvice(refOfDirectHost(host)),
   );
 }
 

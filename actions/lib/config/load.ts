@@ -14,6 +14,7 @@ import {
 } from "./environment.ts";
 import { type Policy, policySchema } from "./policy.ts";
 import { Problems } from "./problems.ts";
+import { readRef } from "./project-names.ts";
 import { type ProjectStorage, readProjectStorage } from "./project-storage.ts";
 import { type PublicKeys, readPublicKeyTexts } from "./public-keys.ts";
 import { readTarget, type Target } from "./targets.ts";
@@ -111,7 +112,7 @@ export async function loadConfig<Needed extends Section = never>(
     policy,
     policyPath,
     publicKeys: readPublicKeyTexts(env, cwd),
-    projectRef: optional(env, "SUPABASE_PROJECT_REF") ?? null,
+    projectRef: readRef(env, "SUPABASE_PROJECT_REF"),
     version: lifeboatVersion(),
     env,
   };

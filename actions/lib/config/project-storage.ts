@@ -43,11 +43,6 @@ function readEndpoint(env: Environment, name: string, problems: Problems): strin
   return text.replace(/\/+$/, "");
 }
 
-/** The project that an endpoint belongs to, as far as its name tells. */
-export function refOfEndpoint({ endpoint }: Pick<ProjectStorage, "endpoint">): string | undefined {
-  return /^([a-z0-9]{20})\.(storage\.)?supabase\.(co|in|red)$/.exec(new URL(endpoint).hostname)?.[1];
-}
-
 /** True when all four are unset: the command may then do without. */
 export function lacksProjectStorage(env: Environment, prefix: string): boolean {
   return ["ENDPOINT", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY"].every(

@@ -1,7 +1,8 @@
-import { type ConnectionSettings, directHostRef } from "./connection-url.ts";
-import { type Environment, optional, readConnection } from "./environment.ts";
+import type { ConnectionSettings } from "./connection-url.ts";
+import { type Environment, readConnection } from "./environment.ts";
 import type { Policy } from "./policy.ts";
 import type { Problems } from "./problems.ts";
+import { readRef, refOfAddress } from "./project-names.ts";
 
 /** Where a restore writes. */
 export interface Target {
@@ -21,12 +22,11 @@ export function readTarget(env: Environment, policy: Policy, name: string, probl
   }
   const database = readConnection(env, `${known.env}_DATABASE`, problems);
   if (database === undefined) return undefined;
-  return { name, database, projectRef: optional(env, `${known.env}_PROJECT_REF`) ?? null };
+  return { name, database, projectRef: readRef(env, `${known.env}_PROJECT_REF`) };
 }
 
 /** Which project a target's database is: told in the settings, or written in the name of its host or its role. */
 export function refsOfDatabase({ database, projectRef }: Pick<Target, "database" | "projectRef">): string[] {
-  const ofUser = /^[^.]+\.([a-z0-9]{20})$/.exec(database.user)?.[1];
-  const known = [projectRef ?? undefined, directHostRef(database.host), ofUser];
+  const known = [projectRef ?? undefined, refOfAddress(database.host, database.user)];
   return [...new Set(known.filter((ref) => ref !== undefined))];
 }

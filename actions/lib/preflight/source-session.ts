@@ -1,7 +1,8 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { type ConnectionSettings, directHostRef, isLocal } from "../config/connection-url.ts";
+import { type ConnectionSettings, isLocal } from "../config/connection-url.ts";
 import type { Policy } from "../config/policy.ts";
+import { refOfDirectHost } from "../config/project-names.ts";
 import type { ClientTools } from "../source/client-tools.ts";
 import { ownSchema } from "../source/inventory/object-query.ts";
 import { type CheckRow, fail, ok, warn } from "./check-row.ts";
@@ -15,7 +16,7 @@ export function checkConnectionKind(settings: ConnectionSettings): CheckRow[] {
       ? "this machine"
       : host.endsWith(".pooler.supabase.com")
         ? "Supabase's session pooler"
-        : directHostRef(host) !== undefined
+        : refOfDirectHost(host) !== undefined
           ? "Supabase's direct host"
           : "a server";
   const tls =

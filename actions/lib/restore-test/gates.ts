@@ -1,6 +1,8 @@
 import type { ConnectionSettings } from "../config/connection-url.ts";
+import { refOfAddress } from "../config/project-names.ts";
+import { sameAddress } from "../restore/production-gate.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
-import { type DatabaseIdentity, refOfAddress } from "./identity.ts";
+import type { DatabaseIdentity } from "./identity.ts";
 import type { Marker } from "./marker.ts";
 
 /** Everything by which staging and production are told apart before anything is asked of a database. */
@@ -25,8 +27,9 @@ const untouched = "Nothing has been touched.";
  * @throws ConfigurationError `staging-unset`, `staging-ref-differs`, `staging-is-production`
  */
 export function admitRefs(facts: RefFacts): string {
-  const { policyRef, targetName, targetRef, target, productionRef, production } = facts;
-  if (policyRef === null) {
+  const { targetName, targetRef, target, productionRef, production } = facts;
+  const policyRef = facts.policyRef?.trim().toLowerCase();
+  if (policyRef === undefined) {
     throw new ConfigurationError(
       "staging-unset",
       "The policy names no staging project.",
@@ -51,22 +54,19 @@ export function admitRefs(facts: RefFacts): string {
   return policyRef;
 }
 
-/** The pooler has one address for all projects of a region: there the user tells them apart. */
-function sameAddress(a: ConnectionSettings, b: ConnectionSettings): boolean {
-  const refs = [refOfAddress(a.host, a.user), refOfAddress(b.host, b.user)];
-  if (refs[0] !== undefined && refs[1] !== undefined) return refs[0] === refs[1];
-  return a.host === b.host && a.port === b.port && a.database === b.database;
-}
-
 /**
  * Whether a reached database is another than production's, whatever the addresses say. Pure.
+ * @param same what asking both has shown; undefined when it showed nothing
  * @throws ConfigurationError `staging-is-production`
  */
-export function admitIdentity(staging: DatabaseIdentity, production: DatabaseIdentity | undefined): void {
-  if (production === undefined) return;
-  if (production.systemIdentifier === staging.systemIdentifier && production.database === staging.database) {
-    throw isProduction("it is the very database that DATABASE_URL leads to");
-  }
+export function admitOther(same: boolean | undefined): void {
+  if (same === true) throw isProduction("it is the very database that DATABASE_URL leads to");
+  if (same === false) return;
+  throw new ConfigurationError(
+    "staging-unknown",
+    `Whether the database is production's cannot be told: a pooler hands DATABASE_URL's session on between statements. ${untouched}`,
+    "Use the session pooler or the direct host in DATABASE_URL, or leave it out of the environment of the restore test.",
+  );
 }
 
 /**

@@ -16,10 +16,3 @@ export async function readIdentity(client: Client): Promise<DatabaseIdentity> {
   );
   return z.strictObject({ systemIdentifier: z.string(), database: z.string() }).parse(answer.rows[0]);
 }
-
-/** The project's ref as Supabase's own addresses carry it: `postgres.<ref>` at the pooler, `db.<ref>.supabase.co`. */
-export function refOfAddress(host: string, user: string): string | undefined {
-  const direct = /^db\.([a-z0-9]+)\.supabase\.(?:co|in|net)$/.exec(host)?.[1];
-  if (direct !== undefined) return direct;
-  return /\.pooler\.supabase\.com$/.test(host) ? /^[^.]+\.([a-z0-9]+)$/.exec(user)?.[1] : undefined;
-}

@@ -1,12 +1,13 @@
 import type { Client } from "pg";
 import type { Config } from "../config/load.ts";
 import { readRestoreTestEnvironment } from "../config/restore-test-environment.ts";
+import { compareDatabases } from "../restore/ask-whose.ts";
 import { targetConnector } from "../restore/connect-target.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import { connect } from "../source/connect.ts";
 import { type ManagementApi, openManagementApi } from "../source/management-api/client.ts";
-import { admitIdentity, admitRefs } from "./gates.ts";
+import { admitOther, admitRefs } from "./gates.ts";
 import { type DatabaseIdentity, readIdentity } from "./identity.ts";
 
 /** Staging by name only: what can be said before its database is asked anything. */
@@ -53,13 +54,13 @@ const oneAtATime = 720_190_318;
 
 /**
  * Reaches the database, sees that it is not production's, and takes it for this run alone.
- * @throws ConfigurationError `staging-is-production`, `staging-busy`; of `connect`
+ * @throws ConfigurationError `staging-is-production`, `staging-unknown`, `staging-busy`; of `connect`
  */
 export async function reachStaging(place: StagingPlace, config: StagingConfig, watch: Watch): Promise<ReachedStaging> {
   const client = await place.connect();
   try {
     const identity = await readIdentity(client);
-    admitIdentity(identity, await productionIdentity(config, watch));
+    await refuseProductions(client, config, watch);
     const lock = await client.query("select pg_try_advisory_lock($1) as mine", [oneAtATime]);
     if (lock.rows[0]?.mine !== true) {
       throw new ConfigurationError(
@@ -81,22 +82,23 @@ async function leave(client: Client): Promise<void> {
   await client.end().catch(() => undefined);
 }
 
-/** Undefined where the environment does not know production's database; then its ref and the marker have to do. */
-async function productionIdentity(
+/** Nothing where the environment does not know production's database; then its ref and the marker have to do. */
+async function refuseProductions(
+  client: Client,
   { env, policy }: StagingConfig,
   { log, signal }: Watch,
-): Promise<DatabaseIdentity | undefined> {
+): Promise<void> {
   const { production } = readRestoreTestEnvironment(env);
-  if (production === undefined) return undefined;
-  const client = await connect(production, {
+  if (production === undefined) return;
+  const source = await connect(production, {
     applicationName: "lifeboat/restore-test",
     lockWaitSeconds: policy.source.lockWaitSeconds,
     log,
     ...(signal === undefined ? {} : { signal }),
   });
   try {
-    return await readIdentity(client);
+    admitOther(await compareDatabases(source, client, log));
   } finally {
-    await client.end().catch(() => undefined);
+    await source.end().catch(() => undefined);
   }
 }

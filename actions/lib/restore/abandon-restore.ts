@@ -2,12 +2,12 @@ import type { Config } from "../config/load.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import { readInventory } from "../source/inventory/read.ts";
+import { admitTarget } from "./ask-whose.ts";
 import { targetConnector } from "./connect-target.ts";
 import { cronItem } from "./cron-jobs.ts";
 import { finishRestore } from "./finish.ts";
 import { Journal } from "./journal.ts";
 import { loadedTable } from "./load-table.ts";
-import { refuseProduction } from "./production-gate.ts";
 import { stateOf } from "./target-state.ts";
 
 export interface AbandonRequest {
@@ -40,7 +40,10 @@ export interface Abandoned {
  */
 export async function abandonRestore(request: AbandonRequest): Promise<Abandoned> {
   const { config, set, dryRun, log, signal } = request;
-  refuseProduction(config.target, [config.projectRef], request.production);
+  await admitTarget({
+    ...{ config, fromSet: null, typed: request.production, log, signal },
+    what: "the project that the backups come from",
+  });
   const client = await targetConnector(config, "restore", { log, signal })();
   try {
     const journal = await Journal.find(client);

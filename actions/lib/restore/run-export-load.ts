@@ -5,6 +5,7 @@ import type { Log } from "../runtime/log.ts";
 import { resolveSet } from "../vault/catalogue.ts";
 import { openVault } from "../vault/client.ts";
 import { objectStates } from "../vault/thaw.ts";
+import { admitTarget } from "./ask-whose.ts";
 import { targetConnector } from "./connect-target.ts";
 import { type ExportLoad, findExport, loadExport } from "./load-export.ts";
 import { refuseFrozen } from "./thaw-set.ts";
@@ -15,6 +16,8 @@ export interface ExportLoadRequest {
   readonly ref: string;
   readonly table: string;
   readonly dryRun?: boolean;
+  /** Ref of the project that the export comes from, typed, when it is the target. */
+  readonly production?: string | undefined;
   readonly log: Log;
   readonly signal?: AbortSignal;
 }
@@ -29,6 +32,10 @@ export async function runExportLoad(request: ExportLoadRequest): Promise<ExportL
   const inventory = await open.inventory();
   const { artifact } = findExport(open, inventory, table);
   refuseFrozen(open.set, await objectStates(vault, open.prefix, [artifact]));
+  await admitTarget({
+    ...{ config, fromSet: open.manifest.source.projectRef, typed: request.production, log, signal },
+    what: "the project that the export comes from",
+  });
   const client = await targetConnector(config, "export-load", { log, signal })();
   const hangUp = (): void => void client.end().catch(() => undefined);
   signal?.addEventListener("abort", hangUp, { once: true });

@@ -8,8 +8,8 @@ import type { Signer } from "../seal/keyring.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { objectStates } from "../vault/thaw.ts";
+import { admitTarget } from "./ask-whose.ts";
 import { targetConnector } from "./connect-target.ts";
-import { refuseProduction } from "./production-gate.ts";
 import { type RestoreTask, restoreSet } from "./restore-set.ts";
 import type { RestoreResult } from "./result.ts";
 import { refuseFrozen, thawSet } from "./thaw-set.ts";
@@ -45,7 +45,10 @@ export async function runRestore(request: RestoreRequest): Promise<RestoreResult
   const { target, policy } = config;
   const signers = await trustedSigners(config);
   const open = await openSet(vault, ref, { trustedSigners: signers, privateKey: await openingKey(config) });
-  refuseProduction(target, [open.manifest.source.projectRef, config.projectRef], request.production);
+  await admitTarget({
+    ...{ config, fromSet: open.manifest.source.projectRef, typed: request.production, log, signal },
+    what: "the project that the backups come from",
+  });
   await makeReadable(vault, open, request);
   await refuseDamaged(vault, open, signers, log);
   return restoreSet({

@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
-import { type ConnectionSettings, directHostRef, sessionPoolerAdvice } from "../config/connection-url.ts";
+import { type ConnectionSettings, sessionPoolerAdvice } from "../config/connection-url.ts";
+import { refOfDirectHost } from "../config/project-names.ts";
 import { ConfigurationError, type LifeboatError, OperationError } from "../runtime/errors.ts";
 import { errorCode } from "./sqlstate.ts";
 
@@ -114,7 +115,7 @@ function describeTls(error: unknown, code: string, where: string, setting: strin
 }
 
 function unknownHost(settings: ConnectionSettings, setting: string): LifeboatError {
-  const ref = directHostRef(settings.host);
+  const ref = refOfDirectHost(settings.host);
   if (ref === undefined)
     return refusal("source-host", `The host ${settings.host} is not known.`, `Correct the host in ${setting}.`);
   return refusal(
@@ -127,7 +128,7 @@ function unknownHost(settings: ConnectionSettings, setting: string): LifeboatErr
 /** Whether a direct host failed because this machine has no IPv6 and the host nothing else. */
 async function lacksIpv4(host: string, code: string): Promise<boolean> {
   if (
-    directHostRef(host) === undefined ||
+    refOfDirectHost(host) === undefined ||
     !["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "ETIMEDOUT", ""].includes(code)
   )
     return false;

@@ -1,12 +1,13 @@
-import { optional } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
 import { openingKey, trustedSigners } from "../../runtime/configured.ts";
 import type { Log } from "../../runtime/log.ts";
 import { openVault } from "../../vault/client.ts";
 import { resolveSnapshot } from "../../vault/snapshot/snapshot-catalogue.ts";
+import { admitTarget } from "../ask-whose.ts";
 import { targetConnector } from "../connect-target.ts";
+import { refuseUntold } from "../production-gate.ts";
 import type { FilesResult } from "./files-result.ts";
-import { refuseWrongTarget } from "./gates.ts";
+import { refuseMixed } from "./gates.ts";
 import { restoreFiles } from "./restore-files.ts";
 import type { SnapshotFiles } from "./snapshot-files.ts";
 import { openTargetFiles } from "./target-files.ts";
@@ -40,11 +41,16 @@ export interface RestoreFilesRequest extends Request<"storageVault" | "opening" 
  */
 export async function runRestoreFiles(request: RestoreFilesRequest): Promise<FilesResult> {
   const { config, log, signal } = request;
-  const { target, targetStorage, policy, env } = config;
+  const { target, targetStorage, policy } = config;
   return withSnapshot(request, async (snapshot) => {
-    const projectRef = snapshot.projectRef ?? config.projectRef;
-    const endpoint = optional(env, "SUPABASE_STORAGE_ENDPOINT")?.replace(/\/+$/, "");
-    refuseWrongTarget({ target, storage: targetStorage }, { projectRef, endpoint }, request.production);
+    const what = "the project that the snapshot comes from";
+    refuseMixed(target, targetStorage);
+    const whose = await admitTarget({
+      ...{ config, storage: targetStorage, fromSet: snapshot.projectRef, what, typed: request.production, log, signal },
+    });
+    // Files that are written over are gone: not where nobody can tell whose they are.
+    if (request.overwrite)
+      refuseUntold(whose, { target, prefix: targetStorage.prefix, what, typed: request.production });
     using files = openTargetFiles(targetStorage);
     return await restoreFiles({
       ...{ snapshot, choice: request.choice, overwrite: request.overwrite, dryRun: request.dryRun, log, signal },
