@@ -94,6 +94,29 @@ describe("files written into a folder", () => {
     await expect(restore()).rejects.toMatchObject({ code: "folder-has-links", exitCode: 2 });
   });
 
+  test("leave alone what a link in place of a file of ours leads to", async () => {
+    await restore({ choice: { ...everyFile, prefix: "plain/" } });
+    const theirs = join(home, "theirs");
+    await writeFile(theirs, "theirs");
+    for (const name of [indexName, `${indexName}.partial`]) {
+      await rm(join(folder, name), { force: true });
+      await symlink(theirs, join(folder, name));
+    }
+    expect(await restore()).toMatchObject({ outcome: "equal" });
+    expect(await readFile(theirs, "utf8")).toBe("theirs");
+    expect(await index()).toHaveLength(40);
+    // A mark that is a link is none.
+    await rm(join(folder, "%snapshot.json"));
+    await symlink(theirs, join(folder, "%snapshot.json"));
+    await expect(restore()).rejects.toMatchObject({ code: "folder-taken" });
+  });
+
+  test("are refused where no folder can be made", async () => {
+    const failing = restore({ folder: "/proc/lifeboat/files" });
+    await expect(failing).rejects.toMatchObject({ code: "folder-unusable", exitCode: 2 });
+    await expect(restore({ folder: "/dev/null/files" })).rejects.toMatchObject({ code: "folder-unusable" });
+  });
+
   test("do not come out where they are not what the snapshot lists", async () => {
     const spoilt = await snapshotOf(project, storage, (file, content) =>
       file.name === "plain/report.pdf" ? content.subarray(1) : content,

@@ -14,6 +14,11 @@ describe("the report of an error", () => {
     expect(reportError(new OperationError("dump-failed", "The dump failed.")).next).not.toBe("");
   });
 
+  test("says of a full disk that it is full", () => {
+    const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    expect(reportError(full)).toMatchObject({ code: "disk-full", message: expect.stringMatching(/disk is full/) });
+  });
+
   test("never repeats the words of a foreign error, which may carry a row or a connection string", () => {
     const foreign = Object.assign(new Error("Key (email)=(noura@personal.example) already exists"), { code: "23505" });
     expect(JSON.stringify(reportError(foreign))).not.toContain("noura");

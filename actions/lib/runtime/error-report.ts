@@ -22,6 +22,12 @@ export function reportError(error: unknown): ErrorReport {
         : "Run again; if it fails the same way, 'lifeboat check' tells what is not as it should be.";
     return { exitCode: error.exitCode, code: error.code, message: error.message, next: error.next ?? fallback };
   }
+  if (isFull(error)) {
+    return {
+      ...{ exitCode: 1, code: "disk-full", message: "The disk is full: a file could not be written." },
+      next: "Make room on this machine (`df -h`), also where TMPDIR points, and run again.",
+    };
+  }
   return {
     exitCode: 1,
     code: "unexpected",
@@ -36,4 +42,8 @@ function kindOf(error: unknown): string {
   const code =
     "code" in error && typeof error.code === "string" && /^[A-Z0-9_]{3,40}$/.test(error.code) ? ` (${error.code})` : "";
   return `${error.name}${code}`;
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { appendFile, lstat, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ConfigurationError, OperationError } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
@@ -70,8 +70,11 @@ export async function restoreToFolder(task: FolderTask): Promise<FolderResult> {
   const missing = await lookThrough(placed, task);
   const counts = { ...head.counts, present: placed.length - missing.length };
   if (task.dryRun) return { ...head, counts: { ...counts, written: missing.length }, outcome: "dry-run", findings: [] };
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeFile(join(folder, markName), JSON.stringify({ snapshot: snapshot.id }), { mode: 0o600 });
+  await makeFolder(folder)
+    .then(() => writeOwn(folder, markName, [JSON.stringify({ snapshot: snapshot.id })]))
+    .catch((error: unknown) => {
+      throw folderError(error);
+    });
 
   const findings: FileFinding[] = [];
   let written = 0;
@@ -98,12 +101,14 @@ export async function restoreToFolder(task: FolderTask): Promise<FolderResult> {
       }
     } catch (error) {
       signal?.throwIfAborted();
-      if (error instanceof ConfigurationError || errorCode(error) === "ENOSPC") throw folderError(error);
+      if (error instanceof ConfigurationError || isFull(error)) throw folderError(error);
       for (const file of left) fail(file, error);
     }
   });
   track.end(findings.length === 0 ? "done" : "failed");
-  await writeIndex(folder, placed);
+  await writeOwn(folder, indexName, indexOf(placed)).catch((error: unknown) => {
+    throw folderError(error);
+  });
   return { ...head, counts: { ...counts, written }, outcome: findings.length === 0 ? "equal" : "differs", findings };
 }
 
@@ -123,7 +128,11 @@ async function admitFolder(folder: string, snapshot: string): Promise<void> {
     throw folderError(error);
   });
   if (names.length === 0) return;
-  const mark = await readFile(join(folder, markName), "utf8").catch(() => "");
+  const isFile = await lstat(join(folder, markName)).then(
+    (state) => state.isFile() && state.size < 1000,
+    () => false,
+  );
+  const mark = isFile ? await readFile(join(folder, markName), "utf8").catch(() => "") : "";
   if (mark === JSON.stringify({ snapshot })) return;
   throw new ConfigurationError(
     "folder-taken",
@@ -184,7 +193,7 @@ async function writeChecked(
   onBytes: (bytes: number) => void,
 ): Promise<void> {
   const path = join(folder, file.path);
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(path));
   const partial = join(folder, `%partial-${file.sha256.slice(0, 16)}-${file.id.replaceAll(/[^\w-]/g, "-")}`);
   await rm(partial, { force: true });
   const handle = await open(partial, "wx", 0o600);
@@ -209,23 +218,54 @@ async function writeChecked(
 }
 
 /** One line a file: where it lies, and what its row said. */
-async function writeIndex(folder: string, placed: readonly PlacedFile[]): Promise<void> {
-  const path = join(folder, indexName);
-  await writeFile(path, "", { mode: 0o600 });
+function* indexOf(placed: readonly PlacedFile[]): Generator<string, void, undefined> {
   for (let from = 0; from < placed.length; from += 1000) {
     const lines = placed.slice(from, from + 1000).map(({ object: _vault, userMetadata, ...file }) => {
       const json = JSON.stringify(file).slice(0, -1);
       return `${json},"userMetadata":${userMetadata ?? "null"}}
 `;
     });
-    await appendFile(path, lines.join(""));
+    yield lines.join("");
   }
+}
+
+/** A file of our own: made under another name first, so that a link that somebody laid in its place is not followed. */
+async function writeOwn(folder: string, name: string, texts: Iterable<string>): Promise<void> {
+  const partial = join(folder, `${name}.partial`);
+  await rm(partial, { force: true });
+  const handle = await open(partial, "wx", 0o600);
+  try {
+    for (const text of texts) await handle.appendFile(text);
+  } finally {
+    await handle.close();
+  }
+  await rename(partial, join(folder, name));
+}
+
+/** Node's own way of making folders with all above them does not end where a system makes none, e.g. below /proc. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) === "EEXIST" && (await stat(path)).isDirectory()) return;
+    const above = dirname(path);
+    if (errorCode(error) !== "ENOENT" || above === path) throw error;
+    await makeFolder(above);
+    await mkdir(path, { mode: 0o700 }).catch((again: unknown) => {
+      // Another of the files below it was first.
+      if (errorCode(again) !== "EEXIST") throw again;
+    });
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT"].includes(errorCode(error) ?? "");
 }
 
 function folderError(error: unknown): unknown {
   const code = errorCode(error);
   if (code === undefined || error instanceof ConfigurationError) return error;
-  return code === "ENOSPC"
+  return isFull(error)
     ? new OperationError(
         "folder-full",
         "The disk of the folder is full.",
