@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { visible } from "../actions/lib/report/escaping.ts";
 import { collectInOneGo } from "../actions/lib/runtime/collector.ts";
 import { reportError } from "../actions/lib/runtime/error-report.ts";
 import { ConfigurationError } from "../actions/lib/runtime/errors.ts";
@@ -13,7 +14,18 @@ import { commandHelp, overview } from "./cli/help.ts";
 /** The person's edge: `npx lifeboat <command>`. Results on stdout, everything else on stderr. */
 
 function print(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join("\n")}\n`);
+  process.stdout.write(`${lines.flatMap((line) => line.split("\n").map(visible)).join("\n")}\n`);
+}
+
+/** What JSON leaves as it is and a terminal or a reader would take for more than text. */
+function json(document: unknown): string[] {
+  // A character beyond the first plane has two of them.
+  const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return [
+    JSON.stringify(document, null, 2).replaceAll(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (text) =>
+      text.split("").map(escaped).join(""),
+    ),
+  ];
 }
 
 function openLog(verbose: boolean): Log {
@@ -45,8 +57,12 @@ async function run(args: readonly string[]): Promise<number> {
   }
   using interrupt = onInterrupt();
   const log = openLog(call.flags["verbose"] === true);
-  const outcome = await command.run({ ...call, log, signal: interrupt.signal });
-  print(call.flags["json"] === true ? [JSON.stringify(outcome.json, null, 2)] : outcome.lines);
+  const { signal } = interrupt;
+  const outcome = await command.run({ ...call, log, signal }).catch((error: unknown) => {
+    // What was broken off tells of itself in many ways, e.g. that a connection was cut: the reason is one.
+    throw signal.aborted ? signal.reason : error;
+  });
+  print(call.flags["json"] === true ? json(outcome.json) : outcome.lines);
   return outcome.exitCode ?? 0;
 }
 
@@ -60,13 +76,13 @@ try {
     process.exit(130);
   }
   const report = reportError(error);
-  process.stderr.write(`error: ${report.message}\nnext:  ${report.next}\n`);
+  process.stderr.write(`error: ${visible(report.message)}\nnext:  ${visible(report.next)}\n`);
   if (report.code === "unexpected" && (args.includes("--verbose") || process.env["LIFEBOAT_DEBUG"])) {
     process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   }
   if (args.includes("--json")) {
     const { code, message, next } = report;
-    print([JSON.stringify({ error: { code, message, next } }, null, 2)]);
+    print(json({ error: { code, message, next } }));
   }
   process.exitCode = report.exitCode;
 }

@@ -36,10 +36,13 @@ export function parseConnectionUrl(text: string, ca?: string): ConnectionSetting
       "It looks like postgresql://user:password@host:5432/postgres, with special characters in the password percent-encoded.",
     );
   }
+  // An @ or a / that stands in the password as it is moves its end into the host's place, and hosts are named in logs.
+  if (`${found["database"] ?? ""}${found["query"] ?? ""}`.includes("@")) throw unencoded();
   const query = new URLSearchParams(found["query"] ?? "");
   const { host: urlHost, port: urlPort } = splitHost(found["host"] ?? "");
   // As in libpq, what the query says counts more.
   const host = normalHost(query.get("host") || urlHost || "localhost");
+  if (!isHost(host)) throw unencoded();
   const port = Number(query.get("port") || urlPort || 5432);
   const [user, password] = splitCredentials(found["credentials"] ?? "");
   if (user === "" && !query.has("user")) {
@@ -62,6 +65,19 @@ export function parseConnectionUrl(text: string, ca?: string): ConnectionSetting
     database: decode(found["database"] ?? "") || query.get("dbname") || "postgres",
     tls: tlsFor(host, query.get("sslmode") ?? undefined, ca),
   });
+}
+
+function unencoded(): ConfigurationError {
+  return new ConfigurationError(
+    "connection-url",
+    "has special characters where its host ends: the password is not percent-encoded.",
+    "Write @ as %40, / as %2F, ? as %3F, # as %23, % as %25 and : as %3A in the password.",
+  );
+}
+
+/** A name, an address or the folder of a socket. */
+function isHost(host: string): boolean {
+  return host.startsWith("/") || isIP(host.replace(/%\w+$/, "")) !== 0 || /^[\p{L}\p{N}._-]+$/u.test(host);
 }
 
 /** Whether the host never leaves this machine. */

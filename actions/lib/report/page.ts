@@ -1,4 +1,4 @@
-import { markdownText } from "./escaping.ts";
+import { markdownText, visible } from "./escaping.ts";
 
 /** What an operation has to say when it ended: one sentence, and tables. The same page for a terminal and for a job. */
 export interface Page {
@@ -30,12 +30,12 @@ export function renderMarkdown(page: Page): string {
 /** Lines for a terminal; the sentence stands last, where the eye is when a command has ended. */
 export function renderText(page: Page): string[] {
   const tables = filled(page).flatMap(({ title, header, rows }) => [
-    ...(title === undefined ? [] : [`${title}:`]),
+    ...(title === undefined ? [] : [`${visible(title)}:`]),
     ...columns(header, rows).map((line) => (title === undefined ? line : `  ${line}`)),
     "",
   ]);
-  const notes = (page.notes ?? []).map((note) => `- ${note}`);
-  return [...tables, ...notes, ...(notes.length > 0 ? [""] : []), page.sentence];
+  const notes = (page.notes ?? []).map((note) => `- ${visible(note)}`);
+  return [...tables, ...notes, ...(notes.length > 0 ? [""] : []), visible(page.sentence)];
 }
 
 function filled(page: Page): PageTable[] {
@@ -44,7 +44,7 @@ function filled(page: Page): PageTable[] {
 
 /** Columns as wide as their widest cell; the last one is not padded. */
 function columns(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const all = [header, ...rows];
+  const all = [header, ...rows].map((row) => row.map(visible));
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
   const pad = (cell: string, column: number): string =>
     column === header.length - 1 ? cell : cell.padEnd(widths[column] ?? 0);

@@ -1,3 +1,4 @@
+import { visible } from "../report/escaping.ts";
 import type { Log, Quantity } from "./log.ts";
 import { MovingTrack } from "./progress.ts";
 
@@ -20,7 +21,8 @@ export interface LineLogOptions {
  * A log for readers who scroll: everything is a line, and a quantity that moves gets one now and then. Groups inside a
  * group are only a title, because GitHub's groups do not nest.
  */
-export function createLineLog(sink: LineSink, options: LineLogOptions): Log {
+export function createLineLog(sinkOfLines: LineSink, options: LineLogOptions): Log {
+  const sink = visibleIn(sinkOfLines);
   const clock = options.clock ?? Date.now;
   let depth = 0;
 
@@ -55,6 +57,17 @@ export function createLineLog(sink: LineSink, options: LineLogOptions): Log {
         if (depth === 0) sink.groupEnd();
       }
     },
+  };
+}
+
+/** Names are chosen by others: none may move the cursor, begin a line of its own, or turn the direction of writing. */
+function visibleIn(sink: LineSink): LineSink {
+  return {
+    info: (line) => sink.info(visible(line)),
+    warn: (line) => sink.warn(visible(line)),
+    debug: (line) => sink.debug(visible(line)),
+    groupStart: (title) => sink.groupStart(visible(title)),
+    groupEnd: () => sink.groupEnd(),
   };
 }
 

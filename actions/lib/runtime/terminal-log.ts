@@ -1,4 +1,5 @@
-import { stripVTControlCharacters, styleText } from "node:util";
+import { styleText } from "node:util";
+import { visible } from "../report/escaping.ts";
 import type { Log } from "./log.ts";
 import { MovingTrack } from "./progress.ts";
 
@@ -26,7 +27,7 @@ export function createTerminalLog(terminal: Terminal, options: { readonly verbos
   function draw(line?: string): void {
     const width = (terminal.columns ?? 80) - 1;
     const room = Math.max(1, Math.min(moving.size, (terminal.rows ?? 24) - 2, 12));
-    const lines = [...moving].slice(0, room).map((track) => `  ${track.describe()}`.slice(0, width));
+    const lines = [...moving].slice(0, room).map((track) => `  ${visible(track.describe())}`.slice(0, width));
     if (moving.size > room) lines[room - 1] = `  … and ${moving.size - room + 1} more`;
     const above = line === undefined ? "" : `${line}\n`;
     terminal.write(`${erase()}${above}${lines.map((text) => `${text}\n`).join("")}`);
@@ -44,19 +45,21 @@ export function createTerminalLog(terminal: Terminal, options: { readonly verbos
   }
 
   return {
-    info: (line) => draw(line),
-    warn: (line) => draw(styleText("yellow", `warning: ${line}`)),
-    debug: (line) => (options.verbose ? draw(styleText("dim", line)) : undefined),
+    info: (line) => draw(visible(line)),
+    warn: (line) => draw(styleText("yellow", `warning: ${visible(line)}`)),
+    debug: (line) => (options.verbose ? draw(styleText("dim", visible(line))) : undefined),
     async group(title, work) {
-      draw(styleText("bold", title));
+      draw(styleText("bold", visible(title)));
       return await work();
     },
     track(name, total) {
-      const track = new MovingTrack(stripVTControlCharacters(name), total, Date.now, {
+      const track = new MovingTrack(visible(name), total, Date.now, {
         changed() {},
         ended(ended, outcome) {
           moving.delete(ended);
-          draw(`  ${outcome === "done" ? styleText("green", "✓") : styleText("red", "✗")} ${ended.summarize()}`);
+          draw(
+            `  ${outcome === "done" ? styleText("green", "✓") : styleText("red", "✗")} ${visible(ended.summarize())}`,
+          );
           move();
         },
       });
