@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { roleKey } from "../platform/fact.ts";
 import { quoteIdentifier, quoteLiteral } from "../source/identifier.ts";
 import type { Inventory, Membership, Role } from "../source/inventory/model.ts";
 import { isReservedRole } from "../source/platform.ts";
@@ -71,6 +72,12 @@ export async function settleSettings(client: Client, source: Inventory, facts: T
       await run(`role ${role.name}`, `ALTER ROLE ${quoteIdentifier(role.name)}${where} SET ${assignment(setting)}`);
     }
   }
+  for (const { role, setting } of takenAtSource(source, facts)) {
+    await run(
+      `role ${role}`,
+      `ALTER ROLE ${quoteIdentifier(role)} RESET ${setting.split(".").map(quoteIdentifier).join(".")}`,
+    );
+  }
   const comment = databaseComment(source);
   if (comment !== databaseComment(facts.inventory)) {
     const database = quoteIdentifier(facts.inventory.database);
@@ -87,6 +94,20 @@ export async function settleSettings(client: Client, source: Inventory, facts: T
     );
   }
   return failures;
+}
+
+/** Settings that new projects give a role and that somebody has taken from it at the source, e.g. anon's time limit. */
+function takenAtSource(source: Inventory, facts: TargetFacts): { role: string; setting: string }[] {
+  const platform = facts.platform?.against(source);
+  const nameOf = (text: string) => text.split("=", 1)[0] ?? "";
+  const now = new Map(facts.inventory.roles.map((role) => [role.name, role.settings.map(({ setting }) => setting)]));
+  return source.roles.flatMap(({ name, settings }) => {
+    const has = new Set(settings.map(({ setting }) => nameOf(setting)));
+    const before = platform?.source?.state(roleKey(name))?.rights;
+    return (now.get(name) ?? [])
+      .filter((text) => before?.has(text) && !has.has(nameOf(text)))
+      .map((text) => ({ role: name, setting: nameOf(text) }));
+  });
 }
 
 function databaseComment(inventory: Inventory): string | null {
