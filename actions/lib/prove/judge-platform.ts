@@ -1,6 +1,8 @@
 import { componentOf, definitionOf, hashOf, platformKey, rightOf } from "../platform/fact.ts";
 import { isBornWith, type Platform } from "../platform/platform.ts";
+import { quoteIdentifier } from "../source/identifier.ts";
 import type { Grant, InventoryObject } from "../source/inventory/model.ts";
+import { isRelation } from "../source/inventory/read.ts";
 import { isPlatformOwner } from "../source/platform.ts";
 import type { Verdict } from "./difference.ts";
 
@@ -97,6 +99,18 @@ export class PlatformJudge {
     return new Set(this.#platform.baseline.states(this.#key).map((one) => one.owner));
   }
 
+  #owner(): string {
+    return this.#twin.owner ?? "its owner";
+  }
+
+  #statement(verb: "grant" | "revoke", grant: Grant): string {
+    const { kind, identity } = this.#twin;
+    const what = `${grant.privilege}${grant.column === null ? "" : ` (${quoteIdentifier(grant.column)})`}`;
+    const on = kind === "default acl" ? "" : ` on ${isRelation(kind) ? "" : `${kind} `}${identity}`;
+    const who = grant.grantee === "" ? "public" : quoteIdentifier(grant.grantee);
+    return `${verb} ${what}${on} ${verb === "grant" ? "to" : "from"} ${who}`;
+  }
+
   /** Rights that the set has and the target lacks. */
   lost(grant: Grant): Judgement {
     const right = rightOf(grant);
@@ -107,7 +121,7 @@ export class PlatformJudge {
     const toPlatform = isPlatformOwner(grant.grantee) || grant.grantee === "postgres";
     if (toPlatform && !present?.rights.has(right)) return expected("rights among the platform's own roles are its own");
     if (present?.rights.has(right)) return failed("a new project gives it, and here somebody took it away");
-    return failed("it was given at the source, and the target's platform lets nobody give it");
+    return failed(`it was given at the source; as ${this.#owner()}: ${this.#statement("grant", grant)}`);
   }
 
   /** Rights that the target has and the set lacks. */
@@ -119,14 +133,20 @@ export class PlatformJudge {
     const born = isBornWith(this.#twin, grant);
     if (present?.rights.has(right) ?? born) {
       const tookAway = this.#object !== undefined && (before === undefined ? born : before.rights.has(right));
-      return tookAway ? failed("it was taken away at the source; a new project gives it") : expected(ownVersion);
+      return tookAway
+        ? failed(
+            `it was taken away at the source, and a new project gives it; as ${this.#owner()}: ${this.#statement("revoke", grant)}`,
+          )
+        : expected(ownVersion);
     }
     if (isPlatformOwner(grant.grantee)) {
       return expected("rights among the platform's own roles are its own");
     }
     if (this.#twin.extension !== null && grant.grantee === "postgres")
       return expected("whoever makes it has the rights on it");
-    return failed("whoever may do this here may not in the set, nor in a new project");
+    return failed(
+      `whoever may do this here may not in the set, nor in a new project; as ${this.#owner()}: ${this.#statement("revoke", grant)}`,
+    );
   }
 
   comment(): Judgement {
