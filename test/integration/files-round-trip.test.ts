@@ -147,6 +147,18 @@ describe("the newest snapshot of a project's files", () => {
 
   test("comes back together with the database set that names it, by command and by action", async () => {
     const settings = { ...lab.env, DATABASE_URL: source.backupUrl, ...storageSettings(storage) };
+    // Notes each file that comes, and tells somebody.
+    await execute(
+      source.postgresUrl,
+      `create table public.uploads (id bigint generated always as identity primary key, name text);
+       insert into public.uploads (name) values ('before');
+       create function public.note_upload() returns trigger language plpgsql security definer set search_path = '' as $$
+         begin insert into public.uploads (name) values (new.name); return new; end $$;
+       create function public.tell_upload() returns trigger language plpgsql security definer set search_path = '' as $$
+         begin perform net.http_post('http://127.0.0.1:1/upload'); return new; end $$;
+       create trigger note_upload after insert or update on storage.objects for each row execute function public.note_upload();
+       create trigger tell_upload after insert or update on storage.objects for each row execute function public.tell_upload()`,
+    );
     const needs = ["source", "storageVault", "sourceStorage", "signing"] as const;
     const config = await loadConfig({ needs, env: settings });
     const set = await backUp(lab.sets, source.backupUrl, { files: { config, log: silentLog } });
@@ -169,6 +181,12 @@ describe("the newest snapshot of a project's files", () => {
       json: { set: set.set, outcome: "equal", files: { outcome: "equal", snapshot: set.files?.set } },
     });
     expect(await rows(target)).toEqual(await rows(source));
+    const noticed = await withClient(target.superuserUrl, (client) =>
+      client.query(`select (select array_agg(name) from public.uploads) as uploads,
+        (select count(*)::int from net.http_request_queue) as told,
+        (select array_agg(tgname::text) from pg_trigger where tgname in ('note_upload', 'tell_upload')) as triggers`),
+    );
+    expect(noticed.rows).toEqual([{ uploads: ["before"], told: 0, triggers: ["note_upload"] }]);
     const same = await lifeboat(["prove", "latest", "--with-files"], env);
     expect(same, same.stderr).toMatchObject({
       code: 0,

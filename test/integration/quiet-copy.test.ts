@@ -78,9 +78,9 @@ const day = `
 
 const states = (eventTriggers: boolean): string => `
   select coalesce(json_agg(x order by x), '[]') as states from (
-    select format('%s %s', tgrelid::regclass, t.tgname) || ' ' || t.tgenabled as x from pg_trigger t join pg_class c on c.oid = t.tgrelid
+    select format('%s %s', tgrelid::regclass, t.tgname) || ' ' || t.tgenabled::text as x from pg_trigger t join pg_class c on c.oid = t.tgrelid
      where not tgisinternal and (c.relnamespace = 'shop'::regnamespace or tgname ~ '^[mn]_')
-    union all select format('%s %s %s', ev_class::regclass, rulename, ev_enabled) from pg_rewrite where rulename ~ '^[jl]_'
+    union all select format('%s %s %s', ev_class::regclass, rulename, ev_enabled::text) from pg_rewrite where rulename ~ '^[jl]_'
     union all select format('%s %s', evtname, evtenabled) from pg_event_trigger where evtname ~ '^o_' and ${eventTriggers}
     union all select format('%s %s', relname, relispopulated) from pg_class where relkind = 'm' and relnamespace = 'shop'::regnamespace
     union all select format('held %s', count(*)) from pg_trigger where tgrelid = 'net.http_request_queue'::regclass) s`;
@@ -146,9 +146,9 @@ test.each(["supabase", "plain"] as const)(
     expect([await waiting(url), knocks]).toEqual([0, 0]);
     await execute(url, day);
     expect([await waiting(url), knocks]).toEqual([0, 0]);
-    // What does not call out works as it did.
-    expect(await ask(url, "select count(*) from shop.audit")).toBe("2");
-    expect(await ask(url, "select count(*) from shop.orders where updated_at is not null")).toBe("2");
+    // What does not call out works as it did. A view whose rule is left out passes its row on.
+    expect(await ask(url, "select count(*) from shop.audit")).toBe("3");
+    expect(await ask(url, "select count(*) from shop.orders where updated_at is not null")).toBe("3");
     await execute(url, "drop table shop.new; truncate shop.audit, shop.orders");
     for (const { on } of result.switchedOff) await execute(by, on);
     const event = kind === "plain"; // the lab's postgres may not make any

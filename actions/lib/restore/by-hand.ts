@@ -15,8 +15,7 @@ interface Off {
   readonly heldBack: boolean;
   /** Event triggers that wait for the end of the restore. */
   readonly asleep: readonly Asleep[];
-  /** Numbers in the target of the jobs that were active at the source. */
-  readonly cronJobs: readonly string[];
+  readonly cronJobs: readonly { readonly what: string; readonly on: string }[];
 }
 
 /** What was switched off, and what only a person can do, for the end of the report. Pure. */
@@ -37,14 +36,7 @@ export function afterwards(
     switchedOff.push({ what: `event trigger ${name}`, on: switchOnEventTrigger(name, state) });
   }
   if (heldBack) switchedOff.push({ what: "requests of pg_net: each is dropped as it comes", on: letRequestsGo });
-  if (cronJobs.length > 0) {
-    const numbers = cronJobs.join(", ");
-    const on =
-      plan.cronJobs === undefined
-        ? `update cron.job set active = true where jobid in (${numbers});`
-        : `select cron.alter_job(job_id := jobid, active := true) from cron.job where jobid in (${numbers});`;
-    switchedOff.push({ what: `${cronJobs.length} cron jobs`, on });
-  }
+  switchedOff.push(...cronJobs);
   const byHand: string[] = [];
   const logins = source.roles.filter((role) => role.login && !(facts.supabase && isReservedRole(role.name)));
   if (logins.length > 0) {

@@ -123,6 +123,10 @@ export class Journal {
     return [...this.#done.keys()];
   }
 
+  noted(item: string): unknown {
+    return this.#done.get(item);
+  }
+
   isDone(item: string): boolean {
     return this.#done.has(item);
   }
@@ -149,6 +153,12 @@ export class Journal {
       [item, JSON.stringify(note)],
     );
     this.#done.set(item, note);
+  }
+
+  /** What the target was when the last run ended does not hold any more. */
+  async forgetEnd(client: Client): Promise<void> {
+    await client.query(`delete from ${table} where item = 'end'`);
+    this.#done.delete("end");
   }
 
   get asleep(): readonly Asleep[] {

@@ -92,8 +92,10 @@ async function loadBlock(
 ): Promise<string> {
   const name = tableName({ schema: block.entry.namespace, name: block.entry.tag });
   if (name === "cron.job" && task.plan.cronJobs !== undefined) {
-    const jobs = await scheduleJobs(client, block.chunks(), task.plan.cronJobs.columns, task.journal);
-    if (jobs.refused.length > 0) failures.set(name, jobs.refused.join("; "));
+    const { columns } = task.plan.cronJobs;
+    const from = { rows: block.chunks(), columns, database: task.inventory.database };
+    const refused = await scheduleJobs(client, from, task.journal);
+    if (refused.length > 0) failures.set(name, refused.join("; "));
     return name;
   }
   const load = task.plan.loads.get(name);

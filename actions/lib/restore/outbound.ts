@@ -3,7 +3,7 @@ import { parseQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { isManagedSchema, isPlatformObject } from "../source/platform.ts";
-import { isRoutine } from "./outbound/code-uses.ts";
+import { isRoutine, lastName, usesOf } from "./outbound/code-uses.ts";
 import { findReach } from "./outbound/may-call-out.ts";
 import { type Reach, reach } from "./outbound/reach.ts";
 
@@ -66,7 +66,28 @@ export function planQuiet(source: Inventory, supabase: boolean): QuietPlan {
       ? [ofMaterializedView(object)]
       : [];
   });
-  return { outbound, holdsRequests: [...found].some(([object, may]) => stillSpeaks(object, may)) };
+  const empty = outbound.filter(({ how }) => how === "empty");
+  const others = outbound.filter(({ how }) => how !== "empty");
+  return {
+    outbound: [...others, ...inOrderOfUse(empty)],
+    holdsRequests: [...found].some(([object, may]) => stillSpeaks(object, may)),
+  };
+}
+
+/** Materialised views so that one comes behind those that it reads: each can be filled when its turn comes. */
+function inOrderOfUse(views: readonly Outbound[]): Outbound[] {
+  const ordered: Outbound[] = [];
+  let left = views.map((view) => {
+    const { names } = usesOf(view.object, new Set());
+    return { view, name: lastName(view.object.identity), names };
+  });
+  while (left.length > 0) {
+    const waiting = left.filter((one) => left.some(({ name, view }) => view !== one.view && one.names.has(name)));
+    const ready = waiting.length === left.length ? left : left.filter((one) => !waiting.includes(one));
+    ordered.push(...ready.map(({ view }) => view));
+    left = left.filter((one) => !ready.includes(one));
+  }
+  return ordered;
 }
 
 /** Code of the user's that stays on: it runs when a row is written or read, or when somebody calls it. */

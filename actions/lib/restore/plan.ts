@@ -27,6 +27,13 @@ export interface SchemaPlan {
   readonly last: readonly Step[];
 }
 
+export interface PlanOptions {
+  /** What is left out on purpose. */
+  readonly without?: ReadonlySet<InventoryObject>;
+  /** Whether files are brought in before Storage's triggers are made. */
+  readonly withFiles?: boolean;
+}
+
 /** Handled elsewhere (data, grants, values) or settings of pg_dump's own session. */
 const otherwise = new Set([
   "ACL",
@@ -44,22 +51,20 @@ const otherwise = new Set([
   "TABLE DATA",
 ]);
 
-const storageSchema = "storage";
+const isStorageTrigger = ({ desc, namespace }: TocEntry): boolean => desc === "TRIGGER" && namespace === "storage";
 
 const indexKinds = new Set(["CHECK CONSTRAINT", "CONSTRAINT", "INDEX"]);
 
 /**
  * Chooses from the complete dump what this target lacks. What the target has already is left alone, whether it is the
  * platform's or an interrupted run made it; what is wrong with it is for the comparison to say. Pure.
- *
- * @param without what is left out on purpose
  */
 export function planSchema(
   toc: readonly TocEntry[],
   source: Inventory,
   target: Inventory,
   platform: Platform | undefined,
-  without: ReadonlySet<InventoryObject> = new Set(),
+  { without = new Set(), withFiles: again = false }: PlanOptions = {},
 ): SchemaPlan {
   const present = byKey(target.objects);
   const objects = new Map(source.objects.map((object) => [`${object.classId} ${object.oid}`, object]));
@@ -80,7 +85,10 @@ export function planSchema(
     if (entry.desc === "COMMENT" && entry.tag.startsWith("DATABASE ")) return false;
     const object = objectOf(entry);
     if (isLeftOut(entry)) return false;
-    if (object !== undefined && entry.desc !== "COMMENT") return !present.has(objectKey(object));
+    if (object !== undefined && entry.desc !== "COMMENT") {
+      // Where files are still to come, those that an earlier run made are made again afterwards.
+      return !present.has(objectKey(object)) || (again && isStorageTrigger(entry) && !platforms(entry));
+    }
     const parts = partOf(entry, entries);
     return parts.length === 0 || !parts.every(platforms);
   });
@@ -89,9 +97,7 @@ export function planSchema(
   const bytes = new Map(source.tables.map((table) => [table.oid, table.bytes]));
   const of = (which: StageName) => wanted.filter((entry) => stage(entry) === which);
   const ofStorage = (entry: TocEntry): boolean =>
-    [entry, ...(entry.desc === "COMMENT" ? partOf(entry, entries) : [])].some(
-      (one) => one.desc === "TRIGGER" && one.namespace === storageSchema,
-    );
+    [entry, ...(entry.desc === "COMMENT" ? partOf(entry, entries) : [])].some(isStorageTrigger);
   return {
     before: attachFromTheTop(of("before"), entries).map(step),
     builds: planBuilds(of("indexes"), of("foreignKeys"), { entries, step, bytes }),

@@ -7,9 +7,10 @@ import { readInventory } from "../source/inventory/read.ts";
 import { strayOids } from "../source/stored-oids.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { afterwards } from "./by-hand.ts";
-import { cronItem } from "./cron-jobs.ts";
+import { wakeJobs } from "./cron-jobs.ts";
 import { makeEventTriggers } from "./event-triggers.ts";
 import { failuresByKey } from "./failures-by-key.ts";
+import { aroundFiles } from "./files/around-files.ts";
 import { finishRestore } from "./finish.ts";
 import { Journal } from "./journal.ts";
 import type { DataTask } from "./load-data.ts";
@@ -31,7 +32,7 @@ import { proveRestored } from "./prove-restored.ts";
 import type { ProvenTarget } from "./proven-target.ts";
 import { readSchema } from "./read-schema.ts";
 import { refreshViews } from "./refresh-views.ts";
-import type { RestoreResult } from "./result.ts";
+import { dryRunResult, type RestoreResult, resultHeading, rowCount } from "./result.ts";
 import { admitResumed } from "./resume-gate.ts";
 import { joinOwners, restoreRoles, settleMemberships, settleSettings } from "./roles.ts";
 import { type AfterStep, dumpClient, runSteps } from "./run-steps.ts";
@@ -52,8 +53,11 @@ export interface RestoreTask {
   /** Sessions that load, index and measure side by side. */
   readonly jobs: number;
   readonly dryRun: boolean;
-  /** Brings in what belongs to the rows and lies outside of the database, before anything of the user's could notice. */
-  readonly bringFiles?: (() => Promise<void>) | undefined;
+  /**
+   * Brings in the files that belong to the rows, before anything of the user's could notice. Returns why rows of files
+   * may be others than the set's, where the files are of another moment.
+   */
+  readonly bringFiles?: (() => Promise<string | undefined>) | undefined;
   /** Done in the target while it is proven and its notes are still there, so that the proof can be repeated. */
   readonly whileProven?: ((proven: ProvenTarget) => Promise<void>) | undefined;
   /** Takes the marker of staging out of the target before anything else: what a person restores, they mean to use. */
@@ -87,8 +91,11 @@ async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
     const facts = await stages.run("look at the target", () => admit(task, client, source));
     const quiet = planQuiet(source, facts.supabase);
     const leftOut = new Set(quiet.outbound.filter(({ how }) => how === "left out").map(({ object }) => object));
-    const schema = planSchema(toc, source, facts.inventory, facts.platform, leftOut);
-    if (task.dryRun) return dryRun(task, source, facts, stages);
+    const schema = planSchema(toc, source, facts.inventory, facts.platform, {
+      without: leftOut,
+      withFiles: task.bringFiles !== undefined,
+    });
+    if (task.dryRun) return dryRunResult(task, source, facts, stages.taken);
     const journal = await Journal.open(client, task.open.set, stateOf(facts.inventory), task.unmark);
     return await restoreInto({ task, source, client, facts, quiet, schema, journal, stages });
   } finally {
@@ -131,7 +138,12 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     refreshViews(client, withoutEmpty(source, outbound), widerPaths(source)),
   );
   const settled = await stages.run("owners and grants", () => settle(run));
-  await task.bringFiles?.();
+  let otherMoment: string | undefined;
+  if (task.bringFiles !== undefined) {
+    await aroundFiles({ client, plan, journal, triggers: schema.afterFiles }, async () => {
+      otherMoment = await task.bringFiles?.();
+    });
+  }
   const ofStorage = await runSteps(client, schema.afterFiles, switchingOff(outbound));
   const events = await makeEventTriggers(client, schema.last, outbound, journal);
   const eventOwners = await settleOwners(
@@ -160,12 +172,13 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
         viewFailures,
         sequenceFailures,
         outbound,
+        otherMoment,
       },
       connect,
       jobs,
       log,
     });
-  const { differences, foreignKeysChecked } = await stages.run("prove", prove);
+  const { differences, foreignKeysChecked, off } = await stages.run("prove", prove);
   const outcome = outcomeOf(differences);
   if (outcome === "equal") {
     await task.whileProven?.({
@@ -178,7 +191,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     await finishRestore(client, quiet);
   } else await journal.noteEnd(client, stateOf(await readInventory(client)));
   return {
-    ...heading(task, source, facts),
+    ...resultHeading(task, source, facts),
     outcome,
     begun: journal.resumed ? "resumed" : "fresh",
     counts: {
@@ -194,10 +207,10 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       facts,
       plan,
       {
-        outbound,
+        outbound: off,
         heldBack: heldBack && (outcome !== "equal" || quiet.holdsRequests),
         asleep: outcome === "equal" ? [] : journal.asleep,
-        cronJobs: [...journal.quieted(cronItem), ...journal.quieted("rows cron.job")],
+        cronJobs: wakeJobs(journal),
       },
       await strayOids(client),
     ),
@@ -252,40 +265,4 @@ async function admit(task: RestoreTask, client: Client, source: Inventory): Prom
   await admitResumed(client, earlier, facts.inventory, source);
   task.log.info(`Taking up the interrupted restore of set ${earlier.set}.`);
   return facts;
-}
-
-function heading({ open, targetName }: RestoreTask, source: Inventory, facts: TargetFacts) {
-  return {
-    set: open.set,
-    tier: open.tier,
-    snapshotAt: open.manifest.snapshotAt,
-    target: {
-      name: targetName,
-      database: facts.inventory.database,
-      kind: facts.supabase ? ("supabase" as const) : ("plain" as const),
-      serverVersion: facts.inventory.serverVersion,
-    },
-    counts: {
-      objects: source.objects.length,
-      tables: source.tables.length,
-      rows: rowCount(source),
-      foreignKeysChecked: 0,
-    },
-  };
-}
-
-function rowCount(source: Inventory): string {
-  return source.tables.reduce((sum, table) => sum + BigInt(table.fingerprint?.rows ?? "0"), 0n).toString();
-}
-
-function dryRun(task: RestoreTask, source: Inventory, facts: TargetFacts, stages: Stages): RestoreResult {
-  return {
-    ...heading(task, source, facts),
-    outcome: "dry-run",
-    begun: "fresh",
-    stages: stages.taken,
-    differences: [],
-    switchedOff: [],
-    byHand: [],
-  };
 }

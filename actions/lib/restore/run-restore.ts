@@ -24,6 +24,8 @@ export interface RestoreRequest {
   readonly thaw?: boolean;
   /** See `RestoreTask`. */
   readonly whileProven?: RestoreTask["whileProven"];
+  /** See `RestoreTask`. */
+  readonly bringFiles?: RestoreTask["bringFiles"];
   /** A restore test: the target may be emptied again. */
   readonly staysStaging?: boolean;
   /** Ref of the project that the set comes from, typed, when it is the target. */
@@ -58,6 +60,7 @@ export async function runRestore(request: RestoreRequest): Promise<RestoreResult
     jobs: policy.source.jobs,
     dryRun: request.dryRun ?? false,
     whileProven: request.whileProven,
+    bringFiles: request.bringFiles,
     unmark: request.staysStaging !== true,
     log,
     signal,

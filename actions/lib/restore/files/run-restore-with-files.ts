@@ -25,10 +25,11 @@ export interface RestoredWithFiles {
 
 /**
  * Restores a set and then the files that belong to it: those of the snapshot that was read together with it, or else the
- * newest of its time. Rows come first, so that ids, owners and times of the files are there when their bytes arrive.
+ * newest of its time. Rows come first, so that ids, owners and times of the files are there when their bytes arrive; then the
+ * files, before any trigger of the user's is on Storage's tables; then the triggers, and the comparison of all of it.
  *
  * @throws ConfigurationError when set, snapshot, key or target are refused: nothing was written
- * @throws OperationError when it broke on the way; `files-not-restored` when the database is there already
+ * @throws OperationError when it broke on the way; `files-not-restored` when the rows are there already
  */
 export async function runRestoreWithFiles(request: RestoreWithFilesRequest): Promise<RestoredWithFiles> {
   const { config, log, signal } = request;
@@ -51,27 +52,37 @@ export async function runRestoreWithFiles(request: RestoreWithFilesRequest): Pro
   for (const note of notes) log.warn(note);
   // Wrong keys or a wrong region show here, and not when the database is restored.
   await target.buckets(signal);
-  const database = await runRestore({ ...request, ref: { tier, set } });
-  try {
-    const files = await runRestoreFiles({
-      ...{
-        config,
-        ref: found.set,
-        choice: everyFile,
-        overwrite: false,
-        sample: undefined,
-        production: request.production,
-      },
-      ...{ dryRun: request.dryRun ?? false, log, signal },
+  const other =
+    found.fit === "same"
+      ? undefined
+      : `the files are those of snapshot ${found.set}, which is ${found.fit} than the set`;
+  let files: FilesResult | undefined;
+  const bring = async (dryRun: boolean) => {
+    files = await runRestoreFiles({
+      ...{ config, ref: found.set, choice: everyFile, overwrite: false, sample: undefined, dryRun, log, signal },
+      production: request.production,
     });
-    return { database, files: { ...files, notes: [...notes, ...files.notes] } };
-  } catch (error) {
-    if (request.dryRun === true || !(error instanceof LifeboatError)) throw error;
-    throw new OperationError(
-      "files-not-restored",
-      `The database is restored (${database.outcome}), its files are not: ${error.message}`,
-      [error.next, `Go on with \`lifeboat restore-files ${found.set}\`.`].filter(Boolean).join(" "),
-      error,
-    );
-  }
+  };
+  const database = await runRestore({
+    ...{ ...request, ref: { tier, set } },
+    bringFiles: async () => {
+      await bring(false).catch((error: unknown) => {
+        throw notRestored(error);
+      });
+      return other;
+    },
+  });
+  if (database.outcome === "dry-run") await bring(true);
+  if (files === undefined) throw new OperationError("files-not-restored", "The files were not brought in.");
+  return { database, files: { ...files, notes: [...notes, ...files.notes] } };
+}
+
+function notRestored(error: unknown): unknown {
+  if (!(error instanceof LifeboatError)) return error;
+  return new OperationError(
+    "files-not-restored",
+    `The rows are there, the files are not: ${error.message}`,
+    [error.next, "Then run the same command again: it takes up what is done already."].filter(Boolean).join(" "),
+    error,
+  );
 }

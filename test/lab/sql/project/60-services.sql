@@ -39,30 +39,46 @@ alter table cron.job_run_details enable row level security;
 create policy cron_job_run_details_policy on cron.job_run_details using (username = current_user);
 grant select on cron.job to public;
 grant select, delete on cron.job_run_details to public;
+-- pg_cron's functions act for the current role (GetUserId, src/job_metadata.c), write cron.job as its owner, and let only a
+-- superuser give a job to another role.
 create function cron.schedule(job_name text, schedule text, command text) returns bigint
 language sql security definer set search_path = '' as $$
-  insert into cron.job (jobname, schedule, command, username) values (job_name, schedule, command, session_user)
+  insert into cron.job (jobname, schedule, command, username) values (job_name, schedule, command, coalesce(nullif(current_setting('role'), 'none'), session_user::text))
   on conflict (jobname, username) do update set schedule = excluded.schedule, command = excluded.command returning jobid
+$$;
+create function cron.schedule(schedule text, command text) returns bigint
+language sql security definer set search_path = '' as $$
+  insert into cron.job (schedule, command, username) values (schedule, command, coalesce(nullif(current_setting('role'), 'none'), session_user::text)) returning jobid
 $$;
 create function cron.unschedule(job_name text) returns boolean language plpgsql security definer set search_path = '' as $$
 begin
-  delete from cron.job where jobname = job_name and username = session_user;
+  delete from cron.job where jobname = job_name and username = coalesce(nullif(current_setting('role'), 'none'), session_user::text);
   return found;
 end
 $$;
 create function cron.unschedule(job_id bigint) returns boolean language plpgsql security definer set search_path = '' as $$
 begin
-  delete from cron.job where jobid = job_id and username = session_user;
+  delete from cron.job where jobid = job_id and username = coalesce(nullif(current_setting('role'), 'none'), session_user::text);
   return found;
 end
 $$;
 create function cron.alter_job(job_id bigint, schedule text default null, command text default null, database text default null, username text default null, active boolean default null)
-returns void language sql security definer set search_path = '' as $$
+returns void language plpgsql security definer set search_path = '' as $$
+begin
+  if username is not null then
+    raise exception 'must be superuser to alter username';
+  end if;
+  if database is not null and not exists (select from pg_catalog.pg_database d where d.datname = alter_job.database) then
+    raise exception 'database "%" does not exist', database using errcode = '3D000';
+  end if;
   update cron.job as kept
   set schedule = coalesce(alter_job.schedule, kept.schedule), command = coalesce(alter_job.command, kept.command),
-      active = coalesce(alter_job.active, kept.active)
-  where kept.jobid = job_id and kept.username = session_user
+      database = coalesce(alter_job.database, kept.database), active = coalesce(alter_job.active, kept.active)
+  where kept.jobid = job_id and kept.username = coalesce(nullif(current_setting('role'), 'none'), session_user::text);
+end
 $$;
+revoke all on function cron.alter_job from public;
+grant all on function cron.alter_job to postgres with grant option;
 revoke all on cron.job from postgres;
 grant select on cron.job to postgres with grant option;
 revoke trigger on cron.job_run_details from postgres;
