@@ -242,6 +242,13 @@ describe.each(Object.entries(changes))("%s, changed in the copy,", (_, { of, sai
   });
 });
 
+test("an extension in another schema is one difference, with the command that moves it, and no other version", async () => {
+  await execute(copy.superuserUrl, 'alter extension "uuid-ossp" set schema public');
+  expect(await pinned(copy.postgresUrl, differences)).toEqual(['extension "uuid-ossp": failed']);
+  await execute(copy.superuserUrl, 'alter extension "uuid-ossp" set schema extensions');
+  expect(await pinned(copy.postgresUrl, differences)).toEqual([]);
+});
+
 describe("definitions are tried in a transaction that is rolled back, and", () => {
   test("a role that only reads may do so", async () => {
     await execute(

@@ -5,7 +5,15 @@ import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { isOwnObject } from "../source/own-schemas.ts";
 import { isManagedSchema } from "../source/platform.ts";
 import { addsNothing, grantsDetail } from "./compare-grants.ts";
-import { compareTwins, isExtension, judgeEach, nameOf, otherVersion, versionOfExtension } from "./compare-twins.ts";
+import {
+  compareTwins,
+  isExtension,
+  judgeEach,
+  movedExtensions,
+  nameOf,
+  otherVersion,
+  versionOfExtension,
+} from "./compare-twins.ts";
 import type { CompareContext, Difference } from "./difference.ts";
 import { type Judgement, judgeMissing, judgeStranger, PlatformJudge } from "./judge-platform.ts";
 
@@ -28,21 +36,20 @@ export function compareObjects(source: Inventory, target: Inventory, context: Co
   const wanted = byKey(source.objects);
   const extensions = new Set(source.objects.filter(isExtension).map(nameOf));
   const present = new Set(target.objects.filter(isExtension).map(nameOf));
+  const moved = movedExtensions({ source, target });
+  const toldByExtension = ({ extension }: InventoryObject, others: ReadonlySet<string>) =>
+    extension !== null && (moved.has(extension) || !others.has(extension));
   const differences: Difference[] = [];
   for (const object of source.objects) {
     if (isOwnObject(object)) continue;
     const twin = found.get(objectKey(object));
     if (twin !== undefined) differences.push(...compareTwins(object, twin, { source, target }, context));
-    // Members of an extension that is not there are told by the extension.
-    else if (object.extension === null || present.has(object.extension)) {
-      differences.push(missing(object, target, source, context));
-    }
+    // Members of an extension that is not there, or elsewhere, are told by the extension.
+    else if (!toldByExtension(object, present)) differences.push(missing(object, target, source, context));
   }
   for (const object of target.objects) {
     if (wanted.has(objectKey(object)) || isOwnObject(object) || addsNothing(object)) continue;
-    if (object.extension === null || extensions.has(object.extension)) {
-      differences.push(...extra(object, source, target, context));
-    }
+    if (!toldByExtension(object, extensions)) differences.push(...extra(object, source, target, context));
   }
   return [...differences, ...absent(found, wanted, context)];
 }

@@ -122,13 +122,29 @@ function otherDefinition(
   if (!isExtension(object)) return undefined;
   if (definitionOf(object) === definitionOf(twin)) return { verdict: "expected", why: versionOfExtension };
   // Another version is the server's; a schema is not: what calls the extension's functions there finds none.
-  const places = [object, twin].map((one) => definitionOf(one).replace("schema ", ""));
-  const used = sides.source.objects.some((one) => one.extension === nameOf(object) && one.schema === places[0]);
-  if (used) return { verdict: "failed", why: "the extension lies in another schema than in the set" };
-  return {
-    verdict: "expected",
-    why: `nothing of it lies in ${places[0]}, where the source has it, or in ${places[1]}, where it is here`,
-  };
+  const [was, is] = [schemaOf(object), schemaOf(twin)];
+  return movedExtensions(sides).has(nameOf(object))
+    ? { verdict: "failed", why: `it lies in ${is}: ALTER EXTENSION ${object.identity} SET SCHEMA ${was}` }
+    : {
+        verdict: "expected",
+        why: `nothing of it lies in ${was}, where the source has it, or in ${is}, where it is here`,
+      };
+}
+
+const schemaOf = (extension: InventoryObject): string => definitionOf(extension).replace("schema ", "");
+
+/** Extensions whose members lie in another schema than in the set. */
+export function movedExtensions({ source, target }: Sides): Set<string> {
+  const here = new Map(target.objects.filter(isExtension).map((one) => [nameOf(one), schemaOf(one)]));
+  const moved = new Map(
+    source.objects
+      .filter((one) => isExtension(one) && (here.get(nameOf(one)) ?? schemaOf(one)) !== schemaOf(one))
+      .map((one) => [nameOf(one), bare(schemaOf(one))]),
+  );
+  const members = source.objects.filter(
+    ({ extension, schema }) => schema !== null && moved.get(extension ?? "") === schema,
+  );
+  return new Set(members.flatMap(({ extension }) => extension ?? []));
 }
 
 /** Whoever makes a database or an extension owns it, and the extension's members with it. */
