@@ -26,9 +26,10 @@ beforeAll(async () => {
   const staging = await createProject(cluster.superuserUrl(), "staging");
   const plant = (target: ProvenTarget, kind: DefectKind, seed: string) =>
     testTheTest(target, { seed, kind, mend: true, log: silentLog });
-  await execute(staging.postgresUrl, "create schema lifeboat_staging");
   await restoreInto(lab, staging.postgresUrl, {
     whileProven: async (target) => {
+      // A restore by itself takes the mark of staging away; what is planted needs a place.
+      await execute(staging.postgresUrl, "create schema if not exists lifeboat_staging");
       for (const kind of defectKinds) {
         for (const seed of seeds) results.set(`${kind} ${seed}`, await plant(target, kind, seed));
       }

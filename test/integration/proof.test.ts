@@ -18,8 +18,8 @@ import {
 } from "../../actions/lib/source/fingerprint.ts";
 import type { Inventory } from "../../actions/lib/source/inventory/model.ts";
 import { readInventory } from "../../actions/lib/source/inventory/read.ts";
-import { copyProject, createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
-import { sharedPostgres } from "../lab/servers/started.ts";
+import { copyProject, createProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
+import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 
 /** What is done to a perfect copy, and the difference that the proof must name; nothing else may be named. */
 const planted: readonly [name: string, sql: string, kind: string, identity: RegExp, aspect: string][] = [
@@ -152,20 +152,23 @@ const planted: readonly [name: string, sql: string, kind: string, identity: RegE
   ],
 ];
 
+let cluster: RunningPostgres;
 let source: LabProject;
 let inventory: Inventory;
 const made: string[] = [];
-const superuser = () => sharedPostgres(17).superuserUrl();
+const superuser = () => cluster.superuserUrl();
 const session = (url: string) => connect(parseConnectionUrl(url), { applicationName: "lifeboat/test" });
 
 beforeAll(async () => {
+  // Of its own: other tests' roles would be strangers in it.
+  cluster = await startPostgres(17);
   source = await createProject(superuser(), `proof_${process.pid}`);
   made.push(source.name);
   await seedQimma(source.postgresUrl, { bytes: 1_000_000, seed: 3, superuserUrl: source.superuserUrl });
   inventory = await recorded(source.superuserUrl);
 });
 afterAll(async () => {
-  for (const name of made.reverse()) await dropProject(superuser(), name);
+  await cluster?.stop();
 });
 
 /** What a backup would have recorded. */

@@ -11,6 +11,7 @@ import type { Inventory, InventoryObject, TableContent } from "../source/invento
 import { grantText } from "../source/inventory/object-key.ts";
 import { isOwnObject } from "../source/own-schemas.ts";
 import { bookkeepingReason, isManagedSchema } from "../source/platform.ts";
+import { isAutomaticRls } from "./automatic-rls.ts";
 import { nameOnTable } from "./outbound.ts";
 import type { TargetFacts } from "./target.ts";
 
@@ -34,7 +35,9 @@ export function strangers(facts: TargetFacts, admitted: Admitted): string[] {
   const objects = inventory.objects.filter(
     (object) => !isOwnObject(object) && object.extension === null && !isInitial(object) && !addsNothing(object),
   );
-  const unknown = objects.filter((object) => isStranger(object, facts));
+  const unknown = objects.filter(
+    (object) => isStranger(object, facts) && !(platform !== undefined && isAutomaticRls(object)),
+  );
   const relations = new Set(unknown.map(({ identity }) => identity));
   // What hangs on a table goes without saying when the table is named.
   const whole = unknown.filter((object) => !relations.has(tableOf(object) ?? ""));

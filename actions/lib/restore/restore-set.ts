@@ -6,6 +6,7 @@ import type { Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
 import { strayOids } from "../source/stored-oids.ts";
 import type { Artifact } from "../vault/manifest.ts";
+import { takeAutomaticRls } from "./automatic-rls.ts";
 import { afterwards } from "./by-hand.ts";
 import { wakeJobs } from "./cron-jobs.ts";
 import { makeEventTriggers } from "./event-triggers.ts";
@@ -259,7 +260,7 @@ async function admit(task: RestoreTask, client: Client, source: Inventory): Prom
   const earlier = await Journal.find(client);
   if (earlier === undefined) {
     await refuseOccupied(client, facts, { roles: source.roles });
-    return facts;
+    return takeAutomaticRls(client, facts, task);
   }
   earlier.refuseOther(task.open.set);
   await admitResumed(client, earlier, facts.inventory, source);
