@@ -78,11 +78,27 @@ describe("the newest snapshot of a project's files", () => {
     const { target, served, env } = await freshTarget("whole");
     const dry = await lifeboat(["restore-files", "latest", "--dry-run"], env);
     expect(dry).toMatchObject({ code: 0, json: { outcome: "dry-run", counts: { chosen: 82, sent: 82 } } });
+    // A live project's own: they are told, and keep nothing of ours from going.
+    await execute(
+      target.superuserUrl,
+      `create function public.forbid() returns event_trigger language plpgsql as $$ begin raise exception 'no drops'; end $$;
+       insert into storage.buckets (id, name, file_size_limit) values ('processed-results', 'processed-results', 2);
+       create event trigger forbid on sql_drop execute function public.forbid();
+       create function public.look() returns trigger language plpgsql as $$ begin return new; end $$;
+       create trigger look after insert on storage.objects for each row execute function public.look();`,
+    );
     const done = await lifeboat(["restore-files", "latest"], env);
     expect(done).toMatchObject({
       code: 0,
       json: { outcome: "equal", counts: { sent: 82, readBack: 82 }, findings: [] },
     });
+    expect(done.json["limitsLifted"]).toEqual(["processed-results"]);
+    expect(done.json["notes"]).toContainEqual(expect.stringMatching(/look on storage\.objects/));
+    const left = await withClient(target.superuserUrl, (client) =>
+      client.query(`select (select count(*)::int from pg_namespace where nspname like 'lifeboat%') as notes,
+        (select file_size_limit::int from storage.buckets where id = 'processed-results') as bytes`),
+    );
+    expect(left.rows).toEqual([{ notes: 0, bytes: 2 }]);
     expect(await rows(target)).toEqual(await rows(source));
     expect(done.stderr + JSON.stringify(done.json)).not.toContain("Planted");
     expect(served.answered.filter(({ misunderstood }) => misunderstood !== undefined)).toEqual([]);

@@ -30,12 +30,13 @@ export function afterwards(
   const rows = (name: string) => source.tables.find((table) => tableName(table) === name)?.fingerprint?.rows ?? "0";
   const switchedOff = outbound
     // A partition's trigger goes on with its parent's.
-    .filter(({ object }) => object.listed)
+    .filter(({ object }) => object.listed || object.extension !== null)
     .map(({ what, switchOn }) => ({ what, on: switchOn }));
   for (const { name, state } of asleep) {
     switchedOff.push({ what: `event trigger ${name}`, on: switchOnEventTrigger(name, state) });
   }
-  if (heldBack) switchedOff.push({ what: "requests of pg_net: each is dropped as it comes", on: letRequestsGo });
+  // First: what is filled or fired after it may mean to send.
+  if (heldBack) switchedOff.unshift({ what: "requests of pg_net: each is dropped as it comes", on: letRequestsGo });
   switchedOff.push(...cronJobs);
   const byHand: string[] = [];
   const logins = source.roles.filter((role) => role.login && !(facts.supabase && isReservedRole(role.name)));

@@ -54,9 +54,18 @@ export function planQuiet(source: Inventory, supabase: boolean): QuietPlan {
   // Where nothing can speak to the outside, a text that is put together as it runs cannot either; a superuser always can
   // (COPY … TO PROGRAM).
   const open = !supabase || [...found.values()].some((one) => (one & (reach.direct | reach.unknown)) !== 0);
+  const members = new Set(
+    source.objects
+      .filter((object) => isRoutine(object) && object.extension !== null)
+      .map(({ identity, extension }) => `${extension} ${lastName(identity)}`),
+  );
+  // Not what people have put on an extension's tables: that calls other functions than the extension's.
+  const isExtensionsOwn = (object: InventoryObject): boolean =>
+    object.extension !== null &&
+    [...usesOf(object, new Set()).calls].every((name) => members.has(`${object.extension} ${name}`));
   const outbound = source.objects.flatMap((object) => {
     const may = found.get(object) ?? 0;
-    if (may === 0 || object.extension !== null) return [];
+    if (may === 0 || isExtensionsOwn(object)) return [];
     // The platform's own give rights to what it makes, and come with every project.
     if (object.kind === "event trigger" && isPlatformObject(object)) return [];
     if (object.kind === "trigger") return ofTrigger(object, views, supabase);

@@ -75,10 +75,11 @@ export function planSchema(
     return object !== undefined && platform?.owns(object) === true && present.has(objectKey(object));
   };
   // Our own (what keeps a copy quiet) is no part of what it was copied from.
+  const isNotWanted = (object: InventoryObject): boolean => without.has(object) || isOwnObject(object);
   const isLeftOut = (entry: TocEntry): boolean =>
     [entry, ...(entry.desc === "COMMENT" ? partOf(entry, entries) : [])]
       .map(objectOf)
-      .some((object) => object !== undefined && (without.has(object) || isOwnObject(object)));
+      .some((object) => object !== undefined && isNotWanted(object));
   const wanted = toc.filter((entry) => {
     if (otherwise.has(entry.desc) || entry.defn.trim() === "") return false;
     // It names the source's database, which may be another one on the target's server.
@@ -105,7 +106,7 @@ export function planSchema(
       ...of("after")
         .filter((entry) => !ofStorage(entry))
         .map(step),
-      ...extensionParts(source, target),
+      ...extensionParts(source, target).filter(({ object }) => object === undefined || !isNotWanted(object)),
     ],
     afterFiles: of("after").filter(ofStorage).map(step),
     last: of("last").map(step),

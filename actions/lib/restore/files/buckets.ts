@@ -1,11 +1,16 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { attempt } from "../run-steps.ts";
+import { maySetReplicationRole } from "../target.ts";
 import { type PresentBucket, readBuckets, type StorageColumns } from "./target-rows.ts";
 import type { WantedBucket, WantedFile } from "./wanted.ts";
 
 /** Schema of the notes on lifted limits; gone when they are back. */
 export const filesJournalSchema = "lifeboat_restore_files";
 const table = `${filesJournalSchema}.limits`;
+
+/** A live project's event triggers would note our notes, or forbid to drop them. */
+const silence = "set local session_replication_role = 'replica'";
 
 /** Makes the buckets that the target lacks, with all their settings. @returns their ids */
 export async function makeBuckets(
@@ -64,8 +69,10 @@ function allows(types: readonly string[] | null, type: string): boolean {
  */
 export async function liftLimits(client: Client, buckets: readonly string[]): Promise<void> {
   if (buckets.length === 0) return;
+  const silent = await maySetReplicationRole(client);
   await client.query("begin");
   try {
+    if (silent) await client.query(silence);
     await client.query(
       `create schema if not exists ${filesJournalSchema};
        revoke all on schema ${filesJournalSchema} from public;
@@ -93,14 +100,20 @@ export async function liftLimits(client: Client, buckets: readonly string[]): Pr
 export async function putBackLimits(client: Client): Promise<string[]> {
   const exists = await client.query("select to_regclass($1) is not null as found", [table]);
   if (exists.rows[0]?.found !== true) return [];
+  const silent = await maySetReplicationRole(client);
   await client.query("begin");
   try {
+    if (silent) await client.query(silence);
     const back = await client.query(
       `update storage.buckets b set file_size_limit = l.file_size_limit, allowed_mime_types = l.allowed_mime_types
          from ${table} l where l.bucket = b.id returning b.id`,
     );
-    await client.query(`drop table ${table}; drop schema ${filesJournalSchema}`);
+    await client.query(`delete from ${table}`);
     await client.query("commit");
+    // By itself: an event trigger that forbids it even so must not keep limits lifted.
+    const drop = `drop table ${table}; drop schema ${filesJournalSchema}`;
+    await attempt(client, silent ? `begin; ${silence}; ${drop}; commit` : drop);
+    await client.query("rollback");
     return z
       .array(z.strictObject({ id: z.string() }))
       .parse(back.rows)

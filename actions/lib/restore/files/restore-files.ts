@@ -9,11 +9,12 @@ import { bucketsInTheWay, liftLimits, makeBuckets, putBackLimits } from "./bucke
 import type { FilesResult } from "./files-result.ts";
 import { type Findings, look } from "./look.ts";
 import { mendRows } from "./mend.ts";
+import { notesOn } from "./notes.ts";
 import { assertArrivedHere, assertSameBuckets } from "./one-project.ts";
 import { sendFiles } from "./send-files.ts";
 import type { SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";
 import type { TargetFiles } from "./target-files.ts";
-import { bucketDifferences, readBuckets, readColumns, type StorageColumns, unknownOwners } from "./target-rows.ts";
+import { readBuckets, readColumns, type StorageColumns } from "./target-rows.ts";
 import { type FileFinding, sampleOf, verifyContents, verifyRows } from "./verify-files.ts";
 import { type Choice, Chooser } from "./wanted.ts";
 
@@ -83,7 +84,7 @@ class FilesRun {
     this.#refuseDifferent(found);
     const toSend = [...found.missing, ...(overwrite ? found.different : [])].filter((file) => this.#isCarried(file));
     const head = this.#heading(chosen, toSend, found, overwrite);
-    const notes = await this.#notes(chosen);
+    const notes = await notesOn(this.#client, this.#task, chosen);
     if (dryRun) return { ...head, outcome: "dry-run", notes, findings: [], stages: this.#stages.taken };
 
     const chooser = new Chooser(this.#task.choice);
@@ -227,38 +228,6 @@ class FilesRun {
   #sample(files: readonly SnapshotFile[]): { share: number; sample: SnapshotFile[] } {
     const share = this.#task.sample ?? (bytesOf(files) <= this.#task.readAllBytes ? 1 : sampleOfMuch);
     return { share, sample: sampleOf(files, share) };
-  }
-
-  async #notes(chosen: readonly SnapshotFile[]): Promise<string[]> {
-    const notes: string[] = [];
-    const present = await readBuckets(this.#client);
-    for (const bucket of this.#task.snapshot.buckets) {
-      const there = present.get(bucket.id);
-      const differences = there === undefined ? [] : bucketDifferences(bucket, there);
-      if (differences.length > 0)
-        notes.push(`bucket ${bucket.id} of the target ${differences.join(", ")}: left as it is`);
-    }
-    const chooser = new Chooser(this.#task.choice);
-    const lost = this.#task.snapshot.lost.reduce(
-      (sum, one) => sum + (chooser.wantsBucket(one.bucket) ? one.lost : 0),
-      0,
-    );
-    if (lost > 0)
-      notes.push(
-        `${countOf(lost, "file")} had been lost at the source before: the snapshot has no bytes of ${lost === 1 ? "it" : "them"}`,
-      );
-    // Clients without an account leave an empty one, which is nobody.
-    const owners = new Set(chosen.flatMap(({ ownerId }) => ownerId || []));
-    const unknown = await unknownOwners(this.#client, [...owners]);
-    if (unknown === undefined) notes.push("whether the owners exist could not be looked up: auth.users cannot be read");
-    else if (unknown > 0) {
-      // Counted, not named: with other sign-in services an owner may be an address.
-      const count = countOf(unknown, "owner");
-      notes.push(
-        `${count} of files ${unknown === 1 ? "does" : "do"} not exist in the target's auth.users: the files keep them, and row level security lets nobody else in`,
-      );
-    }
-    return notes;
   }
 
   #heading(chosen: SnapshotFile[], toSend: SnapshotFile[], found: Findings<SnapshotFile>, overwrite: boolean) {

@@ -107,3 +107,18 @@ export function bucketDifferences(wanted: WantedBucket, present: PresentBucket):
     ...(types(wanted.allowedMimeTypes) === types(present.allowedMimeTypes) ? [] : ["allows other types"]),
   ];
 }
+
+/** Triggers of the user's own on Storage's tables that will fire as files come: the platform's run functions of Storage's. */
+export async function waitingTriggers(client: Client): Promise<string[]> {
+  const answer = await client.query(
+    `select quote_ident(t.tgname) || ' on ' || t.tgrelid::regclass as name
+       from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc f on f.oid = t.tgfoid
+      where c.relnamespace = to_regnamespace('storage') and not t.tgisinternal and t.tgenabled in ('O', 'A')
+        and f.pronamespace <> c.relnamespace
+      order by 1`,
+  );
+  return z
+    .array(z.strictObject({ name: z.string() }))
+    .parse(answer.rows)
+    .map(({ name }) => name);
+}
