@@ -1,8 +1,9 @@
 import { quoteIdentifier } from "../source/identifier.ts";
 import type { Artifact, Manifest } from "../vault/manifest.ts";
 import { setPrefix } from "../vault/manifest.ts";
+import { restoringDumps, restoringSql } from "./recover-restoring.ts";
 import { keysFunction, openingFunction, signatureFunctions, strictShell } from "./recover-shell.ts";
-import { renderLoadScript, renderProofScript, renderRefreshScript } from "./recover-sql.ts";
+import { renderBeforeScript, renderLoadScript, renderOccupiedScript, renderProofScript } from "./recover-sql.ts";
 
 /** What the page has to know of its set: everything of the manifest that is known before the page is stored. */
 export interface RecoverFacts
@@ -25,10 +26,10 @@ export function renderRecoverPage(facts: RecoverFacts): string {
     step("5. Roles", roles(facts.source.database)),
     isArchive(facts)
       ? step("6. Everything else", restoringSql)
-      : step("6. Tables and functions, then rows, then keys, policies and triggers", restoring),
+      : step("6. Tables and functions, then rows, then keys, policies and triggers", restoringDumps),
     step("7. Prove it", proof()),
     ...(facts.artifacts.some(({ kind }) => kind === "json") ? [oneTable()] : []),
-    closing(isArchive(facts)),
+    closing,
   ].join("\n\n");
 }
 
@@ -57,6 +58,10 @@ You need one of the private keys that the set was sealed to (\`gpg --import\`), 
 | --- | --- |
 ${keys.join("\n")}
 
+This page tells a shell what to do: take it from the rescue kit or from somebody you trust. Where it came out of the bucket, first
+check \`manifest.json\` by its signature (\`gpg --verify manifest.json.sig manifest.json\`), then look in it for this page's SHA-256.
+It stops at the first thing that is not right, and says what.
+
 You also need the public half of the key that signs backups (\`gpg --import\`): it lies in the repository under \`.github/keys/\` and
 in the rescue kit. Take its fingerprint from there or from somebody you trust, not from this bucket.
 
@@ -73,7 +78,7 @@ function artifactLine({ name, kind, segments, plainBytes }: Artifact): string {
 function settings({ tier, set }: RecoverFacts): [string, string] {
   return [
     `Credentials and region as the AWS command line reads them; \`AWS_ENDPOINT_URL\` for a store that is not AWS's own. The target is
-an **empty** database, named by a connection string of a **superuser** (for a Supabase project see the end); what it can't hold in
+an **empty** database, named by a connection string of a **superuser**, or a new Supabase project, of its role \`postgres\`; what it can't hold in
 its password, \`%40\` for \`@\` and the like, is written as in any URL. The work folder has to take the stored bytes; nothing is
 written there in the clear.`,
     `${strictShell}
@@ -165,7 +170,16 @@ without_commands() {
     { print }'
 }
 printf '\\\\restrict a\\n' | sql --set=ON_ERROR_STOP=on ||
-  fail "the target is not reached, or psql is too old: 17.6, 16.10, 15.14 or newer of its major version is wanted"`,
+  fail "the target is not reached, or psql is too old: 17.6, 16.10, 15.14 or newer of its major version is wanted"
+FREE=$(sql --tuples-only --no-align --command="select rolsuper from pg_roles where rolname = current_user")
+if [ "$FREE" != t ]; then
+  sql --tuples-only --no-align --command="select nspname from pg_namespace where nspname in ('auth', 'storage')" | grep -q storage ||
+    fail "the role is no superuser, and the target no Supabase project"
+fi
+cat > occupied.sql <<'SQL'
+${renderOccupiedScript()}
+SQL
+[ -z "$(sql --tuples-only --no-align --file=occupied.sql)" ] || fail "the target is not empty: take a new database, or a new project"`,
 ];
 
 function roles(database: string): [string, string] {
@@ -174,53 +188,20 @@ function roles(database: string): [string, string] {
     .replaceAll(/[.[\]{}()*+?^$|\\/]/g, "\\$&")
     .replaceAll("'", `'\\''`);
   return [
-    `Without passwords: those who log in need new ones. Roles that are there already get the attributes that they had at the source.`,
+    `Without passwords: those who log in need new ones. Roles that are there already get the attributes that they had at the source. A
+Supabase project refuses to change its own roles: what it refused is in \`roles.txt\`.`,
     `
+STOP=on
+[ "$FREE" = t ] || STOP=off
 open_artifact roles.sql.zst.pgp |
   sed -E 's/^(ALTER DATABASE|ALTER ROLE .* IN DATABASE) ${named} SET /\\1 :"DBNAME" SET /' |
-  without_commands | sql --set=ON_ERROR_STOP=on`,
+  without_commands | sql --set=ON_ERROR_STOP=$STOP > roles.txt 2>&1 || { cat roles.txt >&2; fail "the roles"; }
+cat > before.sql <<'SQL'
+${renderBeforeScript()}
+SQL
+[ "$FREE" = t ] || sql --set=ON_ERROR_STOP=on --file=before.sql`,
   ];
 }
-
-const restoring: [string, string, string] = [
-  `Rows come before keys, triggers and policies, so nothing fires or checks while they load. Materialised views are computed last.
-Event triggers and cron jobs become live with the last step: look at them first if anything calls out of the database. One kind of
-error is expected there: plain Postgres lets only superusers own event triggers. Any other ends the script; \`errors.txt\` has them all.`,
-  `
-open_artifact schema.dump.zst.pgp | restore --section=pre-data
-while read -r artifact; do
-  open_artifact "$artifact" | restore --section=pre-data --section=data
-done < <(artifacts 'data/.*[.]dump[.]zst')
-last_step() {
-  local outcome=0
-  PGOPTIONS='-c lc_messages=C' pg_restore --no-password --dbname="$TARGET" --section=post-data 2> errors.txt || outcome=$?
-  cat > /dev/null
-  [ "$outcome" -le 1 ]
-}
-open_artifact schema.dump.zst.pgp | last_step
-if grep 'pg_restore: error:' errors.txt | grep --invert-match 'change owner of event trigger'; then exit 1; fi
-cat > refresh.sql <<'SQL'
-${renderRefreshScript()}
-SQL
-open_artifact inventory.json.zst.pgp | sql --file=refresh.sql
-sql --command='analyze'`,
-  `When an extension is not to be had, leave its entries out: \`open_artifact schema.dump.zst.pgp | pg_restore -l > list\`, put a \`;\` before
-its lines, and give \`--use-list=list\` to \`restore\`. Owner, comment and privileges of the database itself are left to you, as its
-name may be another: \`open_artifact schema.dump.zst.pgp | pg_restore --create --file=- | grep -E '^(ALTER|COMMENT ON) DATABASE| ON DATABASE '\`.`,
-];
-
-const restoringSql: [string, string, string] = [
-  `One SQL script for psql, as text: it can be read and edited by anything. Event triggers and cron jobs become live with
-its last statements: look at them first if anything calls out of the database. One kind of error is expected: plain Postgres lets
-only superusers own event triggers. Any other ends the script; \`errors.txt\` has them all.`,
-  `
-open_artifact database.sql.zst.pgp | without_commands |
-  PGOPTIONS='-c lc_messages=C' sql --set=VERBOSITY=terse > /dev/null 2> errors.txt
-if grep 'ERROR:' errors.txt | grep --invert-match 'change owner of event trigger'; then exit 1; fi
-sql --command='analyze'`,
-  `When an extension is not to be had, or \`psql\` is older than the \`\\restrict\` in the script, edit it on the way: put a \`sed\` between the
-two, or open it into a file on an encrypted disk. Each entry is headed by its name, kind, catalogue and OID.`,
-];
 
 /** With psql alone, for what needs one table's rows and not the database. */
 function oneTable(): string {
@@ -253,19 +234,11 @@ open_artifact inventory.json.zst.pgp | sql --file=proof.sql`,
   ];
 }
 
-const closing = (archive: boolean): string => `## Into a Supabase project
+const closing = `## Of a Supabase project, by hand at last
 
-There \`postgres\` is no superuser, and \`auth\`, \`storage\`, \`realtime\`, \`vault\` and the like are there already, owned by others.
-\`lifeboat restore\` knows all of this. By hand:
-
-- ${archive ? "Choose from the script's entries" : "Choose from the list (`pg_restore -l`, `--use-list`)"}: the schemas that are yours, in full; of \`auth\` and \`storage\` the rows only, but
-  not of \`auth.schema_migrations\` and \`storage.migrations\`; and your own policies and triggers on their tables.
-- Before the schema: \`ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public REVOKE ALL ON TABLES FROM anon, authenticated,
-  service_role\`, and the same for FUNCTIONS and SEQUENCES. Otherwise what was revoked from \`anon\` is granted again to everything that
-  is created. The recorded defaults come back with the post-data.
-- Load rows under \`PGOPTIONS='-c session_replication_role=replica -c statement_timeout=0'\`, over the direct connection or the session
-  pooler (port 5432), never the transaction pooler (6543).
-- Leave out \`vault.secrets\`: they open only with the source's root key. Create them anew with \`vault.create_secret\`.
-- By hand at last: JWT secret, edge functions, API settings, webhooks, the realtime publication, passwords of your own roles; and the
-  files of Storage, which are in no database dump.
+- Secrets of the vault: they open only with the source's root key. Create them anew with \`vault.create_secret\`.
+- Cron jobs: \`cron.schedule\` makes them; the set has what they were under \`cron.job\`.
+- JWT secret, edge functions, API settings, webhooks, passwords of your own roles; and the files of Storage, which are in no
+  database dump. \`lifeboat restore\` tells all of this by name.
+- Over the direct connection or the session pooler (port 5432), never the transaction pooler (6543).
 `;

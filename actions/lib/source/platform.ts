@@ -49,6 +49,16 @@ const bookkeeping = new Map([
   ["net._http_response", "answers to requests that the source sent"],
 ]);
 
+/** The names of Supabase's own schemas. */
+export function managedSchemaNames(): readonly string[] {
+  return [...managedSchemas];
+}
+
+/** Tables, `schema.name`, whose rows are never restored into a Supabase project. */
+export function rowsThatStay(): readonly string[] {
+  return [...bookkeeping.keys(), "realtime.messages", "realtime.subscription"];
+}
+
 /** Whether `schema` is one that Supabase sets up and owns (`public` and supabase_migrations are the user's). */
 export function isManagedSchema(schema: string | null): boolean {
   return schema !== null && managedSchemas.has(schema);
