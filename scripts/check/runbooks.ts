@@ -8,6 +8,8 @@ import { type RunbookPage, readRunbookPage } from "./runbook-page.ts";
 /** In this order: whoever is woken at night reads from the top. */
 const sections = ["Meaning", "Impact", "Diagnosis", "Mitigation"];
 const contacts = "runbooks/contacts.md";
+/** Nobody is woken to read these. */
+const noAlert: ReadonlySet<string> = new Set([contacts, "runbooks/threat-model.md"]);
 
 /** What a page may name. */
 export interface Known {
@@ -48,7 +50,7 @@ async function options(load: (typeof commands)[number]["load"]): Promise<string[
 export function pageProblems(path: string, page: RunbookPage, known: Known, today: Date): string[] {
   const problems = [
     ...reviewProblems(page, known, today),
-    ...(path === contacts ? [] : sectionProblems(page)),
+    ...(noAlert.has(path) ? [] : sectionProblems(page)),
     ...page.links.filter((link) => !known.exists(join(dirname(path), link))).map((link) => `there is no ${link}`),
     ...page.inlineCode.flatMap((code) => nameProblems(code, known)),
     ...[...page.inlineCode, ...page.scripts].flatMap((code) => commandProblems(code, known)),
