@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,11 +7,14 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BackupResult } from "../../actions/lib/backup/result.ts";
+import { fingerprintByCopy } from "../../actions/lib/prove/hash-by-copy.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
 import { type OpenSet, openSet } from "../../actions/lib/prove/verify-open.ts";
 import { findExport, loadExport } from "../../actions/lib/restore/load-export.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { exportLongRows, exportRows } from "../../actions/lib/source/export/rows.ts";
 import { fingerprintTable } from "../../actions/lib/source/fingerprint.ts";
+import { tableName } from "../../actions/lib/source/identifier.ts";
 import type { Inventory } from "../../actions/lib/source/inventory/model.ts";
 import { pinStatement } from "../../actions/lib/source/session.ts";
 import { createProject, dropProject, execute, type LabProject, seedQimma, withClient } from "../lab/index.ts";
@@ -28,6 +32,7 @@ describe.each([17, 15] as const)("the JSON export of a weekly set of PostgreSQL 
   const source = `export_source_${major}_${process.pid}`;
   const target = `export_target_${major}_${process.pid}`;
   let lab: BackupLab;
+  let project: LabProject;
   let empty: LabProject;
   let made: BackupResult;
   let open: OpenSet;
@@ -36,7 +41,7 @@ describe.each([17, 15] as const)("the JSON export of a weekly set of PostgreSQL 
   beforeAll(async () => {
     const superuserUrl = sharedPostgres(major).superuserUrl();
     lab = await openBackupLab(sharedS3());
-    const project = await createProject(superuserUrl, source);
+    project = await createProject(superuserUrl, source);
     await seedQimma(project.postgresUrl, { bytes: 2_000_000, seed: 3, superuserUrl: project.superuserUrl });
     // Names that would be the same in a vault that is fetched onto a disk, and two that read alike.
     await execute(
@@ -83,6 +88,26 @@ describe.each([17, 15] as const)("the JSON export of a weekly set of PostgreSQL 
     expect(names.length).toBe(made.counts.tables);
     expect(new Set(names.map((name) => name.toLowerCase())).size).toBe(names.length);
     for (const name of names) expect(name).toMatch(/^json\/[A-Za-z0-9._-]+\.ndjson\.zst\.pgp$/);
+  });
+
+  test("rows that are too long for the server to write as JSON are written to the byte as it would, and hashed alike", async () => {
+    await withClient(project.backupUrl, async (client) => {
+      const pins = pinStatement(5);
+      await client.query(pins.text, [...pins.values]);
+      const read = async (rows: AsyncIterable<Uint8Array>) => {
+        const hash = createHash("sha256");
+        for await (const chunk of rows) hash.update(chunk);
+        return hash.digest("hex");
+      };
+      for (const table of inventory.tables) {
+        const name = tableName(table);
+        expect([name, await read(exportLongRows(client, table))]).toEqual([
+          name,
+          await read(exportRows(client, table)),
+        ]);
+        expect([name, await fingerprintByCopy(client, table)]).toEqual([name, table.fingerprint]);
+      }
+    });
   });
 
   test("deep verification finds in it exactly the rows that the database had", async () => {

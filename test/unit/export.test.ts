@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createRowHasher } from "../../actions/lib/prove/row-hash.ts";
 import { createNdjsonReader } from "../../actions/lib/source/export/copy-text.ts";
+import { CopyToNdjson } from "../../actions/lib/source/export/json-text.ts";
 import { planExport } from "../../actions/lib/source/export/plan.ts";
 
 function copyText(columns: readonly string[], ndjson: string | Buffer, step: number): string {
@@ -25,6 +26,14 @@ describe("NDJSON as COPY's text", () => {
 
   test.each([1, 2, 3, 7, 1000])("comes out the same, cut into pieces of %i bytes", (step) => {
     expect(copyText(columns, ndjson, step)).toBe(wanted);
+  });
+
+  test.each([1, 2, 3, 7, 1000])("is made of COPY's text again, cut into pieces of %i bytes", (step) => {
+    const json = new CopyToNdjson(columns);
+    const bytes = Buffer.from(`${wanted}\\v\t\t\n`);
+    const out: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; at += step) out.push(json.push(bytes.subarray(at, at + step)));
+    expect(Buffer.concat(out).toString()).toBe(ndjson.replaceAll("\\/", "/") + line("\u000b", "", ""));
   });
 
   test("an escaped pair of surrogates, a slash and a control character are what they stand for", () => {

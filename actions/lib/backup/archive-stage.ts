@@ -12,6 +12,7 @@ import type { ArtifactStore } from "./artifact-store.ts";
 import type { DataStage } from "./data-stage.ts";
 import { assertContentsComplete, assertSchemaComplete, movedObjects } from "./dump-checks.ts";
 import { takeFingerprints } from "./fingerprints.ts";
+import { withReason } from "./long-values.ts";
 import { heldBack, type SchemaStage } from "./schema-stage.ts";
 import type { SourceAccess } from "./source-access.ts";
 import { type Stop, together } from "./together.ts";
@@ -53,7 +54,12 @@ export async function takeArchive(
       return { artifacts: [artifact], inventory };
     } catch (error) {
       track.end("failed");
-      throw error;
+      throw await withReason(
+        source,
+        snapshot,
+        inventory.tables.filter(({ carried }) => carried),
+        error,
+      );
     }
   };
   const fingerprints = async (): Promise<DataStage> => {

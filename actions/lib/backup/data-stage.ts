@@ -11,6 +11,7 @@ import type { Artifact } from "../vault/manifest.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { assertContentsComplete, assertGroupComplete } from "./dump-checks.ts";
 import { type Taken, takeFingerprints } from "./fingerprints.ts";
+import { withReason } from "./long-values.ts";
 import { RowsOnTheWay } from "./rows-on-the-way.ts";
 import { heldBack, type SchemaStage } from "./schema-stage.ts";
 import type { SourceAccess } from "./source-access.ts";
@@ -105,6 +106,6 @@ async function dumpGroup(
     return { artifact, toc: await dump.toc };
   } catch (error) {
     track.end("failed");
-    throw error;
+    throw await withReason(source, snapshot, group.tables, error);
   }
 }

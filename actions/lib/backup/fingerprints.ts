@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { fingerprintByCopy, isRowTooLong } from "../prove/hash-by-copy.ts";
 import { heapUsed } from "../runtime/collector.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
@@ -52,9 +53,21 @@ export async function takeFingerprints(
   const jobs: ((client: Client) => Promise<void>)[] = [
     ...sorted.map((table) => async (client: Client) => {
       track.note(tableName(table));
-      if (ask(table) === "fingerprint") table.fingerprint = await fingerprintTable(client, table);
-      else rows.set(table.oid, await countRows(client, table));
-      if (table.generated) table.generated = await fingerprintGenerated(client, table, table.generated);
+      if (ask(table) === "fingerprint") {
+        table.fingerprint = await otherwise(
+          client,
+          () => fingerprintTable(client, table),
+          () => fingerprintByCopy(client, table),
+        );
+      } else rows.set(table.oid, await countRows(client, table));
+      const { generated } = table;
+      if (generated) {
+        table.generated = await otherwise(
+          client,
+          () => fingerprintGenerated(client, table, generated),
+          async () => generated,
+        );
+      }
       track.advance({ bytes: table.bytes, items: 1 });
     }),
     ...views.map((view) => async (client: Client) => {
@@ -84,6 +97,15 @@ export async function takeFingerprints(
   }
   track.end("done");
   return { inventory: { ...inventory, tables, materializedViews: views, largeObjects }, rows };
+}
+
+/** What to do where a row is too long for the server to hash. */
+async function otherwise<T>(client: Client, usual: () => Promise<T>, long: () => Promise<T>): Promise<T> {
+  return usual().catch(async (error: unknown) => {
+    if (!isRowTooLong(error)) throw error;
+    await client.query(`rollback to savepoint ${beforeTable}`);
+    return long();
+  });
 }
 
 /** A server that still answers, be it with a refusal, is there. */

@@ -1,8 +1,9 @@
 import type { Client } from "pg";
+import { isRowTooLong } from "../prove/hash-by-copy.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { Track } from "../runtime/log.ts";
 import type { ExportItem } from "../source/export/plan.ts";
-import { exportRows } from "../source/export/rows.ts";
+import { exportLongRows, exportRows } from "../source/export/rows.ts";
 import { tableName } from "../source/identifier.ts";
 import { attachSnapshot, type LockedSnapshot } from "../source/snapshot.ts";
 import type { Artifact } from "../vault/manifest.ts";
@@ -53,7 +54,12 @@ export async function takeJsonExport(
         track.advance({ bytes: item.table.bytes, items: 1 });
       };
       const client = sessions[lane] as Client;
-      await exportTable(client, item, store, small, track, done);
+      const take = (rows: typeof exportRows) => exportTable(rows(client, item.table), item, store, small, track, done);
+      await take(exportRows).catch(async (error: unknown) => {
+        if (!isRowTooLong(error)) throw error;
+        await client.query("rollback to savepoint before_table");
+        await take(exportLongRows);
+      });
       await client.query("rollback to savepoint before_table");
     });
     await small.settled();
@@ -68,7 +74,7 @@ export async function takeJsonExport(
 }
 
 async function exportTable(
-  client: Client,
+  exported: AsyncGenerator<Uint8Array, void, undefined>,
   item: ExportItem,
   store: ArtifactStore,
   small: SmallUploads,
@@ -77,7 +83,7 @@ async function exportTable(
 ): Promise<void> {
   const { table } = item;
   const name = { name: item.artifact, kind: item.kind, tables: [tableName(table)] };
-  const rows = countedRows(exportRows(client, table), item);
+  const rows = countedRows(exported, item);
   const head: Uint8Array[] = [];
   let bytes = 0;
   try {

@@ -4,6 +4,7 @@ import type { Log } from "../runtime/log.ts";
 import { fingerprintGenerated, fingerprintTable } from "../source/fingerprint.ts";
 import { tableName } from "../source/identifier.ts";
 import type { Fingerprint, Generated, TableContent } from "../source/inventory/model.ts";
+import { fingerprintByCopy, isRowTooLong } from "./hash-by-copy.ts";
 
 /** A fingerprint, or why there is none. */
 export type Measured = (Fingerprint & { readonly generated?: Generated | undefined }) | { readonly unreadable: string };
@@ -46,7 +47,10 @@ async function measure(
   table: Pick<TableContent, "schema" | "name" | "columns" | "filter" | "generated">,
 ): Promise<Measured> {
   try {
-    const fingerprint = await fingerprintTable(client, table);
+    const fingerprint = await fingerprintTable(client, table).catch((error: unknown) => {
+      if (!isRowTooLong(error)) throw error;
+      return fingerprintByCopy(client, table);
+    });
     return { ...fingerprint, generated: table.generated ? await generated(client, table, table.generated) : undefined };
   } catch (error) {
     if (error instanceof OperationError) return { unreadable: error.message };

@@ -9,6 +9,7 @@ import {
   type MaterializedView,
   type TableContent,
 } from "./inventory/model.ts";
+import { rowTooLong } from "./row-too-long.ts";
 import { sqlState } from "./sqlstate.ts";
 
 /**
@@ -79,6 +80,7 @@ async function readTable(
   try {
     return (await client.query(sql)).rows[0];
   } catch (error) {
+    if (sqlState(error) === rowTooLong.state) throw rowTooLong.of(table);
     throw new OperationError(
       "table-unreadable",
       `The rows of ${tableName(table)} could not be read (SQLSTATE ${sqlState(error)}).`,

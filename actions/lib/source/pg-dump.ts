@@ -151,6 +151,9 @@ async function reap(child: ChildProcess, ended: Promise<Exit>): Promise<void> {
   clearTimeout(force);
 }
 
+/** What the server says of a row of more than 1 GB of text (mcxt.c, stringinfo.c). */
+const tooLong = /invalid memory alloc request size|cannot enlarge string buffer|string buffer exceeds maximum/i;
+
 /** Kinds of failure that can be told from pg_dump's words without repeating any of them. */
 const kinds: readonly [RegExp, string][] = [
   [/lock timeout|could not obtain lock|canceling statement due to lock/i, "a lock did not come in time"],
@@ -162,6 +165,7 @@ const kinds: readonly [RegExp, string][] = [
     /server closed the connection|connection to server|terminating connection|SSL SYSCALL|could not receive data/i,
     "the connection was lost",
   ],
+  [tooLong, "a value is too long to be written as text"],
   [/invalid snapshot identifier/i, "the snapshot is gone"],
   [/no matching (tables|schemas)/i, "a table is gone"],
   [/server version mismatch/i, "the client is older than the server"],
@@ -170,9 +174,10 @@ const kinds: readonly [RegExp, string][] = [
 
 function dumpFailed(what: string, code: number | null, signal: string | null, stderr: string): OperationError {
   const kind = kinds.find(([words]) => words.test(stderr))?.[1];
+  const failure = tooLong.test(stderr) ? "dump-row-too-long" : "dump-failed";
   const ending = signal === null ? `exit code ${code}` : signal;
   return new OperationError(
-    "dump-failed",
+    failure,
     `pg_dump of ${what} failed (${ending}${kind === undefined ? "" : `: ${kind}`}).`,
     "Run `lifeboat check`, then run the backup again; nothing of this run is visible in the vault.",
   );

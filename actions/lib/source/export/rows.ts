@@ -3,7 +3,9 @@ import { to as copyTo } from "pg-copy-streams";
 import { OperationError } from "../../runtime/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
 import type { TableContent } from "../inventory/model.ts";
-import { describeCode } from "../sqlstate.ts";
+import { rowTooLong } from "../row-too-long.ts";
+import { describeCode, sqlState } from "../sqlstate.ts";
+import { CopyToNdjson } from "./json-text.ts";
 
 export type ExportTable = Pick<TableContent, "schema" | "name" | "columns" | "filter">;
 
@@ -28,13 +30,34 @@ export function exportStatement(table: ExportTable): string {
  * The rows of one table as NDJSON, as the connection's snapshot sees them. Constant memory but for a row.
  *
  * @param client a connection with the pinned session settings, used for nothing else meanwhile
- * @throws OperationError `export-failed` with the SQLSTATE
+ * @throws OperationError `export-failed` with the SQLSTATE, `row-too-long`
  */
-export async function* exportRows(client: Client, table: ExportTable): AsyncGenerator<Uint8Array, void, undefined> {
-  const stream = client.query(copyTo(exportStatement(table)));
+export function exportRows(client: Client, table: ExportTable): AsyncGenerator<Uint8Array, void, undefined> {
+  return copied(client, table, exportStatement(table));
+}
+
+/** The same from COPY's own text, turned into JSON here: takes longer, but no row is too long that COPY can write. */
+export async function* exportLongRows(client: Client, table: ExportTable): AsyncGenerator<Uint8Array, void, undefined> {
+  const json = new CopyToNdjson(table.columns);
+  for await (const chunk of copyRows(client, table)) yield json.push(chunk);
+}
+
+/** The rows of one table in COPY's text format. @throws OperationError as exportRows */
+export function copyRows(client: Client, table: ExportTable): AsyncGenerator<Uint8Array, void, undefined> {
+  const rows = `select ${table.columns.map(quoteIdentifier).join(", ")} from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`;
+  return copied(client, table, `copy (${rows}) to stdout (encoding 'UTF8')`);
+}
+
+async function* copied(
+  client: Client,
+  table: ExportTable,
+  statement: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const stream = client.query(copyTo(statement));
   try {
     for await (const chunk of stream) yield chunk as Uint8Array;
   } catch (error) {
+    if (sqlState(error) === rowTooLong.state) throw rowTooLong.of(table);
     throw new OperationError(
       "export-failed",
       `The rows of ${tableName(table)} could not be exported (${describeCode(error)}).`,
