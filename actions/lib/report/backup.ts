@@ -17,12 +17,7 @@ export function backupPage(result: BackupResult): Page {
       {
         title: "Artifacts",
         header: ["artifact", "kind", "plain", "stored"],
-        rows: artifacts.map((artifact) => [
-          artifact.name,
-          artifact.kind,
-          formatBytes(artifact.plainBytes),
-          formatBytes(artifact.storedBytes),
-        ]),
+        rows: artifactRows(artifacts),
       },
       timeTable(stages.map(({ stage, seconds }) => ({ name: stage, seconds }))),
       {
@@ -40,4 +35,16 @@ export function backupPage(result: BackupResult): Page {
     ],
     notes: [...alarms, ...warnings.map((warning) => `warning: ${warning}`)],
   };
+}
+
+/** Empty tables have exports of their own, which are told in one line. */
+function artifactRows(artifacts: BackupResult["artifacts"]): string[][] {
+  const isEmpty = ({ kind, plainBytes }: BackupResult["artifacts"][number]) => kind === "json" && plainBytes === 0;
+  const empty = artifacts.filter(isEmpty);
+  const rows = artifacts
+    .filter((artifact) => !isEmpty(artifact))
+    .map(({ name, kind, plainBytes, storedBytes }) => [name, kind, formatBytes(plainBytes), formatBytes(storedBytes)]);
+  if (empty.length === 0) return rows;
+  const stored = empty.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
+  return [...rows, [`json/… of ${countOf(empty.length, "empty table")}`, "json", formatBytes(0), formatBytes(stored)]];
 }

@@ -9,7 +9,7 @@ export function syncPage(result: SyncResult): Page {
   const { counts, inBuckets, stages, warnings, alarms, failure } = result;
   const notes = [
     ...alarms,
-    ...Object.entries(counts.findings).map(([kind, count]) => `${countOf(count, "file")} ${explained[kind] ?? kind}`),
+    ...Object.entries(counts.findings).map(([kind, count]) => explain(kind, count)),
     ...warnings.map((warning) => `warning: ${warning}`),
     ...(failure === null ? [] : [failure]),
   ];
@@ -47,15 +47,39 @@ export function snapshotThere({ set, counts }: Pick<SnapshotManifest, "set" | "c
   return { title: "Files", sentence, tables: [] };
 }
 
-const explained: Readonly<Record<string, string>> = {
-  lost: "have a row and no content in Storage: there is nothing to back up",
-  orphan: "have no row: Storage lists them, the database does not know them",
-  replaced: "were replaced while the copy ran: the newer content is in the snapshot",
-  vanished: "were deleted while the copy ran",
-  "unlike-row": "are not what their row says: they were taken as they are",
-  "uncarried-key": "have a name that the S3 endpoint does not take: they cannot be read",
-  "uncarried-metadata": "have user metadata that S3 cannot carry: a restore sets it by SQL",
+/** What was found of files: of one, and of several. */
+const explained: Readonly<Record<string, readonly [string, string]>> = {
+  lost: [
+    "has a row and no content in Storage: there is nothing to back up",
+    "have a row and no content in Storage: there is nothing to back up",
+  ],
+  orphan: [
+    "has no row: Storage lists it, the database does not know it",
+    "have no row: Storage lists them, the database does not know them",
+  ],
+  replaced: [
+    "was replaced while the copy ran: the newer content is in the snapshot",
+    "were replaced while the copy ran: the newer content is in the snapshot",
+  ],
+  vanished: ["was deleted while the copy ran", "were deleted while the copy ran"],
+  "unlike-row": [
+    "is not what its row says: it was taken as it is",
+    "are not what their row says: they were taken as they are",
+  ],
+  "uncarried-key": [
+    "has a name that the S3 endpoint does not take: it cannot be read",
+    "have a name that the S3 endpoint does not take: they cannot be read",
+  ],
+  "uncarried-metadata": [
+    "has user metadata that S3 cannot carry: a restore sets it by SQL",
+    "have user metadata that S3 cannot carry: a restore sets it by SQL",
+  ],
 };
+
+function explain(kind: string, count: number): string {
+  const [one, several] = explained[kind] ?? [kind, kind];
+  return `${countOf(count, "file")} ${count === 1 ? one : several}`;
+}
 
 function sentenceOf({ outcome, set, previous, counts, startedAt, finishedAt, bucket }: SyncResult): string {
   const took = formatDuration(Date.parse(finishedAt) - Date.parse(startedAt));
