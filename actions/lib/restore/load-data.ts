@@ -102,14 +102,15 @@ async function loadBlock(
   if (load === undefined || task.journal.isDone(loadItem(load.table))) return name;
   track.note(name);
   // Projected rows may wait in a chunk that has passed; whole ones go straight to the server.
-  const rows = counted(block.chunks({ recycled: load.keep === undefined }), track);
+  const whole = load.keep === undefined && load.blank === undefined;
+  const rows = counted(block.chunks({ recycled: whole }), track);
+  const keep = load.keep ?? load.table.columns.map((_, place) => place);
   let reduced: Fingerprint | undefined;
-  const source =
-    load.keep === undefined
-      ? rows
-      : hashed(projectColumns(rows, load.keep), load.keep.length, (fingerprint) => {
-          reduced = fingerprint;
-        });
+  const source = whole
+    ? rows
+    : hashed(projectColumns(rows, keep, load.blank), keep.length, (fingerprint) => {
+        reduced = fingerprint;
+      });
   const failure = await loadTable(client, load, source, task, () => reduced);
   if (failure !== undefined) failures.set(name, failure);
   return name;

@@ -14,6 +14,8 @@ export interface TableLoad {
   readonly table: TableContent;
   /** Places (from 0) of the columns that the target has too; undefined when it has them all. */
   readonly keep: readonly number[] | undefined;
+  /** Places of columns whose values are left empty. */
+  readonly blank?: readonly number[] | undefined;
   /** SQL that runs after the load in the same transaction on what must not wake up; returns the `id` of what it changed. */
   readonly quiet: string | undefined;
 }

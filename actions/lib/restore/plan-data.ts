@@ -3,6 +3,7 @@ import { tableName } from "../source/identifier.ts";
 import type { Inventory, TableContent } from "../source/inventory/model.ts";
 import { bookkeepingReason } from "../source/platform.ts";
 import type { TableLoad } from "./load-table.ts";
+import { hasAuthServer, isOneTime, oneTimeColumns, oneTimeReason } from "./one-time.ts";
 
 /** What the target's side of a table looks like to the role that restores. */
 export interface TargetTable {
@@ -46,6 +47,7 @@ export function planData(
   const loads = new Map<string, TableLoad>();
   const left: RowsLeft[] = [];
   let cronJobs: TableContent | undefined;
+  const authServer = hasAuthServer(source);
   const missingColumns: { table: TableContent; columns: readonly string[] }[] = [];
   for (const table of source.tables) {
     const name = tableName(table);
@@ -55,7 +57,8 @@ export function planData(
       table.carried && platform !== undefined && (platform.ownsRelation("table", table) || table.extension !== null);
     // Requests that wait are sent by whatever server has pg_net.
     const anywhere = platform !== undefined || !table.carried || table.schema === "net";
-    const reason = anywhere ? bookkeepingReason(table.schema, table.name) : undefined;
+    const once = authServer && isOneTime(table) ? oneTimeReason : undefined;
+    const reason = once ?? (anywhere ? bookkeepingReason(table.schema, table.name) : undefined);
     if (reason !== undefined) {
       left.push({ table, why: reason, expected: true });
     } else if (target === undefined) {
@@ -79,7 +82,11 @@ export function planData(
       const lost = table.columns.filter((column) => !target.columns.includes(column));
       if (lost.length > 0) missingColumns.push({ table, columns: lost });
       const keep = table.columns.map((_, place) => place).filter((place) => !lost.includes(table.columns[place] ?? ""));
-      loads.set(name, { table, keep: lost.length > 0 ? keep : undefined, quiet: quietStatements.get(name) });
+      const blank = authServer ? oneTimeColumns(table) : [];
+      loads.set(name, {
+        ...{ table, keep: lost.length > 0 ? keep : undefined, quiet: quietStatements.get(name) },
+        ...(blank.length > 0 && { blank }),
+      });
     }
   }
   return { loads, left, missingColumns, cronJobs };

@@ -6,22 +6,25 @@ const lineFeed = 0x0a;
  * a tab or line feed within a value is always escaped, so every such byte is a boundary.
  *
  * @param keep places of the columns that stay, ascending from 0
+ * @param blank places of those whose values are left empty; NULL stays NULL
  */
 export async function* projectColumns(
   chunks: AsyncIterable<Uint8Array>,
   keep: readonly number[],
+  blank: readonly number[] = [],
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const emptied = new Set(blank);
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
     const data = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
     const end = data.lastIndexOf(lineFeed) + 1;
-    if (end > 0) yield projectLines(data.subarray(0, end), keep);
+    if (end > 0) yield projectLines(data.subarray(0, end), keep, emptied);
     rest = data.subarray(end);
   }
-  if (rest.length > 0) yield projectLines(rest, keep);
+  if (rest.length > 0) yield projectLines(rest, keep, emptied);
 }
 
-function projectLines(lines: Buffer, keep: readonly number[]): Buffer {
+function projectLines(lines: Buffer, keep: readonly number[], emptied: ReadonlySet<number>): Buffer {
   const out: Buffer[] = [];
   for (let start = 0; start < lines.length; ) {
     const found = lines.indexOf(lineFeed, start);
@@ -30,7 +33,7 @@ function projectLines(lines: Buffer, keep: readonly number[]): Buffer {
     keep.forEach((place, index) => {
       if (index > 0) out.push(tabByte);
       const field = fields[place];
-      if (field !== undefined) out.push(field);
+      if (field !== undefined && (!emptied.has(place) || field.equals(nullField))) out.push(field);
     });
     out.push(lineFeedByte);
     start = end + 1;
@@ -38,6 +41,7 @@ function projectLines(lines: Buffer, keep: readonly number[]): Buffer {
   return Buffer.concat(out);
 }
 
+const nullField = Buffer.from("\\N");
 const tabByte = Buffer.from([tab]);
 const lineFeedByte = Buffer.from([lineFeed]);
 

@@ -21,6 +21,7 @@ import { asIfAwake } from "./event-triggers.ts";
 import { changedByFiles, rowsBeforeFiles } from "./files/around-files.ts";
 import type { Journal } from "./journal.ts";
 import { loadItem } from "./load-table.ts";
+import { oneTimeReason } from "./one-time.ts";
 import { asIfOn, type Outbound, withoutEmpty } from "./outbound.ts";
 import type { DataPlan } from "./plan-data.ts";
 import { widerPaths } from "./search-paths.ts";
@@ -106,6 +107,7 @@ export async function proveRestored(
         ...(await changedByFiles(client, source, task, findings.otherMoment)),
         ...droppedColumns(task.plan, source, platform),
         ...quietedRows(task.plan),
+        ...blankedColumns(task),
         ...references.differences(isEqual),
       ],
       foreignKeysChecked: references.total,
@@ -180,7 +182,8 @@ function rowsLeft({ plan, findings }: ProveTask): Map<string, { why: string; exp
 function reducedFingerprints({ plan, journal }: ProveTask): Map<string, Fingerprint> {
   const instead = new Map<string, Fingerprint>();
   for (const [name, load] of plan.loads) {
-    const reduced = load.keep === undefined ? undefined : journal.fingerprint(loadItem(load.table), "reduced");
+    const whole = load.keep === undefined && load.blank === undefined;
+    const reduced = whole ? undefined : journal.fingerprint(loadItem(load.table), "reduced");
     if (reduced !== undefined) instead.set(name, reduced);
   }
   return instead;
@@ -219,6 +222,27 @@ function platformSequences(
   );
   return (one) =>
     platform !== undefined && (platform.ownsRelation("sequence", one) || members.has(relationIdentity(one)));
+}
+
+/** Named only where there was something to leave out. */
+function blankedColumns({ plan, journal }: ProveTask): Difference[] {
+  return [...plan.loads.values()]
+    .filter(({ table, blank, keep }) => {
+      const reduced = journal.fingerprint(loadItem(table), "reduced");
+      return (
+        blank !== undefined &&
+        (keep !== undefined || reduced?.hash !== table.fingerprint?.hash) &&
+        reduced?.rows !== "0"
+      );
+    })
+    .map(({ table, blank = [] }) => ({
+      kind: "table",
+      identity: tableName(table),
+      aspect: "rows" as const,
+      detail: `${blank.map((place) => table.columns[place]).join(", ")} are empty here`,
+      verdict: "expected" as const,
+      why: oneTimeReason,
+    }));
 }
 
 /** Rows that were proven as they came and then changed so that they stay quiet. */

@@ -1,5 +1,6 @@
 import { tableName } from "../../source/identifier.ts";
 import type { TableContent } from "../../source/inventory/model.ts";
+import { oneTimeColumns, oneTimeReason } from "../one-time.ts";
 import type { DataPlan } from "../plan-data.ts";
 
 /** Columns that a restore does not bring back as they were, and why they are not compared. */
@@ -22,11 +23,13 @@ const volatile = new Map<string, { readonly columns: readonly string[]; readonly
 
 /** Why only a part of a table's columns is compared; undefined where all are. */
 export function volatileReason(name: string): string | undefined {
-  return volatile.get(name)?.why;
+  return name === "auth.users" ? oneTimeReason : volatile.get(name)?.why;
 }
 
 /** Places of the columns that are compared all the same, ascending from 0; undefined where a table has no others. */
 export function lastingColumns(table: TableContent): number[] | undefined {
+  const once = oneTimeColumns(table);
+  if (once.length > 0) return table.columns.flatMap((_, place) => (once.includes(place) ? [] : [place]));
   const columns = volatile.get(tableName(table))?.columns;
   if (columns === undefined) return undefined;
   return table.columns.flatMap((column, place) => (columns.includes(column) ? [] : [place]));
@@ -48,7 +51,7 @@ export function comparisonPlan(
   const readable = plan.left.filter(({ table }) => equal.has(tableName(table)) || reduced.has(tableName(table)));
   for (const { table } of readable) loads.set(tableName(table), { table, keep: undefined, quiet: undefined });
   for (const [name, load] of loads)
-    loads.set(name, { ...load, keep: reduced.get(name) ?? load.keep, quiet: undefined });
+    loads.set(name, { ...load, keep: reduced.get(name) ?? load.keep, quiet: undefined, blank: undefined });
   return {
     loads,
     left: plan.left.filter((one) => !readable.includes(one)),

@@ -42,13 +42,13 @@ export async function fingerprintSetRows(
 }
 
 function mayHold({ kind, tables }: Artifact, wanted: ReadonlyMap<string, unknown>): boolean {
-  if (wanted.size === 0 || (kind !== "data" && kind !== "sql")) return false;
+  if (wanted.size === 0 || !["data", "sql", "extension-rows"].includes(kind)) return false;
   return tables === undefined || tables.some((name) => wanted.has(name));
 }
 
 async function blocksOf(open: OpenSet, artifact: Artifact, inventory: Inventory): Promise<AsyncIterable<DataBlock>> {
   const plain = open.artifact(artifact.name);
-  return artifact.kind === "sql" ? readPlainDump(plain, inventory).blocks() : (await readArchive(plain)).blocks();
+  return artifact.kind !== "data" ? readPlainDump(plain, inventory).blocks() : (await readArchive(plain)).blocks();
 }
 
 async function hash(block: TableBlock, keep: readonly number[]): Promise<Fingerprint> {
