@@ -236,6 +236,24 @@ describe("each is switched on again by one statement", () => {
   });
 });
 
+test("a check that speaks at once is left out, since every row that is loaded would ask it; one that queues stays", () => {
+  const dblink = object("function", "extensions.dblink_connect(text)", "", {
+    schema: "extensions",
+    extension: "dblink",
+  });
+  const knock = routine("knock", "begin perform dblink_connect('x'); end");
+  const post = routine("post", "begin perform net.http_post('x'); end");
+  const check = (name: string, calls: string, more = ""): InventoryObject =>
+    object("table constraint", `${name} on public.orders`, `CHECK (public.${calls}(id))${more}`, { listed: false });
+  const plan = planQuiet(
+    inventory([dblink, knock, post, check("k", "knock", " NO INHERIT no inherit"), check("p", "post")]),
+    true,
+  );
+  expect(plan.outbound.map(({ how, switchOn }) => [how, switchOn])).toEqual([
+    ["left out", "ALTER TABLE public.orders ADD CONSTRAINT k CHECK (public.knock(id)) NO INHERIT;"],
+  ]);
+});
+
 test("what was off at the source is nobody's business", () => {
   const call = routine("f", "begin perform net.http_post('x'); end");
   expect(offIn([call, trigger("t", "f", "public.orders", " disabled")])).toEqual([]);

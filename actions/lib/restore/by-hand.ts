@@ -3,7 +3,7 @@ import type { Inventory } from "../source/inventory/model.ts";
 import { isReservedRole } from "../source/platform.ts";
 import type { Asleep } from "./journal.ts";
 import { letRequestsGo } from "./outbound/hold-requests.ts";
-import { type Outbound, switchOnEventTrigger } from "./outbound.ts";
+import { isPartOfParent, type Outbound, switchOnEventTrigger } from "./outbound.ts";
 import type { DataPlan } from "./plan-data.ts";
 import type { RestoreResult } from "./result.ts";
 import type { TargetFacts } from "./target.ts";
@@ -29,8 +29,7 @@ export function afterwards(
 ): Pick<RestoreResult, "switchedOff" | "byHand"> {
   const rows = (name: string) => source.tables.find((table) => tableName(table) === name)?.fingerprint?.rows ?? "0";
   const switchedOff = outbound
-    // A partition's trigger goes on with its parent's.
-    .filter(({ object }) => object.listed || object.extension !== null)
+    .filter(({ object }) => !isPartOfParent(object))
     .map(({ what, switchOn }) => ({ what, on: switchOn }));
   for (const { name, state } of asleep) {
     switchedOff.push({ what: `event trigger ${name}`, on: switchOnEventTrigger(name, state) });

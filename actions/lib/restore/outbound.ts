@@ -71,6 +71,7 @@ export function planQuiet(source: Inventory, supabase: boolean): QuietPlan {
     if (object.kind === "trigger") return ofTrigger(object, views, supabase);
     if (object.kind === "rule") return ofRule(object, views, supabase);
     if (object.kind === "event trigger") return ofEventTrigger(object);
+    if (isCheck(object)) return (may & reach.direct) === 0 ? [] : ofCheck(object);
     return object.kind === "materialized view" && populated.has(object.identity) && (open || callsForSure(may))
       ? [ofMaterializedView(object)]
       : [];
@@ -145,6 +146,30 @@ function ofEventTrigger(object: InventoryObject): Outbound[] {
   if (state === "disabled") return [];
   const what = `event trigger ${object.identity}`;
   return [{ object, what, ...switching(`ALTER EVENT TRIGGER ${object.identity}`, state, "") }];
+}
+
+const isCheck = ({ kind, definition }: InventoryObject) => / constraint$/.test(kind) && definition.startsWith("CHECK ");
+
+/** It would be asked of every row that is loaded. What it sends by pg_net is held back; what it does at once is not. */
+function ofCheck(object: InventoryObject): Outbound[] {
+  const parts = nameOnTable(object.identity);
+  if (parts === undefined) return [];
+  const alter = `ALTER ${object.kind === "domain constraint" ? "DOMAIN" : "TABLE"} ${parts.table}`;
+  const text = object.definition.replace(/( inherited)?( no inherit)?$/, "");
+  const switchOn = `${alter} ADD CONSTRAINT ${parts.name} ${text};`;
+  const switchOff = `${alter} DROP CONSTRAINT IF EXISTS ${parts.name};\n`;
+  return [{ object, what: `check ${object.identity}`, how: "left out", switchOff, switchOn }];
+}
+
+/** Checks that are taken off before any row comes, with what does that; a child's goes with its parent's. */
+export function checksOff(outbound: readonly Outbound[]): readonly Outbound[] {
+  return outbound.filter(({ object }) => isCheck(object) && !isPartOfParent(object));
+}
+
+/** What goes off and on with its parent's: a partition's trigger, a child's check. */
+export function isPartOfParent({ kind, definition, listed, extension }: InventoryObject): boolean {
+  if (extension !== null) return false;
+  return kind === "trigger" ? !listed : / constraint$/.test(kind) && / inherited( no inherit)?$/.test(definition);
 }
 
 function ofMaterializedView(object: InventoryObject): Outbound {

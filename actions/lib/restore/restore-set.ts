@@ -19,7 +19,7 @@ import { makeAndFill } from "./make-and-fill.ts";
 import { makeQueues } from "./message-queues.ts";
 import { refuseOccupied } from "./occupants.ts";
 import { clearRequests, holdRequests } from "./outbound/hold-requests.ts";
-import { type Outbound, planQuiet, type QuietPlan, withoutEmpty } from "./outbound.ts";
+import { checksOff, type Outbound, planQuiet, type QuietPlan, withoutEmpty } from "./outbound.ts";
 import { planSchema, type SchemaPlan } from "./plan.ts";
 import { planData } from "./plan-data.ts";
 import {
@@ -36,7 +36,7 @@ import { refreshViews } from "./refresh-views.ts";
 import { dryRunResult, type RestoreResult, resultHeading, rowCount } from "./result.ts";
 import { admitResumed } from "./resume-gate.ts";
 import { joinOwners, restoreRoles, settleMemberships, settleSettings } from "./roles.ts";
-import { type AfterStep, dumpClient, runSteps } from "./run-steps.ts";
+import { type AfterStep, attempt, dumpClient, runSteps } from "./run-steps.ts";
 import { widerPaths } from "./search-paths.ts";
 import { brokenOff, Sessions } from "./sessions.ts";
 import { commentLargeObjects, settleSequences, validateConstraints } from "./settle-contents.ts";
@@ -122,10 +122,14 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   const roleFailures = await stages.run("roles", () => restoreRoles(client, source, facts));
   await joinOwners(client, source, facts);
   await clearDefaultPrivileges(client, facts.inventory);
+  const off = checksOff(outbound);
   let heldBack = false;
   const made = await makeAndFill({
-    ...{ client, source, schema, jobs, stages },
+    ...{ client, schema, jobs, stages },
+    // Without them, so that none is put back.
+    source: { ...source, objects: source.objects.filter((object) => !off.some((one) => one.object === object)) },
     planRows: async () => {
+      for (const { switchOff } of off) await attempt(client, switchOff ?? "");
       heldBack = await holdRequests(client);
       return planData(source, await readTargetTables(client), facts.platform, unavailableExtensions(source, facts));
     },
@@ -179,7 +183,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       jobs,
       log,
     });
-  const { differences, foreignKeysChecked, off } = await stages.run("prove", prove);
+  const { differences, foreignKeysChecked, off: found } = await stages.run("prove", prove);
   const outcome = outcomeOf(differences);
   if (outcome === "equal") {
     await task.whileProven?.({
@@ -208,7 +212,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       facts,
       plan,
       {
-        outbound: off,
+        outbound: found,
         heldBack: heldBack && (outcome !== "equal" || quiet.holdsRequests),
         asleep: outcome === "equal" ? [] : journal.asleep,
         cronJobs: wakeJobs(journal),
