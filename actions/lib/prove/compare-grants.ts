@@ -1,5 +1,7 @@
+import { quoteIdentifier } from "../source/identifier.ts";
 import type { Grant, InventoryObject } from "../source/inventory/model.ts";
 import { grantsUnder, grantText } from "../source/inventory/object-key.ts";
+import { isRelation } from "../source/inventory/read.ts";
 
 /** Rights that only one of two objects gives, whoever granted them; MAINTAIN exists from 17 on. */
 export function differingGrants(
@@ -56,4 +58,20 @@ export function addsNothing({ kind, schema, owner, identity, grants }: Inventory
   return (grants ?? []).every(
     ({ grantee, privilege, grantable }) => grantee === owner || (grantee === "" && privilege === builtIn && !grantable),
   );
+}
+
+/** What gives or takes these rights on an object, a statement a grantee. */
+export function rightsStatements(
+  verb: "grant" | "revoke",
+  { kind, identity }: InventoryObject,
+  grants: readonly Grant[],
+): string[] {
+  if (kind === "default acl") return [];
+  const on = `${isRelation(kind) ? "" : `${kind} `}${identity}`;
+  const what = ({ privilege, column }: Grant) =>
+    `${privilege}${column === null ? "" : ` (${quoteIdentifier(column)})`}`;
+  return [...Map.groupBy(grants, (grant) => grant.grantee)].map(([grantee, some]) => {
+    const who = grantee === "" ? "public" : quoteIdentifier(grantee);
+    return `${verb} ${some.map(what).join(", ")} on ${on} ${verb === "grant" ? "to" : "from"} ${who}`;
+  });
 }

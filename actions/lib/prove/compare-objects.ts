@@ -110,7 +110,7 @@ function extra(
   const known = platform.target.state(platformKey(object));
   if (known === undefined) return [{ ...only, ...judgeStranger(platform, object) }];
   const judge = new PlatformJudge(platform, undefined, object);
-  const grants = judgeEach(object.grants ?? [], (grant) => judge.gained(grant));
+  const grants = judgeEach(object, object.grants ?? [], (grant) => judge.gained(grant));
   const found: Difference[] = [
     {
       ...base,

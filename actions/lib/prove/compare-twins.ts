@@ -3,7 +3,7 @@ import { bare } from "../source/identifier.ts";
 import type { Grant, Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { objectKey } from "../source/inventory/object-key.ts";
 import { isPlatformOwner } from "../source/platform.ts";
-import { differingGrants, grantsDetail, otherGrantors } from "./compare-grants.ts";
+import { differingGrants, grantsDetail, otherGrantors, rightsStatements } from "./compare-grants.ts";
 import type { CompareContext, Difference } from "./difference.ts";
 import { type Judgement, PlatformJudge } from "./judge-platform.ts";
 
@@ -83,14 +83,16 @@ function compareRights(
       return (lacks ? by.judge?.lost(grant) : by.judge?.gained(grant)) ?? by.failed;
     };
     const lacks = new Set(lost);
-    return judgeEach([...lost, ...gained], (grant) => judged(grant, lacks.has(grant))).map(([judgement, grants]) => ({
-      ...base,
-      detail: grantsDetail(
-        grants.filter((grant) => lacks.has(grant)),
-        grants.filter((grant) => !lacks.has(grant)),
-      ),
-      ...judgement,
-    }));
+    return judgeEach(twin, [...lost, ...gained], (grant) => judged(grant, lacks.has(grant))).map(
+      ([judgement, grants]) => ({
+        ...base,
+        detail: grantsDetail(
+          grants.filter((grant) => lacks.has(grant)),
+          grants.filter((grant) => !lacks.has(grant)),
+        ),
+        ...judgement,
+      }),
+    );
   }
   if (by.judge === undefined && kind !== "database" && otherGrantors(object, twin, source.serverMajor)) {
     const why = "nobody has more or less; who may take it back is another";
@@ -193,15 +195,23 @@ function commonLength(a: string, b: string): number {
   return length;
 }
 
-/** Grants by what is to be said of them. */
-export function judgeEach(grants: readonly Grant[], judge: (grant: Grant) => Judgement): [Judgement, Grant[]][] {
+/** Grants by what is to be said of them, with the statements that make it right. */
+export function judgeEach(
+  twin: InventoryObject,
+  grants: readonly Grant[],
+  judge: (grant: Grant) => Judgement,
+): [Pick<Judgement, "verdict" | "why">, Grant[]][] {
   const groups = new Map<string, [Judgement, Grant[]]>();
   for (const grant of grants) {
     const judgement = judge(grant);
-    const key = `${judgement.verdict} ${judgement.why}`;
+    const key = `${judgement.verdict} ${judgement.why} ${judgement.remedy}`;
     const group = groups.get(key) ?? [judgement, []];
     group[1].push(grant);
     groups.set(key, group);
   }
-  return [...groups.values()];
+  return [...groups.values()].map(([{ verdict, why, remedy }, some]) => {
+    const statements = remedy === undefined ? [] : rightsStatements(remedy, twin, some);
+    const by = statements.length === 0 ? "" : `; as ${twin.owner ?? "its owner"}: ${statements.join("; ")}`;
+    return [{ verdict, why: why + by }, some];
+  });
 }

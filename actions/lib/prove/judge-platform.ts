@@ -1,14 +1,14 @@
 import { componentOf, definitionOf, hashOf, platformKey, rightOf } from "../platform/fact.ts";
 import { isBornWith, type Platform } from "../platform/platform.ts";
-import { quoteIdentifier } from "../source/identifier.ts";
 import type { Grant, InventoryObject } from "../source/inventory/model.ts";
-import { isRelation } from "../source/inventory/read.ts";
 import { isPlatformOwner } from "../source/platform.ts";
 import type { Verdict } from "./difference.ts";
 
 export interface Judgement {
   readonly verdict: Verdict;
   readonly why: string;
+  /** What the owner of the object does to make it right. */
+  readonly remedy?: "grant" | "revoke";
 }
 
 const expected = (why: string): Judgement => ({ verdict: "expected", why });
@@ -99,18 +99,6 @@ export class PlatformJudge {
     return new Set(this.#platform.baseline.states(this.#key).map((one) => one.owner));
   }
 
-  #owner(): string {
-    return this.#twin.owner ?? "its owner";
-  }
-
-  #statement(verb: "grant" | "revoke", grant: Grant): string {
-    const { kind, identity } = this.#twin;
-    const what = `${grant.privilege}${grant.column === null ? "" : ` (${quoteIdentifier(grant.column)})`}`;
-    const on = kind === "default acl" ? "" : ` on ${isRelation(kind) ? "" : `${kind} `}${identity}`;
-    const who = grant.grantee === "" ? "public" : quoteIdentifier(grant.grantee);
-    return `${verb} ${what}${on} ${verb === "grant" ? "to" : "from"} ${who}`;
-  }
-
   /** Rights that the set has and the target lacks. */
   lost(grant: Grant): Judgement {
     const right = rightOf(grant);
@@ -120,8 +108,9 @@ export class PlatformJudge {
     if (grant.grantee === this.#twin.owner) return expected(ownersOwn);
     const toPlatform = isPlatformOwner(grant.grantee) || grant.grantee === "postgres";
     if (toPlatform && !present?.rights.has(right)) return expected("rights among the platform's own roles are its own");
-    if (present?.rights.has(right)) return failed("a new project gives it, and here somebody took it away");
-    return failed(`it was given at the source; as ${this.#owner()}: ${this.#statement("grant", grant)}`);
+    if (present?.rights.has(right))
+      return { ...failed("a new project gives it, and here somebody took it away"), remedy: "grant" };
+    return { ...failed("it was given at the source"), remedy: "grant" };
   }
 
   /** Rights that the target has and the set lacks. */
@@ -136,9 +125,7 @@ export class PlatformJudge {
     if (present?.rights.has(right) ?? born) {
       const tookAway = this.#object !== undefined && (before === undefined ? born : before.rights.has(right));
       return tookAway
-        ? failed(
-            `it was taken away at the source, and a new project gives it; as ${this.#owner()}: ${this.#statement("revoke", grant)}`,
-          )
+        ? { ...failed("it was taken away at the source, and a new project gives it"), remedy: "revoke" }
         : expected(ownVersion);
     }
     if (isPlatformOwner(grant.grantee)) {
@@ -146,9 +133,7 @@ export class PlatformJudge {
     }
     if (this.#twin.extension !== null && grant.grantee === "postgres")
       return expected("whoever makes it has the rights on it");
-    return failed(
-      `whoever may do this here may not in the set, nor in a new project; as ${this.#owner()}: ${this.#statement("revoke", grant)}`,
-    );
+    return { ...failed("whoever may do this here may not in the set, nor in a new project"), remedy: "revoke" };
   }
 
   comment(): Judgement {
