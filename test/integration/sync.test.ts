@@ -88,7 +88,7 @@ describe("a sync", () => {
     expect(lab.storage.answered.slice(asked).filter(({ operation }) => operation === "GetObject")).toEqual([]);
     const keys: string[] = [];
     for await (const { key } of lab.lab.vault.list(`snapshots/${result.set}/`)) keys.push(key.split("/")[2] ?? "");
-    expect(keys).toEqual(["head.json.zst.pgp", "index.keys.pgp", "manifest.json", "manifest.json.sig"]);
+    expect(keys).toEqual(["RECOVER.md", "head.json.zst.pgp", "index.keys.pgp", "manifest.json", "manifest.json.sig"]);
     expectContents(await lab.read(result.set), wanted());
   });
 
