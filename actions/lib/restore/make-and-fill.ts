@@ -4,6 +4,7 @@ import { putBackChecks, takeOffChecks } from "./check-constraints.ts";
 import { loadAndBuild } from "./load-and-build.ts";
 import type { DataTask } from "./load-data.ts";
 import { loadItem } from "./load-table.ts";
+import { ambiguous, withoutNamesakes } from "./namesakes.ts";
 import type { SchemaPlan, Step } from "./plan.ts";
 import type { DataPlan } from "./plan-data.ts";
 import { type AfterStep, attempt, runSteps, type StepFailures, statementOf } from "./run-steps.ts";
@@ -105,6 +106,11 @@ async function rerun(task: MakingTask, failures: StepFailures, path: string): Pr
   const denied = [...left].filter(([, reason]) => reason.startsWith("42501"));
   const others = [...left.keys()].filter((step) => !left.get(step)?.startsWith("42501"));
   const still = await runSteps(client, others, afterStep, path);
+  for (const [step, reason] of still) {
+    const alone = reason.startsWith(ambiguous) ? withoutNamesakes(step, task.source) : undefined;
+    if (alone === undefined) continue;
+    if ((await attempt(client, alone + (afterStep(step) ?? ""))) === undefined) still.delete(step);
+  }
   for (const step of [...still.keys()].filter(({ entry }) => entry.desc === "INDEX" || entry.desc === "CONSTRAINT")) {
     const text = statementOf(step);
     const lending = lendingPath(text, text, task.source, path);

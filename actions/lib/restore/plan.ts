@@ -4,6 +4,7 @@ import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { isOwnObject } from "../source/own-schemas.ts";
 import { extensionParts } from "./extension-parts.ts";
+import { isRoutine } from "./namesakes.ts";
 import { type Build, planBuilds } from "./plan-builds.ts";
 import { dependenciesOf, type Entries, tableKinds } from "./toc-tables.ts";
 
@@ -11,6 +12,8 @@ import { dependenciesOf, type Entries, tableKinds } from "./toc-tables.ts";
 export interface Step {
   readonly entry: TocEntry;
   readonly object: InventoryObject | undefined;
+  /** Functions and procedures that it calls, as far as the dump says so. */
+  readonly calls?: readonly InventoryObject[];
 }
 
 /** What a restore does to the schema, in the order of the lists. */
@@ -93,7 +96,12 @@ export function planSchema(
     const parts = partOf(entry, entries);
     return parts.length === 0 || !parts.every(platforms);
   });
-  const step = (entry: TocEntry): Step => ({ entry, object: objectOf(entry) });
+  const calls = (entry: TocEntry) =>
+    dependenciesOf(entry, entries).flatMap((one) => {
+      const object = objectOf(one);
+      return object !== undefined && isRoutine(object) ? [object] : [];
+    });
+  const step = (entry: TocEntry): Step => ({ entry, object: objectOf(entry), calls: calls(entry) });
   const stage = (entry: TocEntry) => stageOf(entry, entries);
   const bytes = new Map(source.tables.map((table) => [table.oid, table.bytes]));
   const of = (which: StageName) => wanted.filter((entry) => stage(entry) === which);
