@@ -191,6 +191,8 @@ describe("the newest snapshot of a project's files", () => {
     const main = new URL("../../actions/restore/main.ts", import.meta.url).pathname;
     await run(process.execPath, [main], { env: { ...compileCache, ...lab.env, ...env, ...inputs, ...written } });
     expect(await readFile(output, "utf8")).toMatch(/files-outcome<<.*\ndry-run\n/);
+    // The rows that own them come first.
+    expect(await readFile(written.GITHUB_STEP_SUMMARY, "utf8")).not.toMatch(/owners? of files/);
     const done = await lifeboat(["restore", "latest", "--with-files"], env);
     expect(done, done.stderr).toMatchObject({
       code: 0,

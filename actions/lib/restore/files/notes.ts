@@ -8,7 +8,7 @@ import { Chooser } from "./wanted.ts";
 /** What a person should know of the target, beside what is done to the files. */
 export async function notesOn(
   client: Client,
-  { snapshot, choice }: Pick<FilesTask, "snapshot" | "choice">,
+  { snapshot, choice, rowsComeFirst }: Pick<FilesTask, "snapshot" | "choice" | "rowsComeFirst">,
   chosen: readonly SnapshotFile[],
 ): Promise<string[]> {
   const notes: string[] = [];
@@ -30,6 +30,7 @@ export async function notesOn(
     notes.push(
       `${countOf(lost, "file")} had been lost at the source before: the snapshot has no bytes of ${lost === 1 ? "it" : "them"}`,
     );
+  if (rowsComeFirst === true) return notes;
   // Clients without an account leave an empty one, which is nobody.
   const owners = new Set(chosen.flatMap(({ ownerId }) => ownerId || []));
   const unknown = await unknownOwners(client, [...owners]);

@@ -35,6 +35,8 @@ export interface FilesTask {
   /** Requests to the endpoint at a time. */
   readonly width: number;
   readonly dryRun: boolean;
+  /** A rehearsal of what comes after the rows: who owns the files is not there yet, and will be. */
+  readonly rowsComeFirst?: boolean | undefined;
   readonly log: Log;
   readonly signal?: AbortSignal | undefined;
 }

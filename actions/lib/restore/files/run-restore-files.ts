@@ -29,6 +29,8 @@ interface Request<Needed extends "storageVault" | "opening" | "target" | "target
 export interface RestoreFilesRequest extends Request<"storageVault" | "opening" | "target" | "targetStorage"> {
   /** Share of the files to read back; undefined: as the policy says. */
   readonly sample: number | undefined;
+  /** See `FilesTask`. */
+  readonly rowsComeFirst?: boolean | undefined;
   /** Ref of the project that the snapshot comes from, when it is meant to be the target. */
   readonly production: string | undefined;
 }
@@ -54,6 +56,7 @@ export async function runRestoreFiles(request: RestoreFilesRequest): Promise<Fil
     using files = openTargetFiles(targetStorage);
     return await restoreFiles({
       ...{ snapshot, choice: request.choice, overwrite: request.overwrite, dryRun: request.dryRun, log, signal },
+      rowsComeFirst: request.rowsComeFirst,
       ...{ targetName: target.name, prefix: targetStorage.prefix, target: files, sample: request.sample },
       ...{ readAllBytes: policy.restoreFiles.readBackBytes, width: policy.restoreFiles.requestsAtOnce },
       // Without the signal: limits of buckets are put back also when the run is called off.

@@ -60,7 +60,7 @@ export async function runRestoreWithFiles(request: RestoreWithFilesRequest): Pro
   const bring = async (dryRun: boolean) => {
     files = await runRestoreFiles({
       ...{ config, ref: found.set, choice: everyFile, overwrite: false, sample: undefined, dryRun, log, signal },
-      production: request.production,
+      ...{ production: request.production, rowsComeFirst: dryRun },
     });
   };
   const database = await runRestore({
