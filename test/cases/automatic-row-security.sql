@@ -1,6 +1,5 @@
 -- report: supabase/agent-skills#408: a project made with automatic row security has an event trigger from its first minute
 -- kind: supabase
--- real: yes
 -- query: select (select string_agg(relname || ' ' || relrowsecurity, ', ' order by relname) from pg_class where relnamespace = 'automatic'::regnamespace and relkind = 'r') || coalesce((select ' ' || evtname from pg_event_trigger where evtname = 'ensure_rls'), '')
 -- | create function public.rls_auto_enable() returns event_trigger language plpgsql security definer set search_path = pg_catalog as $body$
 -- | declare made record; begin

@@ -30,7 +30,11 @@ export async function takeAutomaticRls(
   const found = facts.supabase ? facts.inventory.objects.filter(isAutomaticRls) : [];
   if (found.length === 0) return facts;
   if (!dryRun) {
-    const reason = await attempt(client, `drop event trigger if exists ensure_rls; drop function if exists ${guard}`);
+    // Whoever owns the schema may drop what lies in it, and what hangs on that goes as well, whoever owns it.
+    const reason = await attempt(
+      client,
+      `drop function if exists ${guard} cascade; drop event trigger if exists ensure_rls`,
+    );
     if (reason !== undefined) {
       throw new ConfigurationError(
         "target-automatic-rls",

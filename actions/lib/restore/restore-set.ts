@@ -16,30 +16,26 @@ import { finishRestore } from "./finish.ts";
 import { Journal } from "./journal.ts";
 import type { DataTask } from "./load-data.ts";
 import { makeAndFill } from "./make-and-fill.ts";
+import { makeRoom } from "./make-room.ts";
 import { makeQueues } from "./message-queues.ts";
 import { refuseOccupied } from "./occupants.ts";
 import { clearRequests, holdRequests } from "./outbound/hold-requests.ts";
 import { checksOff, type Outbound, planQuiet, type QuietPlan, withoutEmpty } from "./outbound.ts";
 import { planSchema, type SchemaPlan } from "./plan.ts";
 import { planData } from "./plan-data.ts";
-import {
-  clearDefaultPrivileges,
-  type Leave,
-  settleDefaultPrivileges,
-  settleGrants,
-  settleOwners,
-} from "./privileges.ts";
+import { clearDefaultPrivileges, settleOwners } from "./privileges.ts";
 import { proveRestored } from "./prove-restored.ts";
 import type { ProvenTarget } from "./proven-target.ts";
 import { readSchema } from "./read-schema.ts";
 import { refreshViews } from "./refresh-views.ts";
 import { dryRunResult, type RestoreResult, resultHeading, rowCount } from "./result.ts";
 import { admitResumed } from "./resume-gate.ts";
-import { joinOwners, restoreRoles, settleMemberships, settleSettings } from "./roles.ts";
+import { joinOwners, restoreRoles, settleSettings } from "./roles.ts";
 import { type AfterStep, attempt, dumpClient, runSteps } from "./run-steps.ts";
 import { widerPaths } from "./search-paths.ts";
 import { brokenOff, Sessions } from "./sessions.ts";
-import { commentLargeObjects, settleSequences, validateConstraints } from "./settle-contents.ts";
+import { settleSequences } from "./settle-contents.ts";
+import { settleRights } from "./settle-rights.ts";
 import { Stages } from "./stages.ts";
 import { inspectTarget, type TargetFacts, unavailableExtensions } from "./target.ts";
 import { stateOf } from "./target-state.ts";
@@ -90,15 +86,16 @@ async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
   const client = await dumpClient(task.connect);
   try {
     const facts = await stages.run("look at the target", () => admit(task, client, source));
+    if (task.dryRun) return dryRunResult(task, source, facts, stages.taken);
+    const journal = await Journal.open(client, task.open.set, stateOf(facts.inventory), task.unmark);
+    const room = await makeRoom(client, source, facts);
     const quiet = planQuiet(source, facts.supabase);
     const leftOut = new Set(quiet.outbound.filter(({ how }) => how === "left out").map(({ object }) => object));
-    const schema = planSchema(toc, source, facts.inventory, facts.platform, {
+    const schema = planSchema(toc, source, room.facts.inventory, facts.platform, {
       without: leftOut,
       withFiles: task.bringFiles !== undefined,
     });
-    if (task.dryRun) return dryRunResult(task, source, facts, stages.taken);
-    const journal = await Journal.open(client, task.open.set, stateOf(facts.inventory), task.unmark);
-    return await restoreInto({ task, source, client, facts, quiet, schema, journal, stages });
+    return await restoreInto({ task, source, client, ...room, quiet, schema, journal, stages });
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -109,6 +106,8 @@ interface Run {
   readonly source: Inventory;
   readonly client: Client;
   readonly facts: TargetFacts;
+  /** Why something of the target could not make room, by object key. */
+  readonly failures: ReadonlyMap<string, string>;
   readonly quiet: QuietPlan;
   readonly schema: SchemaPlan;
   readonly journal: Journal;
@@ -142,7 +141,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   const viewFailures = await stages.run("materialised views", () =>
     refreshViews(client, withoutEmpty(source, outbound), widerPaths(source)),
   );
-  const settled = await stages.run("owners and grants", () => settle(run));
+  const settled = await stages.run("owners and grants", () => settleRights(client, source, facts));
   let otherMoment: string | undefined;
   if (task.bringFiles !== undefined) {
     await aroundFiles({ client, plan, journal, triggers: schema.afterFiles }, async () => {
@@ -166,6 +165,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       journal,
       findings: {
         failures: new Map([
+          ...run.failures,
           ...roleFailures,
           ...failuresByKey(made.before, made.built, made.after, ofStorage, events),
           ...made.checks,
@@ -239,23 +239,6 @@ function dataSource({ task, source, journal, facts }: Run): Omit<DataTask, "plan
 function switchingOff(outbound: readonly Outbound[]): AfterStep {
   const switchOff = new Map(outbound.map(({ object, switchOff }) => [object, switchOff]));
   return ({ entry, object }) => (entry.desc !== "COMMENT" && object !== undefined ? switchOff.get(object) : undefined);
-}
-
-async function settle({ client, source, facts }: Run): Promise<Map<string, string>> {
-  const platform = facts.platform?.against(source);
-  const leave: Leave = (object, twin) => platform?.owns(object) || platform?.owns(twin) || false;
-  // Rights that a new owner needs before he can be one: CREATE on the database, USAGE on a foreign-data wrapper.
-  const needed = source.objects.filter(({ kind }) => kind === "database" || kind === "foreign-data wrapper");
-  const before = await readInventory(client);
-  await settleGrants(client, { ...source, objects: needed }, before, platform);
-  const owners = await settleOwners(client, source, before, leave);
-  const owned = await readInventory(client);
-  const grants = await settleGrants(client, source, owned, platform);
-  const defaults = await settleDefaultPrivileges(client, source, owned);
-  const valid = await validateConstraints(client, source, owned, widerPaths(source));
-  await commentLargeObjects(client, source);
-  const memberships = await settleMemberships(client, source, owned, facts.supabase, facts.role);
-  return new Map([...owners, ...grants, ...defaults, ...valid, ...memberships]);
 }
 
 /** The gates: what the target is, and whether anything is in it that a restore would mix with. */

@@ -131,12 +131,16 @@ const bareRole: Role = {
 };
 
 /**
- * Lets the session act for every role that owns something: from PostgreSQL 16 on, whoever makes a role may administer it
- * but not become it. What this adds is taken back by `settleMemberships`.
+ * Lets the session act for every role that owns something or has passed a right on: from PostgreSQL 16 on, whoever makes a
+ * role may administer it but not become it. What this adds is taken back by `settleMemberships`.
  */
 export async function joinOwners(client: Client, source: Inventory, facts: TargetFacts): Promise<void> {
   if (facts.superuser) return;
-  const owners = new Set(source.objects.map((object) => object.owner).filter((owner) => owner !== null));
+  const owners = new Set(
+    source.objects
+      .flatMap(({ owner, grants }) => [owner, ...(grants ?? []).map(({ grantor }) => grantor)])
+      .filter((role) => role !== null),
+  );
   const how = facts.major >= 16 ? " WITH INHERIT TRUE, SET TRUE" : "";
   for (const owner of owners) {
     if (owner === facts.role || isReservedRole(owner)) continue;

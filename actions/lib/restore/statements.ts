@@ -63,11 +63,9 @@ export function grantStatements(wanted: InventoryObject, present: InventoryObjec
     `${grant.privilege}${grant.column === null ? "" : ` (${quoteIdentifier(grant.column)})`}`;
   const excess = present.grants.filter((grant) => !wanted.grants?.some((one) => sameGrant(one, grant)));
   const lacking = wanted.grants.filter((grant) => !present.grants?.some((one) => sameGrant(one, grant)));
-  // The owner's grants first: others can only pass on what they were given with the grant option.
-  lacking.sort((a, b) => Number(b.grantor === wanted.owner) - Number(a.grantor === wanted.owner));
   return [
     ...excess.map((grant) => `REVOKE ${what(grant)} ${on} FROM ${to(grant)}`),
-    ...lacking.map((grant) =>
+    ...downTheChain(lacking, present.grants, wanted.owner).map((grant) =>
       asGrantor(
         grant,
         wanted.owner,
@@ -75,6 +73,28 @@ export function grantStatements(wanted: InventoryObject, present: InventoryObjec
       ),
     ),
   ];
+}
+
+/** The owner's grants first, then what others pass on: they can only do that when they have been given the grant option. */
+function downTheChain(lacking: readonly Grant[], present: readonly Grant[], owner: string | null): Grant[] {
+  const ordered: Grant[] = [];
+  const mayGive = ({ grantor, privilege, column }: Grant) =>
+    grantor === owner ||
+    [...present, ...ordered].some(
+      (one) =>
+        one.grantable &&
+        one.grantee === grantor &&
+        one.privilege === privilege &&
+        (one.column === null || one.column === column),
+    );
+  for (let left = lacking; left.length > 0; ) {
+    const ready = left.filter(mayGive);
+    // Whoever gave it is not to be told: it is tried as it stands.
+    const next = ready.length > 0 ? ready : left;
+    ordered.push(...next);
+    left = left.filter((grant) => !next.includes(grant));
+  }
+  return ordered;
 }
 
 /** A grant by somebody else than the owner is made in that role; the owner's own are made so by Postgres anyhow. */
