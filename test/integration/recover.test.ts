@@ -5,7 +5,8 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import { awsFolder } from "../../scripts/setup/moto.mjs";
-import { compareDatabases, execute } from "../lab/index.ts";
+import { compareDatabases, createProject, dropProject, execute } from "../lab/index.ts";
+import { sharedPostgres } from "../lab/servers/started.ts";
 import { type BackupLab, backUp } from "./backup-lab.ts";
 import { openRecoveryLab, type RecoveryLab, recoverPageOf } from "./recovery-lab.ts";
 import { stockPath } from "./recovery-machine.ts";
@@ -70,6 +71,21 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
       expect.stringMatching(/^event trigger note_new_tables: .* owner postgres right .* owner owner$/),
       expect.stringMatching(/^rows public\.stale_roles: left 3 rows .* right 4 rows /),
     ]);
+  });
+
+  test("gives a new Supabase project all of it that is not the platform's, as postgres, who is no superuser", async () => {
+    const project = await createProject(sharedPostgres(major).superuserUrl(), `recovered_${process.pid}`);
+    try {
+      const { stderr } = await recover("project", { TARGET_DATABASE_URL: project.postgresUrl });
+      expect(stderr).toMatch(/\d+ tables hold exactly the rows that they held at the backup/);
+      expect(stderr).toContain("every object of yours is there");
+      // What is in use by now is no place to recover into.
+      await expect(recover("again", { TARGET_DATABASE_URL: project.postgresUrl })).rejects.toMatchObject({
+        stderr: expect.stringContaining("the target is not empty"),
+      });
+    } finally {
+      await dropProject(sharedPostgres(major).superuserUrl(), project.name);
+    }
   });
 
   test("stops before the target is touched when an object is not what the manifest says", async () => {
