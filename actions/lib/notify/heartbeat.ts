@@ -1,4 +1,5 @@
 import type { Secret } from "../config/secret.ts";
+import { boundedFetch } from "../runtime/bounded-answer.ts";
 import { failureOf } from "./channel.ts";
 
 export type Beat = "start" | "success" | "fail";
@@ -13,7 +14,7 @@ export async function beat(url: Secret, what: Beat, milliseconds: number): Promi
   if (what !== "success") address.pathname = `${address.pathname.replace(/\/$/, "")}/${what}`;
   try {
     // GET is what every such service takes.
-    const answer = await fetch(address, { signal: AbortSignal.timeout(milliseconds), redirect: "follow" });
+    const answer = await boundedFetch(address, { signal: AbortSignal.timeout(milliseconds), redirect: "follow" });
     await answer.arrayBuffer();
     return answer.ok ? undefined : `http_${answer.status}`;
   } catch (error) {

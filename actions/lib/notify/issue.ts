@@ -3,6 +3,7 @@ import type { IssueSettings } from "../config/channels.ts";
 import type { Alert } from "../report/alert.ts";
 import { alertText } from "../report/alert-text.ts";
 import { markdownLink } from "../report/escaping.ts";
+import { boundedFetch } from "../runtime/bounded-answer.ts";
 import { type Channel, ChannelFailure, failureOf } from "./channel.ts";
 
 const label = "lifeboat-alert";
@@ -54,7 +55,7 @@ function callGithub(
 ): (method: string, path: string, body?: unknown) => Promise<unknown> {
   return async (method, path, body) => {
     try {
-      const answer = await fetch(`${apiUrl}/repos/${repository}/${path}`, {
+      const answer = await boundedFetch(`${apiUrl}/repos/${repository}/${path}`, {
         method,
         headers: {
           Accept: "application/vnd.github+json",

@@ -2,8 +2,12 @@ import { z } from "zod";
 import type { SlackSettings } from "../config/channels.ts";
 import type { Alert } from "../report/alert.ts";
 import { slackMessage } from "../report/slack-message.ts";
+import { boundedFetch } from "../runtime/bounded-answer.ts";
 import { type Channel, ChannelFailure, type Conversation, failureOf } from "./channel.ts";
 import type { ThreadStore } from "./thread-store.ts";
+
+/** Answers have some hundred bytes. */
+const mostBytes = 1024 * 1024;
 
 /** Slack by bot token (with threads) or by incoming webhook. */
 export function slackChannel(settings: SlackSettings, threads: ThreadStore): Channel {
@@ -67,7 +71,7 @@ async function call(
     // By itself it would try again for half an hour, and wait for as long as a 429 asks.
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
-    fetch: (url, init) => fetch(url, { ...init, signal }),
+    fetch: (url, init) => boundedFetch(url, { ...init, signal }, mostBytes),
     // Its log quotes what is sent.
     logger: { ...silent, getLevel: () => slack.LogLevel.ERROR },
   });
@@ -89,10 +93,8 @@ async function hook(url: string, alert: Alert, { onlyContinue }: Conversation, s
   let word: string;
   try {
     const body = JSON.stringify(slackMessage(alert));
-    answer = await fetch(url, {
-      ...{ method: "POST", headers: { "Content-Type": "application/json" }, body, signal },
-      redirect: "error",
-    });
+    const headers = { "Content-Type": "application/json" };
+    answer = await boundedFetch(url, { method: "POST", headers, body, signal, redirect: "error" }, mostBytes);
     word = (await answer.text()).slice(0, 200).trim();
   } catch (error) {
     throw failureOf(error);

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { devNull } from "node:os";
 import type { Environment } from "../config/environment.ts";
+import { mostAnswerBytes, tooLarge } from "./bounded-answer.ts";
 
 export interface GitAnswer {
   readonly code: number;
@@ -50,8 +51,14 @@ export function openGit({ folder, env, token, server, signal }: GitSettings): Gi
     new Promise((resolve, reject) => {
       const child = spawn("git", args, { cwd: folder, env: childEnv, ...(signal && { signal }) });
       const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
-      child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
-      child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+      let left = mostAnswerBytes;
+      const keep = (into: Buffer[]) => (chunk: Buffer) => {
+        left -= chunk.byteLength;
+        if (left >= 0) into.push(chunk);
+        else if (child.kill("SIGKILL")) reject(tooLarge(`What git ${args[0] ?? ""} says`, mostAnswerBytes));
+      };
+      child.stdout.on("data", keep(stdout));
+      child.stderr.on("data", keep(stderr));
       child.on("error", reject);
       // A child that ends early does not read on; how it ended is told by its code.
       child.stdin.on("error", () => {});

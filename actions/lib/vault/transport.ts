@@ -1,4 +1,7 @@
+import { pipeline, Readable, Transform } from "node:stream";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
+import { tooLarge } from "../runtime/bounded-answer.ts";
+import { LifeboatError } from "../runtime/errors.ts";
 import { encodePart } from "../source/storage/request-signature.ts";
 import { type RetryPolicy, withRetries } from "./retry.ts";
 import { Stalled, type StallWatch, watchStalls } from "./stall-watch.ts";
@@ -70,6 +73,7 @@ export function openTransport(settings: TransportSettings): Transport {
     },
   });
   sendKnownHash(client);
+  boundAnswers(client);
   if (bucket !== settings.bucket) nameTruly(client, settings.bucket);
   const dates = new WeakMap<object, Date>();
   client.middlewareStack.add(
@@ -99,6 +103,8 @@ export function openTransport(settings: TransportSettings): Transport {
           try {
             return await attempt({ client, bucket, watch, count });
           } catch (error) {
+            // The SDK adds words of its own to what it could not read.
+            if (error instanceof LifeboatError && error.code === tooMuch().code) throw tooMuch();
             // The SDK hides the reason of an abort behind an error of its own.
             throw watch.signal.reason instanceof Stalled ? watch.signal.reason : error;
           }
@@ -152,4 +158,42 @@ function sendKnownHash(client: S3Client): void {
     },
     { step: "build", name: "knownHash" },
   );
+}
+
+/** A page of a thousand keys of a kilobyte each, six characters for one where XML escapes them, has 7 MB. */
+const mostXmlBytes = 12 * 1024 * 1024;
+const tooMuch = () => tooLarge("An answer of the store", mostXmlBytes);
+
+/**
+ * Bounds what the SDK reads whole: lists, and every answer that says what went wrong. Contents are bounded by who reads them.
+ * A store, or whoever stands in its place, could send an answer without an end.
+ */
+function boundAnswers(client: S3Client): void {
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const result = await next(args);
+        const { response } = result;
+        if (!isAnswer(response) || (commandName === "GetObjectCommand" && response.statusCode < 300)) return result;
+        const { body } = response;
+        let left = mostXmlBytes;
+        const bound = new Transform({
+          transform(chunk: Uint8Array, _encoding, done) {
+            left -= chunk.byteLength;
+            if (left >= 0) done(null, chunk);
+            else done(tooMuch());
+          },
+        });
+        // Either end's error becomes the other's: the SDK reads the bounded one, and the connection is given up with it.
+        pipeline(body, bound, () => {});
+        response.body = bound;
+        return result;
+      },
+    { step: "deserialize", priority: "low", name: "boundAnswers" },
+  );
+}
+
+function isAnswer(response: unknown): response is { statusCode: number; body: Readable } {
+  if (typeof response !== "object" || response === null || !("statusCode" in response)) return false;
+  return typeof response.statusCode === "number" && "body" in response && response.body instanceof Readable;
 }

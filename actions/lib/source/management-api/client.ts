@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import type { Secret } from "../../config/secret.ts";
-import { ConfigurationError, OperationError } from "../../runtime/errors.ts";
+import { boundedFetch } from "../../runtime/bounded-answer.ts";
+import { ConfigurationError, LifeboatError, OperationError } from "../../runtime/errors.ts";
 import { errorCode } from "../sqlstate.ts";
 
 /** Supabase's Management API: 120 requests a minute and token, then 429 (supabase.com/docs/reference/api). */
@@ -77,7 +78,7 @@ async function once(
 ): Promise<Answer> {
   const limit = AbortSignal.timeout(30_000);
   try {
-    const response = await fetch(url, {
+    const response = await boundedFetch(url, {
       method,
       headers: {
         authorization: `Bearer ${token.reveal()}`,
@@ -95,7 +96,7 @@ async function once(
     throw refusal(response.status, method, new URL(url).pathname);
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof ConfigurationError) throw error;
+    if (error instanceof LifeboatError) throw error;
     if (error instanceof SyntaxError) return { again: "an answer that is no JSON", after: undefined };
     const cause = error instanceof Error ? error.cause : undefined;
     return { again: errorCode(cause) ?? errorCode(error) ?? "no connection", after: undefined };

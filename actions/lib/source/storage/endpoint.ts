@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { ProjectStorage } from "../../config/project-storage.ts";
+import { boundedText } from "../../runtime/bounded-answer.ts";
 import { ConfigurationError } from "../../runtime/errors.ts";
 import { createSigner, encodePart, encodePath } from "./request-signature.ts";
 
@@ -56,6 +57,9 @@ export interface StorageEndpoint {
   [Symbol.dispose](): void;
 }
 
+/** A thousand names of a kilobyte each, six characters for one where XML escapes them, have 6 MB. */
+const mostListBytes = 16 * 1024 * 1024;
+
 /** An answer in which nothing moves for so long is given up. */
 const silenceMillis = 30_000;
 
@@ -109,9 +113,7 @@ export function openEndpoint(storage: ProjectStorage, connections: number): Stor
       const pairs = Object.entries(query).sort(([a], [b]) => (a < b ? -1 : 1));
       const text = pairs.map(([name, value]) => `${encodePart(name)}=${encodePart(value)}`).join("&");
       const answer = await ask("GET", path, text, {}, signal);
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of bodyOf(answer, signal)) chunks.push(chunk);
-      return Buffer.concat(chunks).toString("utf8");
+      return boundedText(bodyOf(answer, signal), "A list of the project's storage endpoint", mostListBytes);
     },
     [Symbol.dispose]: () => agent.destroy(),
   };
@@ -146,7 +148,10 @@ async function* bodyOf(
 async function codeOf(answer: IncomingMessage): Promise<string> {
   let text = "";
   try {
-    for await (const chunk of answer.setEncoding("utf8")) if (text.length < 4096) text += String(chunk);
+    for await (const chunk of answer.setEncoding("utf8")) {
+      text += String(chunk);
+      if (text.length > 4096) break;
+    }
   } catch {
     // The status says enough.
   }

@@ -1,0 +1,50 @@
+import { OperationError } from "./errors.ts";
+
+const MiB = 1024 * 1024;
+/** Larger than any answer that is read whole and is what it should be. */
+export const mostAnswerBytes = 64 * MiB;
+
+/** For whoever is sent more than anything that was asked for can be: an answer without an end would fill all memory. */
+export function tooLarge(what: string, maxBytes: number): OperationError {
+  return new OperationError(
+    "answer-too-large",
+    `${what} has more than the ${maxBytes} bytes that it may have`,
+    "Look at who answers there: it is not what was asked for.",
+  );
+}
+
+/** `fetch`, whose answer's body fails as soon as it is longer than it may be. */
+export async function boundedFetch(
+  url: string | URL,
+  init: RequestInit,
+  maxBytes = mostAnswerBytes,
+): Promise<Response> {
+  const answer = await fetch(url, init);
+  if (answer.body === null) return answer;
+  let left = maxBytes;
+  const bound = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      left -= chunk.byteLength;
+      if (left < 0) controller.error(tooLarge(`The answer of ${new URL(url).host}`, maxBytes));
+      else controller.enqueue(chunk);
+    },
+  });
+  const { status, statusText, headers } = answer;
+  return new Response(answer.body.pipeThrough(bound), { status, statusText, headers });
+}
+
+/** Joins the chunks of a body as text. @throws OperationError `answer-too-large` */
+export async function boundedText(
+  body: AsyncIterable<Uint8Array>,
+  what: string,
+  maxBytes = mostAnswerBytes,
+): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw tooLarge(what, maxBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, bytes).toString("utf8");
+}
