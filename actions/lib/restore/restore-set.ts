@@ -2,8 +2,9 @@ import type { Client } from "pg";
 import { outcomeOf } from "../prove/difference.ts";
 import type { OpenSet } from "../prove/verify-open.ts";
 import type { Log } from "../runtime/log.ts";
-import type { Inventory } from "../source/inventory/model.ts";
+import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
+import { isPlatformOwner } from "../source/platform.ts";
 import { strayOids } from "../source/stored-oids.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { takeAutomaticRls } from "./automatic-rls.ts";
@@ -150,12 +151,10 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   }
   const ofStorage = await runSteps(client, schema.afterFiles, switchingOff(outbound));
   const events = await makeEventTriggers(client, schema.last, outbound, journal);
-  const eventOwners = await settleOwners(
-    client,
-    source,
-    await readInventory(client),
-    (object) => object.kind !== "event trigger",
-  );
+  // One that is given to the platform could not be woken any more: Supabase's postgres may give it away, and not take it back.
+  const others = ({ kind, owner }: InventoryObject) =>
+    kind !== "event trigger" || (facts.supabase && isPlatformOwner(owner));
+  const eventOwners = await settleOwners(client, source, await readInventory(client), others);
   const settings = await settleSettings(client, source, facts);
   const prove = () =>
     proveRestored({
