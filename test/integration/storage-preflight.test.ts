@@ -4,20 +4,24 @@ import type { CheckRow } from "../../actions/lib/preflight/check-row.ts";
 import { runStoragePreflight } from "../../actions/lib/preflight/run-storage-preflight.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
-import { createProject, dropProject, type LabProject, withClient } from "../lab/index.ts";
-import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { createProject, type LabProject, withClient } from "../lab/index.ts";
+import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
 import { type RunningStorage, startStorage, storageSettings } from "../lab/storage/index.ts";
 import { type BackupLab, keysIn, openBackupLab } from "./backup-lab.ts";
 
 const name = `storage_preflight_${process.pid}`;
 let lab: BackupLab;
+let own: RunningPostgres;
 let project: LabProject;
 let storage: RunningStorage;
 const unlocked = `unlocked-${process.pid}`;
 
 beforeAll(async () => {
   lab = await openBackupLab(sharedS3());
-  project = await createProject(sharedPostgres(17).superuserUrl(), name);
+  // Its own cluster: a role is made here, and roles of the shared one show in everybody's comparisons.
+  own = await startPostgres(17);
+  project = await createProject(own.superuserUrl(), name);
   storage = await startStorage(project);
   await withClient(project.postgresUrl, (client) =>
     client.query("insert into storage.buckets (id, name) values ('exam-files', 'exam-files'), ('results', 'results')"),
@@ -26,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await storage?.stop();
-  if (project !== undefined) await dropProject(sharedPostgres(17).superuserUrl(), name);
+  await own?.stop();
   await lab?.[Symbol.asyncDispose]();
 });
 
