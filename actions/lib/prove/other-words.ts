@@ -109,7 +109,7 @@ async function isSame({ object, wanted, here }: Pair, home: string, print: Print
     case "rule":
       return both(rule, (before, _name, after) => print.rule(before, after, home));
     case "collation":
-      return both(icu, (_before, locale) => print.icuLocale(locale));
+      return sameCollation(wanted, here, print);
     case "publication":
       return samePublication(wanted, here, over);
     default:
@@ -121,7 +121,6 @@ const word = String.raw`(?:"(?:[^"]|"")+"|[\w$\u0080-\uffff]+)`;
 const qualified = String.raw`${word}\.${word}`;
 const routine = new RegExp(String.raw`^(CREATE OR REPLACE (?:FUNCTION|PROCEDURE) )(${word}\.)([\s\S]*)$`);
 const rule = new RegExp(String.raw`^(CREATE RULE ${word} AS\s+ON [A-Z]+ TO )(${qualified})([\s\S]*;)( enabled \w)?$`);
-const icu = /^(i )(?=(?:non)?deterministic )(?:non)?deterministic (\S+)()( .*)?$/;
 const query = /^ (?:SELECT|WITH)[\s\S]*$/m;
 
 async function sameView(wanted: string, here: string, print: PrintAgain, same: SameExpression): Promise<boolean> {
@@ -132,6 +131,16 @@ async function sameView(wanted: string, here: string, print: PrintAgain, same: S
   if (!(await sameButExpressions(left.lines.join("\n"), right.lines.join("\n"), same))) return false;
   const printed = await print.query(text);
   return text === own || printed === own || (printed !== undefined && printed === (await print.query(own)));
+}
+
+const icu = /^i ((?:non)?deterministic) ?(\S*)( .*)?$/;
+
+/** Only the locale has other words; the root locale has none in 15. */
+async function sameCollation(wanted: string, here: string, print: PrintAgain): Promise<boolean> {
+  const [left, right] = [icu.exec(wanted), icu.exec(here)];
+  if (left === null || right === null || left[1] !== right[1] || left[3] !== right[3]) return false;
+  const one = await print.icuLocale(left[2] ?? "");
+  return one !== undefined && one === (await print.icuLocale(right[2] ?? ""));
 }
 
 const publishedTable = new RegExp(`^ {2}table (${qualified})`);
