@@ -54,6 +54,10 @@ const ways = (port: number): string => `
   create function shop.allowed(note text) returns boolean language plpgsql as $$ begin perform shop.send('check'); return true; end $$;
   alter table shop.checked add constraint allowed check (shop.allowed(note));
   create policy sees on shop.checked for select to authenticated using (shop.allowed(note));
+  create function shop.always(what text) returns bigint language plpgsql immutable as $$ begin return shop.send(what); end $$;
+  create table shop.computed (id int primary key, request bigint generated always as (shop.always('computed')) stored);
+  create table shop.parted (id int, note text) partition by list ((shop.always(note)));
+  create statistics shop.counted on (shop.always(note)), id from shop.checked;
   insert into shop.checked values (1, 'x'), (2, 'y');
   insert into shop.hooks values (1, 1);
 `;

@@ -15,6 +15,8 @@ export interface MakingTask {
   readonly client: Client;
   readonly source: Inventory;
   readonly schema: SchemaPlan;
+  /** Called when the extensions are there, before anything whose making may run functions of the user's. */
+  readonly holdBack: () => Promise<void>;
   /** Which rows go where, by the tables that the target has now. */
   readonly planRows: () => Promise<DataPlan>;
   /** Makes the tables of queues; says why rows of some will not come. */
@@ -44,7 +46,7 @@ export interface Made {
  */
 export async function makeAndFill(task: MakingTask): Promise<Made> {
   const { client, schema, stages, source } = task;
-  const before = await stages.run("schema", () => runSteps(client, schema.before));
+  const before = await stages.run("schema", () => makeSchema(task));
   const queues = await task.makeQueues();
   const plan = await task.planRows();
   const working = loadAndBuild(task.dataTask(plan), schema.builds, task.jobs);
@@ -56,6 +58,14 @@ export async function makeAndFill(task: MakingTask): Promise<Made> {
   const paths = widerPaths(source);
   const mended = isWhole(made) ? made : await stages.run("second attempts", () => tryAgain(task, made, paths));
   return { ...mended, checks: await putBackChecks(client, source, paths) };
+}
+
+/** A generated column is enough for a function to run as its table is made: constants are folded. */
+async function makeSchema({ client, schema, holdBack }: MakingTask): Promise<StepFailures> {
+  const extensions = schema.before.findLastIndex(({ entry }) => entry.desc === "EXTENSION") + 1;
+  const first = await runSteps(client, schema.before.slice(0, extensions));
+  await holdBack();
+  return new Map([...first, ...(await runSteps(client, schema.before.slice(extensions)))]);
 }
 
 type Attempted = Omit<Made, "checks">;

@@ -124,13 +124,16 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   await clearDefaultPrivileges(client, facts.inventory);
   const off = checksOff(outbound);
   let heldBack = false;
+  const holdBack = async () => {
+    heldBack = await holdRequests(client);
+  };
   const made = await makeAndFill({
-    ...{ client, schema, jobs, stages },
+    ...{ client, schema, jobs, stages, holdBack },
     // Without them, so that none is put back.
     source: { ...source, objects: source.objects.filter((object) => !off.some((one) => one.object === object)) },
     planRows: async () => {
       for (const { switchOff } of off) await attempt(client, switchOff ?? "");
-      heldBack = await holdRequests(client);
+      await holdBack();
       return planData(source, await readTargetTables(client), facts.platform, unavailableExtensions(source, facts));
     },
     makeQueues: () => makeQueues(dataSource(run), client),
