@@ -49,8 +49,12 @@ export async function* collectChanges(
   const taskFor = (row: SourceRow, old: FileEntry | undefined): CopyTask => ({
     row,
     wasLost: old?.state === "lost",
-    // What was only to move to another pack is still in the old one.
-    onMissing: (entry) => change(old, isKept(row, old) ? old : entry),
+    async onMissing(entry) {
+      // What was only to move to another pack is still in the old one.
+      const kept = isKept(row, old);
+      await change(old, kept ? old : entry);
+      return kept ? "the vault's copy is kept" : undefined;
+    },
     onStored: (entry) => change(old, entry),
   });
   const isKept = (row: SourceRow, old: FileEntry | undefined): boolean =>
@@ -90,7 +94,10 @@ export async function* collectChanges(
 }
 
 /** The entry of a file whose content is in the vault, with all that its row says now. */
-function entryFor(row: SourceRow, { object, entry, bytes, sha256, mimetype, cacheControl }: StoredFile): FileEntry {
+export function entryFor(
+  row: SourceRow,
+  { object, entry, bytes, sha256, mimetype, cacheControl }: StoredFile,
+): FileEntry {
   const type = row.mimetype ?? mimetype;
   const cache = row.cacheControl ?? cacheControl;
   return fileEntrySchema.parse({

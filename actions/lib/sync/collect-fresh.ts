@@ -1,6 +1,7 @@
 import type { FileEntry } from "../vault/snapshot/file-entry.ts";
 import type { Collection } from "./collection.ts";
 import type { CopyTask } from "./copier.ts";
+import type { HeldCopies } from "./held-copies.ts";
 
 interface OpenShard {
   readonly entries: FileEntry[];
@@ -11,9 +12,10 @@ interface OpenShard {
 /**
  * The tasks of a list that is begun anew: every file, shard by shard. A shard's list is written when the last of its files
  * is in the vault, so that never more than a few shards are in memory.
+ * @param held the copies that an earlier snapshot has of files that turn out to be lost
  * @returns the tasks, and what ends the base when all of them are done
  */
-export function collectFresh(collection: Collection, shards: number) {
+export function collectFresh(collection: Collection, shards: number, held?: HeldCopies) {
   const { source, ledger, lists, inherited, mine } = collection;
   const open = new Map<number, OpenShard>();
   const written = new Set<number>();
@@ -34,12 +36,18 @@ export function collectFresh(collection: Collection, shards: number) {
         if (entry !== undefined && ledger.settle(undefined, entry)) shard.entries.push(entry);
         await writeIfWhole(number);
       };
+      const settleMissing = async (entry: FileEntry | undefined): Promise<string | undefined> => {
+        const copy = entry === undefined ? undefined : await held?.copyOf(entry);
+        if (copy?.kept !== undefined) ledger.addObject(copy.kept.object);
+        await settle(copy?.kept?.entry ?? entry);
+        return copy?.detail;
+      };
       for (const row of rows) {
         if (!mine(row)) continue;
         shard.pending++;
         const known = inherited(row);
         if (known !== undefined) await settle(known);
-        else yield { row, onMissing: settle, onStored: settle };
+        else yield { row, onMissing: settleMissing, onStored: settle };
       }
       shard.read = true;
       await writeIfWhole(number);

@@ -7,7 +7,7 @@ import type { SyncSource } from "./source.ts";
 /** What both ways of collecting a list work with. */
 export interface Collection {
   readonly source: SyncSource;
-  readonly ledger: Pick<Ledger, "settle">;
+  readonly ledger: Pick<Ledger, "settle" | "addObject">;
   readonly lists: Pick<ListWriter, "shard" | "change">;
   /** The file as an unfinished run has stored it, when it is still the same: it is taken over. */
   readonly inherited: (row: SourceRow) => StoredFile | undefined;

@@ -17,8 +17,11 @@ export interface CopyTask {
   readonly row: SourceRow;
   /** The last snapshot says that its file is lost: nobody expects to find it. */
   readonly wasLost?: boolean;
-  /** It is not to be had: with an entry that says so, or without one when it vanished. */
-  readonly onMissing: (entry: FileEntry | undefined) => Promise<void>;
+  /**
+   * It is not to be had: with an entry that says so, or without one when it vanished.
+   * @returns what the finding has to say of a copy that the vault had before
+   */
+  readonly onMissing: (entry: FileEntry | undefined) => Promise<string | undefined>;
   /** It is in the vault. */
   readonly onStored: (entry: FileEntry) => Promise<void>;
 }
@@ -96,7 +99,7 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
       const verdict = await readJudged(task.row, read, lookUp, tally);
       if (verdict.kind === "large") return await copyLarge({ ...task, row: verdict.row });
       if (verdict.kind === "unreadable") return suspect({ ...task, row: verdict.row }, verdict.code);
-      if (verdict.kind === "vanished") return await missing(task, undefined);
+      if (verdict.kind === "vanished") return await missing(task);
       const { content, facts } = verdict.read;
       control = verdict.row;
       waiting.set(keyOf(task.row), task);
@@ -118,7 +121,7 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
       };
       const verdict = await readJudged(task.row, read, lookUp, tally);
       if (verdict.kind === "unreadable") return suspect({ ...task, row: verdict.row }, verdict.code);
-      if (verdict.kind !== "read") return await missing(task, undefined);
+      if (verdict.kind !== "read") return await missing(task);
       const { content, facts } = verdict.read;
       const entry = entryOf(verdict.row, facts, content.key, null);
       await options.onObject({ ...content, files: 1, fileBytes: facts.bytes }, [entry]);
@@ -129,8 +132,8 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
       large.give(1);
     }
   };
-  const missing = async (task: CopyTask, entry: FileEntry | undefined): Promise<boolean> => {
-    await task.onMissing(entry);
+  const missing = async (task: CopyTask): Promise<boolean> => {
+    await task.onMissing(undefined);
     track.advance({ items: 1 });
     return false;
   };
@@ -157,8 +160,10 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
     const uncarried = code === "InvalidKey";
     const kind = uncarried ? "uncarried-key" : "lost";
     const why = uncarried ? "the endpoint does not take this name" : "there is a row and no file";
-    tally.find(kind, task.row, `${why} (${code})`);
-    await missing(task, fileEntrySchema.parse({ ...task.row, object: null, entry: null, state: "lost" }));
+    const lost = fileEntrySchema.parse({ ...task.row, object: null, entry: null, state: "lost" });
+    const copy = await task.onMissing(lost);
+    tally.find(kind, task.row, `${why} (${code})${copy === undefined ? "" : `; ${copy}`}`);
+    track.advance({ items: 1 });
   }
   await packs.finish();
 }

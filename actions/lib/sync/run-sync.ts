@@ -13,6 +13,7 @@ import { acquireLease } from "../vault/lease.ts";
 import type { Lease } from "../vault/lease-keeper.ts";
 import { journalPrefix, syncLease } from "../vault/snapshot/keys.ts";
 import { allowedEgress } from "./bounds.ts";
+import { openHeldCopies } from "./held-copies.ts";
 import { nothingInherited } from "./journal.ts";
 import { nameRun } from "./name-run.ts";
 import { readVaultState } from "./previous.ts";
@@ -20,7 +21,7 @@ import { rehearse } from "./rehearse.ts";
 import type { SyncRequest } from "./request.ts";
 import type { SyncResult } from "./result.ts";
 import { openDatabaseSource, openListedSource, type SyncSource } from "./source.ts";
-import { openLast, planList } from "./sync-state.ts";
+import { keysOfLists, openLast, planList } from "./sync-state.ts";
 import { openTally } from "./tally.ts";
 import { removeBelow, settleUnfinished } from "./unfinished.ts";
 import { type SyncFacts, writeSnapshot } from "./write-snapshot.ts";
@@ -51,23 +52,25 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   await using lease = request.dryRun === true ? nobodys : await clock.gate("lease", () => takeLease(request, vault));
   stop.on(lease.lost);
   const state = await clock.gate("vault", () => readVaultState(vault, verify, log, warnings));
+  const { newest } = state;
   const alarms = [...state.alarms];
-  const set = request.set ?? (await nameRun(state.newest?.manifest.set));
+  const set = request.set ?? (await nameRun(newest?.manifest.set));
+  const held = newest === undefined ? undefined : openHeldCopies(vault, newest, keysOfLists(vault, ready, request));
   const last =
-    state.newest === undefined || request.full === true
+    newest === undefined || request.full === true
       ? undefined
-      : await clock.gate("last snapshot", () => openLast(vault, state.newest ?? never(), ready, request));
+      : await clock.gate("last snapshot", () => openLast(vault, newest, ready, request));
   await using source = await clock.gate("list", () => openSource(request, endpoint, stop.signal));
   request.onListOpened?.();
   const compaction = compactionThatPays(policy.upkeep, config.policy.tiers);
   const plan = await clock.stage("compare", () => planList(source, last, ready.signing.fingerprint, compaction));
-  const facts = { request, set, startedAt, vault, ready, verify, endpoint, lease, source, plan, last: state.newest };
+  const facts = { request, set, startedAt, vault, ready, verify, endpoint, lease, source, plan, last: newest, held };
   if (request.dryRun === true) {
     return await clock.stage("rehearse", () => rehearse({ ...facts, clock, warnings, alarms }));
   }
   // A run that was killed just after it had published could not remove its journal.
-  if (state.newest !== undefined && request.part === undefined)
-    await removeBelow(vault, [journalPrefix(state.newest.manifest.set)], new Set());
+  if (newest !== undefined && request.part === undefined)
+    await removeBelow(vault, [journalPrefix(newest.manifest.set)], new Set());
   const unfinished =
     state.unfinished.length === 0
       ? { inheritance: nothingInherited, runs: [] }
@@ -154,8 +157,4 @@ function openSource(request: SyncRequest, endpoint: StorageEndpoint, signal: Abo
   const buckets = wanted === "all" ? undefined : wanted;
   if (config.source === undefined) return openListedSource(endpoint, buckets, signal);
   return openDatabaseSource({ settings: config.source, buckets, snapshot: within?.snapshot, signal, log });
-}
-
-function never(): never {
-  throw new Error("unreachable");
 }

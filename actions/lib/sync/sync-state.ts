@@ -38,6 +38,13 @@ export type ListPlan =
       readonly sparse: ReadonlySet<string>;
     };
 
+/** The keys by which this job opens lists of earlier runs. */
+export function keysOfLists(vault: Vault, ready: StorageReady, request: SyncRequest): SnapshotKeys {
+  const { opening, formerSigning = [] } = request;
+  const further = opening === undefined ? undefined : recipientKeys(vault, opening, ready.keys.signers);
+  return signerKeys([ready.signing, ...formerSigning], further);
+}
+
 /** @throws ConfigurationError `index-key-foreign` when the last snapshot's lists are closed to this job */
 export async function openLast(
   vault: Vault,
@@ -45,9 +52,7 @@ export async function openLast(
   ready: StorageReady,
   request: SyncRequest,
 ): Promise<Last> {
-  const { opening, formerSigning = [] } = request;
-  const further = opening === undefined ? undefined : recipientKeys(vault, opening, ready.keys.signers);
-  const keys = signerKeys([ready.signing, ...formerSigning], further);
+  const keys = keysOfLists(vault, ready, request);
   let layers: Promise<Layer[]> | undefined;
   return {
     stored,

@@ -21,9 +21,13 @@ export function isCarriedByS3(userMetadata: FileEntry["userMetadata"]): boolean 
 }
 
 /** A ledger that also names files whose metadata only SQL can bring back, when their entry is new or another. */
-export function namingUncarried(ledger: Ledger, tally: Pick<Tally, "find" | "add">): Pick<Ledger, "settle"> {
+export function namingUncarried(
+  ledger: Ledger,
+  tally: Pick<Tally, "find" | "add">,
+): Pick<Ledger, "settle" | "addObject"> {
   let named = 0;
   return {
+    addObject: ledger.addObject,
     settle(before, now) {
       const changes = ledger.settle(before, now);
       if (!changes || now?.state !== "stored" || isCarriedByS3(now.userMetadata)) return changes;

@@ -20,6 +20,7 @@ import type { Collection } from "./collection.ts";
 import { type CopyTask, copyFiles } from "./copier.ts";
 import { sameContent } from "./diff-shard.ts";
 import { defaultPatience } from "./fetch-file.ts";
+import type { HeldCopies } from "./held-copies.ts";
 import { openJournal } from "./journal.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { type ListWriter, openListWriter } from "./list-writer.ts";
@@ -47,6 +48,8 @@ export interface SyncFacts {
   readonly plan: ListPlan;
   /** The newest snapshot, also when nothing is compared with it. */
   readonly last: StoredSnapshot | undefined;
+  /** Its copies of files that the source has lost, for a list that is begun anew. */
+  readonly held: HeldCopies | undefined;
   readonly clock: StageClock;
   readonly warnings: string[];
   readonly alarms: string[];
@@ -88,7 +91,7 @@ export async function writeSnapshot(writing: Writing): Promise<SyncResult> {
 }
 
 async function copy(writing: Writing, tools: Tools): Promise<void> {
-  const { request, plan, source, endpoint, tally, stop, unfinished } = writing;
+  const { request, plan, source, endpoint, tally, stop, unfinished, held } = writing;
   const { lists, ledger, store, keys, seen } = tools;
   const { part, log, config } = request;
   const collection: Collection = {
@@ -106,7 +109,7 @@ async function copy(writing: Writing, tools: Tools): Promise<void> {
     mine: (row) => part === undefined || part.has(row),
   };
   for (const object of unfinished.inheritance.objects.values()) ledger.addObject(object);
-  const fresh = plan.kind === "fresh" ? collectFresh(collection, plan.shards) : undefined;
+  const fresh = plan.kind === "fresh" ? collectFresh(collection, plan.shards, held) : undefined;
   const tasks = fresh?.tasks ?? (await changeTasks(writing, tools, collection));
   const journal = openJournal(store, keys);
   const track = log.track("files", undefined);
@@ -127,6 +130,10 @@ async function copy(writing: Writing, tools: Tools): Promise<void> {
     });
     stop.signal.throwIfAborted();
     if (part === undefined) await fresh?.finish();
+    for (const warning of held?.warnings() ?? []) {
+      writing.warnings.push(warning);
+      log.warn(warning);
+    }
     track.end("done");
   } catch (error) {
     track.end("failed");
@@ -230,15 +237,17 @@ async function lockStored(
 
 /** @returns the layers that the manifest names: the last one's where the list is the same */
 async function storeList(
-  { plan, unfinished }: Writing,
+  { plan, unfinished, held }: Writing,
   { keys, store, ledger }: Tools,
   lists: Awaited<ReturnType<ListWriter["finish"]>>,
 ): Promise<SnapshotManifest["layers"]> {
   const own = keys.sessionKeyCommitment();
   const commitments = new Map([...unfinished.inheritance.origins, ...(own === null ? [] : [[keys.run, own] as const])]);
   const [objects, uses] = [ledger.objects(), ledger.uses()];
-  if (plan.kind === "fresh")
-    return storeLayer(store, keys, [], { shards: plan.shards, lists, objects, uses, commitments });
+  if (plan.kind === "fresh") {
+    const all = new Map([...(held?.commitments() ?? []), ...commitments]);
+    return storeLayer(store, keys, [], { shards: plan.shards, lists, objects, uses, commitments: all });
+  }
   const named = plan.last.stored.manifest.layers;
   if (plan.kind === "unchanged" || (lists.length === 0 && !plan.rebase)) return named;
   if (!plan.rebase) {
