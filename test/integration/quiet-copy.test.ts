@@ -1,11 +1,14 @@
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RestoreResult } from "../../actions/lib/restore/result.ts";
+import { defectKinds } from "../../actions/lib/restore-test/defect/defect.ts";
+import { SeededChoice } from "../../actions/lib/restore-test/defect/random.ts";
 import { createProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { restoreInto, told } from "./restore-lab.ts";
+import { openRestoreTestLab } from "./restore-test-lab.ts";
 
 /** A way to call out each, as `postgres` may make it; `port` is where a program would knock. */
 const ways = (port: number): string => `
@@ -159,3 +162,23 @@ test.each(["supabase", "plain"] as const)(
     expect(await ask(url, states(event))).toEqual(await ask(source.superuserUrl, states(event)));
   },
 );
+
+test("a restore test of it makes no call, with a value changed and changed back, and the copy that it keeps makes none", async () => {
+  knocks = 0;
+  const staging = await createProject(cluster.superuserUrl(), "tested");
+  const tests = openRestoreTestLab(lab, staging.postgresUrl);
+  tests.policy({
+    checks: [{ kind: "sql", name: "reads", query: "select * from shop.checked", expect: { rows: { min: 2 } } }],
+  });
+  await tests.mark();
+  const seed = Array.from({ length: 1000 }, (_, at) => at.toString(16).padStart(8, "0")).find(
+    (one) => new SeededChoice(one).shuffled(defectKinds)[0] === "changed value",
+  );
+  const report = await tests.report({ set: "latest", keepHours: 1, ...(seed === undefined ? {} : { seed }) });
+  expect(report.checks.map(({ outcome }) => outcome)).toEqual(["passed"]);
+  expect(report.defect).toMatchObject({ kind: "changed value", outcome: "found" });
+  expect(report.copy.state).toBe("kept");
+  expect([await waiting(staging.superuserUrl), knocks]).toEqual([0, 0]);
+  await execute(staging.superuserUrl, day);
+  expect([await waiting(staging.superuserUrl), knocks]).toEqual([0, 0]);
+});
