@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import { fingerprintByCopy, isRowTooLong } from "../prove/hash-by-copy.ts";
+import { fingerprintByCopy, isLeftToCopy, isRowTooLong } from "../prove/hash-by-copy.ts";
 import { heapUsed } from "../runtime/collector.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
@@ -12,6 +12,7 @@ import {
 } from "../source/fingerprint.ts";
 import { tableName } from "../source/identifier.ts";
 import type { Inventory, TableContent } from "../source/inventory/model.ts";
+import { pathStatement, readingPaths } from "../source/search-paths.ts";
 import { sqlState } from "../source/sqlstate.ts";
 import { inLanes, type Stop } from "./together.ts";
 
@@ -50,20 +51,31 @@ export async function takeFingerprints(
   const bytes = sorted.reduce((sum, table) => sum + table.bytes, 0);
   const track = log.track("fingerprints", { bytes, items: sorted.length + views.length + largeObjects.length });
 
+  const paths = readingPaths(inventory);
   const jobs: ((client: Client) => Promise<void>)[] = [
     ...sorted.map((table) => async (client: Client) => {
       track.note(tableName(table));
       if (ask(table) === "fingerprint") {
         table.fingerprint = await otherwise(
           client,
+          paths,
           () => fingerprintTable(client, table),
           () => fingerprintByCopy(client, table),
         );
-      } else rows.set(table.oid, await countRows(client, table));
+      } else {
+        const count = await otherwise(
+          client,
+          paths,
+          () => countRows(client, table),
+          async () => (await fingerprintByCopy(client, table)).rows,
+        );
+        rows.set(table.oid, count);
+      }
       const { generated } = table;
       if (generated) {
         table.generated = await otherwise(
           client,
+          paths,
           () => fingerprintGenerated(client, table, generated),
           async () => generated,
         );
@@ -72,7 +84,13 @@ export async function takeFingerprints(
     }),
     ...views.map((view) => async (client: Client) => {
       track.note(tableName(view));
-      Object.assign(view, await fingerprintMaterializedView(client, view));
+      const measured = await otherwise(
+        client,
+        paths,
+        () => fingerprintMaterializedView(client, view),
+        async () => view,
+      );
+      Object.assign(view, measured);
       track.advance({ items: 1 });
     }),
     ...largeObjects.map((object) => async (client: Client) => {
@@ -99,13 +117,27 @@ export async function takeFingerprints(
   return { inventory: { ...inventory, tables, materializedViews: views, largeObjects }, rows };
 }
 
-/** What to do where a row is too long for the server to hash. */
-async function otherwise<T>(client: Client, usual: () => Promise<T>, long: () => Promise<T>): Promise<T> {
-  return usual().catch(async (error: unknown) => {
-    if (!isRowTooLong(error)) throw error;
-    await client.query(`rollback to savepoint ${beforeTable}`);
-    return long();
-  });
+/**
+ * What to do where a query does not work although the rows may be read: under the paths that the source's functions are
+ * used to, if planning it does not work; last, or if a row is too long for the server to hash, in another way.
+ */
+async function otherwise<T>(
+  client: Client,
+  paths: readonly string[],
+  usual: () => Promise<T>,
+  last: () => Promise<T>,
+): Promise<T> {
+  for (const path of [undefined, ...paths]) {
+    try {
+      if (path !== undefined) await client.query(pathStatement(path));
+      return await usual();
+    } catch (error) {
+      if (!isLeftToCopy(error)) throw error;
+      await client.query(`rollback to savepoint ${beforeTable}`);
+      if (isRowTooLong(error)) break;
+    }
+  }
+  return last();
 }
 
 /** A server that still answers, be it with a refusal, is there. */

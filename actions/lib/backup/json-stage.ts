@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import { isRowTooLong } from "../prove/hash-by-copy.ts";
+import { isLeftToCopy } from "../prove/hash-by-copy.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { Track } from "../runtime/log.ts";
 import type { ExportItem } from "../source/export/plan.ts";
@@ -56,7 +56,7 @@ export async function takeJsonExport(
       const client = sessions[lane] as Client;
       const take = (rows: typeof exportRows) => exportTable(rows(client, item.table), item, store, small, track, done);
       await take(exportRows).catch(async (error: unknown) => {
-        if (!isRowTooLong(error)) throw error;
+        if (!isLeftToCopy(error)) throw error;
         await client.query("rollback to savepoint before_table");
         await take(exportLongRows);
       });

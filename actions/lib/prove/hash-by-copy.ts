@@ -6,7 +6,8 @@ import { createRowHasher } from "./row-hash.ts";
 
 /**
  * A table's fingerprint from its rows as COPY writes them, hashed here: for rows that are too long for the server to write as
- * one text of at most 1 GB (values of some hundred MB, quotes and backslashes counted twice), though COPY can.
+ * one text of at most 1 GB (values of some hundred MB, quotes and backslashes counted twice), though COPY can, and for tables
+ * that no query can be planned on.
  *
  * @throws OperationError `export-failed` with the SQLSTATE
  */
@@ -14,6 +15,11 @@ export async function fingerprintByCopy(client: Client, table: ExportTable): Pro
   const hasher = createRowHasher(table.columns.length);
   for await (const chunk of copyRows(client, table)) hasher.push(chunk);
   return hasher.finish();
+}
+
+/** Whether COPY may give the rows although a query did not. */
+export function isLeftToCopy(error: unknown): boolean {
+  return isRowTooLong(error) || (error instanceof LifeboatError && error.code === "table-unplanned");
 }
 
 /** Whether the server said that a row is too long for what was asked. */

@@ -4,7 +4,8 @@ import type { Log } from "../runtime/log.ts";
 import { fingerprintGenerated, fingerprintTable } from "../source/fingerprint.ts";
 import { tableName } from "../source/identifier.ts";
 import type { Fingerprint, Generated, TableContent } from "../source/inventory/model.ts";
-import { fingerprintByCopy, isRowTooLong } from "./hash-by-copy.ts";
+import { pathStatement } from "../source/search-paths.ts";
+import { fingerprintByCopy, isLeftToCopy } from "./hash-by-copy.ts";
 
 /** A fingerprint, or why there is none. */
 export type Measured = (Fingerprint & { readonly generated?: Generated | undefined }) | { readonly unreadable: string };
@@ -13,6 +14,7 @@ export type Measured = (Fingerprint & { readonly generated?: Generated | undefin
  * Computes the fingerprints of tables, several at once, largest first.
  *
  * @param connect gives a new connection with the pinned settings
+ * @param paths search paths for generated columns of tables that no query can be planned on under the session's
  * @returns by `schema.table`
  */
 export async function measureTables(
@@ -20,6 +22,7 @@ export async function measureTables(
   tables: readonly Pick<TableContent, "schema" | "name" | "columns" | "filter" | "bytes" | "generated">[],
   jobs: number,
   log: Log,
+  paths: readonly string[],
 ): Promise<Map<string, Measured>> {
   const queue = [...tables].sort((a, b) => b.bytes - a.bytes);
   const measured = new Map<string, Measured>();
@@ -30,7 +33,7 @@ export async function measureTables(
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const name = tableName(next);
         track.note(name);
-        measured.set(name, await measure(client, next));
+        measured.set(name, await measure(client, next, paths));
         track.advance({ items: 1 });
       }
     } finally {
@@ -45,13 +48,17 @@ export async function measureTables(
 async function measure(
   client: Client,
   table: Pick<TableContent, "schema" | "name" | "columns" | "filter" | "generated">,
+  paths: readonly string[],
 ): Promise<Measured> {
   try {
     const fingerprint = await fingerprintTable(client, table).catch((error: unknown) => {
-      if (!isRowTooLong(error)) throw error;
+      if (!isLeftToCopy(error)) throw error;
       return fingerprintByCopy(client, table);
     });
-    return { ...fingerprint, generated: table.generated ? await generated(client, table, table.generated) : undefined };
+    return {
+      ...fingerprint,
+      generated: table.generated ? await generated(client, table, table.generated, paths) : undefined,
+    };
   } catch (error) {
     if (error instanceof OperationError) return { unreadable: error.message };
     throw error;
@@ -63,12 +70,19 @@ async function generated(
   client: Client,
   table: Pick<TableContent, "schema" | "name" | "filter">,
   wanted: Generated,
+  paths: readonly string[],
 ): Promise<Generated> {
-  try {
-    return await fingerprintGenerated(client, table, wanted);
-  } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
-    const columns = wanted.columns.map((column) => ({ ...column, hash: null }));
-    return { ...wanted, columns };
+  for (const path of [undefined, ...paths]) {
+    await client.query("begin");
+    try {
+      if (path !== undefined) await client.query(pathStatement(path));
+      return await fingerprintGenerated(client, table, wanted);
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      if (!isLeftToCopy(error)) break;
+    } finally {
+      await client.query("rollback").catch(() => undefined);
+    }
   }
+  return { ...wanted, columns: wanted.columns.map((column) => ({ ...column, hash: null })) };
 }

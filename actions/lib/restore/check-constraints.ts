@@ -3,9 +3,9 @@ import { z } from "zod";
 import { quoteLiteral, quoteQualified } from "../source/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
+import { pathStatement } from "../source/search-paths.ts";
 import { nameOnTable } from "./outbound.ts";
 import { attempt } from "./run-steps.ts";
-import { pathStatement } from "./search-paths.ts";
 
 /** Checks of some tables, of those that they inherit from, and of the domains that their columns are made of. */
 const checksOf = `

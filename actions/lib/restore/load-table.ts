@@ -5,9 +5,9 @@ import { OperationError } from "../runtime/errors.ts";
 import { fingerprintTable } from "../source/fingerprint.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../source/identifier.ts";
 import type { Fingerprint, TableContent } from "../source/inventory/model.ts";
+import { pathStatement } from "../source/search-paths.ts";
 import { describeCode, sqlState } from "../source/sqlstate.ts";
 import type { Journal } from "./journal.ts";
-import { pathStatement } from "./search-paths.ts";
 
 /** What is to be done with the rows of one table, decided before any is read. */
 export interface TableLoad {

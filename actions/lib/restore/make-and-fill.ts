@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import type { Inventory } from "../source/inventory/model.ts";
+import { widerPaths } from "../source/search-paths.ts";
 import { putBackChecks, takeOffChecks } from "./check-constraints.ts";
 import { loadAndBuild } from "./load-and-build.ts";
 import type { DataTask } from "./load-data.ts";
@@ -8,7 +9,7 @@ import { ambiguous, withoutNamesakes } from "./namesakes.ts";
 import type { SchemaPlan, Step } from "./plan.ts";
 import type { DataPlan } from "./plan-data.ts";
 import { type AfterStep, attempt, runSteps, type StepFailures, statementOf } from "./run-steps.ts";
-import { lendingPath, widerPaths } from "./search-paths.ts";
+import { lendingPath } from "./search-paths.ts";
 import type { Stages } from "./stages.ts";
 
 export interface MakingTask {

@@ -15,6 +15,7 @@ import { bare, tableName } from "../source/identifier.ts";
 import type { Fingerprint, Inventory } from "../source/inventory/model.ts";
 import { objectKey } from "../source/inventory/object-key.ts";
 import { readInventory } from "../source/inventory/read.ts";
+import { readingPaths, widerPaths } from "../source/search-paths.ts";
 import { type BrokenConstraint, brokenConstraints } from "./broken-constraints.ts";
 import { compareJobs } from "./cron-jobs.ts";
 import { asIfAwake } from "./event-triggers.ts";
@@ -24,7 +25,6 @@ import { loadItem } from "./load-table.ts";
 import { oneTimeReason } from "./one-time.ts";
 import { asIfOn, type Outbound, withoutEmpty } from "./outbound.ts";
 import type { DataPlan } from "./plan-data.ts";
-import { widerPaths } from "./search-paths.ts";
 import { measureViews } from "./settle-contents.ts";
 import { type TargetFacts, unavailableExtensions } from "./target.ts";
 
@@ -166,7 +166,8 @@ async function measure({ source, plan, journal, connect, jobs, log }: ProveTask)
       const keep = plan.loads.get(tableName(table))?.keep;
       return keep === undefined ? table : { ...table, columns: keep.map((place) => table.columns[place] ?? "") };
     });
-  return new Map<string, Measured>([...(await measureTables(connect, tables, jobs, log)), ...known]);
+  const measured = await measureTables(connect, tables, jobs, log, readingPaths(source));
+  return new Map<string, Measured>([...measured, ...known]);
 }
 
 function rowsLeft({ plan, findings }: ProveTask): Map<string, { why: string; expected: boolean }> {

@@ -79,9 +79,14 @@ async function refresh(
   const named = source.objects.find(
     ({ kind, identity }) => kind === "materialized view" && qualifiedName(identity) === tableName(view),
   );
+  const planned = source.objects
+    .filter(({ kind }) => kind === "index" || kind === "statistics object")
+    .map(({ definition }) => definition);
   for (const path of paths) {
     const lending = lendingPath(statement, named?.definition ?? "", source, path) ?? statement;
-    for (const way of [lending, namesAsTemporary(lending, source, path)]) {
+    // Planning looks into the functions of indexes and statistics too, whatever the view itself names.
+    const wider = lendingPath(statement, [named?.definition, ...planned].join("\n"), source, path) ?? lending;
+    for (const way of new Set([lending, namesAsTemporary(lending, source, path), wider])) {
       if (reason === undefined || isUnfilled(reason)) return reason;
       reason = await attempt(client, way);
     }

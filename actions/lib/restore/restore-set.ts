@@ -5,6 +5,7 @@ import type { Log } from "../runtime/log.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
 import { isPlatformOwner } from "../source/platform.ts";
+import { widerPaths } from "../source/search-paths.ts";
 import { strayOids } from "../source/stored-oids.ts";
 import type { Artifact } from "../vault/manifest.ts";
 import { takeAutomaticRls } from "./automatic-rls.ts";
@@ -33,7 +34,6 @@ import { dryRunResult, type RestoreResult, resultHeading, rowCount } from "./res
 import { admitResumed } from "./resume-gate.ts";
 import { joinOwners, restoreRoles, settleSettings } from "./roles.ts";
 import { type AfterStep, attempt, dumpClient, runSteps } from "./run-steps.ts";
-import { widerPaths } from "./search-paths.ts";
 import { brokenOff, Sessions } from "./sessions.ts";
 import { settleSequences } from "./settle-contents.ts";
 import { settleRights } from "./settle-rights.ts";

@@ -1,8 +1,8 @@
 import type { Client } from "pg";
+import { pathStatement } from "../source/search-paths.ts";
 import { describeCode, sqlState } from "../source/sqlstate.ts";
 import { doInBatches } from "./in-batches.ts";
 import type { Step } from "./plan.ts";
-import { pathStatement } from "./search-paths.ts";
 
 /** Steps that did not work, with the reason in our words: an SQLSTATE and its meaning, never the server's text. */
 export type StepFailures = Map<Step, string>;

@@ -1,8 +1,10 @@
 import type { Client } from "pg";
+import { isLeftToCopy } from "../prove/hash-by-copy.ts";
 import { fingerprintMaterializedView } from "../source/fingerprint.ts";
 import { quoteLiteral, quoteQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, MaterializedView, SequenceValue } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
+import { pathStatement, readingPaths } from "../source/search-paths.ts";
 import { place } from "./check-constraints.ts";
 import type { DataPlan } from "./plan-data.ts";
 import { attempt, attemptUnder } from "./run-steps.ts";
@@ -77,14 +79,20 @@ export async function commentLargeObjects(client: Client, source: Inventory): Pr
 /** What the target's materialised views hold now, by `schema.view`. */
 export async function measureViews(client: Client, source: Inventory): Promise<Map<string, MaterializedView>> {
   const measured = new Map<string, MaterializedView>();
+  const paths = [undefined, ...readingPaths(source)];
   for (const view of source.materializedViews.filter((one) => one.populated)) {
-    await client.query("begin");
-    try {
-      measured.set(tableName(view), await fingerprintMaterializedView(client, view));
-    } catch {
-      // Not there or not filled: the comparison finds no measurement and says so.
-    } finally {
-      await client.query("rollback");
+    for (const path of paths) {
+      await client.query("begin");
+      try {
+        if (path !== undefined) await client.query(pathStatement(path));
+        measured.set(tableName(view), await fingerprintMaterializedView(client, view));
+        break;
+      } catch (error) {
+        // Not there or not filled: the comparison finds no measurement and says so.
+        if (!isLeftToCopy(error)) break;
+      } finally {
+        await client.query("rollback");
+      }
     }
   }
   return measured;

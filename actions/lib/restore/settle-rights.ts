@@ -1,9 +1,9 @@
 import type { Client } from "pg";
 import type { Inventory } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
+import { widerPaths } from "../source/search-paths.ts";
 import { type Leave, settleDefaultPrivileges, settleGrants, settleOwners } from "./privileges.ts";
 import { settleMemberships } from "./roles.ts";
-import { widerPaths } from "./search-paths.ts";
 import { commentLargeObjects, validateConstraints } from "./settle-contents.ts";
 import type { TargetFacts } from "./target.ts";
 

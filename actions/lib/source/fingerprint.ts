@@ -9,8 +9,8 @@ import {
   type MaterializedView,
   type TableContent,
 } from "./inventory/model.ts";
-import { rowTooLong } from "./row-too-long.ts";
-import { sqlState } from "./sqlstate.ts";
+import { rowTooLong, unplanned } from "./row-too-long.ts";
+import { describeCode, sqlState } from "./sqlstate.ts";
 
 /**
  * A fingerprint is the exact number of rows and the sum of the rows' 64-bit hashes. A sum does not depend on the order,
@@ -19,13 +19,13 @@ import { sqlState } from "./sqlstate.ts";
  * nothing of OIDs. hashtextextended has given the same value for the same bytes since PostgreSQL 11 (hashfn.c).
  */
 const sums = (row: string) =>
-  `select count(*)::text as rows, coalesce(sum(hashtextextended(${row}::text collate "C", 0)), 0)::text as hash`;
+  `select count(*)::text as rows, coalesce(sum(hashtextextended(${row}::text collate "C", 0::int8)), 0)::text as hash`;
 
 /**
  * Fingerprint of one table as the connection's snapshot sees it.
  *
  * @param client a connection with the pinned session settings, row_security off: text depends on them
- * @throws OperationError `table-unreadable` with the SQLSTATE
+ * @throws OperationError `table-unreadable` with the SQLSTATE, `row-too-long`, `table-unplanned`
  */
 export async function fingerprintTable(
   client: Client,
@@ -47,7 +47,7 @@ export async function fingerprintGenerated(
 ): Promise<Generated> {
   const sumOf = (column: string, place: number) => {
     const row = `row(${[...key, column].map(quoteIdentifier).join(", ")})`;
-    return `coalesce(sum(hashtextextended(${row}::text collate "C", 0)), 0)::text as "${place}"`;
+    return `coalesce(sum(hashtextextended(${row}::text collate "C", 0::int8)), 0)::text as "${place}"`;
   };
   const found = await readTable(
     client,
@@ -77,10 +77,15 @@ async function readTable(
   select: string,
 ): Promise<unknown> {
   const sql = `${select} from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`;
+  return readWith(client, table, sql);
+}
+
+async function readWith(client: Client, table: Pick<TableContent, "schema" | "name">, sql: string): Promise<unknown> {
   try {
     return (await client.query(sql)).rows[0];
   } catch (error) {
     if (sqlState(error) === rowTooLong.state) throw rowTooLong.of(table);
+    if (unplanned.is(sqlState(error))) throw unplanned.of(table, describeCode(error));
     throw new OperationError(
       "table-unreadable",
       `The rows of ${tableName(table)} could not be read (SQLSTATE ${sqlState(error)}).`,
@@ -94,6 +99,8 @@ async function readTable(
 /**
  * Fingerprints what a materialised view holds and what its query gives under the same snapshot: they differ when the
  * view is stale. `fresh` is null when the role may not run the query.
+ *
+ * @throws OperationError as fingerprintTable
  */
 export async function fingerprintMaterializedView(
   client: Client,
@@ -101,7 +108,7 @@ export async function fingerprintMaterializedView(
 ): Promise<MaterializedView> {
   const name = quoteQualified(view.schema, view.name);
   if (!view.populated) return { ...view, stored: null, fresh: null };
-  const stored = fingerprintSchema.parse((await client.query(`${sums("row(q.*)")} from ${name} q`)).rows[0]);
+  const stored = fingerprintSchema.parse(await readWith(client, view, `${sums("row(q.*)")} from ${name} q`));
   const text = await client.query("select pg_get_viewdef($1::regclass) as query", [name]);
   const query = z.object({ query: z.string() }).parse(text.rows[0]).query.replace(/;\s*$/, "");
   await client.query("savepoint fresh");

@@ -113,7 +113,8 @@ export async function unlockedTables(client: Client): Promise<Relation[]> {
 
 /**
  * LOCK TABLE doesn't do materialised views, and REFRESH replaces their storage, which a snapshot does not survive.
- * So they are locked by reading nothing from them, and the ones whose storage is no longer the snapshot's are returned.
+ * So they are locked by preparing to read them, which plans nothing (an index of theirs may use a function that only works
+ * under another search path, see row-too-long.ts), and the ones whose storage is no longer the snapshot's are returned.
  */
 export async function lockMaterializedViews(client: Client): Promise<Relation[]> {
   const views = await client.query(
@@ -124,7 +125,8 @@ export async function lockMaterializedViews(client: Client): Promise<Relation[]>
   const list = z.array(relationSchema).parse(views.rows);
   for (const { schema, name } of list) {
     try {
-      await client.query(`select from ${quoteQualified(schema, name)} limit 0`);
+      await client.query(`prepare lock_view as select from ${quoteQualified(schema, name)}`);
+      await client.query("deallocate lock_view");
     } catch (error) {
       throw new OperationError(
         "lock-failed",

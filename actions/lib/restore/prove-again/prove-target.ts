@@ -10,6 +10,7 @@ import { tableName } from "../../source/identifier.ts";
 import type { Inventory, TableContent } from "../../source/inventory/model.ts";
 import { objectKey } from "../../source/inventory/object-key.ts";
 import { isManagedSchema } from "../../source/platform.ts";
+import { readingPaths } from "../../source/search-paths.ts";
 import type { Artifact } from "../../vault/manifest.ts";
 import { Journal } from "../journal.ts";
 import { loadItem } from "../load-table.ts";
@@ -105,7 +106,7 @@ async function planRows(
     ...planned.left.map(({ table }) => table).filter(carried),
     ...[...planned.loads.values()].map(({ table }) => table).filter((table) => lastingColumns(table) !== undefined),
   ];
-  const measured = await measureTables(task.connect, doubtful, task.jobs, task.log);
+  const measured = await measureTables(task.connect, doubtful, task.jobs, task.log, readingPaths(source));
   const equal = new Set<string>();
   for (const table of doubtful) {
     const found = measured.get(tableName(table));

@@ -3,7 +3,7 @@ import { to as copyTo } from "pg-copy-streams";
 import { OperationError } from "../../runtime/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
 import type { TableContent } from "../inventory/model.ts";
-import { rowTooLong } from "../row-too-long.ts";
+import { rowTooLong, unplanned } from "../row-too-long.ts";
 import { describeCode, sqlState } from "../sqlstate.ts";
 import { CopyToNdjson } from "./json-text.ts";
 
@@ -30,7 +30,7 @@ export function exportStatement(table: ExportTable): string {
  * The rows of one table as NDJSON, as the connection's snapshot sees them. Constant memory but for a row.
  *
  * @param client a connection with the pinned session settings, used for nothing else meanwhile
- * @throws OperationError `export-failed` with the SQLSTATE, `row-too-long`
+ * @throws OperationError `export-failed` with the SQLSTATE, `row-too-long`, `table-unplanned`
  */
 export function exportRows(client: Client, table: ExportTable): AsyncGenerator<Uint8Array, void, undefined> {
   return copied(client, table, exportStatement(table));
@@ -42,10 +42,16 @@ export async function* exportLongRows(client: Client, table: ExportTable): Async
   for await (const chunk of copyRows(client, table)) yield json.push(chunk);
 }
 
-/** The rows of one table in COPY's text format. @throws OperationError as exportRows */
+/**
+ * The rows of one table in COPY's text format: of the table itself where the whole is wanted, since that is not planned.
+ * @throws OperationError as exportRows
+ */
 export function copyRows(client: Client, table: ExportTable): AsyncGenerator<Uint8Array, void, undefined> {
-  const rows = `select ${table.columns.map(quoteIdentifier).join(", ")} from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`;
-  return copied(client, table, `copy (${rows}) to stdout (encoding 'UTF8')`);
+  const name = quoteQualified(table.schema, table.name);
+  const columns = table.columns.map(quoteIdentifier).join(", ");
+  const whole = table.filter === null && columns !== "";
+  const rows = whole ? `${name} (${columns})` : `(select ${columns} from only ${name} ${table.filter ?? ""})`;
+  return copied(client, table, `copy ${rows} to stdout (encoding 'UTF8')`);
 }
 
 async function* copied(
@@ -58,6 +64,7 @@ async function* copied(
     for await (const chunk of stream) yield chunk as Uint8Array;
   } catch (error) {
     if (sqlState(error) === rowTooLong.state) throw rowTooLong.of(table);
+    if (unplanned.is(sqlState(error))) throw unplanned.of(table, describeCode(error));
     throw new OperationError(
       "export-failed",
       `The rows of ${tableName(table)} could not be exported (${describeCode(error)}).`,
