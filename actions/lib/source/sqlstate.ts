@@ -42,13 +42,42 @@ const cut = new Set([
   "ENETUNREACH",
 ]);
 
-/** E.g. `55P03, the lock did not come in time`. The driver's own errors have no code: their connection has ended. */
+/**
+ * What PostgreSQL says when something is not there, where it says nothing but names (parse_func.c, ParseFuncOrColumn;
+ * parse_relation.c, parserOpenTable; namespace.c; parse_type.c). Everything else of a message may carry rows.
+ */
+const name = String.raw`[\p{L}_][\p{L}\p{N}_$]{0,62}(?:\.[\p{L}_][\p{L}\p{N}_$]{0,62}){0,2}`;
+const absences: Readonly<Record<string, RegExp>> = {
+  "42883": new RegExp(String.raw`^(function) (${name}\([\p{L}\p{N}_$., \[\]]{0,200}\)) does not exist$`, "u"),
+  "42P01": new RegExp(`^(relation) "(${name})" does not exist$`, "u"),
+  "42704": new RegExp(`^(type) "(${name})" does not exist$`, "u"),
+  "3F000": new RegExp(`^(schema) "(${name})" does not exist$`, "u"),
+};
+
+/** Where the server itself says so: a function that raises an error can give it any state and any text. */
+const sayers = new Set([
+  "ParseFuncOrColumn",
+  "parserOpenTable",
+  "RangeVarGetRelidExtended",
+  "typenameType",
+  "LookupTypeNameExtended",
+  "get_namespace_oid",
+]);
+
+function absence(error: unknown, code: string): string | undefined {
+  if (!(error instanceof Error) || !("routine" in error)) return undefined;
+  if (typeof error.routine !== "string" || !sayers.has(error.routine)) return undefined;
+  const found = absences[code]?.exec(error.message);
+  return found ? `there is no ${found[1]} "${found[2]}"` : undefined;
+}
+
+/** E.g. `55P03, the lock did not come in time`; `42883, there is no function "pad(integer)"`. The driver's own errors have no code: their connection has ended. */
 export function describeCode(error: unknown): string {
   const code = errorCode(error);
   if (code === undefined) {
     const ended = error instanceof Error && /terminated|ended|closed|timeout|not queryable/i.test(error.message);
     return ended ? "the connection was cut" : "no code";
   }
-  const meaning = cut.has(code) ? "the connection was cut" : meanings[code];
+  const meaning = cut.has(code) ? "the connection was cut" : (absence(error, code) ?? meanings[code]);
   return meaning === undefined ? code : `${code}, ${meaning}`;
 }
