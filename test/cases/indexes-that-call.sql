@@ -1,6 +1,7 @@
 -- report: indexes whose SQL functions call others by their bare names: the planner looks into them whenever it plans anything on the table
 -- source: 15
 -- target: 15
+-- alone: yes
 -- tiers: weekly,monthly
 -- query: select indexes_that_call.answer()
 -- @as postgres
@@ -25,7 +26,7 @@ insert into bare select generate_series(1, 30);
 create materialized view listed as select id, slug_of(label) as slug from items where is_listed(id);
 create unique index listed_once on listed (id, slug_of(slug));
 analyze items;
--- Since then the functions call others by their bare names, so that 17 has these indexes as well.
+-- Since then the functions call others by their bare names.
 create function mark(t text) returns text language sql immutable as $$ select '-' || t $$;
 create or replace function rank_of(n int) returns int language sql immutable as $$ select step(n) - 1 - 7 * (n / 7) $$;
 create or replace function slug_of(t text) returns text language sql immutable as $$ select lower(substr(mark(t), 2)) $$;
