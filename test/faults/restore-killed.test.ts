@@ -35,7 +35,11 @@ afterAll(async () => {
 async function newTarget(name: string): Promise<Environment> {
   await execute(server.superuserUrl(), `create database ${name} template template0`);
   const url = server.superuserUrl(name);
-  return { ...lab.env(url), RESTORE_PRIVATE_KEY: lab.operations.key.armor(), TARGET_DATABASE_URL: url };
+  return {
+    ...lab.env(server.superuserUrl("source")),
+    RESTORE_PRIVATE_KEY: lab.operations.key.armor(),
+    TARGET_DATABASE_URL: url,
+  };
 }
 
 test(`killed at ${kills} random moments, a restore is taken up by the next one, which proves the target`, {

@@ -6,8 +6,8 @@ import { fingerprintTable } from "../source/fingerprint.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../source/identifier.ts";
 import type { Fingerprint, TableContent } from "../source/inventory/model.ts";
 import { pathStatement } from "../source/search-paths.ts";
-import { describeCode, sqlState } from "../source/sqlstate.ts";
 import type { Journal } from "./journal.ts";
+import { reasonOf } from "./run-steps.ts";
 
 /** What is to be done with the rows of one table, decided before any is read. */
 export interface TableLoad {
@@ -88,8 +88,7 @@ export async function loadTable(
     return undefined;
   } catch (error) {
     await client.query("rollback").catch(() => undefined);
-    if (sqlState(error) === "none") throw error;
-    return describeCode(error);
+    return reasonOf(error);
   }
 }
 

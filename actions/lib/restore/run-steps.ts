@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { OperationError } from "../runtime/errors.ts";
 import { pathStatement } from "../source/search-paths.ts";
 import { describeCode, sqlState } from "../source/sqlstate.ts";
 import { doInBatches } from "./in-batches.ts";
@@ -62,7 +63,7 @@ async function worked(client: Client, sql: string): Promise<boolean> {
     await client.query(sql);
     return true;
   } catch (error) {
-    if (sqlState(error) === "none") throw error;
+    reasonOf(error); // throws what no other statement could do
     return false;
   }
 }
@@ -73,10 +74,25 @@ export async function attempt(client: Client, sql: string): Promise<string | und
     await client.query(sql);
     return undefined;
   } catch (error) {
-    const state = sqlState(error);
-    if (state === "none") throw error;
-    return alreadyThere.has(state) ? undefined : describeCode(error);
+    const reason = reasonOf(error);
+    return alreadyThere.has(sqlState(error)) ? undefined : reason;
   }
+}
+
+/**
+ * Why a statement did not work. What no other statement could do either ends the restore: a lost session, and a lock that
+ * somebody holds, for which each further attempt would wait as long again.
+ * @throws OperationError `target-locked`; `error` itself when the session was lost
+ */
+export function reasonOf(error: unknown): string {
+  const state = sqlState(error);
+  if (state === "none") throw error;
+  if (state !== "55P03") return describeCode(error);
+  throw new OperationError(
+    "target-locked",
+    "Somebody holds a lock in the target for longer than the restore may wait (55P03).",
+    "Keep everything else off the target and run the same command again: it takes up what is done already.",
+  );
 }
 
 /** The same, and under other search paths as long as it does not work. */

@@ -1,9 +1,9 @@
 import { inspect } from "node:util";
-import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import type { BackupResult } from "../../../actions/lib/backup/result.ts";
 import type { BackupRequest } from "../../../actions/lib/backup/run-backup.ts";
 import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/client.ts";
+import { deleteVersions, versionsBelow } from "../../../actions/lib/vault/versions.ts";
 import { backUp } from "../../integration/backup-lab.ts";
 import { sharedS3 } from "../../lab/servers/started.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";
@@ -85,7 +85,8 @@ export class BackupScene extends ServedScene {
   /** The run after one that failed: it makes a set, and nothing is left that is in no set. */
   async #next(): Promise<string[]> {
     // A real run's process is gone by now, and its lease with it (vault-lease.test.ts); this process lives.
-    await this.client.send(new DeleteObjectCommand({ Bucket: this.lab.bucket, Key: "leases/backup-database.json" }));
+    const { transport } = this.lab.vault;
+    await deleteVersions(transport, await versionsBelow(transport, "leases/"));
     const ended = await this.#ended(this.url, {});
     if (ended === "hangs" || "error" in ended) return [`the next run failed: ${inspect(ended)}`];
     const { strays, unfinishedUploads } = await this.look();

@@ -168,7 +168,11 @@ const settings: readonly RestoreRow[] = [
       const role = "create role hasty login superuser password 'hasty'; alter role hasty set statement_timeout = '5ms'";
       await execute(scene.server.superuserUrl(), role);
       const url = urlFor(target.url, { user: "hasty", password: "hasty" });
-      return { url, hit: () => true, end: () => execute(scene.server.superuserUrl(), "alter role hasty nologin") };
+      return {
+        url,
+        hit: () => true,
+        end: () => execute(scene.server.superuserUrl(), "alter role hasty nosuperuser nologin"),
+      };
     },
   },
   setUp(
