@@ -54,7 +54,12 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   const state = await clock.gate("vault", () => readVaultState(vault, verify, log, warnings));
   const { newest } = state;
   const alarms = [...state.alarms];
-  const set = request.set ?? (await nameRun(newest?.manifest.set));
+  const set = request.set ?? (await nameRun(state.unfinished.at(-1) ?? newest?.manifest.set));
+  // What this snapshot takes over must be older by name, or the next run would clean it away as a leftover.
+  const leftovers = state.unfinished.filter((run) => run < set);
+  if (leftovers.length < state.unfinished.length) {
+    log.warn("An unfinished run is later by its name than this one (a clock is ahead): it is left to a later run.");
+  }
   const held = newest === undefined ? undefined : openHeldCopies(vault, newest, keysOfLists(vault, ready, request));
   const last =
     newest === undefined || request.full === true
@@ -72,10 +77,10 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   if (newest !== undefined && request.part === undefined)
     await removeBelow(vault, [journalPrefix(newest.manifest.set)], new Set());
   const unfinished =
-    state.unfinished.length === 0
+    leftovers.length === 0
       ? { inheritance: nothingInherited, runs: [] }
       : await clock.stage("leftovers", () =>
-          settleUnfinished(vault, state.unfinished, ready.signing, lease, log, alarms, {
+          settleUnfinished(vault, leftovers, ready.signing, lease, log, alarms, {
             lookOnly: request.part !== undefined,
             signal: stop.signal,
           }),
