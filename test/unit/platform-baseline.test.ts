@@ -47,12 +47,17 @@ function inventory(objects: readonly InventoryObject[]): Inventory {
 }
 
 /** `kind identity aspect: verdict` of every difference between a source and a target of a version. */
-function compare(source: readonly InventoryObject[], target: readonly InventoryObject[], version: string): string[] {
+function compare(
+  source: readonly InventoryObject[],
+  target: readonly InventoryObject[],
+  version: string,
+  of = baseline,
+): string[] {
   const facts = target.map(factOfObject);
-  const fit = baseline.fit(facts, 17, new Map([["auth", version]]));
+  const fit = of.fit(facts, 17, new Map([["auth", version]]));
   const none = new Map<string, string>();
   const found = compareObjects(inventory(source), inventory(target), {
-    platform: new Platform(baseline, fit).against(inventory(source)),
+    platform: new Platform(of, fit).against(inventory(source)),
     ...{ failures: none, deliberate: none, extensionSchemas: none, unavailableExtensions: new Set<string>() },
     ...{ words: { same: new Set<string>(), untold: new Set<string>() }, makers: new Set<string>() },
   });
@@ -90,6 +95,18 @@ describe("versions that were recorded", () => {
     expect(failed(compare([{ ...users, grants: grants() }, uid], older, "20250101000000"))).toEqual([
       "table auth.users grants: failed",
     ]);
+  });
+
+  test("rights that a new project takes from everybody and gives to some are expected, others are failed", () => {
+    const call = object("function", "auth.call()", { extension: "caller", grants: grants(" EXECUTE") });
+    const forSome = { ...call, grants: grants("anon EXECUTE", "postgres EXECUTE") };
+    const known = withSnapshot(emptyBaseline("auth"), snapshot("20260101000000"), [factOfObject(forSome)]);
+    const among = (one: InventoryObject, other: InventoryObject) =>
+      failed(compare([one], [other], "20260101000000", new Baseline([known])));
+    expect(among(call, forSome)).toEqual([]);
+    expect(among(call, { ...call, grants: grants("anon EXECUTE", "teacher EXECUTE") })).not.toEqual([]);
+    expect(among({ ...call, grants: grants("postgres EXECUTE") }, forSome)).not.toEqual([]);
+    expect(among({ ...call, grants: grants("anon EXECUTE") }, call)).not.toEqual([]);
   });
 
   test("a function that was replaced at the source and is the platform's here is failed", () => {

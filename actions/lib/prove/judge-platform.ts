@@ -20,6 +20,7 @@ const unknownNewer =
   "the target's platform is newer than what this Lifeboat knows; record a new project of that version (scripts/record-platform.ts)";
 const foreign = "neither the set nor a new project of any known version has it so";
 
+const everybodyHad = "in the set everybody may do this";
 const ownersOwn = "an owner has every right that it gives itself";
 
 /** What can't let anybody in or run by itself: a newer platform may have more of it. */
@@ -106,6 +107,9 @@ export class PlatformJudge {
     const before = this.#platform.source?.state(this.#key);
     if (before?.rights.has(right) && !present?.rights.has(right)) return expected(ownVersion);
     if (grant.grantee === this.#twin.owner) return expected(ownersOwn);
+    // Postgres gave it to all as the extension was made; a project that has webhooks takes pg_net's back.
+    if (present !== undefined && !present.rights.has(right) && isBornWith(this.#twin, grant))
+      return expected(ownVersion);
     const toPlatform = isPlatformOwner(grant.grantee) || grant.grantee === "postgres";
     if (toPlatform && !present?.rights.has(right)) return expected("rights among the platform's own roles are its own");
     if (present?.rights.has(right))
@@ -123,6 +127,8 @@ export class PlatformJudge {
     const before = this.#platform.source?.state(this.#key);
     const born = isBornWith(this.#twin, grant);
     if (present?.rights.has(right) ?? born) {
+      const everybodys = rightOf({ ...grant, grantee: "" });
+      if (this.#object?.grants?.some((one) => rightOf(one) === everybodys)) return expected(everybodyHad);
       const tookAway = this.#object !== undefined && (before === undefined ? born : before.rights.has(right));
       return tookAway
         ? { ...failed("it was taken away at the source, and a new project gives it"), remedy: "revoke" }
