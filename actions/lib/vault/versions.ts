@@ -21,19 +21,27 @@ export interface Deletion {
 export interface VersionPagesOptions {
   /** `/`: also the folders, those in which all is hidden included, and not what lies in them. */
   readonly delimiter?: "/";
-  /** Begin with this key. */
-  readonly before?: string | undefined;
-  /** Told the key that a page ended with, the first key that still matters; undefined: none does. */
-  readonly skip?: (key: string) => string | undefined;
+  /** Where to begin; at the first key unless told. */
+  readonly from?: Wanted | undefined;
+  /** Told what a page listed and the key that it ended with, where to go on; undefined: nowhere. */
+  readonly skip?: (key: string, page: readonly Version[]) => Wanted | undefined;
+}
+
+export interface Wanted {
+  /** The first key that matters. */
+  readonly before: string;
+  /** How many the next page is to list at most. */
+  readonly most: number;
 }
 
 /** All versions and markers below `prefix`, those of one object from the newest on. */
 export async function* versionPages(
   transport: Transport,
   prefix: string,
-  { delimiter, before, skip }: VersionPagesOptions = {},
+  { delimiter, from, skip }: VersionPagesOptions = {},
 ): AsyncGenerator<{ versions: Version[]; folders: string[] }> {
-  let KeyMarker = before === undefined ? undefined : justBefore(before);
+  let KeyMarker = from === undefined ? undefined : justBefore(from.before);
+  let MaxKeys = from?.most;
   let VersionIdMarker: string | undefined;
   do {
     const page = await transport.request(
@@ -46,6 +54,7 @@ export async function* versionPages(
             Delimiter: delimiter,
             KeyMarker,
             VersionIdMarker,
+            MaxKeys,
           }),
           { abortSignal: watch.signal },
         ),
@@ -64,11 +73,13 @@ export async function* versionPages(
       throw endless(transport.bucket, prefix);
     KeyMarker = page.NextKeyMarker;
     VersionIdMarker = page.NextVersionIdMarker;
-    const wanted = skip === undefined ? KeyMarker : skip(KeyMarker);
+    if (skip === undefined) continue;
+    const wanted = skip(KeyMarker, versions);
     if (wanted === undefined) return;
+    MaxKeys = wanted.most;
     // Never backwards: what sorts right before the wanted key may itself fill pages.
-    if (justBefore(wanted) <= KeyMarker) continue;
-    KeyMarker = justBefore(wanted);
+    if (justBefore(wanted.before) <= KeyMarker) continue;
+    KeyMarker = justBefore(wanted.before);
     VersionIdMarker = undefined;
   } while (KeyMarker !== undefined);
 }
