@@ -57,7 +57,7 @@ describe.concurrent.each([
     expect(names).toContainEqual(expect.stringMatching(artifact));
 
     const second = await run(workflow, { name: "workflow_dispatch", secrets: bucket });
-    expect(second.output).toContain(`set already: ${set?.set}`);
+    expect(second.output).toContain(` already: ${set?.set}`);
     expect(second.code).toBe(0);
     expect(await listSets(vault, { tier })).toEqual([set]);
 
