@@ -3,8 +3,9 @@ import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { prepareCluster, recordLabProjects } from "../index.ts";
 import { startGuardian } from "./guardian.ts";
-import { startPostgres } from "./postgres.ts";
+import { type RunningPostgres, startPostgres } from "./postgres.ts";
 import { startS3 } from "./s3.ts";
+import type { PostgresFacts } from "./started.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -12,21 +13,31 @@ declare module "vitest" {
   }
 }
 
-/** Starts the servers once for all test files of the project, and makes both clusters ready for Supabase projects. */
+/**
+ * Starts the servers once for all test files of the project, and makes the clusters ready for Supabase projects. Each worker
+ * has clusters of its own: roles and memberships are the cluster's, and a restore that works beside another sees them.
+ */
 export default async function startLab(project: TestProject): Promise<() => Promise<void>> {
   // What tests lay into the temporary folder goes with it, however they end: workers inherit the setting.
   const home = startGuardian("tests");
   chmodSync(home.folder, 0o711);
   process.env["TMPDIR"] = home.folder;
-  const [postgres17, postgres15, s3] = await Promise.all([startPostgres(17), startPostgres(15), startS3()]);
+  const workers = Array.from({ length: Math.max(1, project.vitest.config.maxWorkers) });
+  const [postgres17, postgres15, s3] = await Promise.all([
+    Promise.all(workers.map(() => startPostgres(17))),
+    Promise.all(workers.map(() => startPostgres(15))),
+    startS3(),
+  ]);
+  const clusters = [...postgres17, ...postgres15];
   const stop = async (): Promise<void> => {
-    await Promise.all([postgres17.stop(), postgres15.stop(), s3.stop()]);
+    await Promise.all([...clusters.map((cluster) => cluster.stop()), s3.stop()]);
     await home.finish();
   };
   try {
-    await Promise.all([prepareCluster(postgres17.superuserUrl()), prepareCluster(postgres15.superuserUrl())]);
+    await Promise.all(clusters.map((cluster) => prepareCluster(cluster.superuserUrl())));
     const newProjects = join(home.folder, "new-projects");
-    await recordLabProjects([postgres17.superuserUrl(), postgres15.superuserUrl()], newProjects);
+    const one = [postgres17[0], postgres15[0]].flatMap((cluster) => cluster?.superuserUrl() ?? []);
+    await recordLabProjects(one, newProjects);
     process.env["LIFEBOAT_BASELINES"] = newProjects;
   } catch (error) {
     await stop();
@@ -34,9 +45,13 @@ export default async function startLab(project: TestProject): Promise<() => Prom
   }
   const { endpoint, accessKeyId, secretAccessKey, region } = s3;
   project.provide("lab", {
-    postgres17: { major: 17, url: postgres17.superuserUrl(), binDir: postgres17.binDir },
-    postgres15: { major: 15, url: postgres15.superuserUrl(), binDir: postgres15.binDir },
+    postgres17: postgres17.map(factsOf),
+    postgres15: postgres15.map(factsOf),
     s3: { endpoint, accessKeyId, secretAccessKey, region },
   });
   return stop;
+}
+
+function factsOf(cluster: RunningPostgres): PostgresFacts {
+  return { major: cluster.major, url: cluster.superuserUrl(), binDir: cluster.binDir };
 }

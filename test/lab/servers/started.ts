@@ -1,7 +1,7 @@
 import { inject } from "vitest";
 import { type S3Access, type S3Facts, s3Access } from "./s3.ts";
 
-interface PostgresFacts {
+export interface PostgresFacts {
   readonly major: 15 | 17;
   /** The superuser's connection string for database `postgres`. */
   readonly url: string;
@@ -10,8 +10,9 @@ interface PostgresFacts {
 
 /** What the global set-up hands to every test file. */
 export interface LabFacts {
-  readonly postgres17: PostgresFacts;
-  readonly postgres15: PostgresFacts;
+  /** One for each worker. */
+  readonly postgres17: readonly PostgresFacts[];
+  readonly postgres15: readonly PostgresFacts[];
   readonly s3: S3Facts;
 }
 
@@ -20,11 +21,13 @@ export interface SharedPostgres extends PostgresFacts {
 }
 
 /**
- * The cluster that all test files share, ready for `createProject`. Roles and settings of the whole cluster are
- * everybody's: a test that changes them, or stops the server, starts its own with `startPostgres`.
+ * The cluster that the test files of a worker share, one after the other, ready for `createProject`. Roles and settings of
+ * the whole cluster are everybody's: a test that changes them, or stops the server, starts its own with `startPostgres`.
  */
 export function sharedPostgres(major: 15 | 17): SharedPostgres {
-  const facts = inject("lab")[`postgres${major}`];
+  const clusters = inject("lab")[`postgres${major}`];
+  const facts = clusters[(Number(process.env["VITEST_POOL_ID"]) || 1) - 1] ?? clusters[0];
+  if (facts === undefined) throw new Error("The lab's clusters were not started.");
   return {
     ...facts,
     superuserUrl(db = "postgres") {
