@@ -112,7 +112,9 @@ async function lookAtRange(
   };
   // Narrow: whatever a page is to list, SeaweedFS reads a thousand folders ahead of it.
   const shared = sharedStart(keys[0] ?? prefix, last);
-  for await (const page of versionPages(transport, shared, { from: wanted(pageSize(pace, keys.length)), skip }))
+  // One alone is all that its own name begins: nothing lies before it.
+  const from = shared === last ? undefined : wanted(pageSize(pace, keys.length));
+  for await (const page of versionPages(transport, shared, { from, skip }))
     for (const version of page.versions) versions.get(version.key)?.push(version);
   return ascending.map((set) => describe(set, versions.get(`${prefix}${set}/${manifestName}`) ?? []));
 }
