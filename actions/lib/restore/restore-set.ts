@@ -191,7 +191,9 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     await task.whileProven?.({
       ...{ source, facts, differences, stages, connect },
       measured: new Set(
-        [...plan.loads].filter(([, load]) => load.quiet === undefined && load.keep === undefined).map(([name]) => name),
+        [...plan.loads]
+          .filter(([, { quiet, keep, blank }]) => quiet === undefined && keep === undefined && blank === undefined)
+          .map(([name]) => name),
       ),
       prove: async () => (await prove()).differences,
     });
