@@ -13,6 +13,7 @@ import { compareFiles, type FilesComparison } from "../files/compare-files.ts";
 import { findSnapshotFor } from "../files/find-snapshot.ts";
 import { openTargetFiles } from "../files/target-files.ts";
 import { openVaultSnapshot } from "../files/vault-snapshot.ts";
+import type { RestoreResult } from "../result.ts";
 import { brokenOff, Sessions } from "../sessions.ts";
 import { refuseFrozen } from "../thaw-set.ts";
 import type { LikelyDifference } from "./likely.ts";
@@ -29,21 +30,11 @@ export interface ProveRequest {
 }
 
 /** How far a database, and its files, are those of a set. Names and counts only. */
-export interface ProveResult {
-  readonly outcome: "equal" | "differs" | "unverified";
-  readonly set: string;
-  readonly tier: string;
-  readonly snapshotAt: string;
-  readonly target: {
-    readonly name: string;
-    readonly database: string;
-    readonly kind: "supabase" | "plain";
-    readonly serverVersion: string;
-  };
-  readonly counts: { readonly objects: number; readonly tables: number; readonly rows: string };
+export interface ProveResult extends Pick<RestoreResult, "set" | "tier" | "snapshotAt" | "target" | "stages"> {
+  readonly outcome: Exclude<RestoreResult["outcome"], "dry-run">;
+  readonly counts: Omit<RestoreResult["counts"], "foreignKeysChecked">;
   readonly differences: readonly LikelyDifference[];
   readonly files?: FilesComparison;
-  readonly stages: readonly { readonly name: string; readonly seconds: number }[];
 }
 
 /**
