@@ -5,7 +5,7 @@ import type { Collection } from "./collection.ts";
 import type { CopyTask } from "./copier.ts";
 import { openLedger } from "./ledger.ts";
 import type { SyncResult } from "./result.ts";
-import type { SyncFacts } from "./write-snapshot.ts";
+import type { SyncFacts } from "./writing.ts";
 
 /** Says what a sync would do: reads the lists, no content, and writes nothing. */
 export async function rehearse(facts: SyncFacts): Promise<SyncResult> {

@@ -24,7 +24,8 @@ import { openDatabaseSource, openListedSource, type SyncSource } from "./source.
 import { keysOfLists, openLast, planList } from "./sync-state.ts";
 import { openTally } from "./tally.ts";
 import { removeBelow, settleUnfinished } from "./unfinished.ts";
-import { type SyncFacts, writeSnapshot } from "./write-snapshot.ts";
+import { writeSnapshot } from "./write-snapshot.ts";
+import type { SyncFacts } from "./writing.ts";
 
 /**
  * Brings the vault's state of the files up to the source's: reads the list, copies what is new, and publishes a signed

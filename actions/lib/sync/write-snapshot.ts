@@ -1,74 +1,17 @@
-import type { StageClock } from "../backup/stage-clock.ts";
-import type { Stop } from "../backup/together.ts";
-import type { StorageReady } from "../preflight/run-storage-preflight.ts";
-import type { StorageEndpoint } from "../source/storage/endpoint.ts";
-import type { SourceRow } from "../source/storage/source-row.ts";
 import { lockPublishedSnapshot } from "../upkeep/locks.ts";
-import type { Vault } from "../vault/client.ts";
-import type { Lease } from "../vault/lease-keeper.ts";
-import type { VerifySignature } from "../vault/signed-manifest.ts";
-import { pathOf } from "../vault/snapshot/file-entry.ts";
 import { journalPrefix, runPrefixes } from "../vault/snapshot/keys.ts";
-import { openList } from "../vault/snapshot/read-files.ts";
 import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
-import type { StoredSnapshot } from "../vault/snapshot/snapshot-store.ts";
-import { findOrphans } from "./audit.ts";
 import { boundVanishing, failureOf } from "./bounds.ts";
-import { collectChanges, shardsOf } from "./collect-changes.ts";
-import { collectFresh } from "./collect-fresh.ts";
-import type { Collection } from "./collection.ts";
-import { type CopyTask, copyFiles } from "./copier.ts";
-import { sameContent } from "./diff-shard.ts";
-import { defaultPatience } from "./fetch-file.ts";
-import type { HeldCopies } from "./held-copies.ts";
-import { openJournal } from "./journal.ts";
-import { type Ledger, openLedger } from "./ledger.ts";
+import { audit, copyIntoLists } from "./copy-into-lists.ts";
+import { openLedger } from "./ledger.ts";
 import { type ListWriter, openListWriter } from "./list-writer.ts";
-import { type ObjectStore, openObjectStore } from "./object-store.ts";
+import { openObjectStore } from "./object-store.ts";
 import { carriedOver, publishManifest, storeFindings, storeHead, storeLayer, storeRecoverPage } from "./publish.ts";
-import type { SyncRequest } from "./request.ts";
 import type { SyncResult } from "./result.ts";
-import { openRunKeys, type RunKeys } from "./run-keys.ts";
-import type { SyncSource } from "./source.ts";
-import { type ListPlan, lastCommitments } from "./sync-state.ts";
-import type { Tally } from "./tally.ts";
-import { namingUncarried } from "./uncarried-metadata.ts";
-import { removeBelow, removeRemains, type Unfinished } from "./unfinished.ts";
-
-export interface SyncFacts {
-  readonly request: SyncRequest;
-  readonly set: string;
-  readonly startedAt: Date;
-  readonly vault: Vault;
-  readonly ready: StorageReady;
-  readonly verify: VerifySignature;
-  readonly endpoint: StorageEndpoint;
-  readonly lease: Lease;
-  readonly source: SyncSource;
-  readonly plan: ListPlan;
-  /** The newest snapshot, also when nothing is compared with it. */
-  readonly last: StoredSnapshot | undefined;
-  /** Its copies of files that the source has lost, for a list that is begun anew. */
-  readonly held: HeldCopies | undefined;
-  readonly clock: StageClock;
-  readonly warnings: string[];
-  readonly alarms: string[];
-}
-
-interface Writing extends SyncFacts {
-  readonly unfinished: Unfinished;
-  readonly tally: Tally;
-  readonly stop: Stop;
-}
-
-interface Tools {
-  readonly keys: RunKeys;
-  readonly store: ObjectStore;
-  readonly ledger: Ledger;
-  readonly lists: ListWriter;
-  /** What becomes known while files are copied. */
-  readonly seen: { filesCopied: number; bytesCopied: bigint; renames: { count: number } };
-}
+import { openRunKeys } from "./run-keys.ts";
+import { lastCommitments } from "./sync-state.ts";
+import { removeBelow, removeRemains } from "./unfinished.ts";
+import type { SyncFacts, Tools, Writing } from "./writing.ts";
 
 /** Copies, writes the lists, and publishes. */
 export async function writeSnapshot(writing: Writing): Promise<SyncResult> {
@@ -83,83 +26,11 @@ export async function writeSnapshot(writing: Writing): Promise<SyncResult> {
     lists: openListWriter(store, isBase ? plan.shards : 0),
     seen: { filesCopied: 0, bytesCopied: 0n, renames: { count: 0 } },
   };
-  if (plan.kind !== "unchanged") await clock.stage("copy", () => copy(writing, tools));
+  if (plan.kind !== "unchanged") await clock.stage("copy", () => copyIntoLists(writing, tools));
   if (request.audit === true) await clock.stage("audit", () => audit(writing));
   if (request.part !== undefined) return resultOf(writing, tools, "part", countsOf(writing, tools));
   const manifest = await clock.stage("publish", () => publish(writing, tools));
   return resultOf(writing, tools, "published", manifest.counts, manifest.finishedAt);
-}
-
-async function copy(writing: Writing, tools: Tools): Promise<void> {
-  const { request, plan, source, endpoint, tally, stop, unfinished, held } = writing;
-  const { lists, ledger, store, keys, seen } = tools;
-  const { part, log, config } = request;
-  const collection: Collection = {
-    ...{ source, ledger: namingUncarried(ledger, tally) },
-    // A part of a divided copy keeps a journal and no lists.
-    lists: part === undefined ? lists : { async shard() {}, async change() {} },
-    inherited(row: SourceRow) {
-      const known = unfinished.inheritance.entries.get(pathOf(row));
-      if (known === undefined || !sameContent(row, known)) return undefined;
-      seen.filesCopied++;
-      seen.bytesCopied += BigInt(known.bytes);
-      return { ...known, ...row, mimetype: row.mimetype ?? known.mimetype };
-    },
-    sparse: plan.kind === "changes" ? plan.sparse : new Set(),
-    mine: (row) => part === undefined || part.has(row),
-  };
-  for (const object of unfinished.inheritance.objects.values()) ledger.addObject(object);
-  const fresh = plan.kind === "fresh" ? collectFresh(collection, plan.shards, held) : undefined;
-  const tasks = fresh?.tasks ?? (await changeTasks(writing, tools, collection));
-  const journal = openJournal(store, keys);
-  const track = log.track("files", undefined);
-  try {
-    await copyFiles(tasks, {
-      fetcher: {
-        ...{ endpoint, patience: request.patience ?? defaultPatience, signal: stop.signal },
-        onBytes: (bytes) => tally.read(bytes),
-      },
-      ...{ store, policy: config.policy.storage, lookUp: source.lookUp, tally, track },
-      async onObject(object, entries) {
-        await journal.note(object, entries);
-        ledger.addObject(object);
-        seen.filesCopied += entries.length;
-        seen.bytesCopied += BigInt(object.fileBytes);
-      },
-      onFailure: (error) => stop.now(error),
-    });
-    stop.signal.throwIfAborted();
-    if (part === undefined) await fresh?.finish();
-    for (const warning of held?.warnings() ?? []) {
-      writing.warnings.push(warning);
-      log.warn(warning);
-    }
-    track.end("done");
-  } catch (error) {
-    track.end("failed");
-    throw error;
-  }
-}
-
-async function changeTasks(
-  { plan, vault }: Writing,
-  { lists, seen }: Tools,
-  collection: Collection,
-): Promise<AsyncIterable<CopyTask>> {
-  if (plan.kind !== "changes") throw new Error("nothing is compared");
-  const { last, only, shards, rebase } = plan;
-  const wanted = rebase || only === undefined ? undefined : new Set(only);
-  const list = await openList(vault, await last.layers(), last.keys, wanted);
-  if (rebase) {
-    const of = shardsOf(list, shards);
-    for (let number = 0; number < shards; number++) await lists.shard(number, (await of(number)).values());
-  }
-  return collectChanges(collection, list, shards, only, seen.renames);
-}
-
-async function audit({ endpoint, source, plan, tally, stop }: Writing): Promise<void> {
-  if (source.list === "endpoint") return; // what the endpoint lists is all that is known
-  await findOrphans(endpoint, source.buckets, source.rows(plan.shards), source.lookUp, tally, stop.signal);
 }
 
 async function publish(writing: Writing, tools: Tools): Promise<SnapshotManifest> {
