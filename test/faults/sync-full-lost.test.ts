@@ -54,6 +54,36 @@ test("a full run keeps and names the vault's copies of lost files, and none of o
   await scene.expectWhole(again.set, [small, large]);
 });
 
+test("a full run keeps and names the vault's copies of files that were renamed since and then lost", async () => {
+  const { small, large, files } = scene;
+  const { set } = await scene.sync();
+  const move = (file: SyncScene["small"], version: string) =>
+    scene.sql("update storage.objects set name = 'moved/' || name, version = $3 where bucket_id = $1 and name = $2", [
+      ...[file.bucket, file.name, version],
+    ]);
+  const fresh = files.find((file) => file !== small && file !== large && file.bytes > 0) ?? small;
+  await lose(small, large, fresh);
+  for (const file of [small, large]) await move(file, `moved-${file.name}`);
+  // Another content under another name, which the vault never had.
+  await move(fresh, "another");
+  await scene.sql("update storage.objects set id = gen_random_uuid() where name = $1", [`moved/${fresh.name}`]);
+  const moved = [small, large, fresh].map((file) => ({ ...file, name: `moved/${file.name}` }));
+  const full = await scene.sync({ full: true });
+  expect(full.counts).toMatchObject({ files: 23, filesChanged: 24, findings: { lost: 3 } });
+  expect(full.warnings).toContain(`2 files that the source has lost: the copy of snapshot ${set} is kept.`);
+  const lost = await lostOf(full.set);
+  for (const [at, file] of [small, large].entries()) {
+    expect(lost[pathOf(moved[at] ?? file)]).toContain(`; the copy of snapshot ${set}, there ${pathOf(file)}, is kept`);
+  }
+  expect(lost[pathOf(moved[2] ?? fresh)]).not.toContain("copy");
+  const { contents } = await scene.read(full.set);
+  for (const file of [small, large]) {
+    expect(contents.get(`${file.bucket}/moved/${file.name}`)?.length, file.name).toBe(file.bytes);
+  }
+  const after = await scene.sync();
+  expect(after.counts).toMatchObject({ files: 23, filesCopied: 0, findings: { lost: 1 } });
+});
+
 test("a full run says which snapshot may have copies of lost files where its lists stay closed", async () => {
   const { set } = await scene.sync();
   await lose(scene.small);

@@ -1,4 +1,4 @@
-import type { FileEntry } from "../vault/snapshot/file-entry.ts";
+import { type FileEntry, pathOf } from "../vault/snapshot/file-entry.ts";
 import type { Collection } from "./collection.ts";
 import type { CopyTask } from "./copier.ts";
 import type { HeldCopies } from "./held-copies.ts";
@@ -8,6 +8,9 @@ interface OpenShard {
   pending: number;
   read: boolean;
 }
+
+/** Lost files that wait until it is known whether the vault has them under another name; all of them are in memory. */
+const mostStrays = 50_000;
 
 /**
  * The tasks of a list that is begun anew: every file, shard by shard. A shard's list is written when the last of its files
@@ -19,6 +22,7 @@ export function collectFresh(collection: Collection, shards: number, held?: Held
   const { source, ledger, lists, inherited, mine } = collection;
   const open = new Map<number, OpenShard>();
   const written = new Set<number>();
+  const strays: FileEntry[] = [];
 
   const writeIfWhole = async (number: number): Promise<void> => {
     const shard = open.get(number);
@@ -39,7 +43,11 @@ export function collectFresh(collection: Collection, shards: number, held?: Held
       const settleMissing = async (entry: FileEntry | undefined): Promise<string | undefined> => {
         const copy = entry === undefined ? undefined : await held?.copyOf(entry);
         if (copy?.kept !== undefined) ledger.addObject(copy.kept.object);
-        await settle(copy?.kept?.entry ?? entry);
+        if (entry !== undefined && copy?.unknown === true && strays.length < mostStrays) {
+          // Its shard does not wait for it: the entry comes after the lists of the base.
+          strays.push(entry);
+          await settle(undefined);
+        } else await settle(copy?.kept?.entry ?? entry);
         return copy?.detail;
       };
       for (const row of rows) {
@@ -55,9 +63,17 @@ export function collectFresh(collection: Collection, shards: number, held?: Held
   }
   return {
     tasks: tasks(),
-    /** Lists of shards in which there is no file. */
-    async finish(): Promise<void> {
+    /** Lists of shards in which there is no file; and lost files whose name the vault does not know. @param named what is found of them */
+    async finish(named: (path: string, detail: string) => void): Promise<void> {
       for (let number = 0; number < shards; number++) if (!written.has(number)) await lists.shard(number, []);
+      const copies = strays.length === 0 ? undefined : await held?.underOtherNames(strays);
+      for (const lost of strays) {
+        const copy = copies?.get(pathOf(lost));
+        if (copy?.detail !== undefined) named(pathOf(lost), copy.detail);
+        if (copy?.kept !== undefined) ledger.addObject(copy.kept.object);
+        const entry = copy?.kept?.entry ?? lost;
+        if (ledger.settle(undefined, entry)) await lists.change(entry);
+      }
     },
   };
 }

@@ -52,7 +52,7 @@ export async function copyIntoLists(writing: Writing, tools: Tools): Promise<voi
       onFailure: (error) => stop.now(error),
     });
     stop.signal.throwIfAborted();
-    if (part === undefined) await fresh?.finish();
+    if (part === undefined) await fresh?.finish((path, detail) => tally.amend(path, detail));
     for (const warning of held?.warnings() ?? []) {
       writing.warnings.push(warning);
       log.warn(warning);

@@ -2,14 +2,14 @@ import { LifeboatError } from "../runtime/errors.ts";
 import { countOf } from "../runtime/measures.ts";
 import type { SourceRow } from "../source/storage/source-row.ts";
 import type { Vault } from "../vault/client.ts";
-import { type FileEntry, isStored, pathOf, shardOf } from "../vault/snapshot/file-entry.ts";
+import { type FileEntry, isStored, pathOf, type StoredFile, shardOf } from "../vault/snapshot/file-entry.ts";
 import type { StoredObject } from "../vault/snapshot/layer.ts";
 import { type ListReader, openList } from "../vault/snapshot/read-files.ts";
 import { readLayers } from "../vault/snapshot/read-layers.ts";
 import type { SnapshotKeys } from "../vault/snapshot/snapshot-keys.ts";
 import type { StoredSnapshot } from "../vault/snapshot/snapshot-store.ts";
 import { entryFor } from "./collect-changes.ts";
-import { sameContent } from "./diff-shard.ts";
+import { isRenamed, sameContent } from "./diff-shard.ts";
 import { carriedOver, type LayerFacts } from "./publish.ts";
 
 /** What the vault has of a file that the source has lost. */
@@ -18,6 +18,8 @@ export interface HeldCopy {
   readonly kept?: { readonly entry: FileEntry; readonly object: StoredObject };
   /** For the finding. */
   readonly detail?: string;
+  /** Nothing under its name: it may be there under an earlier one, which `underOtherNames` finds. */
+  readonly unknown?: true;
 }
 
 /**
@@ -26,6 +28,8 @@ export interface HeldCopy {
  */
 export interface HeldCopies {
   copyOf(lost: SourceRow): Promise<HeldCopy>;
+  /** Reads the whole list once, for files that were renamed since and then lost. @returns by path */
+  underOtherNames(lost: readonly SourceRow[]): Promise<Map<string, HeldCopy>>;
   /** What binds the keys of earlier runs to their objects. */
   commitments(): LayerFacts["commitments"];
   /** What the run has to say of them. */
@@ -76,6 +80,21 @@ export function openHeldCopies(vault: Vault, { manifest }: StoredSnapshot, keys:
     return { detail: `whether snapshot ${set} has a copy is not known; it is not in this snapshot` };
   };
 
+  const close = (error: unknown): void => {
+    if (!(error instanceof LifeboatError) || !closedCodes.test(error.code)) throw error;
+    closed = error.message;
+  };
+  const take = async (row: SourceRow, old: StoredFile): Promise<HeldCopy> => {
+    const object = opened?.objects.get(old.object);
+    if (object === undefined || !(await isWhole(object))) {
+      counts.damaged++;
+      return { detail: `the copy that snapshot ${set} names is damaged` };
+    }
+    counts.kept++;
+    const as = pathOf(old) === pathOf(row) ? "" : `, there ${pathOf(old)},`;
+    return { kept: { entry: entryFor(row, old), object }, detail: `the copy of snapshot ${set}${as} is kept` };
+  };
+
   return {
     async copyOf(row) {
       if (closed !== undefined) return notOpened();
@@ -83,18 +102,30 @@ export function openHeldCopies(vault: Vault, { manifest }: StoredSnapshot, keys:
       try {
         old = await find(row);
       } catch (error) {
-        if (!(error instanceof LifeboatError) || !closedCodes.test(error.code)) throw error;
-        closed = error.message;
+        close(error);
         return notOpened();
       }
-      if (old === undefined || !isStored(old) || !sameContent(row, old)) return {};
-      const object = opened?.objects.get(old.object);
-      if (object === undefined || !(await isWhole(object))) {
-        counts.damaged++;
-        return { detail: `the copy that snapshot ${set} names is damaged` };
+      if (old === undefined) return row.id === null ? {} : { unknown: true };
+      return isStored(old) && sameContent(row, old) ? take(row, old) : {};
+    },
+    async underOtherNames(lost) {
+      const found = new Map<string, HeldCopy>();
+      const byId = new Map(lost.map((row) => [row.id, row]));
+      const { list } = opened ?? (await open());
+      try {
+        for (let number = 0; number < list.shards && byId.size > 0; number++) {
+          for (const old of (await list.shard(number)).values()) {
+            const row = byId.get(old.id);
+            if (row === undefined || !isStored(old) || !isRenamed(row, old)) continue;
+            byId.delete(old.id);
+            found.set(pathOf(row), await take(row, old));
+          }
+        }
+      } catch (error) {
+        close(error);
+        for (const row of byId.values()) found.set(pathOf(row), notOpened());
       }
-      counts.kept++;
-      return { kept: { entry: entryFor(row, old), object }, detail: `the copy of snapshot ${set} is kept` };
+      return found;
     },
     commitments: () => opened?.commitments ?? new Map(),
     warnings() {

@@ -1,5 +1,6 @@
 import { OperationError } from "../runtime/errors.ts";
 import { countOf, formatBytes } from "../runtime/measures.ts";
+import { pathOf } from "../vault/snapshot/file-entry.ts";
 import type { Finding } from "../vault/snapshot/head.ts";
 import type { FindingKind } from "../vault/snapshot/snapshot-manifest.ts";
 
@@ -7,6 +8,8 @@ import type { FindingKind } from "../vault/snapshot/snapshot-manifest.ts";
 export interface Tally {
   readonly findings: readonly (Finding & { readonly kind: FindingKind })[];
   find(kind: FindingKind, file: { readonly bucket: string; readonly name: string }, detail: string): void;
+  /** Says more of a file that was found lost. @param path as `pathOf` writes it */
+  amend(path: string, detail: string): void;
   /** Counts one that the findings do not name. */
   add(kind: FindingKind): void;
   /** How many of each kind, without the kinds that there are none of. */
@@ -32,6 +35,11 @@ export function openTally(allowed: number | null): Tally {
     find(kind, { bucket, name }, detail) {
       findings.push({ kind, bucket, name, detail });
       add(kind);
+    },
+    amend(path, more) {
+      const at = findings.findIndex((one) => one.kind === "lost" && pathOf(one) === path);
+      const found = findings[at];
+      if (found !== undefined) findings[at] = { ...found, detail: `${found.detail}; ${more}` };
     },
     add,
     count: () => ({ ...counts }),
