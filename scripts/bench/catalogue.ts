@@ -1,4 +1,4 @@
-import { readPrivateKey } from "../../actions/lib/seal/keyring.ts";
+import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
 import { signDetached } from "../../actions/lib/seal/signature.ts";
 import { mapBounded } from "../../actions/lib/vault/bounded.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { beforeEach, describe, expect, test } from "vitest";
-import { generateKey, readPrivateKey } from "../../actions/lib/seal/keyring.ts";
+import { generateKey } from "../../actions/lib/seal/key-generation.ts";
+import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
 import type { SyncRequest } from "../../actions/lib/sync/request.ts";
 import { acquireLease } from "../../actions/lib/vault/lease.ts";
 import { syncLease } from "../../actions/lib/vault/snapshot/keys.ts";

@@ -5,8 +5,9 @@ import { runBackup } from "../../actions/lib/backup/run-backup.ts";
 import { type Config, loadConfig } from "../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy.ts";
 import { type Log, silentLog } from "../../actions/lib/runtime/log.ts";
-import { generateKey, type KeyRole, readKeyring, readPrivateKey, type Signer } from "../../actions/lib/seal/keyring.ts";
-import type { UnlockedKey } from "../../actions/lib/seal/private-key.ts";
+import { generateKey } from "../../actions/lib/seal/key-generation.ts";
+import { type KeyRole, readKeyring, type Signer } from "../../actions/lib/seal/keyring.ts";
+import { readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/private-key.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
 import type { S3Access } from "../lab/servers/s3.ts";
 

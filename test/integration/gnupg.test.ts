@@ -6,10 +6,12 @@ import { openSealed, sealArtifact } from "../../actions/lib/seal/artifact.ts";
 import { blockBytes } from "../../actions/lib/seal/blocks.ts";
 import { compress, decompress } from "../../actions/lib/seal/compress.ts";
 import { generateKey, type NewKey } from "../../actions/lib/seal/key-generation.ts";
-import { type KeyRole, readKeyring, readPrivateKey, readPublicKeys } from "../../actions/lib/seal/keyring.ts";
+import { unwrapSessionKey, wrapSessionKey } from "../../actions/lib/seal/key-wrapping.ts";
+import { type KeyRole, readKeyring, readPublicKeys } from "../../actions/lib/seal/keyring.ts";
 import { open } from "../../actions/lib/seal/opener.ts";
+import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
 import { seal } from "../../actions/lib/seal/sealer.ts";
-import { newSessionKey, unwrapSessionKey, wrapSessionKey } from "../../actions/lib/seal/session-key.ts";
+import { newSessionKey } from "../../actions/lib/seal/session-key.ts";
 import { signDetached, verifyDetached } from "../../actions/lib/seal/signature.ts";
 import { type GnupgHome, openGnupgHome } from "./gnupg-home.ts";
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CheckRow } from "../../actions/lib/preflight/check-row.ts";
 import { runPreflight } from "../../actions/lib/preflight/run-preflight.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { generateKey } from "../../actions/lib/seal/keyring.ts";
+import { generateKey } from "../../actions/lib/seal/key-generation.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
 import { createProject, execute, type LabProject, urlFor } from "../lab/index.ts";

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy.ts";
 import { markStaging, wipeStaging } from "../../actions/lib/restore-test/mark-staging.ts";
+import type { RestoreTestRequest } from "../../actions/lib/restore-test/request.ts";
 import type { RestoreTestReport } from "../../actions/lib/restore-test/result.ts";
-import { type RestoreTestRequest, runRestoreTest } from "../../actions/lib/restore-test/run-restore-test.ts";
+import { runRestoreTest } from "../../actions/lib/restore-test/run-restore-test.ts";
 import { type Log, silentLog } from "../../actions/lib/runtime/log.ts";
 import type { BackupLab } from "./backup-lab.ts";
 

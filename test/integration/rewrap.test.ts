@@ -3,15 +3,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { PinnedRecipient } from "../../actions/lib/keys/pinned.ts";
 import { type RewrapOptions, rewrapSets } from "../../actions/lib/keys/rewrap.ts";
 import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { wrappedKeyIds } from "../../actions/lib/seal/key-wrapping.ts";
+import { unwrapSessionKey, wrappedKeyIds, wrapSessionKey } from "../../actions/lib/seal/key-wrapping.ts";
 import { keysSignatureMetadata, signKeysFile, verifyKeysFile } from "../../actions/lib/seal/keys-file.ts";
-import {
-  newSessionKey,
-  type SessionKey,
-  sessionKeyCommitment,
-  unwrapSessionKey,
-  wrapSessionKey,
-} from "../../actions/lib/seal/session-key.ts";
+import { newSessionKey, type SessionKey, sessionKeyCommitment } from "../../actions/lib/seal/session-key.ts";
 import { signDetached } from "../../actions/lib/seal/signature.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
 import { type Manifest, setPrefix } from "../../actions/lib/vault/manifest.ts";

@@ -1,8 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { KeptObject } from "../../actions/lib/policy/storage-retention.ts";
 import { sealWhole } from "../../actions/lib/seal/artifact.ts";
-import { generateKey, readKeyring, readPrivateKey } from "../../actions/lib/seal/keyring.ts";
-import { newSessionKey, wrapSessionKey } from "../../actions/lib/seal/session-key.ts";
+import { generateKey } from "../../actions/lib/seal/key-generation.ts";
+import { wrapSessionKey } from "../../actions/lib/seal/key-wrapping.ts";
+import { readKeyring } from "../../actions/lib/seal/keyring.ts";
+import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
+import { newSessionKey } from "../../actions/lib/seal/session-key.ts";
 import { signDetached } from "../../actions/lib/seal/signature.ts";
 import type { ObjectStore } from "../../actions/lib/sync/object-store.ts";
 import type { RunKeys } from "../../actions/lib/sync/run-keys.ts";

@@ -3,13 +3,13 @@ import { storageUpkeepPolicySchema } from "../../actions/lib/config/policy-stora
 import { type CompactionPolicy, compactionThatPays } from "../../actions/lib/policy/compaction.ts";
 import { tierDue } from "../../actions/lib/policy/snapshot-tier.ts";
 import { type NamingSnapshot, planStorageRetention } from "../../actions/lib/policy/storage-retention.ts";
+import type { ShardSum } from "../../actions/lib/source/storage/bucket.ts";
 import { openLedger } from "../../actions/lib/sync/ledger.ts";
 import { openListWriter } from "../../actions/lib/sync/list-writer.ts";
 import { carriedOver, storeHead, storeLayer } from "../../actions/lib/sync/publish.ts";
 import type { SyncSource } from "../../actions/lib/sync/source.ts";
 import { type Last, planList } from "../../actions/lib/sync/sync-state.ts";
 import { type FileEntry, fileEntrySchema, pathOf, shardOf } from "../../actions/lib/vault/snapshot/file-entry.ts";
-import type { ShardSum } from "../../actions/lib/vault/snapshot/head.ts";
 import { fileKey, packEntry, packKey } from "../../actions/lib/vault/snapshot/keys.ts";
 import { type Layer, layerSchema } from "../../actions/lib/vault/snapshot/layer.ts";
 import { neededObjects } from "../../actions/lib/vault/snapshot/needed-objects.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
-import { readRef } from "../../actions/lib/config/project-names.ts";
+import { readRef } from "../../actions/lib/config/environment.ts";
 import {
   admitWhose,
   productionNames,

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { createFramedRowHasher, createRowHasher, type RowHasher } from "../../actions/lib/prove/row-hash.ts";
+import { createFramedRowHasher, createRowHasher } from "../../actions/lib/prove/row-hash.ts";
 import { RowInput } from "../../actions/lib/prove/row-hash-input.ts";
 import { WasmRowHasher } from "../../actions/lib/prove/row-hash-module.ts";
 import { ScriptRowHasher } from "../../actions/lib/prove/row-hash-script.ts";
+import type { RowHasher } from "../../actions/lib/prove/row-hasher.ts";
 import { frame, integer } from "./archive-writer.ts";
 
 type Fingerprint = { rows: string; hash: string };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { cleaner, cleanReport } from "../../actions/lib/report/clean-text.ts";
-import { runReportSchema } from "../../actions/lib/report/run-report.ts";
-import { parseReport, reportKey } from "../../actions/lib/report/vault-reports.ts";
+import { parseReport, runReportSchema } from "../../actions/lib/report/run-report.ts";
+import { reportKey } from "../../actions/lib/report/vault-reports.ts";
 import { type Ending, jobReport } from "../../actions/lib/runtime/job-report.ts";
 
 const env = {

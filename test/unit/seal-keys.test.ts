@@ -15,7 +15,8 @@ import { checkKeys } from "../../actions/lib/keys/check.ts";
 import { type GenerateOptions, generateKeys } from "../../actions/lib/keys/generate.ts";
 import { pinnedKeys } from "../../actions/lib/keys/pinned.ts";
 import { type Pins, renderPins, replacePins } from "../../actions/lib/keys/pins.ts";
-import { readKeyring, readPrivateKey } from "../../actions/lib/seal/keyring.ts";
+import { readKeyring } from "../../actions/lib/seal/keyring.ts";
+import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
 
 const noPins: Pins = { recipients: { operations: null, prover: null, escrow: null }, signing: [] };
 const day = 24 * 60 * 60 * 1000;

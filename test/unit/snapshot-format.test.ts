@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { deriveIndexKey, indexKeyScope } from "../../actions/lib/seal/index-key.ts";
-import { generateKey, readPrivateKey } from "../../actions/lib/seal/keyring.ts";
+import { generateKey } from "../../actions/lib/seal/key-generation.ts";
+import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
 import { sessionKeyCommitment } from "../../actions/lib/seal/session-key.ts";
 import {
   encodeEntry,

@@ -1,4 +1,5 @@
-import { createRowHasher, type RowHasher } from "../prove/row-hash.ts";
+import { createRowHasher } from "../prove/row-hash.ts";
+import type { RowHasher } from "../prove/row-hasher.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import { tableName } from "../source/identifier.ts";
@@ -10,7 +11,7 @@ import { trueNames } from "../source/plain-dump/read.ts";
 import { attachSnapshot } from "../source/snapshot.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import type { DataStage } from "./data-stage.ts";
-import { assertContentsComplete, assertSchemaComplete, movedObjects } from "./dump-checks.ts";
+import { assertContentsComplete, assertSqlSchemaComplete, movedObjects } from "./dump-checks.ts";
 import { takeFingerprints } from "./fingerprints.ts";
 import { withReason } from "./long-values.ts";
 import { heldBack, type SchemaStage } from "./schema-stage.ts";
@@ -139,11 +140,6 @@ class SeenDump {
       "Run again; if it comes back, report it with this line.",
     );
   }
-}
-
-/** The same as for an archive, but for the database itself, which plain SQL leaves to whoever creates one. */
-export function assertSqlSchemaComplete(inventory: Pick<Inventory, "objects">, toc: readonly TocEntry[]): void {
-  assertSchemaComplete({ objects: inventory.objects.filter(({ kind }) => kind !== "database") }, toc);
 }
 
 /** pg_get_viewdef and its kin read the present, not the snapshot: see schema-stage. */

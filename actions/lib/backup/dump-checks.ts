@@ -82,3 +82,8 @@ export function movedObjects(before: readonly InventoryObject[], after: readonly
     return later === undefined || later.definition !== object.definition || later.identity !== object.identity;
   });
 }
+
+/** The same as for an archive, but for the database itself, which plain SQL leaves to whoever creates one. */
+export function assertSqlSchemaComplete(inventory: Pick<Inventory, "objects">, toc: readonly TocEntry[]): void {
+  assertSchemaComplete({ objects: inventory.objects.filter(({ kind }) => kind !== "database") }, toc);
+}

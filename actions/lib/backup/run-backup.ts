@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Config } from "../config/load.ts";
 import { refusal } from "../preflight/check-row.ts";
@@ -8,7 +7,7 @@ import type { Log } from "../runtime/log.ts";
 import { planExport, planGenerated } from "../source/export/plan.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import { acquireLease } from "../vault/lease.ts";
-import type { Tier } from "../vault/manifest.ts";
+import { newSetId, type Tier } from "../vault/manifest.ts";
 import { nowhere, takeArchive } from "./archive-stage.ts";
 import { takeData } from "./data-stage.ts";
 import { startDdlGuard } from "./ddl-guard.ts";
@@ -168,9 +167,4 @@ async function readSource(
   await clock.stage("inventory", () => writer.describe(schema.snapshot, data.inventory));
   // Its list has a session of its own under the snapshot: the locks of ours need not last as long as the copy.
   await beside.run?.opened;
-}
-
-/** `<UTC time>-<8 hex>`: sorts by time, and two runs of the same second stay apart. */
-export function newSetId(time: Date): string {
-  return `${time.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
 }

@@ -29,6 +29,11 @@ export function required(env: Environment, name: string, what: string, problems:
   return optional(env, name) ?? problems.add(name, `is not set; it is ${what}.`);
 }
 
+/** A ref as somebody has set it, without the blanks and capital letters that came with it. */
+export function readRef(env: Environment, name: string): string | null {
+  return optional(env, name)?.trim().toLowerCase() ?? null;
+}
+
 /** `<prefix>_URL` and `<prefix>_CA`, e.g. `DATABASE` or `TARGET_DATABASE`. */
 export function readConnection(env: Environment, prefix: string, problems: Problems): ConnectionSettings | undefined {
   const url = required(env, `${prefix}_URL`, "the connection string of the database", problems);

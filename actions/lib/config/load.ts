@@ -9,12 +9,12 @@ import {
   optional,
   readConnection,
   readKey,
+  readRef,
   readVault,
   type VaultLocation,
 } from "./environment.ts";
 import { type Policy, policySchema } from "./policy.ts";
 import { Problems } from "./problems.ts";
-import { readRef } from "./project-names.ts";
 import { type ProjectStorage, readProjectStorage } from "./project-storage.ts";
 import { type PublicKeys, readPublicKeyTexts } from "./public-keys.ts";
 import { readTarget, type Target } from "./targets.ts";

@@ -1,10 +1,29 @@
 import { z } from "zod";
-import { findingKindSchema } from "../vault/snapshot/snapshot-manifest.ts";
 import { fanOutPolicySchema } from "./policy-fan-out.ts";
 import { storageUpkeepPolicySchema } from "./policy-storage-upkeep.ts";
 
 const MiB = 1024 * 1024;
 const bytes = z.number().int().positive();
+
+/** What was not as it should be. Names of files stand in the sealed findings only. */
+const findingKinds = [
+  /** A row whose file Storage does not have. */
+  "lost",
+  /** A file that has no row (found by `--audit`). */
+  "orphan",
+  /** Replaced between list and read: the newer content was taken, under the newer row. */
+  "replaced",
+  /** Deleted between list and read: not in the snapshot. */
+  "vanished",
+  /** The content does not fit what its row says (size or eTag), each time it is read; taken as it is. */
+  "unlike-row",
+  /** The endpoint cannot carry the key, so that the file can be neither read nor restored through it. */
+  "uncarried-key",
+  /** User metadata that S3 cannot carry: it is in the list and set by SQL at a restore. */
+  "uncarried-metadata",
+] as const;
+export const findingKindSchema = z.enum(findingKinds);
+export type FindingKind = z.output<typeof findingKindSchema>;
 
 /** How Storage's files are copied. Every value has a default. */
 export const storagePolicySchema = z

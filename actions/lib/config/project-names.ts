@@ -1,6 +1,5 @@
 import { isIPv4 } from "node:net";
 import { domainToASCII } from "node:url";
-import { type Environment, optional } from "./environment.ts";
 
 /**
  * What the names of hosts and roles tell of a Supabase project. The same host is written in many ways: capital letters, a dot
@@ -57,9 +56,4 @@ export function normalUrl(url: string): string {
   const host = normalHost(hostname);
   const number = port || (protocol === "https:" ? "443" : "80");
   return `${isLoopback(host) ? "localhost" : host}:${number}${pathname.replace(/\/+$/, "")}`;
-}
-
-/** A ref as somebody has set it, without the blanks and capital letters that came with it. */
-export function readRef(env: Environment, name: string): string | null {
-  return optional(env, name)?.trim().toLowerCase() ?? null;
 }

@@ -1,9 +1,10 @@
 import { ConfigurationError } from "../runtime/errors.ts";
-import { managementApiUrl } from "../source/management-api/client.ts";
 import type { ConnectionSettings } from "./connection-url.ts";
 import { type Environment, optional, readConnection } from "./environment.ts";
 import { Problems } from "./problems.ts";
 import { Secret } from "./secret.ts";
+
+const managementApiUrl = "https://api.supabase.com";
 
 /** What a restore test takes from the environment where it is there, beside the target's own variables. */
 export interface RestoreTestEnvironment {

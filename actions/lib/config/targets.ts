@@ -1,8 +1,8 @@
 import type { ConnectionSettings } from "./connection-url.ts";
-import { type Environment, readConnection } from "./environment.ts";
+import { type Environment, readConnection, readRef } from "./environment.ts";
 import type { Policy } from "./policy.ts";
 import type { Problems } from "./problems.ts";
-import { readRef, refOfAddress } from "./project-names.ts";
+import { refOfAddress } from "./project-names.ts";
 
 /** Where a restore writes. */
 export interface Target {

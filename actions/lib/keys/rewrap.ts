@@ -1,10 +1,10 @@
 import { LifeboatError, OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
-import { expiredRecipients, wrappedKeyIds } from "../seal/key-wrapping.ts";
+import { expiredRecipients, unwrapSessionKey, wrappedKeyIds, wrapSessionKey } from "../seal/key-wrapping.ts";
 import type { Signer } from "../seal/keyring.ts";
 import { keysFileName, keysSignatureMetadata, signKeysFile, verifyKeysFile } from "../seal/keys-file.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
-import { assertCommitment, unwrapSessionKey, wrapSessionKey } from "../seal/session-key.ts";
+import { assertCommitment } from "../seal/session-key.ts";
 import { verifyDetached } from "../seal/signature.ts";
 import { listSets, resolveSet, type SetName } from "../vault/catalogue.ts";
 import type { Vault } from "../vault/client.ts";

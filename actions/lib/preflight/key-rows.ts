@@ -2,8 +2,8 @@ import type { Config } from "../config/load.ts";
 import { checkKeys, type KeyFinding } from "../keys/check.ts";
 import { type PinnedKeys, pinnedKeys, pinnedSigners } from "../keys/pinned.ts";
 import { LifeboatError } from "../runtime/errors.ts";
-import { type Keyring, readKeyring, readPrivateKey } from "../seal/keyring.ts";
-import type { UnlockedKey } from "../seal/private-key.ts";
+import { type Keyring, readKeyring } from "../seal/keyring.ts";
+import { readPrivateKey, type UnlockedKey } from "../seal/private-key.ts";
 import { signDetached, verifyDetached } from "../seal/signature.ts";
 import { type CheckRow, fail, failed, ok, warn } from "./check-row.ts";
 

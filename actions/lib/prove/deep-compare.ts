@@ -1,6 +1,5 @@
-import { assertSqlSchemaComplete } from "../backup/archive-stage.ts";
 import { countSet } from "../backup/counts.ts";
-import { assertContentsComplete, assertSchemaComplete } from "../backup/dump-checks.ts";
+import { assertContentsComplete, assertSchemaComplete, assertSqlSchemaComplete } from "../backup/dump-checks.ts";
 import { tableName } from "../source/identifier.ts";
 import type { Inventory, SequenceValue, TableContent } from "../source/inventory/model.ts";
 import type { Artifact, Manifest } from "../vault/manifest.ts";

@@ -1,6 +1,5 @@
 import { quoteIdentifier } from "../source/identifier.ts";
-import type { Artifact, Manifest } from "../vault/manifest.ts";
-import { setPrefix } from "../vault/manifest.ts";
+import { type Artifact, type Manifest, setPrefix } from "../vault/manifest.ts";
 import { restoringDumps, restoringSql } from "./recover-restoring.ts";
 import { keysFunction, openingFunction, signatureFunctions, strictShell } from "./recover-shell.ts";
 import { renderBeforeScript, renderLoadScript, renderOccupiedScript, renderProofScript } from "./recover-sql.ts";

@@ -1,8 +1,8 @@
 import type { Fingerprint } from "../source/inventory/model.ts";
-import { type FramedRowHasher, malformed, type RowHasher } from "./row-hash.ts";
 import { pieceBytes, RowInput } from "./row-hash-input.ts";
 import { malformedEnd, malformedFrame, rowAt, usualPages, type Variables, variables } from "./row-hash-layout.ts";
 import { rowHashProgram } from "./row-hash-program.ts";
+import { type FramedRowHasher, malformed, type RowHasher } from "./row-hasher.ts";
 import { compileProgram, instantiate, type Memory, newMemory, type Program, pageBytes } from "./webassembly-engine.ts";
 
 interface Exports {

@@ -1,6 +1,6 @@
 import type { Fingerprint } from "../source/inventory/model.ts";
-import { malformed, type RowHasher } from "./row-hash.ts";
 import { createHashSum } from "./row-hash-lookup3.ts";
+import { malformed, type RowHasher } from "./row-hasher.ts";
 
 const tab = 0x09;
 const lineFeed = 0x0a;

@@ -1,11 +1,11 @@
 import { counted } from "../runtime/counted.ts";
 import { ConfigurationError, OperationError } from "../runtime/errors.ts";
 import { openSealed } from "../seal/artifact.ts";
-import { assertOnlyWrappedKeys } from "../seal/key-wrapping.ts";
+import { assertOnlyWrappedKeys, unwrapSessionKey } from "../seal/key-wrapping.ts";
 import type { Signer } from "../seal/keyring.ts";
 import { keysFileName, verifyKeysFile } from "../seal/keys-file.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
-import { assertCommitment, type SessionKey, unwrapSessionKey } from "../seal/session-key.ts";
+import { assertCommitment, type SessionKey } from "../seal/session-key.ts";
 import { verifyDetached } from "../seal/signature.ts";
 import { type Inventory, inventorySchema } from "../source/inventory/model.ts";
 import { resolveSet } from "../vault/catalogue.ts";

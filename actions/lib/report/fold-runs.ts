@@ -1,9 +1,8 @@
 import { foldedPath, isFoldedFile, isRunFile, runStem } from "./branch-layout.ts";
 import { mergeReports } from "./merge-reports.ts";
 import { renderRun } from "./run-page.ts";
-import { type Conclusion, type RunReport, runReportSchema } from "./run-report.ts";
+import { type Conclusion, parseReport, type RunReport, runReportSchema } from "./run-report.ts";
 import { byTime, decodeRows, encodeRows, type RunRow, rowOf, runKey } from "./run-row.ts";
-import { parseReport } from "./vault-reports.ts";
 
 /** The files of a branch or folder, by their paths. */
 export interface Tree {

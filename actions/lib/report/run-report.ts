@@ -128,3 +128,12 @@ export const runReportSchema = z.strictObject({
   source: z.enum(["job", "actions"]),
 });
 export type RunReport = z.infer<typeof runReportSchema>;
+
+/** A report as it lies on the branch. @returns undefined for bytes that are no report of a format we know */
+export function parseReport(bytes: Uint8Array): RunReport | undefined {
+  try {
+    return runReportSchema.safeParse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))).data;
+  } catch {
+    return undefined;
+  }
+}

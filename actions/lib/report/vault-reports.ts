@@ -96,12 +96,3 @@ function dayPrefixes(since: Date, now: Date): string[] {
   const last = Math.floor(now.getTime() / day) + 1;
   return Array.from({ length: last - first + 1 }, (_, index) => dayPrefix(new Date((first + index) * day)));
 }
-
-/** A report as it lies on the branch. @returns undefined for bytes that are no report of a format we know */
-export function parseReport(bytes: Uint8Array): RunReport | undefined {
-  try {
-    return runReportSchema.safeParse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))).data;
-  } catch {
-    return undefined;
-  }
-}

@@ -1,15 +1,14 @@
-import { newSetId } from "../backup/run-backup.ts";
 import type { Policy } from "../config/policy.ts";
 import { signDetached } from "../seal/signature.ts";
 import type { Vault } from "../vault/client.ts";
 import { inspectBucket } from "../vault/inspect.ts";
 import { retainUntil } from "../vault/lock.ts";
-import type { Manifest } from "../vault/manifest.ts";
+import { type Manifest, newSetId } from "../vault/manifest.ts";
 import type { Proof } from "../vault/proof.ts";
 import { encodeProof, writeProof } from "../vault/proof-store.ts";
 import type { Compared } from "./performance/compare.ts";
+import { type AdmittedTest, type FoundOut, secondsSince } from "./request.ts";
 import type { Quiet, RestoreTestReport } from "./result.ts";
-import { type AdmittedTest, type FoundOut, secondsSince } from "./test-set.ts";
 import type { TestVerdict } from "./verdict.ts";
 
 interface TestFacts extends FoundOut {

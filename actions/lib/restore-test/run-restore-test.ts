@@ -1,11 +1,9 @@
-import type { Config } from "../config/load.ts";
 import { periodAround } from "../policy/period.ts";
 import { openSet } from "../prove/verify-open.ts";
 import { planThaw } from "../restore/plan-thaw.ts";
 import { describeThaw, thawSet } from "../restore/thaw-set.ts";
 import { openingKey, provenBy, trustedSigners } from "../runtime/configured.ts";
 import { ConfigurationError, LifeboatError } from "../runtime/errors.ts";
-import type { Log } from "../runtime/log.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { wakeProject } from "../source/management-api/project.ts";
@@ -17,30 +15,12 @@ import { newSeed, seedPattern } from "./defect/random.ts";
 import { admitMarker } from "./gates.ts";
 import { refuseUsed } from "./in-use.ts";
 import { type Marker, readMarker, setState } from "./marker.ts";
+import type { RestoreTestConfig, RestoreTestRequest } from "./request.ts";
 import { resetStaging } from "./reset.ts";
 import type { RestoreTestNotice, RestoreTestResult } from "./result.ts";
 import { type SelectedSet, selectSet } from "./select-set.ts";
 import { placeOfStaging, reachStaging, type StagingPlace } from "./staging.ts";
 import { restoreAndLook } from "./test-set.ts";
-
-export type RestoreTestConfig = Config<"vault" | "opening" | "target">;
-
-export interface RestoreTestRequest {
-  readonly config: RestoreTestConfig;
-  /** A set's id or `latest`; undefined: by turns. */
-  readonly set?: string | undefined;
-  readonly dryRun?: boolean;
-  /** Do nothing when this month has a proof already, by the vault's clock. */
-  readonly oncePerMonth?: boolean;
-  /** Wait for Glacier, hours if need be; else an archive that is frozen is asked for and left for a later run. */
-  readonly waitForThaw?: boolean;
-  /** 8 hex digits; chosen by chance unless told. */
-  readonly seed?: string | undefined;
-  /** Instead of the policy's. */
-  readonly keepHours?: number | undefined;
-  readonly log: Log;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /**
  * The restore test: chooses a set, restores it into staging, and finds out whether it is what was backed up and whether the

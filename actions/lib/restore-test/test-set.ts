@@ -1,38 +1,15 @@
-import type { Client } from "pg";
-import type { RestoreResult } from "../restore/result.ts";
 import { runRestore } from "../restore/run-restore.ts";
 import { Stages } from "../restore/stages.ts";
 import { trustedSigners } from "../runtime/configured.ts";
-import type { UnlockedKey } from "../seal/private-key.ts";
 import { quietAuth, readRoom } from "../source/management-api/project.ts";
-import type { Vault } from "../vault/client.ts";
-import type { StoredProof } from "../vault/proof-store.ts";
 import { type FurtherFindings, lookFurther } from "./look-further.ts";
-import { type Marker, setState } from "./marker.ts";
+import { setState } from "./marker.ts";
 import { publishProof } from "./publish-proof.ts";
+import { type AdmittedTest, type FoundOut, keepHours, secondsSince } from "./request.ts";
 import { resetStaging } from "./reset.ts";
 import type { Quiet, RestoreTestReport } from "./result.ts";
 import { admitRoom } from "./room.ts";
-import type { RestoreTestRequest } from "./run-restore-test.ts";
-import type { SelectedSet } from "./select-set.ts";
-import type { StagingPlace } from "./staging.ts";
 import { judgeTest } from "./verdict.ts";
-
-/** A test that has passed its gates. */
-export interface AdmittedTest {
-  readonly request: RestoreTestRequest;
-  readonly place: StagingPlace;
-  /** The session that holds staging for this run. */
-  readonly client: Client;
-  readonly marker: Marker;
-  /** @throws ConfigurationError `staging-in-use` */
-  readonly refuseInUse: () => Promise<void>;
-  readonly vault: Vault;
-  readonly prover: UnlockedKey;
-  readonly selected: SelectedSet;
-  readonly proofs: readonly StoredProof[];
-  readonly seed: string;
-}
 
 /** Empties staging, restores the set, looks at the copy, signs what was found, and empties staging again or keeps the copy. */
 export async function restoreAndLook(test: AdmittedTest): Promise<RestoreTestReport> {
@@ -60,12 +37,6 @@ export async function restoreAndLook(test: AdmittedTest): Promise<RestoreTestRep
     if (signal?.aborted !== true) await emptyAfterFailure(test);
     throw error;
   }
-}
-
-export interface FoundOut {
-  readonly integrity: RestoreResult;
-  readonly further: FurtherFindings | undefined;
-  readonly restoreSeconds: number;
 }
 
 async function restoreSelected(test: AdmittedTest): Promise<FoundOut> {
@@ -120,10 +91,6 @@ async function silence({ place, request }: AdmittedTest): Promise<Quiet[]> {
   return [inDatabase, { what: auth, state: "off" }];
 }
 
-export function keepHours({ keepHours: told, config }: RestoreTestRequest): number {
-  return told ?? config.policy.restoreTest.keepHours;
-}
-
 /** Only a proven copy is worth keeping. */
 async function settleCopy(
   { client, request, selected }: AdmittedTest,
@@ -148,8 +115,4 @@ async function emptyAfterFailure({ client, request }: AdmittedTest): Promise<voi
   } catch {
     request.log.warn("Staging could not be emptied and still holds data: run `lifeboat test-restore --wipe`.");
   }
-}
-
-export function secondsSince(begun: number): number {
-  return Math.round(performance.now() - begun) / 1000;
 }

@@ -3,8 +3,8 @@ import type { Inventory } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import type { Asleep, Journal } from "./journal.ts";
 import { firingOf, type Outbound, switchedOn, switchOnEventTrigger } from "./outbound.ts";
-import type { Step } from "./plan.ts";
 import { runSteps, type StepFailures } from "./run-steps.ts";
+import type { Step } from "./toc-tables.ts";
 
 /**
  * Makes the event triggers and lets them sleep: they would fire at what the restore itself still does, and one that

@@ -3,7 +3,7 @@ import { parseQualified } from "../source/identifier.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { nameOnTable } from "./outbound.ts";
-import type { Step } from "./plan.ts";
+import type { Step } from "./toc-tables.ts";
 
 /**
  * What people have put on an extension's own tables (policies and row level security on a queue of pgmq, a trigger, an

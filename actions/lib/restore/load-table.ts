@@ -7,18 +7,8 @@ import { quoteIdentifier, quoteQualified, tableName } from "../source/identifier
 import type { Fingerprint, TableContent } from "../source/inventory/model.ts";
 import { pathStatement } from "../source/search-paths.ts";
 import type { Journal } from "./journal.ts";
+import type { TableLoad } from "./plan-data.ts";
 import { reasonOf } from "./run-steps.ts";
-
-/** What is to be done with the rows of one table, decided before any is read. */
-export interface TableLoad {
-  readonly table: TableContent;
-  /** Places (from 0) of the columns that the target has too; undefined when it has them all. */
-  readonly keep: readonly number[] | undefined;
-  /** Places of columns whose values are left empty. */
-  readonly blank?: readonly number[] | undefined;
-  /** SQL that runs after the load in the same transaction on what must not wake up; returns the `id` of what it changed. */
-  readonly quiet: string | undefined;
-}
 
 export function loadItem(table: Pick<TableContent, "schema" | "name">): string {
   return `rows ${tableName(table)}`;

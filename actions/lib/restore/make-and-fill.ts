@@ -6,11 +6,12 @@ import { loadAndBuild } from "./load-and-build.ts";
 import type { DataTask } from "./load-data.ts";
 import { loadItem } from "./load-table.ts";
 import { ambiguous, withoutNamesakes } from "./namesakes.ts";
-import type { SchemaPlan, Step } from "./plan.ts";
+import type { SchemaPlan } from "./plan.ts";
 import type { DataPlan } from "./plan-data.ts";
 import { type AfterStep, attempt, runSteps, type StepFailures, statementOf } from "./run-steps.ts";
 import { lendingPath } from "./search-paths.ts";
 import type { Stages } from "./stages.ts";
+import type { Step } from "./toc-tables.ts";
 
 export interface MakingTask {
   readonly client: Client;

@@ -1,7 +1,7 @@
 import { quoteIdentifier } from "../source/identifier.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
-import type { Step } from "./plan.ts";
 import { statementOf } from "./run-steps.ts";
+import type { Step } from "./toc-tables.ts";
 
 /** SQLSTATE of a call that more than one function would answer. */
 export const ambiguous = "42725";

@@ -1,7 +1,6 @@
 import type { TocEntry } from "../source/archive/toc.ts";
 import { tableName } from "../source/identifier.ts";
-import type { Step } from "./plan.ts";
-import { dependenciesOf, type Entries, tableKinds, tableOf } from "./toc-tables.ts";
+import { dependenciesOf, type Entries, type Step, tableKinds, tableOf } from "./toc-tables.ts";
 
 /** Keys and indexes that one session builds in one go. */
 export interface Build {

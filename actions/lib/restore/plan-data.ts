@@ -2,8 +2,18 @@ import type { Platform } from "../platform/platform.ts";
 import { tableName } from "../source/identifier.ts";
 import type { Inventory, TableContent } from "../source/inventory/model.ts";
 import { bookkeepingReason } from "../source/platform.ts";
-import type { TableLoad } from "./load-table.ts";
 import { hasAuthServer, isOneTime, oneTimeColumns, oneTimeReason } from "./one-time.ts";
+
+/** What is to be done with the rows of one table, decided before any is read. */
+export interface TableLoad {
+  readonly table: TableContent;
+  /** Places (from 0) of the columns that the target has too; undefined when it has them all. */
+  readonly keep: readonly number[] | undefined;
+  /** Places of columns whose values are left empty. */
+  readonly blank?: readonly number[] | undefined;
+  /** SQL that runs after the load in the same transaction on what must not wake up; returns the `id` of what it changed. */
+  readonly quiet: string | undefined;
+}
 
 /** What the target's side of a table looks like to the role that restores. */
 export interface TargetTable {

@@ -6,15 +6,7 @@ import { isOwnObject } from "../source/own-schemas.ts";
 import { extensionParts } from "./extension-parts.ts";
 import { isRoutine } from "./namesakes.ts";
 import { type Build, planBuilds } from "./plan-builds.ts";
-import { dependenciesOf, type Entries, tableKinds } from "./toc-tables.ts";
-
-/** One entry of the schema dump that will be run, with the object that it makes where it makes one. */
-export interface Step {
-  readonly entry: TocEntry;
-  readonly object: InventoryObject | undefined;
-  /** Functions and procedures that it calls, as far as the dump says so. */
-  readonly calls?: readonly InventoryObject[];
-}
+import { dependenciesOf, type Entries, type Step, tableKinds } from "./toc-tables.ts";
 
 /** What a restore does to the schema, in the order of the lists. */
 export interface SchemaPlan {

@@ -3,7 +3,7 @@ import { OperationError } from "../runtime/errors.ts";
 import { pathStatement } from "../source/search-paths.ts";
 import { describeCode, sqlState } from "../source/sqlstate.ts";
 import { doInBatches } from "./in-batches.ts";
-import type { Step } from "./plan.ts";
+import type { Step } from "./toc-tables.ts";
 
 /** Steps that did not work, with the reason in our words: an SQLSTATE and its meaning, never the server's text. */
 export type StepFailures = Map<Step, string>;

@@ -1,4 +1,13 @@
 import type { TocEntry } from "../source/archive/toc.ts";
+import type { InventoryObject } from "../source/inventory/model.ts";
+
+/** One entry of the schema dump that will be run, with the object that it makes where it makes one. */
+export interface Step {
+  readonly entry: TocEntry;
+  readonly object: InventoryObject | undefined;
+  /** Functions and procedures that it calls, as far as the dump says so. */
+  readonly calls?: readonly InventoryObject[];
+}
 
 /** A dump's entries by their number. */
 export type Entries = ReadonlyMap<number, TocEntry>;

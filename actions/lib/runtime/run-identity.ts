@@ -1,5 +1,4 @@
-import type { Environment } from "../config/environment.ts";
-import { optional } from "../config/environment.ts";
+import { type Environment, optional } from "../config/environment.ts";
 import type { RunIdentity } from "../report/run-report.ts";
 
 /** Which run this is, by the variables that every job of GitHub Actions has; a name of its own elsewhere. */

@@ -148,6 +148,3 @@ async function partFor(
 function unusable(name: string, why: string, next: string): ConfigurationError {
   return new ConfigurationError("public-key-unusable", `The key ${name} cannot be used: ${why}.`, next);
 }
-
-export { generateKey } from "./key-generation.ts";
-export { readPrivateKey, type UnlockedKey } from "./private-key.ts";

@@ -31,5 +31,3 @@ export function assertCommitment(key: SessionKey, set: string, commitment: strin
     "keys.pgp was exchanged or damaged: restore an older version of that object, or use another set.",
   );
 }
-
-export { unwrapSessionKey, wrapSessionKey } from "./key-wrapping.ts";

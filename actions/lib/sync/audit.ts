@@ -1,8 +1,8 @@
 import { OperationError } from "../runtime/errors.ts";
+import type { Bucket } from "../source/storage/bucket.ts";
 import { EndpointTrouble, type StorageEndpoint } from "../source/storage/endpoint.ts";
 import { listFiles } from "../source/storage/listing.ts";
 import type { SourceRow } from "../source/storage/source-row.ts";
-import type { Bucket } from "../vault/snapshot/head.ts";
 import type { LookUp } from "./judge.ts";
 import type { Tally } from "./tally.ts";
 

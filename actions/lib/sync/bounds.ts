@@ -1,10 +1,10 @@
-import type { StoragePolicy } from "../config/policy-storage.ts";
+import type { FindingKind, StoragePolicy } from "../config/policy-storage.ts";
 import { OperationError } from "../runtime/errors.ts";
 import { formatCount } from "../runtime/measures.ts";
 import type { Vault } from "../vault/client.ts";
 import type { VerifySignature } from "../vault/signed-manifest.ts";
 import { listSnapshots } from "../vault/snapshot/snapshot-catalogue.ts";
-import type { FindingKind, SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
+import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
 import { describeCounts } from "./tally.ts";
 
 /**

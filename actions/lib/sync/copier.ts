@@ -59,7 +59,7 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
   const memory = openByteBudget(smallBytesHeld);
   const large = openByteBudget(largeAtOnce);
   const waiting = new Map<string, CopyTask>();
-  const suspects: Suspect[] = [];
+  const suspects: (Suspect & { readonly task: CopyTask })[] = [];
   let readable = 0;
   /** One that could be read: asked for again when it has to be known whether the endpoint still gives files. */
   let control: SourceRow | undefined;

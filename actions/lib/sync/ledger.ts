@@ -1,5 +1,6 @@
+import type { Bucket } from "../source/storage/bucket.ts";
 import { encodeEntry, type FileEntry, isStored, pathOf, shardOf } from "../vault/snapshot/file-entry.ts";
-import type { Bucket, Head } from "../vault/snapshot/head.ts";
+import type { Head } from "../vault/snapshot/head.ts";
 import type { Layer, StoredObject } from "../vault/snapshot/layer.ts";
 
 type InBucket = Head["inBuckets"][number];

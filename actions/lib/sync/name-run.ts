@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { newSetId } from "../backup/run-backup.ts";
+import { newSetId } from "../vault/manifest.ts";
 
 /** Clocks of two runners may differ by so much; longer nobody waits. */
 const longestWaitMillis = 5_000;

@@ -2,12 +2,12 @@ import type { StoragePolicy } from "../config/policy-storage.ts";
 import { OperationError } from "../runtime/errors.ts";
 import { EndpointTrouble } from "../source/storage/endpoint.ts";
 import type { SourceRow } from "../source/storage/source-row.ts";
-import type { CopyTask } from "./copier.ts";
 import { type Fetcher, fetchWhole } from "./fetch-file.ts";
 
 /** A file that could not be read, and the endpoint's code for it. */
 export interface Suspect {
-  readonly task: CopyTask;
+  /** `wasLost`: nobody expects to find it. */
+  readonly task: { readonly row: SourceRow; readonly wasLost?: boolean };
   readonly code: string;
 }
 

@@ -1,8 +1,9 @@
 import type { PinnedKeys } from "../keys/pinned.ts";
 import { deriveIndexKey, indexKeyScope } from "../seal/index-key.ts";
+import { wrapSessionKey } from "../seal/key-wrapping.ts";
 import { keysFileName, keysSignatureMetadata, signKeysFile } from "../seal/keys-file.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
-import { newSessionKey, type SessionKey, sessionKeyCommitment, wrapSessionKey } from "../seal/session-key.ts";
+import { newSessionKey, type SessionKey, sessionKeyCommitment } from "../seal/session-key.ts";
 import { assertStored } from "../vault/assert-stored.ts";
 import type { Vault } from "../vault/client.ts";
 import { indexKeysName, snapshotPrefix } from "../vault/snapshot/keys.ts";

@@ -3,12 +3,13 @@ import type { ConnectionSettings } from "../config/connection-url.ts";
 import type { Log } from "../runtime/log.ts";
 import { connect } from "../source/connect.ts";
 import { attachSnapshot } from "../source/snapshot.ts";
+import type { Bucket, ShardSum } from "../source/storage/bucket.ts";
 import { openCatalogue } from "../source/storage/catalogue.ts";
 import { EndpointTrouble, type StorageEndpoint } from "../source/storage/endpoint.ts";
 import { listBuckets, listFiles } from "../source/storage/listing.ts";
 import { bareEtag, type SourceRow } from "../source/storage/source-row.ts";
 import { pathOf, shardOf } from "../vault/snapshot/file-entry.ts";
-import type { Bucket, Head, ShardSum } from "../vault/snapshot/head.ts";
+import type { Head } from "../vault/snapshot/head.ts";
 import type { LookUp } from "./judge.ts";
 
 /** The list of the project's files at one moment, wherever it comes from. */

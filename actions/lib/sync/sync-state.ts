@@ -1,8 +1,9 @@
 import { type CompactionPolicy, planCompaction } from "../policy/compaction.ts";
 import type { StorageReady } from "../preflight/run-storage-preflight.ts";
 import { LifeboatError } from "../runtime/errors.ts";
+import type { ShardSum } from "../source/storage/bucket.ts";
 import type { Vault } from "../vault/client.ts";
-import type { Head, ShardSum } from "../vault/snapshot/head.ts";
+import type { Head } from "../vault/snapshot/head.ts";
 import { type Layer, livingObjects, sessionKeyCommitments } from "../vault/snapshot/layer.ts";
 import { readHead } from "../vault/snapshot/read-files.ts";
 import { readLayers } from "../vault/snapshot/read-layers.ts";

@@ -1,8 +1,8 @@
+import type { FindingKind } from "../config/policy-storage.ts";
 import { OperationError } from "../runtime/errors.ts";
 import { countOf, formatBytes } from "../runtime/measures.ts";
 import { pathOf } from "../vault/snapshot/file-entry.ts";
 import type { Finding } from "../vault/snapshot/head.ts";
-import type { FindingKind } from "../vault/snapshot/snapshot-manifest.ts";
 
 /** What a run has found and read so far. */
 export interface Tally {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { z } from "zod";
 
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
@@ -8,6 +9,12 @@ const bigCount = z.string().regex(/^\d+$/);
 
 /** `<UTC time>-<8 hex>`, e.g. `20261122T221500Z-1a2b3c4d`. Sorts by time. */
 export const setIdPattern = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+
+/** A new name for a set: two runs of the same second stay apart. */
+export function newSetId(time: Date): string {
+  return `${time.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
+}
+
 export const tierSchema = z.enum(["daily", "weekly", "monthly"]);
 export type Tier = z.infer<typeof tierSchema>;
 

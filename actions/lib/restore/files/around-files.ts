@@ -5,10 +5,10 @@ import { tableName } from "../../source/identifier.ts";
 import type { Fingerprint, Inventory } from "../../source/inventory/model.ts";
 import type { Journal } from "../journal.ts";
 import { nameOnTable } from "../outbound.ts";
-import type { Step } from "../plan.ts";
 import type { DataPlan } from "../plan-data.ts";
 import { lastingColumns, volatileReason } from "../prove-again/plan-comparison.ts";
 import { attempt } from "../run-steps.ts";
+import type { Step } from "../toc-tables.ts";
 
 /** What bringing files needs to know of the restore that it is a part of. */
 export interface AroundFiles {

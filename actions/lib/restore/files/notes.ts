@@ -1,14 +1,20 @@
 import type { Client } from "pg";
 import { countOf } from "../../runtime/measures.ts";
-import type { FilesTask } from "./restore-files.ts";
-import type { SnapshotFile } from "./snapshot-files.ts";
+import type { SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";
 import { bucketDifferences, readBuckets, unknownOwners, waitingTriggers } from "./target-rows.ts";
-import { Chooser } from "./wanted.ts";
+import { type Choice, Chooser } from "./wanted.ts";
+
+interface Task {
+  readonly snapshot: Pick<SnapshotFiles, "buckets" | "lost">;
+  readonly choice: Choice;
+  /** The rows are brought later: who owns the files is not there yet, and will be. */
+  readonly rowsComeFirst?: boolean | undefined;
+}
 
 /** What a person should know of the target, beside what is done to the files. */
 export async function notesOn(
   client: Client,
-  { snapshot, choice, rowsComeFirst }: Pick<FilesTask, "snapshot" | "choice" | "rowsComeFirst">,
+  { snapshot, choice, rowsComeFirst }: Task,
   chosen: readonly SnapshotFile[],
 ): Promise<string[]> {
   const notes: string[] = [];

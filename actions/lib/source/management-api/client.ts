@@ -5,9 +5,7 @@ import { boundedFetch } from "../../runtime/bounded-answer.ts";
 import { ConfigurationError, LifeboatError, OperationError } from "../../runtime/errors.ts";
 import { errorCode } from "../sqlstate.ts";
 
-/** Supabase's Management API: 120 requests a minute and token, then 429 (supabase.com/docs/reference/api). */
-export const managementApiUrl = "https://api.supabase.com";
-
+/** Where Supabase's Management API is: it takes 120 requests a minute and token, then answers 429 (supabase.com/docs/reference/api). */
 export interface ManagementApiSettings {
   readonly url: string;
   readonly token: Secret;

@@ -2,9 +2,8 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { heapUsed } from "../../runtime/collector.ts";
 import { OperationError } from "../../runtime/errors.ts";
-import type { Bucket, ShardSum } from "../../vault/snapshot/head.ts";
-import { bucketSchema, storagePolicySchema } from "../../vault/snapshot/head.ts";
 import { sqlState } from "../sqlstate.ts";
+import { type Bucket, bucketSchema, type ShardSum, storagePolicySchema } from "./bucket.ts";
 import { bareEtag, type SourceRow } from "./source-row.ts";
 
 /** `storage.objects` of one project, read in whatever transaction the session is in. */

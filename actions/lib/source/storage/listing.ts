@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OperationError } from "../../runtime/errors.ts";
-import type { Bucket } from "../../vault/snapshot/head.ts";
+import type { Bucket } from "./bucket.ts";
 import type { StorageEndpoint } from "./endpoint.ts";
 import { bareEtag, type SourceRow } from "./source-row.ts";
 

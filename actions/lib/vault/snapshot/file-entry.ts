@@ -1,18 +1,17 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { type SourceRow, sourceRowSchema } from "../../source/storage/source-row.ts";
 
 const bytes = z.number().int().nonnegative();
-/** As PostgreSQL writes it with the session's pins: `2026-11-22 22:15:00.123456+00`. */
-const time = z.string();
+const { bucket, name, ...ofTheRow } = sourceRowSchema.shape;
 
 /**
  * One line of a list: one file of Storage as it was, or (with `object` null) that it is not to be had. The first four names
  * come first in every line, in this order, so that a shell can read them.
  */
 export const fileEntrySchema = z.strictObject({
-  bucket: z.string(),
-  /** The path within the bucket, exactly as the row has it. */
-  name: z.string(),
+  bucket,
+  name,
   /** Key of the pack or large file in the vault. Null: the file's bytes are not in the vault (see `state`). */
   object: z.string().nullable(),
   /** Name inside the pack's tar; null for a large file, which is an object of its own. */
@@ -30,24 +29,15 @@ export const fileEntrySchema = z.strictObject({
     .regex(/^[0-9a-f]{64}$/)
     .nullable()
     .default(null),
-  /** `storage.objects.id`; null when the list came from the endpoint alone. */
-  id: z.string().nullable().default(null),
-  version: z.string().nullable().default(null),
-  /** As the row or the endpoint gives it, without quotes: MD5 in hex, or `<hex>-<parts>`. */
-  etag: z.string().nullable().default(null),
-  /** Size that the row tells; differs from `bytes` only where a finding says so. */
-  rowBytes: bytes.nullable().default(null),
-  mimetype: z.string().nullable().default(null),
-  cacheControl: z.string().nullable().default(null),
-  ownerId: z.string().nullable().default(null),
-  /** The deprecated `owner` column, where it is set. */
-  owner: z.string().nullable().default(null),
-  createdAt: time.nullable().default(null),
-  updatedAt: time.nullable().default(null),
-  lastModified: z.string().nullable().default(null),
-  userMetadata: z.record(z.string(), z.unknown()).nullable().default(null),
+  ...ofTheRow,
 });
 export type FileEntry = z.output<typeof fileEntrySchema>;
+
+/** The facts of the row without anything of the vault. */
+export function rowOf(entry: FileEntry): SourceRow {
+  const { object: _object, entry: _entry, state: _state, bytes: _bytes, sha256: _sha256, ...row } = entry;
+  return row;
+}
 
 /** A file whose bytes the vault holds. */
 export type StoredFile = FileEntry & { readonly state: "stored"; readonly object: string; readonly sha256: string };

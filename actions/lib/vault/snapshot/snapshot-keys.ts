@@ -1,9 +1,10 @@
 import { ConfigurationError, OperationError } from "../../runtime/errors.ts";
 import { deriveIndexKey, indexKeyScope } from "../../seal/index-key.ts";
+import { unwrapSessionKey } from "../../seal/key-wrapping.ts";
 import type { Signer } from "../../seal/keyring.ts";
 import { keysFileName, verifyKeysFile } from "../../seal/keys-file.ts";
 import type { UnlockedKey } from "../../seal/private-key.ts";
-import { assertCommitment, type SessionKey, sessionKeyCommitment, unwrapSessionKey } from "../../seal/session-key.ts";
+import { assertCommitment, type SessionKey, sessionKeyCommitment } from "../../seal/session-key.ts";
 import type { Vault } from "../client.ts";
 import { isMissing } from "../store-errors.ts";
 import { indexKeysName, snapshotPrefix } from "./keys.ts";

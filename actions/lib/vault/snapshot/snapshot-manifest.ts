@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { findingKindSchema } from "../../config/policy-storage.ts";
 import { setIdPattern, tierSchema } from "../manifest.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -20,26 +21,6 @@ export type HashedObject = z.output<typeof hashedObjectSchema>;
 /** A layer, by the run that wrote it: its `snapshots/<run>/layer.json`. */
 export const layerReferenceSchema = z.strictObject({ run, bytes: count, sha256 });
 export type LayerReference = z.output<typeof layerReferenceSchema>;
-
-/** What was not as it should be. Names of files stand in the sealed findings only. */
-export const findingKinds = [
-  /** A row whose file Storage does not have. */
-  "lost",
-  /** A file that has no row (found by `--audit`). */
-  "orphan",
-  /** Replaced between list and read: the newer content was taken, under the newer row. */
-  "replaced",
-  /** Deleted between list and read: not in the snapshot. */
-  "vanished",
-  /** The content does not fit what its row says (size or eTag), each time it is read; taken as it is. */
-  "unlike-row",
-  /** The endpoint cannot carry the key, so that the file can be neither read nor restored through it. */
-  "uncarried-key",
-  /** User metadata that S3 cannot carry: it is in the list and set by SQL at a restore. */
-  "uncarried-metadata",
-] as const;
-export const findingKindSchema = z.enum(findingKinds);
-export type FindingKind = z.output<typeof findingKindSchema>;
 
 /** `snapshots/<set>/manifest.json`: the state of all files at one time. No name of a file, no guessable hash. */
 export const snapshotManifestSchema = z.strictObject({
