@@ -1,13 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { codeOwnerProblems } from "./check/code-owners.ts";
-import { lockfileProblems } from "./check/lockfile.ts";
+import { lockfileProblems, productionProblems } from "./check/lockfile.ts";
 import { promiseProblems } from "./check/promises.ts";
 import { readmeProblems } from "./check/readme.ts";
 import { runbookProblems } from "./check/runbooks.ts";
 import { workflowsAreClean } from "./check/workflow-lint.ts";
 import { workflowRuleProblems } from "./check/workflow-rules.ts";
 
-/** `npm run check`: types, lint and format, lockfile, code owners, workflows, whether the pages say what the code really
+/** `npm run check`: types, lint and format, packages, code owners, workflows, whether the pages say what the code really
  * does, whether the policy promises more than schedules and plan allow, and whether the runbooks are reviewed and name only
  * what is there. */
 const root = new URL("..", import.meta.url).pathname;
@@ -20,7 +20,7 @@ function tool(name: string, args: readonly string[]): boolean {
 const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] = [
   ["types", () => tool("typescript/bin/tsc", ["--project", "."])],
   ["lint and format", () => tool("@biomejs/biome/bin/biome", ["check", "--error-on-warnings"])],
-  ["lockfile", () => report(lockfileProblems(root))],
+  ["packages", () => report([...lockfileProblems(root), ...productionProblems(root)])],
   ["code owners", () => report(codeOwnerProblems(root))],
   ["workflows", () => report(workflowRuleProblems(root)) && workflowsAreClean(root)],
   ["pages", async () => report(await readmeProblems(root))],

@@ -1,4 +1,3 @@
-import * as core from "@actions/core";
 import { loadConfig } from "../lib/config/load.ts";
 import { restorationFacts } from "../lib/report/facts.ts";
 import { isGoodWithFiles, withFilesPage } from "../lib/report/file-restoration.ts";
@@ -7,12 +6,15 @@ import { restorationPage } from "../lib/report/restoration.ts";
 import { runRestoreWithFiles } from "../lib/restore/files/run-restore-with-files.ts";
 import type { RestoreResult } from "../lib/restore/result.ts";
 import { runRestore } from "../lib/restore/run-restore.ts";
+import { ConfigurationError } from "../lib/runtime/errors.ts";
 import { booleanInput, optionalInput, runAction } from "../lib/runtime/run-action.ts";
 
 const afterRestore = "Look at each difference in the job's summary before anybody uses the copy.";
 
 await runAction("restore", "runbooks/restore-failed.md", async ({ log, signal }) => {
-  const ref = core.getInput("set", { required: true });
+  const ref = optionalInput("set");
+  if (ref === undefined)
+    throw new ConfigurationError("usage", "The input set is not given.", "Give a set's id, or latest.");
   const target = optionalInput("target") ?? "default";
   const [dryRun, thaw, production] = [booleanInput("dry-run"), booleanInput("thaw"), optionalInput("production")];
   const request = { ref, dryRun, thaw, production, log, signal };

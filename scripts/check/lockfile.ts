@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { join } from "node:path";
 import { z } from "zod";
+import { reachedWithKeys } from "./code-owners.ts";
 
 const names = z.record(z.string(), z.string()).default({});
 const lockSchema = z.object({
@@ -23,4 +25,21 @@ export function lockfileProblems(root: string): string[] {
       .map((name) => `package-lock.json: ${path} needs ${name}, which has no entry.`),
     ...(resolved?.startsWith("http") ? [`package-lock.json: ${path} names the registry that it came from.`] : []),
   ]);
+}
+
+const manifestSchema = z.looseObject({ dependencies: names });
+/** Packages that a file imports to run; types are gone by then. */
+const imported = /(?:^|\n)(?:import(?! type)[^;]*?from |import |export [^;]*?from |.*\bimport\()"([^".][^"]*)"/g;
+
+/** Packages that a job with keys imports and that its installation, production's alone, leaves out. */
+export function productionProblems(root: string): string[] {
+  const { dependencies } = manifestSchema.parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
+  return [...reachedWithKeys(root)]
+    .filter((path) => /\.m?[jt]s$/.test(path))
+    .flatMap((path) =>
+      [...readFileSync(join(root, path), "utf8").matchAll(imported)]
+        .map(([, name = ""]) => /^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name)
+        .filter((name) => !isBuiltin(name) && dependencies[name] === undefined)
+        .map((name) => `${path} imports ${name}, which is no dependency: a job with keys installs nothing else.`),
+    );
 }

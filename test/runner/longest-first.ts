@@ -31,6 +31,7 @@ export const longest = [
   "integration/verify",
   "integration/backup-segments",
   "workflows/restore-test",
+  "workflows/restore",
   "faults/sync",
 ];
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { codeOwnerProblems, reachedWithKeys } from "../../scripts/check/code-owners.ts";
+import { productionProblems } from "../../scripts/check/lockfile.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
@@ -32,4 +33,16 @@ test.each([
     writeFileSync(file, changed);
     expect(codeOwnerProblems(copy).join("\n"), without).toContain(`a change of ${path},`);
   }
+});
+
+test("a job with keys installs what Lifeboat imports, and every package that it imports is among that", () => {
+  expect(productionProblems(root)).toEqual([]);
+  const copy = mkdtempSync(join(tmpdir(), "production-"));
+  for (const part of [".github", ".npmrc", "actions", "scripts", "package.json", "package-lock.json"]) {
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  }
+  const file = join(copy, "actions/lib/backup/run-backup.ts");
+  const lines = 'import { test } from "vitest";\nimport type { Plugin } from "vite";\n';
+  writeFileSync(file, lines + readFileSync(file, "utf8"));
+  expect(productionProblems(copy)).toEqual([expect.stringMatching(/run-backup\.ts imports vitest, which is no/)]);
 });

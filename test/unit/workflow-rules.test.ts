@@ -37,6 +37,12 @@ describe("the rules that act knows nothing of", () => {
     ],
     ["a report before the end", "needs: [backup]", "needs: []", /does not wait for backup/],
     ["no report of a failure", " && always()", "", /whatever became of the others/],
+    [
+      "no report where another word than nothing to do is said",
+      "outputs.nothing-to-do != 'true' && always()",
+      "outputs.made != 'false' && always()",
+      /whatever became of the others/,
+    ],
     ["another job that writes", /contents: read # .*/, "contents: write # to push", /not the job that publishes/],
     ["a writer in another environment", "environment: reports", "environment: backup", /not the job that publishes/],
     [
@@ -56,7 +62,7 @@ describe("the rules that act knows nothing of", () => {
   });
 
   test("an input in an action's shell line is found", () => {
-    const text = read(".github/actions/setup/action.yml").replace(
+    const text = read(".github/actions/prepare/action.yml").replace(
       '"$POSTGRESQL_MAJOR"',
       "$" + "{{ inputs.postgresql }}",
     );

@@ -62,7 +62,7 @@ describe.concurrent.each([
     expect(await listSets(vault, { tier })).toEqual([set]);
 
     for (const each of [first, second]) expectNoSecret(each);
-  });
+  }, 300_000);
 });
 
 describe.concurrent("a backup that can't be made fails its job and names the page to read", () => {

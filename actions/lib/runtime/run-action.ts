@@ -60,6 +60,7 @@ async function endingOf(
   try {
     const { outputs, page, facts, skipped, unfinished = false, failure } = await work();
     for (const [output, value] of Object.entries(outputs)) core.setOutput(output, value);
+    core.setOutput("nothing-to-do", skipped === true && failure === undefined ? "true" : "false");
     await writeSummary(failure === undefined ? page : withNext(page, failure.next, runbook));
     if (failure !== undefined) {
       core.setFailed(`${failure.message}\n${failure.next}\nSee ${runbook}.`);

@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { backUp, keysIn } from "../integration/backup-lab.ts";
+import { isUntouched } from "../integration/restore-lab.ts";
+import { createProject, execute, type LabProject, PLANTED_EMAIL, seedQimma, withClient } from "../lab/index.ts";
+import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+import type { ActRun, Checkout } from "./checkout.ts";
+import { expectUntold, openWorkflowLab, type WorkflowLab } from "./workflow-lab.ts";
+
+/** The button for a disaster as act runs it: a rehearsal, then the restore, into a project on a server of its own. */
+
+let workflows: WorkflowLab;
+let cluster: RunningPostgres;
+let target: LabProject;
+let checkout: Checkout;
+let secrets: Record<string, string>;
+
+beforeAll(async () => {
+  workflows = await openWorkflowLab("act_restored");
+  const { lab, project } = workflows;
+  await seedQimma(project.postgresUrl, { bytes: 300_000, seed: 12 });
+  await backUp(lab, project.backupUrl);
+  cluster = await startPostgres(17);
+  target = await createProject(cluster.superuserUrl(), "target");
+  checkout = workflows.repository();
+  const { BACKUP_SIGNING_KEY, BACKUP_SIGNING_PASSPHRASE, ...held } = workflows.secrets;
+  secrets = { ...held, RESTORE_PRIVATE_KEY: lab.operations.key.armor(), TARGET_DATABASE_URL: target.postgresUrl };
+});
+afterAll(async () => {
+  await cluster?.stop();
+  await workflows?.[Symbol.asyncDispose]();
+});
+
+function press(inputs: Record<string, string>, from: Checkout = checkout): Promise<ActRun> {
+  return from.run("restore", { name: "workflow_dispatch", inputs, env: workflows.runner, secrets });
+}
+
+function expectNoSecret({ output }: ActRun): void {
+  const kept = ["RESTORE_PRIVATE_KEY", "AWS_SECRET_ACCESS_KEY", "TARGET_DATABASE_URL", "DATABASE_URL"];
+  expectUntold(output, secrets, kept, [PLANTED_EMAIL]);
+}
+
+test("a branch that nobody has reviewed restores nothing and gets no keys", async () => {
+  const ended = await press({ write: "true" }, workflows.repository({ branch: "somebody-s" }));
+  expect(ended.code).toBe(0);
+  expect(ended.output).not.toContain("Run Main");
+});
+
+test("without the word to write it rehearses, and nothing is touched", async () => {
+  const ended = await press({});
+  expect(ended.output).toMatch(/Rehearse.*Job succeeded/s);
+  expect(ended.code).toBe(0);
+  expect(ended.output).not.toContain("Run Main Restore");
+  expect(await isUntouched(target.superuserUrl)).toBe(true);
+  expectNoSecret(ended);
+});
+
+test("a rehearsal that finds an occupied target ends it: the job that writes does not begin", async () => {
+  await execute(target.postgresUrl, "create table public.in_the_way (n int)");
+  const ended = await press({ write: "true" });
+  expect(ended.code).toBe(1);
+  expect(ended.output).toMatch(/::error[^\n]*runbooks\/restore-failed\.md/);
+  expect(ended.output).not.toContain("Run Main Restore");
+  await execute(target.postgresUrl, "drop table public.in_the_way");
+  expect(await isUntouched(target.superuserUrl)).toBe(true);
+  expectNoSecret(ended);
+});
+
+test("after the rehearsal it restores the set, compares it, and leaves a report of both", async () => {
+  const ended = await press({ write: "true" });
+  expect(ended.output).toContain("Run Main Restore");
+  expect(ended.code, ended.output).toBe(0);
+  const answer = await withClient(target.superuserUrl, (client) =>
+    client.query("select count(*)::int as people from auth.users"),
+  );
+  expect(answer.rows[0]?.people).toBeGreaterThan(0);
+  const reports = (await keysIn(workflows.lab.vault, "reports/")).filter((key) => key.includes("-restore-restore-"));
+  expect(reports.length).toBeGreaterThan(0);
+  expectNoSecret(ended);
+}, 300_000);
