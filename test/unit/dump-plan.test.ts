@@ -56,7 +56,7 @@ describe("the plan of the dumps", () => {
     const rest = groups.at(-1);
     if (rest?.selection !== "rest") throw new Error("The last group takes the rest.");
     for (const group of groups) {
-      const args = groupArguments(group, tablesOfOthers(groups, group));
+      const args = groupArguments(group, tablesOfOthers(groups, group), []);
       // Linux: 2 MiB in all, 128 KiB each.
       expect(args.reduce((sum, arg) => sum + arg.length + 9, 0)).toBeLessThan(1.9 * MiB);
       expect(Math.max(...args.map((arg) => arg.length))).toBeLessThan(128 * 1024);
@@ -73,8 +73,8 @@ describe("the plan of the dumps", () => {
     const groups = planDump([table('we"ird.*$', 300 * MiB, "o?d"), table("small", 1)], none, limits);
     const [large, rest] = groups;
     if (large === undefined || rest === undefined) throw new Error("Two groups were expected.");
-    expect(groupArguments(large, [])).toEqual(["--data-only", "--no-blobs", '--table="o?d"."we""ird.*$"']);
-    expect(groupArguments(rest, tablesOfOthers(groups, rest))).toEqual([
+    expect(groupArguments(large, [], [])).toEqual(["--data-only", "--no-blobs", '--table="o?d"."we""ird.*$"']);
+    expect(groupArguments(rest, tablesOfOthers(groups, rest), [])).toEqual([
       "--data-only",
       "--no-blobs",
       '--exclude-table="o?d"."we""ird.*$"',

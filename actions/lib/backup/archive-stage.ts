@@ -46,8 +46,9 @@ export async function takeArchive(
     const bytes = inventory.tables.reduce((sum, table) => sum + (table.carried ? table.bytes : 0), 0);
     const track = source.log.track("SQL", { bytes, items: 0 });
     try {
-      const sql = seen.watch(runPgDump(source.dump(snapshot.id), plainArguments(), "the database as SQL"), () =>
-        assertUnmoved(source, inventory),
+      const sql = seen.watch(
+        runPgDump(source.dump(snapshot.id), plainArguments(inventory), "the database as SQL"),
+        () => assertUnmoved(source, inventory),
       );
       const whole = heldBack(sql, async () => seen.assertComplete());
       const artifact = await store.put(sqlArtifact, whole, track);

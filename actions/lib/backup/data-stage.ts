@@ -47,7 +47,7 @@ export async function takeData(
 
   const dumps = async (): Promise<Taken | undefined> => {
     await inLanes(stop, groups, policy.jobs, async (group) => {
-      const done = await dumpGroup(source, store, snapshot, group, groups, rows);
+      const done = await dumpGroup(source, store, { snapshot, inventory }, group, groups, rows);
       artifacts.set(group, done.artifact);
       toc.push(...done.toc);
     });
@@ -78,14 +78,14 @@ async function largeObjectBytes({ client }: LockedSnapshot): Promise<number> {
 async function dumpGroup(
   source: SourceAccess,
   store: ArtifactStore,
-  snapshot: LockedSnapshot,
+  { snapshot, inventory }: Pick<SchemaStage, "snapshot" | "inventory">,
   group: DumpGroup,
   groups: readonly DumpGroup[],
   rows: RowsOnTheWay | undefined,
 ): Promise<{ artifact: Artifact; toc: readonly TocEntry[] }> {
   const track = source.log.track(group.name, { bytes: group.bytes, items: group.tables.length });
   try {
-    const selection = groupArguments(group, tablesOfOthers(groups, group));
+    const selection = groupArguments(group, tablesOfOthers(groups, group), inventory.tables);
     const lane = rows?.lane();
     const dump = inspectArchive(
       runPgDump(source.dump(snapshot.id), selection, group.name, lane?.memory),

@@ -5,6 +5,7 @@ import { type Ready, runPreflight } from "../preflight/run-preflight.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import { planExport, planGenerated } from "../source/export/plan.ts";
+import { isVaultSecrets } from "../source/vault-secrets.ts";
 import { openVault, type Vault } from "../vault/client.ts";
 import { acquireLease } from "../vault/lease.ts";
 import { newSetId, type Tier } from "../vault/manifest.ts";
@@ -16,6 +17,7 @@ import { type FileRequest, type FileRun, startFiles, tellOfFilesAlone } from "./
 import { takeJsonExport } from "./json-stage.ts";
 import type { BackupResult } from "./result.ts";
 import { takeSchema } from "./schema-stage.ts";
+import { takeSecrets } from "./secrets-stage.ts";
 import { openSetWriter, type SetWriter } from "./set-writer.ts";
 import { SourceAccess } from "./source-access.ts";
 import { StageClock } from "./stage-clock.ts";
@@ -84,7 +86,7 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
   );
   const beside: Beside = {};
   try {
-    await readSource(request, ready, { set, writer, beside }, clock, stop);
+    await readSource(request, ready, { set, writer, beside, warnings }, clock, stop);
     const { run } = beside;
     const files = run === undefined ? undefined : await clock.stage("files", () => run.done);
     const finished = await clock.stage("publish", () =>
@@ -101,6 +103,13 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
 /** What goes on beside the backup, known as soon as it has begun. */
 interface Beside {
   run?: FileRun;
+}
+
+interface ReadingSource {
+  readonly set: string;
+  readonly writer: SetWriter;
+  readonly beside: Beside;
+  readonly warnings: string[];
 }
 
 async function passPreflight(
@@ -129,7 +138,7 @@ async function passPreflight(
 async function readSource(
   request: BackupRequest,
   ready: Ready,
-  { set, writer, beside }: { readonly set: string; readonly writer: SetWriter; readonly beside: Beside },
+  { set, writer, beside, warnings }: ReadingSource,
   clock: StageClock,
   stop: Stop,
 ): Promise<void> {
@@ -156,8 +165,15 @@ async function readSource(
   for (const artifact of await takeExtensionRows(source, writer.store, schema.snapshot, data.inventory)) {
     writer.add(artifact);
   }
+  const warn = (text: string) => {
+    warnings.push(text);
+    log.warn(text);
+  };
+  const sealed = { snapshot: schema.snapshot, inventory: data.inventory };
+  const secrets = await takeSecrets(source, writer.secrets, sealed, warn);
+  if (secrets !== undefined) writer.add(secrets);
   if (request.tier !== "daily") {
-    const { tables } = data.inventory;
+    const tables = data.inventory.tables.filter((table) => !isVaultSecrets(table));
     const items = [...(archive ? [] : planExport(tables)), ...planGenerated(tables)];
     const rows = await clock.stage("JSON export", () =>
       takeJsonExport(source, writer.store, stop, schema.snapshot, items),

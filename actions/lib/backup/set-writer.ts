@@ -1,14 +1,16 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Config } from "../config/load.ts";
+import type { PinnedRecipient } from "../keys/pinned.ts";
 import { findShrinkage } from "../policy/shrinkage.ts";
 import type { Ready } from "../preflight/run-preflight.ts";
 import { renderRecoverPage } from "../prove/recover-page.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import { wrapSessionKey } from "../seal/key-wrapping.ts";
-import { keysFileName, keysSignatureMetadata, signKeysFile } from "../seal/keys-file.ts";
-import { newSessionKey, sessionKeyCommitment } from "../seal/session-key.ts";
+import { opensSecrets, type Recipient } from "../seal/keyring.ts";
+import { keysFileName, keysSignatureMetadata, secretsFileName, secretsScope, signKeysFile } from "../seal/keys-file.ts";
+import { newSessionKey, type SessionKey, sessionKeyCommitment } from "../seal/session-key.ts";
 import { signDetached } from "../seal/signature.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { renderRolesSql } from "../source/roles-sql.ts";
@@ -40,6 +42,8 @@ export interface SetWriterOptions {
 /** Writes one set: its keys first, its artifacts as they come, its manifest last. */
 export interface SetWriter {
   readonly store: ArtifactStore;
+  /** Where Vault's secrets go: under a second session key, which the prover does not get. Made when it is asked for. */
+  readonly secrets: () => Promise<ArtifactStore>;
   add(artifact: Artifact): void;
   /** Stores what is known only when all has been read: roles, inventory, RECOVER.md. */
   describe(snapshot: LockedSnapshot, inventory: Inventory): Promise<void>;
@@ -57,11 +61,17 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
   const { partBytes, maxParts, readBack } = config.policy.vault;
   const prefix = setPrefix(tier, set);
   const key = newSessionKey();
-  const keysPgp = await wrapSessionKey(key, ready.keys.recipients);
-  const metadata = { [keysSignatureMetadata]: await signKeysFile(set, keysPgp, ready.signing) };
-  await vault.put(prefix + keysFileName, keysPgp, { ifNoneMatch: true, metadata, signal: stop.signal });
-  await assertStored(vault, prefix + keysFileName, keysPgp, metadata);
-  const store = openArtifactStore({ vault, prefix, key, partBytes, maxParts, readBack, signal: stop.signal });
+  const putKey = async (name: string, scope: string, key: SessionKey, recipients: readonly Recipient[]) => {
+    const body = await wrapSessionKey(key, recipients);
+    const metadata = { [keysSignatureMetadata]: await signKeysFile(scope, body, ready.signing) };
+    await vault.put(prefix + name, body, { ifNoneMatch: true, metadata, signal: stop.signal });
+    await assertStored(vault, prefix + name, body, metadata);
+  };
+  await putKey(keysFileName, set, key, ready.keys.recipients);
+  const storeWith = (key: SessionKey) =>
+    openArtifactStore({ vault, prefix, key, partBytes, maxParts, readBack, signal: stop.signal });
+  const store = storeWith(key);
+  let secrets: Manifest["sealing"]["secrets"];
   const artifacts: Artifact[] = [];
   let draft: Omit<Manifest, "finishedAt" | "artifacts" | "counts"> | undefined;
   let inventory: Inventory | undefined;
@@ -69,6 +79,13 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
 
   return {
     store,
+    async secrets() {
+      const key = newSessionKey();
+      const recipients = ready.keys.recipients.filter(opensSecrets);
+      await putKey(secretsFileName, secretsScope(set), key, recipients);
+      secrets = { recipients: named(recipients), sessionKeyCommitment: sessionKeyCommitment(key, secretsScope(set)) };
+      return storeWith(key);
+    },
     add: (artifact) => void artifacts.push(artifact),
     async describe(snapshot, read) {
       inventory = read;
@@ -92,8 +109,9 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
         sealing: {
           format: "openpgp-seipd1-aes256",
           compression: "zstd",
-          recipients: ready.keys.recipients.map(({ role, fingerprint }) => ({ role, fingerprint })),
+          recipients: named(ready.keys.recipients),
           sessionKeyCommitment: sessionKeyCommitment(key, set),
+          ...(secrets !== undefined && { secrets }),
         },
       };
       artifacts.push(await putPage(vault, prefix, renderRecoverPage({ ...draft, artifacts })));
@@ -121,6 +139,10 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
       };
     },
   };
+}
+
+function named(recipients: readonly PinnedRecipient[]): Manifest["sealing"]["recipients"] {
+  return recipients.map(({ role, fingerprint }) => ({ role, fingerprint }));
 }
 
 /** @throws OperationError `shrunk` when the database lost more than the policy finds believable */

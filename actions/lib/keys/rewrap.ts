@@ -1,8 +1,15 @@
 import { LifeboatError, OperationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import { expiredRecipients, unwrapSessionKey, wrappedKeyIds, wrapSessionKey } from "../seal/key-wrapping.ts";
-import type { Signer } from "../seal/keyring.ts";
-import { keysFileName, keysSignatureMetadata, signKeysFile, verifyKeysFile } from "../seal/keys-file.ts";
+import { opensSecrets, type Signer } from "../seal/keyring.ts";
+import {
+  keysFileName,
+  keysSignatureMetadata,
+  secretsFileName,
+  secretsScope,
+  signKeysFile,
+  verifyKeysFile,
+} from "../seal/keys-file.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
 import { assertCommitment } from "../seal/session-key.ts";
 import { verifyDetached } from "../seal/signature.ts";
@@ -10,7 +17,7 @@ import { listSets, resolveSet, type SetName } from "../vault/catalogue.ts";
 import type { Vault } from "../vault/client.ts";
 import type { ObjectBody } from "../vault/objects.ts";
 import { readSet } from "../vault/set-store.ts";
-import { type KeptVersion, removeVersions, versionsBefore } from "./key-versions.ts";
+import { type KeptVersion, type Removal, removeVersions, versionsBefore } from "./key-versions.ts";
 import type { PinnedRecipient } from "./pinned.ts";
 
 const maxKeysBytes = 1024 * 1024;
@@ -19,7 +26,7 @@ export interface RewrapOptions {
   readonly vault: Vault;
   /** Ids (or `latest`); undefined: every set of the catalogue. */
   readonly sets?: readonly string[] | undefined;
-  /** Of somebody whom the sets are sealed to now. */
+  /** Of somebody whom the sets are sealed to now; where they hold secrets, of one who may open those. */
   readonly privateKey: UnlockedKey;
   /** Whom they are to be sealed to: exactly these (see `pinnedKeys`). */
   readonly recipients: readonly PinnedRecipient[];
@@ -45,8 +52,8 @@ export interface RewrapRow extends SetName {
 }
 
 /**
- * Changes whom existing sets are sealed to, by rewriting keys.pgp alone. Every step leaves the set openable, and a run
- * that was killed is finished by running it again: the new keys.pgp replaces the old one in one conditional write, is
+ * Changes whom existing sets are sealed to, by rewriting keys.pgp and secrets.pgp alone. Every step leaves the set openable, and a run
+ * that was killed is finished by running it again: a new file replaces the old one in one conditional write, is
  * read back, and only then older versions go.
  *
  * A set that fails does not stop the others: see each row's `problem`.
@@ -79,48 +86,84 @@ async function rewrapOrSay(name: SetName, options: RewrapOptions): Promise<Rewra
 }
 
 async function rewrap({ tier, set }: SetName, options: RewrapOptions): Promise<RewrapRow> {
-  const { vault, trusted, log } = options;
+  const { vault, trusted, log, recipients } = options;
   const { manifest, prefix } = await readSet(vault, tier, set, (bytes, armored) =>
     verifyDetached(bytes, armored, trusted),
   );
-  const key = prefix + keysFileName;
-  const current = await vault.get(key, { maxBytes: maxKeysBytes });
-  await verifyKeysFile(set, current.body, current.metadata, trusted);
-  const sessionKey = await unwrapSessionKey(current.body, options.privateKey);
-  assertCommitment(sessionKey, set, manifest.sealing.sessionKeyCommitment);
-
-  const body = await wrapSessionKey(sessionKey, options.recipients);
-  const [before, after] = await Promise.all([wrappedKeyIds(current.body), wrappedKeyIds(body)]);
-  const unchanged = [...before].sort().join() === [...after].sort().join();
-  const row = { tier, set, before, after, removedVersions: 0, keptVersions: [], problem: null };
+  const { sessionKeyCommitment, secrets } = manifest.sealing;
+  // Both are opened before either is written: a key that opens one alone must not leave two kinds of recipients behind.
+  const files = [
+    await rewrapFile({ key: prefix + keysFileName, scope: set }, sessionKeyCommitment, recipients, options),
+  ];
+  if (secrets !== undefined) {
+    const file = { key: prefix + secretsFileName, scope: secretsScope(set) };
+    files.push(await rewrapFile(file, secrets.sessionKeyCommitment, recipients.filter(opensSecrets), options));
+  }
+  const [first] = files;
+  const unchanged = files.every((file) => file.unchanged);
+  const row = { tier, set, before: first?.before ?? [], after: first?.after ?? [], keptVersions: [], problem: null };
   if (options.dryRun) {
-    const older = await versionsBefore(vault, key, current.versionId);
-    const replaced = unchanged || current.versionId === undefined ? 0 : 1;
-    return { ...row, outcome: unchanged ? "unchanged" : "would-rewrap", removedVersions: older.length + replaced };
+    let removedVersions = 0;
+    for (const file of files) {
+      const older = await versionsBefore(vault, file.key, file.current.versionId);
+      removedVersions += older.length + (file.unchanged || file.current.versionId === undefined ? 0 : 1);
+    }
+    return { ...row, outcome: unchanged ? "unchanged" : "would-rewrap", removedVersions };
   }
-  const stored = unchanged ? current : await replace(key, set, body, current, options);
-  // Also where nothing had to be changed: a run that was killed may have left them.
-  const removal = await removeVersions(vault, await versionsBefore(vault, key, stored.versionId));
-  for (const { versionId, until, code } of removal.kept) {
+  const removals: Removal[] = [];
+  for (const file of files) {
+    const stored = file.unchanged ? file.current : await replace(file, options);
+    // Also where nothing had to be changed: a run that was killed may have left them.
+    removals.push(await removeVersions(vault, await versionsBefore(vault, file.key, stored.versionId)));
+  }
+  const keptVersions = removals.flatMap(({ kept }) => kept);
+  for (const { versionId, until, code } of keptVersions) {
     const why = until === null ? `the store says ${code}` : `locked until ${until.toISOString()}`;
-    log.warn(`${set}: version ${versionId} of keys.pgp stays (${why}); its recipients can still open the set.`);
+    log.warn(`${set}: version ${versionId} of its keys stays (${why}); its recipients can still open the set.`);
   }
-  const outcome = unchanged ? "unchanged" : "rewrapped";
-  return { ...row, outcome, removedVersions: removal.removed, keptVersions: removal.kept };
+  const removedVersions = removals.reduce((sum, { removed }) => sum + removed, 0);
+  return { ...row, outcome: unchanged ? "unchanged" : "rewrapped", removedVersions, keptVersions };
+}
+
+/** keys.pgp or secrets.pgp of a set, and what it was signed for. */
+interface KeysObject {
+  readonly key: string;
+  readonly scope: string;
+}
+
+interface RewrappedFile extends KeysObject {
+  readonly current: ObjectBody;
+  readonly body: Uint8Array;
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  readonly unchanged: boolean;
+}
+
+/** Opens one and seals it anew, in memory. */
+async function rewrapFile(
+  file: KeysObject,
+  commitment: string,
+  recipients: readonly PinnedRecipient[],
+  { vault, trusted, privateKey }: RewrapOptions,
+): Promise<RewrappedFile> {
+  const current = await vault.get(file.key, { maxBytes: maxKeysBytes });
+  await verifyKeysFile(file.scope, current.body, current.metadata, trusted);
+  const sessionKey = await unwrapSessionKey(current.body, privateKey);
+  assertCommitment(sessionKey, file.scope, commitment);
+  const body = await wrapSessionKey(sessionKey, recipients);
+  const [before, after] = await Promise.all([wrappedKeyIds(current.body), wrappedKeyIds(body)]);
+  return { ...file, current, body, before, after, unchanged: [...before].sort().join() === [...after].sort().join() };
 }
 
 /** Writes the new keys.pgp in place of exactly the one that was read, under the same lock, and reads it back. */
 async function replace(
-  key: string,
-  set: string,
-  body: Uint8Array,
-  current: ObjectBody,
+  { key, scope, body, current }: RewrappedFile,
   { vault, signingKey, trusted }: RewrapOptions,
 ): Promise<ObjectBody> {
   const { retainUntil } = current;
-  const metadata = { [keysSignatureMetadata]: await signKeysFile(set, body, signingKey) };
+  const metadata = { [keysSignatureMetadata]: await signKeysFile(scope, body, signingKey) };
   // Before it is stored: what no reader would believe must not replace what they do.
-  await verifyKeysFile(set, body, metadata, trusted);
+  await verifyKeysFile(scope, body, metadata, trusted);
   await vault.put(key, body, {
     ifMatch: current.etag,
     metadata,
@@ -131,10 +174,10 @@ async function replace(
   if (!Buffer.from(stored.body).equals(body)) {
     throw new OperationError(
       "stored-differs",
-      `keys.pgp of set ${set} was rewritten, but the vault holds something else; its older versions were left alone.`,
+      `${key} was rewritten, but the vault holds something else; its older versions were left alone.`,
       "Look at the object's versions, and run `lifeboat keys rewrap` again.",
     );
   }
-  await verifyKeysFile(set, stored.body, stored.metadata, trusted);
+  await verifyKeysFile(scope, stored.body, stored.metadata, trusted);
   return stored;
 }

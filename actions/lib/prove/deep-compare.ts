@@ -2,6 +2,7 @@ import { countSet } from "../backup/counts.ts";
 import { assertContentsComplete, assertSchemaComplete, assertSqlSchemaComplete } from "../backup/dump-checks.ts";
 import { tableName } from "../source/identifier.ts";
 import type { Inventory, SequenceValue, TableContent } from "../source/inventory/model.ts";
+import { isVaultSecrets } from "../source/vault-secrets.ts";
 import type { Artifact, Manifest } from "../vault/manifest.ts";
 import type { Contents } from "./deep-contents.ts";
 import { damageAt, type Finding, few, findingOf, warningAt } from "./verify-finding.ts";
@@ -19,7 +20,7 @@ export const missingCodes: ReadonlySet<string> = new Set([
 export function compareContents(manifest: Manifest, inventory: Inventory, contents: Contents): Finding[] {
   return [
     ...compareSchema(manifest, inventory, contents),
-    ...inventory.tables.flatMap((table) => compareTable(table, manifest.artifacts, contents)),
+    ...dumped(inventory).flatMap((table) => compareTable(table, manifest.artifacts, contents)),
     ...compareUnknown(inventory, contents),
     ...attempt("set", () => assertContentsComplete(inventory, contents.entries)),
     ...inventory.sequences.flatMap((sequence) => compareSequence(sequence, contents)),
@@ -27,6 +28,11 @@ export function compareContents(manifest: Manifest, inventory: Inventory, conten
     ...compareExports(manifest, inventory, contents),
     ...compareCounts(manifest, inventory),
   ];
+}
+
+/** Vault's secrets lie apart from all other rows. */
+function dumped({ tables }: Inventory): TableContent[] {
+  return tables.filter((table) => !isVaultSecrets(table));
 }
 
 function attempt(where: string, check: () => void): Finding[] {
@@ -130,7 +136,7 @@ function compareLargeObjects(inventory: Inventory, { largeObjects }: Contents): 
 /** A set has an export of every table or of none. */
 function compareExports({ artifacts }: Manifest, inventory: Inventory, { exports }: Contents): Finding[] {
   if (!artifacts.some(({ kind }) => kind === "json")) return [];
-  return inventory.tables.flatMap((table) => {
+  return dumped(inventory).flatMap((table) => {
     const name = tableName(table);
     const found = exports.get(table.oid);
     if (found === undefined) {

@@ -1,4 +1,6 @@
+import { secretsScope } from "../seal/keys-file.ts";
 import { quoteIdentifier } from "../source/identifier.ts";
+import { createsOfExtensionSql, hasVaultSql, loadSecrets, makeSecrets } from "../source/vault-secrets.ts";
 import { type Artifact, type Manifest, setPrefix } from "../vault/manifest.ts";
 import { restoringDumps, restoringSql } from "./recover-restoring.ts";
 import { keysFunction, openingFunction, signatureFunctions, strictShell } from "./recover-shell.ts";
@@ -27,6 +29,7 @@ export function renderRecoverPage(facts: RecoverFacts): string {
       ? step("6. Everything else", restoringSql)
       : step("6. Tables and functions, then rows, then keys, policies and triggers", restoringDumps),
     step("7. Prove it", proof()),
+    ...(facts.sealing.secrets === undefined ? [] : [step("8. Vault's secrets", secrets(facts))]),
     ...(facts.artifacts.some(({ kind }) => kind === "json") ? [oneTable()] : []),
     closing,
   ].join("\n\n");
@@ -233,9 +236,45 @@ open_artifact inventory.json.zst.pgp | sql --file=proof.sql`,
   ];
 }
 
+/** COPY's rows are in no server's log, whatever it writes down; the transaction makes all of them or none. */
+function secrets({ set, sealing }: RecoverFacts): [string, string, string] {
+  const keys = sealing.secrets?.recipients.map(({ role, fingerprint }) => `${role} (\`${fingerprint}\`)`).join(" and ");
+  return [
+    `Supabase's Vault seals its secrets with a key that no other project has, so the set holds their values, under a session key of
+their own: \`secrets.pgp\`. Only ${keys} open it, not the prover. \`open_secrets\` prints them, a JSON document a line.`,
+    `
+checked_keys "$SET/secrets.pgp" "${secretsScope(set)}" secrets.pgp
+open_secrets() {
+  local parts
+  mapfile -t parts < <(sed -nE 's/^[0-9a-f]{64}  //p' SHA256SUMS | grep '^secrets/')
+  unsealed secrets.pgp "\${parts[@]}"
+}
+cat > has-vault.sql <<'SQL'
+select ${hasVaultSql} and (${createsOfExtensionSql} or not rolsuper) from pg_roles where rolname = current_user;
+SQL
+if ! open_secrets > /dev/null 2> secrets.txt; then
+  echo "NOT here: Vault's secrets. No private key of this machine opens them, or they are damaged (secrets.txt)" >&2
+elif [ "$(sql --tuples-only --no-align --file=has-vault.sql)" != t ]; then
+  echo "NOT here: Vault's secrets. The target has no Vault; open_secrets prints them" >&2
+else
+  { cat <<'SQL'; open_secrets; cat <<'END'; } | without_commands | sql --set=ON_ERROR_STOP=on > /dev/null
+begin;
+${loadSecrets.table};
+${loadSecrets.copy};
+SQL
+\\.
+${makeSecrets};
+commit;
+END
+  echo "Vault's secrets are made: $(open_secrets | grep -c '"secret":"' || true) of $(open_secrets | grep -c . || true)"
+fi`,
+    `They have new ids: what names one by its id, such as the options of a foreign server, needs the new one. One whose \`secret\` is null
+could not be opened by the role that made the backup: create it anew with \`vault.create_secret\`.`,
+  ];
+}
+
 const closing = `## Of a Supabase project, by hand at last
 
-- Secrets of the vault: they open only with the source's root key. Create them anew with \`vault.create_secret\`.
 - Cron jobs: \`cron.schedule\` makes them; the set has what they were under \`cron.job\`.
 - JWT secret, edge functions, API settings, webhooks, passwords of your own roles; and the files of Storage, which are in no
   database dump. \`lifeboat restore\` tells all of this by name.

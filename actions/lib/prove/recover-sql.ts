@@ -15,6 +15,9 @@ const session = `set client_min_messages = warning;
 set statement_timeout = 0;
 set search_path = pg_catalog;`;
 
+/** Vault's secrets have an artifact of their own (`isVaultSecrets`). */
+const secretsOfInventory = "(t ->> 'schema' = 'vault' and t ->> 'name' = 'secrets' and t ->> 'carried' = 'false')";
+
 const objectsOfInventory = `create temp table object as
   select o ->> 'kind' as kind, o ->> 'identity' as identity, o ->> 'schema' as schema, o ->> 'classId' as class,
          o ->> 'oid' as oid, o ->> 'owner' as owner, o ->> 'extension' as extension, o ->> 'definition' as definition,
@@ -124,7 +127,7 @@ ${session}
 create temp table wanted as
   select t ->> 'oid' as oid, format('%I.%I', t ->> 'schema', t ->> 'name') as name,
          to_regclass(format('%I.%I', t ->> 'schema', t ->> 'name')) as rel, t -> 'columns' as columns
-    from pg_temp.inventory, json_array_elements(document::json -> 'tables') t;
+    from pg_temp.inventory, json_array_elements(document::json -> 'tables') t where not ${secretsOfInventory};
 create temp table loadable as
   select oid from wanted w where w.rel is not null and has_table_privilege(w.rel, 'insert')
      and not (name in (${staying}) and not (select rolsuper from pg_roles where rolname = current_user))
@@ -206,7 +209,7 @@ begin
            t #>> '{fingerprint,rows}' as rows, t #>> '{fingerprint,hash}' as hash,
            t ->> 'oid' in (select oid from loadable) as loaded, t ->> 'schema' in (select name from managed) as platform
       from pg_temp.inventory, json_array_elements(document::json -> 'tables') t
-     where t #>> '{fingerprint,hash}' is not null
+     where t #>> '{fingerprint,hash}' is not null and not ${secretsOfInventory}
   loop
     if not content.loaded then
       if not content.platform and content.rows <> '0' then

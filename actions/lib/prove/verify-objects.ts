@@ -1,4 +1,4 @@
-import { keysFileName } from "../seal/keys-file.ts";
+import { keysFileName, secretsFileName } from "../seal/keys-file.ts";
 import { mapBounded } from "../vault/bounded.ts";
 import type { Vault } from "../vault/client.ts";
 import type { ObjectHead } from "../vault/objects.ts";
@@ -20,6 +20,7 @@ export interface InspectedObjects {
 export async function inspectObjects(vault: Vault, { prefix, manifest }: SignedSet): Promise<InspectedObjects> {
   const expected = new Set([
     ...[keysFileName, manifestName, signatureName],
+    ...(manifest.sealing.secrets === undefined ? [] : [secretsFileName]),
     ...manifest.artifacts.flatMap(({ segments }) => segments.map(({ key }) => key)),
   ]);
   const present: string[] = [];

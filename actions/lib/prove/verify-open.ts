@@ -3,7 +3,7 @@ import { ConfigurationError, OperationError } from "../runtime/errors.ts";
 import { openSealed } from "../seal/artifact.ts";
 import { assertOnlyWrappedKeys, unwrapSessionKey } from "../seal/key-wrapping.ts";
 import type { Signer } from "../seal/keyring.ts";
-import { keysFileName, verifyKeysFile } from "../seal/keys-file.ts";
+import { keysFileName, secretsFileName, secretsScope, verifyKeysFile } from "../seal/keys-file.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
 import { assertCommitment, type SessionKey } from "../seal/session-key.ts";
 import { verifyDetached } from "../seal/signature.ts";
@@ -29,9 +29,15 @@ export interface OpenSet extends SignedSet {
   /**
    * The plain bytes of an artifact: stored parts checked against the manifest, opened, decompressed. They can be relied
    * on only once the iteration has ended without an error.
+   * @throws ConfigurationError `wrong-private-key` for Vault's secrets, which the prover's key does not open
    * @throws OperationError `artifact-unknown`, `artifact-damaged`; what seal/ throws for a body that does not open
    */
   artifact(name: string, options?: ReadOptions): AsyncGenerator<Uint8Array, void, undefined>;
+}
+
+interface Opening {
+  readonly trustedSigners: readonly Signer[];
+  readonly privateKey: UnlockedKey;
 }
 
 export interface ReadOptions {
@@ -59,20 +65,29 @@ export async function readSignedSet(vault: Vault, ref: SetRef, trusted: readonly
  * Nothing is written anywhere.
  * @throws ConfigurationError `wrong-private-key`; what `readSignedSet` and seal/keys-file throw
  */
-export async function openSet(
-  vault: Vault,
-  ref: SetRef,
-  { trustedSigners, privateKey }: { readonly trustedSigners: readonly Signer[]; readonly privateKey: UnlockedKey },
-): Promise<OpenSet> {
+export async function openSet(vault: Vault, ref: SetRef, { trustedSigners, privateKey }: Opening): Promise<OpenSet> {
   const signed = await readSignedSet(vault, ref, trustedSigners);
   const keysPgp = await readKeys(vault, signed, trustedSigners);
-  return unlockSet(vault, signed, keysPgp, privateKey);
+  return unlockSet(vault, signed, keysPgp, { trustedSigners, privateKey });
 }
 
 /** keys.pgp of a set, its signature checked. */
 export async function readKeys(vault: Vault, signed: SignedSet, trusted: readonly Signer[]): Promise<Uint8Array> {
-  const { body, metadata } = await vault.get(signed.prefix + keysFileName, { maxBytes: 1024 * 1024 });
-  await verifyKeysFile(signed.set, body, metadata, trusted);
+  return readWrapped(vault, signed.prefix + keysFileName, signed.set, trusted);
+}
+
+/** secrets.pgp of a set that has one, its signature checked. */
+export async function readSecretsKeys(
+  vault: Vault,
+  signed: SignedSet,
+  trusted: readonly Signer[],
+): Promise<Uint8Array> {
+  return readWrapped(vault, signed.prefix + secretsFileName, secretsScope(signed.set), trusted);
+}
+
+async function readWrapped(vault: Vault, key: string, scope: string, trusted: readonly Signer[]): Promise<Uint8Array> {
+  const { body, metadata } = await vault.get(key, { maxBytes: 1024 * 1024 });
+  await verifyKeysFile(scope, body, metadata, trusted);
   await assertOnlyWrappedKeys(body);
   return body;
 }
@@ -81,16 +96,28 @@ export async function unlockSet(
   vault: Vault,
   signed: SignedSet,
   keysPgp: Uint8Array,
-  privateKey: UnlockedKey,
+  { trustedSigners, privateKey }: Opening,
 ): Promise<OpenSet> {
   const { manifest, prefix, set } = signed;
   const key = await unwrapSessionKey(keysPgp, privateKey);
   assertCommitment(key, set, manifest.sealing.sessionKeyCommitment);
+  const keyOf = async ({ kind }: Artifact): Promise<SessionKey> => {
+    const { secrets } = manifest.sealing;
+    if (kind !== "secrets") return key;
+    if (secrets === undefined)
+      throw new OperationError("keys-damaged", `The manifest of set ${set} knows no ${secretsFileName}.`);
+    const own = await unwrapSessionKey(await readSecretsKeys(vault, signed, trustedSigners), privateKey);
+    assertCommitment(own, secretsScope(set), secrets.sessionKeyCommitment);
+    return own;
+  };
   return {
     ...signed,
     key,
     inventory: () => readInventory(vault, prefix, manifest, key),
-    artifact: (name, options) => plainBytes(vault, prefix, named(manifest, name), key, options),
+    artifact: (name, options) => {
+      const artifact = named(manifest, name);
+      return plainBytes(vault, prefix, artifact, () => keyOf(artifact), options);
+    },
   };
 }
 
@@ -104,14 +131,15 @@ async function* plainBytes(
   vault: Vault,
   prefix: string,
   artifact: Artifact,
-  key: SessionKey,
+  key: () => Promise<SessionKey>,
   { ahead = 1, onStoredBytes, signal }: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const sealed = artifact.name.endsWith(".pgp");
+  const opened = sealed ? await key() : undefined;
   const options = { ahead, recycled: sealed, ...(signal && { signal }) };
   const stored = counted(openArtifact(vault, prefix, artifact, options), onStoredBytes);
   let bytes = 0;
-  for await (const chunk of sealed ? openSealed(stored, key) : stored) {
+  for await (const chunk of opened === undefined ? stored : openSealed(stored, opened)) {
     bytes += chunk.length;
     yield chunk;
   }
@@ -127,7 +155,7 @@ async function readInventory(vault: Vault, prefix: string, manifest: Manifest, k
   const artifact = manifest.artifacts.find(({ kind }) => kind === "inventory");
   if (artifact === undefined) throw unreadable(manifest.set, "the manifest names none");
   const chunks: Uint8Array[] = [];
-  for await (const chunk of plainBytes(vault, prefix, artifact, key)) chunks.push(chunk);
+  for await (const chunk of plainBytes(vault, prefix, artifact, async () => key)) chunks.push(chunk);
   let document: unknown;
   try {
     document = JSON.parse(Buffer.concat(chunks).toString("utf8"));

@@ -1,7 +1,7 @@
 import { ConfigurationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Signer } from "../seal/keyring.ts";
-import { keysFileName } from "../seal/keys-file.ts";
+import { keysFileName, secretsFileName } from "../seal/keys-file.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { mapBounded } from "../vault/bounded.ts";
@@ -11,12 +11,13 @@ import type { Artifact, Manifest, Tier } from "../vault/manifest.ts";
 import type { SignedBy } from "../vault/signed-manifest.ts";
 import { compareContents, missingCodes } from "./deep-compare.ts";
 import { type Contents, noContents, readContents } from "./deep-contents.ts";
-import { type Finding, findingOf } from "./verify-finding.ts";
+import { type Finding, findingOf, warningAt } from "./verify-finding.ts";
 import { inspectObjects } from "./verify-objects.ts";
 import {
   type OpenSet,
   type ReadOptions,
   readKeys,
+  readSecretsKeys,
   readSignedSet,
   type SetRef,
   type SignedSet,
@@ -89,6 +90,7 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
   const { findings: looked, frozen } = await inspectObjects(vault, signed);
   const findings = [...looked];
   const open = await tryUnlock(vault, signed, options, findings);
+  await checkSecretsKeys(vault, signed, options, findings);
   const inventory = open && (await tryInventory(open, findings));
   const storedBytes = manifest.artifacts.reduce((sum, artifact) => sum + stored(artifact), 0);
   const track = log.track("verify", { bytes: storedBytes, items: manifest.artifacts.length });
@@ -97,6 +99,13 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
   const failed = new AbortController();
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
   try {
+    const readClosed = async (artifact: Artifact, reading: Required<ReadOptions>): Promise<void> => {
+      note(findings, warningAt(artifact.name, "secrets-closed", closedToThisKey));
+      await readStored(vault, signed.prefix, artifact, reading).catch((error: unknown) => {
+        signal.throwIfAborted();
+        note(findings, findingOf(error, artifact.name));
+      });
+    };
     const read = async (artifact: Artifact): Promise<void> => {
       track.note(artifact.name);
       if (frozen.has(artifact.name) || options.leaveOut?.has(artifact.kind)) {
@@ -109,7 +118,8 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
         else await readContents(artifact, open.artifact(artifact.name, reading), inventory, contents);
       } catch (error) {
         signal.throwIfAborted();
-        note(findings, findingOf(error, artifact.name));
+        if (isClosedToKey(error, artifact)) await readClosed(artifact, reading);
+        else note(findings, findingOf(error, artifact.name));
       }
       track.advance({ items: 1 });
     };
@@ -142,13 +152,36 @@ async function tryUnlock(
 ): Promise<OpenSet | undefined> {
   try {
     const keysPgp = await readKeys(vault, signed, trustedSigners);
-    return deep && privateKey !== undefined ? await unlockSet(vault, signed, keysPgp, privateKey) : undefined;
+    return deep && privateKey !== undefined
+      ? await unlockSet(vault, signed, keysPgp, { trustedSigners, privateKey })
+      : undefined;
   } catch (error) {
     // A key that fits no set tells nothing about this one.
     if (error instanceof ConfigurationError) throw error;
     findings.push(findingOf(error, keysFileName));
     return undefined;
   }
+}
+
+/** secrets.pgp bears a signature of its own, as keys.pgp does: that it was exchanged shows without opening it. */
+async function checkSecretsKeys(
+  vault: Vault,
+  signed: SignedSet,
+  { trustedSigners, leaveOut }: VerifyOptions,
+  findings: Finding[],
+): Promise<void> {
+  if (signed.manifest.sealing.secrets === undefined || leaveOut?.has("secrets")) return;
+  await readSecretsKeys(vault, signed, trustedSigners).catch((error: unknown) => {
+    if (error instanceof ConfigurationError) throw error;
+    findings.push(findingOf(error, secretsFileName));
+  });
+}
+
+const closedToThisKey =
+  "Only the operations and escrow keys open Vault's secrets: the stored bytes are right, what is in them was not looked at";
+
+function isClosedToKey(error: unknown, { kind }: Artifact): boolean {
+  return kind === "secrets" && error instanceof ConfigurationError && error.code === "wrong-private-key";
 }
 
 async function tryInventory(open: OpenSet, findings: Finding[]): Promise<Inventory | undefined> {

@@ -1,20 +1,24 @@
 import { tableName } from "../source/identifier.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { isReservedRole } from "../source/platform.ts";
+import { isVaultSecrets } from "../source/vault-secrets.ts";
 import type { Asleep } from "./journal.ts";
 import { letRequestsGo } from "./outbound/hold-requests.ts";
 import { isPartOfParent, type Outbound, switchOnEventTrigger } from "./outbound.ts";
 import type { DataPlan } from "./plan-data.ts";
 import type { RestoreResult } from "./result.ts";
 import type { TargetFacts } from "./target.ts";
+import type { SecretsOutcome } from "./vault-secrets.ts";
 
-/** What of a copy is off. */
+/** What of a copy is off, or not as it was. */
 interface Off {
   readonly outbound: readonly Outbound[];
   /** Whether requests of pg_net are dropped. */
   readonly heldBack: boolean;
   /** Event triggers that wait for the end of the restore. */
   readonly asleep: readonly Asleep[];
+  /** What became of Vault's secrets. */
+  readonly secrets: SecretsOutcome | undefined;
   readonly cronJobs: readonly { readonly what: string; readonly on: string }[];
 }
 
@@ -23,10 +27,11 @@ export function afterwards(
   source: Inventory,
   facts: TargetFacts,
   plan: DataPlan,
-  { outbound, heldBack, asleep, cronJobs }: Off,
+  off: Off,
   /** Columns whose OIDs mean nothing in a copy. */
   stray: readonly string[],
 ): Pick<RestoreResult, "switchedOff" | "byHand"> {
+  const { outbound, heldBack, asleep, cronJobs } = off;
   const rows = (name: string) => source.tables.find((table) => tableName(table) === name)?.fingerprint?.rows ?? "0";
   const switchedOff = outbound
     .filter(({ object }) => !isPartOfParent(object))
@@ -42,7 +47,9 @@ export function afterwards(
   if (logins.length > 0) {
     byHand.push(`Set passwords (a set holds none): ${logins.map((role) => role.name).join(", ")}.`);
   }
-  if (rows("vault.secrets") !== "0" && !plan.loads.has("vault.secrets")) {
+  const { secrets } = off;
+  if (secrets?.byHand) byHand.push(secrets.byHand);
+  if (!source.tables.some(isVaultSecrets) && rows("vault.secrets") !== "0" && !plan.loads.has("vault.secrets")) {
     byHand.push(
       `Create the ${rows("vault.secrets")} Vault secrets anew (vault.create_secret), or bring the source's root key over first.`,
     );

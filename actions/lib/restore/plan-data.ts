@@ -2,6 +2,7 @@ import type { Platform } from "../platform/platform.ts";
 import { tableName } from "../source/identifier.ts";
 import type { Inventory, TableContent } from "../source/inventory/model.ts";
 import { bookkeepingReason } from "../source/platform.ts";
+import { isVaultSecrets } from "../source/vault-secrets.ts";
 import { hasAuthServer, isOneTime, oneTimeColumns, oneTimeReason } from "./one-time.ts";
 
 /** What is to be done with the rows of one table, decided before any is read. */
@@ -68,6 +69,10 @@ export function planData(
     // Requests that wait are sent by whatever server has pg_net.
     const anywhere = platform !== undefined || !table.carried || table.schema === "net";
     const once = authServer && isOneTime(table) ? oneTimeReason : undefined;
+    if (isVaultSecrets(table)) {
+      left.push({ table, why: "ciphertext opens in no other project", expected: true });
+      continue;
+    }
     const reason = once ?? (anywhere ? bookkeepingReason(table.schema, table.name) : undefined);
     if (reason !== undefined) {
       left.push({ table, why: reason, expected: true });

@@ -16,6 +16,7 @@ import type { Fingerprint, Inventory } from "../source/inventory/model.ts";
 import { objectKey } from "../source/inventory/object-key.ts";
 import { readInventory } from "../source/inventory/read.ts";
 import { readingPaths, widerPaths } from "../source/search-paths.ts";
+import { isVaultSecrets } from "../source/vault-secrets.ts";
 import { type BrokenConstraint, brokenConstraints } from "./broken-constraints.ts";
 import { compareJobs } from "./cron-jobs.ts";
 import { asIfAwake } from "./event-triggers.ts";
@@ -27,6 +28,7 @@ import { asIfOn, type Outbound, withoutEmpty } from "./outbound.ts";
 import type { DataPlan } from "./plan-data.ts";
 import { measureViews } from "./settle-contents.ts";
 import { type TargetFacts, unavailableExtensions } from "./target.ts";
+import type { SecretsOutcome } from "./vault-secrets.ts";
 
 /** Everything that the steps of a restore found out and the proof needs. */
 export interface RestoreFindings {
@@ -34,6 +36,7 @@ export interface RestoreFindings {
   readonly rowFailures: ReadonlyMap<string, string>;
   readonly viewFailures: ReadonlyMap<string, string>;
   readonly sequenceFailures: ReadonlyMap<string, string>;
+  readonly secrets?: SecretsOutcome | undefined;
   /** What stays off in the copy. */
   readonly outbound: readonly Outbound[];
   /** Why rows of files may be others than before the files came in. */
@@ -172,6 +175,8 @@ async function measure({ source, plan, journal, connect, jobs, log }: ProveTask)
 
 function rowsLeft({ plan, findings }: ProveTask): Map<string, { why: string; expected: boolean }> {
   const left = new Map(plan.left.map(({ table, why, expected }) => [tableName(table), { why, expected }]));
+  const secrets = plan.left.find(({ table }) => isVaultSecrets(table));
+  if (secrets !== undefined && findings.secrets !== undefined) left.set(tableName(secrets.table), findings.secrets);
   for (const [name, why] of findings.rowFailures) {
     if (name === "cron.job" && plan.cronJobs !== undefined) continue; // told job by job
     const before = left.get(name);

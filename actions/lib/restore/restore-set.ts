@@ -41,6 +41,7 @@ import { Stages } from "./stages.ts";
 import { inspectTarget, type TargetFacts, unavailableExtensions } from "./target.ts";
 import { stateOf } from "./target-state.ts";
 import { readTargetTables } from "./target-tables.ts";
+import { restoreSecrets } from "./vault-secrets.ts";
 
 export interface RestoreTask {
   readonly open: OpenSet;
@@ -146,6 +147,10 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     refreshViews(client, withoutEmpty(source, outbound), widerPaths(source)),
   );
   const settled = await stages.run("owners and grants", () => settleRights(client, source, facts));
+  const secrets = await restoreSecrets(client, task.open, source, {
+    supabase: facts.supabase,
+    test: task.unmark === false,
+  });
   let otherMoment: string | undefined;
   if (task.bringFiles !== undefined) {
     await aroundFiles({ client, plan, journal, triggers: schema.afterFiles }, async () => {
@@ -178,6 +183,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
         rowFailures: made.rows,
         viewFailures,
         sequenceFailures,
+        secrets,
         outbound,
         otherMoment,
       },
@@ -219,6 +225,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
         outbound: found,
         heldBack: heldBack && (outcome !== "equal" || quiet.holdsRequests),
         asleep: outcome === "equal" ? [] : journal.asleep,
+        secrets,
         cronJobs: wakeJobs(journal),
       },
       await strayOids(client),

@@ -79,12 +79,15 @@ async function makeReadable(vault: Vault, open: OpenSet, { thaw, dryRun, log, si
   refuseFrozen(open.set, await objectStates(vault, open.prefix, needed));
 }
 
-/** Every stored byte is checked before the first is written: a damaged set must not leave half a database behind. */
+/**
+ * Every stored byte is checked before the first is written: a damaged set must not leave half a database behind. What is wrong
+ * with Vault's secrets is told of them, when they are opened: it must not keep all else from being restored.
+ */
 async function refuseDamaged(vault: Vault, open: OpenSet, trustedSigners: readonly Signer[], log: Log): Promise<void> {
   const result = await verifySet(
     vault,
     { tier: open.tier, set: open.set },
-    { trustedSigners, deep: false, leaveOut: unneeded },
+    { trustedSigners, deep: false, leaveOut: new Set<Artifact["kind"]>([...unneeded, "secrets"]) },
     log,
   );
   if (result.outcome === "whole") return;

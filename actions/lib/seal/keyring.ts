@@ -5,6 +5,10 @@ export type KeyRole = "operations" | "prover" | "escrow" | "signing";
 export const recipientRoles = ["operations", "prover", "escrow"] as const;
 export type RecipientRole = (typeof recipientRoles)[number];
 
+/** Whether a role may open what stays closed to the unattended prover: Vault's secrets. */
+export const opensSecrets = ({ role }: { readonly role: string }): boolean =>
+  role === "operations" || role === "escrow";
+
 /** A public key that can be sealed to. */
 export interface Recipient {
   /** 40 upper-case hex digits, of the primary key. */

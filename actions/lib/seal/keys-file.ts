@@ -7,6 +7,11 @@ import { signDetachedBinary, type Verdict, verifyDetached } from "./signature.ts
 /** Name of the S3 user metadata of keys.pgp that holds its signature (base64 of a binary detached one). */
 export const keysSignatureMetadata = "lifeboat-keys-signature";
 export const keysFileName = "keys.pgp";
+/** The second session key of a database set: of what the unattended prover must not open. */
+export const secretsFileName = "secrets.pgp";
+
+/** What secrets.pgp is signed for, and its session key bound to, in the place of the set's id: neither is ever the other. */
+export const secretsScope = (set: string): string => `${set} secrets`;
 
 /** Signs keys.pgp as belonging to a set: what `keysSignatureMetadata` is to hold. */
 export async function signKeysFile(set: string, keysPgp: Uint8Array, key: UnlockedKey): Promise<string> {

@@ -6,10 +6,11 @@ import { quoteIdentifier, quoteLiteral, quoteQualified, tableName } from "./iden
 import type { Inventory, TableContent } from "./inventory/model.ts";
 import { endLine, headingOf } from "./plain-dump/heading.ts";
 import { describeCode } from "./sqlstate.ts";
+import { isVaultSecrets } from "./vault-secrets.ts";
 
 /** Tables with rows of their own that pg_dump leaves to their extension, the smallest first: what others hang on is small. */
 export function extensionTables({ tables }: Pick<Inventory, "tables">): TableContent[] {
-  return tables.filter(({ carried }) => !carried).sort((a, b) => a.bytes - b.bytes);
+  return tables.filter((table) => !table.carried && !isVaultSecrets(table)).sort((a, b) => a.bytes - b.bytes);
 }
 
 /** Where pgmq keeps the names of its queues; the tables of each it makes by itself, as members of the extension. */

@@ -5,6 +5,8 @@ import { OperationError } from "../runtime/errors.ts";
 import { openChildOutput } from "./child-output.ts";
 import type { DumpGroup } from "./dump-plan.ts";
 import { quoteIdentifier } from "./identifier.ts";
+import type { Inventory } from "./inventory/model.ts";
+import { isVaultSecrets } from "./vault-secrets.ts";
 
 export interface PgDump {
   readonly program: string;
@@ -37,19 +39,26 @@ export function schemaArguments(): string[] {
  * Everything as plain SQL. `--verbose` puts each entry's number, catalogue and OID into comments, by which the SQL can be
  * compared with the catalogue and taken apart again (source/plain-dump).
  */
-export function plainArguments(): string[] {
-  return ["--format=plain", "--verbose", "--encoding=UTF8"];
+export function plainArguments({ tables }: Pick<Inventory, "tables">): string[] {
+  return ["--format=plain", "--verbose", "--encoding=UTF8", ...withoutSecrets(tables)];
 }
 
-/** @param others tables of the other groups, which `rest` leaves out */
+/** @param others tables of the other groups, which `rest` leaves out @param all the database's */
 export function groupArguments(
   group: DumpGroup,
   others: readonly { readonly schema: string; readonly name: string }[],
+  all: Inventory["tables"],
 ): string[] {
   if (group.selection === "large-objects") return ["--data-only", "--blobs", "--exclude-schema=*"];
   const tables = group.selection === "only" ? group.tables : others;
   const option = group.selection === "only" ? "--table" : "--exclude-table";
-  return ["--data-only", "--no-blobs", ...patterns(tables).map((pattern) => `${option}=${pattern}`)];
+  const named = patterns(tables).map((pattern) => `${option}=${pattern}`);
+  return ["--data-only", "--no-blobs", ...named, ...(group.selection === "rest" ? withoutSecrets(all) : [])];
+}
+
+/** pg_dump would take Vault's secrets along: their extension says so. */
+function withoutSecrets(tables: Inventory["tables"]): string[] {
+  return patterns(tables.filter(isVaultSecrets)).map((pattern) => `--exclude-table-data=${pattern}`);
 }
 
 /** So many names go into one pattern: each pattern costs a query, and a longer expression the server's regex compiler. */

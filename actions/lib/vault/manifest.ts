@@ -44,6 +44,7 @@ const artifactSchema = z.strictObject({
     "sql",
     "extension-rows",
     "generated",
+    "secrets",
   ]),
   /** Bytes before compression and sealing. */
   plainBytes: count,
@@ -51,6 +52,10 @@ const artifactSchema = z.strictObject({
   tables: z.array(z.string()).optional(),
   segments: z.array(segmentSchema).min(1),
 });
+
+const recipientsSchema = z
+  .array(z.strictObject({ role: z.string(), fingerprint: z.string().regex(/^[0-9A-F]{40}$/) }))
+  .min(1);
 
 export const manifestSchema = z.strictObject({
   format: z.literal("lifeboat-set/1"),
@@ -73,9 +78,11 @@ export const manifestSchema = z.strictObject({
     format: z.literal("openpgp-seipd1-aes256"),
     compression: z.literal("zstd"),
     /** Fingerprints of the recipients at the time of the backup; `keys rewrap` may have changed them since. */
-    recipients: z.array(z.strictObject({ role: z.string(), fingerprint: z.string().regex(/^[0-9A-F]{40}$/) })).min(1),
+    recipients: recipientsSchema,
     /** Binds the session key to this set without telling anything of it: see seal/session-key. */
     sessionKeyCommitment: sha256,
+    /** The same of the second session key (secrets.pgp), which opens the artifacts of kind `secrets` and no other. */
+    secrets: z.strictObject({ recipients: recipientsSchema, sessionKeyCommitment: sha256 }).optional(),
   }),
   counts: z.strictObject({
     tables: count,

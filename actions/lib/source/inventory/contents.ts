@@ -1,3 +1,4 @@
+import { isVaultSecretsSql } from "../vault-secrets.ts";
 import { ownSchema } from "./object-query.ts";
 
 const keyColumns = `
@@ -18,7 +19,7 @@ const generatedColumns = `
 
 /**
  * Tables with rows of their own. A table that belongs to an extension is carried by pg_dump only when the extension
- * says so (pg_extension_config_dump), and then with the extension's condition.
+ * says so (pg_extension_config_dump), and then with the extension's condition. Vault's secrets are kept out of every dump.
  */
 export const tablesQuery = `
   select n.nspname as schema, c.relname as name, c.oid::int8::text as oid,
@@ -26,7 +27,7 @@ export const tablesQuery = `
                     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''), '[]')
            as columns,
          pg_table_size(c.oid)::float8 as bytes, e.extname as extension,
-         e.extname is null or coalesce(c.oid = any (e.extconfig), false) as carried,
+         (e.extname is null or coalesce(c.oid = any (e.extconfig), false)) and not ${isVaultSecretsSql} as carried,
          nullif(e.extcondition[array_position(e.extconfig, c.oid)], '') as filter,
          c.relpersistence = 'u' as unlogged,
          case when exists (select from pg_attribute a where a.attrelid = c.oid and a.attgenerated = 's') then

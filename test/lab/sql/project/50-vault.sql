@@ -61,4 +61,6 @@ grant execute on function vault.create_secret, vault.update_secret, vault._crypt
 grant execute on function vault.create_secret, vault.update_secret, vault._crypto_aead_det_decrypt to service_role;
 grant select, delete on vault.secrets, vault.decrypted_secrets to postgres with grant option;
 grant select, delete on vault.secrets, vault.decrypted_secrets to service_role;
+-- As runbooks/sql/backup-role.sql does in each project.
+grant execute on function vault._crypto_aead_det_decrypt to lifeboat_backup;
 reset role;
