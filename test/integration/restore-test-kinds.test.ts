@@ -71,11 +71,14 @@ describe.each([
     });
     const first = await tests.report();
     expect(first.differences.filter(({ verdict }) => verdict !== "expected")).toEqual([]);
-    expect(first).toMatchObject({ tier: "monthly", turn: "archive", outcome: "failed", defect: { outcome: "found" } });
+    // With its seed, which repeats it: `lifeboat test-restore --seed`.
+    expect(first.defect).toEqual({ ...first.defect, outcome: "found", others: [] });
+    expect(first).toMatchObject({ tier: "monthly", turn: "archive", outcome: "failed" });
     expect(first.checks.map(({ outcome }) => outcome)).toEqual(["passed", "not-run", "failed"]);
     expect(asked[0]).toBe("a-key-of-staging Bearer a-key-of-staging");
     expect(JSON.stringify(first)).not.toContain("a-key-of-staging");
     tests.policy({ turns: ["archive"] });
-    expect(await tests.report()).toMatchObject({ outcome: "proven", failures: [] });
+    const { outcome, failures } = await tests.report();
+    expect({ outcome, failures }).toEqual({ outcome: "proven", failures: [] });
   });
 });

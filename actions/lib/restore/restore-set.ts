@@ -198,7 +198,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       ...{ source, facts, differences, stages, connect },
       measured: new Set(
         [...plan.loads]
-          .filter(([, { quiet, keep, blank }]) => quiet === undefined && keep === undefined && blank === undefined)
+          .filter(([, { quiet, keep }]) => quiet === undefined && keep === undefined)
           .map(([name]) => name),
       ),
       prove: async () => (await prove()).differences,

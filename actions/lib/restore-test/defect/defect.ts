@@ -18,6 +18,11 @@ export interface Defect {
   /** Statements, in order; each run of them is one transaction. */
   readonly plant: readonly string[];
   readonly undo: readonly string[];
+  /**
+   * A condition in SQL that holds once it is planted, asked in the same transaction: without the comparison's help, so that
+   * what the comparison then misses is its own fault, never a statement that came to nothing.
+   */
+  readonly stands: string;
 }
 
 /** Makes the defect's statements for the database as it is; undefined where they would not work. */

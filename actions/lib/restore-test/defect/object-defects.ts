@@ -1,10 +1,11 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { relationIdentity } from "../../platform/platform.ts";
 import { nameOnTable } from "../../restore/outbound.ts";
 import type { ProvenTarget } from "../../restore/proven-target.ts";
 import { quoteIdentifier, quoteLiteral, quoteQualified, tableName } from "../../source/identifier.ts";
 import type { InventoryObject, SequenceValue } from "../../source/inventory/model.ts";
-import { isManagedSchema, isPlatformObject } from "../../source/platform.ts";
+import { isManagedSchema } from "../../source/platform.ts";
 import type { Candidate, Defect } from "./defect.ts";
 
 const expected = ({ kind, identity }: InventoryObject, aspect: Defect["expected"]["aspect"]) => ({
@@ -13,19 +14,17 @@ const expected = ({ kind, identity }: InventoryObject, aspect: Defect["expected"
   aspect,
 });
 
-/** Users' objects: what the comparison holds against a restore. Pure. */
+/** Users' objects: what the comparison holds against a restore, whatever version of the platform is there. Pure. */
 function usersOwn({ source, facts }: ProvenTarget, kinds: readonly string[]): InventoryObject[] {
   return source.objects.filter(
-    (object) =>
-      kinds.includes(object.kind) && object.extension === null && !(facts.supabase && isPlatformObject(object)),
+    (object) => kinds.includes(object.kind) && object.extension === null && facts.platform?.owns(object) !== true,
   );
 }
 
 /** On the platform's tables as well: policies there are made by users. */
-export function droppedPolicies(client: Client, { source }: ProvenTarget): Candidate[] {
+export function droppedPolicies(client: Client, target: ProvenTarget): Candidate[] {
   const schemas = ["auth", "realtime", "storage"];
-  return source.objects
-    .filter(({ kind, extension }) => kind === "policy" && extension === null)
+  return usersOwn(target, ["policy"])
     .filter(({ schema }) => !isManagedSchema(schema) || schemas.includes(schema ?? ""))
     .map((object) => () => dropPolicy(client, object));
 }
@@ -64,6 +63,8 @@ async function dropPolicy(client: Client, object: InventoryObject): Promise<Defe
       `create policy ${on} as ${kind} for ${command} to ${roles}${using_}${check_}`,
       ...(object.comment === null ? [] : [`comment on policy ${on} is ${quoteLiteral(object.comment)}`]),
     ],
+    stands: `not exists (select from pg_policy p cross join lateral pg_identify_object('pg_policy'::regclass, p.oid, 0) i
+                          where i.identity = ${quoteLiteral(object.identity)})`,
   };
 }
 
@@ -71,41 +72,57 @@ async function dropPolicy(client: Client, object: InventoryObject): Promise<Defe
 export function regrantedFunctions(_client: Client, target: ProvenTarget): Candidate[] {
   const { source, facts } = target;
   const grantee = source.roles.some(({ name }) => name === "anon") ? "anon" : "";
-  return usersOwn(target, ["function", "procedure"])
-    .filter(({ owner }) => facts.superuser || owner === facts.role)
-    .filter(({ grants }) => grants !== null && !grants.some((grant) => grant.grantee === grantee))
-    .map((object) => async () => {
-      const to = grantee === "" ? "public" : quoteIdentifier(grantee);
-      return {
-        kind: "re-granted function" as const,
-        expected: expected(object, "grants"),
-        plant: [`grant execute on routine ${object.identity} to ${to}`],
-        undo: [`revoke execute on routine ${object.identity} from ${to}`],
-      };
-    });
+  return (
+    usersOwn(target, ["function", "procedure"])
+      .filter(({ owner }) => facts.superuser || owner === facts.role)
+      // Where all may call it, a right of one's own gives nothing.
+      .filter(({ grants }) => grants !== null && !grants.some((grant) => [grantee, ""].includes(grant.grantee)))
+      .map((object) => async () => {
+        const to = grantee === "" ? "public" : quoteIdentifier(grantee);
+        return {
+          kind: "re-granted function" as const,
+          expected: expected(object, "grants"),
+          plant: [`grant execute on routine ${object.identity} to ${to}`],
+          undo: [`revoke execute on routine ${object.identity} from ${to}`],
+          stands: `exists (select from pg_proc p cross join lateral aclexplode(p.proacl) a
+                          where p.oid = ${quoteLiteral(object.identity)}::regprocedure
+                            and a.grantee = ${grantee === "" ? "0" : `${quoteLiteral(to)}::regrole`})`,
+        };
+      })
+  );
 }
 
-/** Numbers would be given a second time. */
-export function loweredSequences(client: Client, { source, facts }: ProvenTarget): Candidate[] {
+/** Numbers would be given a second time. Not where the platform, an extension or rows that did not come keep the count. */
+export function loweredSequences(client: Client, { source, facts, measured }: ProvenTarget): Candidate[] {
+  const members = source.objects.filter(({ kind, extension }) => kind === "sequence" && extension !== null);
+  const kept = new Set(members.map(({ identity }) => identity));
   return source.sequences
     .filter(({ schema }) => !(facts.supabase && isManagedSchema(schema)))
+    .filter((one) =>
+      one.countsFor === undefined ? !kept.has(relationIdentity(one)) : measured.has(tableName(one.countsFor)),
+    )
     .map((sequence) => () => lower(client, sequence));
 }
 
+/** One draw back: what it gave last, it gives again. One that counts down is set higher for that. */
 async function lower(client: Client, sequence: SequenceValue): Promise<Defect | undefined> {
-  const name = quoteLiteral(quoteQualified(sequence.schema, sequence.name));
-  const wanted = (BigInt(sequence.lastValue) - 1n).toString();
+  const qualified = quoteQualified(sequence.schema, sequence.name);
+  const name = quoteLiteral(qualified);
+  const { lastValue, isCalled } = sequence;
   const answer = await client.query(
-    `select seqmin <= $1::int8 and has_sequence_privilege(seqrelid, 'update') as may
-       from pg_sequence where seqrelid = to_regclass(${name})`,
-    [wanted],
+    `select ($1::numeric - seqincrement)::text as wanted from pg_sequence
+      where seqrelid = to_regclass(${name}) and $1::numeric - seqincrement between seqmin and seqmax
+        and has_sequence_privilege(seqrelid, 'update, usage')`,
+    [lastValue],
   );
-  if (answer.rows[0]?.may !== true) return undefined;
+  const wanted = z.strictObject({ wanted: z.string() }).optional().parse(answer.rows[0])?.wanted;
+  if (wanted === undefined) return undefined;
   return {
     kind: "lowered sequence",
     expected: { kind: "sequence", identity: tableName(sequence), aspect: "value" },
-    plant: [`select pg_catalog.setval(${name}::regclass, ${wanted}, true)`],
-    undo: [`select pg_catalog.setval(${name}::regclass, ${sequence.lastValue}, ${sequence.isCalled})`],
+    plant: [`select pg_catalog.setval(${name}::regclass, ${wanted}, ${isCalled})`],
+    undo: [`select pg_catalog.setval(${name}::regclass, ${lastValue}, ${isCalled})`],
+    stands: `(select last_value = ${wanted} and is_called = ${isCalled} from ${qualified})`,
   };
 }
 
@@ -120,6 +137,7 @@ export function missingIndexes(_client: Client, target: ProvenTarget): Candidate
       expected: expected(object, "missing"),
       plant: [`drop index ${object.identity}`],
       undo: [object.definition],
+      stands: `to_regclass(${quoteLiteral(object.identity)}) is null`,
     }));
 }
 
@@ -130,5 +148,6 @@ export function extraView(): Candidate {
     expected: { kind: "view", identity: "public.lifeboat_planted", aspect: "extra" },
     plant: ["create view public.lifeboat_planted as select 1 as planted"],
     undo: ["drop view public.lifeboat_planted"],
+    stands: "to_regclass('public.lifeboat_planted') is not null",
   });
 }

@@ -22,6 +22,9 @@ const changes = new Map<string, { readonly there: string; readonly back: string 
 /** Among how many of a table's first rows one is chosen. */
 const pool = 500;
 
+/** One row was really taken: a rule of the table, or its row security, may let none be. */
+const took = `(select count(*) = 1 from ${planted})`;
+
 /** Nobody's trigger or foreign key takes notice, and the copy stays otherwise as it is. */
 const quiet = "set local session_replication_role = replica";
 
@@ -57,7 +60,7 @@ async function changeValue(client: Client, table: TableContent, choice: SeededCh
     client,
     table,
     choice,
-    `${name} is not null and (${put(change.there)})::text <> ${name}::text`,
+    `${name} is not null and (${put(change.there)})::text collate "C" <> ${name}::text collate "C"`,
   );
   if (row === undefined) return undefined;
   const from = quoteQualified(table.schema, table.name);
@@ -76,6 +79,7 @@ async function changeValue(client: Client, table: TableContent, choice: SeededCh
       `update only ${from} set ${name} = ${put(change.back)} where ctid = (select place from ${planted})`,
       `drop table ${planted}`,
     ],
+    stands: took,
   };
 }
 
@@ -98,6 +102,7 @@ async function loseRow(client: Client, table: TableContent, choice: SeededChoice
       `insert into ${from} (${columns}) overriding system value select ${columns} from ${planted}`,
       `drop table ${planted}`,
     ],
+    stands: `${took} and not exists (select from only ${from} where ctid = '${row}')`,
   };
 }
 

@@ -47,25 +47,42 @@ export async function testTheTest(target: ProvenTarget, options: SelfTestOptions
   }
 }
 
-async function plantOne(client: Client, target: ProvenTarget, { seed, kind }: SelfTestOptions): Promise<Defect> {
+/** Everything of a kind that can be damaged; the seed decides which row and which column. */
+export function candidatesOf(
+  kind: (typeof defectKinds)[number],
+  client: Client,
+  target: ProvenTarget,
+  choice: SeededChoice,
+): Candidate[] {
+  switch (kind) {
+    case "changed value":
+      return changedValues(client, target, choice);
+    case "lost row":
+      return lostRows(client, target, choice);
+    case "dropped policy":
+      return droppedPolicies(client, target);
+    case "re-granted function":
+      return regrantedFunctions(client, target);
+    case "lowered sequence":
+      return loweredSequences(client, target);
+    case "missing index":
+      return missingIndexes(client, target);
+  }
+}
+
+async function plantOne(client: Client, target: ProvenTarget, options: SelfTestOptions): Promise<Defect> {
+  const { seed, kind, mend } = options;
   const choice = new SeededChoice(seed);
-  const candidates: Record<(typeof defectKinds)[number], () => Candidate[]> = {
-    "changed value": () => changedValues(client, target, choice),
-    "lost row": () => lostRows(client, target, choice),
-    "dropped policy": () => droppedPolicies(client, target),
-    "re-granted function": () => regrantedFunctions(client, target),
-    "lowered sequence": () => loweredSequences(client, target),
-    "missing index": () => missingIndexes(client, target),
-  };
   const kinds = kind === undefined ? choice.shuffled(defectKinds) : defectKinds.filter((one) => one === kind);
   for (const one of kinds) {
-    for (const candidate of choice.shuffled(candidates[one]())) {
+    for (const candidate of choice.shuffled(candidatesOf(one, client, target, choice))) {
       const defect = await prepared(candidate);
-      if (defect !== undefined && (await applied(client, defect.plant)) === undefined) return defect;
+      if (defect === undefined || (mend && (await rehearsed(client, defect)) !== undefined)) continue;
+      if ((await applied(client, defect.plant, defect.stands)) === undefined) return defect;
     }
   }
   const last = await extraView()();
-  const reason = last === undefined ? "there was none" : await applied(client, last.plant);
+  const reason = last === undefined ? "there was none" : await applied(client, last.plant, last.stands);
   if (last !== undefined && reason === undefined) return last;
   throw new OperationError(
     "defect-unplantable",
@@ -75,7 +92,7 @@ async function plantOne(client: Client, target: ProvenTarget, { seed, kind }: Se
 }
 
 /** A value at the end of its type's range can't be changed, and says so as it is looked at: then it is another's turn. */
-async function prepared(candidate: Candidate): Promise<Defect | undefined> {
+export async function prepared(candidate: Candidate): Promise<Defect | undefined> {
   try {
     return await candidate();
   } catch (error) {
@@ -84,18 +101,33 @@ async function prepared(candidate: Candidate): Promise<Defect | undefined> {
   }
 }
 
-/** Undefined when it worked, else why not; then nothing is changed. */
-async function applied(client: Client, statements: readonly string[]): Promise<string | undefined> {
+/**
+ * Undefined when it worked, else why not; then nothing is changed.
+ * @param stands what has to be true afterwards
+ */
+export async function applied(
+  client: Client,
+  statements: readonly string[],
+  stands = "true",
+  end: "commit" | "rollback" = "commit",
+): Promise<string | undefined> {
   await client.query("begin");
   try {
     for (const statement of statements) await client.query(statement);
-    await client.query("commit");
-    return undefined;
+    const answer = await client.query(`select ${stands} as stands`);
+    const stood = answer.rows[0]?.stands === true;
+    await client.query(stood ? end : "rollback");
+    return stood ? undefined : "nothing was changed";
   } catch (error) {
     if (sqlState(error) === "none") throw error;
     await client.query("rollback");
     return describeCode(error);
   }
+}
+
+/** Whether it can be taken out again: a row that breaks a constraint NOT VALID can be taken away, and not put back. */
+export function rehearsed(client: Client, { plant, undo }: Defect): Promise<string | undefined> {
+  return applied(client, [...plant, ...undo], "true", "rollback");
 }
 
 async function takeOut(client: Client, target: ProvenTarget, defect: Defect): Promise<void> {
