@@ -1,3 +1,4 @@
+import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runBackup } from "../../actions/lib/backup/run-backup.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
@@ -74,6 +75,31 @@ test("when the files cannot be copied there is no set either", async () => {
   await lab.sql("update storage.objects set version = 'another-' || version");
   await expect(backUp()).rejects.toMatchObject({ code: "source-unavailable" });
   expect(await setsOf()).toEqual(before);
+});
+
+test("a set or a snapshot that somebody hid is said to be hidden, with the command, and no other takes its place", async () => {
+  const { vault } = lab.lab;
+  const [, tier = "", set = ""] = (await setsOf()).at(-1)?.split("/") ?? [];
+  const { manifest } = await readSet(vault, "daily", set, verify);
+  const snapshot = manifest.files?.set ?? "";
+  const hide = (key: string) =>
+    vault.transport.request({ operation: "DeleteObject" }, ({ client, bucket }) =>
+      client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })),
+    );
+  await hide(`database/${tier}/${set}/manifest.json`);
+  const options = { trustedSigners: lab.lab.signers, lockDays: 60, sets: vault };
+  const { findings } = await verifyFiles(vault, snapshot, options, lab.log);
+  const command = (prefix: string, of: string) =>
+    new RegExp(`aws s3api delete-object --bucket ${vault.bucket} --key ${prefix}${of}/manifest.json --version-id \\S+`);
+  const said = findings.find(({ code }) => code === "set-missing")?.what;
+  expect(said).toMatch(/hidden .* somebody .* vault-meddled/);
+  expect(said).toMatch(command(`database/${tier}/`, set));
+  await hide(`snapshots/${snapshot}/manifest.json`);
+  await expect(findSnapshotFor(vault, manifest, verify)).rejects.toMatchObject({
+    code: "set-hidden",
+    message: expect.stringContaining(snapshot),
+    next: expect.stringMatching(command("snapshots/", snapshot)),
+  });
 });
 
 async function setsOf(): Promise<string[]> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { snapshotFor } from "../../actions/lib/restore/files/find-snapshot.ts";
+import { hiddenNearer, snapshotFor } from "../../actions/lib/restore/files/find-snapshot.ts";
 import { judge } from "../../actions/lib/restore/files/judge.ts";
 import { Lanes } from "../../actions/lib/restore/files/lanes.ts";
 import { sampleOf } from "../../actions/lib/restore/files/verify-files.ts";
@@ -90,6 +90,23 @@ describe("the snapshot that goes with a set", () => {
 
   test("is none where there are none", () => {
     expect(snapshotFor(moment, [])).toBeUndefined();
+  });
+
+  test.each([
+    ["that the set names", "20261101T000000Z-aaaaaaaa", { set: "20261119T000000Z-bbbbbbbb", fit: "earlier" }],
+    ["between it and the set", "20261120T110000Z-bbbbbbbb", { set: "20261119T000000Z-bbbbbbbb", fit: "earlier" }],
+    ["when all others are later", "20261121T000000Z-bbbbbbbb", { set: "20261122T000000Z-bbbbbbbb", fit: "later" }],
+    ["when there are no others", "20261121T000000Z-bbbbbbbb", undefined],
+  ] as const)("is not guessed past a hidden one %s", (_when, hidden, found) => {
+    const named = { ...moment, files: { set: "20261101T000000Z-aaaaaaaa" } };
+    expect(hiddenNearer(named, found, [hidden])).toBe(hidden);
+  });
+
+  test.each([
+    ["of another time", { set: "20261119T000000Z-bbbbbbbb", fit: "earlier" }],
+    ["when the right one is there", { set: "20261119T000000Z-bbbbbbbb", fit: "same" }],
+  ] as const)("is not refused for a hidden one %s", (_when, found) => {
+    expect(hiddenNearer(moment, found, ["20261118T000000Z-bbbbbbbb", "20261121T000000Z-bbbbbbbb"])).toBeUndefined();
   });
 });
 

@@ -1,7 +1,7 @@
 import { ConfigurationError } from "../../runtime/errors.ts";
 import type { Vault } from "../../vault/client.ts";
 import type { VerifySignature } from "../../vault/signed-manifest.ts";
-import { listSnapshots } from "../../vault/snapshot/snapshot-catalogue.ts";
+import { listSnapshots, resolveSnapshot } from "../../vault/snapshot/snapshot-catalogue.ts";
 import type { SnapshotManifest } from "../../vault/snapshot/snapshot-manifest.ts";
 
 /** What a database set and the snapshots of the files are matched by. */
@@ -32,7 +32,31 @@ export function snapshotFor(
   return oldest === undefined ? undefined : { set: oldest.set, fit: "later" };
 }
 
-/** @throws ConfigurationError `snapshot-unknown` when the vault has none that can be trusted */
+/**
+ * A hidden snapshot that would go with the set, or might: what it says of itself nobody can read, so its id's time counts.
+ * Pure.
+ * @param found what `snapshotFor` chose among those that can be read
+ * @param hidden ids
+ */
+export function hiddenNearer(
+  { snapshotAt, files }: SetMoment,
+  found: ReturnType<typeof snapshotFor>,
+  hidden: readonly string[],
+): string | undefined {
+  if (found?.fit === "same") return undefined;
+  const moment = snapshotAt.replace(/[-:]|\.\d+/g, "");
+  return hidden.find(
+    (set) =>
+      set === files?.set ||
+      found === undefined ||
+      (found.fit === "earlier" ? set > found.set && set.slice(0, moment.length) <= moment : set < found.set),
+  );
+}
+
+/**
+ * Never an older one in the place of one that somebody hid.
+ * @throws ConfigurationError `snapshot-unknown` when the vault has none that can be trusted; `set-hidden`
+ */
 export async function findSnapshotFor(
   vault: Vault,
   moment: SetMoment,
@@ -43,6 +67,12 @@ export async function findSnapshotFor(
     moment,
     listed.flatMap(({ manifest }) => manifest ?? []),
   );
+  const hidden = hiddenNearer(
+    moment,
+    found,
+    listed.flatMap(({ set, signature }) => (signature === "hidden" ? set : [])),
+  );
+  if (hidden !== undefined) await resolveSnapshot(vault, hidden);
   if (found !== undefined) return found;
   throw new ConfigurationError(
     "snapshot-unknown",
