@@ -1,5 +1,4 @@
-import { createRowHasher } from "../prove/row-hash.ts";
-import type { RowHasher } from "../prove/row-hasher.ts";
+import { createRowHasher, type RowHasher } from "../prove/row-hash.ts";
 import { OperationError } from "../runtime/errors.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import { tableName } from "../source/identifier.ts";

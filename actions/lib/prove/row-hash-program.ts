@@ -128,7 +128,7 @@ function takeFrames(): LocalFunction {
 }
 
 /**
- * The row hasher as a WebAssembly module: what row-hash-script does byte by byte is done here sixteen bytes at a time.
+ * The row hasher as a WebAssembly module: sixteen bytes at a time.
  * Hashing every row of a dump on its way must not take a backup much longer than copying it.
  */
 export function rowHashProgram(): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,6 @@
-import type { Fingerprint } from "../source/inventory/model.ts";
-import { createHashSum } from "./row-hash-lookup3.ts";
-import { malformed, type RowHasher } from "./row-hasher.ts";
+import { malformed, type RowHasher } from "../../actions/lib/prove/row-hash.ts";
+import { createHashSum } from "../../actions/lib/prove/row-hash-lookup3.ts";
+import type { Fingerprint } from "../../actions/lib/source/inventory/model.ts";
 
 const tab = 0x09;
 const lineFeed = 0x0a;
@@ -30,8 +30,8 @@ for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, v: 11, f: 12, r
 const longestEscape = 4;
 const usualBytes = 1 << 20;
 
-/** The row hasher in plain JavaScript, a byte at a time, for where WebAssembly or its vectors are missing. */
-export class ScriptRowHasher implements RowHasher {
+/** The row hasher in plain JavaScript, a byte at a time: what the one in WebAssembly is compared with. */
+export class PlainRowHasher implements RowHasher {
   readonly #columns: number;
   readonly #sum = createHashSum();
   #rows = 0;
