@@ -18,6 +18,9 @@ const ways = (port: number): string => `
   create table shop.hooks (id int primary key, request bigint default net.http_post('http://127.0.0.1:1/default'));
   create table shop.checked (id int primary key, note text);
 
+  create table shop.silent (id int primary key, note text);
+  insert into shop.silent select n, 'row ' || n from generate_series(1, 20) n;
+
   create function shop.touch() returns trigger language plpgsql as $$ begin new.updated_at := now(); return new; end $$;
   create trigger a_touch before insert or update on shop.orders for each row execute function shop.touch();
   create function shop.note() returns trigger language plpgsql as $$ begin insert into shop.audit (what) values (tg_op); return new; end $$;

@@ -2,7 +2,8 @@ import type { Client } from "pg";
 import type { Inventory } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import type { Asleep, Journal } from "./journal.ts";
-import { firingOf, type Outbound, switchedOn, switchOnEventTrigger } from "./outbound.ts";
+import type { Outbound } from "./outbound/firing.ts";
+import { firingOf, switchedOn, switchOnEventTrigger } from "./outbound/firing.ts";
 import { runSteps, type StepFailures } from "./run-steps.ts";
 import type { Step } from "./toc-tables.ts";
 

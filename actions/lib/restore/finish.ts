@@ -2,8 +2,9 @@ import type { Client } from "pg";
 import { OperationError } from "../runtime/errors.ts";
 import { notesSchema } from "../source/own-schemas.ts";
 import { Journal } from "./journal.ts";
+import { stateLetter, switchOnEventTrigger } from "./outbound/firing.ts";
 import { letRequestsGo } from "./outbound/hold-requests.ts";
-import { type QuietPlan, stateLetter, switchOnEventTrigger } from "./outbound.ts";
+import type { QuietPlan } from "./outbound.ts";
 import { maySetReplicationRole } from "./target.ts";
 
 /**

@@ -1,14 +1,16 @@
 import type { Client } from "pg";
 import type { Inventory } from "../source/inventory/model.ts";
+import { objectKey } from "../source/inventory/object-key.ts";
 import { widerPaths } from "../source/search-paths.ts";
 import { putBackChecks, takeOffChecks } from "./check-constraints.ts";
 import { loadAndBuild } from "./load-and-build.ts";
 import type { DataTask } from "./load-data.ts";
 import { loadItem } from "./load-table.ts";
 import { ambiguous, withoutNamesakes } from "./namesakes.ts";
+import type { StandIn } from "./outbound/while-filling.ts";
 import type { SchemaPlan } from "./plan.ts";
 import type { DataPlan } from "./plan-data.ts";
-import { type AfterStep, attempt, runSteps, type StepFailures, statementOf } from "./run-steps.ts";
+import { type AfterStep, attempt, attemptInto, runSteps, type StepFailures, statementOf } from "./run-steps.ts";
 import { lendingPath } from "./search-paths.ts";
 import type { Stages } from "./stages.ts";
 import type { Step } from "./toc-tables.ts";
@@ -17,6 +19,8 @@ export interface MakingTask {
   readonly client: Client;
   readonly source: Inventory;
   readonly schema: SchemaPlan;
+  /** Functions that do nothing until all rows are in. */
+  readonly standIns: readonly StandIn[];
   /** Called when the extensions are there, before anything whose making may run functions of the user's. */
   readonly holdBack: () => Promise<void>;
   /** Which rows go where, by the tables that the target has now. */
@@ -59,15 +63,24 @@ export async function makeAndFill(task: MakingTask): Promise<Made> {
   });
   const paths = widerPaths(source);
   const mended = isWhole(made) ? made : await stages.run("second attempts", () => tryAgain(task, made, paths));
-  return { ...mended, checks: await putBackChecks(client, source, paths) };
+  const checks = await putBackChecks(client, source, paths);
+  return { ...mended, checks: new Map([...checks, ...(await takeBack(task))]) };
+}
+
+/** What did nothing while rows came in becomes what it was. Returns reasons by object key. */
+async function takeBack({ client, standIns }: MakingTask): Promise<Map<string, string>> {
+  const failures = new Map<string, string>();
+  const run = attemptInto(client, failures);
+  for (const { object, takeBack: statement } of standIns) await run(objectKey(object), statement);
+  return failures;
 }
 
 /** A generated column is enough for a function to run as its table is made: constants are folded. */
-async function makeSchema({ client, schema, holdBack }: MakingTask): Promise<StepFailures> {
+async function makeSchema({ client, schema, holdBack, afterStep }: MakingTask): Promise<StepFailures> {
   const extensions = schema.before.findLastIndex(({ entry }) => entry.desc === "EXTENSION") + 1;
-  const first = await runSteps(client, schema.before.slice(0, extensions));
+  const first = await runSteps(client, schema.before.slice(0, extensions), afterStep);
   await holdBack();
-  return new Map([...first, ...(await runSteps(client, schema.before.slice(extensions)))]);
+  return new Map([...first, ...(await runSteps(client, schema.before.slice(extensions), afterStep))]);
 }
 
 type Attempted = Omit<Made, "checks">;

@@ -4,27 +4,27 @@ import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { isManagedSchema, isPlatformObject } from "../source/platform.ts";
 import { isRoutine, lastName, usesOf } from "./outbound/code-uses.ts";
+import { enable, type FiringState, firingOf, type Outbound, switchedOn } from "./outbound/firing.ts";
 import { findReach } from "./outbound/may-call-out.ts";
 import { type Reach, reach } from "./outbound/reach.ts";
-
-/** Something that would run by itself in a copy and may speak to others from there. */
-export interface Outbound {
-  readonly object: InventoryObject;
-  readonly what: string;
-  /**
-   * `off`: made, and switched off in the same transaction. `left out`: not made, because nobody could switch it off: on a
-   * view Postgres does not know that, on a platform's table only the platform may. `empty`: made, and not filled.
-   */
-  readonly how: "off" | "left out" | "empty";
-  readonly switchOff: string | undefined;
-  /** One statement that makes it what it was. */
-  readonly switchOn: string;
-}
+import {
+  asIfFilled,
+  atOnce,
+  generatedLater,
+  keysThatSpeak,
+  leftOutWhileFilling,
+  type StandIn,
+  standIns,
+} from "./outbound/while-filling.ts";
 
 export interface QuietPlan {
   readonly outbound: readonly Outbound[];
   /** Whether requests of pg_net are to be held back also when the restore has ended. */
   readonly holdsRequests: boolean;
+  /** Functions that do nothing while rows come in. */
+  readonly standIns: readonly StandIn[];
+  /** Partitioned tables whose rows cannot be put into their places without calling out. */
+  readonly speakingKeys: readonly InventoryObject[];
 }
 
 /** Name and table of `name on schema.table`, both quoted where needed: the last ` on ` before a qualified name. */
@@ -54,6 +54,7 @@ export function planQuiet(source: Inventory, supabase: boolean): QuietPlan {
   // Where nothing can speak to the outside, a text that is put together as it runs cannot either; a superuser always can
   // (COPY … TO PROGRAM).
   const open = !supabase || [...found.values()].some((one) => (one & (reach.direct | reach.unknown)) !== 0);
+  const soon = atOnce(found, open);
   const members = new Set(
     source.objects
       .filter((object) => isRoutine(object) && object.extension !== null)
@@ -71,15 +72,22 @@ export function planQuiet(source: Inventory, supabase: boolean): QuietPlan {
     if (object.kind === "trigger") return ofTrigger(object, views, supabase);
     if (object.kind === "rule") return ofRule(object, views, supabase);
     if (object.kind === "event trigger") return ofEventTrigger(object);
-    if (isCheck(object)) return (may & reach.direct) === 0 ? [] : ofCheck(object);
+    if (isCheck(object)) return (may & soon) === 0 ? [] : ofCheck(object);
+    if ((may & soon) !== 0 && !isPlatformObject(object)) {
+      const waiting = leftOutWhileFilling(object);
+      if (waiting !== undefined) return [waiting];
+    }
     return object.kind === "materialized view" && populated.has(object.identity) && (open || callsForSure(may))
       ? [ofMaterializedView(object)]
       : [];
   });
   const empty = outbound.filter(({ how }) => how === "empty");
   const others = outbound.filter(({ how }) => how !== "empty");
+  const still = standIns(source, found, soon);
   return {
-    outbound: [...others, ...inOrderOfUse(empty)],
+    outbound: [...others, ...generatedLater(source, still), ...inOrderOfUse(empty)],
+    standIns: still,
+    speakingKeys: keysThatSpeak(source, found),
     holdsRequests: [...found].some(([object, may]) => stillSpeaks(object, may)),
   };
 }
@@ -182,44 +190,6 @@ function switching(alter: string, state: FiringState, what: string): Pick<Outbou
   return { how: "off", switchOff: `${alter} DISABLE${name};\n`, switchOn: `${alter} ${enable(state)}${name};` };
 }
 
-/** In which sessions something fires: `enabled` in all but those of replication. */
-export type FiringState = "enabled" | "disabled" | "always" | "replica";
-
-const enable = (state: FiringState): string =>
-  state === "always" || state === "replica" ? `ENABLE ${state.toUpperCase()}` : "ENABLE";
-
-/** @param name quoted where needed */
-export function switchOnEventTrigger(name: string, state: FiringState): string {
-  return `ALTER EVENT TRIGGER ${name} ${enable(state)};`;
-}
-
-const letters = { enabled: "O", disabled: "D", always: "A", replica: "R" } as const;
-
-/** As the catalogues have it. */
-export const stateLetter = (state: FiringState): string => letters[state];
-
-const states = new Map<string, FiringState>([
-  ["D", "disabled"],
-  ["A", "always"],
-  ["R", "replica"],
-]);
-
-/** How the inventory writes in which sessions a trigger, rule or event trigger fires, and its definition without that. */
-export function firingOf({ kind, definition }: InventoryObject): {
-  readonly text: string;
-  readonly state: FiringState;
-} {
-  if (kind === "trigger") {
-    const [, text, state] = /^(.*) (disabled|always|replica)$/s.exec(definition) ?? [];
-    if (text !== undefined && (state === "disabled" || state === "always" || state === "replica"))
-      return { text, state };
-    return { text: definition, state: "enabled" };
-  }
-  const [, before, letter, tags] = /^(.*) enabled ([ODAR])( tags .*)?$/s.exec(definition) ?? [];
-  if (before === undefined) return { text: definition, state: "enabled" };
-  return { text: before + (tags ?? ""), state: states.get(letter ?? "") ?? "enabled" };
-}
-
 /**
  * A target in which what was switched off on purpose is as it was at the source, so that everything else about it is
  * compared as ever, and what is to be said of it. Pure.
@@ -234,7 +204,11 @@ export function asIfOn(
   const differences: Difference[] = [];
   const found: Outbound[] = [];
   for (const one of outbound) {
-    const { object, how, switchOn } = one;
+    const { object, how } = one;
+    const here = present.get(objectKey(object));
+    // Whether its values are there, the comparison of contents finds out.
+    if (how === "later" && here !== undefined) instead.set(here, asIfFilled(here, object));
+    if (how === "later") continue;
     const twin = present.get(objectKey(object));
     const off = twin === undefined ? how === "left out" : how === "empty" ? isEmpty(twin) : isDisabled(twin);
     if (!off) continue;
@@ -244,30 +218,40 @@ export function asIfOn(
     differences.push({
       ...{ kind: object.kind, identity: object.identity, aspect: twin === undefined ? "missing" : "definition" },
       ...{ detail: twin === undefined ? "left out" : how === "empty" ? "not filled" : "switched off" },
-      ...{ verdict: "expected", why: `switched off, because it may call out; on again with: ${switchOn}` },
+      ...{ verdict: "expected", why: whyOff(one) },
     });
   }
   const objects = [...target.objects.map((object) => instead.get(object) ?? object), ...added];
   return { target: { ...target, objects }, off: found, differences };
 }
 
+/** What is told of generated values that are not computed yet, in the place of that they differ. Pure. */
+export function asLater(
+  differences: readonly Difference[],
+  outbound: readonly Outbound[],
+): { readonly off: readonly Outbound[]; readonly differences: readonly Difference[] } {
+  const later = new Map(
+    outbound.flatMap((one) => {
+      const name = one.how === "later" ? parseQualified(one.object.identity) : undefined;
+      return name === undefined ? [] : [[tableName(name), one] as const];
+    }),
+  );
+  const waiting = ({ kind, aspect, detail, identity }: Difference) =>
+    kind === "table" && aspect === "rows" && detail.startsWith("generated column ") ? later.get(identity) : undefined;
+  const off = new Set(differences.flatMap((one) => waiting(one) ?? []));
+  return {
+    off: [...off],
+    differences: differences.map((one) => {
+      const found = waiting(one);
+      return found === undefined ? one : { ...one, why: `${found.what}: ${whyOff(found)}` };
+    }),
+  };
+}
+
+const whyOff = ({ how, switchOn }: Outbound) =>
+  how === "later"
+    ? `not computed, because that may call out; computed with: ${switchOn}`
+    : `switched off, because it may call out; on again with: ${switchOn}`;
+
 const isDisabled = (twin: InventoryObject) => firingOf(twin).state === "disabled";
 const isEmpty = (twin: InventoryObject) => /^not populated$/m.test(twin.definition);
-
-/** The definition that something would have, were it switched on as it was at the source. */
-export function switchedOn(twin: InventoryObject, source: InventoryObject): string {
-  const { state } = firingOf(source);
-  switch (twin.kind) {
-    case "materialized view":
-      return twin.definition.replace(/^not populated$/m, "populated");
-    case "trigger":
-      return state === "enabled" ? firingOf(twin).text : `${firingOf(twin).text} ${state}`;
-    case "rule":
-      return state === "enabled" ? firingOf(twin).text : twin.definition.replace(/D$/, stateLetter(state));
-    default:
-      return twin.definition.replace(
-        / enabled D( tags .*)?$/s,
-        (_, tags = "") => ` enabled ${stateLetter(state)}${tags}`,
-      );
-  }
-}

@@ -24,7 +24,8 @@ import { changedByFiles, rowsBeforeFiles } from "./files/around-files.ts";
 import type { Journal } from "./journal.ts";
 import { loadItem } from "./load-table.ts";
 import { oneTimeReason } from "./one-time.ts";
-import { asIfOn, type Outbound, withoutEmpty } from "./outbound.ts";
+import type { Outbound } from "./outbound/firing.ts";
+import { asIfOn, asLater, withoutEmpty } from "./outbound.ts";
 import type { DataPlan } from "./plan-data.ts";
 import { measureViews } from "./settle-contents.ts";
 import { type TargetFacts, unavailableExtensions } from "./target.ts";
@@ -77,7 +78,7 @@ export async function proveRestored(
     const references = await checkReferences(client, existedBefore(facts));
     const views = await measureViews(client, source);
     const largeObjects = await measureLargeObjects(client, source, target);
-    const contents = compareContents(withoutEmpty(source, off), {
+    const compared = compareContents(withoutEmpty(source, off), {
       measured: await measuring,
       left: rowsLeft(task),
       instead: reducedFingerprints(task),
@@ -90,6 +91,7 @@ export async function proveRestored(
       isPlatforms: platformSequences(source, platform),
       isUnavailable: (schema) => unavailable.has(schemas.get(schema) ?? ""),
     });
+    const { differences: contents, off: later } = asLater(compared, findings.outbound);
     const isEqual = equalTables(source, contents);
     const context: CompareContext = {
       platform: platform?.against(source),
@@ -114,7 +116,7 @@ export async function proveRestored(
         ...references.differences(isEqual),
       ],
       foreignKeysChecked: references.total,
-      off,
+      off: [...off, ...later],
     };
   } finally {
     await measuring.catch(() => undefined); // nothing goes on after a failure

@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import { outcomeOf } from "../prove/difference.ts";
 import type { OpenSet } from "../prove/verify-open.ts";
+import { ConfigurationError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { readInventory } from "../source/inventory/read.ts";
@@ -22,7 +23,7 @@ import { makeRoom } from "./make-room.ts";
 import { makeQueues } from "./message-queues.ts";
 import { refuseOccupied } from "./occupants.ts";
 import { clearRequests, holdRequests } from "./outbound/hold-requests.ts";
-import { checksOff, type Outbound, planQuiet, type QuietPlan, withoutEmpty } from "./outbound.ts";
+import { checksOff, planQuiet, type QuietPlan, withoutEmpty } from "./outbound.ts";
 import { planSchema, type SchemaPlan } from "./plan.ts";
 import { planData } from "./plan-data.ts";
 import { clearDefaultPrivileges, settleOwners } from "./privileges.ts";
@@ -88,10 +89,11 @@ async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
   const client = await dumpClient(task.connect);
   try {
     const facts = await stages.run("look at the target", () => admit(task, client, source));
+    const quiet = planQuiet(source, facts.supabase);
+    refuseSpeakingKeys(quiet);
     if (task.dryRun) return dryRunResult(task, source, facts, stages.taken);
     const journal = await Journal.open(client, task.open.set, stateOf(facts.inventory), task.unmark);
     const room = await makeRoom(client, source, facts);
-    const quiet = planQuiet(source, facts.supabase);
     const leftOut = new Set(quiet.outbound.filter(({ how }) => how === "left out").map(({ object }) => object));
     const schema = planSchema(toc, source, room.facts.inventory, facts.platform, {
       without: leftOut,
@@ -129,17 +131,19 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     heldBack = await holdRequests(client);
   };
   const made = await makeAndFill({
-    ...{ client, schema, jobs, stages, holdBack },
+    ...{ client, schema, jobs, stages, holdBack, standIns: quiet.standIns },
     // Without them, so that none is put back.
     source: { ...source, objects: source.objects.filter((object) => !off.some((one) => one.object === object)) },
     planRows: async () => {
       for (const { switchOff } of off) await attempt(client, switchOff ?? "");
+      for (const { how, switchOff } of outbound) if (how === "later") await attempt(client, switchOff ?? "");
+      for (const { put } of quiet.standIns) await attempt(client, put);
       await holdBack();
       return planData(source, await readTargetTables(client), facts.platform, unavailableExtensions(source, facts));
     },
     makeQueues: () => makeQueues(dataSource(run), client),
     dataTask: (plan) => ({ ...dataSource(run), plan, ...(heldBack ? { afterRows: clearRequests } : {}) }),
-    afterStep: switchingOff(outbound),
+    afterStep: switchingOff(quiet),
   });
   const { plan } = made;
   const sequenceFailures = await settleSequences(client, source, plan);
@@ -157,7 +161,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
       otherMoment = await task.bringFiles?.();
     });
   }
-  const ofStorage = await runSteps(client, schema.afterFiles, switchingOff(outbound));
+  const ofStorage = await runSteps(client, schema.afterFiles, switchingOff(quiet));
   const events = await makeEventTriggers(client, schema.last, outbound, journal);
   // One that is given to the platform could not be woken any more: Supabase's postgres may give it away, and not take it back.
   const others = ({ kind, owner }: InventoryObject) =>
@@ -246,10 +250,23 @@ function dataSource({ task, source, journal, facts }: Run): Omit<DataTask, "plan
   };
 }
 
-/** What may call out is switched off in the transaction that makes it. */
-function switchingOff(outbound: readonly Outbound[]): AfterStep {
-  const switchOff = new Map(outbound.map(({ object, switchOff }) => [object, switchOff]));
+/** What may call out is switched off, or does nothing, from the transaction on that makes it. */
+function switchingOff({ outbound, standIns }: QuietPlan): AfterStep {
+  const switchOff = new Map([
+    ...outbound.map(({ object, switchOff }) => [object, switchOff] as const),
+    ...standIns.map(({ object, put }) => [object, put] as const),
+  ]);
   return ({ entry, object }) => (entry.desc !== "COMMENT" && object !== undefined ? switchOff.get(object) : undefined);
+}
+
+/** @throws ConfigurationError `set-calls-out` */
+function refuseSpeakingKeys({ speakingKeys }: QuietPlan): void {
+  if (speakingKeys.length === 0) return;
+  throw new ConfigurationError(
+    "set-calls-out",
+    `Functions that may call out decide which partition a row belongs to: ${speakingKeys.map(({ identity }) => identity).join(", ")}. Nothing has been written.`,
+    "Follow the set's RECOVER.md on a machine that reaches nothing but its own database.",
+  );
 }
 
 /** The gates: what the target is, and whether anything is in it that a restore would mix with. */

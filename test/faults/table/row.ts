@@ -22,7 +22,7 @@ export type Outcome =
   | "died, nothing half-made";
 
 /** What an attacker holds, and nothing else. */
-export type Holder = "writes the bucket" | "writes rows" | "opens pull requests" | "knows staging";
+export type Holder = "writes the bucket" | "writes rows" | "makes functions" | "opens pull requests" | "knows staging";
 
 /** One fault: what breaks, while what is going on, and what must come of it. */
 export interface FaultRow<Scene, Injection> {

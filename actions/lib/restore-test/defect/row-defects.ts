@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { speakingTables } from "../../restore/outbound/may-call-out.ts";
 import type { ProvenTarget } from "../../restore/proven-target.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../../source/identifier.ts";
 import type { TableContent } from "../../source/inventory/model.ts";
@@ -28,11 +29,16 @@ const took = `(select count(*) = 1 from ${planted})`;
 /** Nobody's trigger or foreign key takes notice, and the copy stays otherwise as it is. */
 const quiet = "set local session_replication_role = replica";
 
-/** Tables of the user's whose rows the comparison reads, and that have some. Pure. */
+/**
+ * Tables of the user's whose rows the comparison reads, and that have some; not those whose rows call out as they are
+ * written, and what guards the queue of pg_net sleeps in replica mode. Pure.
+ */
 function tablesWithRows({ source, facts, measured }: ProvenTarget): TableContent[] {
+  const speaking = speakingTables(source);
   return source.tables.filter(
     (table) =>
       table.extension === null &&
+      !speaking.has(tableName(table)) &&
       table.columns.length > 0 &&
       measured.has(tableName(table)) &&
       table.fingerprint !== null &&

@@ -41,6 +41,7 @@ export function usesOf(object: InventoryObject, untrusted: ReadonlySet<string>):
   if (object.kind === "trigger") return { ...within(tokens, doubt), names: new Set() };
   if (object.kind === "rule") return ruleUses(tokens, doubt);
   if (object.kind === "table constraint" && object.definition.startsWith("FOREIGN KEY")) return referenceUses(object);
+  if (expressionKinds.has(object.kind)) return expressionUses(tokens, doubt);
   if (!isRoutine(object)) {
     const uses = within(tokens, doubt | (object.kind === "foreign table" ? reach.direct : 0));
     return bareCalls.has(object.kind) ? { ...uses, calls: uses.names } : uses;
@@ -72,6 +73,19 @@ function routineUses(
   const inside = readTokens(body.text);
   const uncertain = inside.certain ? 0 : reach.unknown;
   return within([...head, ...inside.tokens], reachOfSql(inside.tokens, reached | uncertain));
+}
+
+/** What reads the one row that it is about. */
+const expressionKinds = new Set(["domain constraint", "index", "statistics object", "table constraint"]);
+
+/** Its names are columns, and the table that it is on: no others can stand there but those of types, behind `::`. */
+export function expressionUses(tokens: readonly SqlToken[], doubt: Reach): Uses {
+  const uses = within(tokens, doubt);
+  const types = tokens.flatMap(({ kind, text }, place) => {
+    const start = tokens[place - 1]?.text === "." ? place - 2 : place;
+    return kind === "name" && tokens[start - 1]?.text === ":" ? [text.toLowerCase()] : [];
+  });
+  return { ...uses, names: new Set(types) };
 }
 
 /** A foreign key calls nothing; with an action, what is done to the table referred to is done to this one too. */

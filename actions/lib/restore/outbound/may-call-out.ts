@@ -1,3 +1,4 @@
+import { parseQualified, tableName } from "../../source/identifier.ts";
 import type { Inventory, InventoryObject } from "../../source/inventory/model.ts";
 import { isManagedSchema, isPlatformObject } from "../../source/platform.ts";
 import { isRoutine, lastName, nameBehind, tableOfPart, type Uses, usesOf } from "./code-uses.ts";
@@ -53,6 +54,16 @@ export function findReach(source: Inventory): Map<InventoryObject, Reach> {
     }
   }
   return new Map([...nodes].flatMap(([object, { found }]) => (found === 0 ? [] : [[object, found] as const])));
+}
+
+/** Tables, `schema.table`, whose own code may reach something when a row is written: generated columns, checks, types. */
+export function speakingTables(source: Inventory): ReadonlySet<string> {
+  const names = [...findReach(source).keys()].flatMap(({ kind, identity }) => {
+    const table = kind === "table" ? identity : kind === "table constraint" ? tableOfPart(identity) : undefined;
+    const parts = table === undefined ? undefined : parseQualified(table);
+    return parts === undefined ? [] : [tableName(parts)];
+  });
+  return new Set(names);
 }
 
 function nodeOf(object: InventoryObject, untrusted: ReadonlySet<string>): Node {
