@@ -92,7 +92,7 @@ test("a set or a snapshot that somebody hid is said to be hidden, with the comma
   const command = (prefix: string, of: string) =>
     new RegExp(`aws s3api delete-object --bucket ${vault.bucket} --key ${prefix}${of}/manifest.json --version-id \\S+`);
   const said = findings.find(({ code }) => code === "set-missing")?.what;
-  expect(said).toMatch(/hidden .* somebody .* vault-meddled/);
+  expect(said).toMatch(/hidden .*somebody .*vault-meddled/);
   expect(said).toMatch(command(`database/${tier}/`, set));
   await hide(`snapshots/${snapshot}/manifest.json`);
   await expect(findSnapshotFor(vault, manifest, verify)).rejects.toMatchObject({
