@@ -47,10 +47,11 @@ export async function runRestore(request: RestoreRequest): Promise<RestoreResult
   const { target, policy } = config;
   const signers = await trustedSigners(config);
   const open = await openSet(vault, ref, { trustedSigners: signers, privateKey: await openingKey(config) });
-  await admitTarget({
+  const whose = await admitTarget({
     ...{ config, fromSet: open.manifest.source.projectRef, typed: request.production, log, signal },
     what: "the project that the backups come from",
   });
+  if (whose.kind === "untold") log.warn(untoldWarning(target.name, policy.targets[target.name]?.env ?? "TARGET"));
   await makeReadable(vault, open, request);
   await refuseDamaged(vault, open, signers, log);
   return restoreSet({
@@ -65,6 +66,11 @@ export async function runRestore(request: RestoreRequest): Promise<RestoreResult
     log,
     signal,
   });
+}
+
+/** See runbooks/decisions/0017: what is lost altogether names nobody, and an empty database has nothing to lose. */
+function untoldWarning(name: string, prefix: string): string {
+  return `Whether target ${name} is the project that the backups come from cannot be told: its settings name no project, and both databases could not be reached. It is admitted only if it is empty, or holds an unfinished restore of this set. ${prefix}_PROJECT_REF and SUPABASE_PROJECT_REF tell it.`;
 }
 
 /** A weekly set's JSON export is for other purposes: a restore does not wait for its bytes. */
