@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import type { Difference } from "../prove/difference.ts";
 import { quoteIdentifier } from "../source/identifier.ts";
-import { describeCode } from "../source/sqlstate.ts";
+import { describeCode, sqlState } from "../source/sqlstate.ts";
 import type { Journal } from "./journal.ts";
 
 /** The journal's name for them; the note lists the new numbers of those that were active at the source. */
@@ -115,7 +115,9 @@ async function scheduleOne(client: Client, job: Job, role: string): Promise<{ id
     return { id: String(id) };
   } catch (error) {
     await client.query("rollback to savepoint job");
-    return { reason: describeCode(error) };
+    if (sqlState(error) !== "3D000") return { reason: describeCode(error) };
+    const make = `create database ${quoteIdentifier(database)}`;
+    return { reason: `3D000, it runs in database ${database}, which is not here; \`${make};\`, then restore again` };
   }
 }
 
@@ -185,9 +187,9 @@ export async function compareJobs(client: Client, journal: Journal): Promise<Dif
     ...{ kind: "cron job", identity: what, aspect: "rows", detail, verdict: "failed", why },
   });
   return [
-    ...refused.map((reason) => {
-      const at = reason.lastIndexOf(": ");
-      return say(reason.slice(0, at), "could not be made", reason.slice(at + 2));
+    ...refused.map((text) => {
+      const what = note.wanted.find((one) => text.startsWith(`${one.what}: `))?.what ?? "";
+      return say(what, "could not be made", text.slice(what.length).replace(/^: /, ""));
     }),
     ...missing.map(({ what }) => say(what, "is not in the target as it was")),
     ...extra.map((job) => say(describe(job), "in the target only")),
