@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { renderMarkdown, renderText } from "../../actions/lib/report/page.ts";
-import { timeTable } from "../../actions/lib/report/time-table.ts";
+import { renderMarkdown, renderText, timeTable } from "../../actions/lib/report/page.ts";
 
 const page = {
   title: "Backup",

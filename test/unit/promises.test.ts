@@ -8,7 +8,7 @@ import { workflowSchedules } from "../../actions/lib/policy/workflow-schedules.t
 import { renderIndex } from "../../actions/lib/report/index-page.ts";
 import { renderMarkdown, renderText } from "../../actions/lib/report/page.ts";
 import { promisesPage } from "../../actions/lib/report/promises.ts";
-import { truthOf } from "../../actions/lib/report/standing-truth.ts";
+import { truthOf } from "../../actions/lib/report/standing.ts";
 import own from "../../lifeboat.config.ts";
 
 type Promises = NonNullable<PolicyInput["promises"]>;

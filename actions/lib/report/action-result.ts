@@ -13,3 +13,13 @@ export interface ActionResult {
   /** Why the job must fail although the work was done, e.g. a set that was found damaged. */
   readonly failure?: { readonly code: string; readonly message: string; readonly next: string };
 }
+
+/** Why a run fails although its work was done: somebody else has written to the vault. Undefined without an alarm. */
+export function meddlingFailure(alarms: readonly string[]): ActionResult["failure"] {
+  if (alarms.length === 0) return undefined;
+  return {
+    code: "vault-meddled",
+    message: alarms.join(" "),
+    next: "Nothing was removed from the vault. Find out who can write to it and did, then put back what was there: runbooks/vault-meddled.md.",
+  };
+}

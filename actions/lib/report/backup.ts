@@ -1,7 +1,6 @@
 import type { BackupResult } from "../backup/result.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "../runtime/measures.ts";
-import type { Page } from "./page.ts";
-import { timeTable } from "./time-table.ts";
+import { type Page, timeTable } from "./page.ts";
 
 /** What a backup made, and how long each part of it took. */
 export function backupPage(result: BackupResult): Page {

@@ -2,8 +2,7 @@ import type { FilesComparison } from "../restore/files/compare-files.ts";
 import type { Likely } from "../restore/prove-again/likely.ts";
 import type { ProveResult } from "../restore/prove-again/run-prove.ts";
 import { countOf, formatBytes } from "../runtime/measures.ts";
-import type { Page } from "./page.ts";
-import { timeTable } from "./time-table.ts";
+import { type Page, timeTable } from "./page.ts";
 
 const titles: Readonly<Record<Likely, string>> = {
   damage: "May be damage",

@@ -1,7 +1,6 @@
 import { LifeboatError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
-import type { ActionsHistory } from "./actions-history.ts";
-import { type ApiRun, reportOfApi, runsToTell, withTrigger } from "./reconcile.ts";
+import { type ActionsHistory, type ApiRun, reportOfApi, runsToTell, withTrigger } from "./reconcile.ts";
 import type { Conclusion, RunReport } from "./run-report.ts";
 import { runKey } from "./run-row.ts";
 import type { Standing } from "./standing.ts";

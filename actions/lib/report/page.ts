@@ -1,3 +1,4 @@
+import { formatDuration } from "../runtime/measures.ts";
 import { markdownText, visible } from "./escaping.ts";
 
 /** What an operation has to say when it ended: one sentence, and tables. The same page for a terminal and for a job. */
@@ -49,4 +50,17 @@ function columns(header: readonly string[], rows: readonly (readonly string[])[]
   const pad = (cell: string, column: number): string =>
     column === header.length - 1 ? cell : cell.padEnd(widths[column] ?? 0);
   return all.map((row) => row.map(pad).join("  ").trimEnd());
+}
+
+const longest = 24;
+
+/** How long each stage took, in order, with a bar of text: a chart that a terminal and a job's summary both show. */
+export function timeTable(stages: readonly { readonly name: string; readonly seconds: number }[]): PageTable {
+  const most = Math.max(...stages.map(({ seconds }) => seconds), 0);
+  const bar = (seconds: number): string => "█".repeat(most === 0 ? 0 : Math.round((seconds / most) * longest));
+  return {
+    title: "Time",
+    header: ["stage", "took", "of the longest"],
+    rows: stages.map(({ name, seconds }) => [name, formatDuration(seconds * 1000), bar(seconds)]),
+  };
 }

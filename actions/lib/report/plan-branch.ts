@@ -7,8 +7,7 @@ import { renderIndex } from "./index-page.ts";
 import { lostFailure, lostSets } from "./lost-sets.ts";
 import { mergeAll } from "./merge-reports.ts";
 import type { RunReport } from "./run-report.ts";
-import { type Standing, standingOfRows } from "./standing.ts";
-import { truthOf } from "./standing-truth.ts";
+import { type Standing, standingOfRows, truthOf } from "./standing.ts";
 
 /** `checkPromises` of runtime/promise-check, with policy and schedules read. */
 export type JudgeTruth = (truth: VaultTruth, now: Date) => PromiseCheck;

@@ -2,8 +2,7 @@ import type { Difference } from "../prove/difference.ts";
 import type { Abandoned } from "../restore/abandon-restore.ts";
 import type { RestoreResult } from "../restore/result.ts";
 import { countOf } from "../runtime/measures.ts";
-import type { Page } from "./page.ts";
-import { timeTable } from "./time-table.ts";
+import { type Page, timeTable } from "./page.ts";
 
 /** What a restore did, what came out of the comparison, and what is left for a person. */
 export function restorationPage(result: RestoreResult): Page {

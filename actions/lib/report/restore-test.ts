@@ -1,8 +1,7 @@
 import type { Difference } from "../prove/difference.ts";
 import { isReport, type RestoreTestReport, type RestoreTestResult } from "../restore-test/result.ts";
 import { countOf, formatBytes, formatDuration } from "../runtime/measures.ts";
-import type { Page, PageTable } from "./page.ts";
-import { timeTable } from "./time-table.ts";
+import { type Page, type PageTable, timeTable } from "./page.ts";
 
 /** What a restore test found out, what failed first. */
 export function restoreTestPage(result: RestoreTestResult): Page {

@@ -1,7 +1,6 @@
 import type { Environment } from "../config/environment.ts";
 import type { Log } from "../runtime/log.ts";
 import { countOf } from "../runtime/measures.ts";
-import type { ActionsHistory } from "./actions-history.ts";
 import { cleaner, cleanReport } from "./clean-text.ts";
 import { knownEndings, readRuns } from "./fold-runs.ts";
 import { gatherNews, type Sources, tellOthers } from "./gather-news.ts";
@@ -9,6 +8,7 @@ import { type JobResults, reportOfResults } from "./job-results.ts";
 import { mergeAll } from "./merge-reports.ts";
 import type { Page } from "./page.ts";
 import { type JudgeTruth, planBranch } from "./plan-branch.ts";
+import type { ActionsHistory } from "./reconcile.ts";
 import { type BranchTarget, pushReports, reportsBranch } from "./reports-branch.ts";
 import type { RunIdentity, RunReport } from "./run-report.ts";
 import { runKey } from "./run-row.ts";

@@ -1,3 +1,4 @@
+import type { VaultTruth } from "../policy/promises.ts";
 import type { Tier } from "../vault/manifest.ts";
 import type { RunRow } from "./run-row.ts";
 
@@ -70,4 +71,20 @@ export function standingOfRows(rows: readonly RunRow[]): Standing {
 
 function isTier(tier: string | undefined): tier is Tier {
   return tier === "daily" || tier === "weekly" || tier === "monthly";
+}
+
+/** What the promises have to be compared with, as the reports' pages know it. */
+export function truthOf({ sets, restores, files }: Standing): VaultTruth {
+  const proven = sets.find(({ provenAt }) => provenAt !== null);
+  const measured = restores.find(({ set }) => set === proven?.set) ?? restores[0];
+  return {
+    newestSetAt: sets[0]?.snapshotAt,
+    newestSetBytes: sets[0]?.plainBytes,
+    // A page that knows of no copy of the files cannot tell whether there is one.
+    newestFilesAt: files?.at ?? null,
+    proven:
+      proven === undefined || proven.provenAt === null || measured === undefined
+        ? undefined
+        : { snapshotAt: proven.snapshotAt, provenAt: proven.provenAt, restoreSeconds: measured.seconds },
+  };
 }

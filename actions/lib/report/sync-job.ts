@@ -1,10 +1,9 @@
 import type { FanOutPlan, PartResult } from "../sync/fan-out/plan-store.ts";
 import type { SyncResult } from "../sync/result.ts";
 import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
-import type { ActionResult } from "./action-result.ts";
+import { type ActionResult, meddlingFailure } from "./action-result.ts";
 import { partPage, planPage } from "./divided-sync.ts";
 import { filesFacts, snapshotFacts } from "./facts.ts";
-import { meddlingFailure } from "./meddling-failure.ts";
 import { snapshotThere, syncPage } from "./sync.ts";
 
 // The jobs of the files' workflow: outputs by the names of actions/sync-storage/action.yml.

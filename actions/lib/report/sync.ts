@@ -1,8 +1,7 @@
 import { countOf, formatBytes, formatCount, formatDuration } from "../runtime/measures.ts";
 import type { SyncResult } from "../sync/result.ts";
 import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
-import type { Page } from "./page.ts";
-import { timeTable } from "./time-table.ts";
+import { type Page, timeTable } from "./page.ts";
 
 /** What a sync copied and found. Files are counted, never named. */
 export function syncPage(result: SyncResult): Page {

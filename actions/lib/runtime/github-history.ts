@@ -1,7 +1,6 @@
 import { getOctokit } from "@actions/github";
 import { z } from "zod";
-import type { ActionsHistory } from "../report/actions-history.ts";
-import type { ApiJob, ApiRun } from "../report/reconcile.ts";
+import type { ActionsHistory, ApiJob, ApiRun } from "../report/reconcile.ts";
 import { OperationError } from "./errors.ts";
 
 const runSchema = z.object({

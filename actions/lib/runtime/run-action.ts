@@ -1,7 +1,7 @@
 import * as core from "@actions/core";
 import type { ActionResult } from "../report/action-result.ts";
 import { operationNames } from "../report/alert.ts";
-import type { Page } from "../report/page.ts";
+import { type Page, renderMarkdown } from "../report/page.ts";
 import type { Operation } from "../report/run-report.ts";
 import { createActionsLog } from "./actions-log.ts";
 import { afterRun, beforeRun } from "./around-run.ts";
@@ -10,7 +10,6 @@ import { reportError } from "./error-report.ts";
 import { ConfigurationError } from "./errors.ts";
 import { Interrupted, onInterrupt } from "./interrupt.ts";
 import { type Ending, jobReport } from "./job-report.ts";
-import { writeSummary } from "./job-summary.ts";
 import type { Log } from "./log.ts";
 import { runIdentity } from "./run-identity.ts";
 
@@ -122,4 +121,10 @@ export function choiceInput<Choice extends string>(name: string, choices: readon
 /** `true` or `false`; what is not given is false. */
 export function booleanInput(name: string): boolean {
   return optionalInput(name) !== undefined && core.getBooleanInput(name);
+}
+
+/** Appends to the job's summary; outside of GitHub Actions there is none, and nothing happens. */
+async function writeSummary(page: Page): Promise<void> {
+  if (!process.env["GITHUB_STEP_SUMMARY"]) return;
+  await core.summary.addRaw(renderMarkdown(page), true).write();
 }

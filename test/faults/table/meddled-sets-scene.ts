@@ -1,6 +1,6 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { verifySet } from "../../../actions/lib/prove/verify.ts";
-import { meddlingFailure } from "../../../actions/lib/report/meddling-failure.ts";
+import { meddlingFailure } from "../../../actions/lib/report/action-result.ts";
 import { selectSet } from "../../../actions/lib/restore-test/select-set.ts";
 import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
 import { silentLog } from "../../../actions/lib/runtime/log.ts";
