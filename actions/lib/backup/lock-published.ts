@@ -1,10 +1,12 @@
 import type { Policy } from "../config/policy.ts";
+import { keysFileName, secretsFileName } from "../seal/keys-file.ts";
 import type { Vault } from "../vault/client.ts";
-import { lockSet, retainUntil } from "../vault/lock.ts";
+import { lockObject, lockSet, retainUntil } from "../vault/lock.ts";
 import { type Manifest, setPrefix } from "../vault/manifest.ts";
+import { keysUntil } from "./keys-lock.ts";
 
 /**
- * Locks a published set for as long as its tier is kept. Can be repeated; what a run that died left unlocked, the next locks.
+ * Locks a published set for as long as its tier is kept, its keys for 90 days at least. Can be repeated; what a run that died left unlocked, the next locks.
  * @returns until when; null when the policy locks nothing in this tier, or the bucket can't
  */
 export async function lockPublished(
@@ -16,6 +18,11 @@ export async function lockPublished(
   const { lock, retentionDays } = policy.tiers[tier];
   if (lock === "none" || !bucketLocks) return null;
   const until = retainUntil(new Date(finishedAt), retentionDays);
-  await lockSet(vault, setPrefix(tier, set), until);
+  const prefix = setPrefix(tier, set);
+  await lockSet(vault, prefix, until);
+  const keys = keysUntil(new Date(finishedAt));
+  for (const name of [keysFileName, secretsFileName]) {
+    if (keys > until && (await vault.head(prefix + name)) !== undefined) await lockObject(vault, prefix + name, keys);
+  }
   return until;
 }

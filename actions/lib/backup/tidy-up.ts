@@ -11,6 +11,7 @@ import { removeLeftovers } from "../vault/leftovers.ts";
 import { tierSchema } from "../vault/manifest.ts";
 import { alarmOf } from "../vault/meddled.ts";
 import { readSet } from "../vault/set-store.ts";
+import { keepKeysLocked } from "./keys-lock.ts";
 import { lockPublished } from "./lock-published.ts";
 
 export interface TidyUp {
@@ -57,6 +58,18 @@ export async function tidyUp(options: TidyUp): Promise<void> {
       if (!(error instanceof LifeboatError)) throw error;
       warn(`The newest ${tier} set could not be locked: ${error.message}`);
     });
+  }
+  await lockKeys(options);
+}
+
+/** The other locks end with the set; that of its keys rolls on. */
+async function lockKeys({ vault, policy, bucketLocks, alarms, log }: TidyUp): Promise<void> {
+  if (!bucketLocks) return;
+  const { renewed, alarms: found } = await keepKeysLocked(vault, policy);
+  if (renewed > 0) log.info(`Renewed the locks on the keys of ${countOf(renewed, "set")}`);
+  for (const alarm of found) {
+    alarms.push(alarm);
+    log.warn(alarm);
   }
 }
 

@@ -1,0 +1,79 @@
+import { DeleteObjectCommand } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { keepKeysLocked } from "../../actions/lib/backup/keys-lock.ts";
+import type { Config } from "../../actions/lib/config/load.ts";
+import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
+import { retentionOf } from "../../actions/lib/vault/lock.ts";
+import { setPrefix } from "../../actions/lib/vault/manifest.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
+import { newSetId } from "./assembled-set.ts";
+import { type BackupLab, openBackupLab } from "./backup-lab.ts";
+
+const day = 86_400_000;
+let lab: BackupLab;
+let policy: Config<"vault">["policy"];
+const later = (days: number) => new Date(Date.now() + days * day);
+
+beforeAll(async () => {
+  const keptFor = { retentionDays: 200, lock: "governance" } as const;
+  lab = await openBackupLab(sharedS3(), {
+    policy: (one) => ({ ...one, tiers: { daily: keptFor, weekly: keptFor, monthly: { ...keptFor, lock: "none" } } }),
+  });
+  ({ policy } = await lab.config("postgres://nobody@127.0.0.1/unused"));
+});
+afterAll(() => lab?.[Symbol.asyncDispose]());
+
+async function putSet(tier: "daily" | "monthly", names = ["keys.pgp", "secrets.pgp"]): Promise<string> {
+  const prefix = setPrefix(tier, newSetId());
+  for (const name of [...names, "manifest.json"]) await lab.vault.put(prefix + name, Buffer.from(name));
+  return prefix;
+}
+
+async function daysLeft(key: string, from: Date): Promise<number> {
+  const until = (await retentionOf(lab.vault, key))?.until.getTime() ?? Number.NaN;
+  return Math.round((until - from.getTime()) / day);
+}
+
+test("the keys of every kept set are locked for 90 days, and on and on while the set is kept", async () => {
+  const [prefix, free] = [await putSet("daily"), await putSet("monthly")];
+  expect(await keepKeysLocked(lab.vault, policy)).toEqual({ renewed: 1, alarms: [] });
+  for (const name of ["keys.pgp", "secrets.pgp"]) expect(await daysLeft(prefix + name, new Date())).toBe(90);
+  expect(await retentionOf(lab.vault, `${prefix}manifest.json`)).toBeNull();
+  expect(await retentionOf(lab.vault, `${free}keys.pgp`)).toBeNull();
+  expect((await keepKeysLocked(lab.vault, policy, later(14))).renewed).toBe(0);
+  expect((await keepKeysLocked(lab.vault, policy, later(40))).renewed).toBe(1);
+  expect(await daysLeft(`${prefix}keys.pgp`, later(40))).toBe(90);
+  // What the policy no longer keeps is let go.
+  expect((await keepKeysLocked(lab.vault, policy, later(201))).renewed).toBe(0);
+});
+
+test("keys that are gone or hidden are an alarm by the set's name, for the set is lost with them", async () => {
+  const [gone, hidden] = [await putSet("daily", []), await putSet("daily")];
+  await lab.vault.transport.request({ operation: "DeleteObject", key: hidden }, ({ client, bucket }) =>
+    client.send(new DeleteObjectCommand({ Bucket: bucket, Key: `${hidden}keys.pgp` })),
+  );
+  const { alarms } = await keepKeysLocked(lab.vault, policy);
+  expect(alarms).toHaveLength(1);
+  for (const prefix of [gone, hidden]) expect(alarms[0]).toContain(prefix.split("/")[2]);
+});
+
+test("keys that the store does not lock are an alarm once less than 45 days are left, and not before", async () => {
+  const prefix = await putSet("daily");
+  const denied = { ...lab.vault, transport: refusing() };
+  const named = async (now: Date) => (await keepKeysLocked(denied, policy, now)).alarms.join("\n");
+  expect(await named(new Date())).toContain(prefix.split("/")[2]);
+  await keepKeysLocked(lab.vault, policy);
+  expect(await named(later(40))).not.toContain(prefix.split("/")[2]);
+  expect(await named(later(46))).toContain(prefix.split("/")[2]);
+
+  function refusing(): BackupLab["vault"]["transport"] {
+    const { transport } = lab.vault;
+    return {
+      ...transport,
+      request: async (call, attempt) => {
+        if (call.operation === "PutObjectRetention") throw new ConfigurationError("s3-denied", "no right to lock");
+        return transport.request(call, attempt);
+      },
+    };
+  }
+});
