@@ -52,17 +52,28 @@ export function splitKey(key: string): { readonly kind: string; readonly identit
   return { kind, identity };
 }
 
+/** Before a setting of ALTER ROLE ALL among those of the database. */
+export const forEverybody = "everybody ";
+
 /**
  * Everything of an inventory that a new project may have. What is in a user's schema is none of it, and a member of an
  * extension counts only where its rights are not those that it is born with.
  */
 export function factsOf(inventory: Inventory): Fact[] {
-  const objects = inventory.objects.filter((object) => !isOwnObject(object) && counts(object)).map(factOfObject);
+  const objects: InventoryObject[] = inventory.objects.filter((object) => !isOwnObject(object) && counts(object));
   const settings: Fact = {
     ...{ key: "database settings", component: "postgres", definition: "", owner: null, comment: "" },
-    rights: inventory.databaseSettings,
+    rights: [
+      ...inventory.databaseSettings,
+      ...(inventory.everybodysSettings ?? []).map((text) => `${forEverybody}${text}`),
+    ],
   };
-  return [...objects, ...inventory.roles.map(factOfRole), ...inventory.memberships.map(factOfMembership), settings];
+  return [
+    ...[...objects, ...(inventory.builtIns ?? [])].map(factOfObject),
+    ...inventory.roles.map(factOfRole),
+    ...inventory.memberships.map(factOfMembership),
+    settings,
+  ];
 }
 
 function counts(object: InventoryObject): boolean {

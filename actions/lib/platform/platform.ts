@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { quoteIdentifier } from "../source/identifier.ts";
 import type { Grant, Inventory, InventoryObject } from "../source/inventory/model.ts";
-import { grantsUnder } from "../source/inventory/object-key.ts";
+import { grantsUnder, isBuiltIn } from "../source/inventory/object-key.ts";
 import { isManagedSchema, isPlatformOwner } from "../source/platform.ts";
 import { type Baseline, type Fitted, loadBaseline } from "./baseline.ts";
 import { factsOf, platformKey, rightOf } from "./fact.ts";
@@ -33,11 +33,11 @@ export class Platform {
   }
 
   /**
-   * Whether an object is the platform's: it belongs to an extension, or a new project of some version has it. Everything
+   * Whether an object is the platform's: it belongs to PostgreSQL or to an extension, or a new project of some version has it. Everything
    * else is the user's, wherever it lies and whoever owns it; and so is what `postgres` may change as it likes.
    */
   owns(object: InventoryObject): boolean {
-    if (object.extension !== null) return true;
+    if (object.extension !== null || isBuiltIn(object)) return true;
     return !isUsersToChange(object) && this.baseline.knows(platformKey(object));
   }
 

@@ -67,7 +67,8 @@ export function rightsStatements(
   grants: readonly Grant[],
 ): string[] {
   if (kind === "default acl") return [];
-  const on = `${isRelation(kind) ? "" : `${kind} `}${identity}`;
+  const word = kind === "parameter ACL" ? "parameter " : isRelation(kind) ? "" : `${kind} `;
+  const on = `${word}${identity}`;
   const what = ({ privilege, column }: Grant) =>
     `${privilege}${column === null ? "" : ` (${quoteIdentifier(column)})`}`;
   return [...Map.groupBy(grants, (grant) => grant.grantee)].map(([grantee, some]) => {

@@ -1,9 +1,12 @@
 import { platformKey, splitKey } from "../platform/fact.ts";
+import { isWebhooksSchema, switchWebhooksOn } from "../platform/webhooks.ts";
 import { bare } from "../source/identifier.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { isOwnObject } from "../source/own-schemas.ts";
 import { isManagedSchema } from "../source/platform.ts";
+import { AddedExtensions } from "./added-extensions.ts";
+import { comparable } from "./built-ins.ts";
 import { addsNothing, grantsDetail } from "./compare-grants.ts";
 import {
   compareTwins,
@@ -32,24 +35,38 @@ export const superuserKinds = new Set([
 
 /** Compares all objects by identity and definition, and what hangs on them: owner, grants, comment. */
 export function compareObjects(source: Inventory, target: Inventory, context: CompareContext): Difference[] {
-  const found = byKey(target.objects);
-  const wanted = byKey(source.objects);
+  const both = comparable(source, target, context.platform !== undefined);
+  const found = byKey(both.present);
+  const wanted = byKey(both.wanted);
   const extensions = new Set(source.objects.filter(isExtension).map(nameOf));
   const present = new Set(target.objects.filter(isExtension).map(nameOf));
   const moved = movedExtensions({ source, target });
   const toldByExtension = ({ extension }: InventoryObject, others: ReadonlySet<string>) =>
     extension !== null && (moved.has(extension) || !others.has(extension));
+  const added = new AddedExtensions(both.wanted, both.present);
+  const lackingSchema = ({ schema }: InventoryObject) =>
+    schema !== null && wanted.has(`schema ${schema}`) && !found.has(`schema ${schema}`);
   const differences: Difference[] = [];
-  for (const object of source.objects) {
+  for (const object of both.wanted) {
     if (isOwnObject(object)) continue;
     const twin = found.get(objectKey(object));
     if (twin !== undefined) differences.push(...compareTwins(object, twin, { source, target }, context));
     // Members of an extension that is not there, or elsewhere, are told by the extension.
+    // So is what the platform has in a schema that is not there at all.
+    else if (lackingSchema(object) && context.platform?.owns(object)) continue;
     else if (!toldByExtension(object, present)) differences.push(missing(object, target, source, context));
   }
-  for (const object of target.objects) {
+  for (const object of both.present) {
     if (wanted.has(objectKey(object)) || isOwnObject(object) || addsNothing(object)) continue;
-    if (!toldByExtension(object, extensions)) differences.push(...extra(object, source, target, context));
+    // A class that names no family comes with one of its name.
+    if (object.kind === "operator family" && found.has(objectKey({ ...object, kind: "operator class" }))) continue;
+    const judgement = added.judge(object);
+    if (judgement !== undefined && context.platform?.target.state(objectKey(object)) === undefined) {
+      const base = { kind: object.kind, identity: object.identity, aspect: "extra" as const };
+      differences.push({ ...base, detail: "in the target only", ...judgement });
+    } else if (!toldByExtension(object, extensions) && !added.brought(object)) {
+      differences.push(...extra(object, source, target, context));
+    }
   }
   return [...differences, ...absent(found, wanted, context)];
 }
@@ -72,6 +89,7 @@ function missing(
     return say({ verdict: "expected", why: `the target server has no extension ${extension}` });
   }
   if (otherVersion(object.extension, { source, target })) return say({ verdict: "expected", why: versionOfExtension });
+  if (platform !== undefined && isWebhooksSchema(object)) return say({ verdict: "failed", why: switchWebhooksOn });
   if (platform?.owns(object) && object.extension === null) return say(judgeMissing(platform, object));
   if (superuserKinds.has(object.kind) && refused?.startsWith("42501")) {
     return say({ verdict: "expected", why: "only a superuser may make it, and the restore has none here" });

@@ -1,7 +1,7 @@
 import { factOfRole, membershipKey, roleKey } from "../platform/fact.ts";
 import type { Inventory, Membership, Role } from "../source/inventory/model.ts";
 import { isReservedRole } from "../source/platform.ts";
-import { compareDatabaseSettings, compareSettings } from "./compare-settings.ts";
+import { compareDatabaseSettings, compareEverybodysSettings, compareSettings } from "./compare-settings.ts";
 import type { CompareContext, Difference } from "./difference.ts";
 import type { Judgement } from "./judge-platform.ts";
 
@@ -63,6 +63,7 @@ export function compareRoles(source: Inventory, target: Inventory, context: Comp
     ...extraRoles(source.roles, target.roles, context),
     ...compareMemberships(source, target, context),
     ...compareDatabaseSettings(source, target, context),
+    ...compareEverybodysSettings(source, target, context),
   ];
 }
 
@@ -162,13 +163,12 @@ function membershipsThatCount(
 ): (one: Membership) => boolean {
   const known = new Set(source.roles.map((role) => role.name));
   const isKnown = (role: string) => known.has(role) || role.startsWith("pg_");
-  if (platform === undefined) return (one) => isKnown(one.role) && known.has(one.member);
+  if (platform === undefined) return (one) => isKnown(one.role) && isKnown(one.member);
   const here = new Set<string | null>(
     target.objects.flatMap((object) => [object.owner, ...(object.grants ?? []).map((grant) => grant.grantee)]),
   );
   const strong = new Set(target.roles.filter((role) => powersOf(role).length > 0).map((role) => role.name));
   const members = new Set(target.memberships.map((one) => one.member));
   const gives = (role: string) => isKnown(role) || here.has(role) || strong.has(role) || members.has(role);
-  return (one) =>
-    gives(one.role) && (known.has(one.member) || platform.target.state(roleKey(one.member)) !== undefined);
+  return (one) => gives(one.role) && (isKnown(one.member) || platform.target.state(roleKey(one.member)) !== undefined);
 }

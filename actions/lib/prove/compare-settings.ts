@@ -1,4 +1,4 @@
-import { roleKey } from "../platform/fact.ts";
+import { forEverybody, roleKey } from "../platform/fact.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Inventory, Role } from "../source/inventory/model.ts";
 import { isPlatformOwner, isReservedRole } from "../source/platform.ts";
@@ -91,6 +91,30 @@ export function compareDatabaseSettings(source: Inventory, target: Inventory, co
   ];
 }
 
+/** ALTER ROLE ALL SET, for all databases: only a superuser does it, and it counts where the database says nothing else. */
+export function compareEverybodysSettings(source: Inventory, target: Inventory, context: CompareContext): Difference[] {
+  const [wanted, present] = [source.everybodysSettings ?? [], target.everybodysSettings ?? []];
+  const lost = without(wanted, [...present, ...target.databaseSettings]);
+  const gained = strangeEverybodys(present, wanted, context.platform);
+  if (lost.length + gained.length === 0) return [];
+  const base = { kind: "role", identity: "ALL", aspect: "settings" as const, detail: detailOf(lost, gained) };
+  const set = lost.map((text) => `ALTER ROLE ALL SET ${nameOf(text)} TO …`);
+  const reset = gained
+    .filter((text) => !lost.some((one) => nameOf(one) === nameOf(text)))
+    .map((text) => `ALTER ROLE ALL RESET ${nameOf(text)}`);
+  return [{ ...base, verdict: "failed", why: `as a superuser: ${[...set, ...reset].join("; ")}` }];
+}
+
+function strangeEverybodys(
+  present: readonly string[],
+  wanted: readonly string[],
+  platform: Platform | undefined,
+): string[] {
+  const known = [...(platform?.target.state("database settings")?.rights ?? [])];
+  const ofNew = known.filter((text) => text.startsWith(forEverybody)).map((text) => text.slice(forEverybody.length));
+  return without(without(present, wanted), ofNew);
+}
+
 /** Settings of one of the platform's roles that neither the set nor a new project has, by name. */
 export function strangeRoleSettings(role: Role, wanted: readonly Role[], platform: Platform): string[] {
   const known = platform.target.state(roleKey(role.name));
@@ -106,7 +130,11 @@ export function strangeRoleSettings(role: Role, wanted: readonly Role[], platfor
 /** Settings of the database that no new project and no empty database has, by name. */
 export function strangeDatabaseSettings(target: Inventory, platform: Platform | undefined): string[] {
   const known = platform?.target.state("database settings")?.rights ?? [];
-  return without(target.databaseSettings, known)
-    .filter((text) => platform === undefined || !ofEachProject.test(text))
-    .map((text) => `setting ${nameOf(text)} of the database`);
+  const everybodys = platform === undefined ? [] : strangeEverybodys(target.everybodysSettings ?? [], [], platform);
+  return [
+    ...without(target.databaseSettings, known)
+      .filter((text) => platform === undefined || !ofEachProject.test(text))
+      .map((text) => `setting ${nameOf(text)} of the database`),
+    ...everybodys.map((text) => `setting ${nameOf(text)} of all roles`),
+  ];
 }

@@ -1,8 +1,9 @@
 import { definitionOf, platformKey, rightOf } from "../platform/fact.ts";
 import { bare } from "../source/identifier.ts";
 import type { Grant, Inventory, InventoryObject } from "../source/inventory/model.ts";
-import { objectKey } from "../source/inventory/object-key.ts";
+import { isBuiltIn, objectKey } from "../source/inventory/object-key.ts";
 import { isPlatformOwner } from "../source/platform.ts";
+import { otherBuiltIn } from "./built-ins.ts";
 import { differingGrants, grantsDetail, otherGrantors, rightsStatements } from "./compare-grants.ts";
 import type { CompareContext, Difference } from "./difference.ts";
 import { type Judgement, PlatformJudge } from "./judge-platform.ts";
@@ -56,8 +57,8 @@ export function compareTwins(
       (context.words.untold.has(key) ? untold : failed);
     say("definition", firstDifference(object.definition, twin.definition), judgement);
   }
-  // An index follows its table.
-  if (object.owner !== twin.owner && object.kind !== "index") {
+  // An index follows its table; PostgreSQL's own is the first superuser's, whatever his name, or its definition says so.
+  if (object.owner !== twin.owner && object.kind !== "index" && !isBuiltIn(object)) {
     const detail = `${object.owner ?? "nobody"} in the set, ${twin.owner ?? "nobody"} here`;
     say("owner", detail, ownerByMaking(twin, target) ?? judge?.owner() ?? otherOwner(object, twin, context) ?? failed);
   }
@@ -118,6 +119,7 @@ function otherDefinition(
 ): Judgement | undefined {
   const deliberate = context.deliberate.get(objectKey(object));
   if (deliberate !== undefined) return { verdict: "expected", why: deliberate };
+  if (isBuiltIn(object)) return otherBuiltIn(object, twin);
   if (object.extension !== null) {
     return otherVersion(object.extension, sides) ? { verdict: "expected", why: versionOfExtension } : undefined;
   }

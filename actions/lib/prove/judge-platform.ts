@@ -1,6 +1,7 @@
 import { componentOf, definitionOf, hashOf, platformKey, rightOf } from "../platform/fact.ts";
 import { isBornWith, type Platform } from "../platform/platform.ts";
 import type { Grant, InventoryObject } from "../source/inventory/model.ts";
+import { isBuiltIn } from "../source/inventory/object-key.ts";
 import { isPlatformOwner } from "../source/platform.ts";
 import type { Verdict } from "./difference.ts";
 
@@ -20,6 +21,10 @@ const unknownNewer =
   "the target's platform is newer than what this Lifeboat knows; record a new project of that version (scripts/record-platform.ts)";
 const foreign = "neither the set nor a new project of any known version has it so";
 
+/** As which the platform's servers come in from outside. */
+const logins = new Set(["authenticator", "pgbouncer"]);
+
+const alsoToGive = "here it may be passed on, too";
 const everybodyHad = "in the set everybody may do this";
 const ownersOwn = "an owner has every right that it gives itself";
 
@@ -103,6 +108,7 @@ export class PlatformJudge {
   /** Rights that the set has and the target lacks. */
   lost(grant: Grant): Judgement {
     const right = rightOf(grant);
+    if (this.#twin.grants?.some((one) => rightOf(one) === `${right}*`)) return expected(alsoToGive);
     const present = this.#platform.target.state(this.#key);
     const before = this.#platform.source?.state(this.#key);
     if (before?.rights.has(right) && !present?.rights.has(right)) return expected(ownVersion);
@@ -114,7 +120,11 @@ export class PlatformJudge {
     if (toPlatform && !present?.rights.has(right)) return expected("rights among the platform's own roles are its own");
     if (present?.rights.has(right))
       return { ...failed("a new project gives it, and here somebody took it away"), remedy: "grant" };
-    return { ...failed("it was given at the source"), remedy: "grant" };
+    const initial = isBuiltIn(this.#twin) && this.#twin.initial.some((one) => rightOf(one) === right);
+    return {
+      ...failed(initial ? "PostgreSQL gives it, and here somebody took it away" : "it was given at the source"),
+      remedy: "grant",
+    };
   }
 
   /** Rights that the target has and the set lacks. */
@@ -134,12 +144,23 @@ export class PlatformJudge {
         ? { ...failed("it was taken away at the source, and a new project gives it"), remedy: "revoke" }
         : expected(ownVersion);
     }
-    if (isPlatformOwner(grant.grantee)) {
-      return expected("rights among the platform's own roles are its own");
-    }
+    if (this.#isAmongPlatforms(grant)) return expected("rights among the platform's own roles are its own");
     if (this.#twin.extension !== null && grant.grantee === "postgres")
       return expected("whoever makes it has the rights on it");
+    if (isBuiltIn(this.#twin) && this.#twin.initial.some((one) => rightOf(one) === right))
+      return { ...failed("it was taken away at the source, and PostgreSQL gives it"), remedy: "revoke" };
     return { ...failed("whoever may do this here may not in the set, nor in a new project"), remedy: "revoke" };
+  }
+
+  /** Nobody outside comes by it: not by a login of the platform, not by a role that Postgres has for everybody to give. */
+  #isAmongPlatforms(grant: Grant): boolean {
+    const { grantee } = grant;
+    if (isBuiltIn(this.#twin)) {
+      const states = this.#platform.baseline.states(this.#key);
+      return grantee.startsWith("supabase_") || states.some(({ rights }) => rights.has(rightOf(grant)));
+    }
+    const open = logins.has(grantee) || (grantee.startsWith("pg_") && this.#twin.extension === null);
+    return isPlatformOwner(grantee) && (!open || this.#open);
   }
 
   comment(): Judgement {

@@ -8,7 +8,7 @@ import { judgeStranger, PlatformJudge } from "../prove/judge-platform.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
 import { quoteQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../source/inventory/model.ts";
-import { grantText } from "../source/inventory/object-key.ts";
+import { grantText, isBuiltIn } from "../source/inventory/object-key.ts";
 import { isOwnObject } from "../source/own-schemas.ts";
 import { bookkeepingReason, isManagedSchema } from "../source/platform.ts";
 import { isAutomaticRls } from "./automatic-rls.ts";
@@ -43,7 +43,7 @@ export function strangers(facts: TargetFacts, admitted: Admitted): string[] {
   const whole = unknown.filter((object) => !relations.has(tableOf(object) ?? ""));
   const named = whole.map(({ kind, identity }) => `${kind} ${identity}`);
   if (platform === undefined) return [...named, ...strangeDatabaseSettings(inventory, platform)];
-  const known = objects.filter((object) => !unknown.includes(object));
+  const known = [...objects.filter((object) => !unknown.includes(object)), ...(inventory.builtIns ?? [])];
   return [
     ...named,
     ...known.flatMap((object) => openings(object, facts)),
@@ -71,14 +71,17 @@ function tableOf({ kind, identity, definition }: InventoryObject): string | unde
 
 /** What of a platform's object lets in or does more than a new project's. */
 function openings(object: InventoryObject, { platform }: TargetFacts): string[] {
-  if (platform?.target.state(platformKey(object)) === undefined) return [];
+  if (platform === undefined) return [];
+  if (!isBuiltIn(object) && platform.target.state(platformKey(object)) === undefined) return [];
   const judge = new PlatformJudge(platform, undefined, object);
-  const gained = (object.grants ?? []).filter((grant) => judge.gained(grant).verdict === "failed");
+  const initial = new Set(isBuiltIn(object) ? object.initial.map(grantText) : []);
+  const given = (object.grants ?? []).filter((grant) => !initial.has(grantText(grant)));
+  const gained = given.filter((grant) => judge.gained(grant).verdict === "failed");
   const name = `${object.kind} ${object.identity}`;
-  const changed =
-    platform.target.isExact(componentOf(object.schema)) && judge.definition().verdict === "failed"
-      ? [`${name}, which a new project has otherwise`]
-      : [];
+  const otherwise = isBuiltIn(object)
+    ? object.definition !== ""
+    : platform.target.isExact(componentOf(object.schema)) && judge.definition().verdict === "failed";
+  const changed = otherwise ? [`${name}, which a new project has otherwise`] : [];
   return [...changed, ...gained.map((grant) => `${grantText(grant)} on ${name}`)];
 }
 

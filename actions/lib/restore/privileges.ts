@@ -1,9 +1,10 @@
 import type { Client } from "pg";
 import type { Platform } from "../platform/platform.ts";
+import { filledUp } from "../prove/built-ins.ts";
 import { differingGrants } from "../prove/compare-grants.ts";
 import { quoteIdentifier } from "../source/identifier.ts";
 import type { Grant, Inventory, InventoryObject } from "../source/inventory/model.ts";
-import { byKey, grantsUnder, objectKey } from "../source/inventory/object-key.ts";
+import { byKey, grantsUnder, isBuiltIn, objectKey } from "../source/inventory/object-key.ts";
 import { attempt } from "./run-steps.ts";
 import { grantStatements, ownerStatement } from "./statements.ts";
 
@@ -119,7 +120,7 @@ async function settleEach(
   target: Inventory,
   settle: (object: InventoryObject, twin: InventoryObject) => Promise<string | undefined>,
 ): Promise<Failures> {
-  const present = byKey(target.objects);
+  const present = byKey([...target.objects, ...filledUp(target.builtIns ?? [], objects.filter(isBuiltIn))]);
   const failures: Failures = new Map();
   for (const object of objects) {
     const twin = present.get(objectKey(object));
@@ -171,7 +172,7 @@ export async function settleGrants(
   // Schemas first: a name is only found by a grantor who may use its schema.
   const schemas = source.objects.filter((object) => object.kind === "schema");
   const others = source.objects.filter(({ kind }) => kind !== "schema" && kind !== "default acl");
-  return settleEach([...schemas, ...others], target, async (object, twin) => {
+  return settleEach([...schemas, ...others, ...(source.builtIns ?? [])], target, async (object, twin) => {
     const { lost, gained } = differingGrants(object, twin, source.serverMajor);
     if (lost.length + gained.length === 0) return undefined;
     const isPlatforms = platform !== undefined && (platform.owns(object) || platform.owns(twin));

@@ -21,7 +21,7 @@ export async function settleRights(
   // Rights that a new owner needs before he can be one: CREATE on the database, USAGE on a foreign-data wrapper.
   const needed = source.objects.filter(({ kind }) => kind === "database" || kind === "foreign-data wrapper");
   const before = await readInventory(client);
-  await settleGrants(client, { ...source, objects: needed }, before, platform);
+  await settleGrants(client, { ...source, objects: needed, builtIns: [] }, before, platform);
   const owners = await settleOwners(client, source, before, leave);
   const owned = await readInventory(client);
   let grants = await settleGrants(client, source, owned, platform);

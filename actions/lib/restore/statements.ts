@@ -9,10 +9,12 @@ const grantWords = new Map([
   ["function", "ROUTINE"],
   ["language", "LANGUAGE"],
   ["large object", "LARGE OBJECT"],
+  ["parameter ACL", "PARAMETER"],
   ["procedure", "ROUTINE"],
   ["schema", "SCHEMA"],
   ["sequence", "SEQUENCE"],
   ["server", "FOREIGN SERVER"],
+  ["tablespace", "TABLESPACE"],
   ["type", "TYPE"],
 ]);
 

@@ -1,4 +1,4 @@
-import { objectQuery, ownSchema } from "./object-query.ts";
+import { objectQuery, ownSchema, placedByUser } from "./object-query.ts";
 
 const enumLabels = `(select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder)
                        from pg_enum e where e.enumtypid = t.oid)`;
@@ -41,7 +41,7 @@ export const dataTypesQuery = objectQuery(`
     join pg_namespace n on n.oid = t.typnamespace
     left join pg_class c on c.oid = t.typrelid
     left join pg_type b on b.oid = t.typbasetype
-   where ${ownSchema("n")} and t.typtype in ('e', 'd', 'c', 'r', 'b') and (t.typtype <> 'c' or c.relkind = 'c')
+   where ${placedByUser("n", "t.oid")} and t.typtype in ('e', 'd', 'c', 'r', 'b') and (t.typtype <> 'c' or c.relkind = 'c')
      and not (t.typelem <> 0 and t.typcategory = 'A')`);
 
 // Without the encoding: a copy of "C" has none and pg_dump makes it one of this database's, which is the same collation.
@@ -62,9 +62,10 @@ export const conversionsQuery = objectQuery(`
          true as listed
     from pg_conversion c
     join pg_namespace n on n.oid = c.connamespace
-   where ${ownSchema("n")}`);
+   where ${placedByUser("n", "c.oid")}`);
 
-const inSchema = (column: string) => `join pg_namespace n on n.oid = ${column} where ${ownSchema("n")}`;
+const inSchema = (column: string) =>
+  `join pg_namespace n on n.oid = ${column} where ${placedByUser("n", `${column.split(".", 1)[0]}.oid`)}`;
 
 /** The four kinds of text search objects. */
 export const textSearchQueries = [

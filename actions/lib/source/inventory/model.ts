@@ -39,6 +39,16 @@ export const objectSchema = z.strictObject({
 });
 export type InventoryObject = z.infer<typeof objectSchema>;
 
+/**
+ * What PostgreSQL itself brings (a function of pg_catalog, a setting, a tablespace) and somebody has changed since. Its
+ * definition is empty but for what is not as it was made.
+ */
+export const builtInSchema = objectSchema.extend({
+  /** The rights that it was made with. */
+  initial: z.array(grantSchema),
+});
+export type BuiltIn = z.infer<typeof builtInSchema>;
+
 /** Row count and order-independent content hash (decimal digits of a sum of signed 64-bit hashes). */
 export const fingerprintSchema = z.strictObject({ rows: z.string(), hash: z.string() });
 export type Fingerprint = z.infer<typeof fingerprintSchema>;
@@ -144,7 +154,11 @@ export const inventorySchema = z.strictObject({
   database: z.string(),
   /** `name=value` of ALTER DATABASE … SET, sorted. */
   databaseSettings: z.array(z.string()),
+  /** `name=value` of ALTER ROLE ALL SET, sorted. Sets made before these were read have none. */
+  everybodysSettings: z.array(z.string()).optional(),
   objects: z.array(objectSchema),
+  /** Sets made before these were read have none. */
+  builtIns: z.array(builtInSchema).optional(),
   roles: z.array(roleSchema),
   memberships: z.array(membershipSchema),
   tables: z.array(tableContentSchema),

@@ -1,4 +1,4 @@
-import type { Grant, InventoryObject } from "./model.ts";
+import type { BuiltIn, Grant, InventoryObject } from "./model.ts";
 
 /** What is in quotes is somebody's name, whatever it says. */
 const quotedOrBuiltIn = /"(?:[^"]|"")*"|(?<![\w$\u0080-\uffff])pg_catalog\./g;
@@ -15,6 +15,11 @@ export function objectKey(object: Pick<InventoryObject, "kind" | "identity">): s
 export function grantText(grant: Grant): string {
   const column = grant.column === null ? "" : `(${grant.column})`;
   return `${grant.privilege}${column} to ${grant.grantee || "PUBLIC"}${grant.grantable ? " with grant option" : ""}`;
+}
+
+/** Whether an object is PostgreSQL's own. */
+export function isBuiltIn(object: InventoryObject): object is BuiltIn {
+  return "initial" in object;
 }
 
 /** Objects by key. */

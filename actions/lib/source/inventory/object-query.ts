@@ -25,7 +25,8 @@ export function objectQuery(inner: string, part: "part" | "relation" | "whole" =
                     order by case when a.grantee = 0 then '' else pg_get_userbyid(a.grantee) end collate "C",
                              a.privilege_type collate "C", pg_get_userbyid(a.grantor) collate "C"), '[]')
                from aclexplode(o.acl) a) end as grants,
-           d.description as comment, x.extname as extension, o.listed and x.extname is null as listed
+           d.description as comment, x.extname as extension,
+           o.listed and x.extname is null and coalesce(i.schema, ${home}, '') not in (${systemSchemas}) as listed
       from (${inner}) o
      cross join lateral pg_identify_object(o.classid, o.oid, 0) i
       left join pg_description d on d.classoid = o.classid and d.objoid = o.oid and d.objsubid = 0
@@ -35,6 +36,13 @@ export function objectQuery(inner: string, part: "part" | "relation" | "whole" =
               where ((p.classid = o.classid and p.objid = o.oid) ${body}) and p.deptype = 'e'
                 and p.refclassid = 'pg_extension'::regclass
               limit 1) x on true`;
+}
+
+const systemSchemas = "'pg_catalog', 'information_schema'";
+
+/** Whether a schema is a user's, or what has the number `oid` was put by somebody into one of Postgres' own: no dump has it. */
+export function placedByUser(alias: string, oid: string): string {
+  return `(${ownSchema(alias)} or (${alias}.nspname in (${systemSchemas}) and ${oid} >= ${firstUserOid}))`;
 }
 
 /** Schemas that are Postgres' own, as a condition on a `pg_namespace` row called `alias`. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { heapUsed } from "../../runtime/collector.ts";
 import { OperationError } from "../../runtime/errors.ts";
 import { quoteQualified } from "../identifier.ts";
+import { builtInsQuery } from "./built-in.ts";
 import { largeObjectNumbersQuery, materializedViewsQuery, sequenceNamesQuery, tablesQuery } from "./contents.ts";
 import { collationsQuery, conversionsQuery, dataTypesQuery, textSearchQueries } from "./data-types.ts";
 import {
@@ -18,6 +19,7 @@ import {
   subscriptionsQuery,
 } from "./database-wide.ts";
 import {
+  builtInSchema,
   grantSchema,
   type Inventory,
   type InventoryObject,
@@ -29,7 +31,7 @@ import {
   tableContentSchema,
 } from "./model.ts";
 import { columnGrantsQuery, relationsQuery, sequencesQuery } from "./relations.ts";
-import { databaseSettingsQuery, membershipsQuery, rolesQuery } from "./roles.ts";
+import { databaseSettingsQuery, everybodysSettingsQuery, membershipsQuery, rolesQuery } from "./roles.ts";
 import {
   castsQuery,
   languagesQuery,
@@ -80,6 +82,7 @@ const objectQueries = [
   databaseQuery,
 ];
 
+const settingSchema = z.strictObject({ setting: z.string() });
 const columnGrantsSchema = z.array(z.strictObject({ oid: z.string(), grants: z.array(grantSchema) }));
 
 /**
@@ -111,16 +114,22 @@ export async function readInventory(client: Client): Promise<Inventory> {
     .array(z.strictObject({ schema: z.string(), name: z.string(), populated: z.boolean() }))
     .parse(await rows(materializedViewsQuery));
   const largeObjects = z.array(z.strictObject({ oid: z.string() })).parse(await rows(largeObjectNumbersQuery));
+  const serverMajor = Math.floor(Number(facts.number) / 10_000);
+  const settings = async (sql: string) =>
+    z
+      .array(settingSchema)
+      .parse(await rows(sql))
+      .map(({ setting }) => setting);
   // Each part is parsed by itself: all of it once more would be a second catalogue in memory.
   return {
     format: "lifeboat-inventory/1",
     serverVersion: facts.version,
-    serverMajor: Math.floor(Number(facts.number) / 10_000),
+    serverMajor,
     database: facts.database,
-    databaseSettings: (await rows(databaseSettingsQuery)).map(
-      (row) => z.object({ setting: z.string() }).parse(row).setting,
-    ),
+    databaseSettings: await settings(databaseSettingsQuery),
+    everybodysSettings: await settings(everybodysSettingsQuery),
     objects: await readObjects(rows),
+    builtIns: z.array(builtInSchema).parse(await rows(builtInsQuery(serverMajor))),
     roles: z.array(roleSchema).parse(await rows(rolesQuery)),
     memberships: z.array(membershipSchema).parse(await rows(membershipsQuery)),
     tables,

@@ -1,4 +1,4 @@
-import { objectQuery, ownSchema } from "./object-query.ts";
+import { objectQuery, placedByUser } from "./object-query.ts";
 
 /** One line a column: everything that makes it what it is, its place among the others included by order. */
 const columnLines = `
@@ -61,7 +61,7 @@ export const relationsQuery = objectQuery(
     left join pg_class tc on tc.oid = c.reltoastrelid
     left join pg_foreign_table ft on ft.ftrelid = c.oid
     left join pg_foreign_server fs on fs.oid = ft.ftserver
-   where c.relkind in ('r', 'p', 'f', 'v', 'm') and c.relpersistence <> 't' and ${ownSchema("n")}`,
+   where c.relkind in ('r', 'p', 'f', 'v', 'm') and c.relpersistence <> 't' and ${placedByUser("n", "c.oid")}`,
   "relation",
 );
 
@@ -78,7 +78,7 @@ export const columnGrantsQuery = `
     join pg_namespace n on n.oid = c.relnamespace
     join pg_attribute a on a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
    cross join lateral aclexplode(a.attacl) g
-   where c.relkind in ('r', 'p', 'f', 'v', 'm') and c.relpersistence <> 't' and ${ownSchema("n")}
+   where c.relkind in ('r', 'p', 'f', 'v', 'm') and c.relpersistence <> 't' and ${placedByUser("n", "c.oid")}
    group by c.oid`;
 
 /** Sequences: their settings and the column that owns them; their values are contents, not definition. */
@@ -103,6 +103,6 @@ export const sequencesQuery = objectQuery(
     from pg_class c
     join pg_sequence s on s.seqrelid = c.oid
     join pg_namespace n on n.oid = c.relnamespace
-   where c.relpersistence <> 't' and ${ownSchema("n")}`,
+   where c.relpersistence <> 't' and ${placedByUser("n", "c.oid")}`,
   "part",
 );

@@ -14,14 +14,25 @@ export const rolesQuery = `
    where r.rolname !~ '^pg_'
    order by r.rolname collate "C"`;
 
-/** Who is a member of what. The options INHERIT and SET exist from PostgreSQL 16 on. */
+/**
+ * Who is a member of what, but for what pg_monitor is from the start. The options INHERIT and SET exist from PostgreSQL 16
+ * on.
+ */
 export const membershipsQuery = `
   select pg_get_userbyid(m.roleid) as role, pg_get_userbyid(m.member) as member, pg_get_userbyid(m.grantor) as grantor,
          m.admin_option as admin, (to_jsonb(m)->>'inherit_option')::boolean as inherit,
          (to_jsonb(m)->>'set_option')::boolean as set
     from pg_auth_members m
-   where pg_get_userbyid(m.member) !~ '^pg_'
+   where not (pg_get_userbyid(m.member) = 'pg_monitor'
+              and pg_get_userbyid(m.roleid) in ('pg_read_all_settings', 'pg_read_all_stats', 'pg_stat_scan_tables'))
    order by 1, 2, 3`;
+
+/** ALTER ROLE ALL SET: for everybody in all databases. */
+export const everybodysSettingsQuery = `
+  select c as setting
+    from pg_db_role_setting s cross join unnest(s.setconfig) c
+   where s.setrole = 0 and s.setdatabase = 0
+   order by c collate "C"`;
 
 export const databaseSettingsQuery = `
   select c as setting

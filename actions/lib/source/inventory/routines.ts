@@ -1,4 +1,4 @@
-import { firstUserOid, objectQuery, ownSchema } from "./object-query.ts";
+import { firstUserOid, objectQuery, placedByUser } from "./object-query.ts";
 
 const aggregateDefinition = `
   (select concat_ws(' ', 'aggregate', pg_get_function_arguments(p.oid), 'kind', g.aggkind, 'sfunc', g.aggtransfn,
@@ -22,7 +22,7 @@ export const routinesQuery = objectQuery(`
          true as listed
     from pg_proc p
     join pg_namespace n on n.oid = p.pronamespace
-   where ${ownSchema("n")}
+   where ${placedByUser("n", "p.oid")}
      and not exists (select from pg_depend d
                       where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'i')`);
 
@@ -58,7 +58,7 @@ export const operatorsQuery = objectQuery(`
          o.oprcode <> 0 as listed
     from pg_operator o
     join pg_namespace n on n.oid = o.oprnamespace
-   where o.oprcode <> 0 and ${ownSchema("n")}`);
+   where o.oprcode <> 0 and ${placedByUser("n", "o.oid")}`);
 
 const familyMembers = (family: string) => `
   (select string_agg(m, '; ' order by m collate "C") from (
@@ -75,7 +75,7 @@ export const operatorFamiliesQuery = objectQuery(`
          coalesce(${familyMembers("f.oid")}, '') as definition, false as listed
     from pg_opfamily f
     join pg_namespace n on n.oid = f.opfnamespace
-   where ${ownSchema("n")}`);
+   where ${placedByUser("n", "f.oid")}`);
 
 export const operatorClassesQuery = objectQuery(`
   select 'pg_opclass'::regclass::oid as classid, c.oid, c.opcowner as owner, null::aclitem[] as acl,
@@ -84,4 +84,4 @@ export const operatorClassesQuery = objectQuery(`
          true as listed
     from pg_opclass c
     join pg_namespace n on n.oid = c.opcnamespace
-   where ${ownSchema("n")}`);
+   where ${placedByUser("n", "c.oid")}`);

@@ -1,6 +1,7 @@
-import { firstUserOid, objectQuery, ownSchema } from "./object-query.ts";
+import { firstUserOid, objectQuery, placedByUser } from "./object-query.ts";
 
-const userRelation = `c.relpersistence <> 't' and ${ownSchema("n")}`;
+/** `oid` is the part's: what hangs on a table of Postgres' own counts when somebody has made it. */
+const ofRelation = (oid: string) => `c.relpersistence <> 't' and ${placedByUser("n", oid)}`;
 
 /**
  * Constraints of tables and domains. pg_dump lists a constraint by itself when it is a key, an exclusion, a foreign key
@@ -28,7 +29,7 @@ export const constraintsQuery = objectQuery(
     from pg_constraint k
     join pg_namespace n on n.oid = k.connamespace
     left join pg_class c on c.oid = k.conrelid
-   where k.contype in ('p', 'u', 'x', 'f', 'c') and coalesce(c.relpersistence, 'p') <> 't' and ${ownSchema("n")}`,
+   where k.contype in ('p', 'u', 'x', 'f', 'c') and coalesce(c.relpersistence, 'p') <> 't' and ${placedByUser("n", "k.oid")}`,
   "part",
 );
 
@@ -52,7 +53,7 @@ export const indexesQuery = objectQuery(
     join pg_class i on i.oid = x.indexrelid
     join pg_class c on c.oid = x.indrelid
     join pg_namespace n on n.oid = c.relnamespace
-   where c.relkind in ('r', 'p', 'm') and ${userRelation}
+   where c.relkind in ('r', 'p', 'm') and ${ofRelation("i.oid")}
      and not exists (select from pg_constraint k where k.conindid = i.oid and k.contype in ('p', 'u', 'x'))`,
   "part",
 );
@@ -68,7 +69,7 @@ export const triggersQuery = objectQuery(
     from pg_trigger t
     join pg_class c on c.oid = t.tgrelid
     join pg_namespace n on n.oid = c.relnamespace
-   where not t.tgisinternal and ${userRelation}`,
+   where not t.tgisinternal and ${ofRelation("t.oid")}`,
   "part",
 );
 
@@ -88,7 +89,7 @@ export const policiesQuery = objectQuery(
     from pg_policy p
     join pg_class c on c.oid = p.polrelid
     join pg_namespace n on n.oid = c.relnamespace
-   where ${userRelation}`,
+   where ${ofRelation("p.oid")}`,
   "part",
 );
 
@@ -102,7 +103,7 @@ export const rulesQuery = objectQuery(
     from pg_rewrite r
     join pg_class c on c.oid = r.ev_class
     join pg_namespace n on n.oid = c.relnamespace
-   where r.rulename <> '_RETURN' and r.oid >= ${firstUserOid} and ${userRelation}`,
+   where r.rulename <> '_RETURN' and r.oid >= ${firstUserOid} and ${ofRelation("r.oid")}`,
   "part",
 );
 
@@ -114,4 +115,4 @@ export const statisticsQuery = objectQuery(`
          true as listed
     from pg_statistic_ext s
     join pg_namespace n on n.oid = s.stxnamespace
-   where ${ownSchema("n")}`);
+   where ${placedByUser("n", "s.oid")}`);
