@@ -2,6 +2,7 @@ import type pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { Platform } from "../../actions/lib/platform/platform.ts";
+import { switchWebhooksOn } from "../../actions/lib/platform/webhooks.ts";
 import { compareObjects } from "../../actions/lib/prove/compare-objects.ts";
 import { compareRoles } from "../../actions/lib/prove/compare-roles.ts";
 import type { Difference } from "../../actions/lib/prove/difference.ts";
@@ -12,8 +13,15 @@ import type { Inventory } from "../../actions/lib/source/inventory/model.ts";
 import { readInventory } from "../../actions/lib/source/inventory/read.ts";
 import { createProject, execute } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+import { builtInDefects } from "./built-in-defects.ts";
 import { oddContents } from "./odd-contents.ts";
 import { ground, platformDefects } from "./platform-defects.ts";
+import { projectDefects } from "./project-defects.ts";
+
+const defects = [...platformDefects, ...projectDefects, ...builtInDefects];
+const refused = defects.flatMap(([name, sql, , atTheGate]) =>
+  atTheGate === undefined ? [] : [[name, sql, atTheGate] as const],
+);
 
 /** One project stands for source and copy: each defect is planted in a transaction that is rolled back. */
 
@@ -69,24 +77,45 @@ test("a perfect copy has no difference", async () => {
   expect(await differences()).toEqual([]);
 });
 
-test.each(platformDefects)("the proof fails for %s, and names nothing else", async (_name, sql, named) => {
-  const found = await within(copy, sql, differences);
-  expect(found.map(({ verdict, kind, identity, aspect }) => `${verdict} ${kind} ${identity} ${aspect}`)).toEqual([
-    `failed ${named}`,
-  ]);
-});
+test.each(defects.map(([name, sql, named]) => [name, sql, named] as const))(
+  "the proof fails for %s, and names nothing else",
+  async (_name, sql, named) => {
+    const found = await within(copy, sql, differences);
+    expect(found.map(({ verdict, kind, identity, aspect }) => `${verdict} ${kind} ${identity} ${aspect}`)).toEqual([
+      `failed ${named}`,
+    ]);
+  },
+);
 
 const found = (client: pg.Client) => async () => {
   const inventory = await readInventory(client);
   return occupants(client, { ...facts, inventory, platform: await Platform.read(client, inventory) }, { roles: [] });
 };
 
+test("an extension that the set does not have is named, and is no difference while nobody but its owner can use it", async () => {
+  const create = "create schema apart; create extension hstore with schema apart";
+  expect(await within(copy, create, differences)).toEqual([]);
+  const open = await within(copy, `${create}; grant usage on schema apart to anon`, differences);
+  expect(open.map(({ kind, identity, aspect }) => `${kind} ${identity} ${aspect}`)).toContain("extension hstore extra");
+});
+
+test("Database Webhooks that are switched off are one difference, with what to switch on", async () => {
+  const found = await within(copy, "drop schema supabase_functions cascade", differences);
+  const ofSchema = found.filter(({ identity }) => /supabase_functions/.test(identity));
+  expect(ofSchema.map(({ kind, identity, aspect, why }) => `${kind} ${identity} ${aspect}: ${why}`)).toEqual([
+    `schema supabase_functions missing: ${switchWebhooksOn}`,
+  ]);
+});
+
 test("a new project is empty", async () => {
   const strangers = await occupants(untouched, await inspectTarget(untouched, 17), { roles: source.roles });
   expect(strangers).toEqual([]);
 });
 
-test.each(oddContents)("a target with %s is not empty, and is told by name", async (_name, sql, named) => {
-  const mine = await within(untouched, sql, found(untouched));
-  expect(mine).toContain(named);
-});
+test.each([...oddContents, ...refused])(
+  "a target with %s is not empty, and is told by name",
+  async (_name, sql, named) => {
+    const mine = await within(untouched, sql, found(untouched));
+    expect(mine).toContain(named);
+  },
+);

@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { refuseWithoutWebhooks } from "../platform/webhooks.ts";
 import { outcomeOf } from "../prove/difference.ts";
 import type { OpenSet } from "../prove/verify-open.ts";
 import { ConfigurationError } from "../runtime/errors.ts";
@@ -275,6 +276,7 @@ async function admit(task: RestoreTask, client: Client, source: Inventory): Prom
   const earlier = await Journal.find(client);
   if (earlier === undefined) {
     await refuseOccupied(client, facts, { roles: source.roles });
+    if (facts.supabase) refuseWithoutWebhooks(source, facts.inventory);
     return takeAutomaticRls(client, facts, task);
   }
   earlier.refuseOther(task.open.set);
