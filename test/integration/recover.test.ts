@@ -5,7 +5,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import { awsFolder } from "../../scripts/setup/moto.mjs";
-import { compareDatabases, createProject, dropProject, execute } from "../lab/index.ts";
+import { compareDatabases, createProject, dropProject, execute, withClient } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import { type BackupLab, backUp } from "./backup-lab.ts";
 import { openRecoveryLab, type RecoveryLab, recoverPageOf } from "./recovery-lab.ts";
@@ -46,6 +46,13 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
       source.superuserUrl,
       `alter role qimma_reporting in database ${pg.escapeIdentifier(name)} set work_mem = '9MB'`,
     );
+    // Good for one time: whoever has them would come in here too.
+    await execute(
+      source.superuserUrl,
+      `update auth.users set recovery_token = 'c0ffee', confirmation_token = 'decaf' where id = (select min(id::text)::uuid from auth.users);
+       insert into auth.one_time_tokens (id, user_id, token_type, token_hash, relates_to)
+         select gen_random_uuid(), min(id::text)::uuid, 'recovery_token', 'c0ffee', 'a@example.org' from auth.users`,
+    );
     set = await backUp(lab, source.backupUrl);
     page = await recoverPageOf(lab.vault, set.prefix);
   });
@@ -69,6 +76,8 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
     // Plain Postgres lets only superusers own event triggers; a materialised view that was stale is computed anew.
     expect(unexplained).toEqual([
       expect.stringMatching(/^event trigger note_new_tables: .* owner postgres right .* owner owner$/),
+      expect.stringMatching(/^rows auth\.one_time_tokens: /),
+      expect.stringMatching(/^rows auth\.users: /),
       expect.stringMatching(/^rows public\.stale_roles: left 3 rows .* right 4 rows /),
     ]);
   });
@@ -79,6 +88,10 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
       const { stderr } = await recover("project", { TARGET_DATABASE_URL: project.postgresUrl });
       expect(stderr).toMatch(/\d+ tables hold exactly the rows that they held at the backup/);
       expect(stderr).toContain("every object of yours is there");
+      const tokens = `select (select count(*)::int from auth.one_time_tokens) as rows, (select count(*)::int from auth.users
+        where recovery_token <> '' or confirmation_token <> '') as people, (select count(*)::int from auth.users) > 0 as others`;
+      const left = await withClient(project.superuserUrl, (client) => client.query(tokens));
+      expect(left.rows).toEqual([{ rows: 0, people: 0, others: true }]);
       // What is in use by now is no place to recover into.
       await expect(recover("again", { TARGET_DATABASE_URL: project.postgresUrl })).rejects.toMatchObject({
         stderr: expect.stringContaining("the target is not empty"),

@@ -4,7 +4,13 @@ import { createsOfExtensionSql, hasVaultSql, loadSecrets, makeSecrets } from "..
 import { type Artifact, type Manifest, setPrefix } from "../vault/manifest.ts";
 import { restoringDumps, restoringSql } from "./recover-restoring.ts";
 import { keysFunction, openingFunction, signatureFunctions, strictShell } from "./recover-shell.ts";
-import { renderBeforeScript, renderLoadScript, renderOccupiedScript, renderProofScript } from "./recover-sql.ts";
+import {
+  renderBeforeScript,
+  renderForgetScript,
+  renderLoadScript,
+  renderOccupiedScript,
+  renderProofScript,
+} from "./recover-sql.ts";
 
 /** What the page has to know of its set: everything of the manifest that is known before the page is stored. */
 export interface RecoverFacts
@@ -227,12 +233,19 @@ A name that has to be quoted in SQL is quoted here too: \`--set=table='"Odd Sche
 function proof(): [string, string] {
   return [
     `The inventory knows how many rows each table had, and the sum of their hashes. It names every object of the database too:
-\`open_artifact inventory.json.zst.pgp\`.`,
+\`open_artifact inventory.json.zst.pgp\`. Tokens that people were mailed, and log-ins that were under way, are left out or emptied, whatever
+the proof says: each would open an account here, or once more after an accident.`,
     `
 cat > proof.sql <<'SQL'
 ${renderProofScript()}
 SQL
-open_artifact inventory.json.zst.pgp | sql --file=proof.sql`,
+cat > forget.sql <<'SQL'
+${renderForgetScript()}
+SQL
+equal=yes
+open_artifact inventory.json.zst.pgp | sql --file=proof.sql || equal=no
+open_artifact inventory.json.zst.pgp | sql --file=forget.sql
+[ "$equal" = yes ] || fail "the proof: not equal, see above"`,
   ];
 }
 

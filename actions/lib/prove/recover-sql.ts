@@ -1,5 +1,5 @@
 import { quoteLiteral } from "../source/identifier.ts";
-import { managedSchemaNames, rowsThatStay } from "../source/platform.ts";
+import { managedSchemaNames, oneTimeColumnsOfUsers, oneTimeTables, rowsThatStay } from "../source/platform.ts";
 import { sessionPins } from "../source/session.ts";
 
 /**
@@ -122,6 +122,7 @@ create temp table kept as
 /** Says which tables' rows the target can take, by the OIDs that the dumps know them by. */
 export function renderTablesScript(): string {
   const staying = rowsThatStay().map(quoteLiteral).join(", ");
+  const forgotten = [...oneTimeTables].map((name) => quoteLiteral(`auth.${name}`)).join(", ");
   return `${takeInventory}
 ${session}
 create temp table wanted as
@@ -131,6 +132,7 @@ create temp table wanted as
 create temp table loadable as
   select oid from wanted w where w.rel is not null and has_table_privilege(w.rel, 'insert')
      and not (name in (${staying}) and not (select rolsuper from pg_roles where rolname = current_user))
+     and not (name in (${forgotten}) and exists (select from wanted s where s.name = 'auth.schema_migrations'))
      and not exists (select from json_array_elements_text(columns) c where not exists (select from pg_attribute a
        where a.attrelid = w.rel and a.attname = c and not a.attisdropped and a.attgenerated = ''));
 do $$ declare one text; begin
@@ -243,6 +245,31 @@ begin
     raise exception 'not equal: %', array_to_string(different, ', ');
   end if;
   raise notice 'and every object of yours is there';
+end $$;`;
+}
+
+/** Empties what the auth server's users hold of one-time tokens. Their rows were compared as they came. */
+export function renderForgetScript(): string {
+  const columns = [...oneTimeColumnsOfUsers].map(quoteLiteral).join(", ");
+  return `${takeInventory}
+${session}
+do $$
+declare one text;
+begin
+  if not exists (select from pg_temp.inventory, json_array_elements(document::json -> 'tables') t
+                  where t ->> 'schema' = 'auth' and t ->> 'name' = 'schema_migrations') then
+    return; -- a schema of the same name, and not the auth server's
+  end if;
+  begin
+    set local session_replication_role = replica;
+  exception when insufficient_privilege then null;
+  end;
+  for one in select quote_ident(attname) from pg_attribute
+              where attrelid = to_regclass('auth.users') and attname in (${columns}) and not attisdropped
+  loop
+    execute format('update auth.users set %1$s = %2$L where %1$s <> %2$L', one, '');
+  end loop;
+  raise notice 'one-time tokens of people are empty';
 end $$;`;
 }
 

@@ -59,6 +59,30 @@ export function rowsThatStay(): readonly string[] {
   return [...bookkeeping.keys(), "realtime.messages", "realtime.subscription"];
 }
 
+/**
+ * What the auth server keeps for minutes: links that were mailed, logins and second factors under way. Brought back, each
+ * would open an account in a copy, or once more after an accident (supabase/auth, migrations; `clearing` a token leaves '').
+ */
+export const oneTimeTables: ReadonlySet<string> = new Set([
+  "flow_state",
+  "mfa_challenges",
+  "oauth_authorizations",
+  "oauth_client_states",
+  "one_time_tokens",
+  "saml_relay_states",
+  "webauthn_challenges",
+]);
+
+/** The same in auth.users. */
+export const oneTimeColumnsOfUsers: ReadonlySet<string> = new Set([
+  "confirmation_token",
+  "email_change_token_current",
+  "email_change_token_new",
+  "phone_change_token",
+  "reauthentication_token",
+  "recovery_token",
+]);
+
 /** Whether `schema` is one that Supabase sets up and owns (`public` and supabase_migrations are the user's). */
 export function isManagedSchema(schema: string | null): boolean {
   return schema !== null && managedSchemas.has(schema);
