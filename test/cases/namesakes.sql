@@ -1,6 +1,5 @@
 -- report: a function got a namesake later whose every argument has a default; what called the first one still does, but no dump of it can be read
 -- tiers: weekly,monthly
--- source: 17
 -- query: select (select string_agg(tenant || ' ' || id, ',' order by id) from namesakes.notes), (select count(*) from namesakes.seen)
 -- @as postgres
 create schema namesakes;

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
 import { isRelation } from "../source/inventory/read.ts";
+import { namesakesAside } from "../source/namesakes.ts";
 import { sqlState } from "../source/sqlstate.ts";
 import { alike, columnsOf } from "./definition-order.ts";
 import { type SameExpression, sameButExpressions } from "./definition-parts.ts";
@@ -38,7 +39,11 @@ export async function inOtherWords(client: Client, source: Inventory, target: In
   const told = await PrintAgain.during(client, async (print) => {
     for (const pair of doubtful) {
       try {
-        if (await isSame(pair, homes.get(homeKey(pair.twin)) ?? "", print)) same.add(objectKey(pair.object));
+        const compare = () => isSame(pair, homes.get(homeKey(pair.twin)) ?? "", print);
+        const away = namesakesAside(pair.wanted, source).map((one) => one.away);
+        if ((await compare()) || (away.length > 0 && (await print.after(away.join(""), compare)) === true)) {
+          same.add(objectKey(pair.object));
+        }
       } catch (error) {
         if (sqlState(error) === "none") throw error;
         untold.add(objectKey(pair.object));

@@ -66,6 +66,17 @@ export class PrintAgain {
     );
   }
 
+  /** Does `work` after statements that are undone with it; undefined where the role may not run them. */
+  async after<T>(statements: string, work: () => Promise<T>): Promise<T | undefined> {
+    if (!(await this.#make(statements, "simple"))) return undefined;
+    await this.#client.query("savepoint lifeboat_words");
+    try {
+      return await work();
+    } finally {
+      await this.#client.query("release savepoint lifeboat_words; rollback to savepoint lifeboat_words");
+    }
+  }
+
   /** The name that the server gives an ICU locale. */
   icuLocale(locale: string): Promise<string | undefined> {
     return this.#print(
@@ -84,8 +95,8 @@ export class PrintAgain {
   }
 
   /** @throws what says nothing of the text: a lock that did not come, a full disk, a cut connection */
-  async #make(create: string): Promise<boolean> {
-    const statement = { text: create, queryMode: "extended" };
+  async #make(create: string, queryMode: "extended" | "simple" = "extended"): Promise<boolean> {
+    const statement = { text: create, queryMode };
     try {
       await this.#client.query(statement);
       return true;
@@ -128,7 +139,10 @@ async function prepare(client: Client): Promise<boolean> {
   return tried("create temporary view lifeboat_writable as select 1 as one", "rollback to savepoint lifeboat_words");
 }
 
-const made = ["CREATE COLLATION", "CREATE DOMAIN", "CREATE FUNCTION", "CREATE PROCEDURE", "CREATE RULE", "CREATE VIEW"];
+const made = [
+  ...["COLLATION", "DOMAIN", "FUNCTION", "PROCEDURE", "RULE", "VIEW"].map((kind) => `CREATE ${kind}`),
+  "ALTER ROUTINE",
+];
 
 /** Whether a user's event trigger fires. The platform's own tell its servers that the schema changed, which it has not. */
 async function isHeard(client: Client, quiet: boolean): Promise<boolean> {

@@ -2,9 +2,9 @@ import type { Platform } from "../platform/platform.ts";
 import type { TocEntry } from "../source/archive/toc.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
 import { byKey, objectKey } from "../source/inventory/object-key.ts";
+import { isRoutine } from "../source/namesakes.ts";
 import { isOwnObject } from "../source/own-schemas.ts";
 import { extensionParts } from "./extension-parts.ts";
-import { isRoutine } from "./namesakes.ts";
 import { type Build, planBuilds } from "./plan-builds.ts";
 import { dependenciesOf, type Entries, type Step, tableKinds } from "./toc-tables.ts";
 

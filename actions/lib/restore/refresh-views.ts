@@ -3,7 +3,7 @@ import { viewsReadBy } from "../prove/views-read.ts";
 import { parseQualified, quoteQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, MaterializedView } from "../source/inventory/model.ts";
 import { attempt, attemptUnder } from "./run-steps.ts";
-import { lendingPath, namesAsTemporary } from "./search-paths.ts";
+import { definitionsPlanned, lendingPath, namesAsTemporary } from "./search-paths.ts";
 
 type View = Pick<MaterializedView, "schema" | "name">;
 
@@ -23,12 +23,24 @@ export async function refreshViews(
   if (lent.length > 0) {
     const again = [...lent, ...wanted.filter((view) => failures.has(tableName(view)))];
     failures = await fill(client, source, again, paths);
-    for (const view of lent) {
-      failures.delete(tableName(view));
-      await attempt(client, `refresh materialized view ${quoteQualified(view.schema, view.name)} with no data`);
-    }
+    for (const view of lent) failures.delete(tableName(view));
   }
+  await emptyAgain(client, source);
   return failures;
+}
+
+/** Not only what this run filled: one that was killed may have left a view full that is to be empty. */
+async function emptyAgain(client: Client, source: Inventory): Promise<void> {
+  const wanted = source.materializedViews.filter((view) => !view.populated);
+  if (wanted.length === 0) return;
+  const answer = await client.query<{ schema: string; name: string }>(
+    `select n.nspname as schema, c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind = 'm' and c.relispopulated`,
+  );
+  const full = new Set(answer.rows.map(tableName));
+  for (const view of wanted.filter((one) => full.has(tableName(one)))) {
+    await attempt(client, `refresh materialized view ${quoteQualified(view.schema, view.name)} with no data`);
+  }
 }
 
 /** SQLSTATE 55000: what it reads has not been filled. */
@@ -79,13 +91,10 @@ async function refresh(
   const named = source.objects.find(
     ({ kind, identity }) => kind === "materialized view" && qualifiedName(identity) === tableName(view),
   );
-  const planned = source.objects
-    .filter(({ kind }) => kind === "index" || kind === "statistics object")
-    .map(({ definition }) => definition);
+  const planned = definitionsPlanned(source);
   for (const path of paths) {
     const lending = lendingPath(statement, named?.definition ?? "", source, path) ?? statement;
-    // Planning looks into the functions of indexes and statistics too, whatever the view itself names.
-    const wider = lendingPath(statement, [named?.definition, ...planned].join("\n"), source, path) ?? lending;
+    const wider = lendingPath(statement, `${named?.definition}\n${planned}`, source, path) ?? lending;
     for (const way of new Set([lending, namesAsTemporary(lending, source, path), wider])) {
       if (reason === undefined || isUnfilled(reason)) return reason;
       reason = await attempt(client, way);

@@ -26,6 +26,14 @@ export function lendingPath(
   return `${each(`SET ${assignment(`search_path=${path}`)}`)}${statement.replace(/;?\s*$/, ";")}\n${each("RESET search_path")}`;
 }
 
+/** All definitions whose functions the planner may look into, whatever a statement itself names. Pure. */
+export function definitionsPlanned({ objects }: Pick<Inventory, "objects">): string {
+  return objects
+    .filter(({ kind }) => kind === "index" || kind === "statistics object")
+    .map(({ definition }) => definition)
+    .join("\n");
+}
+
 /**
  * The same for tables that a statement's functions name in a text (`ts_stat('select … from documents')`): that search path
  * has pg_temp in it, so a temporary view stands for each table of the path's schemas as long as the transaction lasts. Pure.
