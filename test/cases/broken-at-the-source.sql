@@ -5,6 +5,8 @@
 -- names: table constraint long_enough on broken_at_the_source.codes: definition: .*\[2 rows break it.*validate constraint
 -- names: domain constraint is_price on broken_at_the_source.price: definition: .*\[1 rows break it.*alter domain broken_at_the_source.price validate constraint is_price
 -- names: table constraint not_over on broken_at_the_source.offers: definition: .*\[1 rows break it
+-- names: table constraint late_buyer_too on broken_at_the_source.late: definition: .* NOT VALID here \[1 rows break it.*validate constraint
+-- names: index broken_at_the_source.late_broken: missing: .*invalid at the source.*REINDEX INDEX CONCURRENTLY broken_at_the_source.late_broken
 -- @as postgres
 create schema broken_at_the_source;
 create table broken_at_the_source.buyers (id int primary key, name text);
@@ -40,3 +42,17 @@ create table broken_at_the_source.parted_2 (id int, buyer int);
 insert into broken_at_the_source.parted_2 values (2, 777);
 alter table broken_at_the_source.parted_2 add constraint late_buyer foreign key (buyer) references broken_at_the_source.buyers not valid;
 alter table broken_at_the_source.parted attach partition broken_at_the_source.parted_2 for values in (2);
+-- Its triggers were left off by a bulk load, and an index by a CREATE INDEX CONCURRENTLY that broke off.
+create table broken_at_the_source.late (id int primary key, buyer int constraint late_buyer_too references broken_at_the_source.buyers);
+create index late_broken on broken_at_the_source.late (buyer);
+create table broken_at_the_source.halves (id int, k int) partition by list (id);
+create table broken_at_the_source.halves_1 partition of broken_at_the_source.halves for values in (1);
+create table broken_at_the_source.halves_2 partition of broken_at_the_source.halves for values in (2);
+create index halves_k on only broken_at_the_source.halves (k);
+create index halves_1_k on broken_at_the_source.halves_1 (k);
+alter index broken_at_the_source.halves_k attach partition broken_at_the_source.halves_1_k;
+-- @as superuser
+alter table broken_at_the_source.late disable trigger all;
+insert into broken_at_the_source.late values (1, 999);
+set allow_system_table_mods = on;
+update pg_index set indisvalid = false where indexrelid = 'broken_at_the_source.late_broken'::regclass;

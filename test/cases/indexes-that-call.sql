@@ -1,6 +1,4 @@
 -- report: indexes whose SQL functions call others by their bare names: the planner looks into them whenever it plans anything on the table
--- source: 15
--- target: 15
 -- alone: yes
 -- tiers: weekly,monthly
 -- query: select indexes_that_call.answer()

@@ -11,14 +11,14 @@ export interface References {
 
 /**
  * Checks foreign keys that were there before the rows: the load ran with triggers off, so nothing has looked at them yet.
- * Keys that the restore itself added were checked by Postgres as it added them.
+ * Most keys that the restore itself added were checked by Postgres as it added them.
  *
- * @param existed identities of the table constraints that the target had before
+ * @param unchecked identities of the table constraints that the target had before, or that were added over orphans
  */
-export async function checkReferences(client: Client, existed: ReadonlySet<string>): Promise<References> {
+export async function checkReferences(client: Client, unchecked: ReadonlySet<string>): Promise<References> {
   const keys = (await foreignKeys(client)).filter(({ valid }) => valid);
   const orphans: { key: ForeignKey; found: string | undefined }[] = [];
-  for (const key of keys.filter(({ identity }) => existed.has(identity))) {
+  for (const key of keys.filter(({ identity }) => unchecked.has(identity))) {
     const found = await countFrom(client, orphansOf(key));
     if (found !== "0") orphans.push({ key, found });
   }

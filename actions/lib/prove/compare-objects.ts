@@ -94,6 +94,11 @@ function missing(
   if (superuserKinds.has(object.kind) && refused?.startsWith("42501")) {
     return say({ verdict: "expected", why: "only a superuser may make it, and the restore has none here" });
   }
+  if (object.kind === "index" && !object.listed) {
+    const { identity } = object;
+    const why = `it was invalid at the source, as a CREATE INDEX CONCURRENTLY leaves it that breaks off, and no dump has it; there: REINDEX INDEX CONCURRENTLY ${identity}; or DROP INDEX ${identity};`;
+    return say({ verdict: "expected", why });
+  }
   const why = refused ?? "nothing was reported";
   const schema = object.schema ?? "";
   const remedy =

@@ -21,7 +21,7 @@ export function otherVersion(extension: string | null, { source, target }: Sides
 }
 
 /** A constraint whose triggers somebody had switched off at the source: it holds again. */
-const unenforced = / not enforced(?= using index |$)/;
+export const unenforced = / not enforced(?= using index |$)/;
 const enforcedAgain: Judgement = {
   verdict: "expected",
   why: "its triggers were switched off at the source; here it is enforced",

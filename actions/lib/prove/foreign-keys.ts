@@ -15,6 +15,10 @@ const keySchema = z.strictObject({
   columns: z.array(z.string()),
   foreignColumns: z.array(z.string()),
   operators: z.array(z.string()),
+  /** MATCH FULL: a row that has some of the columns only breaks it too. */
+  full: z.boolean(),
+  /** Identities of what partitions have from it. */
+  parts: z.array(z.string()),
 });
 export type ForeignKey = z.infer<typeof keySchema>;
 
@@ -29,7 +33,13 @@ export async function foreignKeys(client: Client): Promise<ForeignKey[]> {
               join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num) as "foreignColumns",
            (select json_agg(format('operator(%I.%s)', opn.nspname, o.oprname) order by u.place)
               from unnest(k.conpfeqop) with ordinality u(op, place)
-              join pg_operator o on o.oid = u.op join pg_namespace opn on opn.oid = o.oprnamespace) as operators
+              join pg_operator o on o.oid = u.op join pg_namespace opn on opn.oid = o.oprnamespace) as operators,
+           k.confmatchtype = 'f' as full,
+           (with recursive part(oid) as (
+              select oid from pg_constraint where conparentid = k.oid
+               union all select d.oid from pg_constraint d join part on d.conparentid = part.oid)
+            select coalesce(json_agg(pi.identity), '[]') from part
+             cross join lateral pg_identify_object('pg_constraint'::regclass, part.oid, 0) pi) as parts
       from pg_constraint k
       join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
       join pg_class fc on fc.oid = k.confrelid join pg_namespace fn on fn.oid = fc.relnamespace
@@ -49,17 +59,19 @@ export function tablesOf(key: ForeignKey): string[] {
 
 /** The rows that point at nothing, as a FROM clause and what follows it; they are called `c`. */
 export function orphansOf(key: ForeignKey): string {
-  const filled = key.columns.map((column) => `c.${quoteIdentifier(column)} is not null`).join(" and ");
+  const filled = key.columns.map((column) => `c.${quoteIdentifier(column)} is not null`);
   const match = key.columns
     .map(
       (column, at) =>
         `p.${quoteIdentifier(key.foreignColumns[at] ?? "")} ${key.operators[at]} c.${quoteIdentifier(column)}`,
     )
     .join(" and ");
-  return (
-    `from ${quoteQualified(key.schema, key.table)} c where ${filled} and not exists ` +
-    `(select from ${quoteQualified(key.foreignSchema, key.foreignTable)} p where ${match})`
-  );
+  const alone =
+    `${filled.join(" and ")} and not exists ` +
+    `(select from ${quoteQualified(key.foreignSchema, key.foreignTable)} p where ${match})`;
+  const half = `(${filled.join(" or ")}) and not (${filled.join(" and ")})`;
+  const broken = key.full && key.columns.length > 1 ? `(${alone}) or (${half})` : alone;
+  return `from ${quoteQualified(key.schema, key.table)} c where ${broken}`;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { unenforced } from "../prove/compare-twins.ts";
 import { countFrom, type ForeignKey, foreignKeys, orphansOf, tablesOf } from "../prove/foreign-keys.ts";
 import { parseQualified, quoteIdentifier, quoteQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, InventoryObject } from "../source/inventory/model.ts";
@@ -47,7 +48,8 @@ function isConstraint({ kind }: InventoryObject): boolean {
 
 /** Whether a constraint is the other in everything but in being valid. */
 function isWeaker(object: InventoryObject, twin: InventoryObject): boolean {
-  return twin.definition.includes("NOT VALID") && twin.definition.replace(" NOT VALID", "") === object.definition;
+  const wanted = object.definition.replace(unenforced, "");
+  return twin.definition.includes("NOT VALID") && twin.definition.replace(" NOT VALID", "") === wanted;
 }
 
 async function describe(
@@ -56,8 +58,9 @@ async function describe(
   keys: readonly ForeignKey[],
   paths: readonly string[],
 ): Promise<BrokenConstraint | undefined> {
-  const at = place(object);
-  const key = keys.find(({ identity }) => identity === object.identity);
+  const key = keys.find(({ identity, parts }) => identity === object.identity || parts.includes(object.identity));
+  // What stands at a partition is told, and mended, with the key that it is a part of.
+  const at = place({ kind: object.kind, identity: key?.identity ?? object.identity });
   const domain = object.kind === "domain constraint" ? await domainColumns(client, object) : undefined;
   const from =
     key === undefined

@@ -95,7 +95,7 @@ async function fingerprintBefore(
 }
 
 /** What `xmin` of every row is that the present transaction writes. */
-async function ownTransaction(client: Client): Promise<string> {
+export async function ownTransaction(client: Client): Promise<string> {
   const answer = await client.query<{ number: string }>("select pg_current_xact_id()::xid::text as number");
   return answer.rows[0]?.number ?? "";
 }

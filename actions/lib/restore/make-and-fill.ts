@@ -1,8 +1,11 @@
 import type { Client } from "pg";
+import { withReadableCycles } from "../prove/print-again.ts";
 import type { Inventory } from "../source/inventory/model.ts";
 import { objectKey } from "../source/inventory/object-key.ts";
 import { widerPaths } from "../source/search-paths.ts";
+import { tellDuplicates } from "./broken-keys.ts";
 import { putBackChecks, takeOffChecks } from "./check-constraints.ts";
+import { addOverOrphans } from "./keys-over-orphans.ts";
 import { loadAndBuild } from "./load-and-build.ts";
 import type { DataTask } from "./load-data.ts";
 import { loadItem } from "./load-table.ts";
@@ -11,7 +14,7 @@ import type { StandIn } from "./outbound/while-filling.ts";
 import type { SchemaPlan } from "./plan.ts";
 import type { DataPlan } from "./plan-data.ts";
 import { type AfterStep, attempt, attemptInto, runSteps, type StepFailures, statementOf } from "./run-steps.ts";
-import { lendingPath } from "./search-paths.ts";
+import { definitionsPlanned, lendingPath } from "./search-paths.ts";
 import type { Stages } from "./stages.ts";
 import type { Step } from "./toc-tables.ts";
 
@@ -64,7 +67,8 @@ export async function makeAndFill(task: MakingTask): Promise<Made> {
   const paths = widerPaths(source);
   const mended = isWhole(made) ? made : await stages.run("second attempts", () => tryAgain(task, made, paths));
   const checks = await putBackChecks(client, source, paths);
-  return { ...mended, checks: new Map([...checks, ...(await takeBack(task))]) };
+  const built = await tellDuplicates(client, mended.built, paths);
+  return { ...mended, built, checks: new Map([...checks, ...(await takeBack(task))]) };
 }
 
 /** What did nothing while rows came in becomes what it was. Returns reasons by object key. */
@@ -101,7 +105,7 @@ async function tryAgain(task: MakingTask, first: Attempted, paths: readonly stri
       made = await again(task, made, path, harder);
     }
   }
-  return { ...made, built: await weaken(task, made.built) };
+  return { ...made, built: await weaken(task, made, paths) };
 }
 
 async function again(task: MakingTask, made: Attempted, path: string, harder: boolean): Promise<Attempted> {
@@ -132,24 +136,40 @@ async function rerun(task: MakingTask, failures: StepFailures, path: string): Pr
   const others = [...left.keys()].filter((step) => !left.get(step)?.startsWith("42501"));
   const still = await runSteps(client, others, afterStep, path);
   for (const [step, reason] of still) {
+    const { defn } = step.entry;
+    const readable = reason.startsWith("42601") ? withReadableCycles(defn) : defn;
+    const again = { ...step, entry: { ...step.entry, defn: readable } };
+    if (readable !== defn && (await attempt(client, statementOf(again) + (afterStep(step) ?? ""))) === undefined) {
+      still.delete(step);
+    }
+  }
+  for (const [step, reason] of still) {
     const alone = reason.startsWith(ambiguous) ? withoutNamesakes(step, task.source) : undefined;
     if (alone === undefined) continue;
     if ((await attempt(client, alone + (afterStep(step) ?? ""))) === undefined) still.delete(step);
   }
   for (const step of [...still.keys()].filter(({ entry }) => entry.desc === "INDEX" || entry.desc === "CONSTRAINT")) {
     const text = statementOf(step);
-    const lending = lendingPath(text, text, task.source, path);
-    if (lending !== undefined && (await attempt(client, lending)) === undefined) still.delete(step);
+    // Planning looks into the functions of the table's other indexes and of its statistics too.
+    for (const names of [text, text + definitionsPlanned(task.source)]) {
+      const lending = still.has(step) ? lendingPath(text, names, task.source, path) : undefined;
+      if (lending !== undefined && (await attempt(client, lending)) === undefined) still.delete(step);
+    }
   }
   return new Map([...denied, ...still]);
 }
 
 /** A foreign key that says valid at the source, where rows break it: they were loaded with triggers off. */
-async function weaken({ client }: MakingTask, failures: StepFailures): Promise<StepFailures> {
+async function weaken(task: MakingTask, { plan, built }: Attempted, paths: readonly string[]): Promise<StepFailures> {
+  const { client } = task;
+  const { journal } = task.dataTask(plan);
   const left: StepFailures = new Map();
-  for (const [step, reason] of failures) {
+  for (const [step, reason] of built) {
     const mayDo = step.entry.desc === "FK CONSTRAINT" && reason.startsWith("23503");
-    if (!mayDo || (await attempt(client, notValid(step))) !== undefined) left.set(step, reason);
+    const done =
+      mayDo &&
+      ((await attempt(client, notValid(step))) === undefined || (await addOverOrphans(client, step, journal, paths)));
+    if (!done) left.set(step, reason);
   }
   return left;
 }

@@ -22,6 +22,7 @@ import { compareJobs } from "./cron-jobs.ts";
 import { asIfAwake } from "./event-triggers.ts";
 import { changedByFiles, rowsBeforeFiles } from "./files/around-files.ts";
 import type { Journal } from "./journal.ts";
+import { keysOverOrphans } from "./keys-over-orphans.ts";
 import { loadItem } from "./load-table.ts";
 import { oneTimeReason } from "./one-time.ts";
 import type { Outbound } from "./outbound/firing.ts";
@@ -75,7 +76,10 @@ export async function proveRestored(
     const unavailable = unavailableExtensions(source, facts);
     const schemas = extensionSchemas(source);
     const broken = await brokenConstraints(client, source, target, widerPaths(source));
-    const references = await checkReferences(client, existedBefore(facts));
+    const references = await checkReferences(
+      client,
+      new Set([...existedBefore(facts), ...keysOverOrphans(task.journal)]),
+    );
     const views = await measureViews(client, source);
     const largeObjects = await measureLargeObjects(client, source, target);
     const compared = compareContents(withoutEmpty(source, off), {

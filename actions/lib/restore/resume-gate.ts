@@ -6,6 +6,7 @@ import { quoteIdentifier, quoteQualified, tableName } from "../source/identifier
 import type { Inventory, TableContent } from "../source/inventory/model.ts";
 import { sqlState } from "../source/sqlstate.ts";
 import type { Journal } from "./journal.ts";
+import { transactionsOverOrphans } from "./keys-over-orphans.ts";
 import { loadItem } from "./load-table.ts";
 import { movedOn } from "./moved-on.ts";
 
@@ -66,11 +67,12 @@ const filesTables = new Set(["storage.buckets", "storage.objects"]);
 /** Tables that a run has loaded and that now hold other rows: every row that it brought has its transaction's number. */
 async function writtenSince(client: Client, journal: Journal, source: Inventory): Promise<string[]> {
   const lines: string[] = [];
+  const moved = transactionsOverOrphans(journal);
   for (const table of source.tables) {
     const transaction = journal.transaction(loadItem(table));
     const rows = table.fingerprint?.rows;
     if (transaction === undefined || rows === undefined || filesTables.has(tableName(table))) continue;
-    const found = await countForeign(client, table, transaction);
+    const found = await countForeign(client, table, [transaction, ...moved]);
     if (found === undefined) lines.push(`table ${tableName(table)} can no longer be read`);
     else if (found.others !== "0") lines.push(`rows of ${tableName(table)} were written`);
     else if (found.rows !== rows) lines.push(`rows of ${tableName(table)} were deleted`);
@@ -78,12 +80,12 @@ async function writtenSince(client: Client, journal: Journal, source: Inventory)
   return lines;
 }
 
-async function countForeign(client: Client, table: TableContent, transaction: string) {
+async function countForeign(client: Client, table: TableContent, ours: readonly string[]) {
   try {
     const answer = await client.query(
-      `select count(*)::text as rows, count(*) filter (where xmin::text <> $1)::text as others
+      `select count(*)::text as rows, count(*) filter (where xmin::text <> all ($1))::text as others
          from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`,
-      [transaction],
+      [ours],
     );
     return z.strictObject({ rows: z.string(), others: z.string() }).parse(answer.rows[0]);
   } catch (error) {

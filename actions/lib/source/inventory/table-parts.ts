@@ -33,7 +33,7 @@ export const constraintsQuery = objectQuery(
   "part",
 );
 
-/** Indexes that are not the body of a constraint. */
+/** Indexes that are not the body of a constraint. pg_dump leaves invalid ones out (pg_dump.c, getIndexes). */
 export const indexesQuery = objectQuery(
   `
   select 'pg_class'::regclass::oid as classid, i.oid, i.relowner as owner, null::aclitem[] as acl,
@@ -47,7 +47,7 @@ export const indexesQuery = objectQuery(
            (select 'partition of ' || h.inhparent::regclass::text from pg_inherits h where h.inhrelid = i.oid),
            case when i.reltablespace <> 0 then 'tablespace ' ||
              (select spcname from pg_tablespace where oid = i.reltablespace) end) as definition,
-         true as listed,
+         (x.indisvalid and x.indisready) or c.relkind = 'p' as listed,
          n.nspname as home, c.oid as part_of
     from pg_index x
     join pg_class i on i.oid = x.indexrelid
