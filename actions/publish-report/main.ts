@@ -4,14 +4,14 @@ import { readJobResults } from "../lib/report/job-results.ts";
 import { lostFailure } from "../lib/report/lost-sets.ts";
 import { publishedPage, runPublish } from "../lib/report/run-publish.ts";
 import { readVaultReports } from "../lib/report/vault-reports.ts";
-import { standingOfVault } from "../lib/report/vault-standing.ts";
-import { manifestVerifier, noteVerifier, openStorageVault, provenBy } from "../lib/runtime/configured.ts";
+import { noteVerifier, openStorageVault, standingVerifiers } from "../lib/runtime/configured.ts";
 import { originOf } from "../lib/runtime/git.ts";
 import { openGithubHistory } from "../lib/runtime/github-history.ts";
 import { findPromiseJudge } from "../lib/runtime/promise-check.ts";
 import { optionalInput, runAction } from "../lib/runtime/run-action.ts";
 import { runIdentity } from "../lib/runtime/run-identity.ts";
 import { openVault } from "../lib/vault/client.ts";
+import { readStanding } from "../lib/vault/standing.ts";
 
 await runAction("publish", "runbooks/report-missing.md", async ({ log, signal }) => {
   const { env } = process;
@@ -36,8 +36,10 @@ await runAction("publish", "runbooks/report-missing.md", async ({ log, signal })
         : {
             reports: async (since) =>
               await readVaultReports(vault, await noteVerifier(config), { since, now: new Date() }),
-            standing: async () =>
-              standingOfVault(vault, await manifestVerifier(config), await provenBy(config), storage),
+            standing: async () => ({
+              ...(await readStanding({ vault, storage, ...(await standingVerifiers(config)) })),
+              source: "vault",
+            }),
           },
     history:
       repository === undefined || token === undefined ? undefined : openGithubHistory({ api, token, repository }),

@@ -2,10 +2,11 @@ import { type Config, loadConfig } from "../../actions/lib/config/load.ts";
 import type { VaultTruth } from "../../actions/lib/policy/promises.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { promisesPage } from "../../actions/lib/report/promises.ts";
+import { truthOf } from "../../actions/lib/report/standing.ts";
+import { askStanding } from "../../actions/lib/runtime/configured.ts";
 import { ConfigurationError, LifeboatError } from "../../actions/lib/runtime/errors.ts";
 import type { Log } from "../../actions/lib/runtime/log.ts";
 import { checkPromises } from "../../actions/lib/runtime/promise-check.ts";
-import { readVaultTruth } from "../../actions/lib/runtime/vault-truth.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 
 async function run({ positionals: [action = ""], flags, values, log }: Call): Promise<Outcome> {
@@ -28,7 +29,7 @@ async function askVault(env: Config["env"], log: Log): Promise<VaultTruth | unde
   }
   const config = await loadConfig({ needs: ["vault"], env });
   try {
-    return await readVaultTruth(config);
+    return truthOf(await askStanding(config));
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
     log.warn(`The vault could not be asked, so what it has now is not judged: ${error.message}`);

@@ -2,13 +2,13 @@ import { resolve } from "node:path";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { buildPages } from "../../actions/lib/report/build-pages.ts";
 import { readVaultReports } from "../../actions/lib/report/vault-reports.ts";
-import { standingOfVault } from "../../actions/lib/report/vault-standing.ts";
-import { manifestVerifier, noteVerifier, openStorageVault, provenBy } from "../../actions/lib/runtime/configured.ts";
+import { noteVerifier, openStorageVault, standingVerifiers } from "../../actions/lib/runtime/configured.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
 import type { Log } from "../../actions/lib/runtime/log.ts";
 import { countOf } from "../../actions/lib/runtime/measures.ts";
 import { findPromiseJudge } from "../../actions/lib/runtime/promise-check.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
+import { readStanding } from "../../actions/lib/vault/standing.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 
 async function run({ values, flags, log }: Call): Promise<Outcome> {
@@ -21,7 +21,8 @@ async function run({ values, flags, log }: Call): Promise<Outcome> {
     from === undefined
       ? await fromVault(out, now, flags["dry-run"] === true, log)
       : await fromFolder(out, from, now, flags["dry-run"] === true, log);
-  for (const path of built.foreign) log.warn(`${path} is not in the form of a report, and is passed over.`);
+  for (const path of built.foreign.slice(0, 20))
+    log.warn(`${path} is not in the form of a report, and is passed over.`);
   const page = resolve(out, "index.html");
   const amount = countOf(built.changed.length, "file");
   return {
@@ -40,12 +41,12 @@ async function fromVault(out: string, now: Date, dry: boolean, log: Log) {
   using storage = await openStorageVault();
   const [{ reports, refused }, standing] = await Promise.all([
     readVaultReports(vault, await noteVerifier(config)),
-    standingOfVault(vault, await manifestVerifier(config), await provenBy(config), storage),
+    readStanding({ vault, storage, ...(await standingVerifiers(config)) }),
   ]);
   const news = {
     project: config.policy.project.name,
     reports,
-    standing,
+    standing: { ...standing, source: "vault" as const },
     notes: [],
     promises: await findPromiseJudge(config, log),
     now,

@@ -9,18 +9,12 @@ import { verdictSentence } from "../../actions/lib/report/restoration.ts";
 import { restoreTestSentence } from "../../actions/lib/report/restore-test.ts";
 import type { Operation, RunFacts } from "../../actions/lib/report/run-report.ts";
 import { readVaultReports, writeVaultReport } from "../../actions/lib/report/vault-reports.ts";
-import { standingOfVault } from "../../actions/lib/report/vault-standing.ts";
 import type { RestoreResult } from "../../actions/lib/restore/result.ts";
 import type { RestoreTestReport } from "../../actions/lib/restore-test/result.ts";
-import {
-  manifestVerifier,
-  noteSigner,
-  noteVerifier,
-  openStorageVault,
-  provenBy,
-} from "../../actions/lib/runtime/configured.ts";
+import { noteSigner, noteVerifier, openStorageVault, standingVerifiers } from "../../actions/lib/runtime/configured.ts";
 import { jobReport } from "../../actions/lib/runtime/job-report.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
+import { readStanding } from "../../actions/lib/vault/standing.ts";
 
 interface Told {
   readonly workflow: string;
@@ -54,10 +48,10 @@ export async function writeRunPages(config: Config<"vault">, runs: DemoRuns, fol
   }
   const { reports } = await readVaultReports(vault, await noteVerifier(config));
   using storage = await openStorageVault();
-  const standing = await standingOfVault(vault, await manifestVerifier(config), await provenBy(config), storage);
+  const standing = await readStanding({ vault, storage, ...(await standingVerifiers(config)) });
   rmSync(folder, { recursive: true, force: true });
   const project = config.policy.project.name;
-  buildPages(folder, { project, reports, standing, notes: [], now: new Date() });
+  buildPages(folder, { project, reports, standing: { ...standing, source: "vault" }, notes: [], now: new Date() });
   return join(folder, "index.html");
 }
 

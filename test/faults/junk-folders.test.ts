@@ -1,16 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readLastSet } from "../../actions/lib/backup/last-set.ts";
-import { signDetached } from "../../actions/lib/seal/signature.ts";
+import { readVaultReports } from "../../actions/lib/report/vault-reports.ts";
+import { signDetached, verifyDetached } from "../../actions/lib/seal/signature.ts";
 import { mapBounded } from "../../actions/lib/vault/bounded.ts";
 import { resolveSet } from "../../actions/lib/vault/catalogue.ts";
-import type { Vault } from "../../actions/lib/vault/client.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
 import { removeLeftovers } from "../../actions/lib/vault/leftovers.ts";
 import { setPrefix } from "../../actions/lib/vault/manifest.ts";
+import { readProofs } from "../../actions/lib/vault/proof-store.ts";
 import { encodeManifest, publish } from "../../actions/lib/vault/set-store.ts";
 import type { Transport } from "../../actions/lib/vault/transport.ts";
+import { firstOf, trustedSets } from "../../actions/lib/vault/trusted.ts";
 import { newTestKey, type TestKey } from "../integration/assembled-set.ts";
-import { newVault } from "./proxy/test-bucket.ts";
+import { newBucket } from "./proxy/test-bucket.ts";
 import { setId, storeUnpublished } from "./proxy/test-manifest.ts";
 
 /** Folders named like sets, newer than the one that is a set: what somebody lays who can write the bucket. 10000 takes minutes. */
@@ -22,7 +25,9 @@ let real: string;
 const asked: string[] = [];
 
 beforeAll(async () => {
-  const [bare, key] = await Promise.all([newVault(), newTestKey("signing")]);
+  // Requests are counted, not time: a busy machine may be slow with a list.
+  const [settings, key] = await Promise.all([newBucket(), newTestKey("signing")]);
+  const bare = openVault({ ...settings, retry: { attempts: 4, totalSeconds: 100, stallSeconds: 25 } });
   signing = key;
   const transport: Transport = {
     ...bare.transport,
@@ -37,7 +42,7 @@ beforeAll(async () => {
   const bytes = encodeManifest(manifest);
   await publish(bare, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease });
   const folders = Array.from({ length: junk }, () => setPrefix("daily", setId(2)));
-  await mapBounded(folders, 24, async (folder) => bare.put(`${folder}junk`, randomBytes(8)));
+  await mapBounded(folders, 8, async (folder) => bare.put(`${folder}junk`, randomBytes(8)));
   asked.splice(0);
 });
 afterAll(() => vault?.close());
@@ -59,6 +64,33 @@ test("the newest set is found behind them by pages, not folder by folder", async
     expect(await resolveSet(vault, "latest")).toEqual({ set: real, tier: "daily" }),
   );
   expect(found).toBeLessThan(few);
+});
+
+test("proofs that nobody signed, and reports that are not named as ours are, are worth no request each", async () => {
+  const names = Array.from({ length: 300 }, (_, at) => at);
+  await mapBounded(names, 8, (at) => vault.put(`proofs/${real}/${setId(at)}.json`, Buffer.from("{}")));
+  await mapBounded(names, 8, (at) => vault.put(`reports/2026/11/24/junk-${at}.json`, Buffer.from("{}")));
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signing.signers);
+  const found = await requests(async () => {
+    expect((await readProofs(vault, verify)).refused).toHaveLength(300);
+    expect((await readVaultReports(vault, verify)).refused).toHaveLength(300);
+  });
+  expect(found).toBeLessThan(10);
+});
+
+test("behind manifests that cannot be trusted the newest that can is found, and so many are read and no more", async () => {
+  const [forged, verify] = [
+    Array.from({ length: 150 }, () => setPrefix("weekly", setId(3))),
+    (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signing.signers),
+  ];
+  await mapBounded(forged, 8, (folder) => vault.put(`${folder}manifest.json`, Buffer.from("{}")));
+  const found = await requests(async () => {
+    const told: string[] = [];
+    const passedOver = (name: string): void => void told.push(name);
+    expect((await firstOf(trustedSets(vault, verify, { passedOver })))?.set).toBe(real);
+    expect(told).toHaveLength(150);
+  });
+  expect(found).toBeLessThan(few + 2 * 150 + 2 * 96);
 });
 
 test("a backup finds what to compare with, and cleans a few of them away and no more at once", async () => {

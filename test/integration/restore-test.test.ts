@@ -8,7 +8,7 @@ import { provenBy } from "../../actions/lib/runtime/configured.ts";
 import { signDetached } from "../../actions/lib/seal/signature.ts";
 import { retentionOf } from "../../actions/lib/vault/lock.ts";
 import { encodeProof, readProofs, writeProof } from "../../actions/lib/vault/proof-store.ts";
-import { newestProven, provenSets } from "../../actions/lib/vault/proven.ts";
+import { provenSets } from "../../actions/lib/vault/proven.ts";
 import { execute, PLANTED_EMAIL } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import { stagingRef } from "./restore-test-lab.ts";
@@ -76,7 +76,7 @@ describe("a marked project", () => {
   test("leaves a proof that the prover signed, locked, about the manifest's very bytes", async () => {
     const config = await loadConfig({ needs: [], env: on.tests.env });
     const verify = await provenBy(config);
-    const newest = await newestProven(on.lab.vault, verify);
+    const [newest] = await provenSets(on.lab.vault, verify);
     expect(newest).toMatchObject({ set: on.sets[1], tier: "daily", proof: { outcome: "proven", turn: "newest" } });
     const { proofs, refused } = await readProofs(on.lab.vault, verify);
     expect(refused).toEqual([]);

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { standingOfVault } from "../../actions/lib/report/vault-standing.ts";
 import { verifyDetached } from "../../actions/lib/seal/signature.ts";
+import type { Vault } from "../../actions/lib/vault/client.ts";
+import { readStanding } from "../../actions/lib/vault/standing.ts";
 import { execute } from "../lab/index.ts";
 import { contentOf, PLANTED_NAME, type SeedFile, seedFiles } from "../lab/storage/index.ts";
 import { openSyncLab, type ReadSnapshot, type SyncLab } from "./sync-lab.ts";
@@ -61,9 +62,11 @@ describe("a sync", () => {
 
   test("is what the reports' page knows of the files", async () => {
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
-    const { files: known } = await standingOfVault(lab.lab.vault, verify, verify, lab.lab.vault);
+    const standing = async (storage: Vault | undefined) =>
+      (await readStanding({ vault: lab.lab.vault, storage, verify, verifyProof: verify })).files;
+    const known = await standing(lab.lab.vault);
     expect(known?.bytes).toBe(files.reduce((sum, { bytes }) => sum + bytes, 0));
-    expect((await standingOfVault(lab.lab.vault, verify, verify)).files).toBeNull();
+    expect(await standing(undefined)).toBeUndefined();
   });
 
   test("tells no name of a file, in a key, a manifest or a log", async () => {

@@ -39,7 +39,7 @@ describe("whatever a name holds, it is text", () => {
       at: "2020-01-01T00:00:00.000Z",
       operations: [{ operation: "backup", conclusion: "failure", seconds: 1, code: name, set: name, outcome: name }],
     };
-    const standing = { sets: [], restores: [], files: null, source: "reports" } as const;
+    const standing = { sets: [], proven: null, restores: [], files: null, source: "reports" } as const;
     const rows = [failed, row, { ...failed, at: row.at }];
     const markdown = renderIndex({ project: name, standing, rows, histories: [], now, notes: [name] });
     expect(markdown.replaceAll(/`[^`]*`/g, "")).not.toMatch(/\n## injected|(?<!\\)\]\(javascript/);

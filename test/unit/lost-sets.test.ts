@@ -27,7 +27,7 @@ const vaultOf = (days: readonly number[], more: Partial<Standing> = {}): Standin
   sets: days.map((ago) => ({
     ...{ set: set(ago), tier: "daily" as const, snapshotAt: at(ago), plainBytes: 1, rows: 1, provenAt: null },
   })),
-  ...{ restores: [], files: null, source: "vault", bucket: "vault", complete: true, ...more },
+  ...{ restores: [], proven: null, files: null, source: "vault", bucket: "vault", complete: true, ...more },
 });
 const rows = [1, 2, 3, 9].map((ago) => rowOf(backup(ago)));
 

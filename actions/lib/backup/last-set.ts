@@ -1,13 +1,11 @@
-import { LifeboatError } from "../runtime/errors.ts";
 import type { Signer } from "../seal/keyring.ts";
 import { verifyDetached } from "../seal/signature.ts";
-import { publishedSets } from "../vault/catalogue.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Manifest } from "../vault/manifest.ts";
-import { readSet } from "../vault/set-store.ts";
+import { firstOf, trustedSets } from "../vault/trusted.ts";
 
-/** So many in a row that cannot be trusted, and nothing is compared with. */
-const mostUntrusted = 20;
+/** So many that cannot be trusted are told one by one. */
+const mostTold = 20;
 
 /**
  * The newest set of any tier whose manifest can be trusted; undefined when there is none among the newest. One that can't be
@@ -19,19 +17,12 @@ export async function readLastSet(
   warnings: string[],
 ): Promise<Manifest | undefined> {
   let untrusted = 0;
-  for await (const { tier, set, state } of publishedSets(vault)) {
-    if (state === "hidden") continue; // the alarm is the tidy-up's
-    if (untrusted === mostUntrusted) break;
-    try {
-      const stored = await readSet(vault, tier, set, (bytes, armored) => verifyDetached(bytes, armored, signers));
-      return stored.manifest;
-    } catch (error) {
-      if (!(error instanceof LifeboatError)) throw error;
-      if (error.code === "set-unknown") continue;
-      if (error.code !== "manifest-untrusted") throw error;
-      untrusted++;
-      warnings.push(`Set ${set} (${tier}) is not compared with: ${error.message}`);
-    }
-  }
-  return undefined;
+  const newest = trustedSets(vault, (bytes, armored) => verifyDetached(bytes, armored, signers), {
+    passedOver(name, problem) {
+      if (++untrusted <= mostTold) warnings.push(`${name} is not compared with: ${problem}`);
+    },
+  });
+  const last = await firstOf(newest);
+  if (untrusted > mostTold) warnings.push(`${untrusted - mostTold} more are not compared with either.`);
+  return last;
 }

@@ -4,8 +4,8 @@ import { LifeboatError } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Signer } from "../seal/keyring.ts";
 import { verifyDetached } from "../seal/signature.ts";
-import { listSets } from "../vault/catalogue.ts";
 import type { Vault } from "../vault/client.ts";
+import { firstFew, trustedSets } from "../vault/trusted.ts";
 
 /** More than a month of sets, whatever makes them. */
 const newest = 200;
@@ -25,11 +25,10 @@ export async function findStandBack(
   try {
     const now = await vault.serverTime();
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
-    const sets = (await listSets(vault, { verify, newest })).flatMap(({ signature, snapshotAt, counts }) =>
-      signature === "verified" && snapshotAt !== null && counts !== null
-        ? [{ snapshotAt, bytes: Number(counts.plainBytes) }]
-        : [],
-    );
+    const sets = (await firstFew(trustedSets(vault, verify), newest)).map(({ snapshotAt, counts }) => ({
+      snapshotAt,
+      bytes: Number(counts.plainBytes),
+    }));
     return standsBack(policy, sets, now);
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;

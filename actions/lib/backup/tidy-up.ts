@@ -4,13 +4,12 @@ import type { Log } from "../runtime/log.ts";
 import { countOf } from "../runtime/measures.ts";
 import type { Signer } from "../seal/keyring.ts";
 import { verifyDetached } from "../seal/signature.ts";
-import { resolveSet } from "../vault/catalogue.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease.ts";
 import { removeLeftovers } from "../vault/leftovers.ts";
 import { tierSchema } from "../vault/manifest.ts";
 import { alarmOf } from "../vault/meddled.ts";
-import { readSet } from "../vault/set-store.ts";
+import { firstOf, trustedSets } from "../vault/trusted.ts";
 import { keepKeysLocked } from "./keys-lock.ts";
 import { lockPublished } from "./lock-published.ts";
 
@@ -73,19 +72,14 @@ async function lockKeys({ vault, policy, bucketLocks, alarms, log }: TidyUp): Pr
   }
 }
 
-/** Only the newest can lack its lock: the run after it would have put it on. */
+/** Only the newest of ours can lack its lock: the run after it would have put it on. */
 async function lockNewest(
   { vault, policy, bucketLocks, signers }: TidyUp,
   tier: (typeof tierSchema.options)[number],
 ): Promise<void> {
-  const newest = await resolveSet(vault, "latest", { tier }).catch((error: unknown) => {
-    // A hidden one is told of already.
-    if (error instanceof LifeboatError && /^set-(unknown|hidden)$/.test(error.code)) return undefined;
-    throw error;
-  });
-  if (newest === undefined) return;
-  const { manifest } = await readSet(vault, tier, newest.set, (bytes, armored) =>
-    verifyDetached(bytes, armored, signers),
+  const manifest = await firstOf(
+    trustedSets(vault, (bytes, armored) => verifyDetached(bytes, armored, signers), { tier }),
   );
+  if (manifest === undefined) return;
   await lockPublished(vault, manifest, policy, bucketLocks);
 }

@@ -8,6 +8,8 @@ import type { VaultReports } from "./vault-reports.ts";
 
 /** Days that are looked back over: a week in which nothing could be published is made up for. */
 export const daysBack = 14;
+/** Of what lies there and is no report so much is named. */
+const mostTold = 20;
 /** Runs that left no report and whose jobs are asked for in one go. */
 const mostJobs = 40;
 
@@ -55,7 +57,8 @@ export async function gatherNews(sources: Sources, now: Date, log: Log): Promise
   }
   const left =
     vault && (await attempt("The reports of the jobs could not be read from the vault.", () => vault.reports(since)));
-  for (const key of left?.refused ?? []) log.warn(`${key} is not in the form of a report, and is passed over.`);
+  for (const key of left?.refused.slice(0, mostTold) ?? [])
+    log.warn(`${key} is not in the form of a report, and is passed over.`);
   const standing = vault && (await attempt("The vault could not be asked for its sets.", () => vault.standing()));
   const runs = history && (await attempt("GitHub could not be asked for its runs.", () => history.runsSince(since)));
   const guarded =

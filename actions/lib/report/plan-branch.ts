@@ -65,9 +65,9 @@ export function planBranch(tree: Tree, { project, reports, standing, notes, prom
   return { changes: new Map(changed), told, foreign: runs.foreign, lost };
 }
 
-/** The vault knows its sets and proofs; what else was measured, and what was seen of the files, stands in the reports. */
+/** The vault knows its sets and proofs, and its files where it was asked for them; what else was measured stands in the reports. */
 function together(vault: Standing | undefined, reports: Standing): Standing {
   if (vault === undefined) return reports;
   const restores = [...vault.restores, ...reports.restores].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
-  return { ...vault, restores, files: vault.files ?? reports.files };
+  return { ...vault, restores, files: vault.files === undefined ? reports.files : vault.files };
 }

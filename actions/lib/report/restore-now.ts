@@ -1,7 +1,8 @@
 import { formatBytes, formatCount, formatDuration } from "../runtime/measures.ts";
+import type { MeasuredRestore, StandingSet } from "../vault/standing.ts";
 import { markdownCode } from "./escaping.ts";
 import { minute } from "./run-page.ts";
-import type { MeasuredRestore, Standing, StandingSet } from "./standing.ts";
+import type { Standing } from "./standing.ts";
 
 const day = 86_400_000;
 /** A restore of another size is measured against this one by its bytes, from so many on. */
@@ -40,7 +41,7 @@ export function restoreNow(standing: Standing, now: Date): RestoreNow[] {
   const age = set === null ? null : since(set.snapshotAt, now);
   const measured = standing.restores[0] ?? null;
   const pace = rowsPerDay(standing.sets);
-  const files = standing.files === null ? null : { at: standing.files.at, age: since(standing.files.at, now) };
+  const files = standing.files ? { at: standing.files.at, age: since(standing.files.at, now) } : null;
   return scenarios.map(({ scenario, way, files: withFiles }) => ({
     scenario,
     way,
@@ -107,16 +108,15 @@ export function renderRestoreNow(rows: readonly RestoreNow[], standing: Standing
         `in proportion to the set's size. Making the project, switching the application over and whatever people decide come on top.`,
     "",
     provenSentence(standing, now),
-    ...(standing.files === null ? ["", "**Files**: no snapshot of Storage's files is known."] : []),
+    ...(!standing.files ? ["", "**Files**: no snapshot of Storage's files is known."] : []),
     "",
   ].join("\n");
 }
 
 /** What is known for certain, beside what is newest. */
-function provenSentence({ sets }: Standing, now: Date): string {
-  const proven = sets.find(({ provenAt }) => provenAt !== null);
-  if (proven === undefined) return "**No set has been proven yet**: none was restored by a restore test and compared.";
-  if (proven === sets[0]) return "The newest set is proven: it was restored by a restore test and compared.";
+function provenSentence({ sets, proven }: Standing, now: Date): string {
+  if (proven === null) return "**No set has been proven yet**: none was restored by a restore test and compared.";
+  if (proven.set === sets[0]?.set) return "The newest set is proven: it was restored by a restore test and compared.";
   return `The newest set that a restore test has restored and compared is \`${proven.set}\`, ${formatDuration(since(proven.snapshotAt, now))} old.`;
 }
 

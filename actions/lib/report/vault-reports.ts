@@ -25,6 +25,9 @@ export function reportKey({ run, startedAt, operations }: RunReport, mark = rand
   return `${dayPrefix(new Date(startedAt))}${name}`;
 }
 
+/** What `reportKey` makes, and nothing else, is worth a request. */
+const reportName = /^reports\/\d{4}\/\d\d\/\d\d\/\d{8}T\d{6}Z-[\w.-]{1,300}-[0-9a-f]{8}\.json$/;
+
 function dayPrefix(date: Date): string {
   return `reports/${date.toISOString().slice(0, 10).replaceAll("-", "/")}/`;
 }
@@ -61,9 +64,9 @@ export async function readVaultReports(
   verify: VerifySignature,
   days?: { readonly since: Date; readonly now: Date },
 ): Promise<VaultReports> {
-  const keys: string[] = [];
+  const [keys, foreign]: [string[], string[]] = [[], []];
   for (const prefix of days === undefined ? ["reports/"] : dayPrefixes(days.since, days.now)) {
-    for await (const { key } of vault.list(prefix)) if (key.endsWith(".json")) keys.push(key);
+    for await (const { key } of vault.list(prefix)) (reportName.test(key) ? keys : foreign).push(key);
   }
   const read = await mapBounded(
     keys.slice(-mostReports),
@@ -72,7 +75,7 @@ export async function readVaultReports(
   );
   return {
     reports: read.filter((one) => typeof one !== "string"),
-    refused: read.filter((one) => typeof one === "string"),
+    refused: [...foreign, ...read.filter((one) => typeof one === "string")],
   };
 }
 

@@ -39,7 +39,8 @@ export async function runRestoreTest(request: RestoreTestRequest): Promise<Resto
   const prover = await proverKey(config);
   using vault = openVault(config.vault);
   const { proofs, refused } = await readProofs(vault, await provenBy(config));
-  for (const { key, problem } of refused) log.warn(`The proof ${key} does not count: ${problem}`);
+  for (const { key, problem } of refused.slice(0, 20)) log.warn(`The proof ${key} does not count: ${problem}`);
+  if (refused.length > 20) log.warn(`${refused.length - 20} more objects below proofs/ do not count either.`);
   const done = request.oncePerMonth === true ? await thisMonths(vault, proofs) : undefined;
   if (done !== undefined) {
     if (!dryRun) await wipeExpired(place, request, vault);

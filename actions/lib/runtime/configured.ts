@@ -8,7 +8,9 @@ import { readPrivateKey, type UnlockedKey } from "../seal/private-key.ts";
 import { signDetached, verifyDetached } from "../seal/signature.ts";
 import type { SignBytes } from "../seal/signed-note.ts";
 import { openVault, type Vault, type VaultSettings } from "../vault/client.ts";
+import type { RetryPolicy } from "../vault/retry.ts";
 import type { VerifySignature } from "../vault/signed-manifest.ts";
+import { readStanding, type VaultStanding } from "../vault/standing.ts";
 
 /** What every edge makes of the configuration before it calls the core. */
 
@@ -46,6 +48,13 @@ export async function readerSigners(config: Config): Promise<Signer[]> {
 export async function noteVerifier(config: Config): Promise<VerifySignature> {
   const signers = [...(await trustedSigners(config)), ...(await readerSigners(config))];
   return (bytes, armored) => verifyDetached(bytes, armored, signers);
+}
+
+/** Checks what `readStanding` reads. */
+export async function standingVerifiers(
+  config: Config,
+): Promise<{ verify: VerifySignature; verifyProof: VerifySignature }> {
+  return { verify: await manifestVerifier(config), verifyProof: await provenBy(config) };
 }
 
 /** Signs notes with the key that the job works with; undefined where its environment has none that can be used. */
@@ -88,8 +97,18 @@ export async function unlockFormerKeys({ signing, opening }: FormerKeys): Promis
 }
 
 /** The files' vault, open, where S3_STORAGE_BUCKET names one: for those who look at it and can do without. */
-export async function openStorageVault(options?: Pick<VaultSettings, "retry">): Promise<Vault | undefined> {
-  if (optional(process.env, "S3_STORAGE_BUCKET") === undefined) return undefined;
-  const { storageVault } = await loadConfig({ needs: ["storageVault"] });
+export async function openStorageVault(
+  options?: Pick<VaultSettings, "retry">,
+  env: Environment = process.env,
+): Promise<Vault | undefined> {
+  if (optional(env, "S3_STORAGE_BUCKET") === undefined) return undefined;
+  const { storageVault } = await loadConfig({ needs: ["storageVault"], env });
   return openVault({ ...storageVault, ...options });
+}
+
+/** What the vault has now, in both buckets. @throws LifeboatError when it cannot be asked */
+export async function askStanding(config: Config<"vault">, retry: Partial<RetryPolicy> = {}): Promise<VaultStanding> {
+  using vault = openVault({ ...config.vault, retry });
+  using storage = await openStorageVault({ retry }, config.env);
+  return await readStanding({ vault, storage, ...(await standingVerifiers(config)) });
 }

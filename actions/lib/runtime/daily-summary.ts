@@ -7,14 +7,14 @@ import { cleanAlert } from "../report/alert.ts";
 import { cleaner } from "../report/clean-text.ts";
 import { dailySummary } from "../report/daily-summary.ts";
 import type { RunReport } from "../report/run-report.ts";
+import { truthOf } from "../report/standing.ts";
 import { readVaultReports } from "../report/vault-reports.ts";
 import type { SignBytes } from "../seal/signed-note.ts";
 import type { Vault } from "../vault/client.ts";
 import { openChannels, pageUrls } from "./channels.ts";
-import { noteVerifier } from "./configured.ts";
+import { askStanding, noteVerifier } from "./configured.ts";
 import { checkPromises } from "./promise-check.ts";
 import type { Telling } from "./tell-people.ts";
-import { readVaultTruth } from "./vault-truth.ts";
 
 /**
  * Sends the day's summary if it is time, nobody has sent it, and a channel is set. The first run that ends after the policy's
@@ -56,9 +56,8 @@ export async function tellDailySummary(
 async function currentPromises({ env, log }: Pick<Telling, "env" | "log">): Promise<PromiseCheck | undefined> {
   try {
     const config = await loadConfig({ needs: ["vault"], env });
-    const truth = await readVaultTruth(config, { attempts: 1, totalSeconds: 5, stallSeconds: 5 }).catch(
-      () => undefined,
-    );
+    const quick = { attempts: 1, totalSeconds: 5, stallSeconds: 5 };
+    const truth = await askStanding(config, quick).then(truthOf, () => undefined);
     return await checkPromises(config, truth);
   } catch {
     log.info("The promises could not be checked for the summary; 'lifeboat policy check' says why.");

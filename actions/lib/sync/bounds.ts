@@ -3,8 +3,8 @@ import { OperationError } from "../runtime/errors.ts";
 import { formatCount } from "../runtime/measures.ts";
 import type { Vault } from "../vault/client.ts";
 import type { VerifySignature } from "../vault/signed-manifest.ts";
-import { listSnapshots } from "../vault/snapshot/snapshot-catalogue.ts";
 import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
+import { firstFew, trustedSnapshots } from "../vault/trusted.ts";
 import { describeCounts } from "./tally.ts";
 
 /**
@@ -18,10 +18,10 @@ export async function allowedEgress(
 ): Promise<number | null> {
   if (egress.bytesPerMonth === null) return egress.bytesPerRun;
   const month = now.toISOString().slice(0, 7);
-  const snapshots = await listSnapshots(vault, verify, { newest: 200 });
+  const snapshots = await firstFew(trustedSnapshots(vault, verify), 200);
   const spent = snapshots
-    .filter(({ manifest }) => manifest?.startedAt.startsWith(month))
-    .reduce((sum, { manifest }) => sum + Number(manifest?.counts.egressBytes ?? 0), 0);
+    .filter(({ startedAt }) => startedAt.startsWith(month))
+    .reduce((sum, { counts }) => sum + Number(counts.egressBytes), 0);
   return Math.min(Math.max(0, egress.bytesPerMonth - spent), egress.bytesPerRun ?? Number.POSITIVE_INFINITY);
 }
 

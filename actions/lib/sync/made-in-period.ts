@@ -6,8 +6,8 @@ import type { Signer } from "../seal/keyring.ts";
 import { verifyDetached } from "../seal/signature.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Tier } from "../vault/manifest.ts";
-import { listSnapshots } from "../vault/snapshot/snapshot-catalogue.ts";
 import type { SnapshotManifest } from "../vault/snapshot/snapshot-manifest.ts";
+import { firstOf, trustedSnapshots } from "../vault/trusted.ts";
 
 export interface SnapshotsSoFar {
   /** The tier of a snapshot that is made now. */
@@ -29,13 +29,11 @@ export async function lookAtSnapshots(
   try {
     const now = await vault.serverTime();
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
-    const newest = (await listSnapshots(vault, verify, { newest: 5 })).find(
-      ({ manifest }) => manifest !== null,
-    )?.manifest;
+    const newest = await firstOf(trustedSnapshots(vault, verify));
     const takenAt = newest ? new Date(newest.snapshotAt) : undefined;
     const span = period === undefined ? undefined : periodAround(period, now);
     const isMade = span !== undefined && takenAt !== undefined && takenAt >= span.from && takenAt < span.until;
-    return { tier: tierDue(takenAt, now), made: isMade ? (newest ?? undefined) : undefined };
+    return { tier: tierDue(takenAt, now), made: isMade ? newest : undefined };
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
     log.warn(`Which snapshots of the files there are can't be told: ${error.message}`);

@@ -2,6 +2,7 @@ import type { Log } from "../runtime/log.ts";
 import { countOf } from "../runtime/measures.ts";
 import { keysFileName } from "../seal/keys-file.ts";
 import type { UnlockedKey } from "../seal/private-key.ts";
+import { mapBounded } from "../vault/bounded.ts";
 import type { Vault } from "../vault/client.ts";
 import type { Lease } from "../vault/lease-keeper.ts";
 import { alarmOf } from "../vault/meddled.ts";
@@ -34,8 +35,11 @@ export async function settleUnfinished(
   const ours: string[] = [];
   const hidden: string[] = [];
   const replaced: string[] = [];
-  for (const run of runs) {
-    const versions = await Promise.all(runPrefixes(run).map((prefix) => versionsBelow(vault.transport, prefix)));
+  const looked = await mapBounded(runs, 8, (run) =>
+    Promise.all(runPrefixes(run).map((prefix) => versionsBelow(vault.transport, prefix))),
+  );
+  for (const [index, run] of runs.entries()) {
+    const versions = looked[index] ?? [];
     if (hidesAny(versions.flat())) hidden.push(run);
     else ours.push(run);
     const written = versions.flat().filter(({ marker }) => !marker);
@@ -51,14 +55,14 @@ export async function settleUnfinished(
   const inheritance = await readJournals(vault, ours, signing, signal);
   if (lookOnly) return { inheritance, runs: [] };
   const named = new Set([...inheritance.objects.values()].flatMap(({ segments }) => segments.map(({ key }) => key)));
-  for (const run of ours) {
+  await mapBounded(ours, 8, async (run) => {
     for (const prefix of runPrefixes(run))
       await abortUploads(vault.transport, await unfinishedUploads(vault.transport, prefix));
     const [, ...contents] = runPrefixes(run);
     const keep = inheritance.origins.has(run) ? named : new Set<string>();
     const removed = await removeBelow(vault, inheritance.origins.has(run) ? contents : runPrefixes(run), keep);
     if (removed > 0) log.info(`Removed ${countOf(removed, "object")} that the unfinished run ${run} has left`);
-  }
+  });
   if (inheritance.entries.size > 0)
     log.info(`Unfinished runs have left ${countOf(inheritance.entries.size, "file")} in the vault: not copied again`);
   return { inheritance, runs: ours.filter((run) => inheritance.origins.has(run)) };

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
+import { LifeboatError } from "../runtime/errors.ts";
 import { mapBounded } from "./bounded.ts";
 import type { Vault } from "./client.ts";
 import { setPrefix, type Tier } from "./manifest.ts";
 import type { Proof } from "./proof.ts";
 import { readProofs } from "./proof-store.ts";
+import { maxManifestBytes } from "./set-store.ts";
 import { manifestName, type VerifySignature } from "./signed-manifest.ts";
 import { isMissing } from "./store-errors.ts";
 
@@ -30,29 +32,21 @@ export async function provenSets(vault: Vault, verify: VerifySignature): Promise
   for (const { proof } of proofs) {
     if (proof.outcome === "proven") newest.set(`${proof.tier}/${proof.set}`, proof);
   }
-  const found = await mapBounded([...newest.values()], 16, (proof) => stillThere(vault, proof));
+  const found = await mapBounded([...newest.values()], 8, (proof) => stillThere(vault, proof));
   return found
     .filter((one) => one !== undefined)
     .sort((a, b) => (a.snapshotAt < b.snapshotAt ? 1 : a.snapshotAt > b.snapshotAt ? -1 : 0));
 }
 
-/** The proven set with the newest data; undefined when there is none. See `provenSets`. */
-export async function newestProven(
-  vault: Vault,
-  verify: VerifySignature,
-  options: { readonly tier?: Tier | undefined } = {},
-): Promise<ProvenSet | undefined> {
-  const sets = await provenSets(vault, verify);
-  return sets.find(({ tier }) => options.tier === undefined || tier === options.tier);
-}
-
 /** SHA-256 of the manifest as it is stored, in hex; undefined when the set is not there. */
 export async function manifestHash(vault: Vault, tier: Tier, set: string): Promise<string | undefined> {
   try {
-    const { body } = await vault.get(setPrefix(tier, set) + manifestName);
+    const { body } = await vault.get(setPrefix(tier, set) + manifestName, { maxBytes: maxManifestBytes });
     return createHash("sha256").update(body).digest("hex");
   } catch (error) {
     if (isMissing(error)) return undefined;
+    // Ours is none so large: it was replaced.
+    if (error instanceof LifeboatError && error.code === "s3-too-large") return undefined;
     throw error;
   }
 }

@@ -28,8 +28,27 @@ export async function describeFirst<Found extends { readonly bytes: number }, De
   describe: (found: Found) => Promise<Described | undefined>,
 ): Promise<Described[]> {
   const described: Described[] = [];
+  const blockSize = (): number => Math.min(512, wanted - described.length);
+  for await (const one of describeInOrder(published, blockSize, describe)) {
+    described.push(one);
+    if (described.length >= wanted) break;
+  }
+  return described;
+}
+
+/**
+ * The same for those who stop when they have what they look for.
+ *
+ * @param blockSize how many are read before the next one is given, when so many have been
+ */
+export async function* describeInOrder<Found extends { readonly bytes: number }, Described>(
+  published: AsyncIterable<Found>,
+  blockSize: (read: number) => number,
+  describe: (found: Found) => Promise<Described | undefined>,
+): AsyncGenerator<Described, void, undefined> {
   let waiting: Found[] = [];
-  const work = async (): Promise<void> => {
+  let read = 0;
+  const work = async (): Promise<Described[]> => {
     const results = new Map<Found, Described | undefined>();
     const [small, large] = [
       waiting.filter(({ bytes }) => bytes <= largeBytes),
@@ -40,17 +59,14 @@ export async function describeFirst<Found extends { readonly bytes: number }, De
       [large, 1],
     ] as const)
       await mapBounded(some, width, async (found) => void results.set(found, await describe(found)));
-    for (const found of waiting) {
-      const one = results.get(found);
-      if (one !== undefined) described.push(one);
-    }
+    const done = waiting.flatMap((found) => results.get(found) ?? []);
+    read += waiting.length;
     waiting = [];
+    return done;
   };
   for await (const found of published) {
     waiting.push(found);
-    if (waiting.length >= Math.min(512, wanted - described.length)) await work();
-    if (described.length >= wanted) return described;
+    if (waiting.length >= blockSize(read)) yield* await work();
   }
-  await work();
-  return described;
+  yield* await work();
 }

@@ -41,7 +41,8 @@ export async function* runFolders(vault: Vault): AsyncGenerator<Publication, voi
   yield* publications(vault.transport, [snapshots]);
 }
 
-async function* publishedSnapshots(vault: Vault): AsyncGenerator<Publication, void, undefined> {
+/** Every snapshot with a manifest, newest first, hidden ones included, read as far as it is asked for. */
+export async function* publishedSnapshots(vault: Vault): AsyncGenerator<Publication, void, undefined> {
   for await (const run of runFolders(vault)) if (run.state !== "none") yield run;
 }
 

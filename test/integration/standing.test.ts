@@ -1,17 +1,30 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readLastSet } from "../../actions/lib/backup/last-set.ts";
+import { findMadeInPeriod } from "../../actions/lib/backup/made-in-period.ts";
+import { findStandBack } from "../../actions/lib/backup/stand-back.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { readVaultTruth } from "../../actions/lib/runtime/vault-truth.ts";
+import { policySchema } from "../../actions/lib/config/policy.ts";
+import { truthOf } from "../../actions/lib/report/standing.ts";
+import { findSnapshotFor } from "../../actions/lib/restore/files/find-snapshot.ts";
+import { openVaultSnapshot } from "../../actions/lib/restore/files/vault-snapshot.ts";
+import { askStanding } from "../../actions/lib/runtime/configured.ts";
+import { silentLog } from "../../actions/lib/runtime/log.ts";
 import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
-import { signDetached } from "../../actions/lib/seal/signature.ts";
+import { signDetached, verifyDetached } from "../../actions/lib/seal/signature.ts";
+import { allowedEgress } from "../../actions/lib/sync/bounds.ts";
+import { lookAtSnapshots } from "../../actions/lib/sync/made-in-period.ts";
+import { readVaultState } from "../../actions/lib/sync/previous.ts";
 import { setPrefix } from "../../actions/lib/vault/manifest.ts";
 import { type Proof, proofSchema } from "../../actions/lib/vault/proof.ts";
 import { encodeProof, writeProof } from "../../actions/lib/vault/proof-store.ts";
 import { manifestHash } from "../../actions/lib/vault/proven.ts";
 import { encodeManifest, publish } from "../../actions/lib/vault/set-store.ts";
+import own from "../../lifeboat.config.ts";
 import { setId, storeUnpublished } from "../faults/proxy/test-manifest.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, openBackupLab } from "./backup-lab.ts";
 
+const policy = policySchema.parse(own);
 let lab: BackupLab;
 let env: Record<string, string>;
 
@@ -22,7 +35,7 @@ beforeAll(async () => {
 afterAll(() => lab?.[Symbol.asyncDispose]());
 
 const truth = async (more: Record<string, string> = {}) =>
-  readVaultTruth(await loadConfig({ needs: ["vault"], env: { ...env, ...more } }));
+  truthOf(await askStanding(await loadConfig({ needs: ["vault"], env: { ...env, ...more } })));
 
 /** A set in the vault, as of an hour after some day. */
 async function makeSet(hours: number, trusted: boolean): Promise<{ set: string; snapshotAt: string }> {
@@ -68,9 +81,51 @@ test("the newest trusted set and the newest proof are what is true", async () =>
   expect(await truth({ S3_STORAGE_BUCKET: lab.bucket })).toEqual({
     newestSetAt: newer.snapshotAt,
     newestSetBytes: expect.any(Number),
-    proven: { snapshotAt: older.snapshotAt, provenAt: "2026-01-21T21:00:00Z", restoreSeconds: 77 },
+    proven: { set: older.set, snapshotAt: older.snapshotAt, provenAt: "2026-01-21T21:00:00Z", restoreSeconds: 77 },
     newestFilesAt: undefined,
   });
   await lab.vault.put(`${setPrefix("daily", older.set)}manifest.json`, Buffer.from("{}"));
   expect((await truth()).proven).toBeUndefined();
+});
+
+/** The newest of the vault by their names: nobody signed them, or a key that signs no sets. */
+const plants: readonly (readonly [string, Buffer, (body: Uint8Array) => Promise<string> | undefined])[] = [
+  ["that is unsigned", Buffer.from("{}"), () => undefined],
+  ["that somebody else signed", Buffer.from("{}"), (body) => signDetached(body, lab.operations)],
+  ["that is signed for another place", Buffer.from(""), () => undefined],
+];
+
+test.each(plants)("a manifest %s counts as a copy nowhere, and hides none", async (how, body, sign) => {
+  const genuine = await makeSet(400 + plants.findIndex(([each]) => each === how), true);
+  const junk = "20290102T030405Z-1a2b3c4d";
+  const copied = body.length === 0;
+  const from = setPrefix("daily", genuine.set);
+  for (const to of [setPrefix("daily", junk), setPrefix("weekly", junk), `snapshots/${junk}/`]) {
+    await lab.vault.put(`${to}manifest.json`, copied ? (await lab.vault.get(`${from}manifest.json`)).body : body);
+    const signature = copied ? (await lab.vault.get(`${from}manifest.json.sig`)).body : await sign(body);
+    if (signature !== undefined) await lab.vault.put(`${to}manifest.json.sig`, Buffer.from(signature));
+  }
+  const { vault, signers } = lab;
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
+  const now = { ...vault, serverTime: async () => new Date("2029-01-02T04:00:00Z") };
+  expect(await truth({ S3_STORAGE_BUCKET: lab.bucket })).toMatchObject({
+    ...{ newestSetAt: genuine.snapshotAt, newestFilesAt: undefined },
+  });
+  expect((await readLastSet(vault, signers, []))?.set).toBe(genuine.set);
+  for (const tier of ["daily", "weekly"] as const)
+    expect(await findMadeInPeriod(now, tier, "month", signers, silentLog)).toBeUndefined();
+  expect(await findStandBack(now, policy, signers, silentLog)).toBeUndefined();
+  expect(await lookAtSnapshots(now, "month", signers, silentLog)).toEqual({
+    tier: expect.any(String),
+    made: undefined,
+  });
+  const egress = { ...policy.storage, egress: { bytesPerMonth: 5, bytesPerRun: null } };
+  expect(await allowedEgress(vault, verify, egress, new Date("2029-01-02"))).toBe(5);
+  await expect(findSnapshotFor(vault, genuine, verify)).rejects.toMatchObject({ code: "snapshot-unknown" });
+  expect((await readVaultState(vault, verify, silentLog, [])).newest).toBeUndefined();
+  await expect(
+    openVaultSnapshot(vault, junk, { trustedSigners: signers, privateKey: lab.operations }),
+  ).rejects.toMatchObject({
+    code: "manifest-untrusted",
+  });
 });
