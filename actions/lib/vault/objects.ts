@@ -1,6 +1,7 @@
 import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { OperationError } from "../runtime/errors.ts";
-import { endless, isMissing } from "./store-errors.ts";
+import { watchPages } from "./page-watch.ts";
+import { isMissing } from "./store-errors.ts";
 import type { Transport } from "./transport.ts";
 
 /** Metadata name by which a writer knows its own object again when the answer to a conditional write was lost. */
@@ -106,6 +107,7 @@ export async function* listPages(
   delimiter?: "/",
 ): AsyncGenerator<{ objects: Listed[]; folders: string[] }> {
   let token: string | undefined;
+  const goesOn = watchPages(transport.bucket, prefix);
   do {
     const page = await transport.request({ operation: "ListObjectsV2", key: prefix }, ({ client, bucket, watch }) =>
       client.send(
@@ -117,9 +119,8 @@ export async function* listPages(
       Key === undefined ? [] : [{ key: Key, bytes: Size ?? 0, lastModified: LastModified }],
     );
     yield { objects, folders: (page.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []) };
-    const before = token;
-    token = page.IsTruncated ? page.NextContinuationToken : undefined;
-    if (token !== undefined && token === before) throw endless(transport.bucket, prefix);
+    if (!goesOn(page.IsTruncated, page.NextContinuationToken)) return;
+    token = page.NextContinuationToken;
   } while (token !== undefined);
 }
 

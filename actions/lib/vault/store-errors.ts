@@ -82,12 +82,3 @@ export function storeError(question: Question, end: GivenUp): unknown {
       return new OperationError("s3-refused", `${what}: the store refuses: ${said}`);
   }
 }
-
-/** For a list that answers every question for its next page with the same page. */
-export function endless(bucket: string, prefix: string): OperationError {
-  return new OperationError(
-    "s3-endless",
-    `The store's list of ${prefix === "" ? "everything" : prefix} in bucket ${bucket} does not come to an end`,
-    "Look at the store's health: its next page begins where the last one did.",
-  );
-}

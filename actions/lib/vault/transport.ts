@@ -83,7 +83,10 @@ export function openTransport(settings: TransportSettings): Transport {
       const headers =
         typeof response === "object" && response !== null && "headers" in response ? response.headers : null;
       const date = typeof headers === "object" && headers !== null && "date" in headers ? headers.date : undefined;
-      if (typeof date === "string" && typeof result.output === "object") dates.set(result.output, new Date(date));
+      const told = typeof date === "string" ? new Date(date) : undefined;
+      // A time that there is not is none: ages that cannot be computed must not pass for young.
+      if (told !== undefined && !Number.isNaN(told.getTime()) && typeof result.output === "object")
+        dates.set(result.output, told);
       return result;
     },
     { step: "deserialize", priority: "high", name: "serverDate" },

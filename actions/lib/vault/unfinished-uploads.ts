@@ -1,4 +1,5 @@
 import { ListMultipartUploadsCommand } from "@aws-sdk/client-s3";
+import { watchPages } from "./page-watch.ts";
 import { abortUpload } from "./segment-writer.ts";
 import type { Transport } from "./transport.ts";
 
@@ -12,6 +13,7 @@ export async function unfinishedUploads(transport: Transport, prefix: string): P
   const found: UnfinishedUpload[] = [];
   let KeyMarker: string | undefined;
   let UploadIdMarker: string | undefined;
+  const goesOn = watchPages(transport.bucket, prefix);
   do {
     const page = await transport.request({ operation: "ListMultipartUploads", key: prefix }, (attempt) =>
       attempt.client.send(
@@ -20,8 +22,10 @@ export async function unfinishedUploads(transport: Transport, prefix: string): P
       ),
     );
     for (const { Key, UploadId } of page.Uploads ?? []) if (Key && UploadId) found.push({ key: Key, id: UploadId });
-    KeyMarker = page.IsTruncated ? page.NextKeyMarker : undefined;
-    UploadIdMarker = page.IsTruncated ? page.NextUploadIdMarker : undefined;
+    const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page;
+    if (!goesOn(IsTruncated, NextKeyMarker && `${NextKeyMarker}\n${NextUploadIdMarker ?? ""}`)) return found;
+    KeyMarker = NextKeyMarker;
+    UploadIdMarker = NextUploadIdMarker;
   } while (KeyMarker !== undefined);
   return found;
 }

@@ -1,5 +1,5 @@
 import { DeleteObjectsCommand, ListObjectVersionsCommand } from "@aws-sdk/client-s3";
-import { endless } from "./store-errors.ts";
+import { watchPages } from "./page-watch.ts";
 import type { Transport } from "./transport.ts";
 
 /** One stored version of an object, or a delete marker. In a bucket without versioning its id is `null`, as a word. */
@@ -43,6 +43,7 @@ export async function* versionPages(
   let KeyMarker = from === undefined ? undefined : justBefore(from.before);
   let MaxKeys = from?.most;
   let VersionIdMarker: string | undefined;
+  const goesOn = watchPages(transport.bucket, prefix);
   do {
     const page = await transport.request(
       { operation: "ListObjectVersions", key: prefix },
@@ -68,12 +69,11 @@ export async function* versionPages(
       if (Key)
         versions.push({ key: Key, versionId: VersionId, marker, latest: IsLatest, bytes, lastModified: LastModified });
     yield { versions, folders: (page.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []) };
-    if (page.IsTruncated !== true || page.NextKeyMarker === undefined) return;
-    if (page.NextKeyMarker === KeyMarker && page.NextVersionIdMarker === VersionIdMarker)
-      throw endless(transport.bucket, prefix);
-    KeyMarker = page.NextKeyMarker;
-    VersionIdMarker = page.NextVersionIdMarker;
-    if (skip === undefined) continue;
+    const { IsTruncated, NextKeyMarker, NextVersionIdMarker } = page;
+    if (!goesOn(IsTruncated, NextKeyMarker && `${NextKeyMarker}\n${NextVersionIdMarker ?? ""}`)) return;
+    KeyMarker = NextKeyMarker;
+    VersionIdMarker = NextVersionIdMarker;
+    if (skip === undefined || KeyMarker === undefined) continue;
     const wanted = skip(KeyMarker, versions);
     if (wanted === undefined) return;
     MaxKeys = wanted.most;
