@@ -7,6 +7,7 @@ import { formatBytes } from "../actions/lib/runtime/measures.ts";
 import { chart } from "./bench/chart.ts";
 import { type Contestant, gather } from "./bench/contestants.ts";
 import { benchFiles } from "./bench/files/bench-files.ts";
+import { benchHostile } from "./bench/hostile/bench-hostile.ts";
 import type { Measured } from "./bench/measured-run.ts";
 import { peaks, readCurve, remember } from "./bench/memory-curve.ts";
 import { benchPage } from "./bench/page.ts";
@@ -22,7 +23,8 @@ const usage = `npm run bench [-- --size 1GB] [-- --rounds 5] [-- --only set,read
   --write       write runbooks/bench.md and runbooks/bench.svg
   --memory      keep the peak memory at this size for the page's table of it
   --files       copies of Storage's files instead, beside rclone and aws s3 sync (205MB unless told): bench-files.md
-  --count N     with --files: how many (10000 unless told)
+  --hostile     every command in a vault that somebody has filled with junk that is named as ours is
+  --count N     with --files and --hostile: how many (10000 unless told)
   --json        print the figures as JSON`;
 
 const { values } = parseArgs({
@@ -33,6 +35,7 @@ const { values } = parseArgs({
     write: { type: "boolean", default: false },
     memory: { type: "boolean", default: false },
     files: { type: "boolean", default: false },
+    hostile: { type: "boolean", default: false },
     count: { type: "string", default: "10000" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
@@ -51,7 +54,8 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const load = loadavg()[0] ?? 0;
 const endings: (() => Promise<void>)[] = [];
 try {
-  if (values.files) await benchFiles({ ...values, count, bytes, rounds, load, say, endings });
+  if (values.hostile) await benchHostile({ count, load, say, endings });
+  else if (values.files) await benchFiles({ ...values, count, bytes, rounds, load, say, endings });
   else await benchDatabase(bytes);
 } finally {
   const [removeFolder, ...servers] = endings;
