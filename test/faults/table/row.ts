@@ -22,7 +22,13 @@ export type Outcome =
   | "died, nothing half-made";
 
 /** What an attacker holds, and nothing else. */
-export type Holder = "writes the bucket" | "writes rows" | "makes functions" | "opens pull requests" | "knows staging";
+export type Holder =
+  | "writes the bucket"
+  | "answers as the store"
+  | "writes rows"
+  | "makes functions"
+  | "opens pull requests"
+  | "knows staging";
 
 /** One fault: what breaks, while what is going on, and what must come of it. */
 export interface FaultRow<Scene, Injection> {

@@ -1,0 +1,5 @@
+import { describeRows } from "./table/describe-rows.ts";
+import { lyingStoreRows } from "./table/lying-store-rows.ts";
+import { LyingStore } from "./table/lying-store-scene.ts";
+
+describeRows("somebody who answers in the store's place:", lyingStoreRows, LyingStore.open);
