@@ -1,0 +1,131 @@
+import { inspect } from "node:util";
+import type { S3Client } from "@aws-sdk/client-s3";
+import { claimSummary } from "../../../actions/lib/notify/summary-claim.ts";
+import { readVaultReports } from "../../../actions/lib/report/vault-reports.ts";
+import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
+import { signDetached, verifyDetached } from "../../../actions/lib/seal/signature.ts";
+import { upkeepIsDue } from "../../../actions/lib/upkeep/run-upkeep.ts";
+import { listSets, resolveSet } from "../../../actions/lib/vault/catalogue.ts";
+import type { Vault } from "../../../actions/lib/vault/client.ts";
+import { acquireLease } from "../../../actions/lib/vault/lease.ts";
+import { setPrefix } from "../../../actions/lib/vault/manifest.ts";
+import { encodeManifest, publish, readSet } from "../../../actions/lib/vault/set-store.ts";
+import { readStanding } from "../../../actions/lib/vault/standing.ts";
+import { newTestKey, type TestKey } from "../../integration/assembled-set.ts";
+import { sharedS3 } from "../../lab/servers/started.ts";
+import { newVault } from "../proxy/test-bucket.ts";
+import { setId, storeUnpublished } from "../proxy/test-manifest.ts";
+import { type BucketAttacker, openBucketAttacker } from "./bucket-attacker.ts";
+import type { FaultRow, Seen } from "./row.ts";
+
+export type Reader = "latest" | "list" | "standing" | "lease" | "reports" | "summary claim" | "upkeep mark";
+
+export interface ForgedRow extends FaultRow<Forger, void> {
+  readonly stage: Reader;
+}
+
+/** What the attacker sees of a vault with two sets, and the key that they have made for themselves. */
+export interface Forger extends BucketAttacker {
+  /** `database/daily/<set>/` of the newest set, and `database/weekly/<set>/` of an older one. */
+  readonly newest: string;
+  readonly older: string;
+  readonly ownSignature: (bytes: Uint8Array) => Promise<string>;
+}
+
+/** Success here: what was laid is believed by nobody, and what is ours is found as if it were not there. */
+export class ForgedWords implements AsyncDisposable {
+  readonly #vault: Vault;
+  readonly #client: S3Client = sharedS3().client();
+  readonly #signing: TestKey;
+  readonly #stranger: TestKey;
+  readonly #sets: readonly string[];
+
+  private constructor(vault: Vault, signing: TestKey, stranger: TestKey, sets: readonly string[]) {
+    this.#vault = vault;
+    this.#signing = signing;
+    this.#stranger = stranger;
+    this.#sets = sets;
+  }
+
+  static async open(): Promise<ForgedWords> {
+    const [vault, signing, stranger] = await Promise.all([newVault(), newTestKey("signing"), newTestKey("signing")]);
+    const sets: string[] = [];
+    for (const [tier, hours] of [
+      ["weekly", 5],
+      ["daily", 10],
+    ] as const) {
+      const manifest = await storeUnpublished(vault, tier, setId(hours));
+      const bytes = encodeManifest(manifest);
+      const signature = await signDetached(bytes, signing.unlocked);
+      await publish(vault, manifest, bytes, signature, { lease: { async assertHeld() {} } });
+      sets.push(manifest.set);
+    }
+    return new ForgedWords(vault, signing, stranger, sets);
+  }
+
+  async run(row: ForgedRow): Promise<Seen> {
+    const attacker = openBucketAttacker(this.#vault, this.#client);
+    const [older = "", newest = ""] = this.#sets;
+    await row.inject({
+      ...attacker,
+      ...{ newest: setPrefix("daily", newest), older: setPrefix("weekly", older) },
+      ownSignature: (bytes) => signDetached(bytes, this.#stranger.unlocked),
+    });
+    const answer = await this.#ask(row.stage, newest).catch((error: unknown) => ({ error }));
+    await attacker.undo();
+    const broken: string[] = [];
+    const after = await this.#ask("list", newest).catch((error: unknown) => ({ error }));
+    if (after !== "success") broken.push(`the vault afterwards: ${inspect(after)}`);
+    if (typeof answer === "string") {
+      const falseSuccess = answer === "believed" || (answer === "success" && row.outcome !== "success");
+      const outcome = falseSuccess ? "false success" : answer;
+      return { outcome, code: undefined, broken, falseSuccess };
+    }
+    const { error } = answer;
+    const named = error instanceof LifeboatError;
+    const code = named ? error.code : undefined;
+    return { outcome: named ? "failed by name" : "ends without a name", code, broken, falseSuccess: false };
+  }
+
+  async #ask(reader: Reader, newest: string): Promise<"success" | "damage named" | "believed"> {
+    const vault = this.#vault;
+    const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, this.#signing.signers);
+    const sign = (bytes: Uint8Array) => signDetached(bytes, this.#signing.unlocked);
+    const now = new Date("2026-11-24T12:00:00Z");
+    const only = (yes: boolean) => (yes ? ("success" as const) : ("believed" as const));
+    if (reader === "latest") {
+      const { tier, set } = await resolveSet(vault, "latest");
+      await readSet(vault, tier, set, verify);
+      return only(set === newest);
+    }
+    if (reader === "list") {
+      const listed = await listSets(vault, { verify });
+      const ours = listed.filter(({ signature }) => signature === "verified").map(({ set }) => set);
+      if (listed.some(({ problem }) => problem !== null)) return "damage named";
+      return only(ours.toSorted().join() === this.#sets.toSorted().join() && listed.length === ours.length);
+    }
+    if (reader === "standing") {
+      const { sets, proven, files } = await readStanding({ vault, storage: vault, verify, verifyProof: verify });
+      return only(sets[0]?.set === newest && sets.length === 2 && proven === null && files === null);
+    }
+    if (reader === "lease") {
+      await using _lease = await acquireLease(vault, "backup-database", { holder: "a test", ttlSeconds: 5 });
+      return "success";
+    }
+    if (reader === "reports") {
+      const { reports } = await readVaultReports(vault, verify, { since: now, now });
+      return only(reports.every(({ operations }) => operations.every(({ facts }) => Object.keys(facts).length === 0)));
+    }
+    if (reader === "summary claim") {
+      const claim = await claimSummary(vault, "2026-11-24", { sign, verify });
+      await claim?.release();
+      return only(claim !== undefined);
+    }
+    return only(await upkeepIsDue(vault, verify, now));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client.destroy();
+    this.#vault.close();
+  }
+}
