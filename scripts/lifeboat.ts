@@ -7,7 +7,7 @@ import { Interrupted, onInterrupt } from "../actions/lib/runtime/interrupt.ts";
 import { createLineLog, streamSink } from "../actions/lib/runtime/line-log.ts";
 import type { Log } from "../actions/lib/runtime/log.ts";
 import { createTerminalLog } from "../actions/lib/runtime/terminal-log.ts";
-import { parseCall } from "./cli/command.ts";
+import { type Call, type Command, type Outcome, parseCall } from "./cli/command.ts";
 import { commands } from "./cli/commands.ts";
 import { commandHelp, overview } from "./cli/help.ts";
 
@@ -50,20 +50,40 @@ async function run(args: readonly string[]): Promise<number> {
     throw new ConfigurationError("usage", `There is no command '${name}'.`, `The commands are ${known}.`);
   }
   const command = await entry.load();
-  const call = parseCall(name, command.usage, rest);
+  const call = parseCall(name, command, rest);
   if (call.flags["help"] === true) {
-    print(commandHelp(command.usage));
+    print(commandHelp(command));
     return 0;
   }
   using interrupt = onInterrupt();
   const log = openLog(call.flags["verbose"] === true);
   const { signal } = interrupt;
-  const outcome = await command.run({ ...call, log, signal }).catch((error: unknown) => {
-    // What was broken off tells of itself in many ways, e.g. that a connection was cut: the reason is one.
-    throw signal.aborted ? signal.reason : error;
-  });
+  const outcome = await runCommand(command, { ...call, log, signal });
   print(call.flags["json"] === true ? json(outcome.json) : outcome.lines);
-  return outcome.exitCode ?? 0;
+  return outcome.exitCode ?? (outcome.job?.failure === undefined ? 0 : 1);
+}
+
+/** A person's run leaves the report, alert and heartbeat of a schedule's, unless it rehearses or is told to be quiet. */
+async function runCommand(command: Command, call: Call): Promise<Outcome> {
+  const { flags, log, signal } = call;
+  const work = (to: Log): Promise<Outcome> =>
+    command.run({ ...call, log: to }).catch((error: unknown) => {
+      // What was broken off tells of itself in many ways, e.g. that a connection was cut: the reason is one.
+      throw signal.aborted ? signal.reason : error;
+    });
+  if (command.reported === undefined || flags["dry-run"] === true) return work(log);
+  if (flags["quiet-run"] === true) {
+    log.info("This run leaves no report, alert or heartbeat (--quiet-run).");
+    return work(log);
+  }
+  const { reportedRun } = await import("../actions/lib/runtime/reported-run.ts");
+  const ended = await reportedRun<Outcome>({
+    ...{ ...command.reported, env: process.env, log, signal, work },
+    told: ({ job, lines }) =>
+      job ?? { page: { title: command.usage.summary, sentence: lines.at(-1) ?? "", tables: [] }, facts: {} },
+  });
+  if (ended.result === undefined) throw ended.thrown;
+  return ended.result;
 }
 
 collectInOneGo();

@@ -4,9 +4,8 @@ import { runBackup } from "../lib/backup/run-backup.ts";
 import { findStandBack } from "../lib/backup/stand-back.ts";
 import { loadConfig } from "../lib/config/load.ts";
 import { periods } from "../lib/policy/period.ts";
-import { meddlingFailure } from "../lib/report/action-result.ts";
-import { backupPage } from "../lib/report/backup.ts";
-import { backupFacts, setFacts } from "../lib/report/facts.ts";
+import { reportBackup } from "../lib/report/backup-job.ts";
+import { setFacts } from "../lib/report/facts.ts";
 import { nothingToDoPage, standBackPage } from "../lib/report/nothing-to-do.ts";
 import { trustedSigners } from "../lib/runtime/configured.ts";
 import { ConfigurationError } from "../lib/runtime/errors.ts";
@@ -14,8 +13,6 @@ import type { Log } from "../lib/runtime/log.ts";
 import { booleanInput, choiceInput, runAction } from "../lib/runtime/run-action.ts";
 import { openVault } from "../lib/vault/client.ts";
 import { tierSchema } from "../lib/vault/manifest.ts";
-
-const next = "Open the snapshot's findings with a private key; what fails a run is the policy's storage.failOn.";
 
 await runAction("backup", "runbooks/backup-failed.md", async ({ log, signal }) => {
   const tier = choiceInput("tier", tierSchema.options);
@@ -43,16 +40,7 @@ await runAction("backup", "runbooks/backup-failed.md", async ({ log, signal }) =
   const run = [process.env["GITHUB_WORKFLOW"], process.env["GITHUB_RUN_ID"]].filter(Boolean).join(", run ");
   const holder = run === "" ? {} : { holder: run };
   const result = await runBackup({ config, vault, tier, acceptShrinkage, log, signal, ...holder, ...files });
-  const found = result.files?.failure;
-  const failure =
-    meddlingFailure([...result.alarms, ...(result.files?.alarms ?? [])]) ??
-    (typeof found === "string" ? { code: "files-found", message: found, next } : undefined);
-  return {
-    outputs: { made: "true", set: result.set, prefix: result.prefix, "stored-bytes": result.counts.storedBytes },
-    page: backupPage(result),
-    facts: backupFacts(result),
-    ...(failure !== undefined && { failure }),
-  };
+  return reportBackup(result);
 });
 
 async function fileRequest(log: Log, acceptShrinkage: boolean): Promise<{ readonly files: FileRequest }> {

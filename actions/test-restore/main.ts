@@ -1,13 +1,8 @@
 import { loadConfig } from "../lib/config/load.ts";
-import { restoreTestFacts } from "../lib/report/facts.ts";
-import { restoreTestPage } from "../lib/report/restore-test.ts";
+import { reportRestoreTest } from "../lib/report/restore-test-job.ts";
 import { wipeStaging } from "../lib/restore-test/mark-staging.ts";
-import { failureCode, isReport } from "../lib/restore-test/result.ts";
 import { runRestoreTest } from "../lib/restore-test/run-restore-test.ts";
 import { booleanInput, optionalInput, runAction } from "../lib/runtime/run-action.ts";
-
-const afterTest =
-  "The copy is gone from staging; run `lifeboat test-restore --set <set> --keep-hours 24` to look at one.";
 
 await runAction("test", "runbooks/restore-test-failed.md", async ({ log, signal }) => {
   const { policy } = await loadConfig({ needs: [] });
@@ -26,18 +21,7 @@ await runAction("test", "runbooks/restore-test-failed.md", async ({ log, signal 
     log,
     signal,
   });
-  const page = restoreTestPage(result);
-  const { set, outcome } = result;
-  if (!isReport(result)) {
-    log.info(page.sentence);
-    return { outputs: { set, outcome }, page, facts: { set, outcome }, skipped: true };
-  }
-  return {
-    outputs: { set, outcome, proof: result.proof, "restore-seconds": String(result.restoreSeconds) },
-    page,
-    facts: restoreTestFacts(result),
-    ...(outcome === "proven"
-      ? {}
-      : { failure: { code: failureCode(result), message: page.sentence, next: afterTest } }),
-  };
+  const job = reportRestoreTest(result);
+  if (job.skipped === true) log.info(job.page.sentence);
+  return job;
 });

@@ -3,7 +3,8 @@ import { findMadeInPeriod } from "../../actions/lib/backup/made-in-period.ts";
 import { runBackup } from "../../actions/lib/backup/run-backup.ts";
 import { readFormerKeys } from "../../actions/lib/config/former-keys.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { backupPage } from "../../actions/lib/report/backup.ts";
+import { reportBackup } from "../../actions/lib/report/backup-job.ts";
+import { setFacts } from "../../actions/lib/report/facts.ts";
 import { nothingToDoPage } from "../../actions/lib/report/nothing-to-do.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { syncPage } from "../../actions/lib/report/sync.ts";
@@ -29,14 +30,15 @@ async function run(call: Call): Promise<Outcome> {
     const made = await findMadeInPeriod(vault, tier, "month", await trustedSigners(config), log);
     if (made !== undefined) {
       const next = "Give --again to make another all the same.";
-      return { json: { made: made.set }, lines: [...renderText(nothingToDoPage(made, "month")), next] };
+      const page = nothingToDoPage(made, "month");
+      const job = { page, facts: setFacts(made), skipped: true };
+      return { json: { made: made.set }, lines: [...renderText(page), next], job };
     }
   }
   const result = await runBackup({ config, tier, acceptShrinkage, log, signal, ...files });
   const lines = [...(result.files === undefined ? [] : [...renderText(syncPage(result.files)), ""])];
-  const alarms = [...result.alarms, ...(result.files?.alarms ?? [])];
-  const exitCode = typeof result.files?.failure === "string" || alarms.length > 0 ? 1 : 0;
-  return { json: result, lines: [...lines, ...renderText(backupPage(result))], exitCode };
+  const job = reportBackup(result);
+  return { json: result, lines: [...lines, ...renderText(job.page)], job };
 }
 
 async function fileRequest({ flags, log }: Call): Promise<{ readonly files: FileRequest }> {
@@ -72,5 +74,6 @@ export const backup: Command = {
     details:
       "Reads DATABASE_URL, S3_BACKUP_BUCKET, the AWS_* settings, BACKUP_SIGNING_KEY and the public keys; see 'lifeboat check'. With --with-files also S3_STORAGE_BUCKET and SUPABASE_STORAGE_*.",
   },
+  reported: { operation: "backup", runbook: "runbooks/backup-failed.md" },
   run,
 };

@@ -1,4 +1,6 @@
 import { parseArgs } from "node:util";
+import type { ActionResult } from "../../actions/lib/report/action-result.ts";
+import type { Operation } from "../../actions/lib/report/run-report.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
 import type { Log } from "../../actions/lib/runtime/log.ts";
 
@@ -42,10 +44,14 @@ export interface Outcome {
   readonly lines: readonly string[];
   /** 1 when the command ran and its answer is no; 0 unless told. */
   readonly exitCode?: 0 | 1 | 2;
+  /** What reports say of it; where it is left out, the last line. Its failure makes the exit code 1. */
+  readonly job?: Omit<ActionResult, "outputs">;
 }
 
 export interface Command {
   readonly usage: Usage;
+  /** What a run of it is called in reports, alerts and heartbeats, and the page for when it fails; without it nobody is told. */
+  readonly reported?: { readonly operation: Operation; readonly runbook: string };
   run(call: Call): Promise<Outcome>;
 }
 
@@ -56,6 +62,16 @@ export const everywhere: Readonly<Record<string, Option>> = {
   help: { type: "boolean", short: "h", help: "print this help" },
 };
 
+/** Every command that is reported has it. */
+export const quietRun: Readonly<Record<string, Option>> = {
+  "quiet-run": { type: "boolean", help: "leave no run report, alert or heartbeat" },
+};
+
+/** What a command takes beside its own options. */
+export function optionsOf({ usage, reported }: Command): Readonly<Record<string, Option>> {
+  return { ...usage.options, ...(reported === undefined ? {} : quietRun), ...everywhere };
+}
+
 export const dryRun: Readonly<Record<string, Option>> = {
   "dry-run": { type: "boolean", help: "check everything, write nothing, say what would be done" },
 };
@@ -65,8 +81,9 @@ export const dryRun: Readonly<Record<string, Option>> = {
  *
  * @throws ConfigurationError `usage`
  */
-export function parseCall(name: string, usage: Usage, args: readonly string[]): Omit<Call, "log" | "signal"> {
-  const known = { ...usage.options, ...everywhere };
+export function parseCall(name: string, command: Command, args: readonly string[]): Omit<Call, "log" | "signal"> {
+  const { usage } = command;
+  const known = optionsOf(command);
   const wrong = (what: string): ConfigurationError =>
     new ConfigurationError("usage", what, `See 'lifeboat ${name} --help'.`);
   const flags: Record<string, boolean> = {};

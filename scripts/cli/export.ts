@@ -50,5 +50,6 @@ export const exports: Command = {
       "The table has to be there, empty, with exactly the columns that it had. One transaction: all rows or none.",
     ].join("\n"),
   },
+  reported: { operation: "restore", runbook: "runbooks/restore-failed.md" },
   run,
 };

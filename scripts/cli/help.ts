@@ -1,4 +1,4 @@
-import { everywhere, type Option, type Usage } from "./command.ts";
+import { type Command, type Option, optionsOf } from "./command.ts";
 import type { CommandEntry } from "./commands.ts";
 
 /** `lifeboat --help`. */
@@ -12,14 +12,16 @@ export function overview(commands: readonly CommandEntry[]): string[] {
     "Commands:",
     ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
     "",
-    "Every command has --help, --json and --verbose. Exit code: 0 done, 1 failed, 2 wrong use or configuration.",
+    "Every command has --help, --json and --verbose. Runs that write or verify leave a report, an alert when they fail, and a",
+    "heartbeat, as a schedule's do: --quiet-run leaves none. Exit code: 0 done, 1 failed, 2 wrong use or configuration.",
     "Settings come from the environment (.env.example lists them) and from lifeboat.config.ts.",
   ];
 }
 
 /** `lifeboat <command> --help`. */
-export function commandHelp(usage: Usage): string[] {
-  const options = Object.entries({ ...usage.options, ...everywhere });
+export function commandHelp(command: Command): string[] {
+  const { usage } = command;
+  const options = Object.entries(optionsOf(command));
   const width = Math.max(...options.map(([name, option]) => spell(name, option).length));
   return [
     usage.summary,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { fileRestorationPage, folderPage } from "../../actions/lib/report/file-restoration.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
+import { reportFiles, reportFolder } from "../../actions/lib/report/restore-job.ts";
 import { runFilesToFolder, runRestoreFiles } from "../../actions/lib/restore/files/run-restore-files.ts";
 import { type Choice, readList } from "../../actions/lib/restore/files/wanted.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
@@ -17,14 +17,15 @@ async function run({ positionals: [ref = "latest"], flags, values, log, signal }
     refuseTogether(values, "to", ["target", "verify-sample", "production"]);
     const config = await loadConfig({ needs: ["storageVault", "opening"] });
     const result = await runFilesToFolder({ ...common, config, folder });
-    return { json: result, lines: renderText(folderPage(result)), exitCode: result.outcome === "differs" ? 1 : 0 };
+    const job = reportFolder(result);
+    return { json: result, lines: renderText(job.page), job };
   }
   const target = values["target"] ?? "default";
   const sample = values["verify-sample"] === undefined ? undefined : readShare(values["verify-sample"]);
   const config = await loadConfig({ needs: ["storageVault", "opening", "target", "targetStorage"], target });
   const result = await runRestoreFiles({ ...common, config, sample, production: values["production"] });
-  const good = ["equal", "sampled", "dry-run"].includes(result.outcome);
-  return { json: result, lines: renderText(fileRestorationPage(result)), exitCode: good ? 0 : 1 };
+  const job = reportFiles(result);
+  return { json: result, lines: renderText(job.page), job };
 }
 
 function readChoice(values: Call["values"]): Choice {
@@ -90,5 +91,6 @@ export const restoreFiles: Command = {
       "Only what is missing, lost or (with --overwrite) different is sent; run again, it goes on where it stopped.",
     ].join("\n"),
   },
+  reported: { operation: "restore", runbook: "runbooks/files-restore-failed.md" },
   run,
 };

@@ -1,7 +1,7 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { isGoodWithFiles, withFilesPage } from "../../actions/lib/report/file-restoration.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { abandonedPage, restorationPage } from "../../actions/lib/report/restoration.ts";
+import { abandonedPage } from "../../actions/lib/report/restoration.ts";
+import { reportRestore, reportRestoreWithFiles } from "../../actions/lib/report/restore-job.ts";
 import { abandonRestore } from "../../actions/lib/restore/abandon-restore.ts";
 import { runRestoreWithFiles } from "../../actions/lib/restore/files/run-restore-with-files.ts";
 import { runRestore } from "../../actions/lib/restore/run-restore.ts";
@@ -27,13 +27,13 @@ async function run({ positionals: [named], flags, values, log, signal }: Call): 
   if (flags["with-files"] === true) {
     const config = await loadConfig({ needs: ["vault", "storageVault", "opening", "target", "targetStorage"], target });
     const both = await runRestoreWithFiles({ ...request, config });
-    const json = { ...both.database, files: both.files };
-    return { json, lines: renderText(withFilesPage(both)), exitCode: isGoodWithFiles(both) ? 0 : 1 };
+    const job = reportRestoreWithFiles(both);
+    return { json: { ...both.database, files: both.files }, lines: renderText(job.page), job };
   }
   const config = await loadConfig({ needs: ["vault", "opening", "target"], target });
   const result = await runRestore({ ...request, config });
-  const exitCode = result.outcome === "equal" || result.outcome === "dry-run" ? 0 : 1;
-  return { json: result, lines: renderText(restorationPage(result)), exitCode };
+  const job = reportRestore(result);
+  return { json: result, lines: renderText(job.page), job };
 }
 
 export const restore: Command = {
@@ -68,5 +68,6 @@ export const restore: Command = {
       "With --with-files it reads S3_STORAGE_BUCKET and TARGET_STORAGE_* too; see 'lifeboat restore-files --help'.",
     ].join("\n"),
   },
+  reported: { operation: "restore", runbook: "runbooks/restore-failed.md" },
   run,
 };

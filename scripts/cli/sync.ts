@@ -1,7 +1,7 @@
 import { readFormerKeys } from "../../actions/lib/config/former-keys.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { syncPage } from "../../actions/lib/report/sync.ts";
+import { reportSnapshot } from "../../actions/lib/report/sync-job.ts";
 import { unlockFormerKeys } from "../../actions/lib/runtime/configured.ts";
 import { runSync } from "../../actions/lib/sync/run-sync.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
@@ -20,11 +20,8 @@ async function run({ flags, values, log, signal }: Call): Promise<Outcome> {
     acceptShrinkage: flags["accept-shrinkage"] === true,
     ...(await unlockFormerKeys(readFormerKeys(config.env))),
   });
-  return {
-    json: result,
-    lines: renderText(syncPage(result)),
-    exitCode: result.failure === null && result.alarms.length === 0 ? 0 : 1,
-  };
+  const job = reportSnapshot(result);
+  return { json: result, lines: renderText(job.page), job };
 }
 
 export const sync: Command = {
@@ -44,5 +41,6 @@ export const sync: Command = {
       "Reads SUPABASE_STORAGE_*, DATABASE_URL (not with --from-listing), S3_STORAGE_BUCKET, the AWS_* settings, BACKUP_SIGNING_KEY and the public keys.\n" +
       "When the signing key has changed: BACKUP_SIGNING_KEY_PREVIOUS (and _PASSPHRASE) or RESTORE_PRIVATE_KEY, for one run.",
   },
+  reported: { operation: "sync", runbook: "runbooks/sync-failed.md" },
   run,
 };

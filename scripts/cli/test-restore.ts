@@ -1,6 +1,6 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { restoreTestPage } from "../../actions/lib/report/restore-test.ts";
+import { reportRestoreTest } from "../../actions/lib/report/restore-test-job.ts";
 import { markStaging, wipeStaging } from "../../actions/lib/restore-test/mark-staging.ts";
 import { runRestoreTest } from "../../actions/lib/restore-test/run-restore-test.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
@@ -26,8 +26,8 @@ async function run(call: Call): Promise<Outcome> {
     keepHours: readHours(values["keep-hours"]),
     waitForThaw: flags["thaw"] === true,
   });
-  const good = result.outcome !== "failed" && result.outcome !== "unverified";
-  return { json: result, lines: renderText(restoreTestPage(result)), exitCode: good ? 0 : 1 };
+  const job = reportRestoreTest(result);
+  return { json: result, lines: renderText(job.page), job };
 }
 
 async function mark(ref: string, request: Parameters<typeof markStaging>[1]): Promise<Outcome> {
@@ -87,5 +87,6 @@ export const testRestore: Command = {
       "Nothing is touched unless staging's ref stands in the policy, is not production's, and its database bears the marker.",
     ].join("\n"),
   },
+  reported: { operation: "test", runbook: "runbooks/restore-test-failed.md" },
   run,
 };

@@ -1,4 +1,5 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { meddlingFailure } from "../../actions/lib/report/action-result.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { upkeepPage } from "../../actions/lib/report/upkeep.ts";
 import { noteSigner, trustedSigners } from "../../actions/lib/runtime/configured.ts";
@@ -32,7 +33,9 @@ function outcome(result: Awaited<ReturnType<typeof runUpkeep>>, rehearsal: boole
   const { retention, locks, deleted, keptBack, alarms } = result;
   const { unnamed, ...rest } = retention;
   const json = { retention: { ...rest, unnamedObjects: unnamed.length }, locks, deleted, keptBack, alarms };
-  return { json, lines: renderText(upkeepPage(result, rehearsal)), exitCode: alarms.length === 0 ? 0 : 1 };
+  const page = upkeepPage(result, rehearsal);
+  const failure = meddlingFailure(alarms);
+  return { json, lines: renderText(page), job: { page, facts: {}, ...(failure !== undefined && { failure }) } };
 }
 
 export const upkeep: Command = {
@@ -44,5 +47,6 @@ export const upkeep: Command = {
     options: dryRun,
     details: "Reads S3_STORAGE_BUCKET, the AWS_* settings and the public keys.",
   },
+  reported: { operation: "retention", runbook: "runbooks/vault-meddled.md" },
   run,
 };

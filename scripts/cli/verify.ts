@@ -2,9 +2,8 @@ import { optional } from "../../actions/lib/config/environment.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { verifyFiles } from "../../actions/lib/prove/files/verify-files.ts";
 import { verifySet } from "../../actions/lib/prove/verify.ts";
-import { filesVerificationPage } from "../../actions/lib/report/files-verification.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { verificationPage } from "../../actions/lib/report/verification.ts";
+import { reportFilesVerification, reportVerification } from "../../actions/lib/report/verification-job.ts";
 import { openingKey, readerSigners, trustedSigners } from "../../actions/lib/runtime/configured.ts";
 import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
 import { openVault } from "../../actions/lib/vault/client.ts";
@@ -28,8 +27,8 @@ async function run(call: Call): Promise<Outcome> {
   using vault = openVault(config.vault);
   const options = { trustedSigners: await trustedSigners(config), deep, privateKey };
   const result = await verifySet(vault, set, options, log);
-  const exitCode = result.outcome === "whole" ? 0 : 1;
-  return { json: result, lines: renderText(verificationPage(result)), exitCode };
+  const job = reportVerification(result);
+  return { json: result, lines: renderText(job.page), job };
 }
 
 async function verifySnapshot({ flags, values, log, signal }: Call, set: string): Promise<Outcome> {
@@ -54,8 +53,8 @@ async function verifySnapshot({ flags, values, log, signal }: Call, set: string)
     },
     log,
   );
-  const exitCode = result.outcome === "whole" ? 0 : 1;
-  return { json: result, lines: renderText(filesVerificationPage(result)), exitCode };
+  const job = reportFilesVerification(result);
+  return { json: result, lines: renderText(job.page), job };
 }
 
 /** `3%`, `3` (per cent) or `0.5%`, as a share of 1. */
@@ -95,5 +94,6 @@ export const verify: Command = {
     details:
       "Reads S3_BACKUP_BUCKET (with --files S3_STORAGE_BUCKET, and the other where it is set) and the AWS_* settings; with --deep also RESTORE_PRIVATE_KEY and RESTORE_PASSPHRASE.",
   },
+  reported: { operation: "verify", runbook: "runbooks/verification-failed.md" },
   run,
 };

@@ -74,9 +74,10 @@ export const heartbeatOf: Readonly<Record<string, string>> = {
   backup: "HEARTBEAT_URL_BACKUP",
   sync: "HEARTBEAT_URL_SYNC",
   test: "HEARTBEAT_URL_TEST",
+  restore: "HEARTBEAT_URL_RESTORE",
 };
 
-/** The address of the operation's own heartbeat, else the one for all three; undefined for operations that have none. */
+/** The address of the operation's own heartbeat, else the one for all of them; undefined for operations that have none. */
 export function readHeartbeat(env: Environment, operation: string, problems: Problems): Secret | undefined {
   const own = heartbeatOf[operation];
   if (own === undefined) return undefined;

@@ -4,26 +4,17 @@ import { operationNames } from "../report/alert.ts";
 import { type Page, renderMarkdown } from "../report/page.ts";
 import type { Operation } from "../report/run-report.ts";
 import { createActionsLog } from "./actions-log.ts";
-import { afterRun, beforeRun } from "./around-run.ts";
 import { collectInOneGo } from "./collector.ts";
-import { reportError } from "./error-report.ts";
 import { ConfigurationError } from "./errors.ts";
-import { Interrupted, onInterrupt } from "./interrupt.ts";
-import { type Ending, jobReport } from "./job-report.ts";
+import { onInterrupt } from "./interrupt.ts";
 import type { Log } from "./log.ts";
-import { runIdentity } from "./run-identity.ts";
+import { type Ended, reportedRun } from "./reported-run.ts";
 
 export interface ActionContext {
   readonly log: Log;
   /** Aborted when the job is cancelled. */
   readonly signal: AbortSignal;
 }
-
-const interruption = {
-  code: "cancelled",
-  message: "The job was cancelled before its work was done; what was begun has been given up.",
-  next: "Run it again; a half-made result is visible nowhere.",
-};
 
 /**
  * Runs an action's work. Whatever it throws fails the job with what happened, what to do next and the page to read. Every
@@ -38,70 +29,29 @@ export async function runAction(
 ): Promise<void> {
   collectInOneGo();
   using interrupt = onInterrupt();
-  const { env } = process;
-  const startedAt = new Date();
-  const warnings: string[] = [];
-  const log = noting(createActionsLog(), warnings);
-  const begun = beforeRun(runIdentity(env), operation, { env, log, hurry: false });
   const { signal } = interrupt;
-  const ending = await endingOf(operation, runbook, signal, () => work({ log, signal }));
-  const report = jobReport(ending, { operation, env, startedAt, endedAt: new Date(), warnings });
-  await begun;
-  await afterRun(report, { env, log, hurry: signal.aborted, unfinished: ending.unfinished === true });
+  await reportedRun<ActionResult>({
+    ...{ operation, runbook, env: process.env, log: createActionsLog(), signal },
+    work: (log) => work({ log, signal }),
+    told: (result) => result,
+    ended: (ended) => endJob(ended, operation),
+  });
 }
 
-async function endingOf(
-  operation: Operation,
-  runbook: string,
-  signal: AbortSignal,
-  work: () => Promise<ActionResult>,
-): Promise<Ending> {
-  try {
-    const { outputs, page, facts, skipped, unfinished = false, failure } = await work();
-    for (const [output, value] of Object.entries(outputs)) core.setOutput(output, value);
-    core.setOutput("nothing-to-do", skipped === true && failure === undefined ? "true" : "false");
-    await writeSummary(failure === undefined ? page : withNext(page, failure.next, runbook));
-    if (failure !== undefined) {
-      core.setFailed(`${failure.message}\n${failure.next}\nSee ${runbook}.`);
-      core.setOutput("error-code", failure.code);
-    }
-    return {
-      conclusion: failure !== undefined ? "failure" : skipped === true ? "skipped" : "success",
-      sentence: page.sentence,
-      facts,
-      unfinished,
-      failure: failure === undefined ? null : { ...failure, runbook },
-    };
-  } catch (error) {
-    const cancelled = signal.aborted || error instanceof Interrupted;
-    const { message, next, code } = cancelled ? interruption : reportError(error);
-    core.setFailed(`${message}\n${next}\nSee ${runbook}.`);
-    await writeSummary(
-      withNext({ title: `${operationNames[operation]} failed`, sentence: message, tables: [] }, next, runbook),
-    );
-    core.setOutput("error-code", code);
-    return {
-      conclusion: cancelled ? "cancelled" : "failure",
-      sentence: message,
-      facts: {},
-      failure: { code, message, next, runbook },
-    };
-  }
+/** Outputs, the job's summary, and the annotation of a failure. */
+async function endJob({ ending, result }: Ended<ActionResult>, operation: Operation): Promise<void> {
+  const { failure, sentence, conclusion } = ending;
+  for (const [output, value] of Object.entries(result?.outputs ?? {})) core.setOutput(output, value);
+  core.setOutput("nothing-to-do", conclusion === "skipped" ? "true" : "false");
+  const page = result?.page ?? { title: `${operationNames[operation]} failed`, sentence, tables: [] };
+  await writeSummary(failure === null ? page : withNext(page, failure.next, failure.runbook));
+  if (failure === null) return;
+  core.setFailed(`${failure.message}\n${failure.next}\nSee ${failure.runbook}.`);
+  core.setOutput("error-code", failure.code);
 }
 
 function withNext(page: Page, next: string, runbook: string): Page {
   return { ...page, notes: [next, `What to do: ${runbook}`, ...(page.notes ?? [])] };
-}
-
-/** The same log, and every warning kept for the report. */
-function noting(log: Log, warnings: string[]): Log {
-  return {
-    ...log,
-    warn(line) {
-      warnings.push(line);
-      log.warn(line);
-    },
-  };
 }
 
 /** An input, or undefined when it is not given (GitHub gives the empty string). */
