@@ -4,6 +4,7 @@ import { ConfigurationError } from "../runtime/errors.ts";
 import { countOf } from "../runtime/measures.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../source/identifier.ts";
 import type { Inventory, TableContent } from "../source/inventory/model.ts";
+import { pathStatement, readingPaths } from "../source/search-paths.ts";
 import { sqlState } from "../source/sqlstate.ts";
 import type { Journal } from "./journal.ts";
 import { transactionsOverOrphans } from "./keys-over-orphans.ts";
@@ -68,11 +69,12 @@ const filesTables = new Set(["storage.buckets", "storage.objects"]);
 async function writtenSince(client: Client, journal: Journal, source: Inventory): Promise<string[]> {
   const lines: string[] = [];
   const moved = transactionsOverOrphans(journal);
+  const paths = readingPaths(source);
   for (const table of source.tables) {
     const transaction = journal.transaction(loadItem(table));
     const rows = table.fingerprint?.rows;
     if (transaction === undefined || rows === undefined || filesTables.has(tableName(table))) continue;
-    const found = await countForeign(client, table, [transaction, ...moved]);
+    const found = await countForeign(client, table, [transaction, ...moved], paths);
     if (found === undefined) lines.push(`table ${tableName(table)} can no longer be read`);
     else if (found.others !== "0") lines.push(`rows of ${tableName(table)} were written`);
     else if (found.rows !== rows) lines.push(`rows of ${tableName(table)} were deleted`);
@@ -80,18 +82,25 @@ async function writtenSince(client: Client, journal: Journal, source: Inventory)
   return lines;
 }
 
-async function countForeign(client: Client, table: TableContent, ours: readonly string[]) {
-  try {
-    const answer = await client.query(
-      `select count(*)::text as rows, count(*) filter (where xmin::text <> all ($1))::text as others
-         from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`,
-      [ours],
-    );
-    return z.strictObject({ rows: z.string(), others: z.string() }).parse(answer.rows[0]);
-  } catch (error) {
-    if (sqlState(error) === "none") throw error;
-    return undefined;
+/** An index whose functions find others by a search path is looked into as the query is planned. */
+async function countForeign(client: Client, table: TableContent, ours: readonly string[], paths: readonly string[]) {
+  const from = `from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`;
+  for (const path of ["", ...paths]) {
+    await client.query("begin");
+    try {
+      if (path !== "") await client.query(pathStatement(path));
+      const answer = await client.query(
+        `select count(*)::text as rows, count(*) filter (where xmin::text <> all ($1))::text as others ${from}`,
+        [ours],
+      );
+      return z.strictObject({ rows: z.string(), others: z.string() }).parse(answer.rows[0]);
+    } catch (error) {
+      if (sqlState(error) === "none") throw error;
+    } finally {
+      await client.query("rollback").catch(() => undefined);
+    }
   }
+  return undefined;
 }
 
 /** Where people leave a trace when they use a project. `sessions` keeps its times without a zone, in UTC. */
