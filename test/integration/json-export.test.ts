@@ -85,7 +85,8 @@ describe.each([17, 15] as const)("the JSON export of a weekly set of PostgreSQL 
 
   test("has one artifact for every table that the dumps carry, under names that a disk without case can hold", () => {
     const names = made.artifacts.filter(({ kind }) => kind === "json").map(({ name }) => name);
-    expect(names.length).toBe(made.counts.tables);
+    // All but Vault's secrets, which go under a key of their own.
+    expect(names.length).toBe(made.counts.tables - 1);
     expect(new Set(names.map((name) => name.toLowerCase())).size).toBe(names.length);
     for (const name of names) expect(name).toMatch(/^json\/[A-Za-z0-9._-]+\.ndjson\.zst\.pgp$/);
   });
