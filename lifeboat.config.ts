@@ -1,4 +1,4 @@
-import { definePolicy } from "./actions/lib/config/policy.ts";
+import { definePolicy } from "./actions/lib/config/policy/policy.ts";
 
 const MiB = 1024 * 1024;
 

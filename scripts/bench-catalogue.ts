@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { formatBytes } from "../actions/lib/base/measures.ts";
 import { renderText } from "../actions/lib/report/page.ts";
-import { formatBytes } from "../actions/lib/runtime/measures.ts";
 import { startGuardian } from "../test/lab/servers/guardian.ts";
 import { startS3 } from "../test/lab/servers/s3.ts";
 import { layCatalogue } from "./bench/catalogue.ts";

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { codeOwnerProblems } from "./check/code-owners.ts";
+import { drawFloors, floorProblems, readImports } from "./check/floors.ts";
 import { lockfileProblems, productionProblems } from "./check/lockfile.ts";
 import { promiseProblems } from "./check/promises.ts";
 import { readmeProblems } from "./check/readme.ts";
@@ -20,6 +21,7 @@ function tool(name: string, args: readonly string[]): boolean {
 const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] = [
   ["types", () => tool("typescript/bin/tsc", ["--project", "."])],
   ["lint and format", () => tool("@biomejs/biome/bin/biome", ["check", "--error-on-warnings"])],
+  ["floors", floors],
   ["packages", () => report([...lockfileProblems(root), ...productionProblems(root)])],
   ["code owners", () => report(codeOwnerProblems(root))],
   ["workflows", () => report(workflowRuleProblems(root)) && workflowsAreClean(root)],
@@ -27,6 +29,13 @@ const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] =
   ["promises", async () => report(await promiseProblems(root))],
   ["runbooks", async () => report(await runbookProblems(root, new Date()))],
 ];
+
+/** Prints the floors of the core as its imports make them. */
+function floors(): boolean {
+  const { files, imports } = readImports(root);
+  for (const line of drawFloors(files, imports)) console.log(line);
+  return report(floorProblems(files, imports));
+}
 
 function report(problems: readonly string[]): boolean {
   for (const problem of problems) console.error(problem);

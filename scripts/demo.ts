@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { reportError } from "../actions/lib/runtime/error-report.ts";
-import { onInterrupt } from "../actions/lib/runtime/interrupt.ts";
+import { onInterrupt } from "../actions/lib/base/flow/interrupt.ts";
+import { reportError } from "../actions/lib/edge/error-report.ts";
 import { leaveRunning } from "./demo/leave-running.ts";
 import { play } from "./demo/play.ts";
 import { parseSize } from "./demo/size.ts";

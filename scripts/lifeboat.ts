@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-import { visible } from "../actions/lib/report/escaping.ts";
-import { collectInOneGo } from "../actions/lib/runtime/collector.ts";
-import { reportError } from "../actions/lib/runtime/error-report.ts";
-import { ConfigurationError } from "../actions/lib/runtime/errors.ts";
-import { Interrupted, onInterrupt } from "../actions/lib/runtime/interrupt.ts";
-import { createLineLog, streamSink } from "../actions/lib/runtime/line-log.ts";
-import type { Log } from "../actions/lib/runtime/log.ts";
-import { createTerminalLog } from "../actions/lib/runtime/terminal-log.ts";
+import { collectInOneGo } from "../actions/lib/base/collector.ts";
+import { ConfigurationError } from "../actions/lib/base/errors.ts";
+import { visible } from "../actions/lib/base/escaping.ts";
+import { Interrupted, onInterrupt } from "../actions/lib/base/flow/interrupt.ts";
+import type { Log } from "../actions/lib/base/log.ts";
+import { reportError } from "../actions/lib/edge/error-report.ts";
+import { createLineLog, streamSink } from "../actions/lib/edge/line-log.ts";
+import { createTerminalLog } from "../actions/lib/edge/terminal-log.ts";
 import { type Call, type Command, type Outcome, parseCall } from "./cli/command.ts";
 import { commands } from "./cli/commands.ts";
 import { commandHelp, overview } from "./cli/help.ts";
@@ -76,7 +76,7 @@ async function runCommand(command: Command, call: Call): Promise<Outcome> {
     log.info("This run leaves no report, alert or heartbeat (--quiet-run).");
     return work(log);
   }
-  const { reportedRun } = await import("../actions/lib/runtime/reported-run.ts");
+  const { reportedRun } = await import("../actions/lib/edge/reported-run.ts");
   const ended = await reportedRun<Outcome>({
     ...{ ...command.reported, env: process.env, log, signal, work },
     told: ({ job, lines }) =>

@@ -1,18 +1,18 @@
-import type { FileRequest } from "../lib/backup/file-run.ts";
-import { findMadeInPeriod } from "../lib/backup/made-in-period.ts";
-import { runBackup } from "../lib/backup/run-backup.ts";
-import { findStandBack } from "../lib/backup/stand-back.ts";
+import { ConfigurationError } from "../lib/base/errors.ts";
+import type { Log } from "../lib/base/log.ts";
 import { loadConfig } from "../lib/config/load.ts";
+import { booleanInput, choiceInput, runAction } from "../lib/edge/run-action.ts";
+import type { FileRequest } from "../lib/operations/backup/file-run.ts";
+import { findMadeInPeriod } from "../lib/operations/backup/made-in-period.ts";
+import { runBackup } from "../lib/operations/backup/run-backup.ts";
+import { findStandBack } from "../lib/operations/backup/stand-back.ts";
 import { periods } from "../lib/policy/period.ts";
-import { reportBackup } from "../lib/report/backup-job.ts";
-import { setFacts } from "../lib/report/facts.ts";
-import { nothingToDoPage, standBackPage } from "../lib/report/nothing-to-do.ts";
-import { trustedSigners } from "../lib/runtime/configured.ts";
-import { ConfigurationError } from "../lib/runtime/errors.ts";
-import type { Log } from "../lib/runtime/log.ts";
-import { booleanInput, choiceInput, runAction } from "../lib/runtime/run-action.ts";
-import { openVault } from "../lib/vault/client.ts";
-import { tierSchema } from "../lib/vault/manifest.ts";
+import { reportBackup } from "../lib/report/jobs/backup.ts";
+import { nothingToDoPage, standBackPage } from "../lib/report/pages/nothing-to-do.ts";
+import { setFacts } from "../lib/report/run/facts.ts";
+import { trustedSigners } from "../lib/vault/configured.ts";
+import { tierSchema } from "../lib/vault/format/manifest.ts";
+import { openVault } from "../lib/vault/s3/client.ts";
 
 await runAction("backup", "runbooks/backup-failed.md", async ({ log, signal }) => {
   const tier = choiceInput("tier", tierSchema.options);

@@ -1,16 +1,16 @@
 import { optional } from "../lib/config/environment.ts";
 import { loadConfig } from "../lib/config/load.ts";
-import { readJobResults } from "../lib/report/job-results.ts";
-import { lostFailure } from "../lib/report/lost-sets.ts";
-import { publishedPage, runPublish } from "../lib/report/run-publish.ts";
-import { readVaultReports } from "../lib/report/vault-reports.ts";
-import { noteVerifier, openStorageVault, standingVerifiers } from "../lib/runtime/configured.ts";
-import { originOf } from "../lib/runtime/git.ts";
-import { openGithubHistory } from "../lib/runtime/github-history.ts";
-import { findPromiseJudge } from "../lib/runtime/promise-check.ts";
-import { optionalInput, runAction } from "../lib/runtime/run-action.ts";
-import { runIdentity } from "../lib/runtime/run-identity.ts";
-import { openVault } from "../lib/vault/client.ts";
+import { originOf } from "../lib/edge/publish/git.ts";
+import { openGithubHistory } from "../lib/edge/publish/github-history.ts";
+import { publishedPage, runPublish } from "../lib/edge/publish/run-publish.ts";
+import { readVaultReports } from "../lib/edge/publish/vault-reports.ts";
+import { optionalInput, runAction } from "../lib/edge/run-action.ts";
+import { runIdentity } from "../lib/edge/run-identity.ts";
+import { findPromiseJudge } from "../lib/operations/policy-check/promise-check.ts";
+import { lostFailure } from "../lib/report/branch/lost-sets.ts";
+import { readJobResults } from "../lib/report/run/job-results.ts";
+import { noteVerifier, openStorageVault, standingVerifiers } from "../lib/vault/configured.ts";
+import { openVault } from "../lib/vault/s3/client.ts";
 import { readStanding } from "../lib/vault/standing.ts";
 
 await runAction("publish", "runbooks/report-missing.md", async ({ log, signal }) => {

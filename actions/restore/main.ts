@@ -1,9 +1,9 @@
+import { ConfigurationError } from "../lib/base/errors.ts";
 import { loadConfig } from "../lib/config/load.ts";
-import { reportRestore, reportRestoreWithFiles } from "../lib/report/restore-job.ts";
-import { runRestoreWithFiles } from "../lib/restore/files/run-restore-with-files.ts";
-import { runRestore } from "../lib/restore/run-restore.ts";
-import { ConfigurationError } from "../lib/runtime/errors.ts";
-import { booleanInput, optionalInput, runAction } from "../lib/runtime/run-action.ts";
+import { booleanInput, optionalInput, runAction } from "../lib/edge/run-action.ts";
+import { runRestore } from "../lib/operations/restore/run-restore.ts";
+import { runRestoreWithFiles } from "../lib/operations/restore-files/run-restore-with-files.ts";
+import { reportRestore, reportRestoreWithFiles } from "../lib/report/jobs/restore.ts";
 
 await runAction("restore", "runbooks/restore-failed.md", async ({ log, signal }) => {
   const ref = optionalInput("set");

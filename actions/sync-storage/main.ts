@@ -1,14 +1,14 @@
+import { ConfigurationError } from "../lib/base/errors.ts";
 import { loadConfig } from "../lib/config/load.ts";
+import { booleanInput, choiceInput, optionalInput, runAction } from "../lib/edge/run-action.ts";
+import { runIdentity } from "../lib/edge/run-identity.ts";
+import { commitRun, copyPart, type DividedRun, planRun } from "../lib/operations/sync/fan-out/divided-run.ts";
+import { lookAtSnapshots } from "../lib/operations/sync/made-in-period.ts";
+import { runSync } from "../lib/operations/sync/run-sync.ts";
 import { periods } from "../lib/policy/period.ts";
-import { reportPart, reportPlan, reportSnapshot, reportThere } from "../lib/report/sync-job.ts";
-import { signingKey, trustedSigners } from "../lib/runtime/configured.ts";
-import { ConfigurationError } from "../lib/runtime/errors.ts";
-import { booleanInput, choiceInput, optionalInput, runAction } from "../lib/runtime/run-action.ts";
-import { runIdentity } from "../lib/runtime/run-identity.ts";
-import { commitRun, copyPart, type DividedRun, planRun } from "../lib/sync/fan-out/divided-run.ts";
-import { lookAtSnapshots } from "../lib/sync/made-in-period.ts";
-import { runSync } from "../lib/sync/run-sync.ts";
-import { openVault } from "../lib/vault/client.ts";
+import { reportPart, reportPlan, reportSnapshot, reportThere } from "../lib/report/jobs/sync.ts";
+import { signingKey, trustedSigners } from "../lib/vault/configured.ts";
+import { openVault } from "../lib/vault/s3/client.ts";
 
 await runAction("sync", "runbooks/sync-failed.md", async ({ log, signal }) => {
   const work = choiceInput("work", ["all", "plan", "copy", "commit"]) ?? "all";

@@ -1,9 +1,9 @@
 import { loadConfig } from "../lib/config/load.ts";
-import { verifySet } from "../lib/prove/verify.ts";
-import { reportVerification } from "../lib/report/verification-job.ts";
-import { openingKey, trustedSigners } from "../lib/runtime/configured.ts";
-import { booleanInput, optionalInput, runAction } from "../lib/runtime/run-action.ts";
-import { openVault } from "../lib/vault/client.ts";
+import { booleanInput, optionalInput, runAction } from "../lib/edge/run-action.ts";
+import { verifySet } from "../lib/operations/verify/verify.ts";
+import { reportVerification } from "../lib/report/jobs/verify.ts";
+import { openingKey, trustedSigners } from "../lib/vault/configured.ts";
+import { openVault } from "../lib/vault/s3/client.ts";
 
 await runAction("verify", "runbooks/verification-failed.md", async ({ log }) => {
   const set = optionalInput("set") ?? "latest";

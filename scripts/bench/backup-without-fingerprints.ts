@@ -1,7 +1,7 @@
-import { runBackup } from "../../actions/lib/backup/run-backup.ts";
+import { collectInOneGo } from "../../actions/lib/base/collector.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { collectInOneGo } from "../../actions/lib/runtime/collector.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
 
 /** Tells what fingerprints cost. Only the bench can leave them out: no command, input or policy does. */
 collectInOneGo();

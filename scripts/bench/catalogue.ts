@@ -1,10 +1,10 @@
-import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
-import { signDetached } from "../../actions/lib/seal/signature.ts";
-import { mapBounded } from "../../actions/lib/vault/bounded.ts";
-import { openVault } from "../../actions/lib/vault/client.ts";
-import { type Manifest, setPrefix, tierSchema } from "../../actions/lib/vault/manifest.ts";
-import { encodeManifest } from "../../actions/lib/vault/set-store.ts";
-import { manifestName, signatureName } from "../../actions/lib/vault/signed-manifest.ts";
+import { mapBounded } from "../../actions/lib/base/flow/bounded.ts";
+import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { type Manifest, setPrefix, tierSchema } from "../../actions/lib/vault/format/manifest.ts";
+import { manifestName, signatureName } from "../../actions/lib/vault/published/signed-manifest.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
+import { encodeManifest } from "../../actions/lib/vault/sets/set-store.ts";
 import { setId, storeUnpublished } from "../../test/faults/proxy/test-manifest.ts";
 import type { S3Access } from "../../test/lab/servers/s3.ts";
 import { bucket } from "../demo/owner.ts";

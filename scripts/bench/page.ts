@@ -1,5 +1,5 @@
+import { formatBytes } from "../../actions/lib/base/measures.ts";
 import type { Page, PageTable } from "../../actions/lib/report/page.ts";
-import { formatBytes } from "../../actions/lib/runtime/measures.ts";
 import type { MemoryPoint } from "./memory-curve.ts";
 import type { Row } from "./results.ts";
 import type { Spread } from "./statistics.ts";

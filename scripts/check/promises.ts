@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { checkPromises } from "../../actions/lib/runtime/promise-check.ts";
+import { checkPromises } from "../../actions/lib/operations/policy-check/promise-check.ts";
 
 /** What the policy of the checkout promises and its workflows, plan and regions do not keep, gaps that were accepted excepted. */
 export async function promiseProblems(root: string): Promise<string[]> {

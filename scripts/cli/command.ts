@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
-import type { ActionResult } from "../../actions/lib/report/action-result.ts";
-import type { Operation } from "../../actions/lib/report/run-report.ts";
-import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
-import type { Log } from "../../actions/lib/runtime/log.ts";
+import { ConfigurationError } from "../../actions/lib/base/errors.ts";
+import type { Log } from "../../actions/lib/base/log.ts";
+import type { ActionResult } from "../../actions/lib/report/run/action-result.ts";
+import type { Operation } from "../../actions/lib/report/run/run-report.ts";
 
 /** One option of the command line; the same text serves `--help` and the README. */
 export interface Option {

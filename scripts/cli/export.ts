@@ -1,7 +1,7 @@
+import { ConfigurationError } from "../../actions/lib/base/errors.ts";
+import { countOf } from "../../actions/lib/base/measures.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { runExportLoad } from "../../actions/lib/restore/run-export-load.ts";
-import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
-import { countOf } from "../../actions/lib/runtime/measures.ts";
+import { runExportLoad } from "../../actions/lib/operations/export/run-export-load.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 
 async function run({ positionals, flags, values, log, signal }: Call): Promise<Outcome> {

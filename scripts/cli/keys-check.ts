@@ -1,8 +1,8 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { checkKeys } from "../../actions/lib/keys/check.ts";
-import { keyCheckPage } from "../../actions/lib/report/key-check.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { readKeyring } from "../../actions/lib/seal/keyring.ts";
+import { keyCheckPage } from "../../actions/lib/report/pages/keys-check.ts";
+import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
+import { checkKeys } from "../../actions/lib/seal/trust/check-keys.ts";
 import type { Call, Outcome } from "./command.ts";
 
 export async function check(_call: Call): Promise<Outcome> {

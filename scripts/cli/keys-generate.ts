@@ -1,8 +1,8 @@
 import { relative } from "node:path";
+import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { allRoles, type GeneratedKeys, generateKeys } from "../../actions/lib/keys/generate.ts";
-import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
-import type { KeyRole } from "../../actions/lib/seal/keyring.ts";
+import { allRoles, type GeneratedKeys, generateKeys } from "../../actions/lib/operations/keys/generate.ts";
+import type { KeyRole } from "../../actions/lib/seal/keys/keyring.ts";
 import type { Call, Outcome } from "./command.ts";
 
 export async function generate({ values, flags }: Call): Promise<Outcome> {

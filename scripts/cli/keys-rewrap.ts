@@ -1,11 +1,11 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { pinnedKeys } from "../../actions/lib/keys/pinned.ts";
-import { rewrapSets } from "../../actions/lib/keys/rewrap.ts";
+import { rewrapSets } from "../../actions/lib/operations/keys/rewrap.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { rewrapPage } from "../../actions/lib/report/rewrap.ts";
-import { openingKey, signingKey } from "../../actions/lib/runtime/configured.ts";
-import { readKeyring } from "../../actions/lib/seal/keyring.ts";
-import { openVault } from "../../actions/lib/vault/client.ts";
+import { rewrapPage } from "../../actions/lib/report/pages/keys-rewrap.ts";
+import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
+import { pinnedKeys } from "../../actions/lib/seal/trust/pinned.ts";
+import { openingKey, signingKey } from "../../actions/lib/vault/configured.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import type { Call, Outcome } from "./command.ts";
 
 export async function rewrap({ values, flags, log, signal }: Call): Promise<Outcome> {

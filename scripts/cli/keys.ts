@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
+import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { dryRun } from "./command.ts";
 

@@ -1,14 +1,14 @@
+import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { setListPage } from "../../actions/lib/report/set-list.ts";
-import { snapshotListPage } from "../../actions/lib/report/snapshot-list.ts";
-import { provenBy, trustedSigners } from "../../actions/lib/runtime/configured.ts";
-import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
-import { verifyDetached } from "../../actions/lib/seal/signature.ts";
-import { listSets } from "../../actions/lib/vault/catalogue.ts";
-import { openVault } from "../../actions/lib/vault/client.ts";
-import { provenSets } from "../../actions/lib/vault/proven.ts";
-import { listSnapshots } from "../../actions/lib/vault/snapshot/snapshot-catalogue.ts";
+import { setListPage } from "../../actions/lib/report/pages/list-sets.ts";
+import { snapshotListPage } from "../../actions/lib/report/pages/list-snapshots.ts";
+import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { provenBy, trustedSigners } from "../../actions/lib/vault/configured.ts";
+import { listSnapshots } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
+import { listSets } from "../../actions/lib/vault/sets/catalogue.ts";
+import { provenSets } from "../../actions/lib/vault/sets/proven.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { readTier, tierOption } from "./tier.ts";
 

@@ -1,12 +1,12 @@
+import { ConfigurationError, LifeboatError } from "../../actions/lib/base/errors.ts";
+import type { Log } from "../../actions/lib/base/log.ts";
 import { type Config, loadConfig } from "../../actions/lib/config/load.ts";
+import { checkPromises } from "../../actions/lib/operations/policy-check/promise-check.ts";
 import type { VaultTruth } from "../../actions/lib/policy/promises.ts";
+import { truthOf } from "../../actions/lib/report/branch/standing.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { promisesPage } from "../../actions/lib/report/promises.ts";
-import { truthOf } from "../../actions/lib/report/standing.ts";
-import { askStanding } from "../../actions/lib/runtime/configured.ts";
-import { ConfigurationError, LifeboatError } from "../../actions/lib/runtime/errors.ts";
-import type { Log } from "../../actions/lib/runtime/log.ts";
-import { checkPromises } from "../../actions/lib/runtime/promise-check.ts";
+import { promisesPage } from "../../actions/lib/report/pages/policy-check.ts";
+import { askStanding } from "../../actions/lib/vault/configured.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 
 async function run({ positionals: [action = ""], flags, values, log }: Call): Promise<Outcome> {

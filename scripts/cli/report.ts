@@ -1,13 +1,13 @@
 import { resolve } from "node:path";
+import { ConfigurationError } from "../../actions/lib/base/errors.ts";
+import type { Log } from "../../actions/lib/base/log.ts";
+import { countOf } from "../../actions/lib/base/measures.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { buildPages } from "../../actions/lib/report/build-pages.ts";
-import { readVaultReports } from "../../actions/lib/report/vault-reports.ts";
-import { noteVerifier, openStorageVault, standingVerifiers } from "../../actions/lib/runtime/configured.ts";
-import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
-import type { Log } from "../../actions/lib/runtime/log.ts";
-import { countOf } from "../../actions/lib/runtime/measures.ts";
-import { findPromiseJudge } from "../../actions/lib/runtime/promise-check.ts";
-import { openVault } from "../../actions/lib/vault/client.ts";
+import { readVaultReports } from "../../actions/lib/edge/publish/vault-reports.ts";
+import { findPromiseJudge } from "../../actions/lib/operations/policy-check/promise-check.ts";
+import { buildPages } from "../../actions/lib/report/branch/build-pages.ts";
+import { noteVerifier, openStorageVault, standingVerifiers } from "../../actions/lib/vault/configured.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { readStanding } from "../../actions/lib/vault/standing.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 

@@ -1,9 +1,9 @@
 import { readFormerKeys } from "../../actions/lib/config/former-keys.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { runSync } from "../../actions/lib/operations/sync/run-sync.ts";
+import { reportSnapshot } from "../../actions/lib/report/jobs/sync.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { reportSnapshot } from "../../actions/lib/report/sync-job.ts";
-import { unlockFormerKeys } from "../../actions/lib/runtime/configured.ts";
-import { runSync } from "../../actions/lib/sync/run-sync.ts";
+import { unlockFormerKeys } from "../../actions/lib/vault/configured.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 import { readTier, tierOption } from "./tier.ts";
 

@@ -1,9 +1,9 @@
+import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { runRestoreTest } from "../../actions/lib/operations/test-restore/run-restore-test.ts";
+import { markStaging, wipeStaging } from "../../actions/lib/operations/test-restore/staging/mark-staging.ts";
+import { reportRestoreTest } from "../../actions/lib/report/jobs/test-restore.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { reportRestoreTest } from "../../actions/lib/report/restore-test-job.ts";
-import { markStaging, wipeStaging } from "../../actions/lib/restore-test/mark-staging.ts";
-import { runRestoreTest } from "../../actions/lib/restore-test/run-restore-test.ts";
-import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 
 async function run(call: Call): Promise<Outcome> {

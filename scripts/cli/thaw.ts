@@ -1,12 +1,12 @@
+import { ConfigurationError } from "../../actions/lib/base/errors.ts";
+import { countOf } from "../../actions/lib/base/measures.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { readSignedSet } from "../../actions/lib/prove/verify-open.ts";
-import { type ThawResult, thawSet } from "../../actions/lib/restore/thaw-set.ts";
-import { trustedSigners } from "../../actions/lib/runtime/configured.ts";
-import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
-import { countOf } from "../../actions/lib/runtime/measures.ts";
-import { resolveSet } from "../../actions/lib/vault/catalogue.ts";
-import { openVault } from "../../actions/lib/vault/client.ts";
-import type { ThawTier } from "../../actions/lib/vault/thaw.ts";
+import { type ThawResult, thawSet } from "../../actions/lib/operations/thaw/thaw-set.ts";
+import type { ThawTier } from "../../actions/lib/vault/bucket/thaw.ts";
+import { trustedSigners } from "../../actions/lib/vault/configured.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
+import { resolveSet } from "../../actions/lib/vault/sets/catalogue.ts";
+import { readSignedSet } from "../../actions/lib/vault/sets/open-set.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 
 const tiers = ["Standard", "Bulk", "Expedited"] as const;

@@ -1,5 +1,5 @@
-import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
-import { type Tier, tierSchema } from "../../actions/lib/vault/manifest.ts";
+import { ConfigurationError } from "../../actions/lib/base/errors.ts";
+import { type Tier, tierSchema } from "../../actions/lib/vault/format/manifest.ts";
 import type { Option } from "./command.ts";
 
 export function tierOption(help: string): Option {

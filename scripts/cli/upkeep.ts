@@ -1,14 +1,14 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { meddlingFailure } from "../../actions/lib/report/action-result.ts";
+import { runUpkeep } from "../../actions/lib/operations/retention/run-retention.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { upkeepPage } from "../../actions/lib/report/upkeep.ts";
-import { noteSigner, trustedSigners } from "../../actions/lib/runtime/configured.ts";
-import { verifyDetached } from "../../actions/lib/seal/signature.ts";
-import { runUpkeep } from "../../actions/lib/upkeep/run-upkeep.ts";
-import { openVault } from "../../actions/lib/vault/client.ts";
-import { inspectBucket } from "../../actions/lib/vault/inspect.ts";
-import { acquireLease } from "../../actions/lib/vault/lease.ts";
-import { syncLease } from "../../actions/lib/vault/snapshot/keys.ts";
+import { upkeepPage } from "../../actions/lib/report/pages/retention.ts";
+import { meddlingFailure } from "../../actions/lib/report/run/action-result.ts";
+import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { inspectBucket } from "../../actions/lib/vault/bucket/inspect.ts";
+import { noteSigner, trustedSigners } from "../../actions/lib/vault/configured.ts";
+import { syncLease } from "../../actions/lib/vault/format/names.ts";
+import { acquireLease } from "../../actions/lib/vault/lease/lease.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 
 async function run({ flags, log }: Call): Promise<Outcome> {

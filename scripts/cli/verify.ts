@@ -1,12 +1,12 @@
+import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import { optional } from "../../actions/lib/config/environment.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { verifyFiles } from "../../actions/lib/prove/files/verify-files.ts";
-import { verifySet } from "../../actions/lib/prove/verify.ts";
+import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
+import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
+import { reportFilesVerification, reportVerification } from "../../actions/lib/report/jobs/verify.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { reportFilesVerification, reportVerification } from "../../actions/lib/report/verification-job.ts";
-import { openingKey, readerSigners, trustedSigners } from "../../actions/lib/runtime/configured.ts";
-import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
-import { openVault } from "../../actions/lib/vault/client.ts";
+import { openingKey, readerSigners, trustedSigners } from "../../actions/lib/vault/configured.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 
 async function run(call: Call): Promise<Outcome> {

@@ -1,7 +1,7 @@
-import { createLineLog, streamSink } from "../../actions/lib/runtime/line-log.ts";
-import type { Log } from "../../actions/lib/runtime/log.ts";
-import { formatDuration } from "../../actions/lib/runtime/measures.ts";
-import { createTerminalLog } from "../../actions/lib/runtime/terminal-log.ts";
+import type { Log } from "../../actions/lib/base/log.ts";
+import { formatDuration } from "../../actions/lib/base/measures.ts";
+import { createLineLog, streamSink } from "../../actions/lib/edge/line-log.ts";
+import { createTerminalLog } from "../../actions/lib/edge/terminal-log.ts";
 
 /** Does one thing after the other, says so, and remembers how long each took. */
 export class Acts {

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { allRoles, generateKeys } from "../../actions/lib/keys/generate.ts";
+import { allRoles, generateKeys } from "../../actions/lib/operations/keys/generate.ts";
 import qimma from "../../lifeboat.config.ts";
 import type { S3Facts } from "../../test/lab/servers/s3.ts";
 

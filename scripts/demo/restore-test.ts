@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { OperationError } from "../../actions/lib/base/errors.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { restoreTestSentence } from "../../actions/lib/report/restore-test.ts";
-import { markStaging } from "../../actions/lib/restore-test/mark-staging.ts";
-import { isReport, type RestoreTestReport } from "../../actions/lib/restore-test/result.ts";
-import { runRestoreTest } from "../../actions/lib/restore-test/run-restore-test.ts";
-import { OperationError } from "../../actions/lib/runtime/errors.ts";
+import { isReport, type RestoreTestReport } from "../../actions/lib/operations/test-restore/result.ts";
+import { runRestoreTest } from "../../actions/lib/operations/test-restore/run-restore-test.ts";
+import { markStaging } from "../../actions/lib/operations/test-restore/staging/mark-staging.ts";
+import { restoreTestSentence } from "../../actions/lib/report/pages/test-restore.ts";
 import type { LabProject } from "../../test/lab/index.ts";
 import type { Acts } from "./acts.ts";
 import { type Owner, stagingRef } from "./owner.ts";

@@ -1,19 +1,19 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { BackupResult } from "../../actions/lib/backup/result.ts";
 import type { Config } from "../../actions/lib/config/load.ts";
-import { backupPage } from "../../actions/lib/report/backup.ts";
-import { buildPages } from "../../actions/lib/report/build-pages.ts";
-import { backupFacts, restorationFacts, restoreTestFacts } from "../../actions/lib/report/facts.ts";
-import { verdictSentence } from "../../actions/lib/report/restoration.ts";
-import { restoreTestSentence } from "../../actions/lib/report/restore-test.ts";
-import type { Operation, RunFacts } from "../../actions/lib/report/run-report.ts";
-import { readVaultReports, writeVaultReport } from "../../actions/lib/report/vault-reports.ts";
-import type { RestoreResult } from "../../actions/lib/restore/result.ts";
-import type { RestoreTestReport } from "../../actions/lib/restore-test/result.ts";
-import { noteSigner, noteVerifier, openStorageVault, standingVerifiers } from "../../actions/lib/runtime/configured.ts";
-import { jobReport } from "../../actions/lib/runtime/job-report.ts";
-import { openVault } from "../../actions/lib/vault/client.ts";
+import { jobReport } from "../../actions/lib/edge/job-report.ts";
+import { readVaultReports, writeVaultReport } from "../../actions/lib/edge/publish/vault-reports.ts";
+import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
+import type { RestoreResult } from "../../actions/lib/operations/restore/result.ts";
+import type { RestoreTestReport } from "../../actions/lib/operations/test-restore/result.ts";
+import { buildPages } from "../../actions/lib/report/branch/build-pages.ts";
+import { backupPage } from "../../actions/lib/report/pages/backup.ts";
+import { verdictSentence } from "../../actions/lib/report/pages/restore.ts";
+import { restoreTestSentence } from "../../actions/lib/report/pages/test-restore.ts";
+import { backupFacts, restorationFacts, restoreTestFacts } from "../../actions/lib/report/run/facts.ts";
+import type { Operation, RunFacts } from "../../actions/lib/report/run/run-report.ts";
+import { noteSigner, noteVerifier, openStorageVault, standingVerifiers } from "../../actions/lib/vault/configured.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { readStanding } from "../../actions/lib/vault/standing.ts";
 
 interface Told {

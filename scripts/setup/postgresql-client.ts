@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
-import { findClientTools } from "../../actions/lib/source/client-tools.ts";
+import { ConfigurationError } from "../../actions/lib/base/errors.ts";
+import { findClientTools } from "../../actions/lib/postgres/connect/client-tools.ts";
 import { SetupProblem, say } from "./say.mjs";
 
 /**

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type VerifyResult, verifySet } from "../../actions/lib/prove/verify.ts";
-import { openSet } from "../../actions/lib/prove/verify-open.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
-import { type Manifest, setPrefix } from "../../actions/lib/vault/manifest.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import { type VerifyResult, verifySet } from "../../actions/lib/operations/verify/verify.ts";
+import { type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
+import { openSet } from "../../actions/lib/vault/sets/open-set.ts";
 import {
   assembleSet,
   newSetId,

@@ -1,7 +1,7 @@
-import { runBackup } from "../../actions/lib/backup/run-backup.ts";
+import { onInterrupt } from "../../actions/lib/base/flow/interrupt.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { onInterrupt } from "../../actions/lib/runtime/interrupt.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
 
 /** A backup as a process of its own, configured by its environment: something that can be killed. */
 const config = await loadConfig({ needs: ["source", "vault", "signing"] });

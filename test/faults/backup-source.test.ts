@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { verifySet } from "../../actions/lib/prove/verify.ts";
-import { LifeboatError } from "../../actions/lib/runtime/errors.ts";
-import { type Log, silentLog } from "../../actions/lib/runtime/log.ts";
-import { listSets } from "../../actions/lib/vault/catalogue.ts";
-import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts";
+import { LifeboatError } from "../../actions/lib/base/errors.ts";
+import { type Log, silentLog } from "../../actions/lib/base/log.ts";
+import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
+import { unfinishedUploads } from "../../actions/lib/vault/s3/unfinished-uploads.ts";
+import { listSets } from "../../actions/lib/vault/sets/catalogue.ts";
 import { type BackupLab, backUp, keysIn, openBackupLab } from "../integration/backup-lab.ts";
 import { execute, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";

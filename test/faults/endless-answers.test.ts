@@ -1,11 +1,11 @@
 import { createServer, type Server } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { boundedFetch } from "../../actions/lib/base/bounded-answer.ts";
 import { Secret } from "../../actions/lib/config/secret.ts";
-import { boundedFetch } from "../../actions/lib/runtime/bounded-answer.ts";
-import { openEndpoint } from "../../actions/lib/source/storage/endpoint.ts";
-import { listSets } from "../../actions/lib/vault/catalogue.ts";
-import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
-import { versionsBelow } from "../../actions/lib/vault/versions.ts";
+import { openEndpoint } from "../../actions/lib/storage/endpoint.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
+import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
+import { listSets } from "../../actions/lib/vault/sets/catalogue.ts";
 
 /** Whoever answers in the store's or a service's place and never stops. */
 let server: Server;

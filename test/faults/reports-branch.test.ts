@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { applyChanges } from "../../actions/lib/report/folder-tree.ts";
-import { pushReports } from "../../actions/lib/report/reports-branch.ts";
+import { pushReports } from "../../actions/lib/edge/publish/reports-branch.ts";
+import { applyChanges } from "../../actions/lib/report/branch/folder-tree.ts";
 import { recordingLog } from "../integration/backup-lab.ts";
 import { makeOrigin } from "../integration/reports-lab.ts";
 

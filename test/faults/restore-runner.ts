@@ -1,7 +1,7 @@
+import { onInterrupt } from "../../actions/lib/base/flow/interrupt.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { runRestore } from "../../actions/lib/restore/run-restore.ts";
-import { onInterrupt } from "../../actions/lib/runtime/interrupt.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { runRestore } from "../../actions/lib/operations/restore/run-restore.ts";
 
 /** A restore as a process of its own: exit code 0 when the target is proven. */
 const config = await loadConfig({ needs: ["vault", "opening", "target"] });

@@ -1,7 +1,7 @@
+import { onInterrupt } from "../../actions/lib/base/flow/interrupt.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { runRestoreTest } from "../../actions/lib/restore-test/run-restore-test.ts";
-import { onInterrupt } from "../../actions/lib/runtime/interrupt.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { runRestoreTest } from "../../actions/lib/operations/test-restore/run-restore-test.ts";
 
 /** A restore test as a process of its own: exit code 0 when the set is proven. */
 const config = await loadConfig({ needs: ["vault", "opening", "target"], target: "staging" });

@@ -1,6 +1,6 @@
-import { createRowHasher } from "../../actions/lib/prove/row-hash.ts";
-import { createLargeObjectHasher } from "../../actions/lib/prove/row-hash-large-object.ts";
-import type { Inventory, InventoryObject, TableContent } from "../../actions/lib/source/inventory/model.ts";
+import type { Inventory, InventoryObject, TableContent } from "../../actions/lib/postgres/inventory/model.ts";
+import { createLargeObjectHasher } from "../../actions/lib/postgres/row-hash/large-object.ts";
+import { createRowHasher } from "../../actions/lib/postgres/row-hash/row-hash.ts";
 import type { Piece } from "../integration/assembled-set.ts";
 import { header, largeObjectsBlock, pieces, tableBlock, toc } from "../unit/archive-writer.ts";
 

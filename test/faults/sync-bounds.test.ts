@@ -1,10 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { beforeEach, describe, expect, test } from "vitest";
-import { generateKey } from "../../actions/lib/seal/key-generation.ts";
-import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
-import type { SyncRequest } from "../../actions/lib/sync/request.ts";
-import { acquireLease } from "../../actions/lib/vault/lease.ts";
-import { syncLease } from "../../actions/lib/vault/snapshot/keys.ts";
+import type { SyncRequest } from "../../actions/lib/operations/sync/request.ts";
+import { generateKey } from "../../actions/lib/seal/keys/key-generation.ts";
+import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { syncLease } from "../../actions/lib/vault/format/names.ts";
+import { acquireLease } from "../../actions/lib/vault/lease/lease.ts";
 import { openSyncScene, type SyncScene } from "./sync-scene.ts";
 
 let lab: SyncScene;

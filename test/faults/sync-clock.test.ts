@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { newSetId } from "../../actions/lib/vault/manifest.ts";
+import { newSetId } from "../../actions/lib/vault/format/manifest.ts";
 import { openSyncLab } from "../integration/sync-lab.ts";
 import { contentOf, seedFiles } from "../lab/storage/index.ts";
 

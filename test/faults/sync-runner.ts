@@ -1,7 +1,7 @@
+import { onInterrupt } from "../../actions/lib/base/flow/interrupt.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { onInterrupt } from "../../actions/lib/runtime/interrupt.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { runSync } from "../../actions/lib/sync/run-sync.ts";
+import { runSync } from "../../actions/lib/operations/sync/run-sync.ts";
 
 /** A full sync as a process of its own, configured by its environment: something that can be killed. */
 const config = await loadConfig({ needs: ["source", "storageVault", "sourceStorage", "signing"] });

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readVaultReports, reportKey, writeVaultReport } from "../../actions/lib/edge/publish/vault-reports.ts";
 import { claimSummary } from "../../actions/lib/notify/summary-claim.ts";
-import type { RunReport } from "../../actions/lib/report/run-report.ts";
-import { readVaultReports, reportKey, writeVaultReport } from "../../actions/lib/report/vault-reports.ts";
-import { readKeyring } from "../../actions/lib/seal/keyring.ts";
-import { signDetached, verifyDetached } from "../../actions/lib/seal/signature.ts";
-import { writeNote } from "../../actions/lib/seal/signed-note.ts";
-import { upkeepIsDue } from "../../actions/lib/upkeep/run-upkeep.ts";
+import { upkeepIsDue } from "../../actions/lib/operations/retention/run-retention.ts";
+import type { RunReport } from "../../actions/lib/report/run/run-report.ts";
+import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
+import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { writeNote } from "../../actions/lib/seal/keys/signed-note.ts";
 import { type BackupLab, openBackupLab } from "../integration/backup-lab.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { reportOf } from "../unit/simulated-runs.ts";

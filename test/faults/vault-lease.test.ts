@@ -3,9 +3,9 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { openVault, type VaultSettings } from "../../actions/lib/vault/client.ts";
-import { acquireLease } from "../../actions/lib/vault/lease.ts";
-import { versionsBelow } from "../../actions/lib/vault/versions.ts";
+import { acquireLease } from "../../actions/lib/vault/lease/lease.ts";
+import { openVault, type VaultSettings } from "../../actions/lib/vault/s3/client.ts";
+import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { startHttpFaultProxy } from "./proxy/http-proxy.ts";
 import { newBucket } from "./proxy/test-bucket.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { openVault } from "../../actions/lib/vault/client.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { startTcpFaultProxy } from "./proxy/tcp-proxy.ts";
 import { collect, newBucket, noise } from "./proxy/test-bucket.ts";
 

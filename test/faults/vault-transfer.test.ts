@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
-import { openArtifact } from "../../actions/lib/vault/download.ts";
-import type { Segment } from "../../actions/lib/vault/manifest.ts";
-import { readBack } from "../../actions/lib/vault/read-back.ts";
-import { unfinishedUploads } from "../../actions/lib/vault/unfinished-uploads.ts";
-import { uploadStream } from "../../actions/lib/vault/upload.ts";
+import type { Segment } from "../../actions/lib/vault/format/manifest.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
+import { openArtifact } from "../../actions/lib/vault/s3/download.ts";
+import { readBack } from "../../actions/lib/vault/s3/read-back.ts";
+import { unfinishedUploads } from "../../actions/lib/vault/s3/unfinished-uploads.ts";
+import { uploadStream } from "../../actions/lib/vault/s3/upload.ts";
 import { keysIn } from "../integration/backup-lab.ts";
 import type { Trap } from "./proxy/http-faults.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "./proxy/http-proxy.ts";

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readArchive } from "../../actions/lib/source/archive/data.ts";
-import { inspectArchive } from "../../actions/lib/source/archive/inspect.ts";
-import type { TocEntry } from "../../actions/lib/source/archive/toc.ts";
+import { readArchive } from "../../actions/lib/postgres/dump/archive/data.ts";
+import { inspectArchive } from "../../actions/lib/postgres/dump/archive/inspect.ts";
+import type { TocEntry } from "../../actions/lib/postgres/dump/archive/toc.ts";
 import { createProject, dropProject, execute, type LabProject, seedQimma, withClient } from "../lab/index.ts";
 import { type SharedPostgres, sharedPostgres } from "../lab/servers/started.ts";
 

@@ -1,18 +1,18 @@
 import { createHash, randomBytes } from "node:crypto";
-import { openArtifactStore, textSource } from "../../actions/lib/backup/artifact-store.ts";
-import { countSet } from "../../actions/lib/backup/counts.ts";
-import { generateKey } from "../../actions/lib/seal/key-generation.ts";
-import { wrapSessionKey } from "../../actions/lib/seal/key-wrapping.ts";
-import type { Recipient } from "../../actions/lib/seal/keyring.ts";
-import { type KeyRole, readKeyring, type Signer } from "../../actions/lib/seal/keyring.ts";
-import { keysFileName, keysSignatureMetadata, signKeysFile } from "../../actions/lib/seal/keys-file.ts";
-import { readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/private-key.ts";
-import { newSessionKey, sessionKeyCommitment } from "../../actions/lib/seal/session-key.ts";
-import { signDetached } from "../../actions/lib/seal/signature.ts";
-import type { Inventory } from "../../actions/lib/source/inventory/model.ts";
-import type { Vault } from "../../actions/lib/vault/client.ts";
-import { type Artifact, type Manifest, setPrefix } from "../../actions/lib/vault/manifest.ts";
-import { encodeManifest, publish } from "../../actions/lib/vault/set-store.ts";
+import { countSet } from "../../actions/lib/compare/counts.ts";
+import { openArtifactStore, textSource } from "../../actions/lib/operations/backup/artifact-store.ts";
+import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
+import { generateKey } from "../../actions/lib/seal/keys/key-generation.ts";
+import { wrapSessionKey } from "../../actions/lib/seal/keys/key-wrapping.ts";
+import type { Recipient } from "../../actions/lib/seal/keys/keyring.ts";
+import { type KeyRole, readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";
+import { keysFileName, keysSignatureMetadata, signKeysFile } from "../../actions/lib/seal/keys/keys-file.ts";
+import { readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { newSessionKey, sessionKeyCommitment } from "../../actions/lib/seal/keys/session-key.ts";
+import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { type Artifact, type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import type { Vault } from "../../actions/lib/vault/s3/client.ts";
+import { encodeManifest, publish } from "../../actions/lib/vault/sets/set-store.ts";
 
 export interface TestKey {
   readonly unlocked: UnlockedKey;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { BackupResult } from "../../actions/lib/backup/result.ts";
-import { verifySet } from "../../actions/lib/prove/verify.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
+import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
 import { execute } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";

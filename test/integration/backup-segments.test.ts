@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { verifySet } from "../../actions/lib/prove/verify.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { verifyDetached } from "../../actions/lib/seal/signature.ts";
-import { readSet } from "../../actions/lib/vault/set-store.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
+import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { readSet } from "../../actions/lib/vault/sets/set-store.ts";
 import { createProject, dropProject, execute, type LabProject } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";

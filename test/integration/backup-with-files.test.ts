@@ -1,13 +1,13 @@
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runBackup } from "../../actions/lib/backup/run-backup.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { verifyFiles } from "../../actions/lib/prove/files/verify-files.ts";
-import { findSnapshotFor } from "../../actions/lib/restore/files/find-snapshot.ts";
-import { verifyDetached } from "../../actions/lib/seal/signature.ts";
-import { readSet } from "../../actions/lib/vault/set-store.ts";
-import { listSnapshots } from "../../actions/lib/vault/snapshot/snapshot-catalogue.ts";
-import { readSnapshot } from "../../actions/lib/vault/snapshot/snapshot-store.ts";
+import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
+import { findSnapshotFor } from "../../actions/lib/operations/restore-files/find-snapshot.ts";
+import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
+import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { listSnapshots } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
+import { readSnapshot } from "../../actions/lib/vault/files/snapshot-store.ts";
+import { readSet } from "../../actions/lib/vault/sets/set-store.ts";
 import { contentOf, type SeedFile, seedFiles } from "../lab/storage/index.ts";
 import { openSyncLab, type SyncLab } from "./sync-lab.ts";
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { BackupResult } from "../../actions/lib/backup/result.ts";
-import { verifySet } from "../../actions/lib/prove/verify.ts";
-import { openSet } from "../../actions/lib/prove/verify-open.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { verifyDetached } from "../../actions/lib/seal/signature.ts";
-import { retentionOf } from "../../actions/lib/vault/lock.ts";
-import { readSet } from "../../actions/lib/vault/set-store.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
+import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
+import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
+import { openSet } from "../../actions/lib/vault/sets/open-set.ts";
+import { readSet } from "../../actions/lib/vault/sets/set-store.ts";
 import {
   createProject,
   dropProject,

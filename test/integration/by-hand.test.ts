@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { readVaultReports } from "../../actions/lib/report/vault-reports.ts";
-import { noteVerifier } from "../../actions/lib/runtime/configured.ts";
+import { readVaultReports } from "../../actions/lib/edge/publish/vault-reports.ts";
+import { noteVerifier } from "../../actions/lib/vault/configured.ts";
 import { type HeartbeatServer, startHeartbeats } from "../lab/channels/heartbeat-server.ts";
 import { type SlackServer, startSlack } from "../lab/channels/slack-server.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RestoreResult } from "../../actions/lib/restore/result.ts";
+import type { RestoreResult } from "../../actions/lib/operations/restore/result.ts";
 import { type Case, readCases } from "../lab/cases/read-case.ts";
 import { createProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";

@@ -1,7 +1,7 @@
-import { compareContents } from "../../actions/lib/prove/deep-compare.ts";
-import { noContents, readContents } from "../../actions/lib/prove/deep-contents.ts";
-import { findingOf } from "../../actions/lib/prove/verify-finding.ts";
-import type { OpenSet } from "../../actions/lib/prove/verify-open.ts";
+import { compareContents } from "../../actions/lib/operations/verify/deep-compare.ts";
+import { noContents, readContents } from "../../actions/lib/operations/verify/deep-contents.ts";
+import { findingOf } from "../../actions/lib/operations/verify/finding.ts";
+import type { OpenSet } from "../../actions/lib/vault/sets/open-set.ts";
 
 /**
  * What a deep verification would say if a set had been made with other content: every artifact is read, the named one

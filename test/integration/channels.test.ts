@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { lookAtChannels } from "../../actions/lib/preflight/channel-rows.ts";
-import { beforeRun } from "../../actions/lib/runtime/around-run.ts";
-import { runIdentity } from "../../actions/lib/runtime/run-identity.ts";
+import { beforeRun } from "../../actions/lib/edge/around-run.ts";
+import { runIdentity } from "../../actions/lib/edge/run-identity.ts";
+import { lookAtChannels } from "../../actions/lib/notify/channel-rows.ts";
 import { keysIn, recordingLog } from "./backup-lab.ts";
 import { done, failed, type NotifyLab, openNotifyLab, to } from "./notify-lab.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { SnapshotFile } from "../../actions/lib/restore/files/snapshot-files.ts";
-import { countFiles } from "../../actions/lib/restore-test/files-against-rows.ts";
+import type { SnapshotFile } from "../../actions/lib/operations/restore-files/snapshot-files.ts";
+import { countFiles } from "../../actions/lib/operations/test-restore/files-against-rows.ts";
 import { createProject, dropProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 

@@ -1,8 +1,8 @@
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import type { SyncRequest } from "../../actions/lib/sync/request.ts";
-import type { SyncResult } from "../../actions/lib/sync/result.ts";
-import { runSync } from "../../actions/lib/sync/run-sync.ts";
+import type { SyncRequest } from "../../actions/lib/operations/sync/request.ts";
+import type { SyncResult } from "../../actions/lib/operations/sync/result.ts";
+import { runSync } from "../../actions/lib/operations/sync/run-sync.ts";
 import type { LabProject } from "../lab/index.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { type StorageAccess, storageSettings } from "../lab/storage/index.ts";

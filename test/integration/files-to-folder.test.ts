@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type FolderTask, indexName, restoreToFolder } from "../../actions/lib/restore/files/to-folder.ts";
-import { everyFile } from "../../actions/lib/restore/files/wanted.ts";
+import { everyFile } from "../../actions/lib/operations/restore-files/selection.ts";
+import { type FolderTask, indexName, restoreToFolder } from "../../actions/lib/operations/restore-files/to-folder.ts";
 import { createProject, type LabProject } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import {

@@ -1,10 +1,10 @@
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { keepKeysLocked } from "../../actions/lib/backup/keys-lock.ts";
+import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import type { Config } from "../../actions/lib/config/load.ts";
-import { ConfigurationError } from "../../actions/lib/runtime/errors.ts";
-import { retentionOf } from "../../actions/lib/vault/lock.ts";
-import { setPrefix } from "../../actions/lib/vault/manifest.ts";
+import { keepKeysLocked } from "../../actions/lib/operations/backup/keys-lock.ts";
+import { retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
+import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { newSetId } from "./assembled-set.ts";
 import { type BackupLab, openBackupLab } from "./backup-lab.ts";

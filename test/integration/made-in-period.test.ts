@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { findMadeInPeriod } from "../../actions/lib/backup/made-in-period.ts";
-import type { BackupResult } from "../../actions/lib/backup/result.ts";
-import { findStandBack } from "../../actions/lib/backup/stand-back.ts";
-import { type Policy, policySchema } from "../../actions/lib/config/policy.ts";
-import type { Vault } from "../../actions/lib/vault/client.ts";
+import { type Policy, policySchema } from "../../actions/lib/config/policy/policy.ts";
+import { findMadeInPeriod } from "../../actions/lib/operations/backup/made-in-period.ts";
+import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
+import { findStandBack } from "../../actions/lib/operations/backup/stand-back.ts";
+import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import own from "../../lifeboat.config.ts";
 import { createProject, dropProject } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { readRestoreTestEnvironment } from "../../actions/lib/config/restore-test-environment.ts";
 import { Secret } from "../../actions/lib/config/secret.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { type ManagementApi, openManagementApi } from "../../actions/lib/source/management-api/client.ts";
-import { quietAuth, readRoom, wakeProject } from "../../actions/lib/source/management-api/project.ts";
+import { type ManagementApi, openManagementApi } from "../../actions/lib/supabase/management-api.ts";
+import { quietAuth, readRoom, wakeProject } from "../../actions/lib/supabase/project.ts";
 import { type FakeManagementApi, startManagementApi } from "../lab/servers/management-api.ts";
 
 let fake: FakeManagementApi;

@@ -1,9 +1,9 @@
 import { GetObjectTaggingCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { BackupResult } from "../../actions/lib/backup/result.ts";
-import { verifySet } from "../../actions/lib/prove/verify.ts";
-import { openSet } from "../../actions/lib/prove/verify-open.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
+import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
+import { openSet } from "../../actions/lib/vault/sets/open-set.ts";
 import { createProject, dropProject } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp } from "./backup-lab.ts";

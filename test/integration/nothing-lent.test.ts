@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Log, silentLog } from "../../actions/lib/runtime/log.ts";
+import { type Log, silentLog } from "../../actions/lib/base/log.ts";
 import { readCase } from "../lab/cases/read-case.ts";
 import { createProject, dropProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";

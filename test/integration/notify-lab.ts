@@ -1,7 +1,7 @@
-import { readVaultReports } from "../../actions/lib/report/vault-reports.ts";
-import { afterRun } from "../../actions/lib/runtime/around-run.ts";
-import { type Ending, jobReport } from "../../actions/lib/runtime/job-report.ts";
-import { verifyDetached } from "../../actions/lib/seal/signature.ts";
+import { afterRun } from "../../actions/lib/edge/around-run.ts";
+import { type Ending, jobReport } from "../../actions/lib/edge/job-report.ts";
+import { readVaultReports } from "../../actions/lib/edge/publish/vault-reports.ts";
+import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { type HeartbeatServer, startHeartbeats } from "../lab/channels/heartbeat-server.ts";
 import { type MailServer, startMailServer } from "../lab/channels/mail-server.ts";
 import { type SlackServer, startSlack } from "../lab/channels/slack-server.ts";

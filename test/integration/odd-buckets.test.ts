@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { Secret } from "../../actions/lib/config/secret.ts";
-import { runRestoreFiles } from "../../actions/lib/restore/files/run-restore-files.ts";
-import { openTargetFiles } from "../../actions/lib/restore/files/target-files.ts";
-import { everyFile } from "../../actions/lib/restore/files/wanted.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { runRestoreFiles } from "../../actions/lib/operations/restore-files/run-restore-files.ts";
+import { everyFile } from "../../actions/lib/operations/restore-files/selection.ts";
+import { openTargetFiles } from "../../actions/lib/operations/restore-files/target-files.ts";
 import { createProject, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import { type RunningStorage, startStorage } from "../lab/storage/index.ts";

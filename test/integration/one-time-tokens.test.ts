@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { runProve } from "../../actions/lib/restore/prove-again/run-prove.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { runProve } from "../../actions/lib/operations/prove/run-prove.ts";
 import { createProject, dropProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";

@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Platform } from "../../actions/lib/platform/platform.ts";
-import { compareObjects } from "../../actions/lib/prove/compare-objects.ts";
-import { inOtherWords } from "../../actions/lib/prove/other-words.ts";
-import type { Inventory } from "../../actions/lib/source/inventory/model.ts";
-import { readInventory } from "../../actions/lib/source/inventory/read.ts";
-import { pinStatement } from "../../actions/lib/source/session.ts";
+import { compareObjects } from "../../actions/lib/compare/objects.ts";
+import { inOtherWords } from "../../actions/lib/compare/other-words/other-words.ts";
+import { pinStatement } from "../../actions/lib/postgres/connect/session.ts";
+import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
+import { readInventory } from "../../actions/lib/postgres/inventory/read.ts";
+import { Platform } from "../../actions/lib/supabase/platform/platform.ts";
 import { readCase } from "../lab/cases/read-case.ts";
 import { createProject, execute, type LabProject, urlFor, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { ProvenTarget } from "../../actions/lib/restore/proven-target.ts";
-import { type DefectKind, defectKinds } from "../../actions/lib/restore-test/defect/defect.ts";
-import { type SelfTestResult, testTheTest } from "../../actions/lib/restore-test/defect/self-test.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import type { ProvenTarget } from "../../actions/lib/operations/restore/proven-target.ts";
+import { type DefectKind, defectKinds } from "../../actions/lib/operations/test-restore/defect/defect.ts";
+import { type SelfTestResult, testTheTest } from "../../actions/lib/operations/test-restore/defect/self-test.ts";
 import { createProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";

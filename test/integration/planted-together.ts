@@ -1,10 +1,15 @@
 import type { Client } from "pg";
-import type { ProvenTarget } from "../../actions/lib/restore/proven-target.ts";
-import type { Defect, defectKinds } from "../../actions/lib/restore-test/defect/defect.ts";
-import { judgeDefect } from "../../actions/lib/restore-test/defect/judge.ts";
-import { SeededChoice } from "../../actions/lib/restore-test/defect/random.ts";
-import { applied, candidatesOf, prepared, rehearsed } from "../../actions/lib/restore-test/defect/self-test.ts";
-import { plantedRowTable } from "../../actions/lib/source/own-schemas.ts";
+import type { ProvenTarget } from "../../actions/lib/operations/restore/proven-target.ts";
+import type { Defect, defectKinds } from "../../actions/lib/operations/test-restore/defect/defect.ts";
+import { judgeDefect } from "../../actions/lib/operations/test-restore/defect/judge.ts";
+import { SeededChoice } from "../../actions/lib/operations/test-restore/defect/random.ts";
+import {
+  applied,
+  candidatesOf,
+  prepared,
+  rehearsed,
+} from "../../actions/lib/operations/test-restore/defect/self-test.ts";
+import { plantedRowTable } from "../../actions/lib/postgres/own-schemas.ts";
 
 /** What PostgreSQL allows and a defect must not stumble over. */
 export const oddGround = `

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { CheckRow } from "../../actions/lib/preflight/check-row.ts";
-import { runPreflight } from "../../actions/lib/preflight/run-preflight.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { generateKey } from "../../actions/lib/seal/key-generation.ts";
-import { openVault } from "../../actions/lib/vault/client.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import type { CheckRow } from "../../actions/lib/operations/check/check-row.ts";
+import { runPreflight } from "../../actions/lib/operations/check/run-preflight.ts";
+import { generateKey } from "../../actions/lib/seal/keys/key-generation.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
 import { createProject, execute, type LabProject, urlFor } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";

@@ -1,23 +1,23 @@
 import type pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import type { Difference } from "../../actions/lib/compare/difference.ts";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
-import type { Difference } from "../../actions/lib/prove/difference.ts";
-import { Journal } from "../../actions/lib/restore/journal.ts";
-import { planQuiet } from "../../actions/lib/restore/outbound.ts";
-import { planData } from "../../actions/lib/restore/plan-data.ts";
-import { proveRestored } from "../../actions/lib/restore/prove-restored.ts";
-import { inspectTarget } from "../../actions/lib/restore/target.ts";
-import { stateOf } from "../../actions/lib/restore/target-state.ts";
-import { readTargetTables } from "../../actions/lib/restore/target-tables.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { connect } from "../../actions/lib/source/connect.ts";
+import { planData } from "../../actions/lib/operations/restore/plan/plan-data.ts";
+import { readTargetTables } from "../../actions/lib/operations/restore/plan/target-tables.ts";
+import { proveRestored } from "../../actions/lib/operations/restore/proof/prove-restored.ts";
+import { planQuiet } from "../../actions/lib/operations/restore/quiet/outbound.ts";
+import { Journal } from "../../actions/lib/operations/restore/target/journal.ts";
+import { inspectTarget } from "../../actions/lib/operations/restore/target/target.ts";
+import { stateOf } from "../../actions/lib/operations/restore/target/target-state.ts";
+import { connect } from "../../actions/lib/postgres/connect/connect.ts";
+import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
+import { readInventory } from "../../actions/lib/postgres/inventory/read.ts";
 import {
   fingerprintLargeObject,
   fingerprintMaterializedView,
   fingerprintTable,
-} from "../../actions/lib/source/fingerprint.ts";
-import type { Inventory } from "../../actions/lib/source/inventory/model.ts";
-import { readInventory } from "../../actions/lib/source/inventory/read.ts";
+} from "../../actions/lib/postgres/rows/fingerprint.ts";
 import { copyProject, createProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { comparisonPage, comparisonSentence } from "../../actions/lib/report/comparison.ts";
-import type { LikelyDifference } from "../../actions/lib/restore/prove-again/likely.ts";
-import { type ProveResult, runProve } from "../../actions/lib/restore/prove-again/run-prove.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
+import type { LikelyDifference } from "../../actions/lib/operations/prove/likely.ts";
+import { type ProveResult, runProve } from "../../actions/lib/operations/prove/run-prove.ts";
+import { comparisonPage, comparisonSentence } from "../../actions/lib/report/pages/prove.ts";
 import { copyProject, createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";

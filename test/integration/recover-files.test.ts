@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { createProject, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type RunningStorage, seedFiles, startStorage } from "../lab/storage/index.ts";

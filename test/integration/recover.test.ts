@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { BackupResult } from "../../actions/lib/backup/result.ts";
+import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
 import { awsFolder } from "../../scripts/setup/moto.mjs";
 import { compareDatabases, createProject, dropProject, execute, withClient } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";

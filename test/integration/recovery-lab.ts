@@ -1,4 +1,4 @@
-import type { Vault } from "../../actions/lib/vault/client.ts";
+import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import { createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { devNull, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Tree } from "../../actions/lib/report/fold-runs.ts";
+import type { Tree } from "../../actions/lib/report/branch/fold-runs.ts";
 import { compileCache } from "../runner/compile-cache.ts";
 
 /** A bare repository as origin, as GitHub would be. */

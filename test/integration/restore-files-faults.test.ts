@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { everyFile } from "../../actions/lib/restore/files/wanted.ts";
+import { everyFile } from "../../actions/lib/operations/restore-files/selection.ts";
 import { createProject, execute, withClient } from "../lab/index.ts";
 import type { Call } from "../lab/storage/call.ts";
 import { seedFiles, startStorage } from "../lab/storage/index.ts";
@@ -52,7 +52,7 @@ describe("a restore of files that fails", () => {
   test("leaves limits noted when it is killed, and the next run puts them back", async () => {
     const before = await limited();
     await withClient(lab.target.postgresUrl, async (client) => {
-      const { liftLimits } = await import("../../actions/lib/restore/files/buckets.ts");
+      const { liftLimits } = await import("../../actions/lib/operations/restore-files/buckets.ts");
       await liftLimits(
         client,
         before.map(({ id }) => id),

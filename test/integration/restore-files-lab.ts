@@ -1,10 +1,10 @@
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { Secret } from "../../actions/lib/config/secret.ts";
-import type { FilesResult } from "../../actions/lib/restore/files/files-result.ts";
-import { type FilesTask, restoreFiles } from "../../actions/lib/restore/files/restore-files.ts";
-import { openTargetFiles } from "../../actions/lib/restore/files/target-files.ts";
-import { everyFile } from "../../actions/lib/restore/files/wanted.ts";
-import { connect } from "../../actions/lib/source/connect.ts";
+import type { FilesResult } from "../../actions/lib/operations/restore-files/files-result.ts";
+import { type FilesTask, restoreFiles } from "../../actions/lib/operations/restore-files/restore-files.ts";
+import { everyFile } from "../../actions/lib/operations/restore-files/selection.ts";
+import { openTargetFiles } from "../../actions/lib/operations/restore-files/target-files.ts";
+import { connect } from "../../actions/lib/postgres/connect/connect.ts";
 import { createProject, dropProject, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import { type RunningStorage, seedFiles, startStorage } from "../lab/storage/index.ts";

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { inOneRequest } from "../../actions/lib/restore/files/send-files.ts";
-import { everyFile } from "../../actions/lib/restore/files/wanted.ts";
+import { everyFile } from "../../actions/lib/operations/restore-files/selection.ts";
+import { inOneRequest } from "../../actions/lib/operations/restore-files/send-files.ts";
 import { createProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { PLANTED_NAME, seedFiles, startStorage } from "../lab/storage/index.ts";
 import { snapshotOf } from "./memory-snapshot.ts";

@@ -1,7 +1,7 @@
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import type { RestoreResult } from "../../actions/lib/restore/result.ts";
-import { type RestoreRequest, runRestore } from "../../actions/lib/restore/run-restore.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
+import type { RestoreResult } from "../../actions/lib/operations/restore/result.ts";
+import { type RestoreRequest, runRestore } from "../../actions/lib/operations/restore/run-restore.ts";
 import { withClient } from "../lab/index.ts";
 import type { BackupLab } from "./backup-lab.ts";
 

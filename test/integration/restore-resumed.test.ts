@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Log, silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { abandonedPage } from "../../actions/lib/report/restoration.ts";
-import { abandonRestore } from "../../actions/lib/restore/abandon-restore.ts";
-import { type Log, silentLog } from "../../actions/lib/runtime/log.ts";
+import { abandonRestore } from "../../actions/lib/operations/restore/abandon-restore.ts";
+import { abandonedPage } from "../../actions/lib/report/pages/restore.ts";
 import {
   copyProject,
   createProject,

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Log, silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import type { PolicyInput } from "../../actions/lib/config/policy.ts";
-import { markStaging, wipeStaging } from "../../actions/lib/restore-test/mark-staging.ts";
-import type { RestoreTestRequest } from "../../actions/lib/restore-test/request.ts";
-import type { RestoreTestReport } from "../../actions/lib/restore-test/result.ts";
-import { runRestoreTest } from "../../actions/lib/restore-test/run-restore-test.ts";
-import { type Log, silentLog } from "../../actions/lib/runtime/log.ts";
+import type { PolicyInput } from "../../actions/lib/config/policy/policy.ts";
+import type { RestoreTestRequest } from "../../actions/lib/operations/test-restore/request.ts";
+import type { RestoreTestReport } from "../../actions/lib/operations/test-restore/result.ts";
+import { runRestoreTest } from "../../actions/lib/operations/test-restore/run-restore-test.ts";
+import { markStaging, wipeStaging } from "../../actions/lib/operations/test-restore/staging/mark-staging.ts";
 import type { BackupLab } from "./backup-lab.ts";
 
 export const stagingRef = "stagingref";

@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { PinnedRecipient } from "../../actions/lib/keys/pinned.ts";
-import { type RewrapOptions, rewrapSets } from "../../actions/lib/keys/rewrap.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { unwrapSessionKey, wrappedKeyIds, wrapSessionKey } from "../../actions/lib/seal/key-wrapping.ts";
-import { keysSignatureMetadata, signKeysFile, verifyKeysFile } from "../../actions/lib/seal/keys-file.ts";
-import { newSessionKey, type SessionKey, sessionKeyCommitment } from "../../actions/lib/seal/session-key.ts";
-import { signDetached } from "../../actions/lib/seal/signature.ts";
-import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
-import { type Manifest, setPrefix } from "../../actions/lib/vault/manifest.ts";
-import { encodeManifest, publish } from "../../actions/lib/vault/set-store.ts";
-import { versionsBelow } from "../../actions/lib/vault/versions.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import { type RewrapOptions, rewrapSets } from "../../actions/lib/operations/keys/rewrap.ts";
+import { unwrapSessionKey, wrappedKeyIds, wrapSessionKey } from "../../actions/lib/seal/keys/key-wrapping.ts";
+import { keysSignatureMetadata, signKeysFile, verifyKeysFile } from "../../actions/lib/seal/keys/keys-file.ts";
+import { newSessionKey, type SessionKey, sessionKeyCommitment } from "../../actions/lib/seal/keys/session-key.ts";
+import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
+import type { PinnedRecipient } from "../../actions/lib/seal/trust/pinned.ts";
+import { type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
+import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
+import { encodeManifest, publish } from "../../actions/lib/vault/sets/set-store.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { newSetId, newTestKey, type TestKey } from "./assembled-set.ts";
 

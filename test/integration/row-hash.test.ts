@@ -3,13 +3,17 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createFramedRowHasher, createRowHasher, type FramedRowHasher } from "../../actions/lib/prove/row-hash.ts";
-import { createLargeObjectHasher } from "../../actions/lib/prove/row-hash-large-object.ts";
-import { readArchive } from "../../actions/lib/source/archive/data.ts";
-import { inspectArchive } from "../../actions/lib/source/archive/inspect.ts";
-import { fingerprintLargeObject, fingerprintTable } from "../../actions/lib/source/fingerprint.ts";
-import type { Fingerprint } from "../../actions/lib/source/inventory/model.ts";
-import { pinOptions, pinStatement } from "../../actions/lib/source/session.ts";
+import { pinOptions, pinStatement } from "../../actions/lib/postgres/connect/session.ts";
+import { readArchive } from "../../actions/lib/postgres/dump/archive/data.ts";
+import { inspectArchive } from "../../actions/lib/postgres/dump/archive/inspect.ts";
+import type { Fingerprint } from "../../actions/lib/postgres/inventory/model.ts";
+import { createLargeObjectHasher } from "../../actions/lib/postgres/row-hash/large-object.ts";
+import {
+  createFramedRowHasher,
+  createRowHasher,
+  type FramedRowHasher,
+} from "../../actions/lib/postgres/row-hash/row-hash.ts";
+import { fingerprintLargeObject, fingerprintTable } from "../../actions/lib/postgres/rows/fingerprint.ts";
 import { execute } from "../lab/index.ts";
 import { type SharedPostgres, sharedPostgres } from "../lab/servers/started.ts";
 

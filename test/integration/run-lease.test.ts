@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
-import { acquireLease } from "../../actions/lib/vault/lease.ts";
-import { joinRunLease } from "../../actions/lib/vault/run-lease.ts";
+import { acquireLease } from "../../actions/lib/vault/lease/lease.ts";
+import { joinRunLease } from "../../actions/lib/vault/lease/run-lease.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { newBucket } from "../faults/proxy/test-bucket.ts";
 
 let vault: Vault;

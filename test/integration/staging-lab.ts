@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Tier } from "../../actions/lib/vault/manifest.ts";
+import type { Tier } from "../../actions/lib/vault/format/manifest.ts";
 import { createProject, dropProject, type LabProject, seedQimma, withClient } from "../lab/index.ts";
 import { startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";

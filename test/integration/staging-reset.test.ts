@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
-import { readMarker, writeMarker } from "../../actions/lib/restore-test/marker.ts";
-import { filledTables, resetStaging } from "../../actions/lib/restore-test/reset.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { connect } from "../../actions/lib/source/connect.ts";
-import { readInventory } from "../../actions/lib/source/inventory/read.ts";
+import { readMarker, writeMarker } from "../../actions/lib/operations/test-restore/staging/marker.ts";
+import { filledTables, resetStaging } from "../../actions/lib/operations/test-restore/staging/reset.ts";
+import { connect } from "../../actions/lib/postgres/connect/connect.ts";
+import { readInventory } from "../../actions/lib/postgres/inventory/read.ts";
 import { compareDatabases, createProject, execute, type LabProject, seedQimma, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import type { CheckRow } from "../../actions/lib/preflight/check-row.ts";
-import { runStoragePreflight } from "../../actions/lib/preflight/run-storage-preflight.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { openVault } from "../../actions/lib/vault/client.ts";
+import type { CheckRow } from "../../actions/lib/operations/check/check-row.ts";
+import { runStoragePreflight } from "../../actions/lib/operations/check/run-storage-preflight.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { createProject, type LabProject, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedS3 } from "../lab/servers/started.ts";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { verifyDetached } from "../../actions/lib/seal/signature.ts";
-import type { Vault } from "../../actions/lib/vault/client.ts";
+import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import { readStanding } from "../../actions/lib/vault/standing.ts";
 import { execute } from "../lab/index.ts";
 import { contentOf, PLANTED_NAME, type SeedFile, seedFiles } from "../lab/storage/index.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { openVault } from "../../actions/lib/vault/client.ts";
-import { inspectBucket } from "../../actions/lib/vault/inspect.ts";
-import { probeWrite } from "../../actions/lib/vault/probe-write.ts";
-import { versionPages } from "../../actions/lib/vault/versions.ts";
+import { inspectBucket } from "../../actions/lib/vault/bucket/inspect.ts";
+import { probeWrite } from "../../actions/lib/vault/bucket/probe-write.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
+import { versionPages } from "../../actions/lib/vault/s3/versions.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
 import { newBucket, newVault } from "../faults/proxy/test-bucket.ts";
 

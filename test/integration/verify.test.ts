@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { BackupResult } from "../../actions/lib/backup/result.ts";
-import { type VerifyResult, verifySet } from "../../actions/lib/prove/verify.ts";
-import { openSet, type SetRef } from "../../actions/lib/prove/verify-open.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
+import { type VerifyResult, verifySet } from "../../actions/lib/operations/verify/verify.ts";
+import { openSet, type SetRef } from "../../actions/lib/vault/sets/open-set.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";

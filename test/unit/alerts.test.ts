@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { type Alert, runAlert } from "../../actions/lib/report/alert.ts";
-import { alertSubject, alertText } from "../../actions/lib/report/alert-text.ts";
-import { dailySummary } from "../../actions/lib/report/daily-summary.ts";
-import type { RunFacts, RunReport } from "../../actions/lib/report/run-report.ts";
-import { escapeFor, slackMessage } from "../../actions/lib/report/slack-message.ts";
-import { type Ending, jobReport } from "../../actions/lib/runtime/job-report.ts";
+import { type Ending, jobReport } from "../../actions/lib/edge/job-report.ts";
+import { type Alert, runAlert } from "../../actions/lib/notify/alert.ts";
+import { alertSubject, alertText } from "../../actions/lib/notify/alert-text.ts";
+import { dailySummary } from "../../actions/lib/notify/daily-summary.ts";
+import { escapeFor, slackMessage } from "../../actions/lib/notify/slack-message.ts";
+import type { RunFacts, RunReport } from "../../actions/lib/report/run/run-report.ts";
 import { judgeMessage } from "../lab/channels/slack-rules.ts";
 
 const env = {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { planThaw } from "../../actions/lib/restore/plan-thaw.ts";
-import { archiveRule, judgeLifecycle, type LifecycleRule } from "../../actions/lib/vault/lifecycle.ts";
-import { type ObjectState, stateOf } from "../../actions/lib/vault/thaw.ts";
+import { planThaw } from "../../actions/lib/operations/thaw/plan-thaw.ts";
+import { archiveRule, judgeLifecycle, type LifecycleRule } from "../../actions/lib/vault/bucket/lifecycle.ts";
+import { type ObjectState, stateOf } from "../../actions/lib/vault/bucket/thaw.ts";
 
 const wish = { storageClass: "GLACIER", afterDays: 1, retentionDays: 2557 } as const;
 const right = archiveRule(wish);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { readArchive } from "../../actions/lib/source/archive/data.ts";
-import { inspectArchive } from "../../actions/lib/source/archive/inspect.ts";
+import { readArchive } from "../../actions/lib/postgres/dump/archive/data.ts";
+import { inspectArchive } from "../../actions/lib/postgres/dump/archive/inspect.ts";
 import { frame, header, integer, largeObjectsBlock, pieces, tableBlock, text, toc } from "./archive-writer.ts";
 
 const entries = [

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { childOutputBytes, openChildOutput } from "../../actions/lib/source/child-output.ts";
+import { childOutputBytes, openChildOutput } from "../../actions/lib/postgres/dump/child-output.ts";
 
 const KiB = 1024;
 

@@ -10,7 +10,7 @@ const root = new URL("../..", import.meta.url).pathname;
 test("every file that a job with keys runs has an owner", () => {
   expect(codeOwnerProblems(root)).toEqual([]);
   const reached = reachedWithKeys(root);
-  for (const path of [".npmrc", "scripts/setup/packages.mjs", "actions/lib/backup/run-backup.ts"]) {
+  for (const path of [".npmrc", "scripts/setup/packages.mjs", "actions/lib/operations/backup/run-backup.ts"]) {
     expect(reached, path).toContain(path);
   }
 });
@@ -18,7 +18,7 @@ test("every file that a job with keys runs has an owner", () => {
 test.each([
   ["/.npmrc", ".npmrc"],
   ["/scripts/", "scripts/setup/packages.mjs"],
-  ["/actions/", "actions/lib/backup/run-backup.ts"],
+  ["/actions/", "actions/lib/operations/backup/run-backup.ts"],
 ])("a file that loses its owner is named: without %s, %s", (line, path) => {
   const copy = mkdtempSync(join(tmpdir(), "owners-"));
   for (const part of [".github", ".npmrc", "actions", "scripts", "package.json", "package-lock.json"]) {
@@ -41,7 +41,7 @@ test("a job with keys installs what Lifeboat imports, and every package that it 
   for (const part of [".github", ".npmrc", "actions", "scripts", "package.json", "package-lock.json"]) {
     cpSync(join(root, part), join(copy, part), { recursive: true });
   }
-  const file = join(copy, "actions/lib/backup/run-backup.ts");
+  const file = join(copy, "actions/lib/operations/backup/run-backup.ts");
   const lines = 'import { test } from "vitest";\nimport type { Plugin } from "vite";\n';
   writeFileSync(file, lines + readFileSync(file, "utf8"));
   expect(productionProblems(copy)).toEqual([expect.stringMatching(/run-backup\.ts imports vitest, which is no/)]);

@@ -1,22 +1,22 @@
 import { createHash, randomBytes } from "node:crypto";
+import type { ObjectStore } from "../../actions/lib/operations/sync/store/object-store.ts";
+import type { RunKeys } from "../../actions/lib/operations/sync/store/run-keys.ts";
 import type { KeptObject } from "../../actions/lib/policy/storage-retention.ts";
-import { sealWhole } from "../../actions/lib/seal/artifact.ts";
-import { generateKey } from "../../actions/lib/seal/key-generation.ts";
-import { wrapSessionKey } from "../../actions/lib/seal/key-wrapping.ts";
-import { readKeyring } from "../../actions/lib/seal/keyring.ts";
-import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
-import { newSessionKey } from "../../actions/lib/seal/session-key.ts";
-import { signDetached } from "../../actions/lib/seal/signature.ts";
-import type { ObjectStore } from "../../actions/lib/sync/object-store.ts";
-import type { RunKeys } from "../../actions/lib/sync/run-keys.ts";
-import { indexKeysName, snapshotPrefix } from "../../actions/lib/vault/snapshot/keys.ts";
-import type { StoredObject } from "../../actions/lib/vault/snapshot/layer.ts";
+import { sealWhole } from "../../actions/lib/seal/body/artifact.ts";
+import { generateKey } from "../../actions/lib/seal/keys/key-generation.ts";
+import { wrapSessionKey } from "../../actions/lib/seal/keys/key-wrapping.ts";
+import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
+import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
+import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { encodeSnapshotManifest } from "../../actions/lib/vault/files/snapshot-store.ts";
+import type { StoredObject } from "../../actions/lib/vault/format/layer.ts";
+import { indexKeysName, snapshotPrefix } from "../../actions/lib/vault/format/names.ts";
 import type {
   HashedObject,
   LayerReference,
   SnapshotManifest,
-} from "../../actions/lib/vault/snapshot/snapshot-manifest.ts";
-import { encodeSnapshotManifest } from "../../actions/lib/vault/snapshot/snapshot-store.ts";
+} from "../../actions/lib/vault/format/snapshot-manifest.ts";
 
 /** A vault that keeps how large everything is, and nothing else. */
 export interface CountingVault {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { assertGroupComplete, assertSchemaComplete, movedObjects } from "../../actions/lib/backup/dump-checks.ts";
-import type { TocEntry } from "../../actions/lib/source/archive/toc.ts";
-import { planDump, tablesOfOthers } from "../../actions/lib/source/dump-plan.ts";
-import type { InventoryObject } from "../../actions/lib/source/inventory/model.ts";
-import { groupArguments } from "../../actions/lib/source/pg-dump.ts";
+import { assertGroupComplete, assertSchemaComplete, movedObjects } from "../../actions/lib/compare/dump-checks.ts";
+import type { TocEntry } from "../../actions/lib/postgres/dump/archive/toc.ts";
+import { planDump, tablesOfOthers } from "../../actions/lib/postgres/dump/dump-plan.ts";
+import { groupArguments } from "../../actions/lib/postgres/dump/pg-dump.ts";
+import type { InventoryObject } from "../../actions/lib/postgres/inventory/model.ts";
 
 const MiB = 1024 * 1024;
 const limits = { largeTableBytes: 256 * MiB, groupBytes: 512 * MiB, jobs: 2 };

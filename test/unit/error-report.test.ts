@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { reportError } from "../../actions/lib/runtime/error-report.ts";
-import { ConfigurationError, OperationError } from "../../actions/lib/runtime/errors.ts";
+import { ConfigurationError, OperationError } from "../../actions/lib/base/errors.ts";
+import { reportError } from "../../actions/lib/edge/error-report.ts";
 
 describe("the report of an error", () => {
   test("quotes our own errors with what to do next", () => {

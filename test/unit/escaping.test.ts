@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { renderIndex } from "../../actions/lib/report/index-page.ts";
+import { renderIndex } from "../../actions/lib/report/branch/index-page.ts";
 import { renderMarkdown } from "../../actions/lib/report/page.ts";
 import { pageHtml } from "../../actions/lib/report/page-html.ts";
-import { renderRun } from "../../actions/lib/report/run-page.ts";
-import { runReportSchema } from "../../actions/lib/report/run-report.ts";
-import { type RunRow, rowOf } from "../../actions/lib/report/run-row.ts";
+import { renderRun } from "../../actions/lib/report/run/run-page.ts";
+import { runReportSchema } from "../../actions/lib/report/run/run-report.ts";
+import { type RunRow, rowOf } from "../../actions/lib/report/run/run-row.ts";
 import { now, reportOf } from "./simulated-runs.ts";
 
 /** Names and notes that are chosen by somebody who wants to be more than text. */

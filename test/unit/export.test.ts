@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { createRowHasher } from "../../actions/lib/prove/row-hash.ts";
-import { createNdjsonReader } from "../../actions/lib/source/export/copy-text.ts";
-import { CopyToNdjson } from "../../actions/lib/source/export/json-text.ts";
-import { planExport } from "../../actions/lib/source/export/plan.ts";
+import { createRowHasher } from "../../actions/lib/postgres/row-hash/row-hash.ts";
+import { createNdjsonReader } from "../../actions/lib/postgres/rows/copy-text.ts";
+import { planExport } from "../../actions/lib/postgres/rows/export-plan.ts";
+import { CopyToNdjson } from "../../actions/lib/postgres/rows/json-text.ts";
 
 function copyText(columns: readonly string[], ndjson: string | Buffer, step: number): string {
   const reader = createNdjsonReader(columns);

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import { sealArtifact } from "../../actions/lib/seal/artifact.ts";
-import { newSessionKey } from "../../actions/lib/seal/session-key.ts";
-import { openPackWriter } from "../../actions/lib/sync/pack-writer.ts";
+import { openPackWriter } from "../../actions/lib/operations/sync/store/pack-writer.ts";
+import { sealArtifact } from "../../actions/lib/seal/body/artifact.ts";
+import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
 import { simulateYear } from "./files-year.ts";
 
 const kept = (monthly: number) => ({

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { hiddenNearer, snapshotFor } from "../../actions/lib/restore/files/find-snapshot.ts";
-import { judge } from "../../actions/lib/restore/files/judge.ts";
-import { Lanes } from "../../actions/lib/restore/files/lanes.ts";
-import { sampleOf } from "../../actions/lib/restore/files/verify-files.ts";
-import { Chooser, everyFile, readList } from "../../actions/lib/restore/files/wanted.ts";
+import { Lanes } from "../../actions/lib/base/flow/lanes.ts";
+import { hiddenNearer, snapshotFor } from "../../actions/lib/operations/restore-files/find-snapshot.ts";
+import { judge } from "../../actions/lib/operations/restore-files/judge.ts";
+import { Chooser, everyFile, readList } from "../../actions/lib/operations/restore-files/selection.ts";
+import { sampleOf } from "../../actions/lib/operations/restore-files/verify-files.ts";
 
 const md5 = (letter: string): string => `"${letter.repeat(32)}"`;
 

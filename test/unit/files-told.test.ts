@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { fileRestorationPage, filesSentence } from "../../actions/lib/report/file-restoration.ts";
+import { ConfigurationError, OperationError } from "../../actions/lib/base/errors.ts";
+import { failureOf, settingsFailure } from "../../actions/lib/operations/restore-files/file-failure.ts";
+import type { FilesResult } from "../../actions/lib/operations/restore-files/files-result.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { failureOf, settingsFailure } from "../../actions/lib/restore/files/file-failure.ts";
-import type { FilesResult } from "../../actions/lib/restore/files/files-result.ts";
-import { ConfigurationError, OperationError } from "../../actions/lib/runtime/errors.ts";
+import { fileRestorationPage, filesSentence } from "../../actions/lib/report/pages/restore-files.ts";
 
 describe("what a restore of files says", () => {
   const result: FilesResult = {

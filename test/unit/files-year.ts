@@ -1,18 +1,18 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { storageUpkeepPolicySchema } from "../../actions/lib/config/policy-storage-upkeep.ts";
+import { storageUpkeepPolicySchema } from "../../actions/lib/config/policy/storage-retention.ts";
+import { openLedger } from "../../actions/lib/operations/sync/copy/ledger.ts";
+import type { SyncSource } from "../../actions/lib/operations/sync/source/source.ts";
+import { openListWriter } from "../../actions/lib/operations/sync/store/list-writer.ts";
+import { carriedOver, storeHead, storeLayer } from "../../actions/lib/operations/sync/store/publish.ts";
+import { type Last, planList } from "../../actions/lib/operations/sync/sync-state.ts";
 import { type CompactionPolicy, compactionThatPays } from "../../actions/lib/policy/compaction.ts";
 import { tierDue } from "../../actions/lib/policy/snapshot-tier.ts";
 import { type NamingSnapshot, planStorageRetention } from "../../actions/lib/policy/storage-retention.ts";
-import type { ShardSum } from "../../actions/lib/source/storage/bucket.ts";
-import { openLedger } from "../../actions/lib/sync/ledger.ts";
-import { openListWriter } from "../../actions/lib/sync/list-writer.ts";
-import { carriedOver, storeHead, storeLayer } from "../../actions/lib/sync/publish.ts";
-import type { SyncSource } from "../../actions/lib/sync/source.ts";
-import { type Last, planList } from "../../actions/lib/sync/sync-state.ts";
-import { type FileEntry, fileEntrySchema, pathOf, shardOf } from "../../actions/lib/vault/snapshot/file-entry.ts";
-import { fileKey, packEntry, packKey } from "../../actions/lib/vault/snapshot/keys.ts";
-import { type Layer, layerSchema } from "../../actions/lib/vault/snapshot/layer.ts";
-import { neededObjects } from "../../actions/lib/vault/snapshot/needed-objects.ts";
+import type { ShardSum } from "../../actions/lib/storage/bucket.ts";
+import { neededObjects } from "../../actions/lib/vault/files/needed-objects.ts";
+import { type FileEntry, fileEntrySchema, pathOf, shardOf } from "../../actions/lib/vault/format/file-entry.ts";
+import { type Layer, layerSchema } from "../../actions/lib/vault/format/layer.ts";
+import { fileKey, packEntry, packKey } from "../../actions/lib/vault/format/names.ts";
 import { type CountingVault, openCountingVault } from "./counting-vault.ts";
 
 /** A project whose files change every day alike. */

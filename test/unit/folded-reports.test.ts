@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { foldedPath } from "../../actions/lib/report/branch-layout.ts";
-import { allRows, foldRuns, readRuns, type Tree } from "../../actions/lib/report/fold-runs.ts";
-import { planBranch } from "../../actions/lib/report/plan-branch.ts";
-import { decodeRows, encodeRows, rowOf } from "../../actions/lib/report/run-row.ts";
+import { foldedPath } from "../../actions/lib/report/branch/branch-layout.ts";
+import { allRows, foldRuns, readRuns, type Tree } from "../../actions/lib/report/branch/fold-runs.ts";
+import { planBranch } from "../../actions/lib/report/branch/plan-branch.ts";
+import { decodeRows, encodeRows, rowOf } from "../../actions/lib/report/run/run-row.ts";
 import { now, reportOf, simulatedDay } from "./simulated-runs.ts";
 
 const tree = (files: ReadonlyMap<string, string> = new Map()): Tree => ({

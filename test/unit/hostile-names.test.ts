@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
+import type { Log } from "../../actions/lib/base/log.ts";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
+import { createActionsLog } from "../../actions/lib/edge/actions-log.ts";
+import { createLineLog, streamSink } from "../../actions/lib/edge/line-log.ts";
+import { createTerminalLog } from "../../actions/lib/edge/terminal-log.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { createActionsLog } from "../../actions/lib/runtime/actions-log.ts";
-import { createLineLog, streamSink } from "../../actions/lib/runtime/line-log.ts";
-import type { Log } from "../../actions/lib/runtime/log.ts";
-import { createTerminalLog } from "../../actions/lib/runtime/terminal-log.ts";
 
 /** What somebody calls a table who wants to be more than text. */
 const hostile = "a\u001b[2Jb\u009b2Jc\u202egnp.exe\r\n::error::forged\n##[stop-commands]x\u0007\u2028";

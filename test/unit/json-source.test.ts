@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { jsonSource } from "../../actions/lib/backup/artifact-store.ts";
+import { jsonSource } from "../../actions/lib/operations/backup/artifact-store.ts";
 
 async function text(document: Readonly<Record<string, unknown>>): Promise<string> {
   const pieces: Uint8Array[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { localPaths } from "../../actions/lib/restore/files/local-path.ts";
+import { localPaths } from "../../actions/lib/operations/restore-files/local-path.ts";
 
 describe("paths below a folder", () => {
   const pathOf = (name: string): string => localPaths([{ bucket: "b", name }])[0] ?? "";

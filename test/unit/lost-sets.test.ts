@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { lostFailure, lostSets } from "../../actions/lib/report/lost-sets.ts";
-import { planBranch } from "../../actions/lib/report/plan-branch.ts";
-import { rowOf } from "../../actions/lib/report/run-row.ts";
-import type { Standing } from "../../actions/lib/report/standing.ts";
+import { lostFailure, lostSets } from "../../actions/lib/report/branch/lost-sets.ts";
+import { planBranch } from "../../actions/lib/report/branch/plan-branch.ts";
+import type { Standing } from "../../actions/lib/report/branch/standing.ts";
+import { rowOf } from "../../actions/lib/report/run/run-row.ts";
 import { now, reportOf } from "./simulated-runs.ts";
 
 const day = 86_400_000;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { countOf, formatBytes, formatCount, formatDuration } from "../../actions/lib/runtime/measures.ts";
+import { countOf, formatBytes, formatCount, formatDuration } from "../../actions/lib/base/measures.ts";
 
 describe("sizes, times and counts", () => {
   test.each([

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readJobResults, reportOfResults } from "../../actions/lib/report/job-results.ts";
-import { mergeAll, mergeReports, noReport } from "../../actions/lib/report/merge-reports.ts";
-import { operationSchema } from "../../actions/lib/report/run-report.ts";
-import { pageOf } from "../../actions/lib/report/workflow-operations.ts";
+import { readJobResults, reportOfResults } from "../../actions/lib/report/run/job-results.ts";
+import { mergeAll, mergeReports, noReport } from "../../actions/lib/report/run/merge-reports.ts";
+import { operationSchema } from "../../actions/lib/report/run/run-report.ts";
+import { pageOf } from "../../actions/lib/report/run/workflow-operations.ts";
 import { now, reportOf } from "./simulated-runs.ts";
 
 const root = new URL("../..", import.meta.url).pathname;

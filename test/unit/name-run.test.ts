@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { nameRun } from "../../actions/lib/sync/name-run.ts";
-import { newSetId } from "../../actions/lib/vault/manifest.ts";
+import { nameRun } from "../../actions/lib/operations/sync/name-run.ts";
+import { newSetId } from "../../actions/lib/vault/format/manifest.ts";
 
 test("a run is named after the newest snapshot, also when that is of the same second", async () => {
   let newest: string | undefined;

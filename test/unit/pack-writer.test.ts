@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { ObjectStore } from "../../actions/lib/sync/object-store.ts";
-import { openPackWriter } from "../../actions/lib/sync/pack-writer.ts";
-import type { FileEntry } from "../../actions/lib/vault/snapshot/file-entry.ts";
-import type { StoredObject } from "../../actions/lib/vault/snapshot/layer.ts";
+import type { ObjectStore } from "../../actions/lib/operations/sync/store/object-store.ts";
+import { openPackWriter } from "../../actions/lib/operations/sync/store/pack-writer.ts";
+import type { FileEntry } from "../../actions/lib/vault/format/file-entry.ts";
+import type { StoredObject } from "../../actions/lib/vault/format/layer.ts";
 
 const row = {
   ...{

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { Inventory } from "../../actions/lib/source/inventory/model.ts";
-import { withTables } from "../../actions/lib/source/plain-dump/dependencies.ts";
-import { readPlainDump } from "../../actions/lib/source/plain-dump/read.ts";
-import { afterLine, outside } from "../../actions/lib/source/plain-dump/sql-state.ts";
+import { withTables } from "../../actions/lib/postgres/dump/plain/dependencies.ts";
+import { readPlainDump } from "../../actions/lib/postgres/dump/plain/read.ts";
+import { afterLine, outside } from "../../actions/lib/postgres/dump/plain/sql-state.ts";
+import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 
 const heading = (id: number, of: string, name: string, type: string, more = "", data = "") =>
   `--\n-- TOC entry ${id} (class ${of.split(" ")[0]} OID ${of.split(" ")[1]})\n${more}-- ${data}Name: ${name}; Type: ${type}; Schema: public; Owner: me\n--\n\n`;

@@ -1,6 +1,6 @@
-import { malformed, type RowHasher } from "../../actions/lib/prove/row-hash.ts";
-import { createHashSum } from "../../actions/lib/prove/row-hash-lookup3.ts";
-import type { Fingerprint } from "../../actions/lib/source/inventory/model.ts";
+import type { Fingerprint } from "../../actions/lib/postgres/inventory/model.ts";
+import { createHashSum } from "../../actions/lib/postgres/row-hash/lookup3.ts";
+import { malformed, type RowHasher } from "../../actions/lib/postgres/row-hash/row-hash.ts";
 
 const tab = 0x09;
 const lineFeed = 0x0a;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { Baseline, loadBaseline } from "../../actions/lib/platform/baseline.ts";
-import { emptyBaseline, unpackRights, withSnapshot } from "../../actions/lib/platform/baseline-file.ts";
-import { factOfObject } from "../../actions/lib/platform/fact.ts";
-import { Platform } from "../../actions/lib/platform/platform.ts";
-import { compareObjects } from "../../actions/lib/prove/compare-objects.ts";
-import type { Inventory, InventoryObject } from "../../actions/lib/source/inventory/model.ts";
+import { compareObjects } from "../../actions/lib/compare/objects.ts";
+import type { Inventory, InventoryObject } from "../../actions/lib/postgres/inventory/model.ts";
+import { Baseline, loadBaseline } from "../../actions/lib/supabase/platform/baseline.ts";
+import { emptyBaseline, unpackRights, withSnapshot } from "../../actions/lib/supabase/platform/baseline-file.ts";
+import { factOfObject } from "../../actions/lib/supabase/platform/fact.ts";
+import { Platform } from "../../actions/lib/supabase/platform/platform.ts";
 
 /** A made-up auth server in two versions: the second has a table more, another function, and lets anon read less. */
 

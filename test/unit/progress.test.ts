@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "vitest";
-import { createLineLog, type LineSink } from "../../actions/lib/runtime/line-log.ts";
-import { MovingTrack } from "../../actions/lib/runtime/progress.ts";
-import { createTerminalLog } from "../../actions/lib/runtime/terminal-log.ts";
+import { MovingTrack } from "../../actions/lib/base/progress.ts";
+import { createLineLog, type LineSink } from "../../actions/lib/edge/line-log.ts";
+import { createTerminalLog } from "../../actions/lib/edge/terminal-log.ts";
 
 function clockAt(start = 0): { now: number; read: () => number } {
   const clock = { now: start, read: () => clock.now };

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Policy, type PolicyInput, policySchema } from "../../actions/lib/config/policy.ts";
+import { type Policy, type PolicyInput, policySchema } from "../../actions/lib/config/policy/policy.ts";
 import { judgePromises } from "../../actions/lib/policy/judge-promises.ts";
 import type { PromiseCheck, VaultTruth } from "../../actions/lib/policy/promises.ts";
 import { readSchedules, statedSchedules } from "../../actions/lib/policy/read-schedules.ts";
 import { workflowSchedules } from "../../actions/lib/policy/workflow-schedules.ts";
-import { renderIndex } from "../../actions/lib/report/index-page.ts";
+import { renderIndex } from "../../actions/lib/report/branch/index-page.ts";
+import { truthOf } from "../../actions/lib/report/branch/standing.ts";
 import { renderMarkdown, renderText } from "../../actions/lib/report/page.ts";
-import { promisesPage } from "../../actions/lib/report/promises.ts";
-import { truthOf } from "../../actions/lib/report/standing.ts";
+import { promisesPage } from "../../actions/lib/report/pages/policy-check.ts";
 import own from "../../lifeboat.config.ts";
 
 type Promises = NonNullable<PolicyInput["promises"]>;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { readTokens } from "../../actions/lib/restore/outbound/sql-tokens.ts";
-import { asIfOn, planQuiet } from "../../actions/lib/restore/outbound.ts";
-import type { Inventory, InventoryObject } from "../../actions/lib/source/inventory/model.ts";
+import { asIfOn, planQuiet } from "../../actions/lib/operations/restore/quiet/outbound.ts";
+import { readTokens } from "../../actions/lib/operations/restore/quiet/sql-tokens.ts";
+import type { Inventory, InventoryObject } from "../../actions/lib/postgres/inventory/model.ts";
 
 let lastOid = 20_000;
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { noReport } from "../../actions/lib/report/merge-reports.ts";
-import { type ApiRun, conclusionOf, reportOfApi, runsToTell } from "../../actions/lib/report/reconcile.ts";
+import { noReport } from "../../actions/lib/report/run/merge-reports.ts";
+import { type ApiRun, conclusionOf, reportOfApi, runsToTell } from "../../actions/lib/report/run/reconcile.ts";
 
 describe("what GitHub says of a run", () => {
   const api = (change: Partial<ApiRun>): ApiRun => ({

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { historyChart } from "../../actions/lib/report/history-chart.ts";
-import { histories, thinned } from "../../actions/lib/report/history-series.ts";
+import { historyChart } from "../../actions/lib/report/branch/history-chart.ts";
+import { histories, thinned } from "../../actions/lib/report/branch/history-series.ts";
 import { pageHtml } from "../../actions/lib/report/page-html.ts";
-import { renderRun } from "../../actions/lib/report/run-page.ts";
-import { rowOf } from "../../actions/lib/report/run-row.ts";
+import { renderRun } from "../../actions/lib/report/run/run-page.ts";
+import { rowOf } from "../../actions/lib/report/run/run-row.ts";
 import { now, reportOf, simulatedDay } from "./simulated-runs.ts";
 
 describe("pages", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { allRows, readRuns, type Tree } from "../../actions/lib/report/fold-runs.ts";
-import { planBranch } from "../../actions/lib/report/plan-branch.ts";
+import { allRows, readRuns, type Tree } from "../../actions/lib/report/branch/fold-runs.ts";
+import { planBranch } from "../../actions/lib/report/branch/plan-branch.ts";
 import { simulatedDay } from "./simulated-runs.ts";
 
 const first = new Date("2026-01-01T00:00:00Z");

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { BuildQueue } from "../../actions/lib/restore/build-queue.ts";
-import { type Build, planBuilds } from "../../actions/lib/restore/plan-builds.ts";
-import type { TocEntry } from "../../actions/lib/source/archive/toc.ts";
+import { BuildQueue } from "../../actions/lib/operations/restore/load/build-queue.ts";
+import { type Build, planBuilds } from "../../actions/lib/operations/restore/plan/plan-builds.ts";
+import type { TocEntry } from "../../actions/lib/postgres/dump/archive/toc.ts";
 
 const large = 100 * 1024 * 1024;
 let lastId = 0;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { renderRestoreNow, restoreNow } from "../../actions/lib/report/restore-now.ts";
-import { rowOf } from "../../actions/lib/report/run-row.ts";
-import { standingOfRows } from "../../actions/lib/report/standing.ts";
+import { renderRestoreNow, restoreNow } from "../../actions/lib/report/branch/restore-now.ts";
+import { standingOfRows } from "../../actions/lib/report/branch/standing.ts";
+import { rowOf } from "../../actions/lib/report/run/run-row.ts";
 import { now, reportOf } from "./simulated-runs.ts";
 
 describe("if you restored now", () => {

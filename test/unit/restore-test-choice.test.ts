@@ -1,10 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
-import { type ChoiceFacts, chooseSet } from "../../actions/lib/restore-test/choose-set.ts";
-import { admitMarker, admitOther, admitRefs, type RefFacts } from "../../actions/lib/restore-test/gates.ts";
-import type { Marker } from "../../actions/lib/restore-test/marker.ts";
-import { admitRoom } from "../../actions/lib/restore-test/room.ts";
-import type { SetName } from "../../actions/lib/vault/catalogue.ts";
+import { type ChoiceFacts, chooseSet } from "../../actions/lib/operations/test-restore/choose-set.ts";
+import {
+  admitMarker,
+  admitOther,
+  admitRefs,
+  type RefFacts,
+} from "../../actions/lib/operations/test-restore/staging/gates.ts";
+import type { Marker } from "../../actions/lib/operations/test-restore/staging/marker.ts";
+import { admitRoom } from "../../actions/lib/operations/test-restore/staging/room.ts";
+import type { SetName } from "../../actions/lib/vault/sets/catalogue.ts";
 
 const turns: ChoiceFacts["turns"] = ["newest", "older", "newest", "archive"];
 const sets: SetName[] = [

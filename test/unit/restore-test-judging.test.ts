@@ -1,17 +1,17 @@
 import { describe, expect, test } from "vitest";
-import type { Difference } from "../../actions/lib/prove/difference.ts";
-import { judgeAnswer } from "../../actions/lib/restore-test/checks/http-check.ts";
-import { judgeRls } from "../../actions/lib/restore-test/checks/rls-check.ts";
-import { judgeRows, judgeValue } from "../../actions/lib/restore-test/checks/sql-check.ts";
-import { judgeDefect } from "../../actions/lib/restore-test/defect/judge.ts";
-import { SeededChoice } from "../../actions/lib/restore-test/defect/random.ts";
-import { comparePerformance } from "../../actions/lib/restore-test/performance/compare.ts";
-import type { Measurement } from "../../actions/lib/restore-test/performance/measure.ts";
-import { percentile } from "../../actions/lib/restore-test/performance/percentile.ts";
-import { readExplained } from "../../actions/lib/restore-test/performance/plan-indexes.ts";
-import { findBloat } from "../../actions/lib/restore-test/performance/size.ts";
-import { loudSettings } from "../../actions/lib/source/management-api/project.ts";
-import type { Proof } from "../../actions/lib/vault/proof.ts";
+import type { Difference } from "../../actions/lib/compare/difference.ts";
+import { judgeAnswer } from "../../actions/lib/operations/test-restore/checks/http-check.ts";
+import { judgeRls } from "../../actions/lib/operations/test-restore/checks/rls-check.ts";
+import { judgeRows, judgeValue } from "../../actions/lib/operations/test-restore/checks/sql-check.ts";
+import { judgeDefect } from "../../actions/lib/operations/test-restore/defect/judge.ts";
+import { SeededChoice } from "../../actions/lib/operations/test-restore/defect/random.ts";
+import { comparePerformance } from "../../actions/lib/operations/test-restore/performance/compare.ts";
+import type { Measurement } from "../../actions/lib/operations/test-restore/performance/measure.ts";
+import { percentile } from "../../actions/lib/operations/test-restore/performance/percentile.ts";
+import { readExplained } from "../../actions/lib/operations/test-restore/performance/plan-indexes.ts";
+import { findBloat } from "../../actions/lib/operations/test-restore/performance/size.ts";
+import { loudSettings } from "../../actions/lib/supabase/project.ts";
+import type { Proof } from "../../actions/lib/vault/format/proof.ts";
 
 describe("SQL assertions", () => {
   test.each([

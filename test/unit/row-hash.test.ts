@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { createFramedRowHasher, createRowHasher, type RowHasher } from "../../actions/lib/prove/row-hash.ts";
-import { RowInput } from "../../actions/lib/prove/row-hash-input.ts";
+import { RowInput } from "../../actions/lib/postgres/row-hash/input.ts";
+import {
+  createFramedRowHasher,
+  createRowHasher,
+  type RowHasher,
+} from "../../actions/lib/postgres/row-hash/row-hash.ts";
 import { frame, integer } from "./archive-writer.ts";
 import { PlainRowHasher } from "./plain-row-hasher.ts";
 

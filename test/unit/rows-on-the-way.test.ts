@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { RowsOnTheWay } from "../../actions/lib/backup/rows-on-the-way.ts";
-import type { TocEntry } from "../../actions/lib/source/archive/toc.ts";
-import type { Fingerprint, Inventory, TableContent } from "../../actions/lib/source/inventory/model.ts";
+import { RowsOnTheWay } from "../../actions/lib/operations/backup/rows-on-the-way.ts";
+import type { TocEntry } from "../../actions/lib/postgres/dump/archive/toc.ts";
+import type { Fingerprint, Inventory, TableContent } from "../../actions/lib/postgres/inventory/model.ts";
 import { frame, integer } from "./archive-writer.ts";
 
 const MiB = 1024 * 1024;

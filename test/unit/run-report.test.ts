@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { cleaner, cleanReport } from "../../actions/lib/report/clean-text.ts";
-import { parseReport, runReportSchema } from "../../actions/lib/report/run-report.ts";
-import { reportKey } from "../../actions/lib/report/vault-reports.ts";
-import { type Ending, jobReport } from "../../actions/lib/runtime/job-report.ts";
+import { type Ending, jobReport } from "../../actions/lib/edge/job-report.ts";
+import { reportKey } from "../../actions/lib/edge/publish/vault-reports.ts";
+import { cleaner, cleanReport } from "../../actions/lib/report/run/clean-text.ts";
+import { parseReport, runReportSchema } from "../../actions/lib/report/run/run-report.ts";
 
 const env = {
   GITHUB_WORKFLOW: "daily-backup",

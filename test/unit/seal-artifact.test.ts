@@ -4,12 +4,12 @@ import { pipeline } from "node:stream/promises";
 import { setImmediate as turn } from "node:timers/promises";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { OperationError } from "../../actions/lib/runtime/errors.ts";
-import { openSealed, sealArtifact } from "../../actions/lib/seal/artifact.ts";
-import { blockBytes } from "../../actions/lib/seal/blocks.ts";
-import { createCompressor, createDecompressor, decompress } from "../../actions/lib/seal/compress.ts";
-import { open, seal } from "../../actions/lib/seal/sealer.ts";
-import { newSessionKey } from "../../actions/lib/seal/session-key.ts";
+import { OperationError } from "../../actions/lib/base/errors.ts";
+import { openSealed, sealArtifact } from "../../actions/lib/seal/body/artifact.ts";
+import { createCompressor, createDecompressor, decompress } from "../../actions/lib/seal/body/compress.ts";
+import { open, seal } from "../../actions/lib/seal/body/sealer.ts";
+import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
+import { blockBytes } from "../../actions/lib/seal/packets/blocks.ts";
 
 const key = newSessionKey();
 

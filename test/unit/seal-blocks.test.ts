@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { blockBytes, gathered } from "../../actions/lib/seal/blocks.ts";
+import { blockBytes, gathered } from "../../actions/lib/seal/packets/blocks.ts";
 
 async function* chunksOf(sizes: readonly number[]): AsyncGenerator<Uint8Array, void, undefined> {
   let byte = 0;

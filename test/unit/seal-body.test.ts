@@ -3,9 +3,9 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import * as openpgp from "openpgp";
 import { describe, expect, it } from "vitest";
-import { blockBytes } from "../../actions/lib/seal/blocks.ts";
-import { createOpener, createSealer, open, seal } from "../../actions/lib/seal/sealer.ts";
-import { newSessionKey } from "../../actions/lib/seal/session-key.ts";
+import { createOpener, createSealer, open, seal } from "../../actions/lib/seal/body/sealer.ts";
+import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
+import { blockBytes } from "../../actions/lib/seal/packets/blocks.ts";
 
 const key = newSessionKey();
 const libraryKey = { data: key.data, algorithm: "aes256" } as const;

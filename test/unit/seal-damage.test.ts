@@ -2,10 +2,10 @@ import { createCipheriv, createHash, randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, expect, it } from "vitest";
-import { OperationError } from "../../actions/lib/runtime/errors.ts";
-import { blockBytes } from "../../actions/lib/seal/blocks.ts";
-import { createOpener, open, seal } from "../../actions/lib/seal/sealer.ts";
-import { newSessionKey } from "../../actions/lib/seal/session-key.ts";
+import { OperationError } from "../../actions/lib/base/errors.ts";
+import { createOpener, open, seal } from "../../actions/lib/seal/body/sealer.ts";
+import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
+import { blockBytes } from "../../actions/lib/seal/packets/blocks.ts";
 
 const key = newSessionKey();
 

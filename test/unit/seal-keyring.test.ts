@@ -1,18 +1,18 @@
 import { randomBytes } from "node:crypto";
 import * as openpgp from "openpgp";
 import { beforeAll, describe, expect, it } from "vitest";
-import { generateKey, type NewKey } from "../../actions/lib/seal/key-generation.ts";
+import { generateKey, type NewKey } from "../../actions/lib/seal/keys/key-generation.ts";
 import {
   expiredRecipients,
   unwrapSessionKey,
   wrappedKeyIds,
   wrapSessionKey,
-} from "../../actions/lib/seal/key-wrapping.ts";
-import { type KeyRole, readKeyring, readPublicKeys } from "../../actions/lib/seal/keyring.ts";
-import { keysSignatureMetadata, signKeysFile, verifyKeysFile } from "../../actions/lib/seal/keys-file.ts";
-import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
-import { assertCommitment, newSessionKey, sessionKeyCommitment } from "../../actions/lib/seal/session-key.ts";
-import { signDetached, signDetachedBinary, verifyDetached } from "../../actions/lib/seal/signature.ts";
+} from "../../actions/lib/seal/keys/key-wrapping.ts";
+import { type KeyRole, readKeyring, readPublicKeys } from "../../actions/lib/seal/keys/keyring.ts";
+import { keysSignatureMetadata, signKeysFile, verifyKeysFile } from "../../actions/lib/seal/keys/keys-file.ts";
+import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { assertCommitment, newSessionKey, sessionKeyCommitment } from "../../actions/lib/seal/keys/session-key.ts";
+import { signDetached, signDetachedBinary, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 
 const year = 365 * 24 * 60 * 60 * 1000;
 const passphrase = "correct horse battery staple";

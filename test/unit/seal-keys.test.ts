@@ -11,12 +11,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { checkKeys } from "../../actions/lib/keys/check.ts";
-import { type GenerateOptions, generateKeys } from "../../actions/lib/keys/generate.ts";
-import { pinnedKeys } from "../../actions/lib/keys/pinned.ts";
-import { type Pins, renderPins, replacePins } from "../../actions/lib/keys/pins.ts";
-import { readKeyring } from "../../actions/lib/seal/keyring.ts";
-import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
+import { type GenerateOptions, generateKeys } from "../../actions/lib/operations/keys/generate.ts";
+import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
+import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { checkKeys } from "../../actions/lib/seal/trust/check-keys.ts";
+import { pinnedKeys } from "../../actions/lib/seal/trust/pinned.ts";
+import { type Pins, renderPins, replacePins } from "../../actions/lib/seal/trust/pins.ts";
 
 const noPins: Pins = { recipients: { operations: null, prover: null, escrow: null }, signing: [] };
 const day = 24 * 60 * 60 * 1000;

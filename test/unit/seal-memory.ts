@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import { openSealed, sealArtifact } from "../../actions/lib/seal/artifact.ts";
+import { openSealed, sealArtifact } from "../../actions/lib/seal/body/artifact.ts";
 
 // node seal-memory.ts <megabytes>: seals and opens so much at once, and prints the bytes that came out and the most
 // memory that the process has had, in KiB. Run as a process of its own: its memory is what is measured.

@@ -1,6 +1,6 @@
-import { mergeReports } from "../../actions/lib/report/merge-reports.ts";
-import type { Conclusion, OperationReport, RunReport } from "../../actions/lib/report/run-report.ts";
-import { operationOf } from "../../actions/lib/report/workflow-operations.ts";
+import { mergeReports } from "../../actions/lib/report/run/merge-reports.ts";
+import type { Conclusion, OperationReport, RunReport } from "../../actions/lib/report/run/run-report.ts";
+import { operationOf } from "../../actions/lib/report/run/workflow-operations.ts";
 
 const day = 86_400_000;
 

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { deriveIndexKey, indexKeyScope } from "../../actions/lib/seal/index-key.ts";
-import { generateKey } from "../../actions/lib/seal/key-generation.ts";
-import { readPrivateKey } from "../../actions/lib/seal/private-key.ts";
-import { sessionKeyCommitment } from "../../actions/lib/seal/session-key.ts";
+import { deriveIndexKey, indexKeyScope } from "../../actions/lib/seal/keys/index-key.ts";
+import { generateKey } from "../../actions/lib/seal/keys/key-generation.ts";
+import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { sessionKeyCommitment } from "../../actions/lib/seal/keys/session-key.ts";
+import { signerKeys } from "../../actions/lib/vault/files/snapshot-keys.ts";
 import {
   encodeEntry,
   type FileEntry,
@@ -11,10 +12,9 @@ import {
   isStored,
   parseEntry,
   shardOf,
-} from "../../actions/lib/vault/snapshot/file-entry.ts";
-import { fileKey, packKey, runOfObject, runPrefixes } from "../../actions/lib/vault/snapshot/keys.ts";
-import { type Layer, livingObjects, sessionKeyCommitments } from "../../actions/lib/vault/snapshot/layer.ts";
-import { signerKeys } from "../../actions/lib/vault/snapshot/snapshot-keys.ts";
+} from "../../actions/lib/vault/format/file-entry.ts";
+import { type Layer, livingObjects, sessionKeyCommitments } from "../../actions/lib/vault/format/layer.ts";
+import { fileKey, packKey, runOfObject, runPrefixes } from "../../actions/lib/vault/format/names.ts";
 
 const run = "20261122T221500Z-1a2b3c4d";
 const later = "20261123T221500Z-5e6f7a8b";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { describeCode } from "../../actions/lib/source/sqlstate.ts";
+import { describeCode } from "../../actions/lib/base/error-code.ts";
 
 function said(code: string, routine: string, message: string): string {
   return describeCode(Object.assign(new Error(message), { code, routine }));

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runBackup } from "../../actions/lib/backup/run-backup.ts";
-import { verifySet } from "../../actions/lib/prove/verify.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { listSets } from "../../actions/lib/vault/catalogue.ts";
-import { setPrefix } from "../../actions/lib/vault/manifest.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
+import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
+import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import { listSets } from "../../actions/lib/vault/sets/catalogue.ts";
 import { keysIn } from "../integration/backup-lab.ts";
 import { PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
 import type { ActRun, Checkout, Event } from "./checkout.ts";

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { allRows, readRuns, type Tree } from "../../actions/lib/report/fold-runs.ts";
+import { allRows, readRuns, type Tree } from "../../actions/lib/report/branch/fold-runs.ts";
 import { PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
 import type { ActRun, Checkout, Event } from "./checkout.ts";
 import { expectUntold, openWorkflowLab, type WorkflowLab } from "./workflow-lab.ts";

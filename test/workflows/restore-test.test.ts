@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { provenBy } from "../../actions/lib/runtime/configured.ts";
-import { readProofs } from "../../actions/lib/vault/proof-store.ts";
+import { provenBy } from "../../actions/lib/vault/configured.ts";
+import { readProofs } from "../../actions/lib/vault/sets/proof-store.ts";
 import { backUp } from "../integration/backup-lab.ts";
 import { openRestoreTestLab, type RestoreTestLab, stagingRef } from "../integration/restore-test-lab.ts";
 import { createProject, execute, PLANTED_EMAIL, seedQimma, withClient } from "../lab/index.ts";

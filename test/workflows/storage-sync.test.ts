@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { verifyFiles } from "../../actions/lib/prove/files/verify-files.ts";
-import { silentLog } from "../../actions/lib/runtime/log.ts";
-import { verifyDetached } from "../../actions/lib/seal/signature.ts";
-import type { Vault } from "../../actions/lib/vault/client.ts";
-import { listSnapshots } from "../../actions/lib/vault/snapshot/snapshot-catalogue.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
+import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { listSnapshots } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
+import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
 import { keysIn } from "../integration/backup-lab.ts";
 import { sharedS3 } from "../lab/servers/started.ts";

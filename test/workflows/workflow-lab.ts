@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import { openVault, type Vault } from "../../actions/lib/vault/client.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { type BackupLab, openBackupLab } from "../integration/backup-lab.ts";
 import { createProject, dropProject, type LabProject } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";

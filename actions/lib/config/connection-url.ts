@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { ConfigurationError } from "../runtime/errors.ts";
+import { ConfigurationError } from "../base/errors.ts";
 import { normalHost, refOfDirectHost } from "./project-names.ts";
 import { Secret } from "./secret.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { ConfigurationError } from "../runtime/errors.ts";
+import { ConfigurationError } from "../base/errors.ts";
 import type { ConnectionSettings } from "./connection-url.ts";
 import {
   type Environment,
@@ -13,7 +13,7 @@ import {
   readVault,
   type VaultLocation,
 } from "./environment.ts";
-import { type Policy, policySchema } from "./policy.ts";
+import { type Policy, policySchema } from "./policy/policy.ts";
 import { Problems } from "./problems.ts";
 import { type ProjectStorage, readProjectStorage } from "./project-storage.ts";
 import { type PublicKeys, readPublicKeyTexts } from "./public-keys.ts";

@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../runtime/errors.ts";
+import { ConfigurationError } from "../base/errors.ts";
 
 /** One thing that is wrong with the configuration; `text` never holds the value of a setting. */
 export interface Problem {

@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../runtime/errors.ts";
+import { ConfigurationError } from "../base/errors.ts";
 import type { ConnectionSettings } from "./connection-url.ts";
 import { type Environment, optional, readConnection } from "./environment.ts";
 import { Problems } from "./problems.ts";

@@ -1,6 +1,6 @@
 import type { ConnectionSettings } from "./connection-url.ts";
 import { type Environment, readConnection, readRef } from "./environment.ts";
-import type { Policy } from "./policy.ts";
+import type { Policy } from "./policy/policy.ts";
 import type { Problems } from "./problems.ts";
 import { refOfAddress } from "./project-names.ts";
 

@@ -1,5 +1,5 @@
-import type { ChannelName } from "../config/policy-notify.ts";
-import type { Alert } from "../report/alert.ts";
+import type { ChannelName } from "../config/policy/notify.ts";
+import type { Alert } from "./alert.ts";
 
 /** What belongs together: a run and all its attempts. */
 export interface Conversation {

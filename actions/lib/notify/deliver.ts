@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ChannelName } from "../config/policy-notify.ts";
-import type { Alert } from "../report/alert.ts";
+import type { ChannelName } from "../config/policy/notify.ts";
+import type { Alert } from "./alert.ts";
 import { type Channel, type ChannelFailure, type Conversation, failureOf } from "./channel.ts";
 
 export interface DeliverOptions {

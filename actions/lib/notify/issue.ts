@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { boundedFetch } from "../base/bounded-answer.ts";
+import { markdownLink } from "../base/escaping.ts";
 import type { IssueSettings } from "../config/channels.ts";
-import type { Alert } from "../report/alert.ts";
-import { alertText } from "../report/alert-text.ts";
-import { markdownLink } from "../report/escaping.ts";
-import { boundedFetch } from "../runtime/bounded-answer.ts";
+import type { Alert } from "./alert.ts";
+import { alertText } from "./alert-text.ts";
 import { type Channel, ChannelFailure, failureOf } from "./channel.ts";
 
 const label = "lifeboat-alert";

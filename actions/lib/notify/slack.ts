@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { boundedFetch } from "../base/bounded-answer.ts";
 import type { SlackSettings } from "../config/channels.ts";
-import type { Alert } from "../report/alert.ts";
-import { slackMessage } from "../report/slack-message.ts";
-import { boundedFetch } from "../runtime/bounded-answer.ts";
+import type { Alert } from "./alert.ts";
 import { type Channel, ChannelFailure, type Conversation, failureOf } from "./channel.ts";
+import { slackMessage } from "./slack-message.ts";
 import type { ThreadStore } from "./thread-store.ts";
 
 /** Answers have some hundred bytes. */

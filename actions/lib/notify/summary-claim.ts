@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { readNote, type SignBytes, writeNote } from "../seal/signed-note.ts";
-import type { Vault } from "../vault/client.ts";
-import type { VerifySignature } from "../vault/signed-manifest.ts";
-import { isConditionFailed, isMissing } from "../vault/store-errors.ts";
+import { readNote, type SignBytes, writeNote } from "../seal/keys/signed-note.ts";
+import type { VerifySignature } from "../vault/published/signed-manifest.ts";
+import type { Vault } from "../vault/s3/client.ts";
+import { isConditionFailed, isMissing } from "../vault/s3/store-errors.ts";
 
 const claimSchema = z.strictObject({
   format: z.literal("lifeboat-summary/1"),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Vault } from "../vault/client.ts";
+import type { Vault } from "../vault/s3/client.ts";
 
 /** Which of a channel's messages belong together. */
 export interface ThreadStore {

@@ -1,6 +1,6 @@
-import type { Policy } from "../config/policy.ts";
-import type { PromisesPolicy } from "../config/policy-promises.ts";
-import { formatBytes } from "../runtime/measures.ts";
+import { formatBytes } from "../base/measures.ts";
+import type { Policy } from "../config/policy/policy.ts";
+import type { PromisesPolicy } from "../config/policy/promises.ts";
 import { periodAround } from "./period.ts";
 import type { Finding, PromiseFacts } from "./promises.ts";
 import type { WorstCase } from "./worst-case.ts";

@@ -1,4 +1,4 @@
-import { type Scenario, scenarios } from "../config/policy-promises.ts";
+import { type Scenario, scenarios } from "../config/policy/promises.ts";
 import { egressFindings, egressSentence } from "./egress.ts";
 import { isVaultScenario, lossFindings } from "./loss-findings.ts";
 import { ageOf } from "./minutes.ts";

@@ -1,4 +1,4 @@
-import type { Scenario } from "../config/policy-promises.ts";
+import type { Scenario } from "../config/policy/promises.ts";
 import { ageOf, promisedFor, span } from "./minutes.ts";
 import { type Finding, type PromiseFacts, planDays } from "./promises.ts";
 import type { WorstCase } from "./worst-case.ts";

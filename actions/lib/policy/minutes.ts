@@ -1,5 +1,5 @@
-import type { Scenario } from "../config/policy-promises.ts";
-import { formatDuration } from "../runtime/measures.ts";
+import { formatDuration } from "../base/measures.ts";
+import type { Scenario } from "../config/policy/promises.ts";
 import { scenarioNames } from "./promises.ts";
 
 /** `2 min`, `37 h 41 min`, `7 days`, `everything`: what a recovery may cost, for people. @param minutes may be infinite */

@@ -1,5 +1,5 @@
-import type { Policy } from "../config/policy.ts";
-import type { PromisesPolicy, Scenario } from "../config/policy-promises.ts";
+import type { Policy } from "../config/policy/policy.ts";
+import type { PromisesPolicy, Scenario } from "../config/policy/promises.ts";
 import type { ReadSchedules } from "./read-schedules.ts";
 
 /** What can go wrong with a promise, or with what it stands on. */

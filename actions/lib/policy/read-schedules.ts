@@ -1,4 +1,4 @@
-import type { PromisesPolicy } from "../config/policy-promises.ts";
+import type { PromisesPolicy } from "../config/policy/promises.ts";
 import { type Cron, CronProblem, parseCron } from "./cron.ts";
 import type { Period } from "./period.ts";
 import type { Work } from "./schedule.ts";

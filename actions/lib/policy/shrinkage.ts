@@ -1,4 +1,4 @@
-import type { Manifest } from "../vault/manifest.ts";
+import type { Manifest } from "../vault/format/manifest.ts";
 
 type Counts = Pick<Manifest["counts"], "rows" | "plainBytes">;
 

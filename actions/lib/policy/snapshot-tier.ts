@@ -1,4 +1,4 @@
-import type { Tier } from "../vault/manifest.ts";
+import type { Tier } from "../vault/format/manifest.ts";
 import { periodAround } from "./period.ts";
 
 /**

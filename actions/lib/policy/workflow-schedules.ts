@@ -1,6 +1,6 @@
 import { parse } from "yaml";
 import { z } from "zod";
-import { ConfigurationError } from "../runtime/errors.ts";
+import { ConfigurationError } from "../base/errors.ts";
 import { periods } from "./period.ts";
 import type { Purpose, WrittenSchedule } from "./read-schedules.ts";
 

@@ -1,4 +1,4 @@
-import { htmlAttribute, htmlText, unescapedMarkdown } from "./escaping.ts";
+import { htmlAttribute, htmlText, unescapedMarkdown } from "../base/escaping.ts";
 
 /**
  * A page of the branch as HTML, for looking at it where GitHub does not render it. Knows the Markdown that our pages are written in and

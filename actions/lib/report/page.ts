@@ -1,5 +1,5 @@
-import { formatDuration } from "../runtime/measures.ts";
-import { markdownText, visible } from "./escaping.ts";
+import { markdownText, visible } from "../base/escaping.ts";
+import { formatDuration } from "../base/measures.ts";
 
 /** What an operation has to say when it ended: one sentence, and tables. The same page for a terminal and for a job. */
 export interface Page {

@@ -1,7 +1,7 @@
-import type { Vault } from "./client.ts";
-import type { Tier } from "./manifest.ts";
-import { provenSets } from "./proven.ts";
-import type { VerifySignature } from "./signed-manifest.ts";
+import type { Tier } from "./format/manifest.ts";
+import type { VerifySignature } from "./published/signed-manifest.ts";
+import type { Vault } from "./s3/client.ts";
+import { provenSets } from "./sets/proven.ts";
 import { firstFew, firstOf, trustedSets, trustedSnapshots } from "./trusted.ts";
 
 /**

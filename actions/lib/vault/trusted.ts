@@ -1,14 +1,14 @@
-import { LifeboatError } from "../runtime/errors.ts";
-import { publishedSets } from "./catalogue.ts";
-import type { Vault } from "./client.ts";
-import type { Manifest, Tier } from "./manifest.ts";
-import type { Publication } from "./publications.ts";
-import { describeInOrder } from "./set-folders.ts";
-import { readSet } from "./set-store.ts";
-import type { VerifySignature } from "./signed-manifest.ts";
-import { publishedSnapshots } from "./snapshot/snapshot-catalogue.ts";
-import type { SnapshotManifest } from "./snapshot/snapshot-manifest.ts";
-import { readSnapshot } from "./snapshot/snapshot-store.ts";
+import { LifeboatError } from "../base/errors.ts";
+import { publishedSnapshots } from "./files/snapshot-catalogue.ts";
+import { readSnapshot } from "./files/snapshot-store.ts";
+import type { Manifest, Tier } from "./format/manifest.ts";
+import type { SnapshotManifest } from "./format/snapshot-manifest.ts";
+import type { Publication } from "./published/publications.ts";
+import { describeInOrder } from "./published/set-folders.ts";
+import type { VerifySignature } from "./published/signed-manifest.ts";
+import type { Vault } from "./s3/client.ts";
+import { publishedSets } from "./sets/catalogue.ts";
+import { readSet } from "./sets/set-store.ts";
 
 /**
  * Manifests that are read and cannot be trusted before the search is given up: somebody can lay any number of them, of any

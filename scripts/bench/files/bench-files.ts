@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
+import { formatBytes } from "../../../actions/lib/base/measures.ts";
 import { type Page, renderMarkdown, renderText } from "../../../actions/lib/report/page.ts";
-import { formatBytes } from "../../../actions/lib/runtime/measures.ts";
 import { rclone } from "../../setup/pins.mjs";
 import { ensureTool } from "../../setup/wheels.mjs";
 import { chart } from "../chart.ts";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
-import { mapBounded } from "../../../actions/lib/vault/bounded.ts";
+import { mapBounded } from "../../../actions/lib/base/flow/bounded.ts";
 import { createProject, withClient } from "../../../test/lab/index.ts";
 import { startGuardian } from "../../../test/lab/servers/guardian.ts";
 import { startPostgres } from "../../../test/lab/servers/postgres.ts";

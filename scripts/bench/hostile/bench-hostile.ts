@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { formatBytes } from "../../../actions/lib/base/measures.ts";
 import { renderText } from "../../../actions/lib/report/page.ts";
-import { formatBytes } from "../../../actions/lib/runtime/measures.ts";
 import { seedQimma } from "../../../test/lab/index.ts";
 import { fillRows, seedFiles, storageSettings } from "../../../test/lab/storage/index.ts";
 import { becomeOwner, bucket, filesBucket } from "../../demo/owner.ts";

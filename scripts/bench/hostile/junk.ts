@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { DeleteObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
-import { mapBounded } from "../../../actions/lib/vault/bounded.ts";
+import { mapBounded } from "../../../actions/lib/base/flow/bounded.ts";
 
 /** What somebody lays who can write a bucket and holds no key: very many things that are named as ours are. */
 export interface Junk {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
-import { openVault, type VaultSettings } from "../../../actions/lib/vault/client.ts";
-import { acquireLease } from "../../../actions/lib/vault/lease.ts";
+import { LifeboatError } from "../../../actions/lib/base/errors.ts";
+import { acquireLease } from "../../../actions/lib/vault/lease/lease.ts";
+import { openVault, type VaultSettings } from "../../../actions/lib/vault/s3/client.ts";
 
 // A process that takes a lease and keeps it until it is killed. Says on standard output what happens, a word a line.
 const settings: VaultSettings = JSON.parse(process.env["LEASE_VAULT"] ?? "{}");

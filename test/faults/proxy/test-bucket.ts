@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { openVault, type Vault, type VaultSettings } from "../../../actions/lib/vault/client.ts";
+import { openVault, type Vault, type VaultSettings } from "../../../actions/lib/vault/s3/client.ts";
 import { sharedS3 } from "../../lab/servers/started.ts";
 
 /** Short enough for a test, patient enough for a busy machine. */

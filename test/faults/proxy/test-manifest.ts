@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { Vault } from "../../../actions/lib/vault/client.ts";
-import { type Manifest, setPrefix, type Tier } from "../../../actions/lib/vault/manifest.ts";
-import { uploadStream } from "../../../actions/lib/vault/upload.ts";
+import { type Manifest, setPrefix, type Tier } from "../../../actions/lib/vault/format/manifest.ts";
+import type { Vault } from "../../../actions/lib/vault/s3/client.ts";
+import { uploadStream } from "../../../actions/lib/vault/s3/upload.ts";
 import { noise } from "./test-bucket.ts";
 
 /** A set id of this many hours after some day. */

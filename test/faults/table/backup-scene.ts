@@ -1,9 +1,9 @@
 import { inspect } from "node:util";
-import type { BackupResult } from "../../../actions/lib/backup/result.ts";
-import type { BackupRequest } from "../../../actions/lib/backup/run-backup.ts";
-import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
-import { openVault, type Vault } from "../../../actions/lib/vault/client.ts";
-import { deleteVersions, versionsBelow } from "../../../actions/lib/vault/versions.ts";
+import { LifeboatError } from "../../../actions/lib/base/errors.ts";
+import type { BackupResult } from "../../../actions/lib/operations/backup/result.ts";
+import type { BackupRequest } from "../../../actions/lib/operations/backup/run-backup.ts";
+import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
+import { deleteVersions, versionsBelow } from "../../../actions/lib/vault/s3/versions.ts";
 import { backUp } from "../../integration/backup-lab.ts";
 import { sharedS3 } from "../../lab/servers/started.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
-import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
+import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import type { WatchedLog } from "./watched-log.ts";
 
 /** How a run ended under which something broke. */

@@ -1,4 +1,4 @@
-import type { RestoreResult } from "../../../actions/lib/restore/result.ts";
+import type { RestoreResult } from "../../../actions/lib/operations/restore/result.ts";
 import { type BackupLab, backUp, openBackupLab } from "../../integration/backup-lab.ts";
 import { restoreInto, told } from "../../integration/restore-lab.ts";
 import { createProject, execute, withClient } from "../../lab/index.ts";

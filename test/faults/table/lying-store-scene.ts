@@ -1,8 +1,8 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
-import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
-import { openVault, type Vault } from "../../../actions/lib/vault/client.ts";
-import { unfinishedUploads } from "../../../actions/lib/vault/unfinished-uploads.ts";
-import { versionsBelow } from "../../../actions/lib/vault/versions.ts";
+import { LifeboatError } from "../../../actions/lib/base/errors.ts";
+import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
+import { unfinishedUploads } from "../../../actions/lib/vault/s3/unfinished-uploads.ts";
+import { versionsBelow } from "../../../actions/lib/vault/s3/versions.ts";
 import { codeOf, endingOf } from "./ending.ts";
 import type { FaultRow, Seen } from "./row.ts";
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Tier } from "../../../actions/lib/vault/manifest.ts";
+import type { Tier } from "../../../actions/lib/vault/format/manifest.ts";
 import type { BucketWriter, RecoverRow } from "./recover-scene.ts";
 import type { Outcome } from "./row.ts";
 

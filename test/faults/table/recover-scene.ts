@@ -9,7 +9,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import type { Tier } from "../../../actions/lib/vault/manifest.ts";
+import type { Tier } from "../../../actions/lib/vault/format/manifest.ts";
 import { type BackupLab, backUp, openBackupLab } from "../../integration/backup-lab.ts";
 import { recoverPageOf } from "../../integration/recovery-lab.ts";
 import { openRecoveryMachine, type RecoveryMachine } from "../../integration/recovery-machine.ts";

@@ -1,9 +1,9 @@
 import { inspect } from "node:util";
+import { LifeboatError } from "../../../actions/lib/base/errors.ts";
+import { Interrupted } from "../../../actions/lib/base/flow/interrupt.ts";
 import { loadConfig } from "../../../actions/lib/config/load.ts";
-import type { RestoreResult } from "../../../actions/lib/restore/result.ts";
-import { runRestore } from "../../../actions/lib/restore/run-restore.ts";
-import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
-import { Interrupted } from "../../../actions/lib/runtime/interrupt.ts";
+import type { RestoreResult } from "../../../actions/lib/operations/restore/result.ts";
+import { runRestore } from "../../../actions/lib/operations/restore/run-restore.ts";
 import { backUp } from "../../integration/backup-lab.ts";
 import { isUntouched } from "../../integration/restore-lab.ts";
 import { compareDatabases, execute } from "../../lab/index.ts";

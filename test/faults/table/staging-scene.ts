@@ -1,9 +1,9 @@
+import { LifeboatError } from "../../../actions/lib/base/errors.ts";
+import { silentLog } from "../../../actions/lib/base/log.ts";
 import { loadConfig } from "../../../actions/lib/config/load.ts";
-import { targetConnector } from "../../../actions/lib/restore/connect-target.ts";
-import { runRestore } from "../../../actions/lib/restore/run-restore.ts";
-import { readMarker, setState } from "../../../actions/lib/restore-test/marker.ts";
-import { LifeboatError } from "../../../actions/lib/runtime/errors.ts";
-import { silentLog } from "../../../actions/lib/runtime/log.ts";
+import { targetConnector } from "../../../actions/lib/operations/restore/gate/connect-target.ts";
+import { runRestore } from "../../../actions/lib/operations/restore/run-restore.ts";
+import { readMarker, setState } from "../../../actions/lib/operations/test-restore/staging/marker.ts";
 import { openStagingLab, type StagingLab } from "../../integration/staging-lab.ts";
 import { execute, withClient } from "../../lab/index.ts";
 import type { FaultRow, Seen } from "./row.ts";

@@ -5,9 +5,9 @@ import {
   ListObjectVersionsCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import { verifySet } from "../../../actions/lib/prove/verify.ts";
-import { silentLog } from "../../../actions/lib/runtime/log.ts";
-import { parseManifest } from "../../../actions/lib/vault/set-store.ts";
+import { silentLog } from "../../../actions/lib/base/log.ts";
+import { verifySet } from "../../../actions/lib/operations/verify/verify.ts";
+import { parseManifest } from "../../../actions/lib/vault/sets/set-store.ts";
 import type { BackupLab } from "../../integration/backup-lab.ts";
 
 /** What is in the bucket below `database/`, as the store itself lists it. */

@@ -1,4 +1,4 @@
-import type { Log, Track } from "../../../actions/lib/runtime/log.ts";
+import type { Log, Track } from "../../../actions/lib/base/log.ts";
 
 /** Keeps every line that anybody could read, and does something as a stage, or something in it, begins. */
 export interface WatchedLog extends Log {

@@ -1,0 +1,89 @@
+import { OperationError } from "../base/errors.ts";
+import type { TocEntry } from "../postgres/dump/archive/toc.ts";
+import type { DumpGroup } from "../postgres/dump/dump-plan.ts";
+import { tableName } from "../postgres/identifier.ts";
+import type { Inventory, InventoryObject } from "../postgres/inventory/model.ts";
+
+const few = (names: readonly string[]): string =>
+  names.slice(0, 10).join(", ") + (names.length > 10 ? ` and ${names.length - 10} more` : "");
+
+/**
+ * Compares the schema dump with the live catalogue by identity (catalogue and OID).
+ * @throws OperationError `dump-incomplete` that names every object which pg_dump should carry and doesn't
+ */
+export function assertSchemaComplete(inventory: Pick<Inventory, "objects">, toc: readonly TocEntry[]): void {
+  const dumped = new Set(toc.map(({ tableOid, oid }) => `${tableOid}.${oid}`));
+  const missing = inventory.objects.filter(({ listed, classId, oid }) => listed && !dumped.has(`${classId}.${oid}`));
+  if (missing.length === 0) return;
+  throw new OperationError(
+    "dump-incomplete",
+    `The schema dump lacks ${missing.length} of the database's objects: ${few(missing.map(({ kind, identity }) => `${kind} ${identity}`))}.`,
+    "Run again; if it comes back, the client tools and the server don't fit together: run `lifeboat check`.",
+  );
+}
+
+/** @throws OperationError `dump-incomplete` that names the tables whose rows should be in the group and aren't */
+export function assertGroupComplete(group: DumpGroup, toc: readonly TocEntry[]): void {
+  const dumped = new Set(toc.filter(({ desc }) => desc === "TABLE DATA").map(({ oid }) => oid));
+  const missing = group.tables.filter(({ oid }) => !dumped.has(oid)).map(tableName);
+  if (missing.length === 0) return;
+  throw new OperationError(
+    "dump-incomplete",
+    `The dump ${group.name} lacks the rows of ${missing.length} tables: ${few(missing)}.`,
+    "Run again; if it comes back, run `lifeboat check`.",
+  );
+}
+
+/**
+ * What must be in one of the data dumps, whichever: sequence values and large objects.
+ * @throws OperationError `dump-incomplete`
+ */
+export function assertContentsComplete(
+  inventory: Pick<Inventory, "sequences" | "largeObjects">,
+  toc: readonly TocEntry[],
+): void {
+  const sequences = new Set(
+    toc
+      .filter(({ desc }) => desc === "SEQUENCE SET")
+      .map(({ namespace, tag }) => tableName({ schema: namespace, name: tag })),
+  );
+  const largeObjects = new Set(toc.flatMap(largeObjectsOf));
+  const missing = [
+    ...inventory.sequences
+      .filter(({ countsFor }) => countsFor === undefined)
+      .map(tableName)
+      .filter((name) => !sequences.has(name)),
+    ...inventory.largeObjects.filter(({ oid }) => !largeObjects.has(oid)).map(({ oid }) => `large object ${oid}`),
+  ];
+  if (missing.length === 0) return;
+  throw new OperationError(
+    "dump-incomplete",
+    `The data dumps lack ${missing.length} of the database's contents: ${few(missing)}.`,
+    "Run again; if it comes back, run `lifeboat check`.",
+  );
+}
+
+/** pg_dump 15 and 16 list each large object; from 17 on one entry stands for many, its definition listing their OIDs. */
+function largeObjectsOf(entry: TocEntry): string[] {
+  if (entry.desc === "BLOB") return [entry.oid];
+  return entry.desc === "BLOB METADATA" ? (entry.defn.match(/\d+/g) ?? []) : [];
+}
+
+/**
+ * Objects whose definition is no longer what the snapshot's inventory says. pg_get_viewdef and its kin read the present,
+ * not the snapshot: a change in between would put something into the dump that never was at the snapshot. What came later
+ * is in neither, and rights and comments are read as of the snapshot.
+ */
+export function movedObjects(before: readonly InventoryObject[], after: readonly InventoryObject[]): InventoryObject[] {
+  const now = new Map(after.map((object) => [`${object.classId}.${object.oid}`, object]));
+  return before.filter((object) => {
+    if (object.kind === "large object") return false;
+    const later = now.get(`${object.classId}.${object.oid}`);
+    return later === undefined || later.definition !== object.definition || later.identity !== object.identity;
+  });
+}
+
+/** The same as for an archive, but for the database itself, which plain SQL leaves to whoever creates one. */
+export function assertSqlSchemaComplete(inventory: Pick<Inventory, "objects">, toc: readonly TocEntry[]): void {
+  assertSchemaComplete({ objects: inventory.objects.filter(({ kind }) => kind !== "database") }, toc);
+}

@@ -1,0 +1,78 @@
+import { quoteIdentifier } from "../postgres/identifier.ts";
+import type { Grant, InventoryObject } from "../postgres/inventory/model.ts";
+import { grantsUnder, grantText } from "../postgres/inventory/object-key.ts";
+import { isRelation } from "../postgres/inventory/read.ts";
+
+/** Rights that only one of two objects gives, whoever granted them; MAINTAIN exists from 17 on. */
+export function differingGrants(
+  object: InventoryObject,
+  twin: InventoryObject,
+  sourceMajor: number,
+): { readonly lost: Grant[]; readonly gained: Grant[] } {
+  const rights = (grants: readonly Grant[] | null) =>
+    new Map(
+      (grants ?? [])
+        .filter((grant) => sourceMajor >= 17 || grant.privilege !== "MAINTAIN")
+        .map((grant) => [grantText(grant), grant]),
+    );
+  const wanted = rights(grantsUnder(object, twin.owner));
+  const present = rights(twin.grants);
+  return {
+    lost: [...wanted].filter(([text]) => !present.has(text)).map(([, grant]) => grant),
+    gained: [...present].filter(([text]) => !wanted.has(text)).map(([, grant]) => grant),
+  };
+}
+
+export function grantsDetail(lost: readonly Grant[], gained: readonly Grant[]): string {
+  return [
+    ...lost.map((grant) => `lost ${grantText(grant)}`),
+    ...gained.map((grant) => `gained ${grantText(grant)}`),
+  ].join("; ");
+}
+
+/** Whether equal rights were given by other roles than in the set, the owner's part apart. */
+export function otherGrantors(object: InventoryObject, twin: InventoryObject, sourceMajor: number): boolean {
+  const texts = (grants: readonly Grant[] | null) =>
+    new Set(
+      (grants ?? [])
+        .filter((grant) => sourceMajor >= 17 || grant.privilege !== "MAINTAIN")
+        .map((grant) => `${grantText(grant)} by ${grant.grantor}`),
+    );
+  const wanted = texts(grantsUnder(object, twin.owner));
+  const present = texts(twin.grants);
+  return wanted.size !== present.size || [...wanted].some((text) => !present.has(text));
+}
+
+/** Whether default privileges give nobody but their own role more than Postgres gives without them. */
+export function addsNothing({ kind, schema, owner, identity, grants }: InventoryObject): boolean {
+  if (kind !== "default acl") return false;
+  // What PUBLIC has from the start; within a schema, default privileges only add.
+  const builtIn =
+    schema !== null
+      ? ""
+      : identity.endsWith(" on functions")
+        ? "EXECUTE"
+        : identity.endsWith(" on types")
+          ? "USAGE"
+          : "";
+  return (grants ?? []).every(
+    ({ grantee, privilege, grantable }) => grantee === owner || (grantee === "" && privilege === builtIn && !grantable),
+  );
+}
+
+/** What gives or takes these rights on an object, a statement a grantee. */
+export function rightsStatements(
+  verb: "grant" | "revoke",
+  { kind, identity }: InventoryObject,
+  grants: readonly Grant[],
+): string[] {
+  if (kind === "default acl") return [];
+  const word = kind === "parameter ACL" ? "parameter " : isRelation(kind) ? "" : `${kind} `;
+  const on = `${word}${identity}`;
+  const what = ({ privilege, column }: Grant) =>
+    `${privilege}${column === null ? "" : ` (${quoteIdentifier(column)})`}`;
+  return [...Map.groupBy(grants, (grant) => grant.grantee)].map(([grantee, some]) => {
+    const who = grantee === "" ? "public" : quoteIdentifier(grantee);
+    return `${verb} ${some.map(what).join(", ")} on ${on} ${verb === "grant" ? "to" : "from"} ${who}`;
+  });
+}

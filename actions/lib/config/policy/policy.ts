@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { notifyPolicySchema } from "./notify.ts";
+import { promisesPolicySchema } from "./promises.ts";
+import { restoreFilesPolicySchema } from "./restore-files.ts";
+import { restoreTestPolicySchema } from "./restore-test.ts";
+import { storagePolicySchema } from "./storage.ts";
+
+const days = z.number().int().positive();
+const seconds = z.number().positive();
+const fingerprint = z
+  .string()
+  .transform((text) => text.replaceAll(/\s/g, "").toUpperCase())
+  .pipe(z.string().regex(/^[0-9A-F]{40}$/, "a 40-digit OpenPGP fingerprint"));
+
+const tierPolicySchema = z.strictObject({
+  /** How long a set of this tier is kept. */
+  retentionDays: days,
+  /** Object lock that S3 puts on the set's objects; `none` leaves them deletable. */
+  lock: z.enum(["governance", "none"]).default("governance"),
+});
+
+const recipientsSchema = z.strictObject({
+  operations: fingerprint.nullable(),
+  prover: fingerprint.nullable(),
+  escrow: fingerprint.nullable(),
+});
+
+/** What `lifeboat.config.ts` says. Everything has a place here or nowhere: unknown names are refused. */
+export const policySchema = z.strictObject({
+  project: z.strictObject({ name: z.string().min(1) }),
+  /** Regions that data may go to; a bucket in any other is refused before the first byte. */
+  regions: z.array(z.string().min(1)).min(1),
+  tiers: z.strictObject({ daily: tierPolicySchema, weekly: tierPolicySchema, monthly: tierPolicySchema }),
+  /** Fingerprints of the primary keys. Null: that key has not been made yet. */
+  keys: z.strictObject({
+    recipients: recipientsSchema,
+    /** Newest first; older ones stay so that old signatures verify. */
+    signing: z.array(fingerprint),
+  }),
+  backup: z.strictObject({
+    /** Fail when rows or bytes are less than this share (0 to 1) of the newest set's of any tier; 0 switches it off. */
+    smallestShareOfLastSet: z.number().min(0).max(1),
+    /** A key that expires within so many days is a warning in every run. */
+    warnBeforeKeyExpiryDays: days,
+  }),
+  source: z.strictObject({
+    /** pg_dump processes at the same time. */
+    jobs: z.number().int().min(1).max(16),
+    /** Longest wait for a table lock before the run is given up. */
+    lockWaitSeconds: seconds,
+    /** Longest time that somebody's DDL may queue behind the backup's locks before the backup gives way. */
+    yieldToDdlSeconds: seconds,
+    /** Connections that Lifeboat may hold at once. */
+    connectionBudget: z.number().int().min(5),
+    /** Tables of at least this many bytes get an artifact of their own. */
+    largeTableBytes: z.number().int().positive(),
+    /** Smaller tables are gathered until a group reaches this many bytes. */
+    groupBytes: z.number().int().positive(),
+    /** What Supabase lets a project read out in a calendar month before it bills, or throttles behind a spend cap. */
+    egress: z
+      .strictObject({
+        /** Null: what the plan of `promises.supabase` has. */
+        bytesPerMonth: z.number().int().positive().nullable().default(null),
+        /** How much of it the sets may take; before they take more, the second set of a day stands back. */
+        share: z.number().gt(0).max(1).default(0.5),
+      })
+      .prefault({}),
+  }),
+  vault: z.strictObject({
+    /** Bytes of one upload part: what is sent, hashed, read back and fetched at a time. S3 wants at least 5 MiB. */
+    partBytes: z
+      .number()
+      .int()
+      .min(5 * 1024 * 1024),
+    /** Most parts of one object (S3's limit is 10,000); what is longer is split into segments. */
+    maxParts: z.number().int().min(1).max(10_000),
+    /** Fetch everything again after sending and compare. */
+    readBack: z.boolean(),
+    /** Whether a bucket without object lock is refused or only warned about. */
+    objectLock: z.enum(["required", "recommended"]),
+  }),
+  /** Where archives (tier monthly) go when they have been read back: what the bucket's lifecycle has to do. */
+  archive: z
+    .strictObject({
+      /** GLACIER: thawed in 3 to 5 hours. DEEP_ARCHIVE: within 12, at a quarter of the price. GLACIER_IR: at once, dearer. */
+      storageClass: z.enum(["GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"]),
+      /** Days in Standard before that: time to look at an archive that was just made. */
+      afterDays: days,
+    })
+    .default({ storageClass: "GLACIER", afterDays: 1 }),
+  /** Where a restore may write: a name, and the prefix of the environment variables that describe it. */
+  targets: z.record(
+    z.string().regex(/^[a-z][a-z0-9-]*$/),
+    z.strictObject({ env: z.string().regex(/^[A-Z][A-Z0-9_]*$/) }),
+  ),
+  restoreFiles: restoreFilesPolicySchema,
+  restoreTest: restoreTestPolicySchema,
+  promises: promisesPolicySchema,
+  storage: storagePolicySchema,
+  notify: notifyPolicySchema,
+});
+
+export type Policy = z.output<typeof policySchema>;
+export type PolicyInput = z.input<typeof policySchema>;
+export type TierPolicy = Policy["tiers"]["daily"];
+
+/** Gives the policy file its types; the values are checked when the policy is loaded. */
+export function definePolicy(policy: PolicyInput): PolicyInput {
+  return policy;
+}

@@ -1,0 +1,105 @@
+import type { RetryPolicy } from "../base/flow/retry.ts";
+import type { Log } from "../base/log.ts";
+import { type Environment, readVault } from "../config/environment.ts";
+import { loadConfig } from "../config/load.ts";
+import type { NotifyPolicy } from "../config/policy/notify.ts";
+import { Problems } from "../config/problems.ts";
+import { cleaner, cleanReport } from "../report/run/clean-text.ts";
+import type { Operation, RunIdentity, RunReport } from "../report/run/run-report.ts";
+import type { SignBytes } from "../seal/keys/signed-note.ts";
+import { noteSigner } from "../vault/configured.ts";
+import { openVault, type Vault } from "../vault/s3/client.ts";
+import { heartbeat } from "./channels.ts";
+import { tellDailySummary } from "./daily-summary.ts";
+import { reportError } from "./error-report.ts";
+import { writeVaultReport } from "./publish/vault-reports.ts";
+import { defaultNotifyPolicy, tellPeople } from "./tell-people.ts";
+
+/**
+ * What surrounds every action's work: who is told that it begins and how it ended. Nothing here may fail or hold up the work
+ * itself; what went wrong is said in the log, and in the report where it is still open.
+ */
+export interface Surroundings {
+  readonly env: Environment;
+  readonly log: Log;
+  /** The job was cancelled: GitHub leaves a process about seven seconds. */
+  readonly hurry: boolean;
+  /** Another job goes on with what this one did well. */
+  readonly unfinished?: boolean;
+}
+
+/** Called when an action's work begins, beside it: a watcher that does not answer delays nothing. */
+export async function beforeRun(_run: RunIdentity, operation: Operation, { env, log }: Surroundings): Promise<void> {
+  await safely("The heartbeat (start) could not be sent", log, () => heartbeat(operation, "start", env, log));
+}
+
+/**
+ * Called once when an action's work has ended, whatever its ending. Channels are told first, so that the report can say which of them
+ * could not be; then the report goes into the vault, for the job that publishes it; then, once a day, all that ran is summed up.
+ */
+export async function afterRun(told: RunReport, around: Surroundings): Promise<void> {
+  const report = cleanReport(told, cleaner(around.env));
+  const { env, log, hurry, unfinished = false } = around;
+  const retry: Partial<RetryPolicy> = hurry
+    ? { attempts: 1, totalSeconds: 4, stallSeconds: 4 }
+    : { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
+  const location = readVault(env, "S3_BACKUP_BUCKET", new Problems());
+  using vault = location === undefined ? undefined : openVault({ ...location, retry });
+  const policy = await notifyPolicy(env);
+  // Threads and claims are worth a moment, no more.
+  const quick =
+    location === undefined
+      ? undefined
+      : openVault({ ...location, retry: { attempts: 1, totalSeconds: 2, stallSeconds: 2 } });
+  using _quick = quick;
+  const untold = await safely("People could not be told", log, () =>
+    tellPeople(report, { ...{ env, log, hurry, unfinished, policy }, vault: quick }),
+  );
+  const sign = await noteSigner(env);
+  await keepReport(withUntold(report, untold ?? []), vault, sign, log, retry);
+  if (hurry || quick === undefined) return;
+  await safely("The daily summary was not sent", log, () =>
+    tellDailySummary(report, { env, log, policy, vault: quick }, sign),
+  );
+}
+
+/** Of the policy file, or the usual one where that is what is wrong. */
+async function notifyPolicy(env: Environment): Promise<NotifyPolicy> {
+  try {
+    return (await loadConfig({ needs: [], env })).policy.notify;
+  } catch {
+    return defaultNotifyPolicy;
+  }
+}
+
+async function safely<T>(what: string, log: Log, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    log.warn(`${what}: ${reportError(error).message}`);
+    return undefined;
+  }
+}
+
+function withUntold(report: RunReport, untold: readonly string[]): RunReport {
+  return { ...report, operations: report.operations.map((told) => ({ ...told, untold: [...told.untold, ...untold] })) };
+}
+
+async function keepReport(
+  report: RunReport,
+  vault: Vault | undefined,
+  sign: SignBytes | undefined,
+  log: Log,
+  retry: Partial<RetryPolicy>,
+): Promise<void> {
+  if (vault === undefined) {
+    log.info("The report of this run is not kept: S3_BACKUP_BUCKET or AWS_REGION is not set in this step.");
+    return;
+  }
+  try {
+    const key = await writeVaultReport(vault, report, sign, { retry });
+    log.info(`Report of this run: s3://${vault.bucket}/${key}`);
+  } catch (error) {
+    log.warn(`The report of this run could not be put into the vault: ${reportError(error).message}`);
+  }
+}

@@ -1,0 +1,143 @@
+import { getOctokit } from "@actions/github";
+import { z } from "zod";
+import { OperationError } from "../../base/errors.ts";
+import type { ActionsHistory, ApiJob, ApiRun } from "../../report/run/reconcile.ts";
+
+const runSchema = z.object({
+  id: z.number(),
+  run_attempt: z.number().default(1),
+  path: z.string(),
+  head_branch: z.string().nullable(),
+  event: z.string(),
+  html_url: z.string().nullable(),
+  status: z.string().nullable(),
+  conclusion: z.string().nullable(),
+  created_at: z.string(),
+  run_started_at: z.string().optional(),
+  updated_at: z.string(),
+});
+const runsSchema = z.object({ workflow_runs: z.array(runSchema) });
+const jobsSchema = z.object({
+  jobs: z.array(
+    z.object({
+      name: z.string(),
+      conclusion: z.string().nullable(),
+      started_at: z.string(),
+      completed_at: z.string().nullable(),
+      steps: z.array(z.object({ name: z.string(), conclusion: z.string().nullable() })).default([]),
+    }),
+  ),
+});
+const rulesSchema = z.array(z.object({ type: z.string() }));
+const branchSchema = z.object({ protected: z.boolean() });
+
+export interface GithubSettings {
+  /** `https://api.github.com` */
+  readonly api: string;
+  readonly token: string;
+  /** `owner/name` */
+  readonly repository: string;
+}
+
+const answerWithin = 20_000;
+/** GitHub lists no more than a thousand runs of one question. */
+const perPage = 100;
+const mostPages = 10;
+
+/**
+ * The Actions API of one repository. Needs `actions: read`; what main's rules are needs nothing more.
+ * @throws OperationError `github-unavailable`, which names the question and the status, never the answer
+ */
+export function openGithubHistory({ api, token, repository }: GithubSettings): ActionsHistory {
+  const octokit = getOctokit(token, { baseUrl: api });
+  const at = `/repos/${repository}`;
+
+  async function ask<Answer>(what: string, path: string, schema: z.ZodType<Answer>): Promise<Answer> {
+    let data: unknown;
+    try {
+      ({ data } = await octokit.request(`GET ${at}${path}`, {
+        request: { signal: AbortSignal.timeout(answerWithin) },
+      }));
+    } catch (error) {
+      throw unavailable(what, statusOf(error), error);
+    }
+    const parsed = schema.safeParse(data);
+    if (parsed.success) return parsed.data;
+    throw unavailable(what, undefined, undefined);
+  }
+
+  return {
+    async runsSince(since) {
+      const runs: ApiRun[] = [];
+      const created = encodeURIComponent(`>=${since.toISOString().slice(0, 10)}`);
+      for (let page = 1; page <= mostPages; page++) {
+        const path = `/actions/runs?per_page=${perPage}&page=${page}&exclude_pull_requests=true&branch=main&created=${created}`;
+        const { workflow_runs } = await ask("the runs of the last days", path, runsSchema);
+        runs.push(...workflow_runs.map(readRun));
+        if (workflow_runs.length < perPage) break;
+      }
+      return runs;
+    },
+    async attempt({ id }, attempt) {
+      try {
+        return readRun(await ask("an earlier attempt", `/actions/runs/${id}/attempts/${attempt}`, runSchema));
+      } catch (error) {
+        if (error instanceof OperationError && statusOf(error.cause) === 404) return undefined;
+        throw error;
+      }
+    },
+    async jobs({ id, attempt }) {
+      const { jobs } = await ask(
+        "a run's jobs",
+        `/actions/runs/${id}/attempts/${attempt}/jobs?per_page=100`,
+        jobsSchema,
+      );
+      return jobs.map(
+        ({ name, conclusion, started_at, completed_at, steps }): ApiJob => ({
+          name,
+          conclusion,
+          startedAt: started_at,
+          completedAt: completed_at,
+          step:
+            steps.find((step) => step.conclusion !== null && !/^(success|skipped)$/.test(step.conclusion))?.name ??
+            null,
+        }),
+      );
+    },
+    async protectsMain() {
+      // Rulesets, and the older protection of branches: either will do.
+      const rules = await ask("main's rules", "/rules/branches/main", rulesSchema);
+      if (rules.some(({ type }) => type === "pull_request" || type === "update")) return true;
+      return (await ask("main's protection", "/branches/main", branchSchema)).protected;
+    },
+  };
+}
+
+function readRun(run: z.infer<typeof runSchema>): ApiRun {
+  return {
+    id: String(run.id),
+    attempt: run.run_attempt,
+    workflow: /([^/]+)\.ya?ml(@.*)?$/.exec(run.path)?.[1] ?? run.path,
+    branch: run.head_branch,
+    event: run.event,
+    url: run.html_url,
+    status: run.status,
+    conclusion: run.conclusion,
+    createdAt: run.created_at,
+    startedAt: run.run_started_at ?? run.created_at,
+    updatedAt: run.updated_at,
+  };
+}
+
+function statusOf(error: unknown): number | undefined {
+  return error instanceof Error && "status" in error && typeof error.status === "number" ? error.status : undefined;
+}
+
+function unavailable(what: string, status: number | undefined, cause: unknown): OperationError {
+  const how = status === undefined ? "did not answer as it should" : `answered with ${status}`;
+  const next =
+    status === 403 || status === 404
+      ? "The job needs `actions: read` and its token as the input token."
+      : "A later run asks again.";
+  return new OperationError("github-unavailable", `GitHub's API ${how} when it was asked for ${what}.`, next, cause);
+}

@@ -1,0 +1,166 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { OperationError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { Tree } from "../../report/branch/fold-runs.ts";
+import { applyChanges, folderTree } from "../../report/branch/folder-tree.ts";
+import type { BranchPlan } from "../../report/branch/plan-branch.ts";
+import type { Git, GitSettings } from "./git.ts";
+import { openGit } from "./git.ts";
+
+/** The only branch that is ever written. */
+export const reportsBranch = "reports";
+const head = `refs/heads/${reportsBranch}`;
+
+/** GitHub's own account for what workflows commit. */
+const author = {
+  name: "github-actions[bot]",
+  email: "41898282+github-actions[bot]@users.noreply.github.com",
+};
+
+const mostAttempts = 12;
+
+export interface BranchTarget extends Pick<GitSettings, "env" | "token" | "server" | "signal"> {
+  /** URL or path of the repository. */
+  readonly remote: string;
+  readonly message: string;
+  readonly log: Log;
+}
+
+export interface Pushed {
+  /** Of the commit that was pushed; null when there was nothing to change. */
+  readonly commit: string | null;
+  readonly told: number;
+  /** Pushes that were needed: more than one when somebody else was faster. */
+  readonly attempts: number;
+}
+
+/**
+ * Commits what `plan` makes of the branch's files and pushes it. When somebody else pushed meanwhile, the plan is made anew from what they left:
+ * nothing is merged, nothing is forced. A branch that does not exist yet begins without history.
+ *
+ * Works in a folder of its own, so a killed run leaves nothing but that.
+ * @throws OperationError `reports-unreachable`, `reports-refused`, `reports-race`
+ */
+export async function pushReports(plan: (tree: Tree) => Promise<BranchPlan>, target: BranchTarget): Promise<Pushed> {
+  const folder = await mkdtemp(join(tmpdir(), "lifeboat-reports-"));
+  try {
+    const git = openGit({ ...target, folder });
+    await must(git, ["init", "--quiet", "--initial-branch=reports"]);
+    // A link of the branch would be followed out of the folder: it is checked out as a file that holds its text.
+    await must(git, ["config", "core.symlinks", "false"]);
+    for (let attempts = 1; attempts <= mostAttempts; attempts++) {
+      target.signal?.throwIfAborted();
+      await checkOut(git, target.remote);
+      await removeStrange(git, target.log);
+      const planned = await plan(folderTree(folder));
+      for (const path of planned.foreign)
+        target.log.warn(`${path} of the branch ${reportsBranch} is not in the form of a report, and is left as it is.`);
+      if (planned.changes.size === 0) return { commit: null, told: 0, attempts };
+      applyChanges(folder, planned.changes);
+      await must(git, ["add", "--all"]);
+      const who = ["-c", `user.name=${author.name}`, "-c", `user.email=${author.email}`];
+      await must(git, [...who, "commit", "--quiet", "--no-verify", "--message", target.message]);
+      const commit = (await must(git, ["rev-parse", "HEAD"])).trim();
+      target.log.info(`Committed ${commit.slice(0, 12)}; pushing.`);
+      const pushed = await git(["push", "--quiet", target.remote, `HEAD:${head}`]);
+      if (pushed.code === 0) return { commit, told: planned.told, attempts };
+      if (!lostRace(pushed.stderr)) throw refused(pushed.stderr);
+      target.log.info(`Somebody else has pushed to ${reportsBranch} meanwhile; again, on top of that.`);
+      // Others wait as well: not all of them the same time.
+      await sleep(
+        Math.random() * 500 * attempts,
+        undefined,
+        target.signal === undefined ? {} : { signal: target.signal },
+      );
+    }
+    throw new OperationError(
+      "reports-race",
+      `The branch ${reportsBranch} was pushed to by somebody else ${mostAttempts} times in a row.`,
+      "Run the job again: the reports are kept, and the next run commits them as well.",
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether the branch exists is asked of the remote, not guessed from a failed fetch. */
+async function checkOut(git: Git, remote: string): Promise<void> {
+  const listed = await git(["ls-remote", "--heads", remote, head]);
+  if (listed.code !== 0) throw refused(listed.stderr);
+  if (listed.stdout.trim() === "") return startEmpty(git);
+  const fetched = await git([
+    "fetch",
+    "--quiet",
+    "--depth=1",
+    "--no-tags",
+    remote,
+    `+${head}:refs/remotes/origin/reports`,
+  ]);
+  if (fetched.code !== 0) throw refused(fetched.stderr);
+  await must(git, ["checkout", "--quiet", "--force", "-B", reportsBranch, "refs/remotes/origin/reports"]);
+  await must(git, ["clean", "--quiet", "-ffdx"]);
+}
+
+/** No report comes near it: ten years of runs are 8 MB. */
+const largestFile = 8 * 1024 * 1024;
+
+/** Takes out of the branch what no report is: links, other repositories, files that are far too large. History keeps them. */
+async function removeStrange(git: Git, log: Log): Promise<void> {
+  if ((await git(["rev-parse", "--quiet", "--verify", "HEAD"])).code !== 0) return;
+  for (const entry of (await must(git, ["ls-tree", "-r", "-z", "-l", "HEAD"])).split("\0")) {
+    const [, mode, size, path] = /^(\d+) \w+ \w+ +(\d+|-)\t([\s\S]+)$/.exec(entry) ?? [];
+    if (path === undefined || (mode?.startsWith("100") === true && Number(size) <= largestFile)) continue;
+    log.warn(
+      `${path} of the branch ${reportsBranch} is no plain file of a report's size: it is removed from the branch.`,
+    );
+    await must(git, ["--literal-pathspecs", "rm", "--quiet", "--force", "--", path]);
+  }
+}
+
+/** As it was right after `init`, also when an earlier attempt has committed. */
+async function startEmpty(git: Git): Promise<void> {
+  await git(["update-ref", "-d", head]);
+  await must(git, ["read-tree", "--empty"]);
+  await must(git, ["clean", "--quiet", "-ffdx"]);
+}
+
+function lostRace(stderr: string): boolean {
+  return /non-fast-forward|fetch first|cannot lock ref|stale info|reference already exists|failed to update ref|incorrect old value/i.test(
+    stderr,
+  );
+}
+
+/** What git's words come to. They are not quoted: they name the remote, and with it what it may hold. */
+function refused(stderr: string): OperationError {
+  if (/protected branch|rule violations|GH006|GH013/i.test(stderr))
+    return new OperationError(
+      "reports-refused",
+      `A rule of the repository keeps the branch ${reportsBranch} from being pushed to.`,
+      `Leave ${reportsBranch} out of the rulesets, or let GitHub Actions pass them.`,
+    );
+  if (/\b403\b|permission|denied|authentication|could not read username|\b401\b|write access/i.test(stderr))
+    return new OperationError(
+      "reports-refused",
+      `The branch ${reportsBranch} may not be pushed to with the job's token.`,
+      "The job needs `contents: write`, and Settings, Actions, General must not hold workflows to reading.",
+    );
+  return new OperationError(
+    "reports-unreachable",
+    "The repository of the reports could not be reached.",
+    "Run the job again: the reports are kept in the vault, and the next run commits them as well.",
+  );
+}
+
+async function must(git: Git, args: readonly string[]): Promise<string> {
+  const { code, stdout } = await git(args);
+  if (code === 0) return stdout;
+  const command = args.find((arg) => /^[a-z]/.test(arg) && !arg.includes("=")) ?? "git";
+  throw new OperationError(
+    "git-failed",
+    `git ${command} ended with ${code}.`,
+    "Run the job again; if it fails the same way, report it.",
+  );
+}

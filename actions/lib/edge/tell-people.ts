@@ -1,0 +1,57 @@
+import type { Log } from "../base/log.ts";
+import type { Environment } from "../config/environment.ts";
+import { type NotifyPolicy, notifyPolicySchema } from "../config/policy/notify.ts";
+import { isFailure, runAlert } from "../notify/alert.ts";
+import type { Conversation } from "../notify/channel.ts";
+import { deliver } from "../notify/deliver.ts";
+import { noThreads, vaultThreads } from "../notify/thread-store.ts";
+import type { RunReport } from "../report/run/run-report.ts";
+import type { Vault } from "../vault/s3/client.ts";
+import { heartbeat, openChannels, pageUrls } from "./channels.ts";
+
+export interface Telling {
+  readonly env: Environment;
+  readonly log: Log;
+  /** Undefined where the step does not know the vault: then there are no threads. */
+  readonly vault: Pick<Vault, "get" | "put"> | undefined;
+  readonly policy: NotifyPolicy;
+  /** The process is about to be ended. */
+  readonly hurry: boolean;
+  /** Another job goes on with what this one did well: neither the watcher nor people hear of it yet. */
+  readonly unfinished: boolean;
+}
+
+/** When the policy itself is what is wrong, people have to be told all the same. */
+export const defaultNotifyPolicy: NotifyPolicy = notifyPolicySchema.parse(undefined);
+
+/**
+ * Tells the watcher outside, and people when it failed: at once, in the run's thread when it has one. A later attempt that went
+ * well says so where the failure was told. Takes ten seconds at most, a cancelled job three.
+ * @returns the channels that could not be told
+ */
+export async function tellPeople(report: RunReport, telling: Telling): Promise<string[]> {
+  const { env, log, policy, hurry, unfinished } = telling;
+  const failed = isFailure(report.conclusion);
+  const told = report.operations[0];
+  if (!failed && unfinished) return [];
+  const beating = told === undefined ? true : heartbeat(told.operation, failed ? "fail" : "success", env, log);
+  const threads = telling.vault === undefined ? noThreads : vaultThreads(telling.vault);
+  // Reports are published in runs of all kinds, those that failed among them: that is no recovery.
+  const quiet = !failed && told?.operation === "publish";
+  const channels = quiet ? [] : openChannels(policy.failure.channels, { env, log, threads });
+  const conversation: Conversation = {
+    key: `${report.run.workflow}-${report.run.runId}`,
+    topic: [report.run.workflow, told?.operation].filter((each) => each !== undefined).join(", "),
+    attempt: report.run.attempt,
+    onlyContinue: !failed,
+  };
+  if (failed && channels.length === 0) log.info("Nobody is told of this failure: no channel is set (.env.example).");
+  const { told: reached, untold } = await deliver(runAlert(report, pageUrls(env)), conversation, channels, {
+    // Where it was told that it failed, it has to be told that it works again: that is for each channel to know.
+    reach: failed ? policy.failure.reach : "all",
+    ...(hurry ? { each: 1500, total: 3000 } : { each: 4000, total: 10_000 }),
+  });
+  if (reached.length > 0) log.info(`Told: ${reached.join(", ")}.`);
+  for (const { channel, reason } of untold) log.warn(`${channel} could not be told: ${reason}.`);
+  return [...untold.map(({ channel }) => channel), ...((await beating) ? [] : ["heartbeat"])];
+}

@@ -1,0 +1,100 @@
+import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
+import type { Conclusion, Operation, RunReport } from "../report/run/run-report.ts";
+
+/** What people are told, before it takes the form of a channel. Nothing in it is personal or secret: reports are cleaned first. */
+export interface Alert {
+  readonly level: "failed" | "good" | "summary";
+  /** One line: what happened to what. */
+  readonly title: string;
+  readonly sentence: string;
+  /** Names and values that belong together. */
+  readonly facts: readonly (readonly [string, string])[];
+  /** Further lines, each a sentence. */
+  readonly lines: readonly string[];
+  /** What to do now. */
+  readonly next: string | undefined;
+  readonly links: readonly { readonly text: string; readonly url: string }[];
+}
+
+/** Where a page of the repository can be read, or undefined outside of GitHub. */
+export type PageUrl = (path: string) => string | undefined;
+
+export const operationNames: Readonly<Record<Operation, string>> = {
+  backup: "Backup",
+  sync: "Sync of files",
+  verify: "Verification",
+  restore: "Restore",
+  test: "Restore test",
+  drill: "Drill",
+  monitor: "Monitor",
+  retention: "Retention",
+  erase: "Erasure",
+  publish: "Publishing of reports",
+};
+
+const endings: Readonly<Record<Conclusion, string>> = {
+  success: "done",
+  skipped: "had nothing to do",
+  failure: "failed",
+  cancelled: "was cancelled",
+  "timed-out": "took too long and was ended",
+  lost: "never said how it ended",
+};
+
+/** The same alert with every text of it cleaned, links apart. */
+export function cleanAlert(alert: Alert, clean: (text: string) => string): Alert {
+  const { title, sentence, facts, lines, next } = alert;
+  return {
+    ...alert,
+    ...{ title: clean(title), sentence: clean(sentence), lines: lines.map(clean) },
+    facts: facts.map(([name, value]) => [name, clean(value)]),
+    next: next === undefined ? undefined : clean(next),
+  };
+}
+
+/** Whether people have to be told at once. */
+export function isFailure(conclusion: Conclusion): boolean {
+  return conclusion !== "success" && conclusion !== "skipped";
+}
+
+/** The alert about one job of a run. */
+export function runAlert(report: RunReport, pageUrl: PageUrl): Alert {
+  const [told] = report.operations;
+  const { run, conclusion } = report;
+  const name = told === undefined ? run.workflow : operationNames[told.operation];
+  const page = told?.failure?.runbook;
+  const pageLink = page === undefined ? undefined : pageUrl(page);
+  return {
+    level: isFailure(conclusion) ? "failed" : "good",
+    title: `${name} ${endings[conclusion]}: ${run.workflow}${run.attempt > 1 ? `, attempt ${run.attempt}` : ""}`,
+    sentence: told?.failure?.message ?? told?.sentence ?? "",
+    facts: told === undefined ? [] : factsOf(report),
+    lines: told?.warnings.map((warning) => `Warning: ${warning}`) ?? [],
+    next: told?.failure?.next,
+    links: [
+      ...(page === undefined || pageLink === undefined ? [] : [{ text: `Runbook: ${page}`, url: pageLink }]),
+      ...(run.url === null ? [] : [{ text: "Log of the run", url: run.url }]),
+    ],
+  };
+}
+
+function factsOf({ operations: [told] }: RunReport): [string, string][] {
+  if (told === undefined) return [];
+  const { facts, startedAt, endedAt } = told;
+  const row = (name: string, value: string | undefined): [string, string][] =>
+    value === undefined ? [] : [[name, value]];
+  const proven = facts.proof === undefined ? undefined : "with a signed proof";
+  return [
+    ...row("set", facts.set === undefined ? undefined : `${facts.set}${facts.tier ? ` (${facts.tier})` : ""}`),
+    ...row("data of", facts.snapshotAt),
+    ...row("size", facts.storedBytes === undefined ? undefined : sizes(facts)),
+    ...row("took", formatDuration(Date.parse(endedAt) - Date.parse(startedAt))),
+    ...row("outcome", [facts.outcome, proven].filter((each) => each !== undefined).join(", ") || undefined),
+    ...row("what", told.failure?.code),
+  ];
+}
+
+function sizes({ storedBytes = 0, plainBytes, tables }: RunReport["operations"][number]["facts"]): string {
+  const plain = plainBytes === undefined ? "" : `${formatBytes(plainBytes)} sealed to `;
+  return `${plain}${formatBytes(storedBytes)}${tables === undefined ? "" : `, ${countOf(tables, "table")}`}`;
+}

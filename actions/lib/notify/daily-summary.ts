@@ -1,0 +1,70 @@
+import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
+import type { PromiseCheck } from "../policy/promises.ts";
+import { promisesSentence } from "../report/pages/policy-check.ts";
+import type { RunReport } from "../report/run/run-report.ts";
+import { type Alert, isFailure, operationNames, type PageUrl } from "./alert.ts";
+
+export interface DayFacts {
+  /** `YYYY-MM-DD`, the day on which it is told. */
+  readonly day: string;
+  /** Reports of single jobs of the last 24 hours, oldest first. */
+  readonly reports: readonly RunReport[];
+  /** Undefined when it could not be made. */
+  readonly promises: PromiseCheck | undefined;
+}
+
+/** One message about a day: what ran, what came of it, what would be lost now. */
+export function dailySummary({ day, reports, promises }: DayFacts, pageUrl: PageUrl): Alert {
+  const failures = reports.filter(({ conclusion }) => isFailure(conclusion)).length;
+  const broken = promises?.findings.filter(({ level }) => level === "broken") ?? [];
+  const page = "runbooks/promise-broken.md";
+  const url = pageUrl(page);
+  return {
+    level: failures > 0 || broken.length > 0 ? "failed" : "summary",
+    title: `Lifeboat on ${day}`,
+    sentence:
+      reports.length === 0
+        ? "Nothing has run in the last 24 hours."
+        : `${countOf(reports.length, "job")} ran in the last 24 hours, ${failures === 0 ? "none of them" : `${failures}`} failed.`,
+    facts: [],
+    lines: [
+      ...groups(reports).map(describe),
+      ...(promises === undefined ? [] : [promisesSentence(promises)]),
+      ...broken.slice(0, 8).map(({ message, next }) => `${message} ${next}`),
+    ],
+    next: failures > 0 ? "See each failure's own message or the runs' logs." : broken[0]?.next,
+    links: broken.length === 0 || url === undefined ? [] : [{ text: `Runbook: ${page}`, url }],
+  };
+}
+
+/** The jobs of one workflow and operation, together. */
+function groups(reports: readonly RunReport[]): RunReport[][] {
+  const grouped = Map.groupBy(reports, ({ run, operations }) => `${run.workflow} ${operations[0]?.operation ?? ""}`);
+  return [...grouped.values()];
+}
+
+function describe(reports: readonly RunReport[]): string {
+  const last = reports.at(-1);
+  const operation = last?.operations[0]?.operation;
+  const name = operation === undefined ? "Jobs" : operationNames[operation];
+  const count = (...kinds: string[]): number => reports.filter(({ conclusion }) => kinds.includes(conclusion)).length;
+  const failed = reports.filter(({ conclusion }) => isFailure(conclusion)).length;
+  const parts = [
+    ...(count("success") > 0 ? [`${count("success")} done`] : []),
+    ...(count("skipped") > 0 ? [`${count("skipped")} had nothing to do`] : []),
+    ...(failed > 0 ? [`${failed} FAILED`] : []),
+  ];
+  const made = reports.findLast(({ conclusion }) => conclusion === "success")?.operations[0];
+  return `${name} (${last?.run.workflow ?? "?"}): ${parts.join(", ")}${made === undefined ? "." : `; ${detail(made)}.`}`;
+}
+
+function detail({ facts, startedAt, endedAt }: RunReport["operations"][number]): string {
+  const parts = [
+    ...(facts.set === undefined ? [] : [`set ${facts.set}`]),
+    ...(facts.outcome === undefined ? [] : [facts.outcome]),
+    ...(facts.storedBytes === undefined ? [] : [`${formatBytes(facts.storedBytes)} in the vault`]),
+    ...(facts.files === undefined ? [] : [countOf(facts.files.count, "file")]),
+    `took ${formatDuration(Date.parse(endedAt) - Date.parse(startedAt))}`,
+  ];
+  return parts.join(", ");
+}

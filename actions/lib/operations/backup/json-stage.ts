@@ -1,0 +1,161 @@
+import type { Client } from "pg";
+import { OperationError } from "../../base/errors.ts";
+import { inLanes, type Stop } from "../../base/flow/together.ts";
+import type { Track } from "../../base/log.ts";
+import { tableName } from "../../postgres/identifier.ts";
+import type { ExportItem } from "../../postgres/rows/export-plan.ts";
+import { exportLongRows, exportRows } from "../../postgres/rows/export-rows.ts";
+import { isLeftToCopy } from "../../postgres/rows/hash-by-copy.ts";
+import { attachSnapshot, type LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
+import type { Artifact } from "../../vault/format/manifest.ts";
+import type { ArtifactStore } from "./artifact-store.ts";
+import type { SourceAccess } from "./source-access.ts";
+
+/** Rows up to so many bytes are read whole, so that the session can go on while they are on their way to the vault. */
+const smallBytes = 256 * 1024;
+/** Small artifacts on their way at a time. Most tables are small, and each costs the store's answer time, not its bandwidth. */
+const smallInFlight = 12;
+
+/**
+ * Exports tables as NDJSON, under the set's own snapshot, one artifact a table.
+ *
+ * @param items of tables with fingerprints: each export has to have as many rows
+ * @throws OperationError `export-failed`, `export-incomplete`, and what the vault throws
+ */
+export async function takeJsonExport(
+  source: SourceAccess,
+  store: ArtifactStore,
+  stop: Stop,
+  snapshot: LockedSnapshot,
+  items: readonly ExportItem[],
+): Promise<Artifact[]> {
+  const { log, policy } = source;
+  const track = log.track("JSON export", {
+    bytes: items.reduce((sum, { table }) => sum + table.bytes, 0),
+    items: items.length,
+  });
+  const made = new Map<ExportItem, Artifact>();
+  const lanes = Math.max(1, Math.min(policy.jobs, items.length));
+  const sessions = await Promise.all(
+    Array.from({ length: lanes }, async () => {
+      const client = await source.session("export");
+      await attachSnapshot(client, snapshot.id);
+      // Rolled back to after each table, so that its locks do not pile up in the server's lock table.
+      await client.query("savepoint before_table");
+      return client;
+    }),
+  );
+  await using small = new SmallUploads(stop);
+  try {
+    await inLanes(stop, items, lanes, async (item, lane) => {
+      track.note(tableName(item.table));
+      const done = (artifact: Artifact): void => {
+        made.set(item, artifact);
+        track.advance({ bytes: item.table.bytes, items: 1 });
+      };
+      const client = sessions[lane] as Client;
+      const take = (rows: typeof exportRows) => exportTable(rows(client, item.table), item, store, small, track, done);
+      await take(exportRows).catch(async (error: unknown) => {
+        if (!isLeftToCopy(error)) throw error;
+        await client.query("rollback to savepoint before_table");
+        await take(exportLongRows);
+      });
+      await client.query("rollback to savepoint before_table");
+    });
+    await small.settled();
+  } catch (error) {
+    track.end("failed");
+    throw error;
+  } finally {
+    await Promise.all(sessions.map((client) => source.hangUp(client)));
+  }
+  track.end("done");
+  return items.flatMap((item) => made.get(item) ?? []);
+}
+
+async function exportTable(
+  exported: AsyncGenerator<Uint8Array, void, undefined>,
+  item: ExportItem,
+  store: ArtifactStore,
+  small: SmallUploads,
+  track: Track,
+  done: (artifact: Artifact) => void,
+): Promise<void> {
+  const { table } = item;
+  const name = { name: item.artifact, kind: item.kind, tables: [tableName(table)] };
+  const rows = countedRows(exported, item);
+  const head: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for (;;) {
+      const next = await rows.next();
+      if (next.done) {
+        await small.add(async () => done(await store.putSmall(name, Buffer.concat(head, bytes))));
+        return;
+      }
+      head.push(next.value);
+      bytes += next.value.length;
+      if (bytes > smallBytes) break;
+    }
+    done(await store.put(name, continued(head, rows), track));
+  } finally {
+    await rows.return();
+  }
+}
+
+async function* continued(
+  head: readonly Uint8Array[],
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* head;
+  yield* rest;
+}
+
+const lineFeed = 0x0a;
+
+/** Ends well only when there were as many lines as the table has rows: NDJSON holds no other line feeds. */
+async function* countedRows(
+  source: AsyncIterable<Uint8Array>,
+  { table }: ExportItem,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let rows = 0;
+  for await (const chunk of source) {
+    for (let at = chunk.indexOf(lineFeed); at >= 0; at = chunk.indexOf(lineFeed, at + 1)) rows += 1;
+    yield chunk;
+  }
+  if (table.fingerprint === null || String(rows) === table.fingerprint.rows) return;
+  throw new OperationError(
+    "export-incomplete",
+    `The JSON export of ${tableName(table)} has ${rows} rows; the snapshot has ${table.fingerprint.rows}.`,
+    "Run again; if it comes back, report it with this line.",
+  );
+}
+
+/** A bounded number of uploads in the background. The first that fails stops the run. */
+class SmallUploads implements AsyncDisposable {
+  readonly #stop: Stop;
+  readonly #onTheWay = new Set<Promise<void>>();
+
+  constructor(stop: Stop) {
+    this.#stop = stop;
+  }
+
+  /** Begins the work, as soon as there is room for it. */
+  async add(work: () => Promise<void>): Promise<void> {
+    while (this.#onTheWay.size >= smallInFlight) await Promise.race(this.#onTheWay);
+    this.#stop.signal.throwIfAborted();
+    const settled: Promise<void> = work()
+      .catch((error: unknown) => this.#stop.now(error))
+      .finally(() => this.#onTheWay.delete(settled));
+    this.#onTheWay.add(settled);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#onTheWay);
+    this.#stop.signal.throwIfAborted();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#onTheWay);
+  }
+}

@@ -1,0 +1,186 @@
+import { hostname } from "node:os";
+import { ConfigurationError } from "../../base/errors.ts";
+import { StageClock } from "../../base/flow/stage-clock.ts";
+import { Stop } from "../../base/flow/together.ts";
+import type { Log } from "../../base/log.ts";
+import type { Config } from "../../config/load.ts";
+import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
+import { planExport, planGenerated } from "../../postgres/rows/export-plan.ts";
+import { newSetId, type Tier } from "../../vault/format/manifest.ts";
+import { acquireLease } from "../../vault/lease/lease.ts";
+import { openVault, type Vault } from "../../vault/s3/client.ts";
+import { refusal } from "../check/check-row.ts";
+import { type Ready, runPreflight } from "../check/run-preflight.ts";
+import { nowhere, takeArchive } from "./archive-stage.ts";
+import { takeData } from "./data-stage.ts";
+import { startDdlGuard } from "./ddl-guard.ts";
+import { takeExtensionRows } from "./extension-stage.ts";
+import { type FileRequest, type FileRun, startFiles, tellOfFilesAlone } from "./file-run.ts";
+import { takeJsonExport } from "./json-stage.ts";
+import type { BackupResult } from "./result.ts";
+import { takeSchema } from "./schema-stage.ts";
+import { takeSecrets } from "./secrets-stage.ts";
+import { openSetWriter, type SetWriter } from "./set-writer.ts";
+import { SourceAccess } from "./source-access.ts";
+import { tidyUp } from "./tidy-up.ts";
+
+export interface BackupRequest {
+  readonly tier: Tier;
+  readonly config: Config<"source" | "vault" | "signing">;
+  readonly log: Log;
+  /** Calls the run off: children are ended, uploads aborted, nothing becomes visible. */
+  readonly signal?: AbortSignal;
+  /** The database was made smaller on purpose: the policy's bound on shrinkage only warns. */
+  readonly acceptShrinkage?: boolean;
+  /** Copies the files too, as they were at the set's own moment; set and files' snapshot name each other. */
+  readonly files?: FileRequest;
+  /** For the bench alone, which tells what fingerprints cost: no restore could prove the rows of such a set. */
+  readonly withoutFingerprints?: boolean;
+  /** The vault, when the caller has it open already. */
+  readonly vault?: Vault;
+  /** Who runs it, for the lease, e.g. `weekly-export, run 42`. */
+  readonly holder?: string;
+}
+
+/** One backup at a time works on a vault, whatever its tier. */
+export const backupLease = "backup-database";
+
+/**
+ * Makes one backup set: looks at everything, takes the lease, cleans up after runs that died, takes one snapshot of the
+ * database, stores everything that it shows, sealed, and publishes the signed manifest at last. When it throws, no set has
+ * become visible.
+ *
+ * @throws ConfigurationError `preflight-failed`, `lease-held`: nothing was written
+ * @throws OperationError names the stage
+ */
+export async function runBackup(request: BackupRequest): Promise<BackupResult> {
+  if (request.vault !== undefined) return backUp(request, request.vault);
+  using vault = openVault(request.config.vault);
+  return await backUp(request, vault);
+}
+
+async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResult> {
+  const { config, log, tier } = request;
+  const stop = new Stop(request.signal);
+  const clock = new StageClock(log, stop.signal);
+  const startedAt = new Date();
+  const warnings: string[] = [];
+  const alarms: string[] = [];
+  const ready = await clock.gate("preflight", () => passPreflight(request, vault, warnings, stop.signal));
+  const holder = request.holder ?? `${tier} backup on ${hostname()}, process ${process.pid}`;
+  await using lease = await clock.gate("lease", () => acquireLease(vault, backupLease, { holder }));
+  stop.on(lease.lost);
+  await clock.stage("leftovers", () =>
+    tidyUp({
+      vault,
+      lease,
+      policy: config.policy,
+      bucketLocks: ready.bucketLocks,
+      signers: ready.keys.signers,
+      ...{ warnings, alarms, log },
+    }),
+  );
+  const set = newSetId(startedAt);
+  const writer = await clock.stage("keys", () =>
+    openSetWriter({ set, tier, startedAt, config, ready, vault, lease, stop, log }),
+  );
+  const beside: Beside = {};
+  try {
+    await readSource(request, ready, { set, writer, beside, warnings }, clock, stop);
+    const { run } = beside;
+    const files = run === undefined ? undefined : await clock.stage("files", () => run.done);
+    const finished = await clock.stage("publish", () =>
+      writer.publish({ acceptShrinkage: request.acceptShrinkage ?? false, warnings, files }),
+    );
+    return { ...finished, stages: clock.times, warnings, alarms, ...(files && { files }) };
+  } catch (error) {
+    stop.now(error);
+    await tellOfFilesAlone(beside.run, set, log);
+    throw error;
+  }
+}
+
+/** What goes on beside the backup, known as soon as it has begun. */
+interface Beside {
+  run?: FileRun;
+}
+
+interface ReadingSource {
+  readonly set: string;
+  readonly writer: SetWriter;
+  readonly beside: Beside;
+  readonly warnings: string[];
+}
+
+async function passPreflight(
+  request: BackupRequest,
+  vault: Vault,
+  warnings: string[],
+  signal: AbortSignal,
+): Promise<Ready> {
+  const { rows, ready } = await runPreflight(request.config, vault, request.log, signal, request.tier);
+  for (const { check, status, found, next } of rows) {
+    if (status !== "warn") continue;
+    const text = `${check}: ${found}${next === undefined ? "" : ` → ${next}`}`;
+    warnings.push(text);
+    request.log.warn(text);
+  }
+  const refused = refusal(rows);
+  if (refused !== undefined) throw refused;
+  if (ready === undefined) throw new ConfigurationError("preflight-failed", "The preflight found no way to begin.");
+  return ready;
+}
+
+/**
+ * Everything that needs the database. When it returns, the locks are gone and all of our sessions are closed, but for that
+ * of the files' list.
+ */
+async function readSource(
+  request: BackupRequest,
+  ready: Ready,
+  { set, writer, beside, warnings }: ReadingSource,
+  clock: StageClock,
+  stop: Stop,
+): Promise<void> {
+  const { config, log, withoutFingerprints = false } = request;
+  await using source = await SourceAccess.open({
+    settings: config.source,
+    policy: config.policy.source,
+    tools: ready.tools,
+    stop,
+    log,
+  });
+  await using guard = await clock.stage("watch", () => startDdlGuard(source, stop));
+  const archive = request.tier === "monthly";
+  const schema = await clock.stage("schema", () => takeSchema(source, archive ? nowhere : writer.store, guard));
+  if (!archive) writer.add(schema.artifact);
+  const databaseSet = { tier: request.tier, set };
+  if (request.files) beside.run = startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
+  const data = await clock.stage("data", () =>
+    archive
+      ? takeArchive(source, writer.store, stop, schema)
+      : takeData(source, writer.store, stop, schema, { withoutFingerprints }),
+  );
+  for (const artifact of data.artifacts) writer.add(artifact);
+  for (const artifact of await takeExtensionRows(source, writer.store, schema.snapshot, data.inventory)) {
+    writer.add(artifact);
+  }
+  const warn = (text: string) => {
+    warnings.push(text);
+    log.warn(text);
+  };
+  const sealed = { snapshot: schema.snapshot, inventory: data.inventory };
+  const secrets = await takeSecrets(source, writer.secrets, sealed, warn);
+  if (secrets !== undefined) writer.add(secrets);
+  if (request.tier !== "daily") {
+    const tables = data.inventory.tables.filter((table) => !isVaultSecrets(table));
+    const items = [...(archive ? [] : planExport(tables)), ...planGenerated(tables)];
+    const rows = await clock.stage("JSON export", () =>
+      takeJsonExport(source, writer.store, stop, schema.snapshot, items),
+    );
+    for (const artifact of rows) writer.add(artifact);
+  }
+  await clock.stage("inventory", () => writer.describe(schema.snapshot, data.inventory));
+  // Its list has a session of its own under the snapshot: the locks of ours need not last as long as the copy.
+  await beside.run?.opened;
+}

@@ -1,0 +1,109 @@
+import { OperationError } from "../../base/errors.ts";
+import { assertSchemaComplete, movedObjects } from "../../compare/dump-checks.ts";
+import { inspectArchive } from "../../postgres/dump/archive/inspect.ts";
+import { runPgDump, schemaArguments } from "../../postgres/dump/pg-dump.ts";
+import type { Inventory, InventoryObject } from "../../postgres/inventory/model.ts";
+import { readInventory } from "../../postgres/inventory/read.ts";
+import { type LockedSnapshot, takeLockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
+import type { Artifact } from "../../vault/format/manifest.ts";
+import type { ArtifactStore } from "./artifact-store.ts";
+import type { DdlGuard } from "./ddl-guard.ts";
+import type { SourceAccess } from "./source-access.ts";
+
+export interface SchemaStage {
+  readonly snapshot: LockedSnapshot;
+  /** Without fingerprints. */
+  readonly inventory: Inventory;
+  readonly artifact: Artifact;
+}
+
+export const schemaArtifact = { name: "schema.dump.zst.pgp", kind: "schema" } as const;
+const attempts = 3;
+
+/**
+ * Takes the snapshot, reads the catalogue under it, dumps the schema and makes sure that the two say the same. The
+ * catalogue is read before the dump and again after it: definitions that changed in between cannot be told from those of
+ * the snapshot, so everything starts over with a new one.
+ *
+ * @throws OperationError `dump-incomplete`; `definitions-moved` when DDL kept running; as takeLockedSnapshot and runPgDump
+ */
+export async function takeSchema(
+  source: SourceAccess,
+  store: Pick<ArtifactStore, "put">,
+  guard: DdlGuard,
+): Promise<SchemaStage> {
+  let moved: readonly InventoryObject[] = [];
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    const holder = await source.session("snapshot");
+    let held: number | undefined;
+    try {
+      const snapshot = await takeLockedSnapshot(holder, source.log);
+      held = snapshot.pid;
+      guard.holds(held);
+      await holder.query("SET LOCAL row_security = off");
+      const inventory = await readInventory(holder);
+      const track = source.log.track("schema", undefined);
+      const dump = inspectArchive(runPgDump(source.dump(snapshot.id), schemaArguments(), "the schema"));
+      const artifact = await store
+        .put(
+          schemaArtifact,
+          heldBack(dump.stream, async () => {
+            assertSchemaComplete(inventory, await dump.toc);
+            await assertUnmoved(source, inventory);
+          }),
+          track,
+        )
+        .catch((error: unknown) => {
+          track.end("failed");
+          throw error;
+        });
+      track.end("done");
+      return { snapshot, inventory, artifact };
+    } catch (error) {
+      if (held !== undefined) guard.releases(held);
+      await source.hangUp(holder);
+      if (!(error instanceof DefinitionsMoved)) throw error;
+      moved = error.objects;
+      source.log.info(`Definitions changed during the schema dump (${nameFew(moved)}); taking another snapshot.`);
+    }
+  }
+  throw new OperationError(
+    "definitions-moved",
+    `Definitions kept changing during the backup: ${nameFew(moved)}.`,
+    "Run again when no migration is under way.",
+  );
+}
+
+class DefinitionsMoved extends Error {
+  readonly objects: readonly InventoryObject[];
+  constructor(objects: readonly InventoryObject[]) {
+    super("definitions moved");
+    this.objects = objects;
+  }
+}
+
+async function assertUnmoved(source: SourceAccess, before: Inventory): Promise<void> {
+  const client = await source.session("inventory");
+  try {
+    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    const after = await readInventory(client);
+    const moved = movedObjects(before.objects, after.objects);
+    if (moved.length > 0) throw new DefinitionsMoved(moved);
+  } finally {
+    await source.hangUp(client);
+  }
+}
+
+/** The same stream, which ends only when `check` is content: what it refuses is never stored. */
+export async function* heldBack(
+  source: AsyncIterable<Uint8Array>,
+  check: () => Promise<void>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* source;
+  await check();
+}
+
+function nameFew(objects: readonly InventoryObject[]): string {
+  const names = objects.slice(0, 5).map(({ kind, identity }) => `${kind} ${identity}`);
+  return names.join(", ") + (objects.length > 5 ? ` and ${objects.length - 5} more` : "");
+}

@@ -1,0 +1,77 @@
+import type { Client } from "pg";
+import type { Stop } from "../../base/flow/together.ts";
+import type { Log } from "../../base/log.ts";
+import type { ConnectionSettings } from "../../config/connection-url.ts";
+import type { Policy } from "../../config/policy/policy.ts";
+import { type ChildEnvironment, childEnvironment } from "../../postgres/connect/child-environment.ts";
+import type { ClientTools } from "../../postgres/connect/client-tools.ts";
+import { connect } from "../../postgres/connect/connect.ts";
+import type { PgDump } from "../../postgres/dump/pg-dump.ts";
+
+export interface SourceAccessOptions {
+  readonly settings: ConnectionSettings;
+  readonly policy: Policy["source"];
+  readonly tools: ClientTools;
+  readonly stop: Stop;
+  readonly log: Log;
+}
+
+/** Everything that a run has open at the source. Disposing it hangs up every session and waits for every child. */
+export class SourceAccess implements AsyncDisposable {
+  readonly policy: Policy["source"];
+  readonly log: Log;
+  readonly #options: SourceAccessOptions;
+  readonly #child: ChildEnvironment;
+  readonly #sessions = new Set<Client>();
+  readonly #children = new Set<Promise<unknown>>();
+
+  private constructor(options: SourceAccessOptions, child: ChildEnvironment) {
+    this.policy = options.policy;
+    this.log = options.log;
+    this.#options = options;
+    this.#child = child;
+  }
+
+  static async open(options: SourceAccessOptions): Promise<SourceAccess> {
+    return new SourceAccess(options, await childEnvironment(options.settings, { applicationName: "lifeboat/dump" }));
+  }
+
+  /** A session of its own, with everything pinned. */
+  async session(purpose: string): Promise<Client> {
+    const { settings, policy, stop, log } = this.#options;
+    const client = await connect(settings, {
+      applicationName: `lifeboat/${purpose}`,
+      lockWaitSeconds: policy.lockWaitSeconds,
+      signal: stop.signal,
+      log,
+    });
+    this.#sessions.add(client);
+    // Ends a query that is under way, too: a run that stops must not wait for the longest one.
+    stop.signal.addEventListener("abort", () => void this.hangUp(client), { once: true });
+    return client;
+  }
+
+  async hangUp(client: Client): Promise<void> {
+    this.#sessions.delete(client);
+    await client.end().catch(() => {});
+  }
+
+  /** What pg_dump needs to read the snapshot. */
+  dump(snapshot: string): PgDump {
+    const { tools, policy, stop } = this.#options;
+    return {
+      program: tools.pgDump,
+      env: this.#child.env,
+      snapshot,
+      lockWaitSeconds: policy.lockWaitSeconds,
+      signal: stop.signal,
+      onStart: (ended) => this.#children.add(ended),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled([...this.#sessions].map((client) => this.hangUp(client)));
+    await Promise.allSettled(this.#children);
+    await this.#child[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,85 @@
+import { LifeboatError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import { countOf } from "../../base/measures.ts";
+import type { Policy } from "../../config/policy/policy.ts";
+import type { Signer } from "../../seal/keys/keyring.ts";
+import { verifyDetached } from "../../seal/keys/signature.ts";
+import { tierSchema } from "../../vault/format/manifest.ts";
+import type { Lease } from "../../vault/lease/lease.ts";
+import { removeLeftovers } from "../../vault/published/leftovers.ts";
+import { alarmOf } from "../../vault/published/meddled.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import { firstOf, trustedSets } from "../../vault/trusted.ts";
+import { keepKeysLocked } from "./keys-lock.ts";
+import { lockPublished } from "./lock-published.ts";
+
+export interface TidyUp {
+  readonly vault: Vault;
+  readonly lease: Lease;
+  readonly policy: Policy;
+  readonly bucketLocks: boolean;
+  readonly signers: readonly Signer[];
+  readonly warnings: string[];
+  /** What somebody else did to the vault: the run goes on, and fails at its end. */
+  readonly alarms: string[];
+  readonly log: Log;
+}
+
+/**
+ * Puts in order what runs that died have left: sets without manifest and unfinished uploads go, a published set that was
+ * not locked any more is locked. Only under the lease.
+ */
+export async function tidyUp(options: TidyUp): Promise<void> {
+  const { vault, lease, warnings, alarms, log } = options;
+  const warn = (text: string): void => {
+    warnings.push(text);
+    log.warn(text);
+  };
+  for (const tier of tierSchema.options) {
+    const found = await removeLeftovers(vault, `database/${tier}/`, lease);
+    const { sets, uploadsAborted, kept, hidden, replaced, waiting } = found;
+    if (sets.length > 0) log.info(`Removed what runs that died have left: ${sets.join(", ")}`);
+    if (uploadsAborted > 0) log.info(`Ended ${uploadsAborted} unfinished uploads`);
+    if (kept.length > 0)
+      warn(`${kept.length} leftovers below database/${tier}/ could not be removed (${kept[0]?.code}).`);
+    if (waiting > 0)
+      warn(
+        `${countOf(waiting, "folder")} below database/${tier}/ have no manifest and go bit by bit: far more than runs that died leave.`,
+      );
+    for (const alarm of [
+      ...alarmOf(hidden, "hidden by delete markers", `${tier} set`),
+      ...alarmOf(replaced, "their manifests written again", `${tier} set`),
+    ]) {
+      alarms.push(alarm);
+      log.warn(alarm);
+    }
+    await lockNewest(options, tier).catch((error: unknown) => {
+      if (!(error instanceof LifeboatError)) throw error;
+      warn(`The newest ${tier} set could not be locked: ${error.message}`);
+    });
+  }
+  await lockKeys(options);
+}
+
+/** The other locks end with the set; that of its keys rolls on. */
+async function lockKeys({ vault, policy, bucketLocks, alarms, log }: TidyUp): Promise<void> {
+  if (!bucketLocks) return;
+  const { renewed, alarms: found } = await keepKeysLocked(vault, policy);
+  if (renewed > 0) log.info(`Renewed the locks on the keys of ${countOf(renewed, "set")}`);
+  for (const alarm of found) {
+    alarms.push(alarm);
+    log.warn(alarm);
+  }
+}
+
+/** Only the newest of ours can lack its lock: the run after it would have put it on. */
+async function lockNewest(
+  { vault, policy, bucketLocks, signers }: TidyUp,
+  tier: (typeof tierSchema.options)[number],
+): Promise<void> {
+  const manifest = await firstOf(
+    trustedSets(vault, (bytes, armored) => verifyDetached(bytes, armored, signers), { tier }),
+  );
+  if (manifest === undefined) return;
+  await lockPublished(vault, manifest, policy, bucketLocks);
+}

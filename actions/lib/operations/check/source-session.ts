@@ -1,0 +1,143 @@
+import type { Client } from "pg";
+import { z } from "zod";
+import { type ConnectionSettings, isLocal } from "../../config/connection-url.ts";
+import type { Policy } from "../../config/policy/policy.ts";
+import { refOfDirectHost } from "../../config/project-names.ts";
+import type { ClientTools } from "../../postgres/connect/client-tools.ts";
+import { ownSchema } from "../../postgres/inventory/object-query.ts";
+import { type CheckRow, fail, ok, warn } from "./check-row.ts";
+
+/** How the database is reached; nothing is asked of it. */
+export function checkConnectionKind(settings: ConnectionSettings): CheckRow[] {
+  const { host, port } = settings;
+  const kind = host.startsWith("/")
+    ? "a Unix socket"
+    : isLocal(host)
+      ? "this machine"
+      : host.endsWith(".pooler.supabase.com")
+        ? "Supabase's session pooler"
+        : refOfDirectHost(host) !== undefined
+          ? "Supabase's direct host"
+          : "a server";
+  const tls =
+    settings.tls.mode === "off"
+      ? ok("TLS", "not used: the connection does not leave this machine")
+      : ok(
+          "TLS",
+          `verified against ${settings.tls.ca === undefined ? "the system's roots" : "the given root"} and the name ${host}`,
+        );
+  return [ok("connection", `${kind}, ${host}:${port}, user ${settings.user}, database ${settings.database}`), tls];
+}
+
+const serverSchema = z.object({
+  version: z.string(),
+  major: z.number(),
+  superuser: z.boolean(),
+  readOnly: z.boolean(),
+  role: z.string(),
+  timeout: z.string(),
+  roleTimeout: z.string(),
+  standby: z.boolean(),
+  connectionsLeft: z.number(),
+  roleLeft: z.number().nullable(),
+  tables: z.number(),
+  locksPerTransaction: z.number(),
+  lockTable: z.number(),
+});
+export type ServerFacts = z.infer<typeof serverSchema>;
+
+export async function readServerFacts(client: Client): Promise<ServerFacts> {
+  const { rows } = await client.query(`
+    select split_part(current_setting('server_version'), ' ', 1) as version,
+           current_setting('server_version_num')::int / 10000 as major,
+           r.rolsuper as superuser, r.rolname as role,
+           current_setting('default_transaction_read_only') = 'on' as "readOnly",
+           current_setting('statement_timeout') as timeout,
+           (select reset_val || coalesce(unit, '') from pg_settings where name = 'statement_timeout') as "roleTimeout",
+           pg_is_in_recovery() as standby,
+           current_setting('max_connections')::int
+             - case when r.rolsuper then 0 else current_setting('superuser_reserved_connections')::int end
+             - (select count(*) from pg_stat_activity where backend_type = 'client backend')::int as "connectionsLeft",
+           case when r.rolconnlimit >= 0 then
+             r.rolconnlimit - (select count(*) from pg_stat_activity where usename = r.rolname)::int end as "roleLeft",
+           (select count(*)::int from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where relkind in ('r', 'p', 'm') and relpersistence <> 't' and ${ownSchema("n")}) as tables,
+           current_setting('max_locks_per_transaction')::int as "locksPerTransaction",
+           current_setting('max_locks_per_transaction')::int
+             * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int) as "lockTable"
+      from pg_roles r where r.rolname = current_user`);
+  return serverSchema.parse(rows[0]);
+}
+
+/** Beside the dumps: one session holds the snapshot, one takes fingerprints, one watches. */
+const sessionsBesideDumps = 3;
+
+export function checkServer(facts: ServerFacts, tools: ClientTools | undefined, policy: Policy["source"]): CheckRow[] {
+  const rows: CheckRow[] = [];
+  if (tools !== undefined) rows.push(ok("versions", `server ${facts.version}, pg_dump ${tools.version}`));
+  rows.push(checkRole(facts));
+  rows.push(
+    facts.timeout === "0"
+      ? ok("statement timeout", `off in Lifeboat's sessions (the role's default is ${facts.roleTimeout})`)
+      : fail(
+          "statement timeout",
+          `stays at ${facts.timeout} although the session asked for 0`,
+          "Connect directly or through the session pooler.",
+        ),
+  );
+  if (facts.standby) {
+    rows.push(
+      fail("primary", "the server is a standby, which cannot export a snapshot", "Name the primary in DATABASE_URL."),
+    );
+  }
+  rows.push(checkConnections(facts, policy), checkLockTable(facts));
+  return rows;
+}
+
+/**
+ * The session that holds the snapshot locks every table, and the schema's pg_dump does so again. The server's lock table is
+ * everybody's, and its size a rule of thumb: what was set, and a little more (lock.c, NLOCKENTS).
+ */
+function checkLockTable({ tables, locksPerTransaction, lockTable }: ServerFacts): CheckRow {
+  const needed = 2 * tables;
+  const found = `${tables} tables need up to ${needed} locks; the server has room for about ${lockTable}, for everybody`;
+  if (needed <= 0.8 * lockTable) return ok("lock table", found);
+  const wanted = Math.ceil((locksPerTransaction * needed) / (0.8 * lockTable) / 64) * 64;
+  return warn(
+    "lock table",
+    found,
+    `Raise max_locks_per_transaction to ${wanted}; on Supabase: supabase postgres-config update --config max_locks_per_transaction=${wanted}.`,
+  );
+}
+
+function checkRole(facts: ServerFacts): CheckRow {
+  const next = "Make the read-only backup role of runbooks/sql/backup-role.sql and use it in DATABASE_URL.";
+  if (facts.superuser)
+    return warn("role", `${facts.role} is a superuser: a leaked secret would give away everything`, next);
+  if (facts.role === "postgres")
+    return warn("role", "postgres can write: a leaked secret would give away the database", next);
+  if (!facts.readOnly) {
+    return warn(
+      "role",
+      `${facts.role} may write unless told otherwise`,
+      `ALTER ROLE ${facts.role} SET default_transaction_read_only = on.`,
+    );
+  }
+  return ok("role", `${facts.role}, read-only`);
+}
+
+function checkConnections(facts: ServerFacts, policy: Policy["source"]): CheckRow {
+  const needed = policy.jobs + sessionsBesideDumps;
+  // The preflight's own session is counted by the server and is free again before the backup's begin.
+  const left = Math.min(facts.connectionsLeft, facts.roleLeft ?? Number.POSITIVE_INFINITY) + 1;
+  const found = `needs ${needed}, the server has ${left} left, the policy allows ${policy.connectionBudget}`;
+  if (needed > policy.connectionBudget)
+    return fail("connections", found, "Lower source.jobs or raise source.connectionBudget in the policy.");
+  if (needed > left)
+    return fail(
+      "connections",
+      found,
+      "Lower source.jobs, raise the role's or the server's limit, or run at a quieter hour.",
+    );
+  return ok("connections", found);
+}

@@ -1,0 +1,145 @@
+import { LifeboatError } from "../../base/errors.ts";
+import type { Policy } from "../../config/policy/policy.ts";
+import type { Fact } from "../../vault/bucket/fact.ts";
+import { type BucketFacts, inspectBucket } from "../../vault/bucket/inspect.ts";
+import { probeWrite } from "../../vault/bucket/probe-write.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import { type CheckRow, fail, failed, ok, warn } from "./check-row.ts";
+
+type Wishes = Pick<Policy, "regions" | "vault">;
+
+export interface BucketLook {
+  readonly rows: readonly CheckRow[];
+  /** Objects can be locked. */
+  readonly locks: boolean;
+}
+
+/** What the bucket is: nothing is written for it. */
+export async function lookAtBucket(policy: Wishes, vault: Vault, expectedRegion: string): Promise<BucketLook> {
+  try {
+    const facts = await inspectBucket(vault);
+    const rows = [
+      ok("bucket", `${vault.bucket} answers`),
+      await clockRow(vault),
+      regionRow(facts, policy, expectedRegion),
+      versioningRow(facts),
+      lockRow(facts, policy),
+    ];
+    return { rows, locks: facts.objectLock.state === "known" && facts.objectLock.value.enabled };
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    return { rows: [failed("bucket", error)], locks: false };
+  }
+}
+
+/** Whether a backup could write; a small object is written and deleted to know. */
+export async function tryBucket(vault: Vault): Promise<CheckRow[]> {
+  try {
+    const { mayWrite, conditionalWrites, mayDelete } = await probeWrite(vault);
+    if (mayWrite.state !== "known") {
+      return [
+        fail(
+          "bucket access",
+          `may not be written: ${mayWrite.why}`,
+          "Grant the backup's role s3:PutObject on this bucket.",
+        ),
+      ];
+    }
+    const rows = [ok("bucket access", "may be written")];
+    if (isFalse(conditionalWrites)) {
+      rows.push(
+        fail(
+          "conditional writes",
+          "the store overwrites what it was asked not to (If-None-Match)",
+          "Use a store that has conditional writes: without them two runs could spoil each other's sets.",
+        ),
+      );
+    }
+    if (isFalse(mayDelete)) {
+      rows.push(
+        warn(
+          "clean-up",
+          "leftovers of failed runs cannot be deleted",
+          "Grant the backup's role s3:DeleteObjectVersion below database/ and probe/, and give the bucket no default retention.",
+        ),
+      );
+    }
+    return rows;
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    return [failed("bucket access", error)];
+  }
+}
+
+function isFalse(fact: Fact<boolean>): boolean {
+  return fact.state === "known" && !fact.value;
+}
+
+/** As far as S3 itself lets a request's time be off (RequestTimeTooSkewed), before the SDK corrects it behind our back. */
+const mostMinutesOff = 15;
+
+/** Sets are named, ordered and locked by this machine's clock: one that is wrong would make an old set the newest. */
+async function clockRow(vault: Vault): Promise<CheckRow> {
+  const store = await vault.serverTime();
+  const minutes = Math.round((Date.now() - store.getTime()) / 60_000);
+  if (Math.abs(minutes) <= mostMinutesOff) return ok("clock", "agrees with the store's");
+  return fail(
+    "clock",
+    `this machine's is ${Math.abs(minutes)} minutes ${minutes > 0 ? "ahead of" : "behind"} the store's`,
+    "Set the clock of this machine: sets are named, ordered and locked by it.",
+  );
+}
+
+function regionRow({ region, bucket }: BucketFacts, policy: Wishes, expected: string): CheckRow {
+  const allowed = policy.regions.join(", ");
+  if (region.state !== "known") {
+    // A store of one's own may have no regions; then the configured one is all that can be judged.
+    return policy.regions.includes(expected)
+      ? warn(
+          "region",
+          `${region.why}; configured is ${expected}`,
+          "Make sure yourself that the store's disks are where the policy allows.",
+        )
+      : fail(
+          "region",
+          `configured is ${expected}; the policy allows ${allowed}`,
+          "Use a bucket in an allowed region, or have the policy's regions reviewed.",
+        );
+  }
+  if (policy.regions.includes(region.value)) return ok("region", region.value);
+  return fail(
+    "region",
+    `${bucket} is in ${region.value}; the policy allows ${allowed}`,
+    "Use a bucket in an allowed region, or have the policy's regions reviewed.",
+  );
+}
+
+function versioningRow({ versioning }: BucketFacts): CheckRow {
+  if (versioning.state !== "known")
+    return warn("versioning", `not known: ${versioning.why}`, "Grant s3:GetBucketVersioning.");
+  if (versioning.value === "enabled") return ok("versioning", "enabled");
+  return warn(
+    "versioning",
+    versioning.value,
+    "Switch versioning on: without it an overwritten or deleted object is gone.",
+  );
+}
+
+function lockRow({ objectLock }: BucketFacts, policy: Wishes): CheckRow {
+  const wanted = policy.vault.objectLock === "required";
+  const judge = wanted ? fail : warn;
+  if (objectLock.state !== "known")
+    return judge("object lock", `not known: ${objectLock.why}`, "Grant s3:GetBucketObjectLockConfiguration.");
+  const { enabled, defaultMode, defaultDays } = objectLock.value;
+  if (!enabled) {
+    return judge(
+      "object lock",
+      "off: whoever holds the credentials can delete every backup",
+      "Switch object lock on for the bucket (S3 console, Properties), or relax vault.objectLock in the policy by review.",
+    );
+  }
+  return ok(
+    "object lock",
+    defaultMode === undefined ? "on" : `on, by default ${defaultMode} for ${defaultDays ?? "?"} days`,
+  );
+}

@@ -1,0 +1,150 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Client } from "pg";
+import { from as copyFrom } from "pg-copy-streams";
+import { describeCode } from "../../base/error-code.ts";
+import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
+import type { Log, Track } from "../../base/log.ts";
+import { quoteIdentifier, quoteQualified, tableName } from "../../postgres/identifier.ts";
+import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
+import { createNdjsonReader } from "../../postgres/rows/copy-text.ts";
+import { fingerprintTable } from "../../postgres/rows/fingerprint.ts";
+import type { Artifact } from "../../vault/format/manifest.ts";
+import type { OpenSet } from "../../vault/sets/open-set.ts";
+import { exportedTable } from "../verify/deep-contents.ts";
+import { readExportTarget } from "./export-target.ts";
+
+export interface ExportLoad {
+  readonly set: string;
+  readonly snapshotAt: string;
+  /** `schema.table` */
+  readonly table: string;
+  readonly outcome: "loaded" | "dry-run";
+  readonly rows: string;
+  /** Foreign keys and triggers of the table did not look at the rows: the role may switch them off, and did. */
+  readonly triggersOff: boolean;
+}
+
+export interface ExportLoadTask {
+  readonly open: OpenSet;
+  /** Of the set. */
+  readonly inventory: Inventory;
+  /** As the person wrote it: `schema.table`, or `"odd.schema"."table"`. */
+  readonly table: string;
+  /** A session at the target with the pinned settings. */
+  readonly client: Client;
+  readonly dryRun: boolean;
+  readonly log: Log;
+}
+
+/**
+ * Loads one table's JSON export into the target's empty table of the same name, in one transaction that is committed only
+ * when the table's fingerprint is the one in the set's inventory.
+ *
+ * @throws ConfigurationError `set-without-export`, `table-unknown`, `table-ambiguous`, `target-table-missing`,
+ * `target-columns-differ`, `target-table-filled`, `target-denied`: nothing was written
+ * @throws OperationError `load-failed`, `load-differs`: rolled back
+ */
+export async function loadExport(task: ExportLoadTask): Promise<ExportLoad> {
+  const { open, inventory, client, dryRun } = task;
+  const { table, artifact } = findExport(open, inventory, task.table);
+  const name = tableName(table);
+  const { mayReplicate } = await readExportTarget(client, table);
+  const rows = table.fingerprint?.rows ?? "0";
+  const told = { set: open.set, snapshotAt: open.manifest.snapshotAt, table: name, rows, triggersOff: mayReplicate };
+  if (dryRun) return { ...told, outcome: "dry-run" };
+  const track = task.log.track(name, { bytes: artifact.plainBytes, items: 0 });
+  await client.query("begin");
+  try {
+    if (mayReplicate) await client.query("set local session_replication_role = 'replica'");
+    await client.query("set local row_security = off");
+    await copyIn(client, table, copyText(open.artifact(artifact.name), table, track));
+    await assertEqual(client, table);
+    await client.query("commit");
+    track.end("done");
+    return { ...told, outcome: "loaded" };
+  } catch (error) {
+    track.end("failed");
+    await client.query("rollback").catch(() => undefined);
+    if (error instanceof LifeboatError || (error instanceof Error && error.name === "AbortError")) throw error;
+    throw new OperationError(
+      "load-failed",
+      `The rows of ${name} did not go in (${describeCode(error)}${constraintOf(error)}); nothing was kept.`,
+      "Make the table as it was at the backup, without constraints that its rows did not keep (NOT VALID ones), and load again.",
+    );
+  }
+}
+
+/** Which table is meant, and where its rows are. @throws ConfigurationError */
+export function findExport(
+  { manifest, set }: Pick<OpenSet, "manifest" | "set">,
+  inventory: Inventory,
+  wanted: string,
+): { table: TableContent; artifact: Artifact } {
+  const exports = manifest.artifacts.filter(({ kind }) => kind === "json");
+  if (exports.length === 0) {
+    throw new ConfigurationError(
+      "set-without-export",
+      `Set ${set} has no JSON export.`,
+      "Sets of tier weekly have one: see `lifeboat list --tier weekly`.",
+    );
+  }
+  const found = inventory.tables.filter((table) =>
+    [tableName(table), quoteQualified(table.schema, table.name), `${table.schema}.${table.name}`].includes(wanted),
+  );
+  const [table] = found;
+  if (found.length > 1) {
+    throw new ConfigurationError(
+      "table-ambiguous",
+      `${wanted} may be ${found.map(({ schema, name }) => quoteQualified(schema, name)).join(" or ")}.`,
+      "Give --table with both names in double quotes.",
+    );
+  }
+  const artifact = table && exports.find((one) => exportedTable(one, inventory)?.oid === table.oid);
+  if (table !== undefined && artifact !== undefined) return { table, artifact };
+  throw new ConfigurationError(
+    "table-unknown",
+    `Set ${set} has no JSON export of a table ${wanted}.`,
+    "Give --table as schema.table, in the spelling that the set's RECOVER.md or manifest.json shows.",
+  );
+}
+
+async function* copyText(
+  plain: AsyncIterable<Uint8Array>,
+  { columns }: TableContent,
+  track: Track,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = createNdjsonReader(columns);
+  for await (const chunk of plain) {
+    track.advance({ bytes: chunk.length });
+    const text = reader.push(chunk);
+    if (text.length > 0) yield text;
+  }
+  reader.finish();
+}
+
+async function copyIn(client: Client, table: TableContent, rows: AsyncIterable<Uint8Array>): Promise<void> {
+  const list = table.columns.length === 0 ? "" : ` (${table.columns.map(quoteIdentifier).join(", ")})`;
+  const name = quoteQualified(table.schema, table.name);
+  const stream = client.query(copyFrom(`copy ${name}${list} from stdin with (encoding 'UTF8')`));
+  await pipeline(Readable.from(rows, { objectMode: false, highWaterMark: 262_144 }), stream);
+}
+
+/** The constraint that refused a row: a name of the schema, no value. */
+function constraintOf(error: unknown): string {
+  if (typeof error !== "object" || error === null || !("constraint" in error)) return "";
+  return typeof error.constraint === "string" ? `, constraint ${error.constraint}` : "";
+}
+
+/** Whatever a trigger, a default or somebody else did to the rows shows here. */
+async function assertEqual(client: Client, table: TableContent): Promise<void> {
+  const wanted = table.fingerprint;
+  if (wanted === null) return;
+  const found = await fingerprintTable(client, table);
+  if (found.rows === wanted.rows && found.hash === wanted.hash) return;
+  throw new OperationError(
+    "load-differs",
+    `${tableName(table)} would hold ${found.rows} rows that are not the ${wanted.rows} of the set; nothing was kept.`,
+    "Keep others off the table while it is loaded, and look whether its triggers or column types change the rows.",
+  );
+}

@@ -1,0 +1,51 @@
+import type { Log } from "../../base/log.ts";
+import type { Config } from "../../config/load.ts";
+import { objectStates } from "../../vault/bucket/thaw.ts";
+import { openingKey, trustedSigners } from "../../vault/configured.ts";
+import { openVault } from "../../vault/s3/client.ts";
+import { resolveSet } from "../../vault/sets/catalogue.ts";
+import { openSet } from "../../vault/sets/open-set.ts";
+import { admitTarget } from "../restore/gate/ask-whose.ts";
+import { targetConnector } from "../restore/gate/connect-target.ts";
+import { refuseFrozen } from "../thaw/thaw-set.ts";
+import { type ExportLoad, findExport, loadExport } from "./load-export.ts";
+
+export interface ExportLoadRequest {
+  readonly config: Config<"vault" | "opening" | "target">;
+  /** A set's id, or `latest`: the newest of tier weekly. */
+  readonly ref: string;
+  readonly table: string;
+  readonly dryRun?: boolean;
+  /** Ref of the project that the export comes from, typed, when it is the target. */
+  readonly production?: string | undefined;
+  readonly log: Log;
+  readonly signal?: AbortSignal;
+}
+
+/** Opens a set of the vault and loads one table's JSON export into the configured target: see `loadExport`. */
+export async function runExportLoad(request: ExportLoadRequest): Promise<ExportLoad> {
+  const { config, ref, table, log, signal } = request;
+  using vault = openVault(config.vault);
+  const found = await resolveSet(vault, ref, ref === "latest" ? { tier: "weekly" } : {});
+  const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
+  const open = await openSet(vault, found, keys);
+  const inventory = await open.inventory();
+  const { artifact } = findExport(open, inventory, table);
+  refuseFrozen(open.set, await objectStates(vault, open.prefix, [artifact]));
+  await admitTarget({
+    ...{ config, fromSet: open.manifest.source.projectRef, typed: request.production, log, signal },
+    what: "the project that the export comes from",
+  });
+  const client = await targetConnector(config, "export-load", { log, signal })();
+  const hangUp = (): void => void client.end().catch(() => undefined);
+  signal?.addEventListener("abort", hangUp, { once: true });
+  try {
+    return await loadExport({ open, inventory, table, client, dryRun: request.dryRun ?? false, log });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", hangUp);
+    await client.end().catch(() => undefined);
+  }
+}

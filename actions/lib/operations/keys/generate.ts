@@ -1,0 +1,148 @@
+import { readFileSync } from "node:fs";
+import { rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ConfigurationError } from "../../base/errors.ts";
+import { generateKey, type NewKey } from "../../seal/keys/key-generation.ts";
+import type { KeyRole } from "../../seal/keys/keyring.ts";
+import { readPrivateKey } from "../../seal/keys/private-key.ts";
+import { type Pins, renderPins, replacePins } from "../../seal/trust/pins.ts";
+import { type NewFile, refuseExisting, writeNewFiles } from "./new-files.ts";
+import { outsideRepository } from "./outside.ts";
+import { givenPassphrase, newPassphrase } from "./passphrase.ts";
+
+export const allRoles: readonly KeyRole[] = ["operations", "prover", "escrow", "signing"];
+
+export interface GenerateOptions {
+  /** Which keys to make; all four unless told. */
+  readonly roles?: readonly KeyRole[];
+  /** The project's name, for the keys' user ids. */
+  readonly project: string;
+  /** The checkout: public keys go to `.github/keys` in it, private ones never into it. */
+  readonly repository: string;
+  /** Folder for the private keys, their passphrases and revocation certificates. */
+  readonly out: string;
+  /** 2 unless told. */
+  readonly years?: number;
+  /** The policy's present pins; those of the new keys are put in their place (signing: before the others). */
+  readonly pins: Pins;
+  /** Path of the policy whose pins are to be rewritten; undefined: only print them. */
+  readonly pin?: string | undefined;
+  /** Where `<ROLE>_KEY_PASSPHRASE` is looked for; what isn't there is made up and written beside the private key. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly dryRun?: boolean;
+  readonly now?: Date;
+}
+
+export interface GeneratedKey {
+  readonly role: KeyRole;
+  /** Empty in a dry run. */
+  readonly fingerprint: string;
+  readonly expires: Date;
+  readonly publicFile: string;
+  readonly privateFile: string;
+  /** Null when the passphrase came from the environment. */
+  readonly passphraseFile: string | null;
+  readonly revocationFile: string;
+}
+
+export interface GeneratedKeys {
+  readonly keys: readonly GeneratedKey[];
+  readonly pins: Pins;
+  /** To paste into the policy. */
+  readonly block: string;
+  /** The policy has been rewritten. */
+  readonly pinned: boolean;
+}
+
+/**
+ * Makes keys, writes their public halves into the repository and their private ones outside of it.
+ *
+ * @throws ConfigurationError `private-keys-inside-repository`, `key-file-exists`, `passphrase-too-short`,
+ * `pins-block-missing`, `policy-unreadable`, `key-lifetime`: all before anything is written
+ */
+export async function generateKeys(options: GenerateOptions): Promise<GeneratedKeys> {
+  const out = outsideRepository(options.out, options.repository);
+  const expires = expiry(options.now ?? new Date(), options.years ?? 2);
+  const plans = (options.roles ?? allRoles).map((role) => {
+    const given = givenPassphrase(options.env, role);
+    return { role, expires, given, files: filesOf(role, options.repository, out, given === undefined) };
+  });
+  refuseExisting(plans.flatMap(({ files }) => Object.values(files).filter((path) => path !== null)));
+  const policyText = options.pin === undefined ? undefined : readPolicyText(options.pin);
+  if (policyText !== undefined) replacePins(policyText, options.pins);
+  if (options.dryRun) {
+    const keys = plans.map(({ role, files }) => ({ role, fingerprint: "", expires, ...files }));
+    return { keys, pins: options.pins, block: "", pinned: false };
+  }
+
+  const made: GeneratedKey[] = [];
+  const files: NewFile[] = [];
+  for (const plan of plans) {
+    const passphrase = plan.given ?? newPassphrase();
+    const key = await generateKey({ role: plan.role, project: options.project, passphrase, expires });
+    // What is handed out as the only way back into the backups has been tried.
+    await readPrivateKey(key.privateArmored, passphrase);
+    files.push(...newFiles(key, plan.files, passphrase));
+    made.push({ role: plan.role, fingerprint: key.fingerprint, expires, ...plan.files });
+  }
+  await writeNewFiles(files);
+  const pins = withNew(options.pins, made);
+  if (options.pin !== undefined && policyText !== undefined) {
+    await replaceFile(options.pin, replacePins(policyText, pins));
+  }
+  return { keys: made, pins, block: renderPins(pins), pinned: options.pin !== undefined };
+}
+
+function filesOf(role: KeyRole, repository: string, out: string, withPassphrase: boolean) {
+  return {
+    publicFile: join(repository, ".github", "keys", `${role}.asc`),
+    privateFile: join(out, `${role}.private.asc`),
+    passphraseFile: withPassphrase ? join(out, `${role}.passphrase`) : null,
+    revocationFile: join(out, `${role}.revocation.asc`),
+  };
+}
+
+function newFiles(key: NewKey, files: ReturnType<typeof filesOf>, passphrase: string): NewFile[] {
+  const secret = [
+    { path: files.privateFile, content: key.privateArmored, secret: true },
+    { path: files.revocationFile, content: key.revocationArmored, secret: true },
+  ];
+  if (files.passphraseFile !== null) {
+    secret.push({ path: files.passphraseFile, content: `${passphrase}\n`, secret: true });
+  }
+  // Public halves last: one that is there has its private half.
+  return [...secret, { path: files.publicFile, content: key.publicArmored, secret: false }];
+}
+
+function withNew(pins: Pins, made: readonly GeneratedKey[]): Pins {
+  const recipients = { ...pins.recipients };
+  let signing = [...pins.signing];
+  for (const { role, fingerprint } of made) {
+    if (role === "signing") signing = [fingerprint, ...signing];
+    else recipients[role] = fingerprint;
+  }
+  return { recipients, signing };
+}
+
+function expiry(now: Date, years: number): Date {
+  if (!(years > 0 && years <= 20)) {
+    throw new ConfigurationError("key-lifetime", "A key's lifetime must be more than 0 and at most 20 years.");
+  }
+  return new Date(Math.floor((now.getTime() + years * 365.25 * 24 * 60 * 60 * 1000) / 1000) * 1000);
+}
+
+function readPolicyText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const next = "Name the right file in LIFEBOAT_POLICY, or leave out --pin.";
+    throw new ConfigurationError("policy-unreadable", `The policy ${path} cannot be read.`, next, error);
+  }
+}
+
+/** A reader sees the old policy or the new one, never half of one. */
+async function replaceFile(path: string, content: string): Promise<void> {
+  const beside = `${path}.${process.pid}.new`;
+  await writeFile(beside, content);
+  await rename(beside, path);
+}

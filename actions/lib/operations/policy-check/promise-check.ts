@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { glob } from "node:fs/promises";
+import { resolve } from "node:path";
+import { ConfigurationError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { Config } from "../../config/load.ts";
+import { judgePromises } from "../../policy/judge-promises.ts";
+import type { PromiseCheck, VaultTruth } from "../../policy/promises.ts";
+import { readSchedules, statedSchedules, type WrittenSchedule } from "../../policy/read-schedules.ts";
+import { workflowSchedules } from "../../policy/workflow-schedules.ts";
+
+/**
+ * The promises of the policy beside the schedules that it states, else those of the workflows.
+ * @param vault what the vault has now; undefined when it was not asked
+ * @param folder of the workflows
+ * @throws ConfigurationError `workflows-missing`, `workflow-unreadable`
+ */
+export async function checkPromises(
+  { policy }: Pick<Config, "policy">,
+  vault: VaultTruth | undefined,
+  folder = ".github/workflows",
+): Promise<PromiseCheck> {
+  return (await promiseJudge({ policy }, folder))(vault, new Date());
+}
+
+export type PromiseJudge = (vault: VaultTruth | undefined, now: Date) => PromiseCheck;
+
+/** The same for later, with the schedules read now: what the vault has is told when it is known. @throws as `checkPromises` */
+export async function promiseJudge(
+  { policy }: Pick<Config, "policy">,
+  folder = ".github/workflows",
+): Promise<PromiseJudge> {
+  const stated = policy.promises.schedules;
+  const schedules = readSchedules(stated === null ? await workflowsOf(folder) : statedSchedules(stated));
+  return (vault, now) => judgePromises({ policy, schedules, now, vault });
+}
+
+/** The judge for a page, which does without where there are no workflows to read. */
+export async function findPromiseJudge(config: Pick<Config, "policy">, log: Log): Promise<PromiseJudge | undefined> {
+  try {
+    return await promiseJudge(config);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    log.info(`The promises are not on the page: ${error.message}`);
+    return undefined;
+  }
+}
+
+async function workflowsOf(folder: string): Promise<WrittenSchedule[]> {
+  const paths: string[] = [];
+  for await (const path of glob(`${folder}/*.{yml,yaml}`)) paths.push(path);
+  if (paths.length === 0) {
+    throw new ConfigurationError(
+      "workflows-missing",
+      `There is no workflow in ${resolve(folder)}.`,
+      "Run from the repository's root, name the folder with --workflows, or state promises.schedules in the policy.",
+    );
+  }
+  return paths.sort().flatMap((path) => workflowSchedules(path, readFileSync(path, "utf8")));
+}

@@ -1,0 +1,117 @@
+import type { Client } from "pg";
+import type { Log } from "../../base/log.ts";
+import type { Config } from "../../config/load.ts";
+import { refsOfDatabase } from "../../config/targets.ts";
+import { verifyDetached } from "../../seal/keys/signature.ts";
+import { objectStates } from "../../vault/bucket/thaw.ts";
+import { openingKey, trustedSigners } from "../../vault/configured.ts";
+import type { Manifest } from "../../vault/format/manifest.ts";
+import { openVault } from "../../vault/s3/client.ts";
+import { openSet, type SetRef } from "../../vault/sets/open-set.ts";
+import { targetConnector } from "../restore/gate/connect-target.ts";
+import type { RestoreResult } from "../restore/result.ts";
+import { brokenOff, Sessions } from "../restore/target/sessions.ts";
+import { compareFiles, type FilesComparison } from "../restore-files/compare-files.ts";
+import { findSnapshotFor } from "../restore-files/find-snapshot.ts";
+import { openTargetFiles } from "../restore-files/target-files.ts";
+import { openVaultSnapshot } from "../restore-files/vault-snapshot.ts";
+import { refuseFrozen } from "../thaw/thaw-set.ts";
+import type { LikelyDifference } from "./likely.ts";
+import { proveTarget } from "./prove-target.ts";
+
+export interface ProveRequest {
+  readonly config: Config<"vault" | "opening" | "target">;
+  /** Which set: its id, or `latest`. */
+  readonly ref: SetRef;
+  /** Given: the files that belong to the set are compared too. */
+  readonly files?: Config<"storageVault" | "targetStorage"> | undefined;
+  readonly log: Log;
+  readonly signal?: AbortSignal;
+}
+
+/** How far a database, and its files, are those of a set. Names and counts only. */
+export interface ProveResult extends Pick<RestoreResult, "set" | "tier" | "snapshotAt" | "target" | "stages"> {
+  readonly outcome: Exclude<RestoreResult["outcome"], "dry-run">;
+  readonly counts: Omit<RestoreResult["counts"], "foreignKeysChecked">;
+  readonly differences: readonly LikelyDifference[];
+  readonly files?: FilesComparison;
+}
+
+/**
+ * Compares the configured target with a set of the vault: see `proveTarget`. Every session of it may only read.
+ *
+ * @throws ConfigurationError when set, snapshot, key or target are refused; OperationError what breaks on the way
+ */
+export async function runProve(request: ProveRequest): Promise<ProveResult> {
+  const { config, ref, log, signal } = request;
+  const { target, policy } = config;
+  using vault = openVault(config.vault);
+  const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
+  const open = await openSet(vault, ref, keys);
+  await using sessions = new Sessions(readOnly(targetConnector(config, "prove", { log, signal })), signal);
+  try {
+    const found = await proveTarget({
+      ...{ open, log, connect: () => sessions.open() },
+      // One session compares the catalogue beside those that read rows, one the files.
+      jobs: Math.max(1, Math.min(policy.source.jobs, policy.source.connectionBudget - 3)),
+      sameProject: refsOfDatabase(target).some((one) => one === open.manifest.source.projectRef),
+      readable: async (artifacts) => refuseFrozen(open.set, await objectStates(vault, open.prefix, artifacts)),
+    });
+    const files = request.files && (await proveFiles(request, open.manifest, () => sessions.open()));
+    const { source, facts, differences, stages } = found;
+    return {
+      outcome: together(found.outcome, files?.outcome),
+      ...{ set: open.set, tier: open.tier, snapshotAt: open.manifest.snapshotAt },
+      target: {
+        ...{ name: target.name, database: facts.inventory.database, serverVersion: facts.inventory.serverVersion },
+        kind: facts.supabase ? "supabase" : "plain",
+      },
+      counts: {
+        ...{ objects: source.objects.length, tables: source.tables.length },
+        rows: source.tables.reduce((sum, table) => sum + BigInt(table.fingerprint?.rows ?? "0"), 0n).toString(),
+      },
+      ...{ differences, ...(files && { files }), stages },
+    };
+  } catch (error) {
+    throw brokenOff(error);
+  }
+}
+
+/**
+ * Sessions that the server lets write nothing. Rows that a policy would hide are refused instead of left out, and nobody
+ * waits long for a lock: see `connect`.
+ */
+function readOnly(connect: () => Promise<Client>): () => Promise<Client> {
+  return async () => {
+    const client = await connect();
+    await client.query("set default_transaction_read_only = on; set row_security = off; set statement_timeout = '6h'");
+    return client;
+  };
+}
+
+/** The files of the snapshot that was read together with the set, or else of the nearest one, which is said. */
+async function proveFiles(
+  { config, files, log, signal }: ProveRequest,
+  manifest: Manifest,
+  connect: () => Promise<Client>,
+): Promise<FilesComparison | undefined> {
+  if (files === undefined) return undefined;
+  using vault = openVault(files.storageVault);
+  const trusted = await trustedSigners(config);
+  const found = await findSnapshotFor(vault, manifest, (bytes, armored) => verifyDetached(bytes, armored, trusted));
+  const keys = { trustedSigners: trusted, privateKey: await openingKey(config) };
+  const snapshot = await openVaultSnapshot(vault, found.set, keys);
+  using target = openTargetFiles(files.targetStorage);
+  const { readBackBytes, requestsAtOnce } = config.policy.restoreFiles;
+  const compared = await compareFiles({
+    ...{ snapshot, client: await connect(), target, prefix: files.targetStorage.prefix, log, signal },
+    ...{ readAllBytes: readBackBytes, width: requestsAtOnce },
+  });
+  const other = `No snapshot of the files was read together with the set; the nearest one, ${found.set}, is ${found.fit}.`;
+  return found.fit === "same" ? compared : { ...compared, notes: [other, ...compared.notes] };
+}
+
+function together(database: ProveResult["outcome"], files: FilesComparison["outcome"] | undefined) {
+  if (database === "differs" || files === "differs") return "differs";
+  return database === "unverified" || files === "unverified" ? "unverified" : "equal";
+}

@@ -1,0 +1,140 @@
+import type { Client } from "pg";
+import { z } from "zod";
+import type { Log } from "../../base/log.ts";
+import { countOf } from "../../base/measures.ts";
+import { maySetReplicationRole } from "../restore/target/target.ts";
+import { look } from "./compare-rows.ts";
+import { assertSameBuckets } from "./one-project.ts";
+import type { SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";
+import type { TargetFiles } from "./target-files.ts";
+import { bucketDifferences, readBuckets, readColumns } from "./target-rows.ts";
+import { type FileFinding, sampleOf, verifyContents, verifyRows } from "./verify-files.ts";
+
+/** How far the files of a project are those of a snapshot: counts, ids and buckets, never a path. */
+export interface FilesComparison {
+  readonly outcome: "equal" | "sampled" | "differs" | "unverified";
+  readonly snapshot: string;
+  readonly takenAt: string;
+  readonly counts: {
+    readonly chosen: number;
+    readonly bytes: number;
+    readonly readBack: number;
+    readonly missing: number;
+    readonly different: number;
+    /** Files that the project has and the snapshot does not. */
+    readonly extra: number;
+    readonly findings: number;
+  };
+  /** The first hundred; `counts.findings` tells how many there are. */
+  readonly findings: readonly FileFinding[];
+  readonly notes: readonly string[];
+}
+
+export interface CompareFilesTask {
+  readonly snapshot: SnapshotFiles;
+  readonly client: Client;
+  readonly target: TargetFiles;
+  /** Prefix of the target's settings, for messages. */
+  readonly prefix: string;
+  /** More bytes than this, and a twentieth of the files is read. */
+  readonly readAllBytes: number;
+  /** Requests to the endpoint at a time. */
+  readonly width: number;
+  readonly log: Log;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const findingsTold = 100;
+const sampleOfMuch = 0.05;
+
+/**
+ * Compares the files of a project with a snapshot: buckets, rows and bytes, as a restore of files does after it has sent
+ * them, and sends nothing.
+ * @throws ConfigurationError `target-without-storage`, `target-mixed`, `target-storage-refused`
+ */
+export async function compareFiles(task: CompareFilesTask): Promise<FilesComparison> {
+  const { snapshot, client, target, prefix, signal } = task;
+  const columns = await readColumns(client);
+  await assertSameBuckets(client, target, prefix, signal);
+  const chosen: SnapshotFile[] = [];
+  for await (const file of snapshot.files()) chosen.push(file);
+  const found = await look(chosen, client, target, task);
+  const changed = await changedSince(client, found.different, snapshot.takenAt);
+  const findings: FileFinding[] = [
+    ...found.missing.map((file) =>
+      finding(file, "failed", "not there, or its bytes are lost: damage, unless it was removed since"),
+    ),
+    ...found.different.map((file) =>
+      finding(
+        file,
+        "failed",
+        changed.has(file.id)
+          ? "other bytes, and its row was written since"
+          : "other bytes, and its row says that nobody has written it since",
+      ),
+    ),
+    ...found.unknown.map(({ file, why }) => finding(file, "unverified", `could not be looked at: ${why}`)),
+    ...(await bucketFindings(client, snapshot)),
+  ];
+  const unread = found.present.filter((file) => !found.read.has(file));
+  const bytes = unread.reduce((total, file) => total + file.bytes, 0);
+  const sample = sampleOf(unread, bytes <= task.readAllBytes ? 1 : sampleOfMuch);
+  findings.push(
+    ...(await verifyContents(sample, task)),
+    ...(await verifyRows(found.present, await maySetReplicationRole(client), { client, columns })),
+  );
+  const extra = await countExtra(client, snapshot, found.versions.size);
+  const failed = findings.some(({ verdict }) => verdict === "failed") || extra > 0;
+  const unverified = findings.some(({ verdict }) => verdict === "unverified");
+  const outcome = failed ? "differs" : unverified ? "unverified" : sample.length < unread.length ? "sampled" : "equal";
+  return {
+    ...{ outcome, snapshot: snapshot.id, takenAt: snapshot.takenAt, findings: findings.slice(0, findingsTold) },
+    counts: {
+      ...{ chosen: chosen.length, bytes: chosen.reduce((total, file) => total + file.bytes, 0) },
+      ...{ readBack: sample.length + found.read.size, missing: found.missing.length },
+      ...{ different: found.different.length, extra, findings: findings.length },
+    },
+    notes:
+      extra === 0
+        ? []
+        : [
+            `${countOf(extra, "file")} of the project came since the snapshot, which does not have ${extra === 1 ? "it" : "them"}`,
+          ],
+  };
+}
+
+function finding({ id, bucket }: SnapshotFile, verdict: FileFinding["verdict"], why: string): FileFinding {
+  return { id, bucket, aspect: "bytes", verdict, why };
+}
+
+/** Ids of the files whose rows were written after the snapshot. */
+async function changedSince(client: Client, files: readonly SnapshotFile[], takenAt: string): Promise<Set<string>> {
+  const answer = await client.query(
+    `select w.id from unnest($1::text[], $2::text[], $3::text[]) as w(id, bucket, name)
+       join storage.objects o on o.bucket_id = w.bucket and o.name = w.name where o.updated_at > $4::timestamptz`,
+    [files.map(({ id }) => id), files.map(({ bucket }) => bucket), files.map(({ name }) => name), takenAt],
+  );
+  return new Set(
+    z
+      .array(z.object({ id: z.string() }))
+      .parse(answer.rows)
+      .map(({ id }) => id),
+  );
+}
+
+async function bucketFindings(client: Client, snapshot: SnapshotFiles): Promise<FileFinding[]> {
+  const present = await readBuckets(client);
+  return snapshot.buckets.flatMap((bucket) => {
+    const there = present.get(bucket.id);
+    const said = there === undefined ? ["is not there"] : bucketDifferences(bucket, there);
+    return said.map((why) => ({ id: bucket.id, bucket: bucket.id, aspect: "bucket", verdict: "failed" as const, why }));
+  });
+}
+
+/** Rows that no file of the snapshot stands for; those of files that the source had lost already are known. */
+async function countExtra(client: Client, snapshot: SnapshotFiles, known: number): Promise<number> {
+  const answer = await client.query("select count(*)::text as rows from storage.objects");
+  const rows = Number(z.object({ rows: z.string() }).parse(answer.rows[0]).rows);
+  const lost = snapshot.lost.reduce((total, one) => total + one.lost, 0);
+  return Math.max(0, rows - known - lost);
+}

@@ -1,0 +1,49 @@
+import type { Client } from "pg";
+import { ConfigurationError } from "../../base/errors.ts";
+import type { WantedFile } from "./selection.ts";
+import type { TargetFiles } from "./target-files.ts";
+import { readBuckets, readRows } from "./target-rows.ts";
+
+/** Rows and bytes are reached by two addresses: that both are of one project is shown, not believed. */
+
+/**
+ * Before anything is written: the endpoint's buckets are the database's rows.
+ *
+ * @param prefix of the target's settings, for messages
+ * @throws ConfigurationError `target-mixed`; `target-storage-refused` when keys or region are wrong
+ */
+export async function assertSameBuckets(
+  client: Client,
+  target: Pick<TargetFiles, "buckets">,
+  prefix: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const [served, stored] = [new Set(await target.buckets(signal)), await readBuckets(client)];
+  const same = served.size === stored.size && [...stored.keys()].every((id) => served.has(id));
+  if (!same) throw mixed("The target's endpoint does not have the buckets that the target's database has", prefix);
+}
+
+/**
+ * After the first file: two projects may have buckets of the same names, and rows of the same files.
+ *
+ * @param before the version that stood in its row before it was sent
+ * @throws ConfigurationError `target-mixed`
+ */
+export async function assertArrivedHere(
+  client: Client,
+  file: WantedFile,
+  before: string | null | undefined,
+  prefix: string,
+): Promise<void> {
+  const row = (await readRows(client, [file])).get(0);
+  if (row?.bytes !== file.bytes || row.version === before)
+    throw mixed("A file that was sent to the target's endpoint is not in the target's database", prefix);
+}
+
+function mixed(what: string, prefix: string): ConfigurationError {
+  return new ConfigurationError(
+    "target-mixed",
+    `${what}: they belong to different projects.`,
+    `Make ${prefix}_STORAGE_ENDPOINT and ${prefix}_DATABASE_URL those of one project.`,
+  );
+}

@@ -1,0 +1,82 @@
+import type { Log } from "../../base/log.ts";
+import type { Config } from "../../config/load.ts";
+import { openingKey, trustedSigners } from "../../vault/configured.ts";
+import { resolveSnapshot } from "../../vault/files/snapshot-catalogue.ts";
+import { openVault } from "../../vault/s3/client.ts";
+import { admitTarget } from "../restore/gate/ask-whose.ts";
+import { targetConnector } from "../restore/gate/connect-target.ts";
+import { refuseUntold } from "../restore/gate/production-gate.ts";
+import type { FilesResult } from "./files-result.ts";
+import { refuseMixed } from "./gates.ts";
+import { restoreFiles } from "./restore-files.ts";
+import type { Choice } from "./selection.ts";
+import type { SnapshotFiles } from "./snapshot-files.ts";
+import { openTargetFiles } from "./target-files.ts";
+import { type FolderResult, restoreToFolder } from "./to-folder.ts";
+import { openVaultSnapshot } from "./vault-snapshot.ts";
+
+interface Request<Needed extends "storageVault" | "opening" | "target" | "targetStorage"> {
+  readonly config: Config<Needed>;
+  /** A snapshot's id, or `latest`. */
+  readonly ref: string;
+  readonly choice: Choice;
+  readonly overwrite: boolean;
+  readonly dryRun: boolean;
+  readonly log: Log;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RestoreFilesRequest extends Request<"storageVault" | "opening" | "target" | "targetStorage"> {
+  /** Share of the files to read back; undefined: as the policy says. */
+  readonly sample: number | undefined;
+  /** See `FilesTask`. */
+  readonly rowsComeFirst?: boolean | undefined;
+  /** Ref of the project that the snapshot comes from, when it is meant to be the target. */
+  readonly production: string | undefined;
+}
+
+/**
+ * Opens a snapshot of the vault and brings its files into the configured target: see `restoreFiles`.
+ *
+ * @throws ConfigurationError when snapshot, key or target are refused: nothing was written
+ * @throws OperationError when it broke on the way
+ */
+export async function runRestoreFiles(request: RestoreFilesRequest): Promise<FilesResult> {
+  const { config, log, signal } = request;
+  const { target, targetStorage, policy } = config;
+  return withSnapshot(request, async (snapshot) => {
+    const what = "the project that the snapshot comes from";
+    refuseMixed(target, targetStorage);
+    const whose = await admitTarget({
+      ...{ config, storage: targetStorage, fromSet: snapshot.projectRef, what, typed: request.production, log, signal },
+    });
+    // Files that are written over are gone: not where nobody can tell whose they are.
+    if (request.overwrite)
+      refuseUntold(whose, { target, prefix: targetStorage.prefix, what, typed: request.production });
+    using files = openTargetFiles(targetStorage);
+    return await restoreFiles({
+      ...{ snapshot, choice: request.choice, overwrite: request.overwrite, dryRun: request.dryRun, log, signal },
+      rowsComeFirst: request.rowsComeFirst,
+      ...{ targetName: target.name, prefix: targetStorage.prefix, target: files, sample: request.sample },
+      ...{ readAllBytes: policy.restoreFiles.readBackBytes, width: policy.restoreFiles.requestsAtOnce },
+      // Without the signal: limits of buckets are put back also when the run is called off.
+      connect: targetConnector(config, "restore-files", { log }),
+    });
+  });
+}
+
+/** Opens a snapshot of the vault and writes its files below a folder: see `restoreToFolder`. */
+export async function runFilesToFolder(
+  request: Request<"storageVault" | "opening"> & { readonly folder: string },
+): Promise<FolderResult> {
+  return withSnapshot(request, (snapshot) => restoreToFolder({ ...request, snapshot }));
+}
+
+async function withSnapshot<Result>(
+  { config, ref }: Request<"storageVault" | "opening">,
+  work: (snapshot: SnapshotFiles) => Promise<Result>,
+): Promise<Result> {
+  using vault = openVault(config.storageVault);
+  const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
+  return await work(await openVaultSnapshot(vault, await resolveSnapshot(vault, ref), keys));
+}

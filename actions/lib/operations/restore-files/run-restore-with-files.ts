@@ -1,0 +1,88 @@
+import { LifeboatError, OperationError } from "../../base/errors.ts";
+import type { Config } from "../../config/load.ts";
+import { verifyDetached } from "../../seal/keys/signature.ts";
+import { trustedSigners } from "../../vault/configured.ts";
+import { missingSet } from "../../vault/files/named-set.ts";
+import { readSnapshot } from "../../vault/files/snapshot-store.ts";
+import { openVault } from "../../vault/s3/client.ts";
+import { readSignedSet } from "../../vault/sets/open-set.ts";
+import type { RestoreResult } from "../restore/result.ts";
+import { type RestoreRequest, runRestore } from "../restore/run-restore.ts";
+import type { FilesResult } from "./files-result.ts";
+import { findSnapshotFor } from "./find-snapshot.ts";
+import { runRestoreFiles } from "./run-restore-files.ts";
+import { everyFile } from "./selection.ts";
+import { openTargetFiles } from "./target-files.ts";
+
+export interface RestoreWithFilesRequest extends RestoreRequest {
+  readonly config: Config<"vault" | "storageVault" | "opening" | "target" | "targetStorage">;
+}
+
+export interface RestoredWithFiles {
+  readonly database: RestoreResult;
+  readonly files: FilesResult;
+}
+
+/**
+ * Restores a set and then the files that belong to it: those of the snapshot that was read together with it, or else the
+ * newest of its time. Rows come first, so that ids, owners and times of the files are there when their bytes arrive; then the
+ * files, before any trigger of the user's is on Storage's tables; then the triggers, and the comparison of all of it.
+ *
+ * @throws ConfigurationError when set, snapshot, key or target are refused: nothing was written
+ * @throws OperationError when it broke on the way; `files-not-restored` when the rows are there already
+ */
+export async function runRestoreWithFiles(request: RestoreWithFilesRequest): Promise<RestoredWithFiles> {
+  const { config, log, signal } = request;
+  const signers = await trustedSigners(config);
+  using sets = openVault(config.vault);
+  using snapshots = openVault(config.storageVault);
+  using target = openTargetFiles(config.targetStorage);
+  const { tier, set, manifest } = await readSignedSet(sets, request.ref, signers);
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
+  const found = await findSnapshotFor(snapshots, manifest, verify);
+  const notes: string[] = [];
+  if (found.fit !== "same") {
+    const { manifest: nearest } = await readSnapshot(snapshots, found.set, verify);
+    const missing = await missingSet(sets, nearest);
+    notes.push(
+      `No snapshot of the files was read together with set ${set}; the one that is nearest, ${found.set}, is ${found.fit}.`,
+      ...(missing === undefined ? [] : [`Of snapshot ${found.set}: ${missing}.`]),
+    );
+  }
+  for (const note of notes) log.warn(note);
+  // Wrong keys or a wrong region show here, and not when the database is restored.
+  await target.buckets(signal);
+  const other =
+    found.fit === "same"
+      ? undefined
+      : `the files are those of snapshot ${found.set}, which is ${found.fit} than the set`;
+  let files: FilesResult | undefined;
+  const bring = async (dryRun: boolean) => {
+    files = await runRestoreFiles({
+      ...{ config, ref: found.set, choice: everyFile, overwrite: false, sample: undefined, dryRun, log, signal },
+      ...{ production: request.production, rowsComeFirst: dryRun },
+    });
+  };
+  const database = await runRestore({
+    ...{ ...request, ref: { tier, set } },
+    bringFiles: async () => {
+      await bring(false).catch((error: unknown) => {
+        throw notRestored(error);
+      });
+      return other;
+    },
+  });
+  if (database.outcome === "dry-run") await bring(true);
+  if (files === undefined) throw new OperationError("files-not-restored", "The files were not brought in.");
+  return { database, files: { ...files, notes: [...notes, ...files.notes] } };
+}
+
+function notRestored(error: unknown): unknown {
+  if (!(error instanceof LifeboatError)) return error;
+  return new OperationError(
+    "files-not-restored",
+    `The rows are there, the files are not: ${error.message}`,
+    [error.next, "Then run the same command again: it takes up what is done already."].filter(Boolean).join(" "),
+    error,
+  );
+}

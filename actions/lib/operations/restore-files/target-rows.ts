@@ -1,0 +1,124 @@
+import type { Client } from "pg";
+import { z } from "zod";
+import { ConfigurationError } from "../../base/errors.ts";
+import type { WantedBucket, WantedFile } from "./selection.ts";
+
+/** A row of the target that stands where a wanted file belongs. */
+export interface PresentRow {
+  readonly bytes: number | null;
+  readonly eTag: string | null;
+  readonly version: string | null;
+}
+
+const columnsSchema = z.array(z.strictObject({ relation: z.enum(["buckets", "objects"]), name: z.string() }));
+
+/** Which columns the target's storage has: older projects lack some. */
+export interface StorageColumns {
+  readonly buckets: ReadonlySet<string>;
+  readonly objects: ReadonlySet<string>;
+}
+
+/** @throws ConfigurationError `target-without-storage` */
+export async function readColumns(client: Client): Promise<StorageColumns> {
+  const answer = await client.query(
+    `select c.relname as relation, a.attname as name from pg_attribute a join pg_class c on c.oid = a.attrelid
+      where c.relnamespace = to_regnamespace('storage') and c.relname in ('buckets', 'objects') and a.attnum > 0
+        and not a.attisdropped`,
+  );
+  const columns = columnsSchema.parse(answer.rows);
+  const of = (relation: string) =>
+    new Set(columns.filter((column) => column.relation === relation).map(({ name }) => name));
+  const [buckets, objects] = [of("buckets"), of("objects")];
+  if (buckets.size === 0 || objects.size === 0) {
+    throw new ConfigurationError(
+      "target-without-storage",
+      "The target's database has no storage.buckets and storage.objects.",
+      "Restore files into a Supabase project, or write them into a folder with --to DIR.",
+    );
+  }
+  return { buckets, objects };
+}
+
+const bucketSchema = z.strictObject({
+  id: z.string(),
+  public: z.boolean(),
+  fileSizeLimit: z.string().nullable(),
+  allowedMimeTypes: z.array(z.string()).nullable(),
+});
+export type PresentBucket = z.infer<typeof bucketSchema>;
+
+export async function readBuckets(client: Client): Promise<Map<string, PresentBucket>> {
+  const answer = await client.query(
+    `select id, coalesce(public, false) as public, file_size_limit::text as "fileSizeLimit",
+            allowed_mime_types as "allowedMimeTypes" from storage.buckets`,
+  );
+  return new Map(
+    z
+      .array(bucketSchema)
+      .parse(answer.rows)
+      .map((bucket) => [bucket.id, bucket]),
+  );
+}
+
+const rowSchema = z.strictObject({
+  place: z.number(),
+  bytes: z.string().nullable(),
+  eTag: z.string().nullable(),
+  version: z.string().nullable(),
+});
+
+/** The rows of some files, by their place in `files`; a file without a row has none. */
+export async function readRows(
+  client: Client,
+  files: readonly Pick<WantedFile, "bucket" | "name">[],
+): Promise<Map<number, PresentRow>> {
+  const answer = await client.query(
+    `select w.place::int as place, o.metadata->>'size' as bytes, o.metadata->>'eTag' as "eTag", o.version
+       from unnest($1::text[], $2::text[]) with ordinality as w(bucket, name, place)
+       join storage.objects o on o.bucket_id = w.bucket and o.name = w.name`,
+    [files.map(({ bucket }) => bucket), files.map(({ name }) => name)],
+  );
+  const rows = z.array(rowSchema).parse(answer.rows);
+  return new Map(
+    rows.map(({ place, bytes, ...row }) => [place - 1, { ...row, bytes: bytes === null ? null : Number(bytes) }]),
+  );
+}
+
+/** How many of these owners the target does not know; undefined when its auth.users cannot be read. */
+export async function unknownOwners(client: Client, owners: readonly string[]): Promise<number | undefined> {
+  try {
+    const answer = await client.query(
+      `select count(*)::int as unknown from unnest($1::text[]) as w(id)
+        where not exists (select from auth.users u where u.id = case when w.id ~* '^[0-9a-f-]{36}$' then w.id::uuid end)`,
+      [owners],
+    );
+    return z.tuple([z.strictObject({ unknown: z.number() })]).parse(answer.rows)[0].unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** How far a bucket of the target is what the snapshot's was. Names of settings, not their values. */
+export function bucketDifferences(wanted: WantedBucket, present: PresentBucket): string[] {
+  const types = (list: readonly string[] | null) => JSON.stringify(list === null ? null : [...list].sort());
+  return [
+    ...(wanted.public === present.public ? [] : [present.public ? "is public" : "is not public"]),
+    ...(wanted.fileSizeLimit === present.fileSizeLimit ? [] : ["has another size limit"]),
+    ...(types(wanted.allowedMimeTypes) === types(present.allowedMimeTypes) ? [] : ["allows other types"]),
+  ];
+}
+
+/** Triggers of the user's own on Storage's tables that will fire as files come: the platform's run functions of Storage's. */
+export async function waitingTriggers(client: Client): Promise<string[]> {
+  const answer = await client.query(
+    `select quote_ident(t.tgname) || ' on ' || t.tgrelid::regclass as name
+       from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc f on f.oid = t.tgfoid
+      where c.relnamespace = to_regnamespace('storage') and not t.tgisinternal and t.tgenabled in ('O', 'A')
+        and f.pronamespace <> c.relnamespace
+      order by 1`,
+  );
+  return z
+    .array(z.strictObject({ name: z.string() }))
+    .parse(answer.rows)
+    .map(({ name }) => name);
+}

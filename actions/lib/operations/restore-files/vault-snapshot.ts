@@ -1,0 +1,122 @@
+import { OperationError } from "../../base/errors.ts";
+import type { Signer } from "../../seal/keys/keyring.ts";
+import type { UnlockedKey } from "../../seal/keys/private-key.ts";
+import { verifyDetached } from "../../seal/keys/signature.ts";
+import type { Bucket } from "../../storage/bucket.ts";
+import { readFiles, readHead } from "../../vault/files/read-files.ts";
+import { readLayers } from "../../vault/files/read-layers.ts";
+import { openObject } from "../../vault/files/read-object.ts";
+import { readPack } from "../../vault/files/read-pack.ts";
+import { recipientKeys } from "../../vault/files/snapshot-keys.ts";
+import { readSnapshot } from "../../vault/files/snapshot-store.ts";
+import { isStored, type StoredFile } from "../../vault/format/file-entry.ts";
+import { livingObjects, type StoredObject, sessionKeyCommitments } from "../../vault/format/layer.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import type { WantedBucket } from "./selection.ts";
+import type { OpenedFile, SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";
+
+interface VaultFile extends SnapshotFile {
+  /** Name inside the pack; null for a large file. */
+  readonly entry: string | null;
+}
+
+/**
+ * Opens a snapshot of the vault for reading: signed manifest, layers and lists compared with what it tells.
+ *
+ * @param set its id
+ * @throws ConfigurationError `manifest-untrusted`, `snapshot-unknown`, `wrong-private-key`; OperationError `snapshot-damaged`
+ */
+export async function openVaultSnapshot(
+  vault: Vault,
+  set: string,
+  { trustedSigners, privateKey }: { readonly trustedSigners: readonly Signer[]; readonly privateKey: UnlockedKey },
+): Promise<SnapshotFiles> {
+  const { manifest } = await readSnapshot(vault, set, (bytes, armored) =>
+    verifyDetached(bytes, armored, trustedSigners),
+  );
+  const layers = await readLayers(vault, manifest.layers);
+  const keys = recipientKeys(vault, privateKey, trustedSigners);
+  const head = await readHead(vault, manifest, keys);
+  const objects = new Map<string, StoredObject>(livingObjects(layers).map((object) => [object.key, object]));
+  const commitments = sessionKeyCommitments(layers);
+  const open = (key: string, signal?: AbortSignal): AsyncIterable<Uint8Array> => {
+    const object = objects.get(key);
+    if (object === undefined) throw new OperationError("snapshot-damaged", `No layer of the snapshot tells of ${key}.`);
+    return openObject(vault, object, keys, commitments, signal === undefined ? {} : { signal });
+  };
+  return {
+    id: set,
+    takenAt: manifest.snapshotAt,
+    projectRef: manifest.source.projectRef,
+    buckets: head.buckets.map(wantedBucket),
+    lost: head.inBuckets.map(({ bucket, lost }) => ({ bucket, lost })),
+    async *files() {
+      for await (const entry of readFiles(vault, layers, keys)) if (isStored(entry)) yield wantedFile(entry);
+    },
+    open: (files, signal) => openFiles(files, (key) => open(key, signal)),
+  };
+}
+
+/** Several files may be the same content under different names: it is stored once. */
+async function* openFiles<File extends SnapshotFile>(
+  files: readonly File[],
+  open: (key: string) => AsyncIterable<Uint8Array>,
+): AsyncGenerator<OpenedFile<File>, void, undefined> {
+  const [first] = files;
+  if (first === undefined) return;
+  const wanted = Map.groupBy(files, entryOf);
+  for (const file of wanted.get(null) ?? []) yield { file, content: open(file.object) };
+  wanted.delete(null);
+  if (wanted.size === 0) return;
+  for await (const { name, content } of readPack(open(first.object))) {
+    const [only, ...others] = wanted.get(name) ?? [];
+    if (only === undefined) continue;
+    if (others.length === 0) yield { file: only, content };
+    else {
+      const whole = await gather(content);
+      for (const file of [only, ...others]) yield { file, content: whole };
+    }
+    wanted.delete(name);
+    if (wanted.size === 0) return;
+  }
+  throw new OperationError("pack-damaged", `${wanted.size} files are not in the pack where the list says they are.`);
+}
+
+function entryOf(file: SnapshotFile): string | null {
+  return "entry" in file && typeof file.entry === "string" ? file.entry : null;
+}
+
+/** What is in packs is small. */
+async function gather(
+  content: AsyncIterable<Uint8Array>,
+): Promise<{ [Symbol.asyncIterator](): AsyncGenerator<Uint8Array> }> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of content) chunks.push(Buffer.from(chunk));
+  return {
+    async *[Symbol.asyncIterator]() {
+      yield* chunks;
+    },
+  };
+}
+
+function wantedFile(entry: StoredFile): VaultFile {
+  const { bucket, name, object, bytes, sha256, ownerId, owner, createdAt, updatedAt, userMetadata } = entry;
+  return {
+    ...{ bucket, name, object, entry: entry.entry, bytes, sha256, ownerId, owner, createdAt, updatedAt },
+    id: entry.id ?? `${object}#${entry.entry ?? ""}`,
+    fromRow: entry.id !== null,
+    eTag: entry.etag,
+    // What Supabase's storage server takes where it is told nothing.
+    contentType: entry.mimetype ?? "application/octet-stream",
+    cacheControl: entry.cacheControl ?? "no-cache",
+    userMetadata: userMetadata === null ? null : JSON.stringify(userMetadata),
+  };
+}
+
+function wantedBucket(bucket: Bucket): WantedBucket {
+  const { id, fileSizeLimit, allowedMimeTypes, owner, ownerId, createdAt, updatedAt, avifAutodetection } = bucket;
+  return {
+    ...{ id, fileSizeLimit, allowedMimeTypes, owner, ownerId, createdAt, updatedAt, avifAutodetection },
+    public: bucket.public ?? false,
+  };
+}

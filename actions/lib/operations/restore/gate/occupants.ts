@@ -1,0 +1,152 @@
+import type { Client } from "pg";
+import { z } from "zod";
+import { ConfigurationError } from "../../../base/errors.ts";
+import { addsNothing } from "../../../compare/grants.ts";
+import { judgeStranger, PlatformJudge } from "../../../compare/judge-platform.ts";
+import { extraRoles } from "../../../compare/roles.ts";
+import { strangeDatabaseSettings, strangeRoleSettings } from "../../../compare/settings.ts";
+import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
+import { grantText, isBuiltIn } from "../../../postgres/inventory/object-key.ts";
+import { isOwnObject } from "../../../postgres/own-schemas.ts";
+import { bookkeepingReason, isManagedSchema } from "../../../postgres/platform-owned.ts";
+import { componentOf, platformKey } from "../../../supabase/platform/fact.ts";
+import { nameOnTable } from "../quiet/outbound.ts";
+import { isAutomaticRls } from "../settle/automatic-rls.ts";
+import type { TargetFacts } from "../target/target.ts";
+
+/** What may well be there. */
+export interface Admitted {
+  /** Roles that the set has as well; without them no role of the target is looked at. */
+  readonly roles?: Inventory["roles"];
+  /** Tables, `schema.table`, that had rows when the project was marked as staging. */
+  readonly filled?: readonly string[];
+}
+
+/** What is in every database from the start, whoever owns it. */
+const initialKinds = new Set(["database", "extension"]);
+
+/**
+ * What the target has beyond a new project of its version, or an empty database: objects that the restore would mix with,
+ * and rights, roles and settings that it would leave open. By name. Pure.
+ */
+export function strangers(facts: TargetFacts, admitted: Admitted): string[] {
+  const { inventory, platform } = facts;
+  const objects = inventory.objects.filter(
+    (object) => !isOwnObject(object) && object.extension === null && !isInitial(object) && !addsNothing(object),
+  );
+  const unknown = objects.filter(
+    (object) => isStranger(object, facts) && !(platform !== undefined && isAutomaticRls(object)),
+  );
+  const relations = new Set(unknown.map(({ identity }) => identity));
+  // What hangs on a table goes without saying when the table is named.
+  const whole = unknown.filter((object) => !relations.has(tableOf(object) ?? ""));
+  const named = whole.map(({ kind, identity }) => `${kind} ${identity}`);
+  if (platform === undefined) return [...named, ...strangeDatabaseSettings(inventory, platform)];
+  const known = [...objects.filter((object) => !unknown.includes(object)), ...(inventory.builtIns ?? [])];
+  return [
+    ...named,
+    ...known.flatMap((object) => openings(object, facts)),
+    ...(admitted.roles === undefined ? [] : strangeRoles(facts, admitted.roles)),
+    ...strangeDatabaseSettings(inventory, platform),
+  ];
+}
+
+function isInitial({ kind, identity }: InventoryObject): boolean {
+  return initialKinds.has(kind) || (kind === "schema" && identity === "public");
+}
+
+function isStranger(object: InventoryObject, { platform }: TargetFacts): boolean {
+  if (platform === undefined) return true;
+  if (platform.target.state(platformKey(object)) !== undefined) return false;
+  return judgeStranger(platform, object).verdict === "failed";
+}
+
+function tableOf({ kind, identity, definition }: InventoryObject): string | undefined {
+  if (kind === "index")
+    return / ON (?:ONLY )?((?:"(?:[^"]|"")*"|[^\s".])+\.(?:"(?:[^"]|"")*"|[^\s".])+) /.exec(definition)?.[1];
+  if (kind === "sequence") return /^(?:owned by|identity of) (.*)\.(?:"(?:[^"]|"")*"|[^".]+)$/m.exec(definition)?.[1];
+  return nameOnTable(identity)?.table;
+}
+
+/** What of a platform's object lets in or does more than a new project's. */
+function openings(object: InventoryObject, { platform }: TargetFacts): string[] {
+  if (platform === undefined) return [];
+  if (!isBuiltIn(object) && platform.target.state(platformKey(object)) === undefined) return [];
+  const judge = new PlatformJudge(platform, undefined, object);
+  const initial = new Set(isBuiltIn(object) ? object.initial.map(grantText) : []);
+  const given = (object.grants ?? []).filter((grant) => !initial.has(grantText(grant)));
+  const gained = given.filter((grant) => judge.gained(grant).verdict === "failed");
+  const name = `${object.kind} ${object.identity}`;
+  const otherwise = isBuiltIn(object)
+    ? object.definition !== ""
+    : platform.target.isExact(componentOf(object.schema)) && judge.definition().verdict === "failed";
+  const changed = otherwise ? [`${name}, which a new project has otherwise`] : [];
+  return [...changed, ...gained.map((grant) => `${grantText(grant)} on ${name}`)];
+}
+
+function strangeRoles({ inventory, platform, role, firstRole }: TargetFacts, wanted: Inventory["roles"]): string[] {
+  const extra = extraRoles(wanted, inventory.roles, { platform, makers: new Set([role, firstRole]) });
+  const settings =
+    platform === undefined ? [] : inventory.roles.flatMap((one) => strangeRoleSettings(one, wanted, platform));
+  return [...extra.map(({ identity }) => `role ${identity}`), ...settings];
+}
+
+/** Tables of the platform and of extensions that are not empty, as `schema.table`: in a new project all of them are. */
+export async function occupiedTables(client: Client, facts: TargetFacts): Promise<string[]> {
+  if (!facts.supabase) return [];
+  const occupied: string[] = [];
+  for (const table of facts.inventory.tables) {
+    if (!isManagedSchema(table.schema)) continue;
+    const waiting = table.schema === "net" && table.name === "http_request_queue";
+    if (!waiting && bookkeepingReason(table.schema, table.name) !== undefined) continue;
+    if (await hasRows(client, table)) occupied.push(tableName(table));
+  }
+  return occupied;
+}
+
+async function hasRows(client: Client, table: TableContent): Promise<boolean> {
+  const readable = await client.query("select has_table_privilege($1::oid, 'select') as readable", [table.oid]);
+  if (readable.rows[0]?.readable !== true) return false;
+  const answer = await client.query(
+    `select exists (select from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}) as occupied`,
+  );
+  return answer.rows[0]?.occupied === true;
+}
+
+async function subscriptions(client: Client): Promise<string[]> {
+  const answer = await client.query(
+    "select subname as name from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())",
+  );
+  return z
+    .array(z.object({ name: z.string() }))
+    .parse(answer.rows)
+    .map(({ name }) => `subscription ${name}`);
+}
+
+const shown = 12;
+
+/** What is in a target that is not empty, by name. */
+export async function occupants(client: Client, facts: TargetFacts, admitted: Admitted): Promise<string[]> {
+  const rows = await occupiedTables(client, facts);
+  return [
+    ...strangers(facts, admitted),
+    ...(await subscriptions(client)),
+    ...rows.filter((name) => !admitted.filled?.includes(name)).map((name) => `rows in ${name}`),
+  ];
+}
+
+/**
+ * Refuses a target that is not empty, with the names of what is in it.
+ * @throws ConfigurationError `target-not-empty`
+ */
+export async function refuseOccupied(client: Client, facts: TargetFacts, admitted: Admitted): Promise<void> {
+  const all = await occupants(client, facts, admitted);
+  if (all.length === 0) return;
+  const rest = all.length > shown ? ` and ${all.length - shown} more` : "";
+  throw new ConfigurationError(
+    "target-not-empty",
+    `The target is not empty: ${all.slice(0, shown).join(", ")}${rest}.`,
+    "Restore into a new project or an empty database; nothing has been changed in this one.",
+  );
+}

@@ -1,0 +1,144 @@
+import type { Client } from "pg";
+import { z } from "zod";
+import { sqlState } from "../../../base/error-code.ts";
+import { ConfigurationError } from "../../../base/errors.ts";
+import { countOf } from "../../../base/measures.ts";
+import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import type { Inventory, TableContent } from "../../../postgres/inventory/model.ts";
+import { pathStatement, readingPaths } from "../../../postgres/inventory/search-paths.ts";
+import { transactionsOverOrphans } from "../load/keys-over-orphans.ts";
+import { loadItem } from "../load/load-table.ts";
+import type { Journal } from "../target/journal.ts";
+import { movedOn } from "./moved-on.ts";
+
+/** A restore takes hours, and its cause of failure a day or two to mend; what is older than that is somebody's project. */
+const oldestDays = 7;
+const shown = 12;
+
+/**
+ * The gates of a restore that is taken up. What was empty once may be a project in use by now: whatever is neither of the
+ * set nor was there before, any row or number that somebody else wrote, and any login since, refuses it by name.
+ *
+ * @throws ConfigurationError `journal-aged`, `target-moved-on`: nothing was written
+ */
+export async function admitResumed(
+  client: Client,
+  journal: Journal,
+  target: Inventory,
+  source: Inventory,
+): Promise<void> {
+  const days = journal.ageSeconds / 86_400;
+  if (days > oldestDays) {
+    throw refused(
+      "journal-aged",
+      `The unfinished restore of set ${journal.set} in the target stopped ${countOf(Math.floor(days), "day")} ago; one is taken up within ${oldestDays} days.`,
+    );
+  }
+  const { before, end } = journal;
+  if (before === undefined) {
+    throw refused(
+      "journal-aged",
+      `The unfinished restore of set ${journal.set} was begun by another version of Lifeboat.`,
+    );
+  }
+  const lines = [
+    ...movedOn({ before, end }, target, source),
+    ...(await writtenSince(client, journal, source)),
+    ...(await loginsSince(client, target, journal.ageSeconds, (table) => journal.transaction(loadItem(table)))),
+  ];
+  if (lines.length === 0) return;
+  const rest = lines.length > shown ? `; and ${countOf(lines.length - shown, "thing")} more` : "";
+  throw refused(
+    "target-moved-on",
+    `The target has moved on since the restore of set ${journal.set} stopped: ${lines.slice(0, shown).join("; ")}${rest}.`,
+  );
+}
+
+function refused(code: string, message: string): ConfigurationError {
+  return new ConfigurationError(
+    code,
+    `${message} Nothing has been changed.`,
+    "Restore into a new project or an empty database. When this one is in use, only take our notes out of it: `lifeboat restore --abandon`.",
+  );
+}
+
+/** The endpoint writes these when files are restored beside an unfinished database. */
+const filesTables = new Set(["storage.buckets", "storage.objects"]);
+
+/** Tables that a run has loaded and that now hold other rows: every row that it brought has its transaction's number. */
+async function writtenSince(client: Client, journal: Journal, source: Inventory): Promise<string[]> {
+  const lines: string[] = [];
+  const moved = transactionsOverOrphans(journal);
+  const paths = readingPaths(source);
+  for (const table of source.tables) {
+    const transaction = journal.transaction(loadItem(table));
+    const rows = table.fingerprint?.rows;
+    if (transaction === undefined || rows === undefined || filesTables.has(tableName(table))) continue;
+    const found = await countForeign(client, table, [transaction, ...moved], paths);
+    if (found === undefined) lines.push(`table ${tableName(table)} can no longer be read`);
+    else if (found.others !== "0") lines.push(`rows of ${tableName(table)} were written`);
+    else if (found.rows !== rows) lines.push(`rows of ${tableName(table)} were deleted`);
+  }
+  return lines;
+}
+
+/** An index whose functions find others by a search path is looked into as the query is planned. */
+async function countForeign(client: Client, table: TableContent, ours: readonly string[], paths: readonly string[]) {
+  const from = `from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`;
+  for (const path of ["", ...paths]) {
+    await client.query("begin");
+    try {
+      if (path !== "") await client.query(pathStatement(path));
+      const answer = await client.query(
+        `select count(*)::text as rows, count(*) filter (where xmin::text <> all ($1))::text as others ${from}`,
+        [ours],
+      );
+      return z.strictObject({ rows: z.string(), others: z.string() }).parse(answer.rows[0]);
+    } catch (error) {
+      if (sqlState(error) === "none") throw error;
+    } finally {
+      await client.query("rollback").catch(() => undefined);
+    }
+  }
+  return undefined;
+}
+
+/** Where people leave a trace when they use a project. `sessions` keeps its times without a zone, in UTC. */
+const traces = [
+  { schema: "auth", name: "users", columns: ["created_at", "last_sign_in_at"], what: "somebody signed up or in" },
+  { schema: "auth", name: "sessions", columns: ["created_at", "refreshed_at"], what: "somebody signed in" },
+  { schema: "auth", name: "refresh_tokens", columns: ["created_at"], what: "a session was renewed" },
+  { schema: "auth", name: "audit_log_entries", columns: ["created_at"], what: "the auth server was used" },
+] as const;
+
+/**
+ * What people left who have used a project in the last `seconds`, by the target's clock.
+ * @param ours number of the transaction of ours that brought a table's rows, as `xmin` shows it
+ */
+export async function loginsSince(
+  client: Client,
+  target: Inventory,
+  seconds: number,
+  ours: (table: TableContent) => string | undefined = () => undefined,
+): Promise<string[]> {
+  const lines: string[] = [];
+  for (const { schema, name, columns, what } of traces) {
+    const table = target.tables.find((one) => one.schema === schema && one.name === name);
+    const present = columns.filter((column) => table?.columns.includes(column));
+    if (table === undefined || present.length === 0) continue;
+    const newer = present
+      .map((column) => `${quoteIdentifier(column)} > now() - make_interval(secs => $1)`)
+      .join(" or ");
+    try {
+      const answer = await client.query(
+        `select exists (select from only ${quoteQualified(schema, name)} where xmin::text <> $2 and (${newer})) as used`,
+        [seconds, ours(table) ?? ""],
+      );
+      if (answer.rows[0]?.used === true) lines.push(`${what} (${tableName(table)})`);
+    } catch (error) {
+      if (sqlState(error) === "none") throw error;
+      // A role that may not read it has loaded no rows there either.
+    }
+  }
+  return lines;
+}

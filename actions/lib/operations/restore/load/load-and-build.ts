@@ -1,0 +1,121 @@
+import type { Build } from "../plan/plan-builds.ts";
+import { dumpClient, runSteps, type StepFailures } from "../plan/run-steps.ts";
+import { BuildQueue } from "./build-queue.ts";
+import { type DataTask, loadArtifact, rowsToCome } from "./load-data.ts";
+
+export interface LoadAndBuild {
+  /** Why a table's rows did not go in, by `schema.table`, when all artifacts have been read; empty when all did. */
+  readonly rows: Promise<ReadonlyMap<string, string>>;
+  /** Settles last. Both reject with the first error, when no session is at work any more. */
+  readonly builds: Promise<StepFailures>;
+}
+
+/**
+ * Streams the data into the target and builds keys and indexes, in several sessions at once. Rows come first; a session
+ * that finds no more to load builds what is ready meanwhile: one table that is larger than all others together would
+ * otherwise keep a single session busy for most of a restore.
+ * @param jobs how many sessions load or build at once
+ */
+export function loadAndBuild(task: DataTask, builds: readonly Build[], jobs: number): LoadAndBuild {
+  const lanes = new Lanes(task, builds, jobs);
+  const built = lanes.run();
+  built.catch(() => {}); // `rows` rejects with the same
+  return { rows: lanes.rows, builds: built };
+}
+
+class Lanes {
+  readonly #task: DataTask;
+  readonly #jobs: number;
+  readonly #artifacts: DataTask["artifacts"][number][];
+  readonly #queue: BuildQueue;
+  readonly #rowFailures = new Map<string, string>();
+  readonly #stepFailures: StepFailures = new Map();
+  readonly #rows = Promise.withResolvers<ReadonlyMap<string, string>>();
+  #loading: number;
+  /** The first. */
+  #failure: { readonly error: unknown } | undefined;
+  #news = Promise.withResolvers<void>();
+
+  constructor(task: DataTask, builds: readonly Build[], jobs: number) {
+    this.#task = task;
+    this.#jobs = Math.max(1, jobs);
+    this.#artifacts = [...task.artifacts];
+    this.#loading = task.artifacts.length;
+    this.#queue = new BuildQueue(builds, rowsToCome(task));
+    this.#rows.promise.catch(() => {}); // whoever waits for it hears of it
+  }
+
+  get rows(): Promise<ReadonlyMap<string, string>> {
+    return this.#rows.promise;
+  }
+
+  /** Nothing goes on in the background after a failure: it is told when every lane has ended. */
+  async run(): Promise<StepFailures> {
+    if (this.#loading === 0) this.#allLoaded();
+    await Promise.all(Array.from({ length: this.#jobs }, () => this.#lane()));
+    if (this.#failure !== undefined) {
+      this.#rows.reject(this.#failure.error);
+      throw this.#failure.error;
+    }
+    return this.#stepFailures;
+  }
+
+  async #lane(): Promise<void> {
+    try {
+      await this.#load();
+      await this.#build();
+    } catch (error) {
+      this.#failure ??= { error };
+      this.#tell();
+    }
+  }
+
+  async #load(): Promise<void> {
+    if (this.#artifacts.length === 0) return;
+    const client = await this.#task.connect();
+    try {
+      for (let next = this.#artifacts.shift(); next !== undefined; next = this.#artifacts.shift()) {
+        await loadArtifact(this.#task, client, next, this.#rowFailures, (table) => {
+          this.#queue.loaded(table);
+          this.#tell();
+        });
+        this.#loading -= 1;
+        if (this.#loading === 0) this.#allLoaded();
+        if (this.#failure !== undefined) return;
+      }
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  async #build(): Promise<void> {
+    if (this.#failure !== undefined || this.#queue.isEmpty) return;
+    const client = await dumpClient(this.#task.connect);
+    try {
+      while (this.#failure === undefined && !this.#queue.isEmpty) {
+        const build = this.#queue.take();
+        if (build === undefined) {
+          await this.#news.promise;
+          continue;
+        }
+        for (const [step, reason] of await runSteps(client, build.steps)) this.#stepFailures.set(step, reason);
+        this.#queue.ended(build);
+        this.#tell();
+      }
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  #allLoaded(): void {
+    this.#queue.allLoaded();
+    this.#rows.resolve(this.#rowFailures);
+    this.#tell();
+  }
+
+  /** Lanes that found nothing to do look again. */
+  #tell(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+}

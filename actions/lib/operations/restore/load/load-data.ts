@@ -1,0 +1,160 @@
+import type { Client } from "pg";
+import type { Log, Track } from "../../../base/log.ts";
+import {
+  type DataBlock,
+  type LargeObjectBlock,
+  readArchive,
+  type TableBlock,
+} from "../../../postgres/dump/archive/data.ts";
+import { readPlainDump } from "../../../postgres/dump/plain/read.ts";
+import { tableName } from "../../../postgres/identifier.ts";
+import type { Fingerprint, Inventory } from "../../../postgres/inventory/model.ts";
+import { createRowHasher } from "../../../postgres/row-hash/row-hash.ts";
+import type { Artifact } from "../../../vault/format/manifest.ts";
+import type { DataPlan } from "../plan/plan-data.ts";
+import type { Journal } from "../target/journal.ts";
+import { scheduleJobs } from "./cron-jobs.ts";
+import { loadLargeObject } from "./large-objects.ts";
+import { loadItem, loadTable } from "./load-table.ts";
+import { projectColumns } from "./project-columns.ts";
+
+/** What loading needs: where the bytes come from, how to reach the target, what to load. */
+export interface DataTask {
+  readonly artifacts: readonly Artifact[];
+  /** Of the set. */
+  readonly inventory: Inventory;
+  /** The plain archive: verified, opened and decompressed on the way. */
+  readonly open: (artifact: Artifact) => AsyncIterable<Uint8Array>;
+  readonly connect: () => Promise<Client>;
+  readonly plan: DataPlan;
+  readonly journal: Journal;
+  readonly mayReplicate: boolean;
+  /** Search path in the place of pg_catalog alone, for what generated columns and checks call. */
+  readonly path?: string;
+  /** SQL for the end of each transaction that brings rows; see `LoadingWay`. */
+  readonly afterRows?: string;
+  readonly log: Log;
+}
+
+/** `schema.table` of those that rows are still to come for. */
+export function rowsToCome({ plan, journal }: DataTask): string[] {
+  return [...plan.loads].filter(([, { table }]) => !journal.isDone(loadItem(table))).map(([name]) => name);
+}
+
+type Failures = Map<string, string>;
+
+/**
+ * Streams one artifact into the target without touching a disk. What the journal knows is passed over.
+ * @param failures why a table's rows did not go in, by `schema.table`
+ * @param onLoaded told of each table whose rows are in, or will not come
+ */
+export async function loadArtifact(
+  task: DataTask,
+  client: Client,
+  artifact: Artifact,
+  failures: Failures,
+  onLoaded: (table: string) => void,
+): Promise<void> {
+  const item = `artifact ${artifact.name}`;
+  if (task.journal.isDone(item)) return;
+  const track = task.log.track(artifact.name, { bytes: artifact.plainBytes, items: 0 });
+  let whole = true;
+  try {
+    for await (const block of await blocksOf(task, artifact)) {
+      if (block.kind === "table") {
+        const name = await loadBlock(task, client, block, failures, track);
+        whole &&= !failures.has(name) && !mayStillCome(task, name);
+        onLoaded(name);
+      } else await loadLargeObjects(task, client, block, track);
+    }
+    if (whole) await task.journal.note(client, item);
+    track.end("done");
+  } catch (error) {
+    track.end("failed");
+    throw error;
+  }
+}
+
+/** Whether a table is not there that should be: a second attempt may make it, and then its rows are wanted. */
+function mayStillCome({ plan }: DataTask, name: string): boolean {
+  return plan.left.some(({ table, expected }) => !expected && tableName(table) === name);
+}
+
+async function blocksOf(task: DataTask, artifact: Artifact): Promise<AsyncIterable<DataBlock>> {
+  const plain = task.open(artifact);
+  if (artifact.kind === "sql" || artifact.kind === "extension-rows")
+    return readPlainDump(plain, task.inventory).blocks();
+  return (await readArchive(plain)).blocks();
+}
+
+/** @returns the table's `schema.table` */
+async function loadBlock(
+  task: DataTask,
+  client: Client,
+  block: TableBlock,
+  failures: Failures,
+  track: Track,
+): Promise<string> {
+  const name = tableName({ schema: block.entry.namespace, name: block.entry.tag });
+  if (name === "cron.job" && task.plan.cronJobs !== undefined) {
+    const { columns } = task.plan.cronJobs;
+    const from = { rows: block.chunks(), columns, database: task.inventory.database };
+    const refused = await scheduleJobs(client, from, task.journal);
+    if (refused.length > 0) failures.set(name, refused.join("; "));
+    return name;
+  }
+  const load = task.plan.loads.get(name);
+  if (load === undefined || task.journal.isDone(loadItem(load.table))) return name;
+  track.note(name);
+  // Projected rows may wait in a chunk that has passed; whole ones go straight to the server.
+  const whole = load.keep === undefined && load.blank === undefined;
+  const rows = counted(block.chunks({ recycled: whole }), track);
+  const keep = load.keep ?? load.table.columns.map((_, place) => place);
+  let reduced: Fingerprint | undefined;
+  const source = whole
+    ? rows
+    : hashed(projectColumns(rows, keep, load.blank), keep.length, (fingerprint) => {
+        reduced = fingerprint;
+      });
+  const failure = await loadTable(client, load, source, task, () => reduced);
+  if (failure !== undefined) failures.set(name, failure);
+  return name;
+}
+
+async function* counted(chunks: AsyncIterable<Uint8Array>, track: Track): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    track.advance({ bytes: chunk.length });
+    yield chunk;
+  }
+}
+
+async function* hashed(
+  chunks: AsyncIterable<Uint8Array>,
+  columns: number,
+  tell: (fingerprint: Fingerprint) => void,
+): AsyncGenerator<Uint8Array> {
+  const hasher = createRowHasher(columns);
+  for await (const chunk of chunks) {
+    hasher.push(chunk);
+    yield chunk;
+  }
+  tell(hasher.finish());
+}
+
+/** A block of large objects is one transaction: the objects and the note of them are there together or not at all. */
+async function loadLargeObjects(task: DataTask, client: Client, block: LargeObjectBlock, track: Track): Promise<void> {
+  const item = `large objects ${block.entry.dumpId}`;
+  if (task.journal.isDone(item)) return;
+  await client.query("begin");
+  try {
+    for await (const object of block.objects()) {
+      track.note(`large object ${object.oid}`);
+      await loadLargeObject(client, object.oid, counted(object.chunks(), track));
+    }
+    await task.journal.note(client, item);
+    await client.query("commit");
+  } catch (error) {
+    await client.query("rollback").catch(() => undefined);
+    throw error;
+  }
+}

@@ -1,0 +1,101 @@
+import { pipeline } from "node:stream/promises";
+import type { Client } from "pg";
+import { from as copyFrom } from "pg-copy-streams";
+import { OperationError } from "../../../base/errors.ts";
+import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import type { Fingerprint, TableContent } from "../../../postgres/inventory/model.ts";
+import { pathStatement } from "../../../postgres/inventory/search-paths.ts";
+import { fingerprintTable } from "../../../postgres/rows/fingerprint.ts";
+import type { TableLoad } from "../plan/plan-data.ts";
+import { reasonOf } from "../plan/run-steps.ts";
+import type { Journal } from "../target/journal.ts";
+
+export function loadItem(table: Pick<TableContent, "schema" | "name">): string {
+  return `rows ${tableName(table)}`;
+}
+
+/** The table that an item of the journal is about, as people write it; undefined for an item of another kind. */
+export function loadedTable(item: string): string | undefined {
+  return item.startsWith("rows ") ? item.slice("rows ".length) : undefined;
+}
+
+export interface LoadingWay {
+  readonly journal: Journal;
+  readonly mayReplicate: boolean;
+  readonly path?: string;
+  /** SQL for the end of each transaction that brings rows: takes back what functions of the user's put into the queue. */
+  readonly afterRows?: string;
+}
+
+/**
+ * Loads one table in one transaction, noted in the journal in the same transaction: after a crash the rows and the note
+ * are both there or both not.
+ *
+ * @param chunks COPY text, already cut down to the kept columns; each is done with when the next is asked for
+ * @returns undefined, or why it did not work: the rows are then not in the table
+ * @throws OperationError `target-filled-meanwhile` when the table is no longer empty
+ */
+export async function loadTable(
+  client: Client,
+  load: TableLoad,
+  chunks: AsyncIterable<Uint8Array>,
+  { journal, mayReplicate, path, afterRows }: LoadingWay,
+  /** Called after the last chunk: what the kept columns hash to, noted for the proof. */
+  reduced: () => Fingerprint | undefined = () => undefined,
+): Promise<string | undefined> {
+  const { table } = load;
+  const columns = load.keep === undefined ? table.columns : load.keep.map((place) => table.columns[place] ?? "");
+  const name = quoteQualified(table.schema, table.name);
+  await client.query("begin");
+  try {
+    if (mayReplicate) await client.query("set local session_replication_role = 'replica'");
+    if (path !== undefined) await client.query(pathStatement(path));
+    const filled = await client.query(`select exists (select from only ${name} ${table.filter ?? ""}) as filled`);
+    if (filled.rows[0]?.filled === true && !table.carried) {
+      // What an extension puts into its own table as it is made: the comparison tells whether it is what the source had.
+      await client.query("rollback");
+      return undefined;
+    }
+    if (filled.rows[0]?.filled === true) {
+      throw new OperationError(
+        "target-filled-meanwhile",
+        `Somebody else has put rows into ${tableName(table)} while the restore was running.`,
+        "Keep everything else off the target, empty it and restore again.",
+      );
+    }
+    const list = columns.length === 0 ? "" : ` (${columns.map(quoteIdentifier).join(", ")})`;
+    // No stream in between: the next chunk is asked for only when the socket has passed on the one before. That holds
+    // because chunks are larger than the socket's 64 KiB high-water mark; the last one may be smaller.
+    await pipeline(chunks, client.query(copyFrom(`copy ${name}${list} from stdin`)));
+    if (afterRows !== undefined) await client.query(afterRows);
+    const before = load.quiet === undefined ? undefined : await fingerprintBefore(client, table, columns, load.quiet);
+    await journal.note(client, loadItem(table), {
+      ...before,
+      reduced: reduced(),
+      transaction: await ownTransaction(client),
+    });
+    await client.query("commit");
+    return undefined;
+  } catch (error) {
+    await client.query("rollback").catch(() => undefined);
+    return reasonOf(error);
+  }
+}
+
+/** The rows are measured as they came, then changed so that they stay quiet. */
+async function fingerprintBefore(
+  client: Client,
+  table: TableContent,
+  columns: readonly string[],
+  quiet: string,
+): Promise<{ fingerprint: Fingerprint; quieted: string[] }> {
+  const fingerprint = await fingerprintTable(client, { ...table, columns: [...columns] });
+  const answer = await client.query<{ id: string }>(quiet);
+  return { fingerprint, quieted: answer.rows.map((row) => row.id) };
+}
+
+/** What `xmin` of every row is that the present transaction writes. */
+export async function ownTransaction(client: Client): Promise<string> {
+  const answer = await client.query<{ number: string }>("select pg_current_xact_id()::xid::text as number");
+  return answer.rows[0]?.number ?? "";
+}

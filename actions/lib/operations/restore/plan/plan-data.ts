@@ -1,0 +1,108 @@
+import { tableName } from "../../../postgres/identifier.ts";
+import type { Inventory, TableContent } from "../../../postgres/inventory/model.ts";
+import { isVaultSecrets } from "../../../postgres/inventory/vault-secrets.ts";
+import { bookkeepingReason } from "../../../postgres/platform-owned.ts";
+import type { Platform } from "../../../supabase/platform/platform.ts";
+import { hasAuthServer, isOneTime, oneTimeColumns, oneTimeReason } from "./one-time.ts";
+
+/** What is to be done with the rows of one table, decided before any is read. */
+export interface TableLoad {
+  readonly table: TableContent;
+  /** Places (from 0) of the columns that the target has too; undefined when it has them all. */
+  readonly keep: readonly number[] | undefined;
+  /** Places of columns whose values are left empty. */
+  readonly blank?: readonly number[] | undefined;
+  /** SQL that runs after the load in the same transaction on what must not wake up; returns the `id` of what it changed. */
+  readonly quiet: string | undefined;
+}
+
+/** What the target's side of a table looks like to the role that restores. */
+export interface TargetTable {
+  readonly columns: readonly string[];
+  readonly mayInsert: boolean;
+  readonly mayUpdate: boolean;
+}
+
+/** Rows that stay in the set, and why. `expected`: it belongs to the platform, or is meant to stay. */
+export interface RowsLeft {
+  readonly table: TableContent;
+  readonly why: string;
+  readonly expected: boolean;
+}
+
+export interface DataPlan {
+  readonly loads: ReadonlyMap<string, TableLoad>;
+  readonly left: readonly RowsLeft[];
+  /** Columns that the target's own version of a platform's table does not have. */
+  readonly missingColumns: readonly { readonly table: TableContent; readonly columns: readonly string[] }[];
+  /** `cron.job`, when its jobs are to be made by pg_cron's functions because the table itself may not be written. */
+  readonly cronJobs: TableContent | undefined;
+}
+
+/** Statement that puts cron jobs to sleep in the transaction that brings them: pg_cron starts them the moment they commit. */
+const quietStatements = new Map([
+  ["cron.job", "update cron.job set active = false where active returning jobid::text as id"],
+]);
+
+/**
+ * Decides table by table which rows go where. Pure.
+ * @param unavailable extensions that the target server does not have
+ * @param targets by `schema.table`, as they are after the schema was made
+ */
+export function planData(
+  source: Inventory,
+  targets: ReadonlyMap<string, TargetTable>,
+  platform: Platform | undefined,
+  unavailable: ReadonlySet<string>,
+): DataPlan {
+  const loads = new Map<string, TableLoad>();
+  const left: RowsLeft[] = [];
+  let cronJobs: TableContent | undefined;
+  const authServer = hasAuthServer(source);
+  const missingColumns: { table: TableContent; columns: readonly string[] }[] = [];
+  for (const table of source.tables) {
+    const name = tableName(table);
+    const target = targets.get(name);
+    // What an extension keeps apart from every dump, nobody else brings back: it counts as the user's.
+    const platforms =
+      table.carried && platform !== undefined && (platform.ownsRelation("table", table) || table.extension !== null);
+    // Requests that wait are sent by whatever server has pg_net.
+    const anywhere = platform !== undefined || !table.carried || table.schema === "net";
+    const once = authServer && isOneTime(table) ? oneTimeReason : undefined;
+    if (isVaultSecrets(table)) {
+      left.push({ table, why: "ciphertext opens in no other project", expected: true });
+      continue;
+    }
+    const reason = once ?? (anywhere ? bookkeepingReason(table.schema, table.name) : undefined);
+    if (reason !== undefined) {
+      left.push({ table, why: reason, expected: true });
+    } else if (target === undefined) {
+      const without = table.extension !== null && unavailable.has(table.extension);
+      const why = without
+        ? `the target server has no extension ${table.extension}`
+        : table.carried
+          ? "the target does not have the table"
+          : `extension ${table.extension} does not make the table: make it as it was, then run the restore again`;
+      left.push({ table, why, expected: platforms || (without && table.carried) });
+    } else if (!target.mayInsert && name === "cron.job") {
+      cronJobs = table;
+      left.push({
+        table,
+        why: "its jobs are made anew by pg_cron's functions, switched off, with new numbers",
+        expected: true,
+      });
+    } else if (!target.mayInsert) {
+      left.push({ table, why: "the target lets nobody but its platform write the table", expected: platforms });
+    } else {
+      const lost = table.columns.filter((column) => !target.columns.includes(column));
+      if (lost.length > 0) missingColumns.push({ table, columns: lost });
+      const keep = table.columns.map((_, place) => place).filter((place) => !lost.includes(table.columns[place] ?? ""));
+      const blank = authServer ? oneTimeColumns(table) : [];
+      loads.set(name, {
+        ...{ table, keep: lost.length > 0 ? keep : undefined, quiet: quietStatements.get(name) },
+        ...(blank.length > 0 && { blank }),
+      });
+    }
+  }
+  return { loads, left, missingColumns, cronJobs };
+}

@@ -1,0 +1,106 @@
+import { OperationError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { Config } from "../../config/load.ts";
+import type { Signer } from "../../seal/keys/keyring.ts";
+import { objectStates } from "../../vault/bucket/thaw.ts";
+import { openingKey, trustedSigners } from "../../vault/configured.ts";
+import type { Artifact } from "../../vault/format/manifest.ts";
+import { openVault, type Vault } from "../../vault/s3/client.ts";
+import { type OpenSet, openSet, type SetRef } from "../../vault/sets/open-set.ts";
+import { refuseFrozen, thawSet } from "../thaw/thaw-set.ts";
+import { verifySet } from "../verify/verify.ts";
+import { admitTarget } from "./gate/ask-whose.ts";
+import { targetConnector } from "./gate/connect-target.ts";
+import { type RestoreTask, restoreSet } from "./restore-set.ts";
+import type { RestoreResult } from "./result.ts";
+
+export interface RestoreRequest {
+  readonly config: Config<"vault" | "opening" | "target">;
+  /** Which set: its id, or `latest`. */
+  readonly ref: SetRef;
+  /** Only look: open the set, pass the gates, change nothing. */
+  readonly dryRun?: boolean;
+  /** Archived objects are asked for (tier Standard) and waited for, which may take hours. */
+  readonly thaw?: boolean;
+  /** See `RestoreTask`. */
+  readonly whileProven?: RestoreTask["whileProven"];
+  /** See `RestoreTask`. */
+  readonly bringFiles?: RestoreTask["bringFiles"];
+  /** A restore test: the target may be emptied again. */
+  readonly staysStaging?: boolean;
+  /** Ref of the project that the set comes from, typed, when it is the target. */
+  readonly production?: string | undefined;
+  readonly log: Log;
+  /** Calls the restore off; what is done stays noted in the target, and a later run takes it up. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens a set of the vault and restores it into the configured target: see `restoreSet`.
+ *
+ * @throws ConfigurationError when set, key or target are refused: nothing was written
+ * @throws OperationError when it broke on the way
+ */
+export async function runRestore(request: RestoreRequest): Promise<RestoreResult> {
+  const { config, ref, log, signal } = request;
+  using vault = openVault(config.vault);
+  const { target, policy } = config;
+  const signers = await trustedSigners(config);
+  const open = await openSet(vault, ref, { trustedSigners: signers, privateKey: await openingKey(config) });
+  const whose = await admitTarget({
+    ...{ config, fromSet: open.manifest.source.projectRef, typed: request.production, log, signal },
+    what: "the project that the backups come from",
+  });
+  if (whose.kind === "untold") log.warn(untoldWarning(target.name, policy.targets[target.name]?.env ?? "TARGET"));
+  await makeReadable(vault, open, request);
+  await refuseDamaged(vault, open, signers, log);
+  return restoreSet({
+    open,
+    targetName: target.name,
+    connect: targetConnector(config, "restore", { log, signal }),
+    jobs: policy.source.jobs,
+    dryRun: request.dryRun ?? false,
+    whileProven: request.whileProven,
+    bringFiles: request.bringFiles,
+    unmark: request.staysStaging !== true,
+    log,
+    signal,
+  });
+}
+
+/** See runbooks/decisions/0017: what is lost altogether names nobody, and an empty database has nothing to lose. */
+function untoldWarning(name: string, prefix: string): string {
+  return `Whether target ${name} is the project that the backups come from cannot be told: its settings name no project, and both databases could not be reached. It is admitted only if it is empty, or holds an unfinished restore of this set. ${prefix}_PROJECT_REF and SUPABASE_PROJECT_REF tell it.`;
+}
+
+/** A weekly set's JSON export is for other purposes: a restore does not wait for its bytes. */
+const unneeded: ReadonlySet<Artifact["kind"]> = new Set(["json"]);
+
+/** An archive is thawed when that was asked for; otherwise it is refused before the target is looked at. */
+async function makeReadable(vault: Vault, open: OpenSet, { thaw, dryRun, log, signal }: RestoreRequest): Promise<void> {
+  if (thaw === true && dryRun !== true) {
+    await thawSet(vault, open, { tier: "Standard", days: 7, dryRun: false, wait: true, log, signal });
+  }
+  const needed = open.manifest.artifacts.filter(({ kind }) => !unneeded.has(kind));
+  refuseFrozen(open.set, await objectStates(vault, open.prefix, needed));
+}
+
+/**
+ * Every stored byte is checked before the first is written: a damaged set must not leave half a database behind. What is wrong
+ * with Vault's secrets is told of them, when they are opened: it must not keep all else from being restored.
+ */
+async function refuseDamaged(vault: Vault, open: OpenSet, trustedSigners: readonly Signer[], log: Log): Promise<void> {
+  const result = await verifySet(
+    vault,
+    { tier: open.tier, set: open.set },
+    { trustedSigners, deep: false, leaveOut: new Set<Artifact["kind"]>([...unneeded, "secrets"]) },
+    log,
+  );
+  if (result.outcome === "whole") return;
+  const damage = result.findings.filter(({ severity }) => severity === "damage");
+  throw new OperationError(
+    "set-damaged",
+    `Set ${open.set} is damaged: ${damage.map(({ where, what }) => `${where}: ${what}`).join("; ")}.`,
+    "Restore another set (`lifeboat list`); nothing has been written to the target.",
+  );
+}

@@ -1,0 +1,107 @@
+import { quoteIdentifier } from "../../../postgres/identifier.ts";
+import type { Grant, InventoryObject } from "../../../postgres/inventory/model.ts";
+import { isRelation } from "../../../postgres/inventory/read.ts";
+
+/** How an object is named in GRANT … ON. */
+const grantWords = new Map([
+  ["aggregate", "ROUTINE"],
+  ["foreign-data wrapper", "FOREIGN DATA WRAPPER"],
+  ["function", "ROUTINE"],
+  ["language", "LANGUAGE"],
+  ["large object", "LARGE OBJECT"],
+  ["parameter ACL", "PARAMETER"],
+  ["procedure", "ROUTINE"],
+  ["schema", "SCHEMA"],
+  ["sequence", "SEQUENCE"],
+  ["server", "FOREIGN SERVER"],
+  ["tablespace", "TABLESPACE"],
+  ["type", "TYPE"],
+]);
+
+/** How an object is named in ALTER … OWNER TO, where that is not its kind in upper case. */
+const ownerWords = new Map([
+  // ALTER AGGREGATE wants `*` and ORDER BY where the identity has nothing and a comma.
+  ["aggregate", "ROUTINE"],
+  ["foreign-data wrapper", "FOREIGN DATA WRAPPER"],
+  ["statistics object", "STATISTICS"],
+]);
+
+/** Identities that pg_identify_object gives unquoted although GRANT and ALTER want an identifier. */
+function nameOf(object: InventoryObject, database: string): string {
+  return object.kind === "database" ? quoteIdentifier(database) : object.identity;
+}
+
+function grantWord(kind: string): string | undefined {
+  return isRelation(kind) ? "TABLE" : kind === "database" ? "DATABASE" : grantWords.get(kind);
+}
+
+/** `ALTER … OWNER TO`; undefined for what has no owner of its own. */
+export function ownerStatement(object: InventoryObject, owner: string): string | undefined {
+  const kind =
+    isRelation(object.kind) || object.kind === "sequence"
+      ? object.kind.toUpperCase()
+      : (ownerWords.get(object.kind) ?? object.kind.toUpperCase());
+  if (object.kind === "default acl" || object.kind === "database" || object.kind === "extension") return undefined;
+  return `ALTER ${kind} ${object.identity} OWNER TO ${quoteIdentifier(owner)}`;
+}
+
+const sameGrant = (a: Grant, b: Grant) =>
+  a.grantee === b.grantee &&
+  a.privilege === b.privilege &&
+  a.column === b.column &&
+  a.grantable === b.grantable &&
+  a.grantor === b.grantor;
+
+/**
+ * What turns the grants that an object has into those that it shall have. Grants are made as the grantor they had, where
+ * the session may become it. Pure.
+ */
+export function grantStatements(wanted: InventoryObject, present: InventoryObject, database: string): string[] {
+  const word = grantWord(wanted.kind);
+  if (word === undefined || wanted.grants === null || present.grants === null) return [];
+  const on = `ON ${word} ${nameOf(wanted, database)}`;
+  const to = (grant: Grant) => (grant.grantee === "" ? "PUBLIC" : quoteIdentifier(grant.grantee));
+  const what = (grant: Grant) =>
+    `${grant.privilege}${grant.column === null ? "" : ` (${quoteIdentifier(grant.column)})`}`;
+  const excess = present.grants.filter((grant) => !wanted.grants?.some((one) => sameGrant(one, grant)));
+  const lacking = wanted.grants.filter((grant) => !present.grants?.some((one) => sameGrant(one, grant)));
+  return [
+    ...excess.map((grant) => `REVOKE ${what(grant)} ${on} FROM ${to(grant)}`),
+    ...downTheChain(lacking, present.grants, wanted.owner).map((grant) =>
+      asGrantor(
+        grant,
+        wanted.owner,
+        `GRANT ${what(grant)} ${on} TO ${to(grant)}${grant.grantable ? " WITH GRANT OPTION" : ""}`,
+      ),
+    ),
+  ];
+}
+
+/** The owner's grants first, then what others pass on: they can only do that when they have been given the grant option. */
+function downTheChain(lacking: readonly Grant[], present: readonly Grant[], owner: string | null): Grant[] {
+  const ordered: Grant[] = [];
+  const mayGive = ({ grantor, privilege, column }: Grant) =>
+    grantor === owner ||
+    [...present, ...ordered].some(
+      (one) =>
+        one.grantable &&
+        one.grantee === grantor &&
+        one.privilege === privilege &&
+        (one.column === null || one.column === column),
+    );
+  for (let left = lacking; left.length > 0; ) {
+    const ready = left.filter(mayGive);
+    // Whoever gave it is not to be told: it is tried as it stands.
+    const next = ready.length > 0 ? ready : left;
+    ordered.push(...next);
+    left = left.filter((grant) => !next.includes(grant));
+  }
+  return ordered;
+}
+
+/** A grant by somebody else than the owner is made in that role; the owner's own are made so by Postgres anyhow. */
+function asGrantor(grant: Grant, owner: string | null, statement: string): string {
+  return grant.grantor === owner
+    ? statement
+    : `SET LOCAL ROLE ${quoteIdentifier(grant.grantor)}; ${statement}; RESET ROLE`;
+}

@@ -1,0 +1,173 @@
+import type { Client } from "pg";
+import { z } from "zod";
+import { ConfigurationError } from "../../../base/errors.ts";
+import { type Fingerprint, fingerprintSchema } from "../../../postgres/inventory/model.ts";
+import { notesSchema, stagingSchema } from "../../../postgres/own-schemas.ts";
+import { type TargetState, targetStateSchema } from "./target-state.ts";
+
+/** An event trigger that sleeps until the restore is finished, by its name as statements have it, and how it fired. */
+const asleepSchema = z.array(
+  z.strictObject({
+    name: z.string().regex(/^(?:"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)$/),
+    state: z.enum(["enabled", "always", "replica", "disabled"]),
+  }),
+);
+export type Asleep = z.infer<typeof asleepSchema>[number];
+
+const asleepItem = "event triggers";
+
+const asleepOf = (done: ReadonlyMap<string, unknown>): Asleep[] =>
+  z.object({ asleep: asleepSchema }).safeParse(done.get(asleepItem)).data?.asleep ?? [];
+
+const table = `${notesSchema}.journal`;
+
+/**
+ * Notes what of a restore is done, inside the same transactions that do it: a run that was interrupted is taken up where
+ * it stopped, and no row is loaded twice.
+ */
+export class Journal {
+  readonly set: string;
+  /** Whether the notes are an earlier run's. */
+  readonly resumed: boolean;
+  /** How long ago the last note was written, by the target's clock. */
+  readonly ageSeconds: number;
+  readonly #done: Map<string, unknown>;
+
+  private constructor(set: string, resumed: boolean, ageSeconds: number, done: Map<string, unknown>) {
+    this.set = set;
+    this.resumed = resumed;
+    this.ageSeconds = ageSeconds;
+    this.#done = done;
+  }
+
+  /** Notes that are in no database: for a comparison without a restore. */
+  static unwritten(set: string, done: ReadonlyMap<string, unknown>): Journal {
+    return new Journal(set, false, 0, new Map(done));
+  }
+
+  /** Reads the notes of an earlier run without writing any; undefined when there are none. */
+  static async find(client: Client): Promise<Journal | undefined> {
+    const exists = await client.query("select to_regclass($1) is not null as found", [table]);
+    if (exists.rows[0]?.found !== true) return undefined;
+    const answer = await client.query(
+      `select item, note, extract(epoch from now() - max(at) over ())::float8 as age from ${table}`,
+    );
+    const rows = z.array(z.strictObject({ item: z.string(), note: z.unknown(), age: z.number() })).parse(answer.rows);
+    const done = new Map(rows.map((row) => [row.item, row.note]));
+    return new Journal(z.string().parse(done.get("set")), true, rows[0]?.age ?? 0, done);
+  }
+
+  /**
+   * Begins the notes, or takes up those of an earlier run of the same set.
+   * @param before what the target is now, for a run that may have to take this one up
+   * @param unmark takes the marker of staging away in the first transaction
+   * @throws ConfigurationError `target-half-restored` when the target holds a part of another set
+   */
+  static async open(client: Client, set: string, before: TargetState, unmark = false): Promise<Journal> {
+    const first = unmark ? `drop schema if exists ${stagingSchema} cascade;` : "";
+    const earlier = await Journal.find(client);
+    if (earlier !== undefined) {
+      earlier.refuseOther(set);
+      // From here on nobody knows how far this run has come, until it ends by itself.
+      await client.query(`begin; ${first} delete from ${table} where item = 'end'; commit`);
+      earlier.#done.delete("end");
+      return earlier;
+    }
+    await client.query(
+      `begin; ${first} create schema ${notesSchema};
+       revoke all on schema ${notesSchema} from public;
+       create table ${table} (item text primary key, note jsonb not null, at timestamptz not null default now());
+       alter table ${table} enable row level security;
+       revoke all on ${table} from public;`,
+    );
+    await client.query(`insert into ${table} (item, note) values ('set', to_jsonb($1::text)), ('before', $2)`, [
+      set,
+      JSON.stringify(before),
+    ]);
+    await client.query("commit");
+    return new Journal(set, false, 0, new Map([["before", before]]));
+  }
+
+  /** @throws ConfigurationError `target-half-restored` */
+  refuseOther(set: string): void {
+    if (this.set === set) return;
+    throw new ConfigurationError(
+      "target-half-restored",
+      `The target holds an unfinished restore of set ${this.set}.`,
+      `Finish it with \`lifeboat restore ${this.set}\`, or restore into a new project or an empty database.`,
+    );
+  }
+
+  /** What the target was before anything was written; undefined in notes of an older version. */
+  get before(): TargetState | undefined {
+    return targetStateSchema.safeParse(this.#done.get("before")).data;
+  }
+
+  /** What the target was when the last run ended by itself. */
+  get end(): TargetState | undefined {
+    return targetStateSchema.safeParse(this.#done.get("end")).data;
+  }
+
+  /** Notes what the target is when a run ends and its notes stay. */
+  async noteEnd(client: Client, end: TargetState): Promise<void> {
+    await this.note(client, "end", end);
+  }
+
+  /** Number of the transaction that brought a table's rows, as `xmin` shows it. */
+  transaction(item: string): string | undefined {
+    return z.object({ transaction: z.string() }).safeParse(this.#done.get(item)).data?.transaction;
+  }
+
+  /** Everything that is noted, by name. */
+  items(): string[] {
+    return [...this.#done.keys()];
+  }
+
+  noted(item: string): unknown {
+    return this.#done.get(item);
+  }
+
+  isDone(item: string): boolean {
+    return this.#done.has(item);
+  }
+
+  /**
+   * A fingerprint that was noted when a table was loaded: `fingerprint`, of the rows as they came, where they were changed
+   * in the same transaction; `reduced`, of what the set has for the columns that the target has too.
+   */
+  fingerprint(item: string, which: "fingerprint" | "reduced"): Fingerprint | undefined {
+    const note = this.#done.get(item);
+    const found = fingerprintSchema.safeParse(z.record(z.string(), z.unknown()).safeParse(note).data?.[which]);
+    return found.success ? found.data : undefined;
+  }
+
+  /** What was switched off as it came, by the ids that it has in the target. */
+  quieted(item: string): string[] {
+    return z.object({ quieted: z.array(z.string()) }).safeParse(this.#done.get(item)).data?.quieted ?? [];
+  }
+
+  /** Writes the note in the client's current transaction: it holds if and only if that commits. */
+  async note(client: Client, item: string, note: object = {}): Promise<void> {
+    await client.query(
+      `insert into ${table} (item, note) values ($1, $2) on conflict (item) do update set note = excluded.note, at = now()`,
+      [item, JSON.stringify(note)],
+    );
+    this.#done.set(item, note);
+  }
+
+  /** What the target was when the last run ended does not hold any more. */
+  async forgetEnd(client: Client): Promise<void> {
+    await client.query(`delete from ${table} where item = 'end'`);
+    this.#done.delete("end");
+  }
+
+  get asleep(): readonly Asleep[] {
+    return asleepOf(this.#done);
+  }
+
+  /** Adds to those that `finish` wakes. */
+  async noteAsleep(client: Client, some: readonly Asleep[]): Promise<void> {
+    const others = this.asleep.filter(({ name }) => !some.some((one) => one.name === name));
+    await this.note(client, asleepItem, { asleep: [...others, ...some] });
+  }
+}

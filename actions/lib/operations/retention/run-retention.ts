@@ -1,0 +1,129 @@
+import { z } from "zod";
+import { LifeboatError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { Policy } from "../../config/policy/policy.ts";
+import { type NamingSnapshot, planStorageRetention, type StorageRetention } from "../../policy/storage-retention.ts";
+import { readNote, type SignBytes, writeNote } from "../../seal/keys/signed-note.ts";
+import { snapshotPrefix } from "../../vault/format/names.ts";
+import type { Lease } from "../../vault/lease/lease.ts";
+import { manifestName, type VerifySignature } from "../../vault/published/signed-manifest.ts";
+import { vaultAsWritten, writtenObjects } from "../../vault/s3/as-written.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import { isMissing } from "../../vault/s3/store-errors.ts";
+import { deleteVersions, type Version, versionPages } from "../../vault/s3/versions.ts";
+import { extendLocks, type LockUpkeep } from "./locks.ts";
+import { alarmsOf, compareWritten } from "./meddling.ts";
+import { surveySnapshots } from "./survey.ts";
+
+export interface UpkeepOptions {
+  readonly vault: Vault;
+  readonly policy: Policy;
+  /** Whether the bucket can lock objects. */
+  readonly bucketLocks: boolean;
+  readonly verify: VerifySignature;
+  /** Signs the mark of when it was done; without a key the next sync does it again. */
+  readonly sign?: SignBytes | undefined;
+  /** Keeps every sync out; null: looks, and changes nothing. */
+  readonly lease: Pick<Lease, "assertHeld"> | null;
+  readonly log: Log;
+  readonly now?: Date;
+}
+
+export interface Upkeep {
+  readonly retention: StorageRetention;
+  /** Null when the bucket cannot lock. */
+  readonly locks: LockUpkeep | null;
+  /** Object versions that were deleted, and what the store refused to delete: a lock keeps it for now. */
+  readonly deleted: number;
+  readonly keptBack: number;
+  /** What somebody else did to the vault, in words for people. Not empty: the run has to fail, and does after its work. */
+  readonly alarms: readonly string[];
+}
+
+const prefixes = ["snapshots/", "packs/", "files/"];
+/** Says when the last upkeep was. Signed: whoever could write it would let every lock lapse. */
+const markKey = "upkeep/done.json";
+const markSchema = z.strictObject({ format: z.literal("lifeboat-upkeep/1"), at: z.iso.datetime() });
+const everyDays = 7;
+
+/** Whether the last upkeep that a trusted key signed for was more than a week ago, or is said to lie ahead. One request. */
+export async function upkeepIsDue(vault: Vault, verify: VerifySignature, now = new Date()): Promise<boolean> {
+  try {
+    const note = await readNote((await vault.get(markKey, { maxBytes: 16 * 1024 })).body, verify);
+    const mark = note?.trusted === true ? markSchema.safeParse(note.document).data : undefined;
+    const age = now.getTime() - Date.parse(mark?.at ?? "");
+    return !(age > -86_400_000 && age <= everyDays * 86_400_000);
+  } catch (error) {
+    if (isMissing(error) || (error instanceof LifeboatError && error.code === "s3-too-large")) return true;
+    throw error;
+  }
+}
+
+/**
+ * Looks after the vault of the files: extends the locks of what kept snapshots name, and removes snapshots that the policy
+ * no longer keeps together with what only they named. What somebody hid or replaced counts as it was written; while anything
+ * that matters is not as it was written, nothing is removed.
+ * @throws OperationError `lease-lost`, `lock-failed`, `s3-unavailable`
+ */
+export async function runUpkeep(options: UpkeepOptions): Promise<Upkeep> {
+  const { vault, policy, lease, log, now = new Date() } = options;
+  const objects = await writtenObjects(vault, prefixes);
+  const written = vaultAsWritten(vault, objects);
+  const { snapshots, unreadable } = await surveySnapshots(written, objects, options.verify);
+  const { meddled, gone } = compareWritten(objects, snapshots);
+  const { tiers, storage } = policy;
+  const facts = { snapshots, unreadable, objects, meddled: [...meddled.map(({ key }) => key), ...gone] };
+  const retention = planStorageRetention({ ...facts, tiers, upkeep: storage.upkeep, now });
+  const until = new Map(retention.stay.map((one) => [one.set, one.until]));
+  const locking = { lockDays: storage.upkeep.lockDays, now, dryRun: lease === null, meddled, gone: new Set(gone) };
+  const kept = snapshots.flatMap((one) => {
+    const stays = until.get(one.set);
+    return stays === undefined ? [] : [{ ...one, until: stays }];
+  });
+  const locked = kept.filter(({ tier }) => tiers[tier].lock !== "none");
+  const locks = options.bucketLocks ? await extendLocks(written, locked, locking) : null;
+  const alarms = alarmsOf({ meddled, gone }, unreadable);
+  for (const alarm of alarms) log.warn(alarm);
+  if (lease === null) return { retention, locks, deleted: 0, keptBack: 0, alarms };
+  if (retention.heldBack !== null) log.warn(`Nothing was removed from the files' vault: ${retention.heldBack}.`);
+  const removed = await remove(vault, retention, snapshots, lease);
+  const mark = { format: "lifeboat-upkeep/1", at: now.toISOString() } satisfies z.infer<typeof markSchema>;
+  // With an alarm it stays due: the next sync looks again, and fails until somebody has.
+  if (options.sign !== undefined && alarms.length === 0) await vault.put(markKey, await writeNote(mark, options.sign));
+  return { retention, locks, ...removed, alarms };
+}
+
+/** A manifest goes before what it names: a snapshot is whole, or it is none. */
+async function remove(
+  vault: Vault,
+  { go, unnamed }: StorageRetention,
+  snapshots: readonly NamingSnapshot[],
+  lease: Pick<Lease, "assertHeld">,
+): Promise<{ deleted: number; keptBack: number }> {
+  if (unnamed.length === 0) return { deleted: 0, keptBack: 0 };
+  await lease.assertHeld();
+  const manifests = new Set(go.map((set) => snapshotPrefix(set) + manifestName));
+  const versions = await versionsOf(vault, new Set(unnamed.map(({ key }) => key)));
+  const first = await deleteVersions(
+    vault.transport,
+    versions.filter(({ key }) => manifests.has(key)),
+  );
+  // A snapshot whose manifest is still locked stays whole, with everything that it names.
+  const locked = new Set(first.kept.map(({ key }) => key));
+  const whole = snapshots.filter(({ set }) => locked.has(snapshotPrefix(set) + manifestName));
+  const free = versions.filter(({ key }) => !manifests.has(key) && !whole.some(({ names }) => names.has(key)));
+  await lease.assertHeld();
+  const rest = await deleteVersions(vault.transport, free);
+  return { deleted: first.deleted + rest.deleted, keptBack: first.kept.length + rest.kept.length };
+}
+
+/** All versions of these objects: a current one that is deleted alone would bring an older one back. */
+async function versionsOf(vault: Vault, keys: ReadonlySet<string>): Promise<Version[]> {
+  const found: Version[] = [];
+  for (const prefix of prefixes) {
+    for await (const { versions } of versionPages(vault.transport, prefix)) {
+      found.push(...versions.filter(({ key }) => keys.has(key)));
+    }
+  }
+  return found;
+}

@@ -1,0 +1,73 @@
+import { LifeboatError } from "../../base/errors.ts";
+import { mapBounded } from "../../base/flow/bounded.ts";
+import type { NamingSnapshot } from "../../policy/storage-retention.ts";
+import { neededObjects } from "../../vault/files/needed-objects.ts";
+import { readLayers } from "../../vault/files/read-layers.ts";
+import { describeSnapshot } from "../../vault/files/snapshot-catalogue.ts";
+import { setIdPattern } from "../../vault/format/manifest.ts";
+import { layerName } from "../../vault/format/names.ts";
+import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
+import type { WrittenObject } from "../../vault/s3/as-written.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+
+export interface Survey {
+  /** Newest first, each with every object that it needs. */
+  readonly snapshots: readonly NamingSnapshot[];
+  /** Snapshots that are there and of which nobody can say what they need. */
+  readonly unreadable: readonly string[];
+}
+
+/**
+ * Every snapshot of the vault and what it names. A layer that many snapshots share is fetched once.
+ * @param objects all that is there @param vault in which they are read as they were written
+ */
+export async function surveySnapshots(
+  vault: Vault,
+  objects: readonly Pick<WrittenObject, "key">[],
+  verify: VerifySignature,
+): Promise<Survey> {
+  const remembering = rememberLayers(vault);
+  const texts = new Map<string, string>();
+  /** The same key, named by hundreds of snapshots, is kept once. */
+  const once = (key: string): string => {
+    const known = texts.get(key);
+    if (known === undefined) texts.set(key, key);
+    return known ?? key;
+  };
+  const snapshots: NamingSnapshot[] = [];
+  const unreadable: string[] = [];
+  const runs = objects.flatMap(({ key }) => /^snapshots\/([^/]+)\/manifest\.json$/.exec(key)?.[1] ?? []);
+  const sets = runs
+    .filter((run) => setIdPattern.test(run))
+    .sort()
+    .reverse();
+  const listed = await mapBounded(sets, 16, (set) => describeSnapshot(vault, set, verify));
+  for (const { set, manifest } of listed.filter((one) => one !== undefined)) {
+    if (manifest === null) {
+      unreadable.push(set);
+      continue;
+    }
+    try {
+      const { sizes } = neededObjects(manifest, await readLayers(remembering, manifest.layers));
+      const names = new Set([...sizes.keys()].map(once));
+      snapshots.push({ set, tier: manifest.tier, snapshotAt: manifest.snapshotAt, names });
+    } catch (error) {
+      if (!(error instanceof LifeboatError && error.code === "snapshot-damaged")) throw error;
+      unreadable.push(set);
+    }
+  }
+  return { snapshots, unreadable };
+}
+
+function rememberLayers(vault: Vault): Vault {
+  const got = new Map<string, ReturnType<Vault["get"]>>();
+  return {
+    ...vault,
+    get(key, options) {
+      if (!key.endsWith(`/${layerName}`)) return vault.get(key, options);
+      const known = got.get(key) ?? vault.get(key, options);
+      got.set(key, known);
+      return known;
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import type { Log } from "../../base/log.ts";
+import type { Config } from "../../config/load.ts";
+import type { UnlockedKey } from "../../seal/keys/private-key.ts";
+import type { SourceRow } from "../../storage/source-row.ts";
+import type { FileEntry } from "../../vault/format/file-entry.ts";
+import type { Tier } from "../../vault/format/manifest.ts";
+import type { Lease } from "../../vault/lease/keeper.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import type { FetchPatience } from "./source/fetch-file.ts";
+
+export type SyncConfig = Config<"storageVault" | "sourceStorage" | "signing"> & Partial<Config<"source">>;
+
+export interface SyncRequest {
+  /** With `source`, the list comes from the database; without it, from the endpoint. */
+  readonly config: SyncConfig;
+  /** Retention as the database's sets of that tier. */
+  readonly tier: Tier;
+  readonly log: Log;
+  readonly signal?: AbortSignal | undefined;
+  /** Compares with nothing and copies everything. */
+  readonly full?: boolean;
+  /** Also looks for files that have no row. */
+  readonly audit?: boolean;
+  /** Says what would be done and writes nothing. */
+  readonly dryRun?: boolean;
+  /** Files were removed on purpose: the policy's bound on what may vanish only warns. */
+  readonly acceptShrinkage?: boolean;
+  /** Former signing keys, and a recipient's: for lists that the present signing key does not open. */
+  readonly formerSigning?: readonly UnlockedKey[];
+  readonly opening?: UnlockedKey | undefined;
+  /** An exported snapshot that the list is read under, and the database set that it belongs to. */
+  readonly within?: {
+    readonly snapshot: { readonly id: string; readonly takenAt: Date };
+    readonly databaseSet: { readonly tier: Tier; readonly set: string };
+  };
+  /** Told when the list can be read without whoever exported the snapshot. */
+  readonly onListOpened?: () => void;
+  /** The id of the snapshot, when somebody has named it already. */
+  readonly set?: string;
+  /** One job of a divided copy: its share of what is to be copied. It leaves a journal and publishes nothing. */
+  readonly part?: { has(file: Pick<FileEntry, "bucket" | "name">): boolean };
+  /** Told of every file that a dry run finds to be copied. */
+  readonly onToCopy?: (row: SourceRow) => void;
+  /** Bytes that other jobs of the same divided copy have read from the source. */
+  readonly earlierEgressBytes?: number;
+  /** The vault and the lease, when the caller has them already. */
+  readonly vault?: Vault;
+  readonly lease?: Lease;
+  readonly holder?: string;
+  readonly patience?: FetchPatience;
+}

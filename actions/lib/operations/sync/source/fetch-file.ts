@@ -1,0 +1,151 @@
+import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { EndpointTrouble, type FileAnswer, type StorageEndpoint } from "../../../storage/endpoint.ts";
+import { md5OfEtag, type SourceRow } from "../../../storage/source-row.ts";
+
+/** How often one file is asked for, and how long the pauses are. */
+export interface FetchPatience {
+  readonly attempts: number;
+  /**
+   * The same for an InternalError, which is what a row whose file is lost answers for ever: a project may have thousands of
+   * them. `attempts` unless told.
+   */
+  readonly attemptsIfLost?: number;
+  /** Pause before the second attempt; it doubles, up to 20 s. */
+  readonly pauseMillis: number;
+}
+
+export const defaultPatience: FetchPatience = { attempts: 6, pauseMillis: 500 };
+
+/** What a content turned out to be. */
+export interface ContentFacts {
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly md5: string;
+  /** As the answer's headers tell; what a list from the endpoint lacks. */
+  readonly contentType: string | null;
+  readonly cacheControl: string | null;
+}
+
+export interface Fetcher {
+  readonly endpoint: StorageEndpoint;
+  readonly patience: FetchPatience;
+  readonly signal: AbortSignal;
+  /** Told of every byte that came in, also of those that came in vain: they cost as much. */
+  readonly onBytes: (bytes: number) => void;
+}
+
+/**
+ * Reads a small file whole. An answer that breaks off or is shorter than it said is asked for again.
+ * @param most a longer one is refused (EndpointTrouble `too-large`): it has been replaced by another
+ * @throws EndpointTrouble when patience has an end, or for what no patience helps
+ */
+export async function fetchWhole(
+  fetcher: Fetcher,
+  row: Pick<SourceRow, "bucket" | "name">,
+  most: number,
+): Promise<{ readonly content: Buffer; readonly facts: ContentFacts }> {
+  return patiently(fetcher, async () => {
+    const answer = await fetcher.endpoint.get(row.bucket, row.name, 0, fetcher.signal);
+    const hashes = startHashes();
+    const chunks: Uint8Array[] = [];
+    let got = 0;
+    for await (const chunk of answer.body) {
+      got += chunk.byteLength;
+      fetcher.onBytes(chunk.byteLength);
+      if (got > most) {
+        answer.abandon();
+        throw new EndpointTrouble(413, "too-large");
+      }
+      hashes.update(chunk);
+      chunks.push(chunk);
+    }
+    if (answer.bytes !== undefined && got !== answer.bytes) throw new EndpointTrouble(undefined, "short answer");
+    return { content: Buffer.concat(chunks, got), facts: { bytes: got, ...hashes.digest(), ...headersOf(answer) } };
+  });
+}
+
+/**
+ * Streams a large file; where the connection breaks it goes on from there, as long as it is still the same file.
+ * @param onEnd told what it was, when the last byte has been handed on
+ * @throws EndpointTrouble; with code `changed-midway` when the file was replaced meanwhile
+ */
+export async function* streamFile(
+  fetcher: Fetcher,
+  row: Pick<SourceRow, "bucket" | "name">,
+  onEnd: (facts: ContentFacts) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const hashes = startHashes();
+  let got = 0;
+  let first: FileAnswer | undefined;
+  for (let attempt = 1; ; ) {
+    const before = got;
+    try {
+      const answer = await patiently(fetcher, () => fetcher.endpoint.get(row.bucket, row.name, got, fetcher.signal));
+      first ??= answer;
+      if (answer.etag !== first.etag || answer.wholeBytes !== first.wholeBytes) {
+        answer.abandon();
+        throw new EndpointTrouble(412, "changed-midway");
+      }
+      for await (const chunk of answer.body) {
+        got += chunk.byteLength;
+        hashes.update(chunk);
+        fetcher.onBytes(chunk.byteLength);
+        yield chunk;
+      }
+      if (first.wholeBytes !== undefined && got < first.wholeBytes)
+        throw new EndpointTrouble(undefined, "short answer");
+      onEnd({ bytes: got, ...hashes.digest(), ...headersOf(first) });
+      return;
+    } catch (error) {
+      // What moves is not counted: a file of gigabytes may break off more often than a small one.
+      attempt = got > before ? 1 : attempt + 1;
+      const passing = error instanceof EndpointTrouble && error.status === undefined;
+      if (!passing || attempt > fetcher.patience.attempts || (first?.wholeBytes ?? 0) <= got) throw error;
+      await pause(fetcher, attempt);
+    }
+  }
+}
+
+/** Whether a content is what its row says. A multipart ETag says nothing of the content, a row may have no size. */
+export function fitsRow(facts: ContentFacts, row: Pick<SourceRow, "etag" | "rowBytes">): boolean {
+  const md5 = md5OfEtag(row.etag);
+  return (row.rowBytes === null || row.rowBytes === facts.bytes) && (md5 === undefined || md5 === facts.md5);
+}
+
+async function patiently<T>(fetcher: Fetcher, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    fetcher.signal.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      fetcher.signal.throwIfAborted();
+      if (!(error instanceof EndpointTrouble && error.passing)) throw error;
+      const { attempts, attemptsIfLost = attempts } = fetcher.patience;
+      if (attempt >= (error.code === "InternalError" ? attemptsIfLost : attempts)) throw error;
+      await pause(fetcher, attempt);
+    }
+  }
+}
+
+async function pause({ patience, signal }: Fetcher, attempt: number): Promise<void> {
+  const ceiling = Math.min(20_000, patience.pauseMillis * 2 ** (attempt - 1));
+  // Jitter: sixteen files that were refused at once must not come back at once.
+  await sleep(ceiling * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
+}
+
+function headersOf({ contentType, cacheControl }: Pick<FileAnswer, "contentType" | "cacheControl">) {
+  return { contentType: contentType ?? null, cacheControl: cacheControl ?? null };
+}
+
+function startHashes() {
+  const sha256 = createHash("sha256");
+  const md5 = createHash("md5");
+  return {
+    update(chunk: Uint8Array): void {
+      sha256.update(chunk);
+      md5.update(chunk);
+    },
+    digest: () => ({ sha256: sha256.digest("hex"), md5: md5.digest("hex") }),
+  };
+}

@@ -1,0 +1,101 @@
+import { OperationError } from "../../../base/errors.ts";
+import { EndpointTrouble } from "../../../storage/endpoint.ts";
+import type { SourceRow } from "../../../storage/source-row.ts";
+import { type ContentFacts, fitsRow } from "./fetch-file.ts";
+import type { Tally } from "./tally.ts";
+
+/** Looks a file up as it is now; undefined: there is none any more. */
+export type LookUp = (bucket: string, name: string) => Promise<SourceRow | undefined>;
+
+/** What one attempt to read gave. */
+export interface Read<Content> {
+  readonly facts: ContentFacts;
+  readonly content: Content;
+  /** Takes back what was stored of it. */
+  discard(): Promise<void>;
+}
+
+export type Verdict<Content> =
+  | { readonly kind: "read"; readonly row: SourceRow; readonly read: Read<Content> }
+  | { readonly kind: "vanished" }
+  /** It grew beyond what is read whole: to be streamed. */
+  | { readonly kind: "large"; readonly row: SourceRow }
+  /** The row is there, and the file is not to be had. */
+  | { readonly kind: "unreadable"; readonly row: SourceRow; readonly code: string };
+
+const attempts = 7;
+/** Readings that must agree before a row is called wrong: what spoils one answer may spoil the next alike. */
+const alikeEnough = 3;
+
+/**
+ * Reads a file until what was read is what a row says, as the row is at that time. The endpoint checks nothing, and files
+ * are replaced and deleted while a copy runs: what does not fit is compared with the row of now before it is believed.
+ *
+ * - the row is gone: vanished
+ * - the row is another: the new content is read, and named `replaced`
+ * - the row is the same, and the content comes three times alike: it is taken as it is, and named `unlike-row`
+ *
+ * @throws OperationError `file-unsteady` when a content is another each time it is read
+ */
+export async function readJudged<Content>(
+  first: SourceRow,
+  read: (row: SourceRow) => Promise<Read<Content>>,
+  lookUp: LookUp,
+  tally: Tally,
+): Promise<Verdict<Content>> {
+  let row = first;
+  let replaced = false;
+  let alike: { readonly sha256: string; times: number } | undefined;
+  const settle = (found: Read<Content>): Verdict<Content> => {
+    if (replaced) tally.find("replaced", row, "replaced while the copy ran; the newer content is in the snapshot");
+    return { kind: "read", row, read: found };
+  };
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    let found: Read<Content> | undefined;
+    let trouble: EndpointTrouble | undefined;
+    try {
+      found = await read(row);
+    } catch (error) {
+      if (!(error instanceof EndpointTrouble)) throw error;
+      trouble = error;
+    }
+    if (found !== undefined && fitsRow(found.facts, row)) return settle(found);
+    const now = await lookUp(row.bucket, row.name);
+    if (now === undefined) {
+      await found?.discard();
+      tally.find("vanished", row, "deleted while the copy ran");
+      return { kind: "vanished" };
+    }
+    if (isOther(now, row)) {
+      replaced = true;
+      row = now;
+      alike = undefined;
+      if (found !== undefined && fitsRow(found.facts, row)) return settle(found);
+      await found?.discard();
+      continue;
+    }
+    if (trouble?.code === "too-large") return { kind: "large", row };
+    if (trouble?.code === "changed-midway") continue;
+    if (found === undefined) return { kind: "unreadable", row, code: trouble?.code ?? "unknown" };
+    alike = alike?.sha256 === found.facts.sha256 ? alike : { sha256: found.facts.sha256, times: 0 };
+    if (++alike.times === alikeEnough) {
+      tally.find("unlike-row", row, `the row tells ${row.rowBytes} bytes, ETag ${row.etag}; read ${found.facts.bytes}`);
+      return settle(found);
+    }
+    await found.discard();
+  }
+  throw new OperationError(
+    "file-unsteady",
+    "A file of Storage is another each time it is read, while its row stays as it is.",
+    "Something between here and Storage spoils what passes; what was copied is kept. Run again from another network.",
+  );
+}
+
+function isOther(one: SourceRow, other: SourceRow): boolean {
+  return (
+    one.version !== other.version ||
+    one.etag !== other.etag ||
+    one.rowBytes !== other.rowBytes ||
+    one.lastModified !== other.lastModified
+  );
+}

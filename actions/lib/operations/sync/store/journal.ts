@@ -1,0 +1,104 @@
+import { z } from "zod";
+import { LifeboatError } from "../../../base/errors.ts";
+import { openSealed } from "../../../seal/body/artifact.ts";
+import { deriveIndexKey } from "../../../seal/keys/index-key.ts";
+import { keysFileName } from "../../../seal/keys/keys-file.ts";
+import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
+import { holds } from "../../../vault/files/holds.ts";
+import {
+  encodeEntry,
+  type FileEntry,
+  isStored,
+  parseEntry,
+  pathOf,
+  type StoredFile,
+} from "../../../vault/format/file-entry.ts";
+import { type StoredObject, storedObjectSchema } from "../../../vault/format/layer.ts";
+import { sha256Schema } from "../../../vault/format/manifest.ts";
+import { journalName, journalPrefix, snapshotPrefix } from "../../../vault/format/names.ts";
+import type { Vault } from "../../../vault/s3/client.ts";
+import type { ObjectStore } from "./object-store.ts";
+import type { RunKeys } from "./run-keys.ts";
+
+const headSchema = z.strictObject({
+  format: z.literal("lifeboat-files-journal/1"),
+  object: storedObjectSchema,
+  sessionKeyCommitment: sha256Schema,
+});
+
+/** Tells later runs what is whole in the vault, object by object, so that nothing is copied twice after a kill. */
+export interface Journal {
+  note(object: StoredObject, entries: readonly FileEntry[]): Promise<void>;
+}
+
+export function openJournal(store: ObjectStore, keys: RunKeys): Journal {
+  let number = 0;
+  return {
+    async note(object, entries) {
+      const sessionKeyCommitment = keys.sessionKeyCommitment();
+      const head = headSchema.parse({ format: "lifeboat-files-journal/1", object, sessionKeyCommitment });
+      const lines = [JSON.stringify(head), ...entries.map(encodeEntry)];
+      await store.sealed(journalName(++number), Buffer.from(`${lines.join("\n")}\n`));
+    },
+  };
+}
+
+/** What runs without an end have left that can be used. */
+export interface Inheritance {
+  /** By path. */
+  readonly entries: ReadonlyMap<string, StoredFile>;
+  readonly objects: ReadonlyMap<string, StoredObject>;
+  /** Session keys' commitments by run. */
+  readonly origins: ReadonlyMap<string, string>;
+}
+
+export const nothingInherited: Inheritance = { entries: new Map(), objects: new Map(), origins: new Map() };
+
+/**
+ * Reads the journals of unfinished runs, newest last. What this signing key cannot open, or is damaged, is of no use, and
+ * neither is a run whose keys.pgp is missing: its contents could never be opened.
+ */
+export async function readJournals(
+  vault: Vault,
+  runs: readonly string[],
+  signing: UnlockedKey,
+  signal: AbortSignal,
+): Promise<Inheritance> {
+  const entries = new Map<string, StoredFile>();
+  const objects = new Map<string, StoredObject>();
+  const origins = new Map<string, string>();
+  for (const run of runs) {
+    if ((await vault.head(snapshotPrefix(run) + keysFileName)) === undefined) continue;
+    for await (const { key } of vault.list(journalPrefix(run))) {
+      const noted = await readEntry(vault, key, run, signing, signal);
+      if (noted === undefined) continue;
+      objects.set(noted.object.key, noted.object);
+      origins.set(run, noted.sessionKeyCommitment);
+      for (const entry of noted.entries) entries.set(pathOf(entry), entry);
+    }
+  }
+  return { entries, objects, origins };
+}
+
+async function readEntry(vault: Vault, key: string, run: string, signing: UnlockedKey, signal: AbortSignal) {
+  try {
+    const { body } = await vault.get(key, { maxBytes: 16 * 1024 * 1024 });
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of openSealed(once(body), deriveIndexKey(signing, run))) chunks.push(Buffer.from(chunk));
+    const [first = "", ...lines] = Buffer.concat(chunks).toString("utf8").trimEnd().split("\n");
+    const head = headSchema.parse(JSON.parse(first));
+    const found = lines.map(parseEntry).filter(isStored);
+    // Hard evidence only: what a snapshot is going to name must be what the run has stored, byte for byte.
+    for (const segment of head.object.segments) if (!(await holds(vault, segment, signal))) return undefined;
+    return { ...head, entries: found.filter(({ object }) => object === head.object.key) };
+  } catch (error) {
+    // Not ours, half written, or of another version: then its contents are copied again.
+    signal.throwIfAborted();
+    if (error instanceof LifeboatError && error.code === "s3-unavailable") throw error;
+    return undefined;
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}

@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import { counted } from "../../../base/flow/counted.ts";
+import type { Policy } from "../../../config/policy/policy.ts";
+import { sealArtifact, sealWhole } from "../../../seal/body/artifact.ts";
+import type { StoredObject } from "../../../vault/format/layer.ts";
+import { fileKey, packKey, snapshotPrefix } from "../../../vault/format/names.ts";
+import type { HashedObject } from "../../../vault/format/snapshot-manifest.ts";
+import type { Vault } from "../../../vault/s3/client.ts";
+import { readBack } from "../../../vault/s3/read-back.ts";
+import { uploadStream } from "../../../vault/s3/upload.ts";
+import { deleteVersions, versionPages } from "../../../vault/s3/versions.ts";
+import type { RunKeys } from "./run-keys.ts";
+
+/** Writes what one run stores, sealed, and reads it back. Nothing replaces anything. */
+export interface ObjectStore {
+  /** @param source of a tar @returns with `files` and `fileBytes` 0: the caller counts */
+  pack(source: AsyncIterable<Uint8Array>): Promise<StoredObject>;
+  file(source: AsyncIterable<Uint8Array>): Promise<StoredObject>;
+  /** A small one below the run's own prefix, sealed with the lists' key. */
+  sealed(name: string, plain: Uint8Array): Promise<HashedObject>;
+  /** A small one below the run's own prefix, for everybody's eyes. */
+  plain(name: string, body: Uint8Array, contentType: string): Promise<HashedObject>;
+  /** Takes back what turned out to be of no use. Only of this run, before it is published. */
+  remove(object: StoredObject): Promise<void>;
+  /** Bytes that were stored, those that were removed again left out. */
+  readonly storedBytes: number;
+}
+
+export function openObjectStore(
+  vault: Vault,
+  keys: RunKeys,
+  policy: Policy["vault"],
+  signal: AbortSignal,
+): ObjectStore {
+  const numbers = { pack: 0, file: 0 };
+  let storedBytes = 0;
+  const bytesOf = ({ segments }: StoredObject): number => segments.reduce((sum, { bytes }) => sum + bytes, 0);
+
+  const store = async (key: string, source: AsyncIterable<Uint8Array>): Promise<StoredObject> => {
+    let plainBytes = 0;
+    const plain = counted(source, (bytes) => {
+      plainBytes += bytes;
+    });
+    const sealed = sealArtifact(plain, await keys.session(), { recycled: true });
+    const { partBytes, maxParts } = policy;
+    const segments = await uploadStream(vault, key, sealed, { prefix: "", partBytes, maxParts, signal });
+    if (policy.readBack) await readBack(vault, "", segments, { signal });
+    const object = { key, files: 0, fileBytes: 0, plainBytes, segments };
+    storedBytes += bytesOf(object);
+    return object;
+  };
+  const put = async (name: string, body: Uint8Array, contentType?: string): Promise<HashedObject> => {
+    const key = snapshotPrefix(keys.run) + name;
+    const part = { bytes: body.byteLength, sha256: createHash("sha256").update(body).digest("hex") };
+    await vault.put(key, body, { ifNoneMatch: true, signal, ...(contentType !== undefined && { contentType }) });
+    if (policy.readBack) await readBack(vault, "", [{ key, ...part, parts: [part] }], { signal });
+    storedBytes += body.byteLength;
+    return { key, ...part };
+  };
+  return {
+    pack: (source) => store(packKey(keys.run, ++numbers.pack), source),
+    file: (source) => store(fileKey(keys.run, ++numbers.file), source),
+    sealed: async (name, plain) => put(name, await sealWhole(plain, keys.index)),
+    plain: put,
+    async remove(object) {
+      for (const { key } of object.segments)
+        for await (const { versions } of versionPages(vault.transport, key))
+          await deleteVersions(
+            vault.transport,
+            versions.filter((version) => version.key === key),
+          );
+      storedBytes -= bytesOf(object);
+    },
+    get storedBytes() {
+      return storedBytes;
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { renderRecoverFilesPage } from "../../../recover/files-page.ts";
+import { signDetached } from "../../../seal/keys/signature.ts";
+import { encodeSnapshotManifest, publishSnapshot } from "../../../vault/files/snapshot-store.ts";
+import { type Finding, type Head, headSchema } from "../../../vault/format/head.ts";
+import { type Layer, layerSchema, livingObjects, sessionKeyCommitments } from "../../../vault/format/layer.ts";
+import { findingsName, headName, layerName, recoverName } from "../../../vault/format/names.ts";
+import {
+  type HashedObject,
+  type LayerReference,
+  type SnapshotManifest,
+  snapshotManifestSchema,
+} from "../../../vault/format/snapshot-manifest.ts";
+import type { Lease } from "../../../vault/lease/keeper.ts";
+import type { Vault } from "../../../vault/s3/client.ts";
+import type { Ready } from "../../check/run-preflight.ts";
+import { directLayers } from "./layer-plan.ts";
+import type { ObjectStore } from "./object-store.ts";
+import type { RunKeys } from "./run-keys.ts";
+
+export interface LayerFacts {
+  readonly shards: number;
+  readonly lists: Layer["lists"];
+  readonly objects: Layer["objects"];
+  readonly uses: Layer["uses"];
+  /** Session keys' commitments of all runs that may be named. */
+  readonly commitments: ReadonlyMap<string, string>;
+}
+
+/**
+ * Writes a run's layer and tells which layers the manifest is to name.
+ * @param before what the last manifest named; empty when the new layer is a base
+ */
+export async function storeLayer(
+  store: ObjectStore,
+  keys: RunKeys,
+  before: readonly LayerReference[],
+  facts: LayerFacts,
+): Promise<LayerReference[]> {
+  const folded = before.length >= directLayers;
+  const runs = new Set(facts.objects.map(({ key }) => key.split("/")[1] ?? ""));
+  const layer: Layer = layerSchema.parse({
+    format: "lifeboat-files-layer/1",
+    run: keys.run,
+    kind: facts.shards > 0 ? "base" : "changes",
+    earlier: folded ? before : [],
+    indexKeySigner: keys.indexKeySigner,
+    indexKeyCommitment: keys.indexKeyCommitment,
+    shards: facts.shards,
+    lists: facts.lists,
+    origins: [...facts.commitments]
+      .filter(([run]) => runs.has(run))
+      .map(([run, sessionKeyCommitment]) => ({ run, sessionKeyCommitment })),
+    objects: facts.objects,
+    uses: facts.uses,
+  });
+  const body = Buffer.from(`${JSON.stringify(layer)}\n`);
+  const { bytes, sha256 } = await store.plain(layerName, body, "application/json");
+  const reference = { run: keys.run, bytes, sha256 };
+  return folded ? [reference] : [...before, reference];
+}
+
+/** Objects and commitments that go over into a new base. */
+export function carriedOver(layers: readonly Layer[]): Pick<LayerFacts, "objects" | "commitments"> {
+  const objects = livingObjects(layers).map(({ livingFiles, livingBytes, ...object }) => ({
+    ...object,
+    ...{ files: livingFiles, fileBytes: livingBytes },
+  }));
+  return { objects, commitments: sessionKeyCommitments(layers) };
+}
+
+export async function storeHead(store: ObjectStore, head: Head): Promise<HashedObject> {
+  return store.sealed(headName, Buffer.from(JSON.stringify(headSchema.parse(head))));
+}
+
+/** @returns null when there is nothing to tell */
+export async function storeFindings(store: ObjectStore, findings: readonly Finding[]): Promise<HashedObject | null> {
+  if (findings.length === 0) return null;
+  const lines = findings.map((finding) => JSON.stringify(finding));
+  return store.sealed(findingsName, Buffer.from(`${lines.join("\n")}\n`));
+}
+
+/** The page for people who have nothing else, in every snapshot: the one that they take may be the only one left. */
+export async function storeRecoverPage(store: ObjectStore): Promise<HashedObject> {
+  return store.plain(recoverName, Buffer.from(renderRecoverFilesPage()), "text/markdown; charset=utf-8");
+}
+
+export async function publishManifest(
+  vault: Vault,
+  draft: SnapshotManifest,
+  signing: Ready["signing"],
+  lease: Lease,
+  signal: AbortSignal,
+): Promise<SnapshotManifest> {
+  const manifest = snapshotManifestSchema.parse(draft);
+  const bytes = encodeSnapshotManifest(manifest);
+  const signature = await signDetached(bytes, signing);
+  await publishSnapshot(vault, manifest.set, bytes, signature, { lease, signal });
+  return manifest;
+}

@@ -1,0 +1,189 @@
+import { journalPrefix, runPrefixes } from "../../vault/format/names.ts";
+import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
+import { lockPublishedSnapshot } from "../retention/locks.ts";
+import { boundVanishing, failureOf } from "./bounds.ts";
+import { openLedger } from "./copy/ledger.ts";
+import { audit, copyIntoLists } from "./copy-into-lists.ts";
+import type { SyncResult } from "./result.ts";
+import { type ListWriter, openListWriter } from "./store/list-writer.ts";
+import { openObjectStore } from "./store/object-store.ts";
+import {
+  carriedOver,
+  publishManifest,
+  storeFindings,
+  storeHead,
+  storeLayer,
+  storeRecoverPage,
+} from "./store/publish.ts";
+import { openRunKeys } from "./store/run-keys.ts";
+import { removeBelow, removeRemains } from "./store/unfinished.ts";
+import { lastCommitments } from "./sync-state.ts";
+import type { SyncFacts, Tools, Writing } from "./writing.ts";
+
+/** Copies, writes the lists, and publishes. */
+export async function writeSnapshot(writing: Writing): Promise<SyncResult> {
+  const { clock, request, plan, ready, vault, set, stop } = writing;
+  const { policy } = request.config;
+  const keys = openRunKeys(vault, set, ready.signing, ready.keys.recipients, stop.signal);
+  const store = openObjectStore(vault, keys, policy.vault, stop.signal);
+  const isBase = plan.kind === "fresh" || (plan.kind === "changes" && plan.rebase);
+  const tools: Tools = {
+    ...{ keys, store },
+    ledger: openLedger(plan.kind === "fresh" ? [] : plan.last.head.inBuckets, plan.shards),
+    lists: openListWriter(store, isBase ? plan.shards : 0),
+    seen: { filesCopied: 0, bytesCopied: 0n, renames: { count: 0 } },
+  };
+  if (plan.kind !== "unchanged") await clock.stage("copy", () => copyIntoLists(writing, tools));
+  if (request.audit === true) await clock.stage("audit", () => audit(writing));
+  if (request.part !== undefined) return resultOf(writing, tools, "part", countsOf(writing, tools));
+  const manifest = await clock.stage("publish", () => publish(writing, tools));
+  return resultOf(writing, tools, "published", manifest.counts, manifest.finishedAt);
+}
+
+async function publish(writing: Writing, tools: Tools): Promise<SnapshotManifest> {
+  const { request, plan, ready, vault, set, source, startedAt, lease, stop, last, tally, unfinished } = writing;
+  const { keys, store, ledger, lists } = tools;
+  const { policy, projectRef, version } = request.config;
+  const before = plan.kind === "fresh" ? undefined : plan.last;
+  const missing = Math.max(0, (last?.manifest.counts.files ?? 0) - ledger.files);
+  const removed = plan.kind === "fresh" ? missing : ledger.filesRemoved - tools.seen.renames.count;
+  boundVanishing(last?.manifest, removed, policy.storage, request.acceptShrinkage ?? false, writing.warnings);
+  await keys.storeIndexKey();
+  const layers = await storeList(writing, tools, await lists.finish());
+  const head = await storeHead(store, {
+    format: "lifeboat-files-head/1",
+    projectRef,
+    buckets: [...source.buckets],
+    policies: source.policies,
+    shards: plan.shards,
+    sumsOver: source.sumsOver,
+    sums: [...plan.sums],
+    lookAgain: ledger.lookAgain(),
+    inBuckets: ledger.inBuckets(source.buckets),
+  });
+  const findings = await storeFindings(store, tally.findings);
+  const recover = await storeRecoverPage(store);
+  const manifest = await publishManifest(
+    vault,
+    {
+      format: "lifeboat-files/1",
+      set,
+      tier: request.tier,
+      startedAt: startedAt.toISOString(),
+      snapshotAt: source.takenAt.toISOString(),
+      finishedAt: new Date().toISOString(),
+      previous: before?.stored.manifest.set ?? null,
+      databaseSet: request.within?.databaseSet ?? null,
+      source: { projectRef, list: source.list },
+      software: { lifeboat: version, node: process.version },
+      sealing: {
+        format: "openpgp-seipd1-aes256",
+        compression: "zstd",
+        recipients: ready.keys.recipients.map(({ role, fingerprint }) => ({ role, fingerprint })),
+        indexKeyCommitment: keys.indexKeyCommitment,
+        indexKeySigner: keys.indexKeySigner,
+      },
+      counts: countsOf(writing, tools),
+      ...{ head, findings, layers, recover },
+    },
+    ready.signing,
+    lease,
+    stop.signal,
+  );
+  const used = new Set(ledger.objects().flatMap(({ segments }) => segments.map(({ key }) => key)));
+  await removeBelow(vault, [journalPrefix(set)], new Set());
+  await removeRemains(vault, unfinished.runs, used);
+  await lockStored(writing, manifest);
+  return manifest;
+}
+
+/** What this run has stored and taken over. A run that dies here leaves a snapshot that the next upkeep locks. */
+async function lockStored(
+  { request, vault, set, ready, unfinished }: Writing,
+  manifest: SnapshotManifest,
+): Promise<void> {
+  const { storage, tiers } = request.config.policy;
+  if (!ready.bucketLocks || tiers[manifest.tier].lock === "none") return;
+  const keys: string[] = [];
+  for (const prefix of [set, ...unfinished.runs].flatMap(runPrefixes)) {
+    for await (const { key } of vault.list(prefix)) keys.push(key);
+  }
+  const from = new Date(manifest.finishedAt);
+  const keepDays = tiers[manifest.tier].retentionDays;
+  await lockPublishedSnapshot(vault, { set, keys, from, keepDays, lockDays: storage.upkeep.lockDays });
+}
+
+/** @returns the layers that the manifest names: the last one's where the list is the same */
+async function storeList(
+  { plan, unfinished, held }: Writing,
+  { keys, store, ledger }: Tools,
+  lists: Awaited<ReturnType<ListWriter["finish"]>>,
+): Promise<SnapshotManifest["layers"]> {
+  const own = keys.sessionKeyCommitment();
+  const commitments = new Map([...unfinished.inheritance.origins, ...(own === null ? [] : [[keys.run, own] as const])]);
+  const [objects, uses] = [ledger.objects(), ledger.uses()];
+  if (plan.kind === "fresh") {
+    const all = new Map([...(held?.commitments() ?? []), ...commitments]);
+    return storeLayer(store, keys, [], { shards: plan.shards, lists, objects, uses, commitments: all });
+  }
+  const named = plan.last.stored.manifest.layers;
+  if (plan.kind === "unchanged" || (lists.length === 0 && !plan.rebase)) return named;
+  if (!plan.rebase) {
+    const all = new Map([...(await lastCommitments(plan.last)), ...commitments]);
+    return storeLayer(store, keys, named, { shards: 0, lists, objects, uses, commitments: all });
+  }
+  const carried = carriedOver(await plan.last.layers());
+  const all = {
+    objects: [...carried.objects, ...objects],
+    commitments: new Map([...carried.commitments, ...commitments]),
+  };
+  return storeLayer(store, keys, [], { shards: plan.shards, lists, uses, ...all });
+}
+
+function countsOf(
+  { request, source, plan, tally }: Writing,
+  { ledger, store, seen }: Tools,
+): SnapshotManifest["counts"] {
+  const fresh = plan.kind === "fresh";
+  return {
+    buckets: source.buckets.length,
+    files: ledger.files,
+    bytes: String(ledger.bytes),
+    filesCopied: seen.filesCopied,
+    bytesCopied: String(seen.bytesCopied),
+    filesChanged: ledger.filesChanged,
+    filesRemoved: fresh ? 0 : ledger.filesRemoved - seen.renames.count,
+    filesRenamed: seen.renames.count,
+    egressBytes: String(tally.egressBytes + (request.earlierEgressBytes ?? 0)),
+    storedBytes: String(store.storedBytes),
+    findings: tally.count(),
+  };
+}
+
+function resultOf(
+  { request, set, vault, plan, source, startedAt, clock, warnings, alarms }: SyncFacts,
+  { ledger }: Pick<Tools, "ledger">,
+  outcome: SyncResult["outcome"],
+  counts: SyncResult["counts"],
+  finishedAt = new Date().toISOString(),
+): SyncResult {
+  return {
+    ...{
+      outcome,
+      set,
+      bucket: vault.bucket,
+      counts,
+      finishedAt,
+      warnings,
+      alarms,
+      stages: clock.times,
+      list: source.list,
+    },
+    previous: plan.kind === "fresh" ? null : plan.last.stored.manifest.set,
+    databaseSet: request.within?.databaseSet ?? null,
+    snapshotAt: source.takenAt.toISOString(),
+    startedAt: startedAt.toISOString(),
+    inBuckets: ledger.inBuckets(source.buckets),
+    failure: failureOf(counts.findings, request.config.policy.storage),
+  };
+}

@@ -1,0 +1,116 @@
+import type { Policy } from "../../config/policy/policy.ts";
+import { signDetached } from "../../seal/keys/signature.ts";
+import { inspectBucket } from "../../vault/bucket/inspect.ts";
+import { retainUntil } from "../../vault/bucket/lock.ts";
+import { type Manifest, newSetId } from "../../vault/format/manifest.ts";
+import type { Proof } from "../../vault/format/proof.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import { encodeProof, writeProof } from "../../vault/sets/proof-store.ts";
+import type { Compared } from "./performance/compare.ts";
+import { type AdmittedTest, type FoundOut, secondsSince } from "./request.ts";
+import type { Quiet, RestoreTestReport } from "./result.ts";
+import type { TestVerdict } from "./verdict.ts";
+
+interface TestFacts extends FoundOut {
+  readonly verdict: TestVerdict;
+  readonly startedAt: Date;
+  readonly stages: Proof["stages"];
+  /** `performance.now()` at the test's beginning. */
+  readonly begun: number;
+}
+
+/**
+ * Signs what was found with the prover's key and puts it into the vault: one that is not proven too, so that its turn and
+ * its times are known.
+ * @returns the report, but for what becomes of the copy
+ */
+export async function publishProof(
+  test: AdmittedTest,
+  facts: TestFacts,
+  quiet: readonly Quiet[],
+): Promise<Omit<RestoreTestReport, "copy">> {
+  const { vault, prover, request, selected } = test;
+  const proof = proofOf(test, facts);
+  const bytes = encodeProof(proof);
+  const until = await lockUntil(vault, selected.signed.manifest, request.config.policy);
+  const key = await writeProof(vault, proof, bytes, await signDetached(bytes, prover), until);
+  const { verdict, integrity, further } = facts;
+  return {
+    ...verdict,
+    ...{ set: proof.set, tier: proof.tier, turn: proof.turn, why: selected.why, snapshotAt: proof.snapshotAt },
+    target: proof.target,
+    counts: proof.counts,
+    differences: integrity.differences,
+    files: proof.files,
+    checks: further?.checks ?? [],
+    performance: further?.performance ?? [],
+    size: further?.size ?? null,
+    defect: further?.defect ?? null,
+    quiet,
+    stages: proof.stages,
+    restoreSeconds: proof.restoreSeconds,
+    totalSeconds: proof.totalSeconds,
+    proof: key,
+  };
+}
+
+function proofOf({ request, place, selected, seed }: AdmittedTest, facts: TestFacts): Proof {
+  const { integrity, further, verdict, startedAt } = facts;
+  const { manifest, set, tier } = selected.signed;
+  const { config } = request;
+  const count = (wanted: string) => integrity.differences.filter((one) => one.verdict === wanted).length;
+  return {
+    format: "lifeboat-proof/1",
+    proof: newSetId(startedAt),
+    ...{ set, tier, manifestSha256: selected.manifestSha256, snapshotAt: manifest.snapshotAt, turn: selected.turn },
+    startedAt: startedAt.toISOString(),
+    finishedAt: new Date().toISOString(),
+    outcome: verdict.outcome,
+    target: {
+      name: config.target.name,
+      projectRef: place.ref,
+      kind: integrity.target.kind,
+      serverVersion: integrity.target.serverVersion,
+    },
+    software: { lifeboat: config.version, node: process.version },
+    counts: {
+      ...integrity.counts,
+      databaseBytes: further?.size.databaseBytes ?? "0",
+      storedBytes: manifest.counts.storedBytes,
+    },
+    differences: { failed: count("failed"), expected: count("expected"), unverified: count("unverified") },
+    files: further?.files ?? null,
+    checks: (further?.checks ?? []).map(({ finding: _, ...check }) => check),
+    performance: (further?.performance ?? []).map(measuredOf),
+    defect: further === undefined ? null : { kind: further.defect.kind, seed, outcome: further.defect.outcome },
+    stages: facts.stages.map(({ name, seconds }) => ({ name, seconds })),
+    restoreSeconds: facts.restoreSeconds,
+    totalSeconds: secondsSince(facts.begun),
+  };
+}
+
+function measuredOf({
+  name,
+  kind,
+  sha256,
+  runs,
+  p50Ms,
+  p95Ms,
+  indexes,
+  verdict,
+}: Compared): Proof["performance"][number] {
+  return { name, kind, sha256, runs, p50Ms, p95Ms, indexes: [...indexes], verdict };
+}
+
+/** A proof is worth something as long as its set is there, so it is locked as long. */
+async function lockUntil(
+  vault: Vault,
+  { tier, finishedAt }: Pick<Manifest, "tier" | "finishedAt">,
+  policy: Policy,
+): Promise<Date | null> {
+  const { lock, retentionDays } = policy.tiers[tier];
+  if (lock === "none") return null;
+  const { objectLock } = await inspectBucket(vault);
+  const locks = objectLock.state === "known" && objectLock.value.enabled;
+  return locks ? retainUntil(new Date(finishedAt), retentionDays) : null;
+}

@@ -1,0 +1,175 @@
+import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
+import { periodAround } from "../../policy/period.ts";
+import type { Inventory } from "../../postgres/inventory/model.ts";
+import type { UnlockedKey } from "../../seal/keys/private-key.ts";
+import { wakeProject } from "../../supabase/project.ts";
+import { objectStates } from "../../vault/bucket/thaw.ts";
+import { openingKey, provenBy, trustedSigners } from "../../vault/configured.ts";
+import { openVault, type Vault } from "../../vault/s3/client.ts";
+import { openSet } from "../../vault/sets/open-set.ts";
+import type { StoredProof } from "../../vault/sets/proof-store.ts";
+import { readProofs } from "../../vault/sets/proof-store.ts";
+import { planThaw } from "../thaw/plan-thaw.ts";
+import { describeThaw, thawSet } from "../thaw/thaw-set.ts";
+import { newSeed, seedPattern } from "./defect/random.ts";
+import type { RestoreTestConfig, RestoreTestRequest } from "./request.ts";
+import type { RestoreTestNotice, RestoreTestResult } from "./result.ts";
+import { type SelectedSet, selectSet } from "./select-set.ts";
+import { admitMarker } from "./staging/gates.ts";
+import { refuseUsed } from "./staging/in-use.ts";
+import { type Marker, readMarker, setState } from "./staging/marker.ts";
+import { resetStaging } from "./staging/reset.ts";
+import { placeOfStaging, reachStaging, type StagingPlace } from "./staging/staging.ts";
+import { restoreAndLook } from "./test-set.ts";
+
+/**
+ * The restore test: chooses a set, restores it into staging, and finds out whether it is what was backed up and whether the
+ * application can live with it. The gates come first; what they refuse leaves everything untouched.
+ *
+ * @throws ConfigurationError what the gates refuse; OperationError what breaks on the way (staging is emptied before it is
+ * thrown, where that is possible)
+ */
+export async function runRestoreTest(request: RestoreTestRequest): Promise<RestoreTestResult> {
+  const { config, log, signal, dryRun = false } = request;
+  const seed = request.seed ?? newSeed();
+  if (!seedPattern.test(seed)) {
+    throw new ConfigurationError("usage", `'${seed}' is not a seed.`, "A seed has 8 hexadecimal digits.");
+  }
+  const place = placeOfStaging(config, { log, signal });
+  const prover = await proverKey(config);
+  using vault = openVault(config.vault);
+  const { proofs, refused } = await readProofs(vault, await provenBy(config));
+  for (const { key, problem } of refused.slice(0, 20)) log.warn(`The proof ${key} does not count: ${problem}`);
+  if (refused.length > 20) log.warn(`${refused.length - 20} more objects below proofs/ do not count either.`);
+  const done = request.oncePerMonth === true ? await thisMonths(vault, proofs) : undefined;
+  if (done !== undefined) {
+    if (!dryRun) await wipeExpired(place, request, vault);
+    return done;
+  }
+  const { policy } = config;
+  const trusted = await trustedSigners(config);
+  const selected = await selectSet(vault, { named: request.set, proofs, policy, trusted });
+  log.info(`Set ${selected.signed.set} (${selected.signed.tier}): ${selected.why}.`);
+  const frozen = await askGlacier(vault, selected, request);
+  if (frozen !== undefined) return frozen;
+  if (!dryRun && place.api !== undefined) await wakeProject(place.api, place.ref, { log, signal });
+  await using staging = await reachStaging(place, config, { log, signal });
+  const marker = admitMarker(await readMarker(staging.client), place.ref, staging.identity);
+  refuseKept(marker, new Date());
+  const refuseInUse = () => refuseUsed(staging.client, marker, inventoryOf(vault, config));
+  if (dryRun) {
+    await refuseInUse();
+    return dryRunOf(selected, place.ref, request);
+  }
+  return await restoreAndLook({
+    request,
+    place,
+    client: staging.client,
+    marker,
+    refuseInUse,
+    vault,
+    prover,
+    selected,
+    proofs,
+    seed,
+  });
+}
+
+/**
+ * The key that opens the set also signs the proof, so it must be the prover's: see runbooks/decisions/0011.
+ * @throws ConfigurationError `prover-key`
+ */
+async function proverKey(config: RestoreTestConfig): Promise<UnlockedKey> {
+  const key = await openingKey(config);
+  const pinned = config.policy.keys.recipients.prover;
+  if (key.fingerprint === pinned) return key;
+  throw new ConfigurationError(
+    "prover-key",
+    `RESTORE_PRIVATE_KEY is ${key.fingerprint}, and the policy's prover is ${pinned ?? "not pinned"}. Nothing has been touched.`,
+    "A restore test uses the prover key alone: its signature makes a set proven. Set the prover's private key.",
+  );
+}
+
+async function thisMonths(vault: Vault, proofs: readonly StoredProof[]): Promise<RestoreTestNotice | undefined> {
+  const { from, until } = periodAround("month", await vault.serverTime());
+  const inMonth = (time: string) => Date.parse(time) >= from.getTime() && Date.parse(time) < until.getTime();
+  const found = proofs.findLast(({ proof }) => proof.outcome === "proven" && inMonth(proof.finishedAt));
+  if (found === undefined) return undefined;
+  const { set, proof, finishedAt } = found.proof;
+  return { outcome: "nothing-to-do", set, proof, provenAt: finishedAt };
+}
+
+/** A copy whose time is over goes, whether or not there is something to test. */
+async function wipeExpired(place: StagingPlace, request: RestoreTestRequest, vault: Vault): Promise<void> {
+  const { config, log, signal } = request;
+  await using staging = await reachStaging(place, config, { log, signal });
+  const marker = admitMarker(await readMarker(staging.client), place.ref, staging.identity);
+  const over = marker.state === "testing" || (marker.keepUntil !== null && marker.keepUntil <= new Date());
+  if (!over) return;
+  await refuseUsed(staging.client, marker, inventoryOf(vault, config));
+  log.info(`Emptying staging of the copy of ${marker.set ?? "an unknown set"}, whose time is over.`);
+  await resetStaging(staging.client, log);
+  await setState(staging.client, "empty");
+}
+
+/** Of a set that may be gone or closed by now: then undefined. */
+function inventoryOf(vault: Vault, config: RestoreTestConfig): (set: string) => Promise<Inventory | undefined> {
+  return async (set) => {
+    try {
+      const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
+      return await (await openSet(vault, set, keys)).inventory();
+    } catch (error) {
+      if (error instanceof LifeboatError) return undefined;
+      throw error;
+    }
+  };
+}
+
+/** @throws ConfigurationError `staging-kept` */
+function refuseKept({ state, keepUntil, set }: Marker, now: Date): void {
+  if (state !== "kept" || keepUntil === null || keepUntil <= now) return;
+  throw new ConfigurationError(
+    "staging-kept",
+    `The copy of ${set ?? "a set"} in staging is to be kept until ${keepUntil.toISOString()}. Nothing has been touched.`,
+    "Wait until then, or empty it now: `lifeboat test-restore --wipe`.",
+  );
+}
+
+/**
+ * An archive that lies in Glacier is asked for; unless the caller waits, a later attempt of the month finds it thawed.
+ * @throws ConfigurationError `set-frozen` when the policy does not allow it
+ */
+async function askGlacier(
+  vault: Vault,
+  { signed, why }: SelectedSet,
+  request: RestoreTestRequest,
+): Promise<RestoreTestNotice | undefined> {
+  const { log, signal, dryRun = false, waitForThaw = false } = request;
+  const states = await objectStates(vault, signed.prefix, signed.manifest.artifacts);
+  if (!states.some(({ state }) => state === "frozen" || state === "thawing")) return undefined;
+  if (!request.config.policy.restoreTest.thaw) {
+    throw new ConfigurationError(
+      "set-frozen",
+      `Set ${signed.set} lies in Glacier, and the policy (restoreTest.thaw) does not ask for it. Nothing has been touched.`,
+      `Bring it back with \`lifeboat thaw ${signed.set} --wait\`, or name another with --set.`,
+    );
+  }
+  if (dryRun) {
+    log.info(describeThaw(signed.set, planThaw(states, "Standard", thawDays), thawDays));
+    return undefined;
+  }
+  const options = { tier: "Standard" as const, days: thawDays, dryRun: false, wait: waitForThaw, log, signal };
+  const { expected, outcome } = await thawSet(vault, signed, options);
+  return outcome === "ready" ? undefined : { outcome: "thawing", set: signed.set, why, expected };
+}
+
+/** Long enough for the later attempts of the month. */
+const thawDays = 7;
+
+function dryRunOf({ signed, turn, why }: SelectedSet, projectRef: string, request: RestoreTestRequest) {
+  const { checks, performance } = request.config.policy.restoreTest;
+  return {
+    ...{ outcome: "dry-run" as const, set: signed.set, tier: signed.tier, turn, why, projectRef },
+    ...{ checks: checks.length, queries: performance.queries.length + performance.lookups.length },
+  };
+}

@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import { ConfigurationError } from "../../base/errors.ts";
+import type { Policy } from "../../config/policy/policy.ts";
+import { stagingSchema } from "../../postgres/own-schemas.ts";
+import type { Signer } from "../../seal/keys/keyring.ts";
+import { setPrefix } from "../../vault/format/manifest.ts";
+import type { Turn } from "../../vault/format/proof.ts";
+import { hiddenError } from "../../vault/published/meddled.ts";
+import { manifestName } from "../../vault/published/signed-manifest.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import { publishedSets, resolveSet, type SetName } from "../../vault/sets/catalogue.ts";
+import { readSignedSet, type SignedSet } from "../../vault/sets/open-set.ts";
+import type { StoredProof } from "../../vault/sets/proof-store.ts";
+import { chooseSet } from "./choose-set.ts";
+
+/** The set of this test, its manifest read and trusted. */
+export interface SelectedSet {
+  readonly signed: SignedSet;
+  readonly turn: Turn;
+  readonly why: string;
+  /** Of the manifest's stored bytes, hex. */
+  readonly manifestSha256: string;
+}
+
+/**
+ * Finds the set: the named one, or that whose turn it is.
+ * @param named a set's id or `latest`; undefined: by turns
+ * @throws ConfigurationError `set-unknown`, `set-id`, `set-hidden`, `manifest-untrusted`, `set-of-staging`
+ */
+export async function selectSet(
+  vault: Vault,
+  options: {
+    readonly named: string | undefined;
+    readonly proofs: readonly StoredProof[];
+    readonly policy: Policy;
+    readonly trusted: readonly Signer[];
+  },
+): Promise<SelectedSet> {
+  const { named, policy, trusted } = options;
+  const choice =
+    named === undefined
+      ? await byTurns(vault, options)
+      : { ...(await resolveSet(vault, named)), turn: "named" as const, why: "it was named" };
+  const { tier, set, turn, why } = choice;
+  const before = await vault.get(setPrefix(tier, set) + manifestName);
+  const signed = await readSignedSet(vault, { tier, set }, trusted);
+  refuseStagings(signed, policy);
+  return { signed, turn, why, manifestSha256: createHash("sha256").update(before.body).digest("hex") };
+}
+
+async function byTurns(
+  vault: Vault,
+  { proofs, policy }: { readonly proofs: readonly StoredProof[]; readonly policy: Policy },
+) {
+  const sets: SetName[] = [];
+  for await (const { tier, set, state, marker } of publishedSets(vault)) {
+    if (state === "there") sets.push({ tier, set });
+    // Passed over in silence, an older set would be tested as if it were the newest.
+    else if (sets.length === 0) throw hiddenError(vault, { prefix: `database/${tier}/`, set, marker }, "latest");
+  }
+  const choice = chooseSet({ sets, proofs: proofs.map(({ proof }) => proof), turns: policy.restoreTest.turns });
+  if (choice !== undefined) return choice;
+  throw new ConfigurationError(
+    "set-unknown",
+    `There is no set yet in bucket ${vault.bucket}: nothing to test.`,
+    "Make one with `lifeboat backup --tier daily`.",
+  );
+}
+
+/** A set of the staging project itself proves nothing about production, and would bring a marker of its own. */
+function refuseStagings({ set, manifest }: SignedSet, policy: Policy): void {
+  const carries = manifest.artifacts.some(({ tables = [] }) =>
+    tables.some((table) => table.startsWith(`${stagingSchema}.`)),
+  );
+  const sameRef = manifest.source.projectRef !== null && manifest.source.projectRef === policy.restoreTest.projectRef;
+  if (!carries && !sameRef) return;
+  throw new ConfigurationError(
+    "set-of-staging",
+    `Set ${set} was made of the staging project itself. Nothing has been touched.`,
+    "Point DATABASE_URL of the backups at production, and test one of its sets (--set).",
+  );
+}

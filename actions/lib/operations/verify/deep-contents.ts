@@ -1,0 +1,160 @@
+import { OperationError } from "../../base/errors.ts";
+import { type DataBlock, readArchive, type TableBlock } from "../../postgres/dump/archive/data.ts";
+import type { TocEntry } from "../../postgres/dump/archive/toc.ts";
+import { readPlainDump } from "../../postgres/dump/plain/read.ts";
+import { tableName } from "../../postgres/identifier.ts";
+import type { Fingerprint, Inventory, TableContent } from "../../postgres/inventory/model.ts";
+import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
+import { createLargeObjectHasher } from "../../postgres/row-hash/large-object.ts";
+import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
+import { createNdjsonReader } from "../../postgres/rows/copy-text.ts";
+import { planExport } from "../../postgres/rows/export-plan.ts";
+import type { Artifact } from "../../vault/format/manifest.ts";
+
+export interface FoundTable {
+  readonly artifact: string;
+  /** Null when the inventory does not know the table, and so not how many columns its rows have. */
+  readonly fingerprint: Fingerprint | null;
+}
+
+/** What was found in the artifacts of a set, to be compared with its inventory. */
+export interface Contents {
+  schema: readonly TocEntry[] | undefined;
+  /** By the table's OID at the source: every block of rows that there is for it. */
+  readonly tables: Map<string, FoundTable[]>;
+  /** SEQUENCE SET and large object entries of all archives. */
+  readonly entries: TocEntry[];
+  readonly largeObjects: Map<string, { readonly bytes: string; readonly hash: string }>;
+  /** JSON exports, by the table's OID at the source. */
+  readonly exports: Map<string, FoundTable>;
+}
+
+export function noContents(): Contents {
+  return { schema: undefined, tables: new Map(), entries: [], largeObjects: new Map(), exports: new Map() };
+}
+
+/**
+ * Reads the plain bytes of one artifact to their end and adds what is in them to `contents`.
+ * @throws OperationError of the archive's and the rows' readers, and what `plain` throws
+ */
+export async function readContents(
+  artifact: Artifact,
+  plain: AsyncIterable<Uint8Array>,
+  inventory: Inventory,
+  contents: Contents,
+): Promise<void> {
+  if (artifact.kind === "schema") contents.schema = await readSchema(artifact, plain);
+  else if (artifact.kind === "data" || artifact.kind === "large-objects") {
+    await readData(artifact, plain, inventory, contents);
+  } else if (artifact.kind === "sql" || artifact.kind === "extension-rows") {
+    await readSql(artifact, plain, inventory, contents);
+  } else if (artifact.kind === "json") {
+    await readExport(artifact, plain, inventory, contents);
+  } else if (artifact.kind === "secrets") {
+    await readSecrets(artifact, plain, inventory);
+  } else {
+    for await (const _chunk of plain);
+  }
+}
+
+async function readSchema(artifact: Artifact, plain: AsyncIterable<Uint8Array>): Promise<readonly TocEntry[]> {
+  const archive = await readArchive(plain);
+  for await (const { entry } of archive.blocks()) {
+    throw new OperationError(
+      "schema-with-rows",
+      `${artifact.name} holds rows of ${entry.namespace}.${entry.tag}; it should hold definitions only.`,
+    );
+  }
+  return archive.toc;
+}
+
+const told = new Set(["SEQUENCE SET", "BLOB", "BLOB METADATA"]);
+
+async function readData(
+  artifact: Artifact,
+  plain: AsyncIterable<Uint8Array>,
+  inventory: Inventory,
+  contents: Contents,
+): Promise<void> {
+  const known = new Map(inventory.tables.map((table) => [table.oid, table]));
+  const archive = await readArchive(plain);
+  contents.entries.push(...archive.toc.filter(({ desc }) => told.has(desc)));
+  await readBlocks(artifact, archive.blocks(), known, contents);
+}
+
+/** Plain SQL is schema and data in one; it was read to its end when its last line is pg_dump's. */
+async function readSql(
+  artifact: Artifact,
+  plain: AsyncIterable<Uint8Array>,
+  inventory: Inventory,
+  contents: Contents,
+): Promise<void> {
+  const dump = readPlainDump(plain, inventory);
+  await readBlocks(artifact, dump.blocks(), new Map(inventory.tables.map((table) => [table.oid, table])), contents);
+  if (artifact.kind === "sql") contents.schema = dump.toc;
+  contents.entries.push(...dump.toc.filter(({ desc }) => told.has(desc)));
+}
+
+async function readBlocks(
+  artifact: Artifact,
+  blocks: AsyncIterable<DataBlock>,
+  known: ReadonlyMap<string, TableContent>,
+  contents: Contents,
+): Promise<void> {
+  for await (const block of blocks) {
+    if (block.kind === "table") {
+      const fingerprint = await hashRows(block, known.get(block.entry.oid));
+      const found = contents.tables.get(block.entry.oid) ?? [];
+      contents.tables.set(block.entry.oid, [...found, { artifact: artifact.name, fingerprint }]);
+      continue;
+    }
+    for await (const object of block.objects()) {
+      const hasher = createLargeObjectHasher();
+      for await (const chunk of object.chunks()) hasher.push(chunk);
+      contents.largeObjects.set(object.oid, hasher.finish());
+    }
+  }
+}
+
+/** Their values are the server's word: they can be counted, and no more. */
+async function readSecrets({ name }: Artifact, plain: AsyncIterable<Uint8Array>, { tables }: Inventory): Promise<void> {
+  let lines = 0;
+  for await (const chunk of plain) for (const byte of chunk) if (byte === 0x0a) lines++;
+  const wanted = tables.find(isVaultSecrets)?.fingerprint?.rows ?? String(lines);
+  if (wanted === String(lines)) return;
+  throw new OperationError("rows-differ", `${name} holds ${lines} secrets; the database had ${wanted}.`);
+}
+
+async function readExport(
+  artifact: Artifact,
+  plain: AsyncIterable<Uint8Array>,
+  inventory: Inventory,
+  contents: Contents,
+): Promise<void> {
+  const table = exportedTable(artifact, inventory);
+  if (table === undefined) {
+    throw new OperationError(
+      "table-unknown",
+      `${artifact.name} holds rows of a table that the inventory does not know.`,
+    );
+  }
+  const reader = createNdjsonReader(table.columns);
+  const hasher = createRowHasher(table.columns.length);
+  for await (const chunk of plain) hasher.push(reader.push(chunk));
+  reader.finish();
+  contents.exports.set(table.oid, { artifact: artifact.name, fingerprint: hasher.finish() });
+}
+
+/** Two tables can have the same `schema.table` when names hold dots: then the artifact's name decides. */
+export function exportedTable({ name, tables }: Artifact, inventory: Inventory): TableContent | undefined {
+  const called = inventory.tables.filter((table) => tables?.[0] === tableName(table));
+  if (called.length < 2) return called[0];
+  return planExport(inventory.tables).find(({ artifact }) => artifact === name)?.table;
+}
+
+async function hashRows(block: TableBlock, table: TableContent | undefined): Promise<Fingerprint | null> {
+  if (table === undefined) return null;
+  const hasher = createRowHasher(table.columns.length);
+  for await (const chunk of block.chunks({ recycled: true })) hasher.push(chunk);
+  return hasher.finish();
+}

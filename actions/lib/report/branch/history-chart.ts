@@ -1,0 +1,97 @@
+import { htmlText } from "../../base/escaping.ts";
+import { formatBytes, formatDuration } from "../../base/measures.ts";
+import type { History, Point, Series } from "./history-series.ts";
+
+const width = 760;
+const height = 240;
+const left = 84;
+const right = 150;
+const top = 40;
+const bottom = 34;
+/** Told apart by the colour-blind, too, and readable on light and dark ground. */
+const colours = ["#2b7a9b", "#c98a3c", "#7a5ea8", "#4f8f4f", "#b0506a"];
+
+/** Lines over time as a small SVG of text; the value axis begins at 0, so that nothing looks larger than it is. */
+export function historyChart({ title, unit, series }: History): string {
+  const points = series.flatMap((line) => line.points);
+  const times = points.map(({ at }) => at);
+  const [from, to] = [Math.min(...times), Math.max(...times)];
+  const most = ceiling(Math.max(...points.map(({ value }) => value)), unit);
+  const x = (at: number): number => left + (to === from ? 0.5 : (at - from) / (to - from)) * (width - left - right);
+  const y = (value: number): number => height - bottom - (value / most) * (height - top - bottom);
+  const drawn =
+    points.length === 0 ? [nothing()] : [...grid(most, unit, y), ...axis(from, to, x), ...lines(series, unit, x, y)];
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" font-family="system-ui, sans-serif" font-size="12">`,
+    `<title>${htmlText(title)}</title>`,
+    "<style>text{fill:#444}.g{stroke:#8884}@media(prefers-color-scheme:dark){text{fill:#ccc}}</style>",
+    `<text x="${left}" y="20" font-size="14" font-weight="600">${htmlText(title)}</text>`,
+    ...drawn,
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+function nothing(): string {
+  return `<text x="${left}" y="${height / 2}">nothing was measured yet</text>`;
+}
+
+function grid(most: number, unit: History["unit"], y: (value: number) => number): string[] {
+  return [0, 0.5, 1].map((share) => {
+    const at = y(share * most).toFixed(1);
+    const label = `<text x="${left - 8}" y="${(y(share * most) + 4).toFixed(1)}" text-anchor="end">${amount(share * most, unit)}</text>`;
+    return `<line class="g" x1="${left}" x2="${width - right}" y1="${at}" y2="${at}"/>${label}`;
+  });
+}
+
+function axis(from: number, to: number, x: (at: number) => number): string[] {
+  const label = (at: number, anchor: string): string =>
+    `<text x="${x(at).toFixed(1)}" y="${height - 12}" text-anchor="${anchor}">${new Date(at).toISOString().slice(0, 10)}</text>`;
+  return to === from ? [label(from, "middle")] : [label(from, "start"), label(to, "end")];
+}
+
+function lines(
+  series: readonly Series[],
+  unit: History["unit"],
+  x: (at: number) => number,
+  y: (value: number) => number,
+): string[] {
+  const labels = spread(series.map(({ points }) => y(points.at(-1)?.value ?? 0)));
+  return series.map(({ name, points }, index) => {
+    const colour = colours[index % colours.length] ?? "#888";
+    const last = points.at(-1);
+    if (last === undefined) return "";
+    const place = ({ at, value }: Point): string => `${x(at).toFixed(1)},${y(value).toFixed(1)}`;
+    const path = `<polyline fill="none" stroke="${colour}" stroke-width="2" stroke-linejoin="round" points="${points.map(place).join(" ")}"/>`;
+    const dot = `<circle cx="${x(last.at).toFixed(1)}" cy="${y(last.value).toFixed(1)}" r="3.5" fill="${colour}"/>`;
+    const said = `<text x="${(width - right + 10).toFixed(1)}" y="${((labels[index] ?? 0) + 4).toFixed(1)}"><tspan fill="${colour}" font-weight="600">${htmlText(name)}</tspan> ${amount(last.value, unit)}</text>`;
+    return `${path}${dot}${said}`;
+  });
+}
+
+/** Moves labels apart that would lie on one another, and up again where they would fall out below. */
+function spread(wanted: readonly number[]): number[] {
+  const order = wanted.map((at, index) => ({ at, index })).sort((a, b) => a.at - b.at);
+  const placed: number[] = [];
+  for (const { at } of order) placed.push(Math.max(at, (placed.at(-1) ?? 0) + 16));
+  for (let each = placed.length - 1, limit = height - bottom; each >= 0; each--, limit -= 16)
+    placed[each] = Math.min(placed[each] ?? 0, limit);
+  const result = wanted.map(() => 0);
+  for (const [each, { index }] of order.entries()) result[index] = placed[each] ?? 0;
+  return result;
+}
+
+function amount(value: number, unit: History["unit"]): string {
+  if (value === 0) return "0";
+  if (unit === "seconds") return formatDuration(value * 1000);
+  return unit === "bytes" ? formatBytes(value) : `${formatBytes(value)}/s`;
+}
+
+/** The end of the value axis: a round number at or above the largest value, in the unit that people read. */
+function ceiling(value: number, unit: History["unit"]): number {
+  const scale = unit === "seconds" ? (value > 7200 ? 3600 : value > 120 ? 60 : 1) : 1;
+  const scaled = Math.max(value / scale, 1e-9);
+  const magnitude = 10 ** Math.floor(Math.log10(scaled));
+  const step = [1, 2, 4, 5, 6, 8, 10].find((factor) => factor * magnitude >= scaled) ?? 10;
+  return step * magnitude * scale;
+}

@@ -1,0 +1,43 @@
+import { countOf, formatBytes, formatCount } from "../../base/measures.ts";
+import type { ListedSet } from "../../vault/sets/catalogue.ts";
+import type { Page } from "../page.ts";
+
+/** The catalogue as a page, newest first as it came. */
+export function setListPage(bucket: string, sets: readonly (ListedSet & { readonly provenAt: string | null })[]): Page {
+  const newest = sets.find(({ problem }) => problem === null);
+  return {
+    title: "Backup sets",
+    sentence:
+      newest === undefined
+        ? `There is no ${sets.length === 0 ? "" : "usable "}set in bucket ${bucket}.`
+        : `${countOf(sets.length, "set")} in bucket ${bucket}; the newest is of ${newest.snapshotAt ?? "unknown time"}${provenWords(sets)}.`,
+    tables: [
+      {
+        header: ["set", "tier", "snapshot", "tables", "rows", "database", "stored", "signature", "proven"],
+        rows: sets.map(({ set, tier, snapshotAt, counts, storedBytes, signature, provenAt }) => [
+          set,
+          tier,
+          snapshotAt ?? "?",
+          counts === null ? "?" : formatCount(counts.tables),
+          counts === null ? "?" : formatCount(counts.rows),
+          counts === null ? "?" : formatBytes(Number(counts.databaseBytes)),
+          storedBytes === null ? "?" : formatBytes(Number(storedBytes)),
+          signature,
+          provenAt?.slice(0, 10) ?? "not yet",
+        ]),
+      },
+    ],
+    notes: sets.flatMap(({ set, problem, signature }) =>
+      problem === null ? [] : [`${set} is ${signature}: ${problem}`],
+    ),
+  };
+}
+
+function provenWords(
+  sets: readonly { readonly provenAt: string | null; readonly snapshotAt: string | null }[],
+): string {
+  const newest = sets.find(({ provenAt }) => provenAt !== null);
+  return newest === undefined
+    ? ", none is proven yet"
+    : `, the newest proven one of ${newest.snapshotAt ?? "unknown time"}`;
+}

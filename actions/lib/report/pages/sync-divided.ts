@@ -1,0 +1,31 @@
+import { countOf, formatBytes } from "../../base/measures.ts";
+import type { FanOutPlan, PartResult } from "../../operations/sync/fan-out/plan-store.ts";
+import type { Page } from "../page.ts";
+
+/** How a copy was divided, and what of it is left to do. */
+export function planPage({ parts }: FanOutPlan, left: readonly number[]): Page {
+  const files = parts.reduce((sum, part) => sum + part.files, 0);
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const again = left.length < parts.length ? `; ${countOf(left.length, "part")} left to copy` : "";
+  return {
+    title: "Files: a copy for several runners",
+    sentence: `${countOf(files, "file")}, ${formatBytes(bytes)} are to be copied, in ${countOf(parts.length, "part")}${again}.`,
+    tables: [
+      {
+        header: ["part", "files", "bytes", "state"],
+        rows: parts.map((part, index) => [
+          ...[String(index + 1), String(part.files), formatBytes(part.bytes)],
+          left.includes(index + 1) ? "to be copied" : "in the vault",
+        ]),
+      },
+    ],
+  };
+}
+
+export function partPage({ part, filesCopied, bytesCopied }: PartResult): Page {
+  return {
+    title: `Files: part ${part}`,
+    sentence: `Part ${part} is in the vault: ${countOf(filesCopied, "file")}, ${formatBytes(bytesCopied)}.`,
+    tables: [],
+  };
+}

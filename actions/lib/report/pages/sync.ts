@@ -1,0 +1,98 @@
+import { countOf, formatBytes, formatCount, formatDuration } from "../../base/measures.ts";
+import type { SyncResult } from "../../operations/sync/result.ts";
+import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
+import { type Page, timeTable } from "../page.ts";
+
+/** What a sync copied and found. Files are counted, never named. */
+export function syncPage(result: SyncResult): Page {
+  const { counts, inBuckets, stages, warnings, alarms, failure } = result;
+  const notes = [
+    ...alarms,
+    ...Object.entries(counts.findings).map(([kind, count]) => explain(kind, count)),
+    ...warnings.map((warning) => `warning: ${warning}`),
+    ...(failure === null ? [] : [failure]),
+  ];
+  return {
+    title: result.outcome === "published" ? `Files, snapshot ${result.set}` : "Files",
+    sentence: sentenceOf(result),
+    tables: [
+      {
+        title: "Buckets",
+        header: ["bucket", "files", "bytes", "lost"],
+        rows: inBuckets.map(({ bucket, files, bytes, lost }) => [
+          ...[bucket, formatCount(files), formatBytes(bytes), formatCount(lost)],
+        ]),
+      },
+      {
+        title: "Since the last snapshot",
+        header: ["what", "how many"],
+        rows: [
+          ["copied", `${formatCount(counts.filesCopied)}, ${formatBytes(Number(counts.bytesCopied))}`],
+          ["renamed", formatCount(counts.filesRenamed)],
+          ["removed", formatCount(counts.filesRemoved)],
+          ["read from Storage", formatBytes(Number(counts.egressBytes))],
+          ["added to the vault", formatBytes(Number(counts.storedBytes))],
+        ],
+      },
+      timeTable(stages.map(({ stage, seconds }) => ({ name: stage, seconds }))),
+    ],
+    notes,
+  };
+}
+
+/** The period's snapshot is there already. */
+export function snapshotThere({ set, counts }: Pick<SnapshotManifest, "set" | "counts">): Page {
+  const sentence = `The vault has the period's snapshot of the files already: ${set}, of ${countOf(counts.files, "file")}. Nothing was done.`;
+  return { title: "Files", sentence, tables: [] };
+}
+
+/** What was found of files: of one, and of several. */
+const explained: Readonly<Record<string, readonly [string, string]>> = {
+  lost: [
+    "has a row and no content in Storage: there is nothing to back up",
+    "have a row and no content in Storage: there is nothing to back up",
+  ],
+  orphan: [
+    "has no row: Storage lists it, the database does not know it",
+    "have no row: Storage lists them, the database does not know them",
+  ],
+  replaced: [
+    "was replaced while the copy ran: the newer content is in the snapshot",
+    "were replaced while the copy ran: the newer content is in the snapshot",
+  ],
+  vanished: ["was deleted while the copy ran", "were deleted while the copy ran"],
+  "unlike-row": [
+    "is not what its row says: it was taken as it is",
+    "are not what their row says: they were taken as they are",
+  ],
+  "uncarried-key": [
+    "has a name that the S3 endpoint does not take: it cannot be read",
+    "have a name that the S3 endpoint does not take: they cannot be read",
+  ],
+  "uncarried-metadata": [
+    "has user metadata that S3 cannot carry: a restore sets it by SQL",
+    "have user metadata that S3 cannot carry: a restore sets it by SQL",
+  ],
+};
+
+function explain(kind: string, count: number): string {
+  const [one, several] = explained[kind] ?? [kind, kind];
+  return `${countOf(count, "file")} ${count === 1 ? one : several}`;
+}
+
+function sentenceOf({ outcome, set, previous, counts, startedAt, finishedAt, bucket }: SyncResult): string {
+  const took = formatDuration(Date.parse(finishedAt) - Date.parse(startedAt));
+  const copied = `${countOf(counts.filesCopied, "file")} (${formatBytes(Number(counts.bytesCopied))})`;
+  const all = `${countOf(counts.files, "file")}, ${formatBytes(Number(counts.bytes))}`;
+  if (outcome === "rehearsed")
+    return `Dry run: ${copied} would be copied, ${countOf(counts.filesRemoved, "file")} removed from the list; nothing was written.`;
+  if (outcome === "part") return `This part of the copy is in the vault: ${copied} in ${took}.`;
+  if (previous !== null && counts.filesCopied + counts.filesChanged + counts.filesRemoved === 0)
+    return `Nothing has changed since snapshot ${previous}: nothing was copied. Snapshot ${set} has ${all}, in ${took}.`;
+  const others = [
+    ...(counts.filesRenamed > 0 ? [`${formatCount(counts.filesRenamed)} renamed`] : []),
+    ...(counts.filesRemoved > 0 ? [`${formatCount(counts.filesRemoved)} removed`] : []),
+  ];
+  const moved = [`${copied} copied`, ...others].join(", ");
+  return `Snapshot ${set} of ${all} is in s3://${bucket}/snapshots/${set}/: ${moved} in ${took}.`;
+}

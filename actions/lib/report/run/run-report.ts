@@ -1,0 +1,139 @@
+import { z } from "zod";
+import { setIdPattern, tierSchema } from "../../vault/format/manifest.ts";
+
+const count = z.number().int().nonnegative();
+const seconds = z.number().nonnegative();
+const time = z.iso.datetime();
+
+/** What a job does. `publish` is the committing of reports itself. */
+export const operationSchema = z.enum([
+  "backup",
+  "sync",
+  "verify",
+  "restore",
+  "test",
+  "drill",
+  "monitor",
+  "retention",
+  "erase",
+  "publish",
+]);
+export type Operation = z.infer<typeof operationSchema>;
+
+/**
+ * How something ended. `skipped`: there was nothing to do. `timed-out`: GitHub ended it. `lost`: it never said, and GitHub
+ * does not know either.
+ */
+export const conclusionSchema = z.enum(["success", "skipped", "failure", "cancelled", "timed-out", "lost"]);
+export type Conclusion = z.infer<typeof conclusionSchema>;
+
+/** What an operation measured and found. Names, counts, bytes and seconds; each is left out where it does not apply. */
+export const runFactsSchema = z.strictObject({
+  set: z.string().regex(setIdPattern).optional(),
+  tier: tierSchema.optional(),
+  /** When the set's data was read at the source. */
+  snapshotAt: time.optional(),
+  /** In which a set was published: which vault it can be missed in. */
+  bucket: z.string().max(63).optional(),
+  /** In order. */
+  stages: z.array(z.strictObject({ name: z.string().max(80), seconds })).optional(),
+  /** Bytes before compression and sealing, and sealed in the vault. */
+  plainBytes: count.optional(),
+  storedBytes: count.optional(),
+  tables: count.optional(),
+  rows: count.optional(),
+  /** Storage's files: how many there are and how many bytes, and what this run moved of them. */
+  files: z.strictObject({ count, bytes: count, moved: count.optional(), movedBytes: count.optional() }).optional(),
+  /** From the first byte of the set to the end of the comparison. */
+  restoreSeconds: seconds.optional(),
+  /** The verdict in one word, e.g. `proven`, `differs`, `whole`, `damaged`, `dry-run`. */
+  outcome: z
+    .string()
+    .regex(/^[a-z-]{1,40}$/)
+    .optional(),
+  /** Key of the signed proof in the vault. */
+  proof: z.string().max(200).optional(),
+  differences: z.strictObject({ failed: count, expected: count, unverified: count }).optional(),
+});
+export type RunFacts = z.infer<typeof runFactsSchema>;
+
+const failureSchema = z.strictObject({
+  /** Stable kebab-case name of the problem. */
+  code: z
+    .string()
+    .max(80)
+    .regex(/^[a-z0-9-]+$/),
+  message: z.string().max(2000),
+  next: z.string().max(2000),
+  /** Page below the repository's root. */
+  runbook: z
+    .string()
+    .max(200)
+    .regex(/^[\w./-]+$/),
+});
+
+/** What one job did. */
+export const operationReportSchema = z.strictObject({
+  operation: operationSchema,
+  /** The job's id in its workflow. */
+  job: z
+    .string()
+    .max(100)
+    .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u),
+  startedAt: time,
+  endedAt: time,
+  conclusion: conclusionSchema,
+  /** What there is to say about it, in one sentence. */
+  sentence: z.string().max(2000),
+  facts: runFactsSchema,
+  warnings: z.array(z.string().max(1000)).max(50),
+  failure: failureSchema.nullable(),
+  /** Channels that could not be told, e.g. `slack`. */
+  untold: z.array(z.string().max(40)),
+});
+export type OperationReport = z.infer<typeof operationReportSchema>;
+export type Failure = z.infer<typeof failureSchema>;
+
+/** Which run of which workflow. */
+export const runIdentitySchema = z.strictObject({
+  workflow: z
+    .string()
+    .min(1)
+    .max(100)
+    .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u),
+  /** GitHub's number of the run, or a name of its own for what ran elsewhere. */
+  runId: z.string().regex(/^[\w.-]{1,60}$/),
+  attempt: z.number().int().positive(),
+  /** Where its log is; null for what ran elsewhere. */
+  url: z.url({ protocol: /^https?$/ }).nullable(),
+  /** `schedule`, `workflow_dispatch` … */
+  event: z.string().max(40),
+});
+export type RunIdentity = z.infer<typeof runIdentitySchema>;
+
+/**
+ * One attempt of one run of a workflow. The action of a job writes it with its own operation alone; whoever publishes puts
+ * the jobs of a run together. Nothing in it is personal or secret: it is committed for everybody to read.
+ */
+export const runReportSchema = z.strictObject({
+  format: z.literal("lifeboat-run/1"),
+  run: runIdentitySchema,
+  /** When GitHub was asked to start it, when it began and when it ended. */
+  triggeredAt: time,
+  startedAt: time,
+  endedAt: time,
+  conclusion: conclusionSchema,
+  operations: z.array(operationReportSchema),
+  /** `job`: told by the job itself. `actions`: all that is known is what GitHub's API says. */
+  source: z.enum(["job", "actions"]),
+});
+export type RunReport = z.infer<typeof runReportSchema>;
+
+/** A report as it lies on the branch. @returns undefined for bytes that are no report of a format we know */
+export function parseReport(bytes: Uint8Array): RunReport | undefined {
+  try {
+    return runReportSchema.safeParse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))).data;
+  } catch {
+    return undefined;
+  }
+}

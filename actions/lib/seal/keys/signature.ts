@@ -1,0 +1,115 @@
+import * as openpgp from "openpgp";
+import { ConfigurationError, OperationError } from "../../base/errors.ts";
+import { capability, type Signer } from "./keyring.ts";
+import type { UnlockedKey } from "./private-key.ts";
+
+export interface Verdict {
+  /** Of the primary key that signed: 40 upper-case hex digits. */
+  readonly fingerprint: string;
+  readonly signedAt: Date;
+}
+
+/** How far the clock of the machine that signed may be ahead of ours. */
+const clockToleranceMs = 24 * 60 * 60 * 1000;
+
+/**
+ * Detached signature over bytes, armored. A key that has expired signs as of its last second: it is warned of long
+ * before, and a backup without a signature would be worth less than one whose signature bears an old date.
+ *
+ * @throws ConfigurationError `signing-key-unusable` (revoked, or not able to sign)
+ */
+export async function signDetached(bytes: Uint8Array, key: UnlockedKey): Promise<string> {
+  const message = await openpgp.createMessage({ binary: bytes });
+  return signing(key, (date) =>
+    openpgp.sign({ message, signingKeys: key.key, detached: true, format: "armored", date }),
+  );
+}
+
+/** The same in binary, for places that are short of room. */
+export async function signDetachedBinary(bytes: Uint8Array, key: UnlockedKey): Promise<Uint8Array> {
+  const message = await openpgp.createMessage({ binary: bytes });
+  return signing(key, (date) =>
+    openpgp.sign({ message, signingKeys: key.key, detached: true, format: "binary", date }),
+  );
+}
+
+/**
+ * Checks a detached signature, armored or binary, against the keys that are trusted to sign (from `pinnedKeys`). The
+ * signing key must have been valid when it signed: later expiry or rotation does not spoil old signatures.
+ *
+ * @throws OperationError `signature-unreadable`, `signature-foreign` (by a key that is not trusted),
+ * `signature-invalid`
+ */
+export async function verifyDetached(
+  bytes: Uint8Array,
+  signature: string | Uint8Array,
+  trusted: readonly Signer[],
+): Promise<Verdict> {
+  const parsed = await parse(signature);
+  const [packet] = parsed.packets;
+  if (packet === undefined || parsed.packets.length !== 1) throw unreadable("it is not exactly one signature");
+  // A signature over text ignores how lines end: more than one content would fit it.
+  if (packet.signatureType !== openpgp.enums.signature.binary) throw unreadable("it is not one over bytes");
+  const keyId = packet.issuerKeyID.toHex();
+  const signer = trusted.find(({ key }) => key.getKeyIDs().some((id) => id.toHex() === keyId));
+  if (signer === undefined) {
+    throw new OperationError(
+      "signature-foreign",
+      `It is signed by key ${keyId.toUpperCase()}, which is not among the pinned signing keys.`,
+      "If that key is yours, pin it under `signing` and put its public half into the public keys; else trust nothing in it.",
+    );
+  }
+  const message = await openpgp.createMessage({ binary: bytes });
+  const result = await openpgp.verify({
+    message,
+    signature: parsed,
+    verificationKeys: signer.key,
+    date: new Date(Date.now() + clockToleranceMs),
+  });
+  try {
+    await result.signatures[0]?.verified;
+  } catch (error) {
+    throw new OperationError(
+      "signature-invalid",
+      `The signature by ${signer.fingerprint} does not fit the content, or that key was not valid when it was made.`,
+      "What is signed was changed: use another set.",
+      error,
+    );
+  }
+  if (packet.created === null || result.signatures.length !== 1) throw unreadable("it bears no date");
+  return { fingerprint: signer.fingerprint, signedAt: packet.created };
+}
+
+async function signing<T>(key: UnlockedKey, work: (date: Date) => Promise<T>): Promise<T> {
+  const now = new Date();
+  const expires = (await capability(key.key, "sign"))?.expires ?? null;
+  try {
+    return await work(expires !== null && expires <= now ? new Date(expires.getTime() - 1000) : now);
+  } catch (error) {
+    throw new ConfigurationError(
+      "signing-key-unusable",
+      `The key ${key.fingerprint} (${key.userId}) cannot sign: it was revoked, or is not made for it.`,
+      "See `lifeboat keys check`; make a new signing key with `lifeboat keys generate` and pin it before the old one.",
+      error,
+    );
+  }
+}
+
+async function parse(signature: string | Uint8Array): Promise<openpgp.Signature> {
+  try {
+    return await (typeof signature === "string"
+      ? openpgp.readSignature({ armoredSignature: signature })
+      : openpgp.readSignature({ binarySignature: signature }));
+  } catch (error) {
+    throw unreadable("it cannot be parsed", error);
+  }
+}
+
+function unreadable(why: string, cause?: unknown): OperationError {
+  return new OperationError(
+    "signature-unreadable",
+    `The signature cannot be used: ${why}.`,
+    "It was damaged or exchanged: use another set.",
+    cause,
+  );
+}

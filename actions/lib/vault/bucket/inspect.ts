@@ -1,0 +1,104 @@
+import {
+  GetBucketLocationCommand,
+  GetBucketVersioningCommand,
+  GetObjectLockConfigurationCommand,
+  HeadBucketCommand,
+} from "@aws-sdk/client-s3";
+import { ConfigurationError } from "../../base/errors.ts";
+import type { Vault } from "../s3/client.ts";
+import { readAnswer } from "../s3/store-answer.ts";
+import { asFact, type Fact, known, unknown } from "./fact.ts";
+
+export interface ObjectLock {
+  readonly enabled: boolean;
+  /** The bucket's default retention for new objects, if it has one. */
+  readonly defaultMode: string | undefined;
+  readonly defaultDays: number | undefined;
+}
+
+/** What can be learned of a bucket without writing to it. */
+export interface BucketFacts {
+  readonly bucket: string;
+  /** The store's name for its place. A store that is not AWS's own may have none (`unknown`). */
+  readonly region: Fact<string>;
+  readonly versioning: Fact<"enabled" | "suspended" | "off">;
+  readonly objectLock: Fact<ObjectLock>;
+}
+
+/** Fewer attempts than a transfer: somebody waits for the table. */
+const retry = { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
+
+/**
+ * Asks for everything that the preflight shows of a bucket.
+ * @throws ConfigurationError `s3-bucket-missing`, `s3-credentials`, `s3-region` (tells the real one);
+ * OperationError `s3-unavailable`
+ */
+export async function inspectBucket(vault: Vault): Promise<BucketFacts> {
+  const region = await regionOf(vault);
+  const [versioning, objectLock] = await Promise.all([asFact(() => versioningOf(vault)), asFact(() => lockOf(vault))]);
+  return { bucket: vault.bucket, region, versioning, objectLock };
+}
+
+async function regionOf(vault: Vault): Promise<Fact<string>> {
+  const { transport } = vault;
+  const named = await transport.request({ operation: "HeadBucket", retry }, async ({ client, bucket, watch }) => {
+    try {
+      const { BucketRegion } = await client.send(new HeadBucketCommand({ Bucket: bucket }), {
+        abortSignal: watch.signal,
+      });
+      return BucketRegion;
+    } catch (error) {
+      const { verdict, region } = readAnswer(error);
+      if (verdict === "missing" || verdict === "no-bucket") throw bucketMissing(bucket);
+      // A refusal, too, tells in x-amz-bucket-region where the bucket is. Why it refuses is for the next question: a
+      // HEAD has no body to say it in.
+      if (verdict === "again") throw error;
+      return region;
+    }
+  });
+  return named === undefined ? locationOf(vault) : known(named);
+}
+
+function bucketMissing(bucket: string): ConfigurationError {
+  return new ConfigurationError("s3-bucket-missing", `There is no bucket ${bucket}`, "Create it, or correct its name.");
+}
+
+/** Empty means us-east-1 at AWS (GetBucketLocation, API reference); elsewhere it means nothing. */
+async function locationOf(vault: Vault): Promise<Fact<string>> {
+  const { transport } = vault;
+  return asFact(() =>
+    transport.request({ operation: "GetBucketLocation", retry }, async ({ client, bucket, watch }) => {
+      const command = new GetBucketLocationCommand({ Bucket: bucket });
+      const { LocationConstraint: place } = await client.send(command, { abortSignal: watch.signal });
+      if (place) return known(place === "EU" ? "eu-west-1" : place);
+      return transport.foreign ? unknown("the store names no region") : known("us-east-1");
+    }),
+  );
+}
+
+async function versioningOf(vault: Vault): Promise<Fact<"enabled" | "suspended" | "off">> {
+  return vault.transport.request({ operation: "GetBucketVersioning", retry }, async ({ client, bucket, watch }) => {
+    const command = new GetBucketVersioningCommand({ Bucket: bucket });
+    const { Status } = await client.send(command, { abortSignal: watch.signal });
+    return known(Status === "Enabled" ? "enabled" : Status === "Suspended" ? "suspended" : "off");
+  });
+}
+
+async function lockOf(vault: Vault): Promise<Fact<ObjectLock>> {
+  const operation = "GetObjectLockConfiguration";
+  return vault.transport.request({ operation, retry }, async ({ client, bucket, watch }) => {
+    const command = new GetObjectLockConfigurationCommand({ Bucket: bucket });
+    try {
+      const { ObjectLockConfiguration: found } = await client.send(command, { abortSignal: watch.signal });
+      const rule = found?.Rule?.DefaultRetention;
+      return known({
+        enabled: found?.ObjectLockEnabled === "Enabled",
+        defaultMode: rule?.Mode,
+        defaultDays: rule?.Days ?? (rule?.Years === undefined ? undefined : rule.Years * 365),
+      });
+    } catch (error) {
+      if (readAnswer(error).code !== "ObjectLockConfigurationNotFoundError") throw error;
+      return known({ enabled: false, defaultMode: undefined, defaultDays: undefined });
+    }
+  });
+}

@@ -1,0 +1,132 @@
+import { GetBucketLifecycleConfigurationCommand, type LifecycleRule } from "@aws-sdk/client-s3";
+import type { Vault } from "../s3/client.ts";
+import { archiveTagging } from "../s3/storage-class.ts";
+import { readAnswer } from "../s3/store-answer.ts";
+import { asFact, type Fact, known } from "./fact.ts";
+
+export type { LifecycleRule };
+
+/** The bucket's lifecycle rules; none is an empty list. */
+export async function readLifecycle(vault: Vault): Promise<Fact<readonly LifecycleRule[]>> {
+  const retry = { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
+  return asFact(() =>
+    vault.transport.request({ operation: "GetBucketLifecycleConfiguration", retry }, async (attempt) => {
+      try {
+        const command = new GetBucketLifecycleConfigurationCommand({ Bucket: attempt.bucket });
+        const { Rules } = await attempt.client.send(command, { abortSignal: attempt.watch.signal });
+        return known(Rules ?? []);
+      } catch (error) {
+        if (readAnswer(error).code !== "NoSuchLifecycleConfiguration") throw error;
+        return known([]);
+      }
+    }),
+  );
+}
+
+export interface ArchiveWish {
+  readonly storageClass: "GLACIER" | "DEEP_ARCHIVE" | "GLACIER_IR";
+  readonly afterDays: number;
+  /** How long an archive is kept. */
+  readonly retentionDays: number;
+}
+
+export interface LifecycleJudgement {
+  /** A sentence each, without its full stop; none when all is as wished. */
+  readonly problems: readonly string[];
+  /** What to put: the bucket's own rules, without those that are wrong, and ours. */
+  readonly wanted: { readonly Rules: readonly LifecycleRule[] };
+}
+
+const ourId = "lifeboat-archive";
+const everySet = "database/";
+const archives = "database/monthly/";
+
+/** The rule that moves an archive's SQL, and nothing else, out of Standard. */
+export function archiveRule({ storageClass, afterDays }: ArchiveWish): LifecycleRule {
+  const { key, value } = archiveTagging;
+  return {
+    ID: ourId,
+    Status: "Enabled",
+    Filter: { And: { Prefix: archives, Tags: [{ Key: key, Value: value }] } },
+    Transitions: [{ Days: afterDays, StorageClass: storageClass }],
+  };
+}
+
+/** Says what is missing or wrong, for the archives and for everything else that lies in the vault. Pure. */
+export function judgeLifecycle(rules: readonly LifecycleRule[], wish: ArchiveWish): LifecycleJudgement {
+  const enabled = rules.filter(({ Status }) => Status === "Enabled");
+  const moving = enabled.filter((rule) => reachesArchives(rule) && (rule.Transitions ?? []).length > 0);
+  const right = moving.filter((rule) => isTagged(rule) && moves(rule, wish));
+  const problems: string[] = [];
+  if (right.length === 0) {
+    const found = moving.filter(isTagged).flatMap(({ Transitions }) => (Transitions ?? []).map(describeTransition));
+    problems.push(
+      found.length === 0
+        ? `no rule moves the archives to ${wish.storageClass}: they stay in Standard`
+        : `the archives go to ${found.join(", ")}; the policy wants ${wish.storageClass} after ${wish.afterDays} days`,
+    );
+  }
+  const greedy = enabled.filter((rule) => !isTagged(rule) && freezes(rule) && overlaps(prefixOf(rule), everySet));
+  for (const rule of greedy) {
+    problems.push(
+      `rule ${nameOf(rule)} also archives keys, manifests and newer sets, which then cannot be read at once`,
+    );
+  }
+  const deleting = enabled.filter((rule) => deletesEarly(rule, wish.retentionDays));
+  for (const rule of deleting) {
+    problems.push(
+      `rule ${nameOf(rule)} deletes what lies below ${prefixOf(rule) || "the whole bucket"} before its time`,
+    );
+  }
+  const wrong = new Set([...moving.filter((rule) => isTagged(rule) && !right.includes(rule)), ...greedy, ...deleting]);
+  const kept = rules.filter((rule) => !wrong.has(rule) && rule.ID !== ourId);
+  return { problems, wanted: { Rules: [...kept, archiveRule(wish)] } };
+}
+
+const frozen = new Set(["GLACIER", "DEEP_ARCHIVE"]);
+
+function moves({ Transitions }: LifecycleRule, { storageClass, afterDays }: ArchiveWish): boolean {
+  return (
+    Transitions?.length === 1 && Transitions[0]?.StorageClass === storageClass && Transitions[0].Days === afterDays
+  );
+}
+
+function freezes(rule: LifecycleRule): boolean {
+  return (rule.Transitions ?? []).some(({ StorageClass }) => frozen.has(StorageClass ?? ""));
+}
+
+/** Object lock keeps the versions; but a marker over the manifest hides a set. Sets of other tiers live shorter. */
+function deletesEarly(rule: LifecycleRule, retentionDays: number): boolean {
+  const { Days, Date: at } = rule.Expiration ?? {};
+  if (Days === undefined && at === undefined) return false;
+  return overlaps(prefixOf(rule), archives) && (Days === undefined || Days < retentionDays);
+}
+
+function reachesArchives(rule: LifecycleRule): boolean {
+  return overlaps(prefixOf(rule), archives);
+}
+
+function overlaps(prefix: string, area: string): boolean {
+  return prefix.startsWith(area) || area.startsWith(prefix);
+}
+
+function prefixOf({ Filter, Prefix }: LifecycleRule): string {
+  return Filter?.Prefix ?? Filter?.And?.Prefix ?? Prefix ?? "";
+}
+
+function isTagged({ Filter }: LifecycleRule): boolean {
+  const tags = [...(Filter?.Tag === undefined ? [] : [Filter.Tag]), ...(Filter?.And?.Tags ?? [])];
+  return tags.some(({ Key, Value }) => Key === archiveTagging.key && Value === archiveTagging.value);
+}
+
+function nameOf({ ID }: LifecycleRule): string {
+  return ID === undefined || ID === "" ? "without a name" : ID;
+}
+
+function describeTransition({
+  Days,
+  Date: at,
+  StorageClass,
+}: NonNullable<LifecycleRule["Transitions"]>[number]): string {
+  return `${StorageClass ?? "another class"} ${Days === undefined ? `on ${at?.toISOString() ?? "a date"}` : `after ${Days} days`}`;
+}

@@ -1,0 +1,114 @@
+import type { RetryPolicy } from "../base/flow/retry.ts";
+import { type Environment, type KeyMaterial, optional, readKey } from "../config/environment.ts";
+import type { FormerKeys } from "../config/former-keys.ts";
+import { type Config, loadConfig } from "../config/load.ts";
+import { Problems } from "../config/problems.ts";
+import { readKeyring, type Signer } from "../seal/keys/keyring.ts";
+import { readPrivateKey, type UnlockedKey } from "../seal/keys/private-key.ts";
+import { signDetached, verifyDetached } from "../seal/keys/signature.ts";
+import type { SignBytes } from "../seal/keys/signed-note.ts";
+import { pinnedSigners } from "../seal/trust/pinned.ts";
+import type { VerifySignature } from "./published/signed-manifest.ts";
+import { openVault, type Vault, type VaultSettings } from "./s3/client.ts";
+import { readStanding, type VaultStanding } from "./standing.ts";
+
+/** What every edge makes of the configuration before it calls the core. */
+
+/** Whose signatures count: the pinned signing keys whose public halves are there. */
+export async function trustedSigners(config: Config): Promise<Signer[]> {
+  return pinnedSigners(await readKeyring(config.publicKeys.armored), config.policy.keys);
+}
+
+/** Checks the signatures of manifests by them. */
+export async function manifestVerifier(config: Config): Promise<VerifySignature> {
+  const signers = await trustedSigners(config);
+  return (bytes, armored) => verifyDetached(bytes, armored, signers);
+}
+
+/**
+ * Checks the signatures of proofs: only the prover's count, the pinned one's and those that the policy names as former. The
+ * key that signs backups cannot say that they restore.
+ */
+export async function provenBy(config: Config): Promise<VerifySignature> {
+  const { keys, restoreTest } = config.policy;
+  const pins = [keys.recipients.prover, ...restoreTest.formerProvers];
+  const { signers } = await readKeyring(config.publicKeys.armored);
+  const provers = signers.filter(({ fingerprint }) => pins.includes(fingerprint));
+  return (bytes, armored) => verifyDetached(bytes, armored, provers);
+}
+
+/** Who can open what is sealed, as signers: their word on what they have read counts. */
+export async function readerSigners(config: Config): Promise<Signer[]> {
+  const pins = Object.values(config.policy.keys.recipients);
+  const { signers } = await readKeyring(config.publicKeys.armored);
+  return signers.filter(({ fingerprint }) => pins.includes(fingerprint));
+}
+
+/** Checks notes of jobs (reports, claims, marks): every key that a job of ours works with may have signed them. */
+export async function noteVerifier(config: Config): Promise<VerifySignature> {
+  const signers = [...(await trustedSigners(config)), ...(await readerSigners(config))];
+  return (bytes, armored) => verifyDetached(bytes, armored, signers);
+}
+
+/** Checks what `readStanding` reads. */
+export async function standingVerifiers(
+  config: Config,
+): Promise<{ verify: VerifySignature; verifyProof: VerifySignature }> {
+  return { verify: await manifestVerifier(config), verifyProof: await provenBy(config) };
+}
+
+/** Signs notes with the key that the job works with; undefined where its environment has none that can be used. */
+export async function noteSigner(env: Environment): Promise<SignBytes | undefined> {
+  const problems = new Problems();
+  const names = [
+    { key: "BACKUP_SIGNING_KEY", passphrase: "BACKUP_SIGNING_PASSPHRASE" },
+    { key: "RESTORE_PRIVATE_KEY", passphrase: "RESTORE_PASSPHRASE" },
+  ].find(({ key }) => optional(env, key) !== undefined);
+  const material = names && readKey(env, { ...names, what: "the key that signs" }, problems);
+  if (material === undefined) return undefined;
+  try {
+    const key = await readPrivateKey(material.armored.reveal(), material.passphrase?.reveal());
+    return (bytes) => signDetached(bytes, key);
+  } catch {
+    return undefined; // what is wrong with it is said by the work itself
+  }
+}
+
+/** The private key that opens sets. @throws ConfigurationError as `readPrivateKey` */
+export async function openingKey(config: Config<"opening">): Promise<UnlockedKey> {
+  return readPrivateKey(config.opening.armored.reveal(), config.opening.passphrase?.reveal());
+}
+
+/** The private key that signs. @throws ConfigurationError as `readPrivateKey` */
+export async function signingKey(config: Config<"signing">): Promise<UnlockedKey> {
+  return readPrivateKey(config.signing.armored.reveal(), config.signing.passphrase?.reveal());
+}
+
+/** What a sync may open older lists with. @throws ConfigurationError as `readPrivateKey` */
+export async function unlockFormerKeys({ signing, opening }: FormerKeys): Promise<{
+  formerSigning: UnlockedKey[];
+  opening: UnlockedKey | undefined;
+}> {
+  const unlock = ({ armored, passphrase }: KeyMaterial) => readPrivateKey(armored.reveal(), passphrase?.reveal());
+  return {
+    formerSigning: signing === undefined ? [] : [await unlock(signing)],
+    opening: opening === undefined ? undefined : await unlock(opening),
+  };
+}
+
+/** The files' vault, open, where S3_STORAGE_BUCKET names one: for those who look at it and can do without. */
+export async function openStorageVault(
+  options?: Pick<VaultSettings, "retry">,
+  env: Environment = process.env,
+): Promise<Vault | undefined> {
+  if (optional(env, "S3_STORAGE_BUCKET") === undefined) return undefined;
+  const { storageVault } = await loadConfig({ needs: ["storageVault"], env });
+  return openVault({ ...storageVault, ...options });
+}
+
+/** What the vault has now, in both buckets. @throws LifeboatError when it cannot be asked */
+export async function askStanding(config: Config<"vault">, retry: Partial<RetryPolicy> = {}): Promise<VaultStanding> {
+  using vault = openVault({ ...config.vault, retry });
+  using storage = await openStorageVault({ retry }, config.env);
+  return await readStanding({ vault, storage, ...(await standingVerifiers(config)) });
+}

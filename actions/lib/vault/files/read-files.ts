@@ -1,0 +1,103 @@
+import { heapUsed } from "../../base/collector.ts";
+import { OperationError } from "../../base/errors.ts";
+import { type FileEntry, parseEntry, pathOf, shardOf } from "../format/file-entry.ts";
+import { type Head, headSchema } from "../format/head.ts";
+import type { Layer } from "../format/layer.ts";
+import type { SnapshotManifest } from "../format/snapshot-manifest.ts";
+import type { Vault } from "../s3/client.ts";
+import { type ChangedLines, openChangedLines } from "./changed-lines.ts";
+import { readLines, readSealed } from "./read-object.ts";
+import type { SnapshotKeys } from "./snapshot-keys.ts";
+
+export interface ListReader {
+  /** Shards of the base; the numbers that `shard` takes are below it. */
+  readonly shards: number;
+  /** The entries of one shard, by path: stored and lost ones. */
+  shard(number: number): Promise<Map<string, FileEntry>>;
+  /** Entries of the changes, i.e. how much of the list is not in the base. */
+  readonly changed: number;
+}
+
+/**
+ * Opens the list of all files.
+ * @param layers as `readLayers` gives them
+ * @param only shards that will be asked for; changes of others are not kept
+ * @throws OperationError `snapshot-damaged`; and what the keys throw
+ */
+export async function openList(
+  vault: Vault,
+  layers: readonly Layer[],
+  keys: SnapshotKeys,
+  only?: ReadonlySet<number>,
+): Promise<ListReader> {
+  const [base] = layers;
+  if (base === undefined) return { shards: 1, shard: async () => new Map(), changed: 0 };
+  const changes = openChangedLines();
+  let changed = 0;
+  for (const layer of layers) {
+    const key = await keys.index(layer);
+    for (const list of layer.lists.slice(layer.shards)) {
+      changed += list.entries;
+      for await (const line of readLines(vault, list, key)) {
+        const shard = shardOf(pathOf(parsed(line, list.key)), base.shards);
+        if (only === undefined || only.has(shard)) changes.add(shard, line);
+      }
+      heapUsed();
+    }
+  }
+  return { shards: base.shards, changed, shard: (number) => readShard(vault, base, keys, changes, number) };
+}
+
+/**
+ * Every file of a snapshot, shard by shard: memory for one shard and the changes. Entries whose `state` is `lost` come too:
+ * `isStored` tells. The order is that of the shards, not of names.
+ */
+export async function* readFiles(
+  vault: Vault,
+  layers: readonly Layer[],
+  keys: SnapshotKeys,
+): AsyncGenerator<FileEntry, void, undefined> {
+  const list = await openList(vault, layers, keys);
+  for (let shard = 0; shard < list.shards; shard++) yield* (await list.shard(shard)).values();
+}
+
+/** @throws OperationError `snapshot-damaged` */
+export async function readHead(vault: Vault, manifest: SnapshotManifest, keys: SnapshotKeys): Promise<Head> {
+  const key = await keys.index({ run: manifest.set, ...manifest.sealing });
+  const head = headSchema.safeParse(JSON.parse((await readSealed(vault, manifest.head, key)).toString("utf8")));
+  if (head.success) return head.data;
+  throw new OperationError("snapshot-damaged", `${manifest.head.key} does not have the form of lifeboat-files-head/1.`);
+}
+
+async function readShard(
+  vault: Vault,
+  base: Layer,
+  keys: SnapshotKeys,
+  changes: ChangedLines,
+  number: number,
+): Promise<Map<string, FileEntry>> {
+  const entries = new Map<string, FileEntry>();
+  const list = base.lists[number];
+  if (list !== undefined && list.entries > 0) {
+    for await (const line of readLines(vault, list, await keys.index(base))) {
+      const entry = parsed(line, list.key);
+      entries.set(pathOf(entry), entry);
+    }
+  }
+  for (const line of changes.of(number)) {
+    const entry = parseEntry(line);
+    if (entry.state === "gone") entries.delete(pathOf(entry));
+    else entries.set(pathOf(entry), entry);
+  }
+  heapUsed();
+  return entries;
+}
+
+/** The line itself is never told: it names a file. */
+function parsed(line: string, key: string): FileEntry {
+  try {
+    return parseEntry(line);
+  } catch {
+    throw new OperationError("snapshot-damaged", `A line of ${key} is not an entry of a list of files.`);
+  }
+}

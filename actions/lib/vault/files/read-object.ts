@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import { LifeboatError, OperationError } from "../../base/errors.ts";
+import { openSealed } from "../../seal/body/artifact.ts";
+import type { SessionKey } from "../../seal/keys/session-key.ts";
+import type { StoredObject } from "../format/layer.ts";
+import { runOfObject } from "../format/names.ts";
+import type { HashedObject } from "../format/snapshot-manifest.ts";
+import type { Vault } from "../s3/client.ts";
+import { openArtifact } from "../s3/download.ts";
+import type { SnapshotKeys } from "./snapshot-keys.ts";
+
+/**
+ * Reads a small object whole and compares it with what a signed document says of it.
+ * @throws OperationError `snapshot-damaged` when it is missing or another; `s3-unavailable`
+ */
+export async function readHashed(vault: Vault, { key, bytes, sha256 }: HashedObject): Promise<Uint8Array> {
+  const damaged = (how: string) =>
+    new OperationError(
+      "snapshot-damaged",
+      `${key} in bucket ${vault.bucket} ${how}`,
+      "Use another snapshot (`lifeboat list --files`), and look for an older version or a replica of this object.",
+    );
+  // Read twice before it is called damaged: a right answer proves itself.
+  for (let reading = 1; ; reading++) {
+    const { body } = await vault.get(key, { maxBytes: bytes }).catch((error: unknown) => {
+      if (error instanceof LifeboatError && error.code === "s3-missing") throw damaged("is missing");
+      if (error instanceof LifeboatError && error.code === "s3-too-large")
+        throw damaged(`has more than ${bytes} bytes`);
+      throw error;
+    });
+    if (body.byteLength === bytes && createHash("sha256").update(body).digest("hex") === sha256) return body;
+    if (reading === 2) throw damaged("has another SHA-256 than the snapshot says");
+  }
+}
+
+/** The content of a small sealed object. @throws as `readHashed` and `openSealed` */
+export async function readSealed(vault: Vault, object: HashedObject, key: SessionKey): Promise<Buffer> {
+  const stored = await readHashed(vault, object);
+  const chunks: Uint8Array[] = [];
+  // Copied, because the opener uses the memory of its blocks again.
+  for await (const chunk of openSealed(once(stored), key)) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}
+
+/** The lines of a small sealed object, without their ends. */
+export async function* readLines(
+  vault: Vault,
+  object: HashedObject,
+  key: SessionKey,
+): AsyncGenerator<string, void, undefined> {
+  // Its SHA-256 is the one that a signed document tells: lines can be relied on before the seal's end.
+  const stored = await readHashed(vault, object);
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let text = "";
+  for await (const chunk of openSealed(once(stored), key)) {
+    text += decoder.decode(chunk, { stream: true });
+    let from = 0;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
+      if (end > from) yield text.slice(from, end);
+      from = end + 1;
+    }
+    text = text.slice(from);
+  }
+  text += decoder.decode();
+  if (text !== "") yield text;
+}
+
+/**
+ * The plain content of a pack (a tar) or of a large file, streamed. Parts are compared with the layer's hashes before they
+ * are opened; nothing may be relied on before the iteration has ended without an error.
+ * @param commitments of the session keys (`sessionKeyCommitments`)
+ * @throws OperationError `artifact-damaged`, `sealed-…`, `keys-…`; ConfigurationError `wrong-private-key`
+ */
+export async function* openObject(
+  vault: Vault,
+  object: StoredObject,
+  keys: SnapshotKeys,
+  commitments: ReadonlyMap<string, string>,
+  options: { readonly signal?: AbortSignal; readonly ahead?: number } = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const run = runOfObject(object.key);
+  const commitment = run === undefined ? undefined : commitments.get(run);
+  if (run === undefined || commitment === undefined)
+    throw new OperationError("snapshot-damaged", `No layer of the snapshot tells which key opens ${object.key}.`);
+  const key = await keys.session(run, commitment);
+  yield* openSealed(openArtifact(vault, "", { name: object.key, segments: object.segments }, options), key);
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}

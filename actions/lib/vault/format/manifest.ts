@@ -1,0 +1,109 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+const sha256 = sha256Schema;
+const count = z.number().int().nonnegative();
+/** A count that may pass 2^53: rows and bytes of the whole database, as decimal digits. */
+const bigCount = z.string().regex(/^\d+$/);
+
+/** `<UTC time>-<8 hex>`, e.g. `20261122T221500Z-1a2b3c4d`. Sorts by time. */
+export const setIdPattern = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+
+/** A new name for a set: two runs of the same second stay apart. */
+export function newSetId(time: Date): string {
+  return `${time.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
+}
+
+export const tierSchema = z.enum(["daily", "weekly", "monthly"]);
+export type Tier = z.infer<typeof tierSchema>;
+
+/** One upload part's worth of stored (sealed) bytes; what a reader fetches, hashes and only then hands on. */
+const storedPartSchema = z.strictObject({ bytes: count, sha256 });
+
+/** One S3 object. An artifact too large for one object is several, which `cat` joins. */
+export const segmentSchema = z.strictObject({
+  /** Below the set's prefix, e.g. `data/01-public.exams.dump.zst.pgp` or `….pgp.002`. */
+  key: z.string().min(1),
+  bytes: count,
+  sha256,
+  parts: z.array(storedPartSchema).min(1),
+});
+
+const artifactSchema = z.strictObject({
+  /** Key of the artifact without a segment's suffix. */
+  name: z.string().min(1),
+  kind: z.enum([
+    "schema",
+    "data",
+    "large-objects",
+    "roles",
+    "inventory",
+    "recover",
+    "json",
+    "sql",
+    "extension-rows",
+    "generated",
+    "secrets",
+  ]),
+  /** Bytes before compression and sealing. */
+  plainBytes: count,
+  /** `schema.table` of the tables whose rows are in here (kinds `data`, `json`, `extension-rows`). */
+  tables: z.array(z.string()).optional(),
+  segments: z.array(segmentSchema).min(1),
+});
+
+const recipientsSchema = z
+  .array(z.strictObject({ role: z.string(), fingerprint: z.string().regex(/^[0-9A-F]{40}$/) }))
+  .min(1);
+
+export const manifestSchema = z.strictObject({
+  format: z.literal("lifeboat-set/1"),
+  set: z.string().regex(setIdPattern),
+  tier: tierSchema,
+  /** When the run began, when the snapshot was taken, when the last artifact had been read back: ISO 8601, UTC. */
+  startedAt: z.iso.datetime(),
+  snapshotAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime(),
+  /** The snapshot of the files that was read under the same Postgres snapshot, in the files' own bucket; it names this set. */
+  files: z.strictObject({ set: z.string().regex(setIdPattern) }).optional(),
+  source: z.strictObject({
+    projectRef: z.string().nullable(),
+    database: z.string(),
+    serverVersion: z.string(),
+    serverMajor: count,
+  }),
+  software: z.strictObject({ lifeboat: z.string(), node: z.string(), pgDump: z.string() }),
+  sealing: z.strictObject({
+    format: z.literal("openpgp-seipd1-aes256"),
+    compression: z.literal("zstd"),
+    /** Fingerprints of the recipients at the time of the backup; `keys rewrap` may have changed them since. */
+    recipients: recipientsSchema,
+    /** Binds the session key to this set without telling anything of it: see seal/keys/session-key. */
+    sessionKeyCommitment: sha256,
+    /** The same of the second session key (secrets.pgp), which opens the artifacts of kind `secrets` and no other. */
+    secrets: z.strictObject({ recipients: recipientsSchema, sessionKeyCommitment: sha256 }).optional(),
+  }),
+  counts: z.strictObject({
+    tables: count,
+    rows: bigCount,
+    sequences: count,
+    largeObjects: count,
+    /** Catalogue objects in the inventory. */
+    objects: count,
+    /** `pg_database_size` at the source. */
+    databaseBytes: bigCount,
+    plainBytes: bigCount,
+    storedBytes: bigCount,
+  }),
+  artifacts: z.array(artifactSchema).min(1),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+export type Artifact = Manifest["artifacts"][number];
+export type Segment = Artifact["segments"][number];
+
+/** `database/<tier>/<set>/`, the prefix of everything that belongs to one set. */
+export function setPrefix(tier: Tier, set: string): string {
+  return `database/${tier}/${set}/`;
+}

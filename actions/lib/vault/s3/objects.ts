@@ -1,0 +1,150 @@
+import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { OperationError } from "../../base/errors.ts";
+import { watchPages } from "./page-watch.ts";
+import { isMissing } from "./store-errors.ts";
+import type { Transport } from "./transport.ts";
+
+/** Metadata name by which a writer knows its own object again when the answer to a conditional write was lost. */
+export const writeMark = "lifeboat-write";
+
+export interface Stored {
+  readonly etag: string;
+  readonly versionId: string | undefined;
+}
+
+export interface ObjectHead extends Stored {
+  readonly bytes: number;
+  readonly metadata: Record<string, string>;
+  readonly lastModified: Date | undefined;
+  /** The server's clock when it answered. */
+  readonly serverDate: Date | undefined;
+  readonly retainUntil: Date | undefined;
+  /** E.g. `STANDARD`, which S3 leaves out, or `GLACIER`. */
+  readonly storageClass: string;
+  /** `x-amz-restore` of an archived object that was asked for. */
+  readonly restore: string | undefined;
+}
+
+export interface ObjectBody extends ObjectHead {
+  readonly body: Uint8Array;
+}
+
+export interface Listed {
+  readonly key: string;
+  readonly bytes: number;
+  readonly lastModified: Date | undefined;
+}
+
+/** @param versionId the current one unless told @returns undefined when there is no such object */
+export async function headObject(
+  transport: Transport,
+  key: string,
+  versionId?: string | undefined,
+): Promise<ObjectHead | undefined> {
+  try {
+    return await transport.request({ operation: "HeadObject", key }, async ({ client, bucket, watch }) => {
+      const answer = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }), {
+        abortSignal: watch.signal,
+      });
+      return readHead(transport, answer);
+    });
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+export interface GetOptions {
+  /** A larger one is refused before it is read (OperationError `s3-too-large`); default 64 MiB. */
+  readonly maxBytes?: number;
+  /** The current version unless told. */
+  readonly versionId?: string | undefined;
+}
+
+/**
+ * Reads a small object whole.
+ * @throws OperationError `s3-missing`, `s3-too-large`
+ */
+export function getObject(transport: Transport, key: string, options: GetOptions = {}): Promise<ObjectBody> {
+  const { maxBytes = 64 * 1024 * 1024, versionId } = options;
+  return transport.request({ operation: "GetObject", key }, async ({ client, bucket, watch }) => {
+    const command = new GetObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId });
+    const answer = await client.send(command, { abortSignal: watch.signal });
+    const head = readHead(transport, answer);
+    const refuse = (): never => {
+      // Unread: an answer without an end would be received for as long as its connection lives.
+      watch.abandon();
+      throw new OperationError(
+        "s3-too-large",
+        `${key} in bucket ${bucket} has more than the ${maxBytes} bytes it may have`,
+      );
+    };
+    if (head.bytes > maxBytes) refuse();
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of bodyOf(answer.Body)) {
+      bytes += chunk.byteLength;
+      if (bytes > maxBytes) refuse();
+      chunks.push(chunk);
+      watch.moved();
+    }
+    if (bytes !== head.bytes) throw new Error("the answer broke off");
+    return { ...head, body: Buffer.concat(chunks, bytes) };
+  });
+}
+
+/** The chunks of an answer's body. */
+export function bodyOf(body: unknown): AsyncIterable<Uint8Array> {
+  if (typeof body === "object" && body !== null && Symbol.asyncIterator in body)
+    return body as AsyncIterable<Uint8Array>;
+  throw new Error("the answer has no body");
+}
+
+/** Every object below `prefix`, in byte order. With `delimiter` "/", `folders` instead of what lies in them. */
+export async function* listPages(
+  transport: Transport,
+  prefix: string,
+  delimiter?: "/",
+): AsyncGenerator<{ objects: Listed[]; folders: string[] }> {
+  let token: string | undefined;
+  const goesOn = watchPages(transport.bucket, prefix);
+  do {
+    const page = await transport.request({ operation: "ListObjectsV2", key: prefix }, ({ client, bucket, watch }) =>
+      client.send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, Delimiter: delimiter, ContinuationToken: token }),
+        { abortSignal: watch.signal },
+      ),
+    );
+    const objects = (page.Contents ?? []).flatMap(({ Key, Size, LastModified }) =>
+      Key === undefined ? [] : [{ key: Key, bytes: Size ?? 0, lastModified: LastModified }],
+    );
+    yield { objects, folders: (page.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []) };
+    if (!goesOn(page.IsTruncated, page.NextContinuationToken)) return;
+    token = page.NextContinuationToken;
+  } while (token !== undefined);
+}
+
+interface HeadAnswer {
+  readonly ContentLength?: number | undefined;
+  readonly ETag?: string | undefined;
+  readonly VersionId?: string | undefined;
+  readonly Metadata?: Record<string, string> | undefined;
+  readonly LastModified?: Date | undefined;
+  readonly ObjectLockRetainUntilDate?: Date | undefined;
+  readonly StorageClass?: string | undefined;
+  readonly Restore?: string | undefined;
+}
+
+function readHead(transport: Transport, answer: HeadAnswer): ObjectHead {
+  return {
+    bytes: answer.ContentLength ?? 0,
+    etag: answer.ETag ?? "",
+    versionId: answer.VersionId,
+    metadata: answer.Metadata ?? {},
+    lastModified: answer.LastModified,
+    serverDate: transport.dateOf(answer),
+    retainUntil: answer.ObjectLockRetainUntilDate,
+    storageClass: answer.StorageClass ?? "STANDARD",
+    restore: answer.Restore,
+  };
+}

@@ -1,0 +1,116 @@
+import { randomUUID } from "node:crypto";
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+} from "@aws-sdk/client-s3";
+import { OperationError } from "../../base/errors.ts";
+import { writeMark } from "./objects.ts";
+import { type FilledPart, sendPart, sendWhole } from "./part-sender.ts";
+import type { Transport } from "./transport.ts";
+import { settleLostAnswer } from "./write-mark.ts";
+
+interface SentPart {
+  readonly ETag: string | undefined;
+  readonly PartNumber: number;
+  readonly ChecksumSHA256: string;
+}
+
+/** Writes one object, part by part. Parts may be sent at the same time. */
+export interface SegmentWriter {
+  /** Sends a part of which more will follow. Parts are numbered in the order of the calls. */
+  add(part: FilledPart): Promise<void>;
+  /** Sends the last part and makes the object visible, when every part before it has been sent. */
+  finish(last: FilledPart): Promise<void>;
+  /** Removes what the store keeps of an unfinished object. Never throws: the next run removes what stays. */
+  abort(): Promise<void>;
+}
+
+export interface SegmentOptions {
+  /** Calls off every request but the abort. */
+  readonly signal: AbortSignal;
+  /** Object tags, URL-encoded. */
+  readonly tags?: string | undefined;
+}
+
+export function openSegment(transport: Transport, key: string, { signal, tags }: SegmentOptions): SegmentWriter {
+  const mark = randomUUID();
+  const sent: SentPart[] = [];
+  const onTheWay: Promise<unknown>[] = [];
+  let number = 0;
+  let upload: Promise<{ key: string; id: string }> | undefined;
+
+  const send = async (part: FilledPart) => {
+    const mine = ++number;
+    upload ??= createUpload(transport, key, mark, { signal, tags });
+    const ETag = await sendPart(transport, await upload, mine, part, signal);
+    sent[mine - 1] = { ETag, PartNumber: mine, ChecksumSHA256: Buffer.from(part.sha256, "hex").toString("base64") };
+  };
+
+  return {
+    add(part) {
+      const sending = send(part);
+      sending.catch(() => {}); // the caller hears of it; here it must only not count as unheard
+      onTheWay.push(sending);
+      return sending;
+    },
+    async finish(last) {
+      if (upload === undefined) return sendWhole(transport, key, last, { mark, signal, tags });
+      await Promise.all([send(last), ...onTheWay]);
+      const { id } = await upload;
+      await transport.request({ operation: "CompleteMultipartUpload", key, signal }, (attempt) =>
+        settleLostAnswer(transport, key, mark, attempt, () =>
+          attempt.client.send(
+            new CompleteMultipartUploadCommand({
+              Bucket: attempt.bucket,
+              Key: key,
+              UploadId: id,
+              MultipartUpload: { Parts: sent },
+              IfNoneMatch: "*",
+            }),
+            { abortSignal: attempt.watch.signal },
+          ),
+        ),
+      );
+      upload = undefined;
+    },
+    async abort() {
+      const begun = await upload?.catch(() => undefined);
+      if (begun === undefined) return;
+      // A part that arrives after the abort would stay: first let all of them end.
+      await Promise.allSettled(onTheWay);
+      await abortUpload(transport, key, begun.id).catch(() => {});
+    },
+  };
+}
+
+async function createUpload(transport: Transport, key: string, mark: string, { signal, tags }: SegmentOptions) {
+  const id = await transport.request({ operation: "CreateMultipartUpload", key, signal }, async (attempt) => {
+    const answer = await attempt.client.send(
+      new CreateMultipartUploadCommand({
+        Bucket: attempt.bucket,
+        Key: key,
+        ContentType: "application/octet-stream",
+        Metadata: { [writeMark]: mark },
+        Tagging: tags,
+        ChecksumAlgorithm: "SHA256", // only then the store checks and keeps each part's hash
+      }),
+      { abortSignal: attempt.watch.signal },
+    );
+    return answer.UploadId;
+  });
+  if (id === undefined)
+    throw new OperationError("s3-refused", `CreateMultipartUpload of ${key}: the store gave no upload id`);
+  return { key, id };
+}
+
+/** Ends an unfinished multipart upload; one that is gone already is fine. */
+export async function abortUpload(transport: Transport, key: string, id: string): Promise<void> {
+  const request = { operation: "AbortMultipartUpload", key, retry: { attempts: 3, totalSeconds: 20 } };
+  await transport.request(request, async ({ client, bucket, watch }) => {
+    const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: id });
+    await client.send(command, { abortSignal: watch.signal }).catch((error: unknown) => {
+      if (!(error instanceof Error && error.name === "NoSuchUpload")) throw error;
+    });
+  });
+}

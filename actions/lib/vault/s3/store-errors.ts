@@ -1,0 +1,84 @@
+import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
+import type { GivenUp } from "../../base/flow/retry.ts";
+import { readAnswer } from "./store-answer.ts";
+
+/** What was asked of the store, in words that may stand in a log. */
+export interface Question {
+  /** The API operation, e.g. `UploadPart 3`. */
+  readonly operation: string;
+  readonly bucket: string;
+  readonly key?: string | undefined;
+  readonly region: string;
+}
+
+/** True for the error that a conditional write throws when somebody else's object is in the way. */
+export function isConditionFailed(error: unknown): boolean {
+  return error instanceof LifeboatError && error.code === "s3-condition";
+}
+
+/** True when the object that was asked for is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof LifeboatError && error.code === "s3-missing";
+}
+
+/**
+ * The last answer of the store, as the error that ends the operation. Settings that can't work become a
+ * ConfigurationError; a store that stays out of reach becomes OperationError `s3-unavailable`. The SDK's own error is not
+ * kept as the cause: for a refused signature it carries the access key and the request that was signed.
+ */
+export function storeError(question: Question, end: GivenUp): unknown {
+  if (end.error instanceof LifeboatError) return end.error;
+  const { operation, bucket, key, region } = question;
+  const answer = readAnswer(end.error);
+  const what = `${operation} of ${key === undefined ? `bucket ${bucket}` : `${key} in bucket ${bucket}`}`;
+  const said = answer.status === undefined ? answer.code : `${answer.code} (${answer.status})`;
+  if (answer.code === "InvalidObjectState") {
+    return new OperationError(
+      "s3-frozen",
+      `${what}: it is archived and cannot be read`,
+      "Bring the set back with `lifeboat thaw <set> --wait`.",
+    );
+  }
+  switch (answer.verdict) {
+    case "credentials":
+      return new ConfigurationError(
+        "s3-credentials",
+        `${what}: the store does not accept the credentials: ${said}`,
+        answer.code === "ExpiredToken"
+          ? "The session ran out. Allow the role a longer session than the longest run takes."
+          : "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or the role of the job.",
+      );
+    case "denied":
+      return new ConfigurationError(
+        "s3-denied",
+        `${what}: the store refuses: ${said}`,
+        `Grant the role the permission for ${operation.split(" ")[0]} on this bucket, and check that the keys are right.`,
+      );
+    case "no-bucket":
+      return new ConfigurationError(
+        "s3-bucket-missing",
+        `${what}: there is no such bucket`,
+        "Create it, or correct its name.",
+      );
+    case "region":
+      return new ConfigurationError(
+        "s3-region",
+        `${what}: the bucket is not in ${region}${answer.region && answer.region !== region ? ` but in ${answer.region}` : ""}: ${said}`,
+        answer.region && answer.region !== region
+          ? `Set AWS_REGION=${answer.region}.`
+          : "Set AWS_REGION to its region.",
+      );
+    case "condition":
+      return new OperationError("s3-condition", `${what}: something else is already there: ${said}`);
+    case "missing":
+      return new OperationError("s3-missing", `${what}: it is not there`);
+    case "again":
+      return new OperationError(
+        "s3-unavailable",
+        `${what} failed ${end.attempts} times in ${end.seconds.toFixed(0)} s, the last time with ${said}`,
+        "Look at the store's health and at the network between; then run again.",
+      );
+    default:
+      return new OperationError("s3-refused", `${what}: the store refuses: ${said}`);
+  }
+}

@@ -1,0 +1,178 @@
+import { ConfigurationError, OperationError } from "../../base/errors.ts";
+import { counted } from "../../base/flow/counted.ts";
+import { type Inventory, inventorySchema } from "../../postgres/inventory/model.ts";
+import { openSealed } from "../../seal/body/artifact.ts";
+import { assertOnlyWrappedKeys, unwrapSessionKey } from "../../seal/keys/key-wrapping.ts";
+import type { Signer } from "../../seal/keys/keyring.ts";
+import { keysFileName, secretsFileName, secretsScope, verifyKeysFile } from "../../seal/keys/keys-file.ts";
+import type { UnlockedKey } from "../../seal/keys/private-key.ts";
+import { assertCommitment, type SessionKey } from "../../seal/keys/session-key.ts";
+import { verifyDetached } from "../../seal/keys/signature.ts";
+import type { Artifact, Manifest, Tier } from "../format/manifest.ts";
+import type { Vault } from "../s3/client.ts";
+import { openArtifact } from "../s3/download.ts";
+import { resolveSet } from "./catalogue.ts";
+import { readSet, type StoredSet } from "./set-store.ts";
+
+/** Which set: by tier and id, by its id alone, or the newest that there is. */
+export type SetRef = { readonly tier: Tier; readonly set: string } | string;
+
+/** A set whose manifest bears a trusted signature and belongs where it lies. */
+export interface SignedSet extends Pick<StoredSet, "manifest" | "prefix" | "signedBy"> {
+  readonly tier: Tier;
+  readonly set: string;
+}
+
+export interface OpenSet extends SignedSet {
+  readonly key: SessionKey;
+  inventory(): Promise<Inventory>;
+  /**
+   * The plain bytes of an artifact: stored parts checked against the manifest, opened, decompressed. They can be relied
+   * on only once the iteration has ended without an error.
+   * @throws ConfigurationError `wrong-private-key` for Vault's secrets, which the prover's key does not open
+   * @throws OperationError `artifact-unknown`, `artifact-damaged`; what seal/ throws for a body that does not open
+   */
+  artifact(name: string, options?: ReadOptions): AsyncGenerator<Uint8Array, void, undefined>;
+}
+
+interface Opening {
+  readonly trustedSigners: readonly Signer[];
+  readonly privateKey: UnlockedKey;
+}
+
+export interface ReadOptions {
+  /** Called with the stored bytes of each chunk as it is fetched. */
+  readonly onStoredBytes?: (bytes: number) => void;
+  /** Stored parts that are fetched before they are asked for; default 1. Each is held in memory. */
+  readonly ahead?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Finds a set and checks its manifest's signature and place.
+ * @throws ConfigurationError `set-unknown`, `set-id`, `manifest-untrusted`
+ */
+export async function readSignedSet(vault: Vault, ref: SetRef, trusted: readonly Signer[]): Promise<SignedSet> {
+  const { tier, set } = typeof ref === "string" ? await resolveSet(vault, ref) : ref;
+  const { manifest, prefix, signedBy } = await readSet(vault, tier, set, (bytes, armored) =>
+    verifyDetached(bytes, armored, trusted),
+  );
+  return { tier, set, manifest, prefix, signedBy };
+}
+
+/**
+ * Opens a set for reading: signed manifest, keys.pgp of this very set, session key that the manifest knows.
+ * Nothing is written anywhere.
+ * @throws ConfigurationError `wrong-private-key`; what `readSignedSet` and seal/keys/keys-file throw
+ */
+export async function openSet(vault: Vault, ref: SetRef, { trustedSigners, privateKey }: Opening): Promise<OpenSet> {
+  const signed = await readSignedSet(vault, ref, trustedSigners);
+  const keysPgp = await readKeys(vault, signed, trustedSigners);
+  return unlockSet(vault, signed, keysPgp, { trustedSigners, privateKey });
+}
+
+/** keys.pgp of a set, its signature checked. */
+export async function readKeys(vault: Vault, signed: SignedSet, trusted: readonly Signer[]): Promise<Uint8Array> {
+  return readWrapped(vault, signed.prefix + keysFileName, signed.set, trusted);
+}
+
+/** secrets.pgp of a set that has one, its signature checked. */
+export async function readSecretsKeys(
+  vault: Vault,
+  signed: SignedSet,
+  trusted: readonly Signer[],
+): Promise<Uint8Array> {
+  return readWrapped(vault, signed.prefix + secretsFileName, secretsScope(signed.set), trusted);
+}
+
+async function readWrapped(vault: Vault, key: string, scope: string, trusted: readonly Signer[]): Promise<Uint8Array> {
+  const { body, metadata } = await vault.get(key, { maxBytes: 1024 * 1024 });
+  await verifyKeysFile(scope, body, metadata, trusted);
+  await assertOnlyWrappedKeys(body);
+  return body;
+}
+
+export async function unlockSet(
+  vault: Vault,
+  signed: SignedSet,
+  keysPgp: Uint8Array,
+  { trustedSigners, privateKey }: Opening,
+): Promise<OpenSet> {
+  const { manifest, prefix, set } = signed;
+  const key = await unwrapSessionKey(keysPgp, privateKey);
+  assertCommitment(key, set, manifest.sealing.sessionKeyCommitment);
+  const keyOf = async ({ kind }: Artifact): Promise<SessionKey> => {
+    const { secrets } = manifest.sealing;
+    if (kind !== "secrets") return key;
+    if (secrets === undefined)
+      throw new OperationError("keys-damaged", `The manifest of set ${set} knows no ${secretsFileName}.`);
+    const own = await unwrapSessionKey(await readSecretsKeys(vault, signed, trustedSigners), privateKey);
+    assertCommitment(own, secretsScope(set), secrets.sessionKeyCommitment);
+    return own;
+  };
+  return {
+    ...signed,
+    key,
+    inventory: () => readInventory(vault, prefix, manifest, key),
+    artifact: (name, options) => {
+      const artifact = named(manifest, name);
+      return plainBytes(vault, prefix, artifact, () => keyOf(artifact), options);
+    },
+  };
+}
+
+function named(manifest: Manifest, name: string): Artifact {
+  const found = manifest.artifacts.find((artifact) => artifact.name === name);
+  if (found !== undefined) return found;
+  throw new ConfigurationError("artifact-unknown", `Set ${manifest.set} has no artifact ${name}.`, "See RECOVER.md.");
+}
+
+async function* plainBytes(
+  vault: Vault,
+  prefix: string,
+  artifact: Artifact,
+  key: () => Promise<SessionKey>,
+  { ahead = 1, onStoredBytes, signal }: ReadOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const sealed = artifact.name.endsWith(".pgp");
+  const opened = sealed ? await key() : undefined;
+  const options = { ahead, recycled: sealed, ...(signal && { signal }) };
+  const stored = counted(openArtifact(vault, prefix, artifact, options), onStoredBytes);
+  let bytes = 0;
+  for await (const chunk of opened === undefined ? stored : openSealed(stored, opened)) {
+    bytes += chunk.length;
+    yield chunk;
+  }
+  if (bytes === artifact.plainBytes) return;
+  throw new OperationError(
+    "artifact-damaged",
+    `${artifact.name} has ${bytes} bytes when it is opened; its manifest says ${artifact.plainBytes}.`,
+    "Use another set (`lifeboat list`).",
+  );
+}
+
+async function readInventory(vault: Vault, prefix: string, manifest: Manifest, key: SessionKey): Promise<Inventory> {
+  const artifact = manifest.artifacts.find(({ kind }) => kind === "inventory");
+  if (artifact === undefined) throw unreadable(manifest.set, "the manifest names none");
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of plainBytes(vault, prefix, artifact, async () => key)) chunks.push(chunk);
+  let document: unknown;
+  try {
+    document = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  } catch {
+    // The parser's message quotes the text; ours must not.
+    throw unreadable(manifest.set, "it is no JSON");
+  }
+  const parsed = inventorySchema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  const where = parsed.error.issues[0]?.path.join(".") ?? "";
+  throw unreadable(manifest.set, `it is not in the form that this version of Lifeboat knows, first at ${where}`);
+}
+
+function unreadable(set: string, why: string): OperationError {
+  return new OperationError(
+    "inventory-unreadable",
+    `The inventory of set ${set} cannot be used: ${why}.`,
+    "Use the version of Lifeboat that the manifest names, or restore by RECOVER.md, which needs no inventory.",
+  );
+}

@@ -1,0 +1,137 @@
+import { LifeboatError, OperationError } from "../../base/errors.ts";
+import { mapBounded } from "../../base/flow/bounded.ts";
+import { lockObject } from "../bucket/lock.ts";
+import { type Proof, proofPrefix, proofSchema } from "../format/proof.ts";
+import type { SignedBy, VerifySignature } from "../published/signed-manifest.ts";
+import { vaultAsWritten, type WrittenObject, writtenObjects } from "../s3/as-written.ts";
+import { assertStored } from "../s3/assert-stored.ts";
+import type { Vault } from "../s3/client.ts";
+import { isConditionFailed, isMissing } from "../s3/store-errors.ts";
+
+const maxProofBytes = 2 * 1024 * 1024;
+const maxSignatureBytes = 64 * 1024;
+
+/** A proof that a trusted prover has signed, where it belongs. */
+export interface StoredProof {
+  readonly proof: Proof;
+  readonly signedBy: SignedBy;
+  readonly key: string;
+}
+
+/** A proof that is there and not to be trusted, and why. */
+export interface RefusedProof {
+  readonly key: string;
+  readonly problem: string;
+}
+
+export interface ProofList {
+  /** Oldest first. */
+  readonly proofs: readonly StoredProof[];
+  readonly refused: readonly RefusedProof[];
+}
+
+/** The bytes that are signed and stored. */
+export function encodeProof(proof: Proof): Uint8Array {
+  return Buffer.from(`${JSON.stringify(proofSchema.parse(proof), null, 2)}\n`);
+}
+
+/**
+ * Puts a proof into the vault: its signature first, then the proof itself; neither replaces anything, and both are read
+ * back.
+ * @param bytes what `encodeProof` gave and `signature` (armored) covers
+ * @param until lock both until then; null: they are not locked
+ * @returns the proof's key
+ * @throws OperationError `proof-taken`, `stored-differs`, `lock-failed`, `s3-unavailable`
+ */
+export async function writeProof(
+  vault: Vault,
+  proof: Pick<Proof, "set" | "proof">,
+  bytes: Uint8Array,
+  signature: string,
+  until: Date | null,
+): Promise<string> {
+  const key = `${proofPrefix(proof.set)}${proof.proof}.json`;
+  const parts = [
+    { key: `${key}.sig`, body: Buffer.from(signature), contentType: "application/pgp-signature" },
+    { key, body: bytes, contentType: "application/json" },
+  ];
+  for (const { key: name, body, contentType } of parts) {
+    await vault.put(name, body, { ifNoneMatch: true, contentType }).catch((error: unknown) => {
+      if (!isConditionFailed(error)) throw error;
+      throw new OperationError("proof-taken", `${name} is there already: somebody else has written this proof`);
+    });
+    await assertStored(vault, name, body);
+  }
+  if (until !== null) for (const part of parts) await lockObject(vault, part.key, until);
+  return key;
+}
+
+/**
+ * Every proof of the vault, or of one set, whose signature `verify` accepts. One that is not to be trusted is named, not
+ * passed over. One that somebody hid or replaced is read as it was written: its signature makes it true all the same.
+ * @param verify checks against the provers' keys (`provenBy` of vault/configured)
+ */
+export async function readProofs(vault: Vault, verify: VerifySignature, set?: string): Promise<ProofList> {
+  const objects = await writtenObjects(vault, [set === undefined ? "proofs/" : proofPrefix(set)]);
+  const written = vaultAsWritten(vault, objects);
+  const there = new Set(objects.map(({ key }) => key));
+  const named = objects.filter(({ key }) => /^proofs\/[^/]+\/[^/]+\.json$/.test(key));
+  const signed = named.filter(({ key }) => there.has(`${key}.sig`));
+  const chosen = new Set(firstAndLast(signed));
+  const read = await mapBounded(named, 24, async (one) => {
+    if (chosen.has(one)) return readProof(written, one.key, verify);
+    return { key: one.key, problem: there.has(`${one.key}.sig`) ? "there are too many" : "it is not signed" };
+  });
+  const proofs = read.filter((one) => "proof" in one);
+  proofs.sort((a, b) => (a.proof.proof < b.proof.proof ? -1 : a.proof.proof > b.proof.proof ? 1 : 0));
+  return { proofs, refused: read.filter((one) => "problem" in one) };
+}
+
+/** A test a month makes a hundred in eight years. */
+const mostRead = 2000;
+
+/** Of very many those that were written first and last: ours are from before somebody laid the others, or from after. */
+function firstAndLast(objects: readonly WrittenObject[]): readonly WrittenObject[] {
+  if (objects.length <= mostRead) return objects;
+  const time = ({ lastModified }: WrittenObject): number => lastModified?.getTime() ?? 0;
+  const inOrder = objects.toSorted((a, b) => time(a) - time(b));
+  return [...inOrder.slice(0, mostRead / 2), ...inOrder.slice(-mostRead / 2)];
+}
+
+async function readProof(vault: Vault, key: string, verify: VerifySignature): Promise<StoredProof | RefusedProof> {
+  const refuse = (problem: string): RefusedProof => ({ key, problem });
+  const [bytes, armored] = await Promise.all([
+    read(vault, key, maxProofBytes),
+    read(vault, `${key}.sig`, maxSignatureBytes),
+  ]);
+  if (bytes === undefined) return refuse("it cannot be read");
+  if (armored === undefined) return refuse("it is not signed");
+  let signedBy: SignedBy;
+  try {
+    signedBy = await verify(bytes, Buffer.from(armored).toString("latin1"));
+  } catch (error) {
+    return refuse(error instanceof LifeboatError ? error.message : "its signature is not by a trusted prover");
+  }
+  const proof = parseProof(bytes);
+  if (proof === undefined) return refuse("it does not have the form of lifeboat-proof/1");
+  if (key !== `${proofPrefix(proof.set)}${proof.proof}.json`) return refuse("it was signed for another place");
+  return { proof, signedBy, key };
+}
+
+function parseProof(bytes: Uint8Array): Proof | undefined {
+  try {
+    return proofSchema.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+  } catch {
+    return undefined;
+  }
+}
+
+async function read(vault: Vault, key: string, maxBytes: number): Promise<Uint8Array | undefined> {
+  try {
+    return (await vault.get(key, { maxBytes })).body;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    if (error instanceof LifeboatError && error.code === "s3-too-large") return undefined;
+    throw error;
+  }
+}
