@@ -59,7 +59,8 @@ b") FROM stdin;
 \\.
 
 
-${heading(6, "0 14", "u", "TABLE DATA", "", "Data for ")}COPY public.u (c) FROM stdin;
+${heading(6, "0 14", "u", "TABLE DATA", "", "Data for ")}-- load via partition root public."it's"
+COPY public."it's" (c) FROM stdin;
 \\.
 
 
@@ -121,6 +122,7 @@ describe("plain SQL taken apart", () => {
         "8 CONSTRAINT",
       ]);
       expect(rows).toEqual({ t: "1\n\\\\.\n--\n-- PostgreSQL database dump complete\n--\n", u: "" });
+      expect(toc[5]?.copyStmt).toBe('COPY public."it\'s" (c) FROM stdin;\n');
       expect(objects).toEqual({ 5: "010203", 6: "" });
     },
   );

@@ -15,6 +15,8 @@ export type PlainEvent =
 const endMarker = Buffer.from("\n\\.\n");
 const lineFeed = 0x0a;
 const longestText = 256 * 1024 * 1024;
+/** Above the COPY into a partitioned table of what lay in one of its partitions (pg_dump.c, dumpTableData). */
+const viaRoot = /^-- load via partition root .*\n/;
 const openObject = /^SELECT pg_catalog\.lo_open\('(\d+)', \d+\);$/;
 const writeObject = /^SELECT pg_catalog\.lowrite\(0, '\\x([0-9a-f]*)'\);$/;
 
@@ -139,7 +141,7 @@ export class PlainDumpParser {
     this.#state = afterLine(this.#state, line);
     const heading = this.#heading;
     if (heading?.desc !== "TABLE DATA" || this.#state.inside !== "nothing" || !line.endsWith(" FROM stdin;")) return;
-    const statement = this.#lines.join("\n").trimStart();
+    const statement = this.#lines.join("\n").trimStart().replace(viaRoot, "");
     if (!statement.startsWith("COPY ")) throw this.#damaged("rows are not preceded by COPY");
     this.#events.push({ kind: "entry", entry: this.#entry(heading, "", `${statement}\n`, true) });
     this.#lines = [];
