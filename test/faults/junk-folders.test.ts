@@ -1,23 +1,27 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { mapBounded } from "../../actions/lib/base/flow/bounded.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import { policySchema } from "../../actions/lib/config/policy/policy.ts";
 import { readVaultReports } from "../../actions/lib/edge/publish/vault-reports.ts";
 import { readLastSet } from "../../actions/lib/operations/backup/last-set.ts";
+import { tidyUp } from "../../actions/lib/operations/backup/tidy-up.ts";
 import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
-import { removeLeftovers } from "../../actions/lib/vault/published/leftovers.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import type { Transport } from "../../actions/lib/vault/s3/transport.ts";
 import { resolveSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { readProofs } from "../../actions/lib/vault/sets/proof-store.ts";
 import { encodeManifest, publish } from "../../actions/lib/vault/sets/set-store.ts";
 import { firstOf, trustedSets } from "../../actions/lib/vault/trusted.ts";
+import own from "../../lifeboat.config.ts";
 import { newTestKey, type TestKey } from "../integration/assembled-set.ts";
 import { newBucket } from "./proxy/test-bucket.ts";
 import { setId, storeUnpublished } from "./proxy/test-manifest.ts";
 
 /** Folders named like sets, newer than the one that is a set: what somebody lays who can write the bucket. 10000 takes minutes. */
 const junk = Number(process.env["LIFEBOAT_JUNK_FOLDERS"] ?? 1500);
+const policy = policySchema.parse(own);
 const lease = { async assertHeld() {} };
 let vault: Vault;
 let signing: TestKey;
@@ -84,27 +88,38 @@ test("proofs that nobody signed, and reports that are not named as ours are, are
   expect(found).toBeLessThan(10);
 });
 
-test("a backup finds what to compare with, and cleans a few of them away and no more at once", async () => {
-  const compared = await requests(async () => expect((await readLastSet(vault, signing.signers, []))?.set).toBe(real));
-  expect(compared).toBeLessThan(few);
-  const cleaned = await requests(async () => {
-    const { sets, waiting, hidden } = await removeLeftovers(vault, "database/daily/", lease);
-    expect([sets.length, waiting, hidden]).toEqual([20, junk - 20, []]);
+test("a backup looks them through once: to clean a few away, to lock, and to find what to compare with", async () => {
+  const [warnings, alarms, told]: [string[], string[], string[]] = [[], [], []];
+  const log = { ...silentLog, info: (text: string): void => void told.push(text) };
+  const { signers } = signing;
+  const asks = await requests(async () => {
+    const tidy = { vault, lease, policy, bucketLocks: false, signers, warnings, alarms, log };
+    const published = await tidyUp(tidy);
+    expect((await readLastSet(vault, signers, warnings, published))?.set).toBe(real);
   });
-  expect(cleaned).toBeLessThan(few + 3 * 20);
+  expect(warnings.join()).toContain(`${junk - 20} folders below database/daily/ have no manifest`);
+  expect(alarms).toEqual([]);
+  expect(asks).toBeLessThan(few + 3 * 20);
+  const removed = told.flatMap((text) => /have left: (.*)/.exec(text)?.[1]?.split(", ") ?? []);
+  expect(removed).toHaveLength(20);
 });
 
-test("behind manifests that cannot be trusted the newest that can is found, and so many are read and no more", async () => {
-  const [forged, verify] = [
-    Array.from({ length: 150 }, () => setPrefix("weekly", setId(3))),
-    (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signing.signers),
-  ];
+test("behind manifests that cannot be trusted the newest that can is found, and those are read that have a signature", async () => {
+  const [signed, unsigned] = [3, 4].map((hours) =>
+    Array.from({ length: 100 }, () => setPrefix("weekly", setId(hours))),
+  );
+  const forged = [...(signed ?? []), ...(unsigned ?? [])];
   await mapBounded(forged, 8, (folder) => vault.put(`${folder}manifest.json`, Buffer.from("{}")));
-  const found = await requests(async () => {
-    const told: string[] = [];
-    const passedOver = (name: string): void => void told.push(name);
-    expect((await firstOf(trustedSets(vault, verify, { passedOver })))?.set).toBe(real);
-    expect(told).toHaveLength(150);
-  });
-  expect(found).toBeLessThan(few + 2 * 150 + 2 * 96);
+  await mapBounded(signed ?? [], 8, (folder) => vault.put(`${folder}manifest.json.sig`, Buffer.from("{}")));
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signing.signers);
+  const told: string[] = [];
+  const passedOver = (name: string, problem: string): void => void told.push(`${name}: ${problem}`);
+  const found = await requests(async () =>
+    expect((await firstOf(trustedSets(vault, verify, { passedOver })))?.set).toBe(real),
+  );
+  expect(told).toHaveLength(200);
+  expect(told.filter((one) => one.endsWith("it is not signed"))).toHaveLength(100);
+  // One of ours is read among the last of them, as those are that were laid beside it.
+  expect(asked.filter((operation) => operation === "GetObject").length).toBeLessThanOrEqual(2 * (100 + 1));
+  expect(found).toBeLessThan(few + 2 * 101 + 32);
 });

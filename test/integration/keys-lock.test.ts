@@ -25,7 +25,8 @@ afterAll(() => lab?.[Symbol.asyncDispose]());
 
 async function putSet(tier: "daily" | "monthly", names = ["keys.pgp", "secrets.pgp"]): Promise<string> {
   const prefix = setPrefix(tier, newSetId());
-  for (const name of [...names, "manifest.json"]) await lab.vault.put(prefix + name, Buffer.from(name));
+  for (const name of [...names, "manifest.json.sig", "manifest.json"])
+    await lab.vault.put(prefix + name, Buffer.from(name));
   return prefix;
 }
 

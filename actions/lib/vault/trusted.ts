@@ -4,10 +4,10 @@ import { readSnapshot } from "./files/snapshot-store.ts";
 import type { Manifest, Tier } from "./format/manifest.ts";
 import type { SnapshotManifest } from "./format/snapshot-manifest.ts";
 import type { Publication } from "./published/publications.ts";
-import { describeInOrder } from "./published/set-folders.ts";
+import { describeInOrder, type Published } from "./published/set-folders.ts";
 import type { VerifySignature } from "./published/signed-manifest.ts";
 import type { Vault } from "./s3/client.ts";
-import { publishedSets } from "./sets/catalogue.ts";
+import { type PublishedSet, publishedSets } from "./sets/catalogue.ts";
 import { readSet } from "./sets/set-store.ts";
 
 /**
@@ -21,6 +21,13 @@ export interface TrustedOptions {
   readonly passedOver?: (name: string, problem: string) => void;
 }
 
+export interface TrustedAmong {
+  /** All unless told. */
+  readonly tier?: Tier | undefined;
+  /** Published sets that somebody has looked up already, newest first; instead of those of a tier. */
+  readonly among?: Published<PublishedSet>;
+}
+
 /**
  * What the vault has of database sets, newest first: those alone whose manifest a trusted key has signed for this very place.
  * The one way to ask for "the newest": whoever asks reads as far as it must.
@@ -28,11 +35,11 @@ export interface TrustedOptions {
 export function trustedSets(
   vault: Vault,
   verify: VerifySignature,
-  { tier, ...options }: TrustedOptions & { readonly tier?: Tier | undefined } = {},
+  { tier, among = publishedSets(vault, tier), ...options }: TrustedOptions & TrustedAmong = {},
 ): AsyncGenerator<Manifest, void, undefined> {
-  const read = async (found: { readonly tier: Tier; readonly set: string }) =>
-    (await readSet(vault, found.tier, found.set, verify)).manifest;
-  return trusted(publishedSets(vault, tier), read, ({ tier, set }) => `Set ${set} (${tier})`, options);
+  const read = async (found: PublishedSet) =>
+    (await readSet(vault, found.tier, found.set, verify, found.signed)).manifest;
+  return trusted(among, read, ({ tier, set }) => `Set ${set} (${tier})`, options);
 }
 
 /** The same of the snapshots of the files. */
@@ -41,7 +48,7 @@ export function trustedSnapshots(
   verify: VerifySignature,
   options: TrustedOptions = {},
 ): AsyncGenerator<SnapshotManifest, void, undefined> {
-  const read = async ({ set }: Publication) => (await readSnapshot(vault, set, verify)).manifest;
+  const read = async ({ set, signed }: Publication) => (await readSnapshot(vault, set, verify, signed)).manifest;
   return trusted(publishedSnapshots(vault), read, ({ set }) => `Snapshot ${set}`, options);
 }
 
@@ -61,7 +68,7 @@ export async function firstFew<Found>(found: AsyncGenerator<Found, void, undefin
 }
 
 async function* trusted<Found extends Publication, Document>(
-  published: AsyncIterable<Found>,
+  published: Published<Found>,
   read: (found: Found) => Promise<Document>,
   nameOf: (found: Found) => string,
   { passedOver }: TrustedOptions,

@@ -6,8 +6,9 @@ import { keysFileName, secretsFileName } from "../../seal/keys/keys-file.ts";
 import { lockObject, retainUntil } from "../../vault/bucket/lock.ts";
 import { setPrefix } from "../../vault/format/manifest.ts";
 import { alarmOf } from "../../vault/published/meddled.ts";
+import type { Published } from "../../vault/published/set-folders.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { publishedSets, type SetName } from "../../vault/sets/catalogue.ts";
+import { type PublishedSet, publishedSets, type SetName } from "../../vault/sets/catalogue.ts";
 
 const day = 86_400_000;
 /** Whoever loses a set's keys loses the set: their lock never has less left than `least`, and is renewed long before. */
@@ -31,9 +32,16 @@ export function keysUntil(from: Date): Date {
  * Renews the locks of the keys of every set that the policy still keeps, as long as less than 75 of their 90 days are left.
  * Keys that are gone or hidden, and those that the store does not lock for 45 days more, are alarms.
  */
-export async function keepKeysLocked(vault: Vault, policy: Policy, now = new Date()): Promise<KeysLocked> {
+export async function keepKeysLocked(
+  vault: Vault,
+  policy: Policy,
+  now = new Date(),
+  published: Published<PublishedSet> = publishedSets(vault),
+): Promise<KeysLocked> {
   const kept: SetName[] = [];
-  for await (const { tier, set } of publishedSets(vault)) {
+  for await (const { tier, set, signed } of published) {
+    // What was never signed is no set of ours. What somebody hid the signature of is.
+    if (!signed) continue;
     const { lock, retentionDays } = policy.tiers[tier];
     if (lock !== "none" && timeOf(set) + retentionDays * day > now.getTime()) kept.push({ tier, set });
   }

@@ -70,7 +70,7 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
   const holder = request.holder ?? `${tier} backup on ${hostname()}, process ${process.pid}`;
   await using lease = await clock.gate("lease", () => acquireLease(vault, backupLease, { holder }));
   stop.on(lease.lost);
-  await clock.stage("leftovers", () =>
+  const published = await clock.stage("leftovers", () =>
     tidyUp({
       vault,
       lease,
@@ -82,7 +82,7 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
   );
   const set = newSetId(startedAt);
   const writer = await clock.stage("keys", () =>
-    openSetWriter({ set, tier, startedAt, config, ready, vault, lease, stop, log }),
+    openSetWriter({ set, tier, startedAt, config, ready, vault, lease, published, stop, log }),
   );
   const beside: Beside = {};
   try {

@@ -26,6 +26,7 @@ import { type Artifact, type Manifest, setPrefix, type Tier } from "../../vault/
 import type { Lease } from "../../vault/lease/lease.ts";
 import { assertStored } from "../../vault/s3/assert-stored.ts";
 import type { Vault } from "../../vault/s3/client.ts";
+import type { PublishedSet } from "../../vault/sets/catalogue.ts";
 import { encodeManifest, publish } from "../../vault/sets/set-store.ts";
 import type { Ready } from "../check/run-preflight.ts";
 import { type ArtifactStore, jsonSource, openArtifactStore, textSource } from "./artifact-store.ts";
@@ -41,6 +42,8 @@ export interface SetWriterOptions {
   readonly ready: Ready;
   readonly vault: Vault;
   readonly lease: Lease;
+  /** What is published in the vault, looked up under the lease. */
+  readonly published: readonly PublishedSet[];
   readonly stop: Stop;
   readonly log: Log;
 }
@@ -159,7 +162,8 @@ async function boundShrinkage(
   warnings: string[],
 ): Promise<void> {
   const share = options.config.policy.backup.smallestShareOfLastSet;
-  const last = share === 0 ? undefined : await readLastSet(options.vault, options.ready.keys.signers, warnings);
+  const { vault, ready, published } = options;
+  const last = share === 0 ? undefined : await readLastSet(vault, ready.keys.signers, warnings, published);
   if (last === undefined) return;
   const comparable = (of: typeof now) => comparableCounts(of.counts, hasDumps(now.artifacts) ? of.artifacts : []);
   const shrunk = findShrinkage(comparable(last), comparable(now), share);

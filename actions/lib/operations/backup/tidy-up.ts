@@ -9,13 +9,14 @@ import type { Lease } from "../../vault/lease/lease.ts";
 import { removeLeftovers } from "../../vault/published/leftovers.ts";
 import { alarmOf } from "../../vault/published/meddled.ts";
 import type { Vault } from "../../vault/s3/client.ts";
+import { type PublishedSet, setFolders } from "../../vault/sets/catalogue.ts";
 import { firstOf, trustedSets } from "../../vault/trusted.ts";
 import { keepKeysLocked } from "./keys-lock.ts";
 import { lockPublished } from "./lock-published.ts";
 
 export interface TidyUp {
   readonly vault: Vault;
-  readonly lease: Lease;
+  readonly lease: Pick<Lease, "assertHeld">;
   readonly policy: Policy;
   readonly bucketLocks: boolean;
   readonly signers: readonly Signer[];
@@ -28,15 +29,21 @@ export interface TidyUp {
 /**
  * Puts in order what runs that died have left: sets without manifest and unfinished uploads go, a published set that was
  * not locked any more is locked. Only under the lease.
+ *
+ * @returns every published set: the vault is looked through once in a backup, and nobody else publishes one meanwhile
  */
-export async function tidyUp(options: TidyUp): Promise<void> {
+export async function tidyUp(options: TidyUp): Promise<readonly PublishedSet[]> {
   const { vault, lease, warnings, alarms, log } = options;
+  await lease.assertHeld();
+  const folders = await Array.fromAsync(setFolders(vault));
+  const published = folders.filter(({ state }) => state !== "none");
   const warn = (text: string): void => {
     warnings.push(text);
     log.warn(text);
   };
   for (const tier of tierSchema.options) {
-    const found = await removeLeftovers(vault, `database/${tier}/`, lease);
+    const ofTier = folders.filter((folder) => folder.tier === tier);
+    const found = await removeLeftovers(vault, `database/${tier}/`, lease, ofTier);
     const { sets, uploadsAborted, kept, hidden, replaced, waiting } = found;
     if (sets.length > 0) log.info(`Removed what runs that died have left: ${sets.join(", ")}`);
     if (uploadsAborted > 0) log.info(`Ended ${uploadsAborted} unfinished uploads`);
@@ -53,18 +60,23 @@ export async function tidyUp(options: TidyUp): Promise<void> {
       alarms.push(alarm);
       log.warn(alarm);
     }
-    await lockNewest(options, tier).catch((error: unknown) => {
+    const among = published.filter((one) => one.tier === tier);
+    await lockNewest(options, among).catch((error: unknown) => {
       if (!(error instanceof LifeboatError)) throw error;
       warn(`The newest ${tier} set could not be locked: ${error.message}`);
     });
   }
-  await lockKeys(options);
+  await lockKeys(options, published);
+  return published;
 }
 
 /** The other locks end with the set; that of its keys rolls on. */
-async function lockKeys({ vault, policy, bucketLocks, alarms, log }: TidyUp): Promise<void> {
+async function lockKeys(
+  { vault, policy, bucketLocks, alarms, log }: TidyUp,
+  published: readonly PublishedSet[],
+): Promise<void> {
   if (!bucketLocks) return;
-  const { renewed, alarms: found } = await keepKeysLocked(vault, policy);
+  const { renewed, alarms: found } = await keepKeysLocked(vault, policy, new Date(), published);
   if (renewed > 0) log.info(`Renewed the locks on the keys of ${countOf(renewed, "set")}`);
   for (const alarm of found) {
     alarms.push(alarm);
@@ -75,10 +87,10 @@ async function lockKeys({ vault, policy, bucketLocks, alarms, log }: TidyUp): Pr
 /** Only the newest of ours can lack its lock: the run after it would have put it on. */
 async function lockNewest(
   { vault, policy, bucketLocks, signers }: TidyUp,
-  tier: (typeof tierSchema.options)[number],
+  among: readonly PublishedSet[],
 ): Promise<void> {
   const manifest = await firstOf(
-    trustedSets(vault, (bytes, armored) => verifyDetached(bytes, armored, signers), { tier }),
+    trustedSets(vault, (bytes, armored) => verifyDetached(bytes, armored, signers), { among }),
   );
   if (manifest === undefined) return;
   await lockPublished(vault, manifest, policy, bucketLocks);

@@ -5,8 +5,8 @@ import { neededObjects } from "../../vault/files/needed-objects.ts";
 import { readLayers } from "../../vault/files/read-layers.ts";
 import { describeSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { setIdPattern } from "../../vault/format/manifest.ts";
-import { layerName } from "../../vault/format/names.ts";
-import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
+import { layerName, snapshotPrefix } from "../../vault/format/names.ts";
+import { signatureName, type VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { WrittenObject } from "../../vault/s3/as-written.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 
@@ -41,7 +41,10 @@ export async function surveySnapshots(
     .filter((run) => setIdPattern.test(run))
     .sort()
     .reverse();
-  const listed = await mapBounded(sets, 16, (set) => describeSnapshot(vault, set, verify));
+  const signatures = new Set(objects.flatMap(({ key }) => (key.endsWith(`/${signatureName}`) ? key : [])));
+  const listed = await mapBounded(sets, 16, (set) =>
+    describeSnapshot(vault, set, verify, signatures.has(snapshotPrefix(set) + signatureName)),
+  );
   for (const { set, manifest } of listed.filter((one) => one !== undefined)) {
     if (manifest === null) {
       unreadable.push(set);

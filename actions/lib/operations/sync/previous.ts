@@ -31,7 +31,7 @@ export async function readVaultState(
   const unfinished: string[] = [];
   const [hidden, replaced]: [string[], string[]] = [[], []];
   let newest: StoredSnapshot | undefined;
-  for await (const { set: run, state, replaced: again } of runFolders(vault)) {
+  for await (const { set: run, state, replaced: again, signed } of runFolders(vault)) {
     if (state === "hidden") hidden.push(run);
     if (again) replaced.push(run);
     if (newest !== undefined || state === "hidden") continue;
@@ -40,7 +40,7 @@ export async function readVaultState(
       continue;
     }
     try {
-      newest = await readSnapshot(vault, run, verify);
+      newest = await readSnapshot(vault, run, verify, signed);
     } catch (error) {
       if (!(error instanceof LifeboatError)) throw error;
       if (error.code === "manifest-untrusted") {

@@ -26,8 +26,8 @@ export async function listSnapshots(
   options: { readonly newest?: number | undefined } = {},
 ): Promise<ListedSnapshot[]> {
   const { newest = Number.POSITIVE_INFINITY } = options;
-  return describeFirst(publishedSnapshots(vault), newest, async ({ set, state, marker }) => {
-    if (state === "there") return describeSnapshot(vault, set, verify);
+  return describeFirst(publishedSnapshots(vault), newest, async ({ set, state, marker, signed }) => {
+    if (state === "there") return describeSnapshot(vault, set, verify, signed);
     const command = showAgain(vault, { prefix: snapshots, set, marker });
     const problem = `it is hidden by a delete marker that Lifeboat did not write; ${command} shows it again`;
     return { set, manifest: null, signature: "hidden", problem };
@@ -70,14 +70,18 @@ async function newestOf(vault: Vault): Promise<Publication | undefined> {
   return undefined;
 }
 
-/** What a snapshot's manifest says; undefined when there is none. */
+/**
+ * What a snapshot's manifest says; undefined when there is none.
+ * @param signed whether there is a signature at all
+ */
 export async function describeSnapshot(
   vault: Vault,
   run: string,
   verify: VerifySignature,
+  signed: boolean,
 ): Promise<ListedSnapshot | undefined> {
   try {
-    const { manifest } = await readSnapshot(vault, run, verify);
+    const { manifest } = await readSnapshot(vault, run, verify, signed);
     return { set: run, manifest, signature: "verified", problem: null };
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;

@@ -3,6 +3,7 @@ import { snapshotPrefix } from "../format/names.ts";
 import { type SnapshotManifest, snapshotManifestSchema } from "../format/snapshot-manifest.ts";
 import type { Lease } from "../lease/keeper.ts";
 import {
+  notSigned,
   parseDocument,
   publishManifest,
   readManifest,
@@ -31,9 +32,15 @@ export interface StoredSnapshot {
 
 /**
  * Reads and checks a manifest: signed by a trusted key, and about this very snapshot.
+ * @param signed false: the store's list shows no signature, and nothing is read
  * @throws ConfigurationError `manifest-untrusted`, `snapshot-unknown`
  */
-export async function readSnapshot(vault: Vault, set: string, verify: VerifySignature): Promise<StoredSnapshot> {
+export async function readSnapshot(
+  vault: Vault,
+  set: string,
+  verify: VerifySignature,
+  signed = true,
+): Promise<StoredSnapshot> {
   const prefix = snapshotPrefix(set);
   const untrusted = (why: string) =>
     new ConfigurationError(
@@ -41,6 +48,7 @@ export async function readSnapshot(vault: Vault, set: string, verify: VerifySign
       `The manifest of the files' snapshot ${set} is not to be trusted: ${why}`,
       "Use another snapshot (`lifeboat list --files`), and find out who wrote this one.",
     );
+  if (!signed) throw untrusted(notSigned);
   const found = await readManifest(vault, prefix, maxManifestBytes, verify, untrusted);
   if (found === undefined)
     throw new ConfigurationError(

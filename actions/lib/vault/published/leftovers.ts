@@ -26,18 +26,19 @@ const mostAtOnce = { sets: 20, versions: 5000 } as const;
 /**
  * Removes what killed runs have left below `prefix` (`database/<tier>/`): all versions of sets that never had a manifest, and
  * unfinished multipart uploads. Only under a lease that keeps every writer of that prefix out.
+ * @param folders what is below the prefix, when somebody has looked under this lease
  * @throws OperationError `lease-lost` as soon as the lease is somebody else's
  */
 export async function removeLeftovers(
   vault: Vault,
   prefix: string,
   lease: Pick<Lease, "assertHeld">,
+  folders?: readonly Publication[],
 ): Promise<LeftoversReport> {
   await lease.assertHeld();
   const uploads = await unfinishedUploads(vault.transport, prefix);
   await abortUploads(vault.transport, uploads);
-  const found: Publication[] = [];
-  for await (const one of publications(vault.transport, [prefix])) found.push(one);
+  const found = folders ?? (await Array.fromAsync(publications(vault.transport, [prefix])));
   const of = (state: Publication["state"]): string[] =>
     found.filter((one) => one.state === state).map(({ set }) => set);
   const report = {

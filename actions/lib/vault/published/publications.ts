@@ -2,7 +2,7 @@ import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Transport } from "../s3/transport.ts";
 import { type Version, versionPages, type Wanted } from "../s3/versions.ts";
 import { setIdsBelow } from "./set-folders.ts";
-import { manifestName } from "./signed-manifest.ts";
+import { manifestName, signatureName } from "./signed-manifest.ts";
 
 /** What became of the manifest in a folder that is named like a set. */
 export interface Publication {
@@ -16,6 +16,8 @@ export interface Publication {
   readonly replaced: boolean;
   /** Bytes of the current version. */
   readonly bytes: number;
+  /** A signature lies beside it, hidden or not. Without one nobody need read the manifest. */
+  readonly signed: boolean;
 }
 
 /** Folders whose manifests are looked for at once: first those whom most ask for, then so many that a million pass. */
@@ -46,9 +48,9 @@ export async function* publications(
   transport: Transport,
   prefixes: readonly string[],
 ): AsyncGenerator<Folder & Publication, void, undefined> {
-  const folders: Folder[] = [];
-  for (const prefix of prefixes)
-    folders.push(...(await setIdsBelow(transport, prefix)).map((set) => ({ prefix, set })));
+  const below = async (prefix: string): Promise<Folder[]> =>
+    (await setIdsBelow(transport, prefix)).map((set) => ({ prefix, set }));
+  const folders = (await Promise.all(prefixes.map(below))).flat();
   folders.sort((a, b) => (a.set < b.set ? 1 : a.set > b.set ? -1 : 0));
   const pace: Pace = { perFolder: Number.POSITIVE_INFINITY };
   let size: number = blocks.first;
@@ -69,7 +71,7 @@ export async function* publications(
 /** The same of one folder, also when there is no such folder. */
 export async function publicationOf(transport: Transport, prefix: string, set: string): Promise<Publication> {
   const [found] = await lookAt(transport, prefix, [set], { perFolder: 1 });
-  return found ?? describe(set, []);
+  return found ?? describe(set, [], false);
 }
 
 async function lookAt(
@@ -93,8 +95,12 @@ async function lookAtRange(
   ascending: readonly string[],
   pace: Pace,
 ): Promise<Publication[]> {
-  const versions = new Map<string, Version[]>(ascending.map((set) => [`${prefix}${set}/${manifestName}`, []]));
-  const keys = [...versions.keys()];
+  const keys = ascending.map((set) => `${prefix}${set}/${manifestName}`);
+  const signatureOf = (key: string): string => key.slice(0, -manifestName.length) + signatureName;
+  const versions = new Map<string, Version[]>(keys.flatMap((key) => [key, signatureOf(key)]).map((key) => [key, []]));
+  const of = (key: string): readonly Version[] => versions.get(key) ?? [];
+  /** Nobody has looked whether these have a signature. */
+  const unseen = new Set<string>();
   const last = keys.at(-1) ?? "";
   let next = 0;
   const wanted = (most: number): Wanted | undefined => {
@@ -104,7 +110,12 @@ async function lookAtRange(
   /** Goes on with the next manifest of which too little is known. */
   const skip = (key: string, page: readonly Version[]): Wanted | undefined => {
     const from = next;
-    while (next < keys.length && ((keys[next] ?? "") < key || isKnown(versions.get(keys[next] ?? "") ?? []))) next++;
+    for (let manifest = keys[next]; manifest !== undefined; manifest = keys[++next]) {
+      const signature = signatureOf(manifest);
+      if (signature < key || (manifest < key && isSigned(of(signature)))) continue;
+      if (!isKnown(of(manifest))) break;
+      unseen.add(manifest);
+    }
     // No further: somebody lays versions over one manifest, or keys before it.
     if (next === from) return wanted(pages.longest);
     pace.perFolder = page.filter((version) => version.key <= last).length / (next - from);
@@ -116,7 +127,10 @@ async function lookAtRange(
   const from = shared === last ? undefined : wanted(pageSize(pace, keys.length));
   for await (const page of versionPages(transport, shared, { from, skip }))
     for (const version of page.versions) versions.get(version.key)?.push(version);
-  return ascending.map((set) => describe(set, versions.get(`${prefix}${set}/${manifestName}`) ?? []));
+  return ascending.map((set, place) => {
+    const manifest = keys[place] ?? "";
+    return describe(set, of(manifest), unseen.has(manifest) || isSigned(of(signatureOf(manifest))));
+  });
 }
 
 /** What two keys begin with alike, and with them all that sort between them. */
@@ -138,13 +152,18 @@ function isKnown(versions: readonly Version[]): boolean {
   return versions.filter(({ marker }) => !marker).length > 1 || versions.length > mostVersions;
 }
 
-function describe(set: string, versions: readonly Version[]): Publication {
+/** So many markers over nothing may hide one, too. */
+function isSigned(versions: readonly Version[]): boolean {
+  return versions.some(({ marker }) => !marker) || versions.length > mostVersions;
+}
+
+function describe(set: string, versions: readonly Version[], signed: boolean): Publication {
   const written = versions.filter(({ marker }) => !marker);
   const marker = versions.find((version) => version.marker && version.latest);
   const none = written.length === 0 && versions.length <= mostVersions;
   const state = none ? "none" : marker === undefined ? "there" : "hidden";
   return {
-    ...{ set, state, marker: marker?.versionId, replaced: written.length > 1 },
+    ...{ set, state, marker: marker?.versionId, replaced: written.length > 1, signed },
     bytes: written.find(({ latest }) => latest)?.bytes ?? 0,
   };
 }

@@ -14,6 +14,9 @@ export async function setIdsBelow(transport: Transport, prefix: string): Promise
   return ids.sort().reverse();
 }
 
+/** Looked up one after the other, or all before. */
+export type Published<Found> = AsyncIterable<Found> | Iterable<Found>;
+
 /** So large a manifest is read alone: two dozen of them at once would not fit. */
 const largeBytes = 1024 * 1024;
 
@@ -23,7 +26,7 @@ const largeBytes = 1024 * 1024;
  * @param describe gives undefined for what counts for nothing
  */
 export async function describeFirst<Found extends { readonly bytes: number }, Described>(
-  published: AsyncIterable<Found>,
+  published: Published<Found>,
   wanted: number,
   describe: (found: Found) => Promise<Described | undefined>,
 ): Promise<Described[]> {
@@ -42,7 +45,7 @@ export async function describeFirst<Found extends { readonly bytes: number }, De
  * @param blockSize how many are read before the next one is given, when so many have been
  */
 export async function* describeInOrder<Found extends { readonly bytes: number }, Described>(
-  published: AsyncIterable<Found>,
+  published: Published<Found>,
   blockSize: (read: number) => number,
   describe: (found: Found) => Promise<Described | undefined>,
 ): AsyncGenerator<Described, void, undefined> {

@@ -9,6 +9,8 @@ import { deleteVersions } from "../s3/versions.ts";
 export const manifestName = "manifest.json";
 export const signatureName = "manifest.json.sig";
 const maxSignatureBytes = 64 * 1024;
+/** Why a manifest without a signature is not to be trusted. */
+export const notSigned = "it is not signed";
 
 /** Who signed, and when. */
 export interface SignedBy {
@@ -73,7 +75,7 @@ export async function readManifest(
     readDocument(vault, prefix + signatureName, maxSignatureBytes, untrusted),
   ]);
   if (bytes === undefined) return undefined;
-  if (armored === undefined) throw untrusted("it is not signed");
+  if (armored === undefined) throw untrusted(notSigned);
   const signature = Buffer.from(armored).toString("latin1");
   const signedBy = await verify(bytes, signature).catch((error: unknown) => {
     throw untrusted(error instanceof LifeboatError ? error.message : "its signature is not by a trusted key");

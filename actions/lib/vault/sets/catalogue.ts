@@ -26,7 +26,7 @@ export interface SetName {
   readonly set: string;
 }
 
-/** A set whose manifest is there, or was hidden. */
+/** A folder that is named like a set, and what became of its manifest: of a published set it is there, or hidden. */
 export type PublishedSet = SetName & Publication;
 
 /**
@@ -94,16 +94,24 @@ export async function* publishedSets(
   vault: Vault,
   among?: Tier | undefined,
 ): AsyncGenerator<PublishedSet, void, undefined> {
+  for await (const folder of setFolders(vault, among)) if (folder.state !== "none") yield folder;
+}
+
+/** The same of every folder that is named like a set, those without a manifest included. */
+export async function* setFolders(
+  vault: Vault,
+  among?: Tier | undefined,
+): AsyncGenerator<PublishedSet, void, undefined> {
   const tiers = new Map(tiersOf(among).map((tier) => [tierPrefix(tier), tier]));
   for await (const { prefix, ...published } of publications(vault.transport, [...tiers.keys()])) {
     const tier = tiers.get(prefix);
-    if (tier !== undefined && published.state !== "none") yield { tier, ...published };
+    if (tier !== undefined) yield { tier, ...published };
   }
 }
 
 async function describe(
   vault: Vault,
-  { tier, set, state, marker }: PublishedSet,
+  { tier, set, state, marker, signed }: PublishedSet,
   verify: VerifySignature | undefined,
 ): Promise<ListedSet | undefined> {
   const unknown = { tier, set, snapshotAt: null, counts: null, storedBytes: null };
@@ -114,7 +122,7 @@ async function describe(
   }
   try {
     const manifest = verify
-      ? (await readSet(vault, tier, set, verify)).manifest
+      ? (await readSet(vault, tier, set, verify, signed)).manifest
       : await readUnchecked(vault, tier, set);
     const { snapshotAt, counts } = manifest;
     const signature = verify ? "verified" : "unchecked";

@@ -2,6 +2,7 @@ import { ConfigurationError } from "../../base/errors.ts";
 import { type Manifest, manifestSchema, setPrefix, type Tier } from "../format/manifest.ts";
 import type { Lease } from "../lease/lease.ts";
 import {
+  notSigned,
   parseDocument,
   publishManifest,
   readManifest,
@@ -47,9 +48,16 @@ export interface StoredSet {
 
 /**
  * Reads and checks a manifest: signed by a trusted key, and about this very set.
+ * @param signed false: the store's list shows no signature, and nothing is read
  * @throws ConfigurationError `manifest-untrusted`, `set-unknown`
  */
-export async function readSet(vault: Vault, tier: Tier, set: string, verify: VerifySignature): Promise<StoredSet> {
+export async function readSet(
+  vault: Vault,
+  tier: Tier,
+  set: string,
+  verify: VerifySignature,
+  signed = true,
+): Promise<StoredSet> {
   const prefix = setPrefix(tier, set);
   const untrusted = (why: string) =>
     new ConfigurationError(
@@ -57,6 +65,7 @@ export async function readSet(vault: Vault, tier: Tier, set: string, verify: Ver
       `The manifest of set ${set} (${tier}) is not to be trusted: ${why}`,
       "Use another set (`lifeboat list`), and find out who wrote this one.",
     );
+  if (!signed) throw untrusted(notSigned);
   const found = await readManifest(vault, prefix, maxManifestBytes, verify, untrusted);
   if (found === undefined)
     throw new ConfigurationError(
