@@ -60,6 +60,7 @@ b") FROM stdin;
 
 
 ${heading(6, "0 14", "u", "TABLE DATA", "", "Data for ")}-- load via partition root public."it's"
+
 COPY public."it's" (c) FROM stdin;
 \\.
 

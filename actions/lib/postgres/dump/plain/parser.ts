@@ -16,7 +16,7 @@ const endMarker = Buffer.from("\n\\.\n");
 const lineFeed = 0x0a;
 const longestText = 256 * 1024 * 1024;
 /** Above the COPY into a partitioned table of what lay in one of its partitions (pg_dump.c, dumpTableData). */
-const viaRoot = /^-- load via partition root .*\n/;
+const viaRoot = /^-- load via partition root .*\n+/;
 const openObject = /^SELECT pg_catalog\.lo_open\('(\d+)', \d+\);$/;
 const writeObject = /^SELECT pg_catalog\.lowrite\(0, '\\x([0-9a-f]*)'\);$/;
 
