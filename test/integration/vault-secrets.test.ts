@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { silentLog } from "../../actions/lib/base/log.ts";
+import { type Log, silentLog } from "../../actions/lib/base/log.ts";
 import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
 import { rewrapSets } from "../../actions/lib/operations/keys/rewrap.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
@@ -116,6 +116,52 @@ describe("the secrets of Supabase's Vault", () => {
       { name: null, description: "", secret: "nameless-value" },
     ]);
     expect(JSON.stringify([byProver, result]) + log.lines.join("\n")).not.toMatch(hidden);
+  });
+
+  test("are here once, and as the set has them, after a restore that is run again over what an earlier attempt left", async () => {
+    const target = await project("secrets_again");
+    const again = (options = {}) => restoreInto(lab, target.postgresUrl, { ref: setOf(), ...options });
+    const stop = new AbortController();
+    const killing: Log = {
+      ...silentLog,
+      group: async (title, work) => {
+        if (title === "prove") stop.abort();
+        return work();
+      },
+    };
+    await expect(again({ log: killing, signal: stop.signal })).rejects.toThrow();
+    const whole = await secretsIn(target);
+    expect(whole).toHaveLength(2);
+    await execute(server.superuserUrl(target.name), `alter database ${target.name} set lab.home = 'yes'`);
+    expect((await again()).outcome).toBe("differs");
+    expect(await secretsIn(target)).toEqual(whole);
+    // Another root key, as a clone has it: nothing opens any more.
+    await execute(
+      server.superuserUrl(target.name),
+      `alter role supabase_admin in database ${target.name} set lab.vault_root_key = 'another'`,
+    );
+    await expect(secretsIn(target)).rejects.toThrow();
+    expect(told(await again(), "expected").join("\n")).toMatch(/2 Vault secrets made anew .* compared/);
+    expect(await secretsIn(target)).toEqual(whole);
+    // One is lost, one has another value, one is somebody's own.
+    await withClient(target.postgresUrl, async (client) => {
+      await client.query("delete from vault.secrets where name is null");
+      await client.query("select vault.update_secret(id, 'changed') from vault.secrets");
+      await client.query("select vault.create_secret('mine', 'somebody''s own')");
+    });
+    const meddled = await again();
+    expect(told(meddled, "failed").join("\n")).toMatch(
+      /vault\.secrets: .*1 of 2 have another value or description here, which was left; 1 secret more than in the set/,
+    );
+    expect(await secretsIn(target)).toMatchObject([
+      { name: "somebody's own", secret: "mine" },
+      { name: "stripe key", secret: "changed" },
+      { name: null, secret: "nameless-value" },
+    ]);
+    await execute(target.postgresUrl, "delete from vault.secrets where name is not null");
+    await execute(server.superuserUrl(target.name), `alter database ${target.name} reset lab.home`);
+    expect((await again()).outcome).toBe("equal");
+    expect(await secretsIn(target)).toEqual(whole);
   });
 
   test("are sealed anew only by a key that opens them, and again to operations and escrow alone", async () => {

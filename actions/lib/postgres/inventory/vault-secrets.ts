@@ -34,21 +34,74 @@ export const createsOfExtensionSql = `exists (
 export const isVaultSecretsSql = `(n.nspname = 'vault' and c.relname = 'secrets' and ${hasVaultSql})`;
 
 /**
- * The secrets of a set, a JSON document a line, as a table of the session. COPY brings them: whatever a server logs, the rows
- * of a COPY are never in it. A restore and RECOVER.md do the same.
+ * The secrets of a set, a JSON document a line, as a table of the session, and room for those that are there. COPY brings
+ * them: whatever a server logs, the rows of a COPY are never in it. A restore and RECOVER.md do the same.
  */
 export const loadSecrets = {
-  table: "create temporary table lifeboat_secrets (line jsonb) on commit drop",
+  table: `create temporary table lifeboat_secrets (line jsonb) on commit drop;
+create temporary table lifeboat_present (id uuid, name text, description text, secret text) on commit drop`,
   copy: "copy pg_temp.lifeboat_secrets from stdin with (format csv, delimiter E'\\x02', quote E'\\x01')",
 };
 
-export const lackingSecrets = `from (select line->>'secret' as secret, line->>'name' as name, coalesce(line->>'description', '') as description
-    from pg_temp.lifeboat_secrets where line->>'secret' is not null) wanted
-  where not exists (select from vault.decrypted_secrets there where there.decrypted_secret = wanted.secret
+/**
+ * Opens what the target has, each by itself: one that was sealed with another root key (a clone, a key that was changed since an
+ * earlier attempt) does not open, and must not hide the others. A missing right is no such thing, and ends it.
+ */
+const lookAtSecrets = `do $look$
+declare
+  one record;
+  opened text;
+begin
+  truncate pg_temp.lifeboat_present;
+  for one in select s.id, s.name, s.description from vault.secrets s loop
+    begin
+      select d.decrypted_secret into opened from vault.decrypted_secrets d where d.id = one.id;
+    exception
+      when insufficient_privilege then raise;
+      when others then opened := null;
+    end;
+    insert into pg_temp.lifeboat_present values (one.id, one.name, coalesce(one.description, ''), opened);
+  end loop;
+end
+$look$`;
+
+const wantedSecrets = `(select line->>'secret' as secret, line->>'name' as name, coalesce(line->>'description', '') as description
+    from pg_temp.lifeboat_secrets where line->>'secret' is not null) wanted`;
+
+const lackingSecrets = `from ${wantedSecrets}
+  where not exists (select from pg_temp.lifeboat_present there where there.secret = wanted.secret
     and there.name is not distinct from wanted.name and there.description = wanted.description)`;
 
-/** Each by Vault's own function, sealed with this database's key. */
-export const makeSecrets = `select count(vault.create_secret(wanted.secret, wanted.name, wanted.description)) ${lackingSecrets}`;
+/** What an earlier attempt has left and nobody opens any more. Asked first: not every platform lets us delete. */
+const clearUnopened = `do $clear$
+begin
+  if exists (select from pg_temp.lifeboat_present there where ${isUnopened("there")}) then
+    delete from vault.secrets s using pg_temp.lifeboat_present there where s.id = there.id and ${isUnopened("there")};
+  end if;
+end
+$clear$`;
+
+function isUnopened(there: string): string {
+  return `(${there}.secret is null and exists (select from ${wantedSecrets} where ${there}.name is not distinct from wanted.name
+    and (wanted.name is not null or ${there}.description = wanted.description)))`;
+}
+
+/** Each by Vault's own function, sealed with this database's key. A name that has another value here keeps it. */
+export const makeSecrets = `${lookAtSecrets};
+${clearUnopened};
+select count(vault.create_secret(wanted.secret, wanted.name, wanted.description)) ${lackingSecrets}
+  and not exists (select from pg_temp.lifeboat_present there where there.secret is not null and there.name = wanted.name)`;
+
+/** What has become of them, to be asked after `makeSecrets` in its transaction. */
+export const secretsMade = {
+  look: lookAtSecrets,
+  counts: `select count(*)::text as all, (count(*) filter (where line->>'secret' is null))::text as closed,
+    (select count(*) ${lackingSecrets})::text as lacking,
+    (select count(*) from pg_temp.lifeboat_present there where not exists (
+      select from pg_temp.lifeboat_secrets where there.name is not distinct from line->>'name'
+        and (there.name is not null or line->>'secret' is null or there.secret = line->>'secret')))::text as others
+    from pg_temp.lifeboat_secrets`,
+};
 
 /** One secret, a line of the artifact. */
 export interface VaultSecret {

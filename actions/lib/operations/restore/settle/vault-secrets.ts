@@ -9,9 +9,9 @@ import {
   createsOfExtensionSql,
   hasVaultSql,
   isVaultSecrets,
-  lackingSecrets,
   loadSecrets,
   makeSecrets,
+  secretsMade,
 } from "../../../postgres/inventory/vault-secrets.ts";
 import type { OpenSet } from "../../../vault/sets/open-set.ts";
 import { reasonOf } from "../plan/run-steps.ts";
@@ -24,13 +24,12 @@ export interface SecretsOutcome {
   readonly byHand?: string;
 }
 
-const countsSchema = z.object({ all: z.string(), closed: z.string(), lacking: z.string() });
-const counts = `select count(*)::text as all, (count(*) filter (where line->>'secret' is null))::text as closed,
-  (select count(*) ${lackingSecrets})::text as lacking from pg_temp.lifeboat_secrets`;
+const countsSchema = z.object({ all: z.string(), closed: z.string(), lacking: z.string(), others: z.string() });
 
 /**
  * Makes Vault's secrets anew in the target: ciphertext opens in no other project, so their values are brought. All of them or
- * none; those that an interrupted restore has made stay.
+ * none; those that an earlier attempt has made stay where they open, and are made again where they don't. What somebody else
+ * has put there stays, and is told.
  *
  * @param on.supabase elsewhere only the extension's own functions are called: others may have come with the set
  * @param on.test a restore test: nothing that opens other people's doors is put into staging
@@ -53,7 +52,8 @@ export async function restoreSecrets(
     await client.query(loadSecrets.table);
     await pipeline(open.artifact(artifact.name), client.query(copyFrom(loadSecrets.copy)));
     await client.query(makeSecrets);
-    const found = countsSchema.parse((await client.query(counts)).rows[0]);
+    await client.query(secretsMade.look);
+    const found = countsSchema.parse((await client.query(secretsMade.counts)).rows[0]);
     await client.query("commit");
     return made(found);
   } catch (error) {
@@ -78,8 +78,12 @@ function left(reason: string, rows: string): SecretsOutcome {
   };
 }
 
-function made({ all, closed, lacking }: z.infer<typeof countsSchema>): SecretsOutcome {
-  if (lacking !== "0") return { why: `${lacking} of ${all} do not open here as they were`, expected: false };
+function made({ all, closed, lacking, others }: z.infer<typeof countsSchema>): SecretsOutcome {
+  const wrong = [
+    ...(lacking === "0" ? [] : [`${lacking} of ${all} have another value or description here, which was left`]),
+    ...(others === "0" ? [] : [`${countOf(Number(others), "secret")} more than in the set`]),
+  ];
+  if (wrong.length > 0) return { why: wrong.join("; "), expected: false };
   const opened = Number(all) - Number(closed);
   return {
     why: `${countOf(opened, "Vault secret")} made anew with the target's own key and compared with the set`,
