@@ -1,3 +1,5 @@
+import { expect } from "vitest";
+import { z } from "zod";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import { createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { startPostgres } from "../lab/servers/postgres.ts";
@@ -47,4 +49,19 @@ export async function openRecoveryLab(
 /** @param prefix of the set or snapshot */
 export async function recoverPageOf(vault: Vault, prefix: string): Promise<string> {
   return Buffer.from((await vault.get(`${prefix}RECOVER.md`)).body).toString();
+}
+
+const endedSchema = z.object({ code: z.number(), stdout: z.string(), stderr: z.string() });
+
+/** What a recovery that was run to its end says is not there. It ends with an exit status of its own then. */
+export async function lostIn(
+  recovering: Promise<unknown>,
+): Promise<{ missing: string[]; stdout: string; stderr: string }> {
+  const ended = await recovering.then(
+    () => ({ code: 0, stdout: "", stderr: "" }),
+    (error: unknown) => error,
+  );
+  const { code, stdout, stderr } = endedSchema.parse(ended);
+  expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringContaining("NOT EVERYTHING IS HERE") });
+  return { missing: [...stderr.matchAll(/^- (.*)$/gm)].map(([, line = ""]) => line), stdout, stderr };
 }

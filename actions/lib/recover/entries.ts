@@ -3,7 +3,7 @@
  * their numbers. A heading counts only outside of quotes, as the body of a function may hold the text of one.
  *
  * mode `list` prints a line per entry as `pg_restore --list` does; `before` and `after` print the wanted definitions that
- * stand before and behind the rows; `rows` the rows of loadable tables, and large objects.
+ * stand before and behind the rows; `rows` the rows of loadable tables, and large objects where `blobs` is among them.
  */
 export const entriesProgram = `
 function follow(line,   c, before, end, at) { # quotes that stay open at the end of the line
@@ -29,7 +29,7 @@ function follow(line,   c, before, end, at) { # quotes that stay open at the end
 }
 BEGIN {
   while ((getline line < "schema.use") > 0) use[line + 0]
-  while ((getline line < "loadable") > 0) loadable[line]
+  while ((getline line < tables) > 0) loadable[line]
   wanted = mode != "list"
 }
 copying { if (wanted) print; if ($0 == "\\\\.") copying = 0; next }
@@ -46,10 +46,11 @@ q == "" && unnamed && /^-- .*; Type: [A-Z ]+; Schema: .*; Owner: / {
   row = type == "TABLE DATA" || type == "SEQUENCE SET" || type ~ /^BLOB/
   if (row) seen = 1
   if (mode == "list") print id "; " class " " oid " " type " " schema " " tag " " owner
-  else if (mode == "rows") wanted = type ~ /^BLOB/ || type == "TABLE DATA" && class == 0 && oid in loadable
+  else if (mode == "rows") wanted = type ~ /^BLOB/ && ("blobs" in loadable) || type == "TABLE DATA" && class == 0 && oid in loadable
   else wanted = !row && id in use && (mode == "after") == (seen + 0)
   next
 }
 q == "" && row && /^COPY .* FROM stdin;$/ { copying = 1; if (wanted) print; next }
+row && type ~ /^BLOB/ && /^(BEGIN|COMMIT);$/ { next } # the reader has a transaction of its own
 { follow($0); if (wanted) print }
 `;

@@ -1,7 +1,38 @@
 import { entriesProgram } from "./entries.ts";
+import { jobsTable, renderJobsScript } from "./proof.ts";
 import { renderChooseScript, renderSettleScript, renderTablesScript } from "./sql.ts";
 
-const writeScripts = `cat > choose.sql <<'SQL'
+/** Functions that read rows out of a set, for the restore and for whoever has to load one table by hand. */
+export function rowFunctions(archive: boolean): string {
+  const oneTable = archive
+    ? `
+  open_artifact database.sql.zst.pgp < /dev/null | entries rows one.oid`
+    : `
+  while read -r artifact; do
+    open_artifact "$artifact" < /dev/null | { pg_restore --list; cat > /dev/null; } |
+      awk -v oid="$1" '$4 " " $5 == "TABLE DATA" && $3 == oid { print $1 }' > one.use
+    [ ! -s one.use ] || open_artifact "$artifact" < /dev/null | { pg_restore --use-list=one.use --section=data --file=-; cat > /dev/null; }
+  done < <(artifacts 'data/.*[.]dump[.]zst')`;
+  return `
+cat > entries.awk <<'AWK'
+${entriesProgram.trim()}
+AWK
+entries() { LC_ALL=C awk -v mode="$1" -v tables="\${2:-loadable}" -f entries.awk; } # what of them, file of the tables' OIDs
+# As SQL: all of them or none, into tables whose triggers and keys are silent. What is refused tells its SQLSTATE, never a row.
+rows() {
+  { echo 'SET session_replication_role = replica; SET statement_timeout = 0;'; cat; } | without_commands |
+    sql --set=VERBOSITY=sqlstate --set=ON_ERROR_STOP=on --single-transaction --file=- > /dev/null 2>> errors.txt
+}
+rows_of() { # OID: one table's rows, as SQL
+  local artifact
+  printf '%s\\n' "$1" > one.oid${oneTable}
+  for artifact in $(artifacts 'data/extensions[.]sql[.]zst'); do
+    open_artifact "$artifact" < /dev/null | sed -n '/^-- TOC entry /,$p' | entries rows one.oid
+  done
+}`;
+}
+
+const writeScripts = (database: string): string => `cat > choose.sql <<'SQL'
 ${renderChooseScript()}
 SQL
 cat > tables.sql <<'SQL'
@@ -10,56 +41,84 @@ SQL
 cat > settle.sql <<'SQL'
 ${renderSettleScript()}
 SQL
-cat > entries.awk <<'AWK'
-${entriesProgram.trim()}
-AWK
-entries() { LC_ALL=C awk -v mode="$1" -f entries.awk; }
-rows() { # as SQL: into tables whose triggers and keys are silent
-  { echo 'SET session_replication_role = replica; SET statement_timeout = 0;'; cat; } |
-    without_commands | sql --set=ON_ERROR_STOP=on > /dev/null
+loadables() { # which tables' rows the target takes
+  open_artifact inventory.json.zst.pgp < /dev/null | sql --file=tables.sql
+  echo blobs >> loadable
+}
+sql_rows() { # an artifact of SQL, what of it sed prints: rows all at once or, where one is refused, table by table
+  ! open_artifact "$1" < /dev/null | sed -n "$2" | entries rows | rows || return 0
+  while read -r oid; do
+    printf '%s\\n' "$oid" > one.oid
+    open_artifact "$1" < /dev/null | sed -n "$2" | entries rows one.oid | rows || true
+  done < loadable
+}
+extensions() { # rows that extensions keep: queues are made first, by the extension's own functions
+  local artifact
+  for artifact in $(artifacts 'data/extensions[.]sql[.]zst'); do
+    open_artifact "$artifact" | sed '/^-- TOC entry /,$d' | without_commands | sql > /dev/null 2>> errors.txt
+    loadables
+    sql_rows "$artifact" '/^-- TOC entry /,$p'
+  done
+}
+cron_jobs() { # made by pg_cron's own functions, and switched off
+  [ -s jobs.oid ] || return 0
+  {
+    cat <<'SQL'
+set client_min_messages = warning;
+${jobsTable}
+SQL
+    rows_of "$(cat jobs.oid)" | sed -n '/^COPY cron[.]job /,/^\\\\[.]$/p' | sed '1s/cron[.]job/pg_temp.job/'
+    cat <<'SQL'
+${renderJobsScript(database)}
+SQL
+  } | without_commands | sql --set=ON_ERROR_STOP=on >> not-here.txt
 }
 : > errors.txt
+: > not-here.txt
 : > loadable
 : > schema.use`;
 
-const settling = `open_artifact inventory.json.zst.pgp | sql --file=settle.sql
+const settling = `cron_jobs
+open_artifact inventory.json.zst.pgp | sql --file=settle.sql
 sql --command='set client_min_messages = error' --command='set statement_timeout = 0' --command='analyze'
 echo "refused: $(grep -c 'ERROR:' errors.txt || true) statements (errors.txt)"`;
 
-const leftOut = `What the target has already or can't have is left out, with its name; what it refused is in \`errors.txt\`, and the proof says
-whether anything of yours is missing. Event triggers become live at the end: look at them first if anything calls out of the database.`;
+const leftOut = `What the target has already or can't have is left out; what it refused is in \`errors.txt\`, and the proof names
+what of yours is missing. Cron jobs are made and stay switched off. Event triggers become live at the end: look at them first if anything calls out of the database.`;
 
 /** Step of a set of pg_dump's archives: what stands before the script, the script, what stands behind it. */
-export const restoringDumps: [string, string, string] = [
+export const restoringDumps = (database: string): [string, string, string] => [
   `Rows come before keys, triggers and policies, so nothing fires or checks while they load. Materialised views are computed last.
 ${leftOut}`,
   `
-${writeScripts}
+${writeScripts(database)}
 schema() { # section: its entries that the target can have; a refused one does not end the script
   local outcome=0
   pg_restore --no-password --dbname="$TARGET" --use-list=schema.use --section="$1" 2>> errors.txt || outcome=$?
   cat > /dev/null
   [ "$outcome" -le 1 ]
 }
+data() { # artifact, list of what to take of it: its rows as SQL
+  open_artifact "$1" < /dev/null | { pg_restore --use-list="$2" --section=data --file=-; cat > /dev/null; }
+}
 open_artifact schema.dump.zst.pgp | { pg_restore --list | tr -d '\\001\\002' > schema.list; cat > /dev/null; }
 open_artifact inventory.json.zst.pgp | sql --file=choose.sql
 open_artifact schema.dump.zst.pgp | schema pre-data
-open_artifact inventory.json.zst.pgp | sql --file=tables.sql
+loadables
 while read -r artifact; do
   open_artifact "$artifact" < /dev/null | { pg_restore --list > dump.list; cat > /dev/null; }
   awk 'NR == FNR { oid[$1]; next } $4 " " $5 == "TABLE DATA" && $3 in oid { print $1 }' loadable dump.list > dump.use
-  if [ -s dump.use ]; then
-    open_artifact "$artifact" < /dev/null | { pg_restore --use-list=dump.use --section=data --file=-; cat > /dev/null; } | rows
+  # All at once or, where one is refused, table by table.
+  if [ -s dump.use ] && ! data "$artifact" dump.use | rows; then
+    while read -r id; do
+      echo "$id" > one.use
+      data "$artifact" one.use | rows || true
+    done < dump.use
   fi
   awk '$4 ~ /^BLOB/ || $4 ~ /^(ACL|COMMENT)$/ && $6 == "LARGE" { print $1 }' dump.list > dump.use
   if [ -s dump.use ]; then open_artifact "$artifact" < /dev/null | restore --use-list=dump.use; fi
 done < <(artifacts 'data/.*[.]dump[.]zst')
-# Rows that extensions keep: queues are made first, by the extension's own functions.
-for artifact in $(artifacts 'data/extensions[.]sql[.]zst'); do
-  open_artifact "$artifact" | sed '/^-- TOC entry /,$d' | without_commands | sql > /dev/null 2>> errors.txt
-  open_artifact inventory.json.zst.pgp | sql --file=tables.sql 2> /dev/null
-  open_artifact "$artifact" | sed -n '/^-- TOC entry /,$p' | entries rows | rows
-done
+extensions
 open_artifact schema.dump.zst.pgp | schema post-data
 ${settling}`,
   `Owner, comment and privileges of the database itself are left to you, as its name may be another: \`open_artifact schema.dump.zst.pgp |
@@ -67,16 +126,17 @@ pg_restore --create --file=- | grep -E '^(ALTER|COMMENT ON) DATABASE| ON DATABAS
 ];
 
 /** The same of a set that is one plain SQL script. */
-export const restoringSql: [string, string, string] = [
+export const restoringSql = (database: string): [string, string, string] => [
   `One SQL script for psql, as text: it can be read and edited by anything, and each entry is headed by its name, kind, catalogue and OID.
 It is taken apart here: a table that the target can't have must not have its rows read as statements. ${leftOut}`,
   `
-${writeScripts}
+${writeScripts(database)}
 open_artifact database.sql.zst.pgp | entries list | tr -d '\\001\\002' > schema.list
 open_artifact inventory.json.zst.pgp | sql --file=choose.sql
 open_artifact database.sql.zst.pgp | entries before | without_commands | sql > /dev/null 2>> errors.txt
-open_artifact inventory.json.zst.pgp | sql --file=tables.sql
-open_artifact database.sql.zst.pgp | entries rows | rows
+loadables
+sql_rows database.sql.zst.pgp p
+extensions
 open_artifact database.sql.zst.pgp | entries after | without_commands | sql > /dev/null 2>> errors.txt
 ${settling}`,
   "Owner, comment and privileges of the database itself are left to you, as its name may be another.",

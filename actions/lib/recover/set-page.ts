@@ -2,15 +2,10 @@ import { quoteIdentifier } from "../postgres/identifier.ts";
 import { createsOfExtensionSql, hasVaultSql, loadSecrets, makeSecrets } from "../postgres/inventory/vault-secrets.ts";
 import { secretsScope } from "../seal/keys/keys-file.ts";
 import { type Artifact, type Manifest, setPrefix } from "../vault/format/manifest.ts";
-import { restoringDumps, restoringSql } from "./restoring.ts";
+import { ending, renderForgetScript, renderProofScript } from "./proof.ts";
+import { restoringDumps, restoringSql, rowFunctions } from "./restoring.ts";
 import { keysFunction, openingFunction, signatureFunctions, strictShell } from "./shell.ts";
-import {
-  renderBeforeScript,
-  renderForgetScript,
-  renderLoadScript,
-  renderOccupiedScript,
-  renderProofScript,
-} from "./sql.ts";
+import { renderBeforeScript, renderLoadScript, renderOccupiedScript } from "./sql.ts";
 
 /** What the page has to know of its set: everything of the manifest that is known before the page is stored. */
 export interface RecoverFacts
@@ -29,13 +24,17 @@ export function renderRecoverPage(facts: RecoverFacts): string {
     step("1. Say what goes where", settings(facts)),
     step("2. Check that it is the one that the backup made", checking(facts)),
     step("3. Fetch what it names, and check that it is whole", fetching),
-    step("4. Open all of it once, to nothing", opening),
+    step("4. Open all of it once, to nothing", opening(facts)),
     step("5. Roles", roles(facts.source.database)),
     isArchive(facts)
-      ? step("6. Everything else", restoringSql)
-      : step("6. Tables and functions, then rows, then keys, policies and triggers", restoringDumps),
+      ? step("6. Everything else", restoringSql(facts.source.database))
+      : step(
+          "6. Tables and functions, then rows, then keys, policies and triggers",
+          restoringDumps(facts.source.database),
+        ),
     step("7. Prove it", proof()),
     ...(facts.sealing.secrets === undefined ? [] : [step("8. Vault's secrets", secrets(facts))]),
+    step(`${facts.sealing.secrets === undefined ? 8 : 9}. What is not here`, ending),
     ...(facts.artifacts.some(({ kind }) => kind === "json") ? [oneTable()] : []),
     closing,
   ].join("\n\n");
@@ -142,7 +141,7 @@ sha256sum --check --quiet SHA256SUMS
 echo "whole: $(wc -l < SHA256SUMS) objects"`,
 ];
 
-const opening: [string, string] = [
+const opening = (facts: RecoverFacts): [string, string] => [
   `Each artifact is an OpenPGP message whose beginning, the session key, is \`keys.pgp\`, the same for all of the set. A very large
 artifact is several objects: \`.pgp\`, \`.pgp.002\`, and so on. Only the end of a message says whether all of it is true, so each is
 opened to its end before anything of it is used. To look into one: \`open_artifact inventory.json.zst.pgp | less\`, or
@@ -179,6 +178,8 @@ without_commands() {
 }
 printf '\\\\restrict a\\n' | sql --set=ON_ERROR_STOP=on ||
   fail "the target is not reached, or psql is too old: 17.6, 16.10, 15.14 or newer of its major version is wanted"
+[ "$(sql --tuples-only --no-align --command="select current_setting('server_version_num')::int / 10000")" -ge ${facts.source.serverMajor} ] ||
+  fail "the target is older than the set: PostgreSQL ${facts.source.serverMajor} or newer is wanted"
 FREE=$(sql --tuples-only --no-align --command="select rolsuper from pg_roles where rolname = current_user")
 if [ "$FREE" != t ]; then
   sql --tuples-only --no-align --command="select nspname from pg_namespace where nspname in ('auth', 'storage')" | grep -q storage ||
@@ -187,7 +188,8 @@ fi
 cat > occupied.sql <<'SQL'
 ${renderOccupiedScript()}
 SQL
-[ -z "$(sql --tuples-only --no-align --file=occupied.sql)" ] || fail "the target is not empty: take a new database, or a new project"`,
+[ -n "\${AGAIN:-}" ] || [ -z "$(sql --tuples-only --no-align --file=occupied.sql)" ] || fail "the target is not empty: take a new database, or a new project"
+${rowFunctions(isArchive(facts)).trim()}`,
 ];
 
 function roles(database: string): [string, string] {
@@ -233,8 +235,10 @@ A name that has to be quoted in SQL is quoted here too: \`--set=table='"Odd Sche
 function proof(): [string, string] {
   return [
     `The inventory knows how many rows each table had, and the sum of their hashes. It names every object of the database too:
-\`open_artifact inventory.json.zst.pgp\`. Tokens that people were mailed, and log-ins that were under way, are left out or emptied, whatever
-the proof says: each would open an account here, or once more after an accident.`,
+\`open_artifact inventory.json.zst.pgp\`. Rows are compared, and whether each object is there; definitions and rights are not: \`lifeboat
+prove\` compares them. Tokens that people were mailed, and log-ins that were under way, are left out or emptied, whatever
+the proof says: each would open an account here, or once more after an accident. What the role was granted for the restore is taken
+back.`,
     `
 cat > proof.sql <<'SQL'
 ${renderProofScript()}
@@ -242,10 +246,9 @@ SQL
 cat > forget.sql <<'SQL'
 ${renderForgetScript()}
 SQL
-equal=yes
-open_artifact inventory.json.zst.pgp | sql --file=proof.sql || equal=no
+open_artifact inventory.json.zst.pgp | sql --file=proof.sql >> not-here.txt
 open_artifact inventory.json.zst.pgp | sql --file=forget.sql
-[ "$equal" = yes ] || fail "the proof: not equal, see above"`,
+[ "$FREE" = t ] || sql --set=ON_ERROR_STOP=on --file=lent.sql`,
   ];
 }
 
@@ -266,9 +269,9 @@ cat > has-vault.sql <<'SQL'
 select ${hasVaultSql} and (${createsOfExtensionSql} or not rolsuper) from pg_roles where rolname = current_user;
 SQL
 if ! open_secrets > /dev/null 2> secrets.txt; then
-  echo "NOT here: Vault's secrets. No private key of this machine opens them, or they are damaged (secrets.txt)" >&2
+  echo "Vault's secrets: no private key of this machine opens them, or they are damaged (secrets.txt)" >> not-here.txt
 elif [ "$(sql --tuples-only --no-align --file=has-vault.sql)" != t ]; then
-  echo "NOT here: Vault's secrets. The target has no Vault; open_secrets prints them" >&2
+  echo "Vault's secrets: the target has no Vault; open_secrets prints them" >> not-here.txt
 else
   { cat <<'SQL'; open_secrets; cat <<'END'; } | without_commands | sql --set=ON_ERROR_STOP=on > /dev/null
 begin;
@@ -279,7 +282,9 @@ SQL
 ${makeSecrets};
 commit;
 END
-  echo "Vault's secrets are made: $(open_secrets | grep -c '"secret":"' || true) of $(open_secrets | grep -c . || true)"
+  made=$(open_secrets | grep -c '"secret":"' || true) all=$(open_secrets | grep -c . || true)
+  echo "Vault's secrets are made: $made of $all"
+  [ "$made" = "$all" ] || echo "Vault's secrets: $((all - made)) whose value the backup could not read" >> not-here.txt
 fi`,
     `They have new ids: what names one by its id, such as the options of a foreign server, needs the new one. One whose \`secret\` is null
 could not be opened by the role that made the backup: create it anew with \`vault.create_secret\`.`,
@@ -288,7 +293,8 @@ could not be opened by the role that made the backup: create it anew with \`vaul
 
 const closing = `## Of a Supabase project, by hand at last
 
-- Cron jobs: \`cron.schedule\` makes them; the set has what they were under \`cron.job\`.
+- Cron jobs are switched off: \`select cron.alter_job(jobid, active := true) from cron.job\`, for those that you want to run.
+- Edge functions, and what calls out of the database: look at triggers and webhooks first, they are live.
 - JWT secret, edge functions, API settings, webhooks, passwords of your own roles; and the files of Storage, which are in no
   database dump. \`lifeboat restore\` tells all of this by name.
 - Over the direct connection or the session pooler (port 5432), never the transaction pooler (6543).
