@@ -3,18 +3,23 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import type { Config } from "../../actions/lib/config/load.ts";
 import { keepKeysLocked } from "../../actions/lib/operations/backup/keys-lock.ts";
+import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
 import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import type { VerifySignature } from "../../actions/lib/vault/published/signed-manifest.ts";
+import { storeUnpublished } from "../faults/proxy/test-manifest.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
-import { newSetId } from "./assembled-set.ts";
+import { newSetId, newTestKey, publishSet, type TestKey } from "./assembled-set.ts";
 import { type BackupLab, openBackupLab } from "./backup-lab.ts";
 
 const day = 86_400_000;
 let lab: BackupLab;
 let policy: Config<"vault">["policy"];
+let signing: TestKey;
 const later = (days: number) => new Date(Date.now() + days * day);
 
 beforeAll(async () => {
+  signing = await newTestKey("signing");
   const keptFor = { retentionDays: 200, lock: "governance" } as const;
   lab = await openBackupLab(sharedS3(), {
     policy: (one) => ({ ...one, tiers: { daily: keptFor, weekly: keptFor, monthly: { ...keptFor, lock: "none" } } }),
@@ -23,10 +28,18 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.[Symbol.asyncDispose]());
 
-async function putSet(tier: "daily" | "monthly", names = ["keys.pgp", "secrets.pgp"]): Promise<string> {
-  const prefix = setPrefix(tier, newSetId());
-  for (const name of [...names, "manifest.json.sig", "manifest.json"])
-    await lab.vault.put(prefix + name, Buffer.from(name));
+const verify: VerifySignature = (bytes, armored) => verifyDetached(bytes, armored, signing.signers);
+
+async function putSet(
+  tier: "daily" | "monthly",
+  names = ["keys.pgp", "secrets.pgp"],
+  signer = signing,
+): Promise<string> {
+  const set = newSetId();
+  const manifest = await storeUnpublished(lab.vault, tier, newSetId());
+  const prefix = setPrefix(tier, set);
+  for (const name of names) await lab.vault.put(prefix + name, Buffer.from(name));
+  await publishSet(lab.vault, { ...manifest, set }, signer);
   return prefix;
 }
 
@@ -37,33 +50,35 @@ async function daysLeft(key: string, from: Date): Promise<number> {
 
 test("the keys of every kept set are locked for 90 days, and on and on while the set is kept", async () => {
   const [prefix, free] = [await putSet("daily"), await putSet("monthly")];
-  expect(await keepKeysLocked(lab.vault, policy)).toEqual({ renewed: 1, alarms: [] });
+  expect(await keepKeysLocked(lab.vault, policy, verify)).toEqual({ renewed: 1, alarms: [] });
   for (const name of ["keys.pgp", "secrets.pgp"]) expect(await daysLeft(prefix + name, new Date())).toBe(90);
   expect(await retentionOf(lab.vault, `${prefix}manifest.json`)).toBeNull();
   expect(await retentionOf(lab.vault, `${free}keys.pgp`)).toBeNull();
-  expect((await keepKeysLocked(lab.vault, policy, later(14))).renewed).toBe(0);
-  expect((await keepKeysLocked(lab.vault, policy, later(40))).renewed).toBe(1);
+  expect((await keepKeysLocked(lab.vault, policy, verify, later(14))).renewed).toBe(0);
+  expect((await keepKeysLocked(lab.vault, policy, verify, later(40))).renewed).toBe(1);
   expect(await daysLeft(`${prefix}keys.pgp`, later(40))).toBe(90);
   // What the policy no longer keeps is let go.
-  expect((await keepKeysLocked(lab.vault, policy, later(201))).renewed).toBe(0);
+  expect((await keepKeysLocked(lab.vault, policy, verify, later(201))).renewed).toBe(0);
 });
 
-test("keys that are gone or hidden are an alarm by the set's name, for the set is lost with them", async () => {
+test("keys that are gone or hidden are an alarm by the set's name, for the set is lost with them; what nobody trusted has signed alarms nobody", async () => {
   const [gone, hidden] = [await putSet("daily", []), await putSet("daily")];
   await lab.vault.transport.request({ operation: "DeleteObject", key: hidden }, ({ client, bucket }) =>
     client.send(new DeleteObjectCommand({ Bucket: bucket, Key: `${hidden}keys.pgp` })),
   );
-  const { alarms } = await keepKeysLocked(lab.vault, policy);
+  const forged = await putSet("daily", [], await newTestKey("signing"));
+  const { alarms } = await keepKeysLocked(lab.vault, policy, verify);
   expect(alarms).toHaveLength(1);
+  expect(alarms[0]).not.toContain(forged.split("/")[2]);
   for (const prefix of [gone, hidden]) expect(alarms[0]).toContain(prefix.split("/")[2]);
 });
 
 test("keys that the store does not lock are an alarm once less than 45 days are left, and not before", async () => {
   const prefix = await putSet("daily");
   const denied = { ...lab.vault, transport: refusing() };
-  const named = async (now: Date) => (await keepKeysLocked(denied, policy, now)).alarms.join("\n");
+  const named = async (now: Date) => (await keepKeysLocked(denied, policy, verify, now)).alarms.join("\n");
   expect(await named(new Date())).toContain(prefix.split("/")[2]);
-  await keepKeysLocked(lab.vault, policy);
+  await keepKeysLocked(lab.vault, policy, verify);
   expect(await named(later(40))).not.toContain(prefix.split("/")[2]);
   expect(await named(later(46))).toContain(prefix.split("/")[2]);
 

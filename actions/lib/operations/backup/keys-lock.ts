@@ -7,8 +7,10 @@ import { lockObject, retainUntil } from "../../vault/bucket/lock.ts";
 import { setPrefix } from "../../vault/format/manifest.ts";
 import { alarmOf } from "../../vault/published/meddled.ts";
 import type { Published } from "../../vault/published/set-folders.ts";
+import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type PublishedSet, publishedSets, type SetName } from "../../vault/sets/catalogue.ts";
+import { readSet } from "../../vault/sets/set-store.ts";
 
 const day = 86_400_000;
 /** Whoever loses a set's keys loses the set: their lock never has less left than `least`, and is renewed long before. */
@@ -35,6 +37,7 @@ export function keysUntil(from: Date): Date {
 export async function keepKeysLocked(
   vault: Vault,
   policy: Policy,
+  verify: VerifySignature,
   now = new Date(),
   published: Published<PublishedSet> = publishedSets(vault),
 ): Promise<KeysLocked> {
@@ -46,7 +49,7 @@ export async function keepKeysLocked(
     if (lock !== "none" && timeOf(set) + retentionDays * day > now.getTime()) kept.push({ tier, set });
   }
   const some = kept.length <= mostSets ? kept : kept.toSorted(() => Math.random() - 0.5).slice(0, mostSets);
-  const found = await mapBounded(some, 16, (name) => renew(vault, name, now));
+  const found = await mapBounded(some, 16, (name) => renew(vault, name, now, verify));
   const of = (state: Renewal) => some.filter((_, place) => found[place] === state).map(({ set }) => set);
   const short = of("short");
   return {
@@ -64,7 +67,24 @@ export async function keepKeysLocked(
 
 type Renewal = "locked" | "renewed" | "short" | "gone";
 
-async function renew(vault: Vault, { tier, set }: SetName, now: Date): Promise<Renewal> {
+async function renew(vault: Vault, name: SetName, now: Date, verify: VerifySignature): Promise<Renewal> {
+  const found = await renewLocks(vault, name, now);
+  // Anybody who can write may lay down what looks like a set, with a signature beside it: its keys alarm nobody.
+  return found === "locked" || found === "renewed" || (await isTrusted(vault, name, verify)) ? found : "locked";
+}
+
+async function isTrusted(vault: Vault, { tier, set }: SetName, verify: VerifySignature): Promise<boolean> {
+  try {
+    await readSet(vault, tier, set, verify);
+    return true;
+  } catch (error) {
+    if (error instanceof LifeboatError && (error.code === "manifest-untrusted" || error.code === "set-unknown"))
+      return false;
+    throw error;
+  }
+}
+
+async function renewLocks(vault: Vault, { tier, set }: SetName, now: Date): Promise<Renewal> {
   let outcome: Renewal = "locked";
   for (const name of [keysFileName, secretsFileName]) {
     const key = setPrefix(tier, set) + name;

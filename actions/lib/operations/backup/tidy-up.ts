@@ -72,11 +72,17 @@ export async function tidyUp(options: TidyUp): Promise<readonly PublishedSet[]> 
 
 /** The other locks end with the set; that of its keys rolls on. */
 async function lockKeys(
-  { vault, policy, bucketLocks, alarms, log }: TidyUp,
+  { vault, policy, bucketLocks, signers, alarms, log }: TidyUp,
   published: readonly PublishedSet[],
 ): Promise<void> {
   if (!bucketLocks) return;
-  const { renewed, alarms: found } = await keepKeysLocked(vault, policy, new Date(), published);
+  const { renewed, alarms: found } = await keepKeysLocked(
+    vault,
+    policy,
+    (bytes, armored) => verifyDetached(bytes, armored, signers),
+    new Date(),
+    published,
+  );
   if (renewed > 0) log.info(`Renewed the locks on the keys of ${countOf(renewed, "set")}`);
   for (const alarm of found) {
     alarms.push(alarm);
