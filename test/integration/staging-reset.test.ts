@@ -69,6 +69,7 @@ test("and takes the same set again, after somebody has used it", async () => {
     staging.postgresUrl,
     `select vault.create_secret('of staging', 'of staging');
      select cron.schedule('of staging', '* * * * *', 'select 1');
+     create extension pgmq; select pgmq.create('of_staging');
      create role somebody login; create schema theirs authorization postgres; create table theirs.t (n int);
      alter default privileges in schema public grant select on tables to somebody;
      alter role authenticator set pgrst.db_max_rows = '10'; insert into storage.buckets (id, name) values ('b', 'b')`,

@@ -6,6 +6,7 @@ import {
   bookkeepingReason,
   isManagedSchema,
   isPlatformObject,
+  isPlatformOwner,
   isReservedRole,
 } from "../../../postgres/platform-owned.ts";
 import { nameOnTable } from "../../restore/quiet/outbound.ts";
@@ -79,6 +80,8 @@ export function staysWithPlatform(object: InventoryObject, supabase: boolean): b
   if (object.extension !== null) return true;
   if (!supabase) return false;
   if (object.kind === "policy") return false;
+  // CREATE EXTENSION made it for one that names its schema, as pgmq does; DROP EXTENSION leaves it.
+  if (object.kind === "schema" && !isPlatformOwner(object.owner)) return false;
   if (object.kind === "trigger") {
     const schema = /EXECUTE FUNCTION (?:"((?:[^"]|"")*)"|([^\s."(]+))\./.exec(object.definition);
     const home = schema?.[1]?.replaceAll('""', '"') ?? schema?.[2] ?? null;

@@ -40,11 +40,12 @@ function deleteQuietly(table: Table): string {
     set local storage.allow_delete_query = 'true'; delete from ${qualified(table)}; commit`;
 }
 
-/** False also where the role may not look. */
+/** False also where the role may not look, and of a table that went with its extension. */
 export async function hasRows(client: Client, table: Table): Promise<boolean> {
   const readable = await client.query(
-    "select has_schema_privilege($1, 'usage') and has_table_privilege($2, 'select') as readable",
-    [table.schema, qualified(table)],
+    `select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as readable
+       from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = $2`,
+    [table.schema, table.name],
   );
   if (readable.rows[0]?.readable !== true) return false;
   const answer = await client.query(`select exists (select from only ${qualified(table)}) as filled`);
@@ -58,7 +59,7 @@ async function mayDelete(client: Client, table: Table): Promise<boolean> {
 
 async function mayTruncate(client: Client, tables: readonly Table[]): Promise<Table[]> {
   const answer = await client.query(
-    `select place::int from unnest($1::text[]) with ordinality as t(name, place) where has_table_privilege(t.name, 'truncate')`,
+    `select place::int from unnest($1::text[]) with ordinality as t(name, place) where has_table_privilege(to_regclass(t.name), 'truncate')`,
     [tables.map(qualified)],
   );
   const places = z.array(z.strictObject({ place: z.number() })).parse(answer.rows);
