@@ -259,6 +259,11 @@ test("what was off at the source is nobody's business", () => {
   expect(offIn([call, trigger("t", "f", "public.orders", " disabled")])).toEqual([]);
 });
 
+test("a backslash before a quote leaves no doubt where PostgreSQL printed it", () => {
+  const check = "CHECK ((slug !~~ like_escape('%\\_%'::text, '\\'::text)))";
+  expect(offIn([object("table constraint", "lp on public.orders", check)])).toEqual([]);
+});
+
 test("a trigger that was switched off differs from the source in nothing else", () => {
   const call = routine("f", "begin perform net.http_post('x'); end");
   const source = inventory([call, trigger("t", "f", "public.orders", " always")]);

@@ -35,7 +35,7 @@ const bareCalls = new Set(["cast", "operator", "operator class", "operator famil
 
 /** @param untrusted languages of the database that are not trusted */
 export function usesOf(object: InventoryObject, untrusted: ReadonlySet<string>): Uses {
-  const { tokens, certain } = readTokens(object.definition);
+  const { tokens, certain } = readTokens(object.definition, { printed: true });
   const doubt = certain ? 0 : reach.unknown;
   // A trigger reads its own row only: what may be called is its function, and its WHEN may call others.
   if (object.kind === "trigger") return { ...within(tokens, doubt), names: new Set() };

@@ -20,19 +20,26 @@ export interface Tokens {
 const operatorSigns = "+-*/<>=~!@#%^&|`?";
 const longestName = 63;
 
-/** Reads SQL as PostgreSQL's scanner does (src/backend/parser/scan.l), as far as names and strings go. Pure. */
-export function readTokens(sql: string): Tokens {
-  return new Scanner(sql).scan();
+/**
+ * Reads SQL as PostgreSQL's scanner does (src/backend/parser/scan.l), as far as names and strings go. Pure.
+ *
+ * @param options.printed by PostgreSQL for us: our sessions have `standard_conforming_strings` on, and so a backslash is one
+ * (simple_quote_literal in src/backend/utils/adt/ruleutils.c)
+ */
+export function readTokens(sql: string, { printed = false } = {}): Tokens {
+  return new Scanner(sql, printed).scan();
 }
 
 class Scanner {
   readonly #sql: string;
+  readonly #printed: boolean;
   readonly #tokens: SqlToken[] = [];
   #at = 0;
   #certain = true;
 
-  constructor(sql: string) {
+  constructor(sql: string, printed: boolean) {
     this.#sql = sql;
+    this.#printed = printed;
   }
 
   scan(): Tokens {
@@ -86,7 +93,7 @@ class Scanner {
   #string(prefix: string): void {
     const escapes = prefix.toLowerCase() === "e";
     const found = this.#match(escapes ? /'(?:[^'\\]|\\[\s\S]|'')*'/y : /'(?:[^']|'')*'/y);
-    if (found === undefined || (!escapes && /\\'/.test(found))) this.#certain = false;
+    if (found === undefined || (!escapes && !this.#printed && /\\'/.test(found))) this.#certain = false;
     if (found === undefined) this.#at = this.#sql.length;
     else this.#push("string", found.slice(1, -1).replaceAll("''", "'"));
   }
