@@ -24,6 +24,11 @@ const curable = `
   create policy own on public.contacts to authenticated using (true);
   create function public.tail(t text) returns text language sql immutable
     as $$ select case when current_setting('lab.home', true) = 'yes' then t else 'same' end $$;
+  create type public.letter as enum ('b', 'a');
+  create table public.by_letter (letter public.letter, n int) partition by hash (letter);
+  create table public.by_letter_0 partition of public.by_letter for values with (modulus 2, remainder 0);
+  create table public.by_letter_1 partition of public.by_letter for values with (modulus 2, remainder 1);
+  insert into public.by_letter values ('a', 1), ('a', 2), ('b', 3);
   create sequence public.downwards increment -5 minvalue -1000 start -1;
   select nextval('public.downwards') from generate_series(1, 4);
   set lab.home = 'yes';
@@ -95,6 +100,7 @@ describe("an unfinished restore is not taken up once somebody uses the target", 
       /rows of public\.contacts/,
     ],
     ["a row was deleted", "delete from public.contacts where id = 1", /rows of public\.contacts were deleted/],
+    ["a row of a hash partition was deleted", "delete from public.by_letter where n = 2", /by_letter were deleted/],
     ["somebody signed in", "update auth.users set last_sign_in_at = now()", /somebody signed up or in \(auth\.users\)/],
   ])("after it ended: %s", async (_what, use, told) => {
     const target = await another(ended);
@@ -114,6 +120,11 @@ describe("an unfinished restore is not taken up once somebody uses the target", 
       "a row was added",
       "insert into public.contacts (id, email) values (9, 'd@example.org')",
       /rows of public\.contacts/,
+    ],
+    [
+      "a hash partition got a row",
+      "insert into public.by_letter values ('b', 4)",
+      /rows of public\.by_letter were written/,
     ],
     [
       "somebody signed up",

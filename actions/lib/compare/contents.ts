@@ -9,15 +9,10 @@ import type {
 } from "../postgres/inventory/model.ts";
 import { planGenerated } from "../postgres/rows/export-plan.ts";
 import type { Difference } from "./difference.ts";
-import type { Measured } from "./measure-tables.ts";
+import { overRoots, type RowFacts } from "./over-roots.ts";
 
-/** What was found in the target, and what is known of rows that were not restored on purpose. */
-export interface ContentFacts {
-  readonly measured: ReadonlyMap<string, Measured>;
-  /** Reasons for rows that stayed in the set, by `schema.table`. */
-  readonly left: ReadonlyMap<string, { readonly why: string; readonly expected: boolean }>;
-  /** Fingerprints that count in the place of the set's, by `schema.table` (fewer columns in the target). */
-  readonly instead: ReadonlyMap<string, Fingerprint>;
+/** What was found in the target, and what is known of what was not restored on purpose. */
+export interface ContentFacts extends RowFacts {
   readonly views: ReadonlyMap<string, MaterializedView>;
   /** The materialised views that each one reads, by `schema.view`. */
   readonly viewsRead: ReadonlyMap<string, readonly string[]>;
@@ -35,17 +30,17 @@ export interface ContentFacts {
 export function compareContents(source: Inventory, facts: ContentFacts): Difference[] {
   const down = countingDown(source);
   return [
-    ...compareTables(source, facts),
+    ...compareTables(overRoots(source.tables, facts)),
     ...source.sequences.flatMap((sequence) => compareSequence(sequence, down, facts)),
     ...source.materializedViews.flatMap((view) => compareView(view, source, facts)),
     ...compareLargeObjects(source, facts),
   ];
 }
 
-function compareTables(source: Inventory, facts: ContentFacts): Difference[] {
+function compareTables({ tables, facts }: ReturnType<typeof overRoots<ContentFacts>>): Difference[] {
   const differences: Difference[] = [];
-  const kept = new Map(planGenerated(source.tables).map(({ table, artifact }) => [table.oid, artifact]));
-  for (const table of source.tables) {
+  const kept = new Map(planGenerated(tables).map(({ table, artifact }) => [table.oid, artifact]));
+  for (const table of tables) {
     const name = tableName(table);
     const base = { kind: "table", identity: name, aspect: "rows" as const };
     if (table.fingerprint === null) continue;

@@ -1,11 +1,12 @@
 import { ownSchema } from "./object-query.ts";
 import { isVaultSecretsSql } from "./vault-secrets.ts";
 
+/** By name: partitions may have the same columns in another order, and their hashes are added up. */
 const keyColumns = `
-  coalesce((select json_agg(a.attname order by a.attnum) from pg_attribute a
+  coalesce((select json_agg(a.attname order by a.attname) from pg_attribute a
               join pg_index x on x.indrelid = a.attrelid and x.indisprimary and a.attnum = any (x.indkey)
              where a.attrelid = c.oid),
-           (select json_agg(a.attname order by a.attnum) from pg_attribute a
+           (select json_agg(a.attname order by a.attname) from pg_attribute a
              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''), '[]')`;
 
 /** What is built in, is pinned and has no dependency recorded; what is left beside columns is somebody's. */

@@ -8,6 +8,8 @@ import type { Inventory, TableContent } from "../../../postgres/inventory/model.
 import { pathStatement, readingPaths } from "../../../postgres/inventory/search-paths.ts";
 import { transactionsOverOrphans } from "../load/keys-over-orphans.ts";
 import { loadItem } from "../load/load-table.ts";
+import { familiesOf } from "../plan/plan-data.ts";
+import { readTargetTables } from "../plan/target-tables.ts";
 import type { Journal } from "../target/journal.ts";
 import { movedOn } from "./moved-on.ts";
 
@@ -70,17 +72,34 @@ async function writtenSince(client: Client, journal: Journal, source: Inventory)
   const lines: string[] = [];
   const moved = transactionsOverOrphans(journal);
   const paths = readingPaths(source);
-  for (const table of source.tables) {
-    const transaction = journal.transaction(loadItem(table));
-    const rows = table.fingerprint?.rows;
-    if (transaction === undefined || rows === undefined || filesTables.has(tableName(table))) continue;
-    const found = await countForeign(client, table, [transaction, ...moved], paths);
-    if (found === undefined) lines.push(`table ${tableName(table)} can no longer be read`);
-    else if (found.others !== "0") lines.push(`rows of ${tableName(table)} were written`);
-    else if (found.rows !== rows) lines.push(`rows of ${tableName(table)} were deleted`);
+  const families = familiesOf(source.tables, await readTargetTables(client));
+  const alone = source.tables.filter((table) => !families.has(tableName(table)));
+  const groups = [
+    ...alone.map((table) => ({ name: tableName(table), tables: [table] })),
+    ...new Map(
+      [...families.values()].map(({ root, leaves }) => [tableName(root), { name: tableName(root), tables: leaves }]),
+    ).values(),
+  ];
+  for (const { name, tables } of groups) {
+    // Where rows go through a root, each partition may hold what any of them brought.
+    const loaded = tables.filter((table) => journal.transaction(loadItem(table)) !== undefined);
+    const wanted = loaded.map(({ fingerprint }) => fingerprint?.rows).filter((rows) => rows !== undefined);
+    if (wanted.length === 0 || wanted.length < loaded.length || filesTables.has(name)) continue;
+    const ours = [...loaded.flatMap((table) => journal.transaction(loadItem(table)) ?? []), ...moved];
+    const counted: { rows: string; others: string }[] = [];
+    for (const table of tables) {
+      const found = await countForeign(client, table, ours, paths);
+      if (found === undefined) lines.push(`table ${tableName(table)} can no longer be read`);
+      else counted.push(found);
+    }
+    if (counted.length < tables.length) continue;
+    if (counted.some(({ others }) => others !== "0")) lines.push(`rows of ${name} were written`);
+    else if (total(counted.map(({ rows }) => rows)) !== total(wanted)) lines.push(`rows of ${name} were deleted`);
   }
   return lines;
 }
+
+const total = (counts: readonly string[]): bigint => counts.reduce((sum, one) => sum + BigInt(one), 0n);
 
 /** An index whose functions find others by a search path is looked into as the query is planned. */
 async function countForeign(client: Client, table: TableContent, ours: readonly string[], paths: readonly string[]) {

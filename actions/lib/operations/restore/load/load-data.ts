@@ -11,9 +11,10 @@ import { tableName } from "../../../postgres/identifier.ts";
 import type { Fingerprint, Inventory } from "../../../postgres/inventory/model.ts";
 import { createRowHasher } from "../../../postgres/row-hash/row-hash.ts";
 import type { Artifact } from "../../../vault/format/manifest.ts";
-import type { DataPlan } from "../plan/plan-data.ts";
+import type { DataPlan, Family } from "../plan/plan-data.ts";
 import type { Journal } from "../target/journal.ts";
 import { scheduleJobs } from "./cron-jobs.ts";
+import { transactionsOverOrphans } from "./keys-over-orphans.ts";
 import { loadLargeObject } from "./large-objects.ts";
 import { loadItem, loadTable } from "./load-table.ts";
 import { projectColumns } from "./project-columns.ts";
@@ -64,7 +65,8 @@ export async function loadArtifact(
       if (block.kind === "table") {
         const name = await loadBlock(task, client, block, failures, track);
         whole &&= !failures.has(name) && !mayStillCome(task, name);
-        onLoaded(name);
+        // Rows of others may still come into it: what is built on it waits for all.
+        if (task.plan.loads.get(name)?.through === undefined) onLoaded(name);
       } else await loadLargeObjects(task, client, block, track);
     }
     if (whole) await task.journal.note(client, item);
@@ -116,9 +118,16 @@ async function loadBlock(
     : hashed(projectColumns(rows, keep, load.blank), keep.length, (fingerprint) => {
         reduced = fingerprint;
       });
-  const failure = await loadTable(client, load, source, task, () => reduced);
+  const way = load.through === undefined ? task : { ...task, brought: transactionsOf(task.journal, load.through) };
+  const failure = await loadTable(client, load, source, way, () => reduced);
   if (failure !== undefined) failures.set(name, failure);
   return name;
+}
+
+/** Those that brought rows into any of the partitions, and those that put rows back. */
+export function transactionsOf(journal: Journal, { leaves }: Pick<Family, "leaves">): string[] {
+  const loads = leaves.flatMap((leaf) => journal.transaction(loadItem(leaf)) ?? []);
+  return [...loads, ...transactionsOverOrphans(journal)];
 }
 
 async function* counted(chunks: AsyncIterable<Uint8Array>, track: Track): AsyncGenerator<Uint8Array> {

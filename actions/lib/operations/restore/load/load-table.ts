@@ -25,6 +25,8 @@ export interface LoadingWay {
   readonly path?: string;
   /** SQL for the end of each transaction that brings rows: takes back what functions of the user's put into the queue. */
   readonly afterRows?: string;
+  /** Transactions whose rows the table may hold before its own come, as `xmin` shows them. */
+  readonly brought?: readonly string[];
 }
 
 /**
@@ -39,18 +41,23 @@ export async function loadTable(
   client: Client,
   load: TableLoad,
   chunks: AsyncIterable<Uint8Array>,
-  { journal, mayReplicate, path, afterRows }: LoadingWay,
+  { journal, mayReplicate, path, afterRows, brought = [] }: LoadingWay,
   /** Called after the last chunk: what the kept columns hash to, noted for the proof. */
   reduced: () => Fingerprint | undefined = () => undefined,
 ): Promise<string | undefined> {
   const { table } = load;
   const columns = load.keep === undefined ? table.columns : load.keep.map((place) => table.columns[place] ?? "");
   const name = quoteQualified(table.schema, table.name);
+  const into = load.through === undefined ? name : quoteQualified(load.through.root.schema, load.through.root.name);
   await client.query("begin");
   try {
     if (mayReplicate) await client.query("set local session_replication_role = 'replica'");
     if (path !== undefined) await client.query(pathStatement(path));
-    const filled = await client.query(`select exists (select from only ${name} ${table.filter ?? ""}) as filled`);
+    const rows = `select xmin::text as brought from only ${name} ${table.filter ?? ""}`;
+    const filled = await client.query(
+      `select exists (select from (${rows}) r where r.brought <> all ($1::text[])) as filled`,
+      [brought],
+    );
     if (filled.rows[0]?.filled === true && !table.carried) {
       // What an extension puts into its own table as it is made: the comparison tells whether it is what the source had.
       await client.query("rollback");
@@ -66,7 +73,7 @@ export async function loadTable(
     const list = columns.length === 0 ? "" : ` (${columns.map(quoteIdentifier).join(", ")})`;
     // No stream in between: the next chunk is asked for only when the socket has passed on the one before. That holds
     // because chunks are larger than the socket's 64 KiB high-water mark; the last one may be smaller.
-    await pipeline(chunks, client.query(copyFrom(`copy ${name}${list} from stdin`)));
+    await pipeline(chunks, client.query(copyFrom(`copy ${into}${list} from stdin`)));
     if (afterRows !== undefined) await client.query(afterRows);
     const before = load.quiet === undefined ? undefined : await fingerprintBefore(client, table, columns, load.quiet);
     await journal.note(client, loadItem(table), {

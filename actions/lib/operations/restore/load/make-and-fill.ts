@@ -112,8 +112,9 @@ async function again(task: MakingTask, made: Attempted, path: string, harder: bo
   const before = await rerun(task, made.before, path);
   const plan = await task.planRows();
   const refused = [...made.rows.keys()]
-    .map((name) => plan.loads.get(name)?.table)
-    .filter((table) => table !== undefined);
+    .map((name) => plan.loads.get(name))
+    .filter((load) => load !== undefined)
+    .flatMap(({ table, through }) => through?.leaves ?? [table]);
   if (harder) await takeOffChecks(task.client, task.source, refused);
   const rows = await loadRest(task, plan, made, path);
   const built = await rerun(task, made.built, path);

@@ -14,6 +14,14 @@ export interface TableLoad {
   readonly blank?: readonly number[] | undefined;
   /** SQL that runs after the load in the same transaction on what must not wake up; returns the `id` of what it changed. */
   readonly quiet: string | undefined;
+  /** Its rows go in through the partitioned table, which puts each where it belongs here: in any of the partitions. */
+  readonly through?: Family | undefined;
+}
+
+/** A partitioned table and those of its partitions that the set has rows for, itself not among them. */
+export interface Family {
+  readonly root: { readonly schema: string; readonly name: string };
+  readonly leaves: readonly TableContent[];
 }
 
 /** What the target's side of a table looks like to the role that restores. */
@@ -21,6 +29,8 @@ export interface TargetTable {
   readonly columns: readonly string[];
   readonly mayInsert: boolean;
   readonly mayUpdate: boolean;
+  /** The partitioned table that its rows have to go through, because they may belong into another partition here. */
+  readonly through: Family["root"] | null;
 }
 
 /** Rows that stay in the set, and why. `expected`: it belongs to the platform, or is meant to stay. */
@@ -58,6 +68,7 @@ export function planData(
   const loads = new Map<string, TableLoad>();
   const left: RowsLeft[] = [];
   let cronJobs: TableContent | undefined;
+  const families = familiesOf(source.tables, targets);
   const authServer = hasAuthServer(source);
   const missingColumns: { table: TableContent; columns: readonly string[] }[] = [];
   for (const table of source.tables) {
@@ -96,13 +107,42 @@ export function planData(
     } else {
       const lost = table.columns.filter((column) => !target.columns.includes(column));
       if (lost.length > 0) missingColumns.push({ table, columns: lost });
-      const keep = table.columns.map((_, place) => place).filter((place) => !lost.includes(table.columns[place] ?? ""));
+      const through = families.get(name);
+      const order = through === undefined ? table.columns : inOneOrder(table, through);
+      const keep = order.filter((column) => !lost.includes(column)).map((column) => table.columns.indexOf(column));
+      const whole = keep.length === table.columns.length && keep.every((place, at) => place === at);
       const blank = authServer ? oneTimeColumns(table) : [];
       loads.set(name, {
-        ...{ table, keep: lost.length > 0 ? keep : undefined, quiet: quietStatements.get(name) },
+        ...{ table, keep: whole ? undefined : keep, quiet: quietStatements.get(name), through },
         ...(blank.length > 0 && { blank }),
       });
     }
   }
   return { loads, left, missingColumns, cronJobs };
+}
+
+/** By the `schema.table` of each partition whose rows may belong into another one in the target. Pure. */
+export function familiesOf(
+  tables: readonly TableContent[],
+  targets: ReadonlyMap<string, TargetTable>,
+): Map<string, Family> {
+  const families = new Map<string, Family>();
+  const byRoot = new Map<string, TableContent[]>();
+  for (const table of tables) {
+    const root = targets.get(tableName(table))?.through ?? undefined;
+    if (root === undefined) continue;
+    const leaves = byRoot.get(tableName(root)) ?? [];
+    byRoot.set(tableName(root), leaves);
+    leaves.push(table);
+    families.set(tableName(table), { root, leaves });
+  }
+  return families;
+}
+
+/** Partitions may have the same columns in another order; a row that lies in another one has to hash to the same. */
+function inOneOrder(table: TableContent, { leaves }: Family): readonly string[] {
+  const order = leaves[0]?.columns ?? [];
+  return order.length === table.columns.length && order.every((column) => table.columns.includes(column))
+    ? order
+    : table.columns;
 }

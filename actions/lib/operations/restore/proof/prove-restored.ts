@@ -21,7 +21,7 @@ import { compareJobs } from "../load/cron-jobs.ts";
 import { keysOverOrphans } from "../load/keys-over-orphans.ts";
 import { loadItem } from "../load/load-table.ts";
 import { oneTimeReason } from "../plan/one-time.ts";
-import type { DataPlan } from "../plan/plan-data.ts";
+import type { DataPlan, Family } from "../plan/plan-data.ts";
 import type { Outbound } from "../quiet/firing.ts";
 import { asIfOn, asLater, withoutEmpty } from "../quiet/outbound.ts";
 import { asIfAwake } from "../settle/event-triggers.ts";
@@ -86,6 +86,7 @@ export async function proveRestored(
       measured: await measuring,
       left: rowsLeft(task),
       instead: reducedFingerprints(task),
+      roots: rootsOf(task.plan),
       views,
       viewsRead: await viewsReadBy(client),
       viewFailures: findings.viewFailures,
@@ -189,6 +190,10 @@ function rowsLeft({ plan, findings }: ProveTask): Map<string, { why: string; exp
     left.set(name, { why: before === undefined ? why : `${before.why}; ${why}`, expected: false });
   }
   return left;
+}
+
+function rootsOf({ loads }: DataPlan): Map<string, Family["root"]> {
+  return new Map([...loads].flatMap(([name, { through }]) => (through === undefined ? [] : [[name, through.root]])));
 }
 
 function reducedFingerprints({ plan, journal }: ProveTask): Map<string, Fingerprint> {
