@@ -121,7 +121,7 @@ export async function proveRestored(
         ...references.differences(isEqual),
       ],
       foreignKeysChecked: references.total,
-      off: [...off, ...later],
+      off: [...later, ...off],
     };
   } finally {
     await measuring.catch(() => undefined); // nothing goes on after a failure

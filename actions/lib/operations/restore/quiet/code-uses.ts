@@ -30,8 +30,8 @@ export function lastName(identity: string): string {
   return (name?.text ?? identity).toLowerCase();
 }
 
-/** Kinds whose definitions name functions without a parenthesis behind. */
-const bareCalls = new Set(["cast", "operator", "operator class", "operator family", "transform", "type"]);
+/** Kinds whose definitions name functions without a parenthesis behind. Casts have single letters beside theirs. */
+const bareCalls = new Set(["operator", "operator class", "operator family", "type"]);
 
 /** @param untrusted languages of the database that are not trusted */
 export function usesOf(object: InventoryObject, untrusted: ReadonlySet<string>): Uses {
