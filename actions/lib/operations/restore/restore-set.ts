@@ -17,7 +17,7 @@ import { refuseOccupied } from "./gate/occupants.ts";
 import { admitResumed } from "./gate/resume-gate.ts";
 import { wakeJobs } from "./load/cron-jobs.ts";
 import type { DataTask } from "./load/load-data.ts";
-import { makeAndFill } from "./load/make-and-fill.ts";
+import { type MakingTask, makeAndFill, mendWithRights } from "./load/make-and-fill.ts";
 import { makeRoom } from "./load/make-room.ts";
 import { makeQueues } from "./load/message-queues.ts";
 import { failuresByKey } from "./plan/failures-by-key.ts";
@@ -33,12 +33,13 @@ import { clearRequests, holdRequests } from "./quiet/hold-requests.ts";
 import { checksOff, planQuiet, type QuietPlan, withoutEmpty } from "./quiet/outbound.ts";
 import { dryRunResult, type RestoreResult, resultHeading, rowCount } from "./result.ts";
 import { takeAutomaticRls } from "./settle/automatic-rls.ts";
+import { withOwners } from "./settle/early-owners.ts";
 import { makeEventTriggers } from "./settle/event-triggers.ts";
 import { clearDefaultPrivileges, settleOwners } from "./settle/privileges.ts";
 import { refreshViews } from "./settle/refresh-views.ts";
 import { joinOwners, restoreRoles, settleSettings } from "./settle/roles.ts";
 import { settleSequences } from "./settle/settle-contents.ts";
-import { settleRights } from "./settle/settle-rights.ts";
+import { settleMembers, settleRights } from "./settle/settle-rights.ts";
 import { restoreSecrets } from "./settle/vault-secrets.ts";
 import { Journal } from "./target/journal.ts";
 import { brokenOff, Sessions } from "./target/sessions.ts";
@@ -131,7 +132,7 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
   const holdBack = async () => {
     heldBack = await holdRequests(client);
   };
-  const made = await makeAndFill({
+  const making: MakingTask = {
     ...{ client, schema, jobs, stages, holdBack, standIns: quiet.standIns },
     // Without them, so that none is put back.
     source: { ...source, objects: source.objects.filter((object) => !off.some((one) => one.object === object)) },
@@ -144,14 +145,18 @@ async function restoreInto(run: Run): Promise<RestoreResult> {
     },
     makeQueues: () => makeQueues(dataSource(run), client),
     dataTask: (plan) => ({ ...dataSource(run), plan, ...(heldBack ? { afterRows: clearRequests } : {}) }),
-    afterStep: switchingOff(quiet),
-  });
+    afterStep: withOwners(facts, switchingOff(quiet)),
+  };
+  const first = await makeAndFill(making);
+  const sequenceFailures = await settleSequences(client, source, first.plan);
+  const rights = await stages.run("owners and grants", () => settleRights(client, source, facts));
+  // As their owners, who need the rights that they had.
+  const made = await mendWithRights(making, first);
   const { plan } = made;
-  const sequenceFailures = await settleSequences(client, source, plan);
   const viewFailures = await stages.run("materialised views", () =>
     refreshViews(client, withoutEmpty(source, outbound), widerPaths(source)),
   );
-  const settled = await stages.run("owners and grants", () => settleRights(client, source, facts));
+  const settled = new Map([...rights, ...(await settleMembers(client, source, facts))]);
   const secrets = await restoreSecrets(client, task.open, source, {
     supabase: facts.supabase,
     test: task.unmark === false,

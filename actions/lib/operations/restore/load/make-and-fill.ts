@@ -66,9 +66,24 @@ export async function makeAndFill(task: MakingTask): Promise<Made> {
   });
   const paths = widerPaths(source);
   const mended = isWhole(made) ? made : await stages.run("second attempts", () => tryAgain(task, made, paths));
-  const checks = await putBackChecks(client, source, paths);
-  const built = await tellDuplicates(client, mended.built, paths);
-  return { ...mended, built, checks: new Map([...checks, ...(await takeBack(task))]) };
+  return settled(task, mended, paths);
+}
+
+/**
+ * What was denied while owners did not have their rights yet: their functions run as they themselves. Those that do
+ * nothing while rows come in are put in their place once more by `planRows`, and taken back.
+ */
+export async function mendWithRights(task: MakingTask, made: Made): Promise<Made> {
+  if (isWhole(made)) return made;
+  const paths = widerPaths(task.source);
+  return settled(task, await task.stages.run("attempts with rights", () => tryAgain(task, made, paths)), paths);
+}
+
+/** What was taken off so that rows come in is put back, and what rows break is told. */
+async function settled(task: MakingTask, made: Attempted, paths: readonly string[]): Promise<Made> {
+  const checks = await putBackChecks(task.client, task.source, paths);
+  const built = await tellDuplicates(task.client, made.built, paths);
+  return { ...made, built, checks: new Map([...checks, ...(await takeBack(task))]) };
 }
 
 /** What did nothing while rows came in becomes what it was. Returns reasons by object key. */

@@ -49,7 +49,10 @@ export function namesAsTemporary(statement: string, source: Pick<Inventory, "obj
   }
   const names = [...found.keys()].map(quoteIdentifier);
   const create = [...found].map(
-    ([name, of]) => `CREATE TEMPORARY VIEW ${quoteIdentifier(name)} AS SELECT * FROM ${of};\n`,
+    ([name, of]) =>
+      // For the owner of what is filled, with the rights that are his.
+      `CREATE TEMPORARY VIEW ${quoteIdentifier(name)} WITH (security_invoker) AS SELECT * FROM ${of};\n` +
+      `GRANT SELECT ON pg_temp.${quoteIdentifier(name)} TO PUBLIC;\n`,
   );
   const drop = names.map((name) => `DROP VIEW pg_temp.${name};\n`);
   return [...create, statement, ...drop].join("");

@@ -8,8 +8,9 @@ import { settleMemberships } from "./roles.ts";
 import { commentLargeObjects, validateConstraints } from "./settle-contents.ts";
 
 /**
- * Makes owners, grants, default privileges and memberships what they were, and constraints valid that were.
- * @returns reasons by object key, and by `membership <role> to <member>`
+ * Makes owners, grants and default privileges what they were. The session stays a member of all owners until
+ * `settleMembers`.
+ * @returns reasons by object key
  */
 export async function settleRights(
   client: Client,
@@ -31,8 +32,21 @@ export async function settleRights(
     grants = await settleGrants(client, source, await readInventory(client), platform);
   }
   const defaults = await settleDefaultPrivileges(client, source, owned);
+  return new Map([...owners, ...grants, ...defaults]);
+}
+
+/**
+ * Makes constraints valid that were, and memberships what they were.
+ * @returns reasons by object key, and by `membership <role> to <member>`
+ */
+export async function settleMembers(
+  client: Client,
+  source: Inventory,
+  facts: TargetFacts,
+): Promise<Map<string, string>> {
+  const owned = await readInventory(client);
   const valid = await validateConstraints(client, source, owned, widerPaths(source));
   await commentLargeObjects(client, source);
   const memberships = await settleMemberships(client, source, owned, facts.supabase, facts.role);
-  return new Map([...owners, ...grants, ...defaults, ...valid, ...memberships]);
+  return new Map([...valid, ...memberships]);
 }
