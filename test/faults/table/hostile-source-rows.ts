@@ -1,4 +1,5 @@
 import type { HostileRow, TargetKind } from "./hostile-source-scene.ts";
+import type { Outcome } from "./row.ts";
 
 /** How a way speaks: `knock(name)` is text in, text out, immutable as the catalogue has it, and calls by that name. */
 interface Way {
@@ -126,11 +127,79 @@ const ways: readonly Way[] = [
   },
 ];
 
+/** Their names are like no other way's: where names are shared, what one may do counts for both. */
+const entries = table.replaceAll("$schema.t", "$schema.entries");
+
+/** How code of a low role means to make more of that role; `$rise` is text in, text out, and tries it as whoever runs it. */
+const rises: readonly (Pick<Way, "kind" | "lay" | "named"> & { readonly outcome?: Outcome })[] = [
+  { kind: "a low role's index tries to raise it", lay: `${entries} create index i on $schema.entries ($rise(note));` },
+  {
+    kind: "a low role's unique index, by its condition, tries to raise it",
+    lay: `${entries} create unique index i on $schema.entries (id) where $rise(note) <> '';`,
+  },
+  {
+    kind: "a low role's exclusion constraint tries to raise it",
+    lay: `${entries} alter table $schema.entries add constraint apart exclude using btree ($rise(note) with =);`,
+  },
+  {
+    kind: "a low role's materialised view tries to raise it",
+    lay: `${entries} create materialized view $schema.m as select $rise(note) as high from $schema.entries;`,
+  },
+  {
+    kind: "a low role's statistics object tries to raise it",
+    lay: `${entries} create statistics $schema.s on ($rise(note)), id from $schema.entries;`,
+  },
+  {
+    kind: "a low role's function that runs as its owner, in a generated column, tries to raise it",
+    lay: `create function $schema.definer(word text) returns text language sql immutable security definer as $$ select $rise(word) $$;
+      create table $schema.entries (id int primary key, note text, high text generated always as ($schema.definer(note)) stored);
+      insert into $schema.entries values (1, 'a');`,
+  },
+  {
+    kind: "a low role's default tries to raise it",
+    lay: "create table $schema.entries (id int primary key, note text default $rise('x')); insert into $schema.entries values (1, 'a');",
+  },
+  {
+    kind: "a low role's trigger that always fires tries to raise it",
+    lay: `${entries} create function $schema.on_entry() returns trigger language plpgsql as $$ begin perform $rise('x'); return new; end $$;
+      create trigger g after insert on $schema.entries for each row execute function $schema.on_entry();
+      alter table $schema.entries enable always trigger g;`,
+  },
+  {
+    kind: "a low role's operator in an index tries to raise it",
+    lay: `${entries} create function $schema.lowered(one text, two text) returns text language sql immutable as $$ select $rise(one || two) $$;
+      create operator $schema.<~~ (leftarg = text, rightarg = text, function = $schema.lowered);
+      create index i on $schema.entries ((note operator($schema.<~~) 'x'));`,
+  },
+  {
+    kind: "a low role's cast tries to raise it",
+    lay: `create type $schema.pair as (a int, b int);
+      create function $schema.words(p $schema.pair) returns text language plpgsql immutable as $$ begin return $rise(p.a::text); end $$;
+      create cast ($schema.pair as text) with function $schema.words($schema.pair) as assignment;
+      create table $schema.entries (id int primary key, p $schema.pair); insert into $schema.entries values (1, row(1, 2));`,
+  },
+  {
+    kind: "a low role's check tries to raise it",
+    lay: `${entries} alter table $schema.entries add constraint c check ($rise(note) <> '');`,
+    // PostgreSQL runs it as whoever loads rows: told before, and the proof finds what it did.
+    ...{ named: /table constraint c on /, outcome: "differs by name" },
+  },
+  {
+    kind: "a low role's generated column tries to raise it",
+    lay: `create table $schema.entries (id int primary key, note text, high text generated always as ($rise(note)) stored);
+      insert into $schema.entries values (1, 'a');`,
+    ...{ named: /[(;:] ?table way_/, outcome: "differs by name" },
+  },
+];
+
 const kinds: readonly TargetKind[] = ["supabase", "plain"];
 
 export const hostileSourceRows: readonly HostileRow[] = kinds.flatMap((target) =>
-  [...ways.map((way) => ({ wakes: false, ...way, low: false }))].map(({ kind, lay, named, wakes, low }, place) => ({
-    ...{ kind, stage: `restore, ${target}`, holder: "makes functions", outcome: "success" },
+  [
+    ...ways.map((way) => ({ wakes: false, outcome: undefined, ...way, low: false })),
+    ...rises.map((way) => ({ wakes: false, outcome: undefined, ...way, low: true })),
+  ].map(({ kind, lay, named, wakes, low, outcome = "success" as const }, place) => ({
+    ...{ kind, stage: `restore, ${target}`, holder: "makes functions", outcome },
     ...{
       target,
       schema: `way_${String.fromCharCode(97 + Math.floor(place / 26), 97 + (place % 26))}`,

@@ -33,15 +33,14 @@ const knocker = (schema: string, port: number): string => `
 
 /** Makes the role more than it is, where whoever runs it may; immutable as far as PostgreSQL is told. */
 const riser = (schema: string): string => `
-  create role ${schema} nologin;
   create schema ${schema} authorization ${schema};
   set role ${schema};
-  create function ${schema}.try(t text) returns text language plpgsql as $$ begin
+  create function ${schema}.try(word text) returns text language plpgsql as $$ begin
     begin alter role ${schema} createdb createrole; exception when others then null; end;
     begin alter role ${schema} superuser; exception when others then null; end;
-    return upper(t);
+    return upper(word);
   end $$;
-  create function ${schema}.rise(t text) returns text language sql immutable as $$ select ${schema}.try(t) $$;`;
+  create function ${schema}.rise(word text) returns text language sql immutable as $$ select ${schema}.try(word) $$;`;
 
 /** What the platform has, or its owner switched on, before anything is restored. */
 const extensions = "create extension if not exists http schema extensions;";
@@ -74,8 +73,11 @@ export class HostileSourceScene implements AsyncDisposable {
         .replaceAll("$schema", schema)
         .replaceAll("$knock", `${schema}.knock`)
         .replaceAll("$rise", `${schema}.rise`);
-      if (low) await execute(source.superuserUrl, `${riser(schema)} ${sql}`);
-      else await execute(source.postgresUrl, `${knocker(schema, listener.port)} ${sql}`);
+      if (low) {
+        // As on Supabase, where postgres makes roles, and administers what it has made.
+        await execute(source.postgresUrl, `create role ${schema} nologin`);
+        await execute(source.superuserUrl, `${riser(schema)} ${sql}`);
+      } else await execute(source.postgresUrl, `${knocker(schema, listener.port)} ${sql}`);
     }
     await backUp(lab, source.backupUrl, { tier: "weekly" });
     for (const target of new Set(rows.map((row) => row.target))) {
@@ -111,15 +113,15 @@ export class HostileSourceScene implements AsyncDisposable {
     const restored = this.#restored.get(target);
     if (restored === undefined) throw new Error(`nothing was restored into ${target}`);
     const { url, result, called, risen, said } = restored;
+    const failed = told(result, "failed").filter((line) => line.includes(schema));
     const broken = called.includes(schema) ? ["it called out"] : [];
     if (low) {
       // What PostgreSQL runs as whoever loads rows is told before anything is touched.
       const isNamed = named !== undefined && said.includes(`${schema}.`);
       if (risen.includes(schema) && !isNamed) broken.push("its role was raised");
       if (named !== undefined && !(isNamed && named.test(said))) broken.push("it is not named");
-      return seen(result, broken);
+      return seen(result, failed, broken);
     }
-    broken.push(...told(result, "failed").filter((line) => line.includes(schema)));
     const statements = result.switchedOff.filter(({ what }) => what.includes(schema));
     if (named !== undefined && !statements.some(({ what }) => named.test(what))) broken.push("it is not named");
     this.#listener.clear();
@@ -127,13 +129,7 @@ export class HostileSourceScene implements AsyncDisposable {
       await execute(url, on).catch((error: unknown) => broken.push(`${on}: ${String(error)}`));
     }
     if (wakes && this.#listener.calls(schema) === 0) broken.push("what was printed did not bring it back");
-    const falseSuccess = result.outcome === "equal" && broken.length > 0;
-    return {
-      outcome: result.outcome === "equal" ? "success" : "differs by name",
-      code: undefined,
-      broken,
-      falseSuccess,
-    };
+    return seen(result, failed, broken);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -143,11 +139,10 @@ export class HostileSourceScene implements AsyncDisposable {
   }
 }
 
-function seen({ outcome }: RestoreResult, broken: readonly string[]): Seen {
-  const equal = outcome === "equal";
+function seen({ outcome }: RestoreResult, failed: readonly string[], broken: readonly string[]): Seen {
   return {
-    ...{ outcome: equal ? "success" : "differs by name", code: undefined },
-    ...{ broken, falseSuccess: equal && broken.length > 0 },
+    ...{ outcome: failed.length === 0 ? "success" : "differs by name", code: undefined },
+    ...{ broken, falseSuccess: outcome === "equal" && broken.length > 0 },
   };
 }
 

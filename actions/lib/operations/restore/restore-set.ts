@@ -31,6 +31,7 @@ import { proveRestored } from "./proof/prove-restored.ts";
 import type { ProvenTarget } from "./proven-target.ts";
 import { clearRequests, holdRequests } from "./quiet/hold-requests.ts";
 import { checksOff, planQuiet, type QuietPlan, withoutEmpty } from "./quiet/outbound.ts";
+import { whatRunsAs } from "./quiet/runs-as-restorer.ts";
 import { dryRunResult, type RestoreResult, resultHeading, rowCount } from "./result.ts";
 import { takeAutomaticRls } from "./settle/automatic-rls.ts";
 import { withOwners } from "./settle/early-owners.ts";
@@ -93,6 +94,8 @@ async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
     const facts = await stages.run("look at the target", () => admit(task, client, source));
     const quiet = planQuiet(source, facts.supabase);
     refuseSpeakingKeys(quiet);
+    const meaning = whatRunsAs(source, facts);
+    if (meaning !== undefined) task.log.warn(meaning);
     if (task.dryRun) return dryRunResult(task, source, facts, stages.taken);
     const journal = await Journal.open(client, task.open.set, stateOf(facts.inventory), task.unmark);
     const room = await makeRoom(client, source, facts);

@@ -1,6 +1,7 @@
 import type { Difference } from "../../compare/difference.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import type { OpenSet } from "../../vault/sets/open-set.ts";
+import { whatRunsAs } from "./quiet/runs-as-restorer.ts";
 import type { TargetFacts } from "./target/target.ts";
 
 /** What a restore tells when it has ended. Names and counts only. */
@@ -72,6 +73,6 @@ export function dryRunResult(
     stages,
     differences: [],
     switchedOff: [],
-    byHand: [],
+    byHand: [whatRunsAs(source, facts)].filter((one) => one !== undefined),
   };
 }

@@ -29,6 +29,7 @@ const factsSchema = z.strictObject({
   role: z.string(),
   superuser: z.boolean(),
   firstRole: z.string(),
+  mayMakeRoles: z.boolean(),
   readOnly: z.boolean(),
   supabase: z.boolean(),
   extensions: z.array(z.string()),
@@ -50,6 +51,8 @@ export async function inspectTarget(
     select current_user as role,
            (select rolsuper from pg_roles where rolname = current_user) as superuser,
            (select rolname from pg_roles where oid = 10) as "firstRole",
+           (select rolcreaterole from pg_roles where rolname = current_user)
+             and has_database_privilege(current_database(), 'create') as "mayMakeRoles",
            current_setting('transaction_read_only') = 'on' or pg_is_in_recovery() as "readOnly",
            (select count(*) = 4 from pg_roles
              where rolname in ('supabase_admin', 'anon', 'authenticated', 'service_role'))
@@ -71,11 +74,11 @@ export async function inspectTarget(
       `Restore into PostgreSQL ${sourceMajor} or newer.`,
     );
   }
-  if (!facts.superuser && !facts.supabase && to === "write") {
+  if (!facts.superuser && !facts.supabase && !facts.mayMakeRoles && to === "write") {
     throw new ConfigurationError(
       "target-role",
-      `The target is no Supabase project, and ${facts.role} is no superuser there: roles and extensions could not be made.`,
-      "Use a superuser for plain Postgres, or the role postgres of a Supabase project.",
+      `The target is no Supabase project, and ${facts.role} may make no roles and schemas there.`,
+      "Use a superuser for plain Postgres, a role that owns the database and has CREATEROLE (runbooks/restore-without-superuser.md), or the role postgres of a Supabase project.",
     );
   }
   return {
