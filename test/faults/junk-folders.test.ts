@@ -97,7 +97,9 @@ test("a backup looks them through once: to clean a few away, to lock, and to fin
     const published = await tidyUp(tidy);
     expect((await readLastSet(vault, signers, warnings, published))?.set).toBe(real);
   });
-  expect(warnings.join()).toContain(`${(junk - 20).toLocaleString("en")} folders below database/daily/ have no manifest`);
+  expect(warnings.join()).toContain(
+    `${(junk - 20).toLocaleString("en")} folders below database/daily/ have no manifest`,
+  );
   expect(alarms).toEqual([]);
   expect(asks).toBeLessThan(few + 3 * 20);
   const removed = told.flatMap((text) => /have left: (.*)/.exec(text)?.[1]?.split(", ") ?? []);
