@@ -25,9 +25,17 @@ describe.each([17, 15] as const)("a monthly archive of PostgreSQL %i", (major) =
   afterAll(() => recovery?.[Symbol.asyncDispose]());
 
   test("is plain SQL, and only the SQL is marked as what may leave Standard", async () => {
-    expect(set.artifacts.map(({ kind }) => kind)).toEqual(["sql", "roles", "inventory", "recover"]);
+    expect(set.artifacts.map(({ kind }) => kind)).toEqual(["sql", "secrets", "roles", "inventory", "recover"]);
     const client = sharedS3().client();
-    for (const key of ["database.sql.zst.pgp", "keys.pgp", "manifest.json", "RECOVER.md", "inventory.json.zst.pgp"]) {
+    for (const key of [
+      "database.sql.zst.pgp",
+      "keys.pgp",
+      "secrets.pgp",
+      "secrets/vault.ndjson.zst.pgp",
+      "manifest.json",
+      "RECOVER.md",
+      "inventory.json.zst.pgp",
+    ]) {
       const tags = await client.send(new GetObjectTaggingCommand({ Bucket: lab.bucket, Key: set.prefix + key }));
       const wanted = key === "database.sql.zst.pgp" ? [{ Key: "lifeboat-archive", Value: "cold" }] : [];
       expect([key, tags.TagSet ?? []]).toEqual([key, wanted]);
