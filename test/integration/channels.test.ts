@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { beforeRun } from "../../actions/lib/edge/around-run.ts";
-import { runIdentity } from "../../actions/lib/edge/run-identity.ts";
 import { lookAtChannels } from "../../actions/lib/notify/channel-rows.ts";
 import { keysIn, recordingLog } from "./backup-lab.ts";
 import { done, failed, type NotifyLab, openNotifyLab, to } from "./notify-lab.ts";
@@ -55,7 +54,7 @@ describe("the heartbeat", () => {
       HEARTBEAT_URL_TEST: `${notify.heartbeats.url}/test/?key=1`,
     };
     const around = { env: notify.environment("930", env), log: recordingLog(), hurry: false };
-    await beforeRun(runIdentity(around.env), "backup", around);
+    await beforeRun("backup", around);
     await notify.end({ ending: done, env });
     await notify.end({ ending: failed, env, operation: "test" });
     await notify.end({ ending: done, env, operation: "verify" });

@@ -5,7 +5,7 @@ import { loadConfig } from "../config/load.ts";
 import type { NotifyPolicy } from "../config/policy/notify.ts";
 import { Problems } from "../config/problems.ts";
 import { cleaner, cleanReport } from "../report/run/clean-text.ts";
-import type { Operation, RunIdentity, RunReport } from "../report/run/run-report.ts";
+import type { Operation, RunReport } from "../report/run/run-report.ts";
 import type { SignBytes } from "../seal/keys/signed-note.ts";
 import { noteSigner } from "../vault/configured.ts";
 import { openVault, type Vault } from "../vault/s3/client.ts";
@@ -29,7 +29,7 @@ export interface Surroundings {
 }
 
 /** Called when an action's work begins, beside it: a watcher that does not answer delays nothing. */
-export async function beforeRun(_run: RunIdentity, operation: Operation, { env, log }: Surroundings): Promise<void> {
+export async function beforeRun(operation: Operation, { env, log }: Surroundings): Promise<void> {
   await safely("The heartbeat (start) could not be sent", log, () => heartbeat(operation, "start", env, log));
 }
 

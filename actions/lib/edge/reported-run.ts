@@ -6,7 +6,6 @@ import type { Operation } from "../report/run/run-report.ts";
 import { afterRun, beforeRun } from "./around-run.ts";
 import { reportError } from "./error-report.ts";
 import { type Ending, jobReport } from "./job-report.ts";
-import { runIdentity } from "./run-identity.ts";
 
 /** One run of an operation, by a schedule or by hand: both leave the same report, alert and heartbeat. */
 export interface ReportedRun<Result> {
@@ -42,7 +41,7 @@ export async function reportedRun<Result>(run: ReportedRun<Result>): Promise<End
   const startedAt = new Date();
   const warnings: string[] = [];
   const log = noting(run.log, warnings);
-  const begun = beforeRun(runIdentity(env), operation, { env, log, hurry: false });
+  const begun = beforeRun(operation, { env, log, hurry: false });
   const ended = await endOf(run, log);
   await run.ended?.(ended);
   const report = jobReport(ended.ending, { operation, env, startedAt, endedAt: new Date(), warnings });
