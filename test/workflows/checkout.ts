@@ -1,5 +1,15 @@
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { toolProgram } from "../../scripts/setup/cache.mjs";
@@ -57,8 +67,8 @@ export function checkOut(policy: unknown, publicKeys: string, branch = "main"): 
 function exportTree(folder: string): void {
   const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root });
   for (const path of listed.toString().split("\0")) {
-    if (path === "") continue;
     // A file that was deleted and not committed is still listed.
+    if (path === "" || !existsSync(join(root, path))) continue;
     cpSync(join(root, path), join(folder, path), { recursive: true, force: true, errorOnExist: false });
   }
   mkdirSync(join(folder, "node_modules"));
