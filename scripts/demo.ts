@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { onInterrupt } from "../actions/lib/base/flow/interrupt.ts";
+import { onInterrupt } from "../actions/lib/base/flow/stages.ts";
 import { reportError } from "../actions/lib/edge/error-report.ts";
 import { leaveRunning } from "./demo/leave-running.ts";
 import { play } from "./demo/play.ts";

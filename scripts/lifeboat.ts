@@ -2,7 +2,7 @@
 import { collectInOneGo } from "../actions/lib/base/collector.ts";
 import { ConfigurationError } from "../actions/lib/base/errors.ts";
 import { visible } from "../actions/lib/base/escaping.ts";
-import { Interrupted, onInterrupt } from "../actions/lib/base/flow/interrupt.ts";
+import { Interrupted, onInterrupt } from "../actions/lib/base/flow/stages.ts";
 import type { Log } from "../actions/lib/base/log.ts";
 import { reportError } from "../actions/lib/edge/error-report.ts";
 import { createLineLog, streamSink } from "../actions/lib/edge/line-log.ts";

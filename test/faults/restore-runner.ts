@@ -1,4 +1,4 @@
-import { onInterrupt } from "../../actions/lib/base/flow/interrupt.ts";
+import { onInterrupt } from "../../actions/lib/base/flow/stages.ts";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { runRestore } from "../../actions/lib/operations/restore/run-restore.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Lanes } from "../../actions/lib/base/flow/lanes.ts";
+import { Lanes } from "../../actions/lib/base/flow/bounded.ts";
 import { hiddenNearer, snapshotFor } from "../../actions/lib/operations/restore-files/find-snapshot.ts";
 import { judge } from "../../actions/lib/operations/restore-files/judge.ts";
 import { Chooser, everyFile, readList } from "../../actions/lib/operations/restore-files/selection.ts";

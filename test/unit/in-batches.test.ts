@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { doInBatches, type Ways } from "../../actions/lib/base/flow/in-batches.ts";
+import { doInBatches, type Ways } from "../../actions/lib/base/flow/bounded.ts";
 
 /** A server that does a thing only after the thing it depends on; `done` is in the order of doing. */
 function server(needs: Readonly<Record<number, number>>) {

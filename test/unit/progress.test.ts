@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "vitest";
-import { MovingTrack } from "../../actions/lib/base/progress.ts";
+import { MovingTrack } from "../../actions/lib/base/log.ts";
 import { createLineLog, type LineSink } from "../../actions/lib/edge/line-log.ts";
 import { createTerminalLog } from "../../actions/lib/edge/terminal-log.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readAhead } from "../../actions/lib/base/flow/read-ahead.ts";
+import { readAhead } from "../../actions/lib/base/flow/chunks.ts";
 
 const bytes = (...numbers: number[]) => Uint8Array.from(numbers);
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { describeCode } from "../../actions/lib/base/error-code.ts";
+import { describeCode } from "../../actions/lib/base/errors.ts";
 
 function said(code: string, routine: string, message: string): string {
   return describeCode(Object.assign(new Error(message), { code, routine }));

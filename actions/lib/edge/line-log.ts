@@ -1,6 +1,5 @@
 import { visible } from "../base/escaping.ts";
-import type { Log, Quantity } from "../base/log.ts";
-import { MovingTrack } from "../base/progress.ts";
+import { type Log, MovingTrack, type Quantity } from "../base/log.ts";
 
 /** Where lines go, and in which form. */
 export interface LineSink {

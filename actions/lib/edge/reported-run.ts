@@ -1,4 +1,4 @@
-import { Interrupted } from "../base/flow/interrupt.ts";
+import { Interrupted } from "../base/flow/stages.ts";
 import type { Log } from "../base/log.ts";
 import type { Environment } from "../config/environment.ts";
 import type { ActionResult } from "../report/run/action-result.ts";

@@ -1,7 +1,7 @@
 import * as core from "@actions/core";
 import { collectInOneGo } from "../base/collector.ts";
 import { ConfigurationError } from "../base/errors.ts";
-import { onInterrupt } from "../base/flow/interrupt.ts";
+import { onInterrupt } from "../base/flow/stages.ts";
 import type { Log } from "../base/log.ts";
 import { operationNames } from "../notify/alert.ts";
 import { type Page, renderMarkdown } from "../report/page.ts";

@@ -1,7 +1,6 @@
 import { styleText } from "node:util";
 import { visible } from "../base/escaping.ts";
-import type { Log } from "../base/log.ts";
-import { MovingTrack } from "../base/progress.ts";
+import { type Log, MovingTrack } from "../base/log.ts";
 
 /** What is needed of a terminal: `process.stderr` has it. */
 export interface Terminal {

@@ -1,8 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { heapUsed } from "../base/collector.ts";
-import { sqlState } from "../base/error-code.ts";
-import { OperationError } from "../base/errors.ts";
+import { OperationError, sqlState } from "../base/errors.ts";
 import { type Bucket, bucketSchema, type ShardSum, storagePolicySchema } from "./bucket.ts";
 import { bareEtag, type SourceRow } from "./source-row.ts";
 

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import { boundedFetch } from "../base/bounded-answer.ts";
-import { errorCode } from "../base/error-code.ts";
-import { ConfigurationError, LifeboatError, OperationError } from "../base/errors.ts";
+import { ConfigurationError, errorCode, LifeboatError, OperationError } from "../base/errors.ts";
 import type { Secret } from "../config/secret.ts";
 
 /** Where Supabase's Management API is: it takes 120 requests a minute and token, then answers 429 (supabase.com/docs/reference/api). */

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
-import { Interrupted } from "../../../actions/lib/base/flow/interrupt.ts";
+import { Interrupted } from "../../../actions/lib/base/flow/stages.ts";
 import { loadConfig } from "../../../actions/lib/config/load.ts";
 import type { RestoreResult } from "../../../actions/lib/operations/restore/result.ts";
 import { runRestore } from "../../../actions/lib/operations/restore/run-restore.ts";

@@ -1,4 +1,4 @@
-import { Interrupted } from "../../../actions/lib/base/flow/interrupt.ts";
+import { Interrupted } from "../../../actions/lib/base/flow/stages.ts";
 import { execute, urlFor, withClient } from "../../lab/index.ts";
 import type { RestoreInjection, RestoreRow, RestoreScene, Target } from "./restore-scene.ts";
 import type { Outcome } from "./row.ts";

@@ -1,3 +1,6 @@
+import { OperationError } from "../errors.ts";
+import { Interrupted } from "./stages.ts";
+
 /** Runs `work` on every item, `width` at a time, and gives the results in the items' order. The first error ends it. */
 export async function mapBounded<T, R>(
   items: readonly T[],
@@ -21,4 +24,141 @@ export async function mapBounded<T, R>(
   };
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
   return results;
+}
+
+/** Ends everything that a run has under way, for one reason: the first. */
+export class Stop {
+  readonly #controller = new AbortController();
+  readonly signal: AbortSignal = this.#controller.signal;
+
+  /** @param outer called off by whoever started the run, e.g. on SIGTERM */
+  constructor(outer?: AbortSignal) {
+    const follow = (): void => this.now(interrupted(outer?.reason));
+    if (outer?.aborted) follow();
+    else outer?.addEventListener("abort", follow, { once: true, signal: this.signal });
+  }
+
+  now(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  /** Stops when `signal` does, with its reason. */
+  on(signal: AbortSignal): void {
+    if (signal.aborted) this.now(signal.reason);
+    else signal.addEventListener("abort", () => this.now(signal.reason), { once: true, signal: this.signal });
+  }
+}
+
+function interrupted(reason: unknown): Error {
+  if (reason instanceof Interrupted) return reason;
+  return new OperationError(
+    "interrupted",
+    "The backup was called off.",
+    "Run it again; nothing of this run is visible in the vault.",
+    reason,
+  );
+}
+
+/**
+ * Runs everything at the same time. The first failure stops the others, and only when all have ended it is thrown: nothing
+ * goes on in the background after a failure.
+ */
+export async function together<T>(stop: Stop, works: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const results = await Promise.allSettled(
+    works.map(async (work) => {
+      try {
+        stop.signal.throwIfAborted();
+        return await work();
+      } catch (error) {
+        stop.now(error);
+        throw error;
+      }
+    }),
+  );
+  stop.signal.throwIfAborted();
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
+}
+
+/** Takes items off the front of `queue`, `lanes` at a time. */
+export function inLanes<T>(
+  stop: Stop,
+  queue: readonly T[],
+  lanes: number,
+  work: (item: T, lane: number) => Promise<void>,
+): Promise<unknown> {
+  const left = [...queue];
+  const lane = async (number: number): Promise<void> => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) {
+      stop.signal.throwIfAborted();
+      await work(item, number);
+    }
+  };
+  return together(
+    stop,
+    Array.from({ length: lanes }, (_, number) => () => lane(number)),
+  );
+}
+
+/** Lets so many pieces of work run at a time, and so many bytes of theirs be held. One alone is always let in. */
+export class Lanes {
+  readonly #width: number;
+  readonly #bytes: number;
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+  #held = 0;
+
+  constructor(width: number, bytes: number) {
+    this.#width = width;
+    this.#bytes = bytes;
+  }
+
+  /** Waits for a place. @returns a function that gives it back */
+  async enter(bytes: number): Promise<() => void> {
+    while (this.#running > 0 && (this.#running >= this.#width || this.#held + bytes > this.#bytes))
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#running++;
+    this.#held += bytes;
+    return () => {
+      this.#running--;
+      this.#held -= bytes;
+      for (const wake of this.#waiting.splice(0)) wake();
+    };
+  }
+}
+
+/** That many statements travel together: one by one, a far server would make a large schema take hours. */
+const batchSize = 40;
+
+/** How things are done; each way leaves nothing of what did not work. */
+export interface Ways<Item> {
+  /** Whether all of them worked. */
+  together(batch: readonly Item[]): Promise<boolean>;
+  /** Undefined when it worked, otherwise the reason. */
+  alone(item: Item): Promise<string | undefined>;
+}
+
+/**
+ * Does things in order, several at once. When one of a batch fails the batch is done again one by one; what failed is
+ * tried again as long as another try gets further, so that a dependency that the order did not show is no failure.
+ *
+ * @returns what did not work, with the reasons
+ */
+export async function doInBatches<Item>(items: readonly Item[], ways: Ways<Item>): Promise<Map<Item, string>> {
+  let left = items;
+  for (;;) {
+    const failures = new Map<Item, string>();
+    for (let start = 0; start < left.length; start += batchSize) {
+      const batch = left.slice(start, start + batchSize);
+      if (batch.length > 1 && (await ways.together(batch))) continue;
+      for (const item of batch) {
+        const reason = await ways.alone(item);
+        if (reason !== undefined) failures.set(item, reason);
+      }
+    }
+    if (failures.size === 0 || failures.size === left.length) return failures;
+    left = [...failures.keys()];
+  }
 }

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { sqlState } from "../../base/error-code.ts";
+import { sqlState } from "../../base/errors.ts";
 import type { Inventory, InventoryObject } from "../../postgres/inventory/model.ts";
 import { namesakesAside } from "../../postgres/inventory/namesakes.ts";
 import { byKey, objectKey } from "../../postgres/inventory/object-key.ts";

@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import { sqlState } from "../../base/error-code.ts";
+import { sqlState } from "../../base/errors.ts";
 import { isPlatformOwner } from "../../postgres/platform-owned.ts";
 
 /** In pg_temp: found by that name only, and nobody else's. */

@@ -1,5 +1,5 @@
 import { OperationError } from "../../base/errors.ts";
-import { type Stop, together } from "../../base/flow/together.ts";
+import { type Stop, together } from "../../base/flow/bounded.ts";
 import { assertContentsComplete, assertSqlSchemaComplete, movedObjects } from "../../compare/dump-checks.ts";
 import type { TocEntry } from "../../postgres/dump/archive/toc.ts";
 import { plainArguments, runPgDump } from "../../postgres/dump/pg-dump.ts";

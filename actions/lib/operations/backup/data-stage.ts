@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { readAhead } from "../../base/flow/read-ahead.ts";
-import { inLanes, type Stop, together } from "../../base/flow/together.ts";
+import { inLanes, type Stop, together } from "../../base/flow/bounded.ts";
+import { readAhead } from "../../base/flow/chunks.ts";
 import { assertContentsComplete, assertGroupComplete } from "../../compare/dump-checks.ts";
 import { inspectArchive } from "../../postgres/dump/archive/inspect.ts";
 import type { TocEntry } from "../../postgres/dump/archive/toc.ts";

@@ -1,4 +1,4 @@
-import type { Stop } from "../../base/flow/together.ts";
+import type { Stop } from "../../base/flow/bounded.ts";
 import { watchForDdl } from "../../postgres/snapshot/ddl-watch.ts";
 import type { SourceAccess } from "./source-access.ts";
 

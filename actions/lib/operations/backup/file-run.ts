@@ -1,4 +1,4 @@
-import type { Stop } from "../../base/flow/together.ts";
+import type { Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import type { SyncConfig, SyncRequest } from "../sync/request.ts";
 import type { SyncResult } from "../sync/result.ts";

@@ -1,8 +1,7 @@
 import type { Client } from "pg";
 import { heapUsed } from "../../base/collector.ts";
-import { sqlState } from "../../base/error-code.ts";
-import { OperationError } from "../../base/errors.ts";
-import { inLanes, type Stop } from "../../base/flow/together.ts";
+import { OperationError, sqlState } from "../../base/errors.ts";
+import { inLanes, type Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { OperationError } from "../../base/errors.ts";
-import { inLanes, type Stop } from "../../base/flow/together.ts";
+import { inLanes, type Stop } from "../../base/flow/bounded.ts";
 import type { Track } from "../../base/log.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { ExportItem } from "../../postgres/rows/export-plan.ts";

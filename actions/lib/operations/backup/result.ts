@@ -1,4 +1,4 @@
-import type { StageTime } from "../../base/flow/stage-clock.ts";
+import type { StageTime } from "../../base/flow/stages.ts";
 import type { Manifest, Tier } from "../../vault/format/manifest.ts";
 import type { SyncResult } from "../sync/result.ts";
 

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { ConfigurationError } from "../../base/errors.ts";
-import { StageClock } from "../../base/flow/stage-clock.ts";
-import { Stop } from "../../base/flow/together.ts";
+import { Stop } from "../../base/flow/bounded.ts";
+import { Stages } from "../../base/flow/stages.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
@@ -62,15 +62,15 @@ export async function runBackup(request: BackupRequest): Promise<BackupResult> {
 async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResult> {
   const { config, log, tier } = request;
   const stop = new Stop(request.signal);
-  const clock = new StageClock(log, stop.signal);
+  const stages = new Stages(log, stop.signal);
   const startedAt = new Date();
   const warnings: string[] = [];
   const alarms: string[] = [];
-  const ready = await clock.gate("preflight", () => passPreflight(request, vault, warnings, stop.signal));
+  const ready = await stages.gate("preflight", () => passPreflight(request, vault, warnings, stop.signal));
   const holder = request.holder ?? `${tier} backup on ${hostname()}, process ${process.pid}`;
-  await using lease = await clock.gate("lease", () => acquireLease(vault, backupLease, { holder }));
+  await using lease = await stages.gate("lease", () => acquireLease(vault, backupLease, { holder }));
   stop.on(lease.lost);
-  const published = await clock.stage("leftovers", () =>
+  const published = await stages.write("leftovers", () =>
     tidyUp({
       vault,
       lease,
@@ -81,18 +81,18 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
     }),
   );
   const set = newSetId(startedAt);
-  const writer = await clock.stage("keys", () =>
+  const writer = await stages.write("keys", () =>
     openSetWriter({ set, tier, startedAt, config, ready, vault, lease, published, stop, log }),
   );
   const beside: Beside = {};
   try {
-    await readSource(request, ready, { set, writer, beside, warnings }, clock, stop);
+    await readSource(request, ready, { set, writer, beside, warnings }, stages, stop);
     const { run } = beside;
-    const files = run === undefined ? undefined : await clock.stage("files", () => run.done);
-    const finished = await clock.stage("publish", () =>
+    const files = run === undefined ? undefined : await stages.write("files", () => run.done);
+    const finished = await stages.write("publish", () =>
       writer.publish({ acceptShrinkage: request.acceptShrinkage ?? false, warnings, files }),
     );
-    return { ...finished, stages: clock.times, warnings, alarms, ...(files && { files }) };
+    return { ...finished, stages: stages.taken, warnings, alarms, ...(files && { files }) };
   } catch (error) {
     stop.now(error);
     await tellOfFilesAlone(beside.run, set, log);
@@ -139,7 +139,7 @@ async function readSource(
   request: BackupRequest,
   ready: Ready,
   { set, writer, beside, warnings }: ReadingSource,
-  clock: StageClock,
+  stages: Stages,
   stop: Stop,
 ): Promise<void> {
   const { config, log, withoutFingerprints = false } = request;
@@ -150,13 +150,13 @@ async function readSource(
     stop,
     log,
   });
-  await using guard = await clock.stage("watch", () => startDdlGuard(source, stop));
+  await using guard = await stages.write("watch", () => startDdlGuard(source, stop));
   const archive = request.tier === "monthly";
-  const schema = await clock.stage("schema", () => takeSchema(source, archive ? nowhere : writer.store, guard));
+  const schema = await stages.write("schema", () => takeSchema(source, archive ? nowhere : writer.store, guard));
   if (!archive) writer.add(schema.artifact);
   const databaseSet = { tier: request.tier, set };
   if (request.files) beside.run = startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
-  const data = await clock.stage("data", () =>
+  const data = await stages.write("data", () =>
     archive
       ? takeArchive(source, writer.store, stop, schema)
       : takeData(source, writer.store, stop, schema, { withoutFingerprints }),
@@ -175,12 +175,12 @@ async function readSource(
   if (request.tier !== "daily") {
     const tables = data.inventory.tables.filter((table) => !isVaultSecrets(table));
     const items = [...(archive ? [] : planExport(tables)), ...planGenerated(tables)];
-    const rows = await clock.stage("JSON export", () =>
+    const rows = await stages.write("JSON export", () =>
       takeJsonExport(source, writer.store, stop, schema.snapshot, items),
     );
     for (const artifact of rows) writer.add(artifact);
   }
-  await clock.stage("inventory", () => writer.describe(schema.snapshot, data.inventory));
+  await stages.write("inventory", () => writer.describe(schema.snapshot, data.inventory));
   // Its list has a session of its own under the snapshot: the locks of ours need not last as long as the copy.
   await beside.run?.opened;
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { OperationError } from "../../base/errors.ts";
-import type { Stop } from "../../base/flow/together.ts";
+import type { Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import { comparableCounts, countSet, hasDumps, storedBytes } from "../../compare/counts.ts";
 import type { Config } from "../../config/load.ts";

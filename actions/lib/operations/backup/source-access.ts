@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import type { Stop } from "../../base/flow/together.ts";
+import type { Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import type { ConnectionSettings } from "../../config/connection-url.ts";
 import type { Policy } from "../../config/policy/policy.ts";

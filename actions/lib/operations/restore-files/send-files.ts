@@ -1,7 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
-import { mapBounded } from "../../base/flow/bounded.ts";
-import { Lanes } from "../../base/flow/lanes.ts";
+import { Lanes, mapBounded } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import { failureOf } from "./file-failure.ts";
 import { byObject, type OpenedFile, type SnapshotFile, type SnapshotFiles } from "./snapshot-files.ts";

@@ -9,7 +9,7 @@ import type { SyncFacts } from "./writing.ts";
 
 /** Says what a sync would do: reads the lists, no content, and writes nothing. */
 export async function rehearse(facts: SyncFacts): Promise<SyncResult> {
-  const { set, vault, plan, source, startedAt, clock, warnings, alarms } = facts;
+  const { set, vault, plan, source, startedAt, stages, warnings, alarms } = facts;
   const ledger = openLedger(plan.kind === "fresh" ? [] : plan.last.head.inBuckets, plan.shards);
   const renames = { count: 0 };
   const collection: Collection = {
@@ -26,7 +26,7 @@ export async function rehearse(facts: SyncFacts): Promise<SyncResult> {
     facts.request.onToCopy?.(row);
   }
   return {
-    ...{ outcome: "rehearsed", set, bucket: vault.bucket, warnings, alarms, stages: clock.times, list: source.list },
+    ...{ outcome: "rehearsed", set, bucket: vault.bucket, warnings, alarms, stages: stages.taken, list: source.list },
     previous: plan.kind === "fresh" ? null : plan.last.stored.manifest.set,
     databaseSet: null,
     snapshotAt: source.takenAt.toISOString(),

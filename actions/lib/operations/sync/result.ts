@@ -1,4 +1,4 @@
-import type { StageTime } from "../../base/flow/stage-clock.ts";
+import type { StageTime } from "../../base/flow/stages.ts";
 import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
 
 /** What a sync tells about itself. Nothing in it is secret, and no file is named. */

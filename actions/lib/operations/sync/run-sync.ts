@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
-import { StageClock } from "../../base/flow/stage-clock.ts";
-import { Stop } from "../../base/flow/together.ts";
+import { Stop } from "../../base/flow/bounded.ts";
+import { Stages } from "../../base/flow/stages.ts";
 import { compactionThatPays } from "../../policy/compaction.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { openEndpoint, type StorageEndpoint } from "../../storage/endpoint.ts";
@@ -44,15 +44,15 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   const { config, log } = request;
   const policy = config.policy.storage;
   const stop = new Stop(request.signal);
-  const clock = new StageClock(log, stop.signal);
+  const stages = new Stages(log, stop.signal);
   const startedAt = new Date();
   const warnings: string[] = [];
-  const ready = await clock.gate("preflight", () => passPreflight(request, vault, warnings, stop.signal));
+  const ready = await stages.gate("preflight", () => passPreflight(request, vault, warnings, stop.signal));
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, ready.keys.signers);
   using endpoint = openEndpoint(config.sourceStorage, policy.concurrency + 4);
-  await using lease = request.dryRun === true ? nobodys : await clock.gate("lease", () => takeLease(request, vault));
+  await using lease = request.dryRun === true ? nobodys : await stages.gate("lease", () => takeLease(request, vault));
   stop.on(lease.lost);
-  const state = await clock.gate("vault", () => readVaultState(vault, verify, log, warnings));
+  const state = await stages.gate("vault", () => readVaultState(vault, verify, log, warnings));
   const { newest } = state;
   const alarms = [...state.alarms];
   const set = request.set ?? (await nameRun(state.unfinished.at(-1) ?? newest?.manifest.set));
@@ -65,14 +65,14 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   const last =
     newest === undefined || request.full === true
       ? undefined
-      : await clock.gate("last snapshot", () => openLast(vault, newest, ready, request));
-  await using source = await clock.gate("list", () => openSource(request, endpoint, stop.signal));
+      : await stages.gate("last snapshot", () => openLast(vault, newest, ready, request));
+  await using source = await stages.gate("list", () => openSource(request, endpoint, stop.signal));
   request.onListOpened?.();
   const compaction = compactionThatPays(policy.upkeep, config.policy.tiers);
-  const plan = await clock.stage("compare", () => planList(source, last, ready.signing.fingerprint, compaction));
+  const plan = await stages.write("compare", () => planList(source, last, ready.signing.fingerprint, compaction));
   const facts = { request, set, startedAt, vault, ready, verify, endpoint, lease, source, plan, last: newest, held };
   if (request.dryRun === true) {
-    return await clock.stage("rehearse", () => rehearse({ ...facts, clock, warnings, alarms }));
+    return await stages.write("rehearse", () => rehearse({ ...facts, stages, warnings, alarms }));
   }
   // A run that was killed just after it had published could not remove its journal.
   if (newest !== undefined && request.part === undefined)
@@ -80,22 +80,22 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   const unfinished =
     leftovers.length === 0
       ? { inheritance: nothingInherited, runs: [] }
-      : await clock.stage("leftovers", () =>
+      : await stages.write("leftovers", () =>
           settleUnfinished(vault, leftovers, ready.signing, lease, log, alarms, {
             lookOnly: request.part !== undefined,
             signal: stop.signal,
           }),
         );
   const tally = openTally(await allowedEgress(vault, verify, policy, startedAt));
-  const result = await writeSnapshot({ ...facts, clock, warnings, alarms, unfinished, tally, stop });
-  if (result.outcome === "published") await keepUp(facts, clock, warnings, alarms);
-  return { ...result, stages: clock.times };
+  const result = await writeSnapshot({ ...facts, stages, warnings, alarms, unfinished, tally, stop });
+  if (result.outcome === "published") await keepUp(facts, stages, warnings, alarms);
+  return { ...result, stages: stages.taken };
 }
 
 /** Once a week. The snapshot is there, whatever comes of it. */
 async function keepUp(
   { request, vault, ready, verify, lease }: Pick<SyncFacts, "request" | "vault" | "ready" | "verify" | "lease">,
-  clock: StageClock,
+  stages: Stages,
   warnings: string[],
   alarms: string[],
 ): Promise<void> {
@@ -105,7 +105,7 @@ async function keepUp(
     if (!(await upkeepIsDue(vault, verify))) return;
     const sign = (bytes: Uint8Array) => signDetached(bytes, ready.signing);
     const options = { vault, policy: config.policy, bucketLocks, verify, sign, lease, log };
-    alarms.push(...(await clock.stage("upkeep", () => runUpkeep(options))).alarms);
+    alarms.push(...(await stages.write("upkeep", () => runUpkeep(options))).alarms);
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
     warnings.push(`The files' vault could not be looked after: ${error.message}`);

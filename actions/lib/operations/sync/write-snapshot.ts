@@ -22,7 +22,7 @@ import type { SyncFacts, Tools, Writing } from "./writing.ts";
 
 /** Copies, writes the lists, and publishes. */
 export async function writeSnapshot(writing: Writing): Promise<SyncResult> {
-  const { clock, request, plan, ready, vault, set, stop } = writing;
+  const { stages, request, plan, ready, vault, set, stop } = writing;
   const { policy } = request.config;
   const keys = openRunKeys(vault, set, ready.signing, ready.keys.recipients, stop.signal);
   const store = openObjectStore(vault, keys, policy.vault, stop.signal);
@@ -33,10 +33,10 @@ export async function writeSnapshot(writing: Writing): Promise<SyncResult> {
     lists: openListWriter(store, isBase ? plan.shards : 0),
     seen: { filesCopied: 0, bytesCopied: 0n, renames: { count: 0 } },
   };
-  if (plan.kind !== "unchanged") await clock.stage("copy", () => copyIntoLists(writing, tools));
-  if (request.audit === true) await clock.stage("audit", () => audit(writing));
+  if (plan.kind !== "unchanged") await stages.write("copy", () => copyIntoLists(writing, tools));
+  if (request.audit === true) await stages.write("audit", () => audit(writing));
   if (request.part !== undefined) return resultOf(writing, tools, "part", countsOf(writing, tools));
-  const manifest = await clock.stage("publish", () => publish(writing, tools));
+  const manifest = await stages.write("publish", () => publish(writing, tools));
   return resultOf(writing, tools, "published", manifest.counts, manifest.finishedAt);
 }
 
@@ -161,7 +161,7 @@ function countsOf(
 }
 
 function resultOf(
-  { request, set, vault, plan, source, startedAt, clock, warnings, alarms }: SyncFacts,
+  { request, set, vault, plan, source, startedAt, stages, warnings, alarms }: SyncFacts,
   { ledger }: Pick<Tools, "ledger">,
   outcome: SyncResult["outcome"],
   counts: SyncResult["counts"],
@@ -176,7 +176,7 @@ function resultOf(
       finishedAt,
       warnings,
       alarms,
-      stages: clock.times,
+      stages: stages.taken,
       list: source.list,
     },
     previous: plan.kind === "fresh" ? null : plan.last.stored.manifest.set,

@@ -1,5 +1,5 @@
-import type { StageClock } from "../../base/flow/stage-clock.ts";
-import type { Stop } from "../../base/flow/together.ts";
+import type { Stop } from "../../base/flow/bounded.ts";
+import type { Stages } from "../../base/flow/stages.ts";
 import type { StorageEndpoint } from "../../storage/endpoint.ts";
 import type { StoredSnapshot } from "../../vault/files/snapshot-store.ts";
 import type { Lease } from "../../vault/lease/keeper.ts";
@@ -32,7 +32,7 @@ export interface SyncFacts {
   readonly last: StoredSnapshot | undefined;
   /** Its copies of files that the source has lost, for a list that is begun anew. */
   readonly held: HeldCopies | undefined;
-  readonly clock: StageClock;
+  readonly stages: Stages;
   readonly warnings: string[];
   readonly alarms: string[];
 }

@@ -1,6 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { errorCode } from "../../base/error-code.ts";
-import { ConfigurationError, type LifeboatError, OperationError } from "../../base/errors.ts";
+import { ConfigurationError, errorCode, type LifeboatError, OperationError } from "../../base/errors.ts";
 import { type ConnectionSettings, sessionPoolerAdvice } from "../../config/connection-url.ts";
 import { refOfDirectHost } from "../../config/project-names.ts";
 

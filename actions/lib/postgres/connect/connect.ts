@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import tls from "node:tls";
 import pg from "pg";
-import { sqlState } from "../../base/error-code.ts";
+import { sqlState } from "../../base/errors.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import type { ConnectionSettings } from "../../config/connection-url.ts";
 import { describeConnectFailure, mayPass } from "./connect-failure.ts";

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { sqlState } from "../../base/error-code.ts";
+import { sqlState } from "../../base/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
 import { ownSchema } from "./object-query.ts";
 

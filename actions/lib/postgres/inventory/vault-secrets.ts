@@ -1,7 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { sqlState } from "../../base/error-code.ts";
-import { OperationError } from "../../base/errors.ts";
+import { OperationError, sqlState } from "../../base/errors.ts";
 import { tableName } from "../identifier.ts";
 import type { TableContent } from "./model.ts";
 

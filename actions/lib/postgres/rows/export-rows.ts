@@ -1,7 +1,6 @@
 import type { Client } from "pg";
 import { to as copyTo } from "pg-copy-streams";
-import { describeCode, sqlState } from "../../base/error-code.ts";
-import { OperationError } from "../../base/errors.ts";
+import { describeCode, OperationError, sqlState } from "../../base/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
 import type { TableContent } from "../inventory/model.ts";
 import { CopyToNdjson } from "./json-text.ts";

@@ -1,8 +1,7 @@
 import type { Client } from "pg";
 import { to as copyTo } from "pg-copy-streams";
 import { z } from "zod";
-import { describeCode } from "../../base/error-code.ts";
-import { OperationError } from "../../base/errors.ts";
+import { describeCode, OperationError } from "../../base/errors.ts";
 import { endLine, headingOf } from "../dump/plain/heading.ts";
 import { quoteIdentifier, quoteLiteral, quoteQualified, tableName } from "../identifier.ts";
 import type { Inventory, TableContent } from "../inventory/model.ts";

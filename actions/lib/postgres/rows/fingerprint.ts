@@ -1,7 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { describeCode, sqlState } from "../../base/error-code.ts";
-import { OperationError } from "../../base/errors.ts";
+import { describeCode, OperationError, sqlState } from "../../base/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
 import {
   type Fingerprint,

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
 import { z } from "zod";
-import { describeCode } from "../../base/error-code.ts";
-import { OperationError } from "../../base/errors.ts";
+import { describeCode, OperationError } from "../../base/errors.ts";
 
 const waitingSchema = z.strictObject({ relation: z.string(), seconds: z.number() });
 

@@ -18,7 +18,7 @@ export function backupPage(result: BackupResult): Page {
         header: ["artifact", "kind", "plain", "stored"],
         rows: artifactRows(artifacts),
       },
-      timeTable(stages.map(({ stage, seconds }) => ({ name: stage, seconds }))),
+      timeTable(stages),
       {
         title: "In the set",
         header: ["what", "how many"],

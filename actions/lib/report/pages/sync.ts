@@ -34,7 +34,7 @@ export function syncPage(result: SyncResult): Page {
           ["added to the vault", formatBytes(Number(counts.storedBytes))],
         ],
       },
-      timeTable(stages.map(({ stage, seconds }) => ({ name: stage, seconds }))),
+      timeTable(stages),
     ],
     notes,
   };

@@ -15,7 +15,7 @@ export function backupFacts({ set, tier, snapshotAt, bucket, counts, stages, fil
     bucket,
     // The files that were copied in the same snapshot.
     ...(files === undefined ? {} : { files: snapshotFacts(files).files }),
-    stages: stages.map(({ stage, seconds }) => ({ name: stage, seconds })),
+    stages: [...stages],
   };
 }
 
@@ -49,7 +49,7 @@ export function restorationFacts(result: RestoreResult): RunFacts {
     ...tierOf(tier),
     snapshotAt,
     outcome,
-    stages: stages.map(({ name, seconds }) => ({ name, seconds })),
+    stages: [...stages],
     tables: counts.tables,
     rows: Number(counts.rows),
     ...(outcome === "dry-run"
@@ -72,7 +72,7 @@ export function restoreTestFacts(report: RestoreTestReport): RunFacts {
   return {
     ...{ set, snapshotAt, restoreSeconds, outcome, proof },
     tier: report.tier,
-    stages: stages.map(({ name, seconds }) => ({ name, seconds })),
+    stages: [...stages],
     storedBytes: Number(counts.storedBytes),
     tables: counts.tables,
     rows: Number(counts.rows),
@@ -85,7 +85,7 @@ export function filesFacts({ set, counts, snapshotAt, stages, failure }: SyncRes
   return {
     ...snapshotFacts({ set, snapshotAt, counts }),
     storedBytes: Number(counts.storedBytes),
-    stages: stages.map(({ stage, seconds }) => ({ name: stage, seconds })),
+    stages: [...stages],
     outcome: failure === null ? "whole" : "with-findings",
   };
 }

@@ -1,4 +1,4 @@
-import { counted } from "../../base/flow/counted.ts";
+import { counted } from "../../base/flow/chunks.ts";
 import type { SessionKey } from "../keys/session-key.ts";
 import { compress, compressWhole, decompress } from "./compress.ts";
 import { open } from "./opener.ts";

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
-import { untilAborted } from "../../base/flow/until-aborted.ts";
+import { untilAborted } from "../../base/flow/chunks.ts";
 import type { Segment } from "../format/manifest.ts";
 import type { Vault } from "./client.ts";
 import { openSegment, type SegmentOptions, type SegmentWriter } from "./segment-writer.ts";

@@ -1,5 +1,5 @@
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
-import { counted } from "../../base/flow/counted.ts";
+import { counted } from "../../base/flow/chunks.ts";
 import { type Inventory, inventorySchema } from "../../postgres/inventory/model.ts";
 import { openSealed } from "../../seal/body/artifact.ts";
 import { assertOnlyWrappedKeys, unwrapSessionKey } from "../../seal/keys/key-wrapping.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Client } from "pg";
 import { z } from "zod";
-import { describeCode, sqlState } from "../../../base/error-code.ts";
+import { describeCode, sqlState } from "../../../base/errors.ts";
 import type { Difference } from "../../../compare/difference.ts";
 import { quoteIdentifier } from "../../../postgres/identifier.ts";
 import type { Journal } from "../target/journal.ts";

@@ -1,6 +1,5 @@
 import type { Client } from "pg";
-import { describeCode } from "../../../base/error-code.ts";
-import { OperationError } from "../../../base/errors.ts";
+import { describeCode, OperationError } from "../../../base/errors.ts";
 
 const writeBytes = 1_048_576;
 

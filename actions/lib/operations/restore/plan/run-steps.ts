@@ -1,7 +1,6 @@
 import type { Client } from "pg";
-import { describeCode, sqlState } from "../../../base/error-code.ts";
-import { OperationError } from "../../../base/errors.ts";
-import { doInBatches } from "../../../base/flow/in-batches.ts";
+import { describeCode, OperationError, sqlState } from "../../../base/errors.ts";
+import { doInBatches } from "../../../base/flow/bounded.ts";
 import { pathStatement } from "../../../postgres/inventory/search-paths.ts";
 import type { Step } from "./step.ts";
 

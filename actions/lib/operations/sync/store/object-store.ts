@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { counted } from "../../../base/flow/counted.ts";
+import { counted } from "../../../base/flow/chunks.ts";
 import type { Policy } from "../../../config/policy/policy.ts";
 import { sealArtifact, sealWhole } from "../../../seal/body/artifact.ts";
 import type { StoredObject } from "../../../vault/format/layer.ts";

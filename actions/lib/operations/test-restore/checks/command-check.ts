@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { errorCode } from "../../../base/error-code.ts";
+import { errorCode } from "../../../base/errors.ts";
 import { type Environment, optional } from "../../../config/environment.ts";
 import type { CommandCheck } from "../../../config/policy/restore-test.ts";
 import { type Answer, failed, notRun, passed, timedOut } from "./check-result.ts";

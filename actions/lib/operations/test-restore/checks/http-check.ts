@@ -1,4 +1,4 @@
-import { errorCode } from "../../../base/error-code.ts";
+import { errorCode } from "../../../base/errors.ts";
 import { type Environment, optional } from "../../../config/environment.ts";
 import type { HttpCheck } from "../../../config/policy/restore-test.ts";
 import { type Answer, failed, notRun, passed, timedOut } from "./check-result.ts";

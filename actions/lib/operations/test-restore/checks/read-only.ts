@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import { describeCode, sqlState } from "../../../base/error-code.ts";
+import { describeCode, sqlState } from "../../../base/errors.ts";
 import { type Answer, failed, timedOut } from "./check-result.ts";
 
 /** SQLSTATE query_canceled: the statement's time was over. */

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { sqlState } from "../../../base/error-code.ts";
+import { sqlState } from "../../../base/errors.ts";
 import { countOf } from "../../../base/measures.ts";
 import type { RlsCheck } from "../../../config/policy/restore-test.ts";
 import { type Answer, failed, passed } from "./check-result.ts";

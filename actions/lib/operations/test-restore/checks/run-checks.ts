@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import { describeCode } from "../../../base/error-code.ts";
+import { describeCode } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import type { RestoreCheck } from "../../../config/policy/restore-test.ts";
 import { type Answer, type CheckResult, failed, timedOut } from "./check-result.ts";

@@ -1,6 +1,5 @@
 import type { Client } from "pg";
-import { describeCode, sqlState } from "../../../base/error-code.ts";
-import { OperationError } from "../../../base/errors.ts";
+import { describeCode, OperationError, sqlState } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import type { ProvenTarget } from "../../restore/proven-target.ts";
 import { type Candidate, type Defect, type DefectKind, defectKinds } from "./defect.ts";

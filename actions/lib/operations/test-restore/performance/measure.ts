@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Client } from "pg";
 import { z } from "zod";
-import { describeCode, sqlState } from "../../../base/error-code.ts";
+import { describeCode, sqlState } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import type { RestoreTestPolicy } from "../../../config/policy/restore-test.ts";
 import { quoteIdentifier, quoteQualified } from "../../../postgres/identifier.ts";

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { sqlState } from "../../../base/error-code.ts";
+import { sqlState } from "../../../base/errors.ts";
 import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { bookkeepingReason } from "../../../postgres/platform-owned.ts";

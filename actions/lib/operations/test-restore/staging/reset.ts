@@ -1,7 +1,6 @@
 import type { Client } from "pg";
-import { sqlState } from "../../../base/error-code.ts";
-import { OperationError } from "../../../base/errors.ts";
-import { doInBatches } from "../../../base/flow/in-batches.ts";
+import { OperationError, sqlState } from "../../../base/errors.ts";
+import { doInBatches } from "../../../base/flow/bounded.ts";
 import type { Log } from "../../../base/log.ts";
 import { quoteIdentifier, quoteLiteral, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
