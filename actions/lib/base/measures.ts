@@ -35,3 +35,9 @@ export function formatCount(count: number | bigint | string): string {
 export function countOf(count: number | bigint | string, singular: string, plural = `${singular}s`): string {
   return `${formatCount(count)} ${String(count) === "1" ? singular : plural}`;
 }
+
+/** `a, b, c and 4 more`: names for a person, not a list for a machine. */
+export function few(names: readonly string[], most = 10, between = ", "): string {
+  const shown = names.slice(0, most).join(between);
+  return names.length > most ? `${shown} and ${names.length - most} more` : shown;
+}

@@ -1,11 +1,9 @@
 import { OperationError } from "../base/errors.ts";
+import { few } from "../base/measures.ts";
 import type { TocEntry } from "../postgres/dump/archive/toc.ts";
 import type { DumpGroup } from "../postgres/dump/dump-plan.ts";
 import { tableName } from "../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../postgres/inventory/model.ts";
-
-const few = (names: readonly string[]): string =>
-  names.slice(0, 10).join(", ") + (names.length > 10 ? ` and ${names.length - 10} more` : "");
 
 /**
  * Compares the schema dump with the live catalogue by identity (catalogue and OID).

@@ -1,4 +1,5 @@
 import { OperationError } from "../../base/errors.ts";
+import { few } from "../../base/measures.ts";
 import { assertSchemaComplete, movedObjects } from "../../compare/dump-checks.ts";
 import { inspectArchive } from "../../postgres/dump/archive/inspect.ts";
 import { runPgDump, schemaArguments } from "../../postgres/dump/pg-dump.ts";
@@ -104,6 +105,8 @@ export async function* heldBack(
 }
 
 function nameFew(objects: readonly InventoryObject[]): string {
-  const names = objects.slice(0, 5).map(({ kind, identity }) => `${kind} ${identity}`);
-  return names.join(", ") + (objects.length > 5 ? ` and ${objects.length - 5} more` : "");
+  return few(
+    objects.map(({ kind, identity }) => `${kind} ${identity}`),
+    5,
+  );
 }

@@ -40,9 +40,3 @@ export function refusal(rows: readonly CheckRow[]): ConfigurationError | undefin
     "Mend what is listed and look again with `npx lifeboat check`.",
   );
 }
-
-/** `a, b, c and 4 more`: names for a person, not a list for a machine. */
-export function few(names: readonly string[], most = 30): string {
-  const shown = names.slice(0, most).join(", ");
-  return names.length > most ? `${shown} and ${names.length - most} more` : shown;
-}

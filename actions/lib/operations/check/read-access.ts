@@ -1,8 +1,9 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { few } from "../../base/measures.ts";
 import { ownSchema } from "../../postgres/inventory/object-query.ts";
 import { strayOids } from "../../postgres/inventory/stored-oids.ts";
-import { type CheckRow, fail, few, ok, warn } from "./check-row.ts";
+import { type CheckRow, fail, ok, warn } from "./check-row.ts";
 
 const advice = "Use the backup role of runbooks/sql/backup-role.sql, or grant it: ";
 
@@ -67,7 +68,9 @@ export async function checkReadAccess(client: Client): Promise<CheckRow[]> {
   const rows: CheckRow[] = [];
   const add = async (check: string, sql: string, good: string, next: string): Promise<void> => {
     const found = await names(client, sql);
-    rows.push(found.length === 0 ? ok(check, good) : fail(check, `cannot read ${found.length}: ${few(found)}`, next));
+    rows.push(
+      found.length === 0 ? ok(check, good) : fail(check, `cannot read ${found.length}: ${few(found, 30)}`, next),
+    );
   };
   await add("schemas", closedSchemas, "all can be entered", `${advice}GRANT pg_read_all_data TO <role>.`);
   await add("tables", unreadableTables, "all can be read", `${advice}GRANT pg_read_all_data TO <role>.`);
@@ -84,7 +87,7 @@ export async function checkReadAccess(client: Client): Promise<CheckRow[]> {
       ? ok("row security", "hides no row from this role")
       : fail(
           "row security",
-          `would hide rows of ${hidden.length}: ${few(hidden)}`,
+          `would hide rows of ${hidden.length}: ${few(hidden, 30)}`,
           "ALTER ROLE <role> BYPASSRLS, as runbooks/sql/backup-role.sql does.",
         ),
   );
@@ -93,7 +96,7 @@ export async function checkReadAccess(client: Client): Promise<CheckRow[]> {
     rows.push(
       warn(
         "subscriptions",
-        `only a superuser's dump carries ${few(left)}`,
+        `only a superuser's dump carries ${few(left, 30)}`,
         "Note how to make them again: their connection strings are in no backup.",
       ),
     );
@@ -103,7 +106,7 @@ export async function checkReadAccess(client: Client): Promise<CheckRow[]> {
     rows.push(
       warn(
         "stored OIDs",
-        `numbers of tables, functions or roles that mean nothing in a copy: ${few(stray)}`,
+        `numbers of tables, functions or roles that mean nothing in a copy: ${few(stray, 30)}`,
         "Store names instead: a column of type regclass, regprocedure or regrole travels as a name.",
       ),
     );

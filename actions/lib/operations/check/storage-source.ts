@@ -2,10 +2,11 @@ import { ListBucketsCommand, ListObjectsV2Command, type S3Client } from "@aws-sd
 import type { Client } from "pg";
 import { z } from "zod";
 import { defaultRetryPolicy } from "../../base/flow/retry.ts";
+import { few } from "../../base/measures.ts";
 import type { ProjectStorage } from "../../config/project-storage.ts";
 import { type Answer, readAnswer } from "../../vault/s3/store-answer.ts";
 import { openTransport } from "../../vault/s3/transport.ts";
-import { type CheckRow, fail, few, ok, warn } from "./check-row.ts";
+import { type CheckRow, fail, ok, warn } from "./check-row.ts";
 
 /** Fewer attempts than a transfer: somebody waits for the table. */
 const retry = { ...defaultRetryPolicy, attempts: 3, totalSeconds: 20, stallSeconds: 10 };
@@ -78,7 +79,7 @@ export async function checkStorageRows(client: Client, wanted: readonly string[]
   const missing = (wanted ?? []).filter((name) => !there.has(name));
   if (missing.length > 0) {
     const next = "Correct the buckets in the policy, or find out who removed them.";
-    return fail("files: rows", `the policy names buckets that are not there: ${few(missing)}`, next);
+    return fail("files: rows", `the policy names buckets that are not there: ${few(missing, 30)}`, next);
   }
   const count = wanted?.length ?? there.size;
   if (count === 0) return warn("files: rows", "there is no bucket", "Nothing is copied until there is one.");

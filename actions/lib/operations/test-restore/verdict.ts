@@ -1,4 +1,4 @@
-import { countOf } from "../../base/measures.ts";
+import { countOf, few } from "../../base/measures.ts";
 import type { RestoreTestPolicy } from "../../config/policy/restore-test.ts";
 import type { Proof } from "../../vault/format/proof.ts";
 import type { RestoreResult } from "../restore/result.ts";
@@ -58,8 +58,7 @@ function selfTestFailures({ outcome, kind, identity, seed, others }: FurtherFind
   const what = `a ${kind} (${identity}, seed ${seed})`;
   if (outcome === "found") return [];
   if (outcome === "missed") return [`proof-blind: ${what} was planted and the comparison did not find it`];
-  const more = others.length > 5 ? `; and ${others.length - 5} more` : "";
-  return [`proof-blind: ${what} was planted and the comparison also blamed ${others.slice(0, 5).join("; ")}${more}`];
+  return [`proof-blind: ${what} was planted and the comparison also blamed ${few(others, 5, "; ")}`];
 }
 
 function slowness({ performance }: FurtherFindings): { slower: string[]; failed: string[]; unused: string[] } {

@@ -1,3 +1,4 @@
+import { few } from "../../base/measures.ts";
 import { countSet } from "../../compare/counts.ts";
 import { assertContentsComplete, assertSchemaComplete, assertSqlSchemaComplete } from "../../compare/dump-checks.ts";
 import { tableName } from "../../postgres/identifier.ts";
@@ -5,7 +6,7 @@ import type { Inventory, SequenceValue, TableContent } from "../../postgres/inve
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import type { Artifact, Manifest } from "../../vault/format/manifest.ts";
 import type { Contents } from "./deep-contents.ts";
-import { damageAt, type Finding, few, findingOf, warningAt } from "./finding.ts";
+import { damageAt, type Finding, findingOf, warningAt } from "./finding.ts";
 
 /** Findings that also come when an artifact could not be read. */
 export const missingCodes: ReadonlySet<string> = new Set([

@@ -29,9 +29,3 @@ export function findingOf(error: unknown, where: string): Finding {
   if (aboutTheStore) throw error;
   return damageAt(where, error.code, error.message.replace(/\.$/, ""));
 }
-
-/** The first few of many names, and how many more there are. */
-export function few(names: readonly string[], most = 10): string {
-  const more = names.length - most;
-  return names.slice(0, most).join(", ") + (more > 0 ? ` and ${more} more` : "");
-}

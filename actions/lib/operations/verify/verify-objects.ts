@@ -1,11 +1,12 @@
 import { mapBounded } from "../../base/flow/bounded.ts";
+import { few } from "../../base/measures.ts";
 import { keysFileName, secretsFileName } from "../../seal/keys/keys-file.ts";
 import { stateOf } from "../../vault/bucket/thaw.ts";
 import { manifestName, signatureName } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { ObjectHead } from "../../vault/s3/objects.ts";
 import type { SignedSet } from "../../vault/sets/open-set.ts";
-import { damageAt, type Finding, few, warningAt } from "./finding.ts";
+import { damageAt, type Finding, warningAt } from "./finding.ts";
 
 export interface InspectedObjects {
   readonly findings: readonly Finding[];

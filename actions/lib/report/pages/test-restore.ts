@@ -1,4 +1,4 @@
-import { countOf, formatBytes, formatDuration } from "../../base/measures.ts";
+import { countOf, few, formatBytes, formatDuration } from "../../base/measures.ts";
 import type { Difference } from "../../compare/difference.ts";
 import { isReport, type RestoreTestReport, type RestoreTestResult } from "../../operations/test-restore/result.ts";
 import { type Page, type PageTable, timeTable } from "../page.ts";
@@ -63,7 +63,7 @@ export function restoreTestSentence(result: RestoreTestReport): string {
   if (outcome !== "proven") {
     const verdict =
       outcome === "failed" ? "did NOT pass its restore test" : "could not be verified by its restore test";
-    return `${what} ${verdict}: ${failures.slice(0, 3).join("; ")}${failures.length > 3 ? `; and ${failures.length - 3} more` : ""}.`;
+    return `${what} ${verdict}: ${few(failures, 3, "; ")}.`;
   }
   return (
     `${what} is proven: restored into staging ${target.projectRef} in ${formatDuration(restoreSeconds * 1000)}, ` +

@@ -1,5 +1,5 @@
 import { ConfigurationError } from "../../base/errors.ts";
-import { countOf } from "../../base/measures.ts";
+import { countOf, few } from "../../base/measures.ts";
 import type { Vault } from "../s3/client.ts";
 import type { Folder, Publication } from "./publications.ts";
 import { manifestName } from "./signed-manifest.ts";
@@ -26,6 +26,5 @@ export function hiddenError(vault: Vault, hidden: Hidden, wanted: string): Confi
 /** What is said of what somebody else did to the vault; nothing when they did nothing. Ids and keys name nobody. */
 export function alarmOf(names: readonly string[], how: string, kind: string): string[] {
   if (names.length === 0) return [];
-  const some = [...names.slice(0, 3), ...(names.length > 3 ? [`and ${names.length - 3} more`] : [])].join(", ");
-  return [`ALARM: ${how}, and not by Lifeboat: ${countOf(names.length, kind)} (${some}).`];
+  return [`ALARM: ${how}, and not by Lifeboat: ${countOf(names.length, kind)} (${few(names, 3)}).`];
 }

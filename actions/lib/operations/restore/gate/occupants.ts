@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError } from "../../../base/errors.ts";
+import { few } from "../../../base/measures.ts";
 import { addsNothing } from "../../../compare/grants.ts";
 import { judgeStranger, PlatformJudge } from "../../../compare/judge-platform.ts";
 import { extraRoles } from "../../../compare/roles.ts";
@@ -143,10 +144,9 @@ export async function occupants(client: Client, facts: TargetFacts, admitted: Ad
 export async function refuseOccupied(client: Client, facts: TargetFacts, admitted: Admitted): Promise<void> {
   const all = await occupants(client, facts, admitted);
   if (all.length === 0) return;
-  const rest = all.length > shown ? ` and ${all.length - shown} more` : "";
   throw new ConfigurationError(
     "target-not-empty",
-    `The target is not empty: ${all.slice(0, shown).join(", ")}${rest}.`,
+    `The target is not empty: ${few(all, shown)}.`,
     "Restore into a new project or an empty database; nothing has been changed in this one.",
   );
 }

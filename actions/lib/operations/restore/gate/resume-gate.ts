@@ -1,8 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { sqlState } from "../../../base/error-code.ts";
-import { ConfigurationError } from "../../../base/errors.ts";
-import { countOf } from "../../../base/measures.ts";
+import { ConfigurationError, sqlState } from "../../../base/errors.ts";
+import { countOf, few } from "../../../base/measures.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, TableContent } from "../../../postgres/inventory/model.ts";
 import { pathStatement, readingPaths } from "../../../postgres/inventory/search-paths.ts";
@@ -49,10 +48,9 @@ export async function admitResumed(
     ...(await loginsSince(client, target, journal.ageSeconds, (table) => journal.transaction(loadItem(table)))),
   ];
   if (lines.length === 0) return;
-  const rest = lines.length > shown ? `; and ${countOf(lines.length - shown, "thing")} more` : "";
   throw refused(
     "target-moved-on",
-    `The target has moved on since the restore of set ${journal.set} stopped: ${lines.slice(0, shown).join("; ")}${rest}.`,
+    `The target has moved on since the restore of set ${journal.set} stopped: ${few(lines, shown, "; ")}.`,
   );
 }
 

@@ -1,5 +1,6 @@
 import { ConfigurationError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
+import { few } from "../../../base/measures.ts";
 import { occupants } from "../../restore/gate/occupants.ts";
 import { inspectTarget } from "../../restore/target/target.ts";
 import { admitMarker } from "./gates.ts";
@@ -45,7 +46,7 @@ export async function markStaging(typedRef: string, request: StagingRequest): Pr
     const marked = (await readMarker(client)) !== undefined;
     throw new ConfigurationError(
       "staging-not-empty",
-      `The project is not empty: ${found.slice(0, 12).join(", ")}${found.length > 12 ? " and more" : ""}. Nothing has been touched.`,
+      `The project is not empty: ${few(found, 12)}. Nothing has been touched.`,
       marked
         ? "It is marked already; to empty it, run `lifeboat test-restore --wipe`."
         : "Only an empty project can become staging: everything in it will be dropped every month. Make a new one.",

@@ -1,9 +1,10 @@
 import { mapBounded } from "../../../base/flow/bounded.ts";
+import { few } from "../../../base/measures.ts";
 import { keysFileName } from "../../../seal/keys/keys-file.ts";
 import type { NeededObjects } from "../../../vault/files/needed-objects.ts";
 import { runOfObject, snapshotPrefix } from "../../../vault/format/names.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
-import { damageAt, type Finding, few, warningAt } from "../finding.ts";
+import { damageAt, type Finding, warningAt } from "../finding.ts";
 
 const prefixes = ["snapshots/", "packs/", "files/"];
 const day = 86_400_000;
