@@ -1,7 +1,7 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { abandonRestore } from "../../actions/lib/operations/restore/abandon-restore.ts";
 import { runRestore } from "../../actions/lib/operations/restore/run-restore.ts";
-import { runRestoreWithFiles } from "../../actions/lib/operations/restore-files/run-restore-with-files.ts";
+import { runRestoreWithFiles } from "../../actions/lib/operations/restore/run-restore-with-files.ts";
 import { reportRestore, reportRestoreWithFiles } from "../../actions/lib/report/jobs/restore.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { abandonedPage } from "../../actions/lib/report/pages/restore.ts";

@@ -2,7 +2,7 @@ import { OperationError } from "../../actions/lib/base/errors.ts";
 import { countOf, formatBytes } from "../../actions/lib/base/measures.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
-import { runRestoreWithFiles } from "../../actions/lib/operations/restore-files/run-restore-with-files.ts";
+import { runRestoreWithFiles } from "../../actions/lib/operations/restore/run-restore-with-files.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
 import { backupPage } from "../../actions/lib/report/pages/backup.ts";
 import { verdictSentence } from "../../actions/lib/report/pages/restore.ts";

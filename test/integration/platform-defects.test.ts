@@ -5,7 +5,7 @@ import { compareObjects } from "../../actions/lib/compare/objects.ts";
 import { compareRoles } from "../../actions/lib/compare/roles.ts";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { occupants } from "../../actions/lib/operations/restore/gate/occupants.ts";
-import { inspectTarget, type TargetFacts } from "../../actions/lib/operations/restore/target/target.ts";
+import { inspectTarget, type TargetFacts } from "../../actions/lib/operations/target/target.ts";
 import { connect } from "../../actions/lib/postgres/connect/connect.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 import { readInventory } from "../../actions/lib/postgres/inventory/read.ts";

@@ -8,8 +8,8 @@ import { readTargetTables } from "../../actions/lib/operations/restore/plan/targ
 import { proveRestored } from "../../actions/lib/operations/restore/proof/prove-restored.ts";
 import { planQuiet } from "../../actions/lib/operations/restore/quiet/outbound.ts";
 import { Journal } from "../../actions/lib/operations/restore/target/journal.ts";
-import { inspectTarget } from "../../actions/lib/operations/restore/target/target.ts";
 import { stateOf } from "../../actions/lib/operations/restore/target/target-state.ts";
+import { inspectTarget } from "../../actions/lib/operations/target/target.ts";
 import { connect } from "../../actions/lib/postgres/connect/connect.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 import { readInventory } from "../../actions/lib/postgres/inventory/read.ts";

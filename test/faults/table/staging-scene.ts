@@ -1,8 +1,8 @@
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import { silentLog } from "../../../actions/lib/base/log.ts";
 import { loadConfig } from "../../../actions/lib/config/load.ts";
-import { targetConnector } from "../../../actions/lib/operations/restore/gate/connect-target.ts";
 import { runRestore } from "../../../actions/lib/operations/restore/run-restore.ts";
+import { targetConnector } from "../../../actions/lib/operations/target/connect-target.ts";
 import { readMarker, setState } from "../../../actions/lib/operations/test-restore/staging/marker.ts";
 import { openStagingLab, type StagingLab } from "../../integration/staging-lab.ts";
 import { execute, withClient } from "../../lab/index.ts";

@@ -4,7 +4,7 @@ import { ConfigurationError } from "../../base/errors.ts";
 
 import { quoteQualified, tableName } from "../../postgres/identifier.ts";
 import type { TableContent } from "../../postgres/inventory/model.ts";
-import { maySetReplicationRole } from "../restore/target/target.ts";
+import { maySetReplicationRole } from "../target/target.ts";
 
 const targetSchema = z.strictObject({
   columns: z.array(z.string()),

@@ -20,7 +20,7 @@ import { comparisonPlan, lastingColumns, volatileReason } from "../restore/proof
 import { proveRestored } from "../restore/proof/prove-restored.ts";
 import { planQuiet } from "../restore/quiet/outbound.ts";
 import { Journal } from "../restore/target/journal.ts";
-import { inspectTarget, type TargetFacts, unavailableExtensions } from "../restore/target/target.ts";
+import { inspectTarget, type TargetFacts, unavailableExtensions } from "../target/target.ts";
 import { type LikelyDifference, likelyOf } from "./likely.ts";
 import { readRowEvidence } from "./row-evidence.ts";
 import { fingerprintSetRows } from "./set-rows.ts";

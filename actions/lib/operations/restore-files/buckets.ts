@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { attempt } from "../restore/plan/run-steps.ts";
-import { maySetReplicationRole } from "../restore/target/target.ts";
+import { attempt } from "../target/attempt.ts";
+import { maySetReplicationRole } from "../target/target.ts";
 import type { WantedBucket, WantedFile } from "./selection.ts";
 import { type PresentBucket, readBuckets, type StorageColumns } from "./target-rows.ts";
 

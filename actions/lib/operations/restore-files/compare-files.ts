@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import type { Log } from "../../base/log.ts";
 import { countOf } from "../../base/measures.ts";
-import { maySetReplicationRole } from "../restore/target/target.ts";
+import { maySetReplicationRole } from "../target/target.ts";
 import { look } from "./compare-rows.ts";
 import { assertSameBuckets } from "./one-project.ts";
 import type { SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";

@@ -2,6 +2,7 @@ import { tableName } from "../../postgres/identifier.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { isReservedRole } from "../../postgres/platform-owned.ts";
+import type { TargetFacts } from "../target/target.ts";
 import type { DataPlan } from "./plan/plan-data.ts";
 import type { Outbound } from "./quiet/firing.ts";
 import { switchOnEventTrigger } from "./quiet/firing.ts";
@@ -10,7 +11,6 @@ import { isPartOfParent } from "./quiet/outbound.ts";
 import type { RestoreResult } from "./result.ts";
 import type { SecretsOutcome } from "./settle/vault-secrets.ts";
 import type { Asleep } from "./target/journal.ts";
-import type { TargetFacts } from "./target/target.ts";
 
 /** What of a copy is off, or not as it was. */
 interface Off {

@@ -1,11 +1,11 @@
 import type { Client } from "pg";
 import { OperationError } from "../../base/errors.ts";
 import { notesSchema } from "../../postgres/own-schemas.ts";
+import { maySetReplicationRole } from "../target/target.ts";
 import { stateLetter, switchOnEventTrigger } from "./quiet/firing.ts";
 import { letRequestsGo } from "./quiet/hold-requests.ts";
 import type { QuietPlan } from "./quiet/outbound.ts";
 import { Journal } from "./target/journal.ts";
-import { maySetReplicationRole } from "./target/target.ts";
 
 /**
  * The last transaction of a restore: its notes go and the event triggers that slept wake, both or neither. So nothing of

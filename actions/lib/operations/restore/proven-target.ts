@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import type { Stages } from "../../base/flow/stages.ts";
 import type { Difference } from "../../compare/difference.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
-import type { TargetFacts } from "./target/target.ts";
+import type { TargetFacts } from "../target/target.ts";
 
 /** A target that has just been proven, for those who look further. */
 export interface ProvenTarget {

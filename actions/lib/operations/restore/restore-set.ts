@@ -11,6 +11,9 @@ import { isPlatformOwner } from "../../postgres/platform-owned.ts";
 import { refuseWithoutWebhooks } from "../../supabase/platform/webhooks.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import type { OpenSet } from "../../vault/sets/open-set.ts";
+import { attempt } from "../target/attempt.ts";
+import { brokenOff, Sessions } from "../target/sessions.ts";
+import { inspectTarget, type TargetFacts, unavailableExtensions } from "../target/target.ts";
 import { afterwards } from "./by-hand.ts";
 import { finishRestore } from "./finish.ts";
 import { refuseOccupied } from "./gate/occupants.ts";
@@ -24,7 +27,7 @@ import { failuresByKey } from "./plan/failures-by-key.ts";
 import { planSchema, type SchemaPlan } from "./plan/plan.ts";
 import { planData } from "./plan/plan-data.ts";
 import { readSchema } from "./plan/read-schema.ts";
-import { type AfterStep, attempt, dumpClient, runSteps } from "./plan/run-steps.ts";
+import { type AfterStep, dumpClient, runSteps } from "./plan/run-steps.ts";
 import { readTargetTables } from "./plan/target-tables.ts";
 import { aroundFiles } from "./proof/around-files.ts";
 import { proveRestored } from "./proof/prove-restored.ts";
@@ -43,8 +46,6 @@ import { settleSequences } from "./settle/settle-contents.ts";
 import { settleMembers, settleRights } from "./settle/settle-rights.ts";
 import { restoreSecrets } from "./settle/vault-secrets.ts";
 import { Journal } from "./target/journal.ts";
-import { brokenOff, Sessions } from "./target/sessions.ts";
-import { inspectTarget, type TargetFacts, unavailableExtensions } from "./target/target.ts";
 import { stateOf } from "./target/target-state.ts";
 
 export interface RestoreTask {

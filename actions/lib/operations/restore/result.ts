@@ -1,8 +1,8 @@
 import type { Difference } from "../../compare/difference.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import type { OpenSet } from "../../vault/sets/open-set.ts";
+import type { TargetFacts } from "../target/target.ts";
 import { whatRunsAs } from "./quiet/runs-as-restorer.ts";
-import type { TargetFacts } from "./target/target.ts";
 
 /** What a restore tells when it has ended. Names and counts only. */
 export interface RestoreResult {

@@ -7,10 +7,10 @@ import { openingKey, trustedSigners } from "../../vault/configured.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
 import { type OpenSet, openSet, type SetRef } from "../../vault/sets/open-set.ts";
+import { admitTarget } from "../target/ask-whose.ts";
+import { targetConnector } from "../target/connect-target.ts";
 import { refuseFrozen, thawSet } from "../thaw/thaw-set.ts";
 import { verifySet } from "../verify/verify.ts";
-import { admitTarget } from "./gate/ask-whose.ts";
-import { targetConnector } from "./gate/connect-target.ts";
 import { type RestoreTask, restoreSet } from "./restore-set.ts";
 import type { RestoreResult } from "./result.ts";
 

@@ -1,6 +1,6 @@
 import type { RestoreResult } from "../../operations/restore/result.ts";
+import type { RestoredWithFiles } from "../../operations/restore/run-restore-with-files.ts";
 import type { FilesResult } from "../../operations/restore-files/files-result.ts";
-import type { RestoredWithFiles } from "../../operations/restore-files/run-restore-with-files.ts";
 import type { FolderResult } from "../../operations/restore-files/to-folder.ts";
 import { restorationPage } from "../pages/restore.ts";
 import { fileRestorationPage, folderPage, isGoodWithFiles, withFilesPage } from "../pages/restore-files.ts";

@@ -1,6 +1,6 @@
 import { countOf, formatBytes, formatDuration } from "../../base/measures.ts";
+import type { RestoredWithFiles } from "../../operations/restore/run-restore-with-files.ts";
 import type { FilesResult } from "../../operations/restore-files/files-result.ts";
-import type { RestoredWithFiles } from "../../operations/restore-files/run-restore-with-files.ts";
 import type { FolderResult } from "../../operations/restore-files/to-folder.ts";
 import type { FileFinding } from "../../operations/restore-files/verify-files.ts";
 import type { Page } from "../page.ts";

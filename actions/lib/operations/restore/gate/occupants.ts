@@ -12,9 +12,9 @@ import { grantText, isBuiltIn } from "../../../postgres/inventory/object-key.ts"
 import { isOwnObject } from "../../../postgres/own-schemas.ts";
 import { bookkeepingReason, isManagedSchema } from "../../../postgres/platform-owned.ts";
 import { componentOf, platformKey } from "../../../supabase/platform/fact.ts";
+import type { TargetFacts } from "../../target/target.ts";
 import { nameOnTable } from "../quiet/outbound.ts";
 import { isAutomaticRls } from "../settle/automatic-rls.ts";
-import type { TargetFacts } from "../target/target.ts";
 
 /** What may well be there. */
 export interface Admitted {

@@ -1,7 +1,8 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { countFrom } from "../../../postgres/inventory/foreign-keys.ts";
-import { reasonOf, type StepFailures, statementOf } from "../plan/run-steps.ts";
+import { reasonOf } from "../../target/attempt.ts";
+import { type StepFailures, statementOf } from "../plan/run-steps.ts";
 import type { Step } from "../plan/step.ts";
 import { place } from "./check-constraints.ts";
 

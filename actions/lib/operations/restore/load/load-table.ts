@@ -6,8 +6,8 @@ import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/id
 import type { Fingerprint, TableContent } from "../../../postgres/inventory/model.ts";
 import { pathStatement } from "../../../postgres/inventory/search-paths.ts";
 import { fingerprintTable } from "../../../postgres/rows/fingerprint.ts";
+import { reasonOf } from "../../target/attempt.ts";
 import type { TableLoad } from "../plan/plan-data.ts";
-import { reasonOf } from "../plan/run-steps.ts";
 import type { Journal } from "../target/journal.ts";
 
 export function loadItem(table: Pick<TableContent, "schema" | "name">): string {

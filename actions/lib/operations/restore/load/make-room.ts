@@ -2,8 +2,8 @@ import type { Client } from "pg";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
-import { attempt } from "../plan/run-steps.ts";
-import type { TargetFacts } from "../target/target.ts";
+import { attempt } from "../../target/attempt.ts";
+import type { TargetFacts } from "../../target/target.ts";
 
 /**
  * Takes out of a new project what stands in the way of the source's own: a publication that the user has changed there, an

@@ -3,7 +3,7 @@ import { readPlainDump } from "../../../postgres/dump/plain/read.ts";
 import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { TableContent } from "../../../postgres/inventory/model.ts";
 import { makeQueue, type Queue, queueList } from "../../../postgres/rows/extension-rows.ts";
-import { attempt } from "../plan/run-steps.ts";
+import { attempt } from "../../target/attempt.ts";
 import { unescapeCopy } from "./cron-jobs.ts";
 import type { DataTask } from "./load-data.ts";
 import { loadItem } from "./load-table.ts";

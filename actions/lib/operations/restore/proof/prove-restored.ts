@@ -17,6 +17,7 @@ import { viewsReadBy } from "../../../postgres/inventory/views-read.ts";
 import { fingerprintLargeObject } from "../../../postgres/rows/fingerprint.ts";
 import { hashOf, platformKey } from "../../../supabase/platform/fact.ts";
 import { Platform, relationIdentity } from "../../../supabase/platform/platform.ts";
+import { type TargetFacts, unavailableExtensions } from "../../target/target.ts";
 import { compareJobs } from "../load/cron-jobs.ts";
 import { keysOverOrphans } from "../load/keys-over-orphans.ts";
 import { loadItem } from "../load/load-table.ts";
@@ -28,7 +29,6 @@ import { asIfAwake } from "../settle/event-triggers.ts";
 import { measureViews } from "../settle/settle-contents.ts";
 import type { SecretsOutcome } from "../settle/vault-secrets.ts";
 import type { Journal } from "../target/journal.ts";
-import { type TargetFacts, unavailableExtensions } from "../target/target.ts";
 import { changedByFiles, rowsBeforeFiles } from "./around-files.ts";
 import { type BrokenConstraint, brokenConstraints } from "./broken-constraints.ts";
 

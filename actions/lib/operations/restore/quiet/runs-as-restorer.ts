@@ -1,6 +1,6 @@
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { isManagedSchema, isPlatformObject } from "../../../postgres/platform-owned.ts";
-import type { TargetFacts } from "../target/target.ts";
+import type { TargetFacts } from "../../target/target.ts";
 import { isRoutine, lastName, usesOf } from "./code-uses.ts";
 
 const ofRows = new Set(["domain constraint", "table", "table constraint"]);

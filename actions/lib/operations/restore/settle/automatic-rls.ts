@@ -2,8 +2,8 @@ import type { Client } from "pg";
 import { ConfigurationError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import type { InventoryObject } from "../../../postgres/inventory/model.ts";
-import { attempt } from "../plan/run-steps.ts";
-import type { TargetFacts } from "../target/target.ts";
+import { attempt } from "../../target/attempt.ts";
+import type { TargetFacts } from "../../target/target.ts";
 
 const guard = "public.rls_auto_enable()";
 

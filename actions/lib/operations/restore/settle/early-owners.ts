@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteLiteral } from "../../../postgres/identifier.ts";
 import { isReservedRole } from "../../../postgres/platform-owned.ts";
+import type { TargetFacts } from "../../target/target.ts";
 import type { AfterStep } from "../plan/run-steps.ts";
-import type { TargetFacts } from "../target/target.ts";
 import { ownerStatement } from "./statements.ts";
 
 /**

@@ -5,7 +5,7 @@ import { quoteIdentifier } from "../../../postgres/identifier.ts";
 import type { Grant, Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { byKey, grantsUnder, isBuiltIn, objectKey } from "../../../postgres/inventory/object-key.ts";
 import type { Platform } from "../../../supabase/platform/platform.ts";
-import { attempt } from "../plan/run-steps.ts";
+import { attempt } from "../../target/attempt.ts";
 import { grantStatements, ownerStatement } from "./statements.ts";
 
 /** Reasons by object key (see postgres/inventory/object-key). */

@@ -2,8 +2,8 @@ import type { Client } from "pg";
 import { parseQualified, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, MaterializedView } from "../../../postgres/inventory/model.ts";
 import { viewsReadBy } from "../../../postgres/inventory/views-read.ts";
+import { attempt, attemptUnder } from "../../target/attempt.ts";
 import { definitionsPlanned, lendingPath, namesAsTemporary } from "../load/search-paths.ts";
-import { attempt, attemptUnder } from "../plan/run-steps.ts";
 
 type View = Pick<MaterializedView, "schema" | "name">;
 

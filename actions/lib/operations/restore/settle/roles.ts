@@ -4,8 +4,8 @@ import type { Inventory, Membership, Role } from "../../../postgres/inventory/mo
 import { assignment } from "../../../postgres/inventory/roles-sql.ts";
 import { isReservedRole } from "../../../postgres/platform-owned.ts";
 import { roleKey } from "../../../supabase/platform/fact.ts";
-import { attempt, attemptInto } from "../plan/run-steps.ts";
-import type { TargetFacts } from "../target/target.ts";
+import { attempt, attemptInto } from "../../target/attempt.ts";
+import type { TargetFacts } from "../../target/target.ts";
 import type { Failures } from "./privileges.ts";
 
 /** Attributes as CREATE ROLE and ALTER ROLE take them, each by itself: what one may not have must not cost the others. */

@@ -5,9 +5,9 @@ import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
 import { pathStatement, readingPaths } from "../../../postgres/inventory/search-paths.ts";
 import { fingerprintMaterializedView } from "../../../postgres/rows/fingerprint.ts";
 import { isLeftToCopy } from "../../../postgres/rows/hash-by-copy.ts";
+import { attempt, attemptUnder } from "../../target/attempt.ts";
 import { place } from "../load/check-constraints.ts";
 import type { DataPlan } from "../plan/plan-data.ts";
-import { attempt, attemptUnder } from "../plan/run-steps.ts";
 
 /**
  * Sets each sequence to its recorded value, unless it stands further on: somebody has drawn numbers there, and would get

@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
 import { widerPaths } from "../../../postgres/inventory/search-paths.ts";
-import type { TargetFacts } from "../target/target.ts";
+import type { TargetFacts } from "../../target/target.ts";
 import { type Leave, settleDefaultPrivileges, settleGrants, settleOwners } from "./privileges.ts";
 import { settleMemberships } from "./roles.ts";
 import { commentLargeObjects, validateConstraints } from "./settle-contents.ts";

@@ -5,8 +5,8 @@ import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { bookkeepingReason } from "../../../postgres/platform-owned.ts";
 import { atOwnPace } from "../../restore/gate/moved-on.ts";
-import type { TargetFacts } from "../../restore/target/target.ts";
 import { stateOf, targetStateSchema } from "../../restore/target/target-state.ts";
+import type { TargetFacts } from "../../target/target.ts";
 import { staysWithPlatform } from "./reset-plan.ts";
 
 /** What staging was when Lifeboat last had it in hand. Whatever is otherwise by now, somebody else has done. */

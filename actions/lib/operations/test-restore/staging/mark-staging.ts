@@ -2,7 +2,7 @@ import { ConfigurationError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import { few } from "../../../base/measures.ts";
 import { occupants } from "../../restore/gate/occupants.ts";
-import { inspectTarget } from "../../restore/target/target.ts";
+import { inspectTarget } from "../../target/target.ts";
 import { admitMarker } from "./gates.ts";
 import { refuseUsed } from "./in-use.ts";
 import { readMarker, setState, writeMarker } from "./marker.ts";

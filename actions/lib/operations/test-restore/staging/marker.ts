@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ConfigurationError } from "../../../base/errors.ts";
 import { type Inventory, inventorySchema } from "../../../postgres/inventory/model.ts";
 import { stagingSchema } from "../../../postgres/own-schemas.ts";
-import { inspectTarget } from "../../restore/target/target.ts";
+import { inspectTarget } from "../../target/target.ts";
 import { type DatabaseIdentity, readIdentity } from "./identity.ts";
 import { type LeftBehind, leftBehindSchema, readLeftBehind } from "./left-behind.ts";
 

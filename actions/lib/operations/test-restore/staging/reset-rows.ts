@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { quoteLiteral, quoteQualified, tableName } from "../../../postgres/identifier.ts";
-import { attempt } from "../../restore/plan/run-steps.ts";
+import { attempt } from "../../target/attempt.ts";
 
 type Table = { readonly schema: string; readonly name: string };
 

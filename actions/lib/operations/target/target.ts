@@ -1,10 +1,10 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { ConfigurationError } from "../../../base/errors.ts";
-import { bare } from "../../../postgres/identifier.ts";
-import type { Inventory } from "../../../postgres/inventory/model.ts";
-import { readInventory } from "../../../postgres/inventory/read.ts";
-import { Platform } from "../../../supabase/platform/platform.ts";
+import { ConfigurationError } from "../../base/errors.ts";
+import { bare } from "../../postgres/identifier.ts";
+import type { Inventory } from "../../postgres/inventory/model.ts";
+import { readInventory } from "../../postgres/inventory/read.ts";
+import { Platform } from "../../supabase/platform/platform.ts";
 
 /** What a restore finds out about the database that it is to write, before it decides anything. */
 export interface TargetFacts {

@@ -6,13 +6,13 @@ import { missingSet } from "../../vault/files/named-set.ts";
 import { readSnapshot } from "../../vault/files/snapshot-store.ts";
 import { openVault } from "../../vault/s3/client.ts";
 import { readSignedSet } from "../../vault/sets/open-set.ts";
-import type { RestoreResult } from "../restore/result.ts";
-import { type RestoreRequest, runRestore } from "../restore/run-restore.ts";
-import type { FilesResult } from "./files-result.ts";
-import { findSnapshotFor } from "./find-snapshot.ts";
-import { runRestoreFiles } from "./run-restore-files.ts";
-import { everyFile } from "./selection.ts";
-import { openTargetFiles } from "./target-files.ts";
+import type { FilesResult } from "../restore-files/files-result.ts";
+import { findSnapshotFor } from "../restore-files/find-snapshot.ts";
+import { runRestoreFiles } from "../restore-files/run-restore-files.ts";
+import { everyFile } from "../restore-files/selection.ts";
+import { openTargetFiles } from "../restore-files/target-files.ts";
+import type { RestoreResult } from "./result.ts";
+import { type RestoreRequest, runRestore } from "./run-restore.ts";
 
 export interface RestoreWithFilesRequest extends RestoreRequest {
   readonly config: Config<"vault" | "storageVault" | "opening" | "target" | "targetStorage">;

@@ -1,7 +1,7 @@
 import type { Client } from "pg";
-import type { Log } from "../../../base/log.ts";
-import type { Config } from "../../../config/load.ts";
-import { connect } from "../../../postgres/connect/connect.ts";
+import type { Log } from "../../base/log.ts";
+import type { Config } from "../../config/load.ts";
+import { connect } from "../../postgres/connect/connect.ts";
 
 /**
  * Opens sessions of the configured target, one a call.

@@ -1,9 +1,9 @@
-import { ConfigurationError } from "../../../base/errors.ts";
-import type { ConnectionSettings } from "../../../config/connection-url.ts";
-import type { Config } from "../../../config/load.ts";
-import { isLoopback, normalHost, normalUrl, refOfAddress, refOfUrl } from "../../../config/project-names.ts";
-import type { ProjectStorage } from "../../../config/project-storage.ts";
-import { refsOfDatabase, type Target } from "../../../config/targets.ts";
+import { ConfigurationError } from "../../base/errors.ts";
+import type { ConnectionSettings } from "../../config/connection-url.ts";
+import type { Config } from "../../config/load.ts";
+import { isLoopback, normalHost, normalUrl, refOfAddress, refOfUrl } from "../../config/project-names.ts";
+import type { ProjectStorage } from "../../config/project-storage.ts";
+import { refsOfDatabase, type Target } from "../../config/targets.ts";
 
 /** What settings tell of a project before anybody has asked it. */
 export interface ProjectNames {

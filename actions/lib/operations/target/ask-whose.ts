@@ -1,14 +1,14 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { LifeboatError } from "../../../base/errors.ts";
-import type { Log } from "../../../base/log.ts";
-import type { ConnectionSettings } from "../../../config/connection-url.ts";
-import { optional, readConnection } from "../../../config/environment.ts";
-import type { Config } from "../../../config/load.ts";
-import { Problems } from "../../../config/problems.ts";
-import type { ProjectStorage } from "../../../config/project-storage.ts";
-import { connect } from "../../../postgres/connect/connect.ts";
-import { isSameDatabase } from "../../../postgres/connect/same-database.ts";
+import { LifeboatError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { ConnectionSettings } from "../../config/connection-url.ts";
+import { optional, readConnection } from "../../config/environment.ts";
+import type { Config } from "../../config/load.ts";
+import { Problems } from "../../config/problems.ts";
+import type { ProjectStorage } from "../../config/project-storage.ts";
+import { connect } from "../../postgres/connect/connect.ts";
+import { isSameDatabase } from "../../postgres/connect/same-database.ts";
 import { targetConnector } from "./connect-target.ts";
 import { admitWhose, productionNames, targetNames, type Whose, whoseTarget } from "./production-gate.ts";
 

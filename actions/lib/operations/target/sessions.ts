@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import { describeCode, LifeboatError, OperationError } from "../../../base/errors.ts";
+import { describeCode, LifeboatError, OperationError } from "../../base/errors.ts";
 
 /** All sessions of one restore: hung up together when it ends or is called off, so that none keeps a lock. */
 export class Sessions implements AsyncDisposable {
