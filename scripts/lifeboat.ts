@@ -2,9 +2,10 @@
 import { collectInOneGo } from "../actions/lib/base/collector.ts";
 import { ConfigurationError } from "../actions/lib/base/errors.ts";
 import { visible } from "../actions/lib/base/escaping.ts";
-import { Interrupted, onInterrupt } from "../actions/lib/base/flow/stages.ts";
+import { Interrupted, onInterrupt, untilInterrupted } from "../actions/lib/base/flow/stages.ts";
 import type { Log } from "../actions/lib/base/log.ts";
 import { reportError } from "../actions/lib/edge/error-report.ts";
+import { interruptionOf } from "../actions/lib/edge/interruption.ts";
 import { createLineLog, streamSink } from "../actions/lib/edge/line-log.ts";
 import { createTerminalLog } from "../actions/lib/edge/terminal-log.ts";
 import { type Call, type Command, type Outcome, parseCall } from "./cli/command.ts";
@@ -55,6 +56,7 @@ async function run(args: readonly string[]): Promise<number> {
     print(commandHelp(command));
     return 0;
   }
+  if (call.flags["dry-run"] !== true) operation = command.reported?.operation ?? name;
   using interrupt = onInterrupt();
   const log = openLog(call.flags["verbose"] === true);
   const { signal } = interrupt;
@@ -66,15 +68,11 @@ async function run(args: readonly string[]): Promise<number> {
 /** A person's run leaves the report, alert and heartbeat of a schedule's, unless it rehearses or is told to be quiet. */
 async function runCommand(command: Command, call: Call): Promise<Outcome> {
   const { flags, log, signal } = call;
-  const work = (to: Log): Promise<Outcome> =>
-    command.run({ ...call, log: to }).catch((error: unknown) => {
-      // What was broken off tells of itself in many ways, e.g. that a connection was cut: the reason is one.
-      throw signal.aborted ? signal.reason : error;
-    });
-  if (command.reported === undefined || flags["dry-run"] === true) return work(log);
-  if (flags["quiet-run"] === true) {
-    log.info("This run leaves no report, alert or heartbeat (--quiet-run).");
-    return work(log);
+  const work = (to: Log): Promise<Outcome> => command.run({ ...call, log: to });
+  const quiet = flags["quiet-run"] === true;
+  if (command.reported === undefined || flags["dry-run"] === true || quiet) {
+    if (quiet) log.info("This run leaves no report, alert or heartbeat (--quiet-run).");
+    return untilInterrupted(signal, work(log));
   }
   const { reportedRun } = await import("../actions/lib/edge/reported-run.ts");
   const ended = await reportedRun<Outcome>({
@@ -88,15 +86,14 @@ async function runCommand(command: Command, call: Call): Promise<Outcome> {
 
 collectInOneGo();
 const args = process.argv.slice(2);
+let operation: string | undefined;
 try {
   process.exitCode = await run(args);
 } catch (error) {
-  if (error instanceof Interrupted) {
-    process.stderr.write("interrupted: what was begun has been given up\n");
-    process.exit(130);
-  }
-  const report = reportError(error);
-  process.stderr.write(`error: ${visible(report.message)}\nnext:  ${visible(report.next)}\n`);
+  const interrupted = error instanceof Interrupted;
+  const report = interrupted ? { ...interruptionOf(operation ?? ""), exitCode: error.exitCode } : reportError(error);
+  const how = interrupted ? "interrupted" : "error";
+  process.stderr.write(`${how}: ${visible(report.message)}\nnext:  ${visible(report.next)}\n`);
   if (report.code === "unexpected" && (args.includes("--verbose") || process.env["LIFEBOAT_DEBUG"])) {
     process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   }
@@ -105,4 +102,6 @@ try {
     print(json({ error: { code, message, next } }));
   }
   process.exitCode = report.exitCode;
+  // Work that is deaf to its signal would keep the process.
+  if (interrupted) process.stdout.write("", () => process.exit());
 }

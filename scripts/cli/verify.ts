@@ -15,6 +15,7 @@ async function run(call: Call): Promise<Outcome> {
     flags,
     values,
     log,
+    signal,
   } = call;
   if (flags["files"] === true) return verifySnapshot(call, set);
   if (values["share"] !== undefined) {
@@ -25,7 +26,7 @@ async function run(call: Call): Promise<Outcome> {
   const config = opening ?? (await loadConfig({ needs: ["vault"] }));
   const privateKey = opening === undefined ? undefined : await openingKey(opening);
   using vault = openVault(config.vault);
-  const options = { trustedSigners: await trustedSigners(config), deep, privateKey };
+  const options = { trustedSigners: await trustedSigners(config), deep, privateKey, signal };
   const result = await verifySet(vault, set, options, log);
   const job = reportVerification(result);
   return { json: result, lines: renderText(job.page), job };

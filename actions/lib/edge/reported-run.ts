@@ -1,10 +1,11 @@
-import { Interrupted } from "../base/flow/stages.ts";
+import { Interrupted, untilInterrupted } from "../base/flow/stages.ts";
 import type { Log } from "../base/log.ts";
 import type { Environment } from "../config/environment.ts";
 import type { ActionResult } from "../report/run/action-result.ts";
 import type { Operation } from "../report/run/run-report.ts";
 import { afterRun, beforeRun } from "./around-run.ts";
 import { reportError } from "./error-report.ts";
+import { interruptionOf } from "./interruption.ts";
 import { type Ending, jobReport } from "./job-report.ts";
 
 /** One run of an operation, by a schedule or by hand: both leave the same report, alert and heartbeat. */
@@ -29,12 +30,6 @@ export type Ended<Result> = { readonly ending: Ending } & (
   | { readonly result?: never; readonly thrown: unknown }
 );
 
-const interruption = {
-  code: "cancelled",
-  message: "The run was cancelled before its work was done; what was begun has been given up.",
-  next: "Run it again; a half-made result is visible nowhere.",
-};
-
 /** Does the work and tells of it: done, nothing to do, failed, cancelled. Throws nothing of the work's. */
 export async function reportedRun<Result>(run: ReportedRun<Result>): Promise<Ended<Result>> {
   const { operation, env, signal } = run;
@@ -50,9 +45,10 @@ export async function reportedRun<Result>(run: ReportedRun<Result>): Promise<End
   return ended;
 }
 
-async function endOf<Result>({ work, told, signal, runbook }: ReportedRun<Result>, log: Log): Promise<Ended<Result>> {
+async function endOf<Result>(run: ReportedRun<Result>, log: Log): Promise<Ended<Result>> {
+  const { operation, work, told, signal, runbook } = run;
   try {
-    const result = await work(log);
+    const result = await untilInterrupted(signal, work(log));
     const { page, facts, skipped, unfinished = false, failure } = told(result);
     const ending: Ending = {
       conclusion: failure !== undefined ? "failure" : skipped === true ? "skipped" : "success",
@@ -61,9 +57,8 @@ async function endOf<Result>({ work, told, signal, runbook }: ReportedRun<Result
     };
     return { ending, result };
   } catch (thrown) {
-    // What was broken off tells of itself in many ways, e.g. that a connection was cut: the reason is one.
-    const cancelled = signal.aborted || thrown instanceof Interrupted;
-    const { message, next, code } = cancelled ? interruption : reportError(thrown);
+    const cancelled = thrown instanceof Interrupted;
+    const { message, next, code } = cancelled ? interruptionOf(operation) : reportError(thrown);
     const failure = { code, message, next, runbook };
     return {
       ending: { conclusion: cancelled ? "cancelled" : "failure", sentence: message, facts: {}, failure },

@@ -36,6 +36,8 @@ export async function runAction(
     told: (result) => result,
     ended: (ended) => endJob(ended, operation),
   });
+  // Work that is deaf to its signal would keep the process until GitHub kills it.
+  if (signal.aborted) process.exit();
 }
 
 /** Outputs, the job's summary, and the annotation of a failure. */

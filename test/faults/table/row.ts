@@ -18,6 +18,8 @@ export type Outcome =
   | "damage named"
   /** A reader failed by name, and changed nothing. */
   | "failed by name"
+  /** Ended by the signal in seconds, with its exit code; says what it leaves, and its report says that it was cancelled. */
+  | "ends as interrupted"
   /** The process died; no set became visible that is not whole. */
   | "died, nothing half-made";
 

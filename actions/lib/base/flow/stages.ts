@@ -69,9 +69,10 @@ export function onInterrupt(): { readonly signal: AbortSignal; [Symbol.dispose](
   const controller = new AbortController();
   let first: number | undefined;
   const interrupt = (name: NodeJS.Signals): void => {
-    if (first !== undefined && Date.now() - first > 1000) process.exit(name === "SIGINT" ? 130 : 143);
+    const why = new Interrupted(name);
+    if (first !== undefined && Date.now() - first > 1000) process.exit(why.exitCode);
     first ??= Date.now();
-    controller.abort(new Interrupted(name));
+    controller.abort(why);
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   return {
@@ -85,7 +86,37 @@ export function onInterrupt(): { readonly signal: AbortSignal; [Symbol.dispose](
 /** Why the work was given up. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
+  /** As shells have it: 128 and the signal's number. */
+  readonly exitCode: 130 | 143;
+
   constructor(signal: string) {
     super(`interrupted by ${signal}`);
+    this.exitCode = signal === "SIGTERM" ? 143 : 130;
+  }
+}
+
+/** A cancelled job has seven seconds at GitHub: so many of them for the work to end in good order, the others to tell of it. */
+const graceMs = 3500;
+
+/**
+ * The work's result. Once the signal is aborted, work that is deaf to it is left after a moment, as a kill would leave it:
+ * whoever awaits this ends the process then.
+ * @throws the signal's reason, whatever the work says: what was broken off tells of itself in many ways
+ */
+export async function untilInterrupted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const { promise: left, reject } = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout | undefined;
+  const leave = (): void => {
+    timer = setTimeout(() => reject(signal.reason), graceMs);
+  };
+  if (signal.aborted) leave();
+  else signal.addEventListener("abort", leave, { once: true });
+  try {
+    return await Promise.race([work, left]);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", leave);
   }
 }

@@ -53,7 +53,7 @@ export async function runRestore(request: RestoreRequest): Promise<RestoreResult
   });
   if (whose.kind === "untold") log.warn(untoldWarning(target.name, policy.targets[target.name]?.env ?? "TARGET"));
   await makeReadable(vault, open, request);
-  await refuseDamaged(vault, open, signers, log);
+  await refuseDamaged(vault, open, signers, { log, signal });
   return restoreSet({
     open,
     targetName: target.name,
@@ -89,11 +89,16 @@ async function makeReadable(vault: Vault, open: OpenSet, { thaw, dryRun, log, si
  * Every stored byte is checked before the first is written: a damaged set must not leave half a database behind. What is wrong
  * with Vault's secrets is told of them, when they are opened: it must not keep all else from being restored.
  */
-async function refuseDamaged(vault: Vault, open: OpenSet, trustedSigners: readonly Signer[], log: Log): Promise<void> {
+async function refuseDamaged(
+  vault: Vault,
+  open: OpenSet,
+  trustedSigners: readonly Signer[],
+  { log, signal }: Pick<RestoreRequest, "log"> & { readonly signal: AbortSignal | undefined },
+): Promise<void> {
   const result = await verifySet(
     vault,
     { tier: open.tier, set: open.set },
-    { trustedSigners, deep: false, leaveOut: new Set<Artifact["kind"]>([...unneeded, "secrets"]) },
+    { trustedSigners, deep: false, signal, leaveOut: new Set<Artifact["kind"]>([...unneeded, "secrets"]) },
     log,
   );
   if (result.outcome === "whole") return;
