@@ -1,12 +1,12 @@
 import { optional } from "../lib/config/environment.ts";
 import { loadConfig } from "../lib/config/load.ts";
-import { originOf } from "../lib/edge/publish/git.ts";
-import { openGithubHistory } from "../lib/edge/publish/github-history.ts";
-import { publishedPage, runPublish } from "../lib/edge/publish/run-publish.ts";
-import { readVaultReports } from "../lib/edge/publish/vault-reports.ts";
 import { optionalInput, runAction } from "../lib/edge/run-action.ts";
 import { runIdentity } from "../lib/edge/run-identity.ts";
 import { findPromiseJudge } from "../lib/operations/policy-check/promise-check.ts";
+import { originOf } from "../lib/operations/publish/git.ts";
+import { openGithubHistory } from "../lib/operations/publish/github-history.ts";
+import { publishedPage, runPublish } from "../lib/operations/publish/run-publish.ts";
+import { readVaultReports } from "../lib/operations/publish/vault-reports.ts";
 import { lostFailure } from "../lib/report/branch/lost-sets.ts";
 import { readJobResults } from "../lib/report/run/job-results.ts";
 import { noteVerifier, openStorageVault, standingVerifiers } from "../lib/vault/configured.ts";

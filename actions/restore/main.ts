@@ -1,9 +1,9 @@
 import { ConfigurationError } from "../lib/base/errors.ts";
 import { loadConfig } from "../lib/config/load.ts";
 import { booleanInput, optionalInput, runAction } from "../lib/edge/run-action.ts";
+import { reportRestore, reportRestoreWithFiles } from "../lib/operations/restore/outcome.ts";
 import { runRestore } from "../lib/operations/restore/run-restore.ts";
 import { runRestoreWithFiles } from "../lib/operations/restore/run-restore-with-files.ts";
-import { reportRestore, reportRestoreWithFiles } from "../lib/report/jobs/restore.ts";
 
 await runAction("restore", "runbooks/restore-failed.md", async ({ log, signal }) => {
   const ref = optionalInput("set");

@@ -3,10 +3,11 @@ import { loadConfig } from "../lib/config/load.ts";
 import { booleanInput, choiceInput, optionalInput, runAction } from "../lib/edge/run-action.ts";
 import { runIdentity } from "../lib/edge/run-identity.ts";
 import { commitRun, copyPart, type DividedRun, planRun } from "../lib/operations/sync/fan-out/divided-run.ts";
+import { reportPart, reportPlan } from "../lib/operations/sync/fan-out/page.ts";
 import { lookAtSnapshots } from "../lib/operations/sync/made-in-period.ts";
+import { reportSnapshot, reportThere } from "../lib/operations/sync/outcome.ts";
 import { runSync } from "../lib/operations/sync/run-sync.ts";
 import { periods } from "../lib/policy/period.ts";
-import { reportPart, reportPlan, reportSnapshot, reportThere } from "../lib/report/jobs/sync.ts";
 import { signingKey, trustedSigners } from "../lib/vault/configured.ts";
 import { openVault } from "../lib/vault/s3/client.ts";
 

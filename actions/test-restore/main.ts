@@ -1,8 +1,8 @@
 import { loadConfig } from "../lib/config/load.ts";
 import { booleanInput, optionalInput, runAction } from "../lib/edge/run-action.ts";
+import { reportRestoreTest } from "../lib/operations/test-restore/outcome.ts";
 import { runRestoreTest } from "../lib/operations/test-restore/run-restore-test.ts";
 import { wipeStaging } from "../lib/operations/test-restore/staging/mark-staging.ts";
-import { reportRestoreTest } from "../lib/report/jobs/test-restore.ts";
 
 await runAction("test", "runbooks/restore-test-failed.md", async ({ log, signal }) => {
   const { policy } = await loadConfig({ needs: [] });

@@ -1,7 +1,7 @@
 import { loadConfig } from "../lib/config/load.ts";
 import { booleanInput, optionalInput, runAction } from "../lib/edge/run-action.ts";
+import { reportVerification } from "../lib/operations/verify/outcome.ts";
 import { verifySet } from "../lib/operations/verify/verify.ts";
-import { reportVerification } from "../lib/report/jobs/verify.ts";
 import { openingKey, trustedSigners } from "../lib/vault/configured.ts";
 import { openVault } from "../lib/vault/s3/client.ts";
 

@@ -16,8 +16,8 @@ const floors: readonly (readonly string[])[] = [
   ["seal", "postgres", "storage", "supabase"],
   ["vault"],
   ["policy", "compare", "recover"],
-  ["operations"],
   ["report", "notify"],
+  ["operations"],
   ["edge"],
 ];
 

@@ -2,12 +2,12 @@ import type { Log } from "../../actions/lib/base/log.ts";
 import { optional } from "../../actions/lib/config/environment.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { lacksProjectStorage } from "../../actions/lib/config/project-storage.ts";
-import { lookAtChannels } from "../../actions/lib/notify/channel-rows.ts";
+import { lookAtChannels } from "../../actions/lib/operations/check/channels.ts";
 import { type CheckRow, warn } from "../../actions/lib/operations/check/check-row.ts";
+import { preflightPage } from "../../actions/lib/operations/check/page.ts";
 import { runPreflight } from "../../actions/lib/operations/check/run-preflight.ts";
 import { lookAtStorage } from "../../actions/lib/operations/check/run-storage-preflight.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { preflightPage } from "../../actions/lib/report/pages/check.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 

@@ -1,6 +1,6 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { keyCheckPage } from "../../actions/lib/operations/keys/check-page.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { keyCheckPage } from "../../actions/lib/report/pages/keys-check.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
 import { checkKeys } from "../../actions/lib/seal/trust/check-keys.ts";
 import type { Call, Outcome } from "./command.ts";

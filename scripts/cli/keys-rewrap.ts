@@ -1,7 +1,7 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { rewrapSets } from "../../actions/lib/operations/keys/rewrap.ts";
+import { rewrapPage } from "../../actions/lib/operations/keys/rewrap-page.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { rewrapPage } from "../../actions/lib/report/pages/keys-rewrap.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
 import { pinnedKeys } from "../../actions/lib/seal/trust/pinned.ts";
 import { openingKey, signingKey } from "../../actions/lib/vault/configured.ts";

@@ -1,8 +1,8 @@
 import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { setListPage } from "../../actions/lib/operations/list/sets-page.ts";
+import { snapshotListPage } from "../../actions/lib/operations/list/snapshots-page.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { setListPage } from "../../actions/lib/report/pages/list-sets.ts";
-import { snapshotListPage } from "../../actions/lib/report/pages/list-snapshots.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { provenBy, trustedSigners } from "../../actions/lib/vault/configured.ts";
 import { listSnapshots } from "../../actions/lib/vault/files/snapshot-catalogue.ts";

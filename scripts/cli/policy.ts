@@ -5,7 +5,7 @@ import { checkPromises } from "../../actions/lib/operations/policy-check/promise
 import type { VaultTruth } from "../../actions/lib/policy/promises.ts";
 import { truthOf } from "../../actions/lib/report/branch/standing.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { promisesPage } from "../../actions/lib/report/pages/policy-check.ts";
+import { promisesPage } from "../../actions/lib/report/promises-page.ts";
 import { askStanding } from "../../actions/lib/vault/configured.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 

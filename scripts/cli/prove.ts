@@ -1,7 +1,7 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { comparisonPage } from "../../actions/lib/operations/prove/page.ts";
 import { runProve } from "../../actions/lib/operations/prove/run-prove.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { comparisonPage } from "../../actions/lib/report/pages/prove.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 
 async function run({ positionals: [ref = "latest"], flags, values, log, signal }: Call): Promise<Outcome> {

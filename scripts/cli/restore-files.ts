@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { reportFiles, reportFolder } from "../../actions/lib/operations/restore-files/outcome.ts";
 import { runFilesToFolder, runRestoreFiles } from "../../actions/lib/operations/restore-files/run-restore-files.ts";
 import { type Choice, readList } from "../../actions/lib/operations/restore-files/selection.ts";
-import { reportFiles, reportFolder } from "../../actions/lib/report/jobs/restore.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { type Call, type Command, dryRun, type Option, type Outcome } from "./command.ts";
 

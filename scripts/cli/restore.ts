@@ -1,10 +1,10 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { abandonRestore } from "../../actions/lib/operations/restore/abandon-restore.ts";
+import { reportRestore, reportRestoreWithFiles } from "../../actions/lib/operations/restore/outcome.ts";
+import { abandonedPage } from "../../actions/lib/operations/restore/page.ts";
 import { runRestore } from "../../actions/lib/operations/restore/run-restore.ts";
 import { runRestoreWithFiles } from "../../actions/lib/operations/restore/run-restore-with-files.ts";
-import { reportRestore, reportRestoreWithFiles } from "../../actions/lib/report/jobs/restore.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { abandonedPage } from "../../actions/lib/report/pages/restore.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 
 async function run({ positionals: [named], flags, values, log, signal }: Call): Promise<Outcome> {

@@ -1,7 +1,7 @@
 import { readFormerKeys } from "../../actions/lib/config/former-keys.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { reportSnapshot } from "../../actions/lib/operations/sync/outcome.ts";
 import { runSync } from "../../actions/lib/operations/sync/run-sync.ts";
-import { reportSnapshot } from "../../actions/lib/report/jobs/sync.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { unlockFormerKeys } from "../../actions/lib/vault/configured.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";

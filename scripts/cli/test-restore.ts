@@ -1,8 +1,8 @@
 import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { reportRestoreTest } from "../../actions/lib/operations/test-restore/outcome.ts";
 import { runRestoreTest } from "../../actions/lib/operations/test-restore/run-restore-test.ts";
 import { markStaging, wipeStaging } from "../../actions/lib/operations/test-restore/staging/mark-staging.ts";
-import { reportRestoreTest } from "../../actions/lib/report/jobs/test-restore.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 

@@ -1,7 +1,7 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { upkeepPage } from "../../actions/lib/operations/retention/page.ts";
 import { runUpkeep } from "../../actions/lib/operations/retention/run-retention.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { upkeepPage } from "../../actions/lib/report/pages/retention.ts";
 import { meddlingFailure } from "../../actions/lib/report/run/action-result.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { inspectBucket } from "../../actions/lib/vault/bucket/inspect.ts";

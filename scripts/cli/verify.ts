@@ -1,9 +1,10 @@
 import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import { optional } from "../../actions/lib/config/environment.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { reportFilesVerification } from "../../actions/lib/operations/verify/files/page.ts";
 import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
+import { reportVerification } from "../../actions/lib/operations/verify/outcome.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
-import { reportFilesVerification, reportVerification } from "../../actions/lib/report/jobs/verify.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { openingKey, readerSigners, trustedSigners } from "../../actions/lib/vault/configured.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { pushReports } from "../../actions/lib/edge/publish/reports-branch.ts";
+import { pushReports } from "../../actions/lib/operations/publish/reports-branch.ts";
 import { applyChanges } from "../../actions/lib/report/branch/folder-tree.ts";
 import { recordingLog } from "../integration/backup-lab.ts";
 import { makeOrigin } from "../integration/reports-lab.ts";

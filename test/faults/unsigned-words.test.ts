@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readVaultReports, reportKey, writeVaultReport } from "../../actions/lib/edge/publish/vault-reports.ts";
 import { claimSummary } from "../../actions/lib/notify/summary-claim.ts";
+import { readVaultReports, reportKey, writeVaultReport } from "../../actions/lib/operations/publish/vault-reports.ts";
 import { upkeepIsDue } from "../../actions/lib/operations/retention/run-retention.ts";
 import type { RunReport } from "../../actions/lib/report/run/run-report.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";

@@ -5,8 +5,8 @@ import { findMadeInPeriod } from "../../actions/lib/operations/backup/made-in-pe
 import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
 import { checkLifecycle } from "../../actions/lib/operations/check/lifecycle-row.ts";
 import { type ThawOptions, thawSet } from "../../actions/lib/operations/thaw/thaw-set.ts";
+import { verificationPage } from "../../actions/lib/operations/verify/page.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
-import { verificationPage } from "../../actions/lib/report/pages/verify.ts";
 import { objectStates } from "../../actions/lib/vault/bucket/thaw.ts";
 import { readSignedSet } from "../../actions/lib/vault/sets/open-set.ts";
 import { createProject, dropProject, execute, type LabProject } from "../lab/index.ts";

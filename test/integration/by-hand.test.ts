@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { readVaultReports } from "../../actions/lib/edge/publish/vault-reports.ts";
+import { readVaultReports } from "../../actions/lib/operations/publish/vault-reports.ts";
 import { noteVerifier } from "../../actions/lib/vault/configured.ts";
 import { type HeartbeatServer, startHeartbeats } from "../lab/channels/heartbeat-server.ts";
 import { type SlackServer, startSlack } from "../lab/channels/slack-server.ts";

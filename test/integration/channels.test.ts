@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { beforeRun } from "../../actions/lib/edge/around-run.ts";
-import { lookAtChannels } from "../../actions/lib/notify/channel-rows.ts";
+import { lookAtChannels } from "../../actions/lib/operations/check/channels.ts";
 import { keysIn, recordingLog } from "./backup-lab.ts";
 import { done, failed, type NotifyLab, openNotifyLab, to } from "./notify-lab.ts";
 

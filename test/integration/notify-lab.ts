@@ -1,6 +1,6 @@
 import { afterRun } from "../../actions/lib/edge/around-run.ts";
 import { type Ending, jobReport } from "../../actions/lib/edge/job-report.ts";
-import { readVaultReports } from "../../actions/lib/edge/publish/vault-reports.ts";
+import { readVaultReports } from "../../actions/lib/operations/publish/vault-reports.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { type HeartbeatServer, startHeartbeats } from "../lab/channels/heartbeat-server.ts";
 import { type MailServer, startMailServer } from "../lab/channels/mail-server.ts";

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { writeVaultReport } from "../../actions/lib/edge/publish/vault-reports.ts";
+import { writeVaultReport } from "../../actions/lib/operations/publish/vault-reports.ts";
 import { allRows, readRuns } from "../../actions/lib/report/branch/fold-runs.ts";
 import type { RunReport } from "../../actions/lib/report/run/run-report.ts";
 import { noteSigner } from "../../actions/lib/vault/configured.ts";

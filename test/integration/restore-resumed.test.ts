@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Log, silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { abandonRestore } from "../../actions/lib/operations/restore/abandon-restore.ts";
-import { abandonedPage } from "../../actions/lib/report/pages/restore.ts";
+import { abandonedPage } from "../../actions/lib/operations/restore/page.ts";
 import {
   copyProject,
   createProject,

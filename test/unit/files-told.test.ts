@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { ConfigurationError, OperationError } from "../../actions/lib/base/errors.ts";
 import { failureOf, settingsFailure } from "../../actions/lib/operations/restore-files/file-failure.ts";
 import type { FilesResult } from "../../actions/lib/operations/restore-files/files-result.ts";
+import { fileRestorationPage, filesSentence } from "../../actions/lib/operations/restore-files/page.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { fileRestorationPage, filesSentence } from "../../actions/lib/report/pages/restore-files.ts";
 
 describe("what a restore of files says", () => {
   const result: FilesResult = {

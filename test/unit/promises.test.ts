@@ -8,7 +8,7 @@ import { workflowSchedules } from "../../actions/lib/policy/workflow-schedules.t
 import { renderIndex } from "../../actions/lib/report/branch/index-page.ts";
 import { truthOf } from "../../actions/lib/report/branch/standing.ts";
 import { renderMarkdown, renderText } from "../../actions/lib/report/page.ts";
-import { promisesPage } from "../../actions/lib/report/pages/policy-check.ts";
+import { promisesPage } from "../../actions/lib/report/promises-page.ts";
 import own from "../../lifeboat.config.ts";
 
 type Promises = NonNullable<PolicyInput["promises"]>;

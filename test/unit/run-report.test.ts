@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Ending, jobReport } from "../../actions/lib/edge/job-report.ts";
-import { reportKey } from "../../actions/lib/edge/publish/vault-reports.ts";
+import { reportKey } from "../../actions/lib/operations/publish/vault-reports.ts";
 import { cleaner, cleanReport } from "../../actions/lib/report/run/clean-text.ts";
 import { parseReport, runReportSchema } from "../../actions/lib/report/run/run-report.ts";
 

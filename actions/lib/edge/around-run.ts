@@ -4,6 +4,7 @@ import { type Environment, readVault } from "../config/environment.ts";
 import { loadConfig } from "../config/load.ts";
 import type { NotifyPolicy } from "../config/policy/notify.ts";
 import { Problems } from "../config/problems.ts";
+import { writeVaultReport } from "../operations/publish/vault-reports.ts";
 import { cleaner, cleanReport } from "../report/run/clean-text.ts";
 import type { Operation, RunReport } from "../report/run/run-report.ts";
 import type { SignBytes } from "../seal/keys/signed-note.ts";
@@ -12,7 +13,6 @@ import { openVault, type Vault } from "../vault/s3/client.ts";
 import { heartbeat } from "./channels.ts";
 import { tellDailySummary } from "./daily-summary.ts";
 import { reportError } from "./error-report.ts";
-import { writeVaultReport } from "./publish/vault-reports.ts";
 import { defaultNotifyPolicy, tellPeople } from "./tell-people.ts";
 
 /**

@@ -5,6 +5,7 @@ import { deliver } from "../notify/deliver.ts";
 import { claimSummary } from "../notify/summary-claim.ts";
 import { noThreads } from "../notify/thread-store.ts";
 import { checkPromises } from "../operations/policy-check/promise-check.ts";
+import { readVaultReports } from "../operations/publish/vault-reports.ts";
 import type { PromiseCheck } from "../policy/promises.ts";
 import { truthOf } from "../report/branch/standing.ts";
 import { cleaner } from "../report/run/clean-text.ts";
@@ -13,7 +14,6 @@ import type { SignBytes } from "../seal/keys/signed-note.ts";
 import { askStanding, noteVerifier } from "../vault/configured.ts";
 import type { Vault } from "../vault/s3/client.ts";
 import { openChannels, pageUrls } from "./channels.ts";
-import { readVaultReports } from "./publish/vault-reports.ts";
 import type { Telling } from "./tell-people.ts";
 
 /**

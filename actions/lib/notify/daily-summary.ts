@@ -1,6 +1,6 @@
 import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
 import type { PromiseCheck } from "../policy/promises.ts";
-import { promisesSentence } from "../report/pages/policy-check.ts";
+import { promisesSentence } from "../report/promises-page.ts";
 import type { RunReport } from "../report/run/run-report.ts";
 import { type Alert, isFailure, operationNames, type PageUrl } from "./alert.ts";
 

@@ -2,7 +2,7 @@ import { markdownCode, markdownLink, markdownText } from "../../base/escaping.ts
 import { formatBytes, formatCount, formatDuration } from "../../base/measures.ts";
 import type { PromiseCheck } from "../../policy/promises.ts";
 import { renderMarkdown } from "../page.ts";
-import { promisesPage } from "../pages/policy-check.ts";
+import { promisesPage } from "../promises-page.ts";
 import { isBad } from "../run/merge-reports.ts";
 import { conclusionWord, minute } from "../run/run-page.ts";
 import type { OperationRow, RunRow } from "../run/run-row.ts";

@@ -1,6 +1,6 @@
 import { countOf } from "../../base/measures.ts";
-import type { CheckRow } from "../../operations/check/check-row.ts";
-import type { Page } from "../page.ts";
+import type { Page } from "../../report/page.ts";
+import type { CheckRow } from "./check-row.ts";
 
 /** The preflight's table, and what to do about what is not ok. */
 export function preflightPage(rows: readonly CheckRow[]): Page {

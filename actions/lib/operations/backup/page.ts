@@ -1,6 +1,6 @@
 import { countOf, formatBytes, formatCount, formatDuration } from "../../base/measures.ts";
-import type { BackupResult } from "../../operations/backup/result.ts";
-import { type Page, timeTable } from "../page.ts";
+import { type Page, timeTable } from "../../report/page.ts";
+import type { BackupResult } from "./result.ts";
 
 /** What a backup made, and how long each part of it took. */
 export function backupPage(result: BackupResult): Page {

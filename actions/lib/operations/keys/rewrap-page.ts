@@ -1,6 +1,6 @@
 import { countOf } from "../../base/measures.ts";
-import type { RewrapRow } from "../../operations/keys/rewrap.ts";
-import type { Page } from "../page.ts";
+import type { Page } from "../../report/page.ts";
+import type { RewrapRow } from "./rewrap.ts";
 
 /** Whom the sets are sealed to now, and what still opens with a key that should not any more. */
 export function rewrapPage(rows: readonly RewrapRow[]): Page {

@@ -1,10 +1,10 @@
-import { readChannels, readHeartbeat } from "../config/channels.ts";
-import type { Environment } from "../config/environment.ts";
-import { Problems } from "../config/problems.ts";
-import { type CheckRow, ok, warn } from "../operations/check/check-row.ts";
-import { failureOf } from "./channel.ts";
-import { tryServer } from "./email.ts";
-import { tryToken } from "./slack.ts";
+import { readChannels, readHeartbeat } from "../../config/channels.ts";
+import type { Environment } from "../../config/environment.ts";
+import { Problems } from "../../config/problems.ts";
+import { failureOf } from "../../notify/channel.ts";
+import { tryServer } from "../../notify/email.ts";
+import { tryToken } from "../../notify/slack.ts";
+import { type CheckRow, ok, warn } from "./check-row.ts";
 
 const seconds = 10;
 

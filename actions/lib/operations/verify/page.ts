@@ -1,6 +1,6 @@
 import { countOf, formatBytes } from "../../base/measures.ts";
-import type { VerifyResult } from "../../operations/verify/verify.ts";
-import type { Page } from "../page.ts";
+import type { Page } from "../../report/page.ts";
+import type { VerifyResult } from "./verify.ts";
 
 /** What a verification found, damage first. */
 export function verificationPage(result: VerifyResult): Page {

@@ -1,6 +1,6 @@
 import { countOf, formatBytes, formatCount } from "../../base/measures.ts";
+import type { Page } from "../../report/page.ts";
 import type { ListedSet } from "../../vault/sets/catalogue.ts";
-import type { Page } from "../page.ts";
 
 /** The catalogue as a page, newest first as it came. */
 export function setListPage(bucket: string, sets: readonly (ListedSet & { readonly provenAt: string | null })[]): Page {

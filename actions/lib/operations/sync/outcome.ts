@@ -1,34 +1,14 @@
-import type { FanOutPlan, PartResult } from "../../operations/sync/fan-out/plan-store.ts";
-import type { SyncResult } from "../../operations/sync/result.ts";
+import { type ActionResult, meddlingFailure } from "../../report/run/action-result.ts";
+import type { RunFacts } from "../../report/run/run-report.ts";
 import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
-import { snapshotThere, syncPage } from "../pages/sync.ts";
-import { partPage, planPage } from "../pages/sync-divided.ts";
-import { type ActionResult, meddlingFailure } from "../run/action-result.ts";
-import { filesFacts, snapshotFacts } from "../run/facts.ts";
+import { snapshotThere, syncPage } from "./page.ts";
+import type { SyncResult } from "./result.ts";
 
 // The jobs of the files' workflow: outputs by the names of actions/sync-storage/action.yml.
 
 export function reportThere(made: SnapshotManifest): ActionResult {
   const outputs = { made: "false", snapshot: made.set, parts: "[]" };
   return { outputs, page: snapshotThere(made), facts: snapshotFacts(made), skipped: true };
-}
-
-export function reportPlan(plan: FanOutPlan, parts: readonly number[]): ActionResult {
-  return {
-    outputs: { made: "false", parts: JSON.stringify(parts) },
-    page: planPage(plan, parts),
-    facts: {},
-    unfinished: true,
-  };
-}
-
-export function reportPart(result: PartResult): ActionResult {
-  return {
-    outputs: { made: "false", "files-copied": String(result.filesCopied) },
-    page: partPage(result),
-    facts: {},
-    unfinished: true,
-  };
 }
 
 /** A snapshot was made; what was found in it may fail the job all the same. */
@@ -42,5 +22,28 @@ export function reportSnapshot(result: SyncResult): ActionResult {
     outputs: { ...made, "files-copied": String(counts.filesCopied), "stored-bytes": counts.storedBytes },
     ...{ page: syncPage(result), facts: filesFacts(result) },
     ...(failure !== undefined && { failure }),
+  };
+}
+
+/** Of a sync of the files, and of the snapshot that it made. */
+export function filesFacts({ set, counts, snapshotAt, stages, failure }: SyncResult): RunFacts {
+  return {
+    ...snapshotFacts({ set, snapshotAt, counts }),
+    storedBytes: Number(counts.storedBytes),
+    stages: [...stages],
+    outcome: failure === null ? "whole" : "with-findings",
+  };
+}
+
+/** Of a snapshot of the files that was there already. */
+export function snapshotFacts({
+  set,
+  snapshotAt,
+  counts,
+}: Pick<SnapshotManifest, "set" | "snapshotAt" | "counts">): RunFacts {
+  const { files, bytes, filesCopied, bytesCopied } = counts;
+  return {
+    ...{ set, snapshotAt },
+    files: { count: files, bytes: Number(bytes), moved: filesCopied, movedBytes: Number(bytesCopied) },
   };
 }

@@ -1,6 +1,8 @@
-import { countOf, formatBytes } from "../../base/measures.ts";
-import type { FilesVerification } from "../../operations/verify/files/verify-files.ts";
-import type { Page } from "../page.ts";
+import { countOf, formatBytes } from "../../../base/measures.ts";
+import type { Page } from "../../../report/page.ts";
+import type { ActionResult } from "../../../report/run/action-result.ts";
+import { verdict } from "../outcome.ts";
+import type { FilesVerification } from "./verify-files.ts";
 
 /** What a verification of the files' snapshot found, damage first. */
 export function filesVerificationPage(result: FilesVerification): Page {
@@ -41,4 +43,10 @@ export function filesVerificationPage(result: FilesVerification): Page {
       },
     ],
   };
+}
+
+export function reportFilesVerification(result: FilesVerification): ActionResult {
+  const page = filesVerificationPage(result);
+  const { set, outcome } = result;
+  return { outputs: { set, outcome }, page, facts: { set, outcome }, ...verdict(outcome, "snapshot", page) };
 }

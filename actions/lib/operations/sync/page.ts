@@ -1,7 +1,7 @@
 import { countOf, formatBytes, formatCount, formatDuration } from "../../base/measures.ts";
-import type { SyncResult } from "../../operations/sync/result.ts";
+import { type Page, timeTable } from "../../report/page.ts";
 import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
-import { type Page, timeTable } from "../page.ts";
+import type { SyncResult } from "./result.ts";
 
 /** What a sync copied and found. Files are counted, never named. */
 export function syncPage(result: SyncResult): Page {

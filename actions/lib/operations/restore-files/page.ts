@@ -1,10 +1,8 @@
 import { countOf, formatBytes, formatDuration } from "../../base/measures.ts";
-import type { RestoredWithFiles } from "../../operations/restore/run-restore-with-files.ts";
-import type { FilesResult } from "../../operations/restore-files/files-result.ts";
-import type { FolderResult } from "../../operations/restore-files/to-folder.ts";
-import type { FileFinding } from "../../operations/restore-files/verify-files.ts";
-import type { Page } from "../page.ts";
-import { restorationPage } from "./restore.ts";
+import type { Page } from "../../report/page.ts";
+import type { FilesResult } from "./files-result.ts";
+import type { FolderResult } from "./to-folder.ts";
+import type { FileFinding } from "./verify-files.ts";
 
 /** What a restore of files did and what it found. Files are named by their row's id: their paths hold people's names. */
 export function fileRestorationPage(result: FilesResult): Page {
@@ -33,21 +31,6 @@ export function fileRestorationPage(result: FilesResult): Page {
       ...result.notes,
     ],
   };
-}
-
-/** A set and its files, restored in one go. */
-export function withFilesPage({ database, files }: RestoredWithFiles): Page {
-  const [first, second] = [restorationPage(database), fileRestorationPage(files)];
-  return {
-    title: first.title,
-    sentence: `${first.sentence} ${second.sentence}`,
-    tables: [...first.tables, ...second.tables.map((table) => ({ ...table, title: `Files: ${table.title}` }))],
-    notes: [...(first.notes ?? []), ...(second.notes ?? [])],
-  };
-}
-
-export function isGoodWithFiles({ database, files }: RestoredWithFiles): boolean {
-  return ["equal", "dry-run"].includes(database.outcome) && ["equal", "sampled", "dry-run"].includes(files.outcome);
 }
 
 /** The words `equal to it` stand in it only when the outcome is that. */

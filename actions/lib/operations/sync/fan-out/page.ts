@@ -1,6 +1,7 @@
-import { countOf, formatBytes } from "../../base/measures.ts";
-import type { FanOutPlan, PartResult } from "../../operations/sync/fan-out/plan-store.ts";
-import type { Page } from "../page.ts";
+import { countOf, formatBytes } from "../../../base/measures.ts";
+import type { Page } from "../../../report/page.ts";
+import type { ActionResult } from "../../../report/run/action-result.ts";
+import type { FanOutPlan, PartResult } from "./plan-store.ts";
 
 /** How a copy was divided, and what of it is left to do. */
 export function planPage({ parts }: FanOutPlan, left: readonly number[]): Page {
@@ -27,5 +28,23 @@ export function partPage({ part, filesCopied, bytesCopied }: PartResult): Page {
     title: `Files: part ${part}`,
     sentence: `Part ${part} is in the vault: ${countOf(filesCopied, "file")}, ${formatBytes(bytesCopied)}.`,
     tables: [],
+  };
+}
+
+export function reportPlan(plan: FanOutPlan, parts: readonly number[]): ActionResult {
+  return {
+    outputs: { made: "false", parts: JSON.stringify(parts) },
+    page: planPage(plan, parts),
+    facts: {},
+    unfinished: true,
+  };
+}
+
+export function reportPart(result: PartResult): ActionResult {
+  return {
+    outputs: { made: "false", "files-copied": String(result.filesCopied) },
+    page: partPage(result),
+    facts: {},
+    unfinished: true,
   };
 }

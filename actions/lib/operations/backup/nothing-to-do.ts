@@ -1,6 +1,6 @@
 import type { Period } from "../../policy/period.ts";
+import type { Page } from "../../report/page.ts";
 import type { Manifest } from "../../vault/format/manifest.ts";
-import type { Page } from "../page.ts";
 
 const present: Readonly<Record<Period, (tier: string) => string>> = {
   "10h": (tier) => `a ${tier} set of the last ten hours`,

@@ -1,8 +1,8 @@
 import { countOf, formatBytes } from "../../base/measures.ts";
-import type { Likely } from "../../operations/prove/likely.ts";
-import type { ProveResult } from "../../operations/prove/run-prove.ts";
-import type { FilesComparison } from "../../operations/restore-files/compare-files.ts";
-import { type Page, timeTable } from "../page.ts";
+import { type Page, timeTable } from "../../report/page.ts";
+import type { FilesComparison } from "../restore-files/compare-files.ts";
+import type { Likely } from "./likely.ts";
+import type { ProveResult } from "./run-prove.ts";
 
 const titles: Readonly<Record<Likely, string>> = {
   damage: "May be damage",

@@ -1,7 +1,7 @@
 import { countOf, few, formatBytes, formatDuration } from "../../base/measures.ts";
 import type { Difference } from "../../compare/difference.ts";
-import { isReport, type RestoreTestReport, type RestoreTestResult } from "../../operations/test-restore/result.ts";
-import { type Page, type PageTable, timeTable } from "../page.ts";
+import { type Page, type PageTable, timeTable } from "../../report/page.ts";
+import { isReport, type RestoreTestReport, type RestoreTestResult } from "./result.ts";
 
 /** What a restore test found out, what failed first. */
 export function restoreTestPage(result: RestoreTestResult): Page {

@@ -1,7 +1,7 @@
-import { countOf } from "../../base/measures.ts";
-import { span } from "../../policy/minutes.ts";
-import { type Finding, type PromiseCheck, type PromiseRow, scenarioNames } from "../../policy/promises.ts";
-import type { Page } from "../page.ts";
+import { countOf } from "../base/measures.ts";
+import { span } from "../policy/minutes.ts";
+import { type Finding, type PromiseCheck, type PromiseRow, scenarioNames } from "../policy/promises.ts";
+import type { Page } from "./page.ts";
 
 const words: Readonly<Record<PromiseRow["state"], string>> = {
   kept: "ok",

@@ -1,6 +1,6 @@
 import { countOf, formatBytes } from "../../base/measures.ts";
-import type { Upkeep } from "../../operations/retention/run-retention.ts";
-import type { Page } from "../page.ts";
+import type { Page } from "../../report/page.ts";
+import type { Upkeep } from "./run-retention.ts";
 
 /** What was, or would be, done for the vault of the files. */
 export function upkeepPage({ retention, locks, deleted, keptBack, alarms }: Upkeep, dryRun: boolean): Page {

@@ -1,8 +1,10 @@
 import { countOf } from "../../base/measures.ts";
 import type { Difference } from "../../compare/difference.ts";
-import type { Abandoned } from "../../operations/restore/abandon-restore.ts";
-import type { RestoreResult } from "../../operations/restore/result.ts";
-import { type Page, timeTable } from "../page.ts";
+import { type Page, timeTable } from "../../report/page.ts";
+import { fileRestorationPage } from "../restore-files/page.ts";
+import type { Abandoned } from "./abandon-restore.ts";
+import type { RestoreResult } from "./result.ts";
+import type { RestoredWithFiles } from "./run-restore-with-files.ts";
 
 /** What a restore did, what came out of the comparison, and what is left for a person. */
 export function restorationPage(result: RestoreResult): Page {
@@ -68,4 +70,19 @@ export function abandonedPage({ outcome, set, target, objects, tables, switchedO
     tables: [{ title: "Tables whose rows it brought", header: ["table"], rows: tables.map((table) => [table]) }],
     notes: switchedOff === 0 ? [] : [`${countOf(switchedOff, "cron job")} that it brought may be switched off still`],
   };
+}
+
+/** A set and its files, restored in one go. */
+export function withFilesPage({ database, files }: RestoredWithFiles): Page {
+  const [first, second] = [restorationPage(database), fileRestorationPage(files)];
+  return {
+    title: first.title,
+    sentence: `${first.sentence} ${second.sentence}`,
+    tables: [...first.tables, ...second.tables.map((table) => ({ ...table, title: `Files: ${table.title}` }))],
+    notes: [...(first.notes ?? []), ...(second.notes ?? [])],
+  };
+}
+
+export function isGoodWithFiles({ database, files }: RestoredWithFiles): boolean {
+  return ["equal", "dry-run"].includes(database.outcome) && ["equal", "sampled", "dry-run"].includes(files.outcome);
 }

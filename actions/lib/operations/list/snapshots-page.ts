@@ -1,7 +1,7 @@
 import { countOf, formatBytes, formatCount } from "../../base/measures.ts";
-import { describeCounts } from "../../operations/sync/source/tally.ts";
+import type { Page } from "../../report/page.ts";
 import type { ListedSnapshot } from "../../vault/files/snapshot-catalogue.ts";
-import type { Page } from "../page.ts";
+import { describeCounts } from "../sync/source/tally.ts";
 
 /** The files' snapshots as a page, newest first as they came. */
 export function snapshotListPage(bucket: string, snapshots: readonly ListedSnapshot[]): Page {
