@@ -1,6 +1,5 @@
 import { ConfigurationError } from "../../actions/lib/base/errors.ts";
-import type { Call, Command, Outcome } from "./command.ts";
-import { dryRun } from "./command.ts";
+import { type Call, type Command, dryRun, type Outcome } from "./command.ts";
 
 /** `lifeboat keys <generate|check|rewrap>`: which of the three decides which module is loaded. */
 async function run(call: Call): Promise<Outcome> {

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Log, Track } from "../../actions/lib/base/log.ts";
-import { silentLog } from "../../actions/lib/base/log.ts";
+import { type Log, silentLog, type Track } from "../../actions/lib/base/log.ts";
 import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab.ts";
 import { isUntouched, restoreInto, told } from "../integration/restore-lab.ts";
 import { createProject, dropProject, execute, type LabProject, PLANTED_EMAIL, seedQimma } from "../lab/index.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
-import type { ProvenTarget } from "../../actions/lib/operations/restore/proven-target.ts";
+import type { ProvenTarget } from "../../actions/lib/operations/target/target.ts";
 import { type DefectKind, defectKinds } from "../../actions/lib/operations/test-restore/defect/defect.ts";
 import { type SelfTestResult, testTheTest } from "../../actions/lib/operations/test-restore/defect/self-test.ts";
 import { createProject, execute, type LabProject, seedQimma } from "../lab/index.ts";

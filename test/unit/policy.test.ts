@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { comparableCounts } from "../../actions/lib/compare/counts.ts";
+import { comparableCounts } from "../../actions/lib/compare/dump-checks.ts";
 import { findShrinkage } from "../../actions/lib/policy/shrinkage.ts";
 
 describe("a database that shrank", () => {

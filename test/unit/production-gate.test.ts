@@ -8,7 +8,7 @@ import {
   targetNames,
   type Whose,
   whoseTarget,
-} from "../../actions/lib/operations/target/production-gate.ts";
+} from "../../actions/lib/operations/target/whose.ts";
 
 const live = "abcdefghijklmnopqrst";
 const other = "tsrqponmlkjihgfedcba";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { BuildQueue } from "../../actions/lib/operations/restore/load/build-queue.ts";
+import { BuildQueue } from "../../actions/lib/operations/restore/load/load-and-build.ts";
 import { type Build, planBuilds } from "../../actions/lib/operations/restore/plan/plan-builds.ts";
 import type { TocEntry } from "../../actions/lib/postgres/dump/archive/toc.ts";
 

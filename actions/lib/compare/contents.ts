@@ -9,7 +9,7 @@ import type {
 } from "../postgres/inventory/model.ts";
 import { planGenerated } from "../postgres/rows/export-plan.ts";
 import type { Difference } from "./difference.ts";
-import { overRoots, type RowFacts } from "./over-roots.ts";
+import { overRoots, type RowFacts } from "./measure-tables.ts";
 
 /** What was found in the target, and what is known of what was not restored on purpose. */
 export interface ContentFacts extends RowFacts {

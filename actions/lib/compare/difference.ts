@@ -1,6 +1,3 @@
-import type { Platform } from "../supabase/platform/platform.ts";
-import type { OtherWords } from "./other-words/other-words.ts";
-
 /**
  * `failed`: it should be equal and is not. `expected`: named in advance as something that this kind of target cannot
  * take over or keeps in its own version. `unverified`: nobody could tell.
@@ -33,22 +30,4 @@ export interface Difference {
 export function outcomeOf(differences: readonly Difference[]): "equal" | "differs" | "unverified" {
   if (differences.some((difference) => difference.verdict === "failed")) return "differs";
   return differences.some((difference) => difference.verdict === "unverified") ? "unverified" : "equal";
-}
-
-/** What is known beside the two inventories. */
-export interface CompareContext {
-  /** What belongs to the target's platform and what a new project has, beside this very source; undefined on plain PostgreSQL. */
-  readonly platform: Platform | undefined;
-  /** Why things that were tried did not work, by object key: an SQLSTATE with its meaning. */
-  readonly failures: ReadonlyMap<string, string>;
-  /** What differs in words only. */
-  readonly words: OtherWords;
-  /** Differences that a restore makes on purpose, by object key, e.g. a webhook that was switched off. */
-  readonly deliberate: ReadonlyMap<string, string>;
-  /** Extensions that the target does not have. */
-  readonly unavailableExtensions: ReadonlySet<string>;
-  /** Roles that every database of the server has: its first superuser, and the one that restores. */
-  readonly makers: ReadonlySet<string>;
-  /** Schemas that came with an extension, and the extension. */
-  readonly extensionSchemas: ReadonlyMap<string, string>;
 }

@@ -4,6 +4,25 @@ import { isPlatformOwner } from "../postgres/platform-owned.ts";
 import { componentOf, definitionOf, hashOf, platformKey, rightOf } from "../supabase/platform/fact.ts";
 import { isBornWith, type Platform } from "../supabase/platform/platform.ts";
 import type { Verdict } from "./difference.ts";
+import type { OtherWords } from "./other-words/other-words.ts";
+
+/** What is known beside the two inventories. */
+export interface CompareContext {
+  /** What belongs to the target's platform and what a new project has, beside this very source; undefined on plain PostgreSQL. */
+  readonly platform: Platform | undefined;
+  /** Why things that were tried did not work, by object key: an SQLSTATE with its meaning. */
+  readonly failures: ReadonlyMap<string, string>;
+  /** What differs in words only. */
+  readonly words: OtherWords;
+  /** Differences that a restore makes on purpose, by object key, e.g. a webhook that was switched off. */
+  readonly deliberate: ReadonlyMap<string, string>;
+  /** Extensions that the target does not have. */
+  readonly unavailableExtensions: ReadonlySet<string>;
+  /** Roles that every database of the server has: its first superuser, and the one that restores. */
+  readonly makers: ReadonlySet<string>;
+  /** Schemas that came with an extension, and the extension. */
+  readonly extensionSchemas: ReadonlyMap<string, string>;
+}
 
 export interface Judgement {
   readonly verdict: Verdict;

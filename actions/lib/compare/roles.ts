@@ -1,8 +1,8 @@
 import type { Inventory, Membership, Role } from "../postgres/inventory/model.ts";
 import { isReservedRole } from "../postgres/platform-owned.ts";
 import { factOfRole, membershipKey, roleKey } from "../supabase/platform/fact.ts";
-import type { CompareContext, Difference } from "./difference.ts";
-import type { Judgement } from "./judge-platform.ts";
+import type { Difference } from "./difference.ts";
+import type { CompareContext, Judgement } from "./judge-platform.ts";
 import { compareDatabaseSettings, compareEverybodysSettings, compareSettings } from "./settings.ts";
 
 const attributes = [

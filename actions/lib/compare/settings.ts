@@ -3,7 +3,8 @@ import { assignment } from "../postgres/inventory/roles-sql.ts";
 import { isPlatformOwner, isReservedRole } from "../postgres/platform-owned.ts";
 import { forEverybody, roleKey } from "../supabase/platform/fact.ts";
 import type { Platform } from "../supabase/platform/platform.ts";
-import type { CompareContext, Difference } from "./difference.ts";
+import type { Difference } from "./difference.ts";
+import type { CompareContext } from "./judge-platform.ts";
 
 const inDatabase = "here ";
 const nameOf = (text: string) => text.split("=", 1)[0] ?? "";

@@ -3,10 +3,9 @@ import type { Grant, Inventory, InventoryObject } from "../postgres/inventory/mo
 import { isBuiltIn, objectKey } from "../postgres/inventory/object-key.ts";
 import { isPlatformOwner } from "../postgres/platform-owned.ts";
 import { definitionOf, platformKey, rightOf } from "../supabase/platform/fact.ts";
-import { otherBuiltIn } from "./built-ins.ts";
-import type { CompareContext, Difference } from "./difference.ts";
-import { differingGrants, grantsDetail, otherGrantors, rightsStatements } from "./grants.ts";
-import { type Judgement, PlatformJudge } from "./judge-platform.ts";
+import type { Difference } from "./difference.ts";
+import { differingGrants, grantsDetail, otherBuiltIn, otherGrantors, rightsStatements } from "./grants.ts";
+import { type CompareContext, type Judgement, PlatformJudge } from "./judge-platform.ts";
 
 export const versionOfExtension = "the target server has another version of the extension";
 export const isExtension = ({ kind }: InventoryObject): boolean => kind === "extension";

@@ -28,6 +28,20 @@ export function bare(identifier: string): string {
   return identifier.startsWith('"') ? identifier.slice(1, -1).replaceAll('""', '"') : identifier;
 }
 
+const qualified = /(?:"(?:[^"]|"")*"|[^\s."]+)\.(?:"(?:[^"]|"")*"|[^\s."]+)/.source;
+const onTable = new RegExp(`^(?<name>.*) on (?<table>${qualified})$`, "s");
+
+/** The parts of an identity like `name on schema.table`, as they stand in a statement: the last ` on ` before a qualified name. */
+export function nameOnTable(identity: string): { readonly name: string; readonly table: string } | undefined {
+  const { name, table } = onTable.exec(identity)?.groups ?? {};
+  return name === undefined || table === undefined ? undefined : { name, table };
+}
+
+/** The first qualified name behind `before`, which is a pattern. */
+export function nameBehind(before: string, text: string): string | undefined {
+  return new RegExp(`${before}(${qualified})`).exec(text)?.[1];
+}
+
 /** Quotes a text as an SQL literal that means the same under either setting of standard_conforming_strings. */
 export function quoteLiteral(text: string): string {
   const quoted = text.replaceAll("'", "''");

@@ -2,7 +2,7 @@ import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import { silentLog } from "../../../actions/lib/base/log.ts";
 import { loadConfig } from "../../../actions/lib/config/load.ts";
 import { runRestore } from "../../../actions/lib/operations/restore/run-restore.ts";
-import { targetConnector } from "../../../actions/lib/operations/target/connect-target.ts";
+import { targetConnector } from "../../../actions/lib/operations/target/sessions.ts";
 import { readMarker, setState } from "../../../actions/lib/operations/test-restore/staging/marker.ts";
 import { openStagingLab, type StagingLab } from "../../integration/staging-lab.ts";
 import { execute, withClient } from "../../lab/index.ts";

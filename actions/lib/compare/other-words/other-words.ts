@@ -5,8 +5,7 @@ import type { Inventory, InventoryObject } from "../../postgres/inventory/model.
 import { namesakesAside } from "../../postgres/inventory/namesakes.ts";
 import { byKey, objectKey } from "../../postgres/inventory/object-key.ts";
 import { isRelation } from "../../postgres/inventory/read.ts";
-import { alike, columnsOf } from "./definition-order.ts";
-import { type SameExpression, sameButExpressions } from "./definition-parts.ts";
+import { alike, columnsOf, type SameExpression, sameButExpressions } from "./definition-parts.ts";
 import { PrintAgain } from "./print-again.ts";
 
 /** What the comparison of texts alone would call different, by object key. */

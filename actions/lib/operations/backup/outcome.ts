@@ -1,5 +1,4 @@
-import type { ActionResult } from "../../report/run/action-result.ts";
-import { meddlingFailure } from "../../report/run/action-result.ts";
+import { type ActionResult, meddlingFailure } from "../../report/run/action-result.ts";
 import type { RunFacts } from "../../report/run/run-report.ts";
 import type { Manifest } from "../../vault/format/manifest.ts";
 import { snapshotFacts } from "../sync/outcome.ts";

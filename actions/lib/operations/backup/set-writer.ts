@@ -3,7 +3,7 @@ import { z } from "zod";
 import { OperationError } from "../../base/errors.ts";
 import type { Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
-import { comparableCounts, countSet, hasDumps, storedBytes } from "../../compare/counts.ts";
+import { comparableCounts, countSet, hasDumps, storedBytes } from "../../compare/dump-checks.ts";
 import type { Config } from "../../config/load.ts";
 import { findShrinkage } from "../../policy/shrinkage.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";

@@ -5,8 +5,8 @@ import { openingKey, trustedSigners } from "../../vault/configured.ts";
 import { openVault } from "../../vault/s3/client.ts";
 import { resolveSet } from "../../vault/sets/catalogue.ts";
 import { openSet } from "../../vault/sets/open-set.ts";
-import { admitTarget } from "../target/ask-whose.ts";
-import { targetConnector } from "../target/connect-target.ts";
+import { targetConnector } from "../target/sessions.ts";
+import { admitTarget } from "../target/whose.ts";
 import { refuseFrozen } from "../thaw/thaw-set.ts";
 import { type ExportLoad, findExport, loadExport } from "./load-export.ts";
 

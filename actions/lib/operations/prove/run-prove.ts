@@ -13,8 +13,7 @@ import { compareFiles, type FilesComparison } from "../restore-files/compare-fil
 import { findSnapshotFor } from "../restore-files/find-snapshot.ts";
 import { openTargetFiles } from "../restore-files/target-files.ts";
 import { openVaultSnapshot } from "../restore-files/vault-snapshot.ts";
-import { targetConnector } from "../target/connect-target.ts";
-import { brokenOff, Sessions } from "../target/sessions.ts";
+import { brokenOff, Sessions, targetConnector } from "../target/sessions.ts";
 import { refuseFrozen } from "../thaw/thaw-set.ts";
 import type { LikelyDifference } from "./likely.ts";
 import { proveTarget } from "./prove-target.ts";

@@ -5,7 +5,7 @@ import type { Fingerprint, Inventory } from "../../postgres/inventory/model.ts";
 import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import type { OpenSet } from "../../vault/sets/open-set.ts";
-import { projectColumns } from "../restore/load/project-columns.ts";
+import { projectColumns } from "../restore/load/load-table.ts";
 
 /**
  * Fingerprints of some columns of the set's own rows: for tables that a restore brings back with fewer or other values in

@@ -7,8 +7,7 @@ import type { Log } from "../../base/log.ts";
 import type { Tree } from "../../report/branch/fold-runs.ts";
 import { applyChanges, folderTree } from "../../report/branch/folder-tree.ts";
 import type { BranchPlan } from "../../report/branch/plan-branch.ts";
-import type { Git, GitSettings } from "./git.ts";
-import { openGit } from "./git.ts";
+import { type Git, type GitSettings, openGit } from "./git.ts";
 
 /** The only branch that is ever written. */
 export const reportsBranch = "reports";

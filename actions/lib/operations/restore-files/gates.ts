@@ -1,7 +1,7 @@
 import { ConfigurationError } from "../../base/errors.ts";
 import type { ProjectStorage } from "../../config/project-storage.ts";
 import type { Target } from "../../config/targets.ts";
-import { targetNames } from "../target/production-gate.ts";
+import { targetNames } from "../target/whose.ts";
 
 /**
  * Lets no files of one project into another's rows: database, endpoint and ref of the target's settings are one project's.

@@ -2,13 +2,12 @@ import { ConfigurationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { readInventory } from "../../postgres/inventory/read.ts";
-import { admitTarget } from "../target/ask-whose.ts";
-import { targetConnector } from "../target/connect-target.ts";
-import { finishRestore } from "./finish.ts";
+import { targetConnector } from "../target/sessions.ts";
+import { admitTarget } from "../target/whose.ts";
 import { cronItem } from "./load/cron-jobs.ts";
 import { loadedTable } from "./load/load-table.ts";
-import { Journal } from "./target/journal.ts";
-import { stateOf } from "./target/target-state.ts";
+import { finishRestore } from "./settle/event-triggers.ts";
+import { Journal, stateOf } from "./target/journal.ts";
 
 export interface AbandonRequest {
   readonly config: Config<"target">;

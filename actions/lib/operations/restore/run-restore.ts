@@ -7,11 +7,12 @@ import { openingKey, trustedSigners } from "../../vault/configured.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
 import { type OpenSet, openSet, type SetRef } from "../../vault/sets/open-set.ts";
-import { admitTarget } from "../target/ask-whose.ts";
-import { targetConnector } from "../target/connect-target.ts";
+import { targetConnector } from "../target/sessions.ts";
+import { admitTarget } from "../target/whose.ts";
 import { refuseFrozen, thawSet } from "../thaw/thaw-set.ts";
 import { verifySet } from "../verify/verify.ts";
-import { type RestoreTask, restoreSet } from "./restore-set.ts";
+import type { RestoreTask } from "./plan/run.ts";
+import { restoreSet } from "./restore-set.ts";
 import type { RestoreResult } from "./result.ts";
 
 export interface RestoreRequest {

@@ -1,6 +1,8 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
+import type { Stages } from "../../base/flow/stages.ts";
+import type { Difference } from "../../compare/difference.ts";
 import { bare } from "../../postgres/identifier.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import { readInventory } from "../../postgres/inventory/read.ts";
@@ -111,4 +113,18 @@ export async function maySetReplicationRole(client: Client): Promise<boolean> {
 export function unavailableExtensions(source: Inventory, facts: TargetFacts): Set<string> {
   const names = source.objects.filter((object) => object.kind === "extension").map((object) => bare(object.identity));
   return new Set(names.filter((name) => !facts.availableExtensions.has(name)));
+}
+
+/** A target that has just been proven, for those who look further. */
+export interface ProvenTarget {
+  readonly source: Inventory;
+  readonly facts: TargetFacts;
+  /** What the comparison named as expected. */
+  readonly differences: readonly Difference[];
+  readonly stages: Stages;
+  readonly connect: () => Promise<Client>;
+  /** Tables whose rows the comparison reads in the target, `schema.table`; the others' rows were proven as they came. */
+  readonly measured: ReadonlySet<string>;
+  /** Compares again, exactly as the restore did. */
+  prove(): Promise<readonly Difference[]>;
 }

@@ -1,6 +1,10 @@
 import { few } from "../../base/measures.ts";
-import { countSet } from "../../compare/counts.ts";
-import { assertContentsComplete, assertSchemaComplete, assertSqlSchemaComplete } from "../../compare/dump-checks.ts";
+import {
+  assertContentsComplete,
+  assertSchemaComplete,
+  assertSqlSchemaComplete,
+  countSet,
+} from "../../compare/dump-checks.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { Inventory, SequenceValue, TableContent } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";

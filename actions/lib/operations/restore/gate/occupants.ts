@@ -1,20 +1,20 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError } from "../../../base/errors.ts";
+import type { Log } from "../../../base/log.ts";
 import { few } from "../../../base/measures.ts";
 import { addsNothing } from "../../../compare/grants.ts";
 import { judgeStranger, PlatformJudge } from "../../../compare/judge-platform.ts";
 import { extraRoles } from "../../../compare/roles.ts";
 import { strangeDatabaseSettings, strangeRoleSettings } from "../../../compare/settings.ts";
-import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import { nameBehind, nameOnTable, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
 import { grantText, isBuiltIn } from "../../../postgres/inventory/object-key.ts";
 import { isOwnObject } from "../../../postgres/own-schemas.ts";
 import { bookkeepingReason, isManagedSchema } from "../../../postgres/platform-owned.ts";
 import { componentOf, platformKey } from "../../../supabase/platform/fact.ts";
+import { attempt } from "../../target/attempt.ts";
 import type { TargetFacts } from "../../target/target.ts";
-import { nameOnTable } from "../quiet/outbound.ts";
-import { isAutomaticRls } from "../settle/automatic-rls.ts";
 
 /** What may well be there. */
 export interface Admitted {
@@ -64,8 +64,7 @@ function isStranger(object: InventoryObject, { platform }: TargetFacts): boolean
 }
 
 function tableOf({ kind, identity, definition }: InventoryObject): string | undefined {
-  if (kind === "index")
-    return / ON (?:ONLY )?((?:"(?:[^"]|"")*"|[^\s".])+\.(?:"(?:[^"]|"")*"|[^\s".])+) /.exec(definition)?.[1];
+  if (kind === "index") return nameBehind(" ON (?:ONLY )?", definition);
   if (kind === "sequence") return /^(?:owned by|identity of) (.*)\.(?:"(?:[^"]|"")*"|[^".]+)$/m.exec(definition)?.[1];
   return nameOnTable(identity)?.table;
 }
@@ -149,4 +148,47 @@ export async function refuseOccupied(client: Client, facts: TargetFacts, admitte
     `The target is not empty: ${few(all, shown)}.`,
     "Restore into a new project or an empty database; nothing has been changed in this one.",
   );
+}
+
+const guard = "public.rls_auto_enable()";
+
+/**
+ * What Supabase's option "Enable automatic RLS" puts into a new project: an event trigger and its function, which switch
+ * row security on for each table that is made.
+ */
+export function isAutomaticRls({ kind, identity, definition }: InventoryObject): boolean {
+  if (kind === "function") return identity === guard && /\breturns event_trigger\b/i.test(definition);
+  return kind === "event trigger" && identity === "ensure_rls" && definition.includes(guard);
+}
+
+/**
+ * Takes automatic row security out of a new project before anything is made there: tables come back with the row
+ * security that they had, and the event trigger comes back where the source has one. By name, whatever the function does:
+ * nothing of it is left.
+ * @throws ConfigurationError `target-automatic-rls` when it belongs to somebody else
+ */
+export async function takeAutomaticRls(
+  client: Client,
+  facts: TargetFacts,
+  { dryRun, log }: { readonly dryRun: boolean; readonly log: Log },
+): Promise<TargetFacts> {
+  const found = facts.supabase ? facts.inventory.objects.filter(isAutomaticRls) : [];
+  if (found.length === 0) return facts;
+  if (!dryRun) {
+    // Whoever owns the schema may drop what lies in it, and what hangs on that goes as well, whoever owns it.
+    const reason = await attempt(
+      client,
+      `drop function if exists ${guard} cascade; drop event trigger if exists ensure_rls`,
+    );
+    if (reason !== undefined) {
+      throw new ConfigurationError(
+        "target-automatic-rls",
+        `The target switches row security on for each table that is made, and that cannot be taken away (${reason}).`,
+        "Run `drop event trigger ensure_rls` as its owner, or restore into a project without automatic RLS.",
+      );
+    }
+    log.info("Automatic row security of the target is taken away: each table gets what it had at the source.");
+  }
+  const objects = facts.inventory.objects.filter((object) => !found.includes(object));
+  return { ...facts, inventory: { ...facts.inventory, objects } };
 }

@@ -2,8 +2,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { countFrom } from "../../../postgres/inventory/foreign-keys.ts";
 import { reasonOf } from "../../target/attempt.ts";
-import { type StepFailures, statementOf } from "../plan/run-steps.ts";
-import type { Step } from "../plan/step.ts";
+import { type Step, type StepFailures, statementOf } from "../plan/steps.ts";
 import { place } from "./check-constraints.ts";
 
 const name = String.raw`(?:"(?:[^"]|"")+"|[^\s".]+)`;

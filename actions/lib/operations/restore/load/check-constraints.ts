@@ -1,11 +1,10 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { quoteLiteral, quoteQualified } from "../../../postgres/identifier.ts";
+import { nameOnTable, quoteLiteral, quoteQualified } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
 import { pathStatement } from "../../../postgres/inventory/search-paths.ts";
 import { attempt } from "../../target/attempt.ts";
-import { nameOnTable } from "../quiet/outbound.ts";
 
 /** Checks of some tables, of those that they inherit from, and of the domains that their columns are made of. */
 const checksOf = `

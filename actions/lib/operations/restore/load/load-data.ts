@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { describeCode, OperationError } from "../../../base/errors.ts";
 import type { Log, Track } from "../../../base/log.ts";
 import {
   type DataBlock,
@@ -15,9 +16,7 @@ import type { DataPlan, Family } from "../plan/plan-data.ts";
 import type { Journal } from "../target/journal.ts";
 import { scheduleJobs } from "./cron-jobs.ts";
 import { transactionsOverOrphans } from "./keys-over-orphans.ts";
-import { loadLargeObject } from "./large-objects.ts";
-import { loadItem, loadTable } from "./load-table.ts";
-import { projectColumns } from "./project-columns.ts";
+import { loadItem, loadTable, projectColumns } from "./load-table.ts";
 
 /** What loading needs: where the bytes come from, how to reach the target, what to load. */
 export interface DataTask {
@@ -165,5 +164,42 @@ async function loadLargeObjects(task: DataTask, client: Client, block: LargeObje
   } catch (error) {
     await client.query("rollback").catch(() => undefined);
     throw error;
+  }
+}
+
+const writeBytes = 1_048_576;
+
+/**
+ * Creates one large object under its own OID and fills it, 1 MiB a call. Owner, grants and comment follow with those of
+ * all objects.
+ *
+ * @throws OperationError `large-object-failed`
+ */
+export async function loadLargeObject(client: Client, oid: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    await client.query("select lo_create($1::oid)", [oid]);
+    let offset = 0;
+    let waiting: Uint8Array[] = [];
+    let size = 0;
+    const flush = async (): Promise<void> => {
+      if (size === 0) return;
+      await client.query("select lo_put($1::oid, $2::int8, $3::bytea)", [oid, String(offset), Buffer.concat(waiting)]);
+      offset += size;
+      waiting = [];
+      size = 0;
+    };
+    for await (const chunk of chunks) {
+      waiting.push(chunk);
+      size += chunk.length;
+      if (size >= writeBytes) await flush();
+    }
+    await flush();
+  } catch (error) {
+    if (error instanceof OperationError) throw error;
+    throw new OperationError(
+      "large-object-failed",
+      `Large object ${oid} could not be written to the target (${describeCode(error)}).`,
+      "Empty the target and restore again.",
+    );
   }
 }

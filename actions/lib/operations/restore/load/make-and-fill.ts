@@ -5,11 +5,17 @@ import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { objectKey } from "../../../postgres/inventory/object-key.ts";
 import { widerPaths } from "../../../postgres/inventory/search-paths.ts";
 import { attempt, attemptInto } from "../../target/attempt.ts";
-import { ambiguous, withoutNamesakes } from "../plan/namesakes.ts";
 import type { SchemaPlan } from "../plan/plan.ts";
 import type { DataPlan } from "../plan/plan-data.ts";
-import { type AfterStep, runSteps, type StepFailures, statementOf } from "../plan/run-steps.ts";
-import type { Step } from "../plan/step.ts";
+import {
+  type AfterStep,
+  ambiguous,
+  runSteps,
+  type Step,
+  type StepFailures,
+  statementOf,
+  withoutNamesakes,
+} from "../plan/steps.ts";
 import type { StandIn } from "../quiet/while-filling.ts";
 import { tellDuplicates } from "./broken-keys.ts";
 import { putBackChecks, takeOffChecks } from "./check-constraints.ts";

@@ -1,9 +1,15 @@
 import type { Client } from "pg";
-import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
+import { readPlainDump } from "../../../postgres/dump/plain/read.ts";
+import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
+import { makeQueue, type Queue, queueList } from "../../../postgres/rows/extension-rows.ts";
 import { attempt } from "../../target/attempt.ts";
 import type { TargetFacts } from "../../target/target.ts";
+import { unescapeCopy } from "./cron-jobs.ts";
+import type { DataTask } from "./load-data.ts";
+import { loadItem } from "./load-table.ts";
 
 /**
  * Takes out of a new project what stands in the way of the source's own: a publication that the user has changed there, an
@@ -60,4 +66,60 @@ function moving(extension: string, schema: string): string[] {
     `${make}alter extension ${extension} set schema ${schema}`,
     `${make}drop extension ${extension};\ncreate extension ${extension} with schema ${schema}`,
   ];
+}
+
+/**
+ * Makes the queues of pgmq anew, by its own functions: their tables belong to the extension, so no dump makes them. What
+ * they held comes with the other rows, the list of the queues too.
+ *
+ * @returns why a queue could not be made, by the names of its tables
+ */
+export async function makeQueues(
+  task: Pick<DataTask, "artifacts" | "inventory" | "open" | "journal">,
+  client: Client,
+): Promise<Map<string, string>> {
+  const failures = new Map<string, string>();
+  const list = task.inventory.tables.find((table) => !table.carried && tableName(table) === tableName(queueList));
+  if (list === undefined || list.fingerprint?.rows === "0") return failures;
+  for (const queue of await readQueues(task, list)) {
+    const reason = await make(client, queue);
+    if (reason === undefined) continue;
+    // pgmq's format_table_name
+    for (const kind of ["q", "a"]) {
+      failures.set(tableName({ schema: queueList.schema, name: `${kind}_${queue.name}`.toLowerCase() }), reason);
+    }
+  }
+  if (task.journal.isDone(loadItem(list))) return failures;
+  // The list that comes with the rows tells when each queue was made; pgmq has just listed them as made now.
+  const reason = await attempt(client, `delete from ${quoteQualified(queueList.schema, queueList.name)}`);
+  if (reason !== undefined) failures.set(tableName(queueList), reason);
+  return failures;
+}
+
+async function make(client: Client, queue: Queue): Promise<string | undefined> {
+  if (queue.kind !== "create_partitioned") return attempt(client, makeQueue(queue));
+  return `a partitioned queue: make it as it was, with its interval and retention (${makeQueue(queue).slice(0, -2)}, …)), then load data/extensions.sql of the set`;
+}
+
+/** The list is among the first of the artifact; what follows it is not read. */
+async function readQueues(
+  { artifacts, inventory, open }: Pick<DataTask, "artifacts" | "inventory" | "open">,
+  list: TableContent,
+): Promise<Queue[]> {
+  const artifact = artifacts.find(({ kind }) => kind === "extension-rows");
+  if (artifact === undefined) return [];
+  for await (const block of readPlainDump(open(artifact), inventory).blocks()) {
+    if (block.kind !== "table" || block.entry.oid !== list.oid) continue;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of block.chunks()) chunks.push(chunk);
+    const lines = Buffer.concat(chunks).toString("utf8").split("\n").slice(0, -1);
+    return lines.map((line) => queueOf(line.split("\t").map(unescapeCopy), list.columns));
+  }
+  return [];
+}
+
+function queueOf(fields: readonly (string | null)[], columns: readonly string[]): Queue {
+  const field = (name: string) => fields[columns.indexOf(name)] ?? "";
+  const kind = field("is_partitioned") === "t" ? "create_partitioned" : "create";
+  return { name: field("queue_name"), kind: field("is_unlogged") === "t" ? "create_unlogged" : kind };
 }

@@ -1,9 +1,8 @@
 import type { TocEntry } from "../../../postgres/dump/archive/toc.ts";
-import { parseQualified } from "../../../postgres/identifier.ts";
+import { nameOnTable, parseQualified } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
-import { nameOnTable } from "../quiet/outbound.ts";
-import type { Step } from "./step.ts";
+import type { Step } from "./steps.ts";
 
 /**
  * What people have put on an extension's own tables (policies and row level security on a queue of pgmq, a trigger, an

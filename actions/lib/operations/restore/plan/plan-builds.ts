@@ -1,6 +1,6 @@
 import type { TocEntry } from "../../../postgres/dump/archive/toc.ts";
 import { tableName } from "../../../postgres/identifier.ts";
-import { dependenciesOf, type Entries, type Step, tableKinds, tableOf } from "./step.ts";
+import { dependenciesOf, type Entries, type Step, tableKinds, tableOf } from "./steps.ts";
 
 /** Keys and indexes that one session builds in one go. */
 export interface Build {

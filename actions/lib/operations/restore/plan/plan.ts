@@ -1,12 +1,39 @@
+import { ConfigurationError } from "../../../base/errors.ts";
+import { readArchive } from "../../../postgres/dump/archive/data.ts";
 import type { TocEntry } from "../../../postgres/dump/archive/toc.ts";
+import { withTables } from "../../../postgres/dump/plain/dependencies.ts";
+import { readPlainDump } from "../../../postgres/dump/plain/read.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { isRoutine } from "../../../postgres/inventory/namesakes.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
 import { isOwnObject } from "../../../postgres/own-schemas.ts";
 import type { Platform } from "../../../supabase/platform/platform.ts";
+import type { OpenSet } from "../../../vault/sets/open-set.ts";
 import { extensionParts } from "./extension-parts.ts";
 import { type Build, planBuilds } from "./plan-builds.ts";
-import { dependenciesOf, type Entries, type Step, tableKinds } from "./step.ts";
+import { dependenciesOf, type Entries, type Step, tableKinds } from "./steps.ts";
+
+/** The table of contents of the schema dump. The dump is read to its end, so that a damaged one is refused here. */
+export async function readSchema(open: OpenSet, source: Inventory): Promise<readonly TocEntry[]> {
+  const artifact = open.manifest.artifacts.find(({ kind }) => kind === "schema" || kind === "sql");
+  if (artifact === undefined) {
+    throw new ConfigurationError(
+      "set-without-schema",
+      `Set ${open.set} has no schema dump.`,
+      "Choose another set (`lifeboat list`).",
+    );
+  }
+  if (artifact.kind === "sql") {
+    const dump = readPlainDump(open.artifact(artifact.name), source);
+    for await (const _block of dump.blocks());
+    return withTables(dump.toc);
+  }
+  const archive = await readArchive(open.artifact(artifact.name));
+  for await (const _block of archive.blocks()) {
+    // A schema dump has none; asking for them reads to the end, where the seal is checked.
+  }
+  return archive.toc;
+}
 
 /** What a restore does to the schema, in the order of the lists. */
 export interface SchemaPlan {

@@ -1,7 +1,14 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import type { Difference } from "../../../compare/difference.ts";
 import { unenforced } from "../../../compare/twins.ts";
-import { parseQualified, quoteIdentifier, quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import {
+  nameOnTable,
+  parseQualified,
+  quoteIdentifier,
+  quoteQualified,
+  tableName,
+} from "../../../postgres/identifier.ts";
 import {
   countFrom,
   type ForeignKey,
@@ -12,7 +19,6 @@ import {
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
 import { checkText, place } from "../load/check-constraints.ts";
-import { nameOnTable } from "../quiet/outbound.ts";
 
 /** A constraint that says valid at the source and is NOT VALID here, because rows break it. */
 export interface BrokenConstraint {
@@ -135,3 +141,41 @@ async function domainColumns(client: Client, object: InventoryObject) {
 /** typecmds.c, get_rels_with_domain */
 const unlooked =
   "it holds for what comes; PostgreSQL cannot look at the values that are there, in arrays or composites: NOT VALID here";
+
+/** What was found of the foreign keys. */
+export interface References {
+  readonly total: number;
+  /** @param isEqual whether a table's rows are exactly the source's: what points at nothing here then did so there */
+  differences(isEqual: (table: string) => boolean): Difference[];
+}
+
+/**
+ * Checks foreign keys that were there before the rows: the load ran with triggers off, so nothing has looked at them yet.
+ * Most keys that the restore itself added were checked by Postgres as it added them.
+ *
+ * @param unchecked identities of the table constraints that the target had before, or that were added over orphans
+ */
+export async function checkReferences(client: Client, unchecked: ReadonlySet<string>): Promise<References> {
+  const keys = (await foreignKeys(client)).filter(({ valid }) => valid);
+  const orphans: { key: ForeignKey; found: string | undefined }[] = [];
+  for (const key of keys.filter(({ identity }) => unchecked.has(identity))) {
+    const found = await countFrom(client, orphansOf(key));
+    if (found !== "0") orphans.push({ key, found });
+  }
+  return {
+    total: keys.length,
+    differences: (isEqual) => orphans.map(({ key, found }) => dangling(key, found, tablesOf(key).every(isEqual))),
+  };
+}
+
+function dangling(key: ForeignKey, found: string | undefined, theirs: boolean): Difference {
+  const base = { kind: "table constraint", identity: key.identity, aspect: "reference" as const };
+  if (found === undefined) {
+    const why = "the role may not read both tables";
+    return { ...base, detail: "could not be checked", verdict: "unverified", why };
+  }
+  const detail = `${found} rows point at nothing`;
+  if (!theirs) return { ...base, detail, verdict: "failed", why: "rows that they refer to are missing" };
+  const why = `so they do at the source: the rows of both tables are equal. See them with: select c.* ${orphansOf(key)};`;
+  return { ...base, detail, verdict: "expected", why };
+}

@@ -1,3 +1,4 @@
+import { nameOnTable } from "../../../postgres/identifier.ts";
 import type { InventoryObject } from "../../../postgres/inventory/model.ts";
 import { type Reach, reach, reachOfLanguage } from "./reach.ts";
 import { readTokens, type SqlToken } from "./sql-tokens.ts";
@@ -90,20 +91,8 @@ export function expressionUses(tokens: readonly SqlToken[], doubt: Reach): Uses 
 
 /** A foreign key calls nothing; with an action, what is done to the table referred to is done to this one too. */
 function referenceUses({ identity, definition }: InventoryObject): Uses {
-  const names = / ON (DELETE|UPDATE) /.test(definition) ? [lastName(tableOfPart(identity) ?? identity)] : [];
+  const names = / ON (DELETE|UPDATE) /.test(definition) ? [lastName(nameOnTable(identity)?.table ?? identity)] : [];
   return { ...within([], 0), names: new Set(names) };
-}
-
-const qualified = /(?:"(?:[^"]|"")*"|[^\s."]+)\.(?:"(?:[^"]|"")*"|[^\s."]+)/;
-
-/** The table in the identity of what is part of one: `name on schema.table`. */
-export function tableOfPart(identity: string): string | undefined {
-  return new RegExp(` on (${qualified.source})$`).exec(identity)?.[1];
-}
-
-/** The first qualified name behind `before`. */
-export function nameBehind(before: string, text: string): string | undefined {
-  return new RegExp(`${before}(${qualified.source})`).exec(text)?.[1];
 }
 
 /** Without the table that it is on: a rule is judged by what it does. */

@@ -1,7 +1,7 @@
-import { parseQualified, tableName } from "../../../postgres/identifier.ts";
+import { nameBehind, nameOnTable, parseQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { isManagedSchema, isPlatformObject } from "../../../postgres/platform-owned.ts";
-import { isRoutine, lastName, nameBehind, tableOfPart, type Uses, usesOf } from "./code-uses.ts";
+import { isRoutine, lastName, type Uses, usesOf } from "./code-uses.ts";
 import { builtInReach, type Reach, reach, reachOfExtension } from "./reach.ts";
 
 /** What other code calls or reads this object by. */
@@ -59,7 +59,7 @@ export function findReach(source: Inventory): Map<InventoryObject, Reach> {
 /** Tables, `schema.table`, whose own code may reach something when a row is written: generated columns, checks, types. */
 export function speakingTables(source: Inventory): ReadonlySet<string> {
   const names = [...findReach(source).keys()].flatMap(({ kind, identity }) => {
-    const table = kind === "table" ? identity : kind === "table constraint" ? tableOfPart(identity) : undefined;
+    const table = kind === "table" ? identity : kind === "table constraint" ? nameOnTable(identity)?.table : undefined;
     const parts = table === undefined ? undefined : parseQualified(table);
     return parts === undefined ? [] : [tableName(parts)];
   });
@@ -103,7 +103,7 @@ function givesOf(object: InventoryObject): Gives[] {
   if (kind === "table constraint" && definition.startsWith("FOREIGN KEY")) {
     return named(nameBehind(" REFERENCES ", definition));
   }
-  return ofTable.has(kind) ? named(tableOfPart(identity)) : [];
+  return ofTable.has(kind) ? named(nameOnTable(identity)?.table) : [];
 }
 
 function parentsOf(definition: string): string[] {

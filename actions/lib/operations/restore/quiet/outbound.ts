@@ -1,5 +1,6 @@
+import { ConfigurationError } from "../../../base/errors.ts";
 import type { Difference } from "../../../compare/difference.ts";
-import { parseQualified, tableName } from "../../../postgres/identifier.ts";
+import { nameOnTable, parseQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
 import { isManagedSchema, isPlatformObject } from "../../../postgres/platform-owned.ts";
@@ -25,16 +26,6 @@ export interface QuietPlan {
   readonly standIns: readonly StandIn[];
   /** Partitioned tables whose rows cannot be put into their places without calling out. */
   readonly speakingKeys: readonly InventoryObject[];
-}
-
-/** Name and table of `name on schema.table`, both quoted where needed: the last ` on ` before a qualified name. */
-const identity = /^(?<name>.*) on (?<table>(?:"(?:[^"]|"")*"|[^\s."]+)\.(?:"(?:[^"]|"")*"|[^\s."]+))$/s;
-
-/** The parts of an identity like `name on schema.table`, as they stand in a statement. */
-export function nameOnTable(text: string): { readonly name: string; readonly table: string } | undefined {
-  const parts = identity.exec(text)?.groups;
-  const { name, table } = parts ?? {};
-  return name === undefined || table === undefined ? undefined : { name, table };
 }
 
 /**
@@ -69,8 +60,7 @@ export function planQuiet(source: Inventory, supabase: boolean): QuietPlan {
     if (may === 0 || isExtensionsOwn(object)) return [];
     // The platform's own give rights to what it makes, and come with every project.
     if (object.kind === "event trigger" && isPlatformObject(object)) return [];
-    if (object.kind === "trigger") return ofTrigger(object, views, supabase);
-    if (object.kind === "rule") return ofRule(object, views, supabase);
+    if (object.kind === "trigger" || object.kind === "rule") return ofTriggerOrRule(object, views, supabase);
     if (object.kind === "event trigger") return ofEventTrigger(object);
     if (isCheck(object)) return (may & soon) === 0 ? [] : ofCheck(object);
     if ((may & soon) !== 0 && !isPlatformObject(object)) {
@@ -90,6 +80,16 @@ export function planQuiet(source: Inventory, supabase: boolean): QuietPlan {
     speakingKeys: keysThatSpeak(source, found),
     holdsRequests: [...found].some(([object, may]) => stillSpeaks(object, may)),
   };
+}
+
+/** @throws ConfigurationError `set-calls-out` */
+export function refuseSpeakingKeys({ speakingKeys }: QuietPlan): void {
+  if (speakingKeys.length === 0) return;
+  throw new ConfigurationError(
+    "set-calls-out",
+    `Functions that may call out decide which partition a row belongs to: ${speakingKeys.map(({ identity }) => identity).join(", ")}. Nothing has been written.`,
+    "Follow the set's RECOVER.md on a machine that reaches nothing but its own database.",
+  );
 }
 
 /** Materialised views so that one comes behind those that it reads: each can be filled when its turn comes. */
@@ -127,26 +127,17 @@ export function withoutEmpty(source: Inventory, outbound: readonly Outbound[]): 
 
 const callsForSure = (may: Reach) => (may & (reach.queue | reach.direct)) !== 0;
 
-function ofTrigger(object: InventoryObject, views: ReadonlySet<string>, supabase: boolean): Outbound[] {
+function ofTriggerOrRule(object: InventoryObject, views: ReadonlySet<string>, supabase: boolean): Outbound[] {
   const parts = nameOnTable(object.identity);
   const { text, state } = firingOf(object);
   if (parts === undefined || state === "disabled") return [];
-  const what = `trigger ${object.identity}`;
+  const what = `${object.kind} ${object.identity}`;
   if (views.has(parts.table) || (supabase && isManagedSchema(object.schema))) {
-    return [{ object, what, how: "left out", switchOff: undefined, switchOn: `${text};` }];
+    const switchOn = object.kind === "rule" ? text : `${text};`;
+    return [{ object, what, how: "left out", switchOff: undefined, switchOn }];
   }
-  return [{ object, what, ...switching(`ALTER TABLE ${parts.table}`, state, `TRIGGER ${parts.name}`) }];
-}
-
-function ofRule(object: InventoryObject, views: ReadonlySet<string>, supabase: boolean): Outbound[] {
-  const parts = nameOnTable(object.identity);
-  const { text, state } = firingOf(object);
-  if (parts === undefined || state === "disabled") return [];
-  const what = `rule ${object.identity}`;
-  if (views.has(parts.table) || (supabase && isManagedSchema(object.schema))) {
-    return [{ object, what, how: "left out", switchOff: undefined, switchOn: text }];
-  }
-  return [{ object, what, ...switching(`ALTER TABLE ${parts.table}`, state, `RULE ${parts.name}`) }];
+  const word = object.kind.toUpperCase();
+  return [{ object, what, ...switching(`ALTER TABLE ${parts.table}`, state, `${word} ${parts.name}`) }];
 }
 
 function ofEventTrigger(object: InventoryObject): Outbound[] {
@@ -205,11 +196,10 @@ export function asIfOn(
   const found: Outbound[] = [];
   for (const one of outbound) {
     const { object, how } = one;
-    const here = present.get(objectKey(object));
-    // Whether its values are there, the comparison of contents finds out.
-    if (how === "later" && here !== undefined) instead.set(here, asIfFilled(here, object));
-    if (how === "later") continue;
     const twin = present.get(objectKey(object));
+    // Whether its values are there, the comparison of contents finds out.
+    if (how === "later" && twin !== undefined) instead.set(twin, asIfFilled(twin, object));
+    if (how === "later") continue;
     const off = twin === undefined ? how === "left out" : how === "empty" ? isEmpty(twin) : isDisabled(twin);
     if (!off) continue;
     found.push(one);

@@ -1,4 +1,10 @@
-import { parseQualified, quoteIdentifier, quoteLiteral } from "../../../postgres/identifier.ts";
+import {
+  nameBehind,
+  nameOnTable,
+  parseQualified,
+  quoteIdentifier,
+  quoteLiteral,
+} from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { isManagedSchema, isPlatformObject } from "../../../postgres/platform-owned.ts";
 import { expressionUses, isRoutine, lastName, usesOf } from "./code-uses.ts";
@@ -49,7 +55,7 @@ function statementFor(object: InventoryObject): string | undefined {
   const about = (on: string) => (comment === null ? [] : [`COMMENT ON ${on} IS ${quoteLiteral(comment)}`]);
   if (kind === "index" && !definition.endsWith(" invalid")) {
     const [all = "", clustered, , statistics, parent, tablespace] = marks.exec(definition) ?? [];
-    const table = tableOfIndex(definition);
+    const table = nameBehind(" ON (?:ONLY )?", definition);
     return statements([
       definition.slice(0, definition.length - all.length),
       ...(tablespace === undefined ? [] : [`ALTER INDEX ${identity} SET TABLESPACE ${quoteIdentifier(tablespace)}`]),
@@ -74,8 +80,7 @@ function statementFor(object: InventoryObject): string | undefined {
     ]);
   }
   if (kind === "table constraint" && definition.startsWith("EXCLUDE ")) {
-    const [, name, table] =
-      /^(.*) on ((?:"(?:[^"]|"")*"|[^\s."])+\.(?:"(?:[^"]|"")*"|[^\s."])+)$/s.exec(identity) ?? [];
+    const { name, table } = nameOnTable(identity) ?? {};
     const text = definition.replace(/ using index (?:"(?:[^"]|"")*"|[^\s"])+[a-z ]*$/, "");
     if (name === undefined || table === undefined || / inherited( |$)/.test(definition)) return undefined;
     return statements([
@@ -87,10 +92,6 @@ function statementFor(object: InventoryObject): string | undefined {
 }
 
 const statements = (some: readonly string[]): string => some.map((one) => `${one};`).join(" ");
-
-function tableOfIndex(definition: string): string | undefined {
-  return / ON (?:ONLY )?((?:"(?:[^"]|"")*"|[^\s."])+\.(?:"(?:[^"]|"")*"|[^\s."])+) /.exec(definition)?.[1];
-}
 
 function nameOnly(identity: string): string {
   const parts = parseQualified(identity);

@@ -6,7 +6,9 @@ import { isReservedRole } from "../../../postgres/platform-owned.ts";
 import { roleKey } from "../../../supabase/platform/fact.ts";
 import { attempt, attemptInto } from "../../target/attempt.ts";
 import type { TargetFacts } from "../../target/target.ts";
-import type { Failures } from "./privileges.ts";
+
+/** Reasons by object key (see postgres/inventory/object-key). */
+export type Failures = Map<string, string>;
 
 /** Attributes as CREATE ROLE and ALTER ROLE take them, each by itself: what one may not have must not cost the others. */
 function attributeWords(role: Role): string[] {

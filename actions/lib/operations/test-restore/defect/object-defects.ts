@@ -1,11 +1,10 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { quoteIdentifier, quoteLiteral, quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import { nameOnTable, quoteIdentifier, quoteLiteral, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { InventoryObject, SequenceValue } from "../../../postgres/inventory/model.ts";
 import { isManagedSchema } from "../../../postgres/platform-owned.ts";
 import { relationIdentity } from "../../../supabase/platform/platform.ts";
-import type { ProvenTarget } from "../../restore/proven-target.ts";
-import { nameOnTable } from "../../restore/quiet/outbound.ts";
+import type { ProvenTarget } from "../../target/target.ts";
 import type { Candidate, Defect } from "./defect.ts";
 
 const expected = ({ kind, identity }: InventoryObject, aspect: Defect["expected"]["aspect"]) => ({

@@ -4,8 +4,8 @@ import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/id
 import type { TableContent } from "../../../postgres/inventory/model.ts";
 import { plantedRowTable as planted } from "../../../postgres/own-schemas.ts";
 import { isManagedSchema } from "../../../postgres/platform-owned.ts";
-import type { ProvenTarget } from "../../restore/proven-target.ts";
 import { speakingTables } from "../../restore/quiet/may-call-out.ts";
+import type { ProvenTarget } from "../../target/target.ts";
 import type { Candidate, Defect } from "./defect.ts";
 import type { SeededChoice } from "./random.ts";
 

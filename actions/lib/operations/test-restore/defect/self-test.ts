@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { describeCode, OperationError, sqlState } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
-import type { ProvenTarget } from "../../restore/proven-target.ts";
+import type { ProvenTarget } from "../../target/target.ts";
 import { type Candidate, type Defect, type DefectKind, defectKinds } from "./defect.ts";
 import { type Judgement, judgeDefect } from "./judge.ts";
 import { droppedPolicies, extraView, loweredSequences, missingIndexes, regrantedFunctions } from "./object-defects.ts";

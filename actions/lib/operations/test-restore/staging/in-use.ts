@@ -3,7 +3,7 @@ import { ConfigurationError } from "../../../base/errors.ts";
 import { countOf } from "../../../base/measures.ts";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { loginsSince } from "../../restore/gate/resume-gate.ts";
-import { stateOf } from "../../restore/target/target-state.ts";
+import { stateOf } from "../../restore/target/journal.ts";
 import { inspectTarget } from "../../target/target.ts";
 import { countRows, type Facts, type LeftBehind, takeable } from "./left-behind.ts";
 import { type Baseline, type Marker, readBaseline, readMarker } from "./marker.ts";

@@ -4,8 +4,8 @@ import { sqlState } from "../../../base/errors.ts";
 import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { bookkeepingReason } from "../../../postgres/platform-owned.ts";
-import { atOwnPace } from "../../restore/gate/moved-on.ts";
-import { stateOf, targetStateSchema } from "../../restore/target/target-state.ts";
+import { atOwnPace } from "../../restore/gate/resume-gate.ts";
+import { stateOf, targetStateSchema } from "../../restore/target/journal.ts";
 import type { TargetFacts } from "../../target/target.ts";
 import { staysWithPlatform } from "./reset-plan.ts";
 

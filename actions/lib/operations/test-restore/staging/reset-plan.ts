@@ -1,4 +1,4 @@
-import { quoteIdentifier, tableName } from "../../../postgres/identifier.ts";
+import { nameOnTable, quoteIdentifier, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject, Role } from "../../../postgres/inventory/model.ts";
 import { objectKey } from "../../../postgres/inventory/object-key.ts";
 import { isOwnObject } from "../../../postgres/own-schemas.ts";
@@ -9,7 +9,6 @@ import {
   isPlatformOwner,
   isReservedRole,
 } from "../../../postgres/platform-owned.ts";
-import { nameOnTable } from "../../restore/quiet/outbound.ts";
 
 /** One statement that takes away one object, and what to call it when that does not work. */
 export interface Removal {

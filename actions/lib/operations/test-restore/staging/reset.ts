@@ -9,7 +9,7 @@ import { readInventory } from "../../../postgres/inventory/read.ts";
 import { notesSchema, plantedRowTable } from "../../../postgres/own-schemas.ts";
 import { isManagedSchema, isPlatformObject } from "../../../postgres/platform-owned.ts";
 import { occupants } from "../../restore/gate/occupants.ts";
-import { settleDefaultPrivileges, settleGrants, settleOwners } from "../../restore/settle/privileges.ts";
+import { settleDefaultPrivileges, settleGrants, settleOwners } from "../../restore/settle/rights.ts";
 import { joinOwners, settleMemberships, settleSettings } from "../../restore/settle/roles.ts";
 import { attempt } from "../../target/attempt.ts";
 import { inspectTarget, type TargetFacts } from "../../target/target.ts";

@@ -5,8 +5,8 @@ import type { Config } from "../../../config/load.ts";
 import { readRestoreTestEnvironment } from "../../../config/restore-test-environment.ts";
 import { connect } from "../../../postgres/connect/connect.ts";
 import { type ManagementApi, openManagementApi } from "../../../supabase/management-api.ts";
-import { compareDatabases } from "../../target/ask-whose.ts";
-import { targetConnector } from "../../target/connect-target.ts";
+import { targetConnector } from "../../target/sessions.ts";
+import { compareDatabases } from "../../target/whose.ts";
 import { admitOther, admitRefs } from "./gates.ts";
 import { type DatabaseIdentity, readIdentity } from "./identity.ts";
 

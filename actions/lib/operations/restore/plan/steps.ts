@@ -1,8 +1,34 @@
 import type { Client } from "pg";
 import { doInBatches } from "../../../base/flow/bounded.ts";
+import type { TocEntry } from "../../../postgres/dump/archive/toc.ts";
+import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
+import { namesakesAside } from "../../../postgres/inventory/namesakes.ts";
+import { objectKey } from "../../../postgres/inventory/object-key.ts";
 import { pathStatement } from "../../../postgres/inventory/search-paths.ts";
 import { attempt, reasonOf } from "../../target/attempt.ts";
-import type { Step } from "./step.ts";
+
+/** One entry of the schema dump that will be run, with the object that it makes where it makes one. */
+export interface Step {
+  readonly entry: TocEntry;
+  readonly object: InventoryObject | undefined;
+  /** Functions and procedures that it calls, as far as the dump says so. */
+  readonly calls?: readonly InventoryObject[];
+}
+
+/** A dump's entries by their number. */
+export type Entries = ReadonlyMap<number, TocEntry>;
+
+export const tableKinds = new Set(["FOREIGN TABLE", "MATERIALIZED VIEW", "TABLE"]);
+
+/** The entries that one depends on directly. */
+export function dependenciesOf(entry: TocEntry, entries: Entries): TocEntry[] {
+  return entry.dependencies.map((id) => entries.get(id)).filter((one) => one !== undefined);
+}
+
+/** The table that an index or a key is on. */
+export function tableOf(entry: TocEntry, entries: Entries): TocEntry | undefined {
+  return dependenciesOf(entry, entries).find((one) => tableKinds.has(one.desc));
+}
 
 /** Steps that did not work, with the reason in our words: an SQLSTATE and its meaning, never the server's text. */
 export type StepFailures = Map<Step, string>;
@@ -62,4 +88,26 @@ async function worked(client: Client, sql: string): Promise<boolean> {
     reasonOf(error); // throws what no other statement could do
     return false;
   }
+}
+
+/** SQLSTATE of a call that more than one function would answer. */
+export const ambiguous = "42725";
+
+/**
+ * A step with a call that a namesake made ambiguous. An archive says which function the step depends on, plain SQL does not.
+ * The others bear another name for the length of the transaction. Undefined when it calls none that has a namesake. Pure.
+ */
+export function withoutNamesakes(step: Step, source: Pick<Inventory, "objects">): string | undefined {
+  const aside = namesakesAside(step.entry.defn, source, step.calls);
+  if (aside.length === 0) return undefined;
+  return [...aside.map(({ away }) => away), statementOf(step), ...aside.map(({ back }) => back)].join("");
+}
+
+/** Failures by object key, for those steps that make an object; the comparison finds what came of the others. */
+export function failuresByKey(...all: readonly StepFailures[]): Map<string, string> {
+  const byKey = new Map<string, string>();
+  for (const failures of all) {
+    for (const [step, reason] of failures) if (step.object !== undefined) byKey.set(objectKey(step.object), reason);
+  }
+  return byKey;
 }

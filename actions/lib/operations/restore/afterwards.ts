@@ -1,55 +1,95 @@
 import { tableName } from "../../postgres/identifier.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
+import { strayOids } from "../../postgres/inventory/stored-oids.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { isReservedRole } from "../../postgres/platform-owned.ts";
 import type { TargetFacts } from "../target/target.ts";
+import { wakeJobs } from "./load/cron-jobs.ts";
 import type { DataPlan } from "./plan/plan-data.ts";
-import type { Outbound } from "./quiet/firing.ts";
-import { switchOnEventTrigger } from "./quiet/firing.ts";
+import type { RestoreTask, Run } from "./plan/run.ts";
+import { type Outbound, switchOnEventTrigger } from "./quiet/firing.ts";
 import { letRequestsGo } from "./quiet/hold-requests.ts";
 import { isPartOfParent } from "./quiet/outbound.ts";
+import { whatRunsAs } from "./quiet/runs-as-restorer.ts";
 import type { RestoreResult } from "./result.ts";
 import type { SecretsOutcome } from "./settle/vault-secrets.ts";
-import type { Asleep } from "./target/journal.ts";
 
-/** What of a copy is off, or not as it was. */
-interface Off {
-  readonly outbound: readonly Outbound[];
-  /** Whether requests of pg_net are dropped. */
-  readonly heldBack: boolean;
-  /** Event triggers that wait for the end of the restore. */
-  readonly asleep: readonly Asleep[];
-  /** What became of Vault's secrets. */
-  readonly secrets: SecretsOutcome | undefined;
-  readonly cronJobs: readonly { readonly what: string; readonly on: string }[];
+export function resultHeading({ open, targetName }: RestoreTask, source: Inventory, facts: TargetFacts) {
+  return {
+    set: open.set,
+    tier: open.tier,
+    snapshotAt: open.manifest.snapshotAt,
+    target: {
+      name: targetName,
+      database: facts.inventory.database,
+      kind: facts.supabase ? ("supabase" as const) : ("plain" as const),
+      serverVersion: facts.inventory.serverVersion,
+    },
+    counts: {
+      objects: source.objects.length,
+      tables: source.tables.length,
+      rows: rowCount(source),
+      foreignKeysChecked: 0,
+    },
+  };
 }
 
-/** What was switched off, and what only a person can do, for the end of the report. Pure. */
-export function afterwards(
+export function rowCount(source: Inventory): string {
+  return source.tables.reduce((sum, table) => sum + BigInt(table.fingerprint?.rows ?? "0"), 0n).toString();
+}
+
+export function dryRunResult(
+  task: RestoreTask,
   source: Inventory,
   facts: TargetFacts,
+  stages: RestoreResult["stages"],
+): RestoreResult {
+  return {
+    ...resultHeading(task, source, facts),
+    outcome: "dry-run",
+    begun: "fresh",
+    stages,
+    differences: [],
+    switchedOff: [],
+    byHand: [whatRunsAs(source, facts)].filter((one) => one !== undefined),
+  };
+}
+
+/** How a restore has ended, and what of the copy is off. */
+interface Ended {
+  readonly outcome: RestoreResult["outcome"];
+  /** What the proof found off. */
+  readonly off: readonly Outbound[];
+  /** What became of Vault's secrets. */
+  readonly secrets: SecretsOutcome | undefined;
+  /** Whether requests of pg_net are dropped. */
+  readonly heldBack: boolean;
+}
+
+/** What was switched off, and what only a person can do, for the end of the report. */
+export async function afterwards(
+  { source, facts, client, journal, quiet }: Run,
   plan: DataPlan,
-  off: Off,
-  /** Columns whose OIDs mean nothing in a copy. */
-  stray: readonly string[],
-): Pick<RestoreResult, "switchedOff" | "byHand"> {
-  const { outbound, heldBack, asleep, cronJobs } = off;
+  { outcome, off, secrets, heldBack }: Ended,
+): Promise<Pick<RestoreResult, "switchedOff" | "byHand">> {
+  const unfinished = outcome !== "equal";
   const rows = (name: string) => source.tables.find((table) => tableName(table) === name)?.fingerprint?.rows ?? "0";
-  const switchedOff = outbound
+  const switchedOff = off
     .filter(({ object }) => !isPartOfParent(object))
     .map(({ what, switchOn }) => ({ what, on: switchOn }));
-  for (const { name, state } of asleep) {
+  for (const { name, state } of unfinished ? journal.asleep : []) {
     switchedOff.push({ what: `event trigger ${name}`, on: switchOnEventTrigger(name, state) });
   }
   // First: what is filled or fired after it may mean to send.
-  if (heldBack) switchedOff.unshift({ what: "requests of pg_net: each is dropped as it comes", on: letRequestsGo });
-  switchedOff.push(...cronJobs);
+  if (heldBack && (unfinished || quiet.holdsRequests)) {
+    switchedOff.unshift({ what: "requests of pg_net: each is dropped as it comes", on: letRequestsGo });
+  }
+  switchedOff.push(...wakeJobs(journal));
   const byHand: string[] = [];
   const logins = source.roles.filter((role) => role.login && !(facts.supabase && isReservedRole(role.name)));
   if (logins.length > 0) {
     byHand.push(`Set passwords (a set holds none): ${logins.map((role) => role.name).join(", ")}.`);
   }
-  const { secrets } = off;
   if (secrets?.byHand) byHand.push(secrets.byHand);
   if (!source.tables.some(isVaultSecrets) && rows("vault.secrets") !== "0" && !plan.loads.has("vault.secrets")) {
     byHand.push(
@@ -66,7 +106,7 @@ export function afterwards(
       `Subscription ${identity} receives nothing here. To go on from its publisher: CREATE SUBSCRIPTION ${identity} CONNECTION '…' ${definition.replace(/\)$/, ", create_slot = false, copy_data = false)")}, or ALTER SUBSCRIPTION ${identity} ENABLE where it is there.`,
     );
   }
-  for (const column of stray) {
+  for (const column of await strayOids(client)) {
     byHand.push(
       `${column} holds OIDs that stood for tables, functions or roles of the source and mean nothing here: set them anew (select 'name'::regclass::oid).`,
     );

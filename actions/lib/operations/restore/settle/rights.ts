@@ -1,15 +1,60 @@
 import type { Client } from "pg";
-import { filledUp } from "../../../compare/built-ins.ts";
-import { differingGrants } from "../../../compare/grants.ts";
+import { differingGrants, filledUp } from "../../../compare/grants.ts";
 import { quoteIdentifier } from "../../../postgres/identifier.ts";
 import type { Grant, Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { byKey, grantsUnder, isBuiltIn, objectKey } from "../../../postgres/inventory/object-key.ts";
+import { readInventory } from "../../../postgres/inventory/read.ts";
+import { widerPaths } from "../../../postgres/inventory/search-paths.ts";
 import type { Platform } from "../../../supabase/platform/platform.ts";
 import { attempt } from "../../target/attempt.ts";
-import { grantStatements, ownerStatement } from "./statements.ts";
+import type { TargetFacts } from "../../target/target.ts";
+import { grantStatements, ownerStatement } from "../plan/statements.ts";
+import { commentLargeObjects, validateConstraints } from "./contents.ts";
+import { type Failures, settleMemberships } from "./roles.ts";
 
-/** Reasons by object key (see postgres/inventory/object-key). */
-export type Failures = Map<string, string>;
+/**
+ * Makes owners, grants and default privileges what they were. The session stays a member of all owners until
+ * `settleMembers`.
+ * @returns reasons by object key
+ */
+export async function settleRights(
+  client: Client,
+  source: Inventory,
+  facts: TargetFacts,
+): Promise<Map<string, string>> {
+  const platform = facts.platform?.against(source);
+  const leave: Leave = (object, twin) => platform?.owns(object) || platform?.owns(twin) || false;
+  // Rights that a new owner needs before he can be one: CREATE on the database, USAGE on a foreign-data wrapper.
+  const needed = source.objects.filter(({ kind }) => kind === "database" || kind === "foreign-data wrapper");
+  const before = await readInventory(client);
+  await settleGrants(client, { ...source, objects: needed, builtIns: [] }, before, platform);
+  const owners = await settleOwners(client, source, before, leave);
+  const owned = await readInventory(client);
+  let grants = await settleGrants(client, source, owned, platform);
+  // Some can only be given when others have been: a grantor needs the schema first.
+  for (let refused = -1; grants.size > 0 && grants.size !== refused; ) {
+    refused = grants.size;
+    grants = await settleGrants(client, source, await readInventory(client), platform);
+  }
+  const defaults = await settleDefaultPrivileges(client, source, owned);
+  return new Map([...owners, ...grants, ...defaults]);
+}
+
+/**
+ * Makes constraints valid that were, and memberships what they were.
+ * @returns reasons by object key, and by `membership <role> to <member>`
+ */
+export async function settleMembers(
+  client: Client,
+  source: Inventory,
+  facts: TargetFacts,
+): Promise<Map<string, string>> {
+  const owned = await readInventory(client);
+  const valid = await validateConstraints(client, source, owned, widerPaths(source));
+  await commentLargeObjects(client, source);
+  const memberships = await settleMemberships(client, source, owned, facts.supabase, facts.role);
+  return new Map([...valid, ...memberships]);
+}
 
 /**
  * Takes every default privilege of the target off, before anything is created. Otherwise the project's own defaults would

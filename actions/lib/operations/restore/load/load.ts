@@ -1,0 +1,74 @@
+import type { Artifact } from "../../../vault/format/manifest.ts";
+import { attempt } from "../../target/attempt.ts";
+import { unavailableExtensions } from "../../target/target.ts";
+import { planData, readTargetTables } from "../plan/plan-data.ts";
+import type { Run } from "../plan/run.ts";
+import { withOwners } from "../plan/statements.ts";
+import type { AfterStep } from "../plan/steps.ts";
+import { clearRequests, holdRequests } from "../quiet/hold-requests.ts";
+import { checksOff, type QuietPlan } from "../quiet/outbound.ts";
+import type { DataTask } from "./load-data.ts";
+import { type Made, type MakingTask, makeAndFill, mendWithRights } from "./make-and-fill.ts";
+import { makeQueues } from "./make-room.ts";
+
+/** What a restore has made and loaded before owners have their rights. */
+export interface Loaded {
+  readonly made: Made;
+  /** Whether requests of pg_net are held back. */
+  readonly heldBack: boolean;
+  /** Attempts once more what was denied, when owners have their rights. */
+  readonly mend: () => Promise<Made>;
+}
+
+/** Makes the schema, brings the rows and builds keys and indexes, while nothing of the user's may speak to the outside. */
+export async function load(run: Run): Promise<Loaded> {
+  const { task, source, client, facts, quiet, schema, stages } = run;
+  const { outbound, standIns } = quiet;
+  const off = checksOff(outbound);
+  let heldBack = false;
+  const holdBack = async () => {
+    heldBack = await holdRequests(client);
+  };
+  const making: MakingTask = {
+    ...{ client, schema, jobs: task.jobs, stages, holdBack, standIns },
+    // Without them, so that none is put back.
+    source: { ...source, objects: source.objects.filter((object) => !off.some((one) => one.object === object)) },
+    planRows: async () => {
+      for (const { switchOff } of off) await attempt(client, switchOff ?? "");
+      for (const { how, switchOff } of outbound) if (how === "later") await attempt(client, switchOff ?? "");
+      for (const { put } of standIns) await attempt(client, put);
+      await holdBack();
+      return planData(source, await readTargetTables(client), facts.platform, unavailableExtensions(source, facts));
+    },
+    makeQueues: () => makeQueues(dataSource(run), client),
+    dataTask: (plan) => ({ ...dataSource(run), plan, ...(heldBack ? { afterRows: clearRequests } : {}) }),
+    afterStep: withOwners(facts, switchingOff(quiet)),
+  };
+  const made = await makeAndFill(making);
+  return {
+    made,
+    get heldBack() {
+      return heldBack;
+    },
+    mend: () => mendWithRights(making, made),
+  };
+}
+
+function dataSource({ task, source, journal, facts }: Run): Omit<DataTask, "plan"> {
+  const kinds = new Set<Artifact["kind"]>(["data", "large-objects", "sql", "extension-rows"]);
+  return {
+    artifacts: task.open.manifest.artifacts.filter(({ kind }) => kinds.has(kind)),
+    inventory: source,
+    open: (artifact) => task.open.artifact(artifact.name),
+    ...{ connect: task.connect, journal, mayReplicate: facts.mayReplicate, log: task.log },
+  };
+}
+
+/** What may call out is switched off, or does nothing, from the transaction on that makes it. */
+export function switchingOff({ outbound, standIns }: QuietPlan): AfterStep {
+  const switchOff = new Map([
+    ...outbound.map(({ object, switchOff }) => [object, switchOff] as const),
+    ...standIns.map(({ object, put }) => [object, put] as const),
+  ]);
+  return ({ entry, object }) => (entry.desc !== "COMMENT" && object !== undefined ? switchOff.get(object) : undefined);
+}

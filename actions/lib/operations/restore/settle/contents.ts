@@ -1,0 +1,215 @@
+import type { Client } from "pg";
+import { parseQualified, quoteLiteral, quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import type { Inventory, MaterializedView, SequenceValue } from "../../../postgres/inventory/model.ts";
+import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
+import { pathStatement, readingPaths } from "../../../postgres/inventory/search-paths.ts";
+import { viewsReadBy } from "../../../postgres/inventory/views-read.ts";
+import { fingerprintLargeObject, fingerprintMaterializedView } from "../../../postgres/rows/fingerprint.ts";
+import { isLeftToCopy } from "../../../postgres/rows/hash-by-copy.ts";
+import { attempt, attemptUnder } from "../../target/attempt.ts";
+import { place } from "../load/check-constraints.ts";
+import { definitionsPlanned, lendingPath, namesAsTemporary } from "../load/search-paths.ts";
+import type { DataPlan } from "../plan/plan-data.ts";
+
+/**
+ * Sets each sequence to its recorded value, unless it stands further on: somebody has drawn numbers there, and would get
+ * them again. One that nobody has touched is set exactly, wherever it begins.
+ * @returns reasons by `schema.sequence`
+ */
+export async function settleSequences(
+  client: Client,
+  source: Inventory,
+  plan: Pick<DataPlan, "loads">,
+): Promise<Map<string, string>> {
+  const failures = new Map<string, string>();
+  const statement = (one: SequenceValue) => {
+    const name = quoteQualified(one.schema, one.name);
+    const [value, called] = [`${quoteLiteral(one.lastValue)}::int8`, String(one.isCalled)];
+    const further = `case when s.seqincrement > 0 then now.last_value > ${value} else now.last_value < ${value} end
+      or (now.last_value = ${value} and now.is_called >= ${called})`;
+    return `select pg_catalog.setval(s.seqrelid, ${value}, ${called}) from ${name} now, pg_catalog.pg_sequence s
+      where s.seqrelid = ${quoteLiteral(name)}::regclass
+        and not ((now.is_called or now.last_value <> s.seqstart) and (${further}));`;
+  };
+  // One that counts for an extension's own table is the extension's, like its rows, where those are not restored.
+  const sequences = source.sequences.filter(
+    ({ countsFor }) => countsFor === undefined || plan.loads.has(tableName(countsFor)),
+  );
+  const batch = 100;
+  for (let start = 0; start < sequences.length; start += batch) {
+    const some = sequences.slice(start, start + batch);
+    if ((await attempt(client, some.map(statement).join("\n"))) === undefined) continue;
+    for (const one of some) {
+      const reason = await attempt(client, statement(one));
+      if (reason !== undefined) failures.set(tableName(one), reason);
+    }
+  }
+  return failures;
+}
+
+/**
+ * Validates the constraints that were valid at the source and are not here: a child's check that came from a parent's
+ * NOT VALID one, which pg_dump cannot tell from the parent's; and what could only be added as NOT VALID.
+ * @returns reasons by object key
+ */
+export async function validateConstraints(
+  client: Client,
+  source: Inventory,
+  target: Inventory,
+  paths: readonly string[],
+): Promise<Map<string, string>> {
+  const failures = new Map<string, string>();
+  const present = byKey(target.objects);
+  for (const object of source.objects) {
+    if (!/^(table|domain) constraint$/.test(object.kind) || object.definition.includes("NOT VALID")) continue;
+    const at = place(object);
+    if (at === undefined || !present.get(objectKey(object))?.definition.includes("NOT VALID")) continue;
+    const reason = await attemptUnder(client, paths, `alter ${at.on} validate constraint ${at.name}`);
+    if (reason !== undefined) failures.set(objectKey(object), reason);
+  }
+  return failures;
+}
+
+/** Comments on large objects: pg_dump keeps them with the objects' data, not with the schema. */
+export async function commentLargeObjects(client: Client, source: Inventory): Promise<void> {
+  for (const object of source.objects) {
+    if (object.kind !== "large object" || object.comment === null) continue;
+    await attempt(client, `comment on large object ${object.identity} is ${quoteLiteral(object.comment)}`);
+  }
+}
+
+/** The target's large objects that the set has too, by OID. */
+export async function measureLargeObjects(
+  client: Client,
+  source: Inventory,
+  target: Inventory,
+): Promise<Map<string, { bytes: string; hash: string }>> {
+  const present = new Set(target.largeObjects.map((one) => one.oid));
+  const measured = new Map<string, { bytes: string; hash: string }>();
+  await client.query("begin");
+  for (const { oid } of source.largeObjects) {
+    if (present.has(oid)) measured.set(oid, await fingerprintLargeObject(client, oid));
+  }
+  await client.query("rollback");
+  return measured;
+}
+
+/** What the target's materialised views hold now, by `schema.view`. */
+export async function measureViews(client: Client, source: Inventory): Promise<Map<string, MaterializedView>> {
+  const measured = new Map<string, MaterializedView>();
+  const paths = [undefined, ...readingPaths(source)];
+  for (const view of source.materializedViews.filter((one) => one.populated)) {
+    for (const path of paths) {
+      await client.query("begin");
+      try {
+        if (path !== undefined) await client.query(pathStatement(path));
+        measured.set(tableName(view), await fingerprintMaterializedView(client, view));
+        break;
+      } catch (error) {
+        // Not there or not filled: the comparison finds no measurement and says so.
+        if (!isLeftToCopy(error)) break;
+      } finally {
+        await client.query("rollback");
+      }
+    }
+  }
+  return measured;
+}
+
+type View = Pick<MaterializedView, "schema" | "name">;
+
+/**
+ * Fills the materialised views that were filled, again and again while it gets further: one may read another. One that
+ * was not filled at the source but is read by one that was, is filled for as long as that takes.
+ * @returns reasons by `schema.view`
+ */
+export async function refreshViews(
+  client: Client,
+  source: Inventory,
+  paths: readonly string[],
+): Promise<Map<string, string>> {
+  const wanted = source.materializedViews.filter((view) => view.populated);
+  let failures = await fill(client, source, wanted, paths);
+  const lent = [...failures.values()].some(isUnfilled) ? await emptyOnesReadBy(client, source, failures) : [];
+  if (lent.length > 0) {
+    const again = [...lent, ...wanted.filter((view) => failures.has(tableName(view)))];
+    failures = await fill(client, source, again, paths);
+    for (const view of lent) failures.delete(tableName(view));
+  }
+  await emptyAgain(client, source);
+  return failures;
+}
+
+/** Not only what this run filled: one that was killed may have left a view full that is to be empty. */
+async function emptyAgain(client: Client, source: Inventory): Promise<void> {
+  const wanted = source.materializedViews.filter((view) => !view.populated);
+  if (wanted.length === 0) return;
+  const answer = await client.query<{ schema: string; name: string }>(
+    `select n.nspname as schema, c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind = 'm' and c.relispopulated`,
+  );
+  const full = new Set(answer.rows.map(tableName));
+  for (const view of wanted.filter((one) => full.has(tableName(one)))) {
+    await attempt(client, `refresh materialized view ${quoteQualified(view.schema, view.name)} with no data`);
+  }
+}
+
+/** SQLSTATE 55000: what it reads has not been filled. */
+const isUnfilled = (reason: string): boolean => reason.startsWith("55000");
+
+async function emptyOnesReadBy(
+  client: Client,
+  source: Inventory,
+  failures: ReadonlyMap<string, string>,
+): Promise<MaterializedView[]> {
+  const reads = await viewsReadBy(client);
+  const names = new Set([...failures.keys()].flatMap((name) => reads.get(name) ?? []));
+  return source.materializedViews.filter((view) => !view.populated && names.has(tableName(view)));
+}
+
+async function fill(
+  client: Client,
+  source: Inventory,
+  views: readonly View[],
+  paths: readonly string[],
+): Promise<Map<string, string>> {
+  let left = views;
+  for (;;) {
+    const failures = new Map<string, string>();
+    for (const view of left) {
+      const reason = await refresh(client, source, view, paths);
+      if (reason !== undefined) failures.set(tableName(view), reason);
+    }
+    if (failures.size === 0 || failures.size === left.length) return failures;
+    left = left.filter((view) => failures.has(tableName(view)));
+  }
+}
+
+function qualifiedName(identity: string): string | undefined {
+  const parts = parseQualified(identity);
+  return parts && tableName(parts);
+}
+
+/** From 17 on REFRESH has a search path of its own, so that of the session helps only before. */
+async function refresh(
+  client: Client,
+  source: Inventory,
+  view: View,
+  paths: readonly string[],
+): Promise<string | undefined> {
+  const statement = `refresh materialized view ${quoteQualified(view.schema, view.name)};\n`;
+  let reason = await attemptUnder(client, paths, statement);
+  const named = source.objects.find(
+    ({ kind, identity }) => kind === "materialized view" && qualifiedName(identity) === tableName(view),
+  );
+  const planned = definitionsPlanned(source);
+  for (const path of paths) {
+    const lending = lendingPath(statement, named?.definition ?? "", source, path) ?? statement;
+    const wider = lendingPath(statement, `${named?.definition}\n${planned}`, source, path) ?? lending;
+    for (const way of new Set([lending, namesAsTemporary(lending, source, path), wider])) {
+      if (reason === undefined || isUnfilled(reason)) return reason;
+      reason = await attempt(client, way);
+    }
+  }
+  return reason;
+}
