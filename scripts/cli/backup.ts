@@ -1,5 +1,5 @@
 import { ConfigurationError } from "../../actions/lib/base/errors.ts";
-import { readFormerKeys } from "../../actions/lib/config/former-keys.ts";
+import { readFormerKeys } from "../../actions/lib/config/environment.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import type { FileRequest } from "../../actions/lib/operations/backup/file-run.ts";
 import { findMadeInPeriod } from "../../actions/lib/operations/backup/made-in-period.ts";

@@ -1,7 +1,6 @@
 import type { Log } from "../../actions/lib/base/log.ts";
-import { optional } from "../../actions/lib/config/environment.ts";
+import { lacksProjectStorage, optional } from "../../actions/lib/config/environment.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { lacksProjectStorage } from "../../actions/lib/config/project-storage.ts";
 import { lookAtChannels } from "../../actions/lib/operations/check/channels.ts";
 import { type CheckRow, warn } from "../../actions/lib/operations/check/check-row.ts";
 import { preflightPage } from "../../actions/lib/operations/check/page.ts";

@@ -2,7 +2,7 @@ import { loadConfig } from "../../actions/lib/config/load.ts";
 import { keyCheckPage } from "../../actions/lib/operations/keys/check-page.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
-import { checkKeys } from "../../actions/lib/seal/trust/check-keys.ts";
+import { checkKeys } from "../../actions/lib/seal/keys/pins.ts";
 import type { Call, Outcome } from "./command.ts";
 
 export async function check(_call: Call): Promise<Outcome> {

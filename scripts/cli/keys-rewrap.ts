@@ -3,7 +3,7 @@ import { rewrapSets } from "../../actions/lib/operations/keys/rewrap.ts";
 import { rewrapPage } from "../../actions/lib/operations/keys/rewrap-page.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
-import { pinnedKeys } from "../../actions/lib/seal/trust/pinned.ts";
+import { pinnedKeys } from "../../actions/lib/seal/keys/pins.ts";
 import { openingKey, signingKey } from "../../actions/lib/vault/configured.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import type { Call, Outcome } from "./command.ts";

@@ -1,4 +1,4 @@
-import { readFormerKeys } from "../../actions/lib/config/former-keys.ts";
+import { readFormerKeys } from "../../actions/lib/config/environment.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { reportSnapshot } from "../../actions/lib/operations/sync/outcome.ts";
 import { runSync } from "../../actions/lib/operations/sync/run-sync.ts";

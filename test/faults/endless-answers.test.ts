@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { boundedFetch } from "../../actions/lib/base/bounded-answer.ts";
-import { Secret } from "../../actions/lib/config/secret.ts";
+import { Secret } from "../../actions/lib/config/problems.ts";
 import { openEndpoint } from "../../actions/lib/storage/endpoint.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";

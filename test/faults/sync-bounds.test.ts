@@ -1,8 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { SyncRequest } from "../../actions/lib/operations/sync/request.ts";
-import { generateKey } from "../../actions/lib/seal/keys/key-generation.ts";
-import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { generateKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { syncLease } from "../../actions/lib/vault/format/names.ts";
 import { acquireLease } from "../../actions/lib/vault/lease/lease.ts";
 import { openSyncScene, type SyncScene } from "./sync-scene.ts";

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { beforeEach, expect, test } from "vitest";
-import { generateKey } from "../../actions/lib/seal/keys/key-generation.ts";
+import { generateKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { openSyncScene, pathOf, type SyncScene } from "./sync-scene.ts";
 

@@ -4,8 +4,7 @@ import { readVaultReports, reportKey, writeVaultReport } from "../../actions/lib
 import { upkeepIsDue } from "../../actions/lib/operations/retention/run-retention.ts";
 import type { RunReport } from "../../actions/lib/report/run/run-report.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
-import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
-import { writeNote } from "../../actions/lib/seal/keys/signed-note.ts";
+import { signDetached, verifyDetached, writeNote } from "../../actions/lib/seal/keys/signature.ts";
 import { type BackupLab, openBackupLab } from "../integration/backup-lab.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { reportOf } from "../unit/simulated-runs.ts";

@@ -2,11 +2,14 @@ import { createHash, randomBytes } from "node:crypto";
 import { countSet } from "../../actions/lib/compare/dump-checks.ts";
 import { openArtifactStore, textSource } from "../../actions/lib/operations/backup/artifact-store.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
-import { generateKey } from "../../actions/lib/seal/keys/key-generation.ts";
-import { wrapSessionKey } from "../../actions/lib/seal/keys/key-wrapping.ts";
+import {
+  keysFileName,
+  keysSignatureMetadata,
+  signKeysFile,
+  wrapSessionKey,
+} from "../../actions/lib/seal/keys/key-wrapping.ts";
 import { type KeyRole, type Recipient, readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";
-import { keysFileName, keysSignatureMetadata, signKeysFile } from "../../actions/lib/seal/keys/keys-file.ts";
-import { readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { generateKey, readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { newSessionKey, sessionKeyCommitment } from "../../actions/lib/seal/keys/session-key.ts";
 import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { type Artifact, type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";

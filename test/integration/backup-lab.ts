@@ -5,9 +5,8 @@ import { type Log, silentLog } from "../../actions/lib/base/log.ts";
 import { type Config, loadConfig } from "../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy/policy.ts";
 import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
-import { generateKey } from "../../actions/lib/seal/keys/key-generation.ts";
 import { type KeyRole, readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";
-import { readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { generateKey, readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import type { S3Access } from "../lab/servers/s3.ts";
 

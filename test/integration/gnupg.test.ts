@@ -4,12 +4,10 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openSealed, sealArtifact } from "../../actions/lib/seal/body/artifact.ts";
 import { compress, decompress } from "../../actions/lib/seal/body/compress.ts";
-import { open } from "../../actions/lib/seal/body/opener.ts";
-import { seal } from "../../actions/lib/seal/body/sealer.ts";
-import { generateKey, type NewKey } from "../../actions/lib/seal/keys/key-generation.ts";
+import { open, seal } from "../../actions/lib/seal/body/message.ts";
 import { unwrapSessionKey, wrapSessionKey } from "../../actions/lib/seal/keys/key-wrapping.ts";
-import { type KeyRole, readKeyring, readPublicKeys } from "../../actions/lib/seal/keys/keyring.ts";
-import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { type KeyRole, readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
+import { generateKey, type NewKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
 import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { blockBytes } from "../../actions/lib/seal/packets/blocks.ts";
@@ -46,7 +44,7 @@ async function sealedFor(plain: Uint8Array) {
   const key = newSessionKey();
   return {
     key,
-    keysPgp: await wrapSessionKey(key, await readPublicKeys(armored)),
+    keysPgp: await wrapSessionKey(key, (await readKeyring(armored)).recipients),
     artifact: await gathered(sealArtifact(chunks(plain), key)),
   };
 }
@@ -154,7 +152,7 @@ describe("we open what GnuPG sealed", () => {
       }
       const publicKey = (await home.gpg(["--armor", "--export", name])).toString();
       const exported = await home.gpg(["--passphrase", passphrase, "--armor", "--export-secret-keys", name]);
-      const recipients = await readPublicKeys(publicKey);
+      const { recipients } = await readKeyring(publicKey);
       const unlocked = await readPrivateKey(exported.toString(), passphrase);
       const key = newSessionKey();
       const keysPgp = await wrapSessionKey(key, recipients);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { Secret } from "../../actions/lib/config/secret.ts";
+import { Secret } from "../../actions/lib/config/problems.ts";
 import { runRestoreFiles } from "../../actions/lib/operations/restore-files/run-restore-files.ts";
 import { everyFile } from "../../actions/lib/operations/restore-files/selection.ts";
 import { openTargetFiles } from "../../actions/lib/operations/restore-files/target-files.ts";

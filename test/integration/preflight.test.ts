@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import type { CheckRow } from "../../actions/lib/operations/check/check-row.ts";
 import { runPreflight } from "../../actions/lib/operations/check/run-preflight.ts";
-import { generateKey } from "../../actions/lib/seal/keys/key-generation.ts";
+import { generateKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
 import { createProject, execute, type LabProject, urlFor } from "../lab/index.ts";

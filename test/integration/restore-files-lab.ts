@@ -1,5 +1,5 @@
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
-import { Secret } from "../../actions/lib/config/secret.ts";
+import { Secret } from "../../actions/lib/config/problems.ts";
 import type { FilesResult } from "../../actions/lib/operations/restore-files/files-result.ts";
 import { type FilesTask, restoreFiles } from "../../actions/lib/operations/restore-files/restore-files.ts";
 import { everyFile } from "../../actions/lib/operations/restore-files/selection.ts";

@@ -4,9 +4,8 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import { ConfigurationError } from "../../actions/lib/base/errors.ts";
-import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
+import { parseConnectionUrl, refOfUrl } from "../../actions/lib/config/connection-url.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { refOfUrl } from "../../actions/lib/config/project-names.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lifeboat-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -3,10 +3,9 @@ import type { ObjectStore } from "../../actions/lib/operations/sync/store/object
 import type { RunKeys } from "../../actions/lib/operations/sync/store/run-keys.ts";
 import type { KeptObject } from "../../actions/lib/policy/storage-retention.ts";
 import { sealWhole } from "../../actions/lib/seal/body/artifact.ts";
-import { generateKey } from "../../actions/lib/seal/keys/key-generation.ts";
 import { wrapSessionKey } from "../../actions/lib/seal/keys/key-wrapping.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
-import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { generateKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
 import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { encodeSnapshotManifest } from "../../actions/lib/vault/files/snapshot-store.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fanOutPolicySchema } from "../../actions/lib/config/policy/fan-out.ts";
+import { fanOutPolicySchema } from "../../actions/lib/config/policy/storage.ts";
 import { divide, runnersFor } from "../../actions/lib/operations/sync/fan-out/divide.ts";
 
 const MiB = 1024 * 1024;

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { storageUpkeepPolicySchema } from "../../actions/lib/config/policy/storage-retention.ts";
+import { storageUpkeepPolicySchema } from "../../actions/lib/config/policy/storage.ts";
 import { openLedger } from "../../actions/lib/operations/sync/copy/ledger.ts";
 import type { SyncSource } from "../../actions/lib/operations/sync/source/source.ts";
 import { openListWriter } from "../../actions/lib/operations/sync/store/list-writer.ts";

@@ -6,8 +6,8 @@ import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { OperationError } from "../../actions/lib/base/errors.ts";
 import { openSealed, sealArtifact } from "../../actions/lib/seal/body/artifact.ts";
-import { createCompressor, createDecompressor, decompress } from "../../actions/lib/seal/body/compress.ts";
-import { open, seal } from "../../actions/lib/seal/body/sealer.ts";
+import { compress, decompress } from "../../actions/lib/seal/body/compress.ts";
+import { open, seal } from "../../actions/lib/seal/body/message.ts";
 import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
 import { blockBytes } from "../../actions/lib/seal/packets/blocks.ts";
 
@@ -172,12 +172,17 @@ describe("a source", () => {
 
 it("compressor and decompressor pass through pipelines of streams", async () => {
   const parts: Uint8Array[] = [];
-  await pipeline(Readable.from(chunks(rows(700_000))), createCompressor(), createDecompressor(), async (source) => {
-    for await (const chunk of source as AsyncIterable<Uint8Array>) parts.push(chunk);
-  });
+  await pipeline(
+    Readable.from(chunks(rows(700_000))),
+    (source: AsyncIterable<Uint8Array>) => compress(source),
+    decompress,
+    async (source) => {
+      for await (const chunk of source as AsyncIterable<Uint8Array>) parts.push(chunk);
+    },
+  );
   expect(Buffer.concat(parts).equals(rows(700_000))).toBe(true);
   const cut = zstdCompressSync(rows(700_000)).subarray(0, -2);
-  const piped = pipeline(Readable.from(chunks(cut)), createDecompressor(), async (source) => {
+  const piped = pipeline(Readable.from(chunks(cut)), decompress, async (source) => {
     for await (const _ of source);
   });
   await expect(piped).rejects.toMatchObject({ code: "compressed-damaged" });

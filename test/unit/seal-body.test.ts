@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import * as openpgp from "openpgp";
 import { describe, expect, it } from "vitest";
-import { createOpener, createSealer, open, seal } from "../../actions/lib/seal/body/sealer.ts";
+import { open, seal } from "../../actions/lib/seal/body/message.ts";
 import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
 import { blockBytes } from "../../actions/lib/seal/packets/blocks.ts";
 
@@ -118,9 +118,14 @@ describe("a sealed body", () => {
   it("passes through pipelines of streams", async () => {
     const plain = randomBytes(blockBytes + 5);
     const result: Uint8Array[] = [];
-    await pipeline(Readable.from(cut(plain, () => 9999)), createSealer(key), createOpener(key), async (source) => {
-      for await (const chunk of source as AsyncIterable<Uint8Array>) result.push(chunk);
-    });
+    await pipeline(
+      Readable.from(cut(plain, () => 9999)),
+      (source) => seal(source, key),
+      (source) => open(source, key),
+      async (source) => {
+        for await (const chunk of source as AsyncIterable<Uint8Array>) result.push(chunk);
+      },
+    );
     expect(Buffer.concat(result).equals(plain)).toBe(true);
   });
 

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, expect, it } from "vitest";
 import { OperationError } from "../../actions/lib/base/errors.ts";
-import { createOpener, open, seal } from "../../actions/lib/seal/body/sealer.ts";
+import { open, seal } from "../../actions/lib/seal/body/message.ts";
 import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
 import { blockBytes } from "../../actions/lib/seal/packets/blocks.ts";
 
@@ -170,9 +170,13 @@ describe("an error of the source", () => {
       throw failure;
     }
     await expect(Array.fromAsync(open(failing(), key))).rejects.toBe(failure);
-    const piped = pipeline(Readable.from(failing()), createOpener(key), async (source) => {
-      for await (const _ of source);
-    });
+    const piped = pipeline(
+      Readable.from(failing()),
+      (source) => open(source, key),
+      async (source) => {
+        for await (const _ of source);
+      },
+    );
     await expect(piped).rejects.toBe(failure);
   });
 });

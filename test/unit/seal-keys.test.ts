@@ -13,10 +13,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type GenerateOptions, generateKeys } from "../../actions/lib/operations/keys/generate.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
+import { checkKeys, type Pins, pinnedKeys, renderPins, replacePins } from "../../actions/lib/seal/keys/pins.ts";
 import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
-import { checkKeys } from "../../actions/lib/seal/trust/check-keys.ts";
-import { pinnedKeys } from "../../actions/lib/seal/trust/pinned.ts";
-import { type Pins, renderPins, replacePins } from "../../actions/lib/seal/trust/pins.ts";
 
 const noPins: Pins = { recipients: { operations: null, prover: null, escrow: null }, signing: [] };
 const day = 24 * 60 * 60 * 1000;

@@ -1,9 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { deriveIndexKey, indexKeyScope } from "../../actions/lib/seal/keys/index-key.ts";
-import { generateKey } from "../../actions/lib/seal/keys/key-generation.ts";
-import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
-import { sessionKeyCommitment } from "../../actions/lib/seal/keys/session-key.ts";
+import { generateKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { deriveIndexKey, indexKeyScope, sessionKeyCommitment } from "../../actions/lib/seal/keys/session-key.ts";
 import { signerKeys } from "../../actions/lib/vault/files/snapshot-keys.ts";
 import {
   encodeEntry,

@@ -1,6 +1,6 @@
-import { type Environment, optional } from "./environment.ts";
+import { type Environment, isEncrypted, optional } from "./environment.ts";
 import type { Problems } from "./problems.ts";
-import { Secret } from "./secret.ts";
+import { Secret } from "./problems.ts";
 
 export type SlackSettings =
   | { readonly kind: "token"; readonly token: Secret; readonly channel: string; readonly apiUrl: string | undefined }
@@ -85,11 +85,4 @@ export function readHeartbeat(env: Environment, operation: string, problems: Pro
   const url = optional(env, name);
   if (url === undefined) return undefined;
   return isEncrypted(url) ? new Secret(url.trim()) : problems.add(name, "is not an https URL.");
-}
-
-/** To this machine itself nothing needs to be encrypted. */
-function isEncrypted(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, hostname } = new URL(text);
-  return protocol === "https:" || (protocol === "http:" && ["127.0.0.1", "localhost"].includes(hostname));
 }

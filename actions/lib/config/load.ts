@@ -7,17 +7,20 @@ import {
   type Environment,
   type KeyMaterial,
   optional,
+  type ProjectStorage,
+  type PublicKeys,
   readConnection,
   readKey,
+  readProjectStorage,
+  readPublicKeyTexts,
   readRef,
+  readTarget,
   readVault,
+  type Target,
   type VaultLocation,
 } from "./environment.ts";
 import { type Policy, policySchema } from "./policy/policy.ts";
 import { Problems } from "./problems.ts";
-import { type ProjectStorage, readProjectStorage } from "./project-storage.ts";
-import { type PublicKeys, readPublicKeyTexts } from "./public-keys.ts";
-import { readTarget, type Target } from "./targets.ts";
 
 /** What a command needs to be set. What it doesn't need is not read, so nothing holds secrets it has no use for. */
 interface Sections {

@@ -1,7 +1,7 @@
 import type { Log } from "../base/log.ts";
 import { type ChannelSettings, readChannels, readHeartbeat } from "../config/channels.ts";
 import type { Environment } from "../config/environment.ts";
-import type { ChannelName } from "../config/policy/notify.ts";
+import type { ChannelName } from "../config/policy/policy.ts";
 import { Problems } from "../config/problems.ts";
 import type { PageUrl } from "../notify/alert.ts";
 import type { Channel } from "../notify/channel.ts";

@@ -10,7 +10,7 @@ import type { PromiseCheck } from "../policy/promises.ts";
 import { truthOf } from "../report/branch/standing.ts";
 import { cleaner } from "../report/run/clean-text.ts";
 import type { RunReport } from "../report/run/run-report.ts";
-import type { SignBytes } from "../seal/keys/signed-note.ts";
+import type { SignBytes } from "../seal/keys/signature.ts";
 import { askStanding, noteVerifier } from "../vault/configured.ts";
 import type { Vault } from "../vault/s3/client.ts";
 import { openChannels, pageUrls } from "./channels.ts";

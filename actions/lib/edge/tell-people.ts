@@ -1,6 +1,6 @@
 import type { Log } from "../base/log.ts";
 import type { Environment } from "../config/environment.ts";
-import { type NotifyPolicy, notifyPolicySchema } from "../config/policy/notify.ts";
+import { type NotifyPolicy, notifyPolicySchema } from "../config/policy/policy.ts";
 import { isFailure, runAlert } from "../notify/alert.ts";
 import type { Conversation } from "../notify/channel.ts";
 import { deliver } from "../notify/deliver.ts";

@@ -1,4 +1,4 @@
-import type { ChannelName } from "../config/policy/notify.ts";
+import type { ChannelName } from "../config/policy/policy.ts";
 import type { Alert } from "./alert.ts";
 
 /** What belongs together: a run and all its attempts. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ChannelName } from "../config/policy/notify.ts";
+import type { ChannelName } from "../config/policy/policy.ts";
 import type { Alert } from "./alert.ts";
 import { type Channel, type ChannelFailure, type Conversation, failureOf } from "./channel.ts";
 

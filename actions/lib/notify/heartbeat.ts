@@ -1,5 +1,5 @@
 import { boundedFetch } from "../base/bounded-answer.ts";
-import type { Secret } from "../config/secret.ts";
+import type { Secret } from "../config/problems.ts";
 import { failureOf } from "./channel.ts";
 
 export type Beat = "start" | "success" | "fail";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { readNote, type SignBytes, writeNote } from "../seal/keys/signed-note.ts";
+import { readNote, type SignBytes, writeNote } from "../seal/keys/signature.ts";
 import type { VerifySignature } from "../vault/published/signed-manifest.ts";
 import type { Vault } from "../vault/s3/client.ts";
 import { isConditionFailed, isMissing } from "../vault/s3/store-errors.ts";

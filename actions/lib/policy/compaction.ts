@@ -1,5 +1,5 @@
 import type { TierPolicy } from "../config/policy/policy.ts";
-import type { StorageUpkeepPolicy } from "../config/policy/storage-retention.ts";
+import type { StorageUpkeepPolicy } from "../config/policy/storage.ts";
 
 /** A pack, and how much of it the newest snapshot still names. */
 export interface PackUse {

@@ -1,5 +1,5 @@
 import type { TierPolicy } from "../config/policy/policy.ts";
-import type { StorageUpkeepPolicy } from "../config/policy/storage-retention.ts";
+import type { StorageUpkeepPolicy } from "../config/policy/storage.ts";
 
 /** A snapshot of the files, and everything in the vault that it needs. */
 export interface NamingSnapshot {

@@ -1,5 +1,5 @@
 import { createsOfExtensionSql, hasVaultSql, loadSecrets, makeSecrets } from "../postgres/inventory/vault-secrets.ts";
-import { secretsScope } from "../seal/keys/keys-file.ts";
+import { secretsScope } from "../seal/keys/key-wrapping.ts";
 import type { Manifest } from "../vault/format/manifest.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { keysSignatureMetadata } from "../seal/keys/keys-file.ts";
+import { keysSignatureMetadata } from "../seal/keys/key-wrapping.ts";
 
 /**
  * What both recovery pages share: shell functions that believe nothing in the bucket before it is checked. Somebody who can

@@ -2,7 +2,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { boundedText } from "../base/bounded-answer.ts";
 import { ConfigurationError } from "../base/errors.ts";
-import type { ProjectStorage } from "../config/project-storage.ts";
+import type { ProjectStorage } from "../config/environment.ts";
 import { createSigner, encodePart, encodePath } from "./request-signature.ts";
 
 /** An answer other than 2xx, or none: what it means is for the caller to say. Its message names no file. */

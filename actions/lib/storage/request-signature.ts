@@ -1,5 +1,5 @@
 import { createHash, createHmac } from "node:crypto";
-import type { ProjectStorage } from "../config/project-storage.ts";
+import type { ProjectStorage } from "../config/environment.ts";
 
 const emptyHash = createHash("sha256").digest("hex");
 

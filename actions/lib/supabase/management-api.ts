@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import { boundedFetch } from "../base/bounded-answer.ts";
 import { ConfigurationError, errorCode, LifeboatError, OperationError } from "../base/errors.ts";
-import type { Secret } from "../config/secret.ts";
+import type { Secret } from "../config/problems.ts";
 
 /** Where Supabase's Management API is: it takes 120 requests a minute and token, then answers 429 (supabase.com/docs/reference/api). */
 export interface ManagementApiSettings {

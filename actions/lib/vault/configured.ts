@@ -1,13 +1,13 @@
 import type { RetryPolicy } from "../base/flow/retry.ts";
+import type { FormerKeys } from "../config/environment.ts";
 import { type Environment, type KeyMaterial, optional, readKey } from "../config/environment.ts";
-import type { FormerKeys } from "../config/former-keys.ts";
 import { type Config, loadConfig } from "../config/load.ts";
 import { Problems } from "../config/problems.ts";
 import { readKeyring, type Signer } from "../seal/keys/keyring.ts";
+import { pinnedSigners } from "../seal/keys/pins.ts";
 import { readPrivateKey, type UnlockedKey } from "../seal/keys/private-key.ts";
+import type { SignBytes } from "../seal/keys/signature.ts";
 import { signDetached, verifyDetached } from "../seal/keys/signature.ts";
-import type { SignBytes } from "../seal/keys/signed-note.ts";
-import { pinnedSigners } from "../seal/trust/pinned.ts";
 import type { VerifySignature } from "./published/signed-manifest.ts";
 import { openVault, type Vault, type VaultSettings } from "./s3/client.ts";
 import { readStanding, type VaultStanding } from "./standing.ts";

@@ -1,4 +1,4 @@
-import { writeNote } from "../../../actions/lib/seal/keys/signed-note.ts";
+import { writeNote } from "../../../actions/lib/seal/keys/signature.ts";
 import type { ForgedRow, Forger, Reader } from "./forged-words-scene.ts";
 import type { Outcome } from "./row.ts";
 

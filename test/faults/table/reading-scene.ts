@@ -4,9 +4,9 @@ import { LifeboatError, OperationError } from "../../../actions/lib/base/errors.
 import { rewrapSets } from "../../../actions/lib/operations/keys/rewrap.ts";
 import { verifySet } from "../../../actions/lib/operations/verify/verify.ts";
 import { readKeyring } from "../../../actions/lib/seal/keys/keyring.ts";
+import { pinnedKeys } from "../../../actions/lib/seal/keys/pins.ts";
 import type { UnlockedKey } from "../../../actions/lib/seal/keys/private-key.ts";
 import { verifyDetached } from "../../../actions/lib/seal/keys/signature.ts";
-import { pinnedKeys } from "../../../actions/lib/seal/trust/pinned.ts";
 import { signingKey } from "../../../actions/lib/vault/configured.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
 import { listSets } from "../../../actions/lib/vault/sets/catalogue.ts";

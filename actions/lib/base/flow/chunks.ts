@@ -1,3 +1,15 @@
+/** Bytes that are all there, as a source. */
+export async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}
+
+/** Everything that comes, joined. The chunks are copied at once, as their source may use its memory again. */
+export async function wholeOf(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of source) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}
+
 /** The same chunks, each told by its length as it passes. */
 export async function* counted(
   source: AsyncIterable<Uint8Array>,

@@ -1,9 +1,52 @@
 import { z } from "zod";
-import { notifyPolicySchema } from "./notify.ts";
 import { promisesPolicySchema } from "./promises.ts";
-import { restoreFilesPolicySchema } from "./restore-files.ts";
 import { restoreTestPolicySchema } from "./restore-test.ts";
 import { storagePolicySchema } from "./storage.ts";
+
+const channel = z.enum(["slack", "email", "issue"]);
+export type ChannelName = z.infer<typeof channel>;
+
+/** Who is told what. A channel that is named here and not set in the environment is passed over. */
+export const notifyPolicySchema = z
+  .strictObject({
+    /** A run that failed, at once. */
+    failure: z
+      .strictObject({
+        channels: z.array(channel).default(["slack", "email", "issue"]),
+        /** `first`: the first that takes it; the next one is told when it does not. `all`: every one. */
+        reach: z.enum(["first", "all"]).default("first"),
+      })
+      .prefault({}),
+    /** One message a day about all that ran, sent by the first run that ends after this hour (UTC). Null: none. */
+    summary: z
+      .strictObject({
+        channels: z.array(channel).default(["slack", "email"]),
+        reach: z.enum(["first", "all"]).default("first"),
+        hour: z.number().int().min(0).max(23).nullable().default(4),
+      })
+      .prefault({}),
+  })
+  .prefault({});
+
+export type NotifyPolicy = z.output<typeof notifyPolicySchema>;
+
+const GiB = 1024 ** 3;
+
+/** How files are brought back into a project. */
+export const restoreFilesPolicySchema = z
+  .strictObject({
+    /** Requests to the target's endpoint at the same time. */
+    requestsAtOnce: z.number().int().min(1).max(128).default(16),
+    /** Up to so many bytes everything that was restored is read back; above, a twentieth, which the result says. */
+    readBackBytes: z
+      .number()
+      .int()
+      .nonnegative()
+      .default(20 * GiB),
+  })
+  .prefault({});
+
+export type RestoreFilesPolicy = z.output<typeof restoreFilesPolicySchema>;
 
 const days = z.number().int().positive();
 const seconds = z.number().positive();

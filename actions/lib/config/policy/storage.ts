@@ -1,6 +1,58 @@
 import { z } from "zod";
-import { fanOutPolicySchema } from "./fan-out.ts";
-import { storageUpkeepPolicySchema } from "./storage-retention.ts";
+
+const GiB = 1024 ** 3;
+
+/**
+ * When copying Storage's files is more than one runner can do in its window, `storage-sync` divides it. A runner of GitHub's
+ * has six hours; what is here is about two hours' work, so that a slow day still fits.
+ */
+export const fanOutPolicySchema = z
+  .strictObject({
+    /** Files that one runner copies; more than that are divided. */
+    filesPerRunner: z.number().int().positive().default(500_000),
+    /** Bytes that one runner copies; more than that are divided. */
+    bytesPerRunner: z
+      .number()
+      .int()
+      .positive()
+      .default(200 * GiB),
+    /** Runners at the same time, at most: each reads from Supabase with many connections. GitHub takes 256 in a matrix. */
+    mostRunners: z.number().int().min(1).max(256).default(8),
+  })
+  .prefault({});
+
+export type FanOutPolicy = z.output<typeof fanOutPolicySchema>;
+
+const days = z.number().int().positive();
+
+/** How the vault of the files is kept: locks, what no snapshot names any more, packs that are mostly empty. */
+export const storageUpkeepPolicySchema = z
+  .strictObject({
+    /**
+     * Days that a new object is locked. Once a week a sync looks, and extends the lock of what a kept snapshot names when less
+     * than half is left: nothing is locked for seven years at once, so that what must be erased can be.
+     */
+    lockDays: days.min(28).default(60),
+    /** Newest snapshots that stay whatever their age. */
+    keepNewest: z.number().int().min(1).default(3),
+    /** When the newest snapshot is older than so many days, syncs are failing: nothing is removed then. */
+    staleDays: days.default(7),
+    /**
+     * A pack of which less than this share (0 to 1) of the bytes still lives is copied anew; 0 switches it off. Where a tier
+     * keeps snapshots for more than 90 days, the share shrinks alike: until the last of them goes, what was copied anew is in
+     * the vault twice.
+     */
+    compactBelowShare: z.number().min(0).max(1).default(0.3),
+    /** Bytes of living files that one sync copies anew for that, at most. */
+    compactBytesPerRun: z
+      .number()
+      .int()
+      .nonnegative()
+      .default(1024 ** 3),
+  })
+  .prefault({});
+
+export type StorageUpkeepPolicy = z.output<typeof storageUpkeepPolicySchema>;
 
 const MiB = 1024 * 1024;
 const bytes = z.number().int().positive();

@@ -2,7 +2,7 @@ import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { countOf } from "../../base/measures.ts";
 import type { Policy } from "../../config/policy/policy.ts";
-import { keysFileName, secretsFileName } from "../../seal/keys/keys-file.ts";
+import { keysFileName, secretsFileName } from "../../seal/keys/key-wrapping.ts";
 import { lockObject, retainUntil } from "../../vault/bucket/lock.ts";
 import { setPrefix } from "../../vault/format/manifest.ts";
 import { alarmOf } from "../../vault/published/meddled.ts";

@@ -1,5 +1,5 @@
 import type { Policy } from "../../config/policy/policy.ts";
-import { keysFileName, secretsFileName } from "../../seal/keys/keys-file.ts";
+import { keysFileName, secretsFileName } from "../../seal/keys/key-wrapping.ts";
 import { lockObject, lockSet, retainUntil } from "../../vault/bucket/lock.ts";
 import { type Manifest, setPrefix } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";

@@ -10,18 +10,18 @@ import type { Inventory } from "../../postgres/inventory/model.ts";
 import { renderRolesSql } from "../../postgres/inventory/roles-sql.ts";
 import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import { renderRecoverPage } from "../../recover/set-page.ts";
-import { wrapSessionKey } from "../../seal/keys/key-wrapping.ts";
-import { opensSecrets, type Recipient } from "../../seal/keys/keyring.ts";
 import {
   keysFileName,
   keysSignatureMetadata,
   secretsFileName,
   secretsScope,
   signKeysFile,
-} from "../../seal/keys/keys-file.ts";
+  wrapSessionKey,
+} from "../../seal/keys/key-wrapping.ts";
+import { opensSecrets, type Recipient } from "../../seal/keys/keyring.ts";
+import type { PinnedRecipient } from "../../seal/keys/pins.ts";
 import { newSessionKey, type SessionKey, sessionKeyCommitment } from "../../seal/keys/session-key.ts";
 import { signDetached } from "../../seal/keys/signature.ts";
-import type { PinnedRecipient } from "../../seal/trust/pinned.ts";
 import { type Artifact, type Manifest, setPrefix, type Tier } from "../../vault/format/manifest.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import { assertStored } from "../../vault/s3/assert-stored.ts";

@@ -1,10 +1,9 @@
 import { LifeboatError } from "../../base/errors.ts";
 import type { Config } from "../../config/load.ts";
 import { type Keyring, readKeyring } from "../../seal/keys/keyring.ts";
+import { checkKeys, type KeyFinding, type PinnedKeys, pinnedKeys, pinnedSigners } from "../../seal/keys/pins.ts";
 import { readPrivateKey, type UnlockedKey } from "../../seal/keys/private-key.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
-import { checkKeys, type KeyFinding } from "../../seal/trust/check-keys.ts";
-import { type PinnedKeys, pinnedKeys, pinnedSigners } from "../../seal/trust/pinned.ts";
 import { type CheckRow, fail, failed, ok, warn } from "./check-row.ts";
 
 export interface KeysLookedAt {

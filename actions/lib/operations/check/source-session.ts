@@ -1,8 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { type ConnectionSettings, isLocal } from "../../config/connection-url.ts";
+import { type ConnectionSettings, isLocal, refOfDirectHost } from "../../config/connection-url.ts";
 import type { Policy } from "../../config/policy/policy.ts";
-import { refOfDirectHost } from "../../config/project-names.ts";
 import type { ClientTools } from "../../postgres/connect/client-tools.ts";
 import { ownSchema } from "../../postgres/inventory/object-query.ts";
 import { type CheckRow, fail, ok, warn } from "./check-row.ts";

@@ -1,6 +1,6 @@
 import { countOf } from "../../base/measures.ts";
 import type { Page } from "../../report/page.ts";
-import type { KeyCheck } from "../../seal/trust/check-keys.ts";
+import type { KeyCheck } from "../../seal/keys/pins.ts";
 
 /** The public keys beside the policy's pins. */
 export function keyCheckPage({ rows, findings }: KeyCheck): Page {

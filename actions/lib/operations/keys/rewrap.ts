@@ -1,19 +1,22 @@
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import { expiredRecipients, unwrapSessionKey, wrappedKeyIds, wrapSessionKey } from "../../seal/keys/key-wrapping.ts";
-import { opensSecrets, type Signer } from "../../seal/keys/keyring.ts";
 import {
+  expiredRecipients,
   keysFileName,
   keysSignatureMetadata,
   secretsFileName,
   secretsScope,
   signKeysFile,
+  unwrapSessionKey,
   verifyKeysFile,
-} from "../../seal/keys/keys-file.ts";
+  wrappedKeyIds,
+  wrapSessionKey,
+} from "../../seal/keys/key-wrapping.ts";
+import { opensSecrets, type Signer } from "../../seal/keys/keyring.ts";
+import type { PinnedRecipient } from "../../seal/keys/pins.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import { assertCommitment } from "../../seal/keys/session-key.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
-import type { PinnedRecipient } from "../../seal/trust/pinned.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { ObjectBody } from "../../vault/s3/objects.ts";
 import { listSets, resolveSet, type SetName } from "../../vault/sets/catalogue.ts";

@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import type { Log } from "../../base/log.ts";
+import { refsOfDatabase } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
-import { refsOfDatabase } from "../../config/targets.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import { objectStates } from "../../vault/bucket/thaw.ts";
 import { openingKey, trustedSigners } from "../../vault/configured.ts";

@@ -3,7 +3,7 @@ import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { type RunReport, runReportSchema } from "../../report/run/run-report.ts";
 import { hintOf } from "../../report/run/unsigned-report.ts";
-import { readNote, type SignBytes, writeNote } from "../../seal/keys/signed-note.ts";
+import { readNote, type SignBytes, writeNote } from "../../seal/keys/signature.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { PutOptions } from "../../vault/s3/put-object.ts";

@@ -1,6 +1,5 @@
 import { ConfigurationError } from "../../base/errors.ts";
-import type { ProjectStorage } from "../../config/project-storage.ts";
-import type { Target } from "../../config/targets.ts";
+import type { ProjectStorage, Target } from "../../config/environment.ts";
 import { targetNames } from "../target/whose.ts";
 
 /**

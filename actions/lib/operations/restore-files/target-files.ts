@@ -9,7 +9,7 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { defaultRetryPolicy, type RetryPolicy } from "../../base/flow/retry.ts";
-import type { ProjectStorage } from "../../config/project-storage.ts";
+import type { ProjectStorage } from "../../config/environment.ts";
 import { bodyOf } from "../../vault/s3/objects.ts";
 import { readAnswer } from "../../vault/s3/store-answer.ts";
 import { openTransport, type Transport } from "../../vault/s3/transport.ts";

@@ -1,4 +1,5 @@
 import { OperationError } from "../../base/errors.ts";
+import { oneChunk, wholeOf } from "../../base/flow/chunks.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
@@ -90,13 +91,8 @@ function entryOf(file: SnapshotFile): string | null {
 async function gather(
   content: AsyncIterable<Uint8Array>,
 ): Promise<{ [Symbol.asyncIterator](): AsyncGenerator<Uint8Array> }> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of content) chunks.push(Buffer.from(chunk));
-  return {
-    async *[Symbol.asyncIterator]() {
-      yield* chunks;
-    },
-  };
+  const bytes = await wholeOf(content);
+  return { [Symbol.asyncIterator]: () => oneChunk(bytes) };
 }
 
 function wantedFile(entry: StoredFile): VaultFile {

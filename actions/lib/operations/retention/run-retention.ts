@@ -3,7 +3,7 @@ import { LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import { type NamingSnapshot, planStorageRetention, type StorageRetention } from "../../policy/storage-retention.ts";
-import { readNote, type SignBytes, writeNote } from "../../seal/keys/signed-note.ts";
+import { readNote, type SignBytes, writeNote } from "../../seal/keys/signature.ts";
 import { snapshotPrefix } from "../../vault/format/names.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import { manifestName, type VerifySignature } from "../../vault/published/signed-manifest.ts";

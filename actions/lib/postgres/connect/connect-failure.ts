@@ -1,7 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { ConfigurationError, errorCode, type LifeboatError, OperationError } from "../../base/errors.ts";
-import { type ConnectionSettings, sessionPoolerAdvice } from "../../config/connection-url.ts";
-import { refOfDirectHost } from "../../config/project-names.ts";
+import { type ConnectionSettings, refOfDirectHost, sessionPoolerAdvice } from "../../config/connection-url.ts";
 
 /** Codes that may be gone in a moment: the network's, and a server's that starts, stops or is full. */
 const passing = new Set([

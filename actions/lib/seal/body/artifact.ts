@@ -1,14 +1,11 @@
-import { counted } from "../../base/flow/chunks.ts";
+import { counted, oneChunk, wholeOf } from "../../base/flow/chunks.ts";
 import type { SessionKey } from "../keys/session-key.ts";
 import { compress, compressWhole, decompress } from "./compress.ts";
-import { open } from "./opener.ts";
-import { seal } from "./sealer.ts";
+import { open, seal } from "./message.ts";
 
 export interface SealOptions {
   /** Called with the number of plain bytes of each chunk, as it is taken from the source. */
   readonly onPlainBytes?: (bytes: number) => void;
-  /** zstd level, 1 unless told. */
-  readonly level?: number;
   /** A block that comes out is valid only until the next but one is asked for: its memory is used again. */
   readonly recycled?: boolean;
 }
@@ -23,19 +20,18 @@ export function sealArtifact(
   options: SealOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   return released(source, (held) =>
-    seal(compress(counted(held, options.onPlainBytes), options.level), key, { recycled: options.recycled ?? false }),
+    seal(compress(counted(held, options.onPlainBytes)), key, { recycled: options.recycled ?? false }),
   );
 }
 
 /** The sealed artifact of plain bytes that are all there: what `sealArtifact` makes of them, for small ones. */
 export async function sealWhole(plain: Uint8Array, key: SessionKey): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of seal(oneChunk(compressWhole(plain)), key)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  return wholeOf(seal(oneChunk(compressWhole(plain)), key));
 }
 
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
+/** The reverse, for small ones. @throws as `openSealed` */
+export function openWhole(stored: Uint8Array, key: SessionKey): Promise<Buffer> {
+  return wholeOf(openSealed(oneChunk(stored), key));
 }
 
 /**

@@ -70,26 +70,6 @@ export async function readKeyring(armored: string): Promise<Keyring> {
   return { recipients, signers };
 }
 
-/**
- * The recipients in a text of armored keys; each key in it must be one that can be sealed to. Expired keys are
- * accepted: see `wrapSessionKey`.
- *
- * @throws ConfigurationError as `readKeyring`, and `recipient-unusable` for a key without encryption subkey
- */
-export async function readPublicKeys(armored: string): Promise<Recipient[]> {
-  const { recipients, signers } = await readKeyring(armored);
-  const able = new Set(recipients.map((recipient) => recipient.fingerprint));
-  const signOnly = signers.find((signer) => !able.has(signer.fingerprint));
-  if (signOnly !== undefined) {
-    throw new ConfigurationError(
-      "recipient-unusable",
-      `The key ${signOnly.fingerprint} (${signOnly.userId}) cannot be sealed to: it has no encryption subkey.`,
-      "Use a key with one, e.g. from `lifeboat keys generate`.",
-    );
-  }
-  return [...recipients];
-}
-
 export function fingerprintOf(key: openpgp.Key): string {
   return key.getFingerprint().toUpperCase();
 }

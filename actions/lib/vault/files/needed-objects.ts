@@ -1,4 +1,4 @@
-import { keysFileName } from "../../seal/keys/keys-file.ts";
+import { keysFileName } from "../../seal/keys/key-wrapping.ts";
 import { type Layer, type LivingObject, livingObjects } from "../format/layer.ts";
 import { indexKeysName, layerName, runOfObject, snapshotPrefix } from "../format/names.ts";
 import type { SnapshotManifest } from "../format/snapshot-manifest.ts";

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { LifeboatError, OperationError } from "../../base/errors.ts";
-import { openSealed } from "../../seal/body/artifact.ts";
+import { oneChunk } from "../../base/flow/chunks.ts";
+import { openSealed, openWhole } from "../../seal/body/artifact.ts";
 import type { SessionKey } from "../../seal/keys/session-key.ts";
 import type { StoredObject } from "../format/layer.ts";
 import { runOfObject } from "../format/names.ts";
@@ -35,11 +36,7 @@ export async function readHashed(vault: Vault, { key, bytes, sha256 }: HashedObj
 
 /** The content of a small sealed object. @throws as `readHashed` and `openSealed` */
 export async function readSealed(vault: Vault, object: HashedObject, key: SessionKey): Promise<Buffer> {
-  const stored = await readHashed(vault, object);
-  const chunks: Uint8Array[] = [];
-  // Copied, because the opener uses the memory of its blocks again.
-  for await (const chunk of openSealed(once(stored), key)) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks);
+  return openWhole(await readHashed(vault, object), key);
 }
 
 /** The lines of a small sealed object, without their ends. */
@@ -52,7 +49,7 @@ export async function* readLines(
   const stored = await readHashed(vault, object);
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let text = "";
-  for await (const chunk of openSealed(once(stored), key)) {
+  for await (const chunk of openSealed(oneChunk(stored), key)) {
     text += decoder.decode(chunk, { stream: true });
     let from = 0;
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
@@ -84,8 +81,4 @@ export async function* openObject(
     throw new OperationError("snapshot-damaged", `No layer of the snapshot tells which key opens ${object.key}.`);
   const key = await keys.session(run, commitment);
   yield* openSealed(openArtifact(vault, "", { name: object.key, segments: object.segments }, options), key);
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
 }

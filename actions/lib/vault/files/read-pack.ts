@@ -1,5 +1,5 @@
 import { OperationError } from "../../base/errors.ts";
-import { ByteReader } from "../../seal/packets/byte-reader.ts";
+import { ByteReader } from "../../seal/packets/blocks.ts";
 
 /** One file of a pack. */
 export interface PackedFile {

@@ -1,10 +1,14 @@
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
-import { deriveIndexKey, indexKeyScope } from "../../seal/keys/index-key.ts";
-import { unwrapSessionKey } from "../../seal/keys/key-wrapping.ts";
+import { keysFileName, unwrapSessionKey, verifyKeysFile } from "../../seal/keys/key-wrapping.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
-import { keysFileName, verifyKeysFile } from "../../seal/keys/keys-file.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
-import { assertCommitment, type SessionKey, sessionKeyCommitment } from "../../seal/keys/session-key.ts";
+import {
+  assertCommitment,
+  deriveIndexKey,
+  indexKeyScope,
+  type SessionKey,
+  sessionKeyCommitment,
+} from "../../seal/keys/session-key.ts";
 import { indexKeysName, snapshotPrefix } from "../format/names.ts";
 import type { Vault } from "../s3/client.ts";
 import { isMissing } from "../s3/store-errors.ts";

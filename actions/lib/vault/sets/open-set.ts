@@ -1,10 +1,16 @@
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
-import { counted } from "../../base/flow/chunks.ts";
+import { counted, wholeOf } from "../../base/flow/chunks.ts";
 import { type Inventory, inventorySchema } from "../../postgres/inventory/model.ts";
 import { openSealed } from "../../seal/body/artifact.ts";
-import { assertOnlyWrappedKeys, unwrapSessionKey } from "../../seal/keys/key-wrapping.ts";
+import {
+  assertOnlyWrappedKeys,
+  keysFileName,
+  secretsFileName,
+  secretsScope,
+  unwrapSessionKey,
+  verifyKeysFile,
+} from "../../seal/keys/key-wrapping.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
-import { keysFileName, secretsFileName, secretsScope, verifyKeysFile } from "../../seal/keys/keys-file.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import { assertCommitment, type SessionKey } from "../../seal/keys/session-key.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
@@ -63,7 +69,7 @@ export async function readSignedSet(vault: Vault, ref: SetRef, trusted: readonly
 /**
  * Opens a set for reading: signed manifest, keys.pgp of this very set, session key that the manifest knows.
  * Nothing is written anywhere.
- * @throws ConfigurationError `wrong-private-key`; what `readSignedSet` and seal/keys/keys-file throw
+ * @throws ConfigurationError `wrong-private-key`; what `readSignedSet` and seal/keys/key-wrapping throw
  */
 export async function openSet(vault: Vault, ref: SetRef, { trustedSigners, privateKey }: Opening): Promise<OpenSet> {
   const signed = await readSignedSet(vault, ref, trustedSigners);
@@ -154,11 +160,10 @@ async function* plainBytes(
 async function readInventory(vault: Vault, prefix: string, manifest: Manifest, key: SessionKey): Promise<Inventory> {
   const artifact = manifest.artifacts.find(({ kind }) => kind === "inventory");
   if (artifact === undefined) throw unreadable(manifest.set, "the manifest names none");
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of plainBytes(vault, prefix, artifact, async () => key)) chunks.push(chunk);
+  const text = (await wholeOf(plainBytes(vault, prefix, artifact, async () => key))).toString("utf8");
   let document: unknown;
   try {
-    document = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    document = JSON.parse(text);
   } catch {
     // The parser's message quotes the text; ours must not.
     throw unreadable(manifest.set, "it is no JSON");

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Client } from "pg";
 import { z } from "zod";
 import { describeCode, sqlState } from "../../../base/errors.ts";
+import { wholeOf } from "../../../base/flow/chunks.ts";
 import type { Difference } from "../../../compare/difference.ts";
 import { quoteIdentifier } from "../../../postgres/identifier.ts";
 import type { Journal } from "../target/journal.ts";
@@ -78,9 +79,7 @@ export async function scheduleJobs(client: Client, from: JobRows, journal: Journ
 }
 
 async function readJobs({ rows, columns }: JobRows): Promise<Job[]> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of rows) chunks.push(chunk);
-  const lines = Buffer.concat(chunks).toString("utf8").split("\n");
+  const lines = (await wholeOf(rows)).toString("utf8").split("\n");
   return lines
     .filter((line) => line !== "")
     .map((line) => {

@@ -1,4 +1,4 @@
-import type { FanOutPolicy } from "../../../config/policy/fan-out.ts";
+import type { FanOutPolicy } from "../../../config/policy/storage.ts";
 
 /** Whatever can be copied: all that counts here is how much there is of it. */
 export interface Load {

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { OperationError } from "../../../base/errors.ts";
-import { openSealed, sealWhole } from "../../../seal/body/artifact.ts";
-import { deriveIndexKey } from "../../../seal/keys/index-key.ts";
+import { openWhole, sealWhole } from "../../../seal/body/artifact.ts";
 import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
 import type { SessionKey } from "../../../seal/keys/session-key.ts";
+import { deriveIndexKey } from "../../../seal/keys/session-key.ts";
 import type { FileEntry } from "../../../vault/format/file-entry.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import { isMissing } from "../../../vault/s3/store-errors.ts";
@@ -44,7 +44,7 @@ export type PartResult = z.output<typeof partResultSchema>;
  */
 export interface PlanStore {
   write(plan: FanOutPlan, parts: readonly (readonly PlannedFile[])[]): Promise<void>;
-  /** Undefined when there is none. @throws OperationError as `openSealed` */
+  /** Undefined when there is none. @throws OperationError as `openWhole` */
   read(): Promise<FanOutPlan | undefined>;
   /** @throws OperationError `plan-missing` */
   files(part: number): Promise<PlannedFile[]>;
@@ -106,13 +106,7 @@ async function readText(vault: Vault, name: string, key: SessionKey): Promise<st
     throw error;
   });
   if (found === undefined) return undefined;
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of openSealed(once(found.body), key)) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
+  return (await openWhole(found.body, key)).toString("utf8");
 }
 
 export function planMissing(run: string, part?: number): OperationError {

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { LifeboatError } from "../../../base/errors.ts";
-import { openSealed } from "../../../seal/body/artifact.ts";
-import { deriveIndexKey } from "../../../seal/keys/index-key.ts";
-import { keysFileName } from "../../../seal/keys/keys-file.ts";
+import { openWhole } from "../../../seal/body/artifact.ts";
+import { keysFileName } from "../../../seal/keys/key-wrapping.ts";
 import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
+import { deriveIndexKey } from "../../../seal/keys/session-key.ts";
 import { holds } from "../../../vault/files/holds.ts";
 import {
   encodeEntry,
@@ -83,9 +83,8 @@ export async function readJournals(
 async function readEntry(vault: Vault, key: string, run: string, signing: UnlockedKey, signal: AbortSignal) {
   try {
     const { body } = await vault.get(key, { maxBytes: 16 * 1024 * 1024 });
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of openSealed(once(body), deriveIndexKey(signing, run))) chunks.push(Buffer.from(chunk));
-    const [first = "", ...lines] = Buffer.concat(chunks).toString("utf8").trimEnd().split("\n");
+    const text = (await openWhole(body, deriveIndexKey(signing, run))).toString("utf8");
+    const [first = "", ...lines] = text.trimEnd().split("\n");
     const head = headSchema.parse(JSON.parse(first));
     const found = lines.map(parseEntry).filter(isStored);
     // Hard evidence only: what a snapshot is going to name must be what the run has stored, byte for byte.
@@ -97,8 +96,4 @@ async function readEntry(vault: Vault, key: string, run: string, signing: Unlock
     if (error instanceof LifeboatError && error.code === "s3-unavailable") throw error;
     return undefined;
   }
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
 }

@@ -1,9 +1,13 @@
-import { deriveIndexKey, indexKeyScope } from "../../../seal/keys/index-key.ts";
-import { wrapSessionKey } from "../../../seal/keys/key-wrapping.ts";
-import { keysFileName, keysSignatureMetadata, signKeysFile } from "../../../seal/keys/keys-file.ts";
+import { keysFileName, keysSignatureMetadata, signKeysFile, wrapSessionKey } from "../../../seal/keys/key-wrapping.ts";
+import type { PinnedKeys } from "../../../seal/keys/pins.ts";
 import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
-import { newSessionKey, type SessionKey, sessionKeyCommitment } from "../../../seal/keys/session-key.ts";
-import type { PinnedKeys } from "../../../seal/trust/pinned.ts";
+import {
+  deriveIndexKey,
+  indexKeyScope,
+  newSessionKey,
+  type SessionKey,
+  sessionKeyCommitment,
+} from "../../../seal/keys/session-key.ts";
 import { indexKeysName, snapshotPrefix } from "../../../vault/format/names.ts";
 import { assertStored } from "../../../vault/s3/assert-stored.ts";
 import type { Vault } from "../../../vault/s3/client.ts";

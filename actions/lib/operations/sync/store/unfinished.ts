@@ -1,7 +1,7 @@
 import { mapBounded } from "../../../base/flow/bounded.ts";
 import type { Log } from "../../../base/log.ts";
 import { countOf } from "../../../base/measures.ts";
-import { keysFileName } from "../../../seal/keys/keys-file.ts";
+import { keysFileName } from "../../../seal/keys/key-wrapping.ts";
 import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
 import { runPrefixes, snapshotPrefix } from "../../../vault/format/names.ts";
 import type { Lease } from "../../../vault/lease/keeper.ts";

@@ -1,6 +1,6 @@
 import { ConfigurationError } from "../../../base/errors.ts";
 import type { ConnectionSettings } from "../../../config/connection-url.ts";
-import { refOfAddress } from "../../../config/project-names.ts";
+import { refOfAddress } from "../../../config/connection-url.ts";
 import { sameAddress } from "../../target/whose.ts";
 import type { DatabaseIdentity } from "./identity.ts";
 import type { Marker } from "./marker.ts";

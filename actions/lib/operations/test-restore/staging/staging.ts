@@ -1,8 +1,8 @@
 import type { Client } from "pg";
 import { ConfigurationError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
+import { readRestoreTestEnvironment } from "../../../config/environment.ts";
 import type { Config } from "../../../config/load.ts";
-import { readRestoreTestEnvironment } from "../../../config/restore-test-environment.ts";
 import { connect } from "../../../postgres/connect/connect.ts";
 import { type ManagementApi, openManagementApi } from "../../../supabase/management-api.ts";
 import { targetConnector } from "../../target/sessions.ts";

@@ -1,6 +1,6 @@
 import { mapBounded } from "../../../base/flow/bounded.ts";
 import { few } from "../../../base/measures.ts";
-import { keysFileName } from "../../../seal/keys/keys-file.ts";
+import { keysFileName } from "../../../seal/keys/key-wrapping.ts";
 import type { NeededObjects } from "../../../vault/files/needed-objects.ts";
 import { runOfObject, snapshotPrefix } from "../../../vault/format/names.ts";
 import type { Vault } from "../../../vault/s3/client.ts";

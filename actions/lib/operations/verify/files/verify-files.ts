@@ -1,10 +1,9 @@
 import { LifeboatError } from "../../../base/errors.ts";
 import { mapBounded } from "../../../base/flow/bounded.ts";
 import type { Log } from "../../../base/log.ts";
-import { indexKeyScope } from "../../../seal/keys/index-key.ts";
-import { assertOnlyWrappedKeys } from "../../../seal/keys/key-wrapping.ts";
+import { assertOnlyWrappedKeys, keysFileName, verifyKeysFile } from "../../../seal/keys/key-wrapping.ts";
 import type { Signer } from "../../../seal/keys/keyring.ts";
-import { keysFileName, verifyKeysFile } from "../../../seal/keys/keys-file.ts";
+import { indexKeyScope } from "../../../seal/keys/session-key.ts";
 import { verifyDetached } from "../../../seal/keys/signature.ts";
 import { missingSet } from "../../../vault/files/named-set.ts";
 import { type NeededObjects, neededObjects } from "../../../vault/files/needed-objects.ts";
