@@ -8,7 +8,7 @@ import { provenBy, trustedSigners } from "../../actions/lib/vault/configured.ts"
 import { listSnapshots } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { listSets } from "../../actions/lib/vault/sets/catalogue.ts";
-import { provenSets } from "../../actions/lib/vault/sets/proven.ts";
+import { provenSets } from "../../actions/lib/vault/sets/proof-store.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { readTier, tierOption } from "./tier.ts";
 

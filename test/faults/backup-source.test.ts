@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LifeboatError } from "../../actions/lib/base/errors.ts";
 import { type Log, silentLog } from "../../actions/lib/base/log.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
-import { unfinishedUploads } from "../../actions/lib/vault/s3/unfinished-uploads.ts";
+import { unfinishedUploads } from "../../actions/lib/vault/s3/segment-writer.ts";
 import { listSets } from "../../actions/lib/vault/sets/catalogue.ts";
 import { type BackupLab, backUp, keysIn, openBackupLab } from "../integration/backup-lab.ts";
 import { execute, withClient } from "../lab/index.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
-import { unfinishedUploads } from "../../actions/lib/vault/s3/unfinished-uploads.ts";
+import { unfinishedUploads } from "../../actions/lib/vault/s3/segment-writer.ts";
 import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab.ts";
 import { execute } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";

@@ -3,7 +3,7 @@ import type { Segment } from "../../actions/lib/vault/format/manifest.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { openArtifact } from "../../actions/lib/vault/s3/download.ts";
 import { readBack } from "../../actions/lib/vault/s3/read-back.ts";
-import { unfinishedUploads } from "../../actions/lib/vault/s3/unfinished-uploads.ts";
+import { unfinishedUploads } from "../../actions/lib/vault/s3/segment-writer.ts";
 import { uploadStream } from "../../actions/lib/vault/s3/upload.ts";
 import { keysIn } from "../integration/backup-lab.ts";
 import type { Trap } from "./proxy/http-faults.ts";

@@ -7,8 +7,7 @@ import { SeededChoice } from "../../actions/lib/operations/test-restore/defect/r
 import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
 import { provenBy } from "../../actions/lib/vault/configured.ts";
-import { encodeProof, readProofs, writeProof } from "../../actions/lib/vault/sets/proof-store.ts";
-import { provenSets } from "../../actions/lib/vault/sets/proven.ts";
+import { encodeProof, provenSets, readProofs, writeProof } from "../../actions/lib/vault/sets/proof-store.ts";
 import { execute, PLANTED_EMAIL } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import { stagingRef } from "./restore-test-lab.ts";

@@ -16,8 +16,7 @@ import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signat
 import { askStanding } from "../../actions/lib/vault/configured.ts";
 import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { type Proof, proofSchema } from "../../actions/lib/vault/format/proof.ts";
-import { encodeProof, writeProof } from "../../actions/lib/vault/sets/proof-store.ts";
-import { manifestHash } from "../../actions/lib/vault/sets/proven.ts";
+import { encodeProof, manifestHash, writeProof } from "../../actions/lib/vault/sets/proof-store.ts";
 import { encodeManifest, publish } from "../../actions/lib/vault/sets/set-store.ts";
 import own from "../../lifeboat.config.ts";
 import { setId, storeUnpublished } from "../faults/proxy/test-manifest.ts";

@@ -5,14 +5,18 @@ import type { SyncResult } from "../../actions/lib/operations/sync/result.ts";
 import { runSync } from "../../actions/lib/operations/sync/run-sync.ts";
 import type { UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { readLayers } from "../../actions/lib/vault/files/layers.ts";
 import { readFiles } from "../../actions/lib/vault/files/read-files.ts";
-import { readLayers } from "../../actions/lib/vault/files/read-layers.ts";
 import { openObject, readSealed } from "../../actions/lib/vault/files/read-object.ts";
 import { recipientKeys } from "../../actions/lib/vault/files/snapshot-keys.ts";
 import { readSnapshot } from "../../actions/lib/vault/files/snapshot-store.ts";
 import { type FileEntry, isStored, pathOf } from "../../actions/lib/vault/format/file-entry.ts";
-import { type Finding, findingSchema } from "../../actions/lib/vault/format/head.ts";
-import { livingObjects, sessionKeyCommitments } from "../../actions/lib/vault/format/layer.ts";
+import {
+  type Finding,
+  findingSchema,
+  livingObjects,
+  sessionKeyCommitments,
+} from "../../actions/lib/vault/format/snapshot-manifest.ts";
 import { createProject, dropProject, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type RunningStorage, startStorage, storageSettings } from "../lab/storage/index.ts";

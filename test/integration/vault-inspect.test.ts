@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { inspectBucket } from "../../actions/lib/vault/bucket/inspect.ts";
-import { probeWrite } from "../../actions/lib/vault/bucket/probe-write.ts";
+import { inspectBucket, probeWrite } from "../../actions/lib/vault/bucket/inspect.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { versionPages } from "../../actions/lib/vault/s3/versions.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";

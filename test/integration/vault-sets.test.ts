@@ -6,8 +6,7 @@ import { type Manifest, setPrefix, type Tier } from "../../actions/lib/vault/for
 import { acquireLease, type Lease } from "../../actions/lib/vault/lease/lease.ts";
 import { removeLeftovers } from "../../actions/lib/vault/published/leftovers.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
-import { openSegment } from "../../actions/lib/vault/s3/segment-writer.ts";
-import { unfinishedUploads } from "../../actions/lib/vault/s3/unfinished-uploads.ts";
+import { openSegment, unfinishedUploads } from "../../actions/lib/vault/s3/segment-writer.ts";
 import { deleteVersions, versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { listSets, resolveSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { encodeManifest, publish, readSet } from "../../actions/lib/vault/sets/set-store.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { openChangedLines } from "../../actions/lib/vault/files/changed-lines.ts";
+import { openChangedLines } from "../../actions/lib/vault/files/read-files.ts";
 
 test("lines come back shard by shard, in the order in which they came, whatever stands in them", () => {
   const lines = openChangedLines();

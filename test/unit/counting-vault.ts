@@ -9,12 +9,12 @@ import { generateKey, readPrivateKey } from "../../actions/lib/seal/keys/private
 import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
 import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { encodeSnapshotManifest } from "../../actions/lib/vault/files/snapshot-store.ts";
-import type { StoredObject } from "../../actions/lib/vault/format/layer.ts";
 import { indexKeysName, snapshotPrefix } from "../../actions/lib/vault/format/names.ts";
 import type {
   HashedObject,
   LayerReference,
   SnapshotManifest,
+  StoredObject,
 } from "../../actions/lib/vault/format/snapshot-manifest.ts";
 
 /** A vault that keeps how large everything is, and nothing else. */

@@ -9,10 +9,10 @@ import { type CompactionPolicy, compactionThatPays } from "../../actions/lib/pol
 import { tierDue } from "../../actions/lib/policy/snapshot-tier.ts";
 import { type NamingSnapshot, planStorageRetention } from "../../actions/lib/policy/storage-retention.ts";
 import type { ShardSum } from "../../actions/lib/storage/bucket.ts";
-import { neededObjects } from "../../actions/lib/vault/files/needed-objects.ts";
+import { neededObjects } from "../../actions/lib/vault/files/layers.ts";
 import { type FileEntry, fileEntrySchema, pathOf, shardOf } from "../../actions/lib/vault/format/file-entry.ts";
-import { type Layer, layerSchema } from "../../actions/lib/vault/format/layer.ts";
 import { fileKey, packEntry, packKey } from "../../actions/lib/vault/format/names.ts";
+import { type Layer, layerSchema } from "../../actions/lib/vault/format/snapshot-manifest.ts";
 import { type CountingVault, openCountingVault } from "./counting-vault.ts";
 
 /** A project whose files change every day alike. */

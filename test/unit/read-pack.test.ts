@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { readPack } from "../../actions/lib/vault/files/read-pack.ts";
+import { readPack } from "../../actions/lib/vault/files/read-object.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lifeboat-pack-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -11,8 +11,8 @@ import {
   parseEntry,
   shardOf,
 } from "../../actions/lib/vault/format/file-entry.ts";
-import { type Layer, livingObjects, sessionKeyCommitments } from "../../actions/lib/vault/format/layer.ts";
 import { fileKey, packKey, runOfObject, runPrefixes } from "../../actions/lib/vault/format/names.ts";
+import { type Layer, livingObjects, sessionKeyCommitments } from "../../actions/lib/vault/format/snapshot-manifest.ts";
 
 const run = "20261122T221500Z-1a2b3c4d";
 const later = "20261123T221500Z-5e6f7a8b";

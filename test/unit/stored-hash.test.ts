@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { storedHash } from "../../actions/lib/vault/files/holds.ts";
+import { storedHash } from "../../actions/lib/vault/s3/read-back.ts";
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
 const [first, second] = [Buffer.alloc(70, 1), Buffer.alloc(30, 2)];

@@ -1,7 +1,7 @@
 import type { Tier } from "./format/manifest.ts";
 import type { VerifySignature } from "./published/signed-manifest.ts";
 import type { Vault } from "./s3/client.ts";
-import { provenSets } from "./sets/proven.ts";
+import { provenSets } from "./sets/proof-store.ts";
 import { firstFew, firstOf, trustedSets, trustedSnapshots } from "./trusted.ts";
 
 /**

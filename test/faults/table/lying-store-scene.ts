@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
-import { unfinishedUploads } from "../../../actions/lib/vault/s3/unfinished-uploads.ts";
+import { unfinishedUploads } from "../../../actions/lib/vault/s3/segment-writer.ts";
 import { versionsBelow } from "../../../actions/lib/vault/s3/versions.ts";
 import { codeOf, endingOf } from "./ending.ts";
 import type { FaultRow, Seen } from "./row.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { promisesPolicySchema } from "./promises.ts";
-import { restoreTestPolicySchema } from "./restore-test.ts";
+import { fingerprint, restoreTestPolicySchema } from "./restore-test.ts";
 import { storagePolicySchema } from "./storage.ts";
 
 const channel = z.enum(["slack", "email", "issue"]);
@@ -50,10 +50,6 @@ export type RestoreFilesPolicy = z.output<typeof restoreFilesPolicySchema>;
 
 const days = z.number().int().positive();
 const seconds = z.number().positive();
-const fingerprint = z
-  .string()
-  .transform((text) => text.replaceAll(/\s/g, "").toUpperCase())
-  .pipe(z.string().regex(/^[0-9A-F]{40}$/, "a 40-digit OpenPGP fingerprint"));
 
 const tierPolicySchema = z.strictObject({
   /** How long a set of this tier is kept. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-const fingerprint = z
+export const fingerprint = z
   .string()
   .transform((text) => text.replaceAll(/\s/g, "").toUpperCase())
   .pipe(z.string().regex(/^[0-9A-F]{40}$/, "a 40-digit OpenPGP fingerprint"));

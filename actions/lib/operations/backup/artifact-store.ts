@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import type { Track } from "../../base/log.ts";
 import { sealArtifact, sealWhole } from "../../seal/body/artifact.ts";
 import type { SessionKey } from "../../seal/keys/session-key.ts";
+import { archiveTag } from "../../vault/bucket/lifecycle.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { readBack } from "../../vault/s3/read-back.ts";
-import { archiveTag } from "../../vault/s3/storage-class.ts";
 import { uploadStream } from "../../vault/s3/upload.ts";
 
 export interface ArtifactStore {

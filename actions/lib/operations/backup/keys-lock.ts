@@ -5,7 +5,7 @@ import type { Policy } from "../../config/policy/policy.ts";
 import { keysFileName, secretsFileName } from "../../seal/keys/key-wrapping.ts";
 import { lockObject, retainUntil } from "../../vault/bucket/lock.ts";
 import { setPrefix } from "../../vault/format/manifest.ts";
-import { alarmOf } from "../../vault/published/meddled.ts";
+import { alarmOf } from "../../vault/published/publications.ts";
 import type { Published } from "../../vault/published/set-folders.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";

@@ -24,8 +24,8 @@ import { newSessionKey, type SessionKey, sessionKeyCommitment } from "../../seal
 import { signDetached } from "../../seal/keys/signature.ts";
 import { type Artifact, type Manifest, setPrefix, type Tier } from "../../vault/format/manifest.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
-import { assertStored } from "../../vault/s3/assert-stored.ts";
 import type { Vault } from "../../vault/s3/client.ts";
+import { assertStored } from "../../vault/s3/read-back.ts";
 import type { PublishedSet } from "../../vault/sets/catalogue.ts";
 import { encodeManifest, publish } from "../../vault/sets/set-store.ts";
 import type { Ready } from "../check/run-preflight.ts";

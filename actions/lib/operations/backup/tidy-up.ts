@@ -7,7 +7,7 @@ import { verifyDetached } from "../../seal/keys/signature.ts";
 import { tierSchema } from "../../vault/format/manifest.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import { removeLeftovers } from "../../vault/published/leftovers.ts";
-import { alarmOf } from "../../vault/published/meddled.ts";
+import { alarmOf } from "../../vault/published/publications.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type PublishedSet, setFolders } from "../../vault/sets/catalogue.ts";
 import { firstOf, trustedSets } from "../../vault/trusted.ts";

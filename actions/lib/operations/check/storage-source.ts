@@ -4,7 +4,7 @@ import { z } from "zod";
 import { defaultRetryPolicy } from "../../base/flow/retry.ts";
 import { few } from "../../base/measures.ts";
 import type { ProjectStorage } from "../../config/environment.ts";
-import { type Answer, readAnswer } from "../../vault/s3/store-answer.ts";
+import { type Answer, readAnswer } from "../../vault/s3/store-errors.ts";
 import { openTransport } from "../../vault/s3/transport.ts";
 import { type CheckRow, fail, ok, warn } from "./check-row.ts";
 

@@ -1,8 +1,7 @@
 import { LifeboatError } from "../../base/errors.ts";
 import type { Policy } from "../../config/policy/policy.ts";
-import type { Fact } from "../../vault/bucket/fact.ts";
-import { type BucketFacts, inspectBucket } from "../../vault/bucket/inspect.ts";
-import { probeWrite } from "../../vault/bucket/probe-write.ts";
+import type { Fact } from "../../vault/bucket/inspect.ts";
+import { type BucketFacts, inspectBucket, probeWrite } from "../../vault/bucket/inspect.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type CheckRow, fail, failed, ok, warn } from "./check-row.ts";
 

@@ -6,7 +6,7 @@ import { hintOf } from "../../report/run/unsigned-report.ts";
 import { readNote, type SignBytes, writeNote } from "../../seal/keys/signature.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import type { PutOptions } from "../../vault/s3/put-object.ts";
+import type { PutOptions } from "../../vault/s3/objects.ts";
 
 const maxReportBytes = 256 * 1024;
 /** Reports that are read at once at most, the newest: a bucket full of others must not keep ours from being told. */

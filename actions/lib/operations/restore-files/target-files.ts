@@ -11,7 +11,7 @@ import {
 import { defaultRetryPolicy, type RetryPolicy } from "../../base/flow/retry.ts";
 import type { ProjectStorage } from "../../config/environment.ts";
 import { bodyOf } from "../../vault/s3/objects.ts";
-import { readAnswer } from "../../vault/s3/store-answer.ts";
+import { readAnswer } from "../../vault/s3/store-errors.ts";
 import { openTransport, type Transport } from "../../vault/s3/transport.ts";
 import { settingsFailure, withoutPath } from "./file-failure.ts";
 import type { WantedFile } from "./selection.ts";

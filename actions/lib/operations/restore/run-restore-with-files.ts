@@ -2,7 +2,7 @@ import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Config } from "../../config/load.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import { trustedSigners } from "../../vault/configured.ts";
-import { missingSet } from "../../vault/files/named-set.ts";
+import { missingSet } from "../../vault/files/snapshot-catalogue.ts";
 import { readSnapshot } from "../../vault/files/snapshot-store.ts";
 import { openVault } from "../../vault/s3/client.ts";
 import { readSignedSet } from "../../vault/sets/open-set.ts";

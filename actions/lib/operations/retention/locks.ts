@@ -3,8 +3,8 @@ import type { NamingSnapshot } from "../../policy/storage-retention.ts";
 import { lockObject, retainUntil } from "../../vault/bucket/lock.ts";
 import { snapshotPrefix } from "../../vault/format/names.ts";
 import { manifestName, signatureName } from "../../vault/published/signed-manifest.ts";
-import type { WrittenObject } from "../../vault/s3/as-written.ts";
 import type { Vault } from "../../vault/s3/client.ts";
+import type { WrittenObject } from "../../vault/s3/versions.ts";
 
 const day = 86_400_000;
 

@@ -1,7 +1,7 @@
 import type { NamingSnapshot } from "../../policy/storage-retention.ts";
-import { alarmOf } from "../../vault/published/meddled.ts";
+import { alarmOf } from "../../vault/published/publications.ts";
 import { manifestName, signatureName } from "../../vault/published/signed-manifest.ts";
-import type { WrittenObject } from "../../vault/s3/as-written.ts";
+import type { WrittenObject } from "../../vault/s3/versions.ts";
 
 /** What somebody else did to objects that a snapshot needs. */
 export interface Meddling {

@@ -7,10 +7,9 @@ import { readNote, type SignBytes, writeNote } from "../../seal/keys/signature.t
 import { snapshotPrefix } from "../../vault/format/names.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import { manifestName, type VerifySignature } from "../../vault/published/signed-manifest.ts";
-import { vaultAsWritten, writtenObjects } from "../../vault/s3/as-written.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { isMissing } from "../../vault/s3/store-errors.ts";
-import { deleteVersions, type Version, versionPages } from "../../vault/s3/versions.ts";
+import { deleteVersions, type Version, vaultAsWritten, versionPages, writtenObjects } from "../../vault/s3/versions.ts";
 import { extendLocks, type LockUpkeep } from "./locks.ts";
 import { alarmsOf, compareWritten } from "./meddling.ts";
 import { surveySnapshots } from "./survey.ts";

@@ -1,14 +1,13 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import type { NamingSnapshot } from "../../policy/storage-retention.ts";
-import { neededObjects } from "../../vault/files/needed-objects.ts";
-import { readLayers } from "../../vault/files/read-layers.ts";
+import { neededObjects, readLayers } from "../../vault/files/layers.ts";
 import { describeSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { setIdPattern } from "../../vault/format/manifest.ts";
 import { layerName, snapshotPrefix } from "../../vault/format/names.ts";
 import { signatureName, type VerifySignature } from "../../vault/published/signed-manifest.ts";
-import type { WrittenObject } from "../../vault/s3/as-written.ts";
 import type { Vault } from "../../vault/s3/client.ts";
+import type { WrittenObject } from "../../vault/s3/versions.ts";
 
 export interface Survey {
   /** Newest first, each with every object that it needs. */

@@ -2,7 +2,7 @@ import { LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { runFolders } from "../../vault/files/snapshot-catalogue.ts";
 import { readSnapshot, type StoredSnapshot } from "../../vault/files/snapshot-store.ts";
-import { alarmOf } from "../../vault/published/meddled.ts";
+import { alarmOf } from "../../vault/published/publications.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 

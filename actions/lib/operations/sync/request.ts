@@ -4,7 +4,7 @@ import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import type { SourceRow } from "../../storage/source-row.ts";
 import type { FileEntry } from "../../vault/format/file-entry.ts";
 import type { Tier } from "../../vault/format/manifest.ts";
-import type { Lease } from "../../vault/lease/keeper.ts";
+import type { Lease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { FetchPatience } from "./source/fetch-file.ts";
 

@@ -6,7 +6,7 @@ import { compactionThatPays } from "../../policy/compaction.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { openEndpoint, type StorageEndpoint } from "../../storage/endpoint.ts";
 import { journalPrefix, syncLease } from "../../vault/format/names.ts";
-import type { Lease } from "../../vault/lease/keeper.ts";
+import type { Lease } from "../../vault/lease/lease.ts";
 import { acquireLease } from "../../vault/lease/lease.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
 import { refusal } from "../check/check-row.ts";

@@ -1,12 +1,12 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { type CompactionPolicy, planCompaction } from "../../policy/compaction.ts";
 import type { ShardSum } from "../../storage/bucket.ts";
+import { readLayers } from "../../vault/files/layers.ts";
 import { readHead } from "../../vault/files/read-files.ts";
-import { readLayers } from "../../vault/files/read-layers.ts";
 import { recipientKeys, type SnapshotKeys, signerKeys } from "../../vault/files/snapshot-keys.ts";
 import type { StoredSnapshot } from "../../vault/files/snapshot-store.ts";
-import type { Head } from "../../vault/format/head.ts";
-import { type Layer, livingObjects, sessionKeyCommitments } from "../../vault/format/layer.ts";
+import type { Head } from "../../vault/format/snapshot-manifest.ts";
+import { type Layer, livingObjects, sessionKeyCommitments } from "../../vault/format/snapshot-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { StorageReady } from "../check/run-storage-preflight.ts";
 import type { SyncRequest } from "./request.ts";

@@ -5,7 +5,7 @@ import { stagingSchema } from "../../postgres/own-schemas.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import { setPrefix } from "../../vault/format/manifest.ts";
 import type { Turn } from "../../vault/format/proof.ts";
-import { hiddenError } from "../../vault/published/meddled.ts";
+import { hiddenError } from "../../vault/published/publications.ts";
 import { manifestName } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { publishedSets, resolveSet, type SetName } from "../../vault/sets/catalogue.ts";

@@ -1,13 +1,41 @@
+import { randomUUID } from "node:crypto";
 import {
   GetBucketLocationCommand,
   GetBucketVersioningCommand,
   GetObjectLockConfigurationCommand,
   HeadBucketCommand,
 } from "@aws-sdk/client-s3";
-import { ConfigurationError } from "../../base/errors.ts";
+import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import type { Vault } from "../s3/client.ts";
-import { readAnswer } from "../s3/store-answer.ts";
-import { asFact, type Fact, known, unknown } from "./fact.ts";
+import { isConditionFailed, readAnswer } from "../s3/store-errors.ts";
+import { deleteVersions } from "../s3/versions.ts";
+
+/**
+ * One thing that the preflight wants to know. `unknown`: the store gave no usable answer. `denied`: it refused to tell, and
+ * `why` names what it refused.
+ */
+export type Fact<T> =
+  | { readonly state: "known"; readonly value: T }
+  | { readonly state: "unknown"; readonly why: string }
+  | { readonly state: "denied"; readonly why: string };
+
+export const known = <T>(value: T): Fact<T> => ({ state: "known", value });
+export const unknown = (why: string): Fact<never> => ({ state: "unknown", why });
+
+/** Turns the error of one question into its fact, so that the other questions are still asked. Credentials that are not
+ * accepted, a missing bucket and a store out of reach stay errors. */
+export async function asFact<T>(question: () => Promise<Fact<T>>): Promise<Fact<T>> {
+  try {
+    return await question();
+  } catch (error) {
+    // These spoil every other question too.
+    const fatal = ["s3-credentials", "s3-bucket-missing", "s3-unavailable"];
+    if (error instanceof LifeboatError && fatal.includes(error.code)) throw error;
+    const code = error instanceof LifeboatError ? error.code : readAnswer(error).code;
+    const why = error instanceof LifeboatError ? error.message : code;
+    return { state: code === "s3-denied" ? "denied" : "unknown", why };
+  }
+}
 
 export interface ObjectLock {
   readonly enabled: boolean;
@@ -101,4 +129,50 @@ async function lockOf(vault: Vault): Promise<Fact<ObjectLock>> {
       return known({ enabled: false, defaultMode: undefined, defaultDays: undefined });
     }
   });
+}
+
+/** What writing a small object below `probe/` has shown. */
+export interface WriteFacts {
+  readonly mayWrite: Fact<true>;
+  /** Whether the store refuses a second `If-None-Match: *`; without that, neither leases nor manifests are safe. */
+  readonly conditionalWrites: Fact<boolean>;
+  /** `known` false: a lock or a missing permission kept the probe, and will keep leftovers of failed runs. */
+  readonly mayDelete: Fact<boolean>;
+}
+
+/** Writes, writes again on the condition that nothing is there, and deletes what it wrote with its version. */
+export async function probeWrite(vault: Vault): Promise<WriteFacts> {
+  const key = `probe/${randomUUID()}`;
+  const retry = { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
+  const body = Buffer.from("Written and deleted by `lifeboat check`.\n");
+  const versions: { key: string; versionId: string | undefined }[] = [];
+  const put = async (): Promise<Fact<true>> => {
+    const { versionId } = await vault.put(key, body, { ifNoneMatch: true, contentType: "text/plain", retry });
+    versions.push({ key, versionId });
+    return known(true);
+  };
+  const mayWrite = await asFact(put);
+  if (mayWrite.state !== "known") {
+    const why = "nothing could be written";
+    return { mayWrite, conditionalWrites: unknown(why), mayDelete: unknown(why) };
+  }
+  const conditionalWrites = await asFact(async () => {
+    try {
+      await put();
+      return known(false);
+    } catch (error) {
+      if (isConditionFailed(error)) return known(true);
+      throw error;
+    }
+  });
+  const mayDelete = await asFact(async () => {
+    try {
+      const { kept } = await deleteVersions(vault.transport, versions);
+      return known(kept.length === 0);
+    } catch (error) {
+      if (error instanceof LifeboatError && error.code === "s3-denied") return known(false);
+      throw error;
+    }
+  });
+  return { mayWrite, conditionalWrites, mayDelete };
 }

@@ -1,8 +1,16 @@
 import { GetBucketLifecycleConfigurationCommand, type LifecycleRule } from "@aws-sdk/client-s3";
 import type { Vault } from "../s3/client.ts";
-import { archiveTagging } from "../s3/storage-class.ts";
-import { readAnswer } from "../s3/store-answer.ts";
-import { asFact, type Fact, known } from "./fact.ts";
+import { readAnswer } from "../s3/store-errors.ts";
+import { asFact, type Fact, known } from "./inspect.ts";
+
+/**
+ * Tag of the objects that may leave Standard: an archive's SQL, and nothing else of a set. The bucket's lifecycle rule asks
+ * for it, so keys, manifest, inventory and RECOVER.md, which have none, stay readable at once.
+ */
+export const archiveTagging = { key: "lifeboat-archive", value: "cold" } as const;
+
+/** The same as an upload takes it. */
+export const archiveTag = `${archiveTagging.key}=${archiveTagging.value}`;
 
 export type { LifecycleRule };
 

@@ -2,7 +2,7 @@ import { GetObjectRetentionCommand, PutObjectRetentionCommand } from "@aws-sdk/c
 import { OperationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Vault } from "../s3/client.ts";
-import { readAnswer } from "../s3/store-answer.ts";
+import { readAnswer } from "../s3/store-errors.ts";
 
 export interface LockReport {
   /** Objects that are locked now. */

@@ -3,7 +3,7 @@ import { OperationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Artifact } from "../format/manifest.ts";
 import type { Vault } from "../s3/client.ts";
-import { readAnswer } from "../s3/store-answer.ts";
+import { readAnswer } from "../s3/store-errors.ts";
 
 export type ThawTier = "Standard" | "Bulk" | "Expedited";
 

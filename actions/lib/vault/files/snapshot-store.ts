@@ -1,7 +1,7 @@
 import { ConfigurationError } from "../../base/errors.ts";
 import { snapshotPrefix } from "../format/names.ts";
 import { type SnapshotManifest, snapshotManifestSchema } from "../format/snapshot-manifest.ts";
-import type { Lease } from "../lease/keeper.ts";
+import type { Lease } from "../lease/lease.ts";
 import {
   notSigned,
   parseDocument,

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type SourceRow, sourceRowSchema } from "../../storage/source-row.ts";
+import { count, sha256 } from "./manifest.ts";
 
-const bytes = z.number().int().nonnegative();
 const { bucket, name, ...ofTheRow } = sourceRowSchema.shape;
 
 /**
@@ -22,13 +22,9 @@ export const fileEntrySchema = z.strictObject({
    */
   state: z.enum(["stored", "lost", "gone"]).default("stored"),
   /** Of the content as it was read; 0 and null for what is not stored. */
-  bytes: bytes.default(0),
+  bytes: count.default(0),
   /** SHA-256 of the content, hex. */
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .nullable()
-    .default(null),
+  sha256: sha256.nullable().default(null),
   ...ofTheRow,
 });
 export type FileEntry = z.output<typeof fileEntrySchema>;

@@ -1,14 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 
-export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
-const sha256 = sha256Schema;
-const count = z.number().int().nonnegative();
+/** The scalars of all documents of the vault. */
+export const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+export const fingerprint = z.string().regex(/^[0-9A-F]{40}$/);
+export const count = z.number().int().nonnegative();
 /** A count that may pass 2^53: rows and bytes of the whole database, as decimal digits. */
-const bigCount = z.string().regex(/^\d+$/);
+export const bigCount = z.string().regex(/^\d+$/);
 
 /** `<UTC time>-<8 hex>`, e.g. `20261122T221500Z-1a2b3c4d`. Sorts by time. */
 export const setIdPattern = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+export const setId = z.string().regex(setIdPattern);
 
 /** A new name for a set: two runs of the same second stay apart. */
 export function newSetId(time: Date): string {
@@ -53,20 +55,18 @@ const artifactSchema = z.strictObject({
   segments: z.array(segmentSchema).min(1),
 });
 
-const recipientsSchema = z
-  .array(z.strictObject({ role: z.string(), fingerprint: z.string().regex(/^[0-9A-F]{40}$/) }))
-  .min(1);
+const recipientsSchema = z.array(z.strictObject({ role: z.string(), fingerprint })).min(1);
 
 export const manifestSchema = z.strictObject({
   format: z.literal("lifeboat-set/1"),
-  set: z.string().regex(setIdPattern),
+  set: setId,
   tier: tierSchema,
   /** When the run began, when the snapshot was taken, when the last artifact had been read back: ISO 8601, UTC. */
   startedAt: z.iso.datetime(),
   snapshotAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
   /** The snapshot of the files that was read under the same Postgres snapshot, in the files' own bucket; it names this set. */
-  files: z.strictObject({ set: z.string().regex(setIdPattern) }).optional(),
+  files: z.strictObject({ set: setId }).optional(),
   source: z.strictObject({
     projectRef: z.string().nullable(),
     database: z.string(),

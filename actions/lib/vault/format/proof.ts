@@ -1,9 +1,6 @@
 import { z } from "zod";
-import { setIdPattern, tierSchema } from "./manifest.ts";
+import { bigCount, count, setId, sha256, tierSchema } from "./manifest.ts";
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const count = z.number().int().nonnegative();
-const bigCount = z.string().regex(/^\d+$/);
 const seconds = z.number().nonnegative();
 const milliseconds = z.number().nonnegative();
 
@@ -42,8 +39,8 @@ export type MeasuredQuery = z.infer<typeof measuredQuerySchema>;
 export const proofSchema = z.strictObject({
   format: z.literal("lifeboat-proof/1"),
   /** `<UTC time>-<8 hex>` of the test. */
-  proof: z.string().regex(setIdPattern),
-  set: z.string().regex(setIdPattern),
+  proof: setId,
+  set: setId,
   tier: tierSchema,
   /** Of the stored bytes of `manifest.json`: the proof is about this very set. */
   manifestSha256: sha256,
@@ -77,7 +74,7 @@ export const proofSchema = z.strictObject({
   files: z
     .strictObject({
       /** Id of the snapshot of the files, and whether it was read together with the set, before it or after. */
-      snapshot: z.string().regex(setIdPattern),
+      snapshot: setId,
       fit: z.enum(["same", "earlier", "later"]),
       compared: count,
       /** Rows without their file and files without a row, those apart of which the snapshot says so itself. */

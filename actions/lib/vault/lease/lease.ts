@@ -1,11 +1,17 @@
-import { ConfigurationError } from "../../base/errors.ts";
+import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import type { Vault } from "../s3/client.ts";
+import type { Stored } from "../s3/objects.ts";
 import { isConditionFailed } from "../s3/store-errors.ts";
-import { holderIsGone, thisProcess } from "./holder.ts";
-import { holdLease, type Lease } from "./keeper.ts";
-import { conditionOn, describeHolder, type LeaseRecord, readLease, writeLease } from "./record.ts";
-
-export type { Lease } from "./keeper.ts";
+import { deleteVersions } from "../s3/versions.ts";
+import {
+  conditionOn,
+  describeHolder,
+  holderIsGone,
+  type LeaseRecord,
+  readLease,
+  thisProcess,
+  writeLease,
+} from "./record.ts";
 
 export interface LeaseOptions {
   /** Seconds without renewal after which others may take over; default 60. Renewed three times in that time. */
@@ -57,4 +63,95 @@ export function heldError(name: string, record: LeaseRecord | undefined, ageSeco
     `Another operation works on this vault: ${name} is held by ${who}`,
     `Wait until it is done. If it was killed, the lease runs out ${record?.ttlSeconds ?? 60} s after its last renewal.`,
   );
+}
+
+/** A lock in the vault, for what must not run twice. */
+export interface Lease {
+  /** Aborted with OperationError `lease-lost` as soon as we know that it is no longer ours. */
+  readonly lost: AbortSignal;
+  /** Renews, and so proves that it is ours for another whole TTL. @throws OperationError `lease-lost` */
+  assertHeld(): Promise<void>;
+  /** Gives it back. Never throws: a lease that could not be given back runs out. */
+  release(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const lostError = (name: string, why: string) =>
+  new OperationError(
+    "lease-lost",
+    `The lease ${name} is no longer ours: ${why}`,
+    "Somebody else works on this vault now; run again when they are done.",
+  );
+
+/** Keeps a lease that has just been written, until it is released or lost. */
+export function holdLease(vault: Vault, name: string, key: string, first: LeaseRecord, stored: Stored): Lease {
+  const lost = new AbortController();
+  const ttlMillis = first.ttlSeconds * 1000;
+  let record = first;
+  let last = stored;
+  let renewed = stopwatch();
+  let ended = false;
+  let tidy = true;
+  let queue: Promise<void> = Promise.resolve();
+  let waiting = 0;
+
+  /** One conditional write after the other; each names the ETag of the one before. */
+  const write = (state: LeaseRecord["state"]): Promise<void> => {
+    waiting++;
+    const turn = queue.then(async () => {
+      lost.signal.throwIfAborted();
+      const asked = stopwatch();
+      record = { ...record, state, renewals: record.renewals + 1 };
+      const before = last;
+      try {
+        last = await writeLease(vault, key, record, { ifMatch: before.etag });
+      } catch (error) {
+        if (isConditionFailed(error)) lost.abort(lostError(name, "somebody else has taken it over"));
+        else if (renewed() > ttlMillis) lost.abort(lostError(name, "it could not be renewed in time"));
+        throw lost.signal.aborted ? lost.signal.reason : error;
+      }
+      renewed = asked;
+      await forget(before);
+    });
+    queue = turn.catch(() => {}).finally(() => void waiting--);
+    return turn;
+  };
+
+  /** In a versioned bucket every renewal leaves a version, of no use to anybody after the next. */
+  const forget = async (before: Stored) => {
+    if (!tidy || before.versionId === undefined) return;
+    const versions = [{ key, versionId: before.versionId }];
+    tidy = await deleteVersions(vault.transport, versions).then(
+      ({ kept }) => kept.length === 0,
+      () => false,
+    );
+  };
+
+  const timer = setInterval(() => {
+    if (waiting === 0 && !lost.signal.aborted) write("held").catch(() => {});
+  }, ttlMillis / 3);
+  timer.unref();
+
+  const release = async () => {
+    if (ended) return;
+    ended = true;
+    clearInterval(timer);
+    await write("released").catch(() => {});
+  };
+  return {
+    lost: lost.signal,
+    async assertHeld() {
+      if (ended) throw lostError(name, "it has been given back");
+      await write("held");
+    },
+    release,
+    [Symbol.asyncDispose]: release,
+  };
+}
+
+/** Milliseconds since now: of two clocks the one that ran more, as one of them may stand still while a machine sleeps. */
+function stopwatch(): () => number {
+  const wall = Date.now();
+  const steady = performance.now();
+  return () => Math.max(Date.now() - wall, performance.now() - steady);
 }

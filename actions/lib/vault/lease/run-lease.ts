@@ -3,10 +3,9 @@ import { OperationError } from "../../base/errors.ts";
 import type { Vault } from "../s3/client.ts";
 import { isConditionFailed } from "../s3/store-errors.ts";
 import { deleteVersions } from "../s3/versions.ts";
-import { thisProcess } from "./holder.ts";
-import type { Lease } from "./keeper.ts";
+import type { Lease } from "./lease.ts";
 import { heldError, mayTakeOver } from "./lease.ts";
-import { conditionOn, type LeaseRecord, readLease, type SeenLease, writeLease } from "./record.ts";
+import { conditionOn, type LeaseRecord, readLease, type SeenLease, thisProcess, writeLease } from "./record.ts";
 
 export interface RunLeaseOptions {
   /** Names the run; whoever says the same name shares the lease. */

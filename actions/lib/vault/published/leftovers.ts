@@ -1,6 +1,6 @@
 import type { Lease } from "../lease/lease.ts";
 import type { Vault } from "../s3/client.ts";
-import { abortUploads, unfinishedUploads } from "../s3/unfinished-uploads.ts";
+import { abortUploads, unfinishedUploads } from "../s3/segment-writer.ts";
 import { deleteVersions, hidesAny, type Version, versionPages } from "../s3/versions.ts";
 import { type Publication, publications } from "./publications.ts";
 

@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Lease } from "../lease/lease.ts";
-import { assertStored } from "../s3/assert-stored.ts";
 import type { Vault } from "../s3/client.ts";
+import { assertStored } from "../s3/read-back.ts";
 import { isConditionFailed, isMissing } from "../s3/store-errors.ts";
 import { deleteVersions } from "../s3/versions.ts";
 

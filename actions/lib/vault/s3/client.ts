@@ -9,10 +9,11 @@ import {
   listPages,
   type ObjectBody,
   type ObjectHead,
+  type PutOptions,
+  putObject,
   type Stored,
 } from "./objects.ts";
 import { openPartMemory, type PartMemory } from "./part-memory.ts";
-import { type PutOptions, putObject } from "./put-object.ts";
 import { openTransport, type Transport, type TransportSettings } from "./transport.ts";
 
 export interface VaultSettings extends Omit<TransportSettings, "retry"> {

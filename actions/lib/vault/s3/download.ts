@@ -1,7 +1,7 @@
 import { OperationError } from "../../base/errors.ts";
 import type { Artifact, Segment } from "../format/manifest.ts";
 import type { Vault } from "./client.ts";
-import { readRange, Unlike } from "./read-range.ts";
+import { readRange, Unlike } from "./read-back.ts";
 
 const sliceBytes = 256 * 1024;
 

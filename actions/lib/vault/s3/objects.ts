@@ -1,8 +1,35 @@
-import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { createHash, randomUUID } from "node:crypto";
+import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 import { OperationError } from "../../base/errors.ts";
-import { watchPages } from "./page-watch.ts";
-import { isMissing } from "./store-errors.ts";
-import type { Transport } from "./transport.ts";
+import type { RetryPolicy } from "../../base/flow/retry.ts";
+import { isMissing, readAnswer } from "./store-errors.ts";
+import type { Transport, Try } from "./transport.ts";
+
+/** A hundred million objects: no vault comes near, and no machine could keep their names. */
+const mostPages = 100_000;
+
+/**
+ * Says after each page of a store's list whether there is another. A store that lies must neither keep us for ever nor have
+ * what it leaves out taken for what is not there: every marker is new, and a list that is cut off says where it goes on.
+ *
+ * @returns false after the last page
+ */
+export function watchPages(bucket: string, prefix: string): (truncated: boolean | undefined, next?: string) => boolean {
+  const seen = new Set<string>();
+  const broken = (code: string, how: string) =>
+    new OperationError(
+      code,
+      `The store's list of ${prefix === "" ? "everything" : prefix} in bucket ${bucket} ${how}`,
+      "Look at the store's health, and at what stands between it and here: what a list leaves out may be there all the same.",
+    );
+  return (truncated, next) => {
+    if (truncated !== true) return false;
+    if (next === undefined) throw broken("s3-cut-off", "is cut off and does not say where it goes on");
+    if (seen.has(next) || seen.size >= mostPages) throw broken("s3-endless", "does not come to an end");
+    seen.add(next);
+    return true;
+  };
+}
 
 /** Metadata name by which a writer knows its own object again when the answer to a conditional write was lost. */
 export const writeMark = "lifeboat-write";
@@ -147,4 +174,77 @@ function readHead(transport: Transport, answer: HeadAnswer): ObjectHead {
     storageClass: answer.StorageClass ?? "STANDARD",
     restore: answer.Restore,
   };
+}
+
+/**
+ * A conditional write that is tried again meets the object of its own earlier try when only the answer was lost. The mark
+ * in its metadata tells that apart from a foreign object.
+ * @returns what `write` returned, or the head of the object that an earlier try has written
+ */
+export async function settleLostAnswer<T>(
+  transport: Transport,
+  key: string,
+  mark: string,
+  attempt: Try,
+  write: () => Promise<T>,
+): Promise<T | ObjectHead> {
+  try {
+    return await write();
+  } catch (error) {
+    const answer = readAnswer(error);
+    const refused = answer.verdict === "condition" || answer.code === "NoSuchUpload";
+    if (attempt.count === 1 || !refused) throw error;
+    const there = await headObject(transport, key);
+    if (there?.metadata[writeMark] !== mark) throw error;
+    return there;
+  }
+}
+
+export interface PutOptions {
+  /** Refuse to replace anything (`If-None-Match: *`). */
+  readonly ifNoneMatch?: boolean;
+  /** Replace only the object with this ETag. */
+  readonly ifMatch?: string;
+  readonly metadata?: Record<string, string>;
+  readonly contentType?: string;
+  /** GOVERNANCE retention from the first moment; the bucket must have Object Lock. */
+  readonly retainUntil?: Date;
+  readonly signal?: AbortSignal;
+  readonly retry?: Partial<RetryPolicy>;
+}
+
+/** Writes a small object whole. A failed condition is OperationError `s3-condition` (see `isConditionFailed`). */
+export function putObject(
+  transport: Transport,
+  key: string,
+  body: Uint8Array,
+  options: PutOptions = {},
+): Promise<Stored> {
+  const mark = randomUUID();
+  const sha256 = createHash("sha256").update(body).digest("base64");
+  return transport.request(
+    { operation: "PutObject", key, signal: options.signal, ...(options.retry && { retry: options.retry }) },
+    (attempt) =>
+      settleLostAnswer(transport, key, mark, attempt, async () => {
+        const answer = await attempt.client.send(
+          new PutObjectCommand({
+            Bucket: attempt.bucket,
+            Key: key,
+            Body: body,
+            ContentLength: body.byteLength,
+            ChecksumSHA256: sha256,
+            ContentType: options.contentType ?? "application/octet-stream",
+            Metadata: { ...options.metadata, [writeMark]: mark },
+            IfNoneMatch: options.ifNoneMatch ? "*" : undefined,
+            IfMatch: options.ifMatch,
+            ...(options.retainUntil && {
+              ObjectLockMode: "GOVERNANCE",
+              ObjectLockRetainUntilDate: options.retainUntil,
+            }),
+          }),
+          { abortSignal: attempt.watch.signal },
+        );
+        return { etag: answer.ETag ?? "", versionId: answer.VersionId };
+      }),
+  );
 }

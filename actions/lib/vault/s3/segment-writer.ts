@@ -1,14 +1,95 @@
 import { randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  PutObjectCommand,
+  UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { OperationError } from "../../base/errors.ts";
-import { writeMark } from "./objects.ts";
-import { type FilledPart, sendPart, sendWhole } from "./part-sender.ts";
-import type { Transport } from "./transport.ts";
-import { settleLostAnswer } from "./write-mark.ts";
+import { settleLostAnswer, watchPages, writeMark } from "./objects.ts";
+import type { Transport, Try } from "./transport.ts";
+
+/** Stored bytes in memory, with their SHA-256 in hex. */
+export interface FilledPart {
+  readonly bytes: Buffer;
+  readonly sha256: string;
+}
+
+const sliceBytes = 256 * 1024;
+
+/**
+ * The part as a stream of slices: over TLS a buffer written whole would be encrypted whole, a second copy in memory, and
+ * each slice that leaves shows the watch that the transfer moves.
+ */
+function bodyStream(bytes: Buffer, { watch }: Try): Readable {
+  function* slices() {
+    for (let from = 0; from < bytes.byteLength; from += sliceBytes) {
+      watch.moved();
+      yield bytes.subarray(from, from + sliceBytes);
+    }
+  }
+  const stream = Readable.from(slices(), { objectMode: true, highWaterMark: 1 });
+  watch.signal.addEventListener("abort", () => stream.destroy(), { once: true });
+  stream.on("error", () => {}); // the request reports it
+  return stream;
+}
+
+const base64 = (hex: string) => Buffer.from(hex, "hex").toString("base64");
+
+/** @returns the part's ETag */
+export function sendPart(
+  transport: Transport,
+  upload: { readonly key: string; readonly id: string },
+  number: number,
+  part: FilledPart,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  return transport.request({ operation: `UploadPart ${number}`, key: upload.key, signal }, async (attempt) => {
+    const answer = await attempt.client.send(
+      new UploadPartCommand({
+        Bucket: attempt.bucket,
+        Key: upload.key,
+        UploadId: upload.id,
+        PartNumber: number,
+        Body: bodyStream(part.bytes, attempt),
+        ContentLength: part.bytes.byteLength,
+        ChecksumSHA256: base64(part.sha256),
+      }),
+      { abortSignal: attempt.watch.signal },
+    );
+    return answer.ETag;
+  });
+}
+
+/** An object of a single part needs no multipart upload. Refuses to replace anything. */
+export function sendWhole(
+  transport: Transport,
+  key: string,
+  part: FilledPart,
+  { mark, signal, tags }: { readonly mark: string; readonly signal: AbortSignal; readonly tags: string | undefined },
+): Promise<void> {
+  return transport.request({ operation: "PutObject", key, signal }, async (attempt) => {
+    await settleLostAnswer(transport, key, mark, attempt, () =>
+      attempt.client.send(
+        new PutObjectCommand({
+          Bucket: attempt.bucket,
+          Key: key,
+          Body: bodyStream(part.bytes, attempt),
+          ContentLength: part.bytes.byteLength,
+          ChecksumSHA256: base64(part.sha256),
+          ContentType: "application/octet-stream",
+          Metadata: { [writeMark]: mark },
+          Tagging: tags,
+          IfNoneMatch: "*",
+        }),
+        { abortSignal: attempt.watch.signal },
+      ),
+    );
+  });
+}
 
 interface SentPart {
   readonly ETag: string | undefined;
@@ -113,4 +194,36 @@ export async function abortUpload(transport: Transport, key: string, id: string)
       if (!(error instanceof Error && error.name === "NoSuchUpload")) throw error;
     });
   });
+}
+
+export interface UnfinishedUpload {
+  readonly key: string;
+  readonly id: string;
+}
+
+/** Multipart uploads below `prefix` that were begun and neither completed nor aborted. They cost storage, unseen. */
+export async function unfinishedUploads(transport: Transport, prefix: string): Promise<UnfinishedUpload[]> {
+  const found: UnfinishedUpload[] = [];
+  let KeyMarker: string | undefined;
+  let UploadIdMarker: string | undefined;
+  const goesOn = watchPages(transport.bucket, prefix);
+  do {
+    const page = await transport.request({ operation: "ListMultipartUploads", key: prefix }, (attempt) =>
+      attempt.client.send(
+        new ListMultipartUploadsCommand({ Bucket: attempt.bucket, Prefix: prefix, KeyMarker, UploadIdMarker }),
+        { abortSignal: attempt.watch.signal },
+      ),
+    );
+    for (const { Key, UploadId } of page.Uploads ?? []) if (Key && UploadId) found.push({ key: Key, id: UploadId });
+    const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page;
+    if (!goesOn(IsTruncated, NextKeyMarker && `${NextKeyMarker}\n${NextUploadIdMarker ?? ""}`)) return found;
+    KeyMarker = NextKeyMarker;
+    UploadIdMarker = NextUploadIdMarker;
+  } while (KeyMarker !== undefined);
+  return found;
+}
+
+/** Aborts all of them. */
+export async function abortUploads(transport: Transport, uploads: readonly UnfinishedUpload[]): Promise<void> {
+  for (const { key, id } of uploads) await abortUpload(transport, key, id);
 }

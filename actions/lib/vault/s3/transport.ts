@@ -4,8 +4,7 @@ import { tooLarge } from "../../base/bounded-answer.ts";
 import { LifeboatError } from "../../base/errors.ts";
 import { type RetryPolicy, Stalled, type StallWatch, watchStalls, withRetries } from "../../base/flow/retry.ts";
 import { encodePart } from "../../storage/request-signature.ts";
-import { readAnswer } from "./store-answer.ts";
-import { storeError } from "./store-errors.ts";
+import { readAnswer, storeError } from "./store-errors.ts";
 
 /** One request: what it is called in errors, and who may call it off. */
 export interface Request {

@@ -1,7 +1,6 @@
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import { type Manifest, setIdPattern, setPrefix, type Tier, tierSchema } from "../format/manifest.ts";
-import { hiddenError, showAgain } from "../published/meddled.ts";
-import { type Publication, publicationOf, publications } from "../published/publications.ts";
+import { hiddenError, type Publication, publicationOf, publications, showAgain } from "../published/publications.ts";
 import { describeFirst } from "../published/set-folders.ts";
 import { manifestName, type VerifySignature } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";

@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { wholeOf } from "../../../base/flow/chunks.ts";
 import { readPlainDump } from "../../../postgres/dump/plain/read.ts";
 import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
@@ -110,9 +111,7 @@ async function readQueues(
   if (artifact === undefined) return [];
   for await (const block of readPlainDump(open(artifact), inventory).blocks()) {
     if (block.kind !== "table" || block.entry.oid !== list.oid) continue;
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of block.chunks()) chunks.push(chunk);
-    const lines = Buffer.concat(chunks).toString("utf8").split("\n").slice(0, -1);
+    const lines = (await wholeOf(block.chunks())).toString("utf8").split("\n").slice(0, -1);
     return lines.map((line) => queueOf(line.split("\t").map(unescapeCopy), list.columns));
   }
   return [];

@@ -3,7 +3,7 @@ import type { Track } from "../../../base/log.ts";
 import type { StoragePolicy } from "../../../config/policy/storage.ts";
 import type { SourceRow } from "../../../storage/source-row.ts";
 import { type FileEntry, fileEntrySchema } from "../../../vault/format/file-entry.ts";
-import type { StoredObject } from "../../../vault/format/layer.ts";
+import type { StoredObject } from "../../../vault/format/snapshot-manifest.ts";
 import { type ContentFacts, type Fetcher, fetchWhole, streamFile } from "../source/fetch-file.ts";
 import { type LookUp, type Read, readJudged } from "../source/judge.ts";
 import type { Tally } from "../source/tally.ts";

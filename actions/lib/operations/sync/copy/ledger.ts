@@ -1,7 +1,6 @@
 import type { Bucket } from "../../../storage/bucket.ts";
 import { encodeEntry, type FileEntry, isStored, pathOf, shardOf } from "../../../vault/format/file-entry.ts";
-import type { Head } from "../../../vault/format/head.ts";
-import type { Layer, StoredObject } from "../../../vault/format/layer.ts";
+import type { Head, Layer, StoredObject } from "../../../vault/format/snapshot-manifest.ts";
 
 type InBucket = Head["inBuckets"][number];
 interface Use {

@@ -9,7 +9,7 @@ import { EndpointTrouble, type StorageEndpoint } from "../../../storage/endpoint
 import { listBuckets, listFiles } from "../../../storage/listing.ts";
 import { bareEtag, type SourceRow } from "../../../storage/source-row.ts";
 import { pathOf, shardOf } from "../../../vault/format/file-entry.ts";
-import type { Head } from "../../../vault/format/head.ts";
+import type { Head } from "../../../vault/format/snapshot-manifest.ts";
 import type { LookUp } from "./judge.ts";
 
 /** The list of the project's files at one moment, wherever it comes from. */

@@ -2,7 +2,7 @@ import { OperationError } from "../../../base/errors.ts";
 import { countOf, formatBytes } from "../../../base/measures.ts";
 import type { FindingKind } from "../../../config/policy/storage.ts";
 import { pathOf } from "../../../vault/format/file-entry.ts";
-import type { Finding } from "../../../vault/format/head.ts";
+import type { Finding } from "../../../vault/format/snapshot-manifest.ts";
 
 /** What a run has found and read so far. */
 export interface Tally {

@@ -4,7 +4,6 @@ import { openWhole } from "../../../seal/body/artifact.ts";
 import { keysFileName } from "../../../seal/keys/key-wrapping.ts";
 import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
 import { deriveIndexKey } from "../../../seal/keys/session-key.ts";
-import { holds } from "../../../vault/files/holds.ts";
 import {
   encodeEntry,
   type FileEntry,
@@ -13,17 +12,18 @@ import {
   pathOf,
   type StoredFile,
 } from "../../../vault/format/file-entry.ts";
-import { type StoredObject, storedObjectSchema } from "../../../vault/format/layer.ts";
-import { sha256Schema } from "../../../vault/format/manifest.ts";
+import { sha256 } from "../../../vault/format/manifest.ts";
 import { journalName, journalPrefix, snapshotPrefix } from "../../../vault/format/names.ts";
+import { type StoredObject, storedObjectSchema } from "../../../vault/format/snapshot-manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
+import { holds } from "../../../vault/s3/read-back.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { RunKeys } from "./run-keys.ts";
 
 const headSchema = z.strictObject({
   format: z.literal("lifeboat-files-journal/1"),
   object: storedObjectSchema,
-  sessionKeyCommitment: sha256Schema,
+  sessionKeyCommitment: sha256,
 });
 
 /** Tells later runs what is whole in the vault, object by object, so that nothing is copied twice after a kill. */

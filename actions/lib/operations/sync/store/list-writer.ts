@@ -1,6 +1,6 @@
 import { encodeEntry, type FileEntry } from "../../../vault/format/file-entry.ts";
-import type { Layer } from "../../../vault/format/layer.ts";
 import { listName } from "../../../vault/format/names.ts";
+import type { Layer } from "../../../vault/format/snapshot-manifest.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 type List = Layer["lists"][number];

@@ -1,7 +1,7 @@
 import type { SourceRow } from "../../../storage/source-row.ts";
 import { type FileEntry, fileEntrySchema } from "../../../vault/format/file-entry.ts";
-import type { StoredObject } from "../../../vault/format/layer.ts";
 import { packEntry } from "../../../vault/format/names.ts";
+import type { StoredObject } from "../../../vault/format/snapshot-manifest.ts";
 import type { ContentFacts } from "../source/fetch-file.ts";
 import { type ChunkQueue, openChunkQueue } from "./chunk-queue.ts";
 import type { ObjectStore } from "./object-store.ts";

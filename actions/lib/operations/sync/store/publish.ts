@@ -1,16 +1,21 @@
 import { renderRecoverFilesPage } from "../../../recover/files-page.ts";
 import { signDetached } from "../../../seal/keys/signature.ts";
 import { encodeSnapshotManifest, publishSnapshot } from "../../../vault/files/snapshot-store.ts";
-import { type Finding, type Head, headSchema } from "../../../vault/format/head.ts";
-import { type Layer, layerSchema, livingObjects, sessionKeyCommitments } from "../../../vault/format/layer.ts";
 import { findingsName, headName, layerName, recoverName } from "../../../vault/format/names.ts";
 import {
+  type Finding,
   type HashedObject,
+  type Head,
+  headSchema,
+  type Layer,
   type LayerReference,
+  layerSchema,
+  livingObjects,
   type SnapshotManifest,
+  sessionKeyCommitments,
   snapshotManifestSchema,
 } from "../../../vault/format/snapshot-manifest.ts";
-import type { Lease } from "../../../vault/lease/keeper.ts";
+import type { Lease } from "../../../vault/lease/lease.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import type { Ready } from "../../check/run-preflight.ts";
 import { directLayers } from "./layer-plan.ts";

@@ -9,8 +9,8 @@ import {
   sessionKeyCommitment,
 } from "../../../seal/keys/session-key.ts";
 import { indexKeysName, snapshotPrefix } from "../../../vault/format/names.ts";
-import { assertStored } from "../../../vault/s3/assert-stored.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
+import { assertStored } from "../../../vault/s3/read-back.ts";
 
 /** The two keys of one run. Both are in the vault, sealed to the recipients, before anything is sealed with them. */
 export interface RunKeys {

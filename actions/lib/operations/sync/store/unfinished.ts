@@ -4,10 +4,10 @@ import { countOf } from "../../../base/measures.ts";
 import { keysFileName } from "../../../seal/keys/key-wrapping.ts";
 import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
 import { runPrefixes, snapshotPrefix } from "../../../vault/format/names.ts";
-import type { Lease } from "../../../vault/lease/keeper.ts";
-import { alarmOf } from "../../../vault/published/meddled.ts";
+import type { Lease } from "../../../vault/lease/lease.ts";
+import { alarmOf } from "../../../vault/published/publications.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
-import { abortUploads, unfinishedUploads } from "../../../vault/s3/unfinished-uploads.ts";
+import { abortUploads, unfinishedUploads } from "../../../vault/s3/segment-writer.ts";
 import { deleteVersions, hidesAny, versionsBelow } from "../../../vault/s3/versions.ts";
 import { type Inheritance, readJournals } from "./journal.ts";
 

@@ -1,7 +1,7 @@
 import { mapBounded } from "../../../base/flow/bounded.ts";
 import { few } from "../../../base/measures.ts";
 import { keysFileName } from "../../../seal/keys/key-wrapping.ts";
-import type { NeededObjects } from "../../../vault/files/needed-objects.ts";
+import type { NeededObjects } from "../../../vault/files/layers.ts";
 import { runOfObject, snapshotPrefix } from "../../../vault/format/names.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import { damageAt, type Finding, warningAt } from "../finding.ts";

@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import { OperationError } from "../../../base/errors.ts";
-import { openObject } from "../../../vault/files/read-object.ts";
-import { readPack } from "../../../vault/files/read-pack.ts";
+import { openObject, readPack } from "../../../vault/files/read-object.ts";
 import type { SnapshotKeys } from "../../../vault/files/snapshot-keys.ts";
 import { type FileEntry, isStored } from "../../../vault/format/file-entry.ts";
-import type { StoredObject } from "../../../vault/format/layer.ts";
+import type { StoredObject } from "../../../vault/format/snapshot-manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 
 /** What the list says of one object's contents: entry (empty for a large file) to size and SHA-256. */
