@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { type Log, silentLog } from "../../actions/lib/base/log.ts";
 import { type Config, loadConfig } from "../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy/policy.ts";
@@ -9,6 +9,7 @@ import { type KeyRole, readKeyring, type Signer } from "../../actions/lib/seal/k
 import { generateKey, readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import type { S3Access } from "../lab/servers/s3.ts";
+import { sharedPostgres } from "../lab/servers/started.ts";
 
 const roles: readonly KeyRole[] = ["operations", "prover", "escrow", "signing"];
 const passphrase = "a passphrase of the tests";
@@ -37,7 +38,7 @@ let buckets = 0;
 
 export async function openBackupLab(
   s3: S3Access,
-  options: { binDir?: string; policy?: (policy: PolicyInput) => PolicyInput; lock?: boolean } = {},
+  options: { policy?: (policy: PolicyInput) => PolicyInput; lock?: boolean } = {},
 ): Promise<BackupLab> {
   const folder = await mkdtemp(join(tmpdir(), "lifeboat-backup-test-"));
   const bucket = `backup-${process.pid}-${Date.now()}-${++buckets}`;
@@ -66,7 +67,8 @@ export async function openBackupLab(
     BACKUP_SIGNING_PASSPHRASE: passphrase,
     LIFEBOAT_POLICY: policyPath,
     LIFEBOAT_BASELINES: process.env["LIFEBOAT_BASELINES"] ?? "",
-    ...(options.binDir === undefined ? {} : { LIFEBOAT_PG_BIN: options.binDir }),
+    // Without it each run would start every pg_dump of the machine to ask for its version.
+    LIFEBOAT_PG_BIN: [sharedPostgres(17).binDir, sharedPostgres(15).binDir].join(delimiter),
   });
   // The SDK reads its credentials from the process's own environment.
   process.env["AWS_ACCESS_KEY_ID"] = s3.accessKeyId;

@@ -23,8 +23,8 @@ export function targetEnv(target: LabProject, storage: StorageAccess): Record<st
   return { TARGET_DATABASE_URL: target.postgresUrl, ...storageSettings(storage, "TARGET") };
 }
 
-export async function openFilesLab(options: Parameters<typeof openBackupLab>[1] = {}): Promise<FilesLab> {
-  const sets = await openBackupLab(sharedS3(), options);
+export async function openFilesLab(): Promise<FilesLab> {
+  const sets = await openBackupLab(sharedS3());
   const bucket = `${sets.bucket}-files`;
   await sharedS3().createBucket(bucket);
   const env = { ...sets.env(""), S3_STORAGE_BUCKET: bucket, RESTORE_PRIVATE_KEY: sets.operations.key.armor() };

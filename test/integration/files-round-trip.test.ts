@@ -23,7 +23,7 @@ let source: LabProject;
 let storage: RunningStorage;
 
 beforeAll(async () => {
-  lab = await openFilesLab({ binDir: sharedPostgres(17).binDir });
+  lab = await openFilesLab();
   source = await createProject(superuserUrl, `round_source_${process.pid}`);
   storage = await startStorage(source);
   await seedFiles(source, storage, { count: 80, bytes: 2_000_000, seed: 11 });

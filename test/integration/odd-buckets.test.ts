@@ -24,7 +24,7 @@ let source: LabProject;
 let storage: RunningStorage;
 
 beforeAll(async () => {
-  lab = await openFilesLab({ binDir: sharedPostgres(17).binDir });
+  lab = await openFilesLab();
   source = await createProject(superuserUrl, `odd_buckets_${process.pid}`);
   storage = await startStorage(source);
   await withClient(source.superuserUrl, (client) =>

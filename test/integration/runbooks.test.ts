@@ -27,7 +27,7 @@ let project: LabProject;
 let env: Record<string, string>;
 
 beforeAll(async () => {
-  files = await openFilesLab({ binDir: server.binDir });
+  files = await openFilesLab();
   lab = files.sets;
   project = await createProject(server.superuserUrl(), source);
   await seedQimma(project.postgresUrl, { bytes: 300_000, seed: 2 });

@@ -28,7 +28,7 @@ let proxy: TcpFaultProxy;
 let elsewhere: string;
 
 beforeAll(async () => {
-  lab = await openFilesLab({ binDir: sharedPostgres(17).binDir });
+  lab = await openFilesLab();
   [source, other] = [await createProject(superuserUrl, names[0]), await createProject(superuserUrl, names[1])];
   storage = await startStorage(source);
   await seedFiles(source, storage, { count: 5, bytes: 10_000, seed: 2 });

@@ -46,9 +46,9 @@ export async function openWorkflowLab(name: string): Promise<WorkflowLab> {
   };
 }
 
-/** What of a command's environment is a secret in GitHub; policy and public keys lie in the repository. */
+/** What of a command's environment is a secret in GitHub; policy and public keys lie in the repository, programs on the runner. */
 export function secretsIn(env: Secrets): Record<string, string> {
-  const { PATH, HOME, LIFEBOAT_POLICY, BACKUP_PUBLIC_KEYS, ...secrets } = env;
+  const { PATH, HOME, LIFEBOAT_PG_BIN, LIFEBOAT_POLICY, BACKUP_PUBLIC_KEYS, ...secrets } = env;
   return secrets;
 }
 
