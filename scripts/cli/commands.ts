@@ -83,7 +83,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "upkeep",
     summary:
-      "Looks after the files' vault: extends locks, removes snapshots that the policy no longer keeps. A sync does it once a week.",
+      "Removes from the vaults what unfinished runs left and what the policy no longer keeps, and extends the files' locks. A schedule does it once a week.",
     load: async () => (await import("./upkeep.ts")).upkeep,
   },
 ];

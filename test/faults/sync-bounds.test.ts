@@ -93,6 +93,7 @@ describe("two runs", () => {
     const again = lab.storage.answered.slice(before).filter(({ operation }) => operation === "GetObject").length;
     expect(again).toBeLessThan(24);
     expect(result.counts).toMatchObject({ files: 24, filesCopied: 24 });
+    await lab.retention();
     await lab.expectWhole(result.set);
     const left: string[] = [];
     for await (const { key } of lab.lab.vault.list("snapshots/")) if (key.includes("/journal/")) left.push(key);

@@ -34,6 +34,7 @@ test(`killed at ${kills} random moments, no snapshot is half-made, and the last 
     await expectPublishedWhole();
   }
   await complete(runner, env);
+  await lab.retention();
   await expectPublishedWhole();
   const left: string[] = [];
   for await (const { key } of lab.lab.vault.list("snapshots/")) if (key.includes("/journal/")) left.push(key);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
+import { removeSnapshots } from "../../actions/lib/operations/retention/remove-snapshots.ts";
 import { runUpkeep, upkeepIsDue } from "../../actions/lib/operations/retention/run-retention.ts";
 import { deepRecordKey } from "../../actions/lib/operations/verify/files/deep-record.ts";
 import { type VerifyFilesOptions, verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
@@ -7,7 +8,8 @@ import { readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
-import { deleteVersions, type Version, versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
+import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
+import { type Version, versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { seedFiles } from "../lab/storage/index.ts";
 import { keysIn } from "./backup-lab.ts";
 import { openSyncLab, type SyncLab } from "./sync-lab.ts";
@@ -180,7 +182,7 @@ describe("upkeep", () => {
     const { policy } = await lab.lab.config(lab.project.backupUrl);
     const now = new Date(Date.now() + days * day);
     const how = { vault, policy, bucketLocks: true, verify: verifySignature, log: silentLog, now };
-    return runUpkeep({ ...how, lease: dryRun ? null : lease });
+    return runUpkeep({ ...how, remove: removeSnapshots, lease: dryRun ? null : lease });
   };
 
   test("was done by the first sync, and is not due for a week", async () => {

@@ -1,5 +1,6 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy/policy.ts";
+import { upkeepVaults, type VaultsUpkeep } from "../../actions/lib/operations/retention/upkeep-vaults.ts";
 import type { SyncRequest } from "../../actions/lib/operations/sync/request.ts";
 import type { SyncResult } from "../../actions/lib/operations/sync/result.ts";
 import { runSync } from "../../actions/lib/operations/sync/run-sync.ts";
@@ -30,6 +31,8 @@ export interface SyncLab extends AsyncDisposable {
   readonly log: ReturnType<typeof recordingLog>;
   env(change?: Record<string, string>): Record<string, string>;
   sync(more?: Partial<SyncRequest>, change?: Record<string, string>): Promise<SyncResult>;
+  /** What runs once a week with a role of its own: removes what nobody needs. */
+  retention(): Promise<VaultsUpkeep>;
   /** Everything that a snapshot says, read as a recipient reads it, contents included. */
   read(set: string): Promise<ReadSnapshot>;
   sql(text: string, values?: unknown[]): Promise<void>;
@@ -65,6 +68,11 @@ export async function openSyncLab(
       const config = await loadConfig({ needs, env: env(change) });
       const patience = { attempts: 4, pauseMillis: 5 };
       return runSync({ config, tier: "daily", log, patience, ...more });
+    },
+    async retention() {
+      const { policy } = await lab.config(project.backupUrl);
+      const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.signers);
+      return upkeepVaults({ database: null, files: lab.vault, policy, verify, dryRun: false, log });
     },
     read: (set) => readAll(lab, lab.operations, set),
     sql: (text, values) =>

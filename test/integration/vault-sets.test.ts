@@ -1,13 +1,14 @@
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { removeLeftovers } from "../../actions/lib/operations/retention/remove-leftovers.ts";
 import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { lockSet, retainUntil, retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
 import { type Manifest, setPrefix, type Tier } from "../../actions/lib/vault/format/manifest.ts";
 import { acquireLease, type Lease } from "../../actions/lib/vault/lease/lease.ts";
-import { removeLeftovers } from "../../actions/lib/vault/published/leftovers.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
+import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
 import { openSegment, unfinishedUploads } from "../../actions/lib/vault/s3/segment-writer.ts";
-import { deleteVersions, versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
+import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { listSets, resolveSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { encodeManifest, publish, readSet } from "../../actions/lib/vault/sets/set-store.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
@@ -58,7 +59,7 @@ test("a manifest is not published without the lease", async () => {
   expect(await vault.head(`${setPrefix("daily", manifest.set)}manifest.json`)).toBeUndefined();
 });
 
-test("a manifest that was written while the lease went to somebody else is withdrawn", async () => {
+test("a manifest that was written while the lease went to somebody else is there, and the run says so", async () => {
   const manifest = await storeUnpublished(vault, "daily", setId(4));
   const bytes = encodeManifest(manifest);
   const ours = await acquireLease(vault, "withdrawn", { ttlSeconds: 600, holder: "the test" });
@@ -70,10 +71,14 @@ test("a manifest that was written while the lease went to somebody else is withd
     },
   };
   const publishing = publish(vault, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease: taken });
-  await expect(publishing).rejects.toMatchObject({ code: "lease-lost" });
-  expect(await versionsBelow(vault.transport, `${setPrefix("daily", manifest.set)}manifest.json`)).toMatchObject([
-    { key: `${setPrefix("daily", manifest.set)}manifest.json.sig` },
-  ]);
+  await expect(publishing).rejects.toMatchObject({
+    code: "lease-lost",
+    message: expect.stringContaining(manifest.set),
+  });
+  // Whoever has taken the lease removes nothing that is so young: the set is whole.
+  await removeLeftovers(vault, lease);
+  expect((await readSet(vault, "daily", manifest.set, verify)).manifest).toEqual(manifest);
+  expect((await keysIn(vault, setPrefix("daily", manifest.set))).length).toBe(4);
 });
 
 test.each<[string, (prefix: string) => Promise<unknown>]>([
@@ -164,7 +169,9 @@ test("the catalogue is newest first, knows only sets with a manifest, and passes
   await expect(resolveSet(vault, "latest", { tier: "monthly" })).rejects.toMatchObject({ code: "set-unknown" });
 });
 
-test("leftovers go with all their versions; whole, hidden and foreign things stay", async () => {
+const later = new Date(Date.now() + 2 * 86_400_000);
+
+test("leftovers go with all their versions once they are a day old; whole, hidden and foreign things stay", async () => {
   const [whole, hidden, dead] = [setId(20), setId(21), setId(22)];
   await store("monthly", whole);
   await store("monthly", hidden);
@@ -184,14 +191,20 @@ test("leftovers go with all their versions; whole, hidden and foreign things sta
   });
   expect(await unfinishedUploads(vault.transport, "database/monthly/")).toHaveLength(1);
 
-  const report = await removeLeftovers(vault, "database/monthly/", lease);
-  expect(report).toMatchObject({ sets: [dead], uploadsAborted: 1, kept: [], hidden: [hidden], removed: 4 });
-  expect(await versionsBelow(vault.transport, setPrefix("monthly", dead))).toEqual([]);
+  const seen = [...(await versionsBelow(vault.transport, setPrefix("monthly", dead)))];
+  expect(seen).toHaveLength(4);
+  const early = await removeLeftovers(vault, lease);
+  expect(early).toMatchObject({ sets: [], deleted: 0, keptBack: 0 });
+  expect(early.alarms.join()).toContain(hidden);
   expect(await unfinishedUploads(vault.transport, "")).toEqual([]);
+  expect(await removeLeftovers(vault, null, later)).toMatchObject({ sets: expect.arrayContaining([dead]) });
+  expect(await versionsBelow(vault.transport, setPrefix("monthly", dead))).toEqual(seen);
+  expect((await removeLeftovers(vault, lease, later)).sets).toContain(dead);
+  expect(await versionsBelow(vault.transport, setPrefix("monthly", dead))).toEqual([]);
   expect((await keysIn(vault, setPrefix("monthly", whole))).length).toBe(4);
   expect((await keysIn(vault, setPrefix("monthly", hidden))).length).toBe(3);
   expect(await keysIn(vault, "database/monthly/foreign/")).toHaveLength(1);
-  expect(await removeLeftovers(vault, "database/monthly/", lease)).toMatchObject({ sets: [], removed: 0 });
+  expect(await removeLeftovers(vault, lease, later)).toMatchObject({ sets: [], deleted: 0 });
 });
 
 test("every object of a set is locked, a lock is never shortened, and what a lock keeps is reported", async () => {
@@ -207,8 +220,8 @@ test("every object of a set is locked, a lock is never shortened, and what a loc
 
   const orphan = setId(31);
   await vault.put(`${setPrefix("weekly", orphan)}keys.pgp`, Buffer.from("x"), { retainUntil: soon });
-  const report = await removeLeftovers(vault, "database/weekly/", lease);
-  expect(report.kept).toEqual([{ key: `${setPrefix("weekly", orphan)}keys.pgp`, code: "AccessDenied" }]);
+  const report = await removeLeftovers(vault, lease, later);
+  expect(report).toMatchObject({ sets: [], keptBack: 1 });
 });
 
 test("locking in a bucket without Object Lock, or one that forgets it, fails and says so", async () => {

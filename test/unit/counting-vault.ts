@@ -77,7 +77,7 @@ export async function openCountingVault(): Promise<CountingVault> {
         throw new Error("contents are sizes here");
       };
       const store: ObjectStore = {
-        ...{ pack: no, file: no, remove: no, storedBytes: 0 },
+        ...{ pack: no, file: no, discount: no, storedBytes: 0 },
         sealed: async (name, plain) => put(snapshotPrefix(run) + name, await sealWhole(plain, index)),
         async plain(name, body) {
           last = JSON.parse(Buffer.from(body).toString("utf8"));

@@ -3,14 +3,15 @@ import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import type { BackupResult } from "../../../actions/lib/operations/backup/result.ts";
 import type { BackupRequest } from "../../../actions/lib/operations/backup/run-backup.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
-import { deleteVersions, versionsBelow } from "../../../actions/lib/vault/s3/versions.ts";
+import { deleteVersions } from "../../../actions/lib/vault/s3/delete-versions.ts";
+import { versionsBelow } from "../../../actions/lib/vault/s3/versions.ts";
 import { backUp } from "../../integration/backup-lab.ts";
 import { sharedS3 } from "../../lab/servers/started.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";
 import { codeOf, type Ending, endingOf, whatWasSaid } from "./ending.ts";
 import type { FaultRow, Seen } from "./row.ts";
 import { ServedScene, startSceneServers } from "./served-scene.ts";
-import { leaksIn, type VaultLook } from "./vault-look.ts";
+import { leaksIn, retentionLater, type VaultLook } from "./vault-look.ts";
 import { type WatchedLog, watchedLog } from "./watched-log.ts";
 
 export const planted = "planted.5e7d@personal.example";
@@ -82,15 +83,18 @@ export class BackupScene extends ServedScene {
     return endingOf(backUp(this.lab, url, { acceptShrinkage: true, ...request }));
   }
 
-  /** The run after one that failed: it makes a set, and nothing is left that is in no set. */
+  /** The run after one that failed: it makes a set, and retention leaves nothing that is in no set. */
   async #next(): Promise<string[]> {
     // A real run's process is gone by now, and its lease with it (vault-lease.test.ts); this process lives.
     const { transport } = this.lab.vault;
     await deleteVersions(transport, await versionsBelow(transport, "leases/"));
     const ended = await this.#ended(this.url, {});
     if (ended === "hangs" || "error" in ended) return [`the next run failed: ${inspect(ended)}`];
+    await retentionLater(this.lab);
     const { strays, unfinishedUploads } = await this.look();
-    return strays.length + unfinishedUploads > 0 ? [`left over by the next run: ${strays.join(", ")}`] : [];
+    return strays.length + unfinishedUploads > 0
+      ? [`left over by the next run and retention: ${strays.join(", ")}`]
+      : [];
   }
 
   secrets(): readonly string[] {

@@ -1,6 +1,7 @@
 import { DeleteObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import type { Vault } from "../../../actions/lib/vault/s3/client.ts";
-import { deleteVersions, type Version, versionsBelow } from "../../../actions/lib/vault/s3/versions.ts";
+import { deleteVersions } from "../../../actions/lib/vault/s3/delete-versions.ts";
+import { type Version, versionsBelow } from "../../../actions/lib/vault/s3/versions.ts";
 
 /** Somebody who may write the bucket and delete in it, and whom Object Lock keeps from deleting versions. */
 export interface BucketAttacker {

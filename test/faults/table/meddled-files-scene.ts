@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import { silentLog } from "../../../actions/lib/base/log.ts";
+import { removeSnapshots } from "../../../actions/lib/operations/retention/remove-snapshots.ts";
 import { runUpkeep } from "../../../actions/lib/operations/retention/run-retention.ts";
 import { reportSnapshot } from "../../../actions/lib/operations/sync/outcome.ts";
 import type { SyncResult } from "../../../actions/lib/operations/sync/result.ts";
@@ -123,6 +124,7 @@ export class MeddledFilesScene implements AsyncDisposable {
       verify,
       log: silentLog,
       lease: { async assertHeld() {} },
+      remove: removeSnapshots,
     };
     const { alarms, deleted } = await runUpkeep(how);
     // By another year in each row, so that there is always something to extend.

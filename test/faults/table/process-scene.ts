@@ -6,7 +6,7 @@ import { isUntouched } from "../../integration/restore-lab.ts";
 import { compareDatabases, execute } from "../../lab/index.ts";
 import { BackupScene } from "./backup-scene.ts";
 import type { FaultRow, Seen } from "./row.ts";
-import { leaksIn } from "./vault-look.ts";
+import { leaksIn, retentionLater } from "./vault-look.ts";
 
 const commandLine = fileURLToPath(new URL("../../../scripts/lifeboat.mjs", import.meta.url));
 
@@ -70,8 +70,11 @@ export class ProcessScene implements AsyncDisposable {
   async #nextBackup(): Promise<string[]> {
     const { code, said } = await this.#start({ args: ["backup", "--tier", "daily"], hit: () => true }, {});
     if (code !== 0) return [`the next run failed: ${said}`];
+    await retentionLater(this.backups.lab);
     const { strays, unfinishedUploads } = await this.backups.look();
-    return strays.length + unfinishedUploads > 0 ? [`left over by the next run: ${strays.join(", ")}`] : [];
+    return strays.length + unfinishedUploads > 0
+      ? [`left over by the next run and retention: ${strays.join(", ")}`]
+      : [];
   }
 
   async #restore(injection: ProcessInjection): Promise<Seen> {

@@ -7,6 +7,7 @@ import type { Config } from "../../config/load.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { planExport, planGenerated } from "../../postgres/rows/export-plan.ts";
 import { newSetId, type Tier } from "../../vault/format/manifest.ts";
+import { backupLease } from "../../vault/format/names.ts";
 import { acquireLease } from "../../vault/lease/lease.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
 import { refusal } from "../check/check-row.ts";
@@ -42,13 +43,10 @@ export interface BackupRequest {
   readonly holder?: string;
 }
 
-/** One backup at a time works on a vault, whatever its tier. */
-export const backupLease = "backup-database";
-
 /**
- * Makes one backup set: looks at everything, takes the lease, cleans up after runs that died, takes one snapshot of the
+ * Makes one backup set: looks at everything, takes the lease, looks after what runs that died have left, takes one snapshot of the
  * database, stores everything that it shows, sealed, and publishes the signed manifest at last. When it throws, no set has
- * become visible.
+ * become visible, unless the lease was lost in the very moment of publication. Deletes nothing: its role need not be allowed to.
  *
  * @throws ConfigurationError `preflight-failed`, `lease-held`: nothing was written
  * @throws OperationError names the stage

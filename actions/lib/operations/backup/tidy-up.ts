@@ -6,7 +6,7 @@ import type { Signer } from "../../seal/keys/keyring.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import { tierSchema } from "../../vault/format/manifest.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
-import { removeLeftovers } from "../../vault/published/leftovers.ts";
+import { findLeftovers } from "../../vault/published/leftovers.ts";
 import { alarmOf } from "../../vault/published/publications.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type PublishedSet, setFolders } from "../../vault/sets/catalogue.ts";
@@ -27,8 +27,8 @@ export interface TidyUp {
 }
 
 /**
- * Puts in order what runs that died have left: sets without manifest and unfinished uploads go, a published set that was
- * not locked any more is locked. Only under the lease.
+ * Puts in order what runs that died have left: unfinished uploads end, a published set that was not locked any more is
+ * locked. Sets without manifest are told of: `lifeboat upkeep` removes them, with a role that may. Only under the lease.
  *
  * @returns every published set: the vault is looked through once in a backup, and nobody else publishes one meanwhile
  */
@@ -43,15 +43,14 @@ export async function tidyUp(options: TidyUp): Promise<readonly PublishedSet[]> 
   };
   for (const tier of tierSchema.options) {
     const ofTier = folders.filter((folder) => folder.tier === tier);
-    const found = await removeLeftovers(vault, `database/${tier}/`, lease, ofTier);
-    const { sets, uploadsAborted, kept, hidden, replaced, waiting } = found;
-    if (sets.length > 0) log.info(`Removed what runs that died have left: ${sets.join(", ")}`);
-    if (uploadsAborted > 0) log.info(`Ended ${uploadsAborted} unfinished uploads`);
-    if (kept.length > 0)
-      warn(`${kept.length} leftovers below database/${tier}/ could not be removed (${kept[0]?.code}).`);
+    const found = await findLeftovers(vault, `database/${tier}/`, lease, { folders: ofTier });
+    const { folders: left, unfinishedUploads, hidden, replaced, waiting } = found;
+    const names = left.map(({ set }) => set).join(", ");
+    if (left.length > 0) log.info(`Runs that died have left ${names} below database/${tier}/: retention removes it`);
+    if (unfinishedUploads > 0) log.info(`Ended ${unfinishedUploads} unfinished uploads`);
     if (waiting > 0)
       warn(
-        `${countOf(waiting, "folder")} below database/${tier}/ have no manifest and go bit by bit: far more than runs that died leave.`,
+        `${countOf(left.length + waiting, "folder")} below database/${tier}/ have no manifest: far more than runs that died leave. \`lifeboat upkeep\` removes them.`,
       );
     for (const alarm of [
       ...alarmOf(hidden, "hidden by delete markers", `${tier} set`),

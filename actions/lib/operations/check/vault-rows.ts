@@ -1,6 +1,5 @@
 import { LifeboatError } from "../../base/errors.ts";
 import type { Policy } from "../../config/policy/policy.ts";
-import type { Fact } from "../../vault/bucket/inspect.ts";
 import { type BucketFacts, inspectBucket, probeWrite } from "../../vault/bucket/inspect.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type CheckRow, fail, failed, ok, warn } from "./check-row.ts";
@@ -31,10 +30,10 @@ export async function lookAtBucket(policy: Wishes, vault: Vault, expectedRegion:
   }
 }
 
-/** Whether a backup could write; a small object is written and deleted to know. */
+/** Whether a backup could write; a small object is written to know. */
 export async function tryBucket(vault: Vault): Promise<CheckRow[]> {
   try {
-    const { mayWrite, conditionalWrites, mayDelete } = await probeWrite(vault);
+    const { mayWrite, conditionalWrites } = await probeWrite(vault);
     if (mayWrite.state !== "known") {
       return [
         fail(
@@ -45,7 +44,7 @@ export async function tryBucket(vault: Vault): Promise<CheckRow[]> {
       ];
     }
     const rows = [ok("bucket access", "may be written")];
-    if (isFalse(conditionalWrites)) {
+    if (conditionalWrites.state === "known" && !conditionalWrites.value) {
       rows.push(
         fail(
           "conditional writes",
@@ -54,24 +53,11 @@ export async function tryBucket(vault: Vault): Promise<CheckRow[]> {
         ),
       );
     }
-    if (isFalse(mayDelete)) {
-      rows.push(
-        warn(
-          "clean-up",
-          "leftovers of failed runs cannot be deleted",
-          "Grant the backup's role s3:DeleteObjectVersion below database/ and probe/, and give the bucket no default retention.",
-        ),
-      );
-    }
     return rows;
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
     return [failed("bucket access", error)];
   }
-}
-
-function isFalse(fact: Fact<boolean>): boolean {
-  return fact.state === "known" && !fact.value;
 }
 
 /** As far as S3 itself lets a request's time be off (RequestTimeTooSkewed), before the SDK corrects it behind our back. */

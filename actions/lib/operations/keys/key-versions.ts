@@ -1,7 +1,7 @@
-import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../base/errors.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { deleteVersions, type Version, versionsBelow } from "../../vault/s3/versions.ts";
+import { deleteVersions } from "../../vault/s3/delete-versions.ts";
+import { type Version, versionsBelow } from "../../vault/s3/versions.ts";
 
 /** An older version of keys.pgp that could not be removed: whoever it is sealed to can still open the set. */
 export interface KeptVersion {
@@ -46,12 +46,7 @@ export async function removeVersions(vault: Vault, versions: readonly Version[])
 
 async function lockedUntil(vault: Vault, key: string, versionId: string | undefined): Promise<Date | null> {
   try {
-    const head = await vault.transport.request({ operation: "HeadObject", key }, ({ client, bucket, watch }) =>
-      client.send(new HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }), {
-        abortSignal: watch.signal,
-      }),
-    );
-    return head.ObjectLockRetainUntilDate ?? null;
+    return (await vault.head(key, versionId))?.retainUntil ?? null;
   } catch (error) {
     if (error instanceof LifeboatError) return null;
     throw error;

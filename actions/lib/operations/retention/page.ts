@@ -1,38 +1,57 @@
 import { countOf, formatBytes } from "../../base/measures.ts";
 import type { Page } from "../../report/page.ts";
+import type { LeftoversRemoved } from "./remove-leftovers.ts";
 import type { Upkeep } from "./run-retention.ts";
+import type { VaultsUpkeep } from "./upkeep-vaults.ts";
 
-/** What was, or would be, done for the vault of the files. */
-export function upkeepPage({ retention, locks, deleted, keptBack, alarms }: Upkeep, dryRun: boolean): Page {
-  const { go, stay, unnamed, unnamedBytes, heldBack } = retention;
-  const objects = countOf(unnamed.length, "object");
-  const gone = `${countOf(go.length, "snapshot")} and ${objects} (${formatBytes(unnamedBytes)}) that no other names`;
-  const removal =
-    heldBack !== null
-      ? `Nothing is removed: ${heldBack}.`
-      : unnamed.length === 0
-        ? "Nothing is there that the policy no longer keeps."
-        : dryRun
-          ? `Dry run: ${gone} would go; nothing was removed.`
-          : `Removed ${countOf(deleted, "object version")} of ${gone}.`;
+/** What was, or would be, done for the vaults. */
+export function upkeepPage({ database, files }: VaultsUpkeep, dryRun: boolean): Page {
+  const both = [database, files].filter((one) => one !== null);
+  const keptBack = both.reduce((sum, one) => sum + one.keptBack, 0);
   return {
-    title: "Upkeep of the files' vault",
-    sentence: `${countOf(stay.length, "snapshot")} kept. ${removal}`,
+    title: "Upkeep of the vault",
+    sentence: [database && ofDatabase(database, dryRun), files && ofFiles(files, dryRun)]
+      .filter((one) => one !== null)
+      .join(" "),
     tables: [
       {
         title: "Going",
-        header: ["snapshot"],
-        rows: go.map((set) => [set]),
+        header: ["what", "id"],
+        rows: [
+          ...(database?.sets ?? []).map((set) => ["unfinished database set", set]),
+          ...(files?.retention.go ?? []).map((set) => ["snapshot of the files", set]),
+        ],
       },
     ],
     notes: [
-      ...alarms,
-      ...(locks === null
-        ? ["The bucket cannot lock objects: whoever has its credentials can delete every file."]
-        : [
-            `${countOf(locks.runs, "run")} of locks looked at; ${dryRun ? `${locks.due.length} would be extended` : `${countOf(locks.extended, "lock")} extended`}.`,
-          ]),
-      ...(keptBack > 0 ? [`${countOf(keptBack, "object version")} is still locked and goes in a later week.`] : []),
+      ...both.flatMap(({ alarms }) => alarms),
+      ...(files === null ? [] : [ofLocks(files, dryRun)]),
+      ...(keptBack > 0
+        ? [`${countOf(keptBack, "object version")} stay for now: locked still, or not for this role to delete.`]
+        : []),
     ],
   };
+}
+
+function ofDatabase({ sets, deleted }: LeftoversRemoved, dryRun: boolean): string {
+  if (deleted === 0) return "Nothing in the database's vault is left over.";
+  const what = `${countOf(deleted, "object version")} in the database's vault, of ${countOf(sets.length, "unfinished set")} and of leases`;
+  return dryRun ? `Dry run: ${what} would go; nothing was removed.` : `Removed ${what}.`;
+}
+
+function ofFiles({ retention, deleted }: Upkeep, dryRun: boolean): string {
+  const { go, stay, unnamed, unnamedBytes, heldBack } = retention;
+  const kept = `${countOf(stay.length, "snapshot")} of the files kept.`;
+  const objects = countOf(unnamed.length, "object");
+  const gone = `${countOf(go.length, "snapshot")} and ${objects} (${formatBytes(unnamedBytes)}) that no other names`;
+  if (heldBack !== null) return `${kept} Nothing is removed: ${heldBack}.`;
+  if (unnamed.length === 0) return `${kept} Nothing is there that the policy no longer keeps.`;
+  if (dryRun) return `${kept} Dry run: ${gone} would go; nothing was removed.`;
+  return `${kept} Removed ${countOf(deleted, "object version")} of ${gone}.`;
+}
+
+function ofLocks({ locks }: Upkeep, dryRun: boolean): string {
+  if (locks === null) return "The bucket cannot lock objects: whoever has its credentials can delete every file.";
+  const changed = dryRun ? `${locks.due.length} would be extended` : `${countOf(locks.extended, "lock")} extended`;
+  return `${countOf(locks.runs, "run")} of locks looked at; ${changed}.`;
 }

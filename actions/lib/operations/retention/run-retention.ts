@@ -2,16 +2,17 @@ import { z } from "zod";
 import { LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Policy } from "../../config/policy/policy.ts";
-import { type NamingSnapshot, planStorageRetention, type StorageRetention } from "../../policy/storage-retention.ts";
+import { planStorageRetention, type StorageRetention } from "../../policy/storage-retention.ts";
 import { readNote, type SignBytes, writeNote } from "../../seal/keys/signature.ts";
-import { snapshotPrefix } from "../../vault/format/names.ts";
+import { filesPrefixes } from "../../vault/format/names.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
-import { manifestName, type VerifySignature } from "../../vault/published/signed-manifest.ts";
+import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { isMissing } from "../../vault/s3/store-errors.ts";
-import { deleteVersions, type Version, vaultAsWritten, versionPages, writtenObjects } from "../../vault/s3/versions.ts";
+import { vaultAsWritten, writtenObjects } from "../../vault/s3/versions.ts";
 import { extendLocks, type LockUpkeep } from "./locks.ts";
 import { alarmsOf, compareWritten } from "./meddling.ts";
+import type { removeSnapshots } from "./remove-snapshots.ts";
 import { surveySnapshots } from "./survey.ts";
 
 export interface UpkeepOptions {
@@ -24,6 +25,8 @@ export interface UpkeepOptions {
   readonly sign?: SignBytes | undefined;
   /** Keeps every sync out; null: looks, and changes nothing. */
   readonly lease: Pick<Lease, "assertHeld"> | null;
+  /** Given by whoever may delete; without it locks are looked after, and nothing goes. */
+  readonly remove?: typeof removeSnapshots;
   readonly log: Log;
   readonly now?: Date;
 }
@@ -39,7 +42,6 @@ export interface Upkeep {
   readonly alarms: readonly string[];
 }
 
-const prefixes = ["snapshots/", "packs/", "files/"];
 /** Says when the last upkeep was. Signed: whoever could write it would let every lock lapse. */
 const markKey = "upkeep/done.json";
 const markSchema = z.strictObject({ format: z.literal("lifeboat-upkeep/1"), at: z.iso.datetime() });
@@ -59,14 +61,14 @@ export async function upkeepIsDue(vault: Vault, verify: VerifySignature, now = n
 }
 
 /**
- * Looks after the vault of the files: extends the locks of what kept snapshots name, and removes snapshots that the policy
- * no longer keeps together with what only they named. What somebody hid or replaced counts as it was written; while anything
+ * Looks after the vault of the files: extends the locks of what kept snapshots name, and, for whoever may delete, removes
+ * snapshots that the policy no longer keeps together with what only they named, and what no snapshot names. What somebody hid or replaced counts as it was written; while anything
  * that matters is not as it was written, nothing is removed.
  * @throws OperationError `lease-lost`, `lock-failed`, `s3-unavailable`
  */
 export async function runUpkeep(options: UpkeepOptions): Promise<Upkeep> {
   const { vault, policy, lease, log, now = new Date() } = options;
-  const objects = await writtenObjects(vault, prefixes);
+  const objects = await writtenObjects(vault, filesPrefixes);
   const written = vaultAsWritten(vault, objects);
   const { snapshots, unreadable } = await surveySnapshots(written, objects, options.verify);
   const { meddled, gone } = compareWritten(objects, snapshots);
@@ -84,45 +86,11 @@ export async function runUpkeep(options: UpkeepOptions): Promise<Upkeep> {
   const alarms = alarmsOf({ meddled, gone }, unreadable);
   for (const alarm of alarms) log.warn(alarm);
   if (lease === null) return { retention, locks, deleted: 0, keptBack: 0, alarms };
-  if (retention.heldBack !== null) log.warn(`Nothing was removed from the files' vault: ${retention.heldBack}.`);
-  const removed = await remove(vault, retention, snapshots, lease);
+  if (options.remove !== undefined && retention.heldBack !== null)
+    log.warn(`Nothing was removed from the files' vault: ${retention.heldBack}.`);
+  const removed = (await options.remove?.(vault, retention, snapshots, lease)) ?? { deleted: 0, keptBack: 0 };
   const mark = { format: "lifeboat-upkeep/1", at: now.toISOString() } satisfies z.infer<typeof markSchema>;
   // With an alarm it stays due: the next sync looks again, and fails until somebody has.
   if (options.sign !== undefined && alarms.length === 0) await vault.put(markKey, await writeNote(mark, options.sign));
   return { retention, locks, ...removed, alarms };
-}
-
-/** A manifest goes before what it names: a snapshot is whole, or it is none. */
-async function remove(
-  vault: Vault,
-  { go, unnamed }: StorageRetention,
-  snapshots: readonly NamingSnapshot[],
-  lease: Pick<Lease, "assertHeld">,
-): Promise<{ deleted: number; keptBack: number }> {
-  if (unnamed.length === 0) return { deleted: 0, keptBack: 0 };
-  await lease.assertHeld();
-  const manifests = new Set(go.map((set) => snapshotPrefix(set) + manifestName));
-  const versions = await versionsOf(vault, new Set(unnamed.map(({ key }) => key)));
-  const first = await deleteVersions(
-    vault.transport,
-    versions.filter(({ key }) => manifests.has(key)),
-  );
-  // A snapshot whose manifest is still locked stays whole, with everything that it names.
-  const locked = new Set(first.kept.map(({ key }) => key));
-  const whole = snapshots.filter(({ set }) => locked.has(snapshotPrefix(set) + manifestName));
-  const free = versions.filter(({ key }) => !manifests.has(key) && !whole.some(({ names }) => names.has(key)));
-  await lease.assertHeld();
-  const rest = await deleteVersions(vault.transport, free);
-  return { deleted: first.deleted + rest.deleted, keptBack: first.kept.length + rest.kept.length };
-}
-
-/** All versions of these objects: a current one that is deleted alone would bring an older one back. */
-async function versionsOf(vault: Vault, keys: ReadonlySet<string>): Promise<Version[]> {
-  const found: Version[] = [];
-  for (const prefix of prefixes) {
-    for await (const { versions } of versionPages(vault.transport, prefix)) {
-      found.push(...versions.filter(({ key }) => keys.has(key)));
-    }
-  }
-  return found;
 }

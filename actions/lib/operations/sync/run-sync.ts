@@ -5,7 +5,7 @@ import { Stages } from "../../base/flow/stages.ts";
 import { compactionThatPays } from "../../policy/compaction.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { openEndpoint, type StorageEndpoint } from "../../storage/endpoint.ts";
-import { journalPrefix, syncLease } from "../../vault/format/names.ts";
+import { syncLease } from "../../vault/format/names.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import { acquireLease } from "../../vault/lease/lease.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
@@ -22,7 +22,7 @@ import type { SyncResult } from "./result.ts";
 import { openDatabaseSource, openListedSource, type SyncSource } from "./source/source.ts";
 import { openTally } from "./source/tally.ts";
 import { nothingInherited } from "./store/journal.ts";
-import { removeBelow, settleUnfinished } from "./store/unfinished.ts";
+import { settleUnfinished } from "./store/unfinished.ts";
 import { keysOfLists, openLast, planList } from "./sync-state.ts";
 import { writeSnapshot } from "./write-snapshot.ts";
 import type { SyncFacts } from "./writing.ts";
@@ -74,9 +74,6 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   if (request.dryRun === true) {
     return await stages.write("rehearse", () => rehearse({ ...facts, stages, warnings, alarms }));
   }
-  // A run that was killed just after it had published could not remove its journal.
-  if (newest !== undefined && request.part === undefined)
-    await removeBelow(vault, [journalPrefix(newest.manifest.set)], new Set());
   const unfinished =
     leftovers.length === 0
       ? { inheritance: nothingInherited, runs: [] }

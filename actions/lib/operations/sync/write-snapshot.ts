@@ -1,4 +1,5 @@
-import { journalPrefix, runPrefixes } from "../../vault/format/names.ts";
+import { keysFileName } from "../../seal/keys/key-wrapping.ts";
+import { journalPrefix, runOfObject, snapshotPrefix } from "../../vault/format/names.ts";
 import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
 import { lockPublishedSnapshot } from "../retention/locks.ts";
 import { boundVanishing, failureOf } from "./bounds.ts";
@@ -16,7 +17,6 @@ import {
   storeRecoverPage,
 } from "./store/publish.ts";
 import { openRunKeys } from "./store/run-keys.ts";
-import { removeBelow, removeRemains } from "./store/unfinished.ts";
 import { lastCommitments } from "./sync-state.ts";
 import type { SyncFacts, Tools, Writing } from "./writing.ts";
 
@@ -41,7 +41,7 @@ export async function writeSnapshot(writing: Writing): Promise<SyncResult> {
 }
 
 async function publish(writing: Writing, tools: Tools): Promise<SnapshotManifest> {
-  const { request, plan, ready, vault, set, source, startedAt, lease, stop, last, tally, unfinished } = writing;
+  const { request, plan, ready, vault, set, source, startedAt, lease, stop, last, tally } = writing;
   const { keys, store, ledger, lists } = tools;
   const { policy, projectRef, version } = request.config;
   const before = plan.kind === "fresh" ? undefined : plan.last;
@@ -91,23 +91,26 @@ async function publish(writing: Writing, tools: Tools): Promise<SnapshotManifest
     stop.signal,
   );
   const used = new Set(ledger.objects().flatMap(({ segments }) => segments.map(({ key }) => key)));
-  await removeBelow(vault, [journalPrefix(set)], new Set());
-  await removeRemains(vault, unfinished.runs, used);
-  await lockStored(writing, manifest);
+  await lockStored(writing, manifest, used);
   return manifest;
 }
 
-/** What this run has stored and taken over. A run that dies here leaves a snapshot that the next upkeep locks. */
+/**
+ * What this run has stored and taken over, and the snapshot names: the rest is for retention to remove. A run that dies here
+ * leaves a snapshot that the next look at the locks completes.
+ * @param used keys of packs and large files
+ */
 async function lockStored(
   { request, vault, set, ready, unfinished }: Writing,
   manifest: SnapshotManifest,
+  used: ReadonlySet<string>,
 ): Promise<void> {
   const { storage, tiers } = request.config.policy;
   if (!ready.bucketLocks || tiers[manifest.tier].lock === "none") return;
-  const keys: string[] = [];
-  for (const prefix of [set, ...unfinished.runs].flatMap(runPrefixes)) {
-    for await (const { key } of vault.list(prefix)) keys.push(key);
-  }
+  const keys = [...used];
+  for await (const { key } of vault.list(snapshotPrefix(set))) if (!key.startsWith(journalPrefix(set))) keys.push(key);
+  const origins = new Set([...used].map(runOfObject));
+  for (const run of unfinished.runs) if (origins.has(run)) keys.push(snapshotPrefix(run) + keysFileName);
   const from = new Date(manifest.finishedAt);
   const keepDays = tiers[manifest.tier].retentionDays;
   await lockPublishedSnapshot(vault, { set, keys, from, keepDays, lockDays: storage.upkeep.lockDays });

@@ -8,7 +8,7 @@
  *     snapshots/<run>/head.json.zst.pgp              sealed with it: what the next run compares with; the buckets
  *     snapshots/<run>/findings.ndjson.zst.pgp        sealed with it: what was not as it should be, by name
  *     snapshots/<run>/layer.json                     which lists and objects the run added
- *     snapshots/<run>/journal/00001.ndjson.zst.pgp   only while it runs, and after it was killed
+ *     snapshots/<run>/journal/00001.ndjson.zst.pgp   for the next run where this one was killed; removed by retention
  *     snapshots/<run>/RECOVER.md                     only where the text is another than in the snapshot before
  *     snapshots/<run>/manifest.json(.sig)            last; a run that was killed has none
  *     packs/<run>/00001.tar.zst.pgp                  many small files
@@ -23,6 +23,8 @@ export const headName = "head.json.zst.pgp";
 export const findingsName = "findings.ndjson.zst.pgp";
 export const layerName = "layer.json";
 export const recoverName = "RECOVER.md";
+/** One backup at a time works on the database's vault, whatever its tier. */
+export const backupLease = "backup-database";
 /** One lease guards the vault of the files against two writers. */
 export const syncLease = "sync-storage";
 
@@ -35,9 +37,12 @@ export const fileKey = (run: string, number: number): string => `files/${run}/${
 /** Name of a file inside its pack: a number, because paths may be hostile to whoever unpacks them. */
 export const packEntry = (number: number): string => numbered(number, 6);
 
+/** Below them lies everything that runs write. */
+export const filesPrefixes = ["snapshots/", "packs/", "files/"] as const;
+
 /** Prefixes of everything that one run wrote. */
 export function runPrefixes(run: string): readonly string[] {
-  return [snapshotPrefix(run), `packs/${run}/`, `files/${run}/`];
+  return filesPrefixes.map((prefix) => `${prefix}${run}/`);
 }
 
 /** The run that stored a pack or a large file: its `keys.pgp` opens it. Undefined for other keys. */

@@ -2,7 +2,6 @@ import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import type { Vault } from "../s3/client.ts";
 import type { Stored } from "../s3/objects.ts";
 import { isConditionFailed } from "../s3/store-errors.ts";
-import { deleteVersions } from "../s3/versions.ts";
 import {
   conditionOn,
   describeHolder,
@@ -83,7 +82,10 @@ const lostError = (name: string, why: string) =>
     "Somebody else works on this vault now; run again when they are done.",
   );
 
-/** Keeps a lease that has just been written, until it is released or lost. */
+/**
+ * Keeps a lease that has just been written, until it is released or lost. In a versioned bucket every renewal leaves a
+ * version, which retention removes: whoever holds a lease need not be allowed to delete.
+ */
 export function holdLease(vault: Vault, name: string, key: string, first: LeaseRecord, stored: Stored): Lease {
   const lost = new AbortController();
   const ttlMillis = first.ttlSeconds * 1000;
@@ -91,7 +93,6 @@ export function holdLease(vault: Vault, name: string, key: string, first: LeaseR
   let last = stored;
   let renewed = stopwatch();
   let ended = false;
-  let tidy = true;
   let queue: Promise<void> = Promise.resolve();
   let waiting = 0;
 
@@ -102,29 +103,17 @@ export function holdLease(vault: Vault, name: string, key: string, first: LeaseR
       lost.signal.throwIfAborted();
       const asked = stopwatch();
       record = { ...record, state, renewals: record.renewals + 1 };
-      const before = last;
       try {
-        last = await writeLease(vault, key, record, { ifMatch: before.etag });
+        last = await writeLease(vault, key, record, { ifMatch: last.etag });
       } catch (error) {
         if (isConditionFailed(error)) lost.abort(lostError(name, "somebody else has taken it over"));
         else if (renewed() > ttlMillis) lost.abort(lostError(name, "it could not be renewed in time"));
         throw lost.signal.aborted ? lost.signal.reason : error;
       }
       renewed = asked;
-      await forget(before);
     });
     queue = turn.catch(() => {}).finally(() => void waiting--);
     return turn;
-  };
-
-  /** In a versioned bucket every renewal leaves a version, of no use to anybody after the next. */
-  const forget = async (before: Stored) => {
-    if (!tidy || before.versionId === undefined) return;
-    const versions = [{ key, versionId: before.versionId }];
-    tidy = await deleteVersions(vault.transport, versions).then(
-      ({ kept }) => kept.length === 0,
-      () => false,
-    );
   };
 
   const timer = setInterval(() => {

@@ -37,7 +37,6 @@ export type LeaseRecord = z.infer<typeof leaseSchema>;
 export interface SeenLease {
   readonly record: LeaseRecord;
   readonly etag: string;
-  readonly versionId: string | undefined;
   /** Seconds since the last renewal, both ends by the store's clock. */
   readonly ageSeconds: number;
   /** Somebody deleted it, which its holders never do: it counts as it was, and is written anew instead of replaced. */
@@ -75,12 +74,12 @@ export async function readLease(vault: Vault, key: string): Promise<SeenLease | 
   const current = await readIfThere(vault, key);
   const found = current ?? (await readHidden(vault, key));
   if (found === undefined) return undefined;
-  const { body, etag, versionId, lastModified, serverDate } = found;
+  const { body, etag, lastModified, serverDate } = found;
   if (lastModified === undefined || serverDate === undefined) throw unreadable("comes without the store's time");
   const parsed = leaseSchema.safeParse(parseJson(body));
   if (!parsed.success) throw unreadable("is not a lease");
   const ageSeconds = (serverDate.getTime() - lastModified.getTime()) / 1000;
-  return { record: parsed.data, etag, versionId, ageSeconds, hidden: current === undefined };
+  return { record: parsed.data, etag, ageSeconds, hidden: current === undefined };
 }
 
 async function readIfThere(vault: Vault, key: string, versionId?: string): Promise<ObjectBody | undefined> {

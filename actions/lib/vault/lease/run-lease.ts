@@ -2,7 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError } from "../../base/errors.ts";
 import type { Vault } from "../s3/client.ts";
 import { isConditionFailed } from "../s3/store-errors.ts";
-import { deleteVersions } from "../s3/versions.ts";
 import type { Lease } from "./lease.ts";
 import { heldError, mayTakeOver } from "./lease.ts";
 import { conditionOn, type LeaseRecord, readLease, type SeenLease, thisProcess, writeLease } from "./record.ts";
@@ -52,17 +51,12 @@ export async function joinRunLease(vault: Vault, name: string, options: RunLease
       };
       try {
         await writeLease(vault, key, record, conditionOn(seen));
-        return await forget(seen);
+        return;
       } catch (error) {
         if (!isConditionFailed(error) || attempt === tries) throw error;
       }
       await sleep(50 * attempt * Math.random());
     }
-  };
-  /** In a versioned bucket every renewal leaves a version, of no use to anybody after the next. */
-  const forget = async (seen: SeenLease | undefined): Promise<void> => {
-    if (seen?.versionId === undefined) return;
-    await deleteVersions(vault.transport, [{ key, versionId: seen.versionId }]).catch(() => {});
   };
   const giveUp = (why: string): never => {
     const text = `The lease ${name} is no longer this run's: ${why}`;

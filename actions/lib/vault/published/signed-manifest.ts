@@ -4,7 +4,6 @@ import type { Lease } from "../lease/lease.ts";
 import type { Vault } from "../s3/client.ts";
 import { assertStored } from "../s3/read-back.ts";
 import { isConditionFailed, isMissing } from "../s3/store-errors.ts";
-import { deleteVersions } from "../s3/versions.ts";
 
 export const manifestName = "manifest.json";
 export const signatureName = "manifest.json.sig";
@@ -27,8 +26,8 @@ export type Untrusted = (why: string) => Error;
 /**
  * Makes visible what lies below a prefix: the signature first, then, under the lease, the manifest. Neither replaces anything.
  * @param bytes what `signature` (armored) covers
- * @throws OperationError `set-taken` when another writer was first, `lease-lost`, `s3-unavailable`; `stored-differs` when the
- * store does not hold what it said it had stored
+ * @throws OperationError `set-taken` when another writer was first, `lease-lost` (with the manifest there when it was lost in
+ * that very moment), `s3-unavailable`; `stored-differs` when the store does not hold what it said it had stored
  */
 export async function publishManifest(
   vault: Vault,
@@ -48,12 +47,15 @@ export async function publishManifest(
   await assertStored(vault, prefix + signatureName, Buffer.from(signature));
   await options.lease.assertHeld();
   options.signal?.throwIfAborted();
-  const stored = await put(manifestName, bytes, "application/json");
-  // Whoever took the lease between those two lines may have cleaned our objects away: then the manifest must not stay.
-  await options.lease.assertHeld().catch(async (error: unknown) => {
+  await put(manifestName, bytes, "application/json");
+  // Nobody removes what is younger than a day (`removeLeftovers`), but a machine may have slept between those two lines.
+  await options.lease.assertHeld().catch((error: unknown) => {
     if (!(error instanceof LifeboatError && error.code === "lease-lost")) return;
-    await deleteVersions(vault.transport, [{ key: prefix + manifestName, versionId: stored.versionId }]);
-    throw error;
+    throw new OperationError(
+      "lease-lost",
+      `The lease went to somebody else while ${prefix}${manifestName} was being published: it is there, and this run cannot say whether all that it names still is`,
+      "Read it again with `lifeboat verify`, or run again for another.",
+    );
   });
   await assertStored(vault, prefix + manifestName, bytes);
 }

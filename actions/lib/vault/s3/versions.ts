@@ -1,4 +1,4 @@
-import { DeleteObjectsCommand, ListObjectVersionsCommand } from "@aws-sdk/client-s3";
+import { ListObjectVersionsCommand } from "@aws-sdk/client-s3";
 import type { Vault } from "./client.ts";
 import { watchPages } from "./objects.ts";
 import type { Transport } from "./transport.ts";
@@ -11,12 +11,6 @@ export interface Version {
   readonly latest: boolean;
   readonly bytes: number;
   readonly lastModified: Date | undefined;
-}
-
-export interface Deletion {
-  readonly deleted: number;
-  /** What the store refused to delete, with its reason's code: `AccessDenied` is what a lock answers. */
-  readonly kept: readonly { readonly key: string; readonly versionId: string | undefined; readonly code: string }[];
 }
 
 export interface VersionPagesOptions {
@@ -102,29 +96,6 @@ export async function versionsBelow(transport: Transport, prefix: string): Promi
 export function hidesAny(versions: readonly Version[]): boolean {
   const written = new Set(versions.filter(({ marker }) => !marker).map(({ key }) => key));
   return versions.some(({ key, marker, latest }) => marker && latest && written.has(key));
-}
-
-/** Deletes exactly these versions, for ever. Never bypasses a lock. */
-export async function deleteVersions(
-  transport: Transport,
-  versions: readonly { readonly key: string; readonly versionId: string | undefined }[],
-): Promise<Deletion> {
-  const kept: Deletion["kept"][number][] = [];
-  for (let from = 0; from < versions.length; from += 1000) {
-    const batch = versions.slice(from, from + 1000);
-    const answer = await transport.request({ operation: "DeleteObjects", key: batch[0]?.key ?? "" }, (attempt) =>
-      attempt.client.send(
-        new DeleteObjectsCommand({
-          Bucket: attempt.bucket,
-          Delete: { Quiet: true, Objects: batch.map(({ key, versionId }) => ({ Key: key, VersionId: versionId })) },
-        }),
-        { abortSignal: attempt.watch.signal },
-      ),
-    );
-    for (const { Key, VersionId, Code } of answer.Errors ?? [])
-      kept.push({ key: Key ?? "", versionId: VersionId, code: Code ?? "unknown" });
-  }
-  return { deleted: versions.length - kept.length, kept };
 }
 
 /**

@@ -94,7 +94,7 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
     try {
       const read = async (row: SourceRow): Promise<Read<Buffer>> => ({
         ...(await fetchWhole(asking(task), row, policy.smallFileBytes)),
-        async discard() {},
+        discard() {},
       });
       const verdict = await readJudged(task.row, read, lookUp, tally);
       if (verdict.kind === "large") return await copyLarge({ ...task, row: verdict.row });
@@ -117,7 +117,7 @@ export async function copyFiles(tasks: AsyncIterable<CopyTask>, options: CopierO
         let facts: ContentFacts | undefined;
         const object = await store.file(streamFile(asking(task), row, (found) => (facts = found)));
         if (facts === undefined) throw new OperationError("file-unsteady", "A file ended before its end.");
-        return { facts, content: object, discard: () => store.remove(object) };
+        return { facts, content: object, discard: () => store.discount(object) };
       };
       const verdict = await readJudged(task.row, read, lookUp, tally);
       if (verdict.kind === "unreadable") return suspect({ ...task, row: verdict.row }, verdict.code);

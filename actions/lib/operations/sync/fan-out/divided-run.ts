@@ -96,7 +96,7 @@ export async function copyPart(job: DividedRun, part: number): Promise<PartResul
       ...{ bytesCopied: Number(counts.bytesCopied), egressBytes: Number(counts.egressBytes) },
     };
     await lease.assertHeld();
-    await store.done(result);
+    await store.done(plan, result);
     return result;
   } finally {
     lease.leave();
@@ -124,7 +124,7 @@ export async function commitRun(job: DividedRun): Promise<SyncResult> {
   }
   const egress = [...results.values()].reduce((sum, { egressBytes }) => sum + egressBytes, 0);
   const result = await runSync({ ...request, vault, lease, earlierEgressBytes: egress });
-  await store.remove();
+  await store.close(plan);
   return result;
 }
 

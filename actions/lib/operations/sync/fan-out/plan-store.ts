@@ -7,7 +7,6 @@ import { deriveIndexKey } from "../../../seal/keys/session-key.ts";
 import type { FileEntry } from "../../../vault/format/file-entry.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import { isMissing } from "../../../vault/s3/store-errors.ts";
-import { deleteVersions, versionsBelow } from "../../../vault/s3/versions.ts";
 
 const count = z.number().int().nonnegative();
 
@@ -19,6 +18,7 @@ const planSchema = z.strictObject({
   parts: z.array(z.strictObject({ files: count, bytes: count })).min(1),
 });
 export type FanOutPlan = z.output<typeof planSchema>;
+const storedPlanSchema = planSchema.extend({ carriedOut: z.boolean() });
 
 /** A file of a part: what else is to be known of it, the list of then says. */
 export type PlannedFile = Pick<FileEntry, "bucket" | "name">;
@@ -34,6 +34,8 @@ const partResultSchema = z.strictObject({
   egressBytes: count,
 });
 export type PartResult = z.output<typeof partResultSchema>;
+/** Of which plan it is a part: a run that is tried again after its end makes another. */
+const storedResultSchema = partResultSchema.extend({ listedAt: planSchema.shape.listedAt });
 
 /**
  * The plan of one divided run and what became of its parts, in the vault, sealed with a key that whoever signs can derive.
@@ -44,14 +46,15 @@ export type PartResult = z.output<typeof partResultSchema>;
  */
 export interface PlanStore {
   write(plan: FanOutPlan, parts: readonly (readonly PlannedFile[])[]): Promise<void>;
-  /** Undefined when there is none. @throws OperationError as `openWhole` */
+  /** Undefined when there is none, or none that is still to be carried out. @throws OperationError as `openWhole` */
   read(): Promise<FanOutPlan | undefined>;
   /** @throws OperationError `plan-missing` */
   files(part: number): Promise<PlannedFile[]>;
-  done(result: PartResult): Promise<void>;
+  done(plan: FanOutPlan, result: PartResult): Promise<void>;
   /** Of the parts that are done, by number. */
   results(plan: FanOutPlan): Promise<Map<number, PartResult>>;
-  remove(): Promise<void>;
+  /** Notes that it was carried out. What lies there is of no use any more: retention removes it. */
+  close(plan: FanOutPlan): Promise<void>;
 }
 
 /** @param run names it for all its jobs, e.g. GitHub's run id */
@@ -62,14 +65,18 @@ export function openPlanStore(vault: Vault, run: string, signing: UnlockedKey): 
   const put = async (name: string, text: string): Promise<void> => {
     await vault.put(name, await sealWhole(Buffer.from(text), key));
   };
+  const putPlan = (plan: FanOutPlan, carriedOut: boolean): Promise<void> =>
+    put(`${prefix}plan.pgp`, JSON.stringify(storedPlanSchema.parse({ ...plan, carriedOut })));
   return {
     async write(plan, parts) {
       for (const [index, files] of parts.entries()) await put(`${partName(index + 1)}.pgp`, linesOf(files));
-      await put(`${prefix}plan.pgp`, JSON.stringify(planSchema.parse(plan)));
+      await putPlan(plan, false);
     },
     async read() {
       const text = await readText(vault, `${prefix}plan.pgp`, key);
-      return text === undefined ? undefined : planSchema.parse(JSON.parse(text));
+      if (text === undefined) return undefined;
+      const { carriedOut, ...plan } = storedPlanSchema.parse(JSON.parse(text));
+      return carriedOut ? undefined : plan;
     },
     async files(part) {
       const text = await readText(vault, `${partName(part)}.pgp`, key);
@@ -80,19 +87,19 @@ export function openPlanStore(vault: Vault, run: string, signing: UnlockedKey): 
         return [{ bucket, name }];
       });
     },
-    done: (result) => put(`${partName(result.part)}.done.pgp`, JSON.stringify(partResultSchema.parse(result))),
+    done: ({ listedAt }, result) =>
+      put(`${partName(result.part)}.done.pgp`, JSON.stringify(storedResultSchema.parse({ ...result, listedAt }))),
     async results(plan) {
       const found = new Map<number, PartResult>();
       for (const part of plan.parts.keys()) {
         const text = await readText(vault, `${partName(part + 1)}.done.pgp`, key);
-        if (text !== undefined) found.set(part + 1, partResultSchema.parse(JSON.parse(text)));
+        if (text === undefined) continue;
+        const { listedAt, ...result } = storedResultSchema.parse(JSON.parse(text));
+        if (listedAt === plan.listedAt) found.set(part + 1, result);
       }
       return found;
     },
-    async remove() {
-      const versions = await versionsBelow(vault.transport, prefix);
-      if (versions.length > 0) await deleteVersions(vault.transport, versions);
-    },
+    close: (plan) => putPlan(plan, true),
   };
 }
 

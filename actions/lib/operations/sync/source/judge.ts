@@ -12,7 +12,7 @@ export interface Read<Content> {
   readonly facts: ContentFacts;
   readonly content: Content;
   /** Takes back what was stored of it. */
-  discard(): Promise<void>;
+  discard(): void;
 }
 
 export type Verdict<Content> =
@@ -62,7 +62,7 @@ export async function readJudged<Content>(
     if (found !== undefined && fitsRow(found.facts, row)) return settle(found);
     const now = await lookUp(row.bucket, row.name);
     if (now === undefined) {
-      await found?.discard();
+      found?.discard();
       tally.find("vanished", row, "deleted while the copy ran");
       return { kind: "vanished" };
     }
@@ -71,7 +71,7 @@ export async function readJudged<Content>(
       row = now;
       alike = undefined;
       if (found !== undefined && fitsRow(found.facts, row)) return settle(found);
-      await found?.discard();
+      found?.discard();
       continue;
     }
     if (trouble?.code === "too-large") return { kind: "large", row };
@@ -82,7 +82,7 @@ export async function readJudged<Content>(
       tally.find("unlike-row", row, `the row tells ${row.rowBytes} bytes, ETag ${row.etag}; read ${found.facts.bytes}`);
       return settle(found);
     }
-    await found.discard();
+    found.discard();
   }
   throw new OperationError(
     "file-unsteady",

@@ -7,7 +7,6 @@ import type { HashedObject, StoredObject } from "../../../vault/format/snapshot-
 import type { Vault } from "../../../vault/s3/client.ts";
 import { readBack } from "../../../vault/s3/read-back.ts";
 import { uploadStream } from "../../../vault/s3/upload.ts";
-import { deleteVersions, versionPages } from "../../../vault/s3/versions.ts";
 import type { RunKeys } from "./run-keys.ts";
 
 /** Writes what one run stores, sealed, and reads it back. Nothing replaces anything. */
@@ -19,9 +18,9 @@ export interface ObjectStore {
   sealed(name: string, plain: Uint8Array): Promise<HashedObject>;
   /** A small one below the run's own prefix, for everybody's eyes. */
   plain(name: string, body: Uint8Array, contentType: string): Promise<HashedObject>;
-  /** Takes back what turned out to be of no use. Only of this run, before it is published. */
-  remove(object: StoredObject): Promise<void>;
-  /** Bytes that were stored, those that were removed again left out. */
+  /** Counts off what turned out to be of no use. No snapshot will name it, and so retention removes it. */
+  discount(object: StoredObject): void;
+  /** Bytes that were stored, those that are of no use left out. */
   readonly storedBytes: number;
 }
 
@@ -61,13 +60,7 @@ export function openObjectStore(
     file: (source) => store(fileKey(keys.run, ++numbers.file), source),
     sealed: async (name, plain) => put(name, await sealWhole(plain, keys.index)),
     plain: put,
-    async remove(object) {
-      for (const { key } of object.segments)
-        for await (const { versions } of versionPages(vault.transport, key))
-          await deleteVersions(
-            vault.transport,
-            versions.filter((version) => version.key === key),
-          );
+    discount(object) {
       storedBytes -= bytesOf(object);
     },
     get storedBytes() {

@@ -1,0 +1,71 @@
+import type { Log } from "../../base/log.ts";
+import type { Policy } from "../../config/policy/policy.ts";
+import type { SignBytes } from "../../seal/keys/signature.ts";
+import { inspectBucket } from "../../vault/bucket/inspect.ts";
+import { backupLease, syncLease } from "../../vault/format/names.ts";
+import { acquireLease, type Lease } from "../../vault/lease/lease.ts";
+import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import { type LeftoversRemoved, removeLeftovers, removeLitter } from "./remove-leftovers.ts";
+import { removeSnapshots } from "./remove-snapshots.ts";
+import { runUpkeep, type Upkeep } from "./run-retention.ts";
+
+export interface VaultsUpkeepOptions {
+  /** Null where there is none to look after. */
+  readonly database: Vault | null;
+  readonly files: Vault | null;
+  readonly policy: Policy;
+  readonly verify: VerifySignature;
+  readonly sign?: SignBytes | undefined;
+  /** Looks, and changes nothing. */
+  readonly dryRun: boolean;
+  readonly log: Log;
+  readonly now?: Date;
+}
+
+export interface VaultsUpkeep {
+  readonly database: LeftoversRemoved | null;
+  readonly files: Upkeep | null;
+}
+
+/**
+ * Everything that removes: whoever writes to the vaults, backups and syncs, may delete nothing there, and leaves to this what
+ * has to go. Runs with a role of its own (`scripts/provision/iam`).
+ * @throws ConfigurationError `lease-held` while a backup or a sync is at work
+ */
+export async function upkeepVaults(options: VaultsUpkeepOptions): Promise<VaultsUpkeep> {
+  const { database, files, policy, verify, sign, dryRun, log, now = new Date() } = options;
+  const litterGone = async <Done extends { deleted: number; keptBack: number }>(
+    vault: Vault,
+    done: Done,
+  ): Promise<Done> => {
+    const { deleted, keptBack } = await removeLitter(vault, dryRun, now);
+    return { ...done, deleted: done.deleted + deleted, keptBack: done.keptBack + keptBack };
+  };
+  return {
+    database:
+      database &&
+      (await underLease(database, backupLease, dryRun, async (lease) =>
+        litterGone(database, await removeLeftovers(database, lease, now)),
+      )),
+    files:
+      files &&
+      (await underLease(files, syncLease, dryRun, async (lease) => {
+        const { objectLock } = await inspectBucket(files);
+        const bucketLocks = objectLock.state === "known" && objectLock.value.enabled;
+        const how = { vault: files, policy, bucketLocks, verify, sign, lease, log, now };
+        return litterGone(files, await runUpkeep({ ...how, remove: removeSnapshots }));
+      })),
+  };
+}
+
+async function underLease<Done>(
+  vault: Vault,
+  name: string,
+  dryRun: boolean,
+  work: (lease: Lease | null) => Promise<Done>,
+): Promise<Done> {
+  if (dryRun) return work(null);
+  await using lease = await acquireLease(vault, name, { holder: `upkeep, process ${process.pid}` });
+  return await work(lease);
+}
