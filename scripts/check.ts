@@ -4,6 +4,7 @@ import { drawFloors, floorProblems, readImports } from "./check/floors.ts";
 import { lockfileProblems, productionProblems } from "./check/lockfile.ts";
 import { promiseProblems } from "./check/promises.ts";
 import { readmeProblems } from "./check/readme.ts";
+import { roleProblems } from "./check/role-actions.ts";
 import { runbookProblems } from "./check/runbooks.ts";
 import { workflowsAreClean } from "./check/workflow-lint.ts";
 import { workflowRuleProblems } from "./check/workflow-rules.ts";
@@ -24,6 +25,7 @@ const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] =
   ["floors", floors],
   ["packages", () => report([...lockfileProblems(root), ...productionProblems(root)])],
   ["code owners", () => report(codeOwnerProblems(root))],
+  ["roles", () => report(roleProblems(root))],
   ["workflows", () => report(workflowRuleProblems(root)) && workflowsAreClean(root)],
   ["pages", async () => report(await readmeProblems(root))],
   ["promises", async () => report(await promiseProblems(root))],

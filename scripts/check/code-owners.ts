@@ -71,7 +71,8 @@ function followImports(root: string, path: string, reached: Set<string>): void {
   }
 }
 
-function isFile(root: string, path: string): boolean {
+/** Whether it is a file of the checkout. */
+export function isFile(root: string, path: string): boolean {
   const found =
     path === "" || path.startsWith("..") ? undefined : statSync(join(root, path), { throwIfNoEntry: false });
   return found?.isFile() === true;

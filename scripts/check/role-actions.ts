@@ -1,0 +1,118 @@
+import { readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { isFile } from "./code-owners.ts";
+import { policyOf, type Role, roles } from "./role-policies.ts";
+
+const operations = "actions/lib/operations/";
+const edge = "actions/lib/edge/run-action.ts";
+
+/** Where each role's work begins. */
+const entries: Readonly<Record<Role, readonly string[]>> = {
+  backup: [
+    edge,
+    `${operations}backup/run-backup.ts`,
+    `${operations}sync/run-sync.ts`,
+    `${operations}sync/fan-out/divided-run.ts`,
+  ],
+  proving: [
+    edge,
+    `${operations}test-restore/run-restore-test.ts`,
+    `${operations}verify/verify.ts`,
+    `${operations}verify/files/verify-files.ts`,
+  ],
+  restore: [
+    edge,
+    `${operations}restore/run-restore.ts`,
+    `${operations}restore-files/run-restore-files.ts`,
+    `${operations}thaw/thaw-set.ts`,
+    `${operations}prove/run-prove.ts`,
+    `${operations}export/run-export-load.ts`,
+  ],
+  retention: [edge, `${operations}retention/upkeep-vaults.ts`],
+  reports: ["actions/publish-report/main.ts"],
+  keys: [`${operations}keys/rewrap.ts`, "actions/lib/vault/s3/client.ts"],
+};
+
+/** What each command of S3's API asks for (Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3"). */
+const actionsOf: Readonly<Record<string, readonly string[]>> = {
+  AbortMultipartUpload: ["s3:AbortMultipartUpload"],
+  CompleteMultipartUpload: ["s3:PutObject"],
+  CreateMultipartUpload: ["s3:PutObject"],
+  DeleteObjects: ["s3:DeleteObjectVersion"], // always by version
+  GetBucketLifecycleConfiguration: ["s3:GetLifecycleConfiguration"],
+  GetBucketLocation: ["s3:GetBucketLocation"],
+  GetBucketVersioning: ["s3:GetBucketVersioning"],
+  GetObject: ["s3:GetObject", "s3:GetObjectVersion"],
+  GetObjectLockConfiguration: ["s3:GetBucketObjectLockConfiguration"],
+  GetObjectRetention: ["s3:GetObjectRetention"],
+  HeadBucket: ["s3:ListBucket"],
+  HeadObject: ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"], // the lock is told to whoever may ask for it
+  ListMultipartUploads: ["s3:ListBucketMultipartUploads"],
+  ListObjectsV2: ["s3:ListBucket"],
+  ListObjectVersions: ["s3:ListBucketVersions"],
+  PutObject: ["s3:PutObject"],
+  PutObjectRetention: ["s3:PutObjectRetention"],
+  RestoreObject: ["s3:RestoreObject"],
+  UploadPart: ["s3:PutObject"],
+};
+
+/** What a role's files could ask for and never do: a file is reached whole, and these roles use another part of it. */
+const neverAsked: Readonly<Partial<Record<Role, readonly string[]>>> = {
+  restore: ["s3:PutObjectRetention"], // it reads proofs, and `writeProof` locks them
+  reports: ["s3:PutObjectRetention"],
+  retention: ["s3:PutObjectTagging"], // it ends uploads, and makes none
+};
+
+/** By an option of a command. */
+const alsoAsked: Readonly<Partial<Record<Role, readonly string[]>>> = {
+  keys: ["s3:PutObjectRetention"], // new keys are stored under the lock of the old ones
+};
+
+/** Where the template and the code disagree: what a role's code asks for and may not, and what it may and never asks for. */
+export function roleProblems(root: string): string[] {
+  return roles.flatMap((role) => {
+    const policy = policyOf(root, role, { database: "database", files: "files" });
+    const granted = new Set(policy.filter(({ effect }) => effect === "Allow").flatMap(({ actions }) => actions));
+    const asked = askedBy(root, role);
+    const of = (what: string, why: string): string => `scripts/provision/roles.yml: ${role} ${what}: ${why}.`;
+    return [
+      ...[...asked].filter((action) => !granted.has(action)).map((action) => of("may not", action)),
+      ...[...granted].filter((action) => !asked.has(action)).map((action) => of("may, and never does", action)),
+    ];
+  });
+}
+
+/** What the code of a role asks of the vault, by every file that it reaches. */
+export function askedBy(root: string, role: Role): Set<string> {
+  const reached = new Set<string>();
+  for (const entry of entries[role]) follow(root, entry, reached);
+  const asked = new Set(alsoAsked[role]);
+  for (const path of reached) {
+    if (!path.startsWith("actions/lib/vault/")) continue;
+    const text = readFileSync(join(root, path), "utf8");
+    for (const [, command = ""] of text.matchAll(/\bnew (\w+)Command\(/g)) {
+      const actions = actionsOf[command];
+      if (actions === undefined)
+        throw new Error(`${path}: nobody has said what ${command} asks for (role-actions.ts).`);
+      for (const action of actions) asked.add(action);
+    }
+    if (/^\s*Tagging: /m.test(text)) asked.add("s3:PutObjectTagging");
+  }
+  for (const action of neverAsked[role] ?? []) {
+    if (!asked.delete(action)) throw new Error(`role-actions.ts: ${role} does not reach ${action} any more.`);
+  }
+  return asked;
+}
+
+/** Imports of values: what a type alone names is never called. */
+const leads = /^(?:import|export) (?!type\b)[^;"]*?\bfrom "(\.{1,2}\/[^"]+)";|\bimport\("(\.{1,2}\/[^"]+)"\)/gms;
+
+function follow(root: string, path: string, reached: Set<string>): void {
+  if (reached.has(path)) return;
+  if (!isFile(root, path)) throw new Error(`role-actions.ts: there is no ${path}.`);
+  reached.add(path);
+  for (const [, from, dynamic] of readFileSync(join(root, path), "utf8").matchAll(leads)) {
+    const next = relative(root, join(root, dirname(path), from ?? dynamic ?? ""));
+    if (isFile(root, next)) follow(root, next, reached);
+  }
+}

@@ -1,0 +1,85 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { askedBy, roleProblems } from "../../scripts/check/role-actions.ts";
+import { allows, policyOf, roles } from "../../scripts/check/role-policies.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+const buckets = { database: "d", files: "f" };
+const arn = (path: string): string => `arn:aws:s3:::${path}`;
+
+test("each role may do what its code asks of the vault, and nothing else", () =>
+  expect(roleProblems(root)).toEqual([]));
+
+test("retention and whoever changes the recipients of keys reach deletion, and nobody else", () => {
+  const deleting = roles.filter((role) => askedBy(root, role).has("s3:DeleteObjectVersion"));
+  expect(deleting).toEqual(["retention", "keys"]);
+});
+
+test.each(roles.filter((role) => role !== "retention" && role !== "keys"))(
+  "%s can delete, hide and unlock nothing, whatever else it is given",
+  (role) => {
+    const ofObjects = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"];
+    const ofBuckets = ["s3:PutBucketVersioning", "s3:PutBucketObjectLockConfiguration", "s3:PutLifecycleConfiguration"];
+    const all = { effect: "Allow", actions: [...ofObjects, ...ofBuckets], resources: [arn("*")] } as const;
+    const policy = [...policyOf(root, role, buckets), all];
+    const objects = ["d/database/daily/x/manifest.json", "f/packs/x/1", "d/leases/x"].map(arn);
+    expect(ofObjects.flatMap((action) => objects.filter((one) => allows(policy, action, one)))).toEqual([]);
+    expect(ofBuckets.flatMap((action) => ["d", "f"].filter((one) => allows(policy, action, arn(one))))).toEqual([]);
+  },
+);
+
+test("retention hides nothing, undoes no lock, and deletes nothing but what jobs leave", () => {
+  const policy = policyOf(root, "retention", buckets);
+  const may = (action: string, path: string): boolean => allows(policy, action, arn(path));
+  expect(may("s3:DeleteObjectVersion", "d/database/daily/x/keys.pgp")).toBe(true);
+  expect(may("s3:DeleteObjectVersion", "d/proofs/x/1.json")).toBe(false);
+  expect(may("s3:DeleteObjectVersion", "d/reports/2026/1.json")).toBe(false);
+  expect(may("s3:DeleteObject", "d/database/daily/x/keys.pgp")).toBe(false);
+  expect(may("s3:BypassGovernanceRetention", "f/packs/x/1")).toBe(false);
+  expect(may("s3:PutObject", "d/database/daily/x/manifest.json")).toBe(false);
+});
+
+describe("a template or a code that changes", () => {
+  let copy: string;
+  const template = "scripts/provision/roles.yml";
+  beforeAll(() => {
+    copy = mkdtempSync(join(tmpdir(), "roles-"));
+    for (const folder of ["actions", "scripts"]) cpSync(join(root, folder), join(copy, folder), { recursive: true });
+    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  });
+  afterAll(() => rmSync(copy, { recursive: true, force: true }));
+
+  function changed(path: string, change: (text: string) => string): string[] {
+    const before = readFileSync(join(copy, path), "utf8");
+    const after = change(before);
+    expect(after).not.toBe(before);
+    writeFileSync(join(copy, path), after);
+    try {
+      return roleProblems(copy);
+    } finally {
+      writeFileSync(join(copy, path), before);
+    }
+  }
+
+  test("a right that is missing is named with its role", () => {
+    const problems = changed(template, (text) => text.replace(/ +- s3:ListBucketMultipartUploads\n/, ""));
+    expect(problems).toEqual([`${template}: backup may not: s3:ListBucketMultipartUploads.`]);
+  });
+
+  test("a right that nobody uses is named", () => {
+    const problems = changed(template, (text) =>
+      text.replace("- s3:GetObject\n", "- s3:GetObject\n              - s3:GetObjectAcl\n"),
+    );
+    expect(problems).toContain(`${template}: backup may, and never does: s3:GetObjectAcl.`);
+  });
+
+  test("a backup that begins to delete is named", () => {
+    const problems = changed(
+      "actions/lib/vault/lease/lease.ts",
+      (text) => `import { deleteVersions } from "../s3/delete-versions.ts";\n${text}`,
+    );
+    expect(problems).toContain(`${template}: backup may not: s3:DeleteObjectVersion.`);
+  });
+});
