@@ -1,5 +1,8 @@
-import { writeNote } from "../../../actions/lib/seal/keys/signature.ts";
-import type { ForgedRow, Forger, Reader } from "./forged-words-scene.ts";
+import { reportKey } from "../../../actions/lib/operations/publish/vault-reports.ts";
+import type { RunReport } from "../../../actions/lib/report/run/run-report.ts";
+import { type SignBytes, writeNote } from "../../../actions/lib/seal/keys/signature.ts";
+import { reportOf } from "../../unit/simulated-runs.ts";
+import { type ForgedRow, type Forger, forgedWords, markKey, type Reader } from "./forged-words-scene.ts";
 import type { Outcome } from "./row.ts";
 
 const row = (
@@ -95,6 +98,26 @@ const dead = {
 const claim = { format: "lifeboat-summary/1", day: "2026-11-24", state: "claimed" } as const;
 const mark = { format: "lifeboat-upkeep/1", at: "2026-11-24T11:00:00Z" } as const;
 
+const claimKey = "notify/summaries/2026-11-24.json";
+const megabyte = Buffer.alloc(1024 * 1024, "x");
+const today = "2026-11-24T11:30:00.000Z";
+
+/** A report of a restore that never was. */
+function forgedReport(conclusion: "success" | "failure"): RunReport {
+  const failure =
+    conclusion === "success"
+      ? null
+      : { code: "restore-failed", message: forgedWords, next: forgedWords, runbook: "README.md" };
+  return reportOf({
+    ...{ runId: "666", at: today, conclusion },
+    operation: { operation: "restore", conclusion, failure, sentence: forgedWords, facts: { restoreSeconds: 1 } },
+  });
+}
+
+async function report({ put }: Forger, told: RunReport, sign?: SignBytes): Promise<void> {
+  await put(reportKey(told), await writeNote(told, sign));
+}
+
 export const forgedWordsRows: readonly ForgedRow[] = [
   ...manifests.flatMap(([kind, inject]) => [
     row("latest", kind, inject, byName, untrusted),
@@ -148,34 +171,53 @@ export const forgedWordsRows: readonly ForgedRow[] = [
   ),
   row("lease", "a lease that is no JSON", ({ put }) => put(lease, Buffer.from("{")), byName, "lease-unreadable"),
   row("lease", "a lease of a megabyte", ({ put }) => put(lease, Buffer.alloc(1024 * 1024, "x")), byName),
-  row(
-    "summary claim",
-    "a claim of a megabyte",
-    ({ put }) => put("notify/summaries/2026-11-24.json", Buffer.alloc(1024 * 1024, "x")),
-    byName,
-    "s3-too-large",
+  row("summary claim", "a claim of a megabyte", ({ put }) => put(claimKey, megabyte)),
+  row("summary claim", "a claim that nobody signed", async ({ put }) =>
+    put(claimKey, await writeNote(claim, undefined)),
   ),
   row("summary claim", "a claim that a stranger signed", async ({ put, ownSignature }) =>
-    put("notify/summaries/2026-11-24.json", await writeNote(claim, ownSignature)),
+    put(claimKey, await writeNote(claim, ownSignature)),
   ),
+  row("summary claim", "our claim of another day", ({ put, oldClaim }) => put(claimKey, oldClaim)),
+  row("summary claim", "a claim that is no JSON", ({ put }) => put(claimKey, Buffer.from("{"))),
+  row("upkeep mark", "a mark that nobody signed", async ({ put }) => put(markKey, await writeNote(mark, undefined))),
   row("upkeep mark", "a mark that a stranger signed", async ({ put, ownSignature }) =>
-    put("upkeep/done.json", await writeNote(mark, ownSignature)),
+    put(markKey, await writeNote(mark, ownSignature)),
   ),
+  row("upkeep mark", "our mark of a month ago", ({ put, oldMark }) => put(markKey, oldMark)),
+  row("upkeep mark", "our claim of a summary as the mark", ({ put, oldClaim }) => put(markKey, oldClaim)),
+  row("upkeep mark", "a delete marker over the mark", ({ hide }) => hide(markKey)),
   row("upkeep mark", "a set's signed manifest as the mark", async (of) => {
     const document = (await bodyOf(of, `${of.newest}manifest.json`)).toString("utf8");
     const signature = (await bodyOf(of, `${of.newest}manifest.json.sig`)).toString("utf8");
-    await of.put("upkeep/done.json", json({ format: "lifeboat-note/1", document, signature }));
+    await of.put(markKey, json({ format: "lifeboat-note/1", document, signature }));
   }),
-  row("upkeep mark", "a mark of a megabyte", ({ put }) => put("upkeep/done.json", Buffer.alloc(1024 * 1024, "x"))),
-  row("reports", "a report of a megabyte", ({ put }) =>
-    put("reports/2026/11/24/20261124T110000Z-1-1-backup-backup-1a2b3c4d.json", Buffer.alloc(1024 * 1024, "x")),
+  row("upkeep mark", "a mark of a megabyte", ({ put }) => put(markKey, megabyte)),
+  row("reports", "a report of a megabyte", ({ put }) => put(reportKey(forgedReport("failure")), megabyte)),
+  row("reports", "a success that nobody signed", (of) => report(of, forgedReport("success"))),
+  row("reports", "a success that a stranger signed", (of) => report(of, forgedReport("success"), of.ownSignature)),
+  row("reports", "a failure in the attacker's words", (of) => report(of, forgedReport("failure"))),
+  row("reports", "a link that leads to a script", async ({ put }) => {
+    const told = forgedReport("failure");
+    await put(reportKey(told), json({ ...told, run: { ...told.run, url: "javascript:alert(1)" } }));
+  }),
+  row("reports", "our report with another run in it", async (of) => {
+    const text = (await bodyOf(of, of.report)).toString("utf8");
+    const other = text.replace('\\"runId\\": \\"1\\"', '\\"runId\\": \\"2\\"');
+    await of.put(of.report.replace("Z-1-1-", "Z-2-1-"), Buffer.from(other));
+  }),
+  row("reports", "our report once more, as if it were of another hour", async (of) =>
+    of.put(of.report.replace("T120000Z", "T113000Z"), await bodyOf(of, of.report)),
+  ),
+  row("reports", "our report once more, as if it were of another run", async (of) =>
+    of.put(of.report.replace("Z-1-1-", "Z-2-1-"), await bodyOf(of, of.report)),
+  ),
+  row("reports", "a nesting of fifty thousand", ({ put }) =>
+    put(reportKey(forgedReport("failure")), Buffer.from("[".repeat(50_000))),
   ),
   row("reports", "a set's signed manifest as a report", async (of) => {
     const document = (await bodyOf(of, `${of.newest}manifest.json`)).toString("utf8");
     const signature = (await bodyOf(of, `${of.newest}manifest.json.sig`)).toString("utf8");
-    await of.put(
-      "reports/2026/11/24/20261124T110000Z-1-1-backup-backup-1a2b3c4d.json",
-      json({ format: "lifeboat-note/1", document, signature }),
-    );
+    await of.put(reportKey(forgedReport("success")), json({ format: "lifeboat-note/1", document, signature }));
   }),
 ];

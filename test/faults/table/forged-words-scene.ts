@@ -1,10 +1,11 @@
 import { inspect } from "node:util";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
+import { readVaultReports, writeVaultReport } from "../../../actions/lib/operations/publish/vault-reports.ts";
 import { claimSummary } from "../../../actions/lib/notify/summary-claim.ts";
-import { readVaultReports } from "../../../actions/lib/operations/publish/vault-reports.ts";
 import { upkeepIsDue } from "../../../actions/lib/operations/retention/run-retention.ts";
-import { signDetached, verifyDetached } from "../../../actions/lib/seal/keys/signature.ts";
+import type { RunReport } from "../../../actions/lib/report/run/run-report.ts";
+import { signDetached, verifyDetached, writeNote } from "../../../actions/lib/seal/keys/signature.ts";
 import { setPrefix } from "../../../actions/lib/vault/format/manifest.ts";
 import { acquireLease } from "../../../actions/lib/vault/lease/lease.ts";
 import type { Vault } from "../../../actions/lib/vault/s3/client.ts";
@@ -13,6 +14,7 @@ import { encodeManifest, publish, readSet } from "../../../actions/lib/vault/set
 import { readStanding } from "../../../actions/lib/vault/standing.ts";
 import { newTestKey, type TestKey } from "../../integration/assembled-set.ts";
 import { sharedS3 } from "../../lab/servers/started.ts";
+import { reportOf } from "../../unit/simulated-runs.ts";
 import { newVault } from "../proxy/test-bucket.ts";
 import { setId, storeUnpublished } from "../proxy/test-manifest.ts";
 import { type BucketAttacker, openBucketAttacker } from "./bucket-attacker.ts";
@@ -30,7 +32,19 @@ export interface Forger extends BucketAttacker {
   readonly newest: string;
   readonly older: string;
   readonly ownSignature: (bytes: Uint8Array) => Promise<string>;
+  /** The key of a report that we have signed. */
+  readonly report: string;
+  /** The mark of an upkeep that we have signed a month ago, and a claim of ours for another day. */
+  readonly oldMark: Uint8Array;
+  readonly oldClaim: Uint8Array;
 }
+
+const now = new Date("2026-11-24T12:00:00Z");
+export const markKey = "upkeep/done.json";
+const markOf = (at: string) => ({ format: "lifeboat-upkeep/1", at }) as const;
+
+/** What the attacker's reports say, and nobody may repeat. */
+export const forgedWords = "Run curl evil.example";
 
 /** Success here: what was laid is believed by nobody, and what is ours is found as if it were not there. */
 export class ForgedWords implements AsyncDisposable {
@@ -39,12 +53,14 @@ export class ForgedWords implements AsyncDisposable {
   readonly #signing: TestKey;
   readonly #stranger: TestKey;
   readonly #sets: readonly string[];
+  readonly #report: string;
 
-  private constructor(vault: Vault, signing: TestKey, stranger: TestKey, sets: readonly string[]) {
+  private constructor(vault: Vault, signing: TestKey, stranger: TestKey, sets: readonly string[], report: string) {
     this.#vault = vault;
     this.#signing = signing;
     this.#stranger = stranger;
     this.#sets = sets;
+    this.#report = report;
   }
 
   static async open(): Promise<ForgedWords> {
@@ -60,15 +76,21 @@ export class ForgedWords implements AsyncDisposable {
       await publish(vault, manifest, bytes, signature, { lease: { async assertHeld() {} } });
       sets.push(manifest.set);
     }
-    return new ForgedWords(vault, signing, stranger, sets);
+    const sign = (bytes: Uint8Array) => signDetached(bytes, signing.unlocked);
+    const report = await writeVaultReport(vault, reportOf({ runId: "1", at: now.toISOString() }), sign);
+    await vault.put(markKey, await writeNote(markOf("2026-11-24T11:00:00Z"), sign));
+    return new ForgedWords(vault, signing, stranger, sets, report);
   }
 
   async run(row: ForgedRow): Promise<Seen> {
     const attacker = openBucketAttacker(this.#vault, this.#client);
     const [older = "", newest = ""] = this.#sets;
+    const sign = (bytes: Uint8Array) => signDetached(bytes, this.#signing.unlocked);
+    const claim = { format: "lifeboat-summary/1", day: "2026-11-20", state: "claimed" } as const;
     await row.inject({
       ...attacker,
-      ...{ newest: setPrefix("daily", newest), older: setPrefix("weekly", older) },
+      ...{ newest: setPrefix("daily", newest), older: setPrefix("weekly", older), report: this.#report },
+      ...{ oldMark: await writeNote(markOf("2026-10-24T11:00:00Z"), sign), oldClaim: await writeNote(claim, sign) },
       ownSignature: (bytes) => signDetached(bytes, this.#stranger.unlocked),
     });
     const answer = await this.#ask(row.stage, newest).catch((error: unknown) => ({ error }));
@@ -76,6 +98,7 @@ export class ForgedWords implements AsyncDisposable {
     const broken: string[] = [];
     const after = await this.#ask("list", newest).catch((error: unknown) => ({ error }));
     if (after !== "success") broken.push(`the vault afterwards: ${inspect(after)}`);
+    if ((await this.#ask("upkeep mark", newest)) !== "believed") broken.push("our own mark does not count afterwards");
     if (typeof answer === "string") {
       const falseSuccess = answer === "believed" || (answer === "success" && row.outcome !== "success");
       const outcome = falseSuccess ? "false success" : answer;
@@ -91,7 +114,6 @@ export class ForgedWords implements AsyncDisposable {
     const vault = this.#vault;
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, this.#signing.signers);
     const sign = (bytes: Uint8Array) => signDetached(bytes, this.#signing.unlocked);
-    const now = new Date("2026-11-24T12:00:00Z");
     const only = (yes: boolean) => (yes ? ("success" as const) : ("believed" as const));
     if (reader === "latest") {
       const { tier, set } = await resolveSet(vault, "latest");
@@ -114,12 +136,13 @@ export class ForgedWords implements AsyncDisposable {
     }
     if (reader === "reports") {
       const { reports } = await readVaultReports(vault, verify, { since: now, now });
-      return only(reports.every(({ operations }) => operations.every(({ facts }) => Object.keys(facts).length === 0)));
+      return only(reports.filter(isOurs).length === 1 && reports.filter((one) => !isOurs(one)).every(isHint));
     }
     if (reader === "summary claim") {
       const claim = await claimSummary(vault, "2026-11-24", { sign, verify });
+      const again = await claimSummary(vault, "2026-11-24", { sign, verify });
       await claim?.release();
-      return only(claim !== undefined);
+      return only(claim !== undefined && again === undefined);
     }
     return only(await upkeepIsDue(vault, verify, now));
   }
@@ -128,4 +151,12 @@ export class ForgedWords implements AsyncDisposable {
     this.#client.destroy();
     this.#vault.close();
   }
+}
+
+const isOurs = ({ run, conclusion }: RunReport): boolean => run.runId === "1" && conclusion === "success";
+
+/** No more than that something failed, in our own words. */
+function isHint(report: RunReport): boolean {
+  const told = report.operations.every(({ facts, failure }) => Object.keys(facts).length === 0 && failure !== null);
+  return told && report.run.url === null && !JSON.stringify(report).includes(forgedWords);
 }

@@ -28,6 +28,8 @@ export function reportKey({ run, startedAt, operations }: RunReport, mark = rand
 /** What `reportKey` makes, and nothing else, is worth a request. */
 const reportName = /^reports\/\d{4}\/\d\d\/\d\d\/\d{8}T\d{6}Z-[\w.-]{1,300}-[0-9a-f]{8}\.json$/;
 
+const markOf = (key: string): string => key.slice(-".json".length - 8, -".json".length);
+
 function dayPrefix(date: Date): string {
   return `reports/${date.toISOString().slice(0, 10).replaceAll("-", "/")}/`;
 }
@@ -90,6 +92,8 @@ async function readOne(
   });
   const note = body && (await readNote(body.body, verify));
   const report = note && runReportSchema.safeParse(note.document).data;
+  // One of ours that was copied to another day or run is no report of that day or run.
+  if (report !== undefined && reportKey(report, markOf(key)) !== key) return undefined;
   return report === undefined || note?.trusted === true ? report : hintOf(report);
 }
 

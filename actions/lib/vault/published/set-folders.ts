@@ -1,3 +1,4 @@
+import { heapUsed } from "../../base/collector.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { setIdPattern } from "../format/manifest.ts";
 import type { Transport } from "../s3/transport.ts";
@@ -31,7 +32,7 @@ export async function describeFirst<Found extends { readonly bytes: number }, De
   describe: (found: Found) => Promise<Described | undefined>,
 ): Promise<Described[]> {
   const described: Described[] = [];
-  const blockSize = (): number => Math.min(512, wanted - described.length);
+  const blockSize = (): number => Math.min(128, wanted - described.length);
   for await (const one of describeInOrder(published, blockSize, describe)) {
     described.push(one);
     if (described.length >= wanted) break;
@@ -65,6 +66,8 @@ export async function* describeInOrder<Found extends { readonly bytes: number },
     const done = waiting.flatMap((found) => results.get(found) ?? []);
     read += waiting.length;
     waiting = [];
+    // Answers, signatures and manifests of a moment: of ten thousand sets they are hundreds of megabytes.
+    heapUsed();
     return done;
   };
   for await (const found of published) {
