@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { readNote, type SignBytes, writeNote } from "../seal/keys/signature.ts";
 import { LifeboatError } from "../base/errors.ts";
+import { readNote, type SignBytes, writeNote } from "../seal/keys/signature.ts";
 import type { VerifySignature } from "../vault/published/signed-manifest.ts";
 import type { Vault } from "../vault/s3/client.ts";
 import { isConditionFailed, isMissing } from "../vault/s3/store-errors.ts";

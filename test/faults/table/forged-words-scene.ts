@@ -1,8 +1,8 @@
 import { inspect } from "node:util";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
-import { readVaultReports, writeVaultReport } from "../../../actions/lib/operations/publish/vault-reports.ts";
 import { claimSummary } from "../../../actions/lib/notify/summary-claim.ts";
+import { readVaultReports, writeVaultReport } from "../../../actions/lib/operations/publish/vault-reports.ts";
 import { upkeepIsDue } from "../../../actions/lib/operations/retention/run-retention.ts";
 import type { RunReport } from "../../../actions/lib/report/run/run-report.ts";
 import { signDetached, verifyDetached, writeNote } from "../../../actions/lib/seal/keys/signature.ts";

@@ -1,9 +1,10 @@
+import type { OutgoingHttpHeaders } from "node:http";
 import type { LyingRow, Question, Say } from "./lying-store-scene.ts";
 import type { Outcome } from "./row.ts";
 
 const byName = "failed by name";
 
-const row = (stage: Question, kind: string, say: Say, outcome: Outcome = byName, code?: string): LyingRow => ({
+const row = (stage: Question, kind: string, say: Say, outcome: Outcome = byName, code?: string | RegExp): LyingRow => ({
   ...{ stage, kind, outcome, holder: "answers as the store", inject: () => say },
   ...(code !== undefined && { code }),
 });
@@ -37,6 +38,20 @@ const redirect =
 const tenfold = Array.from({ length: 10 }, (_, at) => `<!ENTITY e${at + 1} "${`&e${at};`.repeat(10)}">`).join("");
 const bomb = `<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e0 "lol">${tenfold}]>`;
 
+const chunk = Buffer.alloc(256 * 1024, "<Contents>x</Contents>");
+/** An answer that never stops. */
+const endless =
+  (status: number, headers: OutgoingHttpHeaders = {}): Say =>
+  (answer) => {
+    answer.writeHead(status, { "content-type": "application/xml", ...headers });
+    answer.write('<?xml version="1.0"?><ListVersionsResult>');
+    const more = (): void => {
+      while (!answer.destroyed && !answer.closed) if (!answer.write(chunk)) return void answer.once("drain", more);
+    };
+    more();
+  };
+const tooLarge = /^(answer-too-large|s3-too-large)$/;
+
 export const lyingStoreRows: readonly LyingRow[] = [
   ...overLists("a list is cut off, and nothing says where it goes on", () => more, byName, "s3-cut-off"),
   ...overLists("every page is said to be followed by itself", (list) => more + next(list, "a"), byName, "s3-endless"),
@@ -55,6 +70,23 @@ export const lyingStoreRows: readonly LyingRow[] = [
     (answer) => answer.end(`${bomb}<ListVersionsResult><Prefix>&e9;</Prefix></ListVersionsResult>`),
     "success",
   ),
+  ...lists.map((list) => row(list, "an answer without an end", endless(200), byName, tooLarge)),
+  ...lists.map((list) => row(list, "a refusal without an end", endless(403), byName, tooLarge)),
+  row("object", "an answer without an end", endless(200), byName, tooLarge),
+  row("object", "a refusal without an end", endless(404), byName, tooLarge),
+  row("part of an object", "an answer without an end", endless(206), byName, "stored-unlike"),
+  row(
+    "part of an object",
+    "more than the part, under a size that is right",
+    endless(206, { "content-range": "bytes 0-999/1000" }),
+    byName,
+    "stored-unlike",
+  ),
+  row("part of an object", "a refusal without an end", endless(416), byName, tooLarge),
+  row("service", "an answer without an end", endless(200)),
+  row("service", "a refusal without an end", endless(500)),
+  row("project's storage", "an answer without an end", endless(200), byName, "answer-too-large"),
+  row("project's storage", "a refusal without an end", endless(403), byName, "storage-refused"),
   row("object", "more bytes are promised than come", (answer) => {
     answer.writeHead(200, { "content-length": "900" });
     answer.write("short");

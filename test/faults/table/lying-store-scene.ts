@@ -1,12 +1,24 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
+import { boundedFetch } from "../../../actions/lib/base/bounded-answer.ts";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
+import { Secret } from "../../../actions/lib/config/secret.ts";
+import { openEndpoint } from "../../../actions/lib/storage/endpoint.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
+import { readRange } from "../../../actions/lib/vault/s3/read-back.ts";
 import { unfinishedUploads } from "../../../actions/lib/vault/s3/segment-writer.ts";
 import { versionsBelow } from "../../../actions/lib/vault/s3/versions.ts";
 import { codeOf, endingOf } from "./ending.ts";
 import type { FaultRow, Seen } from "./row.ts";
 
-export type Question = "list of versions" | "list of objects" | "list of uploads" | "object" | "clock";
+export type Question =
+  | "list of versions"
+  | "list of objects"
+  | "list of uploads"
+  | "object"
+  | "part of an object"
+  | "clock"
+  | "service"
+  | "project's storage";
 
 /** What stands in the store's place says to a request: its number, from 1 on, and its query. */
 export type Say = (answer: ServerResponse, nth: number, query: URLSearchParams) => void;
@@ -21,6 +33,7 @@ export class LyingStore implements AsyncDisposable {
   readonly #elsewhere: Server;
   #say: Say = (answer) => answer.end();
   #asked = 0;
+  #sent = 0;
   #askedElsewhere = 0;
   #url = "";
   #elsewhereUrl = "";
@@ -30,6 +43,11 @@ export class LyingStore implements AsyncDisposable {
       this.#asked++;
       const url = new URL(request.url ?? "/", "http://store");
       answer.setHeader("x-elsewhere", this.#elsewhereUrl);
+      const { socket } = request;
+      const before = socket.bytesWritten;
+      answer.on("close", () => {
+        this.#sent += socket.bytesWritten - before;
+      });
       this.#say(answer, this.#asked, url.searchParams);
     });
     this.#elsewhere = createServer((_, answer) => {
@@ -47,15 +65,17 @@ export class LyingStore implements AsyncDisposable {
 
   async run(row: LyingRow): Promise<Seen> {
     this.#say = await row.inject();
-    [this.#asked, this.#askedElsewhere] = [0, 0];
+    [this.#asked, this.#askedElsewhere, this.#sent] = [0, 0, 0];
     const credentials = { accessKeyId: "a", secretAccessKey: "b" };
     const retry = { attempts: 2, totalSeconds: 20, baseMillis: 10, capMillis: 20, stallSeconds: 5 };
     using vault = openVault({ bucket: "vault", region: "us-east-1", endpoint: this.#url, credentials, retry });
     const memory = process.memoryUsage().rss;
-    const ending = await endingOf(ask(vault, row.stage).then((found) => ({ found })));
+    const ending = await endingOf(ask(vault, row.stage, this.#url).then((found) => ({ found })));
     const broken: string[] = [];
     if (this.#askedElsewhere > 0) broken.push("a request went to another host");
     if (process.memoryUsage().rss - memory > 200e6) broken.push("it took more than 200 MB");
+    // What the system's sockets hold comes on top of what was read.
+    if (this.#sent > 64 * 1024 * 1024) broken.push("more than 64 MiB were taken");
     const code = codeOf(ending);
     if (this.#asked === 0) return { outcome: "no fault was injected", code, broken, falseSuccess: false };
     if (ending === "hangs") return { outcome: "hangs", code, broken, falseSuccess: false };
@@ -75,7 +95,16 @@ export class LyingStore implements AsyncDisposable {
   }
 }
 
-async function ask(vault: Vault, question: Question): Promise<unknown> {
+async function ask(vault: Vault, question: Question, endpoint: string): Promise<unknown> {
+  if (question === "service") return (await boundedFetch(endpoint, {}, 1024 * 1024)).text();
+  if (question === "project's storage") {
+    const secret = new Secret("b");
+    const settings = { endpoint, region: "us-east-1", accessKeyId: "a", secretAccessKey: secret, prefix: "SUPABASE" };
+    using storage = openEndpoint(settings, 2);
+    return await storage.document("bucket", {});
+  }
+  if (question === "part of an object")
+    return readRange(vault.transport, { key: "x", offset: 0, bytes: 1000, objectBytes: 1000 });
   if (question === "object") return vault.get("x", { maxBytes: 1000 });
   if (question === "clock") return vault.serverTime();
   if (question === "list of versions") return versionsBelow(vault.transport, "database/daily/");

@@ -30,6 +30,8 @@ export type Holder =
   | "writes rows"
   | "makes functions"
   | "opens pull requests"
+  | "pushes to reports"
+  | "writes the folder of reports"
   | "knows staging";
 
 /** One fault: what breaks, while what is going on, and what must come of it. */

@@ -1,11 +1,12 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Tree } from "../../report/branch/fold-runs.ts";
-import { applyChanges, folderTree } from "../../report/branch/folder-tree.ts";
+import { applyChanges, folderTree, inTheWay } from "../../report/branch/folder-tree.ts";
 import type { BranchPlan } from "../../report/branch/plan-branch.ts";
 import { type Git, type GitSettings, openGit } from "./git.ts";
 
@@ -50,6 +51,9 @@ export async function pushReports(plan: (tree: Tree) => Promise<BranchPlan>, tar
     await must(git, ["init", "--quiet", "--initial-branch=reports"]);
     // A link of the branch would be followed out of the folder: it is checked out as a file that holds its text.
     await must(git, ["config", "core.symlinks", "false"]);
+    // What the branch says of encodings and filters does not count: files are bytes.
+    await mkdir(join(folder, ".git/info"), { recursive: true });
+    await writeFile(join(folder, ".git/info/attributes"), "* -text -eol -ident -filter -working-tree-encoding\n");
     for (let attempts = 1; attempts <= mostAttempts; attempts++) {
       target.signal?.throwIfAborted();
       await checkOut(git, target.remote);
@@ -58,8 +62,10 @@ export async function pushReports(plan: (tree: Tree) => Promise<BranchPlan>, tar
       for (const path of planned.foreign)
         target.log.warn(`${path} of the branch ${reportsBranch} is not in the form of a report, and is left as it is.`);
       if (planned.changes.size === 0) return { commit: null, told: 0, attempts };
+      makeWay(folder, planned.changes.keys(), target.log);
       applyChanges(folder, planned.changes);
-      await must(git, ["add", "--all"]);
+      // Also what the branch itself says that it ignores.
+      await must(git, ["add", "--all", "--force"]);
       const who = ["-c", `user.name=${author.name}`, "-c", `user.email=${author.email}`];
       await must(git, [...who, "commit", "--quiet", "--no-verify", "--message", target.message]);
       const commit = (await must(git, ["rev-parse", "HEAD"])).trim();
@@ -106,16 +112,36 @@ async function checkOut(git: Git, remote: string): Promise<void> {
 /** No report comes near it: ten years of runs are 8 MB. */
 const largestFile = 8 * 1024 * 1024;
 
-/** Takes out of the branch what no report is: links, other repositories, files that are far too large. History keeps them. */
+/** So many are named; somebody may lay any number. */
+const mostNamed = 20;
+
+/** Takes out of the branch what no report is: links, other repositories, files that are far too large, names that no text has. History keeps them. */
 async function removeStrange(git: Git, log: Log): Promise<void> {
   if ((await git(["rev-parse", "--quiet", "--verify", "HEAD"])).code !== 0) return;
-  for (const entry of (await must(git, ["ls-tree", "-r", "-z", "-l", "HEAD"])).split("\0")) {
-    const [, mode, size, path] = /^(\d+) \w+ \w+ +(\d+|-)\t([\s\S]+)$/.exec(entry) ?? [];
-    if (path === undefined || (mode?.startsWith("100") === true && Number(size) <= largestFile)) continue;
-    log.warn(
-      `${path} of the branch ${reportsBranch} is no plain file of a report's size: it is removed from the branch.`,
-    );
-    await must(git, ["--literal-pathspecs", "rm", "--quiet", "--force", "--", path]);
+  // As git writes them: a name that is not plain ASCII comes in quotes, in which git takes it again.
+  const strange = (await must(git, ["ls-tree", "-r", "-l", "HEAD"])).split("\n").flatMap((entry) => {
+    const [, mode, size, path] = /^(\d+) \w+ \w+ +(\d+|-)\t(.+)$/.exec(entry) ?? [];
+    if (path === undefined) return [];
+    const plain = mode?.startsWith("100") === true && Number(size) <= largestFile && !path.startsWith('"');
+    return plain ? [] : [path];
+  });
+  if (strange.length === 0) return;
+  for (const path of strange.slice(0, mostNamed)) log.warn(`${path} of the branch ${reportsBranch} ${notPlain}`);
+  const more = strange.length - mostNamed;
+  if (more > 0) log.warn(`So it is with ${more} more.`);
+  const byList = ["--pathspec-from-file=-"];
+  await must(git, ["--literal-pathspecs", "rm", "--quiet", "--force", ...byList], strange.join("\n"));
+}
+
+const notPlain = "is no plain file of a report's size and name: it is removed from the branch.";
+
+/** What stands where a page of ours, or its folder, has to be. */
+function makeWay(folder: string, paths: Iterable<string>, log: Log): void {
+  for (const path of paths) {
+    const place = inTheWay(folder, path);
+    if (place === undefined) continue;
+    log.warn(`${place.slice(folder.length + 1)} of the branch ${reportsBranch} ${notPlain}`);
+    rmSync(place, { recursive: true });
   }
 }
 
@@ -153,8 +179,8 @@ function refused(stderr: string): OperationError {
   );
 }
 
-async function must(git: Git, args: readonly string[]): Promise<string> {
-  const { code, stdout } = await git(args);
+async function must(git: Git, args: readonly string[], input?: string): Promise<string> {
+  const { code, stdout } = await git(args, input);
   if (code === 0) return stdout;
   const command = args.find((arg) => /^[a-z]/.test(arg) && !arg.includes("=")) ?? "git";
   throw new OperationError(

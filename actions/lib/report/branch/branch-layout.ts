@@ -24,7 +24,7 @@ export function foldedPath(at: string, now: Date): string | undefined {
 }
 
 export function isRunFile(path: string): boolean {
-  return /^runs\/\d{4}\/\d{2}\/[^/]+\.json$/.test(path);
+  return /^runs\/\d{4}\/\d{2}\/[\w.-]+\.json$/.test(path);
 }
 
 export function isFoldedFile(path: string): boolean {

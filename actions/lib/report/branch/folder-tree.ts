@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { ConfigurationError } from "../../base/errors.ts";
 import type { Changes, Tree } from "./fold-runs.ts";
@@ -23,10 +23,14 @@ function filesOf(folder: string): string[] {
 
 /**
  * Writes and removes files of a folder.
- * @throws ConfigurationError `report-folder-link` when a path leads through a link; nothing has been written then
+ * @throws ConfigurationError `report-folder-link`, `report-folder-taken` when something else is where a file or a folder of ours
+ * has to be; nothing has been written then
  */
 export function applyChanges(folder: string, changes: Changes): void {
-  for (const path of changes.keys()) refuseLinks(folder, path);
+  for (const path of changes.keys()) {
+    const place = inTheWay(folder, path);
+    if (place !== undefined) throw refusal(place);
+  }
   for (const [path, text] of changes) {
     const file = join(folder, path);
     if (text === null) {
@@ -34,20 +38,32 @@ export function applyChanges(folder: string, changes: Changes): void {
       continue;
     }
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, text);
+    // Under another name first: what is there may be one file with another outside of the folder.
+    const partial = `${file}.partial`;
+    rmSync(partial, { force: true });
+    writeFileSync(partial, text, { flag: "wx" });
+    renameSync(partial, file);
   }
 }
 
-/** A link could lead anywhere: whoever put it there would choose what is overwritten. */
-function refuseLinks(folder: string, path: string): void {
+/** The first place on the way to a file where something is that is no folder, or no plain file where the file has to be. */
+export function inTheWay(folder: string, path: string): string | undefined {
   const parts = path.split(sep);
   for (let depth = 1; depth <= parts.length; depth++) {
     const place = join(folder, ...parts.slice(0, depth));
-    if (lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue;
-    throw new ConfigurationError(
-      "report-folder-link",
-      `${place} is a symbolic link, and reports are written to plain files only.`,
-      "Remove the link, or choose another folder.",
-    );
+    const found = lstatSync(place, { throwIfNoEntry: false });
+    if (found === undefined) return undefined;
+    if (depth < parts.length ? !found.isDirectory() : !found.isFile()) return place;
   }
+  return undefined;
+}
+
+/** A link could lead anywhere: whoever put it there would choose what is overwritten. */
+function refusal(place: string): ConfigurationError {
+  const link = lstatSync(place).isSymbolicLink();
+  return new ConfigurationError(
+    link ? "report-folder-link" : "report-folder-taken",
+    `${place} is ${link ? "a symbolic link" : "not what it has to be"}, and reports are plain files in folders.`,
+    "Remove it, or choose another folder.",
+  );
 }
