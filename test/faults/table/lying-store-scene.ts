@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { boundedFetch } from "../../../actions/lib/base/bounded-answer.ts";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
-import { Secret } from "../../../actions/lib/config/secret.ts";
+import { Secret } from "../../../actions/lib/config/problems.ts";
 import { openEndpoint } from "../../../actions/lib/storage/endpoint.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
 import { readRange } from "../../../actions/lib/vault/s3/read-back.ts";
