@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { parseConnectionUrl } from "../actions/lib/config/connection-url.ts";
 import { connect } from "../actions/lib/postgres/connect/connect.ts";
-import { recordNewProject } from "../actions/lib/supabase/platform/record.ts";
+import { recordNewProject } from "../actions/lib/supabase/platform/platform.ts";
 
 /**
  * Records what a new Supabase project has, so that a restore can tell the platform's from the user's: run it against a

@@ -9,7 +9,7 @@ import {
   prepared,
   rehearsed,
 } from "../../actions/lib/operations/test-restore/defect/self-test.ts";
-import { plantedRowTable } from "../../actions/lib/postgres/own-schemas.ts";
+import { plantedRowTable } from "../../actions/lib/postgres/platform-owned.ts";
 
 /** What PostgreSQL allows and a defect must not stumble over. */
 export const oddGround = `

@@ -9,8 +9,7 @@ import { inspectTarget, type TargetFacts } from "../../actions/lib/operations/ta
 import { connect } from "../../actions/lib/postgres/connect/connect.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 import { readInventory } from "../../actions/lib/postgres/inventory/read.ts";
-import { Platform } from "../../actions/lib/supabase/platform/platform.ts";
-import { switchWebhooksOn } from "../../actions/lib/supabase/platform/webhooks.ts";
+import { Platform, switchWebhooksOn } from "../../actions/lib/supabase/platform/platform.ts";
 import { createProject, execute } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { builtInDefects } from "./built-in-defects.ts";

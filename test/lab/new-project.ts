@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type pg from "pg";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { connect } from "../../actions/lib/postgres/connect/connect.ts";
-import { recordNewProject } from "../../actions/lib/supabase/platform/record.ts";
+import { recordNewProject } from "../../actions/lib/supabase/platform/platform.ts";
 import { createProject, dropProject } from "./project.ts";
 
 const security = new URL("./qimma/sql/60-security.sql", import.meta.url);

@@ -5,10 +5,14 @@ import type { SyncSource } from "../../actions/lib/operations/sync/source/source
 import { openListWriter } from "../../actions/lib/operations/sync/store/list-writer.ts";
 import { carriedOver, storeHead, storeLayer } from "../../actions/lib/operations/sync/store/publish.ts";
 import { type Last, planList } from "../../actions/lib/operations/sync/sync-state.ts";
-import { type CompactionPolicy, compactionThatPays } from "../../actions/lib/policy/compaction.ts";
-import { tierDue } from "../../actions/lib/policy/snapshot-tier.ts";
-import { type NamingSnapshot, planStorageRetention } from "../../actions/lib/policy/storage-retention.ts";
-import type { ShardSum } from "../../actions/lib/storage/bucket.ts";
+import { tierDue } from "../../actions/lib/policy/period.ts";
+import {
+  type CompactionPolicy,
+  compactionThatPays,
+  type NamingSnapshot,
+  planStorageRetention,
+} from "../../actions/lib/policy/storage-retention.ts";
+import type { ShardSum } from "../../actions/lib/storage/rows.ts";
 import { neededObjects } from "../../actions/lib/vault/files/layers.ts";
 import { type FileEntry, fileEntrySchema, pathOf, shardOf } from "../../actions/lib/vault/format/file-entry.ts";
 import { fileKey, packEntry, packKey } from "../../actions/lib/vault/format/names.ts";

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { withTables } from "../../actions/lib/postgres/dump/plain/dependencies.ts";
-import { readPlainDump } from "../../actions/lib/postgres/dump/plain/read.ts";
-import { afterLine, outside } from "../../actions/lib/postgres/dump/plain/sql-state.ts";
+import { afterLine, outside } from "../../actions/lib/postgres/dump/plain/parser.ts";
+import { readPlainDump, withTables } from "../../actions/lib/postgres/dump/plain/read.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 
 const heading = (id: number, of: string, name: string, type: string, more = "", data = "") =>

@@ -1,5 +1,5 @@
 import type { Fingerprint } from "../../actions/lib/postgres/inventory/model.ts";
-import { createHashSum } from "../../actions/lib/postgres/row-hash/lookup3.ts";
+import { createHashSum } from "../../actions/lib/postgres/row-hash/large-object.ts";
 import { malformed, type RowHasher } from "../../actions/lib/postgres/row-hash/row-hash.ts";
 
 const tab = 0x09;

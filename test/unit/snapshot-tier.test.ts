@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { tierDue } from "../../actions/lib/policy/snapshot-tier.ts";
+import { tierDue } from "../../actions/lib/policy/period.ts";
 
 test.each([
   ["the first of all", undefined, "2026-11-24T04:00:00Z", "monthly"],

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { compactionThatPays, planCompaction } from "../../actions/lib/policy/compaction.ts";
 import {
+  compactionThatPays,
   type NamingSnapshot,
+  planCompaction,
   planStorageRetention,
   type RetentionFacts,
 } from "../../actions/lib/policy/storage-retention.ts";

@@ -7,7 +7,7 @@ import type {
   SequenceValue,
   TableContent,
 } from "../postgres/inventory/model.ts";
-import { planGenerated } from "../postgres/rows/export-plan.ts";
+import { planGenerated } from "../postgres/rows/export-rows.ts";
 import type { Difference } from "./difference.ts";
 import { overRoots, type RowFacts } from "./measure-tables.ts";
 

@@ -1,6 +1,6 @@
 import { quoteIdentifier } from "../postgres/identifier.ts";
 import type { BuiltIn, Grant, Inventory, InventoryObject } from "../postgres/inventory/model.ts";
-import { grantsUnder, grantText, isBuiltIn, objectKey } from "../postgres/inventory/object-key.ts";
+import { grantsUnder, grantText, isBuiltIn, objectKey } from "../postgres/inventory/object-query.ts";
 import { isRelation } from "../postgres/inventory/read.ts";
 import type { Judgement } from "./judge-platform.ts";
 

@@ -1,5 +1,5 @@
 import type { Grant, InventoryObject } from "../postgres/inventory/model.ts";
-import { isBuiltIn } from "../postgres/inventory/object-key.ts";
+import { isBuiltIn } from "../postgres/inventory/object-query.ts";
 import { isPlatformOwner } from "../postgres/platform-owned.ts";
 import { componentOf, definitionOf, hashOf, platformKey, rightOf } from "../supabase/platform/fact.ts";
 import { isBornWith, type Platform } from "../supabase/platform/platform.ts";

@@ -3,9 +3,9 @@ import { OperationError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { tableName } from "../postgres/identifier.ts";
 import type { Fingerprint, Generated, TableContent } from "../postgres/inventory/model.ts";
-import { pathStatement } from "../postgres/inventory/search-paths.ts";
+import { pathStatement } from "../postgres/inventory/name-lookup.ts";
+import { fingerprintByCopy, isLeftToCopy } from "../postgres/rows/export-rows.ts";
 import { fingerprintGenerated, fingerprintTable } from "../postgres/rows/fingerprint.ts";
-import { fingerprintByCopy, isLeftToCopy } from "../postgres/rows/hash-by-copy.ts";
 
 /** A fingerprint, or why there is none. */
 export type Measured = (Fingerprint & { readonly generated?: Generated | undefined }) | { readonly unreadable: string };

@@ -1,10 +1,9 @@
 import { bare } from "../postgres/identifier.ts";
 import type { Grant, Inventory, InventoryObject } from "../postgres/inventory/model.ts";
-import { byKey, objectKey } from "../postgres/inventory/object-key.ts";
-import { isOwnObject } from "../postgres/own-schemas.ts";
-import { isManagedSchema, isPlatformOwner } from "../postgres/platform-owned.ts";
+import { byKey, objectKey } from "../postgres/inventory/object-query.ts";
+import { isManagedSchema, isOwnObject, isPlatformOwner } from "../postgres/platform-owned.ts";
 import { platformKey, splitKey } from "../supabase/platform/fact.ts";
-import { isWebhooksSchema, switchWebhooksOn } from "../supabase/platform/webhooks.ts";
+import { isWebhooksSchema, switchWebhooksOn } from "../supabase/platform/platform.ts";
 import type { Difference } from "./difference.ts";
 import { addsNothing, comparable, grantsDetail } from "./grants.ts";
 import { type CompareContext, type Judgement, judgeMissing, judgeStranger, PlatformJudge } from "./judge-platform.ts";

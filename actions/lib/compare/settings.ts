@@ -1,5 +1,5 @@
 import type { Inventory, Role } from "../postgres/inventory/model.ts";
-import { assignment } from "../postgres/inventory/roles-sql.ts";
+import { assignment } from "../postgres/inventory/roles.ts";
 import { isPlatformOwner, isReservedRole } from "../postgres/platform-owned.ts";
 import { forEverybody, roleKey } from "../supabase/platform/fact.ts";
 import type { Platform } from "../supabase/platform/platform.ts";

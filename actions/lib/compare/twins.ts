@@ -1,6 +1,6 @@
 import { bare } from "../postgres/identifier.ts";
 import type { Grant, Inventory, InventoryObject } from "../postgres/inventory/model.ts";
-import { isBuiltIn, objectKey } from "../postgres/inventory/object-key.ts";
+import { isBuiltIn, objectKey } from "../postgres/inventory/object-query.ts";
 import { isPlatformOwner } from "../postgres/platform-owned.ts";
 import { definitionOf, platformKey, rightOf } from "../supabase/platform/fact.ts";
 import type { Difference } from "./difference.ts";

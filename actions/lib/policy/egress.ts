@@ -2,8 +2,7 @@ import { formatBytes } from "../base/measures.ts";
 import type { Policy } from "../config/policy/policy.ts";
 import type { PromisesPolicy } from "../config/policy/promises.ts";
 import { periodAround } from "./period.ts";
-import type { Finding, PromiseFacts } from "./promises.ts";
-import type { WorstCase } from "./worst-case.ts";
+import type { Finding, PromiseFacts, WorstCase } from "./promises.ts";
 
 const GB = 1e9;
 

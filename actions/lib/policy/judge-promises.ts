@@ -1,11 +1,9 @@
 import { type Scenario, scenarios } from "../config/policy/promises.ts";
 import { egressFindings, egressSentence } from "./egress.ts";
-import { isVaultScenario, lossFindings } from "./loss-findings.ts";
-import { ageOf } from "./minutes.ts";
+import { isVaultScenario, lossFindings, timeFindings } from "./promise-findings.ts";
 import type { Finding, PromiseCheck, PromiseFacts, PromiseRow } from "./promises.ts";
+import { ageOf, type WorstCase, worstCase } from "./promises.ts";
 import { scheduleFindings } from "./schedule-findings.ts";
-import { timeFindings } from "./time-findings.ts";
-import { type WorstCase, worstCase } from "./worst-case.ts";
 
 /**
  * What is promised for each scenario, beside what schedules, plan, retention and storage class allow at worst, what is true now and

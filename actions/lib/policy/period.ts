@@ -1,3 +1,5 @@
+import type { Tier } from "../vault/format/manifest.ts";
+
 /** What a schedule makes one set for: a calendar period, or the ten hours before it looks. */
 export const periods = ["10h", "day", "week", "month"] as const;
 export type Period = (typeof periods)[number];
@@ -33,4 +35,18 @@ export function periodAround(period: Period, time: Date): Span {
     case "month":
       return span(Date.UTC(year, month), Date.UTC(year, month + 1));
   }
+}
+
+/**
+ * The tier of a snapshot that is made now: the first of a month is kept as the month's, the first of a week as the week's,
+ * all others as the day's. Snapshots share what they name, so a longer kept one costs what has changed since.
+ *
+ * @param newest when the newest snapshot was taken; undefined: there is none
+ */
+export function tierDue(newest: Date | undefined, now: Date): Tier {
+  const isIn = (period: "month" | "week"): boolean => {
+    const { from, until } = periodAround(period, now);
+    return newest !== undefined && newest >= from && newest < until;
+  };
+  return isIn("month") ? (isIn("week") ? "daily" : "weekly") : "monthly";
 }

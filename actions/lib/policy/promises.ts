@@ -1,6 +1,8 @@
+import { formatDuration } from "../base/measures.ts";
 import type { Policy } from "../config/policy/policy.ts";
 import type { PromisesPolicy, Scenario } from "../config/policy/promises.ts";
-import type { ReadSchedules } from "./read-schedules.ts";
+import type { Purpose, ReadSchedules } from "./read-schedules.ts";
+import { type Rhythm, rhythmOf } from "./schedule.ts";
 
 /** What can go wrong with a promise, or with what it stands on. */
 export interface Finding {
@@ -87,3 +89,76 @@ export const thawMinutes: Readonly<Record<Policy["archive"]["storageClass"], num
   GLACIER: 300,
   DEEP_ARCHIVE: 720,
 };
+
+/** `2 min`, `37 h 41 min`, `7 days`, `everything`: what a recovery may cost, for people. @param minutes may be infinite */
+export function span(minutes: number): string {
+  if (!Number.isFinite(minutes)) return "everything";
+  if (minutes < 72 * 60) return formatDuration(minutes * 60_000);
+  const days = Math.round(minutes / 144) / 10;
+  return `${days} days`;
+}
+
+/** `a, b and c` */
+export function joined(words: readonly string[]): string {
+  return words.length < 2 ? (words[0] ?? "") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+/** Minutes from an ISO 8601 time until now. */
+export function ageOf(time: string, now: Date): number {
+  return Math.max(0, (now.getTime() - Date.parse(time)) / 60_000);
+}
+
+/** `2 h is promised for complete data loss and 4 h for regional disaster`: each promise once, with those that have it. */
+export function promisedFor(scenarios: readonly Scenario[], promisedMinutes: (scenario: Scenario) => number): string {
+  const groups = Map.groupBy(scenarios, promisedMinutes);
+  const told = [...groups].map(([minutes, group], index) => {
+    const verb = index === 0 ? " is promised" : "";
+    return `${span(minutes)}${verb} for ${joined(group.map((scenario) => scenarioNames[scenario]))}`;
+  });
+  return joined(told);
+}
+
+/** What schedules, plan and storage class come to; minutes, infinite where nothing is done. */
+export interface WorstCase {
+  /** Of the sets that can be read at once. */
+  readonly readable: Rhythm;
+  /** Of all sets, archives among them. */
+  readonly sets: Rhythm;
+  readonly files: Rhythm;
+  readonly tests: Rhythm;
+  /** What is lost at worst of the database and of the files, when only the vault is left: gap, lateness and the run itself. */
+  readonly databaseLoss: number;
+  readonly filesLoss: number;
+  /** What is lost at worst while Supabase's own backups are there. */
+  readonly ownLoss: number;
+  /** The newest set may be an archive that has to be thawed first, because the others alone are too rare. */
+  readonly needsThaw: boolean;
+  readonly thaw: number;
+}
+
+export function worstCase({ policy, schedules }: Pick<PromiseFacts, "policy" | "schedules">): WorstCase {
+  const { promises, archive } = policy;
+  const of = (...purposes: Purpose[]): Rhythm =>
+    rhythmOf(schedules.schedules.filter(({ purpose }) => purposes.includes(purpose)));
+  const loss = ({ worstGap }: Rhythm): number => worstGap + promises.lateMinutes + promises.runMinutes;
+  const thaw = thawMinutes[archive.storageClass];
+  const readable = thaw === 0 ? of("daily", "weekly", "monthly") : of("daily", "weekly");
+  const sets = of("daily", "weekly", "monthly");
+  const files = of("files");
+  const { completeLoss, regionalDisaster } = promises.scenarios;
+  const needsThaw =
+    thaw > 0 &&
+    sets.worstGap !== readable.worstGap &&
+    readable.worstGap > Math.min(completeLoss.rpoMinutes, regionalDisaster.rpoMinutes);
+  const databaseLoss = loss(sets);
+  return {
+    ...{ readable, sets, files, tests: of("restoreTest"), databaseLoss, filesLoss: loss(files) },
+    ownLoss: ownLoss(promises.supabase, databaseLoss),
+    ...{ needsThaw, thaw },
+  };
+}
+
+function ownLoss({ plan, pitrDays }: PromiseFacts["policy"]["promises"]["supabase"], fromSets: number): number {
+  if (pitrDays !== null && plan !== "free") return pitrMinutes;
+  return planDays[plan] > 0 ? Math.min(1440, fromSets) : fromSets;
+}

@@ -1,6 +1,6 @@
 import type { Cron } from "./cron.ts";
-import { span } from "./minutes.ts";
 import type { Finding, PromiseFacts } from "./promises.ts";
+import { span } from "./promises.ts";
 import type { Schedule } from "./read-schedules.ts";
 import { rhythmOf } from "./schedule.ts";
 

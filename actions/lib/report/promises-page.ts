@@ -1,6 +1,5 @@
 import { countOf } from "../base/measures.ts";
-import { span } from "../policy/minutes.ts";
-import { type Finding, type PromiseCheck, type PromiseRow, scenarioNames } from "../policy/promises.ts";
+import { type Finding, type PromiseCheck, type PromiseRow, scenarioNames, span } from "../policy/promises.ts";
 import type { Page } from "./page.ts";
 
 const words: Readonly<Record<PromiseRow["state"], string>> = {

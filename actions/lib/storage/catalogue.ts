@@ -2,8 +2,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { heapUsed } from "../base/collector.ts";
 import { OperationError, sqlState } from "../base/errors.ts";
-import { type Bucket, bucketSchema, type ShardSum, storagePolicySchema } from "./bucket.ts";
-import { bareEtag, type SourceRow } from "./source-row.ts";
+import { type Bucket, bareEtag, bucketSchema, type ShardSum, type SourceRow, storagePolicySchema } from "./rows.ts";
 
 /** `storage.objects` of one project, read in whatever transaction the session is in. */
 export interface StorageCatalogue {

@@ -1,5 +1,5 @@
 import type { Stop } from "../../base/flow/bounded.ts";
-import { watchForDdl } from "../../postgres/snapshot/ddl-watch.ts";
+import { watchForDdl } from "../../postgres/snapshot/snapshot.ts";
 import type { SourceAccess } from "./source-access.ts";
 
 export interface DdlGuard extends AsyncDisposable {

@@ -5,7 +5,8 @@ import { inLanes, type Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
-import { pathStatement, readingPaths } from "../../postgres/inventory/search-paths.ts";
+import { pathStatement, readingPaths } from "../../postgres/inventory/name-lookup.ts";
+import { fingerprintByCopy, isLeftToCopy, isRowTooLong } from "../../postgres/rows/export-rows.ts";
 import {
   countRows,
   fingerprintGenerated,
@@ -13,7 +14,6 @@ import {
   fingerprintMaterializedView,
   fingerprintTable,
 } from "../../postgres/rows/fingerprint.ts";
-import { fingerprintByCopy, isLeftToCopy, isRowTooLong } from "../../postgres/rows/hash-by-copy.ts";
 
 /**
  * Rolling back to it gives up the locks that reading a table took, on its indexes too. Kept until the end of the

@@ -5,7 +5,7 @@ import { Stages } from "../../base/flow/stages.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
-import { planExport, planGenerated } from "../../postgres/rows/export-plan.ts";
+import { planExport, planGenerated } from "../../postgres/rows/export-rows.ts";
 import { newSetId, type Tier } from "../../vault/format/manifest.ts";
 import { backupLease } from "../../vault/format/names.ts";
 import { acquireLease } from "../../vault/lease/lease.ts";

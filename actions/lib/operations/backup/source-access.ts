@@ -3,8 +3,8 @@ import type { Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import type { ConnectionSettings } from "../../config/connection-url.ts";
 import type { Policy } from "../../config/policy/policy.ts";
-import { type ChildEnvironment, childEnvironment } from "../../postgres/connect/child-environment.ts";
 import type { ClientTools } from "../../postgres/connect/client-tools.ts";
+import { type ChildEnvironment, childEnvironment } from "../../postgres/connect/client-tools.ts";
 import { connect } from "../../postgres/connect/connect.ts";
 import type { PgDump } from "../../postgres/dump/pg-dump.ts";
 

@@ -6,8 +6,12 @@ import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { judgePromises } from "../../policy/judge-promises.ts";
 import type { PromiseCheck, VaultTruth } from "../../policy/promises.ts";
-import { readSchedules, statedSchedules, type WrittenSchedule } from "../../policy/read-schedules.ts";
-import { workflowSchedules } from "../../policy/workflow-schedules.ts";
+import {
+  readSchedules,
+  statedSchedules,
+  type WrittenSchedule,
+  workflowSchedules,
+} from "../../policy/read-schedules.ts";
 
 /**
  * The promises of the policy beside the schedules that it states, else those of the workflows.

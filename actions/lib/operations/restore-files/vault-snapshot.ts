@@ -3,7 +3,7 @@ import { oneChunk, wholeOf } from "../../base/flow/chunks.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
-import type { Bucket } from "../../storage/bucket.ts";
+import type { Bucket } from "../../storage/rows.ts";
 import { readLayers } from "../../vault/files/layers.ts";
 import { readFiles, readHead } from "../../vault/files/read-files.ts";
 import { openObject, readPack } from "../../vault/files/read-object.ts";

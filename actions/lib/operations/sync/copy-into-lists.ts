@@ -1,4 +1,4 @@
-import type { SourceRow } from "../../storage/source-row.ts";
+import type { SourceRow } from "../../storage/rows.ts";
 import { openList } from "../../vault/files/read-files.ts";
 import { pathOf } from "../../vault/format/file-entry.ts";
 import { collectChanges, shardsOf } from "./copy/collect-changes.ts";

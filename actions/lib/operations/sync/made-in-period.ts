@@ -1,7 +1,6 @@
 import { LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import { type Period, periodAround } from "../../policy/period.ts";
-import { tierDue } from "../../policy/snapshot-tier.ts";
+import { type Period, periodAround, tierDue } from "../../policy/period.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import type { Tier } from "../../vault/format/manifest.ts";

@@ -1,7 +1,7 @@
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
-import type { SourceRow } from "../../storage/source-row.ts";
+import type { SourceRow } from "../../storage/rows.ts";
 import type { FileEntry } from "../../vault/format/file-entry.ts";
 import type { Tier } from "../../vault/format/manifest.ts";
 import type { Lease } from "../../vault/lease/lease.ts";

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import { Stop } from "../../base/flow/bounded.ts";
 import { Stages } from "../../base/flow/stages.ts";
-import { compactionThatPays } from "../../policy/compaction.ts";
+import { compactionThatPays } from "../../policy/storage-retention.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { openEndpoint, type StorageEndpoint } from "../../storage/endpoint.ts";
 import { syncLease } from "../../vault/format/names.ts";

@@ -1,6 +1,6 @@
 import { LifeboatError } from "../../base/errors.ts";
-import { type CompactionPolicy, planCompaction } from "../../policy/compaction.ts";
-import type { ShardSum } from "../../storage/bucket.ts";
+import { type CompactionPolicy, planCompaction } from "../../policy/storage-retention.ts";
+import type { ShardSum } from "../../storage/rows.ts";
 import { readLayers } from "../../vault/files/layers.ts";
 import { readHead } from "../../vault/files/read-files.ts";
 import { recipientKeys, type SnapshotKeys, signerKeys } from "../../vault/files/snapshot-keys.ts";

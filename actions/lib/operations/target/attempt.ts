@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { describeCode, OperationError, sqlState } from "../../base/errors.ts";
-import { pathStatement } from "../../postgres/inventory/search-paths.ts";
+import { pathStatement } from "../../postgres/inventory/name-lookup.ts";
 
 /** What a step found in place already: an interrupted run, or the platform, was there first. */
 const alreadyThere = new Set(["42710", "42P07", "42P06", "42723", "42701"]);

@@ -8,8 +8,7 @@ import type { ProjectStorage } from "../../config/environment.ts";
 import { optional, readConnection, refsOfDatabase, type Target } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
 import { Problems } from "../../config/problems.ts";
-import { connect } from "../../postgres/connect/connect.ts";
-import { isSameDatabase } from "../../postgres/connect/same-database.ts";
+import { connect, isSameDatabase } from "../../postgres/connect/connect.ts";
 import { targetConnector } from "./sessions.ts";
 
 export interface WhoseQuestion {

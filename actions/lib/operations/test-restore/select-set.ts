@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ConfigurationError } from "../../base/errors.ts";
 import type { Policy } from "../../config/policy/policy.ts";
-import { stagingSchema } from "../../postgres/own-schemas.ts";
+import { stagingSchema } from "../../postgres/platform-owned.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import { setPrefix } from "../../vault/format/manifest.ts";
 import type { Turn } from "../../vault/format/proof.ts";

@@ -8,7 +8,7 @@ import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { createLargeObjectHasher } from "../../postgres/row-hash/large-object.ts";
 import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
 import { createNdjsonReader } from "../../postgres/rows/copy-text.ts";
-import { planExport } from "../../postgres/rows/export-plan.ts";
+import { planExport } from "../../postgres/rows/export-rows.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 
 export interface FoundTable {

@@ -4,8 +4,6 @@ import { heapUsed } from "../../base/collector.ts";
 import { OperationError } from "../../base/errors.ts";
 import { quoteQualified } from "../identifier.ts";
 import { builtInsQuery } from "./built-in.ts";
-import { largeObjectNumbersQuery, materializedViewsQuery, sequenceNamesQuery, tablesQuery } from "./contents.ts";
-import { collationsQuery, conversionsQuery, dataTypesQuery, textSearchQueries } from "./data-types.ts";
 import {
   accessMethodsQuery,
   databaseQuery,
@@ -30,15 +28,27 @@ import {
   sequenceValueSchema,
   tableContentSchema,
 } from "./model.ts";
-import { columnGrantsQuery, relationsQuery, sequencesQuery } from "./relations.ts";
+import {
+  columnGrantsQuery,
+  largeObjectNumbersQuery,
+  materializedViewsQuery,
+  relationsQuery,
+  sequenceNamesQuery,
+  sequencesQuery,
+  tablesQuery,
+} from "./relations.ts";
 import { databaseSettingsQuery, everybodysSettingsQuery, membershipsQuery, rolesQuery } from "./roles.ts";
 import {
   castsQuery,
+  collationsQuery,
+  conversionsQuery,
+  dataTypesQuery,
   languagesQuery,
   operatorClassesQuery,
   operatorFamiliesQuery,
   operatorsQuery,
   routinesQuery,
+  textSearchQueries,
   transformsQuery,
 } from "./routines.ts";
 import {

@@ -1,9 +1,17 @@
 import { OperationError } from "../../base/errors.ts";
 import type { Fingerprint } from "../inventory/model.ts";
-import { pieceBytes, RowInput } from "./input.ts";
+import {
+  compileProgram,
+  instantiate,
+  type Memory,
+  newMemory,
+  type Program,
+  pageBytes,
+  pieceBytes,
+  RowInput,
+} from "./engine.ts";
 import { malformedEnd, malformedFrame, rowAt, usualPages, type Variables, variables } from "./layout.ts";
 import { rowHashProgram } from "./program.ts";
-import { compileProgram, instantiate, type Memory, newMemory, type Program, pageBytes } from "./webassembly-engine.ts";
 
 /**
  * Computes a table's fingerprint from its rows in COPY's text format, without a database: each line is turned into what

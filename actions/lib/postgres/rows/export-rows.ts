@@ -1,10 +1,61 @@
 import type { Client } from "pg";
 import { to as copyTo } from "pg-copy-streams";
-import { describeCode, OperationError, sqlState } from "../../base/errors.ts";
+import { describeCode, LifeboatError, OperationError, sqlState } from "../../base/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
-import type { TableContent } from "../inventory/model.ts";
+import type { Fingerprint, TableContent } from "../inventory/model.ts";
+import { createRowHasher } from "../row-hash/row-hash.ts";
 import { CopyToNdjson } from "./json-text.ts";
-import { rowTooLong, unplanned } from "./row-too-long.ts";
+
+type Exported = Pick<TableContent, "schema" | "name" | "oid" | "bytes">;
+
+/** One table of the JSON export and the artifact that its rows become. */
+export interface ExportItem<Table extends Exported = TableContent> {
+  readonly table: Table;
+  /** `json/<schema>.<table>.ndjson.zst.pgp`, unique in the set, also where upper and lower case are the same. */
+  readonly artifact: string;
+  readonly kind: "json" | "generated";
+}
+
+/**
+ * Names an artifact for every table, largest table first. Names hold only what S3 keys, shells and
+ * file systems all take; a name that had to be changed, or that another table has already, gets the table's OID behind
+ * it. The same tables get the same names, in whatever order they come. Pure.
+ */
+export function planExport<Table extends Exported>(tables: readonly Table[]): ExportItem<Table>[] {
+  const taken = new Set<string>();
+  const items: ExportItem<Table>[] = [];
+  // Names that may stay as they are come first, so that no changed one takes theirs.
+  const named = tables
+    .map((table) => ({ table, plain: `${table.schema}.${table.name}` }))
+    .map((one) => ({ ...one, safe: one.plain.replaceAll(/[^A-Za-z0-9._-]/g, "_").slice(0, 120) }))
+    .sort(
+      (a, b) => Number(a.safe !== a.plain) - Number(b.safe !== b.plain) || Number(a.table.oid) - Number(b.table.oid),
+    );
+  for (const { table, plain, safe } of named) {
+    let name = safe === plain ? safe : `${safe}-${table.oid}`;
+    while (taken.has(name.toLowerCase())) name = `${name}-${table.oid}`;
+    taken.add(name.toLowerCase());
+    items.push({ table, artifact: `json/${name}.ndjson.zst.pgp`, kind: "json" });
+  }
+  return items.sort((a, b) => b.table.bytes - a.table.bytes);
+}
+
+/**
+ * The same for the stored generated columns that a restore may not compute as they were: their values beside the key.
+ * Pure.
+ */
+export function planGenerated(tables: readonly TableContent[]): ExportItem[] {
+  const some = tables.flatMap((table) => {
+    const columns = table.generated?.columns.filter(({ changeable }) => changeable).map(({ name }) => name) ?? [];
+    if (columns.length === 0 || table.fingerprint?.rows === "0") return [];
+    return [{ ...table, columns: [...(table.generated?.key ?? []), ...columns] }];
+  });
+  return planExport(some).map(({ table, artifact }) => ({
+    table,
+    artifact: artifact.replace("json/", "generated/"),
+    kind: "generated",
+  }));
+}
 
 export type ExportTable = Pick<TableContent, "schema" | "name" | "columns" | "filter">;
 
@@ -70,4 +121,55 @@ async function* copied(
       "Run `lifeboat check`, then run the backup again; nothing of this run is visible in the vault.",
     );
   }
+}
+
+/**
+ * What planning a query may bring although the rows can be read: the planner looks into the SQL functions of a table's
+ * indexes and statistics (relcache.c, RelationGetIndexPredicate; util/clauses.c, inline_function), and runs those that are
+ * immutable. They may call others by a search path that is not ours, or be broken. COPY of a table is not planned.
+ */
+const plannings = /^(?:0A|22|2F|38|39|3F|42(?!501)|P0)/;
+
+export const unplanned = {
+  is: (state: string): boolean => plannings.test(state),
+  of: (table: { readonly schema: string; readonly name: string }, said: string): OperationError =>
+    new OperationError(
+      "table-unplanned",
+      `No query on ${tableName(table)} could be planned (${said}).`,
+      "Look at the functions that its indexes and statistics use: each needs SET search_path, or to name others with their schema.",
+    ),
+};
+
+/** A text or a row in text form may have 1 GB at most (memutils.h, MaxAllocSize; 54000 program_limit_exceeded). */
+export const rowTooLong = {
+  state: "54000",
+  of: (table: { readonly schema: string; readonly name: string }): OperationError =>
+    new OperationError(
+      "row-too-long",
+      `A row of ${tableName(table)} is too long to be written as text: PostgreSQL writes at most 1 GB at a time.`,
+      `Look for it with: select ctid, octet_length(<column>) from ${tableName(table)} order by 2 desc limit 3. Keep values of that size as files.`,
+    ),
+};
+
+/**
+ * A table's fingerprint from its rows as COPY writes them, hashed here: for rows that are too long for the server to write as
+ * one text of at most 1 GB (values of some hundred MB, quotes and backslashes counted twice), though COPY can, and for tables
+ * that no query can be planned on.
+ *
+ * @throws OperationError `export-failed` with the SQLSTATE
+ */
+export async function fingerprintByCopy(client: Client, table: ExportTable): Promise<Fingerprint> {
+  const hasher = createRowHasher(table.columns.length);
+  for await (const chunk of copyRows(client, table)) hasher.push(chunk);
+  return hasher.finish();
+}
+
+/** Whether COPY may give the rows although a query did not. */
+export function isLeftToCopy(error: unknown): boolean {
+  return isRowTooLong(error) || (error instanceof LifeboatError && error.code === "table-unplanned");
+}
+
+/** Whether the server said that a row is too long for what was asked. */
+export function isRowTooLong(error: unknown): boolean {
+  return error instanceof LifeboatError && error.code === "row-too-long";
 }

@@ -9,7 +9,7 @@ import {
   type MaterializedView,
   type TableContent,
 } from "../inventory/model.ts";
-import { rowTooLong, unplanned } from "./row-too-long.ts";
+import { rowTooLong, unplanned } from "./export-rows.ts";
 
 /**
  * A fingerprint is the exact number of rows and the sum of the rows' 64-bit hashes. A sum does not depend on the order,

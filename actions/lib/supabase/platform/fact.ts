@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Grant, Inventory, InventoryObject, Membership, Role } from "../../postgres/inventory/model.ts";
-import { objectKey } from "../../postgres/inventory/object-key.ts";
-import { isOwnObject } from "../../postgres/own-schemas.ts";
-import { isManagedSchema } from "../../postgres/platform-owned.ts";
+import { objectKey } from "../../postgres/inventory/object-query.ts";
+import { isManagedSchema, isOwnObject } from "../../postgres/platform-owned.ts";
 
 /**
  * One thing that a new project has, reduced to what can be compared: an object of the catalogue, a role, a membership, or

@@ -1,11 +1,16 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Client } from "pg";
 import { z } from "zod";
+import { ConfigurationError } from "../../base/errors.ts";
 import { quoteIdentifier } from "../../postgres/identifier.ts";
 import type { Grant, Inventory, InventoryObject } from "../../postgres/inventory/model.ts";
-import { grantsUnder, isBuiltIn } from "../../postgres/inventory/object-key.ts";
+import { grantsUnder, isBuiltIn } from "../../postgres/inventory/object-query.ts";
+import { readInventory } from "../../postgres/inventory/read.ts";
 import { isManagedSchema, isPlatformOwner } from "../../postgres/platform-owned.ts";
 import { type Baseline, type Fitted, loadBaseline } from "./baseline.ts";
-import { factsOf, platformKey, rightOf } from "./fact.ts";
+import { type BaselineFile, baselineFileSchema, emptyBaseline, renderBaseline, withSnapshot } from "./baseline-file.ts";
+import { type Fact, factsOf, platformKey, rightOf } from "./fact.ts";
 
 /** A Supabase project as a target: what of it is the platform's, and what a new project of its version has. */
 export class Platform {
@@ -112,4 +117,62 @@ export async function readVersions(client: Client): Promise<Map<string, string>>
     if (version !== null) versions.set(component, version);
   }
   return versions;
+}
+
+/**
+ * Database Webhooks are a switch of the dashboard: with it come a schema, two tables and a function that belong to the
+ * platform, and nobody else can make them (supabase/postgres, webhooks; docs "Database Webhooks").
+ */
+export const switchWebhooksOn =
+  "Switch Database Webhooks on in the target project: dashboard, Integrations, Database Webhooks, Enable webhooks";
+
+/** The schema that Database Webhooks come with. */
+export function isWebhooksSchema({ kind, identity, owner }: InventoryObject): boolean {
+  return kind === "schema" && identity === "supabase_functions" && isPlatformOwner(owner);
+}
+
+/**
+ * Refuses a project without Database Webhooks for a source that has them: its triggers would have nothing to call.
+ * @throws ConfigurationError `webhooks-off`
+ */
+export function refuseWithoutWebhooks(source: Inventory, target: Inventory): void {
+  if (
+    !source.objects.some(isWebhooksSchema) ||
+    target.objects.some(({ kind, identity }) => kind === "schema" && identity === "supabase_functions")
+  )
+    return;
+  throw new ConfigurationError(
+    "webhooks-off",
+    "The source has Database Webhooks switched on, and the target project has not.",
+    `${switchWebhooksOn}. Then run the same again; nothing has been changed.`,
+  );
+}
+
+/**
+ * Adds what a new project has to the recorded states in `folder`, one file a component. The project has to be as it was
+ * made: what it holds counts as the platform's from then on.
+ *
+ * @param label for people: which project, which release
+ * @returns how many facts, by component
+ */
+export async function recordNewProject(client: Client, folder: string, label: string): Promise<Map<string, number>> {
+  const inventory = await readInventory(client);
+  const versions = await readVersions(client);
+  mkdirSync(folder, { recursive: true });
+  const counts = new Map<string, number>();
+  for (const [component, facts] of byComponent(factsOf(inventory))) {
+    const path = join(folder, `${component}.json`);
+    const snapshot = { major: inventory.serverMajor, version: versions.get(component) ?? null, label };
+    writeFileSync(path, renderBaseline(withSnapshot(read(path, component), snapshot, facts)));
+    counts.set(component, facts.length);
+  }
+  return counts;
+}
+
+function byComponent(facts: readonly Fact[]): Map<string, Fact[]> {
+  return Map.groupBy(facts, (fact) => fact.component);
+}
+
+function read(path: string, component: string): BaselineFile {
+  return existsSync(path) ? baselineFileSchema.parse(JSON.parse(readFileSync(path, "utf8"))) : emptyBaseline(component);
 }

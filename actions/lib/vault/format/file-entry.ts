@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { type SourceRow, sourceRowSchema } from "../../storage/source-row.ts";
+import { type SourceRow, sourceRowSchema } from "../../storage/rows.ts";
 import { count, sha256 } from "./manifest.ts";
 
 const { bucket, name, ...ofTheRow } = sourceRowSchema.shape;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { findingKindSchema } from "../../config/policy/storage.ts";
-import { bucketSchema, shardSumSchema, storagePolicySchema } from "../../storage/bucket.ts";
+import { bucketSchema, shardSumSchema, storagePolicySchema } from "../../storage/rows.ts";
 import { bigCount, count, fingerprint, segmentSchema, setId, sha256, tierSchema } from "./manifest.ts";
 
 /** A small object, sealed or plain, that is read whole and compared with its hash before anything else is done with it. */

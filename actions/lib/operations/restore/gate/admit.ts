@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
-import { refuseWithoutWebhooks } from "../../../supabase/platform/webhooks.ts";
+import { refuseWithoutWebhooks } from "../../../supabase/platform/platform.ts";
 import { inspectTarget, type TargetFacts } from "../../target/target.ts";
 import type { RestoreTask } from "../plan/run.ts";
 import { Journal } from "../target/journal.ts";

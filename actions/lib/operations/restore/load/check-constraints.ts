@@ -2,8 +2,8 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { nameOnTable, quoteLiteral, quoteQualified } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
-import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
-import { pathStatement } from "../../../postgres/inventory/search-paths.ts";
+import { pathStatement } from "../../../postgres/inventory/name-lookup.ts";
+import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { attempt } from "../../target/attempt.ts";
 
 /** Checks of some tables, of those that they inherit from, and of the domains that their columns are made of. */

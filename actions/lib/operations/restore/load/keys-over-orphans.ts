@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { quoteQualified } from "../../../postgres/identifier.ts";
 import { type ForeignKey, foreignKeys, orphansOf } from "../../../postgres/inventory/foreign-keys.ts";
-import { pathStatement } from "../../../postgres/inventory/search-paths.ts";
+import { pathStatement } from "../../../postgres/inventory/name-lookup.ts";
 import { reasonOf } from "../../target/attempt.ts";
 import { type Step, statementOf } from "../plan/steps.ts";
 import type { Journal } from "../target/journal.ts";

@@ -4,7 +4,7 @@ import { from as copyFrom } from "pg-copy-streams";
 import { OperationError } from "../../../base/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Fingerprint, TableContent } from "../../../postgres/inventory/model.ts";
-import { pathStatement } from "../../../postgres/inventory/search-paths.ts";
+import { pathStatement } from "../../../postgres/inventory/name-lookup.ts";
 import { fingerprintTable } from "../../../postgres/rows/fingerprint.ts";
 import { reasonOf } from "../../target/attempt.ts";
 import type { TableLoad } from "../plan/plan-data.ts";

@@ -3,7 +3,7 @@ import { wholeOf } from "../../../base/flow/chunks.ts";
 import { readPlainDump } from "../../../postgres/dump/plain/read.ts";
 import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
-import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
+import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
 import { makeQueue, type Queue, queueList } from "../../../postgres/rows/extension-rows.ts";
 import { attempt } from "../../target/attempt.ts";

@@ -1,7 +1,7 @@
 import { bare, parseQualified, quoteIdentifier } from "../../../postgres/identifier.ts";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { isRelation } from "../../../postgres/inventory/read.ts";
-import { assignment } from "../../../postgres/inventory/roles-sql.ts";
+import { assignment } from "../../../postgres/inventory/roles.ts";
 
 /**
  * A statement that PostgreSQL 17 runs under a search path of its own, whatever the session's is (CREATE INDEX, REFRESH;

@@ -1,7 +1,7 @@
 import type { TocEntry } from "../../../postgres/dump/archive/toc.ts";
 import { nameOnTable, parseQualified } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
-import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
+import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import type { Step } from "./steps.ts";
 
 /**

@@ -1,12 +1,11 @@
 import { ConfigurationError } from "../../../base/errors.ts";
 import { readArchive } from "../../../postgres/dump/archive/data.ts";
 import type { TocEntry } from "../../../postgres/dump/archive/toc.ts";
-import { withTables } from "../../../postgres/dump/plain/dependencies.ts";
-import { readPlainDump } from "../../../postgres/dump/plain/read.ts";
+import { readPlainDump, withTables } from "../../../postgres/dump/plain/read.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
-import { isRoutine } from "../../../postgres/inventory/namesakes.ts";
-import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
-import { isOwnObject } from "../../../postgres/own-schemas.ts";
+import { isRoutine } from "../../../postgres/inventory/name-lookup.ts";
+import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
+import { isOwnObject } from "../../../postgres/platform-owned.ts";
 import type { Platform } from "../../../supabase/platform/platform.ts";
 import type { OpenSet } from "../../../vault/sets/open-set.ts";
 import { extensionParts } from "./extension-parts.ts";

@@ -2,9 +2,8 @@ import type { Client } from "pg";
 import { doInBatches } from "../../../base/flow/bounded.ts";
 import type { TocEntry } from "../../../postgres/dump/archive/toc.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
-import { namesakesAside } from "../../../postgres/inventory/namesakes.ts";
-import { objectKey } from "../../../postgres/inventory/object-key.ts";
-import { pathStatement } from "../../../postgres/inventory/search-paths.ts";
+import { namesakesAside, pathStatement } from "../../../postgres/inventory/name-lookup.ts";
+import { objectKey } from "../../../postgres/inventory/object-query.ts";
 import { attempt, reasonOf } from "../../target/attempt.ts";
 
 /** One entry of the schema dump that will be run, with the object that it makes where it makes one. */

@@ -17,7 +17,7 @@ import {
   tablesOf,
 } from "../../../postgres/inventory/foreign-keys.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
-import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
+import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { checkText, place } from "../load/check-constraints.ts";
 
 /** A constraint that says valid at the source and is NOT VALID here, because rows break it. */

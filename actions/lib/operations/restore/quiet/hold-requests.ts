@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { ConfigurationError } from "../../../base/errors.ts";
-import { quietSchema, quietTrigger } from "../../../postgres/own-schemas.ts";
+import { quietSchema, quietTrigger } from "../../../postgres/platform-owned.ts";
 
 const queue = "net.http_request_queue";
 const body = "begin return null; end";

@@ -2,7 +2,7 @@ import { ConfigurationError } from "../../../base/errors.ts";
 import type { Difference } from "../../../compare/difference.ts";
 import { nameOnTable, parseQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
-import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
+import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { isManagedSchema, isPlatformObject } from "../../../postgres/platform-owned.ts";
 import { isRoutine, lastName, usesOf } from "./code-uses.ts";
 import { enable, type FiringState, firingOf, type Outbound, switchedOn } from "./firing.ts";

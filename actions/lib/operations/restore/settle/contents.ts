@@ -1,11 +1,11 @@
 import type { Client } from "pg";
 import { parseQualified, quoteLiteral, quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import { viewsReadBy } from "../../../postgres/inventory/hidden-references.ts";
 import type { Inventory, MaterializedView, SequenceValue } from "../../../postgres/inventory/model.ts";
-import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
-import { pathStatement, readingPaths } from "../../../postgres/inventory/search-paths.ts";
-import { viewsReadBy } from "../../../postgres/inventory/views-read.ts";
+import { pathStatement, readingPaths } from "../../../postgres/inventory/name-lookup.ts";
+import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
+import { isLeftToCopy } from "../../../postgres/rows/export-rows.ts";
 import { fingerprintLargeObject, fingerprintMaterializedView } from "../../../postgres/rows/fingerprint.ts";
-import { isLeftToCopy } from "../../../postgres/rows/hash-by-copy.ts";
 import { attempt, attemptUnder } from "../../target/attempt.ts";
 import { place } from "../load/check-constraints.ts";
 import { definitionsPlanned, lendingPath, namesAsTemporary } from "../load/search-paths.ts";

@@ -1,8 +1,8 @@
 import type { Client } from "pg";
 import { OperationError } from "../../../base/errors.ts";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
-import { byKey, objectKey } from "../../../postgres/inventory/object-key.ts";
-import { notesSchema } from "../../../postgres/own-schemas.ts";
+import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
+import { notesSchema } from "../../../postgres/platform-owned.ts";
 import { maySetReplicationRole } from "../../target/target.ts";
 import { runSteps, type Step, type StepFailures } from "../plan/steps.ts";
 import { firingOf, type Outbound, stateLetter, switchedOn, switchOnEventTrigger } from "../quiet/firing.ts";

@@ -1,13 +1,13 @@
 import type { Client } from "pg";
 import { quoteIdentifier, quoteLiteral } from "../../../postgres/identifier.ts";
 import type { Inventory, Membership, Role } from "../../../postgres/inventory/model.ts";
-import { assignment } from "../../../postgres/inventory/roles-sql.ts";
+import { assignment } from "../../../postgres/inventory/roles.ts";
 import { isReservedRole } from "../../../postgres/platform-owned.ts";
 import { roleKey } from "../../../supabase/platform/fact.ts";
 import { attempt, attemptInto } from "../../target/attempt.ts";
 import type { TargetFacts } from "../../target/target.ts";
 
-/** Reasons by object key (see postgres/inventory/object-key). */
+/** Reasons by object key (see postgres/inventory/object-query). */
 export type Failures = Map<string, string>;
 
 /** Attributes as CREATE ROLE and ALTER ROLE take them, each by itself: what one may not have must not cost the others. */

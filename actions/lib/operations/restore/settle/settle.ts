@@ -1,6 +1,6 @@
 import type { InventoryObject } from "../../../postgres/inventory/model.ts";
+import { widerPaths } from "../../../postgres/inventory/name-lookup.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
-import { widerPaths } from "../../../postgres/inventory/search-paths.ts";
 import { isPlatformOwner } from "../../../postgres/platform-owned.ts";
 import { type Loaded, switchingOff } from "../load/load.ts";
 import type { DataPlan } from "../plan/plan-data.ts";

@@ -9,8 +9,8 @@ import {
   type Inventory,
   type InventoryObject,
 } from "../../../postgres/inventory/model.ts";
-import { grantText, objectKey } from "../../../postgres/inventory/object-key.ts";
-import { isOwnObject, notesSchema, stagingSchema } from "../../../postgres/own-schemas.ts";
+import { grantText, objectKey } from "../../../postgres/inventory/object-query.ts";
+import { isOwnObject, notesSchema, stagingSchema } from "../../../postgres/platform-owned.ts";
 
 /** What a target was at one moment, small enough for the notes: every object by a digest, every sequence by its value. */
 export const targetStateSchema = z.strictObject({

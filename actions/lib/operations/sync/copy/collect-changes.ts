@@ -1,4 +1,4 @@
-import type { SourceRow } from "../../../storage/source-row.ts";
+import type { SourceRow } from "../../../storage/rows.ts";
 import type { ListReader } from "../../../vault/files/read-files.ts";
 import {
   type FileEntry,

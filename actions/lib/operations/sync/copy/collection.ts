@@ -1,4 +1,4 @@
-import type { SourceRow } from "../../../storage/source-row.ts";
+import type { SourceRow } from "../../../storage/rows.ts";
 import type { StoredFile } from "../../../vault/format/file-entry.ts";
 import type { SyncSource } from "../source/source.ts";
 import type { ListWriter } from "../store/list-writer.ts";

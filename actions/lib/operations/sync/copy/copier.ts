@@ -1,7 +1,7 @@
 import { OperationError } from "../../../base/errors.ts";
 import type { Track } from "../../../base/log.ts";
 import type { StoragePolicy } from "../../../config/policy/storage.ts";
-import type { SourceRow } from "../../../storage/source-row.ts";
+import type { SourceRow } from "../../../storage/rows.ts";
 import { type FileEntry, fileEntrySchema } from "../../../vault/format/file-entry.ts";
 import type { StoredObject } from "../../../vault/format/snapshot-manifest.ts";
 import { type ContentFacts, type Fetcher, fetchWhole, streamFile } from "../source/fetch-file.ts";

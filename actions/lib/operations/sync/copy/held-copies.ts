@@ -1,6 +1,6 @@
 import { LifeboatError } from "../../../base/errors.ts";
 import { countOf } from "../../../base/measures.ts";
-import type { SourceRow } from "../../../storage/source-row.ts";
+import type { SourceRow } from "../../../storage/rows.ts";
 import { readLayers } from "../../../vault/files/layers.ts";
 import { type ListReader, openList } from "../../../vault/files/read-files.ts";
 import type { SnapshotKeys } from "../../../vault/files/snapshot-keys.ts";

@@ -1,4 +1,4 @@
-import type { Bucket } from "../../../storage/bucket.ts";
+import type { Bucket } from "../../../storage/rows.ts";
 import { encodeEntry, type FileEntry, isStored, pathOf, shardOf } from "../../../vault/format/file-entry.ts";
 import type { Head, Layer, StoredObject } from "../../../vault/format/snapshot-manifest.ts";
 

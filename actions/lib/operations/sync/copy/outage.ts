@@ -1,7 +1,7 @@
 import { OperationError } from "../../../base/errors.ts";
 import type { StoragePolicy } from "../../../config/policy/storage.ts";
 import { EndpointTrouble } from "../../../storage/endpoint.ts";
-import type { SourceRow } from "../../../storage/source-row.ts";
+import type { SourceRow } from "../../../storage/rows.ts";
 import { type Fetcher, fetchWhole } from "../source/fetch-file.ts";
 
 /** A file that could not be read, and the endpoint's code for it. */

@@ -1,6 +1,6 @@
 import { OperationError } from "../../../base/errors.ts";
 import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
-import type { SourceRow } from "../../../storage/source-row.ts";
+import type { SourceRow } from "../../../storage/rows.ts";
 import { pathOf } from "../../../vault/format/file-entry.ts";
 import { syncLease } from "../../../vault/format/names.ts";
 import { joinRunLease, type RunLease } from "../../../vault/lease/run-lease.ts";

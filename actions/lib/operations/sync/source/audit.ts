@@ -1,8 +1,7 @@
 import { OperationError } from "../../../base/errors.ts";
-import type { Bucket } from "../../../storage/bucket.ts";
 import { EndpointTrouble, type StorageEndpoint } from "../../../storage/endpoint.ts";
 import { listFiles } from "../../../storage/listing.ts";
-import type { SourceRow } from "../../../storage/source-row.ts";
+import type { Bucket, SourceRow } from "../../../storage/rows.ts";
 import type { LookUp } from "./judge.ts";
 import type { Tally } from "./tally.ts";
 

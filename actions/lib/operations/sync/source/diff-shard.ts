@@ -1,4 +1,4 @@
-import type { SourceRow } from "../../../storage/source-row.ts";
+import type { SourceRow } from "../../../storage/rows.ts";
 import { type FileEntry, isStored, pathOf, type StoredFile } from "../../../vault/format/file-entry.ts";
 
 /** What has to be done so that a shard of the list is again what the source has. */

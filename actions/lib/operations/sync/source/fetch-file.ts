@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EndpointTrouble, type FileAnswer, type StorageEndpoint } from "../../../storage/endpoint.ts";
-import { md5OfEtag, type SourceRow } from "../../../storage/source-row.ts";
+import { md5OfEtag, type SourceRow } from "../../../storage/rows.ts";
 
 /** How often one file is asked for, and how long the pauses are. */
 export interface FetchPatience {

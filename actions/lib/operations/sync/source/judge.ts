@@ -1,6 +1,6 @@
 import { OperationError } from "../../../base/errors.ts";
 import { EndpointTrouble } from "../../../storage/endpoint.ts";
-import type { SourceRow } from "../../../storage/source-row.ts";
+import type { SourceRow } from "../../../storage/rows.ts";
 import { type ContentFacts, fitsRow } from "./fetch-file.ts";
 import type { Tally } from "./tally.ts";
 

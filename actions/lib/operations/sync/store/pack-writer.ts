@@ -1,4 +1,4 @@
-import type { SourceRow } from "../../../storage/source-row.ts";
+import type { SourceRow } from "../../../storage/rows.ts";
 import { type FileEntry, fileEntrySchema } from "../../../vault/format/file-entry.ts";
 import { packEntry } from "../../../vault/format/names.ts";
 import type { StoredObject } from "../../../vault/format/snapshot-manifest.ts";

@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError } from "../../../base/errors.ts";
 import { type Inventory, inventorySchema } from "../../../postgres/inventory/model.ts";
-import { stagingSchema } from "../../../postgres/own-schemas.ts";
+import { stagingSchema } from "../../../postgres/platform-owned.ts";
 import { inspectTarget } from "../../target/target.ts";
 import { type DatabaseIdentity, readIdentity } from "./identity.ts";
 import { type LeftBehind, leftBehindSchema, readLeftBehind } from "./left-behind.ts";

@@ -1,10 +1,10 @@
 import { nameOnTable, quoteIdentifier, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject, Role } from "../../../postgres/inventory/model.ts";
-import { objectKey } from "../../../postgres/inventory/object-key.ts";
-import { isOwnObject } from "../../../postgres/own-schemas.ts";
+import { objectKey } from "../../../postgres/inventory/object-query.ts";
 import {
   bookkeepingReason,
   isManagedSchema,
+  isOwnObject,
   isPlatformObject,
   isPlatformOwner,
   isReservedRole,

@@ -4,7 +4,7 @@ import type { Log } from "../../../base/log.ts";
 import { readRestoreTestEnvironment } from "../../../config/environment.ts";
 import type { Config } from "../../../config/load.ts";
 import { connect } from "../../../postgres/connect/connect.ts";
-import { type ManagementApi, openManagementApi } from "../../../supabase/management-api.ts";
+import { type ManagementApi, openManagementApi } from "../../../supabase/project.ts";
 import { targetConnector } from "../../target/sessions.ts";
 import { compareDatabases } from "../../target/whose.ts";
 import { admitOther, admitRefs } from "./gates.ts";
