@@ -4,13 +4,15 @@ import { ConfigurationError } from "../actions/lib/base/errors.ts";
 import { visible } from "../actions/lib/base/escaping.ts";
 import { Interrupted, onInterrupt, untilInterrupted } from "../actions/lib/base/flow/stages.ts";
 import type { Log } from "../actions/lib/base/log.ts";
+import { commandHelp, commandsOf, overview, parseArguments } from "../actions/lib/edge/command-line.ts";
 import { reportError } from "../actions/lib/edge/error-report.ts";
+import { readInputs } from "../actions/lib/edge/inputs.ts";
 import { interruptionOf } from "../actions/lib/edge/interruption.ts";
 import { createLineLog, streamSink } from "../actions/lib/edge/line-log.ts";
 import { createTerminalLog } from "../actions/lib/edge/terminal-log.ts";
-import { type Call, type Command, type Outcome, parseCall } from "./cli/command.ts";
-import { commands } from "./cli/commands.ts";
-import { commandHelp, overview } from "./cli/help.ts";
+import { loadOperations } from "../actions/lib/operations/catalogue.ts";
+import { type Operation, pageOf, type Told } from "../actions/lib/operations/operation.ts";
+import { renderText } from "../actions/lib/report/page.ts";
 
 /** The person's edge: `npx lifeboat <command>`. Results on stdout, everything else on stderr. */
 
@@ -36,62 +38,65 @@ function openLog(verbose: boolean): Log {
 
 async function run(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    print(overview(commands));
-    return name === undefined ? 2 : 0;
-  }
   if (name === "--version") {
     const { default: manifest } = await import("../package.json", { with: { type: "json" } });
     print([manifest.version]);
     return 0;
   }
-  const entry = commands.find((command) => command.name === name);
-  if (entry === undefined) {
+  const commands = commandsOf(await loadOperations());
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    print(overview(commands));
+    return name === undefined ? 2 : 0;
+  }
+  const operation = commands.find((command) => command.name === name);
+  if (operation === undefined) {
     const known = commands.map((command) => command.name).join(", ");
     throw new ConfigurationError("usage", `There is no command '${name}'.`, `The commands are ${known}.`);
   }
-  const command = await entry.load();
-  const call = parseCall(name, command, rest);
-  if (call.flags["help"] === true) {
-    print(commandHelp(command));
+  const given = parseArguments(operation, rest);
+  if (given["help"] === true) {
+    print(commandHelp(operation));
     return 0;
   }
-  if (call.flags["dry-run"] !== true) operation = command.reported?.operation ?? name;
+  const inputs = readInputs(operation, "command", given);
+  if (inputs["dryRun"] !== true) running = operation;
   using interrupt = onInterrupt();
-  const log = openLog(call.flags["verbose"] === true);
+  const log = openLog(given["verbose"] === true);
   const { signal } = interrupt;
-  const outcome = await runCommand(command, { ...call, log, signal });
-  print(call.flags["json"] === true ? json(outcome.json) : outcome.lines);
-  return outcome.exitCode ?? (outcome.job?.failure === undefined ? 0 : 1);
+  const told = await runCommand(operation, inputs, { log, signal, quiet: given["quiet-run"] === true });
+  print(given["json"] === true ? json(told.result) : (told.lines ?? renderText(pageOf(operation, told))));
+  return told.exitCode ?? (told.failure === undefined ? 0 : 1);
 }
 
 /** A person's run leaves the report, alert and heartbeat of a schedule's, unless it rehearses or is told to be quiet. */
-async function runCommand(command: Command, call: Call): Promise<Outcome> {
-  const { flags, log, signal } = call;
-  const work = (to: Log): Promise<Outcome> => command.run({ ...call, log: to });
-  const quiet = flags["quiet-run"] === true;
-  if (command.reported === undefined || flags["dry-run"] === true || quiet) {
+async function runCommand(
+  operation: Operation,
+  inputs: Readonly<Record<string, unknown>>,
+  { log, signal, quiet }: { readonly log: Log; readonly signal: AbortSignal; readonly quiet: boolean },
+): Promise<Told> {
+  // Only now: help and wrong use need none of it.
+  const { runOperation } = await import("../actions/lib/edge/run-operation.ts");
+  const { env } = process;
+  const work = (to: Log): Promise<Told> => runOperation(operation, inputs, { env, log: to, signal });
+  if (operation.reported === undefined || inputs["dryRun"] === true || quiet) {
     if (quiet) log.info("This run leaves no report, alert or heartbeat (--quiet-run).");
     return untilInterrupted(signal, work(log));
   }
   const { reportedRun } = await import("../actions/lib/edge/reported-run.ts");
-  const ended = await reportedRun<Outcome>({
-    ...{ ...command.reported, env: process.env, log, signal, work },
-    told: ({ job, lines }) =>
-      job ?? { page: { title: command.usage.summary, sentence: lines.at(-1) ?? "", tables: [] }, facts: {} },
-  });
+  const ended = await reportedRun({ operation, env, log, signal, work });
   if (ended.result === undefined) throw ended.thrown;
   return ended.result;
 }
 
 collectInOneGo();
 const args = process.argv.slice(2);
-let operation: string | undefined;
+/** What runs and may leave something; a rehearsal leaves nothing. */
+let running: Operation | undefined;
 try {
   process.exitCode = await run(args);
 } catch (error) {
   const interrupted = error instanceof Interrupted;
-  const report = interrupted ? { ...interruptionOf(operation ?? ""), exitCode: error.exitCode } : reportError(error);
+  const report = interrupted ? { ...interruptionOf(running), exitCode: error.exitCode } : reportError(error);
   const how = interrupted ? "interrupted" : "error";
   process.stderr.write(`${how}: ${visible(report.message)}\nnext:  ${visible(report.next)}\n`);
   if (report.code === "unexpected" && (args.includes("--verbose") || process.env["LIFEBOAT_DEBUG"])) {

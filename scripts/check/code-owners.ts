@@ -62,6 +62,8 @@ function followStep(root: string, { uses, run }: z.infer<typeof step>, reached: 
 /** Strings that lead from one file to another: imports, and files that are found beside the code. */
 const leads = /(?:\bfrom\s*|\bimport\s*\(?\s*|\bnew URL\(\s*)"(\.{1,2}\/[^"]+)"/g;
 
+const catalogue = "actions/lib/operations/catalogue.ts";
+
 function followImports(root: string, path: string, reached: Set<string>): void {
   if (reached.has(path)) return;
   reached.add(path);
@@ -69,6 +71,10 @@ function followImports(root: string, path: string, reached: Set<string>): void {
     const next = relative(root, join(root, dirname(path), to ?? ""));
     if (isFile(root, next)) followImports(root, next, reached);
   }
+  // It loads every verb that it finds.
+  if (path !== catalogue) return;
+  for (const verb of globSync("actions/lib/operations/*/operation.ts", { cwd: root }))
+    followImports(root, verb, reached);
 }
 
 /** Whether it is a file of the checkout. */

@@ -1,18 +1,17 @@
-import { commands } from "../cli/commands.ts";
+import { commandsOf, synopsisOf } from "../../actions/lib/edge/command-line.ts";
+import { usageOf } from "../../actions/lib/edge/inputs.ts";
+import { fieldsOf } from "../../actions/lib/operations/field.ts";
+import type { Operation } from "../../actions/lib/operations/operation.ts";
 import type { WrittenPart } from "./written-part.ts";
 
 /** The README's table of commands: every command, what it takes, what it does. */
-export async function commandTable(): Promise<WrittenPart> {
-  const rows = await Promise.all(
-    commands.map(async (entry) => {
-      const { usage } = await entry.load();
-      const options = Object.entries(usage.options).map(
-        ([name, { type, value }]) => `\`--${name}${type === "string" ? ` ${value ?? "VALUE"}` : ""}\``,
-      );
-      const cells = [`\`lifeboat ${usage.synopsis}\``, usage.summary, options.join(" ") || "–"];
-      return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-    }),
-  );
+export function commandTable(operations: readonly Operation[]): WrittenPart {
+  const rows = commandsOf(operations).map((operation) => {
+    const options = fieldsOf(operation.inputs, "command").filter(({ positional }) => positional !== true);
+    const told = options.map((option) => `\`${usageOf(option)}\``).join(" ") || "–";
+    const cells = [`\`lifeboat ${synopsisOf(operation)}\``, operation.summary, told];
+    return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  });
   const text = ["| command | what it does | options |", "| --- | --- | --- |", ...rows].join("\n");
   return { path: "README.md", mark: "commands", text };
 }

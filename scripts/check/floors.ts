@@ -127,11 +127,13 @@ function circleOfFolders(folder: string, imports: readonly Import[]): string[] {
   ];
 }
 
-/** The folder or file right below `folder` in which a path lies; the folder's own files are one. */
+/** The folder or file right below `folder` in which a path lies; the folder's own files are one, but for the door of a verb. */
 function childOf(folder: string, path: string): string | undefined {
   if (!path.startsWith(`${folder}/`)) return undefined;
   const [child = "", ...deeper] = path.slice(folder.length + 1).split("/");
-  return deeper.length === 0 ? "its own files" : child;
+  if (deeper.length > 0) return child;
+  // A verb's declaration leads into all of its folder, and nothing in it leads back.
+  return folder.startsWith(`${core}operations/`) && child === "operation.ts" ? child : "its own files";
 }
 
 function folders(files: readonly string[]): string[] {

@@ -4,7 +4,7 @@ import { isFile } from "./code-owners.ts";
 import { policyOf, type Role, roles } from "./role-policies.ts";
 
 const operations = "actions/lib/operations/";
-const edge = "actions/lib/edge/run-action.ts";
+const edge = "actions/lib/edge/action.ts";
 
 /** Where each role's work begins. */
 const entries: Readonly<Record<Role, readonly string[]>> = {

@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { everywhere } from "../cli/command.ts";
-import { commands } from "../cli/commands.ts";
+import { commandsOf, optionsOf } from "../../actions/lib/edge/command-line.ts";
+import { loadOperations } from "../../actions/lib/operations/catalogue.ts";
 import { packageScripts } from "./package-scripts.ts";
 import { type RunbookPage, readRunbookPage } from "./runbook-page.ts";
 
@@ -33,17 +33,15 @@ export async function runbookProblems(root: string, today: Date): Promise<string
     owners: [...readFileSync(join(root, contacts), "utf8").matchAll(/^\| `([\w-]+)` \|/gm)].map(
       ([, name = ""]) => name,
     ),
-    commands: new Map(await Promise.all(commands.map(async ({ name, load }) => [name, await options(load)] as const))),
+    commands: new Map(
+      commandsOf(await loadOperations()).map((one) => [one.name, optionsOf(one).map(({ name }) => name)]),
+    ),
     packageScripts: packageScripts(root),
   };
   const pages = globSync("runbooks/*.md", { cwd: root }).filter((path) => !/\/bench[^/]*$/.test(path));
   return pages
     .toSorted()
     .flatMap((path) => pageProblems(path, readRunbookPage(readFileSync(join(root, path), "utf8")), known, today));
-}
-
-async function options(load: (typeof commands)[number]["load"]): Promise<string[]> {
-  return Object.keys({ ...(await load()).usage.options, ...everywhere });
 }
 
 /** @param path of the page below the checkout */

@@ -13,14 +13,14 @@ import { restoreTestFacts } from "../../actions/lib/operations/test-restore/outc
 import { restoreTestSentence } from "../../actions/lib/operations/test-restore/page.ts";
 import type { RestoreTestReport } from "../../actions/lib/operations/test-restore/result.ts";
 import { buildPages } from "../../actions/lib/report/branch/build-pages.ts";
-import type { Operation, RunFacts } from "../../actions/lib/report/run/run-report.ts";
+import type { RunFacts } from "../../actions/lib/report/run/run-report.ts";
 import { noteSigner, noteVerifier, openStorageVault, standingVerifiers } from "../../actions/lib/vault/configured.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { readStanding } from "../../actions/lib/vault/standing.ts";
 
 interface Told {
   readonly workflow: string;
-  readonly operation: Operation;
+  readonly operation: string;
   readonly sentence: string;
   readonly facts: RunFacts;
   readonly from: Date;

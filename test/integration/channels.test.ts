@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { beforeRun } from "../../actions/lib/edge/around-run.ts";
+import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
 import { lookAtChannels } from "../../actions/lib/operations/check/channels.ts";
 import { keysIn, recordingLog } from "./backup-lab.ts";
 import { done, failed, type NotifyLab, openNotifyLab, to } from "./notify-lab.ts";
@@ -53,7 +54,7 @@ describe("the heartbeat", () => {
       HEARTBEAT_URL: `${notify.heartbeats.url}/all`,
       HEARTBEAT_URL_TEST: `${notify.heartbeats.url}/test/?key=1`,
     };
-    const around = { env: notify.environment("930", env), log: recordingLog(), hurry: false };
+    const around = { env: notify.environment("930", env), log: recordingLog(), names: namesOf(await loadOperations()) };
     await beforeRun("backup", around);
     await notify.end({ ending: done, env });
     await notify.end({ ending: failed, env, operation: "test" });

@@ -1,5 +1,6 @@
 import { afterRun } from "../../actions/lib/edge/around-run.ts";
 import { type Ending, jobReport } from "../../actions/lib/edge/job-report.ts";
+import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
 import { readVaultReports } from "../../actions/lib/operations/publish/vault-reports.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { type HeartbeatServer, startHeartbeats } from "../lab/channels/heartbeat-server.ts";
@@ -84,7 +85,8 @@ export async function openNotifyLab() {
       const log = recordingLog();
       const times = { startedAt: new Date(Date.parse(at) - 60_000), endedAt: new Date(at) };
       const report = jobReport(ending, { operation, env: whole, ...times, warnings: [] });
-      await afterRun(report, { env: whole, log, hurry, unfinished });
+      const names = namesOf(await loadOperations());
+      await afterRun(report, { env: whole, log, names, hurry, unfinished });
       return log.lines;
     },
     async lastReport() {

@@ -4,6 +4,7 @@ import { type Alert, runAlert } from "../../actions/lib/notify/alert.ts";
 import { alertSubject, alertText } from "../../actions/lib/notify/alert-text.ts";
 import { dailySummary } from "../../actions/lib/notify/daily-summary.ts";
 import { escapeFor, slackMessage } from "../../actions/lib/notify/slack-message.ts";
+import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
 import type { RunFacts, RunReport } from "../../actions/lib/report/run/run-report.ts";
 import { judgeMessage } from "../lab/channels/slack-rules.ts";
 
@@ -22,7 +23,10 @@ const failure = {
   ...{ code: "dump-failed", message: "pg_dump ended with 1 at public.exams.", next: "Run it again." },
   runbook: "runbooks/backup-failed.md",
 };
-const page = (path: string): string => `https://github.com/qimma/lifeboat/blob/main/${path}`;
+const words = {
+  pageUrl: (path: string): string => `https://github.com/qimma/lifeboat/blob/main/${path}`,
+  label: namesOf(await loadOperations()).label,
+};
 
 function report(change: Partial<Ending> = {}, at = "2026-11-24T04:41:07Z", warnings: string[] = []): RunReport {
   const ending: Ending = { conclusion: "failure", sentence: "It failed.", facts, failure, ...change };
@@ -32,7 +36,7 @@ function report(change: Partial<Ending> = {}, at = "2026-11-24T04:41:07Z", warni
 
 describe("an alert", () => {
   test("says what happened to what, how big, how long, what to do, and where to read on", () => {
-    const alert = runAlert(report({}, undefined, ["a lock was waited for"]), page);
+    const alert = runAlert(report({}, undefined, ["a lock was waited for"]), words);
     expect(alert.title).toBe("Backup failed: daily-backup");
     const text = alertText(alert);
     for (const part of [
@@ -61,7 +65,7 @@ describe("an alert", () => {
       },
       { operation: "test", env, startedAt: new Date(0), endedAt: new Date(1000), warnings: [] },
     );
-    expect(runAlert(tested, page).facts).toContainEqual(["outcome", "proven, with a signed proof"]);
+    expect(runAlert(tested, words).facts).toContainEqual(["outcome", "proven, with a signed proof"]);
   });
 });
 
@@ -73,7 +77,7 @@ describe("a Slack message", () => {
   });
 
   test.each<[string, Partial<Alert>]>([
-    ["ordinary", runAlert(report(), page)],
+    ["ordinary", runAlert(report(), words)],
     [
       "of names that look like markup",
       { title: nasty, sentence: nasty, facts: [[nasty, nasty]], lines: [nasty], next: nasty },
@@ -104,7 +108,7 @@ describe("the daily summary", () => {
       report({ ...done, conclusion: "skipped" }, "2026-11-24T06:11:00Z"),
       report({}, "2026-11-24T09:37:00Z"),
     ];
-    const alert = dailySummary({ day: "2026-11-24", reports, promises: undefined }, page);
+    const alert = dailySummary({ day: "2026-11-24", reports, promises: undefined }, words);
     expect(alert.level).toBe("failed");
     expect(alert.sentence).toBe("3 jobs ran in the last 24 hours, 1 failed.");
     expect(alert.lines).toEqual([
@@ -114,7 +118,7 @@ describe("the daily summary", () => {
   });
 
   test("of a day without runs says that", () => {
-    const alert = dailySummary({ day: "2026-11-24", reports: [], promises: undefined }, page);
+    const alert = dailySummary({ day: "2026-11-24", reports: [], promises: undefined }, words);
     expect(alert.sentence).toBe("Nothing has run in the last 24 hours.");
   });
 });

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
 import { noReport } from "../../actions/lib/report/run/merge-reports.ts";
 import { type ApiRun, conclusionOf, reportOfApi, runsToTell } from "../../actions/lib/report/run/reconcile.ts";
+
+const { ofWorkflow } = namesOf(await loadOperations());
 
 describe("what GitHub says of a run", () => {
   const api = (change: Partial<ApiRun>): ApiRun => ({
@@ -44,7 +47,7 @@ describe("what GitHub says of a run", () => {
       ["1/1", "failure"],
       ["2/1", "success"],
     ] as const);
-    expect(runsToTell(runs, known, "7").map(({ id }) => id)).toEqual(["2", "3"]);
+    expect(runsToTell(runs, known, "7", ofWorkflow).map(({ id }) => id)).toEqual(["2", "3"]);
   });
 
   test("names the job and the step, and is never better than the run", () => {
@@ -55,11 +58,16 @@ describe("what GitHub says of a run", () => {
       completedAt: null,
       step: "Set up",
     };
-    expect(reportOfApi(api({}), [job]).operations).toMatchObject([{ sentence: expect.stringContaining('"Set up"') }]);
-    expect(reportOfApi(api({}), [])).toMatchObject({
+    expect(reportOfApi(api({}), [job], ofWorkflow).operations).toMatchObject([
+      { sentence: expect.stringContaining('"Set up"') },
+    ]);
+    expect(reportOfApi(api({}), [], ofWorkflow)).toMatchObject({
       conclusion: "failure",
       operations: [{ failure: { code: noReport } }],
     });
-    expect(reportOfApi(api({ conclusion: "success" }), [])).toMatchObject({ conclusion: "success", operations: [] });
+    expect(reportOfApi(api({ conclusion: "success" }), [], ofWorkflow)).toMatchObject({
+      conclusion: "success",
+      operations: [],
+    });
   });
 });

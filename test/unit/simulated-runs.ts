@@ -1,7 +1,8 @@
+import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
 import { mergeReports } from "../../actions/lib/report/run/merge-reports.ts";
 import type { Conclusion, OperationReport, RunReport } from "../../actions/lib/report/run/run-report.ts";
-import { operationOf } from "../../actions/lib/report/run/workflow-operations.ts";
 
+const { ofWorkflow } = namesOf(await loadOperations());
 const day = 86_400_000;
 
 /** When the tests of reports look at them. */
@@ -28,7 +29,7 @@ export function reportOf(change: {
   const conclusion = change.conclusion ?? "success";
   const times = { startedAt: at, endedAt: new Date(Date.parse(at) + seconds * 1000).toISOString() };
   const told: OperationReport = {
-    operation: operationOf(workflow) ?? "monitor",
+    operation: ofWorkflow(workflow)?.operation ?? workflow,
     job: "backup",
     ...times,
     conclusion,

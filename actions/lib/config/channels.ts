@@ -69,18 +69,9 @@ function readIssue(env: Environment): IssueSettings | undefined {
   return { token: new Secret(token), repository, apiUrl };
 }
 
-/** What is watched from outside: a request when it begins, when it is done, when it failed. */
-export const heartbeatOf: Readonly<Record<string, string>> = {
-  backup: "HEARTBEAT_URL_BACKUP",
-  sync: "HEARTBEAT_URL_SYNC",
-  test: "HEARTBEAT_URL_TEST",
-  restore: "HEARTBEAT_URL_RESTORE",
-};
-
-/** The address of the operation's own heartbeat, else the one for all of them; undefined for operations that have none. */
+/** The address of the operation's own heartbeat, e.g. HEARTBEAT_URL_BACKUP, else the one for all of them. */
 export function readHeartbeat(env: Environment, operation: string, problems: Problems): Secret | undefined {
-  const own = heartbeatOf[operation];
-  if (own === undefined) return undefined;
+  const own = `HEARTBEAT_URL_${operation.toUpperCase().replaceAll("-", "_")}`;
   const name = optional(env, own) === undefined ? "HEARTBEAT_URL" : own;
   const url = optional(env, name);
   if (url === undefined) return undefined;

@@ -58,7 +58,7 @@ export interface LoadOptions<Needed extends Section> {
   readonly env?: Environment;
   readonly cwd?: string;
   /** Name of the restore target in the policy; `default` unless told. */
-  readonly target?: string;
+  readonly target?: string | ((policy: Policy) => string);
 }
 
 /**
@@ -76,6 +76,8 @@ export async function loadConfig<Needed extends Section = never>(
   const policyPath = resolve(cwd, optional(env, "LIFEBOAT_POLICY") ?? "lifeboat.config.ts");
   const policy = checkPolicy(await readPolicy(policyPath), problems);
 
+  const { target: named = "default" } = options;
+  const target = typeof named === "string" || policy === undefined ? named : named(policy);
   const read: { [S in Section]: () => Sections[S] | undefined } = {
     source: () => readConnection(env, "DATABASE", problems),
     vault: () => readVault(env, "S3_BACKUP_BUCKET", problems),
@@ -83,7 +85,7 @@ export async function loadConfig<Needed extends Section = never>(
     sourceStorage: () => readProjectStorage(env, "SUPABASE", problems),
     targetStorage: () => {
       // A name that the policy does not know is told once, by `target`.
-      const known = policy?.targets[options.target ?? "default"];
+      const known = policy?.targets[String(target)];
       return known === undefined ? undefined : readProjectStorage(env, known.env, problems);
     },
     signing: () =>
@@ -106,7 +108,7 @@ export async function loadConfig<Needed extends Section = never>(
         },
         problems,
       ),
-    target: () => (policy === undefined ? undefined : readTarget(env, policy, options.target ?? "default", problems)),
+    target: () => (policy === undefined ? undefined : readTarget(env, policy, String(target), problems)),
   };
   const sections = Object.fromEntries(options.needs.map((need) => [need, read[need]()]));
   problems.throwIfAny();

@@ -4,9 +4,10 @@ import { type Environment, readVault } from "../config/environment.ts";
 import { loadConfig } from "../config/load.ts";
 import type { NotifyPolicy } from "../config/policy/policy.ts";
 import { Problems } from "../config/problems.ts";
+import type { Names } from "../operations/catalogue.ts";
 import { writeVaultReport } from "../operations/publish/vault-reports.ts";
 import { cleaner, cleanReport } from "../report/run/clean-text.ts";
-import type { Operation, RunReport } from "../report/run/run-report.ts";
+import type { RunReport } from "../report/run/run-report.ts";
 import type { SignBytes } from "../seal/keys/signature.ts";
 import { noteSigner } from "../vault/configured.ts";
 import { openVault, type Vault } from "../vault/s3/client.ts";
@@ -22,6 +23,8 @@ import { defaultNotifyPolicy, tellPeople } from "./tell-people.ts";
 export interface Surroundings {
   readonly env: Environment;
   readonly log: Log;
+  /** How runs are called. */
+  readonly names: Names;
   /** The job was cancelled: GitHub leaves a process about seven seconds. */
   readonly hurry: boolean;
   /** Another job goes on with what this one did well. */
@@ -29,8 +32,10 @@ export interface Surroundings {
 }
 
 /** Called when an action's work begins, beside it: a watcher that does not answer delays nothing. */
-export async function beforeRun(operation: Operation, { env, log }: Surroundings): Promise<void> {
-  await safely("The heartbeat (start) could not be sent", log, () => heartbeat(operation, "start", env, log));
+export async function beforeRun(operation: string, { env, log, names }: Omit<Surroundings, "hurry">): Promise<void> {
+  await safely("The heartbeat (start) could not be sent", log, () =>
+    heartbeat(operation, "start", { env, log, names }),
+  );
 }
 
 /**
@@ -39,7 +44,7 @@ export async function beforeRun(operation: Operation, { env, log }: Surroundings
  */
 export async function afterRun(told: RunReport, around: Surroundings): Promise<void> {
   const report = cleanReport(told, cleaner(around.env));
-  const { env, log, hurry, unfinished = false } = around;
+  const { env, log, names, hurry, unfinished = false } = around;
   const retry: Partial<RetryPolicy> = hurry
     ? { attempts: 1, totalSeconds: 4, stallSeconds: 4 }
     : { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
@@ -53,13 +58,13 @@ export async function afterRun(told: RunReport, around: Surroundings): Promise<v
       : openVault({ ...location, retry: { attempts: 1, totalSeconds: 2, stallSeconds: 2 } });
   using _quick = quick;
   const untold = await safely("People could not be told", log, () =>
-    tellPeople(report, { ...{ env, log, hurry, unfinished, policy }, vault: quick }),
+    tellPeople(report, { ...{ env, log, names, hurry, unfinished, policy }, vault: quick }),
   );
   const sign = await noteSigner(env);
   await keepReport(withUntold(report, untold ?? []), vault, sign, log, retry);
   if (hurry || quick === undefined) return;
   await safely("The daily summary was not sent", log, () =>
-    tellDailySummary(report, { env, log, policy, vault: quick }, sign),
+    tellDailySummary(report, { env, log, names, policy, vault: quick }, sign),
   );
 }
 

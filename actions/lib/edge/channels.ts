@@ -10,7 +10,7 @@ import { type Beat, beat } from "../notify/heartbeat.ts";
 import { issueChannel } from "../notify/issue.ts";
 import { slackChannel } from "../notify/slack.ts";
 import type { ThreadStore } from "../notify/thread-store.ts";
-import type { Operation } from "../report/run/run-report.ts";
+import type { Names } from "../operations/catalogue.ts";
 
 /** The channels that the policy names and the environment sets, in the policy's order. What is half set is said once. */
 export function openChannels(
@@ -35,7 +35,12 @@ function openChannel(name: ChannelName, settings: ChannelSettings, threads: Thre
 }
 
 /** One request of at most three seconds to the operation's heartbeat, if it has one. @returns whether it was heard, or had none */
-export async function heartbeat(operation: Operation, what: Beat, env: Environment, log: Log): Promise<boolean> {
+export async function heartbeat(
+  operation: string,
+  what: Beat,
+  { env, log, names }: { readonly env: Environment; readonly log: Log; readonly names: Names },
+): Promise<boolean> {
+  if (!names.watched.includes(operation)) return true;
   const problems = new Problems();
   const url = readHeartbeat(env, operation, problems);
   for (const { setting, text } of problems.list()) log.warn(`The heartbeat is not sent: ${setting} ${text}`);

@@ -22,7 +22,13 @@ import type { Telling } from "./tell-people.ts";
  */
 export async function tellDailySummary(
   last: RunReport,
-  { env, log, policy, vault }: Omit<Telling, "hurry" | "unfinished" | "vault"> & { readonly vault: Vault },
+  {
+    env,
+    log,
+    names: words,
+    policy,
+    vault,
+  }: Omit<Telling, "hurry" | "unfinished" | "vault"> & { readonly vault: Vault },
   sign: SignBytes | undefined,
 ): Promise<void> {
   const { hour, channels: names, reach } = policy.summary;
@@ -40,7 +46,10 @@ export async function tellDailySummary(
     const { reports } = await readVaultReports(vault, verify, { since, now });
     const promises = await currentPromises({ env, log });
     const recent = reports.filter(({ endedAt }) => Date.parse(endedAt) >= since.getTime());
-    const alert = cleanAlert(dailySummary({ day, reports: recent, promises }, pageUrls(env)), cleaner(env));
+    const alert = cleanAlert(
+      dailySummary({ day, reports: recent, promises }, { pageUrl: pageUrls(env), label: words.label }),
+      cleaner(env),
+    );
     const conversation = { key: `summary-${day}`, topic: "daily summary", attempt: 1 };
     const { told, untold } = await deliver(alert, conversation, channels, { reach, each: 4000, total: 10_000 });
     for (const { channel, reason } of untold) log.warn(`${channel} could not be told the daily summary: ${reason}.`);

@@ -1,5 +1,5 @@
 import type { Environment } from "../config/environment.ts";
-import type { Conclusion, Failure, Operation, OperationReport, RunFacts, RunReport } from "../report/run/run-report.ts";
+import type { Conclusion, Failure, OperationReport, RunFacts, RunReport } from "../report/run/run-report.ts";
 import { jobName, runIdentity } from "./run-identity.ts";
 
 /** How an action's work ended, before it is told to anybody. */
@@ -8,12 +8,13 @@ export interface Ending {
   readonly sentence: string;
   readonly facts: RunFacts;
   readonly failure: Failure | null;
-  /** See `ActionResult`; not in the report. */
+  /** See `Outcome`; not in the report. */
   readonly unfinished?: boolean;
 }
 
 export interface JobFacts {
-  readonly operation: Operation;
+  /** In reports. */
+  readonly operation: string;
   readonly env: Environment;
   readonly startedAt: Date;
   readonly endedAt: Date;

@@ -1,58 +1,65 @@
 import { Interrupted, untilInterrupted } from "../base/flow/stages.ts";
 import type { Log } from "../base/log.ts";
 import type { Environment } from "../config/environment.ts";
-import type { ActionResult } from "../report/run/action-result.ts";
-import type { Operation } from "../report/run/run-report.ts";
+import { loadOperations, namesOf } from "../operations/catalogue.ts";
+import { type Operation, pageOf, reportName, type Told } from "../operations/operation.ts";
 import { afterRun, beforeRun } from "./around-run.ts";
 import { reportError } from "./error-report.ts";
 import { interruptionOf } from "./interruption.ts";
 import { type Ending, jobReport } from "./job-report.ts";
 
+/** Where a verb names no page of its own. */
+const unspecific = "runbooks/backup-failed.md";
+
 /** One run of an operation, by a schedule or by hand: both leave the same report, alert and heartbeat. */
-export interface ReportedRun<Result> {
+export interface ReportedRun {
   readonly operation: Operation;
-  /** Page below the repository's root for when it fails. */
-  readonly runbook: string;
   readonly env: Environment;
   readonly log: Log;
   /** Aborted when the job is cancelled or a person presses Ctrl-C. */
   readonly signal: AbortSignal;
-  work(log: Log): Promise<Result>;
-  /** What reports say of a result. */
-  told(result: Result): Pick<ActionResult, "page" | "facts" | "skipped" | "unfinished" | "failure">;
+  work(log: Log): Promise<Told>;
   /** Called before anybody else is told: a cancelled job has seven seconds. */
-  ended?(ended: Ended<Result>): Promise<void>;
+  ended?(ended: Ended): Promise<void>;
 }
 
 /** How it ended: with a result, or with what was thrown. */
-export type Ended<Result> = { readonly ending: Ending } & (
-  | { readonly result: Result }
+export type Ended = { readonly ending: Ending } & (
+  | { readonly result: Told }
   | { readonly result?: never; readonly thrown: unknown }
 );
 
 /** Does the work and tells of it: done, nothing to do, failed, cancelled. Throws nothing of the work's. */
-export async function reportedRun<Result>(run: ReportedRun<Result>): Promise<Ended<Result>> {
+export async function reportedRun(run: ReportedRun): Promise<Ended> {
   const { operation, env, signal } = run;
   const startedAt = new Date();
   const warnings: string[] = [];
   const log = noting(run.log, warnings);
-  const begun = beforeRun(operation, { env, log, hurry: false });
+  const names = namesOf(await loadOperations());
+  const around = { env, log, names };
+  const begun = beforeRun(reportName(operation), around);
   const ended = await endOf(run, log);
   await run.ended?.(ended);
-  const report = jobReport(ended.ending, { operation, env, startedAt, endedAt: new Date(), warnings });
+  const report = jobReport(ended.ending, {
+    operation: reportName(operation),
+    env,
+    startedAt,
+    endedAt: new Date(),
+    warnings,
+  });
   await begun;
-  await afterRun(report, { env, log, hurry: signal.aborted, unfinished: ended.ending.unfinished === true });
+  await afterRun(report, { ...around, hurry: signal.aborted, unfinished: ended.ending.unfinished === true });
   return ended;
 }
 
-async function endOf<Result>(run: ReportedRun<Result>, log: Log): Promise<Ended<Result>> {
-  const { operation, work, told, signal, runbook } = run;
+async function endOf({ operation, work, signal }: ReportedRun, log: Log): Promise<Ended> {
+  const runbook = operation.runbook ?? unspecific;
   try {
     const result = await untilInterrupted(signal, work(log));
-    const { page, facts, skipped, unfinished = false, failure } = told(result);
+    const { facts = {}, skipped, unfinished = false, failure } = result;
     const ending: Ending = {
       conclusion: failure !== undefined ? "failure" : skipped === true ? "skipped" : "success",
-      ...{ sentence: page.sentence, facts, unfinished },
+      ...{ sentence: pageOf(operation, result).sentence, facts, unfinished },
       failure: failure === undefined ? null : { ...failure, runbook },
     };
     return { ending, result };

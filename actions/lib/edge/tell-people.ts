@@ -5,6 +5,7 @@ import { isFailure, runAlert } from "../notify/alert.ts";
 import type { Conversation } from "../notify/channel.ts";
 import { deliver } from "../notify/deliver.ts";
 import { noThreads, vaultThreads } from "../notify/thread-store.ts";
+import type { Names } from "../operations/catalogue.ts";
 import type { RunReport } from "../report/run/run-report.ts";
 import type { Vault } from "../vault/s3/client.ts";
 import { heartbeat, openChannels, pageUrls } from "./channels.ts";
@@ -12,6 +13,8 @@ import { heartbeat, openChannels, pageUrls } from "./channels.ts";
 export interface Telling {
   readonly env: Environment;
   readonly log: Log;
+  /** How runs are called. */
+  readonly names: Names;
   /** Undefined where the step does not know the vault: then there are no threads. */
   readonly vault: Pick<Vault, "get" | "put"> | undefined;
   readonly policy: NotifyPolicy;
@@ -34,7 +37,7 @@ export async function tellPeople(report: RunReport, telling: Telling): Promise<s
   const failed = isFailure(report.conclusion);
   const told = report.operations[0];
   if (!failed && unfinished) return [];
-  const beating = told === undefined ? true : heartbeat(told.operation, failed ? "fail" : "success", env, log);
+  const beating = told === undefined ? true : heartbeat(told.operation, failed ? "fail" : "success", telling);
   const threads = telling.vault === undefined ? noThreads : vaultThreads(telling.vault);
   // Reports are published in runs of all kinds, those that failed among them: that is no recovery.
   const quiet = !failed && told?.operation === "publish";
@@ -46,11 +49,16 @@ export async function tellPeople(report: RunReport, telling: Telling): Promise<s
     onlyContinue: !failed,
   };
   if (failed && channels.length === 0) log.info("Nobody is told of this failure: no channel is set (.env.example).");
-  const { told: reached, untold } = await deliver(runAlert(report, pageUrls(env)), conversation, channels, {
-    // Where it was told that it failed, it has to be told that it works again: that is for each channel to know.
-    reach: failed ? policy.failure.reach : "all",
-    ...(hurry ? { each: 1500, total: 3000 } : { each: 4000, total: 10_000 }),
-  });
+  const { told: reached, untold } = await deliver(
+    runAlert(report, { pageUrl: pageUrls(env), label: telling.names.label }),
+    conversation,
+    channels,
+    {
+      // Where it was told that it failed, it has to be told that it works again: that is for each channel to know.
+      reach: failed ? policy.failure.reach : "all",
+      ...(hurry ? { each: 1500, total: 3000 } : { each: 4000, total: 10_000 }),
+    },
+  );
   if (reached.length > 0) log.info(`Told: ${reached.join(", ")}.`);
   for (const { channel, reason } of untold) log.warn(`${channel} could not be told: ${reason}.`);
   return [...untold.map(({ channel }) => channel), ...((await beating) ? [] : ["heartbeat"])];

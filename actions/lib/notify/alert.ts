@@ -1,5 +1,5 @@
 import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
-import type { Conclusion, Operation, RunReport } from "../report/run/run-report.ts";
+import type { Conclusion, RunReport } from "../report/run/run-report.ts";
 
 /** What people are told, before it takes the form of a channel. Nothing in it is personal or secret: reports are cleaned first. */
 export interface Alert {
@@ -19,18 +19,12 @@ export interface Alert {
 /** Where a page of the repository can be read, or undefined outside of GitHub. */
 export type PageUrl = (path: string) => string | undefined;
 
-export const operationNames: Readonly<Record<Operation, string>> = {
-  backup: "Backup",
-  sync: "Sync of files",
-  verify: "Verification",
-  restore: "Restore",
-  test: "Restore test",
-  drill: "Drill",
-  monitor: "Monitor",
-  retention: "Retention",
-  erase: "Erasure",
-  publish: "Publishing of reports",
-};
+/** What alerts are worded with. */
+export interface AlertWords {
+  readonly pageUrl: PageUrl;
+  /** How an operation is called, e.g. `Restore test`. */
+  label(operation: string): string;
+}
 
 const endings: Readonly<Record<Conclusion, string>> = {
   success: "done",
@@ -58,10 +52,10 @@ export function isFailure(conclusion: Conclusion): boolean {
 }
 
 /** The alert about one job of a run. */
-export function runAlert(report: RunReport, pageUrl: PageUrl): Alert {
+export function runAlert(report: RunReport, { pageUrl, label }: AlertWords): Alert {
   const [told] = report.operations;
   const { run, conclusion } = report;
-  const name = told === undefined ? run.workflow : operationNames[told.operation];
+  const name = told === undefined ? run.workflow : label(told.operation);
   const page = told?.failure?.runbook;
   const pageLink = page === undefined ? undefined : pageUrl(page);
   return {

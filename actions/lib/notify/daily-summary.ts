@@ -2,7 +2,7 @@ import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
 import type { PromiseCheck } from "../policy/promises.ts";
 import { promisesSentence } from "../report/promises-page.ts";
 import type { RunReport } from "../report/run/run-report.ts";
-import { type Alert, isFailure, operationNames, type PageUrl } from "./alert.ts";
+import { type Alert, type AlertWords, isFailure } from "./alert.ts";
 
 export interface DayFacts {
   /** `YYYY-MM-DD`, the day on which it is told. */
@@ -14,11 +14,11 @@ export interface DayFacts {
 }
 
 /** One message about a day: what ran, what came of it, what would be lost now. */
-export function dailySummary({ day, reports, promises }: DayFacts, pageUrl: PageUrl): Alert {
+export function dailySummary({ day, reports, promises }: DayFacts, words: AlertWords): Alert {
   const failures = reports.filter(({ conclusion }) => isFailure(conclusion)).length;
   const broken = promises?.findings.filter(({ level }) => level === "broken") ?? [];
   const page = "runbooks/promise-broken.md";
-  const url = pageUrl(page);
+  const url = words.pageUrl(page);
   return {
     level: failures > 0 || broken.length > 0 ? "failed" : "summary",
     title: `Lifeboat on ${day}`,
@@ -28,7 +28,7 @@ export function dailySummary({ day, reports, promises }: DayFacts, pageUrl: Page
         : `${countOf(reports.length, "job")} ran in the last 24 hours, ${failures === 0 ? "none of them" : `${failures}`} failed.`,
     facts: [],
     lines: [
-      ...groups(reports).map(describe),
+      ...groups(reports).map((some) => describe(some, words)),
       ...(promises === undefined ? [] : [promisesSentence(promises)]),
       ...broken.slice(0, 8).map(({ message, next }) => `${message} ${next}`),
     ],
@@ -43,10 +43,10 @@ function groups(reports: readonly RunReport[]): RunReport[][] {
   return [...grouped.values()];
 }
 
-function describe(reports: readonly RunReport[]): string {
+function describe(reports: readonly RunReport[], { label }: AlertWords): string {
   const last = reports.at(-1);
   const operation = last?.operations[0]?.operation;
-  const name = operation === undefined ? "Jobs" : operationNames[operation];
+  const name = operation === undefined ? "Jobs" : label(operation);
   const count = (...kinds: string[]): number => reports.filter(({ conclusion }) => kinds.includes(conclusion)).length;
   const failed = reports.filter(({ conclusion }) => isFailure(conclusion)).length;
   const parts = [

@@ -4,6 +4,7 @@ import { Problems } from "../../config/problems.ts";
 import { failureOf } from "../../notify/channel.ts";
 import { tryServer } from "../../notify/email.ts";
 import { tryToken } from "../../notify/slack.ts";
+import { loadOperations, namesOf } from "../catalogue.ts";
 import { type CheckRow, ok, warn } from "./check-row.ts";
 
 const seconds = 10;
@@ -21,7 +22,8 @@ export async function lookAtChannels(env: Environment): Promise<CheckRow[]> {
   if (slack?.kind === "webhook") rows.push(ok("slack", "a webhook is set; only a message could try it"));
   if (email !== undefined)
     rows.push(await trial("email", "the mail server lets us in", (signal) => tryServer(email, signal)));
-  const watched = ["backup", "sync", "test"].filter((each) => readHeartbeat(env, each, problems) !== undefined);
+  const { watched: all } = namesOf(await loadOperations());
+  const watched = all.filter((each) => readHeartbeat(env, each, problems) !== undefined);
   if (watched.length > 0) rows.push(ok("heartbeat", `set for ${watched.join(", ")}`));
   for (const { setting, text } of problems.list()) {
     rows.push(warn("channels", `${setting} ${text}`, "Correct it: until then nobody is told this way."));

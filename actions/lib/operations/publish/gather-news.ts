@@ -4,6 +4,7 @@ import type { Standing } from "../../report/branch/standing.ts";
 import { type ActionsHistory, type ApiRun, reportOfApi, runsToTell, withTrigger } from "../../report/run/reconcile.ts";
 import type { Conclusion, RunReport } from "../../report/run/run-report.ts";
 import { runKey } from "../../report/run/run-row.ts";
+import type { Names } from "../catalogue.ts";
 import type { VaultReports } from "./vault-reports.ts";
 
 /** Days that are looked back over: a week in which nothing could be published is made up for. */
@@ -80,14 +81,15 @@ export async function tellOthers(
   runs: readonly ApiRun[],
   known: ReadonlyMap<string, Conclusion>,
   current: string,
-  log: Log,
+  { log, names }: { readonly log: Log; readonly names: Names },
 ): Promise<RunReport[]> {
   try {
-    const missing = runsToTell([...runs, ...(await earlierAttempts(history, runs, known))], known, current);
+    const all = [...runs, ...(await earlierAttempts(history, runs, known))];
+    const missing = runsToTell(all, known, current, names.ofWorkflow);
     const told: RunReport[] = [];
     for (const [index, run] of missing.entries()) {
       const well = run.conclusion === "success" || run.conclusion === "skipped";
-      told.push(reportOfApi(run, well || index >= mostJobs ? [] : await history.jobs(run)));
+      told.push(reportOfApi(run, well || index >= mostJobs ? [] : await history.jobs(run), names.ofWorkflow));
     }
     return told;
   } catch (error) {

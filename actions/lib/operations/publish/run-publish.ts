@@ -10,6 +10,7 @@ import { mergeAll } from "../../report/run/merge-reports.ts";
 import type { ActionsHistory } from "../../report/run/reconcile.ts";
 import type { RunIdentity, RunReport } from "../../report/run/run-report.ts";
 import { runKey } from "../../report/run/run-row.ts";
+import type { Names } from "../catalogue.ts";
 import { gatherNews, type Sources, tellOthers } from "./gather-news.ts";
 import { type BranchTarget, pushReports, reportsBranch } from "./reports-branch.ts";
 
@@ -19,6 +20,8 @@ export interface PublishOptions extends Sources, Pick<BranchTarget, "remote" | "
   readonly run: RunIdentity;
   readonly results: JobResults;
   readonly env: Environment;
+  /** How runs are called, and what workflows do. */
+  readonly names: Names;
   readonly log: Log;
   readonly now?: Date;
   readonly promises?: JudgeTruth | undefined;
@@ -35,16 +38,18 @@ export interface Published {
 
 /** Commits the reports of this run, and of all others that were not committed yet, to the branch `reports`. */
 export async function runPublish(options: PublishOptions): Promise<Published> {
-  const { project, run, results, env, log } = options;
+  const { project, run, results, env, names, log } = options;
   const now = options.now ?? new Date();
   const news = await gatherNews(options, now, log);
   const began = news.runs.get(runKey(run.runId, run.attempt))?.startedAt;
-  const own = reportOfResults(run, results, began === undefined ? now : new Date(began), now);
+  const own = reportOfResults(run, results, {
+    ...{ began: began === undefined ? now : new Date(began), now, ofWorkflow: names.ofWorkflow },
+  });
   // A run in which no job began and nobody has spoken has nothing to be told.
   const spoken = Object.values(results).some(({ result }) => result !== "skipped");
   const reports = [...news.reports, ...(spoken ? [own] : [])];
   const others = remembered(options.history, (history, known) =>
-    tellOthers(history, [...news.runs.values()], known, run.runId, log),
+    tellOthers(history, [...news.runs.values()], known, run.runId, { log, names }),
   );
   const clean = cleaner(env);
   let lost: readonly string[] = [];

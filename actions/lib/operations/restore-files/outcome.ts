@@ -1,11 +1,11 @@
-import type { ActionResult } from "../../report/run/action-result.ts";
+import type { Outcome } from "../../report/run/outcome.ts";
 import type { FilesResult } from "./files-result.ts";
 import { fileRestorationPage, folderPage } from "./page.ts";
 import type { FolderResult } from "./to-folder.ts";
 
 const next = "Look at each difference in what the run printed (its summary, in a job) before anybody uses the copy.";
 
-export function reportFiles(result: FilesResult): ActionResult {
+export function reportFiles(result: FilesResult): Outcome {
   const page = fileRestorationPage(result);
   const good = ["equal", "sampled", "dry-run"].includes(result.outcome);
   return {
@@ -15,7 +15,7 @@ export function reportFiles(result: FilesResult): ActionResult {
   };
 }
 
-export function reportFolder(result: FolderResult): ActionResult {
+export function reportFolder(result: FolderResult): Outcome {
   const page = folderPage(result);
   return {
     outputs: { "files-outcome": result.outcome },
@@ -24,6 +24,6 @@ export function reportFolder(result: FolderResult): ActionResult {
   };
 }
 
-export function restoreFailure(outcome: string, message: string): Pick<ActionResult, "failure"> {
+export function restoreFailure(outcome: string, message: string): Pick<Outcome, "failure"> {
   return { failure: { code: `restore-${outcome}`, message, next } };
 }

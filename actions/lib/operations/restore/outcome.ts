@@ -1,4 +1,4 @@
-import type { ActionResult } from "../../report/run/action-result.ts";
+import type { Outcome } from "../../report/run/outcome.ts";
 import type { RunFacts } from "../../report/run/run-report.ts";
 import { restoreFailure } from "../restore-files/outcome.ts";
 import { isGoodWithFiles, restorationPage, withFilesPage } from "./page.ts";
@@ -7,7 +7,7 @@ import type { RestoredWithFiles } from "./run-restore-with-files.ts";
 
 // What a restore leaves for reports, and for the outputs of actions/restore/action.yml.
 
-export function reportRestore(result: RestoreResult): ActionResult {
+export function reportRestore(result: RestoreResult): Outcome {
   const good = result.outcome === "equal" || result.outcome === "dry-run";
   return {
     outputs: { set: result.set, outcome: result.outcome, "files-outcome": "" },
@@ -16,7 +16,7 @@ export function reportRestore(result: RestoreResult): ActionResult {
   };
 }
 
-export function reportRestoreWithFiles(both: RestoredWithFiles): ActionResult {
+export function reportRestoreWithFiles(both: RestoredWithFiles): Outcome {
   const { database, files } = both;
   const page = withFilesPage(both);
   const outcome = ["equal", "dry-run"].includes(database.outcome) ? `files-${files.outcome}` : database.outcome;

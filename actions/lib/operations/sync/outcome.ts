@@ -1,4 +1,4 @@
-import { type ActionResult, meddlingFailure } from "../../report/run/action-result.ts";
+import { meddlingFailure, type Outcome } from "../../report/run/outcome.ts";
 import type { RunFacts } from "../../report/run/run-report.ts";
 import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
 import { snapshotThere, syncPage } from "./page.ts";
@@ -6,13 +6,13 @@ import type { SyncResult } from "./result.ts";
 
 // The jobs of the files' workflow: outputs by the names of actions/sync-storage/action.yml.
 
-export function reportThere(made: SnapshotManifest): ActionResult {
+export function reportThere(made: SnapshotManifest): Outcome {
   const outputs = { made: "false", snapshot: made.set, parts: "[]" };
   return { outputs, page: snapshotThere(made), facts: snapshotFacts(made), skipped: true };
 }
 
 /** A snapshot was made; what was found in it may fail the job all the same. */
-export function reportSnapshot(result: SyncResult): ActionResult {
+export function reportSnapshot(result: SyncResult): Outcome {
   const { set, counts, alarms } = result;
   const made = { made: "true", snapshot: set, parts: "[]" };
   const next = "See the findings in the summary; the policy's storage.failOn says which of them fail a run.";

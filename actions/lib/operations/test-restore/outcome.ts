@@ -1,12 +1,13 @@
-import type { ActionResult } from "../../report/run/action-result.ts";
+import type { Outcome } from "../../report/run/outcome.ts";
 import type { RunFacts } from "../../report/run/run-report.ts";
 import { restoreTestPage } from "./page.ts";
 import { failureCode, isReport, type RestoreTestReport, type RestoreTestResult } from "./result.ts";
+import type { MarkResult, WipeResult } from "./staging/mark-staging.ts";
 
 const next = "The copy is gone from staging; run `lifeboat test-restore --set <set> --keep-hours 24` to look at one.";
 
 /** What a restore test leaves for reports, and for the outputs of actions/test-restore/action.yml. */
-export function reportRestoreTest(result: RestoreTestResult): ActionResult {
+export function reportRestoreTest(result: RestoreTestResult): Outcome {
   const page = restoreTestPage(result);
   const { set, outcome } = result;
   if (!isReport(result)) return { outputs: { set, outcome }, page, facts: { set, outcome }, skipped: true };
@@ -30,4 +31,23 @@ export function restoreTestFacts(report: RestoreTestReport): RunFacts {
     rows: Number(counts.rows),
     differences: { failed: count("failed"), expected: count("expected"), unverified: count("unverified") },
   };
+}
+
+export function reportWipe(result: WipeResult) {
+  const sentences = {
+    wiped: `Staging ${result.projectRef} was emptied of the copy of ${result.set ?? "an unknown set"}.`,
+    "empty-already": `Staging ${result.projectRef} is empty already.`,
+    "dry-run": `Dry run: staging ${result.projectRef} would be emptied.`,
+  };
+  const page = { title: "Staging", sentence: sentences[result.outcome], tables: [] };
+  return { result, page, outputs: { outcome: "wiped" } };
+}
+
+export function reportMark(result: MarkResult) {
+  const { outcome, projectRef: ref } = result;
+  const sentence =
+    outcome === "marked"
+      ? `Project ${ref} is staging now: restore tests empty it.`
+      : `Dry run: project ${ref} is empty and would be marked as staging.`;
+  return { result, page: { title: "Staging", sentence, tables: [] } };
 }

@@ -151,3 +151,17 @@ function firstExpiry(states: readonly ObjectState[]): string | null {
   const times = states.flatMap(({ readyUntil }) => (readyUntil === undefined ? [] : [readyUntil.getTime()]));
   return times.length === 0 ? null : new Date(Math.min(...times)).toISOString();
 }
+
+/** What came of it, for people. */
+export function thawSentence({ outcome, set, requested, underWay, readyUntil, expected }: ThawResult): string {
+  switch (outcome) {
+    case "ready":
+      return `Every object of set ${set} can be read${readyUntil === null ? "" : ` until ${readyUntil}`}.`;
+    case "dry-run":
+      return "Dry run: nothing was asked for.";
+    default: {
+      const times = expected === null ? "" : ` It takes ${expected}.`;
+      return `Asked for ${countOf(requested, "object")} of set ${set}, ${underWay} were on the way already.${times} 'lifeboat thaw ${set} --wait' waits for them.`;
+    }
+  }
+}

@@ -1,11 +1,11 @@
 import type { Page } from "../../report/page.ts";
-import type { ActionResult } from "../../report/run/action-result.ts";
+import type { Outcome } from "../../report/run/outcome.ts";
 import { verificationPage } from "./page.ts";
 import type { VerifyResult } from "./verify.ts";
 
 // What a verification leaves for reports, and for the outputs of actions/verify-backup/action.yml.
 
-export function reportVerification(result: VerifyResult): ActionResult {
+export function reportVerification(result: VerifyResult): Outcome {
   const page = verificationPage(result);
   const { set, tier, snapshotAt, outcome, storedBytes } = result;
   return {
@@ -16,7 +16,7 @@ export function reportVerification(result: VerifyResult): ActionResult {
   };
 }
 
-export function verdict(outcome: string, what: string, { sentence: message }: Page): Pick<ActionResult, "failure"> {
+export function verdict(outcome: string, what: string, { sentence: message }: Page): Pick<Outcome, "failure"> {
   if (outcome === "whole") return {};
   const next = `Do not rely on this ${what}: make another, and look at the findings.`;
   return { failure: { code: `verify-${outcome}`, message, next } };

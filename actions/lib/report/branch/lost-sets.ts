@@ -1,5 +1,5 @@
 import { countOf } from "../../base/measures.ts";
-import type { ActionResult } from "../run/action-result.ts";
+import type { Outcome } from "../run/outcome.ts";
 import type { RunRow } from "../run/run-row.ts";
 import type { Standing } from "./standing.ts";
 
@@ -35,7 +35,7 @@ export function lostSets(rows: readonly RunRow[], standing: Standing | undefined
 }
 
 /** Why the job that publishes fails: undefined when the vault has what the reports say. */
-export function lostFailure(lost: readonly string[]): ActionResult["failure"] {
+export function lostFailure(lost: readonly string[]): Outcome["failure"] {
   const newest = lost.at(-1);
   if (newest === undefined) return undefined;
   return {

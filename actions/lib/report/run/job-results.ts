@@ -2,7 +2,6 @@ import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
 import { noReport } from "./merge-reports.ts";
 import type { Conclusion, OperationReport, RunIdentity, RunReport } from "./run-report.ts";
-import { operationOf, pageOf } from "./workflow-operations.ts";
 
 /** The context `needs` of the job that publishes, as GitHub gives it: every job before it, by its id. */
 const needsSchema = z.record(
@@ -28,10 +27,14 @@ export function readJobResults(text: string): JobResults {
  * What GitHub says about the jobs of the run that is at work, for those that could not speak for themselves: whose packages could
  * not be installed, whose runner was lost, who could not reach the vault. Jobs that were passed over by their condition say nothing.
  */
-export function reportOfResults(run: RunIdentity, results: JobResults, began: Date, now: Date): RunReport {
+export function reportOfResults(
+  run: RunIdentity,
+  results: JobResults,
+  { began, now, ofWorkflow }: { readonly began: Date; readonly now: Date; readonly ofWorkflow: OfWorkflow },
+): RunReport {
   const times = { startedAt: began.toISOString(), endedAt: now.toISOString() };
   const operations = Object.entries(results).flatMap(([job, { result }]) =>
-    result === "failure" || result === "cancelled" ? [standIn(run.workflow, job, result, times)] : [],
+    result === "failure" || result === "cancelled" ? [standIn(ofWorkflow(run.workflow), job, result, times)] : [],
   );
   const ran = Object.values(results).some(({ result }) => result === "success");
   const conclusion: Conclusion = operations.some((one) => one.conclusion === "failure")
@@ -52,16 +55,25 @@ export function reportOfResults(run: RunIdentity, results: JobResults, began: Da
   };
 }
 
+/** What a workflow does, by its file's name, and the page for when it failed; undefined for one that is not reported. */
+export type OfWorkflow = (workflow: string) => Done | undefined;
+interface Done {
+  readonly operation: string;
+  readonly runbook: string;
+}
+
+/** A workflow that no verb names. */
+const unnamed: Done = { operation: "unknown", runbook: "runbooks/backup-failed.md" };
+
 /** What stands in for a job's report until the job's own words are found. @param where e.g. the step it stopped at */
 export function standIn(
-  workflow: string,
+  done: Done | undefined,
   job: string,
   conclusion: Exclude<Conclusion, "success" | "skipped">,
   times: { readonly startedAt: string; readonly endedAt: string },
   where = "",
 ): OperationReport {
-  const operation = operationOf(workflow) ?? "monitor";
-  const runbook = pageOf(operation);
+  const { operation, runbook } = done ?? unnamed;
   const message = `Job ${job} ended${where} (${conclusion}) and left no report of it in the vault.`;
   const next = "The job's log says how far it came.";
   return {

@@ -1,8 +1,7 @@
-import { standIn } from "./job-results.ts";
+import { type OfWorkflow, standIn } from "./job-results.ts";
 import { isBad } from "./merge-reports.ts";
 import type { Conclusion, RunReport } from "./run-report.ts";
 import { runKey } from "./run-row.ts";
-import { operationOf } from "./workflow-operations.ts";
 
 /** One attempt of a run as GitHub's Actions API tells it. */
 export interface ApiRun {
@@ -56,9 +55,14 @@ export function conclusionOf(told: string | null): Conclusion {
  * ended well in a run that did not.
  * @param known how each attempt ended by its reports @param current the run that is at work
  */
-export function runsToTell(runs: readonly ApiRun[], known: ReadonlyMap<string, Conclusion>, current: string): ApiRun[] {
+export function runsToTell(
+  runs: readonly ApiRun[],
+  known: ReadonlyMap<string, Conclusion>,
+  current: string,
+  ofWorkflow: OfWorkflow,
+): ApiRun[] {
   return runs.filter(({ id, attempt, workflow, branch, status, conclusion }) => {
-    if (status !== "completed" || branch !== "main" || id === current || operationOf(workflow) === undefined)
+    if (status !== "completed" || branch !== "main" || id === current || ofWorkflow(workflow) === undefined)
       return false;
     const told = known.get(runKey(id, attempt));
     return told === undefined || (!isBad(told) && isBad(conclusionOf(conclusion)));
@@ -66,7 +70,7 @@ export function runsToTell(runs: readonly ApiRun[], known: ReadonlyMap<string, C
 }
 
 /** The report of a run that left none, from what GitHub says about it and its jobs. */
-export function reportOfApi(run: ApiRun, jobs: readonly ApiJob[]): RunReport {
+export function reportOfApi(run: ApiRun, jobs: readonly ApiJob[], ofWorkflow: OfWorkflow): RunReport {
   const { id, attempt, workflow, event, url, createdAt, startedAt, updatedAt } = run;
   const conclusion = conclusionOf(run.conclusion);
   const times = { startedAt: iso(startedAt), endedAt: iso(updatedAt) };
@@ -74,11 +78,13 @@ export function reportOfApi(run: ApiRun, jobs: readonly ApiJob[]): RunReport {
     const ended = conclusionOf(job.conclusion);
     if (ended === "success" || ended === "skipped") return [];
     const ofJob = { startedAt: iso(job.startedAt), endedAt: iso(job.completedAt ?? updatedAt) };
-    return [standIn(workflow, job.name, ended, ofJob, job.step === null ? "" : ` at its step "${job.step}"`)];
+    return [
+      standIn(ofWorkflow(workflow), job.name, ended, ofJob, job.step === null ? "" : ` at its step "${job.step}"`),
+    ];
   });
   const operations =
     bad.length === 0 && conclusion !== "success" && conclusion !== "skipped"
-      ? [standIn(workflow, "of no name", conclusion, times)]
+      ? [standIn(ofWorkflow(workflow), "of no name", conclusion, times)]
       : bad;
   return {
     format: "lifeboat-run/1",

@@ -1,6 +1,6 @@
 import { countOf, formatBytes } from "../../../base/measures.ts";
 import type { Page } from "../../../report/page.ts";
-import type { ActionResult } from "../../../report/run/action-result.ts";
+import type { Outcome } from "../../../report/run/outcome.ts";
 import type { FanOutPlan, PartResult } from "./plan-store.ts";
 
 /** How a copy was divided, and what of it is left to do. */
@@ -31,7 +31,7 @@ export function partPage({ part, filesCopied, bytesCopied }: PartResult): Page {
   };
 }
 
-export function reportPlan(plan: FanOutPlan, parts: readonly number[]): ActionResult {
+export function reportPlan(plan: FanOutPlan, parts: readonly number[]): Outcome {
   return {
     outputs: { made: "false", parts: JSON.stringify(parts) },
     page: planPage(plan, parts),
@@ -40,7 +40,7 @@ export function reportPlan(plan: FanOutPlan, parts: readonly number[]): ActionRe
   };
 }
 
-export function reportPart(result: PartResult): ActionResult {
+export function reportPart(result: PartResult): Outcome {
   return {
     outputs: { made: "false", "files-copied": String(result.filesCopied) },
     page: partPage(result),

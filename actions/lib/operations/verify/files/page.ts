@@ -1,6 +1,7 @@
+import { ConfigurationError } from "../../../base/errors.ts";
 import { countOf, formatBytes } from "../../../base/measures.ts";
 import type { Page } from "../../../report/page.ts";
-import type { ActionResult } from "../../../report/run/action-result.ts";
+import type { Outcome } from "../../../report/run/outcome.ts";
 import { verdict } from "../outcome.ts";
 import type { FilesVerification } from "./verify-files.ts";
 
@@ -45,8 +46,17 @@ export function filesVerificationPage(result: FilesVerification): Page {
   };
 }
 
-export function reportFilesVerification(result: FilesVerification): ActionResult {
+export function reportFilesVerification(result: FilesVerification): Outcome {
   const page = filesVerificationPage(result);
   const { set, outcome } = result;
   return { outputs: { set, outcome }, page, facts: { set, outcome }, ...verdict(outcome, "snapshot", page) };
+}
+
+/** `3%`, `3` (per cent) or `0.5%`, as a share of 1. @throws ConfigurationError `usage` */
+export function readShare(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const share = Number(/^(\d+(?:\.\d+)?)\s*%?$/.exec(text.trim())?.[1]) / 100;
+  if (share > 0 && share <= 1) return share;
+  const next = "Give per cents above 0, up to 100: --share 3%";
+  throw new ConfigurationError("usage", `The share '${text}' is none.`, next);
 }

@@ -1,30 +1,28 @@
 import { relative } from "node:path";
-import { ConfigurationError } from "../../actions/lib/base/errors.ts";
-import { loadConfig } from "../../actions/lib/config/load.ts";
-import { allRoles, type GeneratedKeys, generateKeys } from "../../actions/lib/operations/keys/generate.ts";
-import type { KeyRole } from "../../actions/lib/seal/keys/keyring.ts";
-import type { Call, Outcome } from "./command.ts";
+import { ConfigurationError } from "../../base/errors.ts";
+import type { KeyRole } from "../../seal/keys/keyring.ts";
+import type { Context } from "../context.ts";
+import type { Told } from "../operation.ts";
+import { allRoles, type GeneratedKeys, generateKeys } from "./generate.ts";
 
-export async function generate({ values, flags }: Call): Promise<Outcome> {
-  const { out } = values;
-  if (out === undefined) {
-    const next = "Give a folder outside of this repository with --out, best on a medium that can be taken away.";
-    throw new ConfigurationError("usage", "'keys generate' needs to know where the private keys go.", next);
-  }
-  const config = await loadConfig({ needs: [] });
-  const dryRun = flags["dry-run"] === true;
+export interface Wanted {
+  readonly out: string;
+  /** Separated by commas; all four unless told. */
+  readonly role: string | undefined;
+  readonly years: number;
+  /** Write the fingerprints into the policy. */
+  readonly pin: boolean;
+  readonly dryRun: boolean;
+}
+
+/** Makes keys and says what to do with them. */
+export async function generate(context: Context, { out, role, years, pin, dryRun }: Wanted): Promise<Told> {
+  const { policy, policyPath, env } = context.config();
   const made = await generateKeys({
-    roles: readRoles(values["role"]),
-    project: config.policy.project.name,
-    repository: process.cwd(),
-    out,
-    years: Number(values["years"] ?? 2),
-    pins: config.policy.keys,
-    pin: flags["pin"] === true ? config.policyPath : undefined,
-    env: config.env,
-    dryRun,
+    ...{ roles: readRoles(role), project: policy.project.name, repository: process.cwd(), out, years },
+    ...{ pins: policy.keys, pin: pin ? policyPath : undefined, env, dryRun },
   });
-  return { json: { dryRun, ...made }, lines: dryRun ? planned(made) : written(made) };
+  return { result: { dryRun, ...made }, lines: dryRun ? planned(made) : written(made) };
 }
 
 function readRoles(text: string | undefined): readonly KeyRole[] {

@@ -1,21 +1,24 @@
 import type { Page } from "../page.ts";
 import type { RunFacts } from "./run-report.ts";
 
-/** What an action gives back: outputs by the names of its action.yml, the page for the job's summary, and the facts for reports. */
-export interface ActionResult {
-  readonly outputs: Readonly<Record<string, string>>;
+/** What a run came to, for everybody who hears of it. */
+export interface Outcome {
+  /** By the names that the operation declares. */
+  readonly outputs?: Readonly<Record<string, string>>;
+  /** For the terminal and for a job's summary; its sentence stands in the report. */
   readonly page: Page;
-  readonly facts: RunFacts;
+  /** For reports; none unless told. */
+  readonly facts?: RunFacts;
   /** There was nothing to do. */
   readonly skipped?: boolean;
   /** Another job of the run goes on with it: that this one went well is no news to anybody yet. */
   readonly unfinished?: boolean;
-  /** Why the job must fail although the work was done, e.g. a set that was found damaged. */
+  /** Why the run failed although its work was done, e.g. a set that was found damaged. */
   readonly failure?: { readonly code: string; readonly message: string; readonly next: string };
 }
 
 /** Why a run fails although its work was done: somebody else has written to the vault. Undefined without an alarm. */
-export function meddlingFailure(alarms: readonly string[]): ActionResult["failure"] {
+export function meddlingFailure(alarms: readonly string[]): Outcome["failure"] {
   if (alarms.length === 0) return undefined;
   return {
     code: "vault-meddled",

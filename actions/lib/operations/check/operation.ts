@@ -1,0 +1,14 @@
+import { z } from "zod";
+import { defineOperation } from "../operation.ts";
+import { checkNeeds } from "./needs.ts";
+
+export default defineOperation({
+  name: "check",
+  summary: "Says whether a backup could run now, and what to do about what is not as it should be.",
+  details:
+    "Reads what a backup reads: DATABASE_URL, S3_BACKUP_BUCKET, the AWS_* settings, BACKUP_SIGNING_KEY, the public keys; for the files S3_STORAGE_BUCKET and SUPABASE_STORAGE_*; the channels that are set (nothing is posted).",
+  inputs: z.object({}),
+  needs: (_, env) => checkNeeds(env),
+  writes: [],
+  run: async (context) => (await import("./look.ts")).lookAtEverything(context),
+});

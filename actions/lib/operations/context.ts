@@ -1,0 +1,112 @@
+import type { RetryPolicy } from "../base/flow/retry.ts";
+import type { Log } from "../base/log.ts";
+import { type Environment, readFormerKeys } from "../config/environment.ts";
+import type { Config, Section } from "../config/load.ts";
+import type { RunIdentity } from "../report/run/run-report.ts";
+import type { Signer } from "../seal/keys/keyring.ts";
+import type { UnlockedKey } from "../seal/keys/private-key.ts";
+import type { Vault } from "../vault/s3/client.ts";
+
+export interface Opened {
+  /** With every section that the operation needs. */
+  readonly config: Config;
+  readonly log: Log;
+  /** Aborted by Ctrl-C, or when the job is cancelled. */
+  readonly signal: AbortSignal;
+  /** Which run this is. */
+  readonly run: RunIdentity;
+  readonly retry?: Partial<RetryPolicy> | undefined;
+}
+
+/**
+ * What an operation works with, opened once by the edge and handed on to the operations that it calls. Vaults and keys are
+ * opened when they are first asked for; the edge closes them.
+ */
+export class Context implements Disposable {
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly run: RunIdentity;
+  readonly env: Environment;
+  /** Who works, in words for people who wait for it; undefined for a person's run, which the verbs name themselves. */
+  readonly holder: string | undefined;
+  readonly #config: Config;
+  readonly #retry: Partial<RetryPolicy> | undefined;
+  readonly #opened = new Map<string, Promise<unknown>>();
+  readonly #vaults: Vault[] = [];
+
+  constructor({ config, log, signal, run, retry }: Opened) {
+    this.log = log;
+    this.signal = signal;
+    this.run = run;
+    this.env = config.env;
+    this.holder = run.event === "by-hand" ? undefined : `${run.workflow}, run ${run.runId}`;
+    this.#config = config;
+    this.#retry = retry;
+  }
+
+  /** The configuration with these sections, which the declaration's `needs` names. */
+  config<Needed extends Section = never>(...needed: readonly Needed[]): Config<Needed> {
+    const missing = needed.filter((section) => !this.has(section));
+    if (missing.length > 0)
+      throw new Error(`The operation uses ${missing.join(", ")} and does not declare to need it.`);
+    // Complete: none is missing.
+    return this.#config as Config<Needed>;
+  }
+
+  /** Whether the declaration's `needs` has named it for this run. */
+  has(section: Section): boolean {
+    return section in this.#config;
+  }
+
+  /** The vault of the database's sets. */
+  vault(): Promise<Vault> {
+    return this.#vault("vault");
+  }
+
+  /** The vault of the files' snapshots. */
+  files(): Promise<Vault> {
+    return this.#vault("storageVault");
+  }
+
+  #vault(section: "vault" | "storageVault"): Promise<Vault> {
+    return this.#once(section, async () => {
+      const { openVault } = await import("../vault/s3/client.ts");
+      const vault = openVault({ ...this.config(section)[section], ...(this.#retry && { retry: this.#retry }) });
+      this.#vaults.push(vault);
+      return vault;
+    });
+  }
+
+  /** Whose signatures on manifests count. */
+  signers(): Promise<Signer[]> {
+    return this.#once("signers", async () => (await configured()).trustedSigners(this.#config));
+  }
+
+  /** The private key that opens sets. @throws ConfigurationError as `readPrivateKey` */
+  openingKey(): Promise<UnlockedKey> {
+    return this.#once("opening", async () => (await configured()).openingKey(this.config("opening")));
+  }
+
+  /** The private key that signs. @throws ConfigurationError as `readPrivateKey` */
+  signingKey(): Promise<UnlockedKey> {
+    return this.#once("signing", async () => (await configured()).signingKey(this.config("signing")));
+  }
+
+  /** What a sync may open older lists with. @throws ConfigurationError as `readPrivateKey` */
+  formerKeys() {
+    return this.#once("former", async () => (await configured()).unlockFormerKeys(readFormerKeys(this.env)));
+  }
+
+  #once<Value>(what: string, open: () => Promise<Value>): Promise<Value> {
+    const opened = this.#opened.get(what) ?? open();
+    this.#opened.set(what, opened);
+    return opened as Promise<Value>;
+  }
+
+  [Symbol.dispose](): void {
+    for (const vault of this.#vaults) vault.close();
+  }
+}
+
+// Loaded when it is needed: a verb without a vault starts without the store's client.
+const configured = () => import("../vault/configured.ts");

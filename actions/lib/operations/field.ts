@@ -1,0 +1,80 @@
+import { z } from "zod";
+
+export type Edge = "command" | "action";
+
+/** What an operation says of one of its inputs, beside the form that zod checks. The same text serves both edges. */
+export interface Field {
+  readonly help: string;
+  /** Name of the value in the help, e.g. `NAME`. */
+  readonly value?: string;
+  readonly short?: string;
+  /** Stands on the command line without its name, in the order of the declaration. */
+  readonly positional?: true;
+  /** A flag with which a positional may be left out. */
+  readonly unless?: string;
+  /** The one edge that takes it, and why the other does not. */
+  readonly only?: { readonly edge: Edge; readonly why: string };
+  /** What an action takes when the workflow gives nothing, where that is something else than at a terminal. */
+  readonly actionDefault?: string;
+  /** What GitHub itself fills in for an action then, e.g. `github.token`. */
+  readonly expression?: string;
+  /** What it has to be, for who gave something else: `a whole number from 1 to 90`. */
+  readonly form?: string;
+}
+
+const fields = z.registry<Field>();
+
+/** One input: `field(z.string().optional(), { help: "…", value: "NAME" })`. What is not optional must be given. */
+export function field<Schema extends z.ZodType>(schema: Schema, told: Field): Schema {
+  fields.add(schema, told);
+  return schema;
+}
+
+/** An input that is there or not. */
+export function flag(help: string, more: Omit<Field, "help" | "value"> = {}): z.ZodDefault<z.ZodBoolean> {
+  return field(z.boolean().default(false), { help, ...more });
+}
+
+/** What a verb takes that can say what it would do. */
+export const dryRun = { dryRun: flag("check everything, write nothing, say what would be done") };
+
+/** Which target a verb works on. */
+export const target = {
+  target: field(z.string().default("default"), {
+    help: "a target that the policy names, never a connection string (what TARGET_* describes unless told)",
+    value: "NAME",
+  }),
+};
+
+/** An input as both edges see it. */
+export interface InputField extends Field {
+  /** In the code, e.g. `withFiles`, and for people: `with-files`. */
+  readonly key: string;
+  readonly name: string;
+  readonly isFlag: boolean;
+  readonly choices: readonly string[];
+  /** Must be given, unless another one spares it. */
+  readonly required: boolean;
+  readonly fallback: string | undefined;
+}
+
+/** The inputs of an operation, in the order of their declaration. @param edge only those that it takes */
+export function fieldsOf(inputs: z.ZodObject, edge?: Edge): InputField[] {
+  const all = Object.entries(inputs.shape).map(([key, schema]) => described(key, schema));
+  return edge === undefined ? all : all.filter(({ only }) => only === undefined || only.edge === edge);
+}
+
+function described(key: string, schema: z.core.$ZodType): InputField {
+  const told = fields.get(schema);
+  if (told === undefined) throw new Error(`The input ${key} says nothing of itself: declare it with field().`);
+  const fallback = schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined;
+  const inner = schema instanceof z.ZodDefault || schema instanceof z.ZodOptional ? schema.unwrap() : schema;
+  const choices = inner instanceof z.ZodEnum ? inner.options.map(String) : [];
+  return {
+    ...told,
+    ...{ key, name: key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), choices },
+    isFlag: inner instanceof z.ZodBoolean,
+    required: inner === schema || told.unless !== undefined,
+    fallback: fallback === undefined ? undefined : String(fallback),
+  };
+}

@@ -1,0 +1,90 @@
+import type { z } from "zod";
+import type { RetryPolicy } from "../base/flow/retry.ts";
+import type { Environment } from "../config/environment.ts";
+import type { Section } from "../config/load.ts";
+import type { Policy } from "../config/policy/policy.ts";
+import type { Page } from "../report/page.ts";
+import type { Outcome } from "../report/run/outcome.ts";
+import type { Context } from "./context.ts";
+
+/** What a run came to, and how a person's terminal hears of it: as JSON, as lines. */
+export interface Told extends Omit<Outcome, "page"> {
+  /** Printed by `--json`. */
+  readonly result: unknown;
+  /** What people read. Without it the lines are all there is to say. */
+  readonly page?: Page;
+  /** What a terminal prints in the place of the page. */
+  readonly lines?: readonly string[];
+  /** When it is not what follows from a failure: the work was done, and its answer is no. */
+  readonly exitCode?: 0 | 1 | 2;
+}
+
+/** How a verb's runs are called when they are told to people and watchers. */
+export interface Reported {
+  /** In run reports and in the name of the heartbeat; the verb's own name unless told. */
+  readonly as?: string;
+  /** In alerts and charts, e.g. `Restore test`. Left out where another verb of the same name says it. */
+  readonly label?: string;
+  /** A watcher outside hears of each run: HEARTBEAT_URL, or HEARTBEAT_URL_<NAME>. */
+  readonly watched?: true;
+  /** File names of the workflows that do it, without ending: for runs that could not speak for themselves. */
+  readonly workflows?: readonly string[];
+}
+
+/** Everything that holds for one verb. Both edges, the pages and the reports read it; nothing else lists verbs. */
+export interface Operation<Inputs extends z.ZodObject = z.ZodObject> {
+  /** `lifeboat <name>`. */
+  readonly name: string;
+  /** One sentence. */
+  readonly summary: string;
+  /** Further lines of the help: the environment that it reads, examples. */
+  readonly details?: string;
+  readonly inputs: Inputs;
+  /** What has to be set: all problems of it are told at once, before anything begins. */
+  needs?(inputs: z.infer<Inputs>, env: Environment): readonly Section[];
+  /** Name of the target that it works on; the input `target` unless told. */
+  target?(inputs: z.infer<Inputs>, policy: Policy): string;
+  /** @throws ConfigurationError `usage` for inputs that do not go together */
+  refuse?(inputs: z.infer<Inputs>): void;
+  /** Another file than the usual policy. */
+  policyFile?(inputs: z.infer<Inputs>): string | undefined;
+  /** How long its vaults are asked before a request counts as failed; as every vault unless told. */
+  readonly retry?: Partial<RetryPolicy>;
+  /** What it may change. Who changes something can be rehearsed: such a verb has `--dry-run`, or says why not. */
+  readonly writes: readonly ("source" | "target" | "vault" | "folder" | "branch")[];
+  readonly unrehearsed?: string;
+  /** What an interrupted run leaves, and what to do next; without it: nothing, it only reads. */
+  readonly interrupted?: { readonly left: string; readonly next: string };
+  /** Page below the repository's root for when it fails. */
+  readonly runbook?: string;
+  /** Without it nobody is told of its runs. */
+  readonly reported?: Reported;
+  /** What an action hands to later steps, by name. */
+  readonly outputs?: Readonly<Record<string, string>>;
+  /** With it the verb is an action too: `actions/<folder>`, written by `npm run readme`. */
+  readonly action?: { readonly folder: string; readonly name: string };
+  /** Why there is no such command. */
+  readonly onlyAction?: string;
+  /** Loads its code when it runs, so that help is quick. */
+  run(context: Context, inputs: z.infer<Inputs>): Promise<Told>;
+}
+
+/** Declares a verb: the default export of `operations/<folder>/operation.ts`. */
+export function defineOperation<Inputs extends z.ZodObject>(operation: Operation<Inputs>): Operation {
+  return operation;
+}
+
+/** Sections that are needed only then. */
+export function when(condition: boolean, ...sections: readonly Section[]): readonly Section[] {
+  return condition ? sections : [];
+}
+
+/** What people read of a run. */
+export function pageOf({ name, summary }: Pick<Operation, "name" | "summary">, { page, lines = [] }: Told): Page {
+  return page ?? { title: `lifeboat ${name}`, sentence: lines.at(-1) ?? summary, tables: [] };
+}
+
+/** In reports and heartbeats. */
+export function reportName({ name, reported }: Pick<Operation, "name" | "reported">): string {
+  return reported?.as ?? name;
+}

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { ConfigurationError } from "../../base/errors.ts";
+import { dryRun, field, flag } from "../field.ts";
+import { defineOperation } from "../operation.ts";
+
+export default defineOperation({
+  name: "restore-files",
+  summary: "Brings the files of a snapshot back into a project, or into a folder, and reads them back.",
+  details: [
+    "Reads S3_STORAGE_BUCKET, the AWS_* settings, RESTORE_PRIVATE_KEY, RESTORE_PASSPHRASE, and of the target",
+    "TARGET_DATABASE_URL and TARGET_STORAGE_ENDPOINT, _REGION, _ACCESS_KEY_ID, _SECRET_ACCESS_KEY.",
+    "Only what is missing, lost or (with --overwrite) different is sent; run again, it goes on where it stopped.",
+  ].join("\n"),
+  inputs: z.object({
+    snapshot: field(z.string(), { positional: true, value: "snapshot|latest", help: "id of the snapshot, or latest" }),
+    target: field(z.string().optional(), {
+      ...{ value: "NAME", help: "a target that the policy names (what TARGET_* describes unless told)" },
+    }),
+    to: field(z.string().optional(), { value: "DIR", help: "write them into this folder instead of a project" }),
+    bucket: field(z.string().optional(), { value: "NAMES", help: "only these buckets, separated by commas" }),
+    prefix: field(z.string().optional(), { value: "TEXT", help: "only paths that begin with this" }),
+    owner: field(z.string().optional(), { value: "ID", help: "only files of this owner" }),
+    list: field(z.string().optional(), {
+      ...{ value: "FILE", help: "only the files that this file lists, one bucket/path a line" },
+    }),
+    overwrite: flag("replace files that are there with other bytes"),
+    verifySample: field(z.string().optional(), { value: "SHARE", help: "read back only this share, e.g. 5%" }),
+    production: field(z.string().optional(), {
+      ...{ value: "REF", help: "the target is the snapshot's own project: its ref, typed" },
+    }),
+    ...dryRun,
+  }),
+  needs: ({ to }) =>
+    to === undefined ? ["storageVault", "opening", "target", "targetStorage"] : ["storageVault", "opening"],
+  target: ({ target = "default" }) => target,
+  refuse({ to, target, verifySample, production }) {
+    const others = { target, "verify-sample": verifySample, production };
+    const [other] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+    if (to === undefined || other === undefined) return;
+    throw new ConfigurationError("usage", `to and ${other} do not go together.`, "Leave one of them out.");
+  },
+  writes: ["target", "folder"],
+  interrupted: {
+    left: "The target holds a part of what it should: use it for nothing yet.",
+    next: "Run the same command again: it goes on where it stopped.",
+  },
+  runbook: "runbooks/files-restore-failed.md",
+  reported: { as: "restore" },
+  async run(context, { snapshot: ref, to: folder, verifySample, production, overwrite, dryRun, ...chosen }) {
+    const { runFilesToFolder, runRestoreFiles } = await import("./run-restore-files.ts");
+    const { readChoice, readSample } = await import("./read-choice.ts");
+    const { reportFiles, reportFolder } = await import("./outcome.ts");
+    const { log, signal } = context;
+    const common = { ref, choice: readChoice(chosen), overwrite, dryRun, log, signal };
+    if (folder !== undefined) {
+      const result = await runFilesToFolder({ ...common, config: context.config("storageVault", "opening"), folder });
+      return { result, ...reportFolder(result) };
+    }
+    const config = context.config("storageVault", "opening", "target", "targetStorage");
+    const result = await runRestoreFiles({ ...common, config, sample: readSample(verifySample), production });
+    return { result, ...reportFiles(result) };
+  },
+});

@@ -1,0 +1,65 @@
+import { z } from "zod";
+import { dryRun, field, flag, target } from "../field.ts";
+import { defineOperation, when } from "../operation.ts";
+
+export default defineOperation({
+  name: "restore",
+  summary: "Restores a set into an empty database and compares the result with what was backed up.",
+  details: [
+    "Reads S3_BACKUP_BUCKET, the AWS_* settings, RESTORE_PRIVATE_KEY, RESTORE_PASSPHRASE and TARGET_DATABASE_URL.",
+    "The target is an empty Supabase project, as postgres, or an empty database of plain PostgreSQL, as superuser. A",
+    "target that is not empty is refused. An interrupted restore is taken up by running it again, within seven days and",
+    "as long as nobody else has written to the target; --abandon gives it up.",
+    "With --with-files it reads S3_STORAGE_BUCKET and TARGET_STORAGE_* too; see 'lifeboat restore-files --help'.",
+  ].join("\n"),
+  inputs: z.object({
+    set: field(z.string().optional(), {
+      ...{ positional: true, unless: "abandon", value: "set|latest", help: "id of the set, or latest" },
+    }),
+    ...target,
+    withFiles: flag("then bring back the files that belong to the set, as restore-files does"),
+    thaw: flag("bring an archived set back from Glacier first and wait for it, which may take hours and costs money"),
+    abandon: flag("give an unfinished restore up: takes our notes out of the target, and nothing else (needs no set)", {
+      only: { edge: "command", why: "who gives a restore up has looked at what stays in the target" },
+    }),
+    production: field(z.string().optional(), {
+      ...{ value: "REF", help: "the target is the set's own project: its ref, typed" },
+    }),
+    ...dryRun,
+  }),
+  needs: ({ abandon, withFiles }) =>
+    abandon ? ["target"] : ["vault", "opening", "target", ...when(withFiles, "storageVault", "targetStorage")],
+  writes: ["target"],
+  interrupted: {
+    left: "The target holds a part of what it should: use it for nothing yet.",
+    next: "Run the same command again: it goes on where it stopped.",
+  },
+  runbook: "runbooks/restore-failed.md",
+  reported: { label: "Restore", watched: true, workflows: ["restore"] },
+  action: { folder: "restore", name: "Restore a backup set" },
+  outputs: {
+    set: "Id of the set that was restored",
+    outcome: "equal, differs, unverified or dry-run",
+    "files-outcome": "equal, sampled, differs, unverified or dry-run; empty without with-files",
+  },
+  async run(context, { set, withFiles, thaw, abandon, production, dryRun }) {
+    const { log, signal } = context;
+    if (abandon) {
+      const { abandonRestore } = await import("./abandon-restore.ts");
+      const { abandonedPage } = await import("./page.ts");
+      const result = await abandonRestore({ config: context.config("target"), set, dryRun, production, log, signal });
+      return { result, page: abandonedPage(result) };
+    }
+    const request = { ref: set ?? "latest", dryRun, thaw, production, log, signal };
+    const { reportRestore, reportRestoreWithFiles } = await import("./outcome.ts");
+    if (withFiles) {
+      const { runRestoreWithFiles } = await import("./run-restore-with-files.ts");
+      const config = context.config("vault", "storageVault", "opening", "target", "targetStorage");
+      const both = await runRestoreWithFiles({ ...request, config });
+      return { result: { ...both.database, files: both.files }, ...reportRestoreWithFiles(both) };
+    }
+    const { runRestore } = await import("./run-restore.ts");
+    const result = await runRestore({ ...request, config: context.config("vault", "opening", "target") });
+    return { result, ...reportRestore(result) };
+  },
+});

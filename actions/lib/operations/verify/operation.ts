@@ -1,0 +1,67 @@
+import { z } from "zod";
+import { ConfigurationError } from "../../base/errors.ts";
+import { field, flag } from "../field.ts";
+import { defineOperation, when } from "../operation.ts";
+
+export default defineOperation({
+  name: "verify",
+  summary:
+    "Reads a set again and compares every stored byte with its signed manifest; deep: opens it as well. With --files a snapshot of the files.",
+  details:
+    "Reads S3_BACKUP_BUCKET (with --files S3_STORAGE_BUCKET, and the other where it is set) and the AWS_* settings; with --deep also RESTORE_PRIVATE_KEY and RESTORE_PASSPHRASE.",
+  inputs: z.object({
+    set: field(z.string().default("latest"), {
+      positional: true,
+      value: "set|latest",
+      help: "id of the set, or latest",
+    }),
+    deep: flag("open every artifact and compare it with the set's inventory (needs the private key)"),
+    files: flag(
+      "a snapshot of the files instead: every object there with its size; with deep a share is opened, by turns",
+    ),
+    share: field(z.string().optional(), {
+      value: "SHARE",
+      help: "with files and deep: of all bytes, e.g. 3% (what reads everything once a quarter unless told)",
+    }),
+  }),
+  needs: ({ files, deep }, env) => [
+    files ? "storageVault" : "vault",
+    ...when(deep, "opening"),
+    // The database set that the snapshot names is looked for where its bucket is told.
+    ...when(files && Boolean(env["S3_BACKUP_BUCKET"]), "vault"),
+  ],
+  refuse({ files, deep, share }) {
+    if (share === undefined) return;
+    if (!files)
+      throw new ConfigurationError("usage", "share goes with files and deep.", "A set is always opened whole.");
+    if (!deep) throw new ConfigurationError("usage", "share goes with deep.", "Give both, or neither.");
+  },
+  writes: ["vault"],
+  unrehearsed: "all that it writes is the note which share of the files it has opened",
+  runbook: "runbooks/verification-failed.md",
+  reported: { label: "Verification" },
+  action: { folder: "verify-backup", name: "Verify a backup set" },
+  outputs: { set: "Id of the set that was verified", outcome: "whole, unread or damaged" },
+  async run(context, { set, deep, files, share }) {
+    const { log, signal } = context;
+    const trustedSigners = await context.signers();
+    const privateKey = deep ? await context.openingKey() : undefined;
+    if (!files) {
+      const { verifySet } = await import("./verify.ts");
+      const { reportVerification } = await import("./outcome.ts");
+      const result = await verifySet(await context.vault(), set, { trustedSigners, deep, privateKey }, log);
+      return { result, ...reportVerification(result) };
+    }
+    const { verifyFiles } = await import("./files/verify-files.ts");
+    const { readShare, reportFilesVerification } = await import("./files/page.ts");
+    const { readerSigners } = await import("../../vault/configured.ts");
+    const config = context.config("storageVault");
+    const options = {
+      ...{ trustedSigners, lockDays: config.policy.storage.upkeep.lockDays, signal },
+      ...(context.has("vault") && { sets: await context.vault() }),
+      ...(privateKey && { deep: { privateKey, readers: await readerSigners(config), share: readShare(share) } }),
+    };
+    const result = await verifyFiles(await context.files(), set, options, log);
+    return { result, ...reportFilesVerification(result) };
+  },
+});
