@@ -12,7 +12,8 @@ export default defineConfig({
     reporters: ["default", "./test/faults/table/reporter.ts"],
     sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], ...shared } },
+      // Nothing there changes its process: modules are loaded once a worker, not once a file.
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], isolate: false, ...shared } },
       {
         test: {
           name: "lab",
