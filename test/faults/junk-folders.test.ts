@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { mapBounded } from "../../actions/lib/base/flow/bounded.ts";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { policySchema } from "../../actions/lib/config/policy/policy.ts";
-import { readLastSet } from "../../actions/lib/operations/backup/last-set.ts";
+import { readLastSet } from "../../actions/lib/operations/backup/earlier-sets.ts";
 import { tidyUp } from "../../actions/lib/operations/backup/tidy-up.ts";
 import { readVaultReports } from "../../actions/lib/operations/publish/vault-reports.ts";
 import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";

@@ -1,9 +1,9 @@
 import { CopyObjectCommand, PutBucketLifecycleConfigurationCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
-import { findMadeInPeriod } from "../../actions/lib/operations/backup/made-in-period.ts";
+import { findMadeInPeriod } from "../../actions/lib/operations/backup/earlier-sets.ts";
 import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
-import { checkLifecycle } from "../../actions/lib/operations/check/lifecycle-row.ts";
+import { checkLifecycle } from "../../actions/lib/operations/check/vault-rows.ts";
 import { type ThawOptions, thawSet } from "../../actions/lib/operations/thaw/thaw-set.ts";
 import { verificationPage } from "../../actions/lib/operations/verify/page.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";

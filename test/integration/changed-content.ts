@@ -1,6 +1,6 @@
 import { compareContents } from "../../actions/lib/operations/verify/deep-compare.ts";
 import { noContents, readContents } from "../../actions/lib/operations/verify/deep-contents.ts";
-import { findingOf } from "../../actions/lib/operations/verify/finding.ts";
+import { findingOf } from "../../actions/lib/operations/verify/verify-objects.ts";
 import type { OpenSet } from "../../actions/lib/vault/sets/open-set.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { SnapshotFile } from "../../actions/lib/operations/restore-files/snapshot-files.ts";
+import type { SnapshotFile } from "../../actions/lib/operations/restore-files/vault-snapshot.ts";
 import { countFiles } from "../../actions/lib/operations/test-restore/files-against-rows.ts";
 import { createProject, dropProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";

@@ -1,7 +1,6 @@
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import type { SyncRequest } from "../../actions/lib/operations/sync/request.ts";
-import type { SyncResult } from "../../actions/lib/operations/sync/result.ts";
+import type { SyncRequest, SyncResult } from "../../actions/lib/operations/sync/request.ts";
 import { runSync } from "../../actions/lib/operations/sync/run-sync.ts";
 import type { LabProject } from "../lab/index.ts";
 import { sharedS3 } from "../lab/servers/started.ts";

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Policy, policySchema } from "../../actions/lib/config/policy/policy.ts";
-import { findMadeInPeriod } from "../../actions/lib/operations/backup/made-in-period.ts";
+import { findMadeInPeriod, findStandBack } from "../../actions/lib/operations/backup/earlier-sets.ts";
 import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
-import { findStandBack } from "../../actions/lib/operations/backup/stand-back.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import own from "../../lifeboat.config.ts";
 import { createProject, dropProject } from "../lab/index.ts";

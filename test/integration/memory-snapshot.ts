@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { SnapshotFile, SnapshotFiles } from "../../actions/lib/operations/restore-files/snapshot-files.ts";
+import type { SnapshotFile, SnapshotFiles } from "../../actions/lib/operations/restore-files/vault-snapshot.ts";
 import { type LabProject, withClient } from "../lab/index.ts";
 import type { RunningStorage } from "../lab/storage/index.ts";
 

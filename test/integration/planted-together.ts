@@ -1,8 +1,11 @@
 import type { Client } from "pg";
 import type { ProvenTarget } from "../../actions/lib/operations/target/target.ts";
-import type { Defect, defectKinds } from "../../actions/lib/operations/test-restore/defect/defect.ts";
-import { judgeDefect } from "../../actions/lib/operations/test-restore/defect/judge.ts";
-import { SeededChoice } from "../../actions/lib/operations/test-restore/defect/random.ts";
+import {
+  type Defect,
+  type defectKinds,
+  judgeDefect,
+  SeededChoice,
+} from "../../actions/lib/operations/test-restore/defect/defect.ts";
 import {
   applied,
   candidatesOf,

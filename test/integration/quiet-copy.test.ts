@@ -1,8 +1,7 @@
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RestoreResult } from "../../actions/lib/operations/restore/result.ts";
-import { defectKinds } from "../../actions/lib/operations/test-restore/defect/defect.ts";
-import { SeededChoice } from "../../actions/lib/operations/test-restore/defect/random.ts";
+import { defectKinds, SeededChoice } from "../../actions/lib/operations/test-restore/defect/defect.ts";
 import { createProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";

@@ -1,8 +1,7 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy/policy.ts";
 import { upkeepVaults, type VaultsUpkeep } from "../../actions/lib/operations/retention/upkeep-vaults.ts";
-import type { SyncRequest } from "../../actions/lib/operations/sync/request.ts";
-import type { SyncResult } from "../../actions/lib/operations/sync/result.ts";
+import type { SyncRequest, SyncResult } from "../../actions/lib/operations/sync/request.ts";
 import { runSync } from "../../actions/lib/operations/sync/run-sync.ts";
 import type { UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { planThaw } from "../../actions/lib/operations/thaw/plan-thaw.ts";
+import { planThaw } from "../../actions/lib/operations/thaw/thaw-set.ts";
 import { archiveRule, judgeLifecycle, type LifecycleRule } from "../../actions/lib/vault/bucket/lifecycle.ts";
 import { type ObjectState, stateOf } from "../../actions/lib/vault/bucket/thaw.ts";
 

@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { ObjectStore } from "../../actions/lib/operations/sync/store/object-store.ts";
-import type { RunKeys } from "../../actions/lib/operations/sync/store/run-keys.ts";
+import type { ObjectStore, RunKeys } from "../../actions/lib/operations/sync/store/object-store.ts";
 import type { KeptObject } from "../../actions/lib/policy/storage-retention.ts";
 import { sealWhole } from "../../actions/lib/seal/body/artifact.ts";
 import { wrapSessionKey } from "../../actions/lib/seal/keys/key-wrapping.ts";

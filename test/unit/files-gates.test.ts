@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { bucketsInTheWay } from "../../actions/lib/operations/restore-files/buckets.ts";
-import { refuseMixed } from "../../actions/lib/operations/restore-files/gates.ts";
+import { refuseMixed } from "../../actions/lib/operations/restore-files/one-project.ts";
 
 describe("buckets whose limits are in the way", () => {
   const limits = (fileSizeLimit: string | null, allowedMimeTypes: string[] | null) =>

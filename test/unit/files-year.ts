@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { storageUpkeepPolicySchema } from "../../actions/lib/config/policy/storage.ts";
 import { openLedger } from "../../actions/lib/operations/sync/copy/ledger.ts";
 import type { SyncSource } from "../../actions/lib/operations/sync/source/source.ts";
-import { openListWriter } from "../../actions/lib/operations/sync/store/list-writer.ts";
+import { openListWriter } from "../../actions/lib/operations/sync/store/object-store.ts";
 import { carriedOver, storeHead, storeLayer } from "../../actions/lib/operations/sync/store/publish.ts";
 import { type Last, planList } from "../../actions/lib/operations/sync/sync-state.ts";
 import { tierDue } from "../../actions/lib/policy/period.ts";

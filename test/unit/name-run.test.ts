@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nameRun } from "../../actions/lib/operations/sync/name-run.ts";
+import { nameRun } from "../../actions/lib/operations/sync/begin.ts";
 import { newSetId } from "../../actions/lib/vault/format/manifest.ts";
 
 test("a run is named after the newest snapshot, also when that is of the same second", async () => {

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
-import { type ChoiceFacts, chooseSet } from "../../actions/lib/operations/test-restore/choose-set.ts";
+import { type ChoiceFacts, chooseSet } from "../../actions/lib/operations/test-restore/select-set.ts";
+import type { Marker } from "../../actions/lib/operations/test-restore/staging/marker.ts";
 import {
   admitMarker,
   admitOther,
   admitRefs,
   type RefFacts,
-} from "../../actions/lib/operations/test-restore/staging/gates.ts";
-import type { Marker } from "../../actions/lib/operations/test-restore/staging/marker.ts";
-import { admitRoom } from "../../actions/lib/operations/test-restore/staging/room.ts";
+} from "../../actions/lib/operations/test-restore/staging/staging.ts";
+import { admitRoom } from "../../actions/lib/operations/test-restore/test-set.ts";
 import type { SetName } from "../../actions/lib/vault/sets/catalogue.ts";
 
 const turns: ChoiceFacts["turns"] = ["newest", "older", "newest", "archive"];

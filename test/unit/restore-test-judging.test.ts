@@ -1,15 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { Difference } from "../../actions/lib/compare/difference.ts";
-import { judgeAnswer } from "../../actions/lib/operations/test-restore/checks/http-check.ts";
-import { judgeRls } from "../../actions/lib/operations/test-restore/checks/rls-check.ts";
-import { judgeRows, judgeValue } from "../../actions/lib/operations/test-restore/checks/sql-check.ts";
-import { judgeDefect } from "../../actions/lib/operations/test-restore/defect/judge.ts";
-import { SeededChoice } from "../../actions/lib/operations/test-restore/defect/random.ts";
-import { comparePerformance } from "../../actions/lib/operations/test-restore/performance/compare.ts";
-import type { Measurement } from "../../actions/lib/operations/test-restore/performance/measure.ts";
-import { percentile } from "../../actions/lib/operations/test-restore/performance/percentile.ts";
-import { readExplained } from "../../actions/lib/operations/test-restore/performance/plan-indexes.ts";
-import { findBloat } from "../../actions/lib/operations/test-restore/performance/size.ts";
+import { judgeRls, judgeRows, judgeValue } from "../../actions/lib/operations/test-restore/checks/database-checks.ts";
+import { judgeAnswer } from "../../actions/lib/operations/test-restore/checks/outside-checks.ts";
+import { judgeDefect, SeededChoice } from "../../actions/lib/operations/test-restore/defect/defect.ts";
+import { comparePerformance, findBloat } from "../../actions/lib/operations/test-restore/performance/compare.ts";
+import {
+  type Measurement,
+  percentile,
+  readExplained,
+} from "../../actions/lib/operations/test-restore/performance/measure.ts";
 import { loudSettings } from "../../actions/lib/supabase/project.ts";
 import type { Proof } from "../../actions/lib/vault/format/proof.ts";
 

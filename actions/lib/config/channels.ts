@@ -1,6 +1,5 @@
 import { type Environment, isEncrypted, optional } from "./environment.ts";
-import type { Problems } from "./problems.ts";
-import { Secret } from "./problems.ts";
+import { type Problems, Secret } from "./problems.ts";
 
 export type SlackSettings =
   | { readonly kind: "token"; readonly token: Secret; readonly channel: string; readonly apiUrl: string | undefined }

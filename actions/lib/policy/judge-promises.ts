@@ -1,8 +1,15 @@
 import { type Scenario, scenarios } from "../config/policy/promises.ts";
 import { egressFindings, egressSentence } from "./egress.ts";
 import { isVaultScenario, lossFindings, timeFindings } from "./promise-findings.ts";
-import type { Finding, PromiseCheck, PromiseFacts, PromiseRow } from "./promises.ts";
-import { ageOf, type WorstCase, worstCase } from "./promises.ts";
+import {
+  ageOf,
+  type Finding,
+  type PromiseCheck,
+  type PromiseFacts,
+  type PromiseRow,
+  type WorstCase,
+  worstCase,
+} from "./promises.ts";
 import { scheduleFindings } from "./schedule-findings.ts";
 
 /**

@@ -1,6 +1,14 @@
 import type { Scenario } from "../config/policy/promises.ts";
-import type { WorstCase } from "./promises.ts";
-import { ageOf, type Finding, type PromiseFacts, planDays, promisedFor, scenarioNames, span } from "./promises.ts";
+import {
+  ageOf,
+  type Finding,
+  type PromiseFacts,
+  planDays,
+  promisedFor,
+  scenarioNames,
+  span,
+  type WorstCase,
+} from "./promises.ts";
 
 /** Those that only the vault can undo. */
 export const vaultScenarios = ["completeLoss", "regionalDisaster"] as const satisfies readonly Scenario[];

@@ -1,6 +1,5 @@
 import type { Cron } from "./cron.ts";
-import type { Finding, PromiseFacts } from "./promises.ts";
-import { span } from "./promises.ts";
+import { type Finding, type PromiseFacts, span } from "./promises.ts";
 import type { Schedule } from "./read-schedules.ts";
 import { rhythmOf } from "./schedule.ts";
 

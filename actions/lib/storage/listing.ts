@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { OperationError } from "../base/errors.ts";
 import type { StorageEndpoint } from "./endpoint.ts";
-import type { Bucket } from "./rows.ts";
-import { bareEtag, type SourceRow } from "./rows.ts";
+import { type Bucket, bareEtag, type SourceRow } from "./rows.ts";
 
 /** Buckets as the endpoint lists them: it tells their names and nothing of their limits. */
 export async function listBuckets(

@@ -1,13 +1,11 @@
 import type { RetryPolicy } from "../base/flow/retry.ts";
-import type { FormerKeys } from "../config/environment.ts";
-import { type Environment, type KeyMaterial, optional, readKey } from "../config/environment.ts";
+import { type Environment, type FormerKeys, type KeyMaterial, optional, readKey } from "../config/environment.ts";
 import { type Config, loadConfig } from "../config/load.ts";
 import { Problems } from "../config/problems.ts";
 import { readKeyring, type Signer } from "../seal/keys/keyring.ts";
 import { pinnedSigners } from "../seal/keys/pins.ts";
 import { readPrivateKey, type UnlockedKey } from "../seal/keys/private-key.ts";
-import type { SignBytes } from "../seal/keys/signature.ts";
-import { signDetached, verifyDetached } from "../seal/keys/signature.ts";
+import { type SignBytes, signDetached, verifyDetached } from "../seal/keys/signature.ts";
 import type { VerifySignature } from "./published/signed-manifest.ts";
 import { openVault, type Vault, type VaultSettings } from "./s3/client.ts";
 import { readStanding, type VaultStanding } from "./standing.ts";

@@ -1,7 +1,6 @@
 import type { Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
-import type { SyncConfig, SyncRequest } from "../sync/request.ts";
-import type { SyncResult } from "../sync/result.ts";
+import type { SyncConfig, SyncRequest, SyncResult } from "../sync/request.ts";
 import { runSync } from "../sync/run-sync.ts";
 
 /** A copy of the files that runs beside a backup, under the backup's own snapshot. */

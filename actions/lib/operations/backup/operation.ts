@@ -59,13 +59,11 @@ export default defineOperation({
     const { reportBackup, reportMade, reportStandBack } = await import("./outcome.ts");
     const period = oncePer ?? (tier === "monthly" && !again ? "month" : undefined);
     if (period !== undefined) {
-      const { findMadeInPeriod } = await import("./made-in-period.ts");
+      const { findMadeInPeriod, findStandBack } = await import("./earlier-sets.ts");
       const made = await findMadeInPeriod(vault, tier, period, await context.signers(), log);
       if (made !== undefined) return reportMade(made, period, oncePer === undefined);
-    }
-    if (period === "10h") {
-      const { findStandBack } = await import("./stand-back.ts");
-      const why = await findStandBack(vault, config.policy, await context.signers(), log);
+      const why =
+        period === "10h" ? await findStandBack(vault, config.policy, await context.signers(), log) : undefined;
       if (why !== undefined) return reportStandBack(tier, why, log);
     }
     const files = withFiles && {

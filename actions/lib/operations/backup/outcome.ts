@@ -7,8 +7,7 @@ import type { Manifest, Tier } from "../../vault/format/manifest.ts";
 import type { Told } from "../operation.ts";
 import { snapshotFacts } from "../sync/outcome.ts";
 import { syncPage } from "../sync/page.ts";
-import { nothingToDoPage, standBackPage } from "./nothing-to-do.ts";
-import { backupPage } from "./page.ts";
+import { backupPage, nothingToDoPage, standBackPage } from "./page.ts";
 import type { BackupResult } from "./result.ts";
 
 const next = "Open the snapshot's findings with a private key; what fails a run is the policy's storage.failOn.";

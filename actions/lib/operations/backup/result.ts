@@ -1,6 +1,6 @@
 import type { StageTime } from "../../base/flow/stages.ts";
 import type { Manifest, Tier } from "../../vault/format/manifest.ts";
-import type { SyncResult } from "../sync/result.ts";
+import type { SyncResult } from "../sync/request.ts";
 
 /** What a finished backup tells about itself. Nothing in it is secret. */
 export interface BackupResult {

@@ -12,17 +12,15 @@ import { acquireLease } from "../../vault/lease/lease.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
 import { refusal } from "../check/check-row.ts";
 import { type Ready, runPreflight } from "../check/run-preflight.ts";
+import { takeExtensionRows, takeSecrets } from "./apart-stage.ts";
 import { nowhere, takeArchive } from "./archive-stage.ts";
 import { takeData } from "./data-stage.ts";
-import { startDdlGuard } from "./ddl-guard.ts";
-import { takeExtensionRows } from "./extension-stage.ts";
 import { type FileRequest, type FileRun, startFiles, tellOfFilesAlone } from "./file-run.ts";
 import { takeJsonExport } from "./json-stage.ts";
 import type { BackupResult } from "./result.ts";
 import { takeSchema } from "./schema-stage.ts";
-import { takeSecrets } from "./secrets-stage.ts";
 import { openSetWriter, type SetWriter } from "./set-writer.ts";
-import { SourceAccess } from "./source-access.ts";
+import { SourceAccess, startDdlGuard } from "./source-access.ts";
 import { tidyUp } from "./tidy-up.ts";
 
 export interface BackupRequest {

@@ -8,8 +8,7 @@ import { readInventory } from "../../postgres/inventory/read.ts";
 import { type LockedSnapshot, takeLockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
-import type { DdlGuard } from "./ddl-guard.ts";
-import type { SourceAccess } from "./source-access.ts";
+import type { DdlGuard, SourceAccess } from "./source-access.ts";
 
 export interface SchemaStage {
   readonly snapshot: LockedSnapshot;

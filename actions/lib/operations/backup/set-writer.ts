@@ -29,8 +29,8 @@ import type { PublishedSet } from "../../vault/sets/catalogue.ts";
 import { encodeManifest, publish } from "../../vault/sets/set-store.ts";
 import type { Ready } from "../check/run-preflight.ts";
 import { type ArtifactStore, jsonSource, openArtifactStore, textSource } from "./artifact-store.ts";
-import { readLastSet } from "./last-set.ts";
-import { lockPublished } from "./lock-published.ts";
+import { readLastSet } from "./earlier-sets.ts";
+import { lockPublished } from "./keys-lock.ts";
 import type { BackupResult } from "./result.ts";
 
 export interface SetWriterOptions {

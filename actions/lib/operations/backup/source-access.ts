@@ -3,10 +3,10 @@ import type { Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import type { ConnectionSettings } from "../../config/connection-url.ts";
 import type { Policy } from "../../config/policy/policy.ts";
-import type { ClientTools } from "../../postgres/connect/client-tools.ts";
-import { type ChildEnvironment, childEnvironment } from "../../postgres/connect/client-tools.ts";
+import { type ChildEnvironment, type ClientTools, childEnvironment } from "../../postgres/connect/client-tools.ts";
 import { connect } from "../../postgres/connect/connect.ts";
 import type { PgDump } from "../../postgres/dump/pg-dump.ts";
+import { watchForDdl } from "../../postgres/snapshot/snapshot.ts";
 
 export interface SourceAccessOptions {
   readonly settings: ConnectionSettings;
@@ -74,4 +74,33 @@ export class SourceAccess implements AsyncDisposable {
     await Promise.allSettled(this.#children);
     await this.#child[Symbol.asyncDispose]();
   }
+}
+
+export interface DdlGuard extends AsyncDisposable {
+  /** From now on, whoever waits for this backend waits for the backup. */
+  holds(pid: number): void;
+  /** The backend is given up on purpose. */
+  releases(pid: number): void;
+}
+
+/** Looks all through the run whether the backup is in anybody's way, and stops the run when it is. */
+export async function startDdlGuard(source: SourceAccess, stop: Stop): Promise<DdlGuard> {
+  const pids = new Set<number>();
+  const done = new AbortController();
+  const watcher = await source.session("watch");
+  const signal = AbortSignal.any([done.signal, stop.signal]);
+  const watching = watchForDdl(watcher, {
+    pids: () => [...pids],
+    yieldSeconds: source.policy.yieldToDdlSeconds,
+    signal,
+  }).catch((error: unknown) => stop.now(error));
+  return {
+    holds: (pid) => void pids.add(pid),
+    releases: (pid) => void pids.delete(pid),
+    async [Symbol.asyncDispose]() {
+      done.abort();
+      await watching;
+      await source.hangUp(watcher);
+    },
+  };
 }

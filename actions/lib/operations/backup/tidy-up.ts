@@ -11,8 +11,7 @@ import { alarmOf } from "../../vault/published/publications.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type PublishedSet, setFolders } from "../../vault/sets/catalogue.ts";
 import { firstOf, trustedSets } from "../../vault/trusted.ts";
-import { keepKeysLocked } from "./keys-lock.ts";
-import { lockPublished } from "./lock-published.ts";
+import { keepKeysLocked, lockPublished } from "./keys-lock.ts";
 
 export interface TidyUp {
   readonly vault: Vault;

@@ -9,10 +9,9 @@ import type { Tier } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type CheckRow, failed } from "./check-row.ts";
 import { lookAtKeys } from "./key-rows.ts";
-import { checkLifecycle } from "./lifecycle-row.ts";
 import { checkReadAccess } from "./read-access.ts";
 import { checkConnectionKind, checkServer, readServerFacts } from "./source-session.ts";
-import { lookAtBucket, tryBucket } from "./vault-rows.ts";
+import { checkLifecycle, lookAtBucket, tryBucket } from "./vault-rows.ts";
 
 /** What a backup can start with, because it was just looked at. */
 export interface Ready {

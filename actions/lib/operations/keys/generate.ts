@@ -5,9 +5,14 @@ import { ConfigurationError } from "../../base/errors.ts";
 import type { KeyRole } from "../../seal/keys/keyring.ts";
 import { type Pins, renderPins, replacePins } from "../../seal/keys/pins.ts";
 import { generateKey, type NewKey, readPrivateKey } from "../../seal/keys/private-key.ts";
-import { type NewFile, refuseExisting, writeNewFiles } from "./new-files.ts";
-import { outsideRepository } from "./outside.ts";
-import { givenPassphrase, newPassphrase } from "./passphrase.ts";
+import {
+  givenPassphrase,
+  type NewFile,
+  newPassphrase,
+  outsideRepository,
+  refuseExisting,
+  writeNewFiles,
+} from "./new-files.ts";
 
 export const allRoles: readonly KeyRole[] = ["operations", "prover", "escrow", "signing"];
 

@@ -1,40 +1,20 @@
 import type { Client } from "pg";
 import { Stages } from "../../base/flow/stages.ts";
-import type { Log } from "../../base/log.ts";
 import { countingDown } from "../../compare/contents.ts";
 import { type Difference, outcomeOf } from "../../compare/difference.ts";
-import { measureTables } from "../../compare/measure-tables.ts";
 import { superuserKinds } from "../../compare/objects.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
-import { readingPaths } from "../../postgres/inventory/name-lookup.ts";
 import { objectKey } from "../../postgres/inventory/object-query.ts";
 import { isManagedSchema } from "../../postgres/platform-owned.ts";
 import { countRows } from "../../postgres/rows/fingerprint.ts";
-import type { Artifact } from "../../vault/format/manifest.ts";
-import type { OpenSet } from "../../vault/sets/open-set.ts";
-import { loadItem } from "../restore/load/load-table.ts";
-import { type DataPlan, planData, readTargetTables } from "../restore/plan/plan-data.ts";
+import type { DataPlan } from "../restore/plan/plan-data.ts";
 import { proveRestored } from "../restore/proof/prove-restored.ts";
 import { planQuiet } from "../restore/quiet/outbound.ts";
-import { comparisonPlan, lastingColumns, volatileReason } from "../restore/settle/around-files.ts";
-import { Journal } from "../restore/target/journal.ts";
-import { inspectTarget, type TargetFacts, unavailableExtensions } from "../target/target.ts";
-import { type LikelyDifference, likelyOf } from "./likely.ts";
-import { readRowEvidence } from "./row-evidence.ts";
-import { fingerprintSetRows } from "./set-rows.ts";
-
-export interface ProveTargetTask {
-  readonly open: OpenSet;
-  /** A new session at the target that may write nothing. */
-  readonly connect: () => Promise<Client>;
-  readonly jobs: number;
-  /** The target is the project that the set comes from. */
-  readonly sameProject: boolean;
-  /** Asked before an artifact is opened. @throws ConfigurationError when one lies in Glacier */
-  readonly readable: (artifacts: readonly Artifact[]) => Promise<void>;
-  readonly log: Log;
-}
+import { volatileReason } from "../restore/settle/around-files.ts";
+import { inspectTarget, type TargetFacts } from "../target/target.ts";
+import { type LikelyDifference, likelyOf, readRowEvidence } from "./likely.ts";
+import { type ProveTargetTask, planRows } from "./plan-rows.ts";
 
 export interface ProvenAgain {
   readonly outcome: "equal" | "differs" | "unverified";
@@ -81,51 +61,6 @@ export async function proveTarget(task: ProveTargetTask): Promise<ProvenAgain> {
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-interface PlannedRows {
-  readonly plan: DataPlan;
-  readonly journal: Journal;
-}
-
-async function planRows(
-  task: ProveTargetTask,
-  client: Client,
-  source: Inventory,
-  facts: TargetFacts,
-): Promise<PlannedRows> {
-  // What postgres may write decides what a restore brings, whoever compares.
-  const targets = await readTargetTables(client, facts.supabase ? "postgres" : undefined);
-  const all = facts.supabase
-    ? targets
-    : new Map([...targets].map(([name, one]) => [name, { ...one, mayInsert: true }]));
-  const planned = planData(source, all, facts.platform, unavailableExtensions(source, facts));
-  const carried = (table: TableContent) => targets.has(tableName(table)) && table.fingerprint !== null;
-  const doubtful = [
-    ...planned.left.map(({ table }) => table).filter(carried),
-    ...[...planned.loads.values()].map(({ table }) => table).filter((table) => lastingColumns(table) !== undefined),
-  ];
-  const measured = await measureTables(task.connect, doubtful, task.jobs, task.log, readingPaths(source));
-  const equal = new Set<string>();
-  for (const table of doubtful) {
-    const found = measured.get(tableName(table));
-    if (found === undefined || "unreadable" in found) continue;
-    if (found.rows === table.fingerprint?.rows && found.hash === table.fingerprint.hash) equal.add(tableName(table));
-  }
-  const reduced = new Map<string, readonly number[]>();
-  for (const table of doubtful) {
-    const lasting = lastingColumns(table);
-    if (lasting !== undefined && !equal.has(tableName(table))) reduced.set(tableName(table), lasting);
-  }
-  for (const [name, { keep }] of planned.loads) if (keep !== undefined && !reduced.has(name)) reduced.set(name, keep);
-  const fingerprints = await fingerprintSetRows(task.open, source, reduced, task.readable);
-  const notes = new Map<string, unknown>();
-  const plan = comparisonPlan(planned, equal, reduced);
-  for (const [name, { table }] of plan.loads) {
-    const fingerprint = fingerprints.get(name);
-    if (fingerprint !== undefined) notes.set(loadItem(table), { reduced: fingerprint });
-  }
-  return { plan, journal: Journal.unwritten(task.open.set, notes) };
 }
 
 /** What a restore as postgres could not make either, because PostgreSQL keeps it for superusers. */

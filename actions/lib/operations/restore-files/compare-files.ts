@@ -5,9 +5,9 @@ import { countOf } from "../../base/measures.ts";
 import { maySetReplicationRole } from "../target/target.ts";
 import { look } from "./compare-rows.ts";
 import { assertSameBuckets } from "./one-project.ts";
-import type { SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";
 import type { TargetFiles } from "./target-files.ts";
 import { bucketDifferences, readBuckets, readColumns } from "./target-rows.ts";
+import type { SnapshotFile, SnapshotFiles } from "./vault-snapshot.ts";
 import { type FileFinding, sampleOf, verifyContents, verifyRows } from "./verify-files.ts";
 
 /** How far the files of a project are those of a snapshot: counts, ids and buckets, never a path. */

@@ -1,8 +1,28 @@
 import type { Client } from "pg";
 import { ConfigurationError } from "../../base/errors.ts";
+import type { ProjectStorage, Target } from "../../config/environment.ts";
+import { targetNames } from "../target/whose.ts";
 import type { WantedFile } from "./selection.ts";
 import type { TargetFiles } from "./target-files.ts";
 import { readBuckets, readRows } from "./target-rows.ts";
+
+/**
+ * Lets no files of one project into another's rows: database, endpoint and ref of the target's settings are one project's.
+ * @throws ConfigurationError `target-mixed`
+ */
+export function refuseMixed(
+  target: Pick<Target, "name" | "projectRef" | "database">,
+  storage: Pick<ProjectStorage, "endpoint" | "prefix">,
+): void {
+  const { refs } = targetNames(target, storage);
+  if (refs.length <= 1) return;
+  const { prefix } = storage;
+  throw new ConfigurationError(
+    "target-mixed",
+    `The settings of target ${target.name} lead to different projects: ${refs.join(" and ")}.`,
+    `Make ${prefix}_DATABASE_URL, ${prefix}_STORAGE_ENDPOINT and ${prefix}_PROJECT_REF those of one project.`,
+  );
+}
 
 /** Rows and bytes are reached by two addresses: that both are of one project is shown, not believed. */
 

@@ -7,15 +7,13 @@ import { brokenOff } from "../target/sessions.ts";
 import { maySetReplicationRole } from "../target/target.ts";
 import { bucketsInTheWay, liftLimits, makeBuckets, putBackLimits } from "./buckets.ts";
 import { type Findings, look } from "./compare-rows.ts";
-import type { FilesResult } from "./files-result.ts";
-import { notesOn } from "./notes.ts";
+import { type FilesResult, notesOn } from "./files-result.ts";
 import { assertArrivedHere, assertSameBuckets } from "./one-project.ts";
-import { mendRows } from "./repair-rows.ts";
 import { type Choice, Chooser } from "./selection.ts";
 import { sendFiles } from "./send-files.ts";
-import type { SnapshotFile, SnapshotFiles } from "./snapshot-files.ts";
 import type { TargetFiles } from "./target-files.ts";
-import { readBuckets, readColumns, type StorageColumns } from "./target-rows.ts";
+import { mendRows, readBuckets, readColumns, type StorageColumns } from "./target-rows.ts";
+import type { SnapshotFile, SnapshotFiles } from "./vault-snapshot.ts";
 import { type FileFinding, sampleOf, verifyContents, verifyRows } from "./verify-files.ts";
 
 export interface FilesTask {

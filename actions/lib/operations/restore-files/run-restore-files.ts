@@ -6,13 +6,12 @@ import { openVault } from "../../vault/s3/client.ts";
 import { targetConnector } from "../target/sessions.ts";
 import { admitTarget, refuseUntold } from "../target/whose.ts";
 import type { FilesResult } from "./files-result.ts";
-import { refuseMixed } from "./gates.ts";
+import { refuseMixed } from "./one-project.ts";
 import { restoreFiles } from "./restore-files.ts";
 import type { Choice } from "./selection.ts";
-import type { SnapshotFiles } from "./snapshot-files.ts";
 import { openTargetFiles } from "./target-files.ts";
 import { type FolderResult, restoreToFolder } from "./to-folder.ts";
-import { openVaultSnapshot } from "./vault-snapshot.ts";
+import { openVaultSnapshot, type SnapshotFiles } from "./vault-snapshot.ts";
 
 interface Request<Needed extends "storageVault" | "opening" | "target" | "targetStorage"> {
   readonly config: Config<Needed>;

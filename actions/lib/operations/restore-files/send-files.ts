@@ -3,8 +3,8 @@ import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import { Lanes, mapBounded } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import { failureOf } from "./file-failure.ts";
-import { byObject, type OpenedFile, type SnapshotFile, type SnapshotFiles } from "./snapshot-files.ts";
 import type { TargetFiles } from "./target-files.ts";
+import { byObject, type OpenedFile, type SnapshotFile, type SnapshotFiles } from "./vault-snapshot.ts";
 
 export interface SendTask {
   readonly snapshot: SnapshotFiles;

@@ -8,7 +8,7 @@ import type { Log } from "../../base/log.ts";
 import { failureOf } from "./file-failure.ts";
 import { localPaths } from "./local-path.ts";
 import { type Choice, Chooser } from "./selection.ts";
-import { byObject, type SnapshotFile, type SnapshotFiles } from "./snapshot-files.ts";
+import { byObject, type SnapshotFile, type SnapshotFiles } from "./vault-snapshot.ts";
 import type { FileFinding } from "./verify-files.ts";
 
 export interface FolderTask {

@@ -4,10 +4,9 @@ import { ConfigurationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import { failureOf } from "./file-failure.ts";
-import { rowDifferences } from "./repair-rows.ts";
 import type { WantedFile } from "./selection.ts";
 import type { TargetFiles } from "./target-files.ts";
-import type { StorageColumns } from "./target-rows.ts";
+import { rowDifferences, type StorageColumns } from "./target-rows.ts";
 
 /** Something about one file, by its row's id. */
 export interface FileFinding {

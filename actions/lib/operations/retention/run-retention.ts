@@ -11,9 +11,8 @@ import type { Vault } from "../../vault/s3/client.ts";
 import { isMissing } from "../../vault/s3/store-errors.ts";
 import { vaultAsWritten, writtenObjects } from "../../vault/s3/versions.ts";
 import { extendLocks, type LockUpkeep } from "./locks.ts";
-import { alarmsOf, compareWritten } from "./meddling.ts";
 import type { removeSnapshots } from "./remove-snapshots.ts";
-import { surveySnapshots } from "./survey.ts";
+import { alarmsOf, compareWritten, surveySnapshots } from "./survey.ts";
 
 export interface UpkeepOptions {
   readonly vault: Vault;

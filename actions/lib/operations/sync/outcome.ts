@@ -2,7 +2,7 @@ import { meddlingFailure, type Outcome } from "../../report/run/outcome.ts";
 import type { RunFacts } from "../../report/run/run-report.ts";
 import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
 import { snapshotThere, syncPage } from "./page.ts";
-import type { SyncResult } from "./result.ts";
+import type { SyncResult } from "./request.ts";
 
 // The jobs of the files' workflow: outputs by the names of actions/sync-storage/action.yml.
 

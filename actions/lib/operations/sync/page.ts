@@ -1,7 +1,7 @@
 import { countOf, formatBytes, formatCount, formatDuration } from "../../base/measures.ts";
 import { type Page, timeTable } from "../../report/page.ts";
 import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
-import type { SyncResult } from "./result.ts";
+import type { SyncResult } from "./request.ts";
 
 /** What a sync copied and found. Files are counted, never named. */
 export function syncPage(result: SyncResult): Page {

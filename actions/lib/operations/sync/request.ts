@@ -1,9 +1,11 @@
+import type { StageTime } from "../../base/flow/stages.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import type { SourceRow } from "../../storage/rows.ts";
 import type { FileEntry } from "../../vault/format/file-entry.ts";
 import type { Tier } from "../../vault/format/manifest.ts";
+import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { FetchPatience } from "./source/fetch-file.ts";
@@ -48,4 +50,33 @@ export interface SyncRequest {
   readonly lease?: Lease;
   readonly holder?: string;
   readonly patience?: FetchPatience;
+}
+
+/** What a sync tells about itself. Nothing in it is secret, and no file is named. */
+export interface SyncResult {
+  /** `rehearsed`: a dry run. `part`: one job of a divided copy, which publishes nothing. */
+  readonly outcome: "published" | "rehearsed" | "part";
+  readonly set: string;
+  readonly bucket: string;
+  /** Null for a first or full copy. */
+  readonly previous: string | null;
+  readonly databaseSet: SnapshotManifest["databaseSet"];
+  readonly snapshotAt: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly list: "database" | "endpoint";
+  /** In a dry run: what would be copied. */
+  readonly counts: SnapshotManifest["counts"];
+  readonly inBuckets: readonly {
+    readonly bucket: string;
+    readonly files: number;
+    readonly bytes: number;
+    readonly lost: number;
+  }[];
+  /** Why the run failed although its snapshot is published: findings that the policy does not accept. */
+  readonly failure: string | null;
+  readonly stages: readonly StageTime[];
+  readonly warnings: readonly string[];
+  /** What somebody else did to the vault. Not empty: the run has failed, although its snapshot is published. */
+  readonly alarms: readonly string[];
 }

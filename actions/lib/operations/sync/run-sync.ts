@@ -1,28 +1,17 @@
-import { hostname } from "node:os";
-import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
+import { LifeboatError } from "../../base/errors.ts";
 import { Stop } from "../../base/flow/bounded.ts";
 import { Stages } from "../../base/flow/stages.ts";
 import { compactionThatPays } from "../../policy/storage-retention.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
-import { openEndpoint, type StorageEndpoint } from "../../storage/endpoint.ts";
-import { syncLease } from "../../vault/format/names.ts";
-import type { Lease } from "../../vault/lease/lease.ts";
-import { acquireLease } from "../../vault/lease/lease.ts";
+import { openEndpoint } from "../../storage/endpoint.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
-import { refusal } from "../check/check-row.ts";
-import { runStoragePreflight, type StorageReady } from "../check/run-storage-preflight.ts";
 import { runUpkeep, upkeepIsDue } from "../retention/run-retention.ts";
-import { allowedEgress } from "./bounds.ts";
+import { nameRun, nobodys, openSource, passPreflight, readVaultState, takeLease } from "./begin.ts";
 import { openHeldCopies } from "./copy/held-copies.ts";
-import { nameRun } from "./name-run.ts";
-import { readVaultState } from "./previous.ts";
-import { rehearse } from "./rehearse.ts";
-import type { SyncRequest } from "./request.ts";
-import type { SyncResult } from "./result.ts";
-import { openDatabaseSource, openListedSource, type SyncSource } from "./source/source.ts";
-import { openTally } from "./source/tally.ts";
-import { nothingInherited } from "./store/journal.ts";
-import { settleUnfinished } from "./store/unfinished.ts";
+import { rehearse } from "./fill-lists.ts";
+import type { SyncRequest, SyncResult } from "./request.ts";
+import { allowedEgress, openTally } from "./source/tally.ts";
+import { nothingLeft, settleUnfinished } from "./store/journal.ts";
 import { keysOfLists, openLast, planList } from "./sync-state.ts";
 import { writeSnapshot } from "./write-snapshot.ts";
 import type { SyncFacts } from "./writing.ts";
@@ -76,7 +65,7 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   }
   const unfinished =
     leftovers.length === 0
-      ? { inheritance: nothingInherited, runs: [] }
+      ? nothingLeft
       : await stages.write("leftovers", () =>
           settleUnfinished(vault, leftovers, ready.signing, lease, log, alarms, {
             lookOnly: request.part !== undefined,
@@ -108,56 +97,4 @@ async function keepUp(
     warnings.push(`The files' vault could not be looked after: ${error.message}`);
     log.warn(`The files' vault could not be looked after: ${error.message}`);
   }
-}
-
-async function passPreflight(
-  request: SyncRequest,
-  vault: Vault,
-  warnings: string[],
-  signal: AbortSignal,
-): Promise<StorageReady> {
-  const { config, log } = request;
-  const { buckets } = config.policy.storage;
-  const { rows, ready } = await runStoragePreflight({
-    ...{ config, vault, log, signal },
-    buckets: buckets === "all" ? undefined : buckets,
-  });
-  for (const { check, status, found, next } of rows) {
-    if (status !== "warn") continue;
-    const text = `${check}: ${found}${next === undefined ? "" : ` → ${next}`}`;
-    warnings.push(text);
-    log.warn(text);
-  }
-  const refused = refusal(rows);
-  if (refused !== undefined) throw refused;
-  if (ready === undefined) throw new ConfigurationError("preflight-failed", "The preflight found no way to begin.");
-  return ready;
-}
-
-async function takeLease(request: SyncRequest, vault: Vault): Promise<Lease> {
-  if (request.lease !== undefined) return borrowed(request.lease);
-  const holder = request.holder ?? `sync of the files on ${hostname()}, process ${process.pid}`;
-  return acquireLease(vault, syncLease, { holder });
-}
-
-/** A lease that the caller holds, and gives back. */
-function borrowed(lease: Lease): Lease {
-  const { lost } = lease;
-  return { lost, assertHeld: () => lease.assertHeld(), async release() {}, async [Symbol.asyncDispose]() {} };
-}
-
-/** Whoever writes nothing needs none. */
-const nobodys: Lease = {
-  lost: new AbortController().signal,
-  async assertHeld() {},
-  async release() {},
-  async [Symbol.asyncDispose]() {},
-};
-
-function openSource(request: SyncRequest, endpoint: StorageEndpoint, signal: AbortSignal): Promise<SyncSource> {
-  const { config, within, log } = request;
-  const { buckets: wanted } = config.policy.storage;
-  const buckets = wanted === "all" ? undefined : wanted;
-  if (config.source === undefined) return openListedSource(endpoint, buckets, signal);
-  return openDatabaseSource({ settings: config.source, buckets, snapshot: within?.snapshot, signal, log });
 }

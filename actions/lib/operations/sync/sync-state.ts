@@ -1,17 +1,15 @@
-import { LifeboatError } from "../../base/errors.ts";
 import { type CompactionPolicy, planCompaction } from "../../policy/storage-retention.ts";
 import type { ShardSum } from "../../storage/rows.ts";
 import { readLayers } from "../../vault/files/layers.ts";
 import { readHead } from "../../vault/files/read-files.ts";
 import { recipientKeys, type SnapshotKeys, signerKeys } from "../../vault/files/snapshot-keys.ts";
 import type { StoredSnapshot } from "../../vault/files/snapshot-store.ts";
-import type { Head } from "../../vault/format/snapshot-manifest.ts";
-import { type Layer, livingObjects, sessionKeyCommitments } from "../../vault/format/snapshot-manifest.ts";
+import { type Head, type Layer, livingObjects } from "../../vault/format/snapshot-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { StorageReady } from "../check/run-storage-preflight.ts";
 import type { SyncRequest } from "./request.ts";
 import type { SyncSource } from "./source/source.ts";
-import { shardsFor, wantsNewBase } from "./store/layer-plan.ts";
+import { shardsFor, wantsNewBase } from "./store/publish.ts";
 
 /** The last snapshot, opened as far as the sync may. */
 export interface Last {
@@ -104,15 +102,6 @@ export async function planList(
   if (shards === head.shards) return { ...rewrite, sums: sums ?? [], only: some };
   const again = (await source.sums(shards)) ?? [];
   return { ...rewrite, sums: again, only: some && sameRange(some, head.shards, shards) };
-}
-
-/** Commitments of the session keys that a run may name: those of the last snapshot's objects. */
-export async function lastCommitments(last: Last): Promise<Map<string, string>> {
-  return sessionKeyCommitments(await last.layers());
-}
-
-export function isForeignIndex(error: unknown): boolean {
-  return error instanceof LifeboatError && error.code === "index-key-foreign";
 }
 
 function otherShards(head: Head, sums: readonly ShardSum[]): number[] {

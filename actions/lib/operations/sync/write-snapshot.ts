@@ -1,13 +1,12 @@
 import { keysFileName } from "../../seal/keys/key-wrapping.ts";
 import { journalPrefix, runOfObject, snapshotPrefix } from "../../vault/format/names.ts";
-import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
+import { type SnapshotManifest, sessionKeyCommitments } from "../../vault/format/snapshot-manifest.ts";
 import { lockPublishedSnapshot } from "../retention/locks.ts";
-import { boundVanishing, failureOf } from "./bounds.ts";
 import { openLedger } from "./copy/ledger.ts";
-import { audit, copyIntoLists } from "./copy-into-lists.ts";
-import type { SyncResult } from "./result.ts";
-import { type ListWriter, openListWriter } from "./store/list-writer.ts";
-import { openObjectStore } from "./store/object-store.ts";
+import { audit, copyIntoLists } from "./fill-lists.ts";
+import type { SyncResult } from "./request.ts";
+import { boundVanishing, failureOf } from "./source/tally.ts";
+import { type ListWriter, openListWriter, openObjectStore, openRunKeys } from "./store/object-store.ts";
 import {
   carriedOver,
   publishManifest,
@@ -16,8 +15,6 @@ import {
   storeLayer,
   storeRecoverPage,
 } from "./store/publish.ts";
-import { openRunKeys } from "./store/run-keys.ts";
-import { lastCommitments } from "./sync-state.ts";
 import type { SyncFacts, Tools, Writing } from "./writing.ts";
 
 /** Copies, writes the lists, and publishes. */
@@ -132,7 +129,7 @@ async function storeList(
   const named = plan.last.stored.manifest.layers;
   if (plan.kind === "unchanged" || (lists.length === 0 && !plan.rebase)) return named;
   if (!plan.rebase) {
-    const all = new Map([...(await lastCommitments(plan.last)), ...commitments]);
+    const all = new Map([...sessionKeyCommitments(await plan.last.layers()), ...commitments]);
     return storeLayer(store, keys, named, { shards: 0, lists, objects, uses, commitments: all });
   }
   const carried = carriedOver(await plan.last.layers());

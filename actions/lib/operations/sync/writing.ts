@@ -11,10 +11,8 @@ import type { Ledger } from "./copy/ledger.ts";
 import type { SyncRequest } from "./request.ts";
 import type { SyncSource } from "./source/source.ts";
 import type { Tally } from "./source/tally.ts";
-import type { ListWriter } from "./store/list-writer.ts";
-import type { ObjectStore } from "./store/object-store.ts";
-import type { RunKeys } from "./store/run-keys.ts";
-import type { Unfinished } from "./store/unfinished.ts";
+import type { Unfinished } from "./store/journal.ts";
+import type { ListWriter, ObjectStore, RunKeys } from "./store/object-store.ts";
 import type { ListPlan } from "./sync-state.ts";
 
 export interface SyncFacts {

@@ -2,10 +2,21 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import type { ConnectionSettings } from "../../config/connection-url.ts";
-import { isLoopback, normalHost, normalUrl, refOfAddress, refOfUrl } from "../../config/connection-url.ts";
-import type { ProjectStorage } from "../../config/environment.ts";
-import { optional, readConnection, refsOfDatabase, type Target } from "../../config/environment.ts";
+import {
+  type ConnectionSettings,
+  isLoopback,
+  normalHost,
+  normalUrl,
+  refOfAddress,
+  refOfUrl,
+} from "../../config/connection-url.ts";
+import {
+  optional,
+  type ProjectStorage,
+  readConnection,
+  refsOfDatabase,
+  type Target,
+} from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
 import { Problems } from "../../config/problems.ts";
 import { connect, isSameDatabase } from "../../postgres/connect/connect.ts";

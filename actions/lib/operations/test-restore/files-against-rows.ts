@@ -11,9 +11,8 @@ import { readSnapshot } from "../../vault/files/snapshot-store.ts";
 import type { Proof } from "../../vault/format/proof.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
 import { findSnapshotFor, type SetMoment } from "../restore-files/find-snapshot.ts";
-import type { SnapshotFile, SnapshotFiles } from "../restore-files/snapshot-files.ts";
 import { readRows } from "../restore-files/target-rows.ts";
-import { openVaultSnapshot } from "../restore-files/vault-snapshot.ts";
+import { openVaultSnapshot, type SnapshotFile, type SnapshotFiles } from "../restore-files/vault-snapshot.ts";
 
 export type FilesComparison = NonNullable<Proof["files"]>;
 

@@ -1,10 +1,9 @@
 import type { Difference } from "../../compare/difference.ts";
 import type { Tier } from "../../vault/format/manifest.ts";
 import type { Proof, Turn } from "../../vault/format/proof.ts";
-import type { CheckResult } from "./checks/check-result.ts";
+import type { CheckResult } from "./checks/check.ts";
 import type { SelfTestResult } from "./defect/self-test.ts";
-import type { Compared } from "./performance/compare.ts";
-import type { SizeReport } from "./performance/size.ts";
+import type { Compared, SizeReport } from "./performance/compare.ts";
 
 /** What was kept from calling out before data was there. */
 export interface Quiet {

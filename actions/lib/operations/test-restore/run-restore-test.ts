@@ -1,24 +1,19 @@
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
-import { periodAround } from "../../policy/period.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
-import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import { wakeProject } from "../../supabase/project.ts";
-import { objectStates } from "../../vault/bucket/thaw.ts";
 import { openingKey, provenBy, trustedSigners } from "../../vault/configured.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
 import { openSet } from "../../vault/sets/open-set.ts";
-import { readProofs, type StoredProof } from "../../vault/sets/proof-store.ts";
-import { planThaw } from "../thaw/plan-thaw.ts";
-import { describeThaw, thawSet } from "../thaw/thaw-set.ts";
-import { newSeed, seedPattern } from "./defect/random.ts";
+import { readProofs } from "../../vault/sets/proof-store.ts";
+import { askGlacier, proverKey, thisMonths } from "./begin.ts";
+import { newSeed, seedPattern } from "./defect/defect.ts";
 import type { RestoreTestConfig, RestoreTestRequest } from "./request.ts";
-import type { RestoreTestNotice, RestoreTestResult } from "./result.ts";
+import type { RestoreTestResult } from "./result.ts";
 import { type SelectedSet, selectSet } from "./select-set.ts";
-import { admitMarker } from "./staging/gates.ts";
 import { refuseUsed } from "./staging/in-use.ts";
 import { type Marker, readMarker, setState } from "./staging/marker.ts";
 import { resetStaging } from "./staging/reset.ts";
-import { placeOfStaging, reachStaging, type StagingPlace } from "./staging/staging.ts";
+import { admitMarker, placeOfStaging, reachStaging, type StagingPlace } from "./staging/staging.ts";
 import { restoreAndLook } from "./test-set.ts";
 
 /**
@@ -74,30 +69,6 @@ export async function runRestoreTest(request: RestoreTestRequest): Promise<Resto
   });
 }
 
-/**
- * The key that opens the set also signs the proof, so it must be the prover's: see runbooks/decisions/0011.
- * @throws ConfigurationError `prover-key`
- */
-async function proverKey(config: RestoreTestConfig): Promise<UnlockedKey> {
-  const key = await openingKey(config);
-  const pinned = config.policy.keys.recipients.prover;
-  if (key.fingerprint === pinned) return key;
-  throw new ConfigurationError(
-    "prover-key",
-    `RESTORE_PRIVATE_KEY is ${key.fingerprint}, and the policy's prover is ${pinned ?? "not pinned"}. Nothing has been touched.`,
-    "A restore test uses the prover key alone: its signature makes a set proven. Set the prover's private key.",
-  );
-}
-
-async function thisMonths(vault: Vault, proofs: readonly StoredProof[]): Promise<RestoreTestNotice | undefined> {
-  const { from, until } = periodAround("month", await vault.serverTime());
-  const inMonth = (time: string) => Date.parse(time) >= from.getTime() && Date.parse(time) < until.getTime();
-  const found = proofs.findLast(({ proof }) => proof.outcome === "proven" && inMonth(proof.finishedAt));
-  if (found === undefined) return undefined;
-  const { set, proof, finishedAt } = found.proof;
-  return { outcome: "nothing-to-do", set, proof, provenAt: finishedAt };
-}
-
 /** A copy whose time is over goes, whether or not there is something to test. */
 async function wipeExpired(place: StagingPlace, request: RestoreTestRequest, vault: Vault): Promise<void> {
   const { config, log, signal } = request;
@@ -133,37 +104,6 @@ function refuseKept({ state, keepUntil, set }: Marker, now: Date): void {
     "Wait until then, or empty it now: `lifeboat test-restore --wipe`.",
   );
 }
-
-/**
- * An archive that lies in Glacier is asked for; unless the caller waits, a later attempt of the month finds it thawed.
- * @throws ConfigurationError `set-frozen` when the policy does not allow it
- */
-async function askGlacier(
-  vault: Vault,
-  { signed, why }: SelectedSet,
-  request: RestoreTestRequest,
-): Promise<RestoreTestNotice | undefined> {
-  const { log, signal, dryRun = false, waitForThaw = false } = request;
-  const states = await objectStates(vault, signed.prefix, signed.manifest.artifacts);
-  if (!states.some(({ state }) => state === "frozen" || state === "thawing")) return undefined;
-  if (!request.config.policy.restoreTest.thaw) {
-    throw new ConfigurationError(
-      "set-frozen",
-      `Set ${signed.set} lies in Glacier, and the policy (restoreTest.thaw) does not ask for it. Nothing has been touched.`,
-      `Bring it back with \`lifeboat thaw ${signed.set} --wait\`, or name another with --set.`,
-    );
-  }
-  if (dryRun) {
-    log.info(describeThaw(signed.set, planThaw(states, "Standard", thawDays), thawDays));
-    return undefined;
-  }
-  const options = { tier: "Standard" as const, days: thawDays, dryRun: false, wait: waitForThaw, log, signal };
-  const { expected, outcome } = await thawSet(vault, signed, options);
-  return outcome === "ready" ? undefined : { outcome: "thawing", set: signed.set, why, expected };
-}
-
-/** Long enough for the later attempts of the month. */
-const thawDays = 7;
 
 function dryRunOf({ signed, turn, why }: SelectedSet, projectRef: string, request: RestoreTestRequest) {
   const { checks, performance } = request.config.policy.restoreTest;

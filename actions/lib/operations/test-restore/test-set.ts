@@ -1,15 +1,15 @@
+import { ConfigurationError } from "../../base/errors.ts";
 import { Stages } from "../../base/flow/stages.ts";
-import { quietAuth, readRoom } from "../../supabase/project.ts";
+import { formatBytes } from "../../base/measures.ts";
+import { type ProjectRoom, quietAuth, readRoom } from "../../supabase/project.ts";
 import { trustedSigners } from "../../vault/configured.ts";
 import { runRestore } from "../restore/run-restore.ts";
 import { type FurtherFindings, lookFurther } from "./look-further.ts";
-import { publishProof } from "./publish-proof.ts";
+import { judgeTest, publishProof } from "./publish-proof.ts";
 import { type AdmittedTest, type FoundOut, keepHours, secondsSince } from "./request.ts";
 import type { Quiet, RestoreTestReport } from "./result.ts";
 import { setState } from "./staging/marker.ts";
 import { resetStaging } from "./staging/reset.ts";
-import { admitRoom } from "./staging/room.ts";
-import { judgeTest } from "./verdict.ts";
 
 /** Empties staging, restores the set, looks at the copy, signs what was found, and empties staging again or keeps the copy. */
 export async function restoreAndLook(test: AdmittedTest): Promise<RestoreTestReport> {
@@ -114,5 +114,39 @@ async function emptyAfterFailure({ client, request }: AdmittedTest): Promise<voi
     await setState(client, "empty");
   } catch {
     request.log.warn("Staging could not be emptied and still holds data: run `lifeboat test-restore --wipe`.");
+  }
+}
+
+/** Rows arrive with their write-ahead log, and indexes are built beside their tables. */
+const headroom = 1.3;
+/** The free plan sets a database of more to read-only (supabase.com/docs, Database size). */
+const freePlanBytes = 500 * 1024 * 1024;
+
+/**
+ * Refuses a project that is too small for the data, before any is loaded. Pure.
+ * @param neededBytes size of the database at the source
+ * @param freedBytes what a reset of staging gives back
+ * @throws ConfigurationError `staging-too-small`
+ */
+export function admitRoom(room: ProjectRoom, neededBytes: bigint, freedBytes: bigint): void {
+  const needed = Number(neededBytes);
+  const refuse = (has: string, next: string) =>
+    new ConfigurationError(
+      "staging-too-small",
+      `The database has ${formatBytes(needed)}, and the staging project ${has}. No data was loaded.`,
+      next,
+    );
+  if (room.freePlan && needed > freePlanBytes) {
+    throw refuse(
+      `is on the free plan, which allows ${formatBytes(freePlanBytes)}`,
+      "Move the staging project to a paid plan.",
+    );
+  }
+  const available = room.availableBytes + Number(freedBytes);
+  if (needed * headroom > available) {
+    throw refuse(
+      `has room for ${formatBytes(available)}; it takes ${formatBytes(needed * headroom)}`,
+      "Enlarge its disk (dashboard, Database Settings, Disk size), then run again.",
+    );
   }
 }

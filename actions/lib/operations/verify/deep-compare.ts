@@ -10,7 +10,7 @@ import type { Inventory, SequenceValue, TableContent } from "../../postgres/inve
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import type { Artifact, Manifest } from "../../vault/format/manifest.ts";
 import type { Contents } from "./deep-contents.ts";
-import { damageAt, type Finding, findingOf, warningAt } from "./finding.ts";
+import { damageAt, type Finding, findingOf, warningAt } from "./verify-objects.ts";
 
 /** Findings that also come when an artifact could not be read. */
 export const missingCodes: ReadonlySet<string> = new Set([

@@ -21,8 +21,7 @@ import {
 } from "../../vault/sets/open-set.ts";
 import { compareContents, missingCodes } from "./deep-compare.ts";
 import { type Contents, noContents, readContents } from "./deep-contents.ts";
-import { type Finding, findingOf, warningAt } from "./finding.ts";
-import { inspectObjects } from "./verify-objects.ts";
+import { type Finding, findingOf, inspectObjects, warningAt } from "./verify-objects.ts";
 
 export interface VerifyOptions {
   readonly trustedSigners: readonly Signer[];

@@ -82,7 +82,7 @@ export const tableContentSchema = z.strictObject({
   /** Bytes on disk, TOAST included: what planning goes by. */
   bytes: z.number(),
   extension: z.string().nullable(),
-  /** False for an extension's own table that pg_dump leaves out: its rows are copied apart (operations/backup/extension-stage). */
+  /** False for an extension's own table that pg_dump leaves out: its rows are copied apart (operations/backup/apart-stage). */
   carried: z.boolean(),
   /** SQL condition by which an extension restricts what of its table is dumped (`WHERE …`); the fingerprint obeys it. */
   filter: z.string().nullable(),

@@ -1,6 +1,5 @@
 import { OperationError } from "../../base/errors.ts";
-import type { ByteReader } from "./blocks.ts";
-import { type BlockOptions, blockBytes, blocks } from "./blocks.ts";
+import { type BlockOptions, type ByteReader, blockBytes, blocks } from "./blocks.ts";
 
 const restoreAnother =
   "Fetch it again; if it stays so, the stored object is damaged: use another set, and `lifeboat verify` to see which are whole.";

@@ -2,8 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError } from "../../base/errors.ts";
 import type { Vault } from "../s3/client.ts";
 import { isConditionFailed } from "../s3/store-errors.ts";
-import type { Lease } from "./lease.ts";
-import { heldError, mayTakeOver } from "./lease.ts";
+import { heldError, type Lease, mayTakeOver } from "./lease.ts";
 import { conditionOn, type LeaseRecord, readLease, type SeenLease, thisProcess, writeLease } from "./record.ts";
 
 export interface RunLeaseOptions {

@@ -60,7 +60,7 @@ export async function loadArtifact(
   const track = task.log.track(artifact.name, { bytes: artifact.plainBytes, items: 0 });
   let whole = true;
   try {
-    for await (const block of await blocksOf(task, artifact)) {
+    for await (const block of await rowsIn(artifact, task.open(artifact), task.inventory)) {
       if (block.kind === "table") {
         const name = await loadBlock(task, client, block, failures, track);
         whole &&= !failures.has(name) && !mayStillCome(task, name);
@@ -81,10 +81,13 @@ function mayStillCome({ plan }: DataTask, name: string): boolean {
   return plan.left.some(({ table, expected }) => !expected && tableName(table) === name);
 }
 
-async function blocksOf(task: DataTask, artifact: Artifact): Promise<AsyncIterable<DataBlock>> {
-  const plain = task.open(artifact);
-  if (artifact.kind === "sql" || artifact.kind === "extension-rows")
-    return readPlainDump(plain, task.inventory).blocks();
+/** What an artifact holds, from its plain bytes: a data archive, or the plain SQL that stands in for one. */
+export async function rowsIn(
+  { kind }: Pick<Artifact, "kind">,
+  plain: AsyncIterable<Uint8Array>,
+  inventory: Inventory,
+): Promise<AsyncIterable<DataBlock>> {
+  if (kind === "sql" || kind === "extension-rows") return readPlainDump(plain, inventory).blocks();
   return (await readArchive(plain)).blocks();
 }
 

@@ -40,31 +40,6 @@ export function lastingColumns(table: TableContent): number[] | undefined {
   return table.columns.flatMap((column, place) => (columns.includes(column) ? [] : [place]));
 }
 
-/**
- * A restore's plan as a comparison needs it: nothing is left out because it could not be written, when it can be read and is
- * equal. Pure.
- *
- * @param equal tables that a restore would leave, and whose rows are the set's
- * @param reduced tables of which only the lasting columns are compared, with these
- */
-export function comparisonPlan(
-  plan: DataPlan,
-  equal: ReadonlySet<string>,
-  reduced: ReadonlyMap<string, readonly number[]>,
-): DataPlan {
-  const loads = new Map(plan.loads);
-  const readable = plan.left.filter(({ table }) => equal.has(tableName(table)) || reduced.has(tableName(table)));
-  for (const { table } of readable) loads.set(tableName(table), { table, keep: undefined, quiet: undefined });
-  for (const [name, load] of loads)
-    loads.set(name, { ...load, keep: reduced.get(name) ?? load.keep, quiet: undefined, blank: undefined });
-  return {
-    loads,
-    left: plan.left.filter((one) => !readable.includes(one)),
-    missingColumns: plan.missingColumns,
-    cronJobs: undefined,
-  };
-}
-
 /** What bringing files needs to know of the restore that it is a part of. */
 export interface AroundFiles {
   readonly client: Client;

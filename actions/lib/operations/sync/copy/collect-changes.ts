@@ -9,8 +9,23 @@ import {
   shardOf,
 } from "../../../vault/format/file-entry.ts";
 import { diffShard, isRenamed, sameContent } from "../source/diff-shard.ts";
-import type { Collection } from "./collection.ts";
+import type { SyncSource } from "../source/source.ts";
+import type { ListWriter } from "../store/object-store.ts";
 import type { CopyTask } from "./copier.ts";
+import type { Ledger } from "./ledger.ts";
+
+/** What both ways of collecting a list work with. */
+export interface Collection {
+  readonly source: SyncSource;
+  readonly ledger: Pick<Ledger, "settle" | "addObject">;
+  readonly lists: Pick<ListWriter, "shard" | "change">;
+  /** The file as an unfinished run has stored it, when it is still the same: it is taken over. */
+  readonly inherited: (row: SourceRow) => StoredFile | undefined;
+  /** Packs that have lost most of their files: what lives in them is copied anew. */
+  readonly sparse: ReadonlySet<string>;
+  /** Whether the file is this job's to copy: false for those of other jobs of a divided copy. */
+  readonly mine: (row: Pick<SourceRow, "bucket" | "name">) => boolean;
+}
 
 /**
  * New files that wait until it is known whether they are old ones under another name, and files that are gone and may be

@@ -1,5 +1,5 @@
 import { type FileEntry, pathOf } from "../../../vault/format/file-entry.ts";
-import type { Collection } from "./collection.ts";
+import type { Collection } from "./collect-changes.ts";
 import type { CopyTask } from "./copier.ts";
 import type { HeldCopies } from "./held-copies.ts";
 

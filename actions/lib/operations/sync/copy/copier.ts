@@ -5,12 +5,10 @@ import type { SourceRow } from "../../../storage/rows.ts";
 import { type FileEntry, fileEntrySchema } from "../../../vault/format/file-entry.ts";
 import type { StoredObject } from "../../../vault/format/snapshot-manifest.ts";
 import { type ContentFacts, type Fetcher, fetchWhole, streamFile } from "../source/fetch-file.ts";
-import { type LookUp, type Read, readJudged } from "../source/judge.ts";
+import { assertGivesFiles, type LookUp, type Read, readJudged, type Suspect } from "../source/judge.ts";
 import type { Tally } from "../source/tally.ts";
 import type { ObjectStore } from "../store/object-store.ts";
 import { entryOf, openPackWriter } from "../store/pack-writer.ts";
-import { openByteBudget } from "./byte-budget.ts";
-import { assertGivesFiles, type Suspect } from "./outage.ts";
 
 /** A file to be copied. What comes of it is told once: to `onStored` of the copier, or here. */
 export interface CopyTask {
@@ -194,4 +192,35 @@ async function inParallel<T>(items: AsyncIterable<T>, width: number, work: (item
     () => {},
   );
   throw failure.error;
+}
+
+/** Bounds how many bytes are in memory at a time; who comes first is served first. */
+export interface ByteBudget {
+  /** Waits until so many more may be held. More than the whole budget is let through alone. */
+  take(bytes: number): Promise<void>;
+  give(bytes: number): void;
+}
+
+export function openByteBudget(total: number): ByteBudget {
+  let held = 0;
+  const waiting: { readonly bytes: number; readonly go: () => void }[] = [];
+  const admit = (): void => {
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      if (held > 0 && held + next.bytes > total) return;
+      waiting.shift();
+      held += next.bytes;
+      next.go();
+    }
+  };
+  return {
+    take: (bytes) =>
+      new Promise((resolve) => {
+        waiting.push({ bytes, go: resolve });
+        admit();
+      }),
+    give(bytes) {
+      held -= bytes;
+      admit();
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { OperationError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import type { ConnectionSettings } from "../../../config/connection-url.ts";
 import { connect } from "../../../postgres/connect/connect.ts";
@@ -6,11 +7,11 @@ import { attachSnapshot } from "../../../postgres/snapshot/snapshot.ts";
 import { openCatalogue } from "../../../storage/catalogue.ts";
 import { EndpointTrouble, type StorageEndpoint } from "../../../storage/endpoint.ts";
 import { listBuckets, listFiles } from "../../../storage/listing.ts";
-import type { Bucket, ShardSum } from "../../../storage/rows.ts";
-import { bareEtag, type SourceRow } from "../../../storage/rows.ts";
+import { type Bucket, bareEtag, type ShardSum, type SourceRow } from "../../../storage/rows.ts";
 import { pathOf, shardOf } from "../../../vault/format/file-entry.ts";
 import type { Head } from "../../../vault/format/snapshot-manifest.ts";
 import type { LookUp } from "./judge.ts";
+import type { Tally } from "./tally.ts";
 
 /** The list of the project's files at one moment, wherever it comes from. */
 export interface SyncSource extends AsyncDisposable {
@@ -137,4 +138,42 @@ export async function openListedSource(
 
 async function hangUp(sessions: Client[]): Promise<void> {
   await Promise.allSettled(sessions.splice(0).map((client) => client.end()));
+}
+
+/**
+ * Looks for files that the endpoint lists and the database has no row of. Supabase's own endpoint lists from the rows
+ * (observed), so that it shows none; one in front of a plain store does. One that came after the list was read is no
+ * orphan: the row of now decides.
+ * @param rows every row of the list, by any order
+ */
+export async function findOrphans(
+  endpoint: StorageEndpoint,
+  buckets: readonly Bucket[],
+  rows: AsyncIterable<{ readonly rows: readonly SourceRow[] }>,
+  lookUp: LookUp,
+  tally: Tally,
+  signal: AbortSignal,
+): Promise<void> {
+  const known = new Map<string, Set<string>>(buckets.map(({ id }) => [id, new Set()]));
+  for await (const { rows: some } of rows) for (const { bucket, name } of some) known.get(bucket)?.add(name);
+  for (const { id } of buckets) {
+    try {
+      for await (const file of listFiles(endpoint, id, signal)) {
+        if (known.get(id)?.has(file.name) || (await lookUp(id, file.name)) !== undefined) continue;
+        tally.find("orphan", file, "the endpoint lists it, and there is no row");
+      }
+    } catch (error) {
+      // A bucket that the endpoint does not have holds no file without a row.
+      if (!(error instanceof EndpointTrouble)) throw error;
+      if (!error.missing) throw unlistable(id, error);
+    }
+  }
+}
+
+function unlistable(bucket: string, { message }: EndpointTrouble): OperationError {
+  return new OperationError(
+    "source-unavailable",
+    `The endpoint does not list bucket ${bucket}: ${message}.`,
+    "Look at the project's health, and run the audit again.",
+  );
 }

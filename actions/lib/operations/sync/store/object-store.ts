@@ -2,12 +2,73 @@ import { createHash } from "node:crypto";
 import { counted } from "../../../base/flow/chunks.ts";
 import type { Policy } from "../../../config/policy/policy.ts";
 import { sealArtifact, sealWhole } from "../../../seal/body/artifact.ts";
-import { fileKey, packKey, snapshotPrefix } from "../../../vault/format/names.ts";
-import type { HashedObject, StoredObject } from "../../../vault/format/snapshot-manifest.ts";
+import { keysFileName, keysSignatureMetadata, signKeysFile, wrapSessionKey } from "../../../seal/keys/key-wrapping.ts";
+import type { PinnedKeys } from "../../../seal/keys/pins.ts";
+import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
+import {
+  deriveIndexKey,
+  indexKeyScope,
+  newSessionKey,
+  type SessionKey,
+  sessionKeyCommitment,
+} from "../../../seal/keys/session-key.ts";
+import { encodeEntry, type FileEntry } from "../../../vault/format/file-entry.ts";
+import { fileKey, indexKeysName, listName, packKey, snapshotPrefix } from "../../../vault/format/names.ts";
+import type { HashedObject, Layer, StoredObject } from "../../../vault/format/snapshot-manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
-import { readBack } from "../../../vault/s3/read-back.ts";
+import { assertStored, readBack } from "../../../vault/s3/read-back.ts";
 import { uploadStream } from "../../../vault/s3/upload.ts";
-import type { RunKeys } from "./run-keys.ts";
+
+/** The two keys of one run. Both are in the vault, sealed to the recipients, before anything is sealed with them. */
+export interface RunKeys {
+  readonly run: string;
+  /** Key of the lists; can be derived again by whoever has the signing key. */
+  readonly index: SessionKey;
+  readonly indexKeyCommitment: string;
+  readonly indexKeySigner: string;
+  /** Key of the contents: made when the first one is stored, forgotten when the process ends. */
+  session(): Promise<SessionKey>;
+  /** Null as long as no content was stored. */
+  sessionKeyCommitment(): string | null;
+  /** Puts the lists' key into the vault. */
+  storeIndexKey(): Promise<void>;
+}
+
+export function openRunKeys(
+  vault: Vault,
+  run: string,
+  signing: UnlockedKey,
+  recipients: PinnedKeys["recipients"],
+  signal: AbortSignal,
+): RunKeys {
+  const index = deriveIndexKey(signing, run);
+  let made: Promise<SessionKey> | undefined;
+  let commitment: string | null = null;
+  const store = async (key: SessionKey, name: string, scope: string): Promise<void> => {
+    const body = await wrapSessionKey(key, recipients);
+    const metadata = { [keysSignatureMetadata]: await signKeysFile(scope, body, signing) };
+    await vault.put(snapshotPrefix(run) + name, body, { ifNoneMatch: true, metadata, signal });
+    await assertStored(vault, snapshotPrefix(run) + name, body, metadata);
+  };
+  const makeSession = async (): Promise<SessionKey> => {
+    const key = newSessionKey();
+    await store(key, keysFileName, run);
+    commitment = sessionKeyCommitment(key, run);
+    return key;
+  };
+  return {
+    run,
+    index,
+    indexKeyCommitment: sessionKeyCommitment(index, indexKeyScope(run)),
+    indexKeySigner: signing.fingerprint,
+    session() {
+      made ??= makeSession();
+      return made;
+    },
+    sessionKeyCommitment: () => commitment,
+    storeIndexKey: () => store(index, indexKeysName, indexKeyScope(run)),
+  };
+}
 
 /** Writes what one run stores, sealed, and reads it back. Nothing replaces anything. */
 export interface ObjectStore {
@@ -65,6 +126,57 @@ export function openObjectStore(
     },
     get storedBytes() {
       return storedBytes;
+    },
+  };
+}
+
+type List = Layer["lists"][number];
+
+/** Lines of changes that are kept until they are written: about 2 MB, of which text, bytes and sealed bytes are held at once. */
+const mostLines = 4000;
+
+/** Writes the lists of one layer: first the shards of a base, if it is one, then changes. */
+export interface ListWriter {
+  /** Shard `number` of the base, whole. */
+  shard(number: number, entries: Iterable<FileEntry>): Promise<void>;
+  change(entry: FileEntry): Promise<void>;
+  /** Entries that were given to `change`. */
+  readonly changes: number;
+  /** Writes what is left. @returns the lists, those of shards first */
+  finish(): Promise<List[]>;
+}
+
+/** @param shards of the base; 0 when the layer has none */
+export function openListWriter(store: ObjectStore, shards: number): ListWriter {
+  const lists: List[] = [];
+  let lines: string[] = [];
+  let number = shards;
+  let changes = 0;
+  const write = async (at: number, text: readonly string[]): Promise<void> => {
+    const body = text.length === 0 ? "" : `${text.join("\n")}\n`;
+    lists[at] = { entries: text.length, ...(await store.sealed(listName(at), Buffer.from(body))) };
+  };
+  return {
+    async shard(at, entries) {
+      const text: string[] = [];
+      for (const entry of entries) text.push(encodeEntry(entry));
+      await write(at, text);
+    },
+    async change(entry) {
+      changes++;
+      lines.push(encodeEntry(entry));
+      if (lines.length < mostLines) return;
+      const full = lines;
+      lines = [];
+      await write(number++, full);
+    },
+    get changes() {
+      return changes;
+    },
+    async finish() {
+      if (lines.length > 0) await write(number++, lines);
+      lines = [];
+      return lists;
     },
   };
 }

@@ -3,9 +3,7 @@ import { type FileEntry, fileEntrySchema } from "../../../vault/format/file-entr
 import { packEntry } from "../../../vault/format/names.ts";
 import type { StoredObject } from "../../../vault/format/snapshot-manifest.ts";
 import type { ContentFacts } from "../source/fetch-file.ts";
-import { type ChunkQueue, openChunkQueue } from "./chunk-queue.ts";
 import type { ObjectStore } from "./object-store.ts";
-import { tarEnd, tarHeader, tarPadding } from "./tar.ts";
 
 /** A file that has been read, and what it is to be called in the list. */
 export interface ReadFile {
@@ -90,4 +88,91 @@ export function entryOf(row: SourceRow, facts: ContentFacts, object: string, ent
   const mimetype = row.mimetype ?? facts.contentType;
   const cacheControl = row.cacheControl ?? facts.cacheControl;
   return fileEntrySchema.parse({ ...row, mimetype, cacheControl, object, entry, state: "stored", bytes, sha256 });
+}
+
+/** Hands chunks from many writers to one reader, at the reader's pace. */
+export interface ChunkQueue extends AsyncIterable<Uint8Array> {
+  /** Resolves when the reader is done with the chunks; rejects when it has left before. */
+  push(...chunks: readonly Uint8Array[]): Promise<void>;
+  end(): void;
+}
+
+export function openChunkQueue(): ChunkQueue {
+  interface Waiting {
+    readonly chunks: readonly Uint8Array[];
+    readonly done: () => void;
+    readonly fail: (error: unknown) => void;
+  }
+  const waiting: Waiting[] = [];
+  let wake: (() => void) | undefined;
+  let ended = false;
+  let left = false;
+  const leave = (): void => {
+    left = true;
+    for (const { fail } of waiting.splice(0)) fail(new Error("the reader has left"));
+  };
+  return {
+    push: (...chunks) =>
+      new Promise((done, fail) => {
+        if (left) return fail(new Error("the reader has left"));
+        waiting.push({ chunks, done, fail });
+        wake?.();
+      }),
+    end() {
+      ended = true;
+      wake?.();
+    },
+    async *[Symbol.asyncIterator]() {
+      try {
+        for (;;) {
+          const next = waiting.shift();
+          if (next !== undefined) {
+            try {
+              yield* next.chunks;
+            } finally {
+              next.done();
+            }
+          } else if (ended) return;
+          else await new Promise<void>((resolve) => (wake = resolve));
+        }
+      } finally {
+        leave();
+      }
+    },
+  };
+}
+
+const blockBytes = 512;
+
+/**
+ * Header of one ordinary file in a tar (ustar, POSIX.1-1988), for GNU tar and everything else. Owner, mode and time are the
+ * same for all: what a file was is in the list.
+ * @param name at most 100 ASCII characters @param bytes below 8 GiB
+ */
+export function tarHeader(name: string, bytes: number): Buffer {
+  const header = Buffer.alloc(blockBytes);
+  const write = (text: string, at: number): void => void header.write(text, at, "latin1");
+  const octal = (value: number, digits: number): string => `${value.toString(8).padStart(digits, "0")}\0`;
+  write(name, 0);
+  write(octal(0o600, 7), 100);
+  write(octal(0, 7), 108);
+  write(octal(0, 7), 116);
+  write(octal(bytes, 11), 124);
+  write(octal(0, 11), 136);
+  write("        ", 148);
+  write("0", 156);
+  write("ustar\0" + "00", 257);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return header;
+}
+
+/** What fills the last block of a file. */
+export function tarPadding(bytes: number): Buffer {
+  return Buffer.alloc((blockBytes - (bytes % blockBytes)) % blockBytes);
+}
+
+/** Two empty blocks end a tar. */
+export function tarEnd(): Buffer {
+  return Buffer.alloc(2 * blockBytes);
 }

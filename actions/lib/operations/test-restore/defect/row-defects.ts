@@ -5,8 +5,7 @@ import type { TableContent } from "../../../postgres/inventory/model.ts";
 import { isManagedSchema, plantedRowTable as planted } from "../../../postgres/platform-owned.ts";
 import { speakingTables } from "../../restore/quiet/may-call-out.ts";
 import type { ProvenTarget } from "../../target/target.ts";
-import type { Candidate, Defect } from "./defect.ts";
-import type { SeededChoice } from "./random.ts";
+import type { Candidate, Defect, SeededChoice } from "./defect.ts";
 
 /** How a value of a type is changed, and changed back: `$` is the column. */
 const changes = new Map<string, { readonly there: string; readonly back: string }>([

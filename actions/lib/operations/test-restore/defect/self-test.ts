@@ -2,10 +2,16 @@ import type { Client } from "pg";
 import { describeCode, OperationError, sqlState } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import type { ProvenTarget } from "../../target/target.ts";
-import { type Candidate, type Defect, type DefectKind, defectKinds } from "./defect.ts";
-import { type Judgement, judgeDefect } from "./judge.ts";
+import {
+  type Candidate,
+  type Defect,
+  type DefectKind,
+  defectKinds,
+  type Judgement,
+  judgeDefect,
+  SeededChoice,
+} from "./defect.ts";
 import { droppedPolicies, extraView, loweredSequences, missingIndexes, regrantedFunctions } from "./object-defects.ts";
-import { SeededChoice } from "./random.ts";
 import { changedValues, lostRows } from "./row-defects.ts";
 
 export interface SelfTestOptions {

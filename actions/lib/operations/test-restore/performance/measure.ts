@@ -6,8 +6,6 @@ import type { Log } from "../../../base/log.ts";
 import type { RestoreTestPolicy } from "../../../config/policy/restore-test.ts";
 import { quoteIdentifier, quoteQualified } from "../../../postgres/identifier.ts";
 import type { MeasuredQuery } from "../../../vault/format/proof.ts";
-import { percentile } from "./percentile.ts";
-import { type Explained, readExplained } from "./plan-indexes.ts";
 
 /** What a query took, before it is compared with earlier tests. */
 export type Measurement = Omit<MeasuredQuery, "verdict"> & { readonly problem: string | undefined };
@@ -118,4 +116,47 @@ async function chooseKeys(client: Client, from: string, key: string, count: numb
 
 function hashOf(text: string): string {
   return createHash("sha256").update(text).digest("hex");
+}
+
+/** The nearest-rank percentile, in microseconds' precision; 0 of nothing. Pure. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const rank = Math.max(1, Math.ceil((percent / 100) * sorted.length));
+  return Math.round((sorted[rank - 1] ?? 0) * 1000) / 1000;
+}
+
+/** One node of EXPLAIN's JSON, with what we look at. Conditions, which hold values, are dropped here. */
+interface PlanNode {
+  readonly "Index Name"?: string | undefined;
+  readonly Plans?: readonly PlanNode[] | undefined;
+}
+
+const nodeSchema: z.ZodType<PlanNode> = z.object({
+  "Index Name": z.string().optional(),
+  get Plans() {
+    return z.array(nodeSchema).optional();
+  },
+});
+
+const explainedSchema = z
+  .array(z.object({ Plan: nodeSchema, "Planning Time": z.number(), "Execution Time": z.number() }))
+  .length(1);
+
+/** What one EXPLAIN ANALYZE says: the server's own time, so that the way to it does not count, and the indexes used. */
+export interface Explained {
+  readonly milliseconds: number;
+  readonly indexes: readonly string[];
+}
+
+/** @param json the value of EXPLAIN's one column, parsed */
+export function readExplained(json: unknown): Explained {
+  const [one] = explainedSchema.parse(json);
+  if (one === undefined) return { milliseconds: 0, indexes: [] };
+  const names = new Set<string>();
+  const walk = (node: PlanNode): void => {
+    if (node["Index Name"] !== undefined) names.add(node["Index Name"]);
+    for (const inner of node.Plans ?? []) walk(inner);
+  };
+  walk(one.Plan);
+  return { milliseconds: one["Planning Time"] + one["Execution Time"], indexes: [...names].sort() };
 }

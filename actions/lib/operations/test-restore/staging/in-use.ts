@@ -5,8 +5,16 @@ import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { loginsSince } from "../../restore/gate/resume-gate.ts";
 import { stateOf } from "../../restore/target/journal.ts";
 import { inspectTarget } from "../../target/target.ts";
-import { countRows, type Facts, type LeftBehind, takeable } from "./left-behind.ts";
-import { type Baseline, type Marker, readBaseline, readMarker } from "./marker.ts";
+import {
+  type Baseline,
+  countRows,
+  type Facts,
+  type LeftBehind,
+  type Marker,
+  readBaseline,
+  readMarker,
+  takeable,
+} from "./marker.ts";
 
 /**
  * Refuses staging that somebody has used since Lifeboat last had it in hand, whatever its marker says.

@@ -3,11 +3,10 @@ import type { Log } from "../../../base/log.ts";
 import { few } from "../../../base/measures.ts";
 import { occupants } from "../../restore/gate/occupants.ts";
 import { inspectTarget } from "../../target/target.ts";
-import { admitMarker } from "./gates.ts";
 import { refuseUsed } from "./in-use.ts";
 import { readMarker, setState, writeMarker } from "./marker.ts";
 import { filledTables, resetStaging } from "./reset.ts";
-import { placeOfStaging, reachStaging, type StagingConfig } from "./staging.ts";
+import { admitMarker, placeOfStaging, reachStaging, type StagingConfig } from "./staging.ts";
 
 export interface StagingRequest {
   readonly config: StagingConfig;

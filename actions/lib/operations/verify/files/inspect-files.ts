@@ -4,7 +4,7 @@ import { keysFileName } from "../../../seal/keys/key-wrapping.ts";
 import type { NeededObjects } from "../../../vault/files/layers.ts";
 import { runOfObject, snapshotPrefix } from "../../../vault/format/names.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
-import { damageAt, type Finding, warningAt } from "../finding.ts";
+import { damageAt, type Finding, warningAt } from "../verify-objects.ts";
 
 const prefixes = ["snapshots/", "packs/", "files/"];
 const day = 86_400_000;

@@ -14,7 +14,7 @@ import { indexKeysName, snapshotPrefix } from "../../../vault/format/names.ts";
 import type { Layer, SnapshotManifest } from "../../../vault/format/snapshot-manifest.ts";
 import type { SignedBy } from "../../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
-import { type Finding, findingOf, warningAt } from "../finding.ts";
+import { type Finding, findingOf, warningAt } from "../verify-objects.ts";
 import { inspectLocks, inspectPresence, lockSample } from "./inspect-files.ts";
 import { type DeepOptions, type Opened, openShare, storedBytes } from "./open-share.ts";
 

@@ -1,6 +1,8 @@
 import { OperationError } from "../../base/errors.ts";
+import { countOf } from "../../base/measures.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
+import { isVaultSecrets, readVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
 import { extensionRows, extensionTables } from "../../postgres/rows/extension-rows.ts";
 import { attachSnapshot, type LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
@@ -57,4 +59,52 @@ async function* compared(
     `The copy of ${tableName(table)} does not hold its rows as they are at the snapshot.`,
     "Run again; if it comes back, report it with this line.",
   );
+}
+
+export const secretsArtifact = { name: "secrets/vault.ndjson.zst.pgp", kind: "secrets" } as const;
+
+/**
+ * Copies Supabase Vault's secrets under the set's own snapshot, a line each: their values where the role may open them. There
+ * is an artifact wherever there is a Vault, also an empty one: that it is missing tells nothing of what a project keeps.
+ *
+ * @param store asked for only where there is a Vault; seals with the session key of its own
+ * @returns undefined where there is no Vault
+ * @throws OperationError `secrets-failed`, `dump-differs`, and what the vault throws
+ */
+export async function takeSecrets(
+  source: SourceAccess,
+  store: () => Promise<ArtifactStore>,
+  { snapshot, inventory }: { readonly snapshot: LockedSnapshot; readonly inventory: Inventory },
+  warn: (text: string) => void,
+): Promise<Artifact | undefined> {
+  const table = inventory.tables.find(isVaultSecrets);
+  if (table === undefined) return undefined;
+  const client = await source.session("secrets");
+  let [secrets, sealed] = [0, 0];
+  async function* lines(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const secret of readVaultSecrets(client)) {
+      secrets++;
+      if (secret.secret === null) sealed++;
+      yield Buffer.from(`${JSON.stringify(secret)}\n`);
+    }
+  }
+  try {
+    await attachSnapshot(client, snapshot.id);
+    const artifact = await (await store()).put(secretsArtifact, lines());
+    if (table.fingerprint !== null && table.fingerprint.rows !== String(secrets)) {
+      throw new OperationError(
+        "dump-differs",
+        `Vault has ${table.fingerprint.rows} secrets at the snapshot, and ${secrets} were read.`,
+        "Run again; if it comes back, report it with this line.",
+      );
+    }
+    if (sealed > 0) warn(unopened(sealed, secrets));
+    return artifact;
+  } finally {
+    await source.hangUp(client);
+  }
+}
+
+function unopened(sealed: number, all: number): string {
+  return `${sealed} of ${countOf(all, "Vault secret")} are in the set as ciphertext only, which opens in no other project: the backup role may not open them. Run runbooks/sql/backup-role.sql again as postgres.`;
 }

@@ -1,0 +1,97 @@
+import { LifeboatError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { Policy } from "../../config/policy/policy.ts";
+import { standsBack } from "../../policy/egress.ts";
+import { type Period, periodAround } from "../../policy/period.ts";
+import type { Signer } from "../../seal/keys/keyring.ts";
+import { verifyDetached } from "../../seal/keys/signature.ts";
+import type { Manifest, Tier } from "../../vault/format/manifest.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import type { PublishedSet } from "../../vault/sets/catalogue.ts";
+import { firstFew, firstOf, trustedSets } from "../../vault/trusted.ts";
+
+/**
+ * The newest set of the tier whose snapshot lies in the present day, week or month, by the store's clock: what makes a
+ * schedule's second attempt do nothing. Only a set that a pinned key has signed counts; any other is passed over with a
+ * warning, since it must not be able to stop the backups. Undefined when there is none, and when the vault can't be asked:
+ * the backup that follows looks at everything and says what is wrong.
+ */
+export async function findMadeInPeriod(
+  vault: Vault,
+  tier: Tier,
+  period: Period,
+  signers: readonly Signer[],
+  log: Log,
+): Promise<Manifest | undefined> {
+  try {
+    const { from, until } = periodAround(period, await vault.serverTime());
+    const inPeriod = (time: string) => Date.parse(time) >= from.getTime() && Date.parse(time) < until.getTime();
+    const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
+    const passedOver = (name: string, problem: string) => log.warn(`${name} does not count as made: ${problem}`);
+    for await (const manifest of trustedSets(vault, verify, { tier, passedOver })) {
+      if (inPeriod(manifest.snapshotAt)) return manifest;
+      if (Date.parse(manifest.snapshotAt) < from.getTime()) return undefined;
+    }
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    log.warn(`Whether the ${period}'s ${tier} set is there can't be told: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** More than a month of sets, whatever makes them. */
+const newest = 200;
+
+/**
+ * Whether the set that is due is the second of its day and would cost more than the policy's share of what Supabase lets a
+ * project read: see `standsBack`. Only sets that a pinned key has signed count. When the vault can't be asked, the set is made.
+ *
+ * @returns why it stands back; undefined when it is to be made
+ */
+export async function findStandBack(
+  vault: Vault,
+  policy: Pick<Policy, "source" | "promises">,
+  signers: readonly Signer[],
+  log: Log,
+): Promise<string | undefined> {
+  try {
+    const now = await vault.serverTime();
+    const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
+    const sets = (await firstFew(trustedSets(vault, verify), newest)).map(({ snapshotAt, counts }) => ({
+      snapshotAt,
+      bytes: Number(counts.plainBytes),
+    }));
+    return standsBack(policy, sets, now);
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    log.warn(`What this month's sets have read from Supabase can't be told: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** So many that cannot be trusted are told one by one. */
+const mostTold = 20;
+
+/**
+ * The newest set of any tier whose manifest can be trusted; undefined when there is none among the newest. One that can't be
+ * is passed over with a warning: it must not be able to stop, or to wave through, a backup.
+ * @param among what is published, when somebody has looked under the lease that keeps other backups out
+ */
+export async function readLastSet(
+  vault: Vault,
+  signers: readonly Signer[],
+  warnings: string[],
+  among?: readonly PublishedSet[],
+): Promise<Manifest | undefined> {
+  let untrusted = 0;
+  const newest = trustedSets(vault, (bytes, armored) => verifyDetached(bytes, armored, signers), {
+    ...(among && { among }),
+    passedOver(name, problem) {
+      if (++untrusted <= mostTold) warnings.push(`${name} is not compared with: ${problem}`);
+    },
+  });
+  const last = await firstOf(newest);
+  if (untrusted > mostTold) warnings.push(`${untrusted - mostTold} more are not compared with either.`);
+  return last;
+}
