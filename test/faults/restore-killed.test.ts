@@ -4,7 +4,7 @@ import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab
 import { compareDatabases, execute, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
-import { complete, type Environment, killLimit, killSomewhere, wantedKills } from "./table/random-kills.ts";
+import { complete, type Environment, killLimit, killSomewhere, wantedKills } from "./table/kills.ts";
 import type { FaultRecord } from "./table/row.ts";
 
 const runner = fileURLToPath(new URL("restore-runner.ts", import.meta.url));

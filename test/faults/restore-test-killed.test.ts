@@ -5,7 +5,7 @@ import { openRestoreTestLab, type RestoreTestLab } from "../integration/restore-
 import { compareDatabases, createProject, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
-import { complete, killLimit, killSomewhere, wantedKills } from "./table/random-kills.ts";
+import { complete, killLimit, killSomewhere, wantedKills } from "./table/kills.ts";
 import type { FaultRecord } from "./table/row.ts";
 
 const runner = fileURLToPath(new URL("restore-test-runner.ts", import.meta.url));

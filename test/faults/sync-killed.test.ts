@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openSyncLab, type SyncLab } from "../integration/sync-lab.ts";
 import { contentOf, type SeedFile, seedFiles } from "../lab/storage/index.ts";
-import { complete, killLimit, killSomewhere, wantedKills } from "./table/random-kills.ts";
+import { complete, killLimit, killSomewhere, wantedKills } from "./table/kills.ts";
 
 const runner = fileURLToPath(new URL("sync-runner.ts", import.meta.url));
 const kills = Math.max(4, Math.round(wantedKills * 0.1));

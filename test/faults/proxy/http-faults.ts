@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 export interface Matching {
   readonly method?: string;
   /** Tried on path and query, e.g. `/partNumber=3&/`. Keys are percent-encoded there. */
-  readonly url?: RegExp;
+  readonly url?: Pick<RegExp, "test">;
   /** The first matching request that is hit, counted from 1; default 1. */
   readonly nth?: number;
   /** How many from there on; default 1; `Infinity` for all. */
@@ -16,8 +16,8 @@ export type Fault =
   | { readonly kind: "answer"; readonly status: number; readonly code: string }
   /** The connection is reset: before anything is passed on, in the middle of the request, or of the answer. */
   | { readonly kind: "cut"; readonly when: "at-once" | "in-request" | "in-answer"; readonly afterBytes: number }
-  /** The request is carried out, its answer is lost. */
-  | { readonly kind: "lose-answer" }
+  /** The request is carried out, its answer is lost; what is to happen then comes first. */
+  | { readonly kind: "lose-answer"; readonly then: () => void }
   | { readonly kind: "slow"; readonly direction: "request" | "answer"; readonly bytesPerSecond: number }
   /** One byte of the body is changed; counted from 0, the last one when the body is shorter. */
   | { readonly kind: "flip-byte"; readonly direction: "request" | "answer"; readonly at: number }

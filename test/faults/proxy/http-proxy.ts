@@ -21,7 +21,7 @@ export interface HttpFaultProxy {
   /** Answers without passing anything on: with an error of S3's form, or, for no code, as if all were well. */
   answer(matching: Matching, status: number, code: string): Trap;
   cut(matching: Matching, when: "at-once" | "in-request" | "in-answer", afterBytes?: number): Trap;
-  loseAnswer(matching: Matching): Trap;
+  loseAnswer(matching: Matching, then?: () => void): Trap;
   slow(matching: Matching, direction: "request" | "answer", bytesPerSecond: number): Trap;
   flipByte(matching: Matching, direction: "request" | "answer", at: number): Trap;
   replaceAnswerHeader(matching: Matching, name: string, value: string): Trap;
@@ -56,7 +56,7 @@ export async function startHttpFaultProxy(target: string): Promise<HttpFaultProx
     passed,
     answer: (matching, status, code) => lay(matching, { kind: "answer", status, code }),
     cut: (matching, when, afterBytes = 0) => lay(matching, { kind: "cut", when, afterBytes }),
-    loseAnswer: (matching) => lay(matching, { kind: "lose-answer" }),
+    loseAnswer: (matching, then = () => {}) => lay(matching, { kind: "lose-answer", then }),
     slow: (matching, direction, bytesPerSecond) => lay(matching, { kind: "slow", direction, bytesPerSecond }),
     flipByte: (matching, direction, at) => lay(matching, { kind: "flip-byte", direction, at }),
     replaceAnswerHeader: (matching, name, value) => lay(matching, { kind: "replace-answer-header", name, value }),
@@ -86,7 +86,7 @@ async function forward(
   const reset = () => void request.socket.resetAndDestroy();
   const outgoing: Transform[] = [];
   const incoming: Transform[] = [];
-  let lose = false;
+  let lose: (() => void) | undefined;
   const headers: Record<string, string> = {};
   let truncated: number | undefined;
   for (const fault of faults) {
@@ -94,7 +94,7 @@ async function forward(
     if (fault.kind === "answer") return answerAlone(request, response, fault.status, fault.code);
     if (fault.kind === "cut" && fault.when === "at-once") return reset();
     if (fault.kind === "cut") (fault.when === "in-request" ? outgoing : incoming).push(after(fault.afterBytes, reset));
-    if (fault.kind === "lose-answer") lose = true;
+    if (fault.kind === "lose-answer") lose = fault.then;
     if (fault.kind === "replace-answer-header") headers[fault.name.toLowerCase()] = fault.value;
     if (fault.kind === "slow") (fault.direction === "request" ? outgoing : incoming).push(slowly(fault.bytesPerSecond));
     if (fault.kind === "flip-byte") (fault.direction === "request" ? outgoing : incoming).push(flipByte(fault.at));
@@ -111,7 +111,7 @@ async function forward(
   onwards.on("error", reset);
   response.once("close", () => onwards.destroy());
   onwards.on("response", (answer) => {
-    if (lose) return answer.resume().on("end", reset);
+    if (lose !== undefined) return answer.resume().on("end", lose).on("end", reset);
     if (truncated !== undefined) {
       headers["content-length"] = String(truncated);
       incoming.push(firstBytes(truncated));

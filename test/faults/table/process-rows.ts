@@ -7,12 +7,9 @@ import type { Outcome } from "./row.ts";
 /** The store sees these requests as each stage begins; the process waits for their answer when it is killed. */
 const backupStages = {
   preflight: { method: "HEAD" },
-  lease: { method: "PUT", url: /\/leases\// },
   keys: { method: "PUT", url: /\/keys\.pgp/ },
-  schema: { method: "PUT", url: /\/schema\.dump/ },
   data: { method: "PUT", url: /\/data\// },
   "read-back": { method: "GET", url: /\/data\/.*x-id=GetObject/ },
-  inventory: { method: "PUT", url: /\/inventory\.json/ },
   publish: { method: "PUT", url: /\/manifest\.json(\?(?!retention)|$)/ },
   lock: { method: "PUT", url: /[?&]retention/ },
 } as const satisfies Record<string, Matching>;
@@ -66,7 +63,10 @@ const hours =
   });
 
 export const processRows: readonly ProcessRow[] = [
-  ...Object.entries(backupStages).map(([stage, on]) => killed("SIGKILL", stage, backup, on)),
+  // Behind each single write of a backup: backup-killed.test.ts.
+  ...(["preflight", "data", "read-back", "publish", "lock"] as const).map((stage) =>
+    killed("SIGKILL", stage, backup, backupStages[stage]),
+  ),
   ...(["keys", "data", "publish"] as const).map((stage) => killed("SIGTERM", stage, backup, backupStages[stage])),
   // The set is published: what is left of the run is seconds, and worth more than ending at once.
   killed("SIGTERM", "lock", backup, backupStages.lock, "success"),
