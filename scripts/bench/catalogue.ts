@@ -4,7 +4,7 @@ import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { type Manifest, setPrefix, tierSchema } from "../../actions/lib/vault/format/manifest.ts";
 import { manifestName, signatureName } from "../../actions/lib/vault/published/signed-manifest.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
-import { encodeManifest } from "../../actions/lib/vault/sets/set-store.ts";
+import { encodeManifest } from "../../actions/lib/vault/sets/catalogue.ts";
 import { setId, storeUnpublished } from "../../test/faults/proxy/test-manifest.ts";
 import type { S3Access } from "../../test/lab/servers/s3.ts";
 import { bucket } from "../demo/owner.ts";

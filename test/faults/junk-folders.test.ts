@@ -10,9 +10,8 @@ import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signat
 import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import type { Transport } from "../../actions/lib/vault/s3/transport.ts";
-import { resolveSet } from "../../actions/lib/vault/sets/catalogue.ts";
+import { encodeManifest, publish, resolveSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { readProofs } from "../../actions/lib/vault/sets/proof-store.ts";
-import { encodeManifest, publish } from "../../actions/lib/vault/sets/set-store.ts";
 import { firstOf, trustedSets } from "../../actions/lib/vault/trusted.ts";
 import own from "../../lifeboat.config.ts";
 import { newTestKey, type TestKey } from "../integration/assembled-set.ts";

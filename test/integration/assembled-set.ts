@@ -14,7 +14,7 @@ import { newSessionKey, sessionKeyCommitment } from "../../actions/lib/seal/keys
 import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { type Artifact, type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
-import { encodeManifest, publish } from "../../actions/lib/vault/sets/set-store.ts";
+import { encodeManifest, publish } from "../../actions/lib/vault/sets/catalogue.ts";
 
 export interface TestKey {
   readonly unlocked: UnlockedKey;

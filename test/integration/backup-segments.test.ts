@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
-import { readSet } from "../../actions/lib/vault/sets/set-store.ts";
+import { readSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { createProject, dropProject, execute, type LabProject } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";

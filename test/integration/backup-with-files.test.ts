@@ -5,9 +5,8 @@ import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
 import { findSnapshotFor } from "../../actions/lib/operations/restore-files/find-snapshot.ts";
 import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
-import { listSnapshots } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
-import { readSnapshot } from "../../actions/lib/vault/files/snapshot-store.ts";
-import { readSet } from "../../actions/lib/vault/sets/set-store.ts";
+import { listSnapshots, readSnapshot } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
+import { readSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { contentOf, type SeedFile, seedFiles } from "../lab/storage/index.ts";
 import { openSyncLab, type SyncLab } from "./sync-lab.ts";
 

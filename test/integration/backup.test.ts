@@ -4,8 +4,8 @@ import type { BackupResult } from "../../actions/lib/operations/backup/result.ts
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
+import { readSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { openSet } from "../../actions/lib/vault/sets/open-set.ts";
-import { readSet } from "../../actions/lib/vault/sets/set-store.ts";
 import {
   createProject,
   dropProject,

@@ -14,8 +14,8 @@ import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signat
 import { askStanding } from "../../actions/lib/vault/configured.ts";
 import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { type Proof, proofSchema } from "../../actions/lib/vault/format/proof.ts";
+import { encodeManifest, publish } from "../../actions/lib/vault/sets/catalogue.ts";
 import { encodeProof, manifestHash, writeProof } from "../../actions/lib/vault/sets/proof-store.ts";
-import { encodeManifest, publish } from "../../actions/lib/vault/sets/set-store.ts";
 import own from "../../lifeboat.config.ts";
 import { setId, storeUnpublished } from "../faults/proxy/test-manifest.ts";
 import { sharedS3 } from "../lab/servers/started.ts";

@@ -8,8 +8,8 @@ import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { readLayers } from "../../actions/lib/vault/files/layers.ts";
 import { readFiles } from "../../actions/lib/vault/files/read-files.ts";
 import { openObject, readSealed } from "../../actions/lib/vault/files/read-object.ts";
+import { readSnapshot } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
 import { recipientKeys } from "../../actions/lib/vault/files/snapshot-keys.ts";
-import { readSnapshot } from "../../actions/lib/vault/files/snapshot-store.ts";
 import { type FileEntry, isStored, pathOf } from "../../actions/lib/vault/format/file-entry.ts";
 import {
   type Finding,

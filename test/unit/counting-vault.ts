@@ -7,7 +7,7 @@ import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
 import { generateKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
 import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
-import { encodeSnapshotManifest } from "../../actions/lib/vault/files/snapshot-store.ts";
+import { encodeSnapshotManifest } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
 import { indexKeysName, snapshotPrefix } from "../../actions/lib/vault/format/names.ts";
 import type {
   HashedObject,

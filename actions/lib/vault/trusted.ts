@@ -1,14 +1,11 @@
-import { LifeboatError } from "../base/errors.ts";
-import { publishedSnapshots } from "./files/snapshot-catalogue.ts";
-import { readSnapshot } from "./files/snapshot-store.ts";
+import { publishedSnapshots, readSnapshot } from "./files/snapshot-catalogue.ts";
 import type { Manifest, Tier } from "./format/manifest.ts";
 import type { SnapshotManifest } from "./format/snapshot-manifest.ts";
 import type { Publication } from "./published/publications.ts";
 import { describeInOrder, type Published } from "./published/set-folders.ts";
-import type { VerifySignature } from "./published/signed-manifest.ts";
+import { believed, type VerifySignature } from "./published/signed-manifest.ts";
 import type { Vault } from "./s3/client.ts";
-import { type PublishedSet, publishedSets } from "./sets/catalogue.ts";
-import { readSet } from "./sets/set-store.ts";
+import { type PublishedSet, publishedSets, readSet } from "./sets/catalogue.ts";
 
 /**
  * Manifests that are read and cannot be trusted before the search is given up: somebody can lay any number of them, of any
@@ -77,14 +74,8 @@ async function* trusted<Found extends Publication, Document>(
     found: Found,
   ): Promise<{ document: Document } | { found: Found; problem: string } | undefined> => {
     if (found.state === "hidden") return undefined;
-    try {
-      return { document: await read(found) };
-    } catch (error) {
-      if (!(error instanceof LifeboatError)) throw error;
-      if (error.code === "set-unknown" || error.code === "snapshot-unknown") return undefined;
-      if (error.code !== "manifest-untrusted") throw error;
-      return { found, problem: error.message };
-    }
+    const came = await believed(() => read(found));
+    return came !== undefined && "problem" in came ? { found, ...came } : came;
   };
   const passed = { manifests: 0, bytes: 0 };
   // One alone answers most; who has to look further looks at many at once.

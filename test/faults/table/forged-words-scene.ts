@@ -9,8 +9,7 @@ import { signDetached, verifyDetached, writeNote } from "../../../actions/lib/se
 import { setPrefix } from "../../../actions/lib/vault/format/manifest.ts";
 import { acquireLease } from "../../../actions/lib/vault/lease/lease.ts";
 import type { Vault } from "../../../actions/lib/vault/s3/client.ts";
-import { listSets, resolveSet } from "../../../actions/lib/vault/sets/catalogue.ts";
-import { encodeManifest, publish, readSet } from "../../../actions/lib/vault/sets/set-store.ts";
+import { encodeManifest, listSets, publish, readSet, resolveSet } from "../../../actions/lib/vault/sets/catalogue.ts";
 import { readStanding } from "../../../actions/lib/vault/standing.ts";
 import { newTestKey, type TestKey } from "../../integration/assembled-set.ts";
 import { sharedS3 } from "../../lab/servers/started.ts";

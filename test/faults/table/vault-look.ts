@@ -8,7 +8,7 @@ import {
 import { silentLog } from "../../../actions/lib/base/log.ts";
 import { removeLeftovers } from "../../../actions/lib/operations/retention/remove-leftovers.ts";
 import { verifySet } from "../../../actions/lib/operations/verify/verify.ts";
-import { parseManifest } from "../../../actions/lib/vault/sets/set-store.ts";
+import { parseManifest } from "../../../actions/lib/vault/sets/catalogue.ts";
 import type { BackupLab } from "../../integration/backup-lab.ts";
 
 /** What is in the bucket below `database/`, as the store itself lists it. */

@@ -9,8 +9,7 @@ import { alarmOf } from "../../vault/published/publications.ts";
 import type { Published } from "../../vault/published/set-folders.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { type PublishedSet, publishedSets, type SetName } from "../../vault/sets/catalogue.ts";
-import { readSet } from "../../vault/sets/set-store.ts";
+import { type PublishedSet, publishedSets, readSet, type SetName } from "../../vault/sets/catalogue.ts";
 
 const day = 86_400_000;
 /** Whoever loses a set's keys loses the set: their lock never has less left than `least`, and is renewed long before. */

@@ -26,7 +26,7 @@ import type { Lease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { assertStored } from "../../vault/s3/read-back.ts";
 import type { PublishedSet } from "../../vault/sets/catalogue.ts";
-import { encodeManifest, publish } from "../../vault/sets/set-store.ts";
+import { encodeManifest, publish } from "../../vault/sets/catalogue.ts";
 import type { Ready } from "../check/run-preflight.ts";
 import { type ArtifactStore, jsonSource, openArtifactStore, textSource } from "./artifact-store.ts";
 import { readLastSet } from "./earlier-sets.ts";

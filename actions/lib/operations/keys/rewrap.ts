@@ -21,8 +21,7 @@ import type { Vault } from "../../vault/s3/client.ts";
 import { deleteVersions } from "../../vault/s3/delete-versions.ts";
 import type { ObjectBody } from "../../vault/s3/objects.ts";
 import { type Version, versionsBelow } from "../../vault/s3/versions.ts";
-import { listSets, resolveSet, type SetName } from "../../vault/sets/catalogue.ts";
-import { readSet } from "../../vault/sets/set-store.ts";
+import { listSets, readSet, resolveSet, type SetName } from "../../vault/sets/catalogue.ts";
 
 const maxKeysBytes = 1024 * 1024;
 

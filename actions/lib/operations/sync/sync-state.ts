@@ -2,8 +2,8 @@ import { type CompactionPolicy, planCompaction } from "../../policy/storage-rete
 import type { ShardSum } from "../../storage/rows.ts";
 import { readLayers } from "../../vault/files/layers.ts";
 import { readHead } from "../../vault/files/read-files.ts";
+import type { StoredSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { recipientKeys, type SnapshotKeys, signerKeys } from "../../vault/files/snapshot-keys.ts";
-import type { StoredSnapshot } from "../../vault/files/snapshot-store.ts";
 import { type Head, type Layer, livingObjects } from "../../vault/format/snapshot-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { StorageReady } from "../check/run-storage-preflight.ts";

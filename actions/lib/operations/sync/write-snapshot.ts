@@ -9,7 +9,7 @@ import { boundVanishing, failureOf } from "./source/tally.ts";
 import { type ListWriter, openListWriter, openObjectStore, openRunKeys } from "./store/object-store.ts";
 import {
   carriedOver,
-  publishManifest,
+  publishSnapshot,
   storeFindings,
   storeHead,
   storeLayer,
@@ -60,7 +60,7 @@ async function publish(writing: Writing, tools: Tools): Promise<SnapshotManifest
   });
   const findings = await storeFindings(store, tally.findings);
   const recover = await storeRecoverPage(store);
-  const manifest = await publishManifest(
+  const manifest = await publishSnapshot(
     vault,
     {
       format: "lifeboat-files/1",

@@ -1,7 +1,7 @@
 import type { Stop } from "../../base/flow/bounded.ts";
 import type { Stages } from "../../base/flow/stages.ts";
 import type { StorageEndpoint } from "../../storage/endpoint.ts";
-import type { StoredSnapshot } from "../../vault/files/snapshot-store.ts";
+import type { StoredSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";

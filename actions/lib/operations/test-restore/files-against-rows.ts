@@ -7,7 +7,7 @@ import { Problems } from "../../config/problems.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
-import { readSnapshot } from "../../vault/files/snapshot-store.ts";
+import { readSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import type { Proof } from "../../vault/format/proof.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
 import { findSnapshotFor, type SetMoment } from "../restore-files/find-snapshot.ts";

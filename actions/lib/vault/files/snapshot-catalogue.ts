@@ -1,11 +1,30 @@
-import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
-import { setIdPattern } from "../format/manifest.ts";
-import type { SnapshotManifest } from "../format/snapshot-manifest.ts";
-import { hiddenError, type Publication, publicationOf, publications, showAgain } from "../published/publications.ts";
+import { snapshotPrefix } from "../format/names.ts";
+import { type SnapshotManifest, snapshotManifestSchema } from "../format/snapshot-manifest.ts";
+import {
+  hiddenProblem,
+  type Publication,
+  publicationOf,
+  publications,
+  resolvePublished,
+  showAgain,
+} from "../published/publications.ts";
 import { describeFirst } from "../published/set-folders.ts";
-import type { VerifySignature } from "../published/signed-manifest.ts";
+import {
+  believed,
+  parseDocument,
+  readPublished,
+  type Stored,
+  type Untrusted,
+  type VerifySignature,
+} from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
-import { readSnapshot } from "./snapshot-store.ts";
+
+const prefix = "snapshots/";
+const list = "lifeboat list --files";
+const maxManifestBytes = 4 * 1024 * 1024;
+
+/** A snapshot as its manifest describes it. */
+export type StoredSnapshot = Stored<SnapshotManifest>;
 
 /** One snapshot of the files. What its manifest says is null when that cannot be trusted; `problem` then says why. */
 export interface ListedSnapshot {
@@ -13,6 +32,31 @@ export interface ListedSnapshot {
   readonly manifest: SnapshotManifest | null;
   readonly signature: "verified" | "refused" | "hidden";
   readonly problem: string | null;
+}
+
+/** The bytes that are signed and stored. */
+export function encodeSnapshotManifest(manifest: SnapshotManifest): Uint8Array {
+  return Buffer.from(`${JSON.stringify(snapshotManifestSchema.parse(manifest), null, 1)}\n`);
+}
+
+/** Reads and checks a manifest. @throws as `readPublished` */
+export function readSnapshot(
+  vault: Vault,
+  set: string,
+  verify: VerifySignature,
+  signed?: boolean,
+): Promise<StoredSnapshot> {
+  const parse = (bytes: Uint8Array, untrusted: Untrusted): SnapshotManifest => {
+    const manifest = parseDocument(bytes, snapshotManifestSchema, "lifeboat-files/1", untrusted);
+    if (manifest.set === set) return manifest;
+    throw untrusted(`it is the manifest of ${manifest.set}, correctly signed but put here by somebody`);
+  };
+  const place = {
+    prefix: snapshotPrefix(set),
+    name: `snapshot ${set} of the files`,
+    unknown: "snapshot-unknown",
+  } as const;
+  return readPublished(vault, { ...place, list, maxBytes: maxManifestBytes, parse }, verify, signed);
 }
 
 /**
@@ -27,17 +71,13 @@ export async function listSnapshots(
   const { newest = Number.POSITIVE_INFINITY } = options;
   return describeFirst(publishedSnapshots(vault), newest, async ({ set, state, marker, signed }) => {
     if (state === "there") return describeSnapshot(vault, set, verify, signed);
-    const command = showAgain(vault, { prefix: snapshots, set, marker });
-    const problem = `it is hidden by a delete marker that Lifeboat did not write; ${command} shows it again`;
-    return { set, manifest: null, signature: "hidden", problem };
+    return { set, manifest: null, signature: "hidden", problem: hiddenProblem(vault, { prefix, set, marker }) };
   });
 }
 
-const snapshots = "snapshots/";
-
 /** Every run that has left something below `snapshots/`, newest first, with what became of its manifest. */
 export async function* runFolders(vault: Vault): AsyncGenerator<Publication, void, undefined> {
-  yield* publications(vault.transport, [snapshots]);
+  yield* publications(vault.transport, [prefix]);
 }
 
 /** Every snapshot with a manifest, newest first, hidden ones included, read as far as it is asked for. */
@@ -45,28 +85,10 @@ export async function* publishedSnapshots(vault: Vault): AsyncGenerator<Publicat
   for await (const run of runFolders(vault)) if (run.state !== "none") yield run;
 }
 
-/**
- * Finds a snapshot by its id, or the newest. That it can be trusted is for `readSnapshot` to say.
- * @param wanted `latest` or an id
- * @throws ConfigurationError `set-id`, `snapshot-unknown`, `set-hidden`
- */
+/** Finds a snapshot by its id, or the newest. @throws as `resolvePublished` */
 export async function resolveSnapshot(vault: Vault, wanted: string): Promise<string> {
-  if (wanted !== "latest" && !setIdPattern.test(wanted))
-    throw new ConfigurationError(
-      "set-id",
-      "A snapshot is named `latest` or like 20261122T221500Z-1a2b3c4d",
-      "See `lifeboat list --files` for the names.",
-    );
-  const found = wanted === "latest" ? await newestOf(vault) : await publicationOf(vault.transport, snapshots, wanted);
-  if (found?.state === "there") return found.set;
-  if (found?.state === "hidden") throw hiddenError(vault, { prefix: snapshots, ...found }, wanted);
-  const what = wanted === "latest" ? "There is no snapshot of the files yet" : `There is no snapshot ${wanted}`;
-  throw new ConfigurationError("snapshot-unknown", `${what} in bucket ${vault.bucket}`, "See `lifeboat list --files`.");
-}
-
-async function newestOf(vault: Vault): Promise<Publication | undefined> {
-  for await (const found of publishedSnapshots(vault)) return found;
-  return undefined;
+  const where = `bucket ${vault.bucket}`;
+  return (await resolvePublished(vault, wanted, [prefix], { name: "snapshot", where, list })).set;
 }
 
 /**
@@ -79,15 +101,10 @@ export async function describeSnapshot(
   verify: VerifySignature,
   signed: boolean,
 ): Promise<ListedSnapshot | undefined> {
-  try {
-    const { manifest } = await readSnapshot(vault, run, verify, signed);
-    return { set: run, manifest, signature: "verified", problem: null };
-  } catch (error) {
-    if (!(error instanceof LifeboatError)) throw error;
-    if (error.code === "snapshot-unknown") return undefined;
-    if (error.code !== "manifest-untrusted") throw error;
-    return { set: run, manifest: null, signature: "refused", problem: error.message };
-  }
+  const read = await believed(() => readSnapshot(vault, run, verify, signed));
+  if (read === undefined) return undefined;
+  if ("problem" in read) return { set: run, manifest: null, signature: "refused", problem: read.problem };
+  return { set: run, manifest: read.document.manifest, signature: "verified", problem: null };
 }
 
 /**

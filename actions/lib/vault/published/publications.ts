@@ -1,6 +1,7 @@
 import { ConfigurationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { countOf, few } from "../../base/measures.ts";
+import { setIdPattern } from "../format/manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import type { Transport } from "../s3/transport.ts";
 import { type Version, versionPages, type Wanted } from "../s3/versions.ts";
@@ -188,6 +189,50 @@ export function hiddenError(vault: Vault, hidden: Hidden, wanted: string): Confi
     `${hidden.prefix}${hidden.set}/ is hidden by a delete marker over its manifest, and not by Lifeboat. ${what} to be had before somebody has looked`,
     `Find out who wrote the marker. Then show it again with \`${showAgain(vault, hidden)}\`, or name another by its id (\`lifeboat list\`).`,
   );
+}
+
+/** The same as what is wrong with one of a list. */
+export function hiddenProblem(vault: Vault, hidden: Hidden): string {
+  return `it is hidden by a delete marker that Lifeboat did not write; ${showAgain(vault, hidden)} shows it again`;
+}
+
+/**
+ * Finds something published by its id, or the newest. That it can be trusted is for whoever reads it to say: a newest one
+ * with a foreign signature, or a hidden one, is to be refused loudly, not passed over.
+ * @param wanted `latest` or an id
+ * @param kind how it is called, where it was looked for, and the command that lists all
+ * @throws ConfigurationError `set-id`, `set-unknown` or `snapshot-unknown`, `set-hidden`
+ */
+export async function resolvePublished(
+  vault: Vault,
+  wanted: string,
+  prefixes: readonly string[],
+  { name, where, list }: { readonly name: "set" | "snapshot"; readonly where: string; readonly list: string },
+): Promise<Folder> {
+  if (wanted !== "latest" && !setIdPattern.test(wanted))
+    throw new ConfigurationError(
+      "set-id",
+      `A ${name} is named \`latest\` or like 20261122T221500Z-1a2b3c4d`,
+      `See \`${list}\` for the names.`,
+    );
+  const found = wanted === "latest" ? await newestOf(vault, prefixes) : await namedOf(vault, wanted, prefixes);
+  if (found?.state === "there") return found;
+  if (found !== undefined) throw hiddenError(vault, found, wanted);
+  const what = wanted === "latest" ? `There is no ${name} yet` : `There is no ${name} ${wanted}`;
+  throw new ConfigurationError(`${name}-unknown`, `${what} in ${where}`, `See \`${list}\`.`);
+}
+
+async function newestOf(vault: Vault, prefixes: readonly string[]): Promise<(Folder & Publication) | undefined> {
+  for await (const found of publications(vault.transport, prefixes)) if (found.state !== "none") return found;
+  return undefined;
+}
+
+async function namedOf(vault: Vault, set: string, prefixes: readonly string[]) {
+  for (const prefix of prefixes) {
+    const found = await publicationOf(vault.transport, prefix, set);
+    if (found.state !== "none") return { prefix, ...found };
+  }
+  return undefined;
 }
 
 /** What is said of what somebody else did to the vault; nothing when they did nothing. Ids and keys name nobody. */

@@ -1,12 +1,12 @@
 import type { z } from "zod";
-import { LifeboatError, OperationError } from "../../base/errors.ts";
+import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Vault } from "../s3/client.ts";
 import { assertStored } from "../s3/read-back.ts";
 import { isConditionFailed, isMissing } from "../s3/store-errors.ts";
 
 export const manifestName = "manifest.json";
-export const signatureName = "manifest.json.sig";
+export const signatureName = `${manifestName}.sig`;
 const maxSignatureBytes = 64 * 1024;
 /** Why a manifest without a signature is not to be trusted. */
 export const notSigned = "it is not signed";
@@ -24,57 +24,73 @@ export type VerifySignature = (bytes: Uint8Array, armored: string) => Promise<Si
 export type Untrusted = (why: string) => Error;
 
 /**
- * Makes visible what lies below a prefix: the signature first, then, under the lease, the manifest. Neither replaces anything.
+ * Puts a document into the vault for good: its signature first (`<key>.sig`), then, under the lease where there is one, the
+ * document, which counts from then on. Neither replaces anything, and both are read back.
  * @param bytes what `signature` (armored) covers
- * @throws OperationError `set-taken` when another writer was first, `lease-lost` (with the manifest there when it was lost in
- * that very moment), `s3-unavailable`; `stored-differs` when the store does not hold what it said it had stored
+ * @throws OperationError `set-taken` or `proof-taken` when another writer was first, `lease-lost` (with the document there when
+ * it was lost in that very moment), `s3-unavailable`; `stored-differs` when the store does not hold what it said it had stored
  */
-export async function publishManifest(
+export async function publishSigned(
+  vault: Vault,
+  key: string,
+  bytes: Uint8Array,
+  signature: string,
+  options: Partial<PublishOptions> & { readonly kind: "set" | "proof" },
+): Promise<void> {
+  const { kind, lease, signal } = options;
+  const put = (name: string, body: Uint8Array, contentType: string) =>
+    vault.put(name, body, { ifNoneMatch: true, contentType, ...(signal && { signal }) }).catch((error: unknown) => {
+      if (!isConditionFailed(error)) throw error;
+      throw new OperationError(`${kind}-taken`, `${name} is there already: somebody else has written this ${kind}`);
+    });
+  await put(`${key}.sig`, Buffer.from(signature), "application/pgp-signature");
+  await assertStored(vault, `${key}.sig`, Buffer.from(signature));
+  await lease?.assertHeld();
+  signal?.throwIfAborted();
+  await put(key, bytes, "application/json");
+  // Nobody removes what is younger than a day (`removeLeftovers`), but a machine may have slept between those two lines.
+  await lease?.assertHeld().catch((error: unknown) => {
+    if (!(error instanceof LifeboatError && error.code === "lease-lost")) return;
+    throw new OperationError(
+      "lease-lost",
+      `The lease went to somebody else while ${key} was being published: it is there, and this run cannot say whether all that it names still is`,
+      "Read it again with `lifeboat verify`, or run again for another.",
+    );
+  });
+  await assertStored(vault, key, bytes);
+}
+
+export interface PublishOptions {
+  readonly lease: Pick<Lease, "assertHeld">;
+  readonly signal?: AbortSignal;
+}
+
+/** Makes a set, or a snapshot of the files, exist: its manifest below a prefix. @throws as `publishSigned` */
+export function publishManifest(
   vault: Vault,
   prefix: string,
   bytes: Uint8Array,
   signature: string,
-  options: { lease: Pick<Lease, "assertHeld">; signal?: AbortSignal },
+  options: PublishOptions,
 ): Promise<void> {
-  const put = (name: string, body: Uint8Array, contentType: string) =>
-    vault
-      .put(prefix + name, body, { ifNoneMatch: true, contentType, ...(options.signal && { signal: options.signal }) })
-      .catch((error: unknown) => {
-        if (!isConditionFailed(error)) throw error;
-        throw new OperationError("set-taken", `${prefix}${name} is there already: somebody else has written this set`);
-      });
-  await put(signatureName, Buffer.from(signature), "application/pgp-signature");
-  await assertStored(vault, prefix + signatureName, Buffer.from(signature));
-  await options.lease.assertHeld();
-  options.signal?.throwIfAborted();
-  await put(manifestName, bytes, "application/json");
-  // Nobody removes what is younger than a day (`removeLeftovers`), but a machine may have slept between those two lines.
-  await options.lease.assertHeld().catch((error: unknown) => {
-    if (!(error instanceof LifeboatError && error.code === "lease-lost")) return;
-    throw new OperationError(
-      "lease-lost",
-      `The lease went to somebody else while ${prefix}${manifestName} was being published: it is there, and this run cannot say whether all that it names still is`,
-      "Read it again with `lifeboat verify`, or run again for another.",
-    );
-  });
-  await assertStored(vault, prefix + manifestName, bytes);
+  return publishSigned(vault, prefix + manifestName, bytes, signature, { kind: "set", ...options });
 }
 
 /**
- * Reads the manifest below a prefix and checks its signature; undefined when there is none.
+ * Reads a document and checks its signature; undefined when there is none.
  * @param maxBytes a longer one is refused unread
  * @throws what `untrusted` makes when it is not signed, or not by a trusted key
  */
-export async function readManifest(
+export async function readSigned(
   vault: Vault,
-  prefix: string,
+  key: string,
   maxBytes: number,
   verify: VerifySignature,
   untrusted: Untrusted,
 ): Promise<{ bytes: Uint8Array; signature: string; signedBy: SignedBy } | undefined> {
   const [bytes, armored] = await Promise.all([
-    readDocument(vault, prefix + manifestName, maxBytes, untrusted),
-    readDocument(vault, prefix + signatureName, maxSignatureBytes, untrusted),
+    readDocument(vault, key, maxBytes, untrusted),
+    readDocument(vault, `${key}.sig`, maxSignatureBytes, untrusted),
   ]);
   if (bytes === undefined) return undefined;
   if (armored === undefined) throw untrusted(notSigned);
@@ -83,6 +99,68 @@ export async function readManifest(
     throw untrusted(error instanceof LifeboatError ? error.message : "its signature is not by a trusted key");
   });
   return { bytes, signature, signedBy };
+}
+
+/** Where something is published, and what counts as it: a set of the database, a snapshot of the files. */
+export interface Place<Document> {
+  /** E.g. `database/<tier>/<set>/`. */
+  readonly prefix: string;
+  /** E.g. `set 20261122T221500Z-1a2b3c4d (daily)`. */
+  readonly name: string;
+  /** Of the error when there is none. */
+  readonly unknown: "set-unknown" | "snapshot-unknown";
+  /** The command that lists others. */
+  readonly list: string;
+  readonly maxBytes: number;
+  /** @throws what `untrusted` makes when the bytes are not its manifest */
+  readonly parse: (bytes: Uint8Array, untrusted: Untrusted) => Document;
+}
+
+/** What is published, as its manifest describes it. */
+export interface Stored<Document> {
+  readonly manifest: Document;
+  readonly bytes: Uint8Array;
+  readonly signature: string;
+  readonly signedBy: SignedBy;
+  readonly prefix: string;
+}
+
+/**
+ * Reads and checks a manifest: signed by a trusted key, and about what lies in this very place.
+ * @param signed false: the store's list shows no signature, and nothing is read
+ * @throws ConfigurationError `manifest-untrusted`, `set-unknown`, `snapshot-unknown`
+ */
+export async function readPublished<Document>(
+  vault: Vault,
+  { prefix, name, unknown, list, maxBytes, parse }: Place<Document>,
+  verify: VerifySignature,
+  signed = true,
+): Promise<Stored<Document>> {
+  const untrusted = (why: string) =>
+    new ConfigurationError(
+      "manifest-untrusted",
+      `The manifest of ${name} is not to be trusted: ${why}`,
+      `Use another one (\`${list}\`), and find out who wrote this one.`,
+    );
+  if (!signed) throw untrusted(notSigned);
+  const found = await readSigned(vault, prefix + manifestName, maxBytes, verify, untrusted);
+  if (found === undefined)
+    throw new ConfigurationError(unknown, `There is no ${name} in bucket ${vault.bucket}`, `See \`${list}\`.`);
+  return { ...found, manifest: parse(found.bytes, untrusted), prefix };
+}
+
+/** What came of reading something published: the document, or why it cannot be trusted; undefined when it is gone. */
+export async function believed<Document>(
+  read: () => Promise<Document>,
+): Promise<{ readonly document: Document } | { readonly problem: string } | undefined> {
+  try {
+    return { document: await read() };
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    if (["set-unknown", "snapshot-unknown", "s3-missing"].includes(error.code)) return undefined;
+    if (error.code !== "manifest-untrusted") throw error;
+    return { problem: error.message };
+  }
 }
 
 /**

@@ -1,16 +1,38 @@
-import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
-import { type Manifest, setIdPattern, setPrefix, type Tier, tierSchema } from "../format/manifest.ts";
-import { hiddenError, type Publication, publicationOf, publications, showAgain } from "../published/publications.ts";
+import { ConfigurationError } from "../../base/errors.ts";
+import { type Manifest, manifestSchema, setPrefix, type Tier, tierSchema } from "../format/manifest.ts";
+import { hiddenProblem, type Publication, publications, resolvePublished } from "../published/publications.ts";
 import { describeFirst } from "../published/set-folders.ts";
-import { manifestName, type VerifySignature } from "../published/signed-manifest.ts";
+import {
+  believed,
+  manifestName,
+  type PublishOptions,
+  parseDocument,
+  publishManifest,
+  readPublished,
+  type Stored,
+  type Untrusted,
+  type VerifySignature,
+} from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
-import { isMissing } from "../s3/store-errors.ts";
-import { maxManifestBytes, parseManifest, readSet } from "./set-store.ts";
+
+/** A manifest of 10,000 parts has about 1 MB: this is for sets of two terabytes in parts of 16 MiB. A larger one is refused unread. */
+export const maxManifestBytes = 16 * 1024 * 1024;
+
+const list = "lifeboat list";
+
+export interface SetName {
+  readonly tier: Tier;
+  readonly set: string;
+}
+
+/** A folder that is named like a set, and what became of its manifest: of a published set it is there, or hidden. */
+export type PublishedSet = SetName & Publication;
+
+/** A set as its manifest describes it. */
+export type StoredSet = Stored<Manifest>;
 
 /** One set of the catalogue. What its manifest says is null when that can't be read; `problem` then says why. */
-export interface ListedSet {
-  readonly set: string;
-  readonly tier: Tier;
+export interface ListedSet extends SetName {
   /** ISO 8601, UTC. */
   readonly snapshotAt: string | null;
   readonly counts: Manifest["counts"] | null;
@@ -20,13 +42,51 @@ export interface ListedSet {
   readonly problem: string | null;
 }
 
-export interface SetName {
-  readonly tier: Tier;
-  readonly set: string;
+/** The bytes that are signed and stored. */
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  return Buffer.from(`${JSON.stringify(manifestSchema.parse(manifest), null, 2)}\n`);
 }
 
-/** A folder that is named like a set, and what became of its manifest: of a published set it is there, or hidden. */
-export type PublishedSet = SetName & Publication;
+/** Makes a set exist. @param bytes what `encodeManifest` gave @throws as `publishManifest` */
+export function publish(
+  vault: Vault,
+  { tier, set }: SetName,
+  bytes: Uint8Array,
+  signature: string,
+  options: PublishOptions,
+): Promise<void> {
+  return publishManifest(vault, setPrefix(tier, set), bytes, signature, options);
+}
+
+/** @throws what `untrusted` makes when the bytes are not a manifest of this format, or contradict themselves */
+export function parseManifest(bytes: Uint8Array, untrusted: Untrusted): Manifest {
+  const manifest = parseDocument(bytes, manifestSchema, "lifeboat-set/1", untrusted);
+  for (const segment of manifest.artifacts.flatMap(({ segments }) => segments)) {
+    const sum = segment.parts.reduce((bytes, part) => bytes + part.bytes, 0);
+    if (sum !== segment.bytes || segment.key.split("/").includes(".."))
+      throw untrusted(`its entry ${segment.key} is impossible`);
+  }
+  return manifest;
+}
+
+/** Reads and checks a manifest. @throws as `readPublished` */
+export function readSet(
+  vault: Vault,
+  tier: Tier,
+  set: string,
+  verify: VerifySignature,
+  signed?: boolean,
+): Promise<StoredSet> {
+  const parse = (bytes: Uint8Array, untrusted: Untrusted): Manifest => {
+    const manifest = parseManifest(bytes, untrusted);
+    if (manifest.set === set && manifest.tier === tier) return manifest;
+    throw untrusted(
+      `it is the manifest of ${manifest.set} (${manifest.tier}), correctly signed but put here by somebody`,
+    );
+  };
+  const place = { prefix: setPrefix(tier, set), name: `set ${set} (${tier})`, unknown: "set-unknown" } as const;
+  return readPublished(vault, { ...place, list, maxBytes: maxManifestBytes, parse }, verify, signed);
+}
 
 /**
  * The sets of the vault, newest first: those with a manifest, hidden ones included. Foreign objects are passed over.
@@ -41,47 +101,21 @@ export async function listSets(
   return describeFirst(publishedSets(vault, tier), newest, (published) => describe(vault, published, verify));
 }
 
-/**
- * Finds a set by its id, or the newest (of a tier). That it can be trusted is for `readSet` to say: a newest set with a
- * foreign signature, or a hidden one, is to be refused loudly, not passed over.
- * @throws ConfigurationError `set-unknown`, `set-id`, `set-hidden`
- */
+/** Finds a set by its id, or the newest (of a tier). @throws as `resolvePublished` */
 export async function resolveSet(
   vault: Vault,
   wanted: string,
   options: { tier?: Tier | undefined } = {},
 ): Promise<SetName> {
   const where = `bucket ${vault.bucket}${options.tier ? `, tier ${options.tier}` : ""}`;
-  if (wanted !== "latest" && !setIdPattern.test(wanted))
-    throw new ConfigurationError(
-      "set-id",
-      "A set is named `latest` or like 20261122T221500Z-1a2b3c4d",
-      "See `lifeboat list` for the names.",
-    );
-  for await (const { tier, set, state, marker } of candidates(vault, wanted, options.tier)) {
-    if (state === "there") return { tier, set };
-    throw hiddenError(vault, { prefix: tierPrefix(tier), set, marker }, wanted);
-  }
-  throw new ConfigurationError(
-    "set-unknown",
-    wanted === "latest" ? `There is no set yet in ${where}` : `There is no set ${wanted} in ${where}`,
-    "See `lifeboat list`.",
-  );
+  const tiers = tiersByPrefix(options.tier);
+  const { prefix, set } = await resolvePublished(vault, wanted, [...tiers.keys()], { name: "set", where, list });
+  return { tier: tiers.get(prefix) as Tier, set };
 }
 
-async function* candidates(
-  vault: Vault,
-  wanted: string,
-  among: Tier | undefined,
-): AsyncGenerator<PublishedSet, void, undefined> {
-  if (wanted === "latest") return yield* publishedSets(vault, among);
-  for (const tier of tiersOf(among)) {
-    const found = await publicationOf(vault.transport, tierPrefix(tier), wanted);
-    if (found.state !== "none") yield { tier, ...found };
-  }
+function tiersByPrefix(among: Tier | undefined): Map<string, Tier> {
+  return new Map((among ? [among] : tierSchema.options).map((tier) => [tierPrefix(tier), tier]));
 }
-
-const tiersOf = (tier: Tier | undefined): readonly Tier[] => (tier ? [tier] : tierSchema.options);
 
 const tierPrefix = (tier: Tier): string => `database/${tier}/`;
 
@@ -101,11 +135,9 @@ export async function* setFolders(
   vault: Vault,
   among?: Tier | undefined,
 ): AsyncGenerator<PublishedSet, void, undefined> {
-  const tiers = new Map(tiersOf(among).map((tier) => [tierPrefix(tier), tier]));
-  for await (const { prefix, ...published } of publications(vault.transport, [...tiers.keys()])) {
-    const tier = tiers.get(prefix);
-    if (tier !== undefined) yield { tier, ...published };
-  }
+  const tiers = tiersByPrefix(among);
+  for await (const { prefix, ...published } of publications(vault.transport, [...tiers.keys()]))
+    yield { tier: tiers.get(prefix) as Tier, ...published };
 }
 
 async function describe(
@@ -114,26 +146,20 @@ async function describe(
   verify: VerifySignature | undefined,
 ): Promise<ListedSet | undefined> {
   const unknown = { tier, set, snapshotAt: null, counts: null, storedBytes: null };
-  if (state === "hidden") {
-    const command = showAgain(vault, { prefix: tierPrefix(tier), set, marker });
-    const problem = `it is hidden by a delete marker that Lifeboat did not write; ${command} shows it again`;
-    return { ...unknown, signature: "hidden", problem };
-  }
-  try {
-    const manifest = verify
-      ? (await readSet(vault, tier, set, verify, signed)).manifest
-      : await readUnchecked(vault, tier, set);
-    const { snapshotAt, counts } = manifest;
-    const signature = verify ? "verified" : "unchecked";
-    return { tier, set, snapshotAt, counts, storedBytes: counts.storedBytes, signature, problem: null };
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    if (error instanceof LifeboatError) {
-      if (error.code === "set-unknown") return undefined;
-      if (error.code === "manifest-untrusted") return { ...unknown, signature: "refused", problem: error.message };
-    }
-    throw error;
-  }
+  if (state === "hidden")
+    return {
+      ...unknown,
+      signature: "hidden",
+      problem: hiddenProblem(vault, { prefix: tierPrefix(tier), set, marker }),
+    };
+  const read = await believed(async () =>
+    verify ? (await readSet(vault, tier, set, verify, signed)).manifest : await readUnchecked(vault, tier, set),
+  );
+  if (read === undefined) return undefined;
+  if ("problem" in read) return { ...unknown, signature: "refused", problem: read.problem };
+  const { snapshotAt, counts } = read.document;
+  const signature = verify ? "verified" : "unchecked";
+  return { tier, set, snapshotAt, counts, storedBytes: counts.storedBytes, signature, problem: null };
 }
 
 async function readUnchecked(vault: Vault, tier: Tier, set: string): Promise<Manifest> {

@@ -17,8 +17,7 @@ import { verifyDetached } from "../../seal/keys/signature.ts";
 import type { Artifact, Manifest, Tier } from "../format/manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { openArtifact } from "../s3/download.ts";
-import { resolveSet } from "./catalogue.ts";
-import { readSet, type StoredSet } from "./set-store.ts";
+import { readSet, resolveSet, type StoredSet } from "./catalogue.ts";
 
 /** Which set: by tier and id, by its id alone, or the newest that there is. */
 export type SetRef = { readonly tier: Tier; readonly set: string } | string;

@@ -1,18 +1,23 @@
 import { createHash } from "node:crypto";
-import { LifeboatError, OperationError } from "../../base/errors.ts";
+import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { lockObject } from "../bucket/lock.ts";
 import { setPrefix, type Tier } from "../format/manifest.ts";
 import { type Proof, proofPrefix, proofSchema } from "../format/proof.ts";
-import { manifestName, type SignedBy, type VerifySignature } from "../published/signed-manifest.ts";
+import {
+  manifestName,
+  parseDocument,
+  publishSigned,
+  readSigned,
+  type SignedBy,
+  type VerifySignature,
+} from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
-import { assertStored } from "../s3/read-back.ts";
-import { isConditionFailed, isMissing } from "../s3/store-errors.ts";
+import { isMissing } from "../s3/store-errors.ts";
 import { vaultAsWritten, type WrittenObject, writtenObjects } from "../s3/versions.ts";
-import { maxManifestBytes } from "./set-store.ts";
+import { maxManifestBytes } from "./catalogue.ts";
 
 const maxProofBytes = 2 * 1024 * 1024;
-const maxSignatureBytes = 64 * 1024;
 
 /** A proof that a trusted prover has signed, where it belongs. */
 export interface StoredProof {
@@ -54,18 +59,8 @@ export async function writeProof(
   until: Date | null,
 ): Promise<string> {
   const key = `${proofPrefix(proof.set)}${proof.proof}.json`;
-  const parts = [
-    { key: `${key}.sig`, body: Buffer.from(signature), contentType: "application/pgp-signature" },
-    { key, body: bytes, contentType: "application/json" },
-  ];
-  for (const { key: name, body, contentType } of parts) {
-    await vault.put(name, body, { ifNoneMatch: true, contentType }).catch((error: unknown) => {
-      if (!isConditionFailed(error)) throw error;
-      throw new OperationError("proof-taken", `${name} is there already: somebody else has written this proof`);
-    });
-    await assertStored(vault, name, body);
-  }
-  if (until !== null) for (const part of parts) await lockObject(vault, part.key, until);
+  await publishSigned(vault, key, bytes, signature, { kind: "proof" });
+  if (until !== null) for (const one of [`${key}.sig`, key]) await lockObject(vault, one, until);
   return key;
 }
 
@@ -102,39 +97,15 @@ function firstAndLast(objects: readonly WrittenObject[]): readonly WrittenObject
 }
 
 async function readProof(vault: Vault, key: string, verify: VerifySignature): Promise<StoredProof | RefusedProof> {
-  const refuse = (problem: string): RefusedProof => ({ key, problem });
-  const [bytes, armored] = await Promise.all([
-    read(vault, key, maxProofBytes),
-    read(vault, `${key}.sig`, maxSignatureBytes),
-  ]);
-  if (bytes === undefined) return refuse("it cannot be read");
-  if (armored === undefined) return refuse("it is not signed");
-  let signedBy: SignedBy;
+  const untrusted = (why: string) => new ConfigurationError("proof-untrusted", why);
   try {
-    signedBy = await verify(bytes, Buffer.from(armored).toString("latin1"));
+    const found = await readSigned(vault, key, maxProofBytes, verify, untrusted);
+    if (found === undefined) throw untrusted("it cannot be read");
+    const proof = parseDocument(found.bytes, proofSchema, "lifeboat-proof/1", untrusted);
+    if (key !== `${proofPrefix(proof.set)}${proof.proof}.json`) throw untrusted("it was signed for another place");
+    return { proof, signedBy: found.signedBy, key };
   } catch (error) {
-    return refuse(error instanceof LifeboatError ? error.message : "its signature is not by a trusted prover");
-  }
-  const proof = parseProof(bytes);
-  if (proof === undefined) return refuse("it does not have the form of lifeboat-proof/1");
-  if (key !== `${proofPrefix(proof.set)}${proof.proof}.json`) return refuse("it was signed for another place");
-  return { proof, signedBy, key };
-}
-
-function parseProof(bytes: Uint8Array): Proof | undefined {
-  try {
-    return proofSchema.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
-  } catch {
-    return undefined;
-  }
-}
-
-async function read(vault: Vault, key: string, maxBytes: number): Promise<Uint8Array | undefined> {
-  try {
-    return (await vault.get(key, { maxBytes })).body;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    if (error instanceof LifeboatError && error.code === "s3-too-large") return undefined;
+    if (error instanceof LifeboatError && error.code === "proof-untrusted") return { key, problem: error.message };
     throw error;
   }
 }

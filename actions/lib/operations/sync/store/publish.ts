@@ -1,7 +1,7 @@
 import { renderRecoverFilesPage } from "../../../recover/files-page.ts";
 import { signDetached } from "../../../seal/keys/signature.ts";
-import { encodeSnapshotManifest, publishSnapshot } from "../../../vault/files/snapshot-store.ts";
-import { findingsName, headName, layerName, recoverName } from "../../../vault/format/names.ts";
+import { encodeSnapshotManifest } from "../../../vault/files/snapshot-catalogue.ts";
+import { findingsName, headName, layerName, recoverName, snapshotPrefix } from "../../../vault/format/names.ts";
 import {
   type Finding,
   type HashedObject,
@@ -16,6 +16,7 @@ import {
   snapshotManifestSchema,
 } from "../../../vault/format/snapshot-manifest.ts";
 import type { Lease } from "../../../vault/lease/lease.ts";
+import { publishManifest } from "../../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import type { Ready } from "../../check/run-preflight.ts";
 import type { ObjectStore, RunKeys } from "./object-store.ts";
@@ -114,7 +115,7 @@ export async function storeRecoverPage(store: ObjectStore): Promise<HashedObject
   return store.plain(recoverName, Buffer.from(renderRecoverFilesPage()), "text/markdown; charset=utf-8");
 }
 
-export async function publishManifest(
+export async function publishSnapshot(
   vault: Vault,
   draft: SnapshotManifest,
   signing: Ready["signing"],
@@ -124,6 +125,6 @@ export async function publishManifest(
   const manifest = snapshotManifestSchema.parse(draft);
   const bytes = encodeSnapshotManifest(manifest);
   const signature = await signDetached(bytes, signing);
-  await publishSnapshot(vault, manifest.set, bytes, signature, { lease, signal });
+  await publishManifest(vault, snapshotPrefix(manifest.set), bytes, signature, { lease, signal });
   return manifest;
 }

@@ -7,8 +7,12 @@ import { indexKeyScope } from "../../../seal/keys/session-key.ts";
 import { verifyDetached } from "../../../seal/keys/signature.ts";
 import { type NeededObjects, neededObjects, readLayers } from "../../../vault/files/layers.ts";
 import { readHashed } from "../../../vault/files/read-object.ts";
-import { missingSet, resolveSnapshot } from "../../../vault/files/snapshot-catalogue.ts";
-import { readSnapshot, type StoredSnapshot } from "../../../vault/files/snapshot-store.ts";
+import {
+  missingSet,
+  readSnapshot,
+  resolveSnapshot,
+  type StoredSnapshot,
+} from "../../../vault/files/snapshot-catalogue.ts";
 import type { Tier } from "../../../vault/format/manifest.ts";
 import { indexKeysName, snapshotPrefix } from "../../../vault/format/names.ts";
 import type { Layer, SnapshotManifest } from "../../../vault/format/snapshot-manifest.ts";
