@@ -90,6 +90,7 @@ describe("the longest time between two runs", () => {
 
   test("of the first Sunday of a month is five weeks", () => {
     expect(gapInDays(["0 2 * * 0", "7 5 * * 0"], "month")).toBe(35);
+    expect(gapInDays(["0 1 * * *", "26 4 * * *"], "month-from-sunday")).toBe(35);
   });
 
   test("of two works is that of their runs together, and an hour more where summer time comes in", () => {

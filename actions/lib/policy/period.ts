@@ -1,7 +1,7 @@
 import type { Tier } from "../vault/format/manifest.ts";
 
 /** What a schedule makes one set for: a calendar period, or the ten hours before it looks. */
-export const periods = ["10h", "day", "week", "month"] as const;
+export const periods = ["10h", "day", "week", "month", "month-from-sunday"] as const;
 export type Period = (typeof periods)[number];
 
 /** Of the period `10h`, in minutes: with GitHub's lateness and the run itself this stays under a day. */
@@ -14,8 +14,8 @@ export interface Span {
 }
 
 /**
- * The calendar day, week or month (UTC) that a time lies in, or the ten hours before it. Weeks begin on Sunday, the day of the weekly schedules, so
- * that an attempt which starts late on a Monday still counts for the week it was meant for.
+ * The calendar day, week or month (UTC) that a time lies in, or the ten hours before it. Weeks begin on Sunday, the day of the weekly sets, so
+ * that an attempt which starts late on a Monday still counts for the week it was meant for. So does the archive's month, on its first Sunday.
  */
 export function periodAround(period: Period, time: Date): Span {
   const [year, month, day] = [time.getUTCFullYear(), time.getUTCMonth(), time.getUTCDate()];
@@ -34,6 +34,12 @@ export function periodAround(period: Period, time: Date): Span {
     }
     case "month":
       return span(Date.UTC(year, month), Date.UTC(year, month + 1));
+    case "month-from-sunday": {
+      const first = firstSunday(year, month);
+      return time.getTime() < first
+        ? span(firstSunday(year, month - 1), first)
+        : span(first, firstSunday(year, month + 1));
+    }
   }
 }
 
@@ -49,4 +55,9 @@ export function tierDue(newest: Date | undefined, now: Date): Tier {
     return newest !== undefined && newest >= from && newest < until;
   };
   return isIn("month") ? (isIn("week") ? "daily" : "weekly") : "monthly";
+}
+
+function firstSunday(year: number, month: number): number {
+  const weekday = new Date(Date.UTC(year, month)).getUTCDay();
+  return Date.UTC(year, month, 1 + ((7 - weekday) % 7));
 }

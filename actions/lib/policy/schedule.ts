@@ -1,5 +1,5 @@
 import type { Cron } from "./cron.ts";
-import { type Period, rollingMinutes } from "./period.ts";
+import { type Period, periodAround, rollingMinutes } from "./period.ts";
 
 /** Something that is done on a schedule: by which expressions, and how often at most. */
 export interface Work {
@@ -94,23 +94,9 @@ function dailyChoice({ crons, oncePer }: Work): (date: Date) => Choice {
         });
       return { key: `at ${chosen.join()}`, minutes: () => chosen };
     }
-    const present = numberOf(oncePer, date);
+    const present = periodAround(oncePer, date).from.getTime();
     if (present === period) return nothing;
     period = present;
     return { key: `first of ${active.join()}`, minutes: () => [Math.min(...minutes())] };
   };
-}
-
-/** Numbers days, weeks or months, so that two dates of the same one have the same number. */
-function numberOf(period: Exclude<Period, "10h">, date: Date): number {
-  const day = date.getTime() / 86_400_000;
-  switch (period) {
-    case "day":
-      return day;
-    case "week":
-      // 1970-01-01 was a Thursday.
-      return Math.floor((day + 4) / 7);
-    case "month":
-      return date.getUTCFullYear() * 12 + date.getUTCMonth();
-  }
 }

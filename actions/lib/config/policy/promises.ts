@@ -7,7 +7,7 @@ const cronTexts = z.union([z.string(), z.array(z.string()).min(1)]).transform((t
 /** When something is done: cron expressions in UTC, or with `oncePer` when later runs of a period only make up for the first. */
 const workSchema = z.union([
   cronTexts.transform((cron) => ({ cron, oncePer: undefined })),
-  z.strictObject({ cron: cronTexts, oncePer: z.enum(["10h", "day", "week", "month"]).optional() }),
+  z.strictObject({ cron: cronTexts, oncePer: z.enum(["10h", "day", "week", "month", "month-from-sunday"]).optional() }),
 ]);
 
 const scenario = (rtoMinutes: number, rpoMinutes: number) =>

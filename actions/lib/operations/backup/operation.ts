@@ -17,7 +17,7 @@ export default defineOperation({
     }),
     oncePer: field(z.enum(periods).optional(), {
       value: "PERIOD",
-      help: "10h (the last ten hours), or day, week (from Sunday) or month in UTC: makes no second set of the tier in the same one",
+      help: "10h (the last ten hours), or day, week (from Sunday), month or month-from-sunday (its first) in UTC: makes no second set of the tier in the same one",
     }),
     again: flag("monthly, without once-per: make one even when the vault has this month's archive already", {
       // A workflow says once-per; a person who forgets it would pay for a second archive for a year.

@@ -55,6 +55,7 @@ const present: Readonly<Record<Period, (tier: string) => string>> = {
   day: (tier) => `today's ${tier} set`,
   week: (tier) => `this week's ${tier} set`,
   month: (tier) => `this month's ${tier} set`,
+  "month-from-sunday": (tier) => `this month's ${tier} set`,
 };
 
 /** Why an attempt made no set: the vault has the one that it would have made. */

@@ -27,7 +27,7 @@ export default defineOperation({
     }),
     oncePer: field(z.enum(periods).optional(), {
       value: "PERIOD",
-      help: "10h (the last ten hours), or day, week (from Sunday) or month in UTC: makes no second snapshot in the same one; without it one is made in any case",
+      help: "10h (the last ten hours), or day, week (from Sunday), month or month-from-sunday (its first) in UTC: makes no second snapshot in the same one; without it one is made in any case",
     }),
     tier: field(z.enum([...tierSchema.options, "due"]).default("daily"), {
       value: "TIER",
