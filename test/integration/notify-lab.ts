@@ -50,7 +50,7 @@ export async function openNotifyLab() {
   function environment(runId: string, more: Record<string, string> = {}): Record<string, string> {
     return {
       ...lab.env("postgresql://lifeboat:s3cret-word@127.0.0.1:1/x"),
-      ...{ GITHUB_WORKFLOW: "daily-backup", GITHUB_RUN_ID: runId, GITHUB_JOB: "backup" },
+      ...{ GITHUB_WORKFLOW: "backup", GITHUB_RUN_ID: runId, GITHUB_JOB: "backup" },
       ...{ GITHUB_SERVER_URL: "https://github.com", GITHUB_REPOSITORY: "qimma/lifeboat" },
       ...more,
     };

@@ -61,7 +61,7 @@ describe("a failure", () => {
     expect(notify.mail.mails).toHaveLength(1);
     expect(notify.mail.mails[0]?.to).toEqual([to]);
     expect(notify.mail.mails[0]?.source).toContain(`slack could not be told: ${reason}.`);
-    expect(notify.mail.mails[0]?.source).toMatch(/Subject: \[Lifeboat: FAILED\] Backup failed: daily-backup/);
+    expect(notify.mail.mails[0]?.source).toMatch(/Subject: \[Lifeboat: FAILED\] Backup failed: backup/);
     expect(lines).toContain(`slack could not be told: ${reason}.`);
     expect((await notify.lastReport())(runId)?.untold).toEqual(["slack"]);
   });
@@ -121,11 +121,11 @@ describe("an issue", () => {
     notify.slack.troubles.push("token_revoked");
     await notify.end({ ending: failed, env: { ...notify.byToken(), ...byIssue(github) } });
     await notify.end({ ending: failed, env: byIssue(github) });
-    await notify.end({ ending: failed, env: { ...byIssue(github), GITHUB_WORKFLOW: "weekly-export" } });
+    await notify.end({ ending: failed, env: { ...byIssue(github), GITHUB_ACTION: "weekly" } });
     await notify.end({ ending: done, env: byIssue(github) });
     expect(github.issues.map(({ title, state, comments }) => [title, state, comments.length])).toEqual([
-      ["Lifeboat alert: daily-backup, backup", "closed", 2],
-      ["Lifeboat alert: weekly-export, backup", "open", 0],
+      ["Lifeboat alert: backup, backup", "closed", 2],
+      ["Lifeboat alert: backup, weekly, backup", "open", 0],
     ]);
     expect(github.issues[0]?.body).toContain("slack could not be told: token_revoked.");
     expect(github.issues[0]?.body).toMatch(

@@ -9,7 +9,7 @@ import type { RunFacts, RunReport } from "../../actions/lib/report/run/run-repor
 import { judgeMessage } from "../lab/channels/slack-rules.ts";
 
 const env = {
-  GITHUB_WORKFLOW: "daily-backup",
+  GITHUB_WORKFLOW: "backup",
   GITHUB_RUN_ID: "4711",
   GITHUB_SERVER_URL: "https://github.com",
   GITHUB_REPOSITORY: "qimma/lifeboat",
@@ -37,7 +37,7 @@ function report(change: Partial<Ending> = {}, at = "2026-11-24T04:41:07Z", warni
 describe("an alert", () => {
   test("says what happened to what, how big, how long, what to do, and where to read on", () => {
     const alert = runAlert(report({}, undefined, ["a lock was waited for"]), words);
-    expect(alert.title).toBe("Backup failed: daily-backup");
+    expect(alert.title).toBe("Backup failed: backup");
     const text = alertText(alert);
     for (const part of [
       "pg_dump ended with 1 at public.exams.",
@@ -52,7 +52,7 @@ describe("an alert", () => {
     ]) {
       expect(text).toContain(part);
     }
-    expect(alertSubject(alert)).toBe("[Lifeboat: FAILED] Backup failed: daily-backup");
+    expect(alertSubject(alert)).toBe("[Lifeboat: FAILED] Backup failed: backup");
   });
 
   test("of a restore test says whether the set is proven", () => {
@@ -112,7 +112,7 @@ describe("the daily summary", () => {
     expect(alert.level).toBe("failed");
     expect(alert.sentence).toBe("3 jobs ran in the last 24 hours, 1 failed.");
     expect(alert.lines).toEqual([
-      "Backup (daily-backup): 1 done, 1 had nothing to do, 1 FAILED; set 20261124T044107Z-1a2b3c4d, 1.20 GB in the vault, took 3 min 53 s.",
+      "Backup (backup): 1 done, 1 had nothing to do, 1 FAILED; set 20261124T044107Z-1a2b3c4d, 1.20 GB in the vault, took 3 min 53 s.",
     ]);
     expect(judgeMessage(slackMessage(alert))).toBeUndefined();
   });

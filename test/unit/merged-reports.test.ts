@@ -12,7 +12,7 @@ const { ofWorkflow } = namesOf(verbs);
 const failure = { code: "dump-failed", message: "It broke.", next: "Again.", runbook: "runbooks/backup-failed.md" };
 
 describe("reports of one run", () => {
-  const run = { workflow: "daily-backup", runId: "1", attempt: 1, url: null, event: "schedule" };
+  const run = { workflow: "backup", runId: "1", attempt: 1, url: null, event: "schedule" };
   const assumed = (result: string) =>
     reportOfResults(run, readJobResults(`{"backup":{"result":"${result}"}}`), { began: now, now, ofWorkflow });
 
@@ -28,6 +28,11 @@ describe("reports of one run", () => {
       });
       expect(mergeReports(mergeReports(merged, own), standIn)).toEqual(merged);
     }
+  });
+
+  test("one of several works of a job explains how the job ended, too", () => {
+    const own = reportOf({ conclusion: "failure", operation: { job: "backup.weekly", failure } });
+    expect(mergeReports(own, assumed("failure")).operations).toMatchObject([{ failure: { code: "dump-failed" } }]);
   });
 
   test("a job that ended badly after it had reported success is told as both", () => {

@@ -9,7 +9,7 @@ describe("what GitHub says of a run", () => {
   const api = (change: Partial<ApiRun>): ApiRun => ({
     id: "7",
     attempt: 1,
-    workflow: "daily-backup",
+    workflow: "backup",
     branch: "main",
     event: "schedule",
     url: null,

@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { type Ending, jobReport } from "../../actions/lib/edge/job-report.ts";
 import { reportKey } from "../../actions/lib/operations/publish/vault-reports.ts";
 import { cleaner, cleanReport } from "../../actions/lib/report/run/clean-text.ts";
-import { parseReport, runReportSchema } from "../../actions/lib/report/run/run-report.ts";
+import { parseReport, runReportSchema, workOf } from "../../actions/lib/report/run/run-report.ts";
 
 const env = {
-  GITHUB_WORKFLOW: "daily-backup",
+  GITHUB_WORKFLOW: "backup",
   GITHUB_RUN_ID: "4711",
   GITHUB_RUN_ATTEMPT: "2",
   GITHUB_SERVER_URL: "https://github.com",
@@ -26,7 +26,7 @@ describe("the report of a job", () => {
   test("says which run it was, and has its own place in the vault", () => {
     const report = runReportSchema.parse(jobReport(done, facts));
     expect(report.run).toEqual({
-      workflow: "daily-backup",
+      workflow: "backup",
       runId: "4711",
       attempt: 2,
       url: "https://github.com/qimma/lifeboat/actions/runs/4711",
@@ -36,6 +36,11 @@ describe("the report of a job", () => {
     const key = "reports/2026/11/24/20261124T044107Z-4711-2-backup-backup-0a1b2c3d.json";
     expect(reportKey(report, "0a1b2c3d")).toBe(key);
     expect(reportKey(report)).not.toBe(reportKey(report));
+  });
+
+  test("says which of a job's works it was, where steps have names of their own", () => {
+    const work = (GITHUB_ACTION: string) => workOf(jobReport(done, { ...facts, env: { ...env, GITHUB_ACTION } }));
+    expect(["weekly", "backup", "__self", "2"].map(work)).toEqual(["backup, weekly", "backup", "backup", "backup"]);
   });
 
   test("can be made outside of GitHub, too", () => {

@@ -20,7 +20,11 @@ export function runIdentity(env: Environment): RunIdentity {
   };
 }
 
-/** The job's id in its workflow. */
+/** The job's id in its workflow, and the step's where a job does several works: `backup.weekly`. No id has a dot in it. */
 export function jobName(env: Environment): string {
-  return (optional(env, "GITHUB_JOB") ?? "job").slice(0, 100);
+  const job = optional(env, "GITHUB_JOB") ?? "job";
+  const step = optional(env, "GITHUB_ACTION");
+  // A step without an id gets a number or underscores for a name.
+  const named = step !== undefined && step !== job && /^[a-z][\w-]*$/i.test(step);
+  return (named ? `${job}.${step}` : job).slice(0, 100);
 }

@@ -6,7 +6,7 @@ import type { Conversation } from "../notify/channel.ts";
 import { deliver } from "../notify/deliver.ts";
 import { noThreads, vaultThreads } from "../notify/thread-store.ts";
 import type { Names } from "../operations/catalogue.ts";
-import type { RunReport } from "../report/run/run-report.ts";
+import { type RunReport, workOf } from "../report/run/run-report.ts";
 import type { Vault } from "../vault/s3/client.ts";
 import { heartbeat, openChannels, pageUrls } from "./channels.ts";
 
@@ -43,8 +43,10 @@ export async function tellPeople(report: RunReport, telling: Telling): Promise<s
   const quiet = !failed && told?.operation === "publish";
   const channels = quiet ? [] : openChannels(policy.failure.channels, { env, log, threads });
   const conversation: Conversation = {
-    key: `${report.run.workflow}-${report.run.runId}`,
-    topic: [report.run.workflow, told?.operation].filter((each) => each !== undefined).join(", "),
+    key: [report.run.workflow, report.run.runId, told?.job.split(".")[1]]
+      .filter((each) => each !== undefined)
+      .join("-"),
+    topic: [workOf(report), told?.operation].filter((each) => each !== undefined).join(", "),
     attempt: report.run.attempt,
     onlyContinue: !failed,
   };

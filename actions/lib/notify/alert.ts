@@ -1,5 +1,5 @@
 import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
-import type { Conclusion, RunReport } from "../report/run/run-report.ts";
+import { type Conclusion, type RunReport, workOf } from "../report/run/run-report.ts";
 
 /** What people are told, before it takes the form of a channel. Nothing in it is personal or secret: reports are cleaned first. */
 export interface Alert {
@@ -60,7 +60,7 @@ export function runAlert(report: RunReport, { pageUrl, label }: AlertWords): Ale
   const pageLink = page === undefined ? undefined : pageUrl(page);
   return {
     level: isFailure(conclusion) ? "failed" : "good",
-    title: `${name} ${endings[conclusion]}: ${run.workflow}${run.attempt > 1 ? `, attempt ${run.attempt}` : ""}`,
+    title: `${name} ${endings[conclusion]}: ${workOf(report)}${run.attempt > 1 ? `, attempt ${run.attempt}` : ""}`,
     sentence: told?.failure?.message ?? told?.sentence ?? "",
     facts: told === undefined ? [] : factsOf(report),
     lines: told?.warnings.map((warning) => `Warning: ${warning}`) ?? [],

@@ -5,7 +5,7 @@ import type { Alert } from "./alert.ts";
 export interface Conversation {
   /** E.g. the number of the run. */
   readonly key: string;
-  /** What it is about whatever the run, e.g. `daily-backup, backup`: an alert that goes on. */
+  /** What it is about whatever the run, e.g. `backup, weekly, backup`: an alert that goes on. */
   readonly topic: string;
   readonly attempt: number;
   /** Whether only a conversation that has begun already is continued, e.g. to say that it is well again. */

@@ -1,7 +1,7 @@
 import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
 import type { PromiseCheck } from "../policy/promises.ts";
 import { promisesSentence } from "../report/promises-page.ts";
-import type { RunReport } from "../report/run/run-report.ts";
+import { type RunReport, workOf } from "../report/run/run-report.ts";
 import { type Alert, type AlertWords, isFailure } from "./alert.ts";
 
 export interface DayFacts {
@@ -39,7 +39,7 @@ export function dailySummary({ day, reports, promises }: DayFacts, words: AlertW
 
 /** The jobs of one workflow and operation, together. */
 function groups(reports: readonly RunReport[]): RunReport[][] {
-  const grouped = Map.groupBy(reports, ({ run, operations }) => `${run.workflow} ${operations[0]?.operation ?? ""}`);
+  const grouped = Map.groupBy(reports, (report) => `${workOf(report)} ${report.operations[0]?.operation ?? ""}`);
   return [...grouped.values()];
 }
 
@@ -55,7 +55,7 @@ function describe(reports: readonly RunReport[], { label }: AlertWords): string 
     ...(failed > 0 ? [`${failed} FAILED`] : []),
   ];
   const made = reports.findLast(({ conclusion }) => conclusion === "success")?.operations[0];
-  return `${name} (${last?.run.workflow ?? "?"}): ${parts.join(", ")}${made === undefined ? "." : `; ${detail(made)}.`}`;
+  return `${name} (${last === undefined ? "?" : workOf(last)}): ${parts.join(", ")}${made === undefined ? "." : `; ${detail(made)}.`}`;
 }
 
 function detail({ facts, startedAt, endedAt }: RunReport["operations"][number]): string {

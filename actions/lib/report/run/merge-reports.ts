@@ -72,7 +72,7 @@ function isStandIn({ failure }: OperationReport): boolean {
 function speaksFor(other: OperationReport, standIn: OperationReport, all: readonly OperationReport[]): boolean {
   if (isStandIn(other) || !isBad(other.conclusion)) return false;
   const only = all.filter((one) => isStandIn(one) && one.operation === standIn.operation).length === 1;
-  return other.job === standIn.job || (only && other.operation === standIn.operation);
+  return other.job.split(".")[0] === standIn.job || (only && other.operation === standIn.operation);
 }
 
 function compare(a: string, b: string): number {

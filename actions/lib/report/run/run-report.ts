@@ -63,7 +63,7 @@ const failureSchema = z.strictObject({
 /** What one job did. */
 export const operationReportSchema = z.strictObject({
   operation: operationSchema,
-  /** The job's id in its workflow. */
+  /** The job's id in its workflow, `backup`, or with the step's, `backup.weekly`. */
   job: z
     .string()
     .max(100)
@@ -124,4 +124,10 @@ export function parseReport(bytes: Uint8Array): RunReport | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What is done again and again by this name, and may fail while its neighbours go well: `restore-test`, `backup, weekly`. */
+export function workOf({ run, operations: [told] }: RunReport): string {
+  const step = told?.job.split(".")[1];
+  return step === undefined ? run.workflow : `${run.workflow}, ${step}`;
 }
