@@ -28,6 +28,7 @@ export async function copyIntoLists(writing: Writing, tools: Tools): Promise<voi
       if (known === undefined || !sameContent(row, known)) return undefined;
       seen.filesCopied++;
       seen.bytesCopied += BigInt(known.bytes);
+      seen.inheritedBytes += BigInt(known.bytes);
       return { ...known, ...row, mimetype: row.mimetype ?? known.mimetype };
     },
     sparse: plan.kind === "changes" ? plan.sparse : new Set(),
@@ -90,7 +91,6 @@ export async function rehearse(facts: SyncFacts): Promise<SyncResult> {
   for await (const { row } of tasks) {
     filesCopied++;
     bytesCopied += BigInt(row.rowBytes ?? 0);
-    facts.request.onToCopy?.(row);
   }
   return {
     ...{ outcome: "rehearsed", set, bucket: vault.bucket, warnings, alarms, stages: stages.taken, list: source.list },

@@ -7,6 +7,9 @@ import { defineOperation, when } from "../operation.ts";
 
 const divided: Field["only"] = { edge: "action", why: "runners share one copy; a person's machine does all of it" };
 
+const numbers = z.string().regex(/^\[(\d+(,\d+)*)?\]$/);
+const numbersIn = (text: string): number[] => z.array(z.number()).parse(JSON.parse(text));
+
 export default defineOperation({
   name: "sync",
   summary: "Copies new and changed files of Storage into the vault and publishes a sealed, signed snapshot of all.",
@@ -21,8 +24,19 @@ export default defineOperation({
     }),
     part: field(z.coerce.number().int().min(1).optional(), {
       value: "N",
-      help: "copy: number of the part, from the output parts of plan",
+      help: "copy: number of the part, one of parts",
       form: "a part's number, from the output parts of plan",
+      only: divided,
+    }),
+    parts: field(numbers.default("[]"), {
+      value: "[1,2,…]",
+      help: "copy: the output parts of plan",
+      form: "the output parts of plan",
+      only: divided,
+    }),
+    copied: field(z.enum(["success", "failure", "cancelled", "skipped"]).optional(), {
+      value: "RESULT",
+      help: "commit: how the jobs with work copy ended, as GitHub says it; anything but success makes no snapshot",
       only: divided,
     }),
     oncePer: field(z.enum(periods).optional(), {
@@ -44,9 +58,9 @@ export default defineOperation({
     ...dryRun,
   }),
   needs: ({ fromListing }) => ["storageVault", "sourceStorage", "signing", ...when(!fromListing, "source")],
-  refuse({ work, part, dryRun }) {
-    if (work === "copy" && part === undefined)
-      throw new ConfigurationError("usage", "The input part is not given.", "Take it from the outputs of plan.");
+  refuse({ work, part = 0, parts, dryRun }) {
+    if (work === "copy" && !numbersIn(parts).includes(part))
+      throw new ConfigurationError("usage", "The input part is none of parts.", "Take both from the outputs of plan.");
     if (work !== "all" && dryRun)
       throw new ConfigurationError("usage", "dry-run goes with work all.", "Leave one of them out.");
   },
@@ -61,13 +75,12 @@ export default defineOperation({
   outputs: {
     made: "true when a snapshot was made, false when there was one or when parts are still to be copied",
     snapshot: "Id of the snapshot, e.g. 20261122T221500Z-1a2b3c4d",
-    parts:
-      "plan: numbers of the parts that are to be copied, as JSON for a matrix; [] when there is nothing left to do",
+    parts: "plan: numbers of the parts that are to be copied, as JSON for a matrix; [] when all is done",
     "files-copied": "Files whose bytes were copied",
     "stored-bytes": "Bytes that this run added to the vault",
     "nothing-to-do": "true when the snapshot that once-per asks for was there",
   },
-  async run(context, { work, part, oncePer, tier, fromListing: _, ...asked }) {
+  async run(context, { work, part = 0, parts, copied, oncePer, tier, fromListing: _, ...asked }) {
     const { lookAtSnapshots } = await import("./made-in-period.ts");
     const { reportSnapshot, reportThere } = await import("./outcome.ts");
     const { log, signal } = context;
@@ -92,13 +105,16 @@ export default defineOperation({
     const { commitRun, copyPart, planRun } = await import("./fan-out/divided-run.ts");
     const { reportPart, reportPlan } = await import("./fan-out/page.ts");
     const run = context.run.runId;
-    const job = { request, vault, run, holder: context.holder ?? run, signing: await context.signingKey() };
+    const job = { request, vault, run, holder: context.holder ?? run };
     if (work === "copy") {
-      const result = await copyPart(job, part ?? 0);
-      return { result, ...reportPart(result) };
+      const result = await copyPart(job, part, numbersIn(parts).length);
+      return { result, ...reportPart(part, result) };
     }
-    const planned = work === "commit" ? ({ kind: "done", result: await commitRun(job) } as const) : await planRun(job);
+    const planned =
+      work === "commit"
+        ? ({ kind: "done", result: await commitRun(job, copied === "success") } as const)
+        : await planRun(job);
     if (planned.kind === "done") return { result: planned.result, ...reportSnapshot(planned.result) };
-    return { result: planned, ...reportPlan(planned.plan, planned.parts) };
+    return { result: planned, ...reportPlan(planned.total, planned.parts) };
   },
 });

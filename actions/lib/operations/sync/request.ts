@@ -2,7 +2,6 @@ import type { StageTime } from "../../base/flow/stages.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
-import type { SourceRow } from "../../storage/rows.ts";
 import type { FileEntry } from "../../vault/format/file-entry.ts";
 import type { Tier } from "../../vault/format/manifest.ts";
 import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
@@ -41,10 +40,8 @@ export interface SyncRequest {
   readonly set?: string;
   /** One job of a divided copy: its share of what is to be copied. It leaves a journal and publishes nothing. */
   readonly part?: { has(file: Pick<FileEntry, "bucket" | "name">): boolean };
-  /** Told of every file that a dry run finds to be copied. */
-  readonly onToCopy?: (row: SourceRow) => void;
-  /** Bytes that other jobs of the same divided copy have read from the source. */
-  readonly earlierEgressBytes?: number;
+  /** The parts of a divided copy are in the vault: what is taken over from them was read from the source for this snapshot. */
+  readonly inParts?: boolean;
   /** The vault and the lease, when the caller has them already. */
   readonly vault?: Vault;
   readonly lease?: Lease;

@@ -28,7 +28,7 @@ export async function writeSnapshot(writing: Writing): Promise<SyncResult> {
     ...{ keys, store },
     ledger: openLedger(plan.kind === "fresh" ? [] : plan.last.head.inBuckets, plan.shards),
     lists: openListWriter(store, isBase ? plan.shards : 0),
-    seen: { filesCopied: 0, bytesCopied: 0n, renames: { count: 0 } },
+    seen: { filesCopied: 0, bytesCopied: 0n, inheritedBytes: 0n, renames: { count: 0 } },
   };
   if (plan.kind !== "unchanged") await stages.write("copy", () => copyIntoLists(writing, tools));
   if (request.audit === true) await stages.write("audit", () => audit(writing));
@@ -154,7 +154,7 @@ function countsOf(
     filesChanged: ledger.filesChanged,
     filesRemoved: fresh ? 0 : ledger.filesRemoved - seen.renames.count,
     filesRenamed: seen.renames.count,
-    egressBytes: String(tally.egressBytes + (request.earlierEgressBytes ?? 0)),
+    egressBytes: String(BigInt(tally.egressBytes) + (request.inParts === true ? seen.inheritedBytes : 0n)),
     storedBytes: String(store.storedBytes),
     findings: tally.count(),
   };

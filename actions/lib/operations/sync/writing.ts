@@ -49,5 +49,5 @@ export interface Tools {
   readonly ledger: Ledger;
   readonly lists: ListWriter;
   /** What becomes known while files are copied. */
-  readonly seen: { filesCopied: number; bytesCopied: bigint; renames: { count: number } };
+  readonly seen: { filesCopied: number; bytesCopied: bigint; inheritedBytes: bigint; renames: { count: number } };
 }
