@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { minutesProblems } from "./check/actions-minutes.ts";
 import { codeOwnerProblems } from "./check/code-owners.ts";
 import { drawFloors, floorProblems, readImports } from "./check/floors.ts";
 import { lockfileProblems, productionProblems } from "./check/lockfile.ts";
@@ -26,7 +27,7 @@ const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] =
   ["packages", () => report([...lockfileProblems(root), ...productionProblems(root)])],
   ["code owners", () => report(codeOwnerProblems(root))],
   ["roles", () => report(roleProblems(root))],
-  ["workflows", () => report(workflowRuleProblems(root)) && workflowsAreClean(root)],
+  ["workflows", () => report([...workflowRuleProblems(root), ...minutesProblems(root)]) && workflowsAreClean(root)],
   ["pages", async () => report(await readmeProblems(root))],
   ["promises", async () => report(await promiseProblems(root))],
   ["runbooks", async () => report(await runbookProblems(root, new Date()))],

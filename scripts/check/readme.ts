@@ -3,20 +3,21 @@ import { join } from "node:path";
 import { commandsOf } from "../../actions/lib/edge/command-line.ts";
 import { loadOperations } from "../../actions/lib/operations/catalogue.ts";
 import { actionFiles } from "./action-files.ts";
+import { minutesPart } from "./actions-minutes.ts";
 import { commandTable } from "./command-table.ts";
 import { writtenText } from "./marked.ts";
 import { packageScripts } from "./package-scripts.ts";
 import type { WrittenPart } from "./written-part.ts";
 
-/** Everything in the pages that is written from the code. */
-export async function writtenParts(): Promise<WrittenPart[]> {
+/** Everything in the pages that is written from the code, and from the workflows. @param root the checkout */
+export async function writtenParts(root: string): Promise<WrittenPart[]> {
   const verbs = await loadOperations();
-  return [commandTable(verbs), ...actionFiles(verbs)];
+  return [commandTable(verbs), ...actionFiles(verbs), minutesPart(root)];
 }
 
 /** What the pages say that is not so; empty when they are right. @param root the checkout */
 export async function readmeProblems(root: string): Promise<string[]> {
-  const stale = (await writtenParts()).filter((part) => writtenText(root, part) !== part.text);
+  const stale = (await writtenParts(root)).filter((part) => writtenText(root, part) !== part.text);
   const readme = readFileSync(join(root, "README.md"), "utf8");
   const commands = commandsOf(await loadOperations()).map(({ name }) => name);
   return [

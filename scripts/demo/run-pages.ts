@@ -60,7 +60,7 @@ export async function writeRunPages(config: Config<"vault">, runs: DemoRuns, fol
 function toldOf({ backup, restore, test }: DemoRuns): Told[] {
   return [
     {
-      workflow: "weekly-export",
+      workflow: "backup",
       operation: "backup",
       sentence: backupPage(backup).sentence,
       facts: backupFacts(backup),

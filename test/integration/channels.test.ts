@@ -93,7 +93,7 @@ describe("the daily summary", () => {
     expect(notify.slack.messages).toHaveLength(1);
     const said = JSON.stringify(notify.slack.messages[0]);
     expect(said).toContain("Lifeboat on 2026-11-24");
-    expect(said).toMatch(/Backup \(daily-backup\): \d+ done/);
+    expect(said).toMatch(/Backup \(backup\): \d+ done/);
     expect(said).toMatch(/promise is better than the truth/);
     expect(await keysIn(notify.vault, "notify/summaries/")).toEqual(["notify/summaries/2026-11-24.json"]);
   });

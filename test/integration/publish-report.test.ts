@@ -52,7 +52,7 @@ function publish(runId: string, change: Record<string, string> = {}, watch?: Par
     ...settings,
     S3_BACKUP_BUCKET: vault.bucket,
     GITHUB_WORKSPACE: origin.workspace,
-    GITHUB_WORKFLOW: "daily-backup",
+    GITHUB_WORKFLOW: "backup",
     GITHUB_RUN_ID: runId,
     GITHUB_RUN_ATTEMPT: "1",
     GITHUB_JOB: "report",
@@ -84,8 +84,8 @@ describe("the branch reports", () => {
     expect(branch?.commits).toBe(1);
     const files = branch?.paths.filter((path) => path.startsWith("runs/"));
     expect(files).toEqual([
-      expect.stringMatching(/^runs\/\d{4}\/\d\d\/\d{8}T\d{6}Z-daily-backup-11-1\.json$/),
-      expect.stringMatching(/^runs\/\d{4}\/\d\d\/\d{8}T\d{6}Z-daily-backup-11-1\.md$/),
+      expect.stringMatching(/^runs\/\d{4}\/\d\d\/\d{8}T\d{6}Z-backup-11-1\.json$/),
+      expect.stringMatching(/^runs\/\d{4}\/\d\d\/\d{8}T\d{6}Z-backup-11-1\.md$/),
     ]);
     expect(branch?.read("README.md")).toContain("## If you restored now");
     expect(branch?.paths.filter((path) => path.startsWith("charts/"))).toHaveLength(4);
@@ -173,26 +173,26 @@ describe("what is told", () => {
   test("is every run: those that failed before they could speak, were killed, or had nothing to do", async () => {
     await tell(reportOf({ runId: "81", at: ago(300), conclusion: "skipped" }));
     api.runs = [
-      { id: 81, workflow: "daily-backup", conclusion: "success", createdAt: ago(301) },
+      { id: 81, workflow: "backup", conclusion: "success", createdAt: ago(301) },
       {
         id: 82,
-        workflow: "weekly-export",
+        workflow: "backup",
         conclusion: "failure",
         createdAt: ago(200),
         updatedAt: ago(190),
         jobs: [{ name: "Back up", conclusion: "failure", step: "Set up Node" }],
       },
       { id: 83, workflow: "restore-test", conclusion: "cancelled", createdAt: ago(150), updatedAt: ago(100) },
-      { id: 84, workflow: "daily-backup", conclusion: "startup_failure", createdAt: ago(90) },
-      { id: 85, workflow: "daily-backup", attempt: 1, conclusion: "failure", createdAt: ago(80) },
-      { id: 85, workflow: "daily-backup", attempt: 2, conclusion: "success", createdAt: ago(80) },
-      { id: 86, workflow: "daily-backup", status: "in_progress", createdAt: ago(30) },
+      { id: 84, workflow: "backup", conclusion: "startup_failure", createdAt: ago(90) },
+      { id: 85, workflow: "backup", attempt: 1, conclusion: "failure", createdAt: ago(80) },
+      { id: 85, workflow: "backup", attempt: 2, conclusion: "success", createdAt: ago(80) },
+      { id: 86, workflow: "backup", status: "in_progress", createdAt: ago(30) },
       { id: 87, workflow: "ci", conclusion: "failure", createdAt: ago(25) },
-      { id: 88, workflow: "daily-backup", conclusion: "failure", createdAt: ago(24), branch: "somebody-s" },
-      { id: 89, workflow: "daily-backup", status: "in_progress", createdAt: ago(3) },
+      { id: 88, workflow: "backup", conclusion: "failure", createdAt: ago(24), branch: "somebody-s" },
+      { id: 89, workflow: "backup", status: "in_progress", createdAt: ago(3) },
       ...Array.from({ length: 120 }, (_, index) => ({
         id: 1000 + index,
-        workflow: "storage-sync",
+        workflow: "backup",
         conclusion: "success",
         createdAt: ago(400 + index),
       })),
@@ -210,7 +210,7 @@ describe("what is told", () => {
       "85/2": "success",
       "89/1": "failure",
     });
-    const page = origin.branch()?.paths.find((path) => path.endsWith("-weekly-export-82-1.md")) ?? "";
+    const page = origin.branch()?.paths.find((path) => path.endsWith("-backup-82-1.md")) ?? "";
     expect(origin.branch()?.read(page)).toContain('at its step "Set up Node"');
     expect(api.asked.every((each) => each.token.endsWith(token))).toBe(true);
     const again = await publish("89", { INPUT_JOBS: '{"backup":{"result":"failure"}}' });
@@ -223,7 +223,7 @@ describe("what is told", () => {
     expect((await publish("92")).code).toBe(0);
     expect(rows()).toContainEqual(expect.objectContaining({ run: "91", conclusion: "success" }));
     const jobs = [{ name: "Report", conclusion: "failure", step: "Publish" }];
-    api.runs = [{ id: 91, workflow: "daily-backup", conclusion: "failure", createdAt: ago(61), jobs }];
+    api.runs = [{ id: 91, workflow: "backup", conclusion: "failure", createdAt: ago(61), jobs }];
     expect((await publish("93")).code).toBe(0);
     expect(rows()).toContainEqual(expect.objectContaining({ run: "91", conclusion: "failure" }));
   });

@@ -189,8 +189,8 @@ describe("the schedules of the workflows", () => {
     const found = new Map(read.map(({ purpose, oncePer, crons }) => [purpose, { oncePer, crons: crons.length }]));
     expect(found.get("daily")).toEqual({ oncePer: "10h", crons: 7 });
     expect(found.get("files")).toEqual({ oncePer: "10h", crons: 7 });
-    expect(found.get("weekly")).toEqual({ oncePer: "week", crons: 3 });
-    expect(found.get("monthly")).toEqual({ oncePer: "month", crons: 3 });
+    expect(found.get("weekly")).toEqual({ oncePer: "week", crons: 7 });
+    expect(found.get("monthly")).toEqual({ oncePer: "month-from-sunday", crons: 7 });
     expect(found.get("restoreTest")).toMatchObject({ oncePer: "month" });
   });
 

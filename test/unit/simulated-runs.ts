@@ -19,13 +19,7 @@ export function reportOf(change: {
   readonly conclusion?: Conclusion;
   readonly operation?: Partial<OperationReport>;
 }): RunReport {
-  const {
-    workflow = "daily-backup",
-    runId = "1",
-    attempt = 1,
-    at = "2026-11-24T04:41:00.000Z",
-    seconds = 240,
-  } = change;
+  const { workflow = "backup", runId = "1", attempt = 1, at = "2026-11-24T04:41:00.000Z", seconds = 240 } = change;
   const conclusion = change.conclusion ?? "success";
   const times = { startedAt: at, endedAt: new Date(Date.parse(at) + seconds * 1000).toISOString() };
   const told: OperationReport = {
@@ -104,15 +98,11 @@ export function simulatedDay(index: number, first: Date): RunReport[] {
       conclusion: "skipped",
       operation: { sentence: "The vault has today's daily set already." },
     });
-  const reports = [
-    made("daily-backup", "daily", 0, 4, 1),
-    skipped("daily-backup", 1, 6),
-    skipped("daily-backup", 2, 9),
-  ];
+  const reports = [made("backup", "daily", 0, 4, 1), skipped("backup", 1, 6), skipped("backup", 2, 9)];
   const files = { count: 400_000 + index * 90, bytes: 2e11 + index * 4e7, moved: 90, movedBytes: 4e7 };
   reports.push(
     reportOf({
-      workflow: "storage-sync",
+      workflow: "backup",
       runId: runId(3),
       at: at(3, 20),
       seconds: 95,
@@ -121,14 +111,9 @@ export function simulatedDay(index: number, first: Date): RunReport[] {
     reportOf({ workflow: "monitor", runId: runId(4), at: at(9, 0), seconds: 20 }),
   );
   if (date.getUTCDay() === 0) {
-    reports.push(
-      made("weekly-export", "weekly", 5, 1, 2.1),
-      skipped("weekly-export", 6, 3),
-      skipped("weekly-export", 7, 11),
-    );
-    const archive =
-      date.getUTCDate() <= 7 ? [made("monthly-archive", "monthly", 8, 2, 1.2)] : [skipped("monthly-archive", 8, 2)];
-    reports.push(...archive, skipped("monthly-archive", 9, 5), skipped("retention", 10, 12));
+    reports.push(made("backup", "weekly", 5, 1, 2.1), skipped("backup", 6, 3), skipped("backup", 7, 11));
+    const archive = date.getUTCDate() <= 7 ? [made("backup", "monthly", 8, 2, 1.2)] : [skipped("backup", 8, 2)];
+    reports.push(...archive, skipped("backup", 9, 5), skipped("retention", 10, 12));
   }
   if (date.getUTCDate() === 15) {
     const restoreSeconds = 700 + index / 10;

@@ -35,7 +35,7 @@ describe("the rules that act knows nothing of", () => {
       "uses: ./actions/verify-backup",
       /no job publishes/,
     ],
-    ["a report before the end", "needs: [backup]", "needs: []", /does not wait for backup/],
+    ["a report before the end", "needs: [backup, copy, commit]", "needs: []", /does not wait for backup/],
     ["no report of a failure", " && always()", "", /whatever became of the others/],
     [
       "no report where another word than nothing to do is said",
@@ -52,10 +52,10 @@ describe("the rules that act knows nothing of", () => {
       /DATABASE_URL has no place/,
     ],
   ])("%s is found", (_, from, to, problem) => {
-    const text = read(".github/workflows/daily-backup.yml");
+    const text = read(".github/workflows/backup.yml");
     expect(text).toMatch(from);
     const problems = workflowProblems(
-      "daily-backup.yml",
+      "backup.yml",
       text.replace(from, () => to),
     );
     expect(problems).toContainEqual(expect.stringMatching(problem));

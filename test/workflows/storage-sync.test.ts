@@ -5,7 +5,6 @@ import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { listSnapshots } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
-import { keysIn } from "../integration/backup-lab.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { PLANTED_NAME, type RunningStorage, seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
 import type { ActRun } from "./checkout.ts";
@@ -36,7 +35,8 @@ async function repository(bucket: string, filesPerRunner: number) {
   const checkout = workflows.repository({ policy: { storage: { fanOut: { filesPerRunner, mostRunners: 4 } } } });
   const secrets = { ...workflows.secrets, S3_STORAGE_BUCKET: bucket, ...storageSettings(storage) };
   const run = (runId: string, change: Record<string, string> = {}): Promise<ActRun> =>
-    checkout.run("storage-sync", {
+    checkout.run("backup", {
+      vars: { LIFEBOAT_LEAVE_OUT: "daily weekly monthly" },
       ...{ name: "schedule", env: { GITHUB_RUN_ID: runId }, secrets: { ...secrets, ...change } },
     });
   const snapshots = () =>
@@ -74,7 +74,6 @@ test(
     expect(second.output).toContain(snapshot?.set);
     expect(second.code).toBe(0);
     expect(await snapshots()).toHaveLength(1);
-    expect(await keysIn(vault, "fan-out/")).toEqual([]);
     for (const each of [first, second]) expectNoSecret(each, secrets);
   },
   patience,
@@ -91,39 +90,31 @@ test(
     expect(reads() - before).toBe(count);
     expect(await snapshots()).toHaveLength(1);
     await expectWhole(vault);
-    expect(await keysIn(vault, "fan-out/")).toEqual([]);
     expectNoSecret(ended, secrets);
   },
   patience,
 );
 
 test(
-  "a part that fails commits nothing, and the next attempt of the run copies it alone",
+  "a part that fails commits nothing, and the next attempt copies what it lacks alone",
   async () => {
     const { vault, run, snapshots, secrets } = await repository(`sync-lost-${process.pid}`, 10);
     await using proxy = await startHttpFaultProxy(sharedS3().endpoint);
-    // The third part cannot say that it is done; its files before the last pack are in the vault all the same.
-    const trap = proxy.answer(
-      { method: "PUT", url: /part-003\.done/, times: Number.POSITIVE_INFINITY },
-      403,
-      "AccessDenied",
-    );
+    // One of the parts cannot note what it has copied.
+    const trap = proxy.answer({ method: "PUT", url: /journal/, times: 1 }, 403, "AccessDenied");
     const failed = await run("31", { AWS_ENDPOINT_URL: proxy.url });
     expect(failed.code).toBe(1);
-    expect(failed.output).toMatch(
-      /::error::Of 4 parts of the copy 1 did not come to their end: 3\. No snapshot was made/,
-    );
+    expect(failed.output).toMatch(/::error::Not every part of the copy came to its end\. No snapshot was made/);
     expect(failed.output).toMatch(/runbooks\/sync-failed\.md/);
-    expect(trap.hits).toBeGreaterThan(0);
+    expect(trap.hits).toBe(1);
     expect(await snapshots()).toEqual([]);
 
     const before = reads();
     const again = await run("31");
-    expect(again.output).toMatch(/Copy part 3/);
-    expect(again.output).not.toMatch(/Copy part [124]/);
     expect(again.code).toBe(0);
-    // What the lost part had copied stands in its journal: nothing is read twice.
-    expect(reads() - before).toBe(0);
+    // What the others had copied stands in their journals.
+    expect(reads() - before).toBeGreaterThan(0);
+    expect(reads() - before).toBeLessThan(count / 2);
     expect(await snapshots()).toHaveLength(1);
     await expectWhole(vault);
     for (const each of [failed, again]) expectNoSecret(each, secrets);

@@ -103,12 +103,10 @@ function vaultFindings({ policy }: PromiseFacts, worst: WorstCase): Finding[] {
 function presentFindings({ policy, vault, now }: PromiseFacts): Finding[] {
   if (vault === undefined) return [];
   const parts = [
-    { what: "set of the database", name: "database", at: vault.newestSetAt, run: "daily-backup" },
-    ...(vault.newestFilesAt === null
-      ? []
-      : [{ what: "copy of the files", name: "files", at: vault.newestFilesAt, run: "storage-sync" }]),
+    { what: "set of the database", name: "database", at: vault.newestSetAt },
+    ...(vault.newestFilesAt === null ? [] : [{ what: "copy of the files", name: "files", at: vault.newestFilesAt }]),
   ];
-  return parts.flatMap(({ what, name, at, run }): Finding[] => {
+  return parts.flatMap(({ what, name, at }): Finding[] => {
     const age = at === undefined ? Number.POSITIVE_INFINITY : ageOf(at, now);
     const broken = brokenBy(policy, vaultScenarios, age);
     if (broken === undefined) return [];
@@ -118,7 +116,7 @@ function presentFindings({ policy, vault, now }: PromiseFacts): Finding[] {
         name: `now.${name}`,
         level: "broken",
         message: `${broken.promise}, and ${found}.`,
-        next: `Start ${run} by its button now, then see why it did not run: runbooks/backup-failed.md.`,
+        next: `Start the workflow backup by its button now, then see why it did not run: runbooks/backup-failed.md.`,
       },
     ];
   });

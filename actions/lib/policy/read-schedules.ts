@@ -12,7 +12,7 @@ export type Purpose = (typeof purposes)[number];
 /** A schedule as it is written, in a workflow or in the policy. */
 export interface WrittenSchedule {
   readonly purpose: Purpose;
-  /** Where a person finds it, e.g. `.github/workflows/daily-backup.yml`. */
+  /** Where a person finds it, e.g. `.github/workflows/backup.yml`. */
   readonly where: string;
   readonly crons: readonly { readonly text: string; readonly timezone: string | undefined }[];
   readonly oncePer: Period | undefined;

@@ -3,7 +3,7 @@ import { z } from "zod";
 const GiB = 1024 ** 3;
 
 /**
- * When copying Storage's files is more than one runner can do in its window, `storage-sync` divides it. A runner of GitHub's
+ * When copying Storage's files is more than one runner can do in its window, the workflow `backup` divides it. A runner of GitHub's
  * has six hours; what is here is about two hours' work, so that a slow day still fits.
  */
 export const fanOutPolicySchema = z

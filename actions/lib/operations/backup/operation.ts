@@ -39,7 +39,7 @@ export default defineOperation({
     next: "Run it again: it clears away what is left.",
   },
   runbook: "runbooks/backup-failed.md",
-  reported: { label: "Backup", watched: true, workflows: ["daily-backup", "weekly-export", "monthly-archive"] },
+  reported: { label: "Backup", watched: true, workflows: ["backup"] },
   action: { folder: "backup-database", name: "Back up the database" },
   outputs: {
     made: "true when a set was made, false when the one that once-per asks for was there",

@@ -37,7 +37,7 @@ export interface BackupRequest {
   readonly withoutFingerprints?: boolean;
   /** The vault, when the caller has it open already. */
   readonly vault?: Vault;
-  /** Who runs it, for the lease, e.g. `weekly-export, run 42`. */
+  /** Who runs it, for the lease, e.g. `backup, run 42`. */
   readonly holder?: string;
 }
 

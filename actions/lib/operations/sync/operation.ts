@@ -70,7 +70,7 @@ export default defineOperation({
     next: "Run it again: it goes on with them.",
   },
   runbook: "runbooks/sync-failed.md",
-  reported: { label: "Sync of files", watched: true, workflows: ["storage-sync"] },
+  reported: { label: "Sync of files", watched: true },
   action: { folder: "sync-storage", name: "Sync Storage's files" },
   outputs: {
     made: "true when a snapshot was made, false when there was one or when parts are still to be copied",
