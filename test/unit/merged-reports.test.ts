@@ -1,14 +1,10 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
 import { readJobResults, reportOfResults } from "../../actions/lib/report/run/job-results.ts";
 import { mergeAll, mergeReports, noReport } from "../../actions/lib/report/run/merge-reports.ts";
 import { now, reportOf } from "./simulated-runs.ts";
 
-const root = new URL("../..", import.meta.url).pathname;
-const verbs = await loadOperations();
-const { ofWorkflow } = namesOf(verbs);
+const { ofWorkflow } = namesOf(await loadOperations());
 const failure = { code: "dump-failed", message: "It broke.", next: "Again.", runbook: "runbooks/backup-failed.md" };
 
 describe("reports of one run", () => {
@@ -66,11 +62,4 @@ describe("reports of one run", () => {
     expect(() => readJobResults("[]")).toThrow(/not the context needs/);
     expect(() => readJobResults('{"a":{"result":"fine"}}')).toThrow(/not the context needs/);
   });
-});
-
-test("every verb that is reported has a page to read when it failed", () => {
-  const reported = verbs.filter((verb) => verb.reported !== undefined);
-  expect(reported.length).toBeGreaterThan(5);
-  for (const { name, runbook = "" } of reported)
-    expect(existsSync(join(root, runbook)) && runbook, name).toMatch(/\.md$/);
 });
