@@ -64,7 +64,8 @@ export function checkOut(policy: unknown, publicKeys: string, branch = "main"): 
 }
 
 /** The working tree as git sees it, changes and all. The packages are links: whatever a job removes, ours stay. */
-function exportTree(folder: string): void {
+/** A copy of this working tree, with the packages of the real one. */
+export function exportTree(folder: string): void {
   const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root });
   for (const path of listed.toString().split("\0")) {
     // A file that was deleted and not committed is still listed.
