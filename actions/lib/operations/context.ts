@@ -31,8 +31,8 @@ export class Context implements Disposable {
   readonly holder: string | undefined;
   readonly #config: Config;
   readonly #retry: Partial<RetryPolicy> | undefined;
-  readonly #opened = new Map<string, Promise<unknown>>();
-  readonly #vaults: Vault[] = [];
+  readonly #vaults: { vault?: Promise<Vault>; storageVault?: Promise<Vault> } = {};
+  readonly #closing = new DisposableStack();
 
   constructor({ config, log, signal, run, retry }: Opened) {
     this.log = log;
@@ -69,42 +69,38 @@ export class Context implements Disposable {
   }
 
   #vault(section: "vault" | "storageVault"): Promise<Vault> {
-    return this.#once(section, async () => {
-      const { openVault } = await import("../vault/s3/client.ts");
-      const vault = openVault({ ...this.config(section)[section], ...(this.#retry && { retry: this.#retry }) });
-      this.#vaults.push(vault);
-      return vault;
-    });
+    this.#vaults[section] ??= this.#open(section);
+    return this.#vaults[section];
+  }
+
+  async #open(section: "vault" | "storageVault"): Promise<Vault> {
+    const settings = this.config(section)[section];
+    const { openVault } = await import("../vault/s3/client.ts");
+    return this.#closing.use(openVault({ ...settings, ...(this.#retry && { retry: this.#retry }) }));
   }
 
   /** Whose signatures on manifests count. */
-  signers(): Promise<Signer[]> {
-    return this.#once("signers", async () => (await configured()).trustedSigners(this.#config));
+  async signers(): Promise<Signer[]> {
+    return (await configured()).trustedSigners(this.#config);
   }
 
   /** The private key that opens sets. @throws ConfigurationError as `readPrivateKey` */
-  openingKey(): Promise<UnlockedKey> {
-    return this.#once("opening", async () => (await configured()).openingKey(this.config("opening")));
+  async openingKey(): Promise<UnlockedKey> {
+    return (await configured()).openingKey(this.config("opening"));
   }
 
   /** The private key that signs. @throws ConfigurationError as `readPrivateKey` */
-  signingKey(): Promise<UnlockedKey> {
-    return this.#once("signing", async () => (await configured()).signingKey(this.config("signing")));
+  async signingKey(): Promise<UnlockedKey> {
+    return (await configured()).signingKey(this.config("signing"));
   }
 
   /** What a sync may open older lists with. @throws ConfigurationError as `readPrivateKey` */
-  formerKeys() {
-    return this.#once("former", async () => (await configured()).unlockFormerKeys(readFormerKeys(this.env)));
-  }
-
-  #once<Value>(what: string, open: () => Promise<Value>): Promise<Value> {
-    const opened = this.#opened.get(what) ?? open();
-    this.#opened.set(what, opened);
-    return opened as Promise<Value>;
+  async formerKeys() {
+    return (await configured()).unlockFormerKeys(readFormerKeys(this.env));
   }
 
   [Symbol.dispose](): void {
-    for (const vault of this.#vaults) vault.close();
+    this.#closing.dispose();
   }
 }
 

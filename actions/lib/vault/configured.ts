@@ -13,9 +13,10 @@ import { readStanding, type VaultStanding } from "./standing.ts";
 /** What every edge makes of the configuration before it calls the core. */
 
 /** Whose signatures count: the pinned signing keys whose public halves are there. */
-export async function trustedSigners(config: Config): Promise<Signer[]> {
-  return pinnedSigners(await readKeyring(config.publicKeys.armored), config.policy.keys);
-}
+export const trustedSigners = once(
+  async ({ publicKeys, policy }: Config): Promise<Signer[]> =>
+    pinnedSigners(await readKeyring(publicKeys.armored), policy.keys),
+);
 
 /** Checks the signatures of manifests by them. */
 export async function manifestVerifier(config: Config): Promise<VerifySignature> {
@@ -73,14 +74,16 @@ export async function noteSigner(env: Environment): Promise<SignBytes | undefine
 }
 
 /** The private key that opens sets. @throws ConfigurationError as `readPrivateKey` */
-export async function openingKey(config: Config<"opening">): Promise<UnlockedKey> {
-  return readPrivateKey(config.opening.armored.reveal(), config.opening.passphrase?.reveal());
-}
+export const openingKey = once(
+  ({ opening }: Config<"opening">): Promise<UnlockedKey> =>
+    readPrivateKey(opening.armored.reveal(), opening.passphrase?.reveal()),
+);
 
 /** The private key that signs. @throws ConfigurationError as `readPrivateKey` */
-export async function signingKey(config: Config<"signing">): Promise<UnlockedKey> {
-  return readPrivateKey(config.signing.armored.reveal(), config.signing.passphrase?.reveal());
-}
+export const signingKey = once(
+  ({ signing }: Config<"signing">): Promise<UnlockedKey> =>
+    readPrivateKey(signing.armored.reveal(), signing.passphrase?.reveal()),
+);
 
 /** What a sync may open older lists with. @throws ConfigurationError as `readPrivateKey` */
 export async function unlockFormerKeys({ signing, opening }: FormerKeys): Promise<{
@@ -109,4 +112,25 @@ export async function askStanding(config: Config<"vault">, retry: Partial<RetryP
   using vault = openVault({ ...config.vault, retry });
   using storage = await openStorageVault({ retry }, config.env);
   return await readStanding({ vault, storage, ...(await standingVerifiers(config)) });
+}
+
+/** With the vault that the caller has open, else with one that is opened for it alone. */
+export async function withVault<Result>(
+  open: Vault | undefined,
+  settings: VaultSettings,
+  work: (vault: Vault) => Promise<Result>,
+): Promise<Result> {
+  if (open !== undefined) return await work(open);
+  using vault = openVault(settings);
+  return await work(vault);
+}
+
+/** Once for each configuration: a run asks in several places, and to unlock a key takes a while. */
+function once<Needed extends Config, Value>(make: (config: Needed) => Promise<Value>) {
+  const made = new WeakMap<Needed, Promise<Value>>();
+  return (config: Needed): Promise<Value> => {
+    const known = made.get(config) ?? make(config);
+    made.set(config, known);
+    return known;
+  };
 }

@@ -70,6 +70,7 @@ export default defineOperation({
       files: {
         ...{ log, acceptShrinkage, ...(await context.formerKeys()) },
         config: context.config("source", "storageVault", "sourceStorage", "signing"),
+        vault: await context.files(),
       },
     };
     const { runBackup } = await import("./run-backup.ts");

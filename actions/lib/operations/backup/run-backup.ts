@@ -6,10 +6,11 @@ import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { planExport, planGenerated } from "../../postgres/rows/export-rows.ts";
+import { withVault } from "../../vault/configured.ts";
 import { newSetId, type Tier } from "../../vault/format/manifest.ts";
 import { backupLease } from "../../vault/format/names.ts";
 import { acquireLease } from "../../vault/lease/lease.ts";
-import { openVault, type Vault } from "../../vault/s3/client.ts";
+import type { Vault } from "../../vault/s3/client.ts";
 import { refusal } from "../check/check-row.ts";
 import { type Ready, runPreflight } from "../check/run-preflight.ts";
 import { takeExtensionRows, takeSecrets } from "./apart-stage.ts";
@@ -50,9 +51,7 @@ export interface BackupRequest {
  * @throws OperationError names the stage
  */
 export async function runBackup(request: BackupRequest): Promise<BackupResult> {
-  if (request.vault !== undefined) return backUp(request, request.vault);
-  using vault = openVault(request.config.vault);
-  return await backUp(request, vault);
+  return withVault(request.vault, request.config.vault, (vault) => backUp(request, vault));
 }
 
 async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResult> {

@@ -35,7 +35,16 @@ export default defineOperation({
     const { exportLines } = await import("./page.ts");
     const { log, signal } = context;
     const config = context.config("vault", "opening", "target");
-    const result = await runExportLoad({ config, ref, table, dryRun, production, log, signal });
+    const result = await runExportLoad({
+      config,
+      vault: await context.vault(),
+      ref,
+      table,
+      dryRun,
+      production,
+      log,
+      signal,
+    });
     return { result, lines: exportLines(result, config.target.name) };
   },
 });

@@ -1,8 +1,8 @@
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { objectStates } from "../../vault/bucket/thaw.ts";
-import { openingKey, trustedSigners } from "../../vault/configured.ts";
-import { openVault } from "../../vault/s3/client.ts";
+import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
+import type { Vault } from "../../vault/s3/client.ts";
 import { resolveSet } from "../../vault/sets/catalogue.ts";
 import { openSet } from "../../vault/sets/open-set.ts";
 import { targetConnector } from "../target/sessions.ts";
@@ -12,6 +12,8 @@ import { type ExportLoad, findExport, loadExport } from "./load-export.ts";
 
 export interface ExportLoadRequest {
   readonly config: Config<"vault" | "opening" | "target">;
+  /** The vault, when the caller has it open already. */
+  readonly vault?: Vault;
   /** A set's id, or `latest`: the newest of tier weekly. */
   readonly ref: string;
   readonly table: string;
@@ -24,8 +26,11 @@ export interface ExportLoadRequest {
 
 /** Opens a set of the vault and loads one table's JSON export into the configured target: see `loadExport`. */
 export async function runExportLoad(request: ExportLoadRequest): Promise<ExportLoad> {
+  return withVault(request.vault, request.config.vault, (vault) => load(request, vault));
+}
+
+async function load(request: ExportLoadRequest, vault: Vault): Promise<ExportLoad> {
   const { config, ref, table, log, signal } = request;
-  using vault = openVault(config.vault);
   const found = await resolveSet(vault, ref, ref === "latest" ? { tier: "weekly" } : {});
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
   const open = await openSet(vault, found, keys);

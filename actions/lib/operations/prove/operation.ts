@@ -24,7 +24,8 @@ export default defineOperation({
     const { log, signal } = context;
     const config = context.config("vault", "opening", "target");
     const files = withFiles ? context.config("storageVault", "targetStorage") : undefined;
-    const result = await runProve({ config, ref, files, log, signal });
+    const vaults = { vault: await context.vault(), snapshots: withFiles ? await context.files() : undefined };
+    const result = await runProve({ config, ...vaults, ref, files, log, signal });
     return { result, page: comparisonPage(result), exitCode: result.outcome === "equal" ? 0 : 1 };
   },
 });

@@ -4,9 +4,9 @@ import { refsOfDatabase } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import { objectStates } from "../../vault/bucket/thaw.ts";
-import { openingKey, trustedSigners } from "../../vault/configured.ts";
+import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
 import type { Manifest } from "../../vault/format/manifest.ts";
-import { openVault } from "../../vault/s3/client.ts";
+import type { Vault } from "../../vault/s3/client.ts";
 import { openSet, type SetRef } from "../../vault/sets/open-set.ts";
 import type { RestoreResult } from "../restore/result.ts";
 import { compareFiles, type FilesComparison } from "../restore-files/compare-files.ts";
@@ -20,6 +20,9 @@ import { proveTarget } from "./prove-target.ts";
 
 export interface ProveRequest {
   readonly config: Config<"vault" | "opening" | "target">;
+  /** The vaults, when the caller has them open already. */
+  readonly vault?: Vault;
+  readonly snapshots?: Vault | undefined;
   /** Which set: its id, or `latest`. */
   readonly ref: SetRef;
   /** Given: the files that belong to the set are compared too. */
@@ -42,9 +45,12 @@ export interface ProveResult extends Pick<RestoreResult, "set" | "tier" | "snaps
  * @throws ConfigurationError when set, snapshot, key or target are refused; OperationError what breaks on the way
  */
 export async function runProve(request: ProveRequest): Promise<ProveResult> {
+  return withVault(request.vault, request.config.vault, (vault) => prove(request, vault));
+}
+
+async function prove(request: ProveRequest, vault: Vault): Promise<ProveResult> {
   const { config, ref, log, signal } = request;
   const { target, policy } = config;
-  using vault = openVault(config.vault);
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
   const open = await openSet(vault, ref, keys);
   await using sessions = new Sessions(readOnly(targetConnector(config, "prove", { log, signal })), signal);
@@ -90,12 +96,23 @@ function readOnly(connect: () => Promise<Client>): () => Promise<Client> {
 
 /** The files of the snapshot that was read together with the set, or else of the nearest one, which is said. */
 async function proveFiles(
-  { config, files, log, signal }: ProveRequest,
+  request: ProveRequest,
   manifest: Manifest,
   connect: () => Promise<Client>,
 ): Promise<FilesComparison | undefined> {
+  const { files } = request;
   if (files === undefined) return undefined;
-  using vault = openVault(files.storageVault);
+  return withVault(request.snapshots, files.storageVault, (vault) =>
+    compareWith(vault, { ...request, files }, manifest, connect),
+  );
+}
+
+async function compareWith(
+  vault: Vault,
+  { config, files, log, signal }: ProveRequest & { readonly files: NonNullable<ProveRequest["files"]> },
+  manifest: Manifest,
+  connect: () => Promise<Client>,
+): Promise<FilesComparison> {
   const trusted = await trustedSigners(config);
   const found = await findSnapshotFor(vault, manifest, (bytes, armored) => verifyDetached(bytes, armored, trusted));
   const keys = { trustedSigners: trusted, privateKey: await openingKey(config) };

@@ -51,7 +51,7 @@ export default defineOperation({
     const { readChoice, readSample } = await import("./read-choice.ts");
     const { reportFiles, reportFolder } = await import("./outcome.ts");
     const { log, signal } = context;
-    const common = { ref, choice: readChoice(chosen), overwrite, dryRun, log, signal };
+    const common = { ref, choice: readChoice(chosen), vault: await context.files(), overwrite, dryRun, log, signal };
     if (folder !== undefined) {
       const result = await runFilesToFolder({ ...common, config: context.config("storageVault", "opening"), folder });
       return { result, ...reportFolder(result) };

@@ -1,8 +1,8 @@
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
-import { openingKey, trustedSigners } from "../../vault/configured.ts";
+import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
 import { resolveSnapshot } from "../../vault/files/snapshot-catalogue.ts";
-import { openVault } from "../../vault/s3/client.ts";
+import type { Vault } from "../../vault/s3/client.ts";
 import { targetConnector } from "../target/sessions.ts";
 import { admitTarget, refuseUntold } from "../target/whose.ts";
 import type { FilesResult } from "./files-result.ts";
@@ -15,6 +15,8 @@ import { openVaultSnapshot, type SnapshotFiles } from "./vault-snapshot.ts";
 
 interface Request<Needed extends "storageVault" | "opening" | "target" | "targetStorage"> {
   readonly config: Config<Needed>;
+  /** The files' vault, when the caller has it open already. */
+  readonly vault?: Vault;
   /** A snapshot's id, or `latest`. */
   readonly ref: string;
   readonly choice: Choice;
@@ -71,10 +73,11 @@ export async function runFilesToFolder(
 }
 
 async function withSnapshot<Result>(
-  { config, ref }: Request<"storageVault" | "opening">,
+  { config, ref, vault: open }: Request<"storageVault" | "opening">,
   work: (snapshot: SnapshotFiles) => Promise<Result>,
 ): Promise<Result> {
-  using vault = openVault(config.storageVault);
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
-  return await work(await openVaultSnapshot(vault, await resolveSnapshot(vault, ref), keys));
+  return withVault(open, config.storageVault, async (vault) =>
+    work(await openVaultSnapshot(vault, await resolveSnapshot(vault, ref), keys)),
+  );
 }

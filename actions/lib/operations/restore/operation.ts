@@ -55,11 +55,13 @@ export default defineOperation({
     if (withFiles) {
       const { runRestoreWithFiles } = await import("./run-restore-with-files.ts");
       const config = context.config("vault", "storageVault", "opening", "target", "targetStorage");
-      const both = await runRestoreWithFiles({ ...request, config });
+      const vaults = { vault: await context.vault(), snapshots: await context.files() };
+      const both = await runRestoreWithFiles({ ...request, ...vaults, config });
       return { result: { ...both.database, files: both.files }, ...reportRestoreWithFiles(both) };
     }
     const { runRestore } = await import("./run-restore.ts");
-    const result = await runRestore({ ...request, config: context.config("vault", "opening", "target") });
+    const config = context.config("vault", "opening", "target");
+    const result = await runRestore({ ...request, vault: await context.vault(), config });
     return { result, ...reportRestore(result) };
   },
 });

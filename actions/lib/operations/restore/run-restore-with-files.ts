@@ -1,9 +1,9 @@
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Config } from "../../config/load.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
-import { trustedSigners } from "../../vault/configured.ts";
+import { trustedSigners, withVault } from "../../vault/configured.ts";
 import { missingSet, readSnapshot } from "../../vault/files/snapshot-catalogue.ts";
-import { openVault } from "../../vault/s3/client.ts";
+import type { Vault } from "../../vault/s3/client.ts";
 import { readSignedSet } from "../../vault/sets/open-set.ts";
 import type { FilesResult } from "../restore-files/files-result.ts";
 import { findSnapshotFor } from "../restore-files/find-snapshot.ts";
@@ -15,6 +15,8 @@ import { type RestoreRequest, runRestore } from "./run-restore.ts";
 
 export interface RestoreWithFilesRequest extends RestoreRequest {
   readonly config: Config<"vault" | "storageVault" | "opening" | "target" | "targetStorage">;
+  /** The files' vault, when the caller has it open already. */
+  readonly snapshots?: Vault;
 }
 
 export interface RestoredWithFiles {
@@ -31,10 +33,19 @@ export interface RestoredWithFiles {
  * @throws OperationError when it broke on the way; `files-not-restored` when the rows are there already
  */
 export async function runRestoreWithFiles(request: RestoreWithFilesRequest): Promise<RestoredWithFiles> {
+  const { vault, storageVault } = request.config;
+  return withVault(request.vault, vault, (sets) =>
+    withVault(request.snapshots, storageVault, (snapshots) => restoreBoth(request, sets, snapshots)),
+  );
+}
+
+async function restoreBoth(
+  request: RestoreWithFilesRequest,
+  sets: Vault,
+  snapshots: Vault,
+): Promise<RestoredWithFiles> {
   const { config, log, signal } = request;
   const signers = await trustedSigners(config);
-  using sets = openVault(config.vault);
-  using snapshots = openVault(config.storageVault);
   using target = openTargetFiles(config.targetStorage);
   const { tier, set, manifest } = await readSignedSet(sets, request.ref, signers);
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
@@ -59,11 +70,11 @@ export async function runRestoreWithFiles(request: RestoreWithFilesRequest): Pro
   const bring = async (dryRun: boolean) => {
     files = await runRestoreFiles({
       ...{ config, ref: found.set, choice: everyFile, overwrite: false, sample: undefined, dryRun, log, signal },
-      ...{ production: request.production, rowsComeFirst: dryRun },
+      ...{ production: request.production, rowsComeFirst: dryRun, vault: snapshots },
     });
   };
   const database = await runRestore({
-    ...{ ...request, ref: { tier, set } },
+    ...{ ...request, ref: { tier, set }, vault: sets },
     bringFiles: async () => {
       await bring(false).catch((error: unknown) => {
         throw notRestored(error);

@@ -3,9 +3,9 @@ import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import { objectStates } from "../../vault/bucket/thaw.ts";
-import { openingKey, trustedSigners } from "../../vault/configured.ts";
+import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
-import { openVault, type Vault } from "../../vault/s3/client.ts";
+import type { Vault } from "../../vault/s3/client.ts";
 import { type OpenSet, openSet, type SetRef } from "../../vault/sets/open-set.ts";
 import { targetConnector } from "../target/sessions.ts";
 import { admitTarget } from "../target/whose.ts";
@@ -17,6 +17,8 @@ import type { RestoreResult } from "./result.ts";
 
 export interface RestoreRequest {
   readonly config: Config<"vault" | "opening" | "target">;
+  /** The vault, when the caller has it open already. */
+  readonly vault?: Vault;
   /** Which set: its id, or `latest`. */
   readonly ref: SetRef;
   /** Only look: open the set, pass the gates, change nothing. */
@@ -43,8 +45,11 @@ export interface RestoreRequest {
  * @throws OperationError when it broke on the way
  */
 export async function runRestore(request: RestoreRequest): Promise<RestoreResult> {
+  return withVault(request.vault, request.config.vault, (vault) => restore(request, vault));
+}
+
+async function restore(request: RestoreRequest, vault: Vault): Promise<RestoreResult> {
   const { config, ref, log, signal } = request;
-  using vault = openVault(config.vault);
   const { target, policy } = config;
   const signers = await trustedSigners(config);
   const open = await openSet(vault, ref, { trustedSigners: signers, privateKey: await openingKey(config) });

@@ -4,7 +4,8 @@ import { Stages } from "../../base/flow/stages.ts";
 import { compactionThatPays } from "../../policy/storage-retention.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { openEndpoint } from "../../storage/endpoint.ts";
-import { openVault, type Vault } from "../../vault/s3/client.ts";
+import { withVault } from "../../vault/configured.ts";
+import type { Vault } from "../../vault/s3/client.ts";
 import { runUpkeep, upkeepIsDue } from "../retention/run-retention.ts";
 import { nameRun, nobodys, openSource, passPreflight, readVaultState, takeLease } from "./begin.ts";
 import { openHeldCopies } from "./copy/held-copies.ts";
@@ -24,9 +25,7 @@ import type { SyncFacts } from "./writing.ts";
  * @throws OperationError names the stage
  */
 export async function runSync(request: SyncRequest): Promise<SyncResult> {
-  if (request.vault !== undefined) return sync(request, request.vault);
-  using vault = openVault(request.config.storageVault);
-  return await sync(request, vault);
+  return withVault(request.vault, request.config.storageVault, (vault) => sync(request, vault));
 }
 
 async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {

@@ -71,7 +71,7 @@ export default defineOperation({
     const { reportRestoreTest } = await import("./outcome.ts");
     const config = context.config("vault", "opening", "target");
     const chosen = { set, seed, keepHours, oncePerMonth, waitForThaw: thaw };
-    const result = await runRestoreTest({ ...request, ...chosen, config });
+    const result = await runRestoreTest({ ...request, ...chosen, config, vault: await context.vault() });
     return { result, ...reportRestoreTest(result) };
   },
 });

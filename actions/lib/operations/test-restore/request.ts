@@ -14,6 +14,8 @@ export type RestoreTestConfig = Config<"vault" | "opening" | "target">;
 
 export interface RestoreTestRequest {
   readonly config: RestoreTestConfig;
+  /** The vault, when the caller has it open already. */
+  readonly vault?: Vault;
   /** A set's id or `latest`; undefined: by turns. */
   readonly set?: string | undefined;
   readonly dryRun?: boolean;

@@ -1,8 +1,8 @@
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import { wakeProject } from "../../supabase/project.ts";
-import { openingKey, provenBy, trustedSigners } from "../../vault/configured.ts";
-import { openVault, type Vault } from "../../vault/s3/client.ts";
+import { openingKey, provenBy, trustedSigners, withVault } from "../../vault/configured.ts";
+import type { Vault } from "../../vault/s3/client.ts";
 import { openSet } from "../../vault/sets/open-set.ts";
 import { readProofs } from "../../vault/sets/proof-store.ts";
 import { askGlacier, proverKey, thisMonths } from "./begin.ts";
@@ -24,6 +24,10 @@ import { restoreAndLook } from "./test-set.ts";
  * thrown, where that is possible)
  */
 export async function runRestoreTest(request: RestoreTestRequest): Promise<RestoreTestResult> {
+  return withVault(request.vault, request.config.vault, (vault) => test(request, vault));
+}
+
+async function test(request: RestoreTestRequest, vault: Vault): Promise<RestoreTestResult> {
   const { config, log, signal, dryRun = false } = request;
   const seed = request.seed ?? newSeed();
   if (!seedPattern.test(seed)) {
@@ -31,7 +35,6 @@ export async function runRestoreTest(request: RestoreTestRequest): Promise<Resto
   }
   const place = placeOfStaging(config, { log, signal });
   const prover = await proverKey(config);
-  using vault = openVault(config.vault);
   const { proofs, refused } = await readProofs(vault, await provenBy(config));
   for (const { key, problem } of refused.slice(0, 20)) log.warn(`The proof ${key} does not count: ${problem}`);
   if (refused.length > 20) log.warn(`${refused.length - 20} more objects below proofs/ do not count either.`);

@@ -49,7 +49,7 @@ async function restoreSelected(test: AdmittedTest): Promise<FoundOut> {
   const begun = performance.now();
   let restoreSeconds: number | undefined;
   const integrity = await runRestore({
-    ...{ config, ref: { tier, set }, log, ...(signal === undefined ? {} : { signal }) },
+    ...{ config, vault: test.vault, ref: { tier, set }, log, ...(signal === undefined ? {} : { signal }) },
     staysStaging: true,
     whileProven: async (target) => {
       restoreSeconds = secondsSince(begun);
