@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
@@ -57,4 +57,6 @@ test("what ran is called by the declarations, and what no verb declares is calle
   expect(names.ofWorkflow("weekly-export")).toEqual({ operation: "backup", runbook: "runbooks/backup-failed.md" });
   expect(names.ofWorkflow("ci")).toBeUndefined();
   expect(names.watched).toEqual(["backup", "restore", "sync", "test"]);
+  const settings = readFileSync(join(root, ".env.example"), "utf8");
+  for (const name of names.watched) expect(settings).toContain(`HEARTBEAT_URL_${name.toUpperCase()}=`);
 });
