@@ -17,7 +17,7 @@ const ref = "stagingref";
 const open = (token = fake.token) =>
   openManagementApi({
     ...{ url: fake.url, token: new Secret(token), spacing: 0 },
-    patience: { attempts: 3, pauseMs: 1 },
+    patience: { attempts: 3, baseMillis: 1, capMillis: 1000 },
   });
 const quick = { log: silentLog, pollSeconds: 0.01 };
 

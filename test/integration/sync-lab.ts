@@ -65,7 +65,7 @@ export async function openSyncLab(
     async sync(more = {}, change = {}) {
       const needs = ["storageVault", "sourceStorage", "signing", "source"] as const;
       const config = await loadConfig({ needs, env: env(change) });
-      const patience = { attempts: 4, pauseMillis: 5 };
+      const patience = { attempts: 4, baseMillis: 5, capMillis: 50 };
       return runSync({ config, tier: "daily", log, patience, ...more });
     },
     async retention() {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { boundedFetch } from "../base/bounded-answer.ts";
 import { ConfigurationError, errorCode, LifeboatError, OperationError } from "../base/errors.ts";
+import { type Patience, withRetries } from "../base/flow/retry.ts";
 import type { Log } from "../base/log.ts";
 import type { Secret } from "../config/problems.ts";
 
@@ -114,7 +115,7 @@ export interface ManagementApiSettings {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds between two requests, so that a poll does not use up what others need; default 500. */
   readonly spacing?: number;
-  readonly patience?: { readonly attempts: number; readonly pauseMs: number };
+  readonly patience?: Patience;
 }
 
 export interface ManagementApi {
@@ -123,8 +124,7 @@ export interface ManagementApi {
   send(method: "POST" | "PATCH", path: string, body?: unknown): Promise<void>;
 }
 
-const patient = { attempts: 6, pauseMs: 1000 };
-const longestPauseMs = 60_000;
+const patient: Patience = { attempts: 6, baseMillis: 1000, capMillis: 60_000 };
 
 /**
  * A narrow client: asks one thing at a time, waits where it is told to, tries again what may pass, and believes nothing
@@ -135,22 +135,25 @@ const longestPauseMs = 60_000;
 export function openManagementApi(settings: ManagementApiSettings): ManagementApi {
   const { url, token, signal, spacing = 500, patience = patient } = settings;
   let nextAt = 0;
-  const ask = async (method: string, path: string, body?: unknown): Promise<unknown> => {
-    for (let attempt = 1; ; attempt += 1) {
-      await pause(nextAt - Date.now(), signal);
-      nextAt = Date.now() + spacing;
-      const answer = await once(url + path, method, token, body, signal);
-      if (!("again" in answer)) return answer.json;
-      if (attempt >= patience.attempts) {
-        throw new OperationError(
-          "api-unavailable",
-          `Supabase's Management API gave no answer to ${method} ${path}: ${answer.again}.`,
-          "Run again later; status.supabase.com tells whether it is down.",
-        );
-      }
-      await pause(Math.min(answer.after ?? patience.pauseMs * 2 ** (attempt - 1), longestPauseMs), signal);
-    }
-  };
+  const ask = (method: string, path: string, body?: unknown): Promise<unknown> =>
+    withRetries(
+      patience,
+      async () => {
+        await sleep(Math.max(0, nextAt - Date.now()), undefined, signal && { signal });
+        nextAt = Date.now() + spacing;
+        return once(url + path, method, token, body, signal);
+      },
+      (error) => error instanceof NoAnswer && (error.after === undefined || Math.min(error.after, patience.capMillis)),
+      ({ error }) =>
+        error instanceof NoAnswer
+          ? new OperationError(
+              "api-unavailable",
+              `Supabase's Management API gave no answer to ${method} ${path}: ${error.message}.`,
+              "Run again later; status.supabase.com tells whether it is down.",
+            )
+          : error,
+      signal,
+    );
   return {
     async get(path, schema) {
       const parsed = schema.safeParse(await ask("GET", path));
@@ -167,7 +170,16 @@ export function openManagementApi(settings: ManagementApiSettings): ManagementAp
   };
 }
 
-type Answer = { readonly json: unknown } | { readonly again: string; readonly after: number | undefined };
+/** Another request may have one. */
+class NoAnswer extends Error {
+  /** Milliseconds to wait, where the API says so. */
+  readonly after: number | undefined;
+
+  constructor(why: string, after?: number) {
+    super(why);
+    this.after = after;
+  }
+}
 
 async function once(
   url: string,
@@ -175,7 +187,7 @@ async function once(
   token: Secret,
   body: unknown,
   signal: AbortSignal | undefined,
-): Promise<Answer> {
+): Promise<unknown> {
   const limit = AbortSignal.timeout(30_000);
   try {
     const response = await boundedFetch(url, {
@@ -189,17 +201,17 @@ async function once(
       signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
     });
     const text = await response.text();
-    if (response.ok) return { json: text === "" ? undefined : JSON.parse(text) };
+    if (response.ok) return text === "" ? undefined : JSON.parse(text);
     if (response.status === 429 || response.status >= 500) {
-      return { again: `status ${response.status}`, after: retryAfter(response.headers) };
+      throw new NoAnswer(`status ${response.status}`, retryAfter(response.headers));
     }
     throw refusal(response.status, method, new URL(url).pathname);
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof LifeboatError) throw error;
-    if (error instanceof SyntaxError) return { again: "an answer that is no JSON", after: undefined };
+    if (error instanceof LifeboatError || error instanceof NoAnswer) throw error;
+    if (error instanceof SyntaxError) throw new NoAnswer("an answer that is no JSON");
     const cause = error instanceof Error ? error.cause : undefined;
-    return { again: errorCode(cause) ?? errorCode(error) ?? "no connection", after: undefined };
+    throw new NoAnswer(errorCode(cause) ?? errorCode(error) ?? "no connection");
   }
 }
 
@@ -229,8 +241,4 @@ function refusal(status: number, method: string, path: string): ConfigurationErr
     what,
     "Give the token's account the right for it, or unset SUPABASE_ACCESS_TOKEN.",
   );
-}
-
-async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  if (milliseconds > 0) await sleep(milliseconds, undefined, signal === undefined ? {} : { signal });
 }

@@ -1,14 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** How long a request to the store is tried. */
-export interface RetryPolicy {
+/** How often something is tried that may pass. */
+export interface Patience {
   /** Attempts in all, the first included. */
   readonly attempts: number;
-  /** No further attempt begins when this many seconds have passed since the first. */
-  readonly totalSeconds: number;
+  /** No further attempt begins when this many seconds have passed since the first; no bound unless told. */
+  readonly totalSeconds?: number;
   /** The pause before the second attempt lies between half of this and all of it; it doubles up to `capMillis`. */
   readonly baseMillis: number;
   readonly capMillis: number;
+}
+
+/** How long a request to the store is tried. */
+export interface RetryPolicy extends Patience {
   /** An attempt in which no byte has moved for so long is given up. */
   readonly stallSeconds: number;
   /** An attempt is given up after so long even when bytes still trickle. */
@@ -33,13 +37,13 @@ export interface GivenUp {
 
 /**
  * Runs `attempt` until it succeeds, fails for good, or the policy is exhausted.
- * @param again says of an error whether another attempt can help
+ * @param again says of an error, the attempt's number beside it, whether another can help; or in how many milliseconds
  * @param refuse makes the error that is thrown at the end
  */
 export async function withRetries<T>(
-  policy: RetryPolicy,
+  policy: Patience,
   attempt: (count: number) => Promise<T>,
-  again: (error: unknown) => boolean,
+  again: (error: unknown, count: number) => boolean | number,
   refuse: (end: GivenUp) => unknown,
   signal?: AbortSignal,
 ): Promise<T> {
@@ -51,13 +55,28 @@ export async function withRetries<T>(
     } catch (error) {
       signal?.throwIfAborted();
       const seconds = (performance.now() - begun) / 1000;
-      if (!again(error) || count >= policy.attempts || seconds >= policy.totalSeconds)
-        throw refuse({ error, attempts: count, seconds });
-      const ceiling = Math.min(policy.capMillis, policy.baseMillis * 2 ** (count - 1));
-      // Jitter keeps the parts of one upload, all refused at once, from coming back at once.
-      await sleep(ceiling * (0.5 + Math.random() / 2), undefined, signal ? { signal } : {}).catch(() => {});
+      const wait = again(error, count);
+      if (wait === false || count >= policy.attempts || seconds >= (policy.totalSeconds ?? Number.POSITIVE_INFINITY))
+        throw await refuse({ error, attempts: count, seconds });
+      if (typeof wait === "number") await sleepUnless(signal, wait);
+      else await pauseBefore(count + 1, policy, signal);
     }
   }
+}
+
+/** The pause before an attempt; it ends at once when the signal says stop. */
+export function pauseBefore(
+  attempt: number,
+  { baseMillis, capMillis }: Pick<Patience, "baseMillis" | "capMillis">,
+  signal?: AbortSignal,
+): Promise<void> {
+  const ceiling = Math.min(capMillis, baseMillis * 2 ** (attempt - 2));
+  // Jitter keeps the parts of one upload, all refused at once, from coming back at once.
+  return sleepUnless(signal, ceiling * (0.5 + Math.random() / 2));
+}
+
+async function sleepUnless(signal: AbortSignal | undefined, milliseconds: number): Promise<void> {
+  await sleep(milliseconds, undefined, signal ? { signal } : {}).catch(() => {});
 }
 
 /** Thrown into an attempt in which nothing moves any more. */

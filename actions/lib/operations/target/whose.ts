@@ -64,7 +64,7 @@ export function productionSettings({ env }: Pick<Config, "env">): ConnectionSett
 }
 
 /** Production may be what was lost: nobody waits for it. */
-const onceOnly = { attempts: 1, attemptSeconds: 15, pauseSeconds: 0 };
+const onceOnly = { attempts: 1, attemptSeconds: 15, baseMillis: 0, capMillis: 0 };
 
 async function askBoth(
   settings: ConnectionSettings,

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import tls from "node:tls";
 import pg, { type Client } from "pg";
 import { sqlState } from "../../base/errors.ts";
+import { type Patience, withRetries } from "../../base/flow/retry.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import type { ConnectionSettings } from "../../config/connection-url.ts";
 import { describeConnectFailure, mayPass } from "./connect-failure.ts";
@@ -17,19 +17,16 @@ export interface ConnectOptions {
   readonly setting?: string;
   readonly log?: Log;
   readonly signal?: AbortSignal;
-  readonly patience?: Patience;
+  readonly patience?: ConnectPatience;
 }
 
 /** How long one attempt may take and how often it is repeated. */
-export interface Patience {
-  readonly attempts: number;
+interface ConnectPatience extends Patience {
   readonly attemptSeconds: number;
-  /** Pause before the second attempt; it doubles each time. */
-  readonly pauseSeconds: number;
 }
 
 /** Connects through Supabase's pooler were reported to take 12 to 93 seconds: one attempt may take two minutes. */
-const patient: Patience = { attempts: 4, attemptSeconds: 120, pauseSeconds: 1 };
+const patient: ConnectPatience = { attempts: 4, attemptSeconds: 120, baseMillis: 1000, capMillis: 8000 };
 
 /**
  * Opens a session with every setting pinned (see `sessionPins`). Network trouble is retried, a refusal is not.
@@ -39,20 +36,16 @@ const patient: Patience = { attempts: 4, attemptSeconds: 120, pauseSeconds: 1 };
  */
 export async function connect(settings: ConnectionSettings, options: ConnectOptions): Promise<pg.Client> {
   const patience = options.patience ?? patient;
-  for (let attempt = 1; ; attempt += 1) {
-    options.signal?.throwIfAborted();
-    try {
-      return await connectOnce(settings, options, patience.attemptSeconds);
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      if (!mayPass(error) || attempt >= patience.attempts) {
-        throw await describeConnectFailure(error, settings, options.setting ?? "DATABASE_URL");
-      }
-      const pause = patience.pauseSeconds * 2 ** (attempt - 1);
-      (options.log ?? silentLog).debug(`The database did not answer; attempt ${attempt + 1} in ${pause} s.`);
-      await delay(pause * 1000, undefined, options.signal === undefined ? {} : { signal: options.signal });
-    }
-  }
+  return withRetries(
+    patience,
+    (count) => {
+      if (count > 1) (options.log ?? silentLog).debug(`The database did not answer; attempt ${count}.`);
+      return connectOnce(settings, options, patience.attemptSeconds);
+    },
+    mayPass,
+    ({ error }) => describeConnectFailure(error, settings, options.setting ?? "DATABASE_URL"),
+    options.signal,
+  );
 }
 
 async function connectOnce(

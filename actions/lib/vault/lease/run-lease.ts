@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError } from "../../base/errors.ts";
+import { withRetries } from "../../base/flow/retry.ts";
 import type { Vault } from "../s3/client.ts";
 import { isConditionFailed } from "../s3/store-errors.ts";
 import { heldError, type Lease, mayTakeOver } from "./lease.ts";
@@ -21,7 +21,7 @@ export interface RunLease extends Lease {
 }
 
 /** So many jobs may renew at the same moment; each that comes too late looks again. */
-const tries = 20;
+const crowded = { attempts: 20, baseMillis: 50, capMillis: 1000 };
 
 /**
  * Takes a lease for a run of several jobs, or takes it up where a job of the same run has left it. Jobs renew it side by
@@ -34,9 +34,8 @@ export async function joinRunLease(vault: Vault, name: string, options: RunLease
   const lost = new AbortController();
   let ended = false;
 
-  const write = async (state: LeaseRecord["state"], joining: boolean): Promise<void> => {
-    for (let attempt = 1; ; attempt++) {
-      lost.signal.throwIfAborted();
+  const write = (state: LeaseRecord["state"], joining: boolean): Promise<void> => {
+    const attempt = async (): Promise<void> => {
       const seen = await readLease(vault, key);
       const ours = isOurs(seen, run) ? seen?.record : undefined;
       if (ours === undefined && !joining) return giveUp(`it is held by ${seen?.record.holder ?? "nobody"} now`);
@@ -48,14 +47,9 @@ export async function joinRunLease(vault: Vault, name: string, options: RunLease
         ...{ format: "lifeboat-lease/1", state, holder, process: thisProcess(), since, ttlSeconds, run },
         ...{ renewals: (ours?.renewals ?? 0) + 1, token: crypto.randomUUID() },
       };
-      try {
-        await writeLease(vault, key, record, conditionOn(seen));
-        return;
-      } catch (error) {
-        if (!isConditionFailed(error) || attempt === tries) throw error;
-      }
-      await sleep(50 * attempt * Math.random());
-    }
+      await writeLease(vault, key, record, conditionOn(seen));
+    };
+    return withRetries(crowded, attempt, isConditionFailed, ({ error }) => error, lost.signal);
   };
   const giveUp = (why: string): never => {
     const text = `The lease ${name} is no longer this run's: ${why}`;

@@ -1,21 +1,18 @@
 import { createHash } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
+import { type Patience, pauseBefore, withRetries } from "../../../base/flow/retry.ts";
 import { EndpointTrouble, type FileAnswer, type StorageEndpoint } from "../../../storage/endpoint.ts";
 import { md5OfEtag, type SourceRow } from "../../../storage/rows.ts";
 
 /** How often one file is asked for, and how long the pauses are. */
-export interface FetchPatience {
-  readonly attempts: number;
+export interface FetchPatience extends Patience {
   /**
-   * The same for an InternalError, which is what a row whose file is lost answers for ever: a project may have thousands of
+   * Attempts for an InternalError, which is what a row whose file is lost answers for ever: a project may have thousands of
    * them. `attempts` unless told.
    */
   readonly attemptsIfLost?: number;
-  /** Pause before the second attempt; it doubles, up to 20 s. */
-  readonly pauseMillis: number;
 }
 
-export const defaultPatience: FetchPatience = { attempts: 6, pauseMillis: 500 };
+export const defaultPatience: FetchPatience = { attempts: 6, baseMillis: 500, capMillis: 20_000 };
 
 /** What a content turned out to be. */
 export interface ContentFacts {
@@ -102,7 +99,7 @@ export async function* streamFile(
       attempt = got > before ? 1 : attempt + 1;
       const passing = error instanceof EndpointTrouble && error.status === undefined;
       if (!passing || attempt > fetcher.patience.attempts || (first?.wholeBytes ?? 0) <= got) throw error;
-      await pause(fetcher, attempt);
+      await pauseBefore(attempt, fetcher.patience, fetcher.signal);
     }
   }
 }
@@ -113,25 +110,16 @@ export function fitsRow(facts: ContentFacts, row: Pick<SourceRow, "etag" | "rowB
   return (row.rowBytes === null || row.rowBytes === facts.bytes) && (md5 === undefined || md5 === facts.md5);
 }
 
-async function patiently<T>(fetcher: Fetcher, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    fetcher.signal.throwIfAborted();
-    try {
-      return await work();
-    } catch (error) {
-      fetcher.signal.throwIfAborted();
-      if (!(error instanceof EndpointTrouble && error.passing)) throw error;
-      const { attempts, attemptsIfLost = attempts } = fetcher.patience;
-      if (attempt >= (error.code === "InternalError" ? attemptsIfLost : attempts)) throw error;
-      await pause(fetcher, attempt);
-    }
-  }
-}
-
-async function pause({ patience, signal }: Fetcher, attempt: number): Promise<void> {
-  const ceiling = Math.min(20_000, patience.pauseMillis * 2 ** (attempt - 1));
-  // Jitter: sixteen files that were refused at once must not come back at once.
-  await sleep(ceiling * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
+function patiently<T>(fetcher: Fetcher, work: () => Promise<T>): Promise<T> {
+  const { attemptsIfLost = fetcher.patience.attempts } = fetcher.patience;
+  return withRetries(
+    fetcher.patience,
+    work,
+    (error, count) =>
+      error instanceof EndpointTrouble && error.passing && (error.code !== "InternalError" || count < attemptsIfLost),
+    ({ error }) => error,
+    fetcher.signal,
+  );
 }
 
 function headersOf({ contentType, cacheControl }: Pick<FileAnswer, "contentType" | "cacheControl">) {
