@@ -44,7 +44,7 @@ const WINDOW = 10_000;
 /** An estimate is made once so much has been seen of it; before, it would be a guess. */
 const EARLIEST_ESTIMATE = 3_000;
 
-export interface TrackEvents {
+interface TrackEvents {
   readonly changed: () => void;
   readonly ended: (track: MovingTrack, outcome: "done" | "failed") => void;
 }

@@ -28,7 +28,7 @@ export function optional(env: Environment, name: string): string | undefined {
   return value === undefined || value.trim() === "" ? undefined : value;
 }
 
-export function required(env: Environment, name: string, what: string, problems: Problems): string | undefined {
+function required(env: Environment, name: string, what: string, problems: Problems): string | undefined {
   return optional(env, name) ?? problems.add(name, `is not set; it is ${what}.`);
 }
 
@@ -182,7 +182,7 @@ export function refsOfDatabase({ database, projectRef }: Pick<Target, "database"
 const managementApiUrl = "https://api.supabase.com";
 
 /** What a restore test takes from the environment where it is there, beside the target's own variables. */
-export interface RestoreTestEnvironment {
+interface RestoreTestEnvironment {
   /** DATABASE_URL: to see that staging is another database. The proving environment need not have it. */
   readonly production: ConnectionSettings | undefined;
   /** SUPABASE_ACCESS_TOKEN: to wake a paused project, see its room and switch off what its auth server sends. */

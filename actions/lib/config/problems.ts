@@ -30,7 +30,7 @@ export class Secret {
 }
 
 /** One thing that is wrong with the configuration; `text` never holds the value of a setting. */
-export interface Problem {
+interface Problem {
   readonly setting: string;
   readonly text: string;
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** Whatever can be opened and hashed: packs, large files, shards. */
-export interface Readable {
+interface Readable {
   readonly key: string;
   /** As stored. */
   readonly bytes: number;
@@ -78,7 +78,7 @@ export function planDeepReads<Item extends Readable>(
 }
 
 /** Where in the order an object is: nothing that is known of it, such as its age, makes it likely to be read early or late. */
-export function placeOf(key: string): string {
+function placeOf(key: string): string {
   return createHash("sha256").update(`lifeboat-deep/1\n${key}`).digest("hex").slice(0, 16);
 }
 

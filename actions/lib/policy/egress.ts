@@ -17,13 +17,13 @@ const planAllowance: Readonly<Record<PromisesPolicy["supabase"]["plan"], number 
 type EgressPolicy = Pick<Policy, "promises"> & { readonly source: Pick<Policy["source"], "egress"> };
 
 /** What the sets of a month may read from Supabase, in bytes; undefined: nobody has set a bound. */
-export function egressBound({ source, promises }: EgressPolicy): number | undefined {
+function egressBound({ source, promises }: EgressPolicy): number | undefined {
   const allowance = source.egress.bytesPerMonth ?? planAllowance[promises.supabase.plan];
   return allowance === null ? undefined : allowance * source.egress.share;
 }
 
 /** A set of the month, with what was read for it. */
-export interface SetRead {
+interface SetRead {
   readonly snapshotAt: string;
   readonly bytes: number;
 }

@@ -8,7 +8,7 @@ export type Period = (typeof periods)[number];
 export const rollingMinutes = 600;
 
 /** From `from` until just before `until`. */
-export interface Span {
+interface Span {
   readonly from: Date;
   readonly until: Date;
 }

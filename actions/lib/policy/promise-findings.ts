@@ -11,9 +11,9 @@ import {
 } from "./promises.ts";
 
 /** Those that only the vault can undo. */
-export const vaultScenarios = ["completeLoss", "regionalDisaster"] as const satisfies readonly Scenario[];
+const vaultScenarios = ["completeLoss", "regionalDisaster"] as const satisfies readonly Scenario[];
 /** Those for which Supabase's own backups are still there. */
-export const ownScenarios = ["minorCorruption", "databaseFailure"] as const satisfies readonly Scenario[];
+const ownScenarios = ["minorCorruption", "databaseFailure"] as const satisfies readonly Scenario[];
 
 export function isVaultScenario(scenario: Scenario): boolean {
   return vaultScenarios.some((each) => each === scenario);

@@ -81,10 +81,10 @@ export const planDays: Readonly<Record<PromisesPolicy["supabase"]["plan"], numbe
 };
 
 /** The most that point-in-time recovery loses (the same page). */
-export const pitrMinutes = 2;
+const pitrMinutes = 2;
 
 /** Minutes that a Standard retrieval takes at most (docs.aws.amazon.com, S3, "Archive retrieval options"). */
-export const thawMinutes: Readonly<Record<Policy["archive"]["storageClass"], number>> = {
+const thawMinutes: Readonly<Record<Policy["archive"]["storageClass"], number>> = {
   GLACIER_IR: 0,
   GLACIER: 300,
   DEEP_ARCHIVE: 720,
@@ -99,7 +99,7 @@ export function span(minutes: number): string {
 }
 
 /** `a, b and c` */
-export function joined(words: readonly string[]): string {
+function joined(words: readonly string[]): string {
   return words.length < 2 ? (words[0] ?? "") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 

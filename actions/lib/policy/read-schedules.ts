@@ -6,7 +6,7 @@ import { type Cron, CronProblem, parseCron } from "./cron.ts";
 import { type Period, periods } from "./period.ts";
 import type { Work } from "./schedule.ts";
 
-export const purposes = ["daily", "weekly", "monthly", "files", "restoreTest"] as const;
+const purposes = ["daily", "weekly", "monthly", "files", "restoreTest"] as const;
 export type Purpose = (typeof purposes)[number];
 
 /** A schedule as it is written, in a workflow or in the policy. */

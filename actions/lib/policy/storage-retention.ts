@@ -106,7 +106,7 @@ function runOfKey(key: string): string | undefined {
 }
 
 /** A pack, and how much of it the newest snapshot still names. */
-export interface PackUse {
+interface PackUse {
   readonly key: string;
   /** Bytes of its tar. What a base says of the files in it is what lived when the base was written; this stays. */
   readonly plainBytes: number;

@@ -141,7 +141,7 @@ export const quietTrigger = quietSchema;
 export const plantedRowTable = `${stagingSchema}.planted_row`;
 
 /** Whether a schema is Lifeboat's own: no part of what is restored, and nothing that a target must be empty of. */
-export function isOwnSchema(schema: string | null): boolean {
+function isOwnSchema(schema: string | null): boolean {
   return schema === notesSchema || schema === stagingSchema || schema === quietSchema;
 }
 

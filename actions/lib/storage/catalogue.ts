@@ -5,7 +5,7 @@ import { OperationError, sqlState } from "../base/errors.ts";
 import { type Bucket, bareEtag, bucketSchema, type ShardSum, type SourceRow, storagePolicySchema } from "./rows.ts";
 
 /** `storage.objects` of one project, read in whatever transaction the session is in. */
-export interface StorageCatalogue {
+interface StorageCatalogue {
   /** What the sums are over; sums over something else cannot be compared. */
   readonly sumsOver: string;
   buckets(): Promise<Bucket[]>;

@@ -4,7 +4,7 @@ import type { ProjectStorage } from "../config/environment.ts";
 const emptyHash = createHash("sha256").digest("hex");
 
 /** Headers of a request that has no body. */
-export interface SignedHeaders extends Readonly<Record<string, string>> {
+interface SignedHeaders extends Readonly<Record<string, string>> {
   readonly authorization: string;
 }
 

@@ -18,7 +18,7 @@ const healthy = "ACTIVE_HEALTHY";
 /** States out of which nothing comes by waiting. */
 const lost = new Set(["INIT_FAILED", "PAUSE_FAILED", "REMOVED", "RESTORE_FAILED"]);
 
-export interface WakeOptions {
+interface WakeOptions {
   readonly log: Log;
   readonly signal?: AbortSignal | undefined;
   /** Between two looks; default 10 seconds. */
@@ -109,7 +109,7 @@ export function loudSettings(auth: Readonly<Record<string, unknown>>): Record<st
 }
 
 /** Where Supabase's Management API is: it takes 120 requests a minute and token, then answers 429 (supabase.com/docs/reference/api). */
-export interface ManagementApiSettings {
+interface ManagementApiSettings {
   readonly url: string;
   readonly token: Secret;
   readonly signal?: AbortSignal | undefined;

@@ -33,7 +33,7 @@ export interface StandingSet {
   readonly provenAt: string | null;
 }
 
-export interface ProvenStanding {
+interface ProvenStanding {
   readonly set: string;
   readonly snapshotAt: string;
   readonly provenAt: string;
@@ -51,7 +51,7 @@ export interface MeasuredRestore {
 /** Of the newest sets is told; the oldest of a month shows the pace at which the project grows. */
 const newestSets = 60;
 
-export interface StandingSources {
+interface StandingSources {
   readonly vault: Vault;
   /** The files' vault, where there is one. */
   readonly storage: Vault | undefined;

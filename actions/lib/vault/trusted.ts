@@ -13,12 +13,12 @@ import { type PublishedSet, publishedSets, readSet } from "./sets/catalogue.ts";
  */
 const mostUntrusted = { manifests: 1000, bytes: 256 * 1024 * 1024 } as const;
 
-export interface TrustedOptions {
+interface TrustedOptions {
   /** Told of each that is passed over, and why. Hidden ones are passed over unread. */
   readonly passedOver?: (name: string, problem: string) => void;
 }
 
-export interface TrustedAmong {
+interface TrustedAmong {
   /** All unless told. */
   readonly tier?: Tier | undefined;
   /** Published sets that somebody has looked up already, newest first; instead of those of a tier. */

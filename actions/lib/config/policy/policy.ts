@@ -33,7 +33,7 @@ export type NotifyPolicy = z.output<typeof notifyPolicySchema>;
 const GiB = 1024 ** 3;
 
 /** How files are brought back into a project. */
-export const restoreFilesPolicySchema = z
+const restoreFilesPolicySchema = z
   .strictObject({
     /** Requests to the target's endpoint at the same time. */
     requestsAtOnce: z.number().int().min(1).max(128).default(16),
@@ -45,8 +45,6 @@ export const restoreFilesPolicySchema = z
       .default(20 * GiB),
   })
   .prefault({});
-
-export type RestoreFilesPolicy = z.output<typeof restoreFilesPolicySchema>;
 
 const days = z.number().int().positive();
 const seconds = z.number().positive();

@@ -42,7 +42,7 @@ export async function findClientTools(serverMajor: number, env: Environment = pr
 }
 
 /** Pure: the lowest sufficient major, then the newest minor, then the order in which they were found. */
-export function chooseTools(found: readonly ClientTools[], serverMajor: number): ClientTools | undefined {
+function chooseTools(found: readonly ClientTools[], serverMajor: number): ClientTools | undefined {
   const sufficient = found.filter(({ major }) => major >= serverMajor);
   return sufficient.toSorted((a, b) => a.major - b.major || b.minor - a.minor)[0];
 }

@@ -8,7 +8,7 @@ import type { ConnectionSettings } from "../../config/connection-url.ts";
 import { describeConnectFailure, mayPass } from "./connect-failure.ts";
 import { pinStatement, wishStatement } from "./session.ts";
 
-export interface ConnectOptions {
+interface ConnectOptions {
   /** Shown in pg_stat_activity; the DDL watch knows our sessions by the prefix `lifeboat/`. */
   readonly applicationName: string;
   /** What a query waits for a lock at most. */

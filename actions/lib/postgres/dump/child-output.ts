@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** Where a child writes and where we read it. */
-export interface ChildOutput {
+interface ChildOutput {
   /** For `spawn` as the child's stdout; to be destroyed as soon as the child has been started. */
   readonly childEnd: Socket;
   /** What the child writes, in blocks of 256 KiB. A block is valid until the next but one is asked for. To be read once. */

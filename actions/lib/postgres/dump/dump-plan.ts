@@ -16,7 +16,7 @@ export interface DumpGroup {
   readonly bytes: number;
 }
 
-export interface PlanLimits {
+interface PlanLimits {
   readonly largeTableBytes: number;
   readonly groupBytes: number;
   /** Dumps at the same time. */

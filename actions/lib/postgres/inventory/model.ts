@@ -57,7 +57,7 @@ export type Fingerprint = z.infer<typeof fingerprintSchema>;
  * Stored generated columns. No dump holds their values: a restore computes them anew, and they come out otherwise when a
  * function behind them was replaced after they had been stored.
  */
-export const generatedSchema = z.strictObject({
+const generatedSchema = z.strictObject({
   /** The primary key's columns, or all that are not generated: which row a value belongs to. */
   key: z.array(z.string()),
   columns: z.array(
@@ -103,7 +103,7 @@ export const sequenceValueSchema = z.strictObject({
 export type SequenceValue = z.infer<typeof sequenceValueSchema>;
 
 /** `stored`: what the view held at the snapshot; `fresh`: what its query gave then; both null when not populated. */
-export const materializedViewSchema = z.strictObject({
+const materializedViewSchema = z.strictObject({
   schema: z.string(),
   name: z.string(),
   populated: z.boolean(),
@@ -112,7 +112,7 @@ export const materializedViewSchema = z.strictObject({
 });
 export type MaterializedView = z.infer<typeof materializedViewSchema>;
 
-export const largeObjectSchema = z.strictObject({
+const largeObjectSchema = z.strictObject({
   oid: z.string(),
   bytes: z.string(),
   hash: z.string(),

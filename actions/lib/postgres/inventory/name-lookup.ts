@@ -47,7 +47,7 @@ export function readingPaths(source: Pick<Inventory, "objects" | "roles" | "data
 }
 
 /** Statements that give a function another name, and its own again. */
-export interface Aside {
+interface Aside {
   readonly away: string;
   readonly back: string;
 }

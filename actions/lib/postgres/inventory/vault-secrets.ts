@@ -103,7 +103,7 @@ export const secretsMade = {
 };
 
 /** One secret, a line of the artifact. */
-export interface VaultSecret {
+interface VaultSecret {
   readonly id: string;
   readonly name: string | null;
   readonly description: string | null;

@@ -5,7 +5,7 @@ const hexDigits = Buffer.from("0123456789abcdef", "latin1");
  * Computes a large object's size and hash as postgres/rows/fingerprint does in SQL: the sum over its pages of 1 MiB of
  * `hashtextextended('<page number>:<hex of the page>', 0)`. Holds one page.
  */
-export interface LargeObjectHasher {
+interface LargeObjectHasher {
   push(chunk: Uint8Array): void;
   /** `bytes` and `hash` in decimal digits. */
   finish(): { readonly bytes: string; readonly hash: string };
@@ -49,7 +49,7 @@ export function createLargeObjectHasher(): LargeObjectHasher {
  * hash_bytes_extended of src/common/hashfn.c, the same since PostgreSQL 11 on little-endian machines, which all of
  * Supabase's and GitHub's are.
  */
-export interface HashSum {
+interface HashSum {
   /** Adds the hash of the first `length` bytes of the buffer under `words`, from its beginning. */
   add(words: Int32Array, bytes: Uint8Array, length: number): void;
   /** Sum of the hashes as signed 64-bit numbers, in decimal digits; `0` for none. */

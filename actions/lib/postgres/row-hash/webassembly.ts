@@ -15,10 +15,10 @@ export interface LocalFunction {
   readonly body: readonly Code[];
 }
 
-export type ValueType = "i32" | "i64" | "v128";
+type ValueType = "i32" | "i64" | "v128";
 const typeCode: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, v128: 0x7b };
 
-export interface ModuleParts {
+interface ModuleParts {
   /** All are exported under their names; a function is called by its place in the list. */
   readonly functions: readonly LocalFunction[];
   /** Mutable, exported, zero at first, by name. */
@@ -82,7 +82,7 @@ function signed(value: number): number[] {
   return value >= -64 && value < 64 ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(value >> 7)];
 }
 
-export const sequence =
+const sequence =
   (codes: readonly Code[]): Code =>
   (labels) =>
     codes.flatMap((code) => code(labels));

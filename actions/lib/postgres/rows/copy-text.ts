@@ -4,7 +4,7 @@ import { OperationError } from "../../base/errors.ts";
  * Turns a table's NDJSON back into COPY's text format, byte by byte, in constant memory: what `\copy … from` and the row
  * hasher take. JSON's escapes are COPY's too but for the quote, the slash and numbers; values pass through otherwise.
  */
-export interface NdjsonReader {
+interface NdjsonReader {
   /**
    * The COPY text of the next bytes, cut anywhere.
    * @throws OperationError `export-malformed` when a line is not an object of exactly the columns, in their order

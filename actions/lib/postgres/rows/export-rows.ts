@@ -57,7 +57,7 @@ export function planGenerated(tables: readonly TableContent[]): ExportItem[] {
   }));
 }
 
-export type ExportTable = Pick<TableContent, "schema" | "name" | "columns" | "filter">;
+type ExportTable = Pick<TableContent, "schema" | "name" | "columns" | "filter">;
 
 /**
  * The statement that gives a table's rows as NDJSON: `{"column":"text" or null, …}`, the stored columns in their order.
@@ -67,7 +67,7 @@ export type ExportTable = Pick<TableContent, "schema" | "name" | "columns" | "fi
  * no reader's numbers or dates can round it. `num_nulls`, because a composite of nulls `IS NULL` without being null.
  * Under these CSV options a line of JSON is one field as it stands: neither byte can be in JSON unescaped.
  */
-export function exportStatement(table: ExportTable): string {
+function exportStatement(table: ExportTable): string {
   const values = table.columns.map((column) => {
     const name = `r.${quoteIdentifier(column)}`;
     return `case when num_nulls(${name}) = 0 then concat(${name}) end as ${quoteIdentifier(column)}`;
@@ -96,7 +96,7 @@ export async function* exportLongRows(client: Client, table: ExportTable): Async
  * The rows of one table in COPY's text format: of the table itself where the whole is wanted, since that is not planned.
  * @throws OperationError as exportRows
  */
-export function copyRows(client: Client, table: ExportTable): AsyncGenerator<Uint8Array, void, undefined> {
+function copyRows(client: Client, table: ExportTable): AsyncGenerator<Uint8Array, void, undefined> {
   const name = quoteQualified(table.schema, table.name);
   const columns = table.columns.map(quoteIdentifier).join(", ");
   const whole = table.filter === null && columns !== "";

@@ -69,13 +69,13 @@ function parseTimestamp(text: string): Date {
 }
 
 const relationSchema = z.strictObject({ oid: z.string(), schema: z.string(), name: z.string() });
-export type Relation = z.infer<typeof relationSchema>;
+type Relation = z.infer<typeof relationSchema>;
 
 /** Locks per statement: one round trip for many tables, few enough names to search when a lock doesn't come. */
 const batch = 100;
 
 /** What pg_dump locks: tables and partitioned tables (pg_dump.c, getTables). In OID order, so that runs don't deadlock. */
-export async function listLockable(client: Client): Promise<Relation[]> {
+async function listLockable(client: Client): Promise<Relation[]> {
   const answer = await client.query(
     `select c.oid::int8::text as oid, n.nspname as schema, c.relname as name
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -85,7 +85,7 @@ export async function listLockable(client: Client): Promise<Relation[]> {
 }
 
 /** `moved`: a table went away between listing and locking, so the list must be made anew. */
-export type LockOutcome = "locked" | "moved";
+type LockOutcome = "locked" | "moved";
 
 /**
  * Takes ACCESS SHARE on every table. LOCK TABLE takes no snapshot (utility.c, PlannedStmtRequiresSnapshot), so inside a
@@ -93,7 +93,7 @@ export type LockOutcome = "locked" | "moved";
  *
  * @throws OperationError `lock-wait` when somebody holds a table longer than lock_timeout; names the tables
  */
-export async function lockTables(client: Client, tables: readonly Relation[]): Promise<LockOutcome> {
+async function lockTables(client: Client, tables: readonly Relation[]): Promise<LockOutcome> {
   for (let start = 0; start < tables.length; start += batch) {
     const some = tables.slice(start, start + batch);
     const names = some.map(({ schema, name }) => `ONLY ${quoteQualified(schema, name)}`).join(", ");
@@ -162,7 +162,7 @@ function namesOf(tables: readonly Relation[]): string {
  * Tables that the transaction's snapshot has and that this session has not locked; and those whose storage was replaced
  * between their lock and the snapshot, which cannot be unless somebody got in before us. Empty: the snapshot is whole.
  */
-export async function unlockedTables(client: Client): Promise<Relation[]> {
+async function unlockedTables(client: Client): Promise<Relation[]> {
   const answer = await client.query(
     `select c.oid::int8::text as oid, n.nspname as schema, c.relname as name
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -179,7 +179,7 @@ export async function unlockedTables(client: Client): Promise<Relation[]> {
  * So they are locked by preparing to read them, which plans nothing (an index of theirs may use a function that only works
  * under another search path, see row-too-long.ts), and the ones whose storage is no longer the snapshot's are returned.
  */
-export async function lockMaterializedViews(client: Client): Promise<Relation[]> {
+async function lockMaterializedViews(client: Client): Promise<Relation[]> {
   const views = await client.query(
     `select c.oid::int8::text as oid, n.nspname as schema, c.relname as name
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -222,7 +222,7 @@ const lost = `
   select ours as pid from unnest($1::int[]) ours
    where not exists (select from pg_locks l where l.pid = ours and l.granted)`;
 
-export interface DdlWatch {
+interface DdlWatch {
   /** Backends whose locks count as ours. */
   readonly pids: () => readonly number[];
   /** How long somebody may wait for them. */

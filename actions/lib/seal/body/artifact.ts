@@ -3,7 +3,7 @@ import type { SessionKey } from "../keys/session-key.ts";
 import { compress, compressWhole, decompress } from "./compress.ts";
 import { open, seal } from "./message.ts";
 
-export interface SealOptions {
+interface SealOptions {
   /** Called with the number of plain bytes of each chunk, as it is taken from the source. */
   readonly onPlainBytes?: (bytes: number) => void;
   /** A block that comes out is valid only until the next but one is asked for: its memory is used again. */

@@ -27,7 +27,7 @@ export function decompress(source: AsyncIterable<Uint8Array>): AsyncGenerator<Ui
 }
 
 /** A compressor or decompressor of node:zlib. */
-export type Engine = Transform & { readonly bytesWritten: number };
+type Engine = Transform & { readonly bytesWritten: number };
 
 /**
  * Runs a source through a zlib stream, strictly. Node's decompressors end as soon as their data says so and drop what

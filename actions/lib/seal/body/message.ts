@@ -127,12 +127,12 @@ async function inflated(body: ByteReader): Promise<AsyncIterable<Uint8Array>> {
 const cipher = "aes-256-cfb";
 const version = 1;
 const blockSize = 16;
-export const prefixBytes = blockSize + 2;
+const prefixBytes = blockSize + 2;
 const mdcHeader = Uint8Array.of(0xd3, 0x14);
 const mdcBytes = mdcHeader.length + 20;
 
 /** Plain packets in, the body of the sealed packet out. */
-export async function* encryptBody(
+async function* encryptBody(
   packets: AsyncIterable<Uint8Array>,
   key: SessionKey,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -157,7 +157,7 @@ export async function* encryptBody(
  *
  * @throws OperationError `sealed-modified`, `sealed-truncated`, `sealed-unreadable`
  */
-export async function* decryptBody(
+async function* decryptBody(
   body: AsyncIterable<Uint8Array>,
   key: SessionKey,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -192,7 +192,7 @@ export async function* decryptBody(
 }
 
 /** Reads the random prefix; its repeated octets tell at once, though not for certain, whether the key fits. */
-export async function readPrefix(reader: ByteReader): Promise<void> {
+async function readPrefix(reader: ByteReader): Promise<void> {
   const prefix = await reader.upTo(prefixBytes);
   if (prefix.length < prefixBytes) throw damage.truncated("it has no content");
   const [a, b, again, andAgain] = prefix.subarray(-4);

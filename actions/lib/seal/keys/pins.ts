@@ -71,7 +71,7 @@ export interface KeyFinding {
   readonly next: string;
 }
 
-export interface KeyRow {
+interface KeyRow {
   readonly role: KeyRole | "unpinned";
   readonly fingerprint: string | null;
   readonly userId: string | null;

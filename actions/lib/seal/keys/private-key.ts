@@ -57,7 +57,7 @@ async function unlock(privateKey: openpgp.PrivateKey, passphrase: string | undef
   }
 }
 
-export interface KeyRequest {
+interface KeyRequest {
   readonly role: KeyRole;
   /** Stands in the key's user id, e.g. the project's name. */
   readonly project: string;

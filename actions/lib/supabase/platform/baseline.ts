@@ -6,7 +6,7 @@ import { type BaselineFile, baselineFileSchema, type Snapshot, unpackRights } fr
 import type { Fact } from "./fact.ts";
 
 /** A fact as some new project has it. */
-export interface KnownState {
+interface KnownState {
   readonly definition: string;
   readonly owner: string | null;
   readonly rights: ReadonlySet<string>;
@@ -158,7 +158,7 @@ function covers(ranges: readonly number[], at: number): boolean {
   return false;
 }
 
-export function isState(fact: Fact, state: KnownState): boolean {
+function isState(fact: Fact, state: KnownState): boolean {
   return (
     fact.definition === state.definition &&
     fact.owner === state.owner &&

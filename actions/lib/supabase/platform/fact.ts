@@ -110,7 +110,7 @@ export function factOfRole(role: Role): Fact {
   };
 }
 
-export function factOfMembership(one: Membership): Fact {
+function factOfMembership(one: Membership): Fact {
   return {
     key: membershipKey(one),
     component: "postgres",

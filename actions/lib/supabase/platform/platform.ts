@@ -104,7 +104,7 @@ const lists = [
 ];
 
 /** Last migration of each server, where the session may read the list. */
-export async function readVersions(client: Client): Promise<Map<string, string>> {
+async function readVersions(client: Client): Promise<Map<string, string>> {
   const versions = new Map<string, string>();
   for (const { component, table, last } of lists) {
     const may = await client.query(

@@ -18,7 +18,7 @@ export type Fact<T> =
   | { readonly state: "denied"; readonly why: string };
 
 export const known = <T>(value: T): Fact<T> => ({ state: "known", value });
-export const unknown = (why: string): Fact<never> => ({ state: "unknown", why });
+const unknown = (why: string): Fact<never> => ({ state: "unknown", why });
 
 /** Turns the error of one question into its fact, so that the other questions are still asked. Credentials that are not
  * accepted, a missing bucket and a store out of reach stay errors. */
@@ -35,7 +35,7 @@ export async function asFact<T>(question: () => Promise<Fact<T>>): Promise<Fact<
   }
 }
 
-export interface ObjectLock {
+interface ObjectLock {
   readonly enabled: boolean;
   /** The bucket's default retention for new objects, if it has one. */
   readonly defaultMode: string | undefined;
@@ -130,7 +130,7 @@ async function lockOf(vault: Vault): Promise<Fact<ObjectLock>> {
 }
 
 /** What writing a small object below `probe/` has shown. */
-export interface WriteFacts {
+interface WriteFacts {
   readonly mayWrite: Fact<true>;
   /** Whether the store refuses `If-None-Match: *` over an object; without that, neither leases nor manifests are safe. */
   readonly conditionalWrites: Fact<boolean>;

@@ -38,7 +38,7 @@ export interface ArchiveWish {
   readonly retentionDays: number;
 }
 
-export interface LifecycleJudgement {
+interface LifecycleJudgement {
   /** A sentence each, without its full stop; none when all is as wished. */
   readonly problems: readonly string[];
   /** What to put: the bucket's own rules, without those that are wrong, and ours. */

@@ -4,14 +4,14 @@ import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Vault } from "../s3/client.ts";
 import { readAnswer } from "../s3/store-errors.ts";
 
-export interface LockReport {
+interface LockReport {
   /** Objects that are locked now. */
   readonly objects: number;
   /** Of these, the ones that needed it; the others were locked for as long already. */
   readonly applied: number;
 }
 
-export interface Retention {
+interface Retention {
   readonly mode: string;
   readonly until: Date;
 }

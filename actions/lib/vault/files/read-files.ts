@@ -101,7 +101,7 @@ function parsed(line: string, key: string): FileEntry {
 }
 
 /** Lines of the changes above a base, by shard. As many as there are files may wait here, and a line has half a kilobyte. */
-export interface ChangedLines {
+interface ChangedLines {
   add(shard: number, line: string): void;
   /** In the order in which they came: of two for one path the later counts. */
   of(shard: number): Generator<string, void, undefined>;

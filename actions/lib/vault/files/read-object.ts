@@ -84,7 +84,7 @@ export async function* openObject(
 }
 
 /** One file of a pack. */
-export interface PackedFile {
+interface PackedFile {
   /** Its entry: a number, as the list has it. */
   readonly name: string;
   readonly bytes: number;

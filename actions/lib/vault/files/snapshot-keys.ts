@@ -16,7 +16,7 @@ import { isMissing } from "../s3/store-errors.ts";
 const maxKeysBytes = 1024 * 1024;
 
 /** What binds the key of a run's lists to it, and who has it. */
-export interface IndexKeyClaim {
+interface IndexKeyClaim {
   readonly run: string;
   readonly indexKeyCommitment: string;
   /** Fingerprint of the signing key that it is derived from. */

@@ -5,11 +5,11 @@ const seconds = z.number().nonnegative();
 const milliseconds = z.number().nonnegative();
 
 /** As what a restore test chose its set: by turns, or because somebody named it. */
-export const turnSchema = z.enum(["newest", "older", "archive", "named"]);
+const turnSchema = z.enum(["newest", "older", "archive", "named"]);
 export type Turn = z.infer<typeof turnSchema>;
 
 /** `timed-out` and `not-run` are no successes either: what was not shown does not hold. */
-export const checkOutcomeSchema = z.enum(["passed", "failed", "timed-out", "not-run"]);
+const checkOutcomeSchema = z.enum(["passed", "failed", "timed-out", "not-run"]);
 export type CheckOutcome = z.infer<typeof checkOutcomeSchema>;
 
 const checkSchema = z.strictObject({

@@ -4,7 +4,7 @@ import { bucketSchema, shardSumSchema, storagePolicySchema } from "../../storage
 import { bigCount, count, fingerprint, segmentSchema, setId, sha256, tierSchema } from "./manifest.ts";
 
 /** A small object, sealed or plain, that is read whole and compared with its hash before anything else is done with it. */
-export const hashedObjectSchema = z.strictObject({
+const hashedObjectSchema = z.strictObject({
   /** Whole key in the bucket. */
   key: z.string().min(1),
   bytes: count,
@@ -13,7 +13,7 @@ export const hashedObjectSchema = z.strictObject({
 export type HashedObject = z.output<typeof hashedObjectSchema>;
 
 /** A layer, by the run that wrote it: its `snapshots/<run>/layer.json`. */
-export const layerReferenceSchema = z.strictObject({ run: setId, bytes: count, sha256 });
+const layerReferenceSchema = z.strictObject({ run: setId, bytes: count, sha256 });
 export type LayerReference = z.output<typeof layerReferenceSchema>;
 
 /** `snapshots/<set>/manifest.json`: the state of all files at one time. No name of a file, no guessable hash. */
@@ -114,14 +114,14 @@ export const storedObjectSchema = z.strictObject({
 export type StoredObject = z.output<typeof storedObjectSchema>;
 
 /** Contents that entries name more (or, mostly, less) than the layers before say. Sums up to what of an object still lives. */
-export const changedUseSchema = z.strictObject({
+const changedUseSchema = z.strictObject({
   key: z.string().min(1),
   files: z.number().int(),
   fileBytes: z.number().int(),
 });
 
 /** One list of entries (`file-entry.ts`), sealed with the index key of the layer's run. */
-export const listSchema = z.strictObject({
+const listSchema = z.strictObject({
   key: z.string().min(1),
   entries: count,
   /** The whole object is one part: lists are small. */

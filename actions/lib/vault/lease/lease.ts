@@ -12,7 +12,7 @@ import {
   writeLease,
 } from "./record.ts";
 
-export interface LeaseOptions {
+interface LeaseOptions {
   /** Seconds without renewal after which others may take over; default 60. Renewed three times in that time. */
   readonly ttlSeconds?: number;
   /** Who wants it, in words for people, e.g. `weekly backup, run 123`. */
@@ -86,7 +86,7 @@ const lostError = (name: string, why: string) =>
  * Keeps a lease that has just been written, until it is released or lost. In a versioned bucket every renewal leaves a
  * version, which retention removes: whoever holds a lease need not be allowed to delete.
  */
-export function holdLease(vault: Vault, name: string, key: string, first: LeaseRecord, stored: Stored): Lease {
+function holdLease(vault: Vault, name: string, key: string, first: LeaseRecord, stored: Stored): Lease {
   const lost = new AbortController();
   const ttlMillis = first.ttlSeconds * 1000;
   let record = first;

@@ -8,7 +8,7 @@ import { isMissing } from "../s3/store-errors.ts";
 import { versionPages } from "../s3/versions.ts";
 
 /** A process, so exactly that another one on the same machine can tell whether it still runs. */
-export const holderProcessSchema = z.object({
+const holderProcessSchema = z.object({
   host: z.string().max(255),
   pid: z.number().int(),
   /** Boot of the machine and namespace of the pid; null where the system doesn't tell. */
@@ -16,7 +16,7 @@ export const holderProcessSchema = z.object({
   /** Start of the process in clock ticks since boot: a pid is used again, a pid with its start is not. */
   started: z.string().max(40).nullable(),
 });
-export type HolderProcess = z.infer<typeof holderProcessSchema>;
+type HolderProcess = z.infer<typeof holderProcessSchema>;
 
 const leaseSchema = z.object({
   format: z.literal("lifeboat-lease/1"),

@@ -5,7 +5,7 @@ import { isConditionFailed } from "../s3/store-errors.ts";
 import { heldError, type Lease, mayTakeOver } from "./lease.ts";
 import { conditionOn, type LeaseRecord, readLease, type SeenLease, thisProcess, writeLease } from "./record.ts";
 
-export interface RunLeaseOptions {
+interface RunLeaseOptions {
   /** Names the run; whoever says the same name shares the lease. */
   readonly run: string;
   /** Who wants it, in words for people. */

@@ -10,7 +10,7 @@ export interface Leftover {
   readonly versions: readonly Version[];
 }
 
-export interface Leftovers {
+interface Leftovers {
   readonly folders: readonly Leftover[];
   readonly unfinishedUploads: number;
   /** Sets whose manifest or other objects were hidden by somebody: not leftovers, never touched, and worth an alarm. */

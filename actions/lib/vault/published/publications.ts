@@ -39,7 +39,7 @@ interface Pace {
 }
 
 /** One folder right below a prefix such as `database/daily/`. */
-export interface Folder {
+interface Folder {
   readonly prefix: string;
   readonly set: string;
 }
@@ -173,7 +173,7 @@ function describe(set: string, versions: readonly Version[], signed: boolean): P
 }
 
 /** A set, or a snapshot of the files, whose manifest lies under a delete marker. */
-export type Hidden = Folder & Pick<Publication, "marker">;
+type Hidden = Folder & Pick<Publication, "marker">;
 
 /** The command that shows a hidden manifest again: it removes the marker, and nothing else. */
 export function showAgain(vault: Vault, { prefix, set, marker }: Hidden): string {

@@ -9,7 +9,7 @@ export const manifestName = "manifest.json";
 export const signatureName = `${manifestName}.sig`;
 const maxSignatureBytes = 64 * 1024;
 /** Why a manifest without a signature is not to be trusted. */
-export const notSigned = "it is not signed";
+const notSigned = "it is not signed";
 
 /** Who signed, and when. */
 export interface SignedBy {
@@ -102,7 +102,7 @@ export async function readSigned(
 }
 
 /** Where something is published, and what counts as it: a set of the database, a snapshot of the files. */
-export interface Place<Document> {
+interface Place<Document> {
   /** E.g. `database/<tier>/<set>/`. */
   readonly prefix: string;
   /** E.g. `set 20261122T221500Z-1a2b3c4d (daily)`. */

@@ -1,7 +1,7 @@
 import { DeleteObjectsCommand } from "@aws-sdk/client-s3";
 import type { Transport } from "./transport.ts";
 
-export interface Deletion {
+interface Deletion {
   readonly deleted: number;
   /** What the store refused to delete, with its reason's code: `AccessDenied` is what a lock answers. */
   readonly kept: readonly { readonly key: string; readonly versionId: string | undefined; readonly code: string }[];

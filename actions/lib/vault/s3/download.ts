@@ -5,7 +5,7 @@ import { readRange, Unlike } from "./read-back.ts";
 
 const sliceBytes = 256 * 1024;
 
-export interface OpenOptions {
+interface OpenOptions {
   /** Parts fetched ahead of the reader; default 2. The vault's memory budget may allow fewer. */
   readonly ahead?: number;
   /** The reader is done with a chunk when it asks for the next: it is not copied, its memory is used again. */

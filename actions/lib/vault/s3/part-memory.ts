@@ -4,7 +4,7 @@ export interface PartMemory {
   join(): Shareholder;
 }
 
-export interface Shareholder {
+interface Shareholder {
   /** A buffer of exactly `bytes` bytes with old content, as soon as one may be had. */
   take(bytes: number, signal?: AbortSignal): Promise<Buffer>;
   give(buffer: Buffer): void;

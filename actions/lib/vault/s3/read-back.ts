@@ -10,7 +10,7 @@ import { isMissing, readAnswer } from "./store-errors.ts";
 import type { Transport } from "./transport.ts";
 
 /** A part of an object, as the manifest describes it. */
-export interface Range {
+interface Range {
   readonly key: string;
   /** Where the part begins, and how much it is, in bytes. */
   readonly offset: number;
@@ -75,7 +75,7 @@ export async function readRange(
   });
 }
 
-export interface ReadBackOptions {
+interface ReadBackOptions {
   /** Parts read at a time; default 3. Nothing is kept in memory. */
   readonly inFlight?: number;
   readonly signal?: AbortSignal;

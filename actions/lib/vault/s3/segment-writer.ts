@@ -13,7 +13,7 @@ import { settleLostAnswer, watchPages, writeMark } from "./objects.ts";
 import type { Transport, Try } from "./transport.ts";
 
 /** Stored bytes in memory, with their SHA-256 in hex. */
-export interface FilledPart {
+interface FilledPart {
   readonly bytes: Buffer;
   readonly sha256: string;
 }
@@ -40,7 +40,7 @@ function bodyStream(bytes: Buffer, { watch }: Try): Readable {
 const base64 = (hex: string) => Buffer.from(hex, "hex").toString("base64");
 
 /** @returns the part's ETag */
-export function sendPart(
+function sendPart(
   transport: Transport,
   upload: { readonly key: string; readonly id: string },
   number: number,
@@ -65,7 +65,7 @@ export function sendPart(
 }
 
 /** An object of a single part needs no multipart upload. Refuses to replace anything. */
-export function sendWhole(
+function sendWhole(
   transport: Transport,
   key: string,
   part: FilledPart,
@@ -186,7 +186,7 @@ async function createUpload(transport: Transport, key: string, mark: string, { s
 }
 
 /** Ends an unfinished multipart upload; one that is gone already is fine. */
-export async function abortUpload(transport: Transport, key: string, id: string): Promise<void> {
+async function abortUpload(transport: Transport, key: string, id: string): Promise<void> {
   const request = { operation: "AbortMultipartUpload", key, retry: { attempts: 3, totalSeconds: 20 } };
   await transport.request(request, async ({ client, bucket, watch }) => {
     const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: id });
@@ -196,7 +196,7 @@ export async function abortUpload(transport: Transport, key: string, id: string)
   });
 }
 
-export interface UnfinishedUpload {
+interface UnfinishedUpload {
   readonly key: string;
   readonly id: string;
 }

@@ -91,7 +91,7 @@ export function readAnswer(error: unknown): Answer {
 }
 
 /** What was asked of the store, in words that may stand in a log. */
-export interface Question {
+interface Question {
   /** The API operation, e.g. `UploadPart 3`. */
   readonly operation: string;
   readonly bucket: string;

@@ -7,7 +7,7 @@ import { encodePart } from "../../storage/request-signature.ts";
 import { readAnswer, storeError } from "./store-errors.ts";
 
 /** One request: what it is called in errors, and who may call it off. */
-export interface Request {
+interface Request {
   /** The API operation first, e.g. `UploadPart 3`. */
   readonly operation: string;
   readonly key?: string;

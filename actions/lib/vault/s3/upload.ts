@@ -7,7 +7,7 @@ import { openSegment, type SegmentOptions, type SegmentWriter } from "./segment-
 
 const MiB = 1024 * 1024;
 
-export interface UploadOptions {
+interface UploadOptions {
   /** What the manifest leaves out of the segments' keys: the set's prefix, ending in "/". */
   readonly prefix: string;
   /** Stored bytes per part, 5 MiB to 5 GiB (S3's own bounds); default 16 MiB. */

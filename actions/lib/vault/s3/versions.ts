@@ -13,7 +13,7 @@ export interface Version {
   readonly lastModified: Date | undefined;
 }
 
-export interface VersionPagesOptions {
+interface VersionPagesOptions {
   /** `/`: also the folders, those in which all is hidden included, and not what lies in them. */
   readonly delimiter?: "/";
   /** Where to begin; at the first key unless told. */

@@ -26,7 +26,7 @@ export interface LargeObject {
 
 export type DataBlock = TableBlock | LargeObjectBlock;
 
-export interface Archive {
+interface Archive {
   readonly header: ArchiveHeader;
   readonly toc: readonly TocEntry[];
   /**
@@ -134,7 +134,7 @@ const copyEnd = Buffer.from("\\.\n\n\n", "latin1");
  * The data of one table or one large object: frames (a length and that many bytes) up to one of length 0, handed on in
  * chunks of about 128 KiB. The last chunk may be of any size.
  */
-export class Frames {
+class Frames {
   readonly #cursor: Cursor;
   readonly #what: string;
   /** Unread bytes of the frame that the cursor is in. */

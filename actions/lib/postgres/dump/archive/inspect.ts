@@ -2,7 +2,7 @@ import { OperationError } from "../../../base/errors.ts";
 import { Cursor, damaged } from "./cursor.ts";
 import { type ArchiveHeader, readHeader, readToc, type TocEntry } from "./toc.ts";
 
-export interface Inspected {
+interface Inspected {
   /** The source's own chunks, in its own time. */
   readonly stream: AsyncIterable<Uint8Array>;
   /** Known once the stream has passed that far. Rejects as `readArchive` does; the stream then goes on all the same. */
@@ -11,7 +11,7 @@ export interface Inspected {
 }
 
 /** Who reads the rows of a table on their way through; rows without a reader are passed over. */
-export type ReaderOf = (entry: TocEntry) => FrameReader | undefined;
+type ReaderOf = (entry: TocEntry) => FrameReader | undefined;
 
 /**
  * Reads an archive's table of contents on its way through, and with `readerOf` the rows too; what a reader throws fails
@@ -135,7 +135,7 @@ export interface FrameReader {
  * Walks over the data of an archive as they go by, without holding them back: bytes are pushed, and the frames of each
  * table's rows go to a reader of its own. It takes what `readArchive` would.
  */
-export class ArchiveWalk {
+class ArchiveWalk {
   readonly #awaited: Map<number, TocEntry>;
   readonly #readerOf: (entry: TocEntry) => FrameReader | undefined;
   readonly #head = new Uint8Array(6);

@@ -190,7 +190,7 @@ export class PlainDumpParser {
 }
 
 /** Where in SQL a line ends: between statements' words, or inside something that may hold any text. */
-export interface SqlState {
+interface SqlState {
   readonly inside: "nothing" | "string" | "escape string" | "identifier" | "dollar" | "comment";
   /** The closing `$tag$`. */
   readonly tag: string;

@@ -3,7 +3,7 @@ import type { DataBlock, LargeObject } from "../archive/data.ts";
 import type { TocEntry } from "../archive/toc.ts";
 import { PlainDumpParser, type PlainEvent } from "./parser.ts";
 
-export interface PlainDump {
+interface PlainDump {
   /** Entries as far as they have been read; all of them when `blocks` has ended. */
   readonly toc: readonly TocEntry[];
   /**
