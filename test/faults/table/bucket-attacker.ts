@@ -11,7 +11,7 @@ export interface BucketAttacker {
   hideAll(prefix: string): Promise<void>;
   /** Puts another version over an object, as long as it unless told. */
   replace(key: string, body?: Uint8Array): Promise<void>;
-  put(key: string, body: Uint8Array): Promise<void>;
+  put(key: string, body: Uint8Array, metadata?: Record<string, string>): Promise<void>;
   /** Takes it all back, as whoever has looked would. */
   undo(): Promise<void>;
 }
@@ -25,8 +25,9 @@ export function openBucketAttacker(vault: Vault, client: S3Client): BucketAttack
       done.push({ key, versionId: VersionId });
     }
   };
-  const put = async (key: string, body: Uint8Array): Promise<void> => {
-    const { VersionId } = await client.send(new PutObjectCommand({ ...at, Key: key, Body: body }));
+  const put: BucketAttacker["put"] = async (key, body, metadata = {}) => {
+    const put = new PutObjectCommand({ ...at, Key: key, Body: body, Metadata: metadata });
+    const { VersionId } = await client.send(put);
     done.push({ key, versionId: VersionId });
   };
   return {

@@ -27,6 +27,7 @@ export type Outcome =
 export type Holder =
   | "writes the bucket"
   | "answers as the store"
+  | "holds the signing key"
   | "writes rows"
   | "makes functions"
   | "opens pull requests"

@@ -1,5 +1,6 @@
 import { counted, oneChunk, wholeOf } from "../../base/flow/chunks.ts";
 import type { SessionKey } from "../keys/session-key.ts";
+import { damage } from "../packets/packets.ts";
 import { compress, compressWhole, decompress } from "./compress.ts";
 import { open, seal } from "./message.ts";
 
@@ -29,9 +30,21 @@ export async function sealWhole(plain: Uint8Array, key: SessionKey): Promise<Uin
   return wholeOf(seal(oneChunk(compressWhole(plain)), key));
 }
 
-/** The reverse, for small ones. @throws as `openSealed` */
+/** Whoever has the key can have sealed what a few bytes become without an end. */
+const mostWhole = 256 * 1024 * 1024;
+
+/** The reverse, for small ones. @throws as `openSealed`; `compressed-damaged` for what becomes larger than any is */
 export function openWhole(stored: Uint8Array, key: SessionKey): Promise<Buffer> {
-  return wholeOf(openSealed(oneChunk(stored), key));
+  return wholeOf(atMost(openSealed(oneChunk(stored), key), mostWhole));
+}
+
+async function* atMost(source: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<Uint8Array, void, undefined> {
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    if (bytes > most) throw damage.compression(`it has more than ${most} bytes`);
+    yield chunk;
+  }
 }
 
 /**

@@ -39,6 +39,9 @@ export async function readSealed(vault: Vault, object: HashedObject, key: Sessio
   return openWhole(await readHashed(vault, object), key);
 }
 
+/** A file's own metadata may have 1 MB at Supabase; its line is little more. */
+const longestLine = 8 * 1024 * 1024;
+
 /** The lines of a small sealed object, without their ends. */
 export async function* readLines(
   vault: Vault,
@@ -57,6 +60,8 @@ export async function* readLines(
       from = end + 1;
     }
     text = text.slice(from);
+    if (text.length > longestLine)
+      throw new OperationError("snapshot-damaged", `A line of ${object.key} has no end.`, "Use another snapshot.");
   }
   text += decoder.decode();
   if (text !== "") yield text;
@@ -80,7 +85,14 @@ export async function* openObject(
   if (run === undefined || commitment === undefined)
     throw new OperationError("snapshot-damaged", `No layer of the snapshot tells which key opens ${object.key}.`);
   const key = await keys.session(run, commitment);
-  yield* openSealed(openArtifact(vault, "", { name: object.key, segments: object.segments }, options), key);
+  const stored = openArtifact(vault, "", { name: object.key, segments: object.segments }, options);
+  let bytes = 0;
+  for await (const chunk of openSealed(stored, key)) {
+    bytes += chunk.length;
+    if (bytes > object.plainBytes)
+      throw new OperationError("snapshot-damaged", `${object.key} becomes larger than the snapshot says.`);
+    yield chunk;
+  }
 }
 
 /** One file of a pack. */

@@ -146,19 +146,25 @@ async function* plainBytes(
   let bytes = 0;
   for await (const chunk of opened === undefined ? stored : openSealed(stored, opened)) {
     bytes += chunk.length;
+    // At once: what a few bytes become may have no end.
+    if (bytes > artifact.plainBytes) break;
     yield chunk;
   }
   if (bytes === artifact.plainBytes) return;
   throw new OperationError(
     "artifact-damaged",
-    `${artifact.name} has ${bytes} bytes when it is opened; its manifest says ${artifact.plainBytes}.`,
+    `${artifact.name} has ${bytes > artifact.plainBytes ? "more" : bytes} bytes when it is opened; its manifest says ${artifact.plainBytes}.`,
     "Use another set (`lifeboat list`).",
   );
 }
 
+/** One of a hundred thousand objects has a tenth of it; a text cannot have twice as much. */
+const mostInventory = 256 * 1024 * 1024;
+
 async function readInventory(vault: Vault, prefix: string, manifest: Manifest, key: SessionKey): Promise<Inventory> {
   const artifact = manifest.artifacts.find(({ kind }) => kind === "inventory");
   if (artifact === undefined) throw unreadable(manifest.set, "the manifest names none");
+  if (artifact.plainBytes > mostInventory) throw unreadable(manifest.set, "it is larger than any can be");
   const text = (await wholeOf(plainBytes(vault, prefix, artifact, async () => key))).toString("utf8");
   let document: unknown;
   try {

@@ -1,0 +1,5 @@
+import { describeRows } from "./table/describe-rows.ts";
+import { poisonedSetRows } from "./table/poisoned-set-rows.ts";
+import { PoisonedSets } from "./table/poisoned-set-scene.ts";
+
+describeRows("whoever reads a set of which something was exchanged:", poisonedSetRows, () => PoisonedSets.open());
