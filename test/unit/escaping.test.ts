@@ -15,6 +15,7 @@ const hostile = [
   "`code` **bold** _it_ ~gone~ # head",
   "line\n## injected\n| a | b |",
   "\u001b[2J\u202eevil",
+  "https://evil.example/login www.evil.example somebody@evil.example",
 ];
 
 const script = /<script|<img|href="javascript|\n## injected/;
@@ -27,6 +28,8 @@ describe("whatever a name holds, it is text", () => {
     const markdown = renderMarkdown({ title: name, sentence: name, tables, notes: [name] });
     expect(markdown).not.toMatch(/\n## injected/);
     expect(markdown).not.toMatch(unseen);
+    // GitHub makes links of these where nothing stands between.
+    expect(markdown).not.toMatch(/https?:\/\/evil|www\.evil|[a-z]@evil/);
     expect(markdown.split("\n").filter((line) => line.startsWith("## "))).toHaveLength(1);
     expect(pageHtml(markdown)).not.toMatch(script);
   });

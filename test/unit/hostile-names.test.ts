@@ -4,7 +4,11 @@ import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { createActionsLog } from "../../actions/lib/edge/actions-log.ts";
 import { createLineLog, streamSink } from "../../actions/lib/edge/line-log.ts";
 import { createTerminalLog } from "../../actions/lib/edge/terminal-log.ts";
+import { cleanAlert } from "../../actions/lib/notify/alert.ts";
+import { alertText } from "../../actions/lib/notify/alert-text.ts";
+import { slackMessage } from "../../actions/lib/notify/slack-message.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
+import { cleaner } from "../../actions/lib/report/run/clean-text.ts";
 
 /** What somebody calls a table who wants to be more than text. */
 const hostile = "a\u001b[2Jb\u009b2Jc\u202egnp.exe\r\n::error::forged\n##[stop-commands]x\u0007\u2028";
@@ -45,6 +49,25 @@ describe("a name that holds control characters", () => {
     const page = { title: hostile, sentence: hostile, notes: [hostile] };
     const lines = renderText({ ...page, tables: [{ title: hostile, header: [hostile], rows: [[hostile]] }] });
     for (const line of lines) expect(line).not.toMatch(noText);
+  });
+
+  test("is text in a message to people, and makes no link there", () => {
+    const texts = {
+      title: hostile,
+      sentence: hostile,
+      facts: [[hostile, hostile]] as const,
+      lines: [hostile],
+      next: hostile,
+    };
+    const alert = cleanAlert({ level: "failed", ...texts, links: [] }, cleaner({}));
+    const said: string[] = [alertText(alert)];
+    const sent = JSON.stringify(slackMessage(alert), (_, part: unknown) => {
+      if (typeof part === "string") said.push(part);
+      return part;
+    });
+    expect(said.length).toBeGreaterThan(10);
+    for (const text of said) expect(text.replaceAll("\n", "")).not.toMatch(noText);
+    expect(sent.match(/"verbatim":true/g)).toHaveLength(sent.match(/"mrkdwn"/g)?.length ?? 0);
   });
 
   test("is no command to GitHub's runner, neither of the new kind nor of the old", async () => {

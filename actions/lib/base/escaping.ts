@@ -10,9 +10,11 @@ export function visible(text: string): string {
     .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
 }
 
-/** As text of GitHub's Markdown, in a paragraph, a heading or a cell. */
+/** As text of GitHub's Markdown, in a paragraph, a heading or a cell. What looks like an address becomes no link either. */
 export function markdownText(text: string): string {
-  return visible(text).replaceAll(/[\\`*_{}[\]<>#|~&]/g, "\\$&");
+  return visible(text)
+    .replaceAll(/[\\`*_{}[\]<>#|~&@]/g, "\\$&")
+    .replaceAll(/:(?=\/\/)|(?<=www)\./gi, "\\$&");
 }
 
 /** As code in a line; a backtick cannot be escaped there. */
@@ -28,7 +30,7 @@ export function markdownLink(label: string, target: string): string {
 
 /** What `markdownText` has escaped. */
 export function unescapedMarkdown(text: string): string {
-  return text.replaceAll(/\\([\\`*_{}[\]<>#|~&])/g, "$1");
+  return text.replaceAll(/\\([\\`*_{}[\]<>#|~&@:.])/g, "$1");
 }
 
 /** As text of HTML or SVG. */

@@ -41,7 +41,7 @@ export function cleanAlert(alert: Alert, clean: (text: string) => string): Alert
   return {
     ...alert,
     ...{ title: clean(title), sentence: clean(sentence), lines: lines.map(clean) },
-    facts: facts.map(([name, value]) => [name, clean(value)]),
+    facts: facts.map(([name, value]) => [clean(name), clean(value)]),
     next: next === undefined ? undefined : clean(next),
   };
 }

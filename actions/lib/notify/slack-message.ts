@@ -3,7 +3,10 @@ import type { Alert } from "./alert.ts";
 /** Slack's limits (docs.slack.dev, "Block Kit"): texts in characters as they are sent, the escaped ones counted whole. */
 const limits = { header: 150, section: 3000, fields: 10, field: 2000, blocks: 50, text: 4000 };
 
-type Text = { readonly type: "mrkdwn" | "plain_text"; readonly text: string };
+/** Verbatim: Slack makes no links and mentions of its own from what a name holds. */
+type Text =
+  | { readonly type: "plain_text"; readonly text: string }
+  | { readonly type: "mrkdwn"; readonly text: string; readonly verbatim: true };
 export type Block =
   | { readonly type: "header"; readonly text: Text }
   | { readonly type: "section"; readonly text?: Text; readonly fields?: readonly Text[] }
@@ -35,10 +38,9 @@ export function slackMessage(alert: Alert): SlackMessage {
       : [
           {
             type: "section" as const,
-            fields: facts.slice(0, limits.fields).map(([name, value]) => ({
-              type: "mrkdwn" as const,
-              text: `*${escapeFor(name, 200)}*\n${escapeFor(value, limits.field - 300)}`,
-            })),
+            fields: facts
+              .slice(0, limits.fields)
+              .map(([name, value]) => mrkdwn(`*${escapeFor(name, 200)}*\n${escapeFor(value, limits.field - 300)}`)),
           },
         ]),
     ...shown.flatMap((line) => section(escapeFor(line, limits.section))),
@@ -49,10 +51,9 @@ export function slackMessage(alert: Alert): SlackMessage {
       : [
           {
             type: "context" as const,
-            elements: links.slice(0, 10).map(({ text, url }) => ({
-              type: "mrkdwn" as const,
-              text: `<${escapeUrl(url)}|${escapeFor(text.replaceAll("|", "/"), 200)}>`,
-            })),
+            elements: links
+              .slice(0, 10)
+              .map(({ text, url }) => mrkdwn(`<${escapeUrl(url)}|${escapeFor(text.replaceAll("|", "/"), 200)}>`)),
           },
         ]),
   ];
@@ -61,7 +62,11 @@ export function slackMessage(alert: Alert): SlackMessage {
 }
 
 function section(text: string): Block[] {
-  return text.trim() === "" ? [] : [{ type: "section", text: { type: "mrkdwn", text } }];
+  return text.trim() === "" ? [] : [{ type: "section", text: mrkdwn(text) }];
+}
+
+function mrkdwn(text: string): Text {
+  return { type: "mrkdwn", text, verbatim: true };
 }
 
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };

@@ -12,7 +12,7 @@ const mrkdwn = z
 
 const text = (most: number) =>
   z.discriminatedUnion("type", [
-    z.strictObject({ type: z.literal("mrkdwn"), text: mrkdwn.max(most) }),
+    z.strictObject({ type: z.literal("mrkdwn"), text: mrkdwn.max(most), verbatim: z.boolean().optional() }),
     z.strictObject({ type: z.literal("plain_text"), text: z.string().min(1).max(most) }),
   ]);
 

@@ -1,3 +1,4 @@
+import { visible } from "../../base/escaping.ts";
 import type { Environment } from "../../config/environment.ts";
 import type { OperationReport, RunReport } from "./run-report.ts";
 
@@ -9,7 +10,8 @@ const shortestSecret = 8;
 
 /**
  * The last net under everything that is committed or sent: our messages name objects only, but a name can be anything. Takes
- * out what looks like an address of a person and whatever the environment holds under a name that says secret.
+ * out what looks like an address of a person and whatever the environment holds under a name that says secret, and shows
+ * control characters as codes.
  */
 export function cleaner(env: Environment): (text: string) => string {
   const secrets = Object.entries(env)
@@ -17,7 +19,10 @@ export function cleaner(env: Environment): (text: string) => string {
     .filter((value) => value.length >= shortestSecret)
     .sort((a, b) => b.length - a.length);
   return (text) =>
-    secrets.reduce((said, secret) => said.replaceAll(secret, "[secret]"), text).replaceAll(address, "[address]");
+    visible(secrets.reduce((said, secret) => said.replaceAll(secret, "[secret]"), text)).replaceAll(
+      address,
+      "[address]",
+    );
 }
 
 /** An address with a password in it is a secret; that of a server is not. */
