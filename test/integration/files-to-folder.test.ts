@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -115,6 +116,25 @@ describe("files written into a folder", () => {
     const failing = restore({ folder: "/proc/lifeboat/files" });
     await expect(failing).rejects.toMatchObject({ code: "folder-unusable", exitCode: 2 });
     await expect(restore({ folder: "/dev/null/files" })).rejects.toMatchObject({ code: "folder-unusable" });
+  });
+
+  test("end by name where there is no room, at the first byte or later, and go on once there is", async ({ skip }) => {
+    const room = join(home, "room");
+    await mkdir(room);
+    const mount = (options: string) => spawnSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", room]).status === 0;
+    for (const pages of [1, 10]) {
+      if (!mount(`size=${pages * 4}k`)) skip("this machine lets nobody mount a small disk");
+      try {
+        const filler = join(room, "filler");
+        if (pages === 1) await writeFile(filler, Buffer.alloc(4096));
+        const again = () => restore({ folder: join(room, "files") });
+        await expect(again()).rejects.toMatchObject({ code: "folder-full", exitCode: 1 });
+        mount("remount,size=16m");
+        expect(await again()).toMatchObject({ outcome: "equal" });
+      } finally {
+        spawnSync("umount", [room]);
+      }
+    }
   });
 
   test("do not come out where they are not what the snapshot lists", async () => {

@@ -5,7 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { OperationError } from "../../actions/lib/base/errors.ts";
-import { openSealed, sealArtifact } from "../../actions/lib/seal/body/artifact.ts";
+import { openSealed, openWhole, sealArtifact } from "../../actions/lib/seal/body/artifact.ts";
 import { compress, decompress } from "../../actions/lib/seal/body/compress.ts";
 import { open, seal } from "../../actions/lib/seal/body/message.ts";
 import { newSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
@@ -40,6 +40,15 @@ function endless(): { source: AsyncGenerator<Uint8Array>; taken: () => number; r
   }
   return { source: source(), taken: () => taken, released: promise };
 }
+
+it("gives up a small artifact that becomes larger than any is", async () => {
+  async function* zeros(): AsyncGenerator<Uint8Array> {
+    for (let megabyte = 0; megabyte < 129; megabyte++) yield Buffer.alloc(1024 * 1024);
+  }
+  const stored = await gathered(sealArtifact(zeros(), key));
+  expect(stored.length).toBeLessThan(100_000);
+  await expect(openWhole(stored, key)).rejects.toMatchObject({ code: "compressed-damaged" });
+});
 
 describe("a sealed artifact", () => {
   it.each([0, 1, 1000, blockBytes, 3 * blockBytes + 1, 5_000_000])("of %i plain bytes opens again", async (size) => {

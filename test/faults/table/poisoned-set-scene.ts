@@ -100,7 +100,13 @@ export class PoisonedSets implements AsyncDisposable {
         return await verifySet(this.#vault, { tier, set }, { ...keys, deep: stage === "verify --deep" }, silentLog);
       const open = await openSet(this.#vault, { tier, set }, keys);
       await open.inventory();
-      for (const { name } of open.manifest.artifacts) for await (const _chunk of open.artifact(name));
+      for (const { name, plainBytes } of open.manifest.artifacts) {
+        let bytes = 0;
+        for await (const chunk of open.artifact(name)) {
+          bytes += chunk.length;
+          if (bytes > plainBytes) throw new Error("more is handed on than the manifest says");
+        }
+      }
       return { outcome: "whole" as const, findings: [] };
     };
     const ending = await endingOf(work());

@@ -1,4 +1,4 @@
-import { access, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
@@ -100,6 +100,7 @@ export class RecoverScene implements AsyncDisposable {
     await execute(server.superuserUrl(), `create database ${database} template template0`);
     const folder = await mkdtemp(join(tmpdir(), "lifeboat-attack-"));
     await mkdir(join(folder, "work"));
+    const argumentsFile = join(folder, "arguments");
     try {
       const followed = await this.#machine
         .follow(set.page, {
@@ -107,6 +108,7 @@ export class RecoverScene implements AsyncDisposable {
             TARGET_DATABASE_URL: server.superuserUrl(database),
             WORK: join(folder, "work"),
             PWNED: join(folder, "pwned"),
+            ...(await watchedTools(join(folder, "tools"), this.#machine.env["PATH"] ?? "", argumentsFile)),
           },
           ...(row.fingerprint !== undefined && { SIGNING_FINGERPRINT: row.fingerprint }),
         })
@@ -118,8 +120,12 @@ export class RecoverScene implements AsyncDisposable {
         () => true,
         () => false,
       );
+      const seen = await readFile(argumentsFile, "utf8").catch(() => "");
+      const { password } = new URL(server.superuserUrl(database));
       const tables = await tablesIn(server.superuserUrl(database));
       const broken = [
+        ...(seen.includes(password) ? ["the password is in the list of processes"] : []),
+        ...(followed && !/^psql .*dbname/m.test(seen) ? ["nobody saw psql"] : []),
         ...(obeyed ? ["a program of the attacker's was run"] : []),
         ...tables.filter((table) => table !== "marks").map((table) => `the target holds the attacker's ${table}`),
         ...(!followed && tables.length > 0 ? ["the page stopped when the target was written"] : []),
@@ -173,6 +179,16 @@ export class RecoverScene implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
   }
+}
+
+/** Before each tool one of its name that notes what everybody can read in the list of processes. */
+async function watchedTools(folder: string, path: string, into: string): Promise<Record<string, string>> {
+  await mkdir(folder);
+  for (const name of ["psql", "pg_restore", "aws", "gpg", "zstd"]) {
+    const body = `#!/bin/bash\nprintf '%s\\n' "${name} $*" >> "$ARGUMENTS"\nPATH="$TOOLS" exec ${name} "$@"\n`;
+    await writeFile(join(folder, name), body, { mode: 0o755 });
+  }
+  return { ARGUMENTS: into, TOOLS: path, PATH: `${folder}:${path}` };
 }
 
 /** Obeyed as a command of psql's, or as SQL by a superuser. */

@@ -235,10 +235,14 @@ async function writeOwn(folder: string, name: string, texts: Iterable<string>): 
   const handle = await open(partial, "wx", 0o600);
   try {
     for (const text of texts) await handle.appendFile(text);
-  } finally {
     await handle.close();
+    await rename(partial, join(folder, name));
+  } catch (error) {
+    // Left there, it would make the folder look like somebody else's.
+    await handle.close().catch(() => undefined);
+    await rm(partial, { force: true });
+    throw error;
   }
-  await rename(partial, join(folder, name));
 }
 
 /** Node's own way of making folders with all above them does not end where a system makes none, e.g. below /proc. */

@@ -31,7 +31,7 @@ export async function sealWhole(plain: Uint8Array, key: SessionKey): Promise<Uin
 }
 
 /** Whoever has the key can have sealed what a few bytes become without an end. */
-const mostWhole = 256 * 1024 * 1024;
+const mostWhole = 128 * 1024 * 1024;
 
 /** The reverse, for small ones. @throws as `openSealed`; `compressed-damaged` for what becomes larger than any is */
 export function openWhole(stored: Uint8Array, key: SessionKey): Promise<Buffer> {
