@@ -3,8 +3,8 @@ import { parseArgs } from "node:util";
 import { tableWanted } from "../test/faults/table/reporter.ts";
 
 /**
- * `npm run faults`: injects every fault of the table and prints what came of each.
- * `-- --nightly` kills ten times as many runs at random moments, and plants every defect of a restore test with 300 seeds.
+ * `npm run faults`: injects every fault of the table, makes the run after each, and prints what came of it.
+ * `-- --nightly` also kills hundreds of runs at random moments, and plants every defect of a restore test with 300 seeds.
  */
 const { values } = parseArgs({ options: { nightly: { type: "boolean", default: false } } });
 const root = new URL("..", import.meta.url).pathname;

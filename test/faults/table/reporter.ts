@@ -1,7 +1,7 @@
 import type { Reporter, TestModule } from "vitest/node";
 import type { FaultRecord } from "./row.ts";
 
-/** Set by `npm run faults`: every row is printed, not only their count. */
+/** Set by `npm run faults`: every row is printed, not only their count, and the run after each is made. */
 export const tableWanted = "LIFEBOAT_FAULT_TABLE";
 
 /** Counts the faults of all test files, and prints what came of them. */

@@ -69,7 +69,7 @@ export class RestoreScene extends ServedScene {
     return { name, url, throughProxy: this.throughProxy(url) };
   }
 
-  /** One restore under the fault into a new target, and, when it failed, one without, which must prove it. */
+  /** One restore under the fault into a new target, and, when it failed there, one without, which must prove it. */
   async run(row: RestoreRow): Promise<Seen> {
     const target = await this.newTarget();
     const injection = await row.inject({ scene: this, target });
@@ -84,7 +84,8 @@ export class RestoreScene extends ServedScene {
     const falseSuccess = success && broken.length > 0;
     const untouched = !success && (await isUntouched(target.url).catch(() => false));
     const outcome = outcomeOf(ended, falseSuccess, untouched);
-    if (!success && outcome !== "differs by name") broken.push(...(await this.#next(target)));
+    const goesOn = outcome !== "refused, target untouched" || this.isFollowed({ stage: row.stage, outcome });
+    if (!success && outcome !== "differs by name" && goesOn) broken.push(...(await this.#next(target)));
     broken.push(...(await this.problems((await this.look()).visible)));
     await execute(this.server.superuserUrl(), `drop database if exists ${target.name} with (force)`);
     return { outcome: hit ? outcome : "no fault was injected", code: codeOf(ended), broken, falseSuccess };

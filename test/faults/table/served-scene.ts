@@ -5,6 +5,8 @@ import { type PostgresOptions, type RunningPostgres, startPostgres } from "../..
 import { sharedS3 } from "../../lab/servers/started.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "../proxy/http-proxy.ts";
 import { startTcpFaultProxy, type TcpFaultProxy } from "../proxy/tcp-proxy.ts";
+import { tableWanted } from "./reporter.ts";
+import type { FaultRow } from "./row.ts";
 import { lookInto, problemsOf, type VaultLook } from "./vault-look.ts";
 
 interface SceneServers {
@@ -33,6 +35,8 @@ export class ServedScene implements AsyncDisposable {
   /** For looking into the store behind the proxy. */
   protected readonly client: S3Client = sharedS3().client();
 
+  readonly #followed = new Set<string>();
+
   protected constructor({ lab, server, store, network }: SceneServers) {
     this.lab = lab;
     this.server = server;
@@ -50,6 +54,17 @@ export class ServedScene implements AsyncDisposable {
     const through = new URL(url);
     through.port = String(this.network.port);
     return through.href;
+  }
+
+  /**
+   * Whether the run after this row's is made, too. What a failed run leaves to the next is decided by how far it came, so
+   * the first row of each stage and outcome tells; `npm run faults` makes it after every row.
+   */
+  protected isFollowed({ stage, outcome }: Pick<FaultRow<never, unknown>, "stage" | "outcome">): boolean {
+    const kind = `${stage} → ${outcome}`;
+    const first = !this.#followed.has(kind);
+    this.#followed.add(kind);
+    return first || process.env[tableWanted] === "1";
   }
 
   look(): Promise<VaultLook> {
