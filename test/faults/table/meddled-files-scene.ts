@@ -4,7 +4,7 @@ import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import { silentLog } from "../../../actions/lib/base/log.ts";
 import { removeSnapshots } from "../../../actions/lib/operations/retention/remove-snapshots.ts";
 import { runUpkeep } from "../../../actions/lib/operations/retention/run-retention.ts";
-import { reportSnapshot } from "../../../actions/lib/operations/sync/outcome.ts";
+import { reportSnapshot } from "../../../actions/lib/operations/sync/page.ts";
 import type { SyncResult } from "../../../actions/lib/operations/sync/request.ts";
 import { verifyDetached } from "../../../actions/lib/seal/keys/signature.ts";
 import { retentionOf } from "../../../actions/lib/vault/bucket/lock.ts";

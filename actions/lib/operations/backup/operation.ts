@@ -56,7 +56,7 @@ export default defineOperation({
     }
     const config = context.config("source", "vault", "signing");
     const vault = await context.vault();
-    const { reportBackup, reportMade, reportStandBack } = await import("./outcome.ts");
+    const { reportBackup, reportMade, reportStandBack } = await import("./page.ts");
     const period = oncePer ?? (tier === "monthly" && !again ? "month" : undefined);
     if (period !== undefined) {
       const { findMadeInPeriod, findStandBack } = await import("./earlier-sets.ts");

@@ -32,7 +32,7 @@ export default defineOperation({
   reported: { as: "restore" },
   async run(context, { set: ref, table, dryRun, production }) {
     const { runExportLoad } = await import("./run-export-load.ts");
-    const { exportLines } = await import("./page.ts");
+    const { exportLines } = await import("./run-export-load.ts");
     const { log, signal } = context;
     const config = context.config("vault", "opening", "target");
     const result = await runExportLoad({

@@ -1,4 +1,5 @@
 import type { Log } from "../../base/log.ts";
+import { countOf } from "../../base/measures.ts";
 import type { Config } from "../../config/load.ts";
 import { objectStates } from "../../vault/bucket/thaw.ts";
 import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
@@ -53,4 +54,16 @@ async function load(request: ExportLoadRequest, vault: Vault): Promise<ExportLoa
     signal?.removeEventListener("abort", hangUp);
     await client.end().catch(() => undefined);
   }
+}
+
+/** What was loaded; what is left to be looked at stands before it. */
+export function exportLines(loaded: Awaited<ReturnType<typeof runExportLoad>>, target: string): string[] {
+  const rows = countOf(loaded.rows, "row");
+  if (loaded.outcome === "dry-run")
+    return [`Dry run: ${rows} would be loaded into ${loaded.table} of target ${target}. Nothing was written.`];
+  const unlooked = "- The table's triggers and foreign keys were silent: check references to rows of other tables.";
+  return [
+    ...(loaded.triggersOff ? [unlooked] : []),
+    `${rows} of set ${loaded.set} (as of ${loaded.snapshotAt}) are in ${loaded.table} of target ${target}, equal to what was exported.`,
+  ];
 }

@@ -46,7 +46,7 @@ export default defineOperation({
       case "check":
         return (await import("./check-page.ts")).checkPins(context);
       case "rewrap":
-        return (await import("./rewrap-keys.ts")).rewrap(context, { set, dryRun });
+        return (await import("./rewrap-page.ts")).rewrap(context, { set, dryRun });
     }
   },
 });

@@ -24,9 +24,8 @@ export default defineOperation({
   policyFile: ({ policy }) => policy,
   writes: [],
   async run(context, { workflows, offline }) {
-    const { checkPromises } = await import("./promise-check.ts");
+    const { askVault, checkPromises } = await import("./promise-check.ts");
     const { promisesPage } = await import("../../report/promises-page.ts");
-    const { askVault } = await import("./ask-vault.ts");
     const result = await checkPromises(context.config(), offline ? undefined : await askVault(context), workflows);
     return { result, page: promisesPage(result), exitCode: result.green ? 0 : 1 };
   },

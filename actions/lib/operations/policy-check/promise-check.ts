@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { glob } from "node:fs/promises";
 import { resolve } from "node:path";
-import { ConfigurationError } from "../../base/errors.ts";
+import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { judgePromises } from "../../policy/judge-promises.ts";
@@ -12,6 +12,9 @@ import {
   type WrittenSchedule,
   workflowSchedules,
 } from "../../policy/read-schedules.ts";
+import { truthOf } from "../../report/branch/standing.ts";
+import { askStanding } from "../../vault/configured.ts";
+import type { Context } from "../context.ts";
 
 /**
  * The promises of the policy beside the schedules that it states, else those of the workflows.
@@ -61,4 +64,19 @@ async function workflowsOf(folder: string): Promise<WrittenSchedule[]> {
     );
   }
   return paths.sort().flatMap((path) => workflowSchedules(path, readFileSync(path, "utf8")));
+}
+
+/** Undefined, and said so, where the vault is not set or cannot be reached: the rest can be judged without it. */
+export async function askVault(context: Context): Promise<VaultTruth | undefined> {
+  if (!context.has("vault")) {
+    context.log.info("S3_BACKUP_BUCKET is not set: what the vault has now is not judged.");
+    return undefined;
+  }
+  try {
+    return truthOf(await askStanding(context.config("vault")));
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    context.log.warn(`The vault could not be asked, so what it has now is not judged: ${error.message}`);
+    return undefined;
+  }
 }

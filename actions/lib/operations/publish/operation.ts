@@ -31,5 +31,5 @@ export default defineOperation({
     commit: "The commit that was pushed; empty when everything was there already",
     reports: "How many reports it brought",
   },
-  run: async (context, inputs) => (await import("./publish-run.ts")).publish(context, inputs),
+  run: async (context, inputs) => (await import("./run-publish.ts")).publish(context, inputs),
 });

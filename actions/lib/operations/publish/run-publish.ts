@@ -1,18 +1,25 @@
 import type { Log } from "../../base/log.ts";
 import { countOf } from "../../base/measures.ts";
-import type { Environment } from "../../config/environment.ts";
+import { type Environment, optional } from "../../config/environment.ts";
 import { knownEndings, readRuns } from "../../report/branch/fold-runs.ts";
+import { lostFailure } from "../../report/branch/lost-sets.ts";
 import { type JudgeTruth, planBranch } from "../../report/branch/plan-branch.ts";
 import type { Page } from "../../report/page.ts";
 import { cleaner, cleanReport } from "../../report/run/clean-text.ts";
-import { type JobResults, reportOfResults } from "../../report/run/job-results.ts";
+import { type JobResults, readJobResults, reportOfResults } from "../../report/run/job-results.ts";
 import { mergeAll } from "../../report/run/merge-reports.ts";
 import type { ActionsHistory } from "../../report/run/reconcile.ts";
 import type { RunIdentity, RunReport } from "../../report/run/run-report.ts";
 import { runKey } from "../../report/run/run-row.ts";
-import type { Names } from "../catalogue.ts";
+import { loadOperations, type Names, namesOf } from "../catalogue.ts";
+import type { Context } from "../context.ts";
+import type { Told } from "../operation.ts";
+import { findPromiseJudge } from "../policy-check/promise-check.ts";
 import { gatherNews, type Sources, tellOthers } from "./gather-news.ts";
+import { originOf } from "./git.ts";
+import { openGithubHistory } from "./github-history.ts";
 import { type BranchTarget, pushReports, reportsBranch } from "./reports-branch.ts";
+import { openSource } from "./vault-reports.ts";
 
 export interface PublishOptions extends Sources, Pick<BranchTarget, "remote" | "token" | "server" | "signal"> {
   readonly project: string;
@@ -101,5 +108,34 @@ export function publishedPage({ commit, told, attempts, notes }: Published): Pag
         : `${countOf(told, "report")} committed to the branch ${reportsBranch} as ${commit.slice(0, 12)}${again}.`,
     tables: [],
     notes: [...notes],
+  };
+}
+
+/** Publishes with what this job is told: the vault where it knows one, GitHub's list of runs where it has a token. */
+export async function publish(
+  context: Context,
+  { jobs, token }: { readonly jobs: string; readonly token?: string | undefined },
+): Promise<Told> {
+  const { env, log, signal, run } = context;
+  const results = readJobResults(jobs);
+  const config = context.config();
+  const server = optional(env, "GITHUB_SERVER_URL") ?? "https://github.com";
+  const repository = optional(env, "GITHUB_REPOSITORY");
+  const api = optional(env, "GITHUB_API_URL") ?? "https://api.github.com";
+  const published = await runPublish({
+    ...{ project: config.policy.project.name, run, results, env, log, signal, token, server },
+    names: namesOf(await loadOperations()),
+    vault: context.has("vault") ? await openSource(context) : undefined,
+    history:
+      repository === undefined || token === undefined ? undefined : openGithubHistory({ api, token, repository }),
+    remote: (await originOf(env)) ?? `${server}/${repository}`,
+    promises: await findPromiseJudge(config, log),
+  });
+  const failure = lostFailure(published.lost);
+  return {
+    result: published,
+    outputs: { commit: published.commit ?? "", reports: String(published.told) },
+    page: publishedPage(published),
+    ...(failure !== undefined && { failure }),
   };
 }

@@ -1,12 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
+import type { Standing } from "../../report/branch/standing.ts";
 import { type RunReport, runReportSchema } from "../../report/run/run-report.ts";
 import { hintOf } from "../../report/run/unsigned-report.ts";
 import { readNote, type SignBytes, writeNote } from "../../seal/keys/signature.ts";
+import { noteVerifier, standingVerifiers } from "../../vault/configured.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { PutOptions } from "../../vault/s3/objects.ts";
+import { readStanding } from "../../vault/standing.ts";
+import type { Context } from "../context.ts";
 
 const maxReportBytes = 256 * 1024;
 /** Reports that are read at once at most, the newest: a bucket full of others must not keep ours from being told. */
@@ -102,4 +106,21 @@ function dayPrefixes(since: Date, now: Date): string[] {
   // A runner's clock may be ahead of ours.
   const last = Math.floor(now.getTime() / day) + 1;
   return Array.from({ length: last - first + 1 }, (_, index) => dayPrefix(new Date((first + index) * day)));
+}
+
+/** What the vaults that a run has open can tell. */
+export async function openSource(context: Context): Promise<{
+  reports(since?: Date): Promise<VaultReports>;
+  standing(): Promise<Standing>;
+}> {
+  const config = context.config("vault");
+  const vault = await context.vault();
+  const storage = context.has("storageVault") ? await context.files() : undefined;
+  return {
+    reports: async (since) => readVaultReports(vault, await noteVerifier(config), since && { since, now: new Date() }),
+    standing: async () => ({
+      ...(await readStanding({ vault, storage, ...(await standingVerifiers(config)) })),
+      source: "vault",
+    }),
+  };
 }

@@ -25,15 +25,16 @@ export default defineOperation({
   async run(context, { out, from, dryRun }) {
     const { buildPages } = await import("../../report/branch/build-pages.ts");
     const { findPromiseJudge } = await import("../policy-check/promise-check.ts");
-    const { readVault } = await import("./read-vault.ts");
+    const { openSource } = await import("../publish/vault-reports.ts");
     const now = new Date();
     const config = context.config();
     const promises = await findPromiseJudge(config, context.log);
     const common = { project: config.policy.project.name, notes: [], promises, now };
-    const { refused, ...told } =
-      from === undefined ? await readVault(context) : { refused: [], reports: [], standing: undefined };
+    const source = from === undefined ? await openSource(context) : undefined;
+    const [told, standing] = await Promise.all([source?.reports(), source?.standing()]);
+    const { reports = [], refused = [] } = told ?? {};
     const base = from === undefined ? {} : { base: resolve(from) };
-    const { changed, ...built } = buildPages(resolve(out), { ...common, ...told }, { ...base, dryRun });
+    const { changed, ...built } = buildPages(resolve(out), { ...common, reports, standing }, { ...base, dryRun });
     const foreign = [...built.foreign, ...refused];
     for (const path of foreign.slice(0, 20))
       context.log.warn(`${path} is not in the form of a report, and is passed over.`);

@@ -48,8 +48,8 @@ export default defineOperation({
   reported: { as: "restore" },
   async run(context, { snapshot: ref, to: folder, verifySample, production, overwrite, dryRun, ...chosen }) {
     const { runFilesToFolder, runRestoreFiles } = await import("./run-restore-files.ts");
-    const { readChoice, readSample } = await import("./read-choice.ts");
-    const { reportFiles, reportFolder } = await import("./outcome.ts");
+    const { readChoice, readSample } = await import("./selection.ts");
+    const { reportFiles, reportFolder } = await import("./page.ts");
     const { log, signal } = context;
     const common = { ref, choice: readChoice(chosen), vault: await context.files(), overwrite, dryRun, log, signal };
     if (folder !== undefined) {

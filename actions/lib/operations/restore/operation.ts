@@ -51,7 +51,7 @@ export default defineOperation({
       return { result, page: abandonedPage(result) };
     }
     const request = { ref: set ?? "latest", dryRun, thaw, production, log, signal };
-    const { reportRestore, reportRestoreWithFiles } = await import("./outcome.ts");
+    const { reportRestore, reportRestoreWithFiles } = await import("./page.ts");
     if (withFiles) {
       const { runRestoreWithFiles } = await import("./run-restore-with-files.ts");
       const config = context.config("vault", "storageVault", "opening", "target", "targetStorage");

@@ -26,7 +26,7 @@ export default defineOperation({
   async run(context, { dryRun }) {
     const { manifestVerifier, noteSigner } = await import("../../vault/configured.ts");
     const { upkeepVaults } = await import("./upkeep-vaults.ts");
-    const { reportUpkeep } = await import("./outcome.ts");
+    const { reportUpkeep } = await import("./page.ts");
     const config = context.config();
     const upkeep = await upkeepVaults({
       ...{ policy: config.policy, log: context.log, dryRun },

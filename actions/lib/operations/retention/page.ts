@@ -1,5 +1,7 @@
 import { countOf, formatBytes } from "../../base/measures.ts";
 import type { Page } from "../../report/page.ts";
+import { meddlingFailure } from "../../report/run/outcome.ts";
+import type { Told } from "../operation.ts";
 import type { LeftoversRemoved } from "./remove-leftovers.ts";
 import type { Upkeep } from "./run-retention.ts";
 import type { VaultsUpkeep } from "./upkeep-vaults.ts";
@@ -54,4 +56,19 @@ function ofLocks({ locks }: Upkeep, dryRun: boolean): string {
   if (locks === null) return "The bucket cannot lock objects: whoever has its credentials can delete every file.";
   const changed = dryRun ? `${locks.due.length} would be extended` : `${countOf(locks.extended, "lock")} extended`;
   return `${countOf(locks.runs, "run")} of locks looked at; ${changed}.`;
+}
+
+/** What was done for the vaults. What no snapshot names is counted in JSON: it may be a million objects. */
+export function reportUpkeep(upkeep: VaultsUpkeep, rehearsal: boolean): Told {
+  const { database, files } = upkeep;
+  const { retention, locks = null, deleted = 0, keptBack = 0 } = files ?? {};
+  const { unnamed = [], ...rest } = retention ?? {};
+  const alarms = [...(database?.alarms ?? []), ...(files?.alarms ?? [])];
+  const ofFiles = retention === undefined ? null : { ...rest, unnamedObjects: unnamed.length };
+  const failure = meddlingFailure(alarms);
+  return {
+    result: { retention: ofFiles, locks, deleted, keptBack, alarms, database },
+    page: upkeepPage(upkeep, rehearsal),
+    ...(failure !== undefined && { failure }),
+  };
 }

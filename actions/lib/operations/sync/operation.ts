@@ -82,7 +82,7 @@ export default defineOperation({
   },
   async run(context, { work, part = 0, parts, copied, oncePer, tier, fromListing: _, ...asked }) {
     const { lookAtSnapshots } = await import("./made-in-period.ts");
-    const { reportSnapshot, reportThere } = await import("./outcome.ts");
+    const { reportSnapshot, reportThere } = await import("./page.ts");
     const { log, signal } = context;
     // With the source in it, unless the list comes from the endpoint.
     const config = context.config("storageVault", "sourceStorage", "signing");

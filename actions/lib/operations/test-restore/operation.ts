@@ -62,13 +62,13 @@ export default defineOperation({
     const request = { dryRun, log, signal };
     if (wipe || ref !== undefined) {
       const { markStaging, wipeStaging } = await import("./staging/mark-staging.ts");
-      const { reportMark, reportWipe } = await import("./outcome.ts");
+      const { reportMark, reportWipe } = await import("./page.ts");
       const config = context.config("target");
       if (ref === undefined) return reportWipe(await wipeStaging({ ...request, config }));
       return reportMark(await markStaging(ref, { ...request, config }));
     }
     const { runRestoreTest } = await import("./run-restore-test.ts");
-    const { reportRestoreTest } = await import("./outcome.ts");
+    const { reportRestoreTest } = await import("./page.ts");
     const config = context.config("vault", "opening", "target");
     const chosen = { set, seed, keepHours, oncePerMonth, waitForThaw: thaw };
     const result = await runRestoreTest({ ...request, ...chosen, config, vault: await context.vault() });

@@ -48,7 +48,7 @@ export default defineOperation({
     const privateKey = deep ? await context.openingKey() : undefined;
     if (!files) {
       const { verifySet } = await import("./verify.ts");
-      const { reportVerification } = await import("./outcome.ts");
+      const { reportVerification } = await import("./page.ts");
       const result = await verifySet(await context.vault(), set, { trustedSigners, deep, privateKey }, log);
       return { result, ...reportVerification(result) };
     }
