@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { sqlState } from "../../base/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
+import { firstRow } from "./name-lookup.ts";
 import { ownSchema } from "./object-query.ts";
 
 const keySchema = z.strictObject({
@@ -83,17 +83,6 @@ export async function countFrom(
   from: string,
   paths: readonly string[] = [],
 ): Promise<string | undefined> {
-  for (const path of [undefined, ...paths]) {
-    await client.query("begin");
-    try {
-      if (path !== undefined) await client.query("select set_config('search_path', $1, true)", [path]);
-      const answer = await client.query(`select count(*)::text as found ${from}`);
-      return z.strictObject({ found: z.string() }).parse(answer.rows[0]).found;
-    } catch (error) {
-      if (sqlState(error) === "none") throw error;
-    } finally {
-      await client.query("rollback").catch(() => undefined);
-    }
-  }
-  return undefined;
+  const row = await firstRow(client, paths, `select count(*)::text as found ${from}`);
+  return z.strictObject({ found: z.string() }).optional().parse(row)?.found;
 }

@@ -1,3 +1,5 @@
+import type { Client } from "pg";
+import { sqlState } from "../../base/errors.ts";
 import { bare, quoteIdentifier, quoteLiteral } from "../identifier.ts";
 import { isManagedSchema } from "../platform-owned.ts";
 import type { Inventory, InventoryObject } from "./model.ts";
@@ -44,6 +46,30 @@ export function pathStatement(path: string): string {
  */
 export function readingPaths(source: Pick<Inventory, "objects" | "roles" | "databaseSettings">): readonly string[] {
   return widerPaths(source).map((path) => `pg_catalog, ${path}`);
+}
+
+/**
+ * The first row of a query that only reads: under the session's search path and, where it does not work so, under wider ones.
+ * Undefined when it works under none: the role may not read, or what is asked cannot be told. Not within a transaction.
+ */
+export async function firstRow(
+  client: Client,
+  paths: readonly string[],
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<unknown> {
+  for (const path of [undefined, ...paths]) {
+    await client.query("begin");
+    try {
+      if (path !== undefined) await client.query(pathStatement(path));
+      return (await client.query(sql, [...values])).rows[0];
+    } catch (error) {
+      if (sqlState(error) === "none") throw error;
+    } finally {
+      await client.query("rollback").catch(() => undefined);
+    }
+  }
+  return undefined;
 }
 
 /** Statements that give a function another name, and its own again. */

@@ -111,17 +111,17 @@ async function lockTables(client: Client, tables: readonly Relation[]): Promise<
 }
 
 async function explainLock(client: Client, tables: readonly Relation[], state: string): Promise<OperationError> {
-  const oids = tables.map(({ oid }) => oid);
+  /** Those of the tables whose OIDs the query gives; none when it cannot be asked. */
+  const among = async (sql: string): Promise<Relation[]> => {
+    const answer = await client.query(sql, [tables.map(({ oid }) => oid)]).catch(() => ({ rows: [] }));
+    const found = z.array(z.object({ oid: z.string() })).parse(answer.rows);
+    return found.flatMap(({ oid }) => tables.filter((table) => table.oid === oid));
+  };
   if (state === "55P03") {
-    const held = await client
-      .query(
-        `select distinct relation::int8::text as oid from pg_locks
-          where relation = any ($1::oid[]) and mode = 'AccessExclusiveLock' and database = (select oid from pg_database where datname = current_database())`,
-        [oids],
-      )
-      .then(({ rows }) => z.array(z.object({ oid: z.string() })).parse(rows))
-      .catch(() => []);
-    const names = held.flatMap(({ oid }) => tables.filter((table) => table.oid === oid));
+    const names = await among(
+      `select distinct relation::int8::text as oid from pg_locks
+        where relation = any ($1::oid[]) and mode = 'AccessExclusiveLock' and database = (select oid from pg_database where datname = current_database())`,
+    );
     return new OperationError(
       "lock-wait",
       `Somebody holds ${namesOf(names)} exclusively for longer than the backup may wait (55P03).`,
@@ -135,17 +135,12 @@ async function explainLock(client: Client, tables: readonly Relation[], state: s
       "Raise max_locks_per_transaction.",
     );
   }
-  const denied =
-    state !== "42501"
-      ? []
-      : await client
-          .query(
-            "select oid::int8::text as oid from unnest($1::oid[]) oid where not has_table_privilege(oid, 'SELECT')",
-            [oids],
-          )
-          .then(({ rows }) => z.array(z.object({ oid: z.string() })).parse(rows))
-          .catch(() => []);
-  const names = denied.flatMap(({ oid }) => tables.filter((table) => table.oid === oid));
+  const names =
+    state === "42501"
+      ? await among(
+          "select oid::int8::text as oid from unnest($1::oid[]) oid where not has_table_privilege(oid, 'SELECT')",
+        )
+      : [];
   return new OperationError(
     "lock-failed",
     `${namesOf(names)} could not be locked for reading (SQLSTATE ${state}).`,

@@ -4,7 +4,7 @@ import { ConfigurationError, sqlState } from "../../../base/errors.ts";
 import { countOf, few } from "../../../base/measures.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, SequenceValue, TableContent } from "../../../postgres/inventory/model.ts";
-import { pathStatement, readingPaths } from "../../../postgres/inventory/name-lookup.ts";
+import { firstRow, readingPaths } from "../../../postgres/inventory/name-lookup.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { isManagedSchema } from "../../../postgres/platform-owned.ts";
 import { transactionsOverOrphans } from "../load/keys-over-orphans.ts";
@@ -102,22 +102,9 @@ const total = (counts: readonly string[]): bigint => counts.reduce((sum, one) =>
 /** An index whose functions find others by a search path is looked into as the query is planned. */
 async function countForeign(client: Client, table: TableContent, ours: readonly string[], paths: readonly string[]) {
   const from = `from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`;
-  for (const path of ["", ...paths]) {
-    await client.query("begin");
-    try {
-      if (path !== "") await client.query(pathStatement(path));
-      const answer = await client.query(
-        `select count(*)::text as rows, count(*) filter (where xmin::text <> all ($1))::text as others ${from}`,
-        [ours],
-      );
-      return z.strictObject({ rows: z.string(), others: z.string() }).parse(answer.rows[0]);
-    } catch (error) {
-      if (sqlState(error) === "none") throw error;
-    } finally {
-      await client.query("rollback").catch(() => undefined);
-    }
-  }
-  return undefined;
+  const counts = `select count(*)::text as rows, count(*) filter (where xmin::text <> all ($1))::text as others ${from}`;
+  const row = await firstRow(client, paths, counts, [ours]);
+  return z.strictObject({ rows: z.string(), others: z.string() }).optional().parse(row);
 }
 
 /** Where people leave a trace when they use a project. `sessions` keeps its times without a zone, in UTC. */
