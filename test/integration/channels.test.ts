@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { beforeRun } from "../../actions/lib/edge/around-run.ts";
 import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
-import { lookAtChannels } from "../../actions/lib/operations/check/channels.ts";
+import { lookAtChannels } from "../../actions/lib/operations/check/look.ts";
 import { keysIn, recordingLog } from "./backup-lab.ts";
 import { done, failed, type NotifyLab, openNotifyLab, to } from "./notify-lab.ts";
 

@@ -25,8 +25,7 @@ import { type Artifact, type Manifest, setPrefix, type Tier } from "../../vault/
 import type { Lease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { assertStored } from "../../vault/s3/read-back.ts";
-import type { PublishedSet } from "../../vault/sets/catalogue.ts";
-import { encodeManifest, publish } from "../../vault/sets/catalogue.ts";
+import { encodeManifest, type PublishedSet, publish } from "../../vault/sets/catalogue.ts";
 import type { Ready } from "../check/run-preflight.ts";
 import { type ArtifactStore, jsonSource, openArtifactStore, textSource } from "./artifact-store.ts";
 import { readLastSet } from "./earlier-sets.ts";

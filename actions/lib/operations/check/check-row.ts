@@ -1,4 +1,9 @@
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
+import type { Config } from "../../config/load.ts";
+import { type Keyring, readKeyring } from "../../seal/keys/keyring.ts";
+import { checkKeys, type KeyFinding, type PinnedKeys, pinnedKeys, pinnedSigners } from "../../seal/keys/pins.ts";
+import { readPrivateKey, type UnlockedKey } from "../../seal/keys/private-key.ts";
+import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 
 /** One line of the preflight's table. `next` says what to do when `status` is not ok. */
 export interface CheckRow {
@@ -39,4 +44,74 @@ export function refusal(rows: readonly CheckRow[]): ConfigurationError | undefin
     `${fails.length === 1 ? "A check" : `${fails.length} checks`} failed; nothing was written:\n${lines.join("\n")}`,
     "Mend what is listed and look again with `npx lifeboat check`.",
   );
+}
+
+export interface KeysLookedAt {
+  readonly rows: readonly CheckRow[];
+  /** Undefined when a row failed. */
+  readonly pinned: PinnedKeys | undefined;
+  readonly signing: UnlockedKey | undefined;
+}
+
+/** Who will be able to open the set, and who signs it. */
+export async function lookAtKeys(config: Config<"signing">): Promise<KeysLookedAt> {
+  const { policy, publicKeys } = config;
+  let keyring: Keyring;
+  try {
+    keyring = await readKeyring(publicKeys.armored);
+  } catch (error) {
+    return { rows: [failed("recipients", error)], pinned: undefined, signing: undefined };
+  }
+  const { rows, findings } = checkKeys(keyring, policy.keys, new Date(), policy.backup.warnBeforeKeyExpiryDays);
+  const names = rows
+    .filter(({ role }) => role !== "unpinned" && role !== "signing")
+    .flatMap((row) => (row.fingerprint === null ? [] : [`${row.role} ${row.fingerprint.slice(-16)}`]));
+  const found = findings.map(asRow);
+  if (keyring.recipients.length === 0) {
+    found.unshift(
+      fail(
+        "recipients",
+        `${publicKeys.origin} holds no public key that can be sealed to`,
+        "npx lifeboat keys generate --pin, or set BACKUP_PUBLIC_KEYS.",
+      ),
+    );
+  }
+  const good = found.every(({ status }) => status !== "fail");
+  const signing = await lookAtSigning(config, keyring);
+  return {
+    rows: [...(good ? [ok("recipients", names.join(", "))] : []), ...found, signing.row],
+    pinned: good ? pinnedKeys(keyring, policy.keys) : undefined,
+    signing: signing.key,
+  };
+}
+
+function asRow({ level, code, message, next }: KeyFinding): CheckRow {
+  const check = code.startsWith("signing") ? "signing key" : code.startsWith("key-") ? "key expiry" : "recipients";
+  return level === "error" ? fail(check, message, next) : warn(check, message, next);
+}
+
+async function lookAtSigning(
+  config: Config<"signing">,
+  keyring: Keyring,
+): Promise<{ row: CheckRow; key: UnlockedKey | undefined }> {
+  try {
+    const { armored, passphrase } = config.signing;
+    const key = await readPrivateKey(armored.reveal(), passphrase?.reveal());
+    if (config.policy.keys.signing[0] !== key.fingerprint) {
+      const pinned = config.policy.keys.signing.includes(key.fingerprint);
+      const found = pinned
+        ? `${key.fingerprint} is not the newest of the pinned ones`
+        : `${key.fingerprint} is not pinned in the policy`;
+      const next =
+        "Use the key that the policy pins first under keys.signing, or pin this one (npx lifeboat keys generate --pin does).";
+      return { row: pinned ? warn("signing key", found, next) : fail("signing key", found, next), key };
+    }
+    // Tried now, because otherwise an expired key would show as the very last step of the run.
+    const bytes = new TextEncoder().encode("lifeboat");
+    await verifyDetached(bytes, await signDetached(bytes, key), pinnedSigners(keyring, config.policy.keys));
+    return { row: ok("signing key", key.fingerprint), key };
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    return { row: failed("signing key", error), key: undefined };
+  }
 }

@@ -13,8 +13,7 @@ import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type Answer, readAnswer } from "../../vault/s3/store-errors.ts";
 import { openTransport } from "../../vault/s3/transport.ts";
-import { type CheckRow, fail, failed, ok, warn } from "./check-row.ts";
-import { lookAtKeys } from "./key-rows.ts";
+import { type CheckRow, fail, failed, lookAtKeys, ok, warn } from "./check-row.ts";
 import { lookAtBucket, tryBucket } from "./vault-rows.ts";
 
 /** What a sync can start with, because it was just looked at. */

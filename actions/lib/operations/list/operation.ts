@@ -24,7 +24,7 @@ export default defineOperation({
     const verify = await manifestVerifier(context.config());
     if (files) {
       const { listSnapshots } = await import("../../vault/files/snapshot-catalogue.ts");
-      const { snapshotListPage } = await import("./snapshots-page.ts");
+      const { snapshotListPage } = await import("./pages.ts");
       const vault = await context.files();
       // Which tier a snapshot is of only its manifest says.
       const listed = await listSnapshots(vault, verify, { newest: tier === undefined ? newest : undefined });
@@ -33,7 +33,7 @@ export default defineOperation({
     }
     const { listSets } = await import("../../vault/sets/catalogue.ts");
     const { provenSets } = await import("../../vault/sets/proof-store.ts");
-    const { setListPage } = await import("./sets-page.ts");
+    const { setListPage } = await import("./pages.ts");
     const vault = await context.vault();
     const sets = await listSets(vault, { tier, newest, verify });
     const proofs = await provenSets(vault, await provenBy(context.config()));

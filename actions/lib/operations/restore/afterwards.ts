@@ -7,10 +7,9 @@ import type { TargetFacts } from "../target/target.ts";
 import { wakeJobs } from "./load/cron-jobs.ts";
 import type { DataPlan } from "./plan/plan-data.ts";
 import type { RestoreTask, Run } from "./plan/run.ts";
-import { type Outbound, switchOnEventTrigger } from "./quiet/firing.ts";
-import { letRequestsGo } from "./quiet/hold-requests.ts";
+import { letRequestsGo, type Outbound, switchOnEventTrigger } from "./quiet/firing.ts";
+import { whatRunsAs } from "./quiet/may-call-out.ts";
 import { isPartOfParent } from "./quiet/outbound.ts";
-import { whatRunsAs } from "./quiet/runs-as-restorer.ts";
 import type { RestoreResult } from "./result.ts";
 import type { SecretsOutcome } from "./settle/vault-secrets.ts";
 

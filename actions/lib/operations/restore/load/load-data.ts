@@ -14,8 +14,8 @@ import { createRowHasher } from "../../../postgres/row-hash/row-hash.ts";
 import type { Artifact } from "../../../vault/format/manifest.ts";
 import type { DataPlan, Family } from "../plan/plan-data.ts";
 import type { Journal } from "../target/journal.ts";
+import { transactionsOverOrphans } from "./broken-keys.ts";
 import { scheduleJobs } from "./cron-jobs.ts";
-import { transactionsOverOrphans } from "./keys-over-orphans.ts";
 import { loadItem, loadTable, projectColumns } from "./load-table.ts";
 
 /** What loading needs: where the bytes come from, how to reach the target, what to load. */

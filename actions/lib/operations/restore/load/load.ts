@@ -5,7 +5,7 @@ import { planData, readTargetTables } from "../plan/plan-data.ts";
 import type { Run } from "../plan/run.ts";
 import { withOwners } from "../plan/statements.ts";
 import type { AfterStep } from "../plan/steps.ts";
-import { clearRequests, holdRequests } from "../quiet/hold-requests.ts";
+import { clearRequests, holdRequests } from "../quiet/firing.ts";
 import { checksOff, type QuietPlan } from "../quiet/outbound.ts";
 import type { DataTask } from "./load-data.ts";
 import { type Made, type MakingTask, makeAndFill, mendWithRights } from "./make-and-fill.ts";

@@ -10,6 +10,8 @@ import type { DataPlan } from "../plan/plan-data.ts";
 import {
   type AfterStep,
   ambiguous,
+  definitionsPlanned,
+  lendingPath,
   runSteps,
   type Step,
   type StepFailures,
@@ -17,13 +19,11 @@ import {
   withoutNamesakes,
 } from "../plan/steps.ts";
 import type { StandIn } from "../quiet/while-filling.ts";
-import { tellDuplicates } from "./broken-keys.ts";
+import { addOverOrphans, tellDuplicates } from "./broken-keys.ts";
 import { putBackChecks, takeOffChecks } from "./check-constraints.ts";
-import { addOverOrphans } from "./keys-over-orphans.ts";
 import { loadAndBuild } from "./load-and-build.ts";
 import type { DataTask } from "./load-data.ts";
 import { loadItem } from "./load-table.ts";
-import { definitionsPlanned, lendingPath } from "./search-paths.ts";
 
 export interface MakingTask {
   readonly client: Client;

@@ -8,8 +8,8 @@ import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { isOwnObject } from "../../../postgres/platform-owned.ts";
 import type { Platform } from "../../../supabase/platform/platform.ts";
 import type { OpenSet } from "../../../vault/sets/open-set.ts";
-import { extensionParts } from "./extension-parts.ts";
 import { type Build, planBuilds } from "./plan-builds.ts";
+import { extensionParts } from "./statements.ts";
 import { dependenciesOf, type Entries, type Step, tableKinds } from "./steps.ts";
 
 /** The table of contents of the schema dump. The dump is read to its end, so that a damaged one is refused here. */

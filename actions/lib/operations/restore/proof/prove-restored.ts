@@ -10,7 +10,7 @@ import { objectKey } from "../../../postgres/inventory/object-query.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
 import { Platform } from "../../../supabase/platform/platform.ts";
 import { type TargetFacts, unavailableExtensions } from "../../target/target.ts";
-import { keysOverOrphans } from "../load/keys-over-orphans.ts";
+import { keysOverOrphans } from "../load/broken-keys.ts";
 import { asIfOn, asLater } from "../quiet/outbound.ts";
 import { asIfAwake } from "../settle/event-triggers.ts";
 import { type BrokenConstraint, brokenConstraints, checkReferences } from "./broken-constraints.ts";

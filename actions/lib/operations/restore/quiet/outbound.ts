@@ -4,10 +4,9 @@ import { nameOnTable, parseQualified, tableName } from "../../../postgres/identi
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { isManagedSchema, isPlatformObject } from "../../../postgres/platform-owned.ts";
-import { isRoutine, lastName, usesOf } from "./code-uses.ts";
+import { isRoutine, lastName, type Reach, reach, usesOf } from "./code-uses.ts";
 import { enable, type FiringState, firingOf, type Outbound, switchedOn } from "./firing.ts";
 import { findReach } from "./may-call-out.ts";
-import { type Reach, reach } from "./reach.ts";
 import {
   asIfFilled,
   atOnce,

@@ -7,9 +7,8 @@ import {
 } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { isManagedSchema, isPlatformObject } from "../../../postgres/platform-owned.ts";
-import { expressionUses, isRoutine, lastName, usesOf } from "./code-uses.ts";
+import { expressionUses, isRoutine, lastName, type Reach, reach, usesOf } from "./code-uses.ts";
 import type { Outbound } from "./firing.ts";
-import { type Reach, reach } from "./reach.ts";
 import { readTokens } from "./sql-tokens.ts";
 
 /** A function that does nothing while rows come in. */

@@ -8,8 +8,8 @@ import { isLeftToCopy } from "../../../postgres/rows/export-rows.ts";
 import { fingerprintLargeObject, fingerprintMaterializedView } from "../../../postgres/rows/fingerprint.ts";
 import { attempt, attemptUnder } from "../../target/attempt.ts";
 import { place } from "../load/check-constraints.ts";
-import { definitionsPlanned, lendingPath, namesAsTemporary } from "../load/search-paths.ts";
 import type { DataPlan } from "../plan/plan-data.ts";
+import { definitionsPlanned, lendingPath, namesAsTemporary } from "../plan/steps.ts";
 
 /**
  * Sets each sequence to its recorded value, unless it stands further on: somebody has drawn numbers there, and would get

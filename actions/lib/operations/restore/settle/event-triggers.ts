@@ -5,8 +5,14 @@ import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { notesSchema } from "../../../postgres/platform-owned.ts";
 import { maySetReplicationRole } from "../../target/target.ts";
 import { runSteps, type Step, type StepFailures } from "../plan/steps.ts";
-import { firingOf, type Outbound, stateLetter, switchedOn, switchOnEventTrigger } from "../quiet/firing.ts";
-import { letRequestsGo } from "../quiet/hold-requests.ts";
+import {
+  firingOf,
+  letRequestsGo,
+  type Outbound,
+  stateLetter,
+  switchedOn,
+  switchOnEventTrigger,
+} from "../quiet/firing.ts";
 import type { QuietPlan } from "../quiet/outbound.ts";
 import { type Asleep, Journal } from "../target/journal.ts";
 

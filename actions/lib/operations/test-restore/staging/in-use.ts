@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { ConfigurationError } from "../../../base/errors.ts";
 import { countOf } from "../../../base/measures.ts";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
-import { loginsSince } from "../../restore/gate/resume-gate.ts";
+import { loginsSince } from "../../restore/gate/admit.ts";
 import { stateOf } from "../../restore/target/journal.ts";
 import { inspectTarget } from "../../target/target.ts";
 import {

@@ -4,7 +4,7 @@ import { ConfigurationError, sqlState } from "../../../base/errors.ts";
 import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import { type Inventory, inventorySchema } from "../../../postgres/inventory/model.ts";
 import { bookkeepingReason, stagingSchema } from "../../../postgres/platform-owned.ts";
-import { atOwnPace } from "../../restore/gate/resume-gate.ts";
+import { atOwnPace } from "../../restore/gate/admit.ts";
 import { stateOf, targetStateSchema } from "../../restore/target/journal.ts";
 import { inspectTarget, type TargetFacts } from "../../target/target.ts";
 import { staysWithPlatform } from "./reset-plan.ts";
