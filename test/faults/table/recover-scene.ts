@@ -199,7 +199,7 @@ select 1 \\g | touch "$PWNED"
 
 async function tablesIn(url: string): Promise<string[]> {
   const { rows } = await withClient(url, (client) =>
-    client.query("select relname from pg_class where oid >= 16384 and relkind = 'r'"),
+    client.query("select relname from pg_class where oid >= 16384 and relkind = 'r' and relpersistence <> 't'"),
   );
   return rows.map(({ relname }) => String(relname));
 }
