@@ -26,20 +26,25 @@ const actionSchema = z.looseObject({
 
 /** Files that jobs with keys reach and for which `.github/CODEOWNERS` names nobody. */
 export function codeOwnerProblems(root: string): string[] {
-  const owned = readOwners(readFileSync(join(root, ".github/CODEOWNERS"), "utf8"));
-  return [...reachedWithKeys(root)]
-    .sort()
-    .filter((path) => !owned(path))
-    .map((path) => `.github/CODEOWNERS: nobody must agree to a change of ${path}, which a job with keys runs.`);
+  const rules = ownerRules(readFileSync(join(root, ".github/CODEOWNERS"), "utf8"));
+  // Another kind would have to be matched as GitHub does, and could take owners away from anything.
+  const strange = rules.filter(({ pattern }) => !/^\/[\w./-]*$/.test(pattern)).map(({ pattern }) => pattern);
+  const unowned = [...reachedWithKeys(root)].sort().filter((path) => !isOwned(rules, path));
+  return [
+    ...strange.map((pattern) => `.github/CODEOWNERS: ${pattern} is no path from the root: name files and folders.`),
+    ...unowned.map(
+      (path) => `.github/CODEOWNERS: nobody must agree to a change of ${path}, which a job with keys runs.`,
+    ),
+  ];
 }
 
 /** Every file of the checkout that a job with secrets or a cloud role runs, imports or reads as its policy. */
 export function reachedWithKeys(root: string): Set<string> {
   const reached = new Set(always.filter((path) => existsSync(join(root, path))));
-  for (const path of globSync(".github/workflows/*.yml", { cwd: root })) {
+  for (const path of globSync(".github/workflows/*.{yml,yaml}", { cwd: root })) {
     const { jobs } = workflowSchema.parse(parse(readFileSync(join(root, path), "utf8")));
     for (const job of Object.values(jobs)) {
-      const keys = /\bsecrets\b/.test(JSON.stringify(job)) || job.permissions?.["id-token"] === "write";
+      const keys = /\bsecrets\b/i.test(JSON.stringify(job)) || job.permissions?.["id-token"] === "write";
       if (!keys) continue;
       reached.add(path);
       for (const one of job.steps) followStep(root, one, reached);
@@ -84,22 +89,24 @@ export function isFile(root: string, path: string): boolean {
   return found?.isFile() === true;
 }
 
-/**
- * Whether a path has an owner: the last line that matches counts, and one without owners takes them away (GitHub's rule).
- * Patterns from the root only: a file or a folder.
- */
-function readOwners(text: string): (path: string) => boolean {
-  const rules = text
-    .split("\n")
-    .map((line) =>
-      line
-        .replace(/(^|\s)#.*$/, "")
-        .trim()
-        .split(/\s+/),
-    )
-    .filter(([pattern]) => pattern?.startsWith("/"))
-    .map(([pattern = "", ...owners]) => ({ pattern: pattern.slice(1), owned: owners.length > 0 }));
-  const fits = (pattern: string, path: string) =>
-    path === pattern || path.startsWith(pattern.endsWith("/") ? pattern : `${pattern}/`);
-  return (path) => rules.findLast(({ pattern }) => fits(pattern, path))?.owned === true;
+interface OwnerRule {
+  readonly pattern: string;
+  readonly owned: boolean;
+}
+
+function ownerRules(text: string): OwnerRule[] {
+  return text.split("\n").flatMap((line) => {
+    const [pattern = "", ...owners] = line
+      .replace(/(^|\s)#.*$/, "")
+      .trim()
+      .split(/\s+/);
+    return pattern === "" ? [] : [{ pattern, owned: owners.length > 0 }];
+  });
+}
+
+/** Whether a path has an owner: the last line that matches counts, and one without owners takes them away (GitHub's rule). */
+function isOwned(rules: readonly OwnerRule[], path: string): boolean {
+  const fits = ({ pattern }: OwnerRule) =>
+    `/${path}` === pattern || `/${path}`.startsWith(pattern.endsWith("/") ? pattern : `${pattern}/`);
+  return rules.findLast(fits)?.owned === true;
 }

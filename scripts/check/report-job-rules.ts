@@ -46,7 +46,7 @@ function writerProblems(job: Reporting, name: string): string[] {
 function publishingProblems(job: Reporting, others: readonly string[]): string[] {
   const needs = [job.needs ?? []].flat();
   const forgotten = others.filter((other) => !needs.includes(other));
-  const secrets = [...JSON.stringify(job).matchAll(/secrets\.(\w+)/g)].map(([, name = ""]) => name);
+  const secrets = [...JSON.stringify(job).matchAll(/secrets\.(\w+)/gi)].map(([, name = ""]) => name.toUpperCase());
   return [
     ...(forgotten.length > 0 ? [`it does not wait for ${forgotten.join(", ")}`] : []),
     ...(runs.test(job.if ?? "") ? [] : ["it does not run whatever became of the others: && always()"]),

@@ -8,6 +8,9 @@ const step = z.looseObject({ uses: z.string().optional(), run: z.string().option
 const job = reportingSchema.extend({
   "runs-on": z.unknown().optional(),
   "timeout-minutes": z.number().optional(),
+  container: z.unknown().optional(),
+  services: z.unknown().optional(),
+  defaults: z.unknown().optional(),
   steps: z.array(step).default([]),
 });
 const workflowSchema = z.looseObject({
@@ -15,6 +18,7 @@ const workflowSchema = z.looseObject({
   env: z.record(z.string(), z.unknown()).default({}),
   permissions: z.unknown().optional(),
   concurrency: z.unknown().optional(),
+  defaults: z.unknown().optional(),
   jobs: z.record(z.string(), job),
 });
 const actionSchema = z.looseObject({ runs: z.looseObject({ steps: z.array(step).default([]) }) });
@@ -25,6 +29,8 @@ const environmentsOf: Readonly<Record<string, readonly string[]>> = {
   BACKUP_SIGNING_KEY: ["backup"],
   RESTORE_PRIVATE_KEY: ["restore", "proving"],
 };
+/** What starts a workflow: our own clock, our own people, a change that runs without keys. */
+const triggers: ReadonlySet<string> = new Set(["schedule", "workflow_dispatch", "push", "pull_request"]);
 const main = "github.ref == 'refs/heads/main'";
 const runner = /^\$\{\{ vars\.LIFEBOAT_(CI_)?RUNNER \|\| 'ubuntu-latest' \}\}$/;
 
@@ -32,8 +38,8 @@ const runner = /^\$\{\{ vars\.LIFEBOAT_(CI_)?RUNNER \|\| 'ubuntu-latest' \}\}$/;
 export function workflowRuleProblems(root: string): string[] {
   const read = (path: string): string => readFileSync(join(root, path), "utf8");
   return [
-    ...globSync(".github/workflows/*.yml", { cwd: root }).flatMap((path) => workflowProblems(path, read(path))),
-    ...globSync(["actions/*/action.yml", ".github/actions/*/action.yml"], { cwd: root }).flatMap((path) =>
+    ...globSync(".github/workflows/*.{yml,yaml}", { cwd: root }).flatMap((path) => workflowProblems(path, read(path))),
+    ...globSync("{actions,.github/actions}/**/action.{yml,yaml}", { cwd: root }).flatMap((path) =>
       actionProblems(path, read(path)),
     ),
   ];
@@ -41,10 +47,12 @@ export function workflowRuleProblems(root: string): string[] {
 
 /** @param path for the messages @param text of a workflow */
 export function workflowProblems(path: string, text: string): string[] {
-  const { on, env, permissions, concurrency, jobs } = workflowSchema.parse(parse(text));
+  const { on, env, defaults, permissions, concurrency, jobs } = workflowSchema.parse(parse(text));
   const ofFile = when([
     ["pull_request_target" in on, "pull_request_target runs a stranger's change with our keys"],
-    [JSON.stringify(env).includes("secrets"), "secrets for every job"],
+    ...Object.keys(on).map((trigger) => [!triggers.has(trigger), `${trigger} is for strangers to cause`] as const),
+    [defaults !== undefined, "a shell of its own for every job"],
+    [/secrets/i.test(JSON.stringify(env)), "secrets for every job"],
     [JSON.stringify(permissions) !== "{}", "the workflow's own permissions are not {}: jobs name theirs"],
     ["schedule" in on && concurrency === undefined, "a schedule without a concurrency group"],
   ]);
@@ -63,13 +71,16 @@ export function actionProblems(path: string, text: string): string[] {
 
 function jobProblems(each: Job, onPullRequest: boolean): string[] {
   const said = JSON.stringify(each);
-  const secrets = [...said.matchAll(/secrets(?:\.(\w+)|\b)/g)].map(([, secret]) => secret ?? "all of them");
+  // GitHub takes names in any case.
+  const secrets = [...said.matchAll(/secrets(?:\.(\w+)|\b)/gi)].map(([, name]) => name?.toUpperCase() ?? "all of them");
+  const elsewhere = [each.container, each.services, each.defaults].some((one) => one !== undefined);
   const touchesKeys = secrets.length > 0 || each.permissions?.["id-token"] === "write";
   const guarded = each.if === main || (each.if?.startsWith(`${main} && `) === true && !each.if.includes("||"));
   return [
     ...when([
       [touchesKeys && each.environment === undefined, "it touches keys without naming an environment"],
       [touchesKeys && !guarded, `it touches keys on other branches than main: its condition begins with ${main}`],
+      [touchesKeys && elsewhere, "it touches keys beside a container, a service or a shell of its own"],
       [touchesKeys && onPullRequest, "it gives keys to pull requests"],
       [secrets.includes("all of them"), "it hands on all secrets at once"],
       [each.permissions === undefined, "it names no permissions"],
