@@ -19,13 +19,17 @@ export const killLimit = (kills: number): number => 600_000 + kills * 120_000;
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** Starts a runner; resolves when its own code runs, so that no kill is wasted on loading modules. */
-async function begin(runner: string, env: Environment): Promise<{ child: ChildProcess; ended: Promise<unknown[]> }> {
+function start(runner: string, env: Environment) {
   const child = spawn(process.execPath, [runner], {
     env: { ...compileCache, ...env },
     stdio: ["ignore", "pipe", "ignore"],
   });
-  const ended = once(child, "close");
+  return { child, ended: once(child, "close") };
+}
+
+/** Starts a runner; resolves when its own code runs, so that no kill is wasted on loading modules. */
+async function begin(runner: string, env: Environment): Promise<{ child: ChildProcess; ended: Promise<unknown[]> }> {
+  const { child, ended } = start(runner, env);
   await Promise.race([once(child.stdout, "data"), ended]);
   return { child, ended };
 }
@@ -72,6 +76,23 @@ export async function killBehind(
   const trap = store.loseAnswer(write, () => child.kill("SIGKILL"));
   const [code] = await ended;
   trap.remove();
+  return code === 0 ? "ended" : "killed";
+}
+
+/** Kills a run that says what it begins with, when it begins with `stage`. */
+export async function killInStage(
+  stage: string,
+  runner: string,
+  env: Environment,
+  signal: NodeJS.Signals,
+): Promise<"killed" | "ended"> {
+  const { child, ended } = start(runner, env);
+  let said = "";
+  child.stdout.on("data", (chunk) => {
+    said += chunk;
+    if (said.includes(`\n${stage}\n`)) child.kill(signal);
+  });
+  const [code] = await ended;
   return code === 0 ? "ended" : "killed";
 }
 
