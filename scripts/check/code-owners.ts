@@ -75,6 +75,9 @@ function followImports(root: string, path: string, reached: Set<string>): void {
   for (const [, to] of readFileSync(join(root, path), "utf8").matchAll(leads)) {
     const next = relative(root, join(root, dirname(path), to ?? ""));
     if (isFile(root, next)) followImports(root, next, reached);
+    // A folder beside the code that reads it: templates, records.
+    else if (to?.startsWith("./") && to.endsWith("/"))
+      for (const file of globSync(join(next, "**"), { cwd: root })) if (isFile(root, file)) reached.add(file);
   }
   // It loads every verb that it finds.
   if (path !== catalogue) return;

@@ -10,15 +10,19 @@ const root = new URL("../..", import.meta.url).pathname;
 test("every file that a job with keys runs has an owner", () => {
   expect(codeOwnerProblems(root)).toEqual([]);
   const reached = reachedWithKeys(root);
+  const recover = "actions/lib/recover/templates/";
   for (const path of [".npmrc", "scripts/setup/packages.mjs", "actions/lib/operations/backup/run-backup.ts"]) {
     expect(reached, path).toContain(path);
   }
+  // What they read and do not import: a page that people follow with keys is made of these.
+  for (const name of ["set.md", "keys.sh", "proof.sql", "entries.awk"]) expect(reached, name).toContain(recover + name);
 });
 
 test.each([
   ["/.npmrc", ".npmrc"],
   ["/scripts/", "scripts/setup/packages.mjs"],
   ["/actions/", "actions/lib/operations/backup/run-backup.ts"],
+  ["/actions/", "actions/lib/recover/templates/proof.sql"],
 ])("a file that loses its owner is named: without %s, %s", (line, path) => {
   const copy = mkdtempSync(join(tmpdir(), "owners-"));
   for (const part of [".github", ".npmrc", "actions", "scripts", "package.json", "package-lock.json"]) {

@@ -8,7 +8,7 @@ import type { Config } from "../../config/load.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import { renderRolesSql } from "../../postgres/inventory/roles.ts";
 import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
-import { renderRecoverPage } from "../../recover/set-page.ts";
+import { renderRecoverPage } from "../../recover/pages.ts";
 import {
   keysFileName,
   keysSignatureMetadata,

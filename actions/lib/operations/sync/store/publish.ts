@@ -1,4 +1,4 @@
-import { renderRecoverFilesPage } from "../../../recover/files-page.ts";
+import { renderRecoverFilesPage } from "../../../recover/pages.ts";
 import { signDetached } from "../../../seal/keys/signature.ts";
 import { encodeSnapshotManifest } from "../../../vault/files/snapshot-catalogue.ts";
 import { findingsName, headName, layerName, recoverName, snapshotPrefix } from "../../../vault/format/names.ts";

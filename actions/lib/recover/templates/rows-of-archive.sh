@@ -1,0 +1,1 @@
+  open_artifact database.sql.zst.pgp < /dev/null | entries rows one.oid

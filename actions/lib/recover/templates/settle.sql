@@ -1,0 +1,55 @@
+«# Sets the sequences, and computes the materialised views that were populated at the source. One that reads another which has
+no rows yet fails with SQLSTATE 55000 and has its turn in a later round.»
+«take-inventory.sql»
+«session.sql»
+do $$
+declare
+  view record;
+  value record;
+  one text;
+  waiting int;
+  before int := -1;
+begin
+  for value in
+    select format('%I.%I', s ->> 'schema', s ->> 'name') as name, s ->> 'lastValue' as last, (s ->> 'isCalled')::boolean as called
+      from pg_temp.inventory, json_array_elements(document::json -> 'sequences') s
+  loop
+    begin
+      perform setval(to_regclass(value.name), value.last::bigint, value.called);
+    exception when others then
+      raise warning 'sequence % is left as it is', value.name;
+    end;
+  end loop;
+  -- No dump knows what people have set on an extension's own tables.
+  for one in
+    select to_regclass(case when o ->> 'kind' = 'table' and o ->> 'extension' is not null
+                             and 'row level security' = any (string_to_array(o ->> 'definition', E'\n')) then o ->> 'identity' end)
+      from pg_temp.inventory, json_array_elements(document::json -> 'objects') o
+  loop
+    continue when one is null;
+    begin
+      execute format('alter table %s enable row level security', one);
+    exception when others then null; -- the proof names it
+    end;
+  end loop;
+  loop
+    waiting := 0;
+    for view in
+      select v ->> 'schema' as schema, v ->> 'name' as name
+        from pg_temp.inventory, json_array_elements(document::json -> 'materializedViews') v
+       where (v ->> 'populated')::boolean
+         and (select not relispopulated from pg_class where oid = to_regclass(format('%I.%I', v ->> 'schema', v ->> 'name')))
+    loop
+      begin
+        execute format('refresh materialized view %I.%I', view.schema, view.name);
+      exception when object_not_in_prerequisite_state then
+        waiting := waiting + 1;
+      when others then
+        raise warning 'materialised view %.% cannot be computed (%)', view.schema, view.name, sqlstate;
+      end;
+    end loop;
+    exit when waiting = 0;
+    exit when waiting = before; -- the proof names them
+    before := waiting;
+  end loop;
+end $$;
