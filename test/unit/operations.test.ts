@@ -54,7 +54,7 @@ describe("declarations", () => {
 test("what ran is called by the declarations, and what no verb declares is called all the same", () => {
   expect(names.label("test")).toBe("Restore test");
   expect(names.label("cost-of-things")).toBe("Cost of things");
-  expect(names.ofWorkflow("weekly-export")).toEqual({ operation: "backup", runbook: "runbooks/backup-failed.md" });
+  expect(names.ofWorkflow("backup")).toEqual({ operation: "backup", runbook: "runbooks/backup-failed.md" });
   expect(names.ofWorkflow("ci")).toBeUndefined();
   expect(names.watched).toEqual(["backup", "restore", "sync", "test"]);
   const settings = readFileSync(join(root, ".env.example"), "utf8");
