@@ -4,7 +4,7 @@ import type { Log } from "../../base/log.ts";
 import type { ConnectionSettings } from "../../config/connection-url.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import { type ChildEnvironment, type ClientTools, childEnvironment } from "../../postgres/connect/client-tools.ts";
-import { connect } from "../../postgres/connect/connect.ts";
+import { connect, Sessions } from "../../postgres/connect/connect.ts";
 import type { PgDump } from "../../postgres/dump/pg-dump.ts";
 import { watchForDdl } from "../../postgres/snapshot/snapshot.ts";
 
@@ -22,7 +22,7 @@ export class SourceAccess implements AsyncDisposable {
   readonly log: Log;
   readonly #options: SourceAccessOptions;
   readonly #child: ChildEnvironment;
-  readonly #sessions = new Set<Client>();
+  readonly #sessions: Sessions<[purpose: string]>;
   readonly #children = new Set<Promise<unknown>>();
 
   private constructor(options: SourceAccessOptions, child: ChildEnvironment) {
@@ -30,6 +30,12 @@ export class SourceAccess implements AsyncDisposable {
     this.log = options.log;
     this.#options = options;
     this.#child = child;
+    const { settings, policy, stop, log } = options;
+    const also = { lockWaitSeconds: policy.lockWaitSeconds, signal: stop.signal, log };
+    this.#sessions = new Sessions(
+      (purpose) => connect(settings, { applicationName: `lifeboat/${purpose}`, ...also }),
+      stop.signal,
+    );
   }
 
   static async open(options: SourceAccessOptions): Promise<SourceAccess> {
@@ -37,22 +43,11 @@ export class SourceAccess implements AsyncDisposable {
   }
 
   /** A session of its own, with everything pinned. */
-  async session(purpose: string): Promise<Client> {
-    const { settings, policy, stop, log } = this.#options;
-    const client = await connect(settings, {
-      applicationName: `lifeboat/${purpose}`,
-      lockWaitSeconds: policy.lockWaitSeconds,
-      signal: stop.signal,
-      log,
-    });
-    this.#sessions.add(client);
-    // Ends a query that is under way, too: a run that stops must not wait for the longest one.
-    stop.signal.addEventListener("abort", () => void this.hangUp(client), { once: true });
-    return client;
+  session(purpose: string): Promise<Client> {
+    return this.#sessions.open(purpose);
   }
 
   async hangUp(client: Client): Promise<void> {
-    this.#sessions.delete(client);
     await client.end().catch(() => {});
   }
 
@@ -70,7 +65,7 @@ export class SourceAccess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.allSettled([...this.#sessions].map((client) => this.hangUp(client)));
+    await this.#sessions[Symbol.asyncDispose]();
     await Promise.allSettled(this.#children);
     await this.#child[Symbol.asyncDispose]();
   }

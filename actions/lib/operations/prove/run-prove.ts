@@ -2,6 +2,7 @@ import type { Client } from "pg";
 import type { Log } from "../../base/log.ts";
 import { refsOfDatabase } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
+import { Sessions } from "../../postgres/connect/connect.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import { objectStates } from "../../vault/bucket/thaw.ts";
 import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
@@ -13,7 +14,7 @@ import { compareFiles, type FilesComparison } from "../restore-files/compare-fil
 import { findSnapshotFor } from "../restore-files/find-snapshot.ts";
 import { openTargetFiles } from "../restore-files/target-files.ts";
 import { openVaultSnapshot } from "../restore-files/vault-snapshot.ts";
-import { brokenOff, Sessions, targetConnector } from "../target/sessions.ts";
+import { brokenOff, targetConnector } from "../target/sessions.ts";
 import { refuseFrozen } from "../thaw/thaw-set.ts";
 import type { LikelyDifference } from "./likely.ts";
 import { proveTarget } from "./prove-target.ts";

@@ -1,7 +1,8 @@
 import { Stages } from "../../base/flow/stages.ts";
 import { outcomeOf } from "../../compare/difference.ts";
+import { Sessions } from "../../postgres/connect/connect.ts";
 import { readInventory } from "../../postgres/inventory/read.ts";
-import { brokenOff, Sessions } from "../target/sessions.ts";
+import { brokenOff } from "../target/sessions.ts";
 import { afterwards, dryRunResult, resultHeading } from "./afterwards.ts";
 import { admit } from "./gate/admit.ts";
 import { load } from "./load/load.ts";

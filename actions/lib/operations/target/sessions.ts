@@ -25,35 +25,6 @@ export function targetConnector(
     });
 }
 
-/** All sessions of one restore: hung up together when it ends or is called off, so that none keeps a lock. */
-export class Sessions implements AsyncDisposable {
-  readonly #connect: () => Promise<Client>;
-  readonly #signal: AbortSignal | undefined;
-  readonly #open = new Set<Client>();
-  readonly #hangUp = (): void => {
-    for (const client of this.#open) client.end().catch(() => undefined);
-  };
-
-  constructor(connect: () => Promise<Client>, signal: AbortSignal | undefined) {
-    this.#connect = connect;
-    this.#signal = signal;
-    signal?.addEventListener("abort", this.#hangUp);
-  }
-
-  async open(): Promise<Client> {
-    this.#signal?.throwIfAborted();
-    const client = await this.#connect();
-    this.#open.add(client);
-    client.once("end", () => this.#open.delete(client));
-    return client;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#signal?.removeEventListener("abort", this.#hangUp);
-    await Promise.allSettled([...this.#open].map((client) => client.end()));
-  }
-}
-
 /** A cut session as one of our errors: a driver's error may quote what the server said, and that may quote rows. */
 export function brokenOff(error: unknown): unknown {
   if (error instanceof LifeboatError || (error instanceof Error && error.name === "AbortError")) return error;

@@ -129,3 +129,33 @@ export async function isSameDatabase(one: Client, other: Client): Promise<boolea
     await one.query("select pg_advisory_unlock($1::int8)", [key]).catch(() => undefined);
   }
 }
+
+/** All sessions of one run: hung up together when it ends or is called off, so that none keeps a lock. */
+export class Sessions<For extends readonly unknown[] = []> implements AsyncDisposable {
+  readonly #connect: (...what: For) => Promise<Client>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #open = new Set<Client>();
+  // Ends a query that is under way, too: a run that stops must not wait for the longest one.
+  readonly #hangUp = (): void => {
+    for (const client of this.#open) client.end().catch(() => undefined);
+  };
+
+  constructor(connect: (...what: For) => Promise<Client>, signal: AbortSignal | undefined) {
+    this.#connect = connect;
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#hangUp);
+  }
+
+  async open(...what: For): Promise<Client> {
+    this.#signal?.throwIfAborted();
+    const client = await this.#connect(...what);
+    this.#open.add(client);
+    client.once("end", () => this.#open.delete(client));
+    return client;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#signal?.removeEventListener("abort", this.#hangUp);
+    await Promise.allSettled([...this.#open].map((client) => client.end()));
+  }
+}
