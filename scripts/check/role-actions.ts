@@ -29,7 +29,7 @@ const entries: Readonly<Record<Role, readonly string[]>> = {
     `${operations}export/run-export-load.ts`,
   ],
   retention: [edge, `${operations}retention/upkeep-vaults.ts`],
-  reports: ["actions/publish-report/main.ts"],
+  reports: [edge, `${operations}publish/operation.ts`],
   keys: [`${operations}keys/rewrap.ts`, "actions/lib/vault/s3/client.ts"],
 };
 
@@ -56,10 +56,12 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
   UploadPart: ["s3:PutObject"],
 };
 
+/** Of a bucket, the daily summary and the reports ask for its lock alone. */
+const ofPreflight = ["s3:GetBucketLocation", "s3:GetBucketVersioning"];
 /** What a role's files could ask for and never do: a file is reached whole, and these roles use another part of it. */
 const neverAsked: Readonly<Partial<Record<Role, readonly string[]>>> = {
-  restore: ["s3:PutObjectRetention"], // it reads proofs, and `writeProof` locks them
-  reports: ["s3:PutObjectRetention"],
+  restore: ["s3:PutObjectRetention", ...ofPreflight], // it reads proofs, and `writeProof` locks them
+  reports: ["s3:PutObjectRetention", ...ofPreflight],
   retention: ["s3:PutObjectTagging"], // it ends uploads, and makes none
 };
 

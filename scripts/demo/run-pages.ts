@@ -11,7 +11,7 @@ import { restoreTestFacts, restoreTestSentence } from "../../actions/lib/operati
 import type { RestoreTestReport } from "../../actions/lib/operations/test-restore/result.ts";
 import { buildPages } from "../../actions/lib/report/branch/build-pages.ts";
 import type { RunFacts } from "../../actions/lib/report/run/run-report.ts";
-import { noteSigner, noteVerifier, openStorageVault, standingVerifiers } from "../../actions/lib/vault/configured.ts";
+import { noteSigner, noteVerifier, openStorageVault, standingRules } from "../../actions/lib/vault/configured.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { readStanding } from "../../actions/lib/vault/standing.ts";
 
@@ -47,7 +47,7 @@ export async function writeRunPages(config: Config<"vault">, runs: DemoRuns, fol
   }
   const { reports } = await readVaultReports(vault, await noteVerifier(config));
   using storage = await openStorageVault();
-  const standing = await readStanding({ vault, storage, ...(await standingVerifiers(config)) });
+  const standing = await readStanding({ vault, storage, ...(await standingRules(config)) });
   rmSync(folder, { recursive: true, force: true });
   const project = config.policy.project.name;
   buildPages(folder, { project, reports, standing: { ...standing, source: "vault" }, notes: [], now: new Date() });

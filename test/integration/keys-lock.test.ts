@@ -1,17 +1,26 @@
+import { spawnSync } from "node:child_process";
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import type { Config } from "../../actions/lib/config/load.ts";
-import { keepKeysLocked } from "../../actions/lib/operations/backup/keys-lock.ts";
-import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
-import { retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
+import { dailySummary } from "../../actions/lib/notify/daily-summary.ts";
+import { checkPromises, promiseJudge } from "../../actions/lib/operations/policy-check/promise-check.ts";
+import { planBranch } from "../../actions/lib/report/branch/plan-branch.ts";
+import { truthOf } from "../../actions/lib/report/branch/standing.ts";
+import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { lockObject, retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
+import { askStanding, signingKey } from "../../actions/lib/vault/configured.ts";
 import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import { lookAtKeysOfSets } from "../../actions/lib/vault/keys-lock.ts";
 import type { VerifySignature } from "../../actions/lib/vault/published/signed-manifest.ts";
+import type { Vault } from "../../actions/lib/vault/s3/client.ts";
+import { encodeManifest, publish } from "../../actions/lib/vault/sets/catalogue.ts";
 import { storeUnpublished } from "../faults/proxy/test-manifest.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { newSetId, newTestKey, publishSet, type TestKey } from "./assembled-set.ts";
 import { type BackupLab, openBackupLab } from "./backup-lab.ts";
 
+const root = new URL("../..", import.meta.url).pathname;
 const day = 86_400_000;
 let lab: BackupLab;
 let policy: Config<"vault">["policy"];
@@ -27,6 +36,10 @@ beforeAll(async () => {
   ({ policy } = await lab.config("postgres://nobody@127.0.0.1/unused"));
 });
 afterAll(() => lab?.[Symbol.asyncDispose]());
+
+/** As a backup does it. */
+const keepKeysLocked = (vault: Vault, { tiers }: typeof policy, verify: VerifySignature, now = new Date()) =>
+  lookAtKeysOfSets(vault, { tiers, verify, now, renew: (key, until) => lockObject(vault, key, until) });
 
 const verify: VerifySignature = (bytes, armored) => verifyDetached(bytes, armored, signing.signers);
 
@@ -91,5 +104,50 @@ test("keys that the store does not lock are an alarm once less than 45 days are 
         return transport.request(call, attempt);
       },
     };
+  }
+});
+
+test("keys that run out are told in the same words by the policy check, the daily summary, the reports and lifeboat check", async () => {
+  const ours = await openBackupLab(sharedS3(), {
+    policy: (one) => ({ ...one, tiers: { ...one.tiers, daily: { retentionDays: 200, lock: "governance" } } }),
+  });
+  try {
+    const unreachable = "postgres://nobody@127.0.0.1:1/unused";
+    const env = ours.env(unreachable);
+    const config = await ours.config(unreachable);
+    const set = newSetId();
+    const manifest = await storeUnpublished(ours.vault, "daily", newSetId());
+    await ours.vault.put(`${setPrefix("daily", set)}keys.pgp`, Buffer.from("locked by nobody"));
+    const bytes = encodeManifest({ ...manifest, set });
+    const signature = await signDetached(bytes, await signingKey(config));
+    await publish(ours.vault, { ...manifest, set }, bytes, signature, { lease: { async assertHeld() {} } });
+    const told = `ALARM: the keys of 1 set are locked for less than 45 days more (${set}): without its keys a set is lost.`;
+
+    const standing = await askStanding(config);
+    expect(standing.keys).toEqual([told]);
+    const promises = await checkPromises(config, truthOf(standing));
+    const words = { pageUrl: () => undefined, label: (operation: string) => operation };
+    const summary = dailySummary({ day: "2026-11-29", reports: [], promises }, words);
+    expect(summary.lines.join("\n")).toContain(told);
+    const news = { project: "lab", reports: [], notes: [], now: new Date() };
+    const judge = await promiseJudge(config);
+    const plan = planBranch(
+      { paths: [], read: () => "" },
+      { ...news, standing: { ...standing, source: "vault" }, promises: judge },
+    );
+    expect([...plan.changes.values()].join("\n")).toContain(told);
+    for (const args of [["policy", "check"], ["check"]]) {
+      const run = spawnSync(process.execPath, ["scripts/lifeboat.mjs", ...args, "--json"], {
+        cwd: root,
+        env,
+        encoding: "utf8",
+      });
+      expect(run.stdout).toContain(told);
+    }
+
+    await lockObject(ours.vault, `${setPrefix("daily", set)}keys.pgp`, later(46));
+    expect((await askStanding(config)).keys).toEqual([]);
+  } finally {
+    await ours[Symbol.asyncDispose]();
   }
 });

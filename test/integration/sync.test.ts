@@ -62,8 +62,9 @@ describe("a sync", () => {
 
   test("is what the reports' page knows of the files", async () => {
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
+    const { tiers } = (await lab.lab.config(lab.project.backupUrl)).policy;
     const standing = async (storage: Vault | undefined) =>
-      (await readStanding({ vault: lab.lab.vault, storage, verify, verifyProof: verify })).files;
+      (await readStanding({ vault: lab.lab.vault, storage, verify, verifyProof: verify, tiers })).files;
     const known = await standing(lab.lab.vault);
     expect(known?.bytes).toBe(files.reduce((sum, { bytes }) => sum + bytes, 0));
     expect(await standing(undefined)).toBeUndefined();

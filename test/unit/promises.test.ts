@@ -161,6 +161,7 @@ describe("with the vault", () => {
     ["an old set", { newestSetAt: "2026-11-22T04:45:00Z" }, "now.database"],
     ["no set", { newestSetAt: undefined }, "now.database"],
     ["old files", { newestFilesAt: "2026-11-20T04:45:00Z" }, "now.files"],
+    ["keys whose locks run out", { keys: ["ALARM: the keys of 1 set"] }, "now.keys"],
     ["an old proof", { proven: { ...proven, provenAt: "2026-09-20T08:00:00Z" } }, "now.proven"],
     ["no proof", { proven: undefined }, "now.proven"],
     ["a restore that takes too long", { proven: { ...proven, restoreSeconds: 3 * 3600 } }, "rto.completeLoss"],

@@ -106,7 +106,13 @@ function presentFindings({ policy, vault, now }: PromiseFacts): Finding[] {
     { what: "set of the database", name: "database", at: vault.newestSetAt },
     ...(vault.newestFilesAt === null ? [] : [{ what: "copy of the files", name: "files", at: vault.newestFilesAt }]),
   ];
-  return parts.flatMap(({ what, name, at }): Finding[] => {
+  const keys = (vault.keys ?? []).map(
+    (message): Finding => ({
+      ...{ name: "now.keys", level: "broken", message },
+      next: "Start the workflow backup by its button, which renews the locks. Where keys are gone or hidden: runbooks/vault-meddled.md.",
+    }),
+  );
+  const late = parts.flatMap(({ what, name, at }): Finding[] => {
     const age = at === undefined ? Number.POSITIVE_INFINITY : ageOf(at, now);
     const broken = brokenBy(policy, vaultScenarios, age);
     if (broken === undefined) return [];
@@ -120,6 +126,7 @@ function presentFindings({ policy, vault, now }: PromiseFacts): Finding[] {
       },
     ];
   });
+  return [...late, ...keys];
 }
 
 /** The promises that a loss breaks, in words, and the strictest of them in minutes. */

@@ -38,6 +38,8 @@ export interface VaultTruth {
   readonly newestSetBytes?: number | undefined;
   /** Of the newest snapshot of the files; null when the vault of files was not asked. */
   readonly newestFilesAt: string | undefined | null;
+  /** What is wrong with the keys of sets, in words for people; undefined when nobody looked. */
+  readonly keys?: readonly string[] | undefined;
   /** The proven set with the newest data. */
   readonly proven:
     | { readonly snapshotAt: string; readonly provenAt: string; readonly restoreSeconds: number }

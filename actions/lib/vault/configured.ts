@@ -8,7 +8,7 @@ import { readPrivateKey, type UnlockedKey } from "../seal/keys/private-key.ts";
 import { type SignBytes, signDetached, verifyDetached } from "../seal/keys/signature.ts";
 import type { VerifySignature } from "./published/signed-manifest.ts";
 import { openVault, type Vault, type VaultSettings } from "./s3/client.ts";
-import { readStanding, type VaultStanding } from "./standing.ts";
+import { readStanding, type StandingSources, type VaultStanding } from "./standing.ts";
 
 /** What every edge makes of the configuration before it calls the core. */
 
@@ -49,11 +49,12 @@ export async function noteVerifier(config: Config): Promise<VerifySignature> {
   return (bytes, armored) => verifyDetached(bytes, armored, signers);
 }
 
-/** Checks what `readStanding` reads. */
-export async function standingVerifiers(
+/** By what `readStanding` judges what it reads. */
+export async function standingRules(
   config: Config,
-): Promise<{ verify: VerifySignature; verifyProof: VerifySignature }> {
-  return { verify: await manifestVerifier(config), verifyProof: await provenBy(config) };
+): Promise<Pick<StandingSources, "verify" | "verifyProof" | "tiers">> {
+  const { tiers } = config.policy;
+  return { verify: await manifestVerifier(config), verifyProof: await provenBy(config), tiers };
 }
 
 /** Signs notes with the key that the job works with; undefined where its environment has none that can be used. */
@@ -111,7 +112,7 @@ export async function openStorageVault(
 export async function askStanding(config: Config<"vault">, retry: Partial<RetryPolicy> = {}): Promise<VaultStanding> {
   using vault = openVault({ ...config.vault, retry });
   using storage = await openStorageVault({ retry }, config.env);
-  return await readStanding({ vault, storage, ...(await standingVerifiers(config)) });
+  return await readStanding({ vault, storage, ...(await standingRules(config)) });
 }
 
 /** With the vault that the caller has open, else with one that is opened for it alone. */

@@ -1,4 +1,7 @@
+import type { Policy } from "../config/policy/policy.ts";
+import { objectLockOf } from "./bucket/inspect.ts";
 import type { Tier } from "./format/manifest.ts";
+import { lookAtKeysOfSets } from "./keys-lock.ts";
 import type { VerifySignature } from "./published/signed-manifest.ts";
 import type { Vault } from "./s3/client.ts";
 import { provenSets } from "./sets/proof-store.ts";
@@ -17,7 +20,11 @@ export interface VaultStanding {
   readonly restores: readonly MeasuredRestore[];
   /** The newest snapshot of the files; null when the vault has none, undefined when it was not asked. */
   readonly files: { readonly at: string; readonly bytes: number } | null | undefined;
+  /** What is wrong with the keys of sets, in words for people (`lookAtKeysOfSets`); undefined where the bucket locks nothing. */
+  readonly keys: readonly string[] | undefined;
   readonly bucket: string;
+  /** Of the files; undefined when it was not asked. */
+  readonly filesBucket: string | undefined;
   /** Whether these are all of its sets, not only the newest. */
   readonly complete: boolean;
 }
@@ -51,7 +58,7 @@ export interface MeasuredRestore {
 /** Of the newest sets is told; the oldest of a month shows the pace at which the project grows. */
 const newestSets = 60;
 
-interface StandingSources {
+export interface StandingSources {
   readonly vault: Vault;
   /** The files' vault, where there is one. */
   readonly storage: Vault | undefined;
@@ -59,14 +66,23 @@ interface StandingSources {
   readonly verify: VerifySignature;
   /** Checks proofs (`provenBy`). */
   readonly verifyProof: VerifySignature;
+  /** Which sets are kept for how long, and locked. */
+  readonly tiers: Policy["tiers"];
 }
 
 /** @throws LifeboatError when the vault cannot be asked */
-export async function readStanding({ vault, storage, verify, verifyProof }: StandingSources): Promise<VaultStanding> {
-  const [manifests, proofs, files] = await Promise.all([
+export async function readStanding({
+  vault,
+  storage,
+  verify,
+  verifyProof,
+  tiers,
+}: StandingSources): Promise<VaultStanding> {
+  const [manifests, proofs, files, keys] = await Promise.all([
     firstFew(trustedSets(vault, verify), newestSets),
     provenSets(vault, verifyProof),
     storage && firstOf(trustedSnapshots(storage, verify)).then((newest) => newest ?? null),
+    keysOf(vault, tiers, verify),
   ]);
   const tested = new Map(proofs.map((one) => [`${one.tier}/${one.set}`, one]));
   const sets = manifests.map(
@@ -91,9 +107,20 @@ export async function readStanding({ vault, storage, verify, verifyProof }: Stan
           },
     restores: restores.sort((a, b) => descending(a.at, b.at)),
     files: files && { at: files.snapshotAt, bytes: Number(files.counts.bytes) },
-    bucket: vault.bucket,
+    ...{ keys, bucket: vault.bucket, filesBucket: storage?.bucket },
     complete: manifests.length < newestSets,
   };
+}
+
+/** Where the bucket locks nothing, the preflight says so. */
+async function keysOf(
+  vault: Vault,
+  tiers: Policy["tiers"],
+  verify: VerifySignature,
+): Promise<readonly string[] | undefined> {
+  const lock = await objectLockOf(vault);
+  if (lock.state !== "known" || !lock.value.enabled) return undefined;
+  return (await lookAtKeysOfSets(vault, { tiers, verify })).alarms;
 }
 
 function descending(a: string, b: string): number {

@@ -113,6 +113,8 @@ export class ForgedWords implements AsyncDisposable {
     const vault = this.#vault;
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, this.#signing.signers);
     const sign = (bytes: Uint8Array) => signDetached(bytes, this.#signing.unlocked);
+    const kept = { retentionDays: 30, lock: "governance" } as const;
+    const tiers = { daily: kept, weekly: kept, monthly: kept };
     const only = (yes: boolean) => (yes ? ("success" as const) : ("believed" as const));
     if (reader === "latest") {
       const { tier, set } = await resolveSet(vault, "latest");
@@ -126,7 +128,7 @@ export class ForgedWords implements AsyncDisposable {
       return only(ours.toSorted().join() === this.#sets.toSorted().join() && listed.length === ours.length);
     }
     if (reader === "standing") {
-      const { sets, proven, files } = await readStanding({ vault, storage: vault, verify, verifyProof: verify });
+      const { sets, proven, files } = await readStanding({ vault, storage: vault, verify, verifyProof: verify, tiers });
       return only(sets[0]?.set === newest && sets.length === 2 && proven === null && files === null);
     }
     if (reader === "lease") {

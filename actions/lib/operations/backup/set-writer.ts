@@ -22,6 +22,7 @@ import type { PinnedRecipient } from "../../seal/keys/pins.ts";
 import { newSessionKey, type SessionKey, sessionKeyCommitment } from "../../seal/keys/session-key.ts";
 import { signDetached } from "../../seal/keys/signature.ts";
 import { type Artifact, type Manifest, setPrefix, type Tier } from "../../vault/format/manifest.ts";
+import { lockPublished } from "../../vault/keys-lock.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { assertStored } from "../../vault/s3/read-back.ts";
@@ -29,7 +30,6 @@ import { encodeManifest, type PublishedSet, publish } from "../../vault/sets/cat
 import type { Ready } from "../check/run-preflight.ts";
 import { type ArtifactStore, jsonSource, openArtifactStore, textSource } from "./artifact-store.ts";
 import { readLastSet } from "./earlier-sets.ts";
-import { lockPublished } from "./keys-lock.ts";
 import type { BackupResult } from "./result.ts";
 
 export interface SetWriterOptions {

@@ -4,14 +4,15 @@ import { countOf } from "../../base/measures.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
+import { lockObject } from "../../vault/bucket/lock.ts";
 import { tierSchema } from "../../vault/format/manifest.ts";
+import { lockPublished, lookAtKeysOfSets } from "../../vault/keys-lock.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import { findLeftovers } from "../../vault/published/leftovers.ts";
 import { alarmOf } from "../../vault/published/publications.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type PublishedSet, setFolders } from "../../vault/sets/catalogue.ts";
 import { firstOf, trustedSets } from "../../vault/trusted.ts";
-import { keepKeysLocked, lockPublished } from "./keys-lock.ts";
 
 export interface TidyUp {
   readonly vault: Vault;
@@ -74,13 +75,12 @@ async function lockKeys(
   published: readonly PublishedSet[],
 ): Promise<void> {
   if (!bucketLocks) return;
-  const { renewed, alarms: found } = await keepKeysLocked(
-    vault,
-    policy,
-    (bytes, armored) => verifyDetached(bytes, armored, signers),
-    new Date(),
+  const { renewed, alarms: found } = await lookAtKeysOfSets(vault, {
+    tiers: policy.tiers,
+    verify: (bytes, armored) => verifyDetached(bytes, armored, signers),
     published,
-  );
+    renew: (key, until) => lockObject(vault, key, until),
+  });
   if (renewed > 0) log.info(`Renewed the locks on the keys of ${countOf(renewed, "set")}`);
   for (const alarm of found) {
     alarms.push(alarm);

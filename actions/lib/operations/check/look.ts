@@ -6,23 +6,30 @@ import { failureOf } from "../../notify/channel.ts";
 import { tryServer } from "../../notify/email.ts";
 import { tryToken } from "../../notify/slack.ts";
 import type { Page } from "../../report/page.ts";
+import { manifestVerifier } from "../../vault/configured.ts";
 import { loadOperations, namesOf } from "../catalogue.ts";
 import type { Context } from "../context.ts";
 import type { Told } from "../operation.ts";
 import { type CheckRow, ok, warn } from "./check-row.ts";
 import { runPreflight } from "./run-preflight.ts";
-import { lookAtStorage } from "./run-storage-preflight.ts";
+import { lookAtStorage, ofFiles } from "./run-storage-preflight.ts";
+import { lookAtDeletion, lookAtKeysLock } from "./standing-rows.ts";
 
 /** Whether a backup could run now: the database and its vault, the files and theirs, whoever would be told. */
 export async function lookAtEverything(context: Context): Promise<Told> {
   const { log, signal, env } = context;
   const config = context.config("source", "vault", "signing");
+  const vault = await context.vault();
   const [database, files, channels] = await Promise.all([
-    runPreflight(config, await context.vault(), log, signal),
+    runPreflight(config, vault, log, signal),
     lookAtFiles(context),
     lookAtChannels(env),
   ]);
-  const rows = [...database.rows, ...files, ...channels];
+  const deletion = database.ready === undefined ? [] : [await lookAtDeletion(vault, "database")];
+  // A vault that does not answer says so once.
+  const reached = database.rows.some(({ check, status }) => check === "bucket" && status === "ok");
+  const keys = reached ? await lookAtKeysLock(vault, config.policy, await manifestVerifier(config)) : [];
+  const rows = [...database.rows, ...deletion, ...keys, ...files, ...channels];
   const ready = rows.every(({ status }) => status !== "fail");
   return { result: { ready, checks: rows }, page: preflightPage(rows), exitCode: ready ? 0 : 2 };
 }
@@ -34,8 +41,10 @@ async function lookAtFiles(context: Context): Promise<readonly CheckRow[]> {
     return [warn("files", "no storage vault is set: files of the project are in no backup", next)];
   }
   const config = context.config("source", "storageVault", "sourceStorage");
-  const looked = await lookAtStorage({ config, vault: await context.files(), log, signal, buckets: undefined });
-  return looked.rows;
+  const vault = await context.files();
+  const { rows } = await lookAtStorage({ config, vault, log, signal, buckets: undefined });
+  if (rows.some(({ status }) => status === "fail")) return rows;
+  return [...rows, ofFiles(await lookAtDeletion(vault, "files"))];
 }
 
 /** The preflight is all of a backup that leaves nothing in the vault. */

@@ -67,7 +67,7 @@ export async function lookAtStorage(options: StorageLookOptions): Promise<{ rows
 }
 
 /** The database's own bucket has rows of the same names. */
-function ofFiles(row: CheckRow): CheckRow {
+export function ofFiles(row: CheckRow): CheckRow {
   return { ...row, check: `files: ${row.check}` };
 }
 

@@ -5,7 +5,7 @@ import type { Standing } from "../../report/branch/standing.ts";
 import { type RunReport, runReportSchema } from "../../report/run/run-report.ts";
 import { hintOf } from "../../report/run/unsigned-report.ts";
 import { readNote, type SignBytes, writeNote } from "../../seal/keys/signature.ts";
-import { noteVerifier, standingVerifiers } from "../../vault/configured.ts";
+import { noteVerifier, standingRules } from "../../vault/configured.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { PutOptions } from "../../vault/s3/objects.ts";
@@ -119,7 +119,7 @@ export async function openSource(context: Context): Promise<{
   return {
     reports: async (since) => readVaultReports(vault, await noteVerifier(config), since && { since, now: new Date() }),
     standing: async () => ({
-      ...(await readStanding({ vault, storage, ...(await standingVerifiers(config)) })),
+      ...(await readStanding({ vault, storage, ...(await standingRules(config)) })),
       source: "vault",
     }),
   };

@@ -4,12 +4,15 @@ import type { MeasuredRestore, StandingSet, VaultStanding } from "../../vault/st
 import type { RunRow } from "../run/run-row.ts";
 
 /** What is known of the vault when a page about it is made: what it has itself, or what reports say that it had. */
-export interface Standing extends Omit<VaultStanding, "bucket" | "complete"> {
+export interface Standing extends Omit<VaultStanding, "bucket" | "filesBucket" | "complete" | "keys"> {
   /** Where this was read. */
   readonly source: "vault" | "reports";
   /** The vault's, and whether these are all of its sets, not only the newest. */
   readonly bucket?: string;
+  readonly filesBucket?: string | undefined;
   readonly complete?: boolean;
+  /** Of the vault alone: reports do not know it. */
+  readonly keys?: VaultStanding["keys"];
 }
 
 /** The same from the reports alone, for when the vault cannot be reached; and what the vault does not know. */
@@ -57,8 +60,14 @@ function isTier(tier: string | undefined): tier is Tier {
 }
 
 /** What the promises have to be compared with: what the vault has, or what the reports say that it had. */
-export function truthOf({ sets, proven, files }: Pick<Standing, "sets" | "proven" | "files">): VaultTruth {
+export function truthOf({
+  sets,
+  proven,
+  files,
+  keys,
+}: Pick<Standing, "sets" | "proven" | "files" | "keys">): VaultTruth {
   return {
+    keys,
     newestSetAt: sets[0]?.snapshotAt,
     newestSetBytes: sets[0]?.plainBytes,
     // Whoever has not asked cannot tell whether there is one.

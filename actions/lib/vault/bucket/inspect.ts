@@ -61,7 +61,7 @@ const retry = { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
  */
 export async function inspectBucket(vault: Vault): Promise<BucketFacts> {
   const region = await regionOf(vault);
-  const [versioning, objectLock] = await Promise.all([asFact(() => versioningOf(vault)), asFact(() => lockOf(vault))]);
+  const [versioning, objectLock] = await Promise.all([asFact(() => versioningOf(vault)), objectLockOf(vault)]);
   return { bucket: vault.bucket, region, versioning, objectLock };
 }
 
@@ -110,6 +110,11 @@ async function versioningOf(vault: Vault): Promise<Fact<"enabled" | "suspended" 
   });
 }
 
+/** Whether the bucket can lock objects. @throws as `inspectBucket` */
+export function objectLockOf(vault: Vault): Promise<Fact<ObjectLock>> {
+  return asFact(() => lockOf(vault));
+}
+
 async function lockOf(vault: Vault): Promise<Fact<ObjectLock>> {
   const operation = "GetObjectLockConfiguration";
   return vault.transport.request({ operation, retry }, async ({ client, bucket, watch }) => {
@@ -136,7 +141,7 @@ interface WriteFacts {
   readonly conditionalWrites: Fact<boolean>;
 }
 
-const probeKey = "probe/write.txt";
+export const probeKey = "probe/write.txt";
 
 /** Writes, and writes again on the condition that nothing is there. Always the same object: nothing has to be deleted. */
 export async function probeWrite(vault: Vault): Promise<WriteFacts> {

@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import { lookAtDeletion } from "../../actions/lib/operations/check/standing-rows.ts";
+import { upkeepVaults } from "../../actions/lib/operations/retention/upkeep-vaults.ts";
+import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
+import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
+import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
+import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
+import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
+import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
+import { policyOf, type Role } from "../../scripts/check/role-policies.ts";
+import { newSetId } from "../integration/assembled-set.ts";
+import { backUp, keysIn } from "../integration/backup-lab.ts";
+import { restoreInto, told } from "../integration/restore-lab.ts";
+import { openSyncLab, type SyncLab } from "../integration/sync-lab.ts";
+import { createProject, dropProject, execute } from "../lab/index.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { seedFiles } from "../lab/storage/index.ts";
+import { type RoleGate, startRoleGate } from "./proxy/role-gate.ts";
+
+/** Jobs at work under the policies of `scripts/provision/roles.yml`: each does all of its work, and asks for nothing else. */
+
+const root = new URL("../..", import.meta.url).pathname;
+const dead = newSetId();
+let lab: SyncLab;
+let buckets: { database: string; files: string };
+beforeAll(async () => {
+  lab = await openSyncLab({
+    policy: (policy) => ({ ...policy, storage: { smallFileBytes: 30_000, packBytes: 60_000, concurrency: 4 } }),
+  });
+  await execute(
+    lab.project.postgresUrl,
+    "create table grades (id int primary key); insert into grades values (1), (2)",
+  );
+  await seedFiles(lab.project, lab.storage, { count: 12, bytes: 400_000, seed: 5 });
+  buckets = { database: lab.lab.bucket, files: lab.lab.bucket };
+  // What runs that died have left.
+  await lab.lab.vault.put(`${setPrefix("daily", dead)}keys.pgp`, Buffer.from("of a run that died"));
+  await lab.sync({ part: { has: () => true } });
+});
+afterAll(() => lab?.[Symbol.asyncDispose]());
+
+const gateOf = (role: Role): Promise<RoleGate> => startRoleGate(sharedS3().endpoint, policyOf(root, role, buckets));
+
+function through({ url }: RoleGate): Vault {
+  return openVault({ ...sharedS3().bucketAccess(lab.lab.bucket), endpoint: url });
+}
+
+test("backups of every kind and syncs do all their work with a role that may delete nothing", async () => {
+  await using gate = await gateOf("backup");
+  using vault = through(gate);
+  const grade = [{ key: "leases/x", versionId: "1" }];
+  expect((await deleteVersions(vault.transport, grade)).kept).toMatchObject([{ code: "AccessDenied" }]);
+  const before = gate.refused.length;
+  const config = await lab.lab.config(lab.project.backupUrl, { AWS_ENDPOINT_URL: gate.url });
+  for (const tier of ["daily", "weekly", "monthly"] as const) {
+    expect(await backUp(lab.lab, lab.project.backupUrl, { config, tier })).toMatchObject({ tier, alarms: [] });
+  }
+  expect(await lab.sync({}, { AWS_ENDPOINT_URL: gate.url })).toMatchObject({ failure: null, counts: { files: 12 } });
+  await lab.sql("delete from storage.objects where name = (select min(name) from storage.objects)");
+  const again = await lab.sync({ acceptShrinkage: true }, { AWS_ENDPOINT_URL: gate.url });
+  expect(again).toMatchObject({ failure: null, counts: { files: 11, filesCopied: 0 } });
+  expect(gate.refused.slice(before)).toEqual([]);
+  expect(await lookAtDeletion(vault, "database")).toMatchObject({ status: "ok" });
+  expect(await lookAtDeletion(vault, "files")).toMatchObject({ status: "ok" });
+  expect((await versionsBelow(lab.lab.vault.transport, "leases/")).length).toBeGreaterThan(10);
+});
+
+test("retention removes what they have left, with a role that writes no set, and all stays whole", async () => {
+  await using gate = await gateOf("retention");
+  using vault = through(gate);
+  const { policy } = await lab.lab.config(lab.project.backupUrl);
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
+  const now = new Date(Date.now() + 25 * 3_600_000);
+  const options = { database: vault, files: vault, policy, verify, dryRun: false, log: silentLog, now };
+  const { database, files } = await upkeepVaults(options);
+  expect(database).toMatchObject({ sets: [dead], alarms: [], keptBack: 0 });
+  expect(files).toMatchObject({ alarms: [], keptBack: 0, retention: { heldBack: null } });
+  expect(gate.refused).toEqual([]);
+  const stays = await versionsBelow(lab.lab.vault.transport, "");
+  for (const what of ["database", "files"] as const)
+    expect(await lookAtDeletion(vault, what)).toMatchObject({
+      status: "warn",
+      next: expect.stringContaining("roles.yml"),
+    });
+  expect(await versionsBelow(lab.lab.vault.transport, "")).toEqual(stays);
+  expect(await keysIn(lab.lab.vault)).not.toContain(`${setPrefix("daily", dead)}keys.pgp`);
+  expect((await keysIn(lab.lab.vault)).filter((key) => key.includes("/journal/"))).toEqual([]);
+  // Of each lease the last word, whatever was said before and while retention itself held it.
+  const trail = await versionsBelow(lab.lab.vault.transport, "leases/");
+  expect(trail.length).toBeLessThanOrEqual(4 * new Set(trail.map(({ key }) => key)).size);
+});
+
+test("the prover reads and opens everything, and remembers how far it came", async () => {
+  await using gate = await gateOf("proving");
+  using vault = through(gate);
+  const trustedSigners = lab.lab.signers;
+  const privateKey = lab.lab.prover;
+  // Vault's secrets are not the prover's to open.
+  expect(await verifySet(vault, "latest", { trustedSigners, deep: true, privateKey }, silentLog)).toMatchObject({
+    outcome: "whole",
+    findings: [{ code: "secrets-closed" }],
+  });
+  const { signers: readers } = await readKeyring(lab.lab.publicKeys);
+  const options = { trustedSigners, lockDays: 60, sets: vault, deep: { privateKey, readers, share: 1 } };
+  const files = await verifyFiles(vault, "latest", options, silentLog);
+  expect(files).toMatchObject({ outcome: "whole", findings: [], opened: { contents: 11 } });
+  expect(gate.refused).toEqual([]);
+});
+
+test("a restore needs to read, and no more", async () => {
+  await using gate = await gateOf("restore");
+  const server = sharedPostgres(17);
+  const name = `roles_target_${process.pid}`;
+  const target = await createProject(server.superuserUrl(), name);
+  try {
+    const result = await restoreInto(lab.lab, target.postgresUrl, { env: { AWS_ENDPOINT_URL: gate.url } });
+    expect(told(result, "failed")).toEqual([]);
+    expect(gate.refused).toEqual([]);
+  } finally {
+    await dropProject(server.superuserUrl(), name);
+  }
+});
+
+test("who only publishes reports can make no backup, and is told which right is missing", async () => {
+  await using gate = await gateOf("reports");
+  const before = await keysIn(lab.lab.vault);
+  const config = await lab.lab.config(lab.project.backupUrl, { AWS_ENDPOINT_URL: gate.url });
+  await expect(backUp(lab.lab, lab.project.backupUrl, { config })).rejects.toMatchObject({
+    code: "preflight-failed",
+    message: expect.stringContaining("s3:PutObject"),
+  });
+  expect(await keysIn(lab.lab.vault)).toEqual(before);
+});
