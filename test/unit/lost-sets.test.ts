@@ -50,6 +50,22 @@ test("what the vault could not have been asked for is not called lost", () => {
   expect(lostSets(rows, vaultOf([], { source: "reports" }), now)).toEqual([]);
 });
 
+test("a files' vault that was put back is named by the newest snapshot that reports know of", () => {
+  const sync = (daysAgo: number) => {
+    const facts = { set: set(daysAgo), snapshotAt: at(daysAgo), bucket: "files" };
+    return rowOf(reportOf({ runId: String(daysAgo), at: at(daysAgo), operation: { operation: "sync", facts } }));
+  };
+  const copies = [sync(3), sync(2)];
+  const files = (daysAgo: number) => ({ files: { at: at(daysAgo), bytes: 1 }, filesBucket: "files" });
+  expect(lostSets(copies, vaultOf([], files(2)), now)).toEqual([]);
+  expect(lostSets(copies, vaultOf([], files(1)), now)).toEqual([]);
+  expect(lostSets(copies, vaultOf([], files(3)), now)).toEqual([set(2)]);
+  expect(lostSets(copies, vaultOf([], { files: null, filesBucket: "files" }), now)).toEqual([set(2)]);
+  // Not asked, or another bucket is the vault now.
+  expect(lostSets(copies, vaultOf([], { files: undefined }), now)).toEqual([]);
+  expect(lostSets(copies, vaultOf([], { files: null, filesBucket: "new" }), now)).toEqual([]);
+});
+
 test("the page says so at its top, from the reports that are committed already", () => {
   const empty = { paths: [], read: () => "" };
   const news = { project: "q", reports: [backup(1), backup(2)], notes: [], now };

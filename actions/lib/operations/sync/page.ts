@@ -121,9 +121,12 @@ export function reportSnapshot(result: SyncResult): Outcome {
 }
 
 /** Of a sync of the files, and of the snapshot that it made. */
-export function filesFacts({ set, counts, snapshotAt, stages, failure }: SyncResult): RunFacts {
+export function filesFacts(result: SyncResult): RunFacts {
+  const { set, counts, snapshotAt, stages, failure, bucket } = result;
   return {
     ...snapshotFacts({ set, snapshotAt, counts }),
+    // What was published can be missed there.
+    ...(result.outcome === "published" && { bucket }),
     storedBytes: Number(counts.storedBytes),
     stages: [...stages],
     outcome: failure === null ? "whole" : "with-findings",

@@ -8,7 +8,7 @@ const days = 7;
 
 /**
  * Sets that committed reports say were published in the last days, and that the vault does not have, or not in a form that can
- * be trusted. Nobody who can only write the bucket can write the branch: so a vault that was put back to an older state, each
+ * be trusted; and the newest snapshot of the files, where the vault has none as new. Nobody who can only write the bucket can write the branch: so a vault that was put back to an older state, each
  * signature in it right, is noticed.
  * @param asked when the vault was asked: what ended later it need not know
  */
@@ -31,7 +31,16 @@ export function lostSets(rows: readonly RunRow[], standing: Standing | undefined
       ? [set]
       : [],
   );
-  return [...new Set(lost)].sort();
+  const files = known.findLast(
+    ({ operation, set, bucket }) => operation === "sync" && set !== undefined && bucket !== undefined,
+  );
+  const filesGone =
+    files?.bucket === standing.filesBucket && (files?.snapshotAt ?? "") > max(from, standing.files?.at ?? "");
+  return [...new Set([...lost, ...(filesGone && files?.set ? [files.set] : [])])].sort();
+}
+
+function max(a: string, b: string): string {
+  return a > b ? a : b;
 }
 
 /** Why the job that publishes fails: undefined when the vault has what the reports say. */
@@ -40,7 +49,7 @@ export function lostFailure(lost: readonly string[]): Outcome["failure"] {
   if (newest === undefined) return undefined;
   return {
     code: "vault-rolled-back",
-    message: `ALARM: the reports know of ${countOf(lost.length, "set")} of the last ${days} days that the vault does not have any more, the newest ${newest}.`,
+    message: `ALARM: the reports know of ${countOf(lost.length, "set")} (of the database or of the files) of the last ${days} days that the vault does not have any more, the newest ${newest}.`,
     next: "Nothing of Lifeboat's removes sets so soon. Find out who can write to the vault and did: runbooks/vault-meddled.md.",
   };
 }
