@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { allRows, readRuns, type Tree } from "../../actions/lib/report/branch/fold-runs.ts";
+import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
 import type { ActRun, Checkout, Event } from "./checkout.ts";
 import { expectUntold, openWorkflowLab, type WorkflowLab } from "./workflow-lab.ts";
@@ -64,4 +65,23 @@ test("every run is told on the branch: two at once, one that failed, one that ne
   const said = [branch().text, ...[...both, refused, dead].map(({ output }) => output)].join("\n");
   const kept = ["BACKUP_SIGNING_PASSPHRASE", "AWS_SECRET_ACCESS_KEY"];
   expectUntold(said, workflows.secrets, kept, [PLANTED_EMAIL, url.password]);
+});
+
+test("retention removes, without a key, what backups leave behind, and its run is told", async () => {
+  const { vault } = workflows.lab;
+  const trail = () => versionsBelow(vault.transport, "leases/");
+  const before = await trail();
+  expect(before.length).toBeGreaterThan(10);
+  const { BACKUP_SIGNING_KEY, BACKUP_SIGNING_PASSPHRASE, ...secrets } = workflows.secrets;
+  const ended = await checkout.run("retention", {
+    name: "schedule",
+    env: { ...workflows.runner, GITHUB_RUN_ID: "505" },
+    secrets,
+  });
+  expect(ended.code, ended.output).toBe(0);
+  expect(ended.output).toContain("Upkeep of the vault");
+  expect((await trail()).length).toBeLessThan(before.length / 2);
+  expect(allRows(readRuns(branch())).find(({ run }) => run === "505")).toMatchObject({
+    ...{ workflow: "retention", conclusion: "success" },
+  });
 });

@@ -60,30 +60,26 @@ export async function removeLeftovers(
   return { ...all, sets, alarms };
 }
 
-/** Small objects that are written again and again, and the plans of divided copies, which nobody reads after their run. */
-const litter = [
-  { prefix: "leases/", keepHours: Number.POSITIVE_INFINITY },
-  { prefix: "probe/", keepHours: Number.POSITIVE_INFINITY },
-  { prefix: "fan-out/", keepHours: 7 * 24 },
-] as const;
+/** Small objects that are written again and again. */
+const litter = ["leases/", "probe/"] as const;
 
 /**
- * Removes what leases, probes and divided copies leave in a vault: each version that has a later one, and what is old where
- * nobody needs it any more. Markers, and what lies under one, stay: we write none, and a hidden lease still counts.
+ * Removes what leases and probes leave in a vault: each version that has a later one. Markers, and what lies under one, stay:
+ * we write none, and a hidden lease still counts.
  * @param dryRun looks, and changes nothing
  */
-export async function removeLitter(vault: Vault, dryRun: boolean, now = new Date()): Promise<Removed> {
+export async function removeLitter(vault: Vault, dryRun: boolean): Promise<Removed> {
   let all = nothing;
-  for (const { prefix, keepHours } of litter) {
+  for (const prefix of litter) {
     const newest = new Set<string>();
-    for await (const page of versionPages(vault.transport, prefix)) {
-      const over = page.versions.filter(({ key, marker, lastModified }) => {
+    for await (const { versions } of versionPages(vault.transport, prefix)) {
+      const superseded = versions.filter(({ key, marker }) => {
         if (marker) return false;
-        const superseded = newest.has(key);
+        const later = newest.has(key);
         newest.add(key);
-        return superseded || now.getTime() - (lastModified?.getTime() ?? Number.NaN) > keepHours * hour;
+        return later;
       });
-      all = sum(all, await remove(dryRun ? null : vault, over));
+      all = sum(all, await remove(dryRun ? null : vault, superseded));
     }
   }
   return all;

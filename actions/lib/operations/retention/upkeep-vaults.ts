@@ -30,7 +30,7 @@ export interface VaultsUpkeep {
 
 /**
  * Everything that removes: whoever writes to the vaults, backups and syncs, may delete nothing there, and leaves to this what
- * has to go. Runs with a role of its own (`scripts/provision/iam`).
+ * has to go. Runs with a role of its own (`scripts/provision/roles.yml`).
  * @throws ConfigurationError `lease-held` while a backup or a sync is at work
  */
 export async function upkeepVaults(options: VaultsUpkeepOptions): Promise<VaultsUpkeep> {
@@ -39,7 +39,7 @@ export async function upkeepVaults(options: VaultsUpkeepOptions): Promise<Vaults
     vault: Vault,
     done: Done,
   ): Promise<Done> => {
-    const { deleted, keptBack } = await removeLitter(vault, dryRun, now);
+    const { deleted, keptBack } = await removeLitter(vault, dryRun);
     return { ...done, deleted: done.deleted + deleted, keptBack: done.keptBack + keptBack };
   };
   return {
