@@ -66,4 +66,16 @@ export const meddledFilesRows: readonly MeddledFilesRow[] = [
       meddled,
     ),
   ),
+  row(
+    "sync after a killed one",
+    "its journal and keys under the name of a run that never was",
+    async (files) => {
+      for (const pattern of [/\/journal\//, /\/keys\.pgp$/]) {
+        const key = leftOf(files, pattern);
+        const { body, metadata } = await files.vault.get(key);
+        await files.put(key.replace(/^snapshots\/[^/]+/, "snapshots/20991231T235959Z-1a2b3c4d"), body, metadata);
+      }
+    },
+    "success",
+  ),
 ];

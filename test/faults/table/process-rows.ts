@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { LAB_PASSWORD, urlFor } from "../../lab/index.ts";
+import { sharedS3 } from "../../lab/servers/started.ts";
 import type { Matching } from "../proxy/http-faults.ts";
 import type { ProcessInjection, ProcessRow, ProcessScene } from "./process-scene.ts";
 import type { Outcome } from "./row.ts";
@@ -101,6 +102,14 @@ export const processRows: readonly ProcessRow[] = [
   configured("bucket does not exist", "preflight", "refused before writing", () => ({
     S3_BACKUP_BUCKET: "bucket-of-nobody",
   })),
+  {
+    ...{ kind: "bucket that cannot lock objects", stage: "preflight", outcome: "refused before writing" },
+    inject: async (): Promise<ProcessInjection> => {
+      const bucket = `unlocked-${process.pid}-${Date.now()}`;
+      await sharedS3().createBucket(bucket, { lock: false });
+      return { args: backup, env: { S3_BACKUP_BUCKET: bucket }, hit: () => true };
+    },
+  },
   configured("wrong credentials", "preflight", "refused before writing", () => ({
     AWS_SECRET_ACCESS_KEY: "not-the-secret",
   })),
