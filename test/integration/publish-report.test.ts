@@ -2,12 +2,23 @@ import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { loadConfig } from "../../actions/lib/config/load.ts";
 import { writeVaultReport } from "../../actions/lib/operations/publish/vault-reports.ts";
 import { allRows, readRuns } from "../../actions/lib/report/branch/fold-runs.ts";
 import type { RunReport } from "../../actions/lib/report/run/run-report.ts";
-import { noteSigner } from "../../actions/lib/vault/configured.ts";
+import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { noteSigner, signingKey } from "../../actions/lib/vault/configured.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
+import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
+import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
+import {
+  encodeManifest,
+  listSets,
+  publish as publishInto,
+  resolveSet,
+} from "../../actions/lib/vault/sets/catalogue.ts";
 import { becomeOwner } from "../../scripts/demo/owner.ts";
+import { storeUnpublished } from "../faults/proxy/test-manifest.ts";
 import { PLANTED_EMAIL } from "../lab/index.ts";
 import { type LabActionsApi, startActionsApi } from "../lab/servers/actions-api.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
@@ -73,6 +84,35 @@ function rows() {
   const branch = origin.branch();
   return branch === undefined ? [] : allRows(readRuns(branch));
 }
+
+test("a vault whose newest set somebody removed for good, its report with it, is noticed by the next job that publishes", async () => {
+  const config = await loadConfig({ needs: ["signing"], env: { ...settings, S3_BACKUP_BUCKET: vault.bucket } });
+  const signing = await signingKey(config);
+  const files = { S3_STORAGE_BUCKET: vault.bucket };
+  const [older, newest] = [ago(600), ago(60)].map((at) => `${at.replaceAll(/[-:]|\.\d+/g, "")}-0000000a`);
+  const make = async (set = "", at = ""): Promise<void> => {
+    const manifest = { ...(await storeUnpublished(vault, "daily", set)), snapshotAt: at };
+    const bytes = encodeManifest(manifest);
+    await publishInto(vault, manifest, bytes, await signDetached(bytes, signing), { lease: { async assertHeld() {} } });
+    const facts = { set, tier: "daily", snapshotAt: at, bucket: vault.bucket } as const;
+    await tell(reportOf({ runId: set.slice(9, 15), at, operation: { operation: "backup", facts } }));
+  };
+  await make(older, ago(600));
+  await make(newest, ago(60));
+  const before = await publish("71", files);
+  expect(before.code, before.output).toBe(0);
+
+  for (const prefix of [`database/daily/${newest}/`, "reports/"])
+    await deleteVersions(vault.transport, await versionsBelow(vault.transport, prefix));
+  // The vault alone cannot know: whoever asks it gets the older one.
+  expect(await resolveSet(vault, "latest")).toMatchObject({ set: older });
+  expect(await listSets(vault)).toMatchObject([{ set: older, problem: null }]);
+  const after = await publish("72", files);
+  expect(after.code, after.output).toBe(1);
+  expect(after.output).toContain(`ALARM: the reports know of 1 set`);
+  expect(after.output).toContain(newest);
+  expect(origin.branch()?.read("README.md")).toContain("ALARM: the reports know of 1 set");
+});
 
 describe("the branch reports", () => {
   test("is begun by the first report, without history, and main stays as it was", async () => {
