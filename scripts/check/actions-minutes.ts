@@ -16,13 +16,9 @@ const most = 400;
  */
 const more: Readonly<Record<Purpose, number>> = { daily: 1, files: 0, weekly: 1, monthly: 1, restoreTest: 9 };
 
-const jobSchema = z.looseObject({
-  needs: z.unknown().optional(),
-  steps: z.array(z.looseObject({ uses: z.string().optional() })).default([]),
-});
 const workflowSchema = z.looseObject({
   on: z.looseObject({ schedule: z.array(z.looseObject({ cron: z.string() })).default([]) }),
-  jobs: z.record(z.string(), jobSchema),
+  jobs: z.record(z.string(), z.looseObject({ needs: z.unknown().optional() })),
 });
 
 export interface Minutes {
@@ -48,11 +44,9 @@ export function minutesOf(path: string, text: string): Minutes | undefined {
   // Works of the same rhythm are done in the same attempts; what asks nothing first always does something.
   const rates = new Map(works.map(({ oncePer, rate }) => [oncePer, rate]));
   const done = works.length === 0 ? attempts : [...rates.values()].reduce((total, rate) => total + rate, 0);
-  const jobs = Object.values(workflow.jobs);
-  const always = jobs.filter(({ needs }) => needs === undefined).length;
-  const reports = jobs.filter(({ steps }) => steps.some(({ uses }) => uses === "./actions/publish-report")).length;
+  const always = Object.values(workflow.jobs).filter(({ needs }) => needs === undefined).length;
   const longer = works.reduce((total, { purpose, rate }) => total + rate * more[purpose], 0);
-  return { workflow: path, attempts, done, minutes: attempts * always + longer + done * reports };
+  return { workflow: path, attempts, done, minutes: attempts * always + longer };
 }
 
 function allMinutes(root: string): Minutes[] {

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { reportingSchema, reportJobProblems } from "./report-job-rules.ts";
+import { publishes, reportingSchema, reportJobProblems } from "./report-job-rules.ts";
 
 const step = z.looseObject({ uses: z.string().optional(), run: z.string().optional(), with: z.unknown().optional() });
 const job = reportingSchema.extend({
@@ -37,12 +37,26 @@ const runner = /^\$\{\{ vars\.LIFEBOAT_(CI_)?RUNNER \|\| 'ubuntu-latest' \}\}$/;
 /** What breaks the rules that neither actionlint nor zizmor nor act knows, in every workflow and action of the checkout. */
 export function workflowRuleProblems(root: string): string[] {
   const read = (path: string): string => readFileSync(join(root, path), "utf8");
+  const workflows = globSync(".github/workflows/*.{yml,yaml}", { cwd: root }).map((path) => ({
+    path,
+    text: read(path),
+  }));
   return [
-    ...globSync(".github/workflows/*.{yml,yaml}", { cwd: root }).flatMap((path) => workflowProblems(path, read(path))),
+    ...workflows.flatMap(({ path, text }) => workflowProblems(path, text)),
+    ...unreportedProblems(workflows.map(({ text }) => text)),
     ...globSync("{actions,.github/actions}/**/action.{yml,yaml}", { cwd: root }).flatMap((path) =>
       actionProblems(path, read(path)),
     ),
   ];
+}
+
+/** Somebody must commit the reports, whatever ran. @param texts of all workflows */
+export function unreportedProblems(texts: readonly string[]): string[] {
+  const reported = texts.some((text) => {
+    const { on, jobs } = workflowSchema.parse(parse(text));
+    return "schedule" in on && Object.values(jobs).some(publishes);
+  });
+  return reported ? [] : [".github/workflows: no schedule publishes the reports of the runs"];
 }
 
 /** @param path for the messages @param text of a workflow */
@@ -59,7 +73,7 @@ export function workflowProblems(path: string, text: string): string[] {
   const ofJobs = Object.entries(jobs).flatMap(([name, each]) =>
     jobProblems(each, "pull_request" in on).map((problem) => `job ${name}: ${problem}`),
   );
-  const ofReports = reportJobProblems("schedule" in on, jobs);
+  const ofReports = reportJobProblems(jobs);
   return [...ofFile, ...ofJobs, ...ofReports, ...lineProblems(text)].map((problem) => `${path}: ${problem}`);
 }
 
