@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { comparableCounts } from "../../actions/lib/compare/dump-checks.ts";
-import { findShrinkage } from "../../actions/lib/operations/backup/set-writer.ts";
+import { findShrinkage } from "../../actions/lib/operations/backup/earlier-sets.ts";
 
 describe("a database that shrank", () => {
   const last = { rows: "1000", plainBytes: "9007199254740993000" };

@@ -1,7 +1,6 @@
 import { inspect } from "node:util";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
-import type { BackupResult } from "../../../actions/lib/operations/backup/result.ts";
-import type { BackupRequest } from "../../../actions/lib/operations/backup/run-backup.ts";
+import type { BackupRequest, BackupResult } from "../../../actions/lib/operations/backup/result.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
 import { deleteVersions } from "../../../actions/lib/vault/s3/delete-versions.ts";
 import { versionsBelow } from "../../../actions/lib/vault/s3/versions.ts";

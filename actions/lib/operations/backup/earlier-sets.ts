@@ -1,5 +1,6 @@
-import { LifeboatError } from "../../base/errors.ts";
+import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { comparableCounts, hasDumps } from "../../compare/dump-checks.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import { standsBack } from "../../policy/egress.ts";
 import { type Period, periodAround } from "../../policy/period.ts";
@@ -9,6 +10,7 @@ import type { Manifest, Tier } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { PublishedSet } from "../../vault/sets/catalogue.ts";
 import { firstFew, firstOf, trustedSets } from "../../vault/trusted.ts";
+import type { SetWriterOptions } from "./set-keys.ts";
 
 /**
  * The newest set of the tier whose snapshot lies in the present day, week or month, by the store's clock: what makes a
@@ -94,4 +96,54 @@ export async function readLastSet(
   const last = await firstOf(newest);
   if (untrusted > mostTold) warnings.push(`${untrusted - mostTold} more are not compared with either.`);
   return last;
+}
+
+/** @throws OperationError `shrunk` when the database lost more than the policy finds believable */
+export async function boundShrinkage(
+  options: Pick<SetWriterOptions, "config" | "vault" | "ready" | "published">,
+  now: Pick<Manifest, "counts" | "artifacts">,
+  accept: boolean,
+  warnings: string[],
+): Promise<void> {
+  const share = options.config.policy.backup.smallestShareOfLastSet;
+  const { vault, ready, published } = options;
+  const last = share === 0 ? undefined : await readLastSet(vault, ready.keys.signers, warnings, published);
+  if (last === undefined) return;
+  const comparable = (of: typeof now) => comparableCounts(of.counts, hasDumps(now.artifacts) ? of.artifacts : []);
+  const shrunk = findShrinkage(comparable(last), comparable(now), share);
+  if (shrunk.length === 0) return;
+  const what = shrunk.map((one) => `${one.what} from ${one.before} to ${one.now}`).join(", ");
+  const text = `The database shrank since set ${last.set}: ${what}.`;
+  if (!accept) {
+    throw new OperationError(
+      "shrunk",
+      `${text} The policy wants at least ${Math.round(share * 100)} % of the last set.`,
+      "Look whether data was lost; the earlier sets are untouched. If it was on purpose, run again with --accept-shrinkage.",
+    );
+  }
+  warnings.push(`${text} It was accepted.`);
+}
+
+type Counts = Pick<Manifest["counts"], "rows" | "plainBytes">;
+
+export interface Shrinkage {
+  readonly what: "rows" | "bytes";
+  readonly before: bigint;
+  readonly now: bigint;
+}
+
+/**
+ * What has become smaller than the policy allows. Bytes are those of the dumps, not of the disk: VACUUM FULL is no loss.
+ * Nothing is compared with nothing: a set without rows bounds no later one.
+ *
+ * @param smallestShare 0 to 1; 0 switches the bound off
+ */
+export function findShrinkage(last: Counts, now: Counts, smallestShare: number): Shrinkage[] {
+  // In millionths, because counts may pass what a double holds exactly.
+  const share = BigInt(Math.round(smallestShare * 1_000_000));
+  const pairs: Shrinkage[] = [
+    { what: "rows", before: BigInt(last.rows), now: BigInt(now.rows) },
+    { what: "bytes", before: BigInt(last.plainBytes), now: BigInt(now.plainBytes) },
+  ];
+  return pairs.filter((pair) => pair.now * 1_000_000n < pair.before * share);
 }

@@ -1,6 +1,10 @@
 import type { StageTime } from "../../base/flow/stages.ts";
+import type { Log } from "../../base/log.ts";
+import type { Config } from "../../config/load.ts";
 import type { Manifest, Tier } from "../../vault/format/manifest.ts";
+import type { Vault } from "../../vault/s3/client.ts";
 import type { SyncResult } from "../sync/request.ts";
+import type { FileRequest } from "./file-run.ts";
 
 /** What a finished backup tells about itself. Nothing in it is secret. */
 export interface BackupResult {
@@ -25,4 +29,22 @@ export interface BackupResult {
   readonly warnings: readonly string[];
   /** What somebody else did to the vault. Not empty: the run has failed, although its set is published. */
   readonly alarms: readonly string[];
+}
+
+export interface BackupRequest {
+  readonly tier: Tier;
+  readonly config: Config<"source" | "vault" | "signing">;
+  readonly log: Log;
+  /** Calls the run off: children are ended, uploads aborted, nothing becomes visible. */
+  readonly signal?: AbortSignal;
+  /** The database was made smaller on purpose: the policy's bound on shrinkage only warns. */
+  readonly acceptShrinkage?: boolean;
+  /** Copies the files too, as they were at the set's own moment; set and files' snapshot name each other. */
+  readonly files?: FileRequest;
+  /** For the bench alone, which tells what fingerprints cost: no restore could prove the rows of such a set. */
+  readonly withoutFingerprints?: boolean;
+  /** The vault, when the caller has it open already. */
+  readonly vault?: Vault;
+  /** Who runs it, for the lease, e.g. `backup, run 42`. */
+  readonly holder?: string;
 }

@@ -1,4 +1,5 @@
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { type Keyring, readKeyring } from "../../seal/keys/keyring.ts";
 import { checkKeys, type KeyFinding, type PinnedKeys, pinnedKeys, pinnedSigners } from "../../seal/keys/pins.ts";
@@ -44,6 +45,27 @@ export function refusal(rows: readonly CheckRow[]): ConfigurationError | undefin
     `${fails.length === 1 ? "A check" : `${fails.length} checks`} failed; nothing was written:\n${lines.join("\n")}`,
     "Mend what is listed and look again with `npx lifeboat check`.",
   );
+}
+
+/**
+ * What a run begins with, when nothing failed; what is doubtful is noted, and said.
+ * @throws ConfigurationError `preflight-failed`
+ */
+export function assertPassed<Ready>(
+  { rows, ready }: { readonly rows: readonly CheckRow[]; readonly ready: Ready | undefined },
+  warnings: string[],
+  log: Log,
+): Ready {
+  for (const { check, status, found, next } of rows) {
+    if (status !== "warn") continue;
+    const text = `${check}: ${found}${next === undefined ? "" : ` → ${next}`}`;
+    warnings.push(text);
+    log.warn(text);
+  }
+  const refused = refusal(rows);
+  if (refused !== undefined) throw refused;
+  if (ready === undefined) throw new ConfigurationError("preflight-failed", "The preflight found no way to begin.");
+  return ready;
 }
 
 export interface KeysLookedAt {

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
+import { LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { StorageEndpoint } from "../../storage/endpoint.ts";
 import { readSnapshot, runFolders, type StoredSnapshot } from "../../vault/files/snapshot-catalogue.ts";
@@ -10,7 +10,7 @@ import { acquireLease, type Lease } from "../../vault/lease/lease.ts";
 import { alarmOf } from "../../vault/published/publications.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { refusal } from "../check/check-row.ts";
+import { assertPassed } from "../check/check-row.ts";
 import { runStoragePreflight, type StorageReady } from "../check/run-storage-preflight.ts";
 import type { SyncRequest } from "./request.ts";
 import { openDatabaseSource, openListedSource, type SyncSource } from "./source/source.ts";
@@ -83,27 +83,14 @@ export async function nameRun(newest: string | undefined): Promise<string> {
 }
 
 export async function passPreflight(
-  request: SyncRequest,
+  { config, log }: SyncRequest,
   vault: Vault,
   warnings: string[],
   signal: AbortSignal,
 ): Promise<StorageReady> {
-  const { config, log } = request;
   const { buckets } = config.policy.storage;
-  const { rows, ready } = await runStoragePreflight({
-    ...{ config, vault, log, signal },
-    buckets: buckets === "all" ? undefined : buckets,
-  });
-  for (const { check, status, found, next } of rows) {
-    if (status !== "warn") continue;
-    const text = `${check}: ${found}${next === undefined ? "" : ` → ${next}`}`;
-    warnings.push(text);
-    log.warn(text);
-  }
-  const refused = refusal(rows);
-  if (refused !== undefined) throw refused;
-  if (ready === undefined) throw new ConfigurationError("preflight-failed", "The preflight found no way to begin.");
-  return ready;
+  const wanted = buckets === "all" ? undefined : buckets;
+  return assertPassed(await runStoragePreflight({ config, vault, log, signal, buckets: wanted }), warnings, log);
 }
 
 export async function takeLease(request: SyncRequest, vault: Vault): Promise<Lease> {

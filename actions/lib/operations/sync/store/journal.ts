@@ -18,7 +18,6 @@ import {
 import { sha256 } from "../../../vault/format/manifest.ts";
 import { journalName, journalPrefix, runPrefixes, snapshotPrefix } from "../../../vault/format/names.ts";
 import { type StoredObject, storedObjectSchema } from "../../../vault/format/snapshot-manifest.ts";
-import type { Lease } from "../../../vault/lease/lease.ts";
 import { alarmOf } from "../../../vault/published/publications.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import { holds } from "../../../vault/s3/read-back.ts";
@@ -122,7 +121,7 @@ export async function settleUnfinished(
   vault: Vault,
   runs: readonly string[],
   signing: UnlockedKey,
-  lease: Pick<Lease, "assertHeld">,
+  lease: { assertHeld(): Promise<void> },
   log: Log,
   alarms: string[],
   { lookOnly, signal }: { readonly lookOnly: boolean; readonly signal: AbortSignal },
