@@ -26,10 +26,14 @@ const actionSchema = z.looseObject({
 
 /** Files that jobs with keys reach and for which `.github/CODEOWNERS` names nobody. */
 export function codeOwnerProblems(root: string): string[] {
-  const rules = ownerRules(readFileSync(join(root, ".github/CODEOWNERS"), "utf8"));
+  return unownedProblems(readFileSync(join(root, ".github/CODEOWNERS"), "utf8"), reachedWithKeys(root));
+}
+
+export function unownedProblems(owners: string, reached: ReadonlySet<string>): string[] {
+  const rules = ownerRules(owners);
   // Another kind would have to be matched as GitHub does, and could take owners away from anything.
   const strange = rules.filter(({ pattern }) => !/^\/[\w./-]*$/.test(pattern)).map(({ pattern }) => pattern);
-  const unowned = [...reachedWithKeys(root)].sort().filter((path) => !isOwned(rules, path));
+  const unowned = [...reached].sort().filter((path) => !isOwned(rules, path));
   return [
     ...strange.map((pattern) => `.github/CODEOWNERS: ${pattern} is no path from the root: name files and folders.`),
     ...unowned.map(

@@ -2,14 +2,15 @@ import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { codeOwnerProblems, reachedWithKeys } from "../../scripts/check/code-owners.ts";
+import { codeOwnerProblems, reachedWithKeys, unownedProblems } from "../../scripts/check/code-owners.ts";
 import { productionProblems } from "../../scripts/check/lockfile.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
+const reached = reachedWithKeys(root);
+
 test("every file that a job with keys runs has an owner", () => {
   expect(codeOwnerProblems(root)).toEqual([]);
-  const reached = reachedWithKeys(root);
   const recover = "actions/lib/recover/templates/";
   for (const path of [".npmrc", "scripts/setup/packages.mjs", "actions/lib/operations/backup/run-backup.ts"]) {
     expect(reached, path).toContain(path);
@@ -24,18 +25,13 @@ test.each([
   ["/actions/", "actions/lib/operations/backup/run-backup.ts"],
   ["/actions/", "actions/lib/recover/templates/proof.sql"],
 ])("a file that loses its owner is named: without %s, %s", (line, path) => {
-  const copy = mkdtempSync(join(tmpdir(), "owners-"));
-  for (const part of [".github", ".npmrc", "actions", "scripts", "package.json", "package-lock.json"]) {
-    cpSync(join(root, part), join(copy, part), { recursive: true });
-  }
-  const file = join(copy, ".github/CODEOWNERS");
-  const text = readFileSync(file, "utf8").replaceAll(new RegExp(`^${line} .*$`, "gm"), "");
+  const owners = readFileSync(join(root, ".github/CODEOWNERS"), "utf8");
+  const text = owners.replaceAll(new RegExp(`^${line} .*$`, "gm"), "");
   for (const [without, changed] of [
     ["no line", text],
     ["a line without owners", `${text}\n${line}\n`],
   ] as const) {
-    writeFileSync(file, changed);
-    expect(codeOwnerProblems(copy).join("\n"), without).toContain(`a change of ${path},`);
+    expect(unownedProblems(changed, reached).join("\n"), without).toContain(`a change of ${path},`);
   }
 });
 

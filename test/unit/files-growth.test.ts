@@ -10,7 +10,7 @@ const kept = (monthly: number) => ({
 });
 
 test("a year of documents adds to the vault what changed and two percent at most", async () => {
-  const project = { files: 10_000, meanBytes: 200_000, dailyShare: 0.005, tiers: kept(2557) };
+  const project = { files: 5000, meanBytes: 200_000, dailyShare: 0.005, tiers: kept(2557) };
   const year = await simulateYear(project, await sealedShare(project.meanBytes));
   expect(year.newBases).toBeGreaterThan(0);
   expect(year.addedStored).toBeLessThan(year.changedBytes * 1.02);
@@ -24,7 +24,7 @@ test("a year of small files adds what changed and the size of their entries", as
 });
 
 test("where no snapshot is kept for long, what was replaced goes and packs are copied together", async () => {
-  const project = { files: 6000, meanBytes: 200_000, dailyShare: 0.01, tiers: kept(84) };
+  const project = { files: 2500, meanBytes: 200_000, dailyShare: 0.01, tiers: kept(84) };
   const year = await simulateYear(project, await sealedShare(project.meanBytes));
   expect(year.recopied).toBeGreaterThan(0);
   expect(year.heldStored - year.firstStored).toBeLessThan(year.changedBytes * 0.8);

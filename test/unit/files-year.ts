@@ -149,7 +149,8 @@ async function sync(vault: CountingVault, state: State, day: Day) {
   };
   if (rebase) for (const [number, entries] of shardLists().entries()) await lists.shard(number, entries);
   const sparse = plan.kind === "changes" ? plan.sparse : new Set<string>();
-  const again = [...state.files.values()].filter(({ object, name }) => sparse.has(object ?? "") && !touch.has(name));
+  const living = sparse.size === 0 ? [] : [...state.files.values()];
+  const again = living.filter(({ object, name }) => sparse.has(object ?? "") && !touch.has(name));
   const recopied = again.reduce((sum, { bytes }) => sum + bytes, 0);
   for (const group of packsOf([...contents, ...again])) {
     const fileBytes = group.reduce((sum, { bytes }) => sum + bytes, 0);
