@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Ending, jobReport } from "../../actions/lib/edge/job-report.ts";
-import { type Alert, runAlert } from "../../actions/lib/notify/alert.ts";
-import { alertSubject, alertText } from "../../actions/lib/notify/alert-text.ts";
+import { type Alert, alertSubject, alertText, runAlert } from "../../actions/lib/notify/alert.ts";
 import { dailySummary } from "../../actions/lib/notify/daily-summary.ts";
 import { escapeFor, slackMessage } from "../../actions/lib/notify/slack-message.ts";
 import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";

@@ -20,7 +20,7 @@ import { defaultNotifyPolicy, tellPeople } from "./tell-people.ts";
  * What surrounds every action's work: who is told that it begins and how it ended. Nothing here may fail or hold up the work
  * itself; what went wrong is said in the log, and in the report where it is still open.
  */
-export interface Surroundings {
+interface Surroundings {
   readonly env: Environment;
   readonly log: Log;
   /** How runs are called. */

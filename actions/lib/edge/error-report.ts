@@ -1,7 +1,8 @@
 import { ConfigurationError, LifeboatError } from "../base/errors.ts";
+import type { Operation } from "../operations/operation.ts";
 
 /** How an ending is told to people and to machines. */
-export interface ErrorReport {
+interface ErrorReport {
   readonly exitCode: 1 | 2;
   readonly code: string;
   /** What happened, to what. */
@@ -46,4 +47,20 @@ function kindOf(error: unknown): string {
 
 function isFull(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
+}
+
+/** What an interrupted run leaves, and what to do next. */
+interface Interruption {
+  readonly code: "cancelled";
+  readonly message: string;
+  readonly next: string;
+}
+
+/** The truth about a run that was broken off, by what the verb declares. @param operation undefined: a rehearsal, which only reads */
+export function interruptionOf(operation: Pick<Operation, "interrupted"> | undefined): Interruption {
+  const { left, next } = operation?.interrupted ?? {
+    left: "It only reads: nothing has changed.",
+    next: "Run it again.",
+  };
+  return { code: "cancelled", message: `The run was interrupted before its work was done. ${left}`, next };
 }

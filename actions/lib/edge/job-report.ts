@@ -12,7 +12,7 @@ export interface Ending {
   readonly unfinished?: boolean;
 }
 
-export interface JobFacts {
+interface JobFacts {
   /** In reports. */
   readonly operation: string;
   readonly env: Environment;

@@ -10,7 +10,7 @@ export interface LineSink {
   groupEnd(): void;
 }
 
-export interface LineLogOptions {
+interface LineLogOptions {
   /** Milliseconds between two lines about the same moving quantity. */
   readonly interval: number;
   readonly clock?: () => number;

@@ -4,15 +4,14 @@ import type { Environment } from "../config/environment.ts";
 import { loadOperations, namesOf } from "../operations/catalogue.ts";
 import { type Operation, pageOf, reportName, type Told } from "../operations/operation.ts";
 import { afterRun, beforeRun } from "./around-run.ts";
-import { reportError } from "./error-report.ts";
-import { interruptionOf } from "./interruption.ts";
+import { interruptionOf, reportError } from "./error-report.ts";
 import { type Ending, jobReport } from "./job-report.ts";
 
 /** Where a verb names no page of its own. */
 const unspecific = "runbooks/backup-failed.md";
 
 /** One run of an operation, by a schedule or by hand: both leave the same report, alert and heartbeat. */
-export interface ReportedRun {
+interface ReportedRun {
   readonly operation: Operation;
   readonly env: Environment;
   readonly log: Log;

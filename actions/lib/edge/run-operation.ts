@@ -5,7 +5,7 @@ import { Context } from "../operations/context.ts";
 import type { Operation, Told } from "../operations/operation.ts";
 import { runIdentity } from "./run-identity.ts";
 
-export interface Surrounded {
+interface Surrounded {
   readonly env: Environment;
   readonly log: Log;
   /** Aborted by Ctrl-C, or when the job is cancelled. */

@@ -1,11 +1,12 @@
 import type { Log } from "../base/log.ts";
 import type { Environment } from "../config/environment.ts";
 import { type NotifyPolicy, notifyPolicySchema } from "../config/policy/policy.ts";
-import { isFailure, runAlert } from "../notify/alert.ts";
+import { runAlert } from "../notify/alert.ts";
 import type { Conversation } from "../notify/channel.ts";
 import { deliver } from "../notify/deliver.ts";
 import { noThreads, vaultThreads } from "../notify/thread-store.ts";
 import type { Names } from "../operations/catalogue.ts";
+import { isBad } from "../report/run/merge-reports.ts";
 import { type RunReport, workOf } from "../report/run/run-report.ts";
 import type { Vault } from "../vault/s3/client.ts";
 import { heartbeat, openChannels, pageUrls } from "./channels.ts";
@@ -34,7 +35,7 @@ export const defaultNotifyPolicy: NotifyPolicy = notifyPolicySchema.parse(undefi
  */
 export async function tellPeople(report: RunReport, telling: Telling): Promise<string[]> {
   const { env, log, policy, hurry, unfinished } = telling;
-  const failed = isFailure(report.conclusion);
+  const failed = isBad(report.conclusion);
   const told = report.operations[0];
   if (!failed && unfinished) return [];
   const beating = told === undefined ? true : heartbeat(told.operation, failed ? "fail" : "success", telling);

@@ -3,7 +3,7 @@ import { visible } from "../base/escaping.ts";
 import { type Log, MovingTrack } from "../base/log.ts";
 
 /** What is needed of a terminal: `process.stderr` has it. */
-export interface Terminal {
+interface Terminal {
   write(text: string): unknown;
   readonly columns?: number | undefined;
   readonly rows?: number | undefined;

@@ -1,4 +1,5 @@
 import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
+import { isBad } from "../report/run/merge-reports.ts";
 import { type Conclusion, type RunReport, workOf } from "../report/run/run-report.ts";
 
 /** What people are told, before it takes the form of a channel. Nothing in it is personal or secret: reports are cleaned first. */
@@ -46,11 +47,6 @@ export function cleanAlert(alert: Alert, clean: (text: string) => string): Alert
   };
 }
 
-/** Whether people have to be told at once. */
-export function isFailure(conclusion: Conclusion): boolean {
-  return conclusion !== "success" && conclusion !== "skipped";
-}
-
 /** The alert about one job of a run. */
 export function runAlert(report: RunReport, { pageUrl, label }: AlertWords): Alert {
   const [told] = report.operations;
@@ -59,7 +55,7 @@ export function runAlert(report: RunReport, { pageUrl, label }: AlertWords): Ale
   const page = told?.failure?.runbook;
   const pageLink = page === undefined ? undefined : pageUrl(page);
   return {
-    level: isFailure(conclusion) ? "failed" : "good",
+    level: isBad(conclusion) ? "failed" : "good",
     title: `${name} ${endings[conclusion]}: ${workOf(report)}${run.attempt > 1 ? `, attempt ${run.attempt}` : ""}`,
     sentence: told?.failure?.message ?? told?.sentence ?? "",
     facts: told === undefined ? [] : factsOf(report),
@@ -91,4 +87,24 @@ function factsOf({ operations: [told] }: RunReport): [string, string][] {
 function sizes({ storedBytes = 0, plainBytes, tables }: RunReport["operations"][number]["facts"]): string {
   const plain = plainBytes === undefined ? "" : `${formatBytes(plainBytes)} sealed to `;
   return `${plain}${formatBytes(storedBytes)}${tables === undefined ? "" : `, ${countOf(tables, "table")}`}`;
+}
+
+/** An alert as plain text: for email, and for whoever reads the log. */
+export function alertText({ sentence, facts, lines, next, links }: Alert): string {
+  return [
+    ...(sentence === "" ? [] : [sentence, ""]),
+    ...facts.map(([name, value]) => `${name}: ${value}`),
+    ...(facts.length > 0 ? [""] : []),
+    ...lines.map((line) => `- ${line}`),
+    ...(lines.length > 0 ? [""] : []),
+    ...(next === undefined ? [] : [`Next: ${next}`, ""]),
+    ...links.map(({ text, url }) => `${text}: ${url}`),
+    "",
+  ].join("\n");
+}
+
+/** One line for the subject. */
+export function alertSubject({ level, title }: Alert): string {
+  const mark = level === "failed" ? "[Lifeboat: FAILED]" : "[Lifeboat]";
+  return `${mark} ${title}`.replaceAll(/\s+/g, " ").slice(0, 200);
 }

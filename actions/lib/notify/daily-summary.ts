@@ -1,10 +1,11 @@
 import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
 import type { PromiseCheck } from "../policy/promises.ts";
 import { promisesSentence } from "../report/promises-page.ts";
+import { isBad } from "../report/run/merge-reports.ts";
 import { type RunReport, workOf } from "../report/run/run-report.ts";
-import { type Alert, type AlertWords, isFailure } from "./alert.ts";
+import type { Alert, AlertWords } from "./alert.ts";
 
-export interface DayFacts {
+interface DayFacts {
   /** `YYYY-MM-DD`, the day on which it is told. */
   readonly day: string;
   /** Reports of single jobs of the last 24 hours, oldest first. */
@@ -15,7 +16,7 @@ export interface DayFacts {
 
 /** One message about a day: what ran, what came of it, what would be lost now. */
 export function dailySummary({ day, reports, promises }: DayFacts, words: AlertWords): Alert {
-  const failures = reports.filter(({ conclusion }) => isFailure(conclusion)).length;
+  const failures = reports.filter(({ conclusion }) => isBad(conclusion)).length;
   const broken = promises?.findings.filter(({ level }) => level === "broken") ?? [];
   const page = "runbooks/promise-broken.md";
   const url = words.pageUrl(page);
@@ -48,7 +49,7 @@ function describe(reports: readonly RunReport[], { label }: AlertWords): string 
   const operation = last?.operations[0]?.operation;
   const name = operation === undefined ? "Jobs" : label(operation);
   const count = (...kinds: string[]): number => reports.filter(({ conclusion }) => kinds.includes(conclusion)).length;
-  const failed = reports.filter(({ conclusion }) => isFailure(conclusion)).length;
+  const failed = reports.filter(({ conclusion }) => isBad(conclusion)).length;
   const parts = [
     ...(count("success") > 0 ? [`${count("success")} done`] : []),
     ...(count("skipped") > 0 ? [`${count("skipped")} had nothing to do`] : []),

@@ -3,7 +3,7 @@ import type { ChannelName } from "../config/policy/policy.ts";
 import type { Alert } from "./alert.ts";
 import { type Channel, type ChannelFailure, type Conversation, failureOf } from "./channel.ts";
 
-export interface DeliverOptions {
+interface DeliverOptions {
   /** `first`: until one has taken it. `all`: every one. */
   readonly reach: "first" | "all";
   /** Milliseconds for one channel, and for all of them. */
@@ -11,7 +11,7 @@ export interface DeliverOptions {
   readonly total: number;
 }
 
-export interface Delivery {
+interface Delivery {
   readonly told: readonly ChannelName[];
   readonly untold: readonly { readonly channel: ChannelName; readonly reason: string }[];
 }

@@ -3,7 +3,7 @@ import { boundedFetch } from "../base/bounded-answer.ts";
 import { markdownLink } from "../base/escaping.ts";
 import type { IssueSettings } from "../config/channels.ts";
 import type { Alert } from "./alert.ts";
-import { alertText } from "./alert-text.ts";
+import { alertText } from "./alert.ts";
 import { type Channel, ChannelFailure, failureOf } from "./channel.ts";
 
 const label = "lifeboat-alert";

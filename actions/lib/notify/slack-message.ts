@@ -12,7 +12,7 @@ export type Block =
   | { readonly type: "section"; readonly text?: Text; readonly fields?: readonly Text[] }
   | { readonly type: "context"; readonly elements: readonly Text[] };
 
-export interface SlackMessage {
+interface SlackMessage {
   /** For notifications, and for readers without blocks. */
   readonly text: string;
   readonly blocks: readonly Block[];

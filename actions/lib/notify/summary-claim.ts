@@ -12,13 +12,13 @@ const claimSchema = z.strictObject({
 });
 
 /** Whose claims count: without a trusted signature, anybody who can write the bucket could silence a day. */
-export interface ClaimKeys {
+interface ClaimKeys {
   readonly sign: SignBytes;
   readonly verify: VerifySignature;
 }
 
 /** A day's summary is this run's to send. */
-export interface Claim {
+interface Claim {
   /** It reached nobody: the next run may try. */
   release(): Promise<void>;
 }

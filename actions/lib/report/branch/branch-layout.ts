@@ -5,7 +5,7 @@ import type { RunReport } from "../run/run-report.ts";
 export const indexPath = "README.md";
 
 /** The months before the present one whose runs keep a file each; older ones are a line each. */
-export const fullMonths = 3;
+const fullMonths = 3;
 
 /** `runs/2026/11/20261124T044107Z-backup-4711-1`, without its ending. */
 export function runStem({ run, triggeredAt }: Pick<RunReport, "run" | "triggeredAt">): string {

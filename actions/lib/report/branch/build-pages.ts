@@ -4,7 +4,7 @@ import type { Tree } from "./fold-runs.ts";
 import { applyChanges, folderTree } from "./folder-tree.ts";
 import { type BranchNews, planBranch } from "./plan-branch.ts";
 
-export interface BuiltPages {
+interface BuiltPages {
   /** Files that were written or removed, or would be. */
   readonly changed: readonly string[];
   readonly foreign: readonly string[];

@@ -14,7 +14,7 @@ export interface Tree {
 export type Changes = ReadonlyMap<string, string | null>;
 
 /** The runs that a branch knows of. */
-export interface KnownRuns {
+interface KnownRuns {
   /** Those that have a file of their own, by that file's path. */
   readonly full: ReadonlyMap<string, RunReport>;
   /** Those that are a line, by the path of their file. */

@@ -11,7 +11,7 @@ import type { History } from "./history-series.ts";
 import { renderRestoreNow, restoreNow } from "./restore-now.ts";
 import type { Standing } from "./standing.ts";
 
-export interface IndexFacts {
+interface IndexFacts {
   readonly project: string;
   readonly standing: Standing;
   /** Every run, oldest first. */

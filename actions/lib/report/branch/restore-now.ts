@@ -9,7 +9,7 @@ const day = 86_400_000;
 const smallestBytes = 1_000_000;
 
 /** What one scenario would come to if it were needed now. */
-export interface RestoreNow {
+interface RestoreNow {
   readonly scenario: string;
   readonly way: string;
   readonly set: StandingSet | null;

@@ -8,7 +8,8 @@ export function worst(conclusions: readonly Conclusion[]): Conclusion | undefine
   return weight.find((each) => conclusions.includes(each));
 }
 
-export function isBad(conclusion: Conclusion): boolean {
+/** Whether people have to be told at once. */
+export function isBad(conclusion: Conclusion): conclusion is Exclude<Conclusion, "success" | "skipped"> {
   return conclusion !== "success" && conclusion !== "skipped";
 }
 
@@ -81,4 +82,36 @@ function compare(a: string, b: string): number {
 
 function least(a: string, b: string): string {
   return Date.parse(a) <= Date.parse(b) ? a : b;
+}
+
+const runbook = "runbooks/report-missing.md";
+
+/**
+ * What is left of a report that no trusted key signed. Anybody who can write the bucket can have made it, so it may only make
+ * things look worse: failures stay, in our own words and without what they measured; successes go. That a job succeeded is
+ * told by GitHub as well. Pure.
+ *
+ * @returns undefined when nothing is left
+ */
+export function hintOf(report: RunReport): RunReport | undefined {
+  const operations = report.operations.filter(({ conclusion }) => isBad(conclusion)).map(inOurWords);
+  if (operations.length === 0) return undefined;
+  return { ...report, run: { ...report.run, url: null }, operations };
+}
+
+function inOurWords(told: OperationReport): OperationReport {
+  const message = "The job left a report that no trusted key signed; its words are not repeated here.";
+  return {
+    ...told,
+    sentence: message,
+    facts: {},
+    warnings: [],
+    failure: {
+      code: told.failure?.code ?? "unsigned-report",
+      message,
+      next: "Read the run's log on GitHub; a job signs its report when its environment has the key that it works with.",
+      runbook,
+    },
+    untold: [],
+  };
 }

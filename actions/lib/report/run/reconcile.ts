@@ -83,9 +83,7 @@ export function reportOfApi(run: ApiRun, jobs: readonly ApiJob[], ofWorkflow: Of
     ];
   });
   const operations =
-    bad.length === 0 && conclusion !== "success" && conclusion !== "skipped"
-      ? [standIn(ofWorkflow(workflow), "of no name", conclusion, times)]
-      : bad;
+    bad.length === 0 && isBad(conclusion) ? [standIn(ofWorkflow(workflow), "of no name", conclusion, times)] : bad;
   return {
     format: "lifeboat-run/1",
     run: { workflow, runId: id, attempt, url, event },

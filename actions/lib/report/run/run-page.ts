@@ -60,7 +60,7 @@ function renderOperation(told: OperationReport): string {
 }
 
 /** Facts as rows for people; what does not apply is left out. */
-export function factRows(facts: RunFacts): [what: string, amount: string][] {
+function factRows(facts: RunFacts): [what: string, amount: string][] {
   const { set, tier, snapshotAt, plainBytes, storedBytes, tables, rows, files, restoreSeconds } = facts;
   const { outcome, proof, differences } = facts;
   const row = (what: string, amount: string | undefined): [string, string][] =>

@@ -16,7 +16,7 @@ export const conclusionSchema = z.enum(["success", "skipped", "failure", "cancel
 export type Conclusion = z.infer<typeof conclusionSchema>;
 
 /** What an operation measured and found. Names, counts, bytes and seconds; each is left out where it does not apply. */
-export const runFactsSchema = z.strictObject({
+const runFactsSchema = z.strictObject({
   set: z.string().regex(setIdPattern).optional(),
   tier: tierSchema.optional(),
   /** When the set's data was read at the source. */
@@ -61,7 +61,7 @@ const failureSchema = z.strictObject({
 });
 
 /** What one job did. */
-export const operationReportSchema = z.strictObject({
+const operationReportSchema = z.strictObject({
   operation: operationSchema,
   /** The job's id in its workflow, `backup`, or with the step's, `backup.weekly`. */
   job: z
@@ -83,7 +83,7 @@ export type OperationReport = z.infer<typeof operationReportSchema>;
 export type Failure = z.infer<typeof failureSchema>;
 
 /** Which run of which workflow. */
-export const runIdentitySchema = z.strictObject({
+const runIdentitySchema = z.strictObject({
   workflow: z
     .string()
     .min(1)

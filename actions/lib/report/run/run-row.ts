@@ -23,7 +23,7 @@ const operationRowSchema = z.strictObject({
 export type OperationRow = z.infer<typeof operationRowSchema>;
 
 /** What is left of a run when its month is folded, and all that pages about many runs need: one line of NDJSON. */
-export const runRowSchema = z.strictObject({
+const runRowSchema = z.strictObject({
   at: z.string(),
   workflow: z.string(),
   run: z.string(),
