@@ -1,5 +1,5 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { commandsOf, optionsOf } from "../../actions/lib/edge/command-line.ts";
 import { loadOperations } from "../../actions/lib/operations/catalogue.ts";
 import { packageScripts } from "./package-scripts.ts";
@@ -39,9 +39,20 @@ export async function runbookProblems(root: string, today: Date): Promise<string
     packageScripts: packageScripts(root),
   };
   const pages = globSync("runbooks/*.md", { cwd: root }).filter((path) => !/\/bench[^/]*$/.test(path));
-  return pages
-    .toSorted()
-    .flatMap((path) => pageProblems(path, readRunbookPage(readFileSync(join(root, path), "utf8")), known, today));
+  return [
+    ...pages
+      .toSorted()
+      .flatMap((path) => pageProblems(path, readRunbookPage(readFileSync(join(root, path), "utf8")), known, today)),
+    ...numberProblems(globSync("runbooks/decisions/*.md", { cwd: root })),
+  ];
+}
+
+/** Two people who write a decision at the same time take the same number, and a link by number then leads to either. */
+export function numberProblems(decisions: readonly string[]): string[] {
+  const byNumber = Map.groupBy(decisions.toSorted(), (path) => basename(path).slice(0, 4));
+  return [...byNumber].flatMap(([number, [first, ...others]]) =>
+    others.map((path) => `${path}: the number ${number} is taken by ${first}. Give it the next free number.`),
+  );
 }
 
 /** @param path of the page below the checkout */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type RunbookPage, readRunbookPage } from "../../scripts/check/runbook-page.ts";
-import { type Known, pageProblems, runbookProblems } from "../../scripts/check/runbooks.ts";
+import { type Known, numberProblems, pageProblems, runbookProblems } from "../../scripts/check/runbooks.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 const known: Known = {
@@ -78,4 +78,13 @@ test("every page of the repository passes, and would not for ever", async () => 
   const pages = (await runbookProblems(root, new Date("2036-01-01"))).filter((each) => each.includes("has been due"));
   expect(pages.length).toBeGreaterThan(3);
   expect(readRunbookPage("# x") satisfies RunbookPage).toMatchObject({ frontMatter: undefined });
+});
+
+test("a decision that takes another's number is named, and every decision of the repository has its own", async () => {
+  const [a, b, c] = ["a/0001-sealing.md", "a/0002-one.md", "a/0002-other.md"];
+  expect(numberProblems([a, b])).toEqual([]);
+  expect(numberProblems([c, b, a])).toEqual([expect.stringMatching(/^a\/0002-other\.md: the number 0002 .*0002-one/)]);
+  expect((await runbookProblems(root, new Date("2026-01-01"))).filter((each) => each.includes("the number"))).toEqual(
+    [],
+  );
 });
