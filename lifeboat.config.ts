@@ -76,7 +76,7 @@ export default definePolicy({
     egress: { bytesPerRun: null, bytesPerMonth: null },
     // More than this is divided among runners: about two hours' work each, where GitHub allows six.
     fanOut: { filesPerRunner: 500_000, bytesPerRunner: 200 * 1024 * MiB, mostRunners: 8 },
-    upkeep: {
+    retention: {
       // Extended once a week while a kept snapshot names the object: short, so that what must be erased can be.
       lockDays: 60,
       // These stay whatever their age, and nothing goes when the newest is older than a week.

@@ -28,7 +28,7 @@ const entries: Readonly<Record<Role, readonly string[]>> = {
     `${operations}prove/run-prove.ts`,
     `${operations}export/run-export-load.ts`,
   ],
-  retention: [edge, `${operations}retention/upkeep-vaults.ts`],
+  retention: [edge, `${operations}retention/apply-retention.ts`],
   reports: [edge, `${operations}publish/operation.ts`],
   keys: [`${operations}keys/rewrap.ts`, "actions/lib/vault/s3/client.ts"],
 };

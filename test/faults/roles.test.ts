@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { lookAtDeletion } from "../../actions/lib/operations/check/standing-rows.ts";
-import { upkeepVaults } from "../../actions/lib/operations/retention/upkeep-vaults.ts";
+import { applyRetention } from "../../actions/lib/operations/retention/apply-retention.ts";
 import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
@@ -75,7 +75,7 @@ test("retention removes what they have left, with a role that writes no set, and
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
   const now = new Date(Date.now() + 25 * 3_600_000);
   const options = { database: vault, files: vault, policy, verify, dryRun: false, log: silentLog, now };
-  const { database, files } = await upkeepVaults(options);
+  const { database, files } = await applyRetention(options);
   expect(database).toMatchObject({ sets: [dead], alarms: [], keptBack: 0 });
   expect(files).toMatchObject({ alarms: [], keptBack: 0, retention: { heldBack: null } });
   expect(gate.refused).toEqual([]);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { removeSnapshots } from "../../actions/lib/operations/retention/remove-snapshots.ts";
-import { runUpkeep, upkeepIsDue } from "../../actions/lib/operations/retention/run-retention.ts";
+import { retentionIsDue, runRetention } from "../../actions/lib/operations/retention/run-retention.ts";
 import { deepRecordKey } from "../../actions/lib/operations/verify/files/deep-record.ts";
 import { type VerifyFilesOptions, verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
 import { readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";
@@ -175,27 +175,27 @@ describe("what was done to the vault is named as damage", () => {
   });
 });
 
-describe("upkeep", () => {
+describe("retention", () => {
   const lease = { async assertHeld() {} };
   const verifySignature = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
-  const upkeep = async (days: number, dryRun = false) => {
+  const retain = async (days: number, dryRun = false) => {
     const { policy } = await lab.lab.config(lab.project.backupUrl);
     const now = new Date(Date.now() + days * day);
     const how = { vault, policy, bucketLocks: true, verify: verifySignature, log: silentLog, now };
-    return runUpkeep({ ...how, remove: removeSnapshots, lease: dryRun ? null : lease });
+    return runRetention({ ...how, remove: removeSnapshots, lease: dryRun ? null : lease });
   };
 
   test("was done by the first sync, and is not due for a week", async () => {
-    expect(await upkeepIsDue(vault, verifySignature)).toBe(false);
+    expect(await retentionIsDue(vault, verifySignature)).toBe(false);
   });
 
   test("extends no lock of which half is left, and later those of everything that is named", async () => {
-    expect((await upkeep(20)).locks).toMatchObject({ runs: 1, due: [], extended: 0 });
+    expect((await retain(20)).locks).toMatchObject({ runs: 1, due: [], extended: 0 });
     const key = (await keysIn(vault, "packs/"))[0] ?? "";
     const before = await retentionOf(vault, key);
-    expect((await upkeep(35, true)).locks?.due).toEqual([set]);
+    expect((await retain(35, true)).locks?.due).toEqual([set]);
     expect(await retentionOf(vault, key)).toEqual(before);
-    const { locks, retention } = await upkeep(35);
+    const { locks, retention } = await retain(35);
     expect(locks?.extended).toBeGreaterThan(12);
     expect(retention.heldBack).toMatch(/syncs are failing/);
     const days = ((await retentionOf(vault, key))?.until.getTime() ?? 0) - Date.now();
@@ -207,10 +207,10 @@ describe("upkeep", () => {
     const sets = [set];
     for (let turn = 0; turn < 4; turn++) sets.push((await lab.sync({ acceptShrinkage: true })).set);
     // The lab's tier keeps a day; the newest three stay whatever their age.
-    const plan = await upkeep(2, true);
+    const plan = await retain(2, true);
     expect(plan.retention.go).toEqual(sets.slice(0, 2));
     expect(plan.retention.unnamed.length).toBeGreaterThan(2);
-    await upkeep(2);
+    await retain(2);
     const verdict = await verify(deep(1));
     expect(verdict).toMatchObject({ set: sets.at(-1), outcome: "whole" });
   });

@@ -1,6 +1,6 @@
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy/policy.ts";
-import { upkeepVaults, type VaultsUpkeep } from "../../actions/lib/operations/retention/upkeep-vaults.ts";
+import { applyRetention, type VaultsRetention } from "../../actions/lib/operations/retention/apply-retention.ts";
 import type { SyncRequest, SyncResult } from "../../actions/lib/operations/sync/request.ts";
 import { runSync } from "../../actions/lib/operations/sync/run-sync.ts";
 import type { UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
@@ -31,7 +31,7 @@ export interface SyncLab extends AsyncDisposable {
   env(change?: Record<string, string>): Record<string, string>;
   sync(more?: Partial<SyncRequest>, change?: Record<string, string>): Promise<SyncResult>;
   /** What runs once a week with a role of its own: removes what nobody needs. */
-  retention(): Promise<VaultsUpkeep>;
+  retention(): Promise<VaultsRetention>;
   /** Everything that a snapshot says, read as a recipient reads it, contents included. */
   read(set: string): Promise<ReadSnapshot>;
   sql(text: string, values?: unknown[]): Promise<void>;
@@ -71,7 +71,7 @@ export async function openSyncLab(
     async retention() {
       const { policy } = await lab.config(project.backupUrl);
       const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.signers);
-      return upkeepVaults({ database: null, files: lab.vault, policy, verify, dryRun: false, log });
+      return applyRetention({ database: null, files: lab.vault, policy, verify, dryRun: false, log });
     },
     read: (set) => readAll(lab, lab.operations, set),
     sql: (text, values) =>

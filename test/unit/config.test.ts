@@ -136,6 +136,13 @@ describe("the configuration", () => {
     expect(problem.message).toMatch(/surprise/);
   });
 
+  test("tells whoever still says storage.upkeep what it is called now", async () => {
+    const path = join(folder, "former.json");
+    writeFileSync(path, JSON.stringify({ storage: { upkeep: { lockDays: 60 } } }));
+    const problem = await problemOf(() => loadConfig({ needs: [], env: { LIFEBOAT_POLICY: path }, cwd: root }));
+    expect(problem.message).toMatch(/policy storage\.upkeep: is called storage\.retention now/);
+  });
+
   test("refuses a target that the policy does not know", async () => {
     const problem = await problemOf(() => loadConfig({ needs: ["target"], env: {}, cwd: root, target: "production" }));
     expect(problem.message).toContain("default, staging");

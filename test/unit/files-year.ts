@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { storageUpkeepPolicySchema } from "../../actions/lib/config/policy/storage.ts";
+import { storageRetentionPolicySchema } from "../../actions/lib/config/policy/storage.ts";
 import { openLedger } from "../../actions/lib/operations/sync/copy/ledger.ts";
 import type { SyncSource } from "../../actions/lib/operations/sync/source/source.ts";
 import { openListWriter } from "../../actions/lib/operations/sync/store/object-store.ts";
@@ -45,7 +45,7 @@ export interface Year {
 
 const MiB = 1024 * 1024;
 const limits = { small: 4 * MiB, pack: 24 * MiB, part: 8 * MiB };
-const upkeep = storageUpkeepPolicySchema.parse({});
+const retention = storageRetentionPolicySchema.parse({});
 
 interface State {
   readonly files: Map<string, FileEntry>;
@@ -61,7 +61,7 @@ interface State {
  */
 export async function simulateYear(project: Project, sealedShare: number): Promise<Year> {
   const { files, meanBytes, dailyShare, tiers } = project;
-  const compaction = compactionThatPays(upkeep, tiers);
+  const compaction = compactionThatPays(retention, tiers);
   const vault = await openCountingVault();
   const state: State = { files: new Map(), sums: [], last: undefined, layers: [] };
   const snapshots: NamingSnapshot[] = [];
@@ -103,7 +103,7 @@ export async function simulateYear(project: Project, sealedShare: number): Promi
     snapshots,
     objects: all,
     tiers,
-    upkeep,
+    retention,
     now,
     unreadable: [],
     meddled: [],

@@ -27,7 +27,7 @@ const object = (key: string, age: number) => ({ key, bytes: 100, lastModified: n
 
 function plan(facts: Partial<RetentionFacts>) {
   return planStorageRetention({
-    ...{ snapshots: [], objects: [], tiers, upkeep: { keepNewest: 2, staleDays: 7 }, now },
+    ...{ snapshots: [], objects: [], tiers, retention: { keepNewest: 2, staleDays: 7 }, now },
     ...{ unreadable: [], meddled: [], ...facts },
   });
 }
@@ -53,7 +53,7 @@ describe("retention of snapshots", () => {
   test("the newest stay whatever their age, and say so", () => {
     const { go, stay } = plan({
       snapshots: [snapshot(100, []), snapshot(200, []), snapshot(300, [])],
-      upkeep: { keepNewest: 2, staleDays: 1000 },
+      retention: { keepNewest: 2, staleDays: 1000 },
     });
     expect(go).toEqual([setOf(300)]);
     expect(stay).toEqual([

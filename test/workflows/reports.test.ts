@@ -79,7 +79,8 @@ test("retention removes, without a key, what backups leave behind, and its run i
   const { vault } = workflows.lab;
   const trail = () => versionsBelow(vault.transport, "leases/");
   const before = await trail();
-  expect(before.length).toBeGreaterThan(10);
+  // A lease is written when it is taken, renewed and given back; how often it is renewed is the machine's speed.
+  expect(before.length).toBeGreaterThan(4);
   const { BACKUP_SIGNING_KEY, BACKUP_SIGNING_PASSPHRASE, ...secrets } = workflows.secrets;
   const ended = await checkout.run("retention", {
     name: "schedule",
@@ -87,8 +88,10 @@ test("retention removes, without a key, what backups leave behind, and its run i
     secrets,
   });
   expect(ended.code, ended.output).toBe(0);
-  expect(ended.output).toContain("Upkeep of the vault");
-  expect((await trail()).length).toBeLessThan(before.length / 2);
+  expect(ended.output).toContain("Retention of the vaults");
+  const old = new Set(before.map(({ versionId }) => versionId));
+  const left = (await trail()).filter(({ versionId }) => old.has(versionId));
+  expect(left.length).toBeLessThan(before.length / 2);
   expect(allRows(readRuns(branch())).find(({ run }) => run === "505")).toMatchObject({
     ...{ workflow: "retention", conclusion: "success" },
   });

@@ -1,5 +1,5 @@
 import type { TierPolicy } from "../config/policy/policy.ts";
-import type { StorageUpkeepPolicy } from "../config/policy/storage.ts";
+import type { StorageRetentionPolicy } from "../config/policy/storage.ts";
 
 /** A snapshot of the files, and everything in the vault that it needs. */
 export interface NamingSnapshot {
@@ -34,7 +34,7 @@ export interface RetentionFacts {
   /** Everything below `snapshots/`, `packs/` and `files/`. */
   readonly objects: readonly KeptObject[];
   readonly tiers: Readonly<Record<"daily" | "weekly" | "monthly", Pick<TierPolicy, "retentionDays">>>;
-  readonly upkeep: Pick<StorageUpkeepPolicy, "keepNewest" | "staleDays">;
+  readonly retention: Pick<StorageRetentionPolicy, "keepNewest" | "staleDays">;
   readonly now: Date;
   /** A manifest that cannot be read or trusted may name anything: nothing goes. */
   readonly unreadable: readonly string[];
@@ -51,11 +51,11 @@ const leftoverDays = 7;
  * failing, or while a manifest cannot be read. An object goes only when no staying snapshot names it.
  */
 export function planStorageRetention(facts: RetentionFacts): StorageRetention {
-  const { snapshots, objects, tiers, upkeep, now } = facts;
+  const { snapshots, objects, tiers, retention, now } = facts;
   const newestFirst = snapshots.toSorted((a, b) => (a.set < b.set ? 1 : -1));
   const untilOf = ({ tier, snapshotAt }: NamingSnapshot): number =>
     Date.parse(snapshotAt) + tiers[tier].retentionDays * day;
-  const protectedSets = new Set(newestFirst.slice(0, upkeep.keepNewest).map(({ set }) => set));
+  const protectedSets = new Set(newestFirst.slice(0, retention.keepNewest).map(({ set }) => set));
   const heldBack = reasonToWait(facts, newestFirst[0]);
   const over = newestFirst.filter((one) => !protectedSets.has(one.set) && untilOf(one) <= now.getTime());
   const going = new Set(heldBack === null ? over.map(({ set }) => set) : []);
@@ -74,14 +74,14 @@ export function planStorageRetention(facts: RetentionFacts): StorageRetention {
 }
 
 function reasonToWait(facts: RetentionFacts, newest?: NamingSnapshot): string | null {
-  const { unreadable, meddled, upkeep, now } = facts;
+  const { unreadable, meddled, retention, now } = facts;
   const [first] = unreadable;
   if (first !== undefined) return `the snapshot ${first} cannot be read, and may name anything`;
   const [key] = meddled;
   if (key !== undefined) return `${key} was hidden, replaced or deleted, and not by Lifeboat`;
   if (newest === undefined) return "there is no snapshot";
   const days = (now.getTime() - Date.parse(newest.snapshotAt)) / day;
-  if (days <= upkeep.staleDays) return null;
+  if (days <= retention.staleDays) return null;
   return `the newest snapshot is ${Math.floor(days)} days old: syncs are failing`;
 }
 
@@ -114,7 +114,7 @@ interface PackUse {
   readonly livingBytes: number;
 }
 
-export type CompactionPolicy = Pick<StorageUpkeepPolicy, "compactBelowShare" | "compactBytesPerRun">;
+export type CompactionPolicy = Pick<StorageRetentionPolicy, "compactBelowShare" | "compactBytesPerRun">;
 
 /** Days for which living files may lie in the vault twice before a fuller pack is no longer worth it. */
 const daysTwice = 90;

@@ -75,7 +75,7 @@ export async function benchHostile({ count, load, say, endings }: HostileBench):
     ["list", "--files"],
     ["policy", "check"],
     ["report", "--out", join(stage.folder, "pages")],
-    ["upkeep", "--dry-run"],
+    ["retention", "--dry-run"],
     ["sync"],
     ["backup", "--tier", "daily"],
   ];

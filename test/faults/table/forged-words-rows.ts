@@ -180,19 +180,19 @@ export const forgedWordsRows: readonly ForgedRow[] = [
   ),
   row("summary claim", "our claim of another day", ({ put, oldClaim }) => put(claimKey, oldClaim)),
   row("summary claim", "a claim that is no JSON", ({ put }) => put(claimKey, Buffer.from("{"))),
-  row("upkeep mark", "a mark that nobody signed", async ({ put }) => put(markKey, await writeNote(mark, undefined))),
-  row("upkeep mark", "a mark that a stranger signed", async ({ put, ownSignature }) =>
+  row("retention mark", "a mark that nobody signed", async ({ put }) => put(markKey, await writeNote(mark, undefined))),
+  row("retention mark", "a mark that a stranger signed", async ({ put, ownSignature }) =>
     put(markKey, await writeNote(mark, ownSignature)),
   ),
-  row("upkeep mark", "our mark of a month ago", ({ put, oldMark }) => put(markKey, oldMark)),
-  row("upkeep mark", "our claim of a summary as the mark", ({ put, oldClaim }) => put(markKey, oldClaim)),
-  row("upkeep mark", "a delete marker over the mark", ({ hide }) => hide(markKey)),
-  row("upkeep mark", "a set's signed manifest as the mark", async (of) => {
+  row("retention mark", "our mark of a month ago", ({ put, oldMark }) => put(markKey, oldMark)),
+  row("retention mark", "our claim of a summary as the mark", ({ put, oldClaim }) => put(markKey, oldClaim)),
+  row("retention mark", "a delete marker over the mark", ({ hide }) => hide(markKey)),
+  row("retention mark", "a set's signed manifest as the mark", async (of) => {
     const document = (await bodyOf(of, `${of.newest}manifest.json`)).toString("utf8");
     const signature = (await bodyOf(of, `${of.newest}manifest.json.sig`)).toString("utf8");
     await of.put(markKey, json({ format: "lifeboat-note/1", document, signature }));
   }),
-  row("upkeep mark", "a mark of a megabyte", ({ put }) => put(markKey, megabyte)),
+  row("retention mark", "a mark of a megabyte", ({ put }) => put(markKey, megabyte)),
   row("reports", "a report of a megabyte", ({ put }) => put(reportKey(forgedReport("failure")), megabyte)),
   row("reports", "a success that nobody signed", (of) => report(of, forgedReport("success"))),
   row("reports", "a success that a stranger signed", (of) => report(of, forgedReport("success"), of.ownSignature)),

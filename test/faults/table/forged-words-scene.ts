@@ -3,7 +3,7 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import { claimSummary } from "../../../actions/lib/notify/summary-claim.ts";
 import { readVaultReports, writeVaultReport } from "../../../actions/lib/operations/publish/vault-reports.ts";
-import { upkeepIsDue } from "../../../actions/lib/operations/retention/run-retention.ts";
+import { retentionIsDue } from "../../../actions/lib/operations/retention/run-retention.ts";
 import type { RunReport } from "../../../actions/lib/report/run/run-report.ts";
 import { signDetached, verifyDetached, writeNote } from "../../../actions/lib/seal/keys/signature.ts";
 import { setPrefix } from "../../../actions/lib/vault/format/manifest.ts";
@@ -19,7 +19,7 @@ import { setId, storeUnpublished } from "../proxy/test-manifest.ts";
 import { type BucketAttacker, openBucketAttacker } from "./bucket-attacker.ts";
 import type { FaultRow, Seen } from "./row.ts";
 
-export type Reader = "latest" | "list" | "standing" | "lease" | "reports" | "summary claim" | "upkeep mark";
+export type Reader = "latest" | "list" | "standing" | "lease" | "reports" | "summary claim" | "retention mark";
 
 export interface ForgedRow extends FaultRow<Forger, void> {
   readonly stage: Reader;
@@ -33,7 +33,7 @@ export interface Forger extends BucketAttacker {
   readonly ownSignature: (bytes: Uint8Array) => Promise<string>;
   /** The key of a report that we have signed. */
   readonly report: string;
-  /** The mark of an upkeep that we have signed a month ago, and a claim of ours for another day. */
+  /** The mark of a retention run that we have signed a month ago, and a claim of ours for another day. */
   readonly oldMark: Uint8Array;
   readonly oldClaim: Uint8Array;
 }
@@ -97,7 +97,8 @@ export class ForgedWords implements AsyncDisposable {
     const broken: string[] = [];
     const after = await this.#ask("list", newest).catch((error: unknown) => ({ error }));
     if (after !== "success") broken.push(`the vault afterwards: ${inspect(after)}`);
-    if ((await this.#ask("upkeep mark", newest)) !== "believed") broken.push("our own mark does not count afterwards");
+    if ((await this.#ask("retention mark", newest)) !== "believed")
+      broken.push("our own mark does not count afterwards");
     if (typeof answer === "string") {
       const falseSuccess = answer === "believed" || (answer === "success" && row.outcome !== "success");
       const outcome = falseSuccess ? "false success" : answer;
@@ -145,7 +146,7 @@ export class ForgedWords implements AsyncDisposable {
       await claim?.release();
       return only(claim !== undefined && again === undefined);
     }
-    return only(await upkeepIsDue(vault, verify, now));
+    return only(await retentionIsDue(vault, verify, now));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

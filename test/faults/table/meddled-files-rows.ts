@@ -15,23 +15,23 @@ function row(
   return { kind, stage, outcome, inject, holder: "writes the bucket", ...(code !== undefined && { code }) };
 }
 
-const upkeep = (kind: string, inject: (files: MeddledFiles) => Promise<void>): MeddledFilesRow =>
-  row("upkeep", kind, inject, "damage named");
+const retention = (kind: string, inject: (files: MeddledFiles) => Promise<void>): MeddledFilesRow =>
+  row("retention", kind, inject, "damage named");
 
 const leftOf = ({ left }: MeddledFiles, pattern: RegExp): string => left.find((key) => pattern.test(key)) ?? "none";
 
 export const meddledFilesRows: readonly MeddledFilesRow[] = [
-  upkeep("a delete marker over a kept manifest", ({ hide, kept }) => hide(kept + manifest)),
-  upkeep("a delete marker over a kept signature", ({ hide, kept }) => hide(`${kept}${manifest}.sig`)),
-  upkeep("all of a kept snapshot lies under delete markers", ({ hideAll, kept }) => hideAll(kept)),
-  upkeep("a kept manifest is written again", ({ replace, kept }) => replace(kept + manifest)),
-  upkeep("the newest manifest lies over a kept one", async ({ vault, replace, kept, newest }) =>
+  retention("a delete marker over a kept manifest", ({ hide, kept }) => hide(kept + manifest)),
+  retention("a delete marker over a kept signature", ({ hide, kept }) => hide(`${kept}${manifest}.sig`)),
+  retention("all of a kept snapshot lies under delete markers", ({ hideAll, kept }) => hideAll(kept)),
+  retention("a kept manifest is written again", ({ replace, kept }) => replace(kept + manifest)),
+  retention("the newest manifest lies over a kept one", async ({ vault, replace, kept, newest }) =>
     replace(kept + manifest, (await vault.get(newest + manifest)).body),
   ),
-  upkeep("a delete marker over the layer that tells what is named", ({ hide, kept }) => hide(`${kept}layer.json`)),
-  upkeep("the layer that tells what is named is written again", ({ replace, kept }) => replace(`${kept}layer.json`)),
-  upkeep("a delete marker over a pack", ({ hide, pack }) => hide(pack)),
-  upkeep("a pack is written again", ({ replace, pack }) => replace(pack)),
+  retention("a delete marker over the layer that tells what is named", ({ hide, kept }) => hide(`${kept}layer.json`)),
+  retention("the layer that tells what is named is written again", ({ replace, kept }) => replace(`${kept}layer.json`)),
+  retention("a delete marker over a pack", ({ hide, pack }) => hide(pack)),
+  retention("a pack is written again", ({ replace, pack }) => replace(pack)),
   row(
     "newest snapshot",
     "a delete marker over the newest manifest",

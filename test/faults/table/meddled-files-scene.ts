@@ -3,7 +3,7 @@ import { PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import { silentLog } from "../../../actions/lib/base/log.ts";
 import { removeSnapshots } from "../../../actions/lib/operations/retention/remove-snapshots.ts";
-import { runUpkeep } from "../../../actions/lib/operations/retention/run-retention.ts";
+import { runRetention } from "../../../actions/lib/operations/retention/run-retention.ts";
 import { reportSnapshot } from "../../../actions/lib/operations/sync/page.ts";
 import type { SyncResult } from "../../../actions/lib/operations/sync/request.ts";
 import { verifyDetached } from "../../../actions/lib/seal/keys/signature.ts";
@@ -22,7 +22,7 @@ const day = 86_400_000;
 const deleted = "student-submissions";
 
 export interface MeddledFilesRow extends FaultRow<MeddledFiles, void> {
-  readonly stage: "upkeep" | "sync" | "sync after a killed one" | "newest snapshot";
+  readonly stage: "retention" | "sync" | "sync after a killed one" | "newest snapshot";
 }
 
 /** What a row's attacker sees. */
@@ -54,9 +54,9 @@ export class MeddledFilesScene implements AsyncDisposable {
   }
 
   static async open(): Promise<MeddledFilesScene> {
-    // Unlocked, so that what upkeep would delete is gone: locks only put it off. Weekly snapshots are locked.
+    // Unlocked, so that what retention would delete is gone: locks only put it off. Weekly snapshots are locked.
     const daily = { retentionDays: 30, lock: "none" } as const;
-    const storage = { smallFileBytes: 30_000, packBytes: 60_000, concurrency: 4, upkeep: { keepNewest: 1 } };
+    const storage = { smallFileBytes: 30_000, packBytes: 60_000, concurrency: 4, retention: { keepNewest: 1 } };
     const lab = await openSyncLab({
       policy: (policy) => ({
         ...policy,
@@ -102,7 +102,7 @@ export class MeddledFilesScene implements AsyncDisposable {
         await resolveSnapshot(this.#lab.lab.vault, "latest");
         return { outcome: "success", code: undefined };
       }
-      if (stage === "upkeep") return await this.#upkeep(pack);
+      if (stage === "retention") return await this.#retention(pack);
       const result = await this.#lab.sync({ acceptShrinkage: true });
       this.#sets[1] = result.set;
       return answerOf(result);
@@ -113,7 +113,7 @@ export class MeddledFilesScene implements AsyncDisposable {
   }
 
   /** Today, when the policy lets nothing go that a kept snapshot names; then when locks are to be extended. */
-  async #upkeep(pack: string): Promise<Answer> {
+  async #retention(pack: string): Promise<Answer> {
     const { lab, project } = this.#lab;
     const { policy } = await lab.config(project.backupUrl);
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.signers);
@@ -126,14 +126,14 @@ export class MeddledFilesScene implements AsyncDisposable {
       lease: { async assertHeld() {} },
       remove: removeSnapshots,
     };
-    const { alarms, deleted } = await runUpkeep(how);
+    const { alarms, deleted } = await runRetention(how);
     // By another year in each row, so that there is always something to extend.
     const now = new Date(Date.now() + (29 - this.#turns++ * 0.1) * day);
     const broken = deleted > 0 ? [`${deleted} versions were deleted`] : [];
-    const later = await runUpkeep({ ...how, now });
+    const later = await runRetention({ ...how, now });
     const written = (await versionsBelow(lab.vault.transport, pack)).filter(({ marker }) => !marker).at(-1);
     const until = (await retentionOf(lab.vault, pack, written?.versionId))?.until.getTime() ?? 0;
-    if (until < now.getTime() + (policy.storage.upkeep.lockDays / 2) * day) broken.push("a lock was not extended");
+    if (until < now.getTime() + (policy.storage.retention.lockDays / 2) * day) broken.push("a lock was not extended");
     const told = alarms.length > 0 && later.alarms.length > 0;
     return { outcome: told ? "damage named" : "success", code: undefined, broken };
   }

@@ -26,7 +26,7 @@ export type FanOutPolicy = z.output<typeof fanOutPolicySchema>;
 const days = z.number().int().positive();
 
 /** How the vault of the files is kept: locks, what no snapshot names any more, packs that are mostly empty. */
-export const storageUpkeepPolicySchema = z
+export const storageRetentionPolicySchema = z
   .strictObject({
     /**
      * Days that a new object is locked. Once a week a sync looks, and extends the lock of what a kept snapshot names when less
@@ -52,7 +52,7 @@ export const storageUpkeepPolicySchema = z
   })
   .prefault({});
 
-export type StorageUpkeepPolicy = z.output<typeof storageUpkeepPolicySchema>;
+export type StorageRetentionPolicy = z.output<typeof storageRetentionPolicySchema>;
 
 const MiB = 1024 * 1024;
 const bytes = z.number().int().positive();
@@ -102,7 +102,8 @@ export const storagePolicySchema = z
     /** When one runner is not enough. */
     fanOut: fanOutPolicySchema,
     /** Locks, retention and compaction of the vault of the files. */
-    upkeep: storageUpkeepPolicySchema,
+    retention: storageRetentionPolicySchema,
+    upkeep: z.never({ error: "is called storage.retention now: rename the key, its values stay" }).optional(),
   })
   .prefault({});
 export type StoragePolicy = z.output<typeof storagePolicySchema>;

@@ -28,7 +28,7 @@ export interface TidyUp {
 
 /**
  * Puts in order what runs that died have left: unfinished uploads end, a published set that was not locked any more is
- * locked. Sets without manifest are told of: `lifeboat upkeep` removes them, with a role that may. Only under the lease.
+ * locked. Sets without manifest are told of: `lifeboat retention` removes them, with a role that may. Only under the lease.
  *
  * @returns every published set: the vault is looked through once in a backup, and nobody else publishes one meanwhile
  */
@@ -50,7 +50,7 @@ export async function tidyUp(options: TidyUp): Promise<readonly PublishedSet[]> 
     if (unfinishedUploads > 0) log.info(`Ended ${unfinishedUploads} unfinished uploads`);
     if (waiting > 0)
       warn(
-        `${countOf(left.length + waiting, "folder")} below database/${tier}/ have no manifest: far more than runs that died leave. \`lifeboat upkeep\` removes them.`,
+        `${countOf(left.length + waiting, "folder")} below database/${tier}/ have no manifest: far more than runs that died leave. \`lifeboat retention\` removes them.`,
       );
     for (const alarm of [
       ...alarmOf(hidden, "hidden by delete markers", `${tier} set`),

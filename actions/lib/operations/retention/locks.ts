@@ -20,7 +20,7 @@ export function byRun(names: Iterable<string>): Map<string, string[]> {
   return runs;
 }
 
-export interface LockUpkeep {
+export interface ExtendedLocks {
   /** Runs that were looked at, by their first and last object. */
   readonly runs: number;
   /** Runs of which less than half of the lock was left. */
@@ -55,7 +55,7 @@ export async function extendLocks(
   vault: Vault,
   snapshots: readonly LockedSnapshot[],
   { lockDays, now, dryRun, meddled, gone }: Locking,
-): Promise<LockUpkeep> {
+): Promise<ExtendedLocks> {
   const below = new Map(meddled.map(({ key, versionId }) => [key, versionId]));
   const shared = snapshots.flatMap(({ names }) => [...names].filter((key) => !isManifest(key) && !gone.has(key)));
   const runs = byRun(new Set(shared));

@@ -4,9 +4,9 @@ import { dryRun } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
-  name: "upkeep",
+  name: "retention",
   summary:
-    "Removes from the vaults what unfinished runs left and what the policy no longer keeps, and extends the files' locks. A schedule does it once a week.",
+    "Removes from the vaults what unfinished runs left and what the policy no longer keeps, and extends the files' locks. The workflow `retention` does it twice a week.",
   details: "Reads S3_BACKUP_BUCKET, S3_STORAGE_BUCKET (one of them is enough), the AWS_* settings and the public keys.",
   inputs: z.object(dryRun),
   needs(_, env) {
@@ -22,19 +22,20 @@ export default defineOperation({
     next: "Run it again: it finishes what is left.",
   },
   runbook: "runbooks/vault-meddled.md",
-  reported: { as: "retention", label: "Retention", workflows: ["retention"] },
+  reported: { label: "Retention", workflows: ["retention"] },
+  action: { folder: "apply-retention", name: "Apply retention" },
   async run(context, { dryRun }) {
     const { manifestVerifier, noteSigner } = await import("../../vault/configured.ts");
-    const { upkeepVaults } = await import("./upkeep-vaults.ts");
-    const { reportUpkeep } = await import("./page.ts");
+    const { applyRetention } = await import("./apply-retention.ts");
+    const { reportRetention } = await import("./page.ts");
     const config = context.config();
-    const upkeep = await upkeepVaults({
+    const done = await applyRetention({
       ...{ policy: config.policy, log: context.log, dryRun },
       database: context.has("vault") ? await context.vault() : null,
       files: context.has("storageVault") ? await context.files() : null,
       verify: await manifestVerifier(config),
       sign: await noteSigner(context.env),
     });
-    return reportUpkeep(upkeep, dryRun);
+    return reportRetention(done, dryRun);
   },
 });

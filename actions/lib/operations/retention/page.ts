@@ -2,16 +2,16 @@ import { countOf, formatBytes } from "../../base/measures.ts";
 import type { Page } from "../../report/page.ts";
 import { meddlingFailure } from "../../report/run/outcome.ts";
 import type { Told } from "../operation.ts";
+import type { VaultsRetention } from "./apply-retention.ts";
 import type { LeftoversRemoved } from "./remove-leftovers.ts";
-import type { Upkeep } from "./run-retention.ts";
-import type { VaultsUpkeep } from "./upkeep-vaults.ts";
+import type { RetentionResult } from "./run-retention.ts";
 
 /** What was, or would be, done for the vaults. */
-export function upkeepPage({ database, files }: VaultsUpkeep, dryRun: boolean): Page {
+export function retentionPage({ database, files }: VaultsRetention, dryRun: boolean): Page {
   const both = [database, files].filter((one) => one !== null);
   const keptBack = both.reduce((sum, one) => sum + one.keptBack, 0);
   return {
-    title: "Upkeep of the vault",
+    title: "Retention of the vaults",
     sentence: [database && ofDatabase(database, dryRun), files && ofFiles(files, dryRun)]
       .filter((one) => one !== null)
       .join(" "),
@@ -41,7 +41,7 @@ function ofDatabase({ sets, deleted }: LeftoversRemoved, dryRun: boolean): strin
   return dryRun ? `Dry run: ${what} would go; nothing was removed.` : `Removed ${what}.`;
 }
 
-function ofFiles({ retention, deleted }: Upkeep, dryRun: boolean): string {
+function ofFiles({ retention, deleted }: RetentionResult, dryRun: boolean): string {
   const { go, stay, unnamed, unnamedBytes, heldBack } = retention;
   const kept = `${countOf(stay.length, "snapshot")} of the files kept.`;
   const objects = countOf(unnamed.length, "object");
@@ -52,15 +52,15 @@ function ofFiles({ retention, deleted }: Upkeep, dryRun: boolean): string {
   return `${kept} Removed ${countOf(deleted, "object version")} of ${gone}.`;
 }
 
-function ofLocks({ locks }: Upkeep, dryRun: boolean): string {
+function ofLocks({ locks }: RetentionResult, dryRun: boolean): string {
   if (locks === null) return "The bucket cannot lock objects: whoever has its credentials can delete every file.";
   const changed = dryRun ? `${locks.due.length} would be extended` : `${countOf(locks.extended, "lock")} extended`;
   return `${countOf(locks.runs, "run")} of locks looked at; ${changed}.`;
 }
 
 /** What was done for the vaults. What no snapshot names is counted in JSON: it may be a million objects. */
-export function reportUpkeep(upkeep: VaultsUpkeep, rehearsal: boolean): Told {
-  const { database, files } = upkeep;
+export function reportRetention(done: VaultsRetention, rehearsal: boolean): Told {
+  const { database, files } = done;
   const { retention, locks = null, deleted = 0, keptBack = 0 } = files ?? {};
   const { unnamed = [], ...rest } = retention ?? {};
   const alarms = [...(database?.alarms ?? []), ...(files?.alarms ?? [])];
@@ -68,7 +68,7 @@ export function reportUpkeep(upkeep: VaultsUpkeep, rehearsal: boolean): Told {
   const failure = meddlingFailure(alarms);
   return {
     result: { retention: ofFiles, locks, deleted, keptBack, alarms, database },
-    page: upkeepPage(upkeep, rehearsal),
+    page: retentionPage(done, rehearsal),
     ...(failure !== undefined && { failure }),
   };
 }

@@ -10,11 +10,11 @@ import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { isMissing } from "../../vault/s3/store-errors.ts";
 import { vaultAsWritten, writtenObjects } from "../../vault/s3/versions.ts";
-import { extendLocks, type LockUpkeep } from "./locks.ts";
+import { type ExtendedLocks, extendLocks } from "./locks.ts";
 import type { removeSnapshots } from "./remove-snapshots.ts";
 import { alarmsOf, compareWritten, surveySnapshots } from "./survey.ts";
 
-export interface UpkeepOptions {
+export interface RetentionOptions {
   readonly vault: Vault;
   readonly policy: Policy;
   /** Whether the bucket can lock objects. */
@@ -30,10 +30,10 @@ export interface UpkeepOptions {
   readonly now?: Date;
 }
 
-export interface Upkeep {
+export interface RetentionResult {
   readonly retention: StorageRetention;
   /** Null when the bucket cannot lock. */
-  readonly locks: LockUpkeep | null;
+  readonly locks: ExtendedLocks | null;
   /** Object versions that were deleted, and what the store refused to delete: a lock keeps it for now. */
   readonly deleted: number;
   readonly keptBack: number;
@@ -41,13 +41,13 @@ export interface Upkeep {
   readonly alarms: readonly string[];
 }
 
-/** Says when the last upkeep was. Signed: whoever could write it would let every lock lapse. */
+/** Says when retention last ran. Signed: whoever could write it would let every lock lapse. Vaults have it under this former name. */
 const markKey = "upkeep/done.json";
 const markSchema = z.strictObject({ format: z.literal("lifeboat-upkeep/1"), at: z.iso.datetime() });
 const everyDays = 7;
 
-/** Whether the last upkeep that a trusted key signed for was more than a week ago, or is said to lie ahead. One request. */
-export async function upkeepIsDue(vault: Vault, verify: VerifySignature, now = new Date()): Promise<boolean> {
+/** Whether the last run of retention that a trusted key signed for was more than a week ago, or is said to lie ahead. One request. */
+export async function retentionIsDue(vault: Vault, verify: VerifySignature, now = new Date()): Promise<boolean> {
   try {
     const note = await readNote((await vault.get(markKey, { maxBytes: 16 * 1024 })).body, verify);
     const mark = note?.trusted === true ? markSchema.safeParse(note.document).data : undefined;
@@ -65,7 +65,7 @@ export async function upkeepIsDue(vault: Vault, verify: VerifySignature, now = n
  * that matters is not as it was written, nothing is removed.
  * @throws OperationError `lease-lost`, `lock-failed`, `s3-unavailable`
  */
-export async function runUpkeep(options: UpkeepOptions): Promise<Upkeep> {
+export async function runRetention(options: RetentionOptions): Promise<RetentionResult> {
   const { vault, policy, lease, log, now = new Date() } = options;
   const objects = await writtenObjects(vault, filesPrefixes);
   const written = vaultAsWritten(vault, objects);
@@ -73,9 +73,9 @@ export async function runUpkeep(options: UpkeepOptions): Promise<Upkeep> {
   const { meddled, gone } = compareWritten(objects, snapshots);
   const { tiers, storage } = policy;
   const facts = { snapshots, unreadable, objects, meddled: [...meddled.map(({ key }) => key), ...gone] };
-  const retention = planStorageRetention({ ...facts, tiers, upkeep: storage.upkeep, now });
+  const retention = planStorageRetention({ ...facts, tiers, retention: storage.retention, now });
   const until = new Map(retention.stay.map((one) => [one.set, one.until]));
-  const locking = { lockDays: storage.upkeep.lockDays, now, dryRun: lease === null, meddled, gone: new Set(gone) };
+  const locking = { lockDays: storage.retention.lockDays, now, dryRun: lease === null, meddled, gone: new Set(gone) };
   const kept = snapshots.flatMap((one) => {
     const stays = until.get(one.set);
     return stays === undefined ? [] : [{ ...one, until: stays }];

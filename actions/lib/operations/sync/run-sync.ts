@@ -6,7 +6,7 @@ import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { openEndpoint } from "../../storage/endpoint.ts";
 import { withVault } from "../../vault/configured.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { runUpkeep, upkeepIsDue } from "../retention/run-retention.ts";
+import { retentionIsDue, runRetention } from "../retention/run-retention.ts";
 import { nameRun, nobodys, openSource, passPreflight, readVaultState, takeLease } from "./begin.ts";
 import { openHeldCopies } from "./copy/held-copies.ts";
 import { rehearse } from "./fill-lists.ts";
@@ -56,7 +56,7 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
       : await stages.gate("last snapshot", () => openLast(vault, newest, ready, request));
   await using source = await stages.gate("list", () => openSource(request, endpoint, stop.signal));
   request.onListOpened?.();
-  const compaction = compactionThatPays(policy.upkeep, config.policy.tiers);
+  const compaction = compactionThatPays(policy.retention, config.policy.tiers);
   const plan = await stages.write("compare", () => planList(source, last, ready.signing.fingerprint, compaction));
   const facts = { request, set, startedAt, vault, ready, verify, endpoint, lease, source, plan, last: newest, held };
   if (request.dryRun === true) {
@@ -87,10 +87,10 @@ async function keepUp(
   const { log, config } = request;
   const { bucketLocks } = ready;
   try {
-    if (!(await upkeepIsDue(vault, verify))) return;
+    if (!(await retentionIsDue(vault, verify))) return;
     const sign = (bytes: Uint8Array) => signDetached(bytes, ready.signing);
     const options = { vault, policy: config.policy, bucketLocks, verify, sign, lease, log };
-    alarms.push(...(await stages.write("upkeep", () => runUpkeep(options))).alarms);
+    alarms.push(...(await stages.write("retention", () => runRetention(options))).alarms);
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
     warnings.push(`The files' vault could not be looked after: ${error.message}`);

@@ -110,7 +110,7 @@ async function lockStored(
   for (const run of unfinished.runs) if (origins.has(run)) keys.push(snapshotPrefix(run) + keysFileName);
   const from = new Date(manifest.finishedAt);
   const keepDays = tiers[manifest.tier].retentionDays;
-  await lockPublishedSnapshot(vault, { set, keys, from, keepDays, lockDays: storage.upkeep.lockDays });
+  await lockPublishedSnapshot(vault, { set, keys, from, keepDays, lockDays: storage.retention.lockDays });
 }
 
 /** @returns the layers that the manifest names: the last one's where the list is the same */

@@ -57,7 +57,7 @@ export default defineOperation({
     const { readerSigners } = await import("../../vault/configured.ts");
     const config = context.config("storageVault");
     const options = {
-      ...{ trustedSigners, lockDays: config.policy.storage.upkeep.lockDays, signal },
+      ...{ trustedSigners, lockDays: config.policy.storage.retention.lockDays, signal },
       ...(context.has("vault") && { sets: await context.vault() }),
       ...(privateKey && { deep: { privateKey, readers: await readerSigners(config), share: readShare(share) } }),
     };

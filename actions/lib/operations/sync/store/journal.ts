@@ -113,7 +113,7 @@ export const nothingLeft: Unfinished = { inheritance: nothingInherited, runs: []
 
 /**
  * Puts in order what killed runs have left: unfinished uploads end, and what a journal names is inherited, when the store
- * still holds its very bytes. What nobody names is removed by `lifeboat upkeep`. We leave no delete markers: in a run in
+ * still holds its very bytes. What nobody names is removed by `lifeboat retention`. We leave no delete markers: in a run in
  * which something is hidden somebody has been at work, and nothing of it is inherited.
  * @param options.lookOnly end nothing: some of the runs may be other parts of a divided copy, at work now
  */

@@ -7,6 +7,7 @@ import { signDetachedBinary, verifyDetached } from "../../../seal/keys/signature
 import type { Vault } from "../../../vault/s3/client.ts";
 import { isMissing } from "../../../vault/s3/store-errors.ts";
 
+// The folder is called as retention was when the first vaults were made.
 export const deepRecordKey = "upkeep/deep-reads.json";
 const signatureMetadata = "lifeboat-signature";
 

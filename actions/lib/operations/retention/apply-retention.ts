@@ -8,9 +8,9 @@ import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type LeftoversRemoved, removeLeftovers, removeLitter } from "./remove-leftovers.ts";
 import { removeSnapshots } from "./remove-snapshots.ts";
-import { runUpkeep, type Upkeep } from "./run-retention.ts";
+import { type RetentionResult, runRetention } from "./run-retention.ts";
 
-export interface VaultsUpkeepOptions {
+export interface VaultsRetentionOptions {
   /** Null where there is none to look after. */
   readonly database: Vault | null;
   readonly files: Vault | null;
@@ -23,9 +23,9 @@ export interface VaultsUpkeepOptions {
   readonly now?: Date;
 }
 
-export interface VaultsUpkeep {
+export interface VaultsRetention {
   readonly database: LeftoversRemoved | null;
-  readonly files: Upkeep | null;
+  readonly files: RetentionResult | null;
 }
 
 /**
@@ -33,7 +33,7 @@ export interface VaultsUpkeep {
  * has to go. Runs with a role of its own (`scripts/provision/roles.yml`).
  * @throws ConfigurationError `lease-held` while a backup or a sync is at work
  */
-export async function upkeepVaults(options: VaultsUpkeepOptions): Promise<VaultsUpkeep> {
+export async function applyRetention(options: VaultsRetentionOptions): Promise<VaultsRetention> {
   const { database, files, policy, verify, sign, dryRun, log, now = new Date() } = options;
   const litterGone = async <Done extends { deleted: number; keptBack: number }>(
     vault: Vault,
@@ -54,7 +54,7 @@ export async function upkeepVaults(options: VaultsUpkeepOptions): Promise<Vaults
         const { objectLock } = await inspectBucket(files);
         const bucketLocks = objectLock.state === "known" && objectLock.value.enabled;
         const how = { vault: files, policy, bucketLocks, verify, sign, lease, log, now };
-        return litterGone(files, await runUpkeep({ ...how, remove: removeSnapshots }));
+        return litterGone(files, await runRetention({ ...how, remove: removeSnapshots }));
       })),
   };
 }
@@ -66,6 +66,6 @@ async function underLease<Done>(
   work: (lease: Lease | null) => Promise<Done>,
 ): Promise<Done> {
   if (dryRun) return work(null);
-  await using lease = await acquireLease(vault, name, { holder: `upkeep, process ${process.pid}` });
+  await using lease = await acquireLease(vault, name, { holder: `retention, process ${process.pid}` });
   return await work(lease);
 }
