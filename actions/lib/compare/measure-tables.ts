@@ -133,7 +133,8 @@ export function overRoots<Some extends RowFacts>(
   return { tables: others, facts: { ...facts, measured, instead } };
 }
 
-function sumOf(some: readonly Fingerprint[]): Fingerprint {
+/** What several tables hold together. */
+export function sumOf(some: readonly Fingerprint[]): Fingerprint {
   return { rows: add(some.map(({ rows }) => rows)), hash: add(some.map(({ hash }) => hash)) };
 }
 

@@ -2,16 +2,17 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Client } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
-import { ConfigurationError, describeCode, LifeboatError, OperationError } from "../../base/errors.ts";
+import { ConfigurationError, describeCode, LifeboatError, OperationError, sqlState } from "../../base/errors.ts";
 import type { Log, Track } from "../../base/log.ts";
+import { sumOf } from "../../compare/measure-tables.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../../postgres/identifier.ts";
-import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
+import type { Fingerprint, Inventory, TableContent } from "../../postgres/inventory/model.ts";
 import { createNdjsonReader } from "../../postgres/rows/copy-text.ts";
 import { fingerprintTable } from "../../postgres/rows/fingerprint.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import type { OpenSet } from "../../vault/sets/open-set.ts";
 import { exportedTable } from "../verify/deep-contents.ts";
-import { readExportTarget } from "./export-target.ts";
+import { readEmptyPartitions, readExportTarget } from "./export-target.ts";
 
 export interface ExportLoad {
   readonly set: string;
@@ -36,9 +37,13 @@ export interface ExportLoadTask {
   readonly log: Log;
 }
 
+/** check_violation: also a row that a partition's bounds do not let in. */
+const refusedByPartition = "23514";
+
 /**
  * Loads one table's JSON export into the target's empty table of the same name, in one transaction that is committed only
- * when the table's fingerprint is the one in the set's inventory.
+ * when the table's fingerprint is the one in the set's inventory. A partition that refuses its rows, because its key hashes what
+ * has another number here, gets them through the table above it.
  *
  * @throws ConfigurationError `set-without-export`, `table-unknown`, `table-ambiguous`, `target-table-missing`,
  * `target-columns-differ`, `target-table-filled`, `target-denied`: nothing was written
@@ -48,7 +53,7 @@ export async function loadExport(task: ExportLoadTask): Promise<ExportLoad> {
   const { open, inventory, client, dryRun } = task;
   const { table, artifact } = findExport(open, inventory, task.table);
   const name = tableName(table);
-  const { mayReplicate } = await readExportTarget(client, table);
+  const { root, mayReplicate } = await readExportTarget(client, table);
   const rows = table.fingerprint?.rows ?? "0";
   const told = { set: open.set, snapshotAt: open.manifest.snapshotAt, table: name, rows, triggersOff: mayReplicate };
   if (dryRun) return { ...told, outcome: "dry-run" };
@@ -57,8 +62,20 @@ export async function loadExport(task: ExportLoadTask): Promise<ExportLoad> {
   try {
     if (mayReplicate) await client.query("set local session_replication_role = 'replica'");
     await client.query("set local row_security = off");
-    await copyIn(client, table, copyText(open.artifact(artifact.name), table, track));
-    await assertEqual(client, table);
+    const rowsInto = (into: Pick<TableContent, "schema" | "name">) =>
+      copyIn(client, { ...table, ...into }, copyText(open.artifact(artifact.name), table, track));
+    await client.query("savepoint direct");
+    const leaves = await rowsInto(table).then(
+      () => [table],
+      async (error: unknown) => {
+        if (root === null || sqlState(error) !== refusedByPartition) throw error;
+        await client.query("rollback to direct");
+        const partitions = await readEmptyPartitions(client, root, table);
+        await rowsInto(root);
+        return partitions;
+      },
+    );
+    await assertEqual(client, table, leaves);
     await client.query("commit");
     track.end("done");
     return { ...told, outcome: "loaded" };
@@ -136,10 +153,16 @@ function constraintOf(error: unknown): string {
 }
 
 /** Whatever a trigger, a default or somebody else did to the rows shows here. */
-async function assertEqual(client: Client, table: TableContent): Promise<void> {
+async function assertEqual(
+  client: Client,
+  table: TableContent,
+  leaves: readonly Pick<TableContent, "schema" | "name">[],
+): Promise<void> {
   const wanted = table.fingerprint;
   if (wanted === null) return;
-  const found = await fingerprintTable(client, table);
+  const sums: Fingerprint[] = [];
+  for (const { schema, name } of leaves) sums.push(await fingerprintTable(client, { ...table, schema, name }));
+  const found = sumOf(sums);
   if (found.rows === wanted.rows && found.hash === wanted.hash) return;
   throw new OperationError(
     "load-differs",

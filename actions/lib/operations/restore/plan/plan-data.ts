@@ -40,7 +40,7 @@ const rowSchema = z.strictObject({
  * composites and ranges may hold one, a role's and a type's number change too, and so may functions of an operator class
  * of somebody's own and a collation that takes different bytes for equal.
  */
-const through = `
+export const throughRoot = `
   case when c.relispartition and exists (
     select from pg_partition_ancestors(c.oid) a
       join pg_partitioned_table p on p.partrelid = a.relid and p.partstrat = 'h'
@@ -67,7 +67,7 @@ export async function readTargetTables(client: Client, role?: string): Promise<M
              as columns,
            has_table_privilege(r.name, c.oid, 'insert') and has_schema_privilege(r.name, n.oid, 'usage') as "mayInsert",
            has_table_privilege(r.name, c.oid, 'update') and has_schema_privilege(r.name, n.oid, 'usage') as "mayUpdate",
-           ${through} as through
+           ${throughRoot} as through
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
      cross join (select coalesce($1::name, current_user) as name) r
      where c.relkind = 'r' and c.relpersistence <> 't' and ${ownSchema("n")}`,
