@@ -82,7 +82,7 @@ async function runCommand(
     return untilInterrupted(signal, work(log));
   }
   const { reportedRun } = await import("../actions/lib/edge/reported-run.ts");
-  const ended = await reportedRun({ operation, env, log, signal, work });
+  const ended = await reportedRun({ operation, env, log, signal, inputs: () => inputs, work });
   if (ended.result === undefined) throw ended.thrown;
   return ended.result;
 }

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { beforeRun } from "../../actions/lib/edge/around-run.ts";
+import { reportedRun } from "../../actions/lib/edge/reported-run.ts";
 import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
 import { lookAtChannels } from "../../actions/lib/operations/check/look.ts";
+import type { Told } from "../../actions/lib/operations/operation.ts";
 import { keysIn, recordingLog } from "./backup-lab.ts";
 import { done, failed, type NotifyLab, openNotifyLab, to } from "./notify-lab.ts";
 
@@ -60,6 +62,30 @@ describe("the heartbeat", () => {
     await notify.end({ ending: failed, env, operation: "test" });
     await notify.end({ ending: done, env, operation: "verify" });
     expect(notify.heartbeats.beats).toEqual(["/all/start", "/all", "/test/fail?key=1"]);
+  });
+
+  test("of the daily sets is not called well by another set that is there, and hears of one that failed", async () => {
+    const { url } = notify.heartbeats;
+    const env = notify.environment("934", {
+      ...{ HEARTBEAT_URL: `${url}/all`, HEARTBEAT_URL_BACKUP: `${url}/daily` },
+      HEARTBEAT_URL_BACKUP_MONTHLY: `${url}/monthly`,
+    });
+    const operation = (await loadOperations()).find(({ name }) => name === "backup");
+    if (operation === undefined) throw new Error("there is no backup");
+    const there = { result: {}, lines: ["There is one."], skipped: true };
+    const around = { operation, env, log: recordingLog(), signal: new AbortController().signal };
+    const run = (tier: string, told: Told) =>
+      reportedRun({ ...around, inputs: () => ({ tier }), work: async () => told });
+    const failure = { code: "dump-failed", message: "It failed.", next: "Run it again." };
+    await run("daily", { ...there, failure });
+    await run("weekly", there);
+    await run("weekly", { ...there, failure });
+    await run("monthly", there);
+    await run("daily", there);
+    expect(notify.heartbeats.beats).toEqual([
+      ...["/daily/start", "/daily/fail", "/daily/fail"],
+      ...["/monthly/start", "/monthly", "/daily/start", "/daily"],
+    ]);
   });
 
   test("is not told of a job that another one goes on with, unless it failed", async () => {

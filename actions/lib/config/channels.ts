@@ -68,9 +68,14 @@ function readIssue(env: Environment): IssueSettings | undefined {
   return { token: new Secret(token), repository, apiUrl };
 }
 
-/** The address of the operation's own heartbeat, e.g. HEARTBEAT_URL_BACKUP, else the one for all of them. */
+/** Where the address of an operation's own heartbeat stands, e.g. HEARTBEAT_URL_BACKUP. */
+export function heartbeatSetting(operation: string): string {
+  return `HEARTBEAT_URL_${operation.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** The address of the operation's own heartbeat, else the one for all of them. */
 export function readHeartbeat(env: Environment, operation: string, problems: Problems): Secret | undefined {
-  const own = `HEARTBEAT_URL_${operation.toUpperCase().replaceAll("-", "_")}`;
+  const own = heartbeatSetting(operation);
   const name = optional(env, own) === undefined ? "HEARTBEAT_URL" : own;
   const url = optional(env, name);
   if (url === undefined) return undefined;

@@ -19,6 +19,7 @@ export async function runAction(operation: Operation): Promise<void> {
   const { signal } = interrupt;
   await reportedRun({
     ...{ operation, env: process.env, log: createActionsLog(), signal },
+    inputs: () => inputsOf(operation),
     work: async (log) => {
       const told = await runOperation(operation, inputsOf(operation), { env: process.env, log, signal });
       if (told.skipped === true) log.info(pageOf(operation, told).sentence);

@@ -25,6 +25,8 @@ interface Surroundings {
   readonly log: Log;
   /** How runs are called. */
   readonly names: Names;
+  /** Which of several works of the operation it is; see `Reported`. */
+  readonly aside?: string | undefined;
   /** The job was cancelled: GitHub leaves a process about seven seconds. */
   readonly hurry: boolean;
   /** Another job goes on with what this one did well. */
@@ -32,9 +34,12 @@ interface Surroundings {
 }
 
 /** Called when an action's work begins, beside it: a watcher that does not answer delays nothing. */
-export async function beforeRun(operation: string, { env, log, names }: Omit<Surroundings, "hurry">): Promise<void> {
+export async function beforeRun(
+  operation: string,
+  { env, log, names, aside }: Omit<Surroundings, "hurry">,
+): Promise<void> {
   await safely("The heartbeat (start) could not be sent", log, () =>
-    heartbeat(operation, "start", { env, log, names }),
+    heartbeat(operation, "start", { env, log, names, aside }),
   );
 }
 
@@ -44,7 +49,7 @@ export async function beforeRun(operation: string, { env, log, names }: Omit<Sur
  */
 export async function afterRun(told: RunReport, around: Surroundings): Promise<void> {
   const report = cleanReport(told, cleaner(around.env));
-  const { env, log, names, hurry, unfinished = false } = around;
+  const { env, log, names, aside, hurry, unfinished = false } = around;
   const retry: Partial<RetryPolicy> = hurry
     ? { attempts: 1, totalSeconds: 4, stallSeconds: 4 }
     : { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
@@ -58,7 +63,7 @@ export async function afterRun(told: RunReport, around: Surroundings): Promise<v
       : openVault({ ...location, retry: { attempts: 1, totalSeconds: 2, stallSeconds: 2 } });
   using _quick = quick;
   const untold = await safely("People could not be told", log, () =>
-    tellPeople(report, { ...{ env, log, names, hurry, unfinished, policy }, vault: quick }),
+    tellPeople(report, { ...{ env, log, names, aside, hurry, unfinished, policy }, vault: quick }),
   );
   const sign = await noteSigner(env);
   await keepReport(withUntold(report, untold ?? []), vault, sign, log, retry);

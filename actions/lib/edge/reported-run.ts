@@ -17,6 +17,8 @@ interface ReportedRun {
   readonly log: Log;
   /** Aborted when the job is cancelled or a person presses Ctrl-C. */
   readonly signal: AbortSignal;
+  /** May throw: then the work does as well, and says what is wrong with them. */
+  inputs(): Readonly<Record<string, unknown>>;
   work(log: Log): Promise<Told>;
   /** Called before anybody else is told: a cancelled job has seven seconds. */
   ended?(ended: Ended): Promise<void>;
@@ -35,7 +37,7 @@ export async function reportedRun(run: ReportedRun): Promise<Ended> {
   const warnings: string[] = [];
   const log = noting(run.log, warnings);
   const names = namesOf(await loadOperations());
-  const around = { env, log, names };
+  const around = { env, log, names, aside: asideOf(run) };
   const begun = beforeRun(reportName(operation), around);
   const ended = await endOf(run, log);
   await run.ended?.(ended);
@@ -49,6 +51,14 @@ export async function reportedRun(run: ReportedRun): Promise<Ended> {
   await begun;
   await afterRun(report, { ...around, hurry: signal.aborted, unfinished: ended.ending.unfinished === true });
   return ended;
+}
+
+function asideOf({ operation, inputs }: ReportedRun): string | undefined {
+  try {
+    return operation.reported?.aside?.(inputs());
+  } catch {
+    return undefined;
+  }
 }
 
 async function endOf({ operation, work, signal }: ReportedRun, log: Log): Promise<Ended> {

@@ -1,21 +1,14 @@
-import type { Log } from "../base/log.ts";
-import type { Environment } from "../config/environment.ts";
 import { type NotifyPolicy, notifyPolicySchema } from "../config/policy/policy.ts";
 import { runAlert } from "../notify/alert.ts";
 import type { Conversation } from "../notify/channel.ts";
 import { deliver } from "../notify/deliver.ts";
 import { noThreads, vaultThreads } from "../notify/thread-store.ts";
-import type { Names } from "../operations/catalogue.ts";
 import { isBad } from "../report/run/merge-reports.ts";
 import { type RunReport, workOf } from "../report/run/run-report.ts";
 import type { Vault } from "../vault/s3/client.ts";
-import { heartbeat, openChannels, pageUrls } from "./channels.ts";
+import { heartbeat, openChannels, pageUrls, type Watched } from "./channels.ts";
 
-export interface Telling {
-  readonly env: Environment;
-  readonly log: Log;
-  /** How runs are called. */
-  readonly names: Names;
+export interface Telling extends Watched {
   /** Undefined where the step does not know the vault: then there are no threads. */
   readonly vault: Pick<Vault, "get" | "put"> | undefined;
   readonly policy: NotifyPolicy;

@@ -27,6 +27,11 @@ export interface Reported {
   readonly label?: string;
   /** A watcher outside hears of each run: HEARTBEAT_URL, or HEARTBEAT_URL_<NAME>. */
   readonly watched?: true;
+  /**
+   * Which of several works of the verb this run does, e.g. `weekly`, where the others must not be called well by it. Then
+   * HEARTBEAT_URL_<NAME>_WEEKLY hears of it; where that is not set, the verb's own check hears of its failure alone.
+   */
+  aside?(inputs: Readonly<Record<string, unknown>>): string | undefined;
   /** File names of the workflows that do it, without ending: for runs that could not speak for themselves. */
   readonly workflows?: readonly string[];
 }
