@@ -42,6 +42,7 @@ describe("the command line", () => {
     ["a word that is no choice", ["latest", "--tier", "yearly"], /--tier is 'yearly'/],
     ["a number out of bounds", ["latest", "--days", "10"], /--days is '10'/],
     ["a word for a number", ["latest", "--days", "few"], /--days is 'few'/],
+    ["nothing for a number", ["latest", "--days", " "], /--days is empty/],
     ["an input of the action alone", ["latest", "--part", "2"], /part/],
   ])("%s is refused as wrong use", (_, args, message) => {
     expect(() => typed(...args)).toThrow(usage(message));

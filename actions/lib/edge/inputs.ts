@@ -21,13 +21,16 @@ export function readInputs(operation: Operation, edge: Edge, given: Given): z.in
 }
 
 function givenTo(field: InputField, edge: Edge, given: Given, name: string): string | boolean | undefined {
-  const { isFlag, required, unless, actionDefault } = field;
+  const { isFlag, isNumber, required, unless, actionDefault } = field;
   const value = given[field.name] ?? (edge === "action" ? actionDefault : undefined);
   if (value === undefined) {
     if (!required || (unless !== undefined && given[unless] === true)) return undefined;
     const missing = edge === "command" ? `'${name}' needs ${usageOf(field)}.` : `${spell(field, edge)} is not given.`;
     throw wrong(missing, edge === "command" ? `See 'lifeboat ${name} --help'.` : `It is ${formOf(field)}.`);
   }
+  // `--keep-hours "$HOURS"` with nothing in it would be 0.
+  if (isNumber && String(value).trim() === "")
+    throw wrong(`${spell(field, edge)} is empty.`, `It is ${formOf(field)}.`);
   if (!isFlag || typeof value === "boolean") return value;
   if (/^(true|false)$/i.test(value)) return value.toLowerCase() === "true";
   throw wrong(`${spell(field, edge)} is '${value}'.`, "It is true or false.");

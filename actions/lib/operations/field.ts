@@ -52,6 +52,7 @@ export interface InputField extends Field {
   readonly key: string;
   readonly name: string;
   readonly isFlag: boolean;
+  readonly isNumber: boolean;
   readonly choices: readonly string[];
   /** Must be given, unless another one spares it. */
   readonly required: boolean;
@@ -74,6 +75,7 @@ function described(key: string, schema: z.core.$ZodType): InputField {
     ...told,
     ...{ key, name: key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), choices },
     isFlag: inner instanceof z.ZodBoolean,
+    isNumber: inner instanceof z.ZodNumber,
     required: inner === schema || told.unless !== undefined,
     fallback: fallback === undefined ? undefined : String(fallback),
   };
