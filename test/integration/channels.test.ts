@@ -64,7 +64,7 @@ describe("the heartbeat", () => {
     expect(notify.heartbeats.beats).toEqual(["/all/start", "/all", "/test/fail?key=1"]);
   });
 
-  test("of the daily sets is not called well by another set that is there, and hears of one that failed", async () => {
+  test("of the daily sets is not called well by another set or a rehearsal, and hears of one that failed", async () => {
     const { url } = notify.heartbeats;
     const env = notify.environment("934", {
       ...{ HEARTBEAT_URL: `${url}/all`, HEARTBEAT_URL_BACKUP: `${url}/daily` },
@@ -74,11 +74,12 @@ describe("the heartbeat", () => {
     if (operation === undefined) throw new Error("there is no backup");
     const there = { result: {}, lines: ["There is one."], skipped: true };
     const around = { operation, env, log: recordingLog(), signal: new AbortController().signal };
-    const run = (tier: string, told: Told) =>
-      reportedRun({ ...around, inputs: () => ({ tier }), work: async () => told });
+    const run = (tier: string, told: Told, dryRun = false) =>
+      reportedRun({ ...around, inputs: () => ({ tier, dryRun }), work: async () => told });
     const failure = { code: "dump-failed", message: "It failed.", next: "Run it again." };
     await run("daily", { ...there, failure });
     await run("weekly", there);
+    await run("daily", there, true);
     await run("weekly", { ...there, failure });
     await run("monthly", there);
     await run("daily", there);

@@ -190,6 +190,15 @@ describe("the actions", () => {
     expect(verified.code).toBe(0);
   });
 
+  test("a rehearsal of a backup that cannot run fails the job", async () => {
+    const { files, read } = report();
+    const asked = { ...files, INPUT_TIER: "daily", "INPUT_DRY-RUN": "true" };
+    const ended = await action("backup-database", { ...asked, S3_BACKUP_BUCKET: "nowhere-to-be-found" });
+    expect(ended.code, ended.stdout).toBe(1);
+    expect(read("output")).toMatch(/preflight-failed/);
+    expect(read("summary")).toMatch(/no set could be made; none was[\s\S]*\| bucket \|/);
+  });
+
   test("what is refused fails the job with what to do and the page to read", async () => {
     const { files, read } = report();
     const full = await action("restore", { ...files, INPUT_SET: "latest", INPUT_TARGET: "default" });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { reportSnapshot } from "../../actions/lib/operations/sync/page.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import { readStanding } from "../../actions/lib/vault/standing.ts";
@@ -175,6 +176,7 @@ describe("a sync", () => {
     const before = await allKeys();
     const result = await lab.sync({ dryRun: true });
     expect(result).toMatchObject({ outcome: "rehearsed", counts: { filesCopied: 1, bytesCopied: "5" } });
+    expect(reportSnapshot(result).outputs).toMatchObject({ made: "false", parts: "[]" });
     expect(await allKeys()).toEqual(before);
   });
 });

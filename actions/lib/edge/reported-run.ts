@@ -55,7 +55,9 @@ export async function reportedRun(run: ReportedRun): Promise<Ended> {
 
 function asideOf({ operation, inputs }: ReportedRun): string | undefined {
   try {
-    return operation.reported?.aside?.(inputs());
+    const read = inputs();
+    // That a rehearsal went well says nothing of the work.
+    return read["dryRun"] === true ? "rehearsal" : operation.reported?.aside?.(read);
   } catch {
     return undefined;
   }

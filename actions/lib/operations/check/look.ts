@@ -16,7 +16,7 @@ import { lookAtStorage, ofFiles } from "./run-storage-preflight.ts";
 import { lookAtDeletion, lookAtKeysLock } from "./standing-rows.ts";
 
 /** Whether a backup could run now: the database and its vault, the files and theirs, whoever would be told. */
-export async function lookAtEverything(context: Context): Promise<Told> {
+export async function lookAtEverything(context: Context): Promise<Told & { readonly page: Page }> {
   const { log, signal, env } = context;
   const config = context.config("source", "vault", "signing");
   const vault = await context.vault();
@@ -52,8 +52,11 @@ export async function rehearseBackup(context: Context, tier: string): Promise<To
   const checked = await lookAtEverything(context);
   const would = checked.exitCode === 0 ? `a ${tier} set would be made` : "no set could be made";
   const { page } = checked;
-  const sentence = `${page?.sentence} Dry run: ${would}; none was.`;
-  return page === undefined ? checked : { ...checked, page: { ...page, sentence } };
+  const told = { ...page, sentence: `${page.sentence} Dry run: ${would}; none was.` };
+  const next = "Correct what the table says; 'lifeboat check' shows it again.";
+  const failure = { code: "preflight-failed", message: told.sentence, next };
+  // A job that rehearses has no exit code but this.
+  return { ...checked, page: told, outputs: { made: "false" }, ...(checked.exitCode !== 0 && { failure }) };
 }
 
 /** The preflight's table, and what to do about what is not ok. */

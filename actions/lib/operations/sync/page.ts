@@ -106,15 +106,15 @@ export function reportThere(made: SnapshotManifest): Outcome {
   return { outputs, page: snapshotThere(made), facts: snapshotFacts(made), skipped: true };
 }
 
-/** A snapshot was made; what was found in it may fail the job all the same. */
+/** A snapshot was made, or would be; what was found in it may fail the job all the same. */
 export function reportSnapshot(result: SyncResult): Outcome {
   const { set, counts, alarms } = result;
-  const made = { made: "true", snapshot: set, parts: "[]" };
+  const made = result.outcome === "published" ? { made: "true", snapshot: set } : { made: "false" };
   const next = "See the findings in the summary; the policy's storage.failOn says which of them fail a run.";
   const found = result.failure === null ? undefined : { code: "findings", message: result.failure, next };
   const failure = meddlingFailure(alarms) ?? found;
   return {
-    outputs: { ...made, "files-copied": String(counts.filesCopied), "stored-bytes": counts.storedBytes },
+    outputs: { ...made, parts: "[]", "files-copied": String(counts.filesCopied), "stored-bytes": counts.storedBytes },
     ...{ page: syncPage(result), facts: filesFacts(result) },
     ...(failure !== undefined && { failure }),
   };
