@@ -10,7 +10,7 @@ import { silentLog } from "../../actions/lib/base/log.ts";
 import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
 import { findExport, loadExport } from "../../actions/lib/operations/export/load-export.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
-import { pinStatement } from "../../actions/lib/postgres/connect/session.ts";
+import { pinStatement } from "../../actions/lib/postgres/connect/connect.ts";
 import { tableName } from "../../actions/lib/postgres/identifier.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 import { exportLongRows, exportRows, fingerprintByCopy } from "../../actions/lib/postgres/rows/export-rows.ts";

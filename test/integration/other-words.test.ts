@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compareObjects } from "../../actions/lib/compare/objects.ts";
 import { inOtherWords } from "../../actions/lib/compare/other-words/other-words.ts";
-import { pinStatement } from "../../actions/lib/postgres/connect/session.ts";
+import { pinStatement } from "../../actions/lib/postgres/connect/connect.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 import { readInventory } from "../../actions/lib/postgres/inventory/read.ts";
 import { Platform } from "../../actions/lib/supabase/platform/platform.ts";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { pinOptions, pinStatement } from "../../actions/lib/postgres/connect/session.ts";
+import { pinOptions, pinStatement } from "../../actions/lib/postgres/connect/connect.ts";
 import { readArchive } from "../../actions/lib/postgres/dump/archive/data.ts";
 import { inspectArchive } from "../../actions/lib/postgres/dump/archive/inspect.ts";
 import type { Fingerprint } from "../../actions/lib/postgres/inventory/model.ts";

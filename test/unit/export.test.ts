@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createRowHasher } from "../../actions/lib/postgres/row-hash/row-hash.ts";
 import { createNdjsonReader } from "../../actions/lib/postgres/rows/copy-text.ts";
-import { planExport } from "../../actions/lib/postgres/rows/export-rows.ts";
-import { CopyToNdjson } from "../../actions/lib/postgres/rows/json-text.ts";
+import { CopyToNdjson, planExport } from "../../actions/lib/postgres/rows/export-rows.ts";
 
 function copyText(columns: readonly string[], ndjson: string | Buffer, step: number): string {
   const reader = createNdjsonReader(columns);

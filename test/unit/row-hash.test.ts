@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { RowInput } from "../../actions/lib/postgres/row-hash/engine.ts";
+import { RowInput } from "../../actions/lib/postgres/row-hash/memory.ts";
 import {
   createFramedRowHasher,
   createRowHasher,

@@ -1,5 +1,5 @@
 import { markdownCode, markdownText } from "../base/escaping.ts";
-import { sessionPins } from "../postgres/connect/session.ts";
+import { sessionPins } from "../postgres/connect/connect.ts";
 import { quoteIdentifier } from "../postgres/identifier.ts";
 import { createsOfExtensionSql, hasVaultSql, loadSecrets, makeSecrets } from "../postgres/inventory/vault-secrets.ts";
 import { managedSchemaNames, oneTimeColumnsOfUsers, oneTimeTables, rowsThatStay } from "../postgres/platform-owned.ts";

@@ -5,7 +5,7 @@ import type { TocEntry } from "../../postgres/dump/archive/toc.ts";
 import { childOutputBytes } from "../../postgres/dump/child-output.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { Fingerprint, Inventory, TableContent } from "../../postgres/inventory/model.ts";
-import { RowInput } from "../../postgres/row-hash/engine.ts";
+import { RowInput } from "../../postgres/row-hash/memory.ts";
 import { createFramedRowHasher } from "../../postgres/row-hash/row-hash.ts";
 
 /** So much the server hashes too in every run, by tables in random order: what both have read has to be the same. */

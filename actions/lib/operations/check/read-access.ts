@@ -1,8 +1,8 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { few } from "../../base/measures.ts";
-import { strayOids } from "../../postgres/inventory/hidden-references.ts";
 import { ownSchema } from "../../postgres/inventory/object-query.ts";
+import { strayOids } from "../../postgres/inventory/references.ts";
 import { type CheckRow, fail, ok, warn } from "./check-row.ts";
 
 const advice = "Use the backup role of runbooks/sql/backup-role.sql, or grant it: ";

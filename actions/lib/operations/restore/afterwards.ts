@@ -1,6 +1,6 @@
 import { tableName } from "../../postgres/identifier.ts";
-import { strayOids } from "../../postgres/inventory/hidden-references.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
+import { strayOids } from "../../postgres/inventory/references.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { isReservedRole } from "../../postgres/platform-owned.ts";
 import type { TargetFacts } from "../target/target.ts";

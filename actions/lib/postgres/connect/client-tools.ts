@@ -6,8 +6,7 @@ import { promisify } from "node:util";
 import { ConfigurationError } from "../../base/errors.ts";
 import type { ConnectionSettings } from "../../config/connection-url.ts";
 import { type Environment, optional } from "../../config/environment.ts";
-import { trustedRoots } from "./connect.ts";
-import { pinOptions } from "./session.ts";
+import { pinOptions, trustedRoots } from "./connect.ts";
 
 /** One installation of PostgreSQL's client programs. */
 export interface ClientTools {

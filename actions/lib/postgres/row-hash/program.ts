@@ -1,4 +1,4 @@
-import { data, globals, malformedFrame, memories, read, rowAt, write } from "./layout.ts";
+import { data, globals, malformedFrame, memories, read, rowAt, write } from "./memory.ts";
 import { takeText } from "./text.ts";
 import {
   add,

@@ -4,13 +4,18 @@ import {
   compileProgram,
   instantiate,
   type Memory,
+  malformedEnd,
+  malformedFrame,
   newMemory,
   type Program,
   pageBytes,
   pieceBytes,
   RowInput,
-} from "./engine.ts";
-import { malformedEnd, malformedFrame, rowAt, usualPages, type Variables, variables } from "./layout.ts";
+  rowAt,
+  usualPages,
+  type Variables,
+  variables,
+} from "./memory.ts";
 import { rowHashProgram } from "./program.ts";
 
 /**

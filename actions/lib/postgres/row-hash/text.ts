@@ -23,7 +23,7 @@ import {
   rowAt,
   tab,
   write,
-} from "./layout.ts";
+} from "./memory.ts";
 import {
   above,
   add,

@@ -1,8 +1,8 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { quoteQualified } from "../../../postgres/identifier.ts";
-import { countFrom, type ForeignKey, foreignKeys, orphansOf } from "../../../postgres/inventory/foreign-keys.ts";
 import { pathStatement } from "../../../postgres/inventory/name-lookup.ts";
+import { countFrom, type ForeignKey, foreignKeys, orphansOf } from "../../../postgres/inventory/references.ts";
 import { reasonOf } from "../../target/attempt.ts";
 import { type Step, type StepFailures, statementOf } from "../plan/steps.ts";
 import type { Journal } from "../target/journal.ts";

@@ -9,15 +9,15 @@ import {
   quoteQualified,
   tableName,
 } from "../../../postgres/identifier.ts";
+import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
+import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import {
   countFrom,
   type ForeignKey,
   foreignKeys,
   orphansOf,
   tablesOf,
-} from "../../../postgres/inventory/foreign-keys.ts";
-import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
-import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
+} from "../../../postgres/inventory/references.ts";
 import { checkText, place } from "../load/check-constraints.ts";
 
 /** A constraint that says valid at the source and is NOT VALID here, because rows break it. */

@@ -1,9 +1,9 @@
 import type { Client } from "pg";
 import { parseQualified, quoteLiteral, quoteQualified, tableName } from "../../../postgres/identifier.ts";
-import { viewsReadBy } from "../../../postgres/inventory/hidden-references.ts";
 import type { Inventory, MaterializedView, SequenceValue } from "../../../postgres/inventory/model.ts";
 import { pathStatement, readingPaths } from "../../../postgres/inventory/name-lookup.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
+import { viewsReadBy } from "../../../postgres/inventory/references.ts";
 import { isLeftToCopy } from "../../../postgres/rows/export-rows.ts";
 import { fingerprintLargeObject, fingerprintMaterializedView } from "../../../postgres/rows/fingerprint.ts";
 import { attempt, attemptUnder } from "../../target/attempt.ts";

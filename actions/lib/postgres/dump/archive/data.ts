@@ -1,5 +1,4 @@
-import { Cursor, damaged } from "./cursor.ts";
-import { type ArchiveHeader, readHeader, readToc, type TocEntry } from "./toc.ts";
+import { type ArchiveHeader, Cursor, damaged, readHeader, readToc, type TocEntry } from "./toc.ts";
 
 /** The rows of one table. */
 export interface TableBlock {

@@ -1,6 +1,5 @@
 import { OperationError } from "../../../base/errors.ts";
-import { Cursor, damaged } from "./cursor.ts";
-import { type ArchiveHeader, readHeader, readToc, type TocEntry } from "./toc.ts";
+import { type ArchiveHeader, Cursor, damaged, readHeader, readToc, type TocEntry } from "./toc.ts";
 
 interface Inspected {
   /** The source's own chunks, in its own time. */
