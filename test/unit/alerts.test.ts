@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type Ending, jobReport } from "../../actions/lib/edge/job-report.ts";
 import { type Alert, alertSubject, alertText, runAlert } from "../../actions/lib/notify/alert.ts";
 import { dailySummary } from "../../actions/lib/notify/daily-summary.ts";
-import { escapeFor, slackMessage } from "../../actions/lib/notify/slack-message.ts";
+import { escapeFor, slackMessage } from "../../actions/lib/notify/slack.ts";
 import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
 import type { RunFacts, RunReport } from "../../actions/lib/report/run/run-report.ts";
 import { judgeMessage } from "../lab/channels/slack-rules.ts";

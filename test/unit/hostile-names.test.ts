@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Log } from "../../actions/lib/base/log.ts";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
-import { createActionsLog } from "../../actions/lib/edge/actions-log.ts";
+import { createActionsLog } from "../../actions/lib/edge/action.ts";
 import { createLineLog, streamSink } from "../../actions/lib/edge/line-log.ts";
 import { createTerminalLog } from "../../actions/lib/edge/terminal-log.ts";
 import { alertText, cleanAlert } from "../../actions/lib/notify/alert.ts";
-import { slackMessage } from "../../actions/lib/notify/slack-message.ts";
+import { slackMessage } from "../../actions/lib/notify/slack.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { cleaner } from "../../actions/lib/report/run/clean-text.ts";
 

@@ -1,11 +1,12 @@
 import * as core from "@actions/core";
 import { collectInOneGo } from "../base/collector.ts";
 import { onInterrupt } from "../base/flow/stages.ts";
+import type { Log } from "../base/log.ts";
 import { fieldsOf } from "../operations/field.ts";
 import { type Operation, pageOf } from "../operations/operation.ts";
 import { type Page, renderMarkdown } from "../report/page.ts";
-import { createActionsLog } from "./actions-log.ts";
 import { readInputs } from "./inputs.ts";
+import { createLineLog } from "./line-log.ts";
 import { type Ended, reportedRun } from "./reported-run.ts";
 import { runOperation } from "./run-operation.ts";
 
@@ -58,4 +59,26 @@ function withNext(page: Page, next: string, runbook: string): Page {
 async function writeSummary(page: Page): Promise<void> {
   if (!process.env["GITHUB_STEP_SUMMARY"]) return;
   await core.summary.addRaw(renderMarkdown(page), true).write();
+}
+
+/** The log of a GitHub Actions job: groups, annotations for warnings, one progress line in half a minute. */
+export function createActionsLog(): Log {
+  return createLineLog(
+    {
+      info: (line) => core.info(noCommand(line)),
+      warn: (line) => core.warning(line),
+      debug: (line) => core.debug(line),
+      groupStart: (title) => core.startGroup(noCommand(title)),
+      groupEnd: () => core.endGroup(),
+    },
+    { interval: 30_000 },
+  );
+}
+
+/**
+ * The runner takes a line that begins with `::` for a command, and `##[` for one of the older kind wherever it stands
+ * (actions/runner, ActionCommand.cs): no name may be one.
+ */
+function noCommand(line: string): string {
+  return line.replace(/^(\s*):(?=:)/, "$1: ").replaceAll("##[", "## [");
 }

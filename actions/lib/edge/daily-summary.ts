@@ -1,8 +1,7 @@
 import { loadConfig } from "../config/load.ts";
 import { cleanAlert } from "../notify/alert.ts";
-import { dailySummary } from "../notify/daily-summary.ts";
-import { deliver } from "../notify/deliver.ts";
-import { claimSummary } from "../notify/summary-claim.ts";
+import { deliver } from "../notify/channel.ts";
+import { claimSummary, dailySummary } from "../notify/daily-summary.ts";
 import { noThreads } from "../notify/thread-store.ts";
 import { checkPromises } from "../operations/policy-check/promise-check.ts";
 import { readVaultReports } from "../operations/publish/vault-reports.ts";

@@ -1,6 +1,12 @@
-import type { Environment } from "../config/environment.ts";
-import type { Conclusion, Failure, OperationReport, RunFacts, RunReport } from "../report/run/run-report.ts";
-import { jobName, runIdentity } from "./run-identity.ts";
+import { type Environment, optional } from "../config/environment.ts";
+import type {
+  Conclusion,
+  Failure,
+  OperationReport,
+  RunFacts,
+  RunIdentity,
+  RunReport,
+} from "../report/run/run-report.ts";
 
 /** How an action's work ended, before it is told to anybody. */
 export interface Ending {
@@ -50,4 +56,32 @@ export function jobReport(ending: Ending, { operation, env, startedAt, endedAt, 
 
 function cut(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}
+
+/** Of a run that GitHub does not number: when this process began, and its own number. */
+const byHand = `local-${new Date(performance.timeOrigin).toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${process.pid}`;
+
+/** Which run this is, by the variables that every job of GitHub Actions has; a name of its own elsewhere. */
+export function runIdentity(env: Environment): RunIdentity {
+  const runId = optional(env, "GITHUB_RUN_ID");
+  const server = optional(env, "GITHUB_SERVER_URL");
+  const repository = optional(env, "GITHUB_REPOSITORY");
+  const attempt = Number(optional(env, "GITHUB_RUN_ATTEMPT") ?? "1");
+  const url = `${server}/${repository}/actions/runs/${runId}`;
+  return {
+    workflow: optional(env, "GITHUB_WORKFLOW") ?? "by-hand",
+    runId: runId !== undefined && /^[\w.-]{1,60}$/.test(runId) ? runId : byHand,
+    attempt: Number.isInteger(attempt) && attempt > 0 ? attempt : 1,
+    url: runId !== undefined && server !== undefined && repository !== undefined && URL.canParse(url) ? url : null,
+    event: optional(env, "GITHUB_EVENT_NAME") ?? "by-hand",
+  };
+}
+
+/** The job's id in its workflow, and the step's where a job does several works: `backup.weekly`. No id has a dot in it. */
+export function jobName(env: Environment): string {
+  const job = optional(env, "GITHUB_JOB") ?? "job";
+  const step = optional(env, "GITHUB_ACTION");
+  // A step without an id gets a number or underscores for a name.
+  const named = step !== undefined && step !== job && /^[a-z][\w-]*$/i.test(step);
+  return (named ? `${job}.${step}` : job).slice(0, 100);
 }

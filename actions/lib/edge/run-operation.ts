@@ -3,7 +3,7 @@ import type { Environment } from "../config/environment.ts";
 import { loadConfig } from "../config/load.ts";
 import { Context } from "../operations/context.ts";
 import type { Operation, Told } from "../operations/operation.ts";
-import { runIdentity } from "./run-identity.ts";
+import { runIdentity } from "./job-report.ts";
 
 interface Surrounded {
   readonly env: Environment;

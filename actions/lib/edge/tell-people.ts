@@ -1,7 +1,6 @@
 import { type NotifyPolicy, notifyPolicySchema } from "../config/policy/policy.ts";
 import { runAlert } from "../notify/alert.ts";
-import type { Conversation } from "../notify/channel.ts";
-import { deliver } from "../notify/deliver.ts";
+import { type Conversation, deliver } from "../notify/channel.ts";
 import { noThreads, vaultThreads } from "../notify/thread-store.ts";
 import { isBad } from "../report/run/merge-reports.ts";
 import { type RunReport, workOf } from "../report/run/run-report.ts";

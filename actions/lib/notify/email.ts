@@ -1,8 +1,7 @@
 import type { Transporter } from "nodemailer";
 import type SMTPTransport from "nodemailer/lib/smtp-transport/index.js";
 import type { EmailSettings } from "../config/channels.ts";
-import type { Alert } from "./alert.ts";
-import { alertSubject, alertText } from "./alert.ts";
+import { type Alert, alertSubject, alertText } from "./alert.ts";
 import { type Channel, ChannelFailure, type Conversation, failureOf } from "./channel.ts";
 
 /** Email over the owner's SMTP server. Messages about one run refer to one another, so that mail programs put them together. */

@@ -2,8 +2,7 @@ import { z } from "zod";
 import { boundedFetch } from "../base/bounded-answer.ts";
 import { markdownLink } from "../base/escaping.ts";
 import type { IssueSettings } from "../config/channels.ts";
-import type { Alert } from "./alert.ts";
-import { alertText } from "./alert.ts";
+import { type Alert, alertText } from "./alert.ts";
 import { type Channel, ChannelFailure, failureOf } from "./channel.ts";
 
 const label = "lifeboat-alert";

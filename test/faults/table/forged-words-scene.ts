@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
-import { claimSummary } from "../../../actions/lib/notify/summary-claim.ts";
+import { claimSummary } from "../../../actions/lib/notify/daily-summary.ts";
 import { readVaultReports, writeVaultReport } from "../../../actions/lib/operations/publish/vault-reports.ts";
 import { retentionIsDue } from "../../../actions/lib/operations/retention/run-retention.ts";
 import type { RunReport } from "../../../actions/lib/report/run/run-report.ts";
