@@ -8,7 +8,7 @@ import { createProject, dropProject } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp } from "./backup-lab.ts";
 import { findingsWhenChanged } from "./changed-content.ts";
-import { lostIn, openRecoveryLab, type RecoveryLab, recoverPageOf } from "./recovery-lab.ts";
+import { lostIn, openRecoveryLab, type RecoveryLab, recoverPageOf, rowsOfHashed } from "./recovery-lab.ts";
 import { restoreInto, told } from "./restore-lab.ts";
 
 describe.each([17, 15] as const)("a monthly archive of PostgreSQL %i", (major) => {
@@ -95,5 +95,7 @@ describe.each([17, 15] as const)("a monthly archive of PostgreSQL %i", (major) =
     const { missing, stderr } = await lostIn(recovery.machine.follow(page, changes));
     expect(missing).toEqual(["Vault's secrets: the target has no Vault; open_secrets prints them"]);
     expect(stderr).toMatch(/\d+ tables hold exactly the rows that they held at the backup/);
+    const copy = changes.TARGET_DATABASE_URL;
+    expect(await rowsOfHashed(copy)).toEqual(await rowsOfHashed(recovery.source.superuserUrl));
   });
 });

@@ -8,10 +8,12 @@ import { awsFolder } from "../../scripts/setup/moto.mjs";
 import { compareDatabases, createProject, dropProject, execute, withClient } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import { type BackupLab, backUp } from "./backup-lab.ts";
-import { lostIn, openRecoveryLab, type RecoveryLab, recoverPageOf } from "./recovery-lab.ts";
+import { lostIn, openRecoveryLab, type RecoveryLab, recoverPageOf, rowsOfHashed } from "./recovery-lab.ts";
 import { stockPath } from "./recovery-machine.ts";
 
 const run = promisify(execFile);
+/** Rows lie in other partitions where an enum has another number; `rowsOfHashed` looks at them. */
+const moved = /^rows hashed_by_numbers\./;
 const tools = ["aws", "gpg", "zstd", "sha256sum", "awk", "bash"];
 
 /**
@@ -73,7 +75,9 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
     expect(stdout).toContain("whole: ");
     expect(stderr).toMatch(/\d+ tables hold exactly the rows that they held at the backup/);
     const differences = await compareDatabases(recovery.source.superuserUrl, recovery.targetUrl("whole"));
-    const unexplained = differences.filter((line) => !ofTheCluster.test(line));
+    const unexplained = differences.filter((line) => !ofTheCluster.test(line) && !moved.test(line));
+    expect(differences.some((line) => moved.test(line))).toBe(true);
+    expect(await rowsOfHashed(recovery.targetUrl("whole"))).toEqual(await rowsOfHashed(recovery.source.superuserUrl));
     // Plain Postgres lets only superusers own event triggers; a materialised view that was stale is computed anew.
     expect(unexplained).toEqual([
       expect.stringMatching(/^event trigger note_new_tables: .* owner postgres right .* owner owner$/),
@@ -94,6 +98,7 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
         "event trigger note_new_tables",
         expect.stringMatching(/^rows of cron\.job: 2 at the backup; rows_of \d+ prints them$/),
       ]);
+      expect(await rowsOfHashed(project.superuserUrl)).toEqual(await rowsOfHashed(recovery.source.superuserUrl));
       const lent = `select count(*)::int as left from pg_auth_members where member = 'postgres'::regrole and grantor = member`;
       expect((await withClient(project.superuserUrl, (client) => client.query(lent))).rows).toEqual([{ left: 0 }]);
       expect(stderr).toMatch(/\d+ tables hold exactly the rows that they held at the backup/);

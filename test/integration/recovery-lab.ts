@@ -1,7 +1,8 @@
 import { expect } from "vitest";
 import { z } from "zod";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
-import { createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
+import { readCases } from "../lab/cases/read-case.ts";
+import { createProject, dropProject, execute, type LabProject, seedQimma, withClient } from "../lab/index.ts";
 import { startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, openBackupLab } from "./backup-lab.ts";
@@ -19,6 +20,15 @@ export interface RecoveryLab extends AsyncDisposable {
   newTarget(database: string): Promise<string>;
 }
 
+const hashed = (await readCases(new URL("../cases/", import.meta.url).pathname)).find(
+  ({ name }) => name === "hashed-by-numbers",
+);
+
+/** What the rows are, in whichever partition they lie: those of a hash over an enum lie in others after a restore. */
+export async function rowsOfHashed(url: string): Promise<unknown> {
+  return withClient(url, async (client) => (await client.query(hashed?.query ?? "")).rows);
+}
+
 /** @param name of the source's database @param rows size and seed of the source */
 export async function openRecoveryLab(
   major: 15 | 17,
@@ -33,6 +43,7 @@ export async function openRecoveryLab(
   const source = await createProject(server.superuserUrl(), name);
   opened.defer(() => dropProject(server.superuserUrl(), name));
   await seedQimma(source.postgresUrl, { ...rows, superuserUrl: source.superuserUrl });
+  for (const { sql } of hashed?.steps ?? []) await execute(source.postgresUrl, sql);
   const machine = opened.use(await openRecoveryMachine(lab, server.binDir));
   const held = opened.move();
   return {

@@ -40,6 +40,16 @@ insert into lost (what)
 insert into lost (what)
   select 'large object ' || (l ->> 'oid') from pg_temp.inventory, json_array_elements(document::json -> 'largeObjects') l
    where not exists (select from pg_largeobject_metadata m where m.oid::text = l ->> 'oid');
+create temp table again (oids text, rows text, hash text);
+\copy again from 'again'
+create temp table content as
+  select t ->> 'oid' as oid, format('%I.%I', t ->> 'schema', t ->> 'name') as called, t -> 'columns' as columns, coalesce(t ->> 'filter', '') as filter,
+         (t #>> '{fingerprint,rows}')::numeric as rows, (t #>> '{fingerprint,hash}')::numeric as hash, t -> 'generated' as generated,
+         t ->> 'oid' in (select oid from loadable) as loaded, to_regclass(format('%I.%I', t ->> 'schema', t ->> 'name')) as rel, place
+    from pg_temp.inventory, json_array_elements(document::json -> 'tables') with ordinality n (t, place)
+   where not «secrets-of-inventory.sql»;
+delete from content where called in (select name from kept) or called ~ '^realtime.messages_'
+   or called = 'cron.job' and exists (select from pg_extension where extname = 'pg_cron');
 do $$
 declare
   content record;
@@ -48,22 +58,26 @@ declare
   found record;
   equal int := 0;
 begin
+  -- Partitions among which rows may have moved are compared as one, over the table above them: a fingerprint is a sum.
   for content in
-    select t ->> 'schema' as schema, t ->> 'name' as name, t ->> 'oid' as oid, t -> 'columns' as columns, coalesce(t ->> 'filter', '') as filter,
-           t #>> '{fingerprint,rows}' as rows, t #>> '{fingerprint,hash}' as hash, t -> 'generated' as generated,
-           t ->> 'carried' = 'false' as apart, t ->> 'oid' in (select oid from loadable) as loaded,
-           format('%I.%I', t ->> 'schema', t ->> 'name') as called
-      from pg_temp.inventory, json_array_elements(document::json -> 'tables') t
-     where not «secrets-of-inventory.sql»
+    select c.called, c.alone, c.filter, c.loaded, c.tables, c.oids, c.rows,
+           coalesce(a.hash, c.hash) as hash, c.columns, c.generated
+      from (select coalesce(root::text, called) as called, root is null as alone, s.filter, loaded, count(*) as tables,
+                   string_agg(oid, ' ' order by oid) as oids, sum(rows)::text as rows,
+                   case when count(hash) = count(*) then sum(hash)::text end as hash,
+                   (array_agg(s.columns order by oid))[1] as columns, array_agg(generated) as generated, min(place) as place
+              from (select *, case when loaded then «hash-root.sql» end as root from pg_temp.content) s
+             group by 1, 2, 3, 4) c
+      left join pg_temp.again a on a.oids = c.oids and a.rows = c.rows
+     order by c.place
   loop
-    continue when content.called in (select name from kept) or content.called ~ '^realtime.messages_' or content.called = 'cron.job' and exists (select from pg_extension where extname = 'pg_cron');
     if content.hash is null then
       insert into lost (what) values (format('rows of %s: nothing to compare them with in the set', content.called));
       continue;
     end if;
     if not content.loaded then
       if content.rows <> '0' then
-        insert into lost (what) values (format('rows of %s: %s at the backup; rows_of %s prints them', content.called, content.rows, content.oid));
+        insert into lost (what) values (format('rows of %s: %s at the backup; rows_of %s prints them', content.called, content.rows, content.oids));
       end if;
       continue;
     end if;
@@ -72,19 +86,18 @@ begin
     begin
       execute format(
         'select count(*)::text as rows, coalesce(sum(hashtextextended(row(%s)::text collate "C", 0)), 0)::text as hash
-           from only %I.%I %s', columns, content.schema, content.name, content.filter) into found;
+           from %s %s %s', columns, case when content.alone then 'only' end, content.called, content.filter) into found;
       if found.rows = content.rows and found.hash = content.hash then
-        equal := equal + 1;
+        equal := equal + content.tables;
       else
-        insert into lost (what) values (format('rows of %s: %s here, %s at the backup; rows_of %s prints them', content.called, found.rows, content.rows, content.oid));
+        insert into lost (what) values (format('rows of %s: %s here, %s at the backup; rows_of %s prints them', content.called, found.rows, content.rows, content.oids));
       end if;
-      continue when coalesce(json_typeof(content.generated), 'null') = 'null';
-      for one in select c ->> 'name' as name, c ->> 'hash' as hash,
-                        (select string_agg(quote_ident(k), ', ' order by place) from json_array_elements_text(content.generated -> 'key') with ordinality as named(k, place)) as key
-                   from json_array_elements(content.generated -> 'columns') c
+      for one in select c ->> 'name' as name, case when count(c ->> 'hash') = count(*) then sum((c ->> 'hash')::numeric)::text end as hash,
+                        (select string_agg(quote_ident(k), ', ' order by place) from json_array_elements_text(content.generated[1] -> 'key') with ordinality as named(k, place)) as key
+                   from unnest(content.generated) g, json_array_elements(g -> 'columns') c group by 1
       loop
-        execute format('select coalesce(sum(hashtextextended(row(%s)::text collate "C", 0)), 0)::text as hash from only %I.%I %s',
-          concat_ws(', ', one.key, quote_ident(one.name)), content.schema, content.name, content.filter) into found;
+        execute format('select coalesce(sum(hashtextextended(row(%s)::text collate "C", 0)), 0)::text as hash from %s %s %s',
+          concat_ws(', ', one.key, quote_ident(one.name)), case when content.alone then 'only' end, content.called, content.filter) into found;
         if one.hash is distinct from found.hash then
           insert into lost (what) values (format('values of generated column %s.%I: computed anew they are others', content.called, one.name));
         end if;
