@@ -15,6 +15,9 @@ import { type BackupLab, openBackupLab } from "./backup-lab.ts";
 /** A verb is one folder: all else follows from what it declares. */
 
 const verb = `import { z } from "zod";
+import { OperationError } from "../../base/errors.ts";
+import { field, flag } from "../field.ts";
+import { defineOperation } from "../operation.ts";
 
 export default defineOperation({
   name: "hello",
