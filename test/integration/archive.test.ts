@@ -45,7 +45,7 @@ describe.each([15, 17] as const)("an archive that pg_dump %i writes into a pipe"
   beforeAll(async () => {
     server = sharedPostgres(major);
     project = await createProject(server.superuserUrl(), name);
-    await seedQimma(project.postgresUrl, { bytes: 2_000_000, seed: 3 });
+    await seedQimma(project.postgresUrl, { bytes: 1_000_000, seed: 3 });
     await execute(project.superuserUrl, oddities);
     folder = await mkdtemp(join(tmpdir(), "archive-"));
     file = join(folder, "whole.dump");

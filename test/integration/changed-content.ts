@@ -4,26 +4,32 @@ import { findingOf } from "../../actions/lib/operations/verify/verify-objects.ts
 import type { OpenSet } from "../../actions/lib/vault/sets/open-set.ts";
 
 /**
- * What a deep verification would say if a set had been made with other content: every artifact is read, the named one
- * through `change`.
- * @returns `where: code` of each finding
+ * What a deep verification would say if a set had been made with other content in one artifact. The others are read once,
+ * however many changes are tried.
+ * @returns for a change: `where: code` of each finding
  */
 export async function findingsWhenChanged(
   open: OpenSet,
   name: string,
-  change: (plain: string) => string,
-): Promise<string[]> {
+): Promise<(change: (plain: string) => string) => Promise<string[]>> {
   const inventory = await open.inventory();
-  const contents = noContents();
-  const errors: string[] = [];
+  const others = noContents();
   for (const artifact of open.manifest.artifacts) {
-    const plain = artifact.name === name ? changed(open.artifact(name), change) : open.artifact(artifact.name);
-    await readContents(artifact, plain, inventory, contents).catch((error: unknown) => {
-      errors.push(`${artifact.name}: ${findingOf(error, artifact.name).code}`);
-    });
+    if (artifact.name !== name) await readContents(artifact, open.artifact(artifact.name), inventory, others);
   }
-  const found = compareContents(open.manifest, inventory, contents).map(({ where, code }) => `${where}: ${code}`);
-  return [...errors, ...found];
+  return async (change) => {
+    const contents = structuredClone(others);
+    const errors: string[] = [];
+    for (const artifact of open.manifest.artifacts.filter((one) => one.name === name)) {
+      await readContents(artifact, changed(open.artifact(name), change), inventory, contents).catch(
+        (error: unknown) => {
+          errors.push(`${name}: ${findingOf(error, name).code}`);
+        },
+      );
+    }
+    const found = compareContents(open.manifest, inventory, contents).map(({ where, code }) => `${where}: ${code}`);
+    return [...errors, ...found];
+  };
 }
 
 async function* changed(plain: AsyncIterable<Uint8Array>, change: (plain: string) => string) {

@@ -52,7 +52,7 @@ describe.each([
   beforeAll(async () => {
     lab = await openBackupLab(sharedS3());
     source = await createProject(sharedPostgres(from).superuserUrl(), `restore_${from}_${to}_${process.pid}`);
-    await seedQimma(source.postgresUrl, { bytes: 2_000_000, seed: 7, superuserUrl: source.superuserUrl });
+    await seedQimma(source.postgresUrl, { bytes: 1_000_000, seed: 7, superuserUrl: source.superuserUrl });
     await backUp(lab, source.backupUrl, { tier: "weekly" });
     // A cluster of its own: the roles of the source are not there yet, as in a new project.
     cluster = await startPostgres(to);

@@ -17,7 +17,7 @@ describe("two sets of a Supabase-shaped project in a locked bucket", () => {
   beforeAll(async () => {
     const server = sharedPostgres(17);
     project = await createProject(server.superuserUrl(), name);
-    await seedQimma(project.postgresUrl, { bytes: 3_000_000, seed: 7 });
+    await seedQimma(project.postgresUrl, { bytes: 1_000_000, seed: 7 });
     lab = await openBackupLab(sharedS3());
     older = await backUp(lab, project.backupUrl);
     newer = await backUp(lab, project.backupUrl, { tier: "weekly" });
