@@ -4,7 +4,7 @@ import { loadConfig } from "../../actions/lib/config/load.ts";
 import { Secret } from "../../actions/lib/config/problems.ts";
 import { runRestoreFiles } from "../../actions/lib/operations/restore-files/run-restore-files.ts";
 import { everyFile } from "../../actions/lib/operations/restore-files/selection.ts";
-import { openTargetFiles } from "../../actions/lib/operations/restore-files/target-files.ts";
+import { openProjectFiles } from "../../actions/lib/storage/project-files.ts";
 import { createProject, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import { type RunningStorage, startStorage } from "../lab/storage/index.ts";
@@ -31,9 +31,8 @@ beforeAll(async () => {
     client.query("insert into storage.buckets (id, name) select b, b from unnest($1::text[]) b", [names]),
   );
   const { endpoint, region, accessKeyId, secretAccessKey } = storage;
-  using files = openTargetFiles({
-    ...{ endpoint, region, accessKeyId, secretAccessKey: new Secret(secretAccessKey), prefix: "SUPABASE" },
-  });
+  const settings = { endpoint, region, accessKeyId, secretAccessKey: new Secret(secretAccessKey), prefix: "SUPABASE" };
+  using files = openProjectFiles(settings, { side: "target" });
   for (const bucket of names) {
     const head = { bucket, contentType: "text/plain", cacheControl: "max-age=77" };
     await files.put({ ...head, name: "sp ace/plus+and&=?.bin" }, Buffer.from(`in ${bucket}`));

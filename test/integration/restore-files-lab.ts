@@ -3,8 +3,8 @@ import { Secret } from "../../actions/lib/config/problems.ts";
 import type { FilesResult } from "../../actions/lib/operations/restore-files/files-result.ts";
 import { type FilesTask, restoreFiles } from "../../actions/lib/operations/restore-files/restore-files.ts";
 import { everyFile } from "../../actions/lib/operations/restore-files/selection.ts";
-import { openTargetFiles } from "../../actions/lib/operations/restore-files/target-files.ts";
 import { connect } from "../../actions/lib/postgres/connect/connect.ts";
+import { openProjectFiles } from "../../actions/lib/storage/project-files.ts";
 import { createProject, dropProject, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import { type RunningStorage, seedFiles, startStorage } from "../lab/storage/index.ts";
@@ -57,7 +57,7 @@ export async function openRestoreFilesLab(): Promise<RestoreFilesLab> {
         secretAccessKey: new Secret(secretAccessKey),
         prefix: "TARGET",
       };
-      using files = openTargetFiles(settings, { attempts: 8, baseMillis: 2 });
+      using files = openProjectFiles(settings, { side: "target", retry: { attempts: 8, baseMillis: 2 } });
       const url = parseConnectionUrl(side.project.postgresUrl, undefined);
       return await restoreFiles({
         ...{ snapshot, choice: everyFile, targetName: "default", prefix: "TARGET", target: files, overwrite: false },

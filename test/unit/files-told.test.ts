@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { ConfigurationError, OperationError } from "../../actions/lib/base/errors.ts";
-import { failureOf, settingsFailure } from "../../actions/lib/operations/restore-files/file-failure.ts";
+import { Secret } from "../../actions/lib/config/problems.ts";
+import { failureOf } from "../../actions/lib/operations/restore-files/file-failure.ts";
 import type { FilesResult } from "../../actions/lib/operations/restore-files/files-result.ts";
 import { fileRestorationPage, filesSentence } from "../../actions/lib/operations/restore-files/page.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
+import { storeError } from "../../actions/lib/s3/store-errors.ts";
+import { refusedBy } from "../../actions/lib/storage/refusal.ts";
 
 describe("what a restore of files says", () => {
   const result: FilesResult = {
@@ -40,25 +42,51 @@ describe("what a restore of files says", () => {
 describe("failures of the endpoint", () => {
   const path = "students/Noura/answers.pdf";
 
+  const storage = {
+    ...{ endpoint: "https://abc.storage.supabase.co/storage/v1/s3", region: "eu-central-1", accessKeyId: "a" },
+    ...{ secretAccessKey: new Secret("b"), prefix: "TARGET" },
+  };
+  const answer = (name: string, httpStatusCode: number) =>
+    Object.assign(new Error(`about ${path}`), { name, $metadata: { httpStatusCode } });
+
   test("are told by its answer, never by the path that was asked for", () => {
-    const error = new OperationError(
-      "s3-unavailable",
-      `PutObject of ${path} in bucket b failed 6 times in 3 s, the last time with SlowDown (429)`,
-    );
-    expect(failureOf(error).why).toBe("the endpoint answers SlowDown (429)");
-    const missing = new OperationError("s3-missing", `GetObject of ${path} in bucket b: it is not there`);
-    expect(failureOf(missing).why).toBe("the endpoint answers NoSuchKey (404)");
+    for (const [name, status] of [
+      ["SlowDown", 429],
+      ["NoSuchKey", 404],
+      ["InternalError", 500],
+    ] as const) {
+      const ofProject = refusedBy(storage, "source", "GetObject", answer(name, status));
+      const ofVault = storeError(
+        { operation: "GetObject", bucket: "b", key: path, region: "eu-central-1" },
+        { error: answer(name, status), attempts: 6, seconds: 3 },
+      );
+      expect(ofProject.message).not.toContain(path);
+      for (const error of [ofProject, ofVault])
+        expect(failureOf(error).why).toBe(`the endpoint answers ${name} (${status})`);
+    }
     expect(failureOf(new Error(path)).why).not.toContain(path);
   });
 
-  test("that are the settings' fault name the settings", () => {
-    const refused = new ConfigurationError(
-      "s3-credentials",
-      `GetObject of ${path} in bucket b: the store does not accept the credentials: SignatureDoesNotMatch (403)`,
-    );
-    const told = settingsFailure(refused, "TARGET");
-    expect(told?.message).toContain("SignatureDoesNotMatch (403)");
-    expect(`${told?.message} ${told?.next}`).not.toContain(path);
-    expect(told?.next).toContain("TARGET_STORAGE_REGION");
+  test.each([
+    ["SignatureDoesNotMatch", 403],
+    ["InvalidAccessKeyId", 403],
+    ["AccessDenied", 403],
+    ["Unknown", 401],
+    ["AuthorizationHeaderMalformed", 400],
+  ])("that are the settings' fault name the settings: %s (%i)", (name, status) => {
+    for (const [side, code] of [
+      ["source", "storage-refused"],
+      ["target", "target-storage-refused"],
+    ] as const) {
+      const told = refusedBy(storage, side, "GetObject", answer(name, status));
+      expect(told).toMatchObject({ code, exitCode: 2, next: expect.stringContaining("TARGET_STORAGE_REGION") });
+      expect(`${told.message} ${told.next}`).not.toContain(path);
+    }
+  });
+
+  test("a bucket that is not there is a missing file of a source, and another project's for a target", () => {
+    const error = answer("NoSuchBucket", 404);
+    expect(refusedBy(storage, "source", "GetObject", error)).toMatchObject({ answer: { status: 404 }, exitCode: 1 });
+    expect(refusedBy(storage, "target", "PutObject", error)).toMatchObject({ code: "target-mixed", exitCode: 2 });
   });
 });

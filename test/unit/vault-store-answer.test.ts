@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readAnswer, storeError } from "../../actions/lib/vault/s3/store-errors.ts";
+import { readAnswer, storeError } from "../../actions/lib/s3/store-errors.ts";
 
 const sdkError = (name: string, status?: number, headers: Record<string, string> = {}) =>
   Object.assign(new Error("AKIAPLANTED signed planted-secret"), {

@@ -5,10 +5,10 @@ import type { PromiseCheck } from "../policy/promises.ts";
 import { promisesSentence } from "../report/promises-page.ts";
 import { isBad } from "../report/run/merge-reports.ts";
 import { type RunReport, workOf } from "../report/run/run-report.ts";
+import { isConditionFailed, isMissing } from "../s3/store-errors.ts";
 import { readNote, type SignBytes, writeNote } from "../seal/keys/signature.ts";
 import type { VerifySignature } from "../vault/published/signed-manifest.ts";
 import type { Vault } from "../vault/s3/client.ts";
-import { isConditionFailed, isMissing } from "../vault/s3/store-errors.ts";
 import type { Alert, AlertWords } from "./alert.ts";
 
 interface DayFacts {

@@ -85,8 +85,26 @@ export const lyingStoreRows: readonly LyingRow[] = [
   row("part of an object", "a refusal without an end", endless(416), byName, tooLarge),
   row("service", "an answer without an end", endless(200)),
   row("service", "a refusal without an end", endless(500)),
-  row("project's storage", "an answer without an end", endless(200), byName, "answer-too-large"),
-  row("project's storage", "a refusal without an end", endless(403), byName, "storage-refused"),
+  row("list of a project's files", "an answer without an end", endless(200), byName, tooLarge),
+  row("list of a project's files", "a refusal without an end", endless(403), byName, tooLarge),
+  row("list of a project's files", "what is no XML", (answer) => answer.end("<html>Sign in to this network")),
+  row(
+    "list of a project's files",
+    "a list is cut off, and nothing says where it goes on",
+    (answer) => answer.end(xml("list of objects", more)),
+    byName,
+    "s3-cut-off",
+  ),
+  row(
+    "list of a project's files",
+    "every page is said to be followed by itself",
+    (answer) => answer.end(xml("list of objects", more + next("list of objects", "a"))),
+    byName,
+    "s3-endless",
+  ),
+  row("project's file", "an answer without an end", endless(200), byName, "s3-unavailable"),
+  row("project's file", "a refusal without an end", endless(403), byName, "storage-refused"),
+  row("project's file", "a redirect to another host: 307", redirect(307)),
   row("object", "more bytes are promised than come", (answer) => {
     answer.writeHead(200, { "content-length": "900" });
     answer.write("short");

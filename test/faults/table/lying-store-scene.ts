@@ -1,8 +1,9 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { boundedFetch } from "../../../actions/lib/base/bounded-answer.ts";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
+import type { RetryPolicy } from "../../../actions/lib/base/flow/retry.ts";
 import { Secret } from "../../../actions/lib/config/problems.ts";
-import { openEndpoint } from "../../../actions/lib/storage/endpoint.ts";
+import { openProjectFiles } from "../../../actions/lib/storage/project-files.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
 import { readRange } from "../../../actions/lib/vault/s3/read-back.ts";
 import { unfinishedUploads } from "../../../actions/lib/vault/s3/segment-writer.ts";
@@ -18,7 +19,8 @@ export type Question =
   | "part of an object"
   | "clock"
   | "service"
-  | "project's storage";
+  | "list of a project's files"
+  | "project's file";
 
 /** What stands in the store's place says to a request: its number, from 1 on, and its query. */
 export type Say = (answer: ServerResponse, nth: number, query: URLSearchParams) => void;
@@ -70,7 +72,7 @@ export class LyingStore implements AsyncDisposable {
     const retry = { attempts: 2, totalSeconds: 20, baseMillis: 10, capMillis: 20, stallSeconds: 5 };
     using vault = openVault({ bucket: "vault", region: "us-east-1", endpoint: this.#url, credentials, retry });
     const memory = process.memoryUsage().rss;
-    const ending = await endingOf(ask(vault, row.stage, this.#url).then((found) => ({ found })));
+    const ending = await endingOf(ask(vault, row.stage, this.#url, retry).then((found) => ({ found })));
     const broken: string[] = [];
     if (this.#askedElsewhere > 0) broken.push("a request went to another host");
     if (process.memoryUsage().rss - memory > 200e6) broken.push("it took more than 200 MB");
@@ -95,13 +97,15 @@ export class LyingStore implements AsyncDisposable {
   }
 }
 
-async function ask(vault: Vault, question: Question, endpoint: string): Promise<unknown> {
+async function ask(vault: Vault, question: Question, endpoint: string, retry: Partial<RetryPolicy>): Promise<unknown> {
   if (question === "service") return (await boundedFetch(endpoint, {}, 1024 * 1024)).text();
-  if (question === "project's storage") {
+  if (question === "list of a project's files" || question === "project's file") {
     const secret = new Secret("b");
     const settings = { endpoint, region: "us-east-1", accessKeyId: "a", secretAccessKey: secret, prefix: "SUPABASE" };
-    using storage = openEndpoint(settings, 2);
-    return await storage.document("bucket", {});
+    using storage = openProjectFiles(settings, { side: "source", retry });
+    return question === "project's file"
+      ? await storage.read({ bucket: "bucket", name: "x" })
+      : await Array.fromAsync(storage.list("bucket"));
   }
   if (question === "part of an object")
     return readRange(vault.transport, { key: "x", offset: 0, bytes: 1000, objectBytes: 1000 });

@@ -1,4 +1,3 @@
-import { ListBucketsCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
 import type { Client } from "pg";
 import { z } from "zod";
 import { LifeboatError } from "../../base/errors.ts";
@@ -8,11 +7,11 @@ import { few } from "../../base/measures.ts";
 import type { ProjectStorage } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
 import { connect } from "../../postgres/connect/connect.ts";
+import { StoreFailure, saidIn } from "../../s3/store-errors.ts";
 import type { PinnedKeys } from "../../seal/keys/pins.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
+import { openProjectFiles } from "../../storage/project-files.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { type Answer, readAnswer } from "../../vault/s3/store-errors.ts";
-import { openTransport } from "../../vault/s3/transport.ts";
 import { type CheckRow, fail, failed, lookAtKeys, ok, warn } from "./check-row.ts";
 import { lookAtBucket, tryBucket } from "./vault-rows.ts";
 
@@ -91,43 +90,22 @@ const retry = { ...defaultRetryPolicy, attempts: 3, totalSeconds: 20, stallSecon
 
 /** Whether the endpoint of the project's files lets us in, and whether a bucket can be listed. */
 export async function checkStorageEndpoint(storage: ProjectStorage): Promise<CheckRow> {
-  const { endpoint, region, accessKeyId, secretAccessKey, prefix } = storage;
-  const credentials = { accessKeyId, secretAccessKey: secretAccessKey.reveal() };
-  const transport = openTransport({ bucket: "", endpoint, region, credentials, retry });
-  let refusal: Answer | undefined;
+  using files = openProjectFiles(storage, { side: "source", retry });
   try {
-    const buckets = await transport.request({ operation: "ListBuckets" }, async ({ client, watch }) => {
-      try {
-        return await lookAround(client, watch.signal);
-      } catch (error) {
-        refusal = readAnswer(error);
-        throw error;
-      }
-    });
-    return ok("files: endpoint", `answers, with ${buckets} buckets`);
+    const buckets = await files.buckets();
+    const first = buckets[0];
+    if (first !== undefined) await files.assertListed(first);
+    return ok("files: endpoint", `answers, with ${buckets.length} buckets`);
   } catch (error) {
-    if (refusal === undefined) throw error;
-    const { verdict, code, status } = refusal;
-    // A wrong region is answered like a wrong key (observed): SignatureDoesNotMatch, InvalidAccessKeyId or AccessDenied.
-    if (verdict === "credentials" || verdict === "denied" || verdict === "region") {
-      return fail(
-        "files: endpoint",
-        `refuses the access key or the region ${region}: ${code}`,
-        `Set ${prefix}_STORAGE_REGION to the project's region and ${prefix}_STORAGE_ACCESS_KEY_ID and _SECRET_ACCESS_KEY to an S3 access key of the project (dashboard, Storage, S3).`,
-      );
-    }
-    const how = status === undefined ? `cannot be reached: ${code}` : `answers ${code} (${status})`;
-    return fail("files: endpoint", how, `Check ${prefix}_STORAGE_ENDPOINT, and that the project is not paused.`);
-  } finally {
-    transport.close();
+    if (!(error instanceof StoreFailure)) return failed("files: endpoint", error);
+    const said = saidIn(error.answer);
+    const how = error.answer.status === undefined ? `cannot be reached: ${said}` : `answers ${said}`;
+    return fail(
+      "files: endpoint",
+      how,
+      `Check ${storage.prefix}_STORAGE_ENDPOINT, and that the project is not paused.`,
+    );
   }
-}
-
-async function lookAround(client: S3Client, abortSignal: AbortSignal): Promise<number> {
-  const { Buckets = [] } = await client.send(new ListBucketsCommand({}), { abortSignal });
-  const first = Buckets[0]?.Name;
-  if (first !== undefined) await client.send(new ListObjectsV2Command({ Bucket: first, MaxKeys: 1 }), { abortSignal });
-  return Buckets.length;
 }
 
 const relationsSchema = z.array(z.object({ relation: z.string(), readable: z.boolean() }));

@@ -4,6 +4,7 @@ import { refsOfDatabase } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
 import { Sessions } from "../../postgres/connect/connect.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
+import { openProjectFiles } from "../../storage/project-files.ts";
 import { objectStates } from "../../vault/bucket/thaw.ts";
 import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
 import type { Manifest } from "../../vault/format/manifest.ts";
@@ -12,7 +13,6 @@ import { openSet, type SetRef } from "../../vault/sets/open-set.ts";
 import type { RestoreResult } from "../restore/result.ts";
 import { compareFiles, type FilesComparison } from "../restore-files/compare-files.ts";
 import { findSnapshotFor } from "../restore-files/find-snapshot.ts";
-import { openTargetFiles } from "../restore-files/target-files.ts";
 import { openVaultSnapshot } from "../restore-files/vault-snapshot.ts";
 import { brokenOff, targetConnector } from "../target/sessions.ts";
 import { refuseFrozen } from "../thaw/thaw-set.ts";
@@ -118,7 +118,7 @@ async function compareWith(
   const found = await findSnapshotFor(vault, manifest, (bytes, armored) => verifyDetached(bytes, armored, trusted));
   const keys = { trustedSigners: trusted, privateKey: await openingKey(config) };
   const snapshot = await openVaultSnapshot(vault, found.set, keys);
-  using target = openTargetFiles(files.targetStorage);
+  using target = openProjectFiles(files.targetStorage, { side: "target" });
   const { readBackBytes, requestsAtOnce } = config.policy.restoreFiles;
   const compared = await compareFiles({
     ...{ snapshot, client: await connect(), target, prefix: files.targetStorage.prefix, log, signal },

@@ -2,10 +2,10 @@ import type { Client } from "pg";
 import { z } from "zod";
 import type { Log } from "../../base/log.ts";
 import { countOf } from "../../base/measures.ts";
+import type { ProjectFiles } from "../../storage/project-files.ts";
 import { maySetReplicationRole } from "../target/target.ts";
 import { look } from "./compare-rows.ts";
 import { assertSameBuckets } from "./one-project.ts";
-import type { TargetFiles } from "./target-files.ts";
 import { bucketDifferences, readBuckets, readColumns } from "./target-rows.ts";
 import type { SnapshotFile, SnapshotFiles } from "./vault-snapshot.ts";
 import { type FileFinding, sampleOf, verifyContents, verifyRows } from "./verify-files.ts";
@@ -33,7 +33,7 @@ export interface FilesComparison {
 export interface CompareFilesTask {
   readonly snapshot: SnapshotFiles;
   readonly client: Client;
-  readonly target: TargetFiles;
+  readonly target: ProjectFiles;
   /** Prefix of the target's settings, for messages. */
   readonly prefix: string;
   /** More bytes than this, and a twentieth of the files is read. */

@@ -2,9 +2,9 @@ import type { Client } from "pg";
 import { ConfigurationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
+import type { ProjectFiles } from "../../storage/project-files.ts";
 import { failureOf } from "./file-failure.ts";
 import type { WantedFile } from "./selection.ts";
-import type { TargetFiles } from "./target-files.ts";
 import { type PresentRow, readRows } from "./target-rows.ts";
 
 /** What has to be done with the chosen files, found without writing anything. */
@@ -34,7 +34,7 @@ const rowsAtOnce = 1000;
 export async function look<File extends WantedFile>(
   files: readonly File[],
   client: Client,
-  target: TargetFiles,
+  target: ProjectFiles,
   { width, log, signal }: { readonly width: number; readonly log: Log; readonly signal?: AbortSignal | undefined },
 ): Promise<Findings<File>> {
   const found = { missing: [] as File[], different: [] as File[], present: [] as File[] };

@@ -1,9 +1,9 @@
 import type { Client } from "pg";
 import { ConfigurationError } from "../../base/errors.ts";
 import type { ProjectStorage, Target } from "../../config/environment.ts";
+import type { ProjectFiles } from "../../storage/project-files.ts";
 import { targetNames } from "../target/whose.ts";
 import type { WantedFile } from "./selection.ts";
-import type { TargetFiles } from "./target-files.ts";
 import { readBuckets, readRows } from "./target-rows.ts";
 
 /**
@@ -34,7 +34,7 @@ export function refuseMixed(
  */
 export async function assertSameBuckets(
   client: Client,
-  target: Pick<TargetFiles, "buckets">,
+  target: Pick<ProjectFiles, "buckets">,
   prefix: string,
   signal?: AbortSignal,
 ): Promise<void> {

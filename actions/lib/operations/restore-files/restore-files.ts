@@ -3,6 +3,7 @@ import { ConfigurationError } from "../../base/errors.ts";
 import { Stages } from "../../base/flow/stages.ts";
 import type { Log } from "../../base/log.ts";
 import { countOf } from "../../base/measures.ts";
+import type { ProjectFiles } from "../../storage/project-files.ts";
 import { brokenOff } from "../target/sessions.ts";
 import { maySetReplicationRole } from "../target/target.ts";
 import { bucketsInTheWay, liftLimits, makeBuckets, putBackLimits } from "./buckets.ts";
@@ -11,7 +12,6 @@ import { type FilesResult, notesOn } from "./files-result.ts";
 import { assertArrivedHere, assertSameBuckets } from "./one-project.ts";
 import { type Choice, Chooser } from "./selection.ts";
 import { sendFiles } from "./send-files.ts";
-import type { TargetFiles } from "./target-files.ts";
 import { mendRows, readBuckets, readColumns, type StorageColumns } from "./target-rows.ts";
 import type { SnapshotFile, SnapshotFiles } from "./vault-snapshot.ts";
 import { type FileFinding, sampleOf, verifyContents, verifyRows } from "./verify-files.ts";
@@ -24,7 +24,7 @@ export interface FilesTask {
   readonly prefix: string;
   /** A new session at the target. */
   readonly connect: () => Promise<Client>;
-  readonly target: TargetFiles;
+  readonly target: ProjectFiles;
   /** Files that are there with other bytes are written over. */
   readonly overwrite: boolean;
   /** Share of the files that is read back; undefined: all of them up to `readAllBytes`, then a twentieth. */

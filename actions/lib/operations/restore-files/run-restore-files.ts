@@ -1,5 +1,6 @@
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
+import { openProjectFiles } from "../../storage/project-files.ts";
 import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
 import { resolveSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import type { Vault } from "../../vault/s3/client.ts";
@@ -9,7 +10,6 @@ import type { FilesResult } from "./files-result.ts";
 import { refuseMixed } from "./one-project.ts";
 import { restoreFiles } from "./restore-files.ts";
 import type { Choice } from "./selection.ts";
-import { openTargetFiles } from "./target-files.ts";
 import { type FolderResult, restoreToFolder } from "./to-folder.ts";
 import { openVaultSnapshot, type SnapshotFiles } from "./vault-snapshot.ts";
 
@@ -53,7 +53,7 @@ export async function runRestoreFiles(request: RestoreFilesRequest): Promise<Fil
     // Files that are written over are gone: not where nobody can tell whose they are.
     if (request.overwrite)
       refuseUntold(whose, { target, prefix: targetStorage.prefix, what, typed: request.production });
-    using files = openTargetFiles(targetStorage);
+    using files = openProjectFiles(targetStorage, { side: "target" });
     return await restoreFiles({
       ...{ snapshot, choice: request.choice, overwrite: request.overwrite, dryRun: request.dryRun, log, signal },
       rowsComeFirst: request.rowsComeFirst,

@@ -2,13 +2,13 @@ import { createHash, type Hash } from "node:crypto";
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import { Lanes, mapBounded } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
+import type { ProjectFiles } from "../../storage/project-files.ts";
 import { failureOf } from "./file-failure.ts";
-import type { TargetFiles } from "./target-files.ts";
 import { byObject, type OpenedFile, type SnapshotFile, type SnapshotFiles } from "./vault-snapshot.ts";
 
 export interface SendTask {
   readonly snapshot: SnapshotFiles;
-  readonly target: Pick<TargetFiles, "put" | "putLarge">;
+  readonly target: Pick<ProjectFiles, "put" | "putLarge">;
   readonly width: number;
   /** Told of each file that has arrived; awaited before the next of its object. */
   readonly sent: (file: SnapshotFile) => Promise<void>;

@@ -3,9 +3,9 @@ import type { Client } from "pg";
 import { ConfigurationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
+import type { ProjectFiles } from "../../storage/project-files.ts";
 import { failureOf } from "./file-failure.ts";
 import type { WantedFile } from "./selection.ts";
-import type { TargetFiles } from "./target-files.ts";
 import { rowDifferences, type StorageColumns } from "./target-rows.ts";
 
 /** Something about one file, by its row's id. */
@@ -33,7 +33,7 @@ export function sampleOf<File>(files: readonly File[], share: number): File[] {
 }
 
 interface VerifyTask {
-  readonly target: Pick<TargetFiles, "read">;
+  readonly target: Pick<ProjectFiles, "read">;
   readonly width: number;
   readonly log: Log;
   readonly signal?: AbortSignal | undefined;

@@ -1,6 +1,7 @@
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Config } from "../../config/load.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
+import { openProjectFiles } from "../../storage/project-files.ts";
 import { trustedSigners, withVault } from "../../vault/configured.ts";
 import { missingSet, readSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import type { Vault } from "../../vault/s3/client.ts";
@@ -9,7 +10,6 @@ import type { FilesResult } from "../restore-files/files-result.ts";
 import { findSnapshotFor } from "../restore-files/find-snapshot.ts";
 import { runRestoreFiles } from "../restore-files/run-restore-files.ts";
 import { everyFile } from "../restore-files/selection.ts";
-import { openTargetFiles } from "../restore-files/target-files.ts";
 import type { RestoreResult } from "./result.ts";
 import { type RestoreRequest, runRestore } from "./run-restore.ts";
 
@@ -46,7 +46,7 @@ async function restoreBoth(
 ): Promise<RestoredWithFiles> {
   const { config, log, signal } = request;
   const signers = await trustedSigners(config);
-  using target = openTargetFiles(config.targetStorage);
+  using target = openProjectFiles(config.targetStorage, { side: "target" });
   const { tier, set, manifest } = await readSignedSet(sets, request.ref, signers);
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
   const found = await findSnapshotFor(snapshots, manifest, verify);

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import type { StorageEndpoint } from "../../storage/endpoint.ts";
+import type { ProjectFiles } from "../../storage/project-files.ts";
 import { readSnapshot, runFolders, type StoredSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { newSetId } from "../../vault/format/manifest.ts";
 import { syncLease } from "../../vault/format/names.ts";
@@ -113,7 +113,7 @@ export const nobodys: Lease = {
   async [Symbol.asyncDispose]() {},
 };
 
-export function openSource(request: SyncRequest, endpoint: StorageEndpoint, signal: AbortSignal): Promise<SyncSource> {
+export function openSource(request: SyncRequest, endpoint: ProjectFiles, signal: AbortSignal): Promise<SyncSource> {
   const { config, within, log } = request;
   const { buckets: wanted } = config.policy.storage;
   const buckets = wanted === "all" ? undefined : wanted;

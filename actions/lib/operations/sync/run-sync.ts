@@ -3,7 +3,7 @@ import { Stop } from "../../base/flow/bounded.ts";
 import { Stages } from "../../base/flow/stages.ts";
 import { compactionThatPays } from "../../policy/storage-retention.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
-import { openEndpoint } from "../../storage/endpoint.ts";
+import { openProjectFiles } from "../../storage/project-files.ts";
 import { withVault } from "../../vault/configured.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { retentionIsDue, runRetention } from "../retention/run-retention.ts";
@@ -37,7 +37,7 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   const warnings: string[] = [];
   const ready = await stages.gate("preflight", () => passPreflight(request, vault, warnings, stop.signal));
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, ready.keys.signers);
-  using endpoint = openEndpoint(config.sourceStorage, policy.concurrency + 4);
+  using endpoint = openProjectFiles(config.sourceStorage, { side: "source", connections: policy.concurrency + 4 });
   await using lease = request.dryRun === true ? nobodys : await stages.gate("lease", () => takeLease(request, vault));
   stop.on(lease.lost);
   const state = await stages.gate("vault", () => readVaultState(vault, verify, log, warnings));

@@ -1,6 +1,6 @@
 import type { Stop } from "../../base/flow/bounded.ts";
 import type { Stages } from "../../base/flow/stages.ts";
-import type { StorageEndpoint } from "../../storage/endpoint.ts";
+import type { ProjectFiles } from "../../storage/project-files.ts";
 import type { StoredSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
@@ -22,7 +22,7 @@ export interface SyncFacts {
   readonly vault: Vault;
   readonly ready: StorageReady;
   readonly verify: VerifySignature;
-  readonly endpoint: StorageEndpoint;
+  readonly endpoint: ProjectFiles;
   readonly lease: Lease;
   readonly source: SyncSource;
   readonly plan: ListPlan;

@@ -5,8 +5,8 @@ import {
   HeadBucketCommand,
 } from "@aws-sdk/client-s3";
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
+import { isConditionFailed, readAnswer } from "../../s3/store-errors.ts";
 import type { Vault } from "../s3/client.ts";
-import { isConditionFailed, readAnswer } from "../s3/store-errors.ts";
 
 /**
  * One thing that the preflight wants to know. `unknown`: the store gave no usable answer. `denied`: it refused to tell, and

@@ -1,6 +1,6 @@
 import { GetBucketLifecycleConfigurationCommand, type LifecycleRule } from "@aws-sdk/client-s3";
+import { readAnswer } from "../../s3/store-errors.ts";
 import type { Vault } from "../s3/client.ts";
-import { readAnswer } from "../s3/store-errors.ts";
 import { asFact, type Fact, known } from "./inspect.ts";
 
 /**

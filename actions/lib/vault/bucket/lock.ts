@@ -1,8 +1,8 @@
 import { GetObjectRetentionCommand, PutObjectRetentionCommand } from "@aws-sdk/client-s3";
 import { OperationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
+import { readAnswer } from "../../s3/store-errors.ts";
 import type { Vault } from "../s3/client.ts";
-import { readAnswer } from "../s3/store-errors.ts";
 
 interface LockReport {
   /** Objects that are locked now. */

@@ -1,9 +1,9 @@
 import { RestoreObjectCommand } from "@aws-sdk/client-s3";
 import { OperationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
+import { readAnswer } from "../../s3/store-errors.ts";
 import type { Artifact } from "../format/manifest.ts";
 import type { Vault } from "../s3/client.ts";
-import { readAnswer } from "../s3/store-errors.ts";
 
 export type ThawTier = "Standard" | "Bulk" | "Expedited";
 

@@ -1,4 +1,5 @@
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
+import { isMissing } from "../../s3/store-errors.ts";
 import { keysFileName, unwrapSessionKey, verifyKeysFile } from "../../seal/keys/key-wrapping.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
@@ -11,7 +12,6 @@ import {
 } from "../../seal/keys/session-key.ts";
 import { indexKeysName, snapshotPrefix } from "../format/names.ts";
 import type { Vault } from "../s3/client.ts";
-import { isMissing } from "../s3/store-errors.ts";
 
 const maxKeysBytes = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
+import { isConditionFailed } from "../../s3/store-errors.ts";
 import type { Vault } from "../s3/client.ts";
 import type { Stored } from "../s3/objects.ts";
-import { isConditionFailed } from "../s3/store-errors.ts";
 import {
   conditionOn,
   describeHolder,

@@ -2,9 +2,9 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
+import { isMissing } from "../../s3/store-errors.ts";
 import type { Vault } from "../s3/client.ts";
 import type { ObjectBody, Stored } from "../s3/objects.ts";
-import { isMissing } from "../s3/store-errors.ts";
 import { versionPages } from "../s3/versions.ts";
 
 /** A process, so exactly that another one on the same machine can tell whether it still runs. */

@@ -1,7 +1,7 @@
 import { OperationError } from "../../base/errors.ts";
 import { withRetries } from "../../base/flow/retry.ts";
+import { isConditionFailed } from "../../s3/store-errors.ts";
 import type { Vault } from "../s3/client.ts";
-import { isConditionFailed } from "../s3/store-errors.ts";
 import { heldError, type Lease, mayTakeOver } from "./lease.ts";
 import { conditionOn, type LeaseRecord, readLease, type SeenLease, thisProcess, writeLease } from "./record.ts";
 

@@ -1,9 +1,9 @@
 import { ConfigurationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { countOf, few } from "../../base/measures.ts";
+import type { Transport } from "../../s3/transport.ts";
 import { setIdPattern } from "../format/manifest.ts";
 import type { Vault } from "../s3/client.ts";
-import type { Transport } from "../s3/transport.ts";
 import { type Version, versionPages, type Wanted } from "../s3/versions.ts";
 import { setIdsBelow } from "./set-folders.ts";
 import { manifestName, signatureName } from "./signed-manifest.ts";

@@ -1,7 +1,7 @@
 import { heapUsed } from "../../base/collector.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
+import type { Transport } from "../../s3/transport.ts";
 import { setIdPattern } from "../format/manifest.ts";
-import type { Transport } from "../s3/transport.ts";
 import { versionPages } from "../s3/versions.ts";
 
 /**

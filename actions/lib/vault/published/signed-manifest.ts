@@ -1,9 +1,9 @@
 import type { z } from "zod";
 import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
+import { isConditionFailed, isMissing } from "../../s3/store-errors.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Vault } from "../s3/client.ts";
 import { assertStored } from "../s3/read-back.ts";
-import { isConditionFailed, isMissing } from "../s3/store-errors.ts";
 
 export const manifestName = "manifest.json";
 export const signatureName = `${manifestName}.sig`;

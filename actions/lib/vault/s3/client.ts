@@ -1,6 +1,7 @@
 import { HeadBucketCommand } from "@aws-sdk/client-s3";
 import { OperationError } from "../../base/errors.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../../base/flow/retry.ts";
+import { openTransport, type Transport, type TransportSettings } from "../../s3/transport.ts";
 import {
   type GetOptions,
   getObject,
@@ -14,7 +15,6 @@ import {
   type Stored,
 } from "./objects.ts";
 import { openPartMemory, type PartMemory } from "./part-memory.ts";
-import { openTransport, type Transport, type TransportSettings } from "./transport.ts";
 
 export interface VaultSettings extends Omit<TransportSettings, "retry"> {
   readonly retry?: Partial<RetryPolicy>;

@@ -1,5 +1,5 @@
 import { DeleteObjectsCommand } from "@aws-sdk/client-s3";
-import type { Transport } from "./transport.ts";
+import type { Transport } from "../../s3/transport.ts";
 
 interface Deletion {
   readonly deleted: number;

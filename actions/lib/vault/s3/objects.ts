@@ -2,34 +2,9 @@ import { createHash, randomUUID } from "node:crypto";
 import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 import { OperationError } from "../../base/errors.ts";
 import type { RetryPolicy } from "../../base/flow/retry.ts";
-import { isMissing, readAnswer } from "./store-errors.ts";
-import type { Transport, Try } from "./transport.ts";
-
-/** A hundred million objects: no vault comes near, and no machine could keep their names. */
-const mostPages = 100_000;
-
-/**
- * Says after each page of a store's list whether there is another. A store that lies must neither keep us for ever nor have
- * what it leaves out taken for what is not there: every marker is new, and a list that is cut off says where it goes on.
- *
- * @returns false after the last page
- */
-export function watchPages(bucket: string, prefix: string): (truncated: boolean | undefined, next?: string) => boolean {
-  const seen = new Set<string>();
-  const broken = (code: string, how: string) =>
-    new OperationError(
-      code,
-      `The store's list of ${prefix === "" ? "everything" : prefix} in bucket ${bucket} ${how}`,
-      "Look at the store's health, and at what stands between it and here: what a list leaves out may be there all the same.",
-    );
-  return (truncated, next) => {
-    if (truncated !== true) return false;
-    if (next === undefined) throw broken("s3-cut-off", "is cut off and does not say where it goes on");
-    if (seen.has(next) || seen.size >= mostPages) throw broken("s3-endless", "does not come to an end");
-    seen.add(next);
-    return true;
-  };
-}
+import { bodyOf, watchPages } from "../../s3/answers.ts";
+import { isMissing, readAnswer } from "../../s3/store-errors.ts";
+import type { Transport, Try } from "../../s3/transport.ts";
 
 /** Metadata name by which a writer knows its own object again when the answer to a conditional write was lost. */
 export const writeMark = "lifeboat-write";
@@ -118,13 +93,6 @@ export function getObject(transport: Transport, key: string, options: GetOptions
     if (bytes !== head.bytes) throw new Error("the answer broke off");
     return { ...head, body: Buffer.concat(chunks, bytes) };
   });
-}
-
-/** The chunks of an answer's body. */
-export function bodyOf(body: unknown): AsyncIterable<Uint8Array> {
-  if (typeof body === "object" && body !== null && Symbol.asyncIterator in body)
-    return body as AsyncIterable<Uint8Array>;
-  throw new Error("the answer has no body");
 }
 
 /** Every object below `prefix`, in byte order. With `delimiter` "/", `folders` instead of what lies in them. */

@@ -9,8 +9,9 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { OperationError } from "../../base/errors.ts";
-import { settleLostAnswer, watchPages, writeMark } from "./objects.ts";
-import type { Transport, Try } from "./transport.ts";
+import { watchPages } from "../../s3/answers.ts";
+import type { Transport, Try } from "../../s3/transport.ts";
+import { settleLostAnswer, writeMark } from "./objects.ts";
 
 /** Stored bytes in memory, with their SHA-256 in hex. */
 interface FilledPart {

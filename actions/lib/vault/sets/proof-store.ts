@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
+import { isMissing } from "../../s3/store-errors.ts";
 import { lockObject } from "../bucket/lock.ts";
 import { setPrefix, type Tier } from "../format/manifest.ts";
 import { type Proof, proofPrefix, proofSchema } from "../format/proof.ts";
@@ -13,7 +14,6 @@ import {
   type VerifySignature,
 } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
-import { isMissing } from "../s3/store-errors.ts";
 import { vaultAsWritten, type WrittenObject, writtenObjects } from "../s3/versions.ts";
 import { maxManifestBytes } from "./catalogue.ts";
 

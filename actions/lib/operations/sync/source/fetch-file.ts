@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { type Patience, pauseBefore, withRetries } from "../../../base/flow/retry.ts";
-import { EndpointTrouble, type FileAnswer, type StorageEndpoint } from "../../../storage/endpoint.ts";
+import { StoreFailure } from "../../../s3/store-errors.ts";
+import type { FileAddress, OpenAnswer, ProjectFiles } from "../../../storage/project-files.ts";
+import { trouble } from "../../../storage/refusal.ts";
 import { md5OfEtag, type SourceRow } from "../../../storage/rows.ts";
 
 /** How often one file is asked for, and how long the pauses are. */
@@ -25,7 +27,7 @@ export interface ContentFacts {
 }
 
 export interface Fetcher {
-  readonly endpoint: StorageEndpoint;
+  readonly endpoint: ProjectFiles;
   readonly patience: FetchPatience;
   readonly signal: AbortSignal;
   /** Told of every byte that came in, also of those that came in vain: they cost as much. */
@@ -34,16 +36,16 @@ export interface Fetcher {
 
 /**
  * Reads a small file whole. An answer that breaks off or is shorter than it said is asked for again.
- * @param most a longer one is refused (EndpointTrouble `too-large`): it has been replaced by another
- * @throws EndpointTrouble when patience has an end, or for what no patience helps
+ * @param most a longer one is refused (StoreFailure `too-large`): it has been replaced by another
+ * @throws StoreFailure when patience has an end, or for what no patience helps
  */
 export async function fetchWhole(
   fetcher: Fetcher,
-  row: Pick<SourceRow, "bucket" | "name">,
+  row: FileAddress,
   most: number,
 ): Promise<{ readonly content: Buffer; readonly facts: ContentFacts }> {
   return patiently(fetcher, async () => {
-    const answer = await fetcher.endpoint.get(row.bucket, row.name, 0, fetcher.signal);
+    const answer = await fetcher.endpoint.get(row, 0, fetcher.signal);
     const hashes = startHashes();
     const chunks: Uint8Array[] = [];
     let got = 0;
@@ -52,12 +54,12 @@ export async function fetchWhole(
       fetcher.onBytes(chunk.byteLength);
       if (got > most) {
         answer.abandon();
-        throw new EndpointTrouble(413, "too-large");
+        throw trouble("too-large", 413);
       }
       hashes.update(chunk);
       chunks.push(chunk);
     }
-    if (answer.bytes !== undefined && got !== answer.bytes) throw new EndpointTrouble(undefined, "short answer");
+    if (answer.bytes !== undefined && got !== answer.bytes) throw trouble("short answer");
     return { content: Buffer.concat(chunks, got), facts: { bytes: got, ...hashes.digest(), ...headersOf(answer) } };
   });
 }
@@ -65,24 +67,24 @@ export async function fetchWhole(
 /**
  * Streams a large file; where the connection breaks it goes on from there, as long as it is still the same file.
  * @param onEnd told what it was, when the last byte has been handed on
- * @throws EndpointTrouble; with code `changed-midway` when the file was replaced meanwhile
+ * @throws StoreFailure; with code `changed-midway` when the file was replaced meanwhile
  */
 export async function* streamFile(
   fetcher: Fetcher,
-  row: Pick<SourceRow, "bucket" | "name">,
+  row: FileAddress,
   onEnd: (facts: ContentFacts) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hashes = startHashes();
   let got = 0;
-  let first: FileAnswer | undefined;
+  let first: OpenAnswer | undefined;
   for (let attempt = 1; ; ) {
     const before = got;
     try {
-      const answer = await patiently(fetcher, () => fetcher.endpoint.get(row.bucket, row.name, got, fetcher.signal));
+      const answer = await patiently(fetcher, () => fetcher.endpoint.get(row, got, fetcher.signal));
       first ??= answer;
       if (answer.etag !== first.etag || answer.wholeBytes !== first.wholeBytes) {
         answer.abandon();
-        throw new EndpointTrouble(412, "changed-midway");
+        throw trouble("changed-midway", 412);
       }
       for await (const chunk of answer.body) {
         got += chunk.byteLength;
@@ -90,14 +92,13 @@ export async function* streamFile(
         fetcher.onBytes(chunk.byteLength);
         yield chunk;
       }
-      if (first.wholeBytes !== undefined && got < first.wholeBytes)
-        throw new EndpointTrouble(undefined, "short answer");
+      if (first.wholeBytes !== undefined && got < first.wholeBytes) throw trouble("short answer");
       onEnd({ bytes: got, ...hashes.digest(), ...headersOf(first) });
       return;
     } catch (error) {
       // What moves is not counted: a file of gigabytes may break off more often than a small one.
       attempt = got > before ? 1 : attempt + 1;
-      const passing = error instanceof EndpointTrouble && error.status === undefined;
+      const passing = error instanceof StoreFailure && error.answer.status === undefined;
       if (!passing || attempt > fetcher.patience.attempts || (first?.wholeBytes ?? 0) <= got) throw error;
       await pauseBefore(attempt, fetcher.patience, fetcher.signal);
     }
@@ -116,13 +117,15 @@ function patiently<T>(fetcher: Fetcher, work: () => Promise<T>): Promise<T> {
     fetcher.patience,
     work,
     (error, count) =>
-      error instanceof EndpointTrouble && error.passing && (error.code !== "InternalError" || count < attemptsIfLost),
+      error instanceof StoreFailure &&
+      error.answer.verdict === "again" &&
+      (error.answer.code !== "InternalError" || count < attemptsIfLost),
     ({ error }) => error,
     fetcher.signal,
   );
 }
 
-function headersOf({ contentType, cacheControl }: Pick<FileAnswer, "contentType" | "cacheControl">) {
+function headersOf({ contentType, cacheControl }: Pick<OpenAnswer, "contentType" | "cacheControl">) {
   return { contentType: contentType ?? null, cacheControl: cacheControl ?? null };
 }
 

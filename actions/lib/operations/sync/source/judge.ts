@@ -1,6 +1,6 @@
 import { OperationError } from "../../../base/errors.ts";
 import type { StoragePolicy } from "../../../config/policy/storage.ts";
-import { EndpointTrouble } from "../../../storage/endpoint.ts";
+import { StoreFailure } from "../../../s3/store-errors.ts";
 import type { SourceRow } from "../../../storage/rows.ts";
 import { type ContentFacts, type Fetcher, fetchWhole, fitsRow } from "./fetch-file.ts";
 import type { Tally } from "./tally.ts";
@@ -53,12 +53,12 @@ export async function readJudged<Content>(
   };
   for (let attempt = 1; attempt <= attempts; attempt++) {
     let found: Read<Content> | undefined;
-    let trouble: EndpointTrouble | undefined;
+    let trouble: string | undefined;
     try {
       found = await read(row);
     } catch (error) {
-      if (!(error instanceof EndpointTrouble)) throw error;
-      trouble = error;
+      if (!(error instanceof StoreFailure)) throw error;
+      trouble = error.answer.code;
     }
     if (found !== undefined && fitsRow(found.facts, row)) return settle(found);
     const now = await lookUp(row.bucket, row.name);
@@ -75,9 +75,9 @@ export async function readJudged<Content>(
       found?.discard();
       continue;
     }
-    if (trouble?.code === "too-large") return { kind: "large", row };
-    if (trouble?.code === "changed-midway") continue;
-    if (found === undefined) return { kind: "unreadable", row, code: trouble?.code ?? "unknown" };
+    if (trouble === "too-large") return { kind: "large", row };
+    if (trouble === "changed-midway") continue;
+    if (found === undefined) return { kind: "unreadable", row, code: trouble ?? "unknown" };
     alike = alike?.sha256 === found.facts.sha256 ? alike : { sha256: found.facts.sha256, times: 0 };
     if (++alike.times === alikeEnough) {
       tally.find("unlike-row", row, `the row tells ${row.rowBytes} bytes, ETag ${row.etag}; read ${found.facts.bytes}`);
@@ -134,11 +134,11 @@ export async function assertGivesFiles(
     if (control !== undefined) await fetchWhole(fetcher, control, policy.smallFileBytes);
     else if (readable > 0) return;
     else if (unread.filter(({ task }) => task.wasLost !== true).length >= fewestOfAnOutage)
-      throw new EndpointTrouble(500, first.code);
-    else await fetcher.endpoint.document(first.task.row.bucket, { "list-type": "2", "max-keys": "1" }, fetcher.signal);
+      throw sourceUnavailable(unread.length, first.code);
+    else await fetcher.endpoint.assertListed(first.task.row.bucket, fetcher.signal);
   } catch (error) {
     fetcher.signal.throwIfAborted();
-    if (!(error instanceof EndpointTrouble) || (control !== undefined && !error.passing)) throw error;
+    if (!(error instanceof StoreFailure) || (control !== undefined && error.answer.verdict !== "again")) throw error;
     throw sourceUnavailable(unread.length, first.code);
   }
 }

@@ -4,8 +4,9 @@ import type { Log } from "../../../base/log.ts";
 import type { ConnectionSettings } from "../../../config/connection-url.ts";
 import { connect } from "../../../postgres/connect/connect.ts";
 import { attachSnapshot } from "../../../postgres/snapshot/snapshot.ts";
+import { StoreFailure, saidIn } from "../../../s3/store-errors.ts";
 import { openCatalogue } from "../../../storage/catalogue.ts";
-import { EndpointTrouble, listBuckets, listFiles, type StorageEndpoint } from "../../../storage/endpoint.ts";
+import type { ProjectFiles } from "../../../storage/project-files.ts";
 import { type Bucket, bareEtag, type ShardSum, type SourceRow } from "../../../storage/rows.ts";
 import { pathOf, shardOf } from "../../../vault/format/file-entry.ts";
 import type { Head } from "../../../vault/format/snapshot-manifest.ts";
@@ -86,14 +87,14 @@ export async function openDatabaseSource(options: DatabaseSourceOptions): Promis
 
 /** The list as the endpoint gives it, for whoever has no access to the database. It is held in memory. */
 export async function openListedSource(
-  endpoint: StorageEndpoint,
+  endpoint: ProjectFiles,
   only: readonly string[] | undefined,
   signal: AbortSignal,
 ): Promise<SyncSource> {
   const takenAt = new Date();
-  const buckets = await listBuckets(endpoint, only, signal);
+  const buckets = await bucketsOf(endpoint, only, signal);
   const all: SourceRow[] = [];
-  for (const { id } of buckets) for await (const row of listFiles(endpoint, id, signal)) all.push(row);
+  for (const { id } of buckets) for await (const row of endpoint.list(id, signal)) all.push(row);
   return {
     ...{ list: "endpoint", takenAt, buckets, policies: [], sumsOver: "the endpoint's list", files: all.length },
     sums: async () => undefined,
@@ -114,7 +115,7 @@ export async function openListedSource(
     async lookUp(bucket, name) {
       const listed = all.find((row) => row.name === name && row.bucket === bucket);
       try {
-        const head = await endpoint.head(bucket, name, signal);
+        const head = await endpoint.head({ bucket, name }, signal);
         const [etag, rowBytes] = [bareEtag(head.etag), head.bytes ?? null];
         // The list's time and the answer's are written differently: the row stays as it was listed.
         if (listed?.etag === etag && listed.rowBytes === rowBytes) return listed;
@@ -124,8 +125,8 @@ export async function openListedSource(
           ...{ lastModified: head.lastModified ?? null, userMetadata: null },
         };
       } catch (error) {
-        if (!(error instanceof EndpointTrouble)) throw error;
-        if (error.missing) return undefined;
+        if (!(error instanceof StoreFailure)) throw error;
+        if (error.answer.status === 404) return undefined;
         // A name that the endpoint lists and does not take: its refusal of a HEAD has no code, that of the GET has.
         if (listed === undefined) throw error;
         return listed;
@@ -133,6 +134,22 @@ export async function openListedSource(
     },
     async [Symbol.asyncDispose]() {},
   };
+}
+
+/** The endpoint tells the names of buckets and nothing of their limits. */
+async function bucketsOf(
+  endpoint: ProjectFiles,
+  only: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<Bucket[]> {
+  const names = await endpoint.buckets(signal);
+  return names
+    .filter((name) => only === undefined || only.includes(name))
+    .sort()
+    .map((name) => ({
+      ...{ id: name, name, public: null, fileSizeLimit: null, allowedMimeTypes: null, owner: null, ownerId: null },
+      ...{ createdAt: null, updatedAt: null, avifAutodetection: null, type: null },
+    }));
 }
 
 async function hangUp(sessions: Client[]): Promise<void> {
@@ -146,7 +163,7 @@ async function hangUp(sessions: Client[]): Promise<void> {
  * @param rows every row of the list, by any order
  */
 export async function findOrphans(
-  endpoint: StorageEndpoint,
+  endpoint: ProjectFiles,
   buckets: readonly Bucket[],
   rows: AsyncIterable<{ readonly rows: readonly SourceRow[] }>,
   lookUp: LookUp,
@@ -157,22 +174,22 @@ export async function findOrphans(
   for await (const { rows: some } of rows) for (const { bucket, name } of some) known.get(bucket)?.add(name);
   for (const { id } of buckets) {
     try {
-      for await (const file of listFiles(endpoint, id, signal)) {
+      for await (const file of endpoint.list(id, signal)) {
         if (known.get(id)?.has(file.name) || (await lookUp(id, file.name)) !== undefined) continue;
         tally.find("orphan", file, "the endpoint lists it, and there is no row");
       }
     } catch (error) {
       // A bucket that the endpoint does not have holds no file without a row.
-      if (!(error instanceof EndpointTrouble)) throw error;
-      if (!error.missing) throw unlistable(id, error);
+      if (!(error instanceof StoreFailure)) throw error;
+      if (error.answer.status !== 404) throw unlistable(id, error);
     }
   }
 }
 
-function unlistable(bucket: string, { message }: EndpointTrouble): OperationError {
+function unlistable(bucket: string, { answer }: StoreFailure): OperationError {
   return new OperationError(
     "source-unavailable",
-    `The endpoint does not list bucket ${bucket}: ${message}.`,
+    `The endpoint does not list bucket ${bucket}: ${saidIn(answer)}.`,
     "Look at the project's health, and run the audit again.",
   );
 }

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { LifeboatError } from "../../../base/errors.ts";
 import type { Rotation } from "../../../policy/deep-rotation.ts";
+import { isMissing } from "../../../s3/store-errors.ts";
 import type { Signer } from "../../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
 import { signDetachedBinary, verifyDetached } from "../../../seal/keys/signature.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
-import { isMissing } from "../../../vault/s3/store-errors.ts";
 
 // The folder is called as retention was when the first vaults were made.
 export const deepRecordKey = "upkeep/deep-reads.json";

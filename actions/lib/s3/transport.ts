@@ -1,15 +1,17 @@
 import { pipeline, Readable, Transform } from "node:stream";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
-import { tooLarge } from "../../base/bounded-answer.ts";
-import { LifeboatError } from "../../base/errors.ts";
-import { type RetryPolicy, Stalled, type StallWatch, watchStalls, withRetries } from "../../base/flow/retry.ts";
-import { encodePart } from "../../storage/request-signature.ts";
+import { tooLarge } from "../base/bounded-answer.ts";
+import { LifeboatError } from "../base/errors.ts";
+import { type RetryPolicy, Stalled, type StallWatch, watchStalls, withRetries } from "../base/flow/retry.ts";
+import { encodePart } from "./answers.ts";
 import { readAnswer, storeError } from "./store-errors.ts";
 
 /** One request: what it is called in errors, and who may call it off. */
 interface Request {
   /** The API operation first, e.g. `UploadPart 3`. */
   readonly operation: string;
+  /** The transport's own unless told. */
+  readonly bucket?: string;
   readonly key?: string;
   readonly signal?: AbortSignal | undefined;
   /** Overrides of the vault's policy for this request. */
@@ -26,11 +28,13 @@ export interface Try {
 }
 
 export interface Transport {
+  /** For what does not go through `request`. */
+  readonly client: S3Client;
   readonly bucket: string;
   readonly region: string;
   /** True when the store is not AWS's own. */
   readonly foreign: boolean;
-  /** Runs one request with retries, stall and attempt time-outs; throws what `storeError` makes of the last answer. */
+  /** Runs one request with retries, stall and attempt time-outs; throws what `refuse` makes of the last answer. */
   request<T>(request: Request, attempt: (with_: Try) => Promise<T>): Promise<T>;
   /** The `Date` header that came with an output of the SDK: the server's clock, in whole seconds. */
   dateOf(output: object): Date | undefined;
@@ -39,8 +43,12 @@ export interface Transport {
 
 export interface TransportSettings {
   readonly bucket: string;
-  /** The bucket may have any name, as Supabase's may: `what?`, `a#b`, `arn:…`. */
+  /** Buckets may have any name, as Supabase's may: `what?`, `a#b`, `arn:…`. */
   readonly anyName?: boolean;
+  /** At a time; 64 unless told. */
+  readonly connections?: number;
+  /** The error that ends a request; `storeError` unless told. */
+  readonly refuse?: typeof storeError;
   readonly region: string;
   readonly endpoint?: string | undefined;
   readonly credentials?: S3ClientConfig["credentials"];
@@ -49,8 +57,8 @@ export interface TransportSettings {
 
 /** @throws nothing: settings are proved by the first request */
 export function openTransport(settings: TransportSettings): Transport {
-  const { region, endpoint, credentials } = settings;
-  const bucket = settings.anyName && settings.bucket !== "" ? standIn : settings.bucket;
+  const { region, endpoint, credentials, refuse = storeError } = settings;
+  const agent = { keepAlive: true, maxSockets: settings.connections ?? 64 };
   const client = new S3Client({
     region,
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
@@ -72,7 +80,7 @@ export function openTransport(settings: TransportSettings): Transport {
   });
   sendKnownHash(client);
   boundAnswers(client);
-  if (bucket !== settings.bucket) nameTruly(client, settings.bucket);
+  if (settings.anyName) nameTruly(client);
   const dates = new WeakMap<object, Date>();
   client.middlewareStack.add(
     (next) => async (args) => {
@@ -90,6 +98,7 @@ export function openTransport(settings: TransportSettings): Transport {
     { step: "deserialize", priority: "high", name: "serverDate" },
   );
   return {
+    client,
     bucket: settings.bucket,
     region,
     foreign: endpoint !== undefined,
@@ -97,6 +106,7 @@ export function openTransport(settings: TransportSettings): Transport {
     close: () => client.destroy(),
     request(request, attempt) {
       const policy = { ...settings.retry, ...request.retry };
+      const { operation, key, bucket = settings.bucket } = request;
       return withRetries(
         policy,
         async (count) => {
@@ -111,7 +121,7 @@ export function openTransport(settings: TransportSettings): Transport {
           }
         },
         (error) => readAnswer(error).verdict === "again",
-        (end) => storeError({ operation: request.operation, bucket: settings.bucket, key: request.key, region }, end),
+        (end) => refuse({ operation, bucket, key, region }, end),
         request.signal,
       );
     },
@@ -119,7 +129,6 @@ export function openTransport(settings: TransportSettings): Transport {
 }
 
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
-const agent = { keepAlive: true, maxSockets: 64 };
 
 /** What the SDK takes for the bucket where the true name is put into the path by us. */
 const standIn = "lifeboat-stand-in";
@@ -128,11 +137,22 @@ const standIn = "lifeboat-stand-in";
  * The SDK takes some names for addresses (`arn:…`) and puts others into the path encoded twice (`what?`, `a#b`). The path is
  * set before the request is signed.
  */
-function nameTruly(client: S3Client, bucket: string): void {
+function nameTruly(client: S3Client): void {
+  const trueNames = new WeakMap<object, string>();
   client.middlewareStack.add(
-    (next) => (args) => {
+    (next, context) => (args) => {
+      const { input } = args;
+      if (!("Bucket" in input) || input.Bucket === undefined) return next(args);
+      trueNames.set(context, input.Bucket);
+      return next({ ...args, input: { ...input, Bucket: standIn } });
+    },
+    { step: "initialize", priority: "high", name: "standInBucket" },
+  );
+  client.middlewareStack.add(
+    (next, context) => (args) => {
       const { request } = args;
-      if (typeof request === "object" && request !== null && "path" in request) {
+      const bucket = trueNames.get(context);
+      if (bucket !== undefined && typeof request === "object" && request !== null && "path" in request) {
         Object.assign(request, { path: String(request.path).replace(`/${standIn}`, () => `/${encodePart(bucket)}`) });
       }
       return next(args);

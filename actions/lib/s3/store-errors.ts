@@ -1,5 +1,5 @@
-import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
-import type { GivenUp } from "../../base/flow/retry.ts";
+import { ConfigurationError, LifeboatError, OperationError } from "../base/errors.ts";
+import type { GivenUp } from "../base/flow/retry.ts";
 
 /** What an error of the store means for the one who asked. */
 export interface Answer {
@@ -90,6 +90,21 @@ export function readAnswer(error: unknown): Answer {
   return { verdict, code: name === "Unknown" || name === "Error" ? "no reason given" : name, status, region };
 }
 
+/** What a store answered at last, or that it did not; what it means is for the caller to say. */
+export class StoreFailure extends OperationError {
+  readonly answer: Answer;
+
+  constructor(answer: Answer, code: string, message: string, next?: string) {
+    super(code, message, next);
+    this.answer = answer;
+  }
+}
+
+/** E.g. `SlowDown (503)`, `ECONNRESET`. */
+export function saidIn({ code, status }: Answer): string {
+  return status === undefined ? code : `${code} (${status})`;
+}
+
 /** What was asked of the store, in words that may stand in a log. */
 interface Question {
   /** The API operation, e.g. `UploadPart 3`. */
@@ -119,9 +134,10 @@ export function storeError(question: Question, end: GivenUp): unknown {
   const { operation, bucket, key, region } = question;
   const answer = readAnswer(end.error);
   const what = `${operation} of ${key === undefined ? `bucket ${bucket}` : `${key} in bucket ${bucket}`}`;
-  const said = answer.status === undefined ? answer.code : `${answer.code} (${answer.status})`;
+  const said = saidIn(answer);
   if (answer.code === "InvalidObjectState") {
-    return new OperationError(
+    return new StoreFailure(
+      answer,
       "s3-frozen",
       `${what}: it is archived and cannot be read`,
       "Bring the set back with `lifeboat thaw <set> --wait`.",
@@ -157,16 +173,17 @@ export function storeError(question: Question, end: GivenUp): unknown {
           : "Set AWS_REGION to its region.",
       );
     case "condition":
-      return new OperationError("s3-condition", `${what}: something else is already there: ${said}`);
+      return new StoreFailure(answer, "s3-condition", `${what}: something else is already there: ${said}`);
     case "missing":
-      return new OperationError("s3-missing", `${what}: it is not there`);
+      return new StoreFailure(answer, "s3-missing", `${what}: it is not there`);
     case "again":
-      return new OperationError(
+      return new StoreFailure(
+        answer,
         "s3-unavailable",
         `${what} failed ${end.attempts} times in ${end.seconds.toFixed(0)} s, the last time with ${said}`,
         "Look at the store's health and at the network between; then run again.",
       );
     default:
-      return new OperationError("s3-refused", `${what}: the store refuses: ${said}`);
+      return new StoreFailure(answer, "s3-refused", `${what}: the store refuses: ${said}`);
   }
 }
