@@ -1,7 +1,7 @@
 -- report: values that stand twice under a key: its index was corrupted, and does not know of them
 -- alone: yes
 -- tiers: weekly,monthly
--- fails: table constraint people_pkey on keys_with_duplicates\.people: missing: .*\[23505, 2 values of this key stand in more than one row of keys_with_duplicates\.people\. See them with: select id, count\(\*\) from .*; when they are mended: ALTER TABLE .*PRIMARY KEY \(id\);\]
+-- fails: table constraint people_pkey on keys_with_duplicates\.people: missing: .*\[23505, 2 values of this key stand in more than one row of keys_with_duplicates\.people\. See them with: select id, count\(\*\) from .*; when they are repaired: ALTER TABLE .*PRIMARY KEY \(id\);\]
 -- fails: index keys_with_duplicates\.people_mail: missing: .*\[23505, 1 values of this key .*select lower\(mail\), count\(\*\) from .*where \(\(?id > 0\)?\) and .*CREATE UNIQUE INDEX people_mail
 -- query: select string_agg(p::text, ';' order by p::text) from keys_with_duplicates.people p
 -- @as postgres

@@ -11,7 +11,7 @@ import {
   newSetId,
   newTestKey,
   type Piece,
-  publishSet,
+  signAndPublish,
   type TestKey,
 } from "../integration/assembled-set.ts";
 import type { S3Access } from "../lab/servers/s3.ts";
@@ -161,7 +161,7 @@ describe("a manifest that is not to be trusted is refused, whatever else is righ
   });
 
   test("one signed by somebody else", async () => {
-    const foreign = await publishSet(vault, other(), await newTestKey("signing"));
+    const foreign = await signAndPublish(vault, other(), await newTestKey("signing"));
     await expect(verify(true, foreign)).rejects.toMatchObject({ code: "manifest-untrusted" });
   });
 

@@ -4,9 +4,9 @@ import { type BackupLab, openBackupLab } from "../integration/backup-lab.ts";
 import { execute } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { startHttpFaultProxy } from "./proxy/http-proxy.ts";
+import { inspectVault, problemsOf, retentionLater } from "./table/inspect-vault.ts";
 import { complete, killBehind, killLimit, killSomewhere, nightly, wantedKills, writesOf } from "./table/kills.ts";
 import type { FaultRecord } from "./table/row.ts";
-import { lookInto, problemsOf, retentionLater } from "./table/vault-look.ts";
 
 const runner = fileURLToPath(new URL("backup-runner.ts", import.meta.url));
 const kills = Math.round(wantedKills * 0.8);
@@ -40,7 +40,7 @@ afterAll(async () => {
 /** What is wrong with the sets that became visible since `known`, which is kept up. */
 async function problemsOfNewSets(known: Set<string>): Promise<string[]> {
   const problems: string[] = [];
-  for (const prefix of (await lookInto(client, lab.bucket)).visible) {
+  for (const prefix of (await inspectVault(client, lab.bucket)).visible) {
     if (!known.has(prefix)) problems.push(...(await problemsOf(client, lab, prefix)));
     known.add(prefix);
   }
@@ -91,7 +91,7 @@ test.runIf(nightly)(
         whole = Math.max(whole, await expectCleanRun());
       }
     }
-    const { visible } = await lookInto(client, lab.bucket);
+    const { visible } = await inspectVault(client, lab.bucket);
     for (const prefix of visible) expect(await problemsOf(client, lab, prefix)).toEqual([]);
     expect(faults).toHaveLength(kills);
   },
@@ -101,7 +101,7 @@ test.runIf(nightly)(
 async function expectCleanRun(): Promise<number> {
   const took = await complete(runner, lab.env(url));
   await retentionLater(lab);
-  const { strays, unfinishedUploads } = await lookInto(client, lab.bucket);
+  const { strays, unfinishedUploads } = await inspectVault(client, lab.bucket);
   expect({ strays, unfinishedUploads }).toEqual({ strays: [], unfinishedUploads: 0 });
   return took;
 }

@@ -11,7 +11,7 @@ import { execute, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { startTcpFaultProxy, type TcpFaultProxy } from "./proxy/tcp-proxy.ts";
-import { retentionLater } from "./table/vault-look.ts";
+import { retentionLater } from "./table/inspect-vault.ts";
 
 const planted = "planted.8c41@personal.example";
 const seed = `

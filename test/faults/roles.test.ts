@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
-import { lookAtDeletion } from "../../actions/lib/operations/check/standing-rows.ts";
+import { checkDeletion } from "../../actions/lib/operations/check/standing-rows.ts";
 import { applyRetention } from "../../actions/lib/operations/retention/apply-retention.ts";
 import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
@@ -63,8 +63,8 @@ test("backups of every kind and syncs do all their work with a role that may del
   const again = await lab.sync({ acceptShrinkage: true }, { AWS_ENDPOINT_URL: gate.url });
   expect(again).toMatchObject({ failure: null, counts: { files: 11, filesCopied: 0 } });
   expect(gate.refused.slice(before)).toEqual([]);
-  expect(await lookAtDeletion(vault, "database")).toMatchObject({ status: "ok" });
-  expect(await lookAtDeletion(vault, "files")).toMatchObject({ status: "ok" });
+  expect(await checkDeletion(vault, "database")).toMatchObject({ status: "ok" });
+  expect(await checkDeletion(vault, "files")).toMatchObject({ status: "ok" });
   expect((await versionsBelow(lab.lab.vault.transport, "leases/")).length).toBeGreaterThan(10);
 });
 
@@ -81,7 +81,7 @@ test("retention removes what they have left, with a role that writes no set, and
   expect(gate.refused).toEqual([]);
   const stays = await versionsBelow(lab.lab.vault.transport, "");
   for (const what of ["database", "files"] as const)
-    expect(await lookAtDeletion(vault, what)).toMatchObject({
+    expect(await checkDeletion(vault, what)).toMatchObject({
       status: "warn",
       next: expect.stringContaining("roles.yml"),
     });

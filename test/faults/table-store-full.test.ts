@@ -10,9 +10,9 @@ import { type RunningS3, startS3 } from "../lab/servers/s3.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "./proxy/http-proxy.ts";
 import { quickRetry } from "./proxy/test-bucket.ts";
+import { inspectVault, problemsOf } from "./table/inspect-vault.ts";
 import { judge } from "./table/judge.ts";
 import type { Seen } from "./table/row.ts";
-import { lookInto, problemsOf } from "./table/vault-look.ts";
 
 /** A server with room for a few megabytes: the disk that is full is a real one, and what it answers is its own. */
 const name = `full_${process.pid}`;
@@ -58,10 +58,10 @@ async function fill(): Promise<void> {
 }
 
 async function attempt(hit: () => boolean): Promise<Seen> {
-  const before = await lookInto(client, lab.bucket);
+  const before = await inspectVault(client, lab.bucket);
   using vault = openVault({ ...s3.bucketAccess(lab.bucket), endpoint: store.url, retry: quickRetry });
   const ended = await backUp(lab, url, { vault }).catch((error: unknown) => ({ error }));
-  const after = await lookInto(client, lab.bucket);
+  const after = await inspectVault(client, lab.bucket);
   const broken: string[] = after.visible.length === before.visible.length ? [] : ["a set appeared, or is gone"];
   for (const prefix of after.visible) broken.push(...(await problemsOf(client, lab, prefix)));
   const named = "error" in ended && ended.error instanceof LifeboatError ? ended.error : undefined;
@@ -91,5 +91,5 @@ test("a disk that is full before the backup begins is found by its first look", 
   store.clear();
   await fill();
   await judged(task, "preflight", "refused before writing")(() => true);
-  expect((await lookInto(client, lab.bucket)).visible).toHaveLength(1);
+  expect((await inspectVault(client, lab.bucket)).visible).toHaveLength(1);
 });

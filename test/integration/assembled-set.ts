@@ -14,7 +14,7 @@ import { newSessionKey, sessionKeyCommitment } from "../../actions/lib/seal/keys
 import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { type Artifact, type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
-import { encodeManifest, publish } from "../../actions/lib/vault/sets/catalogue.ts";
+import { encodeManifest, publishSet } from "../../actions/lib/vault/sets/catalogue.ts";
 
 export interface TestKey {
   readonly unlocked: UnlockedKey;
@@ -93,13 +93,13 @@ export async function assembleSet(parts: SetParts): Promise<Manifest> {
     artifacts.push(await putPage(vault, prefix, parts.recoverPage(draft, artifacts)));
   }
   const manifest = { ...draft, artifacts };
-  return publishSet(vault, parts.change?.(manifest) ?? manifest, signing);
+  return signAndPublish(vault, parts.change?.(manifest) ?? manifest, signing);
 }
 
-export async function publishSet(vault: Vault, manifest: Manifest, signing: TestKey): Promise<Manifest> {
+export async function signAndPublish(vault: Vault, manifest: Manifest, signing: TestKey): Promise<Manifest> {
   const bytes = encodeManifest(manifest);
   const signature = await signDetached(bytes, signing.unlocked);
-  await publish(vault, manifest, bytes, signature, { lease: { assertHeld: async () => {} } });
+  await publishSet(vault, manifest, bytes, signature, { lease: { assertHeld: async () => {} } });
   return manifest;
 }
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { beforeRun } from "../../actions/lib/edge/around-run.ts";
 import { reportedRun } from "../../actions/lib/edge/reported-run.ts";
 import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
-import { lookAtChannels } from "../../actions/lib/operations/check/look.ts";
+import { checkChannels } from "../../actions/lib/operations/check/check-everything.ts";
 import type { Told } from "../../actions/lib/operations/operation.ts";
 import { keysIn, recordingLog } from "./backup-lab.ts";
 import { done, failed, type NotifyLab, openNotifyLab, to } from "./notify-lab.ts";
@@ -17,7 +17,7 @@ beforeEach(() => notify.newChannels());
 
 describe("the preflight", () => {
   test("says whether the channels would be heard, and posts nothing", async () => {
-    const rows = await lookAtChannels({
+    const rows = await checkChannels({
       ...notify.byToken(),
       ...notify.byMail(),
       HEARTBEAT_URL_SYNC: notify.heartbeats.url,
@@ -38,13 +38,13 @@ describe("the preflight", () => {
   test("says what is not as it should be, without failing", async () => {
     notify.slack.troubles.push("token_revoked");
     const url = notify.mail.url.replace("p%40ss", "wrong");
-    const rows = await lookAtChannels({ ...notify.byToken(), SMTP_URL: url, ALERT_EMAIL_TO: to });
+    const rows = await checkChannels({ ...notify.byToken(), SMTP_URL: url, ALERT_EMAIL_TO: to });
     expect(rows.map(({ check, status, found }) => [check, status, found])).toEqual([
       ["slack", "warn", "not reached: token_revoked"],
       ["email", "warn", "not reached: smtp_535"],
       ["heartbeat", "warn", expect.stringContaining("none is set")],
     ]);
-    expect((await lookAtChannels({ SMTP_URL: "https://x.example" })).map(({ status }) => status)).toEqual(
+    expect((await checkChannels({ SMTP_URL: "https://x.example" })).map(({ status }) => status)).toEqual(
       Array(3).fill("warn"),
     );
   });

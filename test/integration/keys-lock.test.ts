@@ -11,13 +11,13 @@ import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signat
 import { lockObject, retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
 import { askStanding, signingKey } from "../../actions/lib/vault/configured.ts";
 import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
-import { lookAtKeysOfSets } from "../../actions/lib/vault/keys-lock.ts";
+import { inspectKeysOfSets } from "../../actions/lib/vault/keys-lock.ts";
 import type { VerifySignature } from "../../actions/lib/vault/published/signed-manifest.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
-import { encodeManifest, publish } from "../../actions/lib/vault/sets/catalogue.ts";
+import { encodeManifest, publishSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { storeUnpublished } from "../faults/proxy/test-manifest.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
-import { newSetId, newTestKey, publishSet, type TestKey } from "./assembled-set.ts";
+import { newSetId, newTestKey, signAndPublish, type TestKey } from "./assembled-set.ts";
 import { type BackupLab, openBackupLab } from "./backup-lab.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
@@ -39,7 +39,7 @@ afterAll(() => lab?.[Symbol.asyncDispose]());
 
 /** As a backup does it. */
 const keepKeysLocked = (vault: Vault, { tiers }: typeof policy, verify: VerifySignature, now = new Date()) =>
-  lookAtKeysOfSets(vault, { tiers, verify, now, renew: (key, until) => lockObject(vault, key, until) });
+  inspectKeysOfSets(vault, { tiers, verify, now, renew: (key, until) => lockObject(vault, key, until) });
 
 const verify: VerifySignature = (bytes, armored) => verifyDetached(bytes, armored, signing.signers);
 
@@ -52,7 +52,7 @@ async function putSet(
   const manifest = await storeUnpublished(lab.vault, tier, newSetId());
   const prefix = setPrefix(tier, set);
   for (const name of names) await lab.vault.put(prefix + name, Buffer.from(name));
-  await publishSet(lab.vault, { ...manifest, set }, signer);
+  await signAndPublish(lab.vault, { ...manifest, set }, signer);
   return prefix;
 }
 
@@ -120,7 +120,7 @@ test("keys that run out are told in the same words by the policy check, the dail
     await ours.vault.put(`${setPrefix("daily", set)}keys.pgp`, Buffer.from("locked by nobody"));
     const bytes = encodeManifest({ ...manifest, set });
     const signature = await signDetached(bytes, await signingKey(config));
-    await publish(ours.vault, { ...manifest, set }, bytes, signature, { lease: { async assertHeld() {} } });
+    await publishSet(ours.vault, { ...manifest, set }, bytes, signature, { lease: { async assertHeld() {} } });
     const told = `ALARM: the keys of 1 set are locked for less than 45 days more (${set}): without its keys a set is lost.`;
 
     const standing = await askStanding(config);

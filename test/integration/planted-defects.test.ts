@@ -31,7 +31,7 @@ beforeAll(
     cluster = await startPostgres(17);
     const staging = await createProject(cluster.superuserUrl(), "staging");
     const plant = (target: ProvenTarget, kind: DefectKind, seed: string) =>
-      testTheTest(target, { seed, kind, mend: true, log: silentLog });
+      testTheTest(target, { seed, kind, repair: true, log: silentLog });
     await restoreInto(lab, staging.postgresUrl, {
       whileProven: async (target) => {
         // A restore by itself takes the mark of staging away; what is planted needs a place.
@@ -50,7 +50,7 @@ beforeAll(
         await client.end();
         results.set("extra view 1", await plant(target, "extra view", "00000001"));
         const blinded = { ...target, prove: async () => target.differences };
-        blind = await testTheTest(blinded, { seed: "00000001", mend: false, log: silentLog });
+        blind = await testTheTest(blinded, { seed: "00000001", repair: false, log: silentLog });
       },
     });
   },

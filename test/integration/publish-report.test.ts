@@ -11,12 +11,7 @@ import { noteSigner, signingKey } from "../../actions/lib/vault/configured.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
-import {
-  encodeManifest,
-  listSets,
-  publish as publishInto,
-  resolveSet,
-} from "../../actions/lib/vault/sets/catalogue.ts";
+import { encodeManifest, listSets, publishSet, resolveSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { becomeOwner } from "../../scripts/demo/owner.ts";
 import { storeUnpublished } from "../faults/proxy/test-manifest.ts";
 import { PLANTED_EMAIL } from "../lab/index.ts";
@@ -93,7 +88,7 @@ test("a vault whose newest set somebody removed for good, its report with it, is
   const make = async (set = "", at = ""): Promise<void> => {
     const manifest = { ...(await storeUnpublished(vault, "daily", set)), snapshotAt: at };
     const bytes = encodeManifest(manifest);
-    await publishInto(vault, manifest, bytes, await signDetached(bytes, signing), { lease: { async assertHeld() {} } });
+    await publishSet(vault, manifest, bytes, await signDetached(bytes, signing), { lease: { async assertHeld() {} } });
     const facts = { set, tier: "daily", snapshotAt: at, bucket: vault.bucket } as const;
     await tell(reportOf({ runId: set.slice(9, 15), at, operation: { operation: "backup", facts } }));
   };

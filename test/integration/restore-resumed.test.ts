@@ -16,7 +16,7 @@ import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { restoreInto, told } from "./restore-lab.ts";
 
-/** An index that can't be built where a setting is missing: a cause that somebody mends before restoring again. */
+/** An index that can't be built where a setting is missing: a cause that somebody repairs before restoring again. */
 const curable = `
   create table public.contacts (id serial primary key, email text not null);
   insert into public.contacts (email) values ('a@example.org'), ('b@example.org');
@@ -160,7 +160,7 @@ async function stateOf({ superuserUrl }: LabProject): Promise<unknown> {
   return answer.rows;
 }
 
-test("a restore that ended with differences goes on when their cause was mended, and ends equal", async () => {
+test("a restore that ended with differences goes on when their cause was repaired, and ends equal", async () => {
   const target = await another(ended);
   await execute(target.superuserUrl, `alter database ${target.name} set lab.home = 'yes'`);
   const again = await restoreInto(lab, target.postgresUrl);

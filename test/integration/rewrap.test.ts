@@ -16,7 +16,7 @@ import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
-import { encodeManifest, publish } from "../../actions/lib/vault/sets/catalogue.ts";
+import { encodeManifest, publishSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { newSetId, newTestKey, type TestKey } from "./assembled-set.ts";
 
@@ -73,7 +73,7 @@ async function putSet(
   };
   const bytes = encodeManifest(manifest);
   const signature = await signDetached(bytes, signing.unlocked);
-  await publish(vault, manifest, bytes, signature, { lease: { assertHeld: async () => {} } });
+  await publishSet(vault, manifest, bytes, signature, { lease: { assertHeld: async () => {} } });
   return { set, key };
 }
 

@@ -6,7 +6,7 @@ import { findMadeInPeriod, findStandBack, readLastSet } from "../../actions/lib/
 import { findSnapshotFor } from "../../actions/lib/operations/restore-files/find-snapshot.ts";
 import { openVaultSnapshot } from "../../actions/lib/operations/restore-files/vault-snapshot.ts";
 import { readVaultState } from "../../actions/lib/operations/sync/begin.ts";
-import { lookAtSnapshots } from "../../actions/lib/operations/sync/made-in-period.ts";
+import { inspectSnapshots } from "../../actions/lib/operations/sync/made-in-period.ts";
 import { allowedEgress } from "../../actions/lib/operations/sync/source/tally.ts";
 import { truthOf } from "../../actions/lib/report/branch/standing.ts";
 import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
@@ -14,7 +14,7 @@ import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signat
 import { askStanding } from "../../actions/lib/vault/configured.ts";
 import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { type Proof, proofSchema } from "../../actions/lib/vault/format/proof.ts";
-import { encodeManifest, publish } from "../../actions/lib/vault/sets/catalogue.ts";
+import { encodeManifest, publishSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { encodeProof, manifestHash, writeProof } from "../../actions/lib/vault/sets/proof-store.ts";
 import own from "../../lifeboat.config.ts";
 import { setId, storeUnpublished } from "../faults/proxy/test-manifest.ts";
@@ -42,7 +42,7 @@ async function makeSet(hours: number, trusted: boolean): Promise<{ set: string; 
   const signing = await readPrivateKey(env["BACKUP_SIGNING_KEY"] ?? "", env["BACKUP_SIGNING_PASSPHRASE"]);
   const bytes = encodeManifest(manifest);
   const signature = await signDetached(bytes, trusted ? signing : lab.operations);
-  await publish(lab.vault, manifest, bytes, signature, { lease: { assertHeld: async () => {} } });
+  await publishSet(lab.vault, manifest, bytes, signature, { lease: { assertHeld: async () => {} } });
   return { set, snapshotAt };
 }
 
@@ -112,7 +112,7 @@ test.each(plants)("a manifest %s counts as a copy nowhere, and hides none", asyn
   for (const tier of ["daily", "weekly"] as const)
     expect(await findMadeInPeriod(now, tier, "month", signers, silentLog)).toBeUndefined();
   expect(await findStandBack(now, policy, signers, silentLog)).toBeUndefined();
-  expect(await lookAtSnapshots(now, "month", signers, silentLog)).toEqual({
+  expect(await inspectSnapshots(now, "month", signers, silentLog)).toEqual({
     tier: expect.any(String),
     made: undefined,
   });

@@ -12,7 +12,7 @@ import { readSnapshot } from "../../actions/lib/vault/files/snapshot-catalogue.t
 import { recipientKeys } from "../../actions/lib/vault/files/snapshot-keys.ts";
 import { type FileEntry, isStored, pathOf } from "../../actions/lib/vault/format/file-entry.ts";
 import {
-  type Finding,
+  type CopyFinding,
   findingSchema,
   livingObjects,
   sessionKeyCommitments,
@@ -41,7 +41,7 @@ export interface ReadSnapshot {
   readonly entries: ReadonlyMap<string, FileEntry>;
   /** By path; packs are opened and their entries told apart by the tar's own headers. */
   readonly contents: ReadonlyMap<string, Buffer>;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly CopyFinding[];
 }
 
 let labs = 0;

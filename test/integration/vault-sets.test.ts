@@ -9,7 +9,7 @@ import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
 import { openSegment, unfinishedUploads } from "../../actions/lib/vault/s3/segment-writer.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
-import { encodeManifest, listSets, publish, readSet, resolveSet } from "../../actions/lib/vault/sets/catalogue.ts";
+import { encodeManifest, listSets, publishSet, readSet, resolveSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { startHttpFaultProxy } from "../faults/proxy/http-proxy.ts";
 import { newBucket, newVault } from "../faults/proxy/test-bucket.ts";
 import { setId, storeUnpublished } from "../faults/proxy/test-manifest.ts";
@@ -33,7 +33,7 @@ const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, arm
 async function store(tier: Tier, set: string, change: (manifest: Manifest) => Manifest = (same) => same) {
   const manifest = change(await storeUnpublished(vault, tier, set));
   const bytes = encodeManifest(manifest);
-  await publish(vault, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease });
+  await publishSet(vault, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease });
   return manifest;
 }
 
@@ -44,7 +44,7 @@ test("a published set is read back as it was signed, and nobody can publish it a
   expect(stored.manifest).toEqual(manifest);
   expect(stored.signedBy.fingerprint).toBe(signing.signers[0]?.fingerprint);
   const bytes = encodeManifest(manifest);
-  const again = publish(vault, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease });
+  const again = publishSet(vault, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease });
   await expect(again).rejects.toMatchObject({ code: "set-taken" });
 });
 
@@ -53,7 +53,7 @@ test("a manifest is not published without the lease", async () => {
   const bytes = encodeManifest(manifest);
   const other = await acquireLease(vault, "other", { holder: "the test" });
   await other.release();
-  const publishing = publish(vault, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease: other });
+  const publishing = publishSet(vault, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease: other });
   await expect(publishing).rejects.toMatchObject({ code: "lease-lost" });
   expect(await vault.head(`${setPrefix("daily", manifest.set)}manifest.json`)).toBeUndefined();
 });
@@ -69,7 +69,7 @@ test("a manifest that was written while the lease went to somebody else is there
       await ours.assertHeld();
     },
   };
-  const publishing = publish(vault, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease: taken });
+  const publishing = publishSet(vault, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease: taken });
   await expect(publishing).rejects.toMatchObject({
     code: "lease-lost",
     message: expect.stringContaining(manifest.set),

@@ -12,7 +12,7 @@ describe("what a restore of files says", () => {
     ...{ outcome: "equal", snapshot: "20261124T000000Z-00000000", takenAt: "2026-11-24T00:00:00Z", target: "staging" },
     counts: {
       ...{ chosen: 10, bytes: 1000, sent: 4, sentBytes: 400, different: 0, overwritten: 0, present: 6 },
-      ...{ rowsMended: 4, readBack: 10, findings: 0 },
+      ...{ rowsRepaired: 4, readBack: 10, findings: 0 },
     },
     ...{ bucketsMade: [], limitsLifted: [], findings: [], notes: [], stages: [] },
   };

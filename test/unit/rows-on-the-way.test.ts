@@ -34,7 +34,7 @@ function inventory(tables: readonly TableContent[], encoding = "UTF8"): Inventor
 
 function dumped(tables: readonly TableContent[], content = rows): RowsOnTheWay {
   const hashed = new RowsOnTheWay(inventory(tables));
-  for (const { oid } of tables) hashed.lane().readerOf(rowsOf(oid))?.push(content);
+  for (const { oid } of tables) hashed.dumpInput().readerOf(rowsOf(oid))?.push(content);
   return hashed;
 }
 
@@ -78,7 +78,7 @@ test("a table that never passed, or twice, refuses the dump", () => {
   const said = inventory([{ ...small, fingerprint: ofThem }, large]);
   expect(() => dumped([small]).settle(said, new Map([["2", "2"]]))).toThrow(refused("public.large"));
   const hashed = dumped([small]);
-  expect(() => hashed.lane().readerOf(rowsOf("1"))).toThrow(refused("public.small"));
+  expect(() => hashed.dumpInput().readerOf(rowsOf("1"))).toThrow(refused("public.small"));
 });
 
 test("tables that are in no dump keep no fingerprint", () => {

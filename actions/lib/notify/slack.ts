@@ -30,7 +30,7 @@ async function post(
   { key, attempt, onlyContinue }: Conversation,
   signal: AbortSignal,
 ): Promise<boolean> {
-  // What went well beside a failure, in another job of the same attempt, does not mend it.
+  // What went well beside a failure, in another job of the same attempt, does not repair it.
   if (onlyContinue === true && attempt === 1) return false;
   const thread = await threads.find(key, settings.channel);
   if (onlyContinue === true && thread === undefined) return false;

@@ -2,7 +2,7 @@ import { formatBytes } from "../base/measures.ts";
 import type { Policy } from "../config/policy/policy.ts";
 import type { PromisesPolicy } from "../config/policy/promises.ts";
 import { periodAround } from "./period.ts";
-import type { Finding, PromiseFacts, WorstCase } from "./promises.ts";
+import type { PromiseFacts, PromiseFinding, WorstCase } from "./promises.ts";
 
 const GB = 1e9;
 
@@ -56,7 +56,7 @@ export function standsBack(policy: EgressPolicy, sets: readonly SetRead[], now: 
 }
 
 /** What so many sets cost in egress, and whether the second of a day will stand back. */
-export function egressFindings({ policy, vault }: PromiseFacts, { sets }: Pick<WorstCase, "sets">): Finding[] {
+export function egressFindings({ policy, vault }: PromiseFacts, { sets }: Pick<WorstCase, "sets">): PromiseFinding[] {
   const bytes = vault?.newestSetBytes;
   if (bytes === undefined) return [];
   const perDay = sets.perYear / 365.25;

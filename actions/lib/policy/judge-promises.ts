@@ -3,9 +3,9 @@ import { egressFindings, egressSentence } from "./egress.ts";
 import { isVaultScenario, lossFindings, timeFindings } from "./promise-findings.ts";
 import {
   ageOf,
-  type Finding,
   type PromiseCheck,
   type PromiseFacts,
+  type PromiseFinding,
   type PromiseRow,
   type WorstCase,
   worstCase,
@@ -37,10 +37,10 @@ export function judgePromises(facts: PromiseFacts): PromiseCheck {
 }
 
 /** The worst first, and what somebody has taken on set apart. */
-function settle(found: readonly Finding[], { policy, now }: PromiseFacts): Finding[] {
+function settle(found: readonly PromiseFinding[], { policy, now }: PromiseFacts): PromiseFinding[] {
   const { accepted } = policy.promises;
   const today = now.toISOString().slice(0, 10);
-  const settled = found.map((finding): Finding => {
+  const settled = found.map((finding): PromiseFinding => {
     const taken = accepted.find((each) => each.finding === finding.name);
     if (taken === undefined || finding.level !== "broken") return finding;
     if (taken.until < today) {
@@ -53,7 +53,7 @@ function settle(found: readonly Finding[], { policy, now }: PromiseFacts): Findi
   return [
     ...settled,
     ...idle.map(
-      ({ finding }): Finding => ({
+      ({ finding }): PromiseFinding => ({
         name: "accepted.idle",
         level: "doubtful",
         message: `The policy accepts '${finding}', which is not found now.`,
@@ -63,7 +63,12 @@ function settle(found: readonly Finding[], { policy, now }: PromiseFacts): Findi
   ].sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
 }
 
-function rowsOf(scenario: Scenario, facts: PromiseFacts, worst: WorstCase, findings: readonly Finding[]): PromiseRow[] {
+function rowsOf(
+  scenario: Scenario,
+  facts: PromiseFacts,
+  worst: WorstCase,
+  findings: readonly PromiseFinding[],
+): PromiseRow[] {
   const { promises } = facts.policy;
   const { rtoMinutes, rpoMinutes } = promises.scenarios[scenario];
   const pitr = promises.supabase.pitrDays !== null && promises.supabase.plan !== "free";
@@ -113,7 +118,7 @@ function minutesOf(seconds: number | undefined): number | undefined {
 }
 
 function stateOf(
-  findings: readonly Finding[],
+  findings: readonly PromiseFinding[],
   names: readonly string[],
   truths: readonly (number | undefined)[],
   promised: number,

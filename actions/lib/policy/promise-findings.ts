@@ -1,8 +1,8 @@
 import type { Scenario } from "../config/policy/promises.ts";
 import {
   ageOf,
-  type Finding,
   type PromiseFacts,
+  type PromiseFinding,
   planDays,
   promisedFor,
   scenarioNames,
@@ -20,11 +20,11 @@ export function isVaultScenario(scenario: Scenario): boolean {
 }
 
 /** Where more can be lost than is promised: RPO, and how far back one can go. */
-export function lossFindings(facts: PromiseFacts, worst: WorstCase): Finding[] {
+export function lossFindings(facts: PromiseFacts, worst: WorstCase): PromiseFinding[] {
   return [...ownFindings(facts, worst), ...vaultFindings(facts, worst), ...presentFindings(facts)];
 }
 
-function ownFindings({ policy }: PromiseFacts, { ownLoss }: WorstCase): Finding[] {
+function ownFindings({ policy }: PromiseFacts, { ownLoss }: WorstCase): PromiseFinding[] {
   const { plan, pitrDays, snapshotDays } = policy.promises.supabase;
   const broken = brokenBy(policy, ownScenarios, ownLoss);
   const kept = pitrDays ?? planDays[plan];
@@ -65,12 +65,12 @@ function ownFindings({ policy }: PromiseFacts, { ownLoss }: WorstCase): Finding[
   ];
 }
 
-function vaultFindings({ policy }: PromiseFacts, worst: WorstCase): Finding[] {
+function vaultFindings({ policy }: PromiseFacts, worst: WorstCase): PromiseFinding[] {
   const parts = [
     { name: "database", gap: worst.sets.worstGap, loss: worst.databaseLoss, made: "A set of the database is made" },
     { name: "files", gap: worst.files.worstGap, loss: worst.filesLoss, made: "The files are copied" },
   ];
-  return parts.flatMap(({ name, gap, loss, made }): Finding[] => {
+  return parts.flatMap(({ name, gap, loss, made }): PromiseFinding[] => {
     const broken = brokenBy(policy, vaultScenarios, loss);
     if (broken === undefined) return [];
     if (!Number.isFinite(gap)) {
@@ -100,19 +100,19 @@ function vaultFindings({ policy }: PromiseFacts, worst: WorstCase): Finding[] {
 }
 
 /** What the vault has now. */
-function presentFindings({ policy, vault, now }: PromiseFacts): Finding[] {
+function presentFindings({ policy, vault, now }: PromiseFacts): PromiseFinding[] {
   if (vault === undefined) return [];
   const parts = [
     { what: "set of the database", name: "database", at: vault.newestSetAt },
     ...(vault.newestFilesAt === null ? [] : [{ what: "copy of the files", name: "files", at: vault.newestFilesAt }]),
   ];
   const keys = (vault.keys ?? []).map(
-    (message): Finding => ({
+    (message): PromiseFinding => ({
       ...{ name: "now.keys", level: "broken", message },
       next: "Start the workflow backup by its button, which renews the locks. Where keys are gone or hidden: runbooks/vault-meddled.md.",
     }),
   );
-  const late = parts.flatMap(({ what, name, at }): Finding[] => {
+  const late = parts.flatMap(({ what, name, at }): PromiseFinding[] => {
     const age = at === undefined ? Number.POSITIVE_INFINITY : ageOf(at, now);
     const broken = brokenBy(policy, vaultScenarios, age);
     if (broken === undefined) return [];
@@ -142,7 +142,7 @@ function brokenBy(
 }
 
 /** Where a recovery takes longer than is promised, or nobody knows: RTO, thaw, regions, proofs. */
-export function timeFindings(facts: PromiseFacts, worst: WorstCase): Finding[] {
+export function timeFindings(facts: PromiseFacts, worst: WorstCase): PromiseFinding[] {
   return [
     ...thawFindings(facts, worst),
     ...measuredFindings(facts, worst),
@@ -151,7 +151,7 @@ export function timeFindings(facts: PromiseFacts, worst: WorstCase): Finding[] {
   ];
 }
 
-function thawFindings({ policy }: PromiseFacts, { needsThaw, thaw, readable }: WorstCase): Finding[] {
+function thawFindings({ policy }: PromiseFacts, { needsThaw, thaw, readable }: WorstCase): PromiseFinding[] {
   const { scenarios } = policy.promises;
   const short = vaultScenarios.filter((scenario) => thaw > scenarios[scenario].rtoMinutes);
   if (short.length === 0) return [];
@@ -176,7 +176,7 @@ function thawFindings({ policy }: PromiseFacts, { needsThaw, thaw, readable }: W
   ];
 }
 
-function measuredFindings({ policy, vault }: PromiseFacts, { needsThaw, thaw }: WorstCase): Finding[] {
+function measuredFindings({ policy, vault }: PromiseFacts, { needsThaw, thaw }: WorstCase): PromiseFinding[] {
   if (vault === undefined) return [];
   if (vault.proven === undefined) {
     return [
@@ -192,7 +192,7 @@ function measuredFindings({ policy, vault }: PromiseFacts, { needsThaw, thaw }: 
   const { supabase, scenarios } = policy.promises;
   // Point-in-time recovery is Supabase's, and no proof knows its time.
   const fromSets = supabase.pitrDays === null ? [...ownScenarios, ...vaultScenarios] : vaultScenarios;
-  return fromSets.flatMap((scenario): Finding[] => {
+  return fromSets.flatMap((scenario): PromiseFinding[] => {
     const before = needsThaw && isVaultScenario(scenario) ? thaw : 0;
     const promised = scenarios[scenario].rtoMinutes;
     // A thaw that is too long by itself has been told.
@@ -204,7 +204,7 @@ function measuredFindings({ policy, vault }: PromiseFacts, { needsThaw, thaw }: 
   });
 }
 
-function regionFindings({ policy }: PromiseFacts): Finding[] {
+function regionFindings({ policy }: PromiseFacts): PromiseFinding[] {
   const project = policy.promises.supabase.region;
   const { region, replicaRegion } = policy.promises.vault;
   const elsewhere = [region, replicaRegion].filter((each) => each !== null && each !== project);
@@ -224,11 +224,11 @@ function regionFindings({ policy }: PromiseFacts): Finding[] {
   ];
 }
 
-function proofFindings({ policy, vault, now }: PromiseFacts, { tests }: WorstCase): Finding[] {
+function proofFindings({ policy, vault, now }: PromiseFacts, { tests }: WorstCase): PromiseFinding[] {
   const { provenWithinDays, lateMinutes } = policy.promises;
   if (provenWithinDays === null) return [];
   const promised = `a set that was proven within ${provenWithinDays} days is promised`;
-  const findings: Finding[] = [];
+  const findings: PromiseFinding[] = [];
   if (!Number.isFinite(tests.worstGap)) {
     const message = `No schedule tests whether a set restores, and ${promised}.`;
     findings.push({ name: "unscheduled.test", level: "broken", message, next: "Schedule actions/test-restore." });

@@ -5,7 +5,7 @@ import type { Purpose, ReadSchedules } from "./read-schedules.ts";
 import { type Rhythm, rhythmOf } from "./schedule.ts";
 
 /** What can go wrong with a promise, or with what it stands on. */
-export interface Finding {
+export interface PromiseFinding {
   /** Stable name, e.g. `completeLoss.rpo`; the policy's `accepted` names it so. */
   readonly name: string;
   /** `broken`: what is promised is better than the truth. `doubtful`: it holds, but not by much, or nobody has measured it. */
@@ -56,7 +56,7 @@ export interface PromiseFacts {
 
 export interface PromiseCheck {
   readonly rows: readonly PromiseRow[];
-  readonly findings: readonly Finding[];
+  readonly findings: readonly PromiseFinding[];
   /** No promise is broken that nobody has accepted. */
   readonly green: boolean;
   /** When it was looked at; ISO 8601. */

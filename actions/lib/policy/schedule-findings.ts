@@ -1,13 +1,13 @@
 import type { Cron } from "./cron.ts";
-import { type Finding, type PromiseFacts, span } from "./promises.ts";
+import { type PromiseFacts, type PromiseFinding, span } from "./promises.ts";
 import type { Schedule } from "./read-schedules.ts";
 import { rhythmOf } from "./schedule.ts";
 
 /** What is wrong with the schedules themselves, whatever is promised. */
-export function scheduleFindings({ policy, schedules }: Pick<PromiseFacts, "policy" | "schedules">): Finding[] {
+export function scheduleFindings({ policy, schedules }: Pick<PromiseFacts, "policy" | "schedules">): PromiseFinding[] {
   return [
     ...schedules.wrong.map(
-      ({ where, text, problem }): Finding => ({
+      ({ where, text, problem }): PromiseFinding => ({
         name: "cron.unreadable",
         level: "broken",
         message: `'${text}' in ${where} is no schedule: ${problem}. It never runs.`,
@@ -22,7 +22,7 @@ export function scheduleFindings({ policy, schedules }: Pick<PromiseFacts, "poli
   ];
 }
 
-function cronFindings(cron: Cron, { where, oncePer, zoned }: Schedule): Finding[] {
+function cronFindings(cron: Cron, { where, oncePer, zoned }: Schedule): PromiseFinding[] {
   const { perYear } = rhythmOf([{ crons: [cron], oncePer: undefined, zoned }]);
   if (perYear === 0) {
     return [
@@ -63,7 +63,7 @@ function cronFindings(cron: Cron, { where, oncePer, zoned }: Schedule): Finding[
 }
 
 /** GitHub: load is high at the start of every hour, and runs may be late or dropped (docs, "Events that trigger workflows"). */
-function onTheHour({ crons, where, purpose }: Schedule): Finding[] {
+function onTheHour({ crons, where, purpose }: Schedule): PromiseFinding[] {
   if (crons.length === 0 || !crons.every(({ minutes }) => minutes.every((minute) => minute % 60 === 0))) return [];
   return [
     {
@@ -76,9 +76,9 @@ function onTheHour({ crons, where, purpose }: Schedule): Finding[] {
 }
 
 /** A tier whose sets are gone before the next one is there leaves nothing for a while. */
-function retentionFindings({ policy, schedules }: Pick<PromiseFacts, "policy" | "schedules">): Finding[] {
+function retentionFindings({ policy, schedules }: Pick<PromiseFacts, "policy" | "schedules">): PromiseFinding[] {
   const tiers = ["daily", "weekly", "monthly"] as const;
-  return tiers.flatMap((tier): Finding[] => {
+  return tiers.flatMap((tier): PromiseFinding[] => {
     const works = schedules.schedules.filter(({ purpose }) => purpose === tier);
     const kept = policy.tiers[tier].retentionDays * 1440;
     if (works.length === 0) {

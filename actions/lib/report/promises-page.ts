@@ -1,5 +1,5 @@
 import { countOf } from "../base/measures.ts";
-import { type Finding, type PromiseCheck, type PromiseRow, scenarioNames, span } from "../policy/promises.ts";
+import { type PromiseCheck, type PromiseFinding, type PromiseRow, scenarioNames, span } from "../policy/promises.ts";
 import type { Page } from "./page.ts";
 
 const words: Readonly<Record<PromiseRow["state"], string>> = {
@@ -8,7 +8,7 @@ const words: Readonly<Record<PromiseRow["state"], string>> = {
   accepted: "accepted",
   unmeasured: "not measured",
 };
-const levels: Readonly<Record<Finding["level"], string>> = {
+const levels: Readonly<Record<PromiseFinding["level"], string>> = {
   broken: "BROKEN",
   accepted: "accepted",
   doubtful: "doubtful",
@@ -42,7 +42,7 @@ export function promisesPage(check: PromiseCheck): Page {
 
 /** One sentence for reports and channels. */
 export function promisesSentence({ findings, online }: PromiseCheck): string {
-  const count = (level: Finding["level"]): number => findings.filter((each) => each.level === level).length;
+  const count = (level: PromiseFinding["level"]): number => findings.filter((each) => each.level === level).length;
   const [broken, accepted] = [count("broken"), count("accepted")];
   const taken = accepted === 0 ? "" : `; ${countOf(accepted, "gap is", "gaps are")} known and accepted for a while`;
   const asked = online ? "" : " The vault was not asked.";

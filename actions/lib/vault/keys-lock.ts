@@ -47,7 +47,7 @@ export interface KeysOptions {
  * days are left. Keys that are gone or hidden, and those that are locked for less than 45 days more, are alarms: so it is
  * told by backups, by the policy check, the daily summary, the reports and `lifeboat check`.
  */
-export async function lookAtKeysOfSets(vault: Vault, options: KeysOptions): Promise<KeysOfSets> {
+export async function inspectKeysOfSets(vault: Vault, options: KeysOptions): Promise<KeysOfSets> {
   const { tiers, verify, now = new Date(), published = publishedSets(vault) } = options;
   const kept: SetName[] = [];
   for await (const { tier, set, signed } of published) {

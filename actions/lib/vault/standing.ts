@@ -1,7 +1,7 @@
 import type { Policy } from "../config/policy/policy.ts";
 import { objectLockOf } from "./bucket/inspect.ts";
 import type { Tier } from "./format/manifest.ts";
-import { lookAtKeysOfSets } from "./keys-lock.ts";
+import { inspectKeysOfSets } from "./keys-lock.ts";
 import type { VerifySignature } from "./published/signed-manifest.ts";
 import type { Vault } from "./s3/client.ts";
 import { provenSets } from "./sets/proof-store.ts";
@@ -20,7 +20,7 @@ export interface VaultStanding {
   readonly restores: readonly MeasuredRestore[];
   /** The newest snapshot of the files; null when the vault has none, undefined when it was not asked. */
   readonly files: { readonly at: string; readonly bytes: number } | null | undefined;
-  /** What is wrong with the keys of sets, in words for people (`lookAtKeysOfSets`); undefined where the bucket locks nothing. */
+  /** What is wrong with the keys of sets, in words for people (`inspectKeysOfSets`); undefined where the bucket locks nothing. */
   readonly keys: readonly string[] | undefined;
   readonly bucket: string;
   /** Of the files; undefined when it was not asked. */
@@ -120,7 +120,7 @@ async function keysOf(
 ): Promise<readonly string[] | undefined> {
   const lock = await objectLockOf(vault);
   if (lock.state !== "known" || !lock.value.enabled) return undefined;
-  return (await lookAtKeysOfSets(vault, { tiers, verify })).alarms;
+  return (await inspectKeysOfSets(vault, { tiers, verify })).alarms;
 }
 
 function descending(a: string, b: string): number {

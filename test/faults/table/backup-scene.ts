@@ -8,9 +8,9 @@ import { backUp } from "../../integration/backup-lab.ts";
 import { sharedS3 } from "../../lab/servers/started.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";
 import { codeOf, type Ending, endingOf, whatWasSaid } from "./ending.ts";
+import { type InspectedVault, leaksIn, retentionLater } from "./inspect-vault.ts";
 import type { FaultRow, Seen } from "./row.ts";
 import { ServedScene, startSceneServers } from "./served-scene.ts";
-import { leaksIn, retentionLater, type VaultLook } from "./vault-look.ts";
 import { type WatchedLog, watchedLog } from "./watched-log.ts";
 
 export const planted = "planted.5e7d@personal.example";
@@ -106,8 +106,8 @@ export class BackupScene extends ServedScene {
 function outcomeOf(
   ended: Ending<BackupResult>,
   falseSuccess: boolean,
-  before: VaultLook,
-  after: VaultLook,
+  before: InspectedVault,
+  after: InspectedVault,
   appeared: readonly string[],
 ): Seen["outcome"] {
   if (ended === "hangs") return "hangs";

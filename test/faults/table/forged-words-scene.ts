@@ -9,7 +9,13 @@ import { signDetached, verifyDetached, writeNote } from "../../../actions/lib/se
 import { setPrefix } from "../../../actions/lib/vault/format/manifest.ts";
 import { acquireLease } from "../../../actions/lib/vault/lease/lease.ts";
 import type { Vault } from "../../../actions/lib/vault/s3/client.ts";
-import { encodeManifest, listSets, publish, readSet, resolveSet } from "../../../actions/lib/vault/sets/catalogue.ts";
+import {
+  encodeManifest,
+  listSets,
+  publishSet,
+  readSet,
+  resolveSet,
+} from "../../../actions/lib/vault/sets/catalogue.ts";
 import { readStanding } from "../../../actions/lib/vault/standing.ts";
 import { newTestKey, type TestKey } from "../../integration/assembled-set.ts";
 import { sharedS3 } from "../../lab/servers/started.ts";
@@ -72,7 +78,7 @@ export class ForgedWords implements AsyncDisposable {
       const manifest = await storeUnpublished(vault, tier, setId(hours));
       const bytes = encodeManifest(manifest);
       const signature = await signDetached(bytes, signing.unlocked);
-      await publish(vault, manifest, bytes, signature, { lease: { async assertHeld() {} } });
+      await publishSet(vault, manifest, bytes, signature, { lease: { async assertHeld() {} } });
       sets.push(manifest.set);
     }
     const sign = (bytes: Uint8Array) => signDetached(bytes, signing.unlocked);

@@ -13,8 +13,8 @@ import { sharedS3 } from "../../lab/servers/started.ts";
 import { seedFiles, startStorage, storageSettings } from "../../lab/storage/index.ts";
 import type { Matching } from "../proxy/http-faults.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "../proxy/http-proxy.ts";
+import { leaksIn } from "./inspect-vault.ts";
 import type { FaultRow, Seen } from "./row.ts";
-import { leaksIn } from "./vault-look.ts";
 
 const commandLine = fileURLToPath(new URL("../../../scripts/lifeboat.mjs", import.meta.url));
 

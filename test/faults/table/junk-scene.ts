@@ -8,7 +8,7 @@ import { readVaultReports } from "../../../actions/lib/operations/publish/vault-
 import type { Transport } from "../../../actions/lib/s3/transport.ts";
 import { signDetached, verifyDetached } from "../../../actions/lib/seal/keys/signature.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
-import { encodeManifest, publish, resolveSet } from "../../../actions/lib/vault/sets/catalogue.ts";
+import { encodeManifest, publishSet, resolveSet } from "../../../actions/lib/vault/sets/catalogue.ts";
 import { readProofs } from "../../../actions/lib/vault/sets/proof-store.ts";
 import { firstOf, trustedSets } from "../../../actions/lib/vault/trusted.ts";
 import own from "../../../lifeboat.config.ts";
@@ -64,7 +64,7 @@ export class JunkScene implements AsyncDisposable {
     const set = setId(1);
     const manifest = await storeUnpublished(bare, "daily", set);
     const bytes = encodeManifest(manifest);
-    await publish(bare, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease });
+    await publishSet(bare, manifest, bytes, await signDetached(bytes, signing.unlocked), { lease });
     const asked: string[] = [];
     return new JunkScene(counting(bare, asked), signing, stranger, set, asked);
   }

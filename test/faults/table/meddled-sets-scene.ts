@@ -11,8 +11,8 @@ import { type BackupLab, backUp, openBackupLab } from "../../integration/backup-
 import { execute } from "../../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../../lab/servers/started.ts";
 import { type BucketAttacker, openBucketAttacker } from "./bucket-attacker.ts";
+import { problemsOf } from "./inspect-vault.ts";
 import type { FaultRow, Seen } from "./row.ts";
-import { problemsOf } from "./vault-look.ts";
 
 export interface MeddledSetsRow extends FaultRow<MeddledSets, void> {
   readonly stage: "verify latest" | "verify by id" | "list" | "restore test" | "backup";

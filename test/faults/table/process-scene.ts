@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { isUntouched } from "../../integration/restore-lab.ts";
 import { compareDatabases, execute } from "../../lab/index.ts";
 import { BackupScene } from "./backup-scene.ts";
+import { leaksIn, retentionLater } from "./inspect-vault.ts";
 import type { FaultRow, Seen } from "./row.ts";
-import { leaksIn, retentionLater } from "./vault-look.ts";
 
 const commandLine = fileURLToPath(new URL("../../../scripts/lifeboat.mjs", import.meta.url));
 

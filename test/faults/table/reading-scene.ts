@@ -17,8 +17,8 @@ import type { Trap } from "../proxy/http-faults.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "../proxy/http-proxy.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";
 import { whatWasSaid } from "./ending.ts";
+import { inspectVault, leaksIn, problemsOf } from "./inspect-vault.ts";
 import type { FaultRow, Seen } from "./row.ts";
-import { leaksIn, lookInto, problemsOf } from "./vault-look.ts";
 import { watchedLog } from "./watched-log.ts";
 
 export type Command = "verify" | "verify --deep" | "list" | "rewrap";
@@ -65,7 +65,7 @@ export class ReadingScene implements AsyncDisposable {
     const answer = await this.#command(row.stage, log);
     const hit = trap.hits > 0;
     this.#store.clear();
-    const { visible } = await lookInto(this.#client, this.#lab.bucket);
+    const { visible } = await inspectVault(this.#client, this.#lab.bucket);
     const broken: string[] = visible.length === this.#sets.length ? [] : ["a set is gone"];
     for (const prefix of visible) broken.push(...(await problemsOf(this.#client, this.#lab, prefix)));
     const secret = this.#lab.env("")["AWS_SECRET_ACCESS_KEY"] ?? "";

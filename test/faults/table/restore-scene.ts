@@ -9,9 +9,9 @@ import { isUntouched } from "../../integration/restore-lab.ts";
 import { compareDatabases, execute } from "../../lab/index.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";
 import { codeOf, type Ending, endingOf, whatWasSaid } from "./ending.ts";
+import { leaksIn } from "./inspect-vault.ts";
 import type { FaultRow, Seen } from "./row.ts";
 import { ServedScene, startSceneServers } from "./served-scene.ts";
-import { leaksIn } from "./vault-look.ts";
 import { type WatchedLog, watchedLog } from "./watched-log.ts";
 
 const planted = "planted.61fa@personal.example";

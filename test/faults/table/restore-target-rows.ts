@@ -7,7 +7,7 @@ import { watchedLog } from "./watched-log.ts";
 
 const places = {
   "restore-open": /^read the set$/,
-  gates: /^look at the target$/,
+  gates: /^inspect the target$/,
   roles: /^roles$/,
   "restore-schema": /^schema$/,
   "restore-data": /^data$/,

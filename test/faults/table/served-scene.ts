@@ -5,9 +5,9 @@ import { type PostgresOptions, type RunningPostgres, startPostgres } from "../..
 import { sharedS3 } from "../../lab/servers/started.ts";
 import { type HttpFaultProxy, startHttpFaultProxy } from "../proxy/http-proxy.ts";
 import { startTcpFaultProxy, type TcpFaultProxy } from "../proxy/tcp-proxy.ts";
+import { type InspectedVault, inspectVault, problemsOf } from "./inspect-vault.ts";
 import { tableWanted } from "./reporter.ts";
 import type { FaultRow } from "./row.ts";
-import { lookInto, problemsOf, type VaultLook } from "./vault-look.ts";
 
 interface SceneServers {
   readonly lab: BackupLab;
@@ -67,8 +67,8 @@ export class ServedScene implements AsyncDisposable {
     return first || process.env[tableWanted] === "1";
   }
 
-  look(): Promise<VaultLook> {
-    return lookInto(this.client, this.lab.bucket);
+  look(): Promise<InspectedVault> {
+    return inspectVault(this.client, this.lab.bucket);
   }
 
   /** What is wrong with the sets of this vault; every visible one is looked through. */

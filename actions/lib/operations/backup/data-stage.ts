@@ -86,10 +86,10 @@ async function dumpGroup(
   const track = source.log.track(group.name, { bytes: group.bytes, items: group.tables.length });
   try {
     const selection = groupArguments(group, tablesOfOthers(groups, group), inventory.tables);
-    const lane = rows?.lane();
+    const input = rows?.dumpInput();
     const dump = inspectArchive(
-      runPgDump(source.dump(snapshot.id), selection, group.name, lane?.memory),
-      lane?.readerOf,
+      runPgDump(source.dump(snapshot.id), selection, group.name, input?.memory),
+      input?.readerOf,
     );
     // Rows are hashed while those before them are compressed.
     const stream = heldBack(readAhead(dump.stream), async () => assertGroupComplete(group, await dump.toc));
@@ -100,7 +100,7 @@ async function dumpGroup(
       stream,
       track,
     );
-    lane?.end();
+    input?.end();
     track.advance({ items: group.tables.length });
     track.end("done");
     return { artifact, toc: await dump.toc };

@@ -55,7 +55,7 @@ export default defineOperation({
   async run(context, { tier, oncePer, again, withFiles, acceptShrinkage, dryRun }) {
     const { log, signal } = context;
     if (dryRun) {
-      const { rehearseBackup } = await import("../check/look.ts");
+      const { rehearseBackup } = await import("../check/check-everything.ts");
       return rehearseBackup(context, tier);
     }
     const config = context.config("source", "vault", "signing");

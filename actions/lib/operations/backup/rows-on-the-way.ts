@@ -11,13 +11,13 @@ import { createFramedRowHasher } from "../../postgres/row-hash/row-hash.ts";
 /** So much the server hashes too in every run, by tables in random order: what both have read has to be the same. */
 const comparedBytes = 32 * 1024 * 1024;
 
-/** The way of one dump at a time. */
-export interface Lane {
+/** What one dump at a time is read through. */
+export interface DumpInput {
   /** Where pg_dump's output is to be put, so that it can be hashed and compressed where it lies. */
   readonly memory: Uint8Array;
   /** For the archive that the rows come in. */
   readonly readerOf: (entry: TocEntry) => FrameReader | undefined;
-  /** The dump has ended well, and the next may take the lane. After a failure its memory may still be in use. */
+  /** The dump has ended well, and the next may take the memory. After a failure its memory may still be in use. */
   end(): void;
 }
 
@@ -45,7 +45,7 @@ export class RowsOnTheWay {
     return objects.some(({ kind, definition }) => kind === "database" && definition.includes("encoding UTF8"));
   }
 
-  lane(): Lane {
+  dumpInput(): DumpInput {
     const input = this.#spare.pop() ?? new RowInput(childOutputBytes);
     return {
       memory: input.bytes,

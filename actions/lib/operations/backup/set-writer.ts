@@ -8,7 +8,7 @@ import { renderRecoverPage } from "../../recover/pages.ts";
 import { signDetached } from "../../seal/keys/signature.ts";
 import { type Artifact, type Manifest, setPrefix } from "../../vault/format/manifest.ts";
 import { lockPublished } from "../../vault/keys-lock.ts";
-import { encodeManifest, publish } from "../../vault/sets/catalogue.ts";
+import { encodeManifest, publishSet } from "../../vault/sets/catalogue.ts";
 import { type ArtifactStore, jsonSource, textSource } from "./artifact-store.ts";
 import { boundShrinkage } from "./earlier-sets.ts";
 import type { BackupResult } from "./result.ts";
@@ -63,7 +63,7 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
       const manifest: Manifest = { ...draft, ...named, finishedAt: new Date().toISOString(), counts, artifacts };
       const bytes = encodeManifest(manifest);
       const signature = await signDetached(bytes, ready.signing);
-      await publish(vault, manifest, bytes, signature, { lease: options.lease, signal: stop.signal });
+      await publishSet(vault, manifest, bytes, signature, { lease: options.lease, signal: stop.signal });
       log.info(`Published ${prefix}manifest.json`);
       // After the manifest, which is locked too; before it, a run that dies here would leave what nobody may clean up.
       const until = await lockPublished(vault, manifest, config.policy, ready.bucketLocks);

@@ -6,7 +6,7 @@ import type { Signer } from "../../seal/keys/keyring.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import { lockObject } from "../../vault/bucket/lock.ts";
 import { tierSchema } from "../../vault/format/manifest.ts";
-import { lockPublished, lookAtKeysOfSets } from "../../vault/keys-lock.ts";
+import { inspectKeysOfSets, lockPublished } from "../../vault/keys-lock.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import { findLeftovers } from "../../vault/published/leftovers.ts";
 import { alarmOf } from "../../vault/published/publications.ts";
@@ -75,7 +75,7 @@ async function lockKeys(
   published: readonly PublishedSet[],
 ): Promise<void> {
   if (!bucketLocks) return;
-  const { renewed, alarms: found } = await lookAtKeysOfSets(vault, {
+  const { renewed, alarms: found } = await inspectKeysOfSets(vault, {
     tiers: policy.tiers,
     verify: (bytes, armored) => verifyDetached(bytes, armored, signers),
     published,

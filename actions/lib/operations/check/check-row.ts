@@ -43,7 +43,7 @@ export function refusal(rows: readonly CheckRow[]): ConfigurationError | undefin
   return new ConfigurationError(
     "preflight-failed",
     `${fails.length === 1 ? "A check" : `${fails.length} checks`} failed; nothing was written:\n${lines.join("\n")}`,
-    "Mend what is listed and look again with `npx lifeboat check`.",
+    "Repair what is listed, then run `npx lifeboat check` again.",
   );
 }
 
@@ -68,7 +68,7 @@ export function assertPassed<Ready>(
   return ready;
 }
 
-export interface KeysLookedAt {
+export interface InspectedKeys {
   readonly rows: readonly CheckRow[];
   /** Undefined when a row failed. */
   readonly pinned: PinnedKeys | undefined;
@@ -76,7 +76,7 @@ export interface KeysLookedAt {
 }
 
 /** Who will be able to open the set, and who signs it. */
-export async function lookAtKeys(config: Config<"signing">): Promise<KeysLookedAt> {
+export async function checkKeysSet(config: Config<"signing">): Promise<InspectedKeys> {
   const { policy, publicKeys } = config;
   let keyring: Keyring;
   try {
@@ -99,7 +99,7 @@ export async function lookAtKeys(config: Config<"signing">): Promise<KeysLookedA
     );
   }
   const good = found.every(({ status }) => status !== "fail");
-  const signing = await lookAtSigning(config, keyring);
+  const signing = await checkSigning(config, keyring);
   return {
     rows: [...(good ? [ok("recipients", names.join(", "))] : []), ...found, signing.row],
     pinned: good ? pinnedKeys(keyring, policy.keys) : undefined,
@@ -112,7 +112,7 @@ function asRow({ level, code, message, next }: KeyFinding): CheckRow {
   return level === "error" ? fail(check, message, next) : warn(check, message, next);
 }
 
-async function lookAtSigning(
+async function checkSigning(
   config: Config<"signing">,
   keyring: Keyring,
 ): Promise<{ row: CheckRow; key: UnlockedKey | undefined }> {

@@ -10,5 +10,5 @@ export default defineOperation({
   inputs: z.object({}),
   needs: (_, env) => checkNeeds(env),
   writes: [],
-  run: async (context) => (await import("./look.ts")).lookAtEverything(context),
+  run: async (context) => (await import("./check-everything.ts")).checkEverything(context),
 });

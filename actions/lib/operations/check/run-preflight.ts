@@ -7,10 +7,10 @@ import type { PinnedKeys } from "../../seal/keys/pins.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import type { Tier } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { type CheckRow, failed, lookAtKeys } from "./check-row.ts";
+import { type CheckRow, checkKeysSet, failed } from "./check-row.ts";
 import { checkReadAccess } from "./read-access.ts";
 import { checkConnectionKind, checkServer, readServerFacts } from "./source-session.ts";
-import { checkLifecycle, lookAtBucket, tryBucket } from "./vault-rows.ts";
+import { checkBucket, checkLifecycle, tryBucket } from "./vault-rows.ts";
 
 /** What a backup can start with, because it was just looked at. */
 export interface Ready {
@@ -44,8 +44,8 @@ export async function runPreflight(
   const archives = tier === undefined || tier === "monthly";
   const [source, bucket, keys, lifecycle] = await Promise.all([
     checkSource(config, log, signal),
-    lookAtBucket(config.policy, vault, config.vault.region),
-    lookAtKeys(config),
+    checkBucket(config.policy, vault, config.vault.region),
+    checkKeysSet(config),
     archives ? checkLifecycle(config.policy, vault) : undefined,
   ]);
   const reached = bucket.rows.every(({ check, status }) => check !== "bucket" || status === "ok");

@@ -12,8 +12,8 @@ import type { PinnedKeys } from "../../seal/keys/pins.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import { openProjectFiles } from "../../storage/project-files.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { type CheckRow, fail, failed, lookAtKeys, ok, warn } from "./check-row.ts";
-import { lookAtBucket, tryBucket } from "./vault-rows.ts";
+import { type CheckRow, checkKeysSet, fail, failed, ok, warn } from "./check-row.ts";
+import { checkBucket, tryBucket } from "./vault-rows.ts";
 
 /** What a sync can start with, because it was just looked at. */
 export interface StorageReady {
@@ -23,7 +23,7 @@ export interface StorageReady {
   readonly bucketLocks: boolean;
 }
 
-export interface StorageLookOptions {
+export interface StorageCheckOptions {
   readonly config: Config<"storageVault" | "sourceStorage"> & Partial<Config<"source">>;
   readonly vault: Vault;
   readonly log: Log;
@@ -32,8 +32,8 @@ export interface StorageLookOptions {
   readonly buckets: readonly string[] | undefined;
 }
 
-export interface StoragePreflightOptions extends StorageLookOptions {
-  readonly config: StorageLookOptions["config"] & Config<"signing">;
+export interface StoragePreflightOptions extends StorageCheckOptions {
+  readonly config: StorageCheckOptions["config"] & Config<"signing">;
 }
 
 /**
@@ -45,7 +45,7 @@ export async function runStoragePreflight(
   options: StoragePreflightOptions,
 ): Promise<{ rows: CheckRow[]; ready: StorageReady | undefined }> {
   const { config } = options;
-  const [files, keys] = await Promise.all([lookAtStorage(options), lookAtKeys(config)]);
+  const [files, keys] = await Promise.all([checkStorage(options), checkKeysSet(config)]);
   const rows = [...files.rows, ...keys.rows];
   const { pinned, signing } = keys;
   const good = rows.every(({ status }) => status !== "fail") && pinned !== undefined && signing !== undefined;
@@ -53,12 +53,12 @@ export async function runStoragePreflight(
 }
 
 /** The same without the keys, which a look at the database's backups has looked at already. */
-export async function lookAtStorage(options: StorageLookOptions): Promise<{ rows: CheckRow[]; bucketLocks: boolean }> {
+export async function checkStorage(options: StorageCheckOptions): Promise<{ rows: CheckRow[]; bucketLocks: boolean }> {
   const { config, vault } = options;
   const [endpoint, list, bucket] = await Promise.all([
     checkStorageEndpoint(config.sourceStorage),
-    lookAtList(options),
-    lookAtBucket(config.policy, vault, config.storageVault.region),
+    checkList(options),
+    checkBucket(config.policy, vault, config.storageVault.region),
   ]);
   const rows = [endpoint, ...list, ...bucket.rows.map(ofFiles)];
   if (rows.every(({ status }) => status !== "fail")) rows.push(...(await tryBucket(vault)).map(ofFiles));
@@ -70,7 +70,7 @@ export function ofFiles(row: CheckRow): CheckRow {
   return { ...row, check: `files: ${row.check}` };
 }
 
-async function lookAtList({ config, log, signal, buckets }: StorageLookOptions): Promise<CheckRow[]> {
+async function checkList({ config, log, signal, buckets }: StorageCheckOptions): Promise<CheckRow[]> {
   if (config.source === undefined) return [];
   try {
     const client = await connect(config.source, { applicationName: "lifeboat/check", log, ...(signal && { signal }) });

@@ -1,7 +1,7 @@
 import { LifeboatError } from "../../base/errors.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import { objectLockOf, probeKey } from "../../vault/bucket/inspect.ts";
-import { keysLock, lookAtKeysOfSets } from "../../vault/keys-lock.ts";
+import { inspectKeysOfSets, keysLock } from "../../vault/keys-lock.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { deleteVersions } from "../../vault/s3/delete-versions.ts";
@@ -19,7 +19,7 @@ const canaries = {
  * id that another object has. S3 refuses before it looks, and else says that it is done (DeleteObjects, API reference: what is
  * not found counts as deleted). Never part of a backup.
  */
-export async function lookAtDeletion(vault: Vault, what: keyof typeof canaries): Promise<CheckRow> {
+export async function checkDeletion(vault: Vault, what: keyof typeof canaries): Promise<CheckRow> {
   const check = "deletion";
   const refused = ok(check, "this role may delete no version");
   try {
@@ -41,7 +41,7 @@ export async function lookAtDeletion(vault: Vault, what: keyof typeof canaries):
 }
 
 /** Whether the keys of all sets are there and locked: without them a set is lost. None where the bucket locks nothing. */
-export async function lookAtKeysLock(
+export async function checkKeysLock(
   vault: Vault,
   { tiers }: Pick<Policy, "tiers">,
   verify: VerifySignature,
@@ -50,7 +50,7 @@ export async function lookAtKeysLock(
   try {
     const lock = await objectLockOf(vault);
     if (lock.state !== "known" || !lock.value.enabled) return [];
-    const { alarms } = await lookAtKeysOfSets(vault, { tiers, verify });
+    const { alarms } = await inspectKeysOfSets(vault, { tiers, verify });
     if (alarms.length === 0) return [ok(check, `there, and locked for ${keysLock.leastDays} days or more`)];
     const next = "Make a backup, which renews the locks; where keys are gone or hidden: runbooks/vault-meddled.md.";
     return alarms.map((alarm) => warn(check, alarm, next));

@@ -7,14 +7,14 @@ import { type CheckRow, fail, failed, ok, warn } from "./check-row.ts";
 
 type Wishes = Pick<Policy, "regions" | "vault">;
 
-export interface BucketLook {
+export interface InspectedBucket {
   readonly rows: readonly CheckRow[];
   /** Objects can be locked. */
   readonly locks: boolean;
 }
 
 /** What the bucket is: nothing is written for it. */
-export async function lookAtBucket(policy: Wishes, vault: Vault, expectedRegion: string): Promise<BucketLook> {
+export async function checkBucket(policy: Wishes, vault: Vault, expectedRegion: string): Promise<InspectedBucket> {
   try {
     const facts = await inspectBucket(vault);
     const rows = [

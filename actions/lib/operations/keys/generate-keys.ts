@@ -5,7 +5,7 @@ import type { Context } from "../context.ts";
 import type { Told } from "../operation.ts";
 import { allRoles, type GeneratedKeys, generateKeys } from "./generate.ts";
 
-export interface Wanted {
+export interface KeysRequest {
   readonly out: string;
   /** Separated by commas; all four unless told. */
   readonly role: string | undefined;
@@ -16,7 +16,7 @@ export interface Wanted {
 }
 
 /** Makes keys and says what to do with them. */
-export async function generate(context: Context, { out, role, years, pin, dryRun }: Wanted): Promise<Told> {
+export async function generate(context: Context, { out, role, years, pin, dryRun }: KeysRequest): Promise<Told> {
   const { policy, policyPath, env } = context.config();
   const made = await generateKeys({
     ...{ roles: readRoles(role), project: policy.project.name, repository: process.cwd(), out, years },

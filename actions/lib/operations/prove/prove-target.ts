@@ -34,7 +34,7 @@ export async function proveTarget(task: ProveTargetTask): Promise<ProvenAgain> {
   const source = await stages.run("read the set", () => open.inventory());
   const client = await connect();
   try {
-    const facts = await stages.run("look at the target", () => inspectTarget(client, source.serverMajor, "compare"));
+    const facts = await stages.run("inspect the target", () => inspectTarget(client, source.serverMajor, "compare"));
     const { plan, journal } = await stages.run("choose rows", () => planRows(task, client, source, facts));
     const none = new Map<string, string>();
     const { differences } = await stages.run("compare", () =>

@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { attempt } from "../target/attempt.ts";
 import { maySetReplicationRole } from "../target/target.ts";
-import type { WantedBucket, WantedFile } from "./selection.ts";
+import type { SelectedBucket, SelectedFile } from "./selection.ts";
 import { type PresentBucket, readBuckets, type StorageColumns } from "./target-rows.ts";
 
 /** Schema of the notes on lifted limits; gone when they are back. */
@@ -15,7 +15,7 @@ const silence = "set local session_replication_role = 'replica'";
 /** Makes the buckets that the target lacks, with all their settings. @returns their ids */
 export async function makeBuckets(
   client: Client,
-  wanted: readonly WantedBucket[],
+  wanted: readonly SelectedBucket[],
   columns: StorageColumns,
 ): Promise<string[]> {
   const present = await readBuckets(client);
@@ -40,7 +40,7 @@ export async function makeBuckets(
 
 /** Buckets whose limits would refuse some of these files. */
 export function bucketsInTheWay(
-  files: readonly Pick<WantedFile, "bucket" | "bytes" | "contentType">[],
+  files: readonly Pick<SelectedFile, "bucket" | "bytes" | "contentType">[],
   present: ReadonlyMap<string, PresentBucket>,
 ): string[] {
   const found = new Set<string>();

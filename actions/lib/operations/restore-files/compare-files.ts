@@ -4,11 +4,11 @@ import type { Log } from "../../base/log.ts";
 import { countOf } from "../../base/measures.ts";
 import type { ProjectFiles } from "../../storage/project-files.ts";
 import { maySetReplicationRole } from "../target/target.ts";
-import { look } from "./compare-rows.ts";
+import { compareRows } from "./compare-rows.ts";
 import { assertSameBuckets } from "./one-project.ts";
 import { bucketDifferences, readBuckets, readColumns } from "./target-rows.ts";
 import type { SnapshotFile, SnapshotFiles } from "./vault-snapshot.ts";
-import { type FileFinding, sampleOf, verifyContents, verifyRows } from "./verify-files.ts";
+import { type FileDifference, sampleOf, verifyContents, verifyRows } from "./verify-files.ts";
 
 /** How far the files of a project are those of a snapshot: counts, ids and buckets, never a path. */
 export interface FilesComparison {
@@ -26,7 +26,7 @@ export interface FilesComparison {
     readonly findings: number;
   };
   /** The first hundred; `counts.findings` tells how many there are. */
-  readonly findings: readonly FileFinding[];
+  readonly findings: readonly FileDifference[];
   readonly notes: readonly string[];
 }
 
@@ -58,9 +58,9 @@ export async function compareFiles(task: CompareFilesTask): Promise<FilesCompari
   await assertSameBuckets(client, target, prefix, signal);
   const chosen: SnapshotFile[] = [];
   for await (const file of snapshot.files()) chosen.push(file);
-  const found = await look(chosen, client, target, task);
+  const found = await compareRows(chosen, client, target, task);
   const changed = await changedSince(client, found.different, snapshot.takenAt);
-  const findings: FileFinding[] = [
+  const findings: FileDifference[] = [
     ...found.missing.map((file) =>
       finding(file, "failed", "not there, or its bytes are lost: damage, unless it was removed since"),
     ),
@@ -103,7 +103,7 @@ export async function compareFiles(task: CompareFilesTask): Promise<FilesCompari
   };
 }
 
-function finding({ id, bucket }: SnapshotFile, verdict: FileFinding["verdict"], why: string): FileFinding {
+function finding({ id, bucket }: SnapshotFile, verdict: FileDifference["verdict"], why: string): FileDifference {
   return { id, bucket, aspect: "bytes", verdict, why };
 }
 
@@ -122,7 +122,7 @@ async function changedSince(client: Client, files: readonly SnapshotFile[], take
   );
 }
 
-async function bucketFindings(client: Client, snapshot: SnapshotFiles): Promise<FileFinding[]> {
+async function bucketFindings(client: Client, snapshot: SnapshotFiles): Promise<FileDifference[]> {
   const present = await readBuckets(client);
   return snapshot.buckets.flatMap((bucket) => {
     const there = present.get(bucket.id);

@@ -4,11 +4,11 @@ import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import type { ProjectFiles } from "../../storage/project-files.ts";
 import { failureOf } from "./file-failure.ts";
-import type { WantedFile } from "./selection.ts";
+import type { SelectedFile } from "./selection.ts";
 import { type PresentRow, readRows } from "./target-rows.ts";
 
 /** What has to be done with the chosen files, found without writing anything. */
-export interface Findings<File extends WantedFile> {
+export interface Comparison<File extends SelectedFile> {
   /** No row, or a row whose bytes are lost. */
   readonly missing: File[];
   /** Another file stands there: only written over when that was said. */
@@ -31,12 +31,12 @@ const rowsAtOnce = 1000;
  *
  * @param width how many files are asked for at a time
  */
-export async function look<File extends WantedFile>(
+export async function compareRows<File extends SelectedFile>(
   files: readonly File[],
   client: Client,
   target: ProjectFiles,
   { width, log, signal }: { readonly width: number; readonly log: Log; readonly signal?: AbortSignal | undefined },
-): Promise<Findings<File>> {
+): Promise<Comparison<File>> {
   const found = { missing: [] as File[], different: [] as File[], present: [] as File[] };
   const read = new Set<File>();
   const versions = new Map<File, string | null>();
@@ -87,7 +87,7 @@ export async function look<File extends WantedFile>(
  */
 export type Likeness = "absent" | "alike" | "unsure" | "different";
 
-export function judge(file: Pick<WantedFile, "bytes" | "eTag">, row: PresentRow | undefined): Likeness {
+export function judge(file: Pick<SelectedFile, "bytes" | "eTag">, row: PresentRow | undefined): Likeness {
   if (row === undefined) return "absent";
   if (row.bytes !== null && row.bytes !== file.bytes) return "different";
   const [wanted, present] = [contentETag(file.eTag), contentETag(row.eTag)];

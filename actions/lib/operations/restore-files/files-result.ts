@@ -3,7 +3,7 @@ import { countOf } from "../../base/measures.ts";
 import { type Choice, Chooser } from "./selection.ts";
 import { bucketDifferences, readBuckets, unknownOwners, waitingTriggers } from "./target-rows.ts";
 import type { SnapshotFile, SnapshotFiles } from "./vault-snapshot.ts";
-import type { FileFinding } from "./verify-files.ts";
+import type { FileDifference } from "./verify-files.ts";
 
 /** What a restore of files tells when it has ended: counts, ids and buckets, never a path. */
 export interface FilesResult {
@@ -26,7 +26,7 @@ export interface FilesResult {
     readonly overwritten: number;
     /** There already, with the same bytes. */
     readonly present: number;
-    readonly rowsMended: number;
+    readonly rowsRepaired: number;
     readonly readBack: number;
     readonly findings: number;
   };
@@ -34,7 +34,7 @@ export interface FilesResult {
   /** Buckets whose limits were lifted for the time, and are back. */
   readonly limitsLifted: readonly string[];
   /** The first hundred; `counts.findings` tells how many there are. */
-  readonly findings: readonly FileFinding[];
+  readonly findings: readonly FileDifference[];
   readonly notes: readonly string[];
   readonly stages: readonly { readonly name: string; readonly seconds: number }[];
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { WantedFile } from "./selection.ts";
+import type { SelectedFile } from "./selection.ts";
 
 /** `%` is in no name that Supabase takes, so what is written with it meets no other name. */
 const spelled = (text: string): string =>
@@ -34,7 +34,7 @@ const folded = (path: string): string => path.normalize("NFC").toLowerCase();
  * Where each file goes below a folder, as a relative path with `/`: `<bucket>/<name>` where that can be held, and something
  * near it where not. No two files share a path, also where case does not count; no path is another's folder.
  */
-export function localPaths(files: readonly Pick<WantedFile, "bucket" | "name">[]): string[] {
+export function localPaths(files: readonly Pick<SelectedFile, "bucket" | "name">[]): string[] {
   const plain = files.map(({ bucket, name }) => [bucket, ...name.split("/")].map(segment));
   const folders = new Set<string>();
   for (const parts of plain)

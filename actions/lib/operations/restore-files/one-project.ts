@@ -3,7 +3,7 @@ import { ConfigurationError } from "../../base/errors.ts";
 import type { ProjectStorage, Target } from "../../config/environment.ts";
 import type { ProjectFiles } from "../../storage/project-files.ts";
 import { targetNames } from "../target/whose.ts";
-import type { WantedFile } from "./selection.ts";
+import type { SelectedFile } from "./selection.ts";
 import { readBuckets, readRows } from "./target-rows.ts";
 
 /**
@@ -51,7 +51,7 @@ export async function assertSameBuckets(
  */
 export async function assertArrivedHere(
   client: Client,
-  file: WantedFile,
+  file: SelectedFile,
   before: string | null | undefined,
   prefix: string,
 ): Promise<void> {

@@ -3,7 +3,7 @@ import type { Page } from "../../report/page.ts";
 import type { Outcome } from "../../report/run/outcome.ts";
 import type { FilesResult } from "./files-result.ts";
 import type { FolderResult } from "./to-folder.ts";
-import type { FileFinding } from "./verify-files.ts";
+import type { FileDifference } from "./verify-files.ts";
 
 /** What a restore of files did and what it found. Files are named by their row's id: their paths hold people's names. */
 export function fileRestorationPage(result: FilesResult): Page {
@@ -75,7 +75,7 @@ export function folderPage({ outcome, snapshot, takenAt, counts, findings }: Fol
   };
 }
 
-function findingTable(findings: readonly FileFinding[]) {
+function findingTable(findings: readonly FileDifference[]) {
   return {
     title: "Findings",
     header: ["verdict", "bucket", "id of the row", "aspect", "why"],

@@ -7,14 +7,14 @@ import type { ProjectFiles } from "../../storage/project-files.ts";
 import { brokenOff } from "../target/sessions.ts";
 import { maySetReplicationRole } from "../target/target.ts";
 import { bucketsInTheWay, liftLimits, makeBuckets, putBackLimits } from "./buckets.ts";
-import { type Findings, look } from "./compare-rows.ts";
+import { type Comparison, compareRows } from "./compare-rows.ts";
 import { type FilesResult, notesOn } from "./files-result.ts";
 import { assertArrivedHere, assertSameBuckets } from "./one-project.ts";
 import { type Choice, Chooser } from "./selection.ts";
 import { sendFiles } from "./send-files.ts";
-import { mendRows, readBuckets, readColumns, type StorageColumns } from "./target-rows.ts";
+import { readBuckets, readColumns, repairRows, type StorageColumns } from "./target-rows.ts";
 import type { SnapshotFile, SnapshotFiles } from "./vault-snapshot.ts";
-import { type FileFinding, sampleOf, verifyContents, verifyRows } from "./verify-files.ts";
+import { type FileDifference, sampleOf, verifyContents, verifyRows } from "./verify-files.ts";
 
 export interface FilesTask {
   readonly snapshot: SnapshotFiles;
@@ -66,7 +66,7 @@ class FilesRun {
   readonly #task: FilesTask;
   #client: Client;
   readonly #stages: Stages;
-  readonly #findings: FileFinding[] = [];
+  readonly #findings: FileDifference[] = [];
 
   constructor(task: FilesTask, client: Client) {
     this.#task = task;
@@ -80,7 +80,7 @@ class FilesRun {
     const chosen = await this.#stages.run("choose files", () => this.#choose());
     await assertSameBuckets(this.#client, target, prefix, signal);
     if (!dryRun) await this.#putBackEarlier();
-    const found = await this.#stages.run("look at the target", () => this.#look(chosen));
+    const found = await this.#stages.run("inspect the target", () => this.#compareRows(chosen));
     this.#refuseDifferent(found);
     const toSend = [...found.missing, ...(overwrite ? found.different : [])].filter((file) => this.#isCarried(file));
     const head = this.#heading(chosen, toSend, found, overwrite);
@@ -95,13 +95,13 @@ class FilesRun {
     const arrived = [...found.present, ...sent];
     await this.#renew();
     const silent = await maySetReplicationRole(this.#client);
-    let rowsMended = await this.#stages.run("mend rows", () => this.#mend(arrived, columns, silent));
+    let rowsRepaired = await this.#stages.run("repair rows", () => this.#repair(arrived, columns, silent));
     const unread = arrived.filter((file) => !found.read.has(file));
     const { share, sample } = this.#sample(unread);
     const replaced = await this.#stages.run("read back", async () => {
       const again = await this.#readBack(sample, found);
       await this.#renew();
-      rowsMended += await this.#mend(again, columns, silent);
+      rowsRepaired += await this.#repair(again, columns, silent);
       this.#findings.push(...(await verifyRows(arrived, silent, { client: this.#client, columns })));
       return again;
     });
@@ -110,7 +110,7 @@ class FilesRun {
       ...{
         sent: sent.length + replaced.length,
         sentBytes: bytesOf([...sent, ...replaced]),
-        rowsMended,
+        rowsRepaired,
         readBack: sample.length + found.read.size,
       },
       ...{ overwritten: head.counts.overwritten + replaced.length, present: head.counts.present - replaced.length },
@@ -136,14 +136,14 @@ class FilesRun {
       this.#task.log.info(`Put back the limits of ${countOf(back.length, "bucket")} that an earlier run had lifted.`);
   }
 
-  async #look(chosen: readonly SnapshotFile[]): Promise<Findings<SnapshotFile>> {
-    const found = await look(chosen, this.#client, this.#task.target, this.#task);
+  async #compareRows(chosen: readonly SnapshotFile[]): Promise<Comparison<SnapshotFile>> {
+    const found = await compareRows(chosen, this.#client, this.#task.target, this.#task);
     for (const { file, why } of found.unknown)
       this.#say(file, "unverified", `what the target has could not be found out: ${why}`);
     return found;
   }
 
-  #refuseDifferent({ different, missing }: Findings<SnapshotFile>): void {
+  #refuseDifferent({ different, missing }: Comparison<SnapshotFile>): void {
     if (different.length === 0 || this.#task.overwrite || this.#task.dryRun) return;
     const buckets = [...new Set(different.map(({ bucket }) => bucket))].join(", ");
     throw new ConfigurationError(
@@ -156,7 +156,7 @@ class FilesRun {
   /** Sends under lifted limits where there are any in the way, and puts them back whatever happens. */
   async #send(
     files: readonly SnapshotFile[],
-    versions: Findings<SnapshotFile>["versions"],
+    versions: Comparison<SnapshotFile>["versions"],
   ): Promise<{ lifted: string[]; sent: SnapshotFile[] }> {
     const { snapshot, target, prefix, width, log, signal } = this.#task;
     const sent: SnapshotFile[] = [];
@@ -198,17 +198,17 @@ class FilesRun {
     await this.#client.end().catch(() => undefined);
   }
 
-  async #mend(files: readonly SnapshotFile[], columns: StorageColumns, silent: boolean): Promise<number> {
+  async #repair(files: readonly SnapshotFile[], columns: StorageColumns, silent: boolean): Promise<number> {
     let changed = 0;
     for (let from = 0; from < files.length; from += rowsAtOnce) {
       this.#task.signal?.throwIfAborted();
-      changed += await mendRows(this.#client, files.slice(from, from + rowsAtOnce), columns, silent);
+      changed += await repairRows(this.#client, files.slice(from, from + rowsAtOnce), columns, silent);
     }
     return changed;
   }
 
-  /** @returns files whose rows looked right and whose bytes GET shows to be others: sent again, their rows not yet mended */
-  async #readBack(sample: SnapshotFile[], { present, versions }: Findings<SnapshotFile>): Promise<SnapshotFile[]> {
+  /** @returns files whose rows looked right and whose bytes GET shows to be others: sent again, their rows not yet repaired */
+  async #readBack(sample: SnapshotFile[], { present, versions }: Comparison<SnapshotFile>): Promise<SnapshotFile[]> {
     const findings = await verifyContents(sample, this.#task);
     const bad = new Set(
       findings.flatMap(({ id, aspect, verdict }) => (verdict === "failed" && aspect === "bytes" ? id : [])),
@@ -230,14 +230,14 @@ class FilesRun {
     return { share, sample: sampleOf(files, share) };
   }
 
-  #heading(chosen: SnapshotFile[], toSend: SnapshotFile[], found: Findings<SnapshotFile>, overwrite: boolean) {
+  #heading(chosen: SnapshotFile[], toSend: SnapshotFile[], found: Comparison<SnapshotFile>, overwrite: boolean) {
     const { snapshot, targetName } = this.#task;
     return {
       ...{ snapshot: snapshot.id, takenAt: snapshot.takenAt, target: targetName },
       counts: {
         ...{ chosen: chosen.length, bytes: bytesOf(chosen), sent: toSend.length, sentBytes: bytesOf(toSend) },
         ...{ overwritten: overwrite ? found.different.length : 0, present: found.present.length },
-        ...{ different: found.different.length, rowsMended: 0, readBack: 0, findings: 0 },
+        ...{ different: found.different.length, rowsRepaired: 0, readBack: 0, findings: 0 },
       },
       bucketsMade: [] as string[],
       limitsLifted: [] as string[],
@@ -251,7 +251,7 @@ class FilesRun {
     return carried;
   }
 
-  #say({ id, bucket }: SnapshotFile, verdict: FileFinding["verdict"], why: string): void {
+  #say({ id, bucket }: SnapshotFile, verdict: FileDifference["verdict"], why: string): void {
     this.#findings.push({ id, bucket, aspect: "bytes", verdict, why });
   }
 }
@@ -259,7 +259,7 @@ class FilesRun {
 const bytesOf = (files: readonly { readonly bytes: number }[]): number =>
   files.reduce((sum, { bytes }) => sum + bytes, 0);
 
-function outcomeOf(findings: readonly FileFinding[], sampled: boolean): FilesResult["outcome"] {
+function outcomeOf(findings: readonly FileDifference[], sampled: boolean): FilesResult["outcome"] {
   if (findings.some(({ verdict }) => verdict === "failed")) return "differs";
   if (findings.some(({ verdict }) => verdict === "unverified")) return "unverified";
   return sampled ? "sampled" : "equal";

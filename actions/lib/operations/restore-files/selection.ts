@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { ConfigurationError } from "../../base/errors.ts";
 
 /** One file of a snapshot, as a restore needs it. Times are as Postgres writes them, with all the digits that it keeps. */
-export interface WantedFile {
+export interface SelectedFile {
   /** Of its row at the source, or its place in the vault: what reports name it by, as its path may hold somebody's name. */
   readonly id: string;
   /** False when the list came from the endpoint alone: owner and times are not known then, and left as they are. */
@@ -25,7 +25,7 @@ export interface WantedFile {
 }
 
 /** One bucket of a snapshot. */
-export interface WantedBucket {
+export interface SelectedBucket {
   readonly id: string;
   readonly public: boolean;
   readonly fileSizeLimit: string | null;
@@ -60,13 +60,13 @@ export class Chooser {
     this.#listed = choice.list === undefined ? undefined : new Set(choice.list);
   }
 
-  wants(file: Pick<WantedFile, "bucket" | "name" | "ownerId">): boolean {
+  wants(file: Pick<SelectedFile, "bucket" | "name" | "ownerId">): boolean {
     const chosen = this.#fits(file);
     if (chosen) this.#chosen += 1;
     return chosen;
   }
 
-  #fits({ bucket, name, ownerId }: Pick<WantedFile, "bucket" | "name" | "ownerId">): boolean {
+  #fits({ bucket, name, ownerId }: Pick<SelectedFile, "bucket" | "name" | "ownerId">): boolean {
     const { buckets, prefix, owner } = this.#choice;
     if (buckets.length > 0 && !buckets.includes(bucket)) return false;
     if (prefix !== undefined && !name.startsWith(prefix)) return false;

@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
-import type { WantedBucket, WantedFile } from "./selection.ts";
+import type { SelectedBucket, SelectedFile } from "./selection.ts";
 
 /** A row of the target that stands where a wanted file belongs. */
 export interface PresentRow {
@@ -70,7 +70,7 @@ const rowSchema = z.strictObject({
 /** The rows of some files, by their place in `files`; a file without a row has none. */
 export async function readRows(
   client: Client,
-  files: readonly Pick<WantedFile, "bucket" | "name">[],
+  files: readonly Pick<SelectedFile, "bucket" | "name">[],
 ): Promise<Map<number, PresentRow>> {
   const answer = await client.query(
     `select w.place::int as place, o.metadata->>'size' as bytes, o.metadata->>'eTag' as "eTag", o.version
@@ -99,7 +99,7 @@ export async function unknownOwners(client: Client, owners: readonly string[]): 
 }
 
 /** How far a bucket of the target is what the snapshot's was. Names of settings, not their values. */
-export function bucketDifferences(wanted: WantedBucket, present: PresentBucket): string[] {
+export function bucketDifferences(wanted: SelectedBucket, present: PresentBucket): string[] {
   const types = (list: readonly string[] | null) => JSON.stringify(list === null ? null : [...list].sort());
   return [
     ...(wanted.public === present.public ? [] : [present.public ? "is public" : "is not public"]),
@@ -124,7 +124,7 @@ export async function waitingTriggers(client: Client): Promise<string[]> {
 }
 
 /** What of a row the endpoint does not carry, or carries in its own form; set by SQL, and compared afterwards. */
-const mended = [
+const repaired = [
   { aspect: "owner", column: "owner_id", wanted: "w.owner_id" },
   { aspect: "owner", column: "owner", wanted: "w.owner" },
   { aspect: "user metadata", column: "user_metadata", wanted: "nullif(w.user_metadata, 'null'::jsonb)" },
@@ -136,7 +136,7 @@ const record = `jsonb_to_recordset($1::jsonb) as w(place int, bucket text, name 
   user_metadata jsonb, created_at timestamptz, updated_at timestamptz, bytes text, type text, cache text)`;
 
 /** JSON text is put together by hand where it holds JSON of the source: no digit of a number may pass through a double. */
-function recordset(files: readonly WantedFile[]): string {
+function recordset(files: readonly SelectedFile[]): string {
   const rows = files.map((file, place) => {
     const plain = JSON.stringify({
       ...{ place, bucket: file.bucket, name: file.name, known: file.fromRow, bytes: String(file.bytes) },
@@ -149,10 +149,10 @@ function recordset(files: readonly WantedFile[]): string {
 }
 
 /** jsonb's null is not SQL's: a row without user metadata has the latter. What the list does not know stays. */
-const wantedOf = ({ column, wanted }: (typeof mended)[number]): string =>
+const wantedOf = ({ column, wanted }: (typeof repaired)[number]): string =>
   `case when w.known then ${wanted} else ${column === "user_metadata" ? `coalesce(${wanted}, o.user_metadata)` : `o.${column}`} end`;
 
-const present = (columns: StorageColumns) => mended.filter(({ column }) => columns.objects.has(column));
+const present = (columns: StorageColumns) => repaired.filter(({ column }) => columns.objects.has(column));
 
 /**
  * Gives the rows of some files what only SQL can: owner, times, and user metadata as it was.
@@ -162,9 +162,9 @@ const present = (columns: StorageColumns) => mended.filter(({ column }) => colum
  * @param silent whether `session_replication_role` may be set
  * @returns how many rows were changed
  */
-export async function mendRows(
+export async function repairRows(
   client: Client,
-  files: readonly WantedFile[],
+  files: readonly SelectedFile[],
   columns: StorageColumns,
   silent: boolean,
 ): Promise<number> {
@@ -192,7 +192,7 @@ const differencesSchema = z.array(z.strictObject({ place: z.number(), aspects: z
 /** In which of their aspects the rows of some files are not what the snapshot says, by place; `row` for one that is missing. */
 export async function rowDifferences(
   client: Client,
-  files: readonly WantedFile[],
+  files: readonly SelectedFile[],
   columns: StorageColumns,
 ): Promise<Map<number, readonly string[]>> {
   const cases = [

@@ -9,7 +9,7 @@ import { failureOf } from "./file-failure.ts";
 import { localPaths } from "./local-path.ts";
 import { type Choice, Chooser } from "./selection.ts";
 import { byObject, type SnapshotFile, type SnapshotFiles } from "./vault-snapshot.ts";
-import type { FileFinding } from "./verify-files.ts";
+import type { FileDifference } from "./verify-files.ts";
 
 export interface FolderTask {
   readonly snapshot: SnapshotFiles;
@@ -35,7 +35,7 @@ export interface FolderResult {
     /** Files whose path is another than their name, because no file system could hold it. */
     readonly renamed: number;
   };
-  readonly findings: readonly FileFinding[];
+  readonly findings: readonly FileDifference[];
 }
 
 interface PlacedFile extends SnapshotFile {
@@ -66,7 +66,7 @@ export async function restoreToFolder(task: FolderTask): Promise<FolderResult> {
     },
   };
   await admitFolder(folder, snapshot.id);
-  const missing = await lookThrough(placed, task);
+  const missing = await compareFolder(placed, task);
   const counts = { ...head.counts, present: placed.length - missing.length };
   if (task.dryRun) return { ...head, counts: { ...counts, written: missing.length }, outcome: "dry-run", findings: [] };
   await makeFolder(folder)
@@ -75,7 +75,7 @@ export async function restoreToFolder(task: FolderTask): Promise<FolderResult> {
       throw folderError(error);
     });
 
-  const findings: FileFinding[] = [];
+  const findings: FileDifference[] = [];
   let written = 0;
   const track = log.track("write files", {
     bytes: missing.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -141,7 +141,7 @@ async function admitFolder(folder: string, snapshot: string): Promise<void> {
 }
 
 /** The files that are not there yet. */
-async function lookThrough(placed: readonly PlacedFile[], { folder, overwrite }: FolderTask): Promise<PlacedFile[]> {
+async function compareFolder(placed: readonly PlacedFile[], { folder, overwrite }: FolderTask): Promise<PlacedFile[]> {
   const missing: PlacedFile[] = [];
   const checked = new Set<string>();
   let different = 0;

@@ -12,10 +12,10 @@ import { recipientKeys } from "../../vault/files/snapshot-keys.ts";
 import { isStored, type StoredFile } from "../../vault/format/file-entry.ts";
 import { livingObjects, type StoredObject, sessionKeyCommitments } from "../../vault/format/snapshot-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import type { WantedBucket, WantedFile } from "./selection.ts";
+import type { SelectedBucket, SelectedFile } from "./selection.ts";
 
 /** A file of a snapshot, and where its bytes are. */
-export interface SnapshotFile extends WantedFile {
+export interface SnapshotFile extends SelectedFile {
   /** The vault object that holds it, alone or with others. */
   readonly object: string;
 }
@@ -34,7 +34,7 @@ export interface SnapshotFiles {
   /** When the list was read at the source: ISO 8601, UTC. */
   readonly takenAt: string;
   readonly projectRef: string | null;
-  readonly buckets: readonly WantedBucket[];
+  readonly buckets: readonly SelectedBucket[];
   /** Files that the source had lost already, by bucket: their rows are known, and no bytes. */
   readonly lost: readonly { readonly bucket: string; readonly lost: number }[];
   /** All files whose bytes the snapshot has, in its order. */
@@ -96,10 +96,10 @@ export async function openVaultSnapshot(
     id: set,
     takenAt: manifest.snapshotAt,
     projectRef: manifest.source.projectRef,
-    buckets: head.buckets.map(wantedBucket),
+    buckets: head.buckets.map(selectedBucket),
     lost: head.inBuckets.map(({ bucket, lost }) => ({ bucket, lost })),
     async *files() {
-      for await (const entry of readFiles(vault, layers, keys)) if (isStored(entry)) yield wantedFile(entry);
+      for await (const entry of readFiles(vault, layers, keys)) if (isStored(entry)) yield selectedFile(entry);
     },
     open: (files, signal) => openFiles(files, (key) => open(key, signal)),
   };
@@ -142,7 +142,7 @@ async function gather(
   return { [Symbol.asyncIterator]: () => oneChunk(bytes) };
 }
 
-function wantedFile(entry: StoredFile): VaultFile {
+function selectedFile(entry: StoredFile): VaultFile {
   const { bucket, name, object, bytes, sha256, ownerId, owner, createdAt, updatedAt, userMetadata } = entry;
   return {
     ...{ bucket, name, object, entry: entry.entry, bytes, sha256, ownerId, owner, createdAt, updatedAt },
@@ -156,7 +156,7 @@ function wantedFile(entry: StoredFile): VaultFile {
   };
 }
 
-function wantedBucket(bucket: Bucket): WantedBucket {
+function selectedBucket(bucket: Bucket): SelectedBucket {
   const { id, fileSizeLimit, allowedMimeTypes, owner, ownerId, createdAt, updatedAt, avifAutodetection } = bucket;
   return {
     ...{ id, fileSizeLimit, allowedMimeTypes, owner, ownerId, createdAt, updatedAt, avifAutodetection },

@@ -5,11 +5,11 @@ import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import type { ProjectFiles } from "../../storage/project-files.ts";
 import { failureOf } from "./file-failure.ts";
-import type { WantedFile } from "./selection.ts";
+import type { SelectedFile } from "./selection.ts";
 import { rowDifferences, type StorageColumns } from "./target-rows.ts";
 
 /** Something about one file, by its row's id. */
-export interface FileFinding {
+export interface FileDifference {
   readonly id: string;
   readonly bucket: string;
   readonly aspect: string;
@@ -42,13 +42,13 @@ interface VerifyTask {
 const rowsAtOnce = 1000;
 
 /** Reads files back and compares their bytes: by GET, because everything else only tells of their rows. */
-export async function verifyContents(files: readonly WantedFile[], task: VerifyTask): Promise<FileFinding[]> {
+export async function verifyContents(files: readonly SelectedFile[], task: VerifyTask): Promise<FileDifference[]> {
   const { target, width, log, signal } = task;
-  const findings: FileFinding[] = [];
+  const findings: FileDifference[] = [];
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const track = log.track("read files back", { bytes, items: files.length });
   await mapBounded(files, width, async (file) => {
-    const say = (verdict: FileFinding["verdict"], aspect: string, why: string) =>
+    const say = (verdict: FileDifference["verdict"], aspect: string, why: string) =>
       findings.push({ id: file.id, bucket: file.bucket, aspect, verdict, why });
     try {
       const back = await target.read(file, signal, (count) => track.advance({ bytes: count }));
@@ -73,11 +73,11 @@ export async function verifyContents(files: readonly WantedFile[], task: VerifyT
 
 /** Compares the rows of all files with what the snapshot says of them. */
 export async function verifyRows(
-  files: readonly WantedFile[],
+  files: readonly SelectedFile[],
   silent: boolean,
   { client, columns }: { readonly client: Client; readonly columns: StorageColumns },
-): Promise<FileFinding[]> {
-  const findings: FileFinding[] = [];
+): Promise<FileDifference[]> {
+  const findings: FileDifference[] = [];
   for (let from = 0; from < files.length; from += rowsAtOnce) {
     const batch = files.slice(from, from + rowsAtOnce);
     for (const [place, aspects] of await rowDifferences(client, batch, columns)) {

@@ -39,7 +39,7 @@ async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
   const toc = await stages.run("read the schema", () => readSchema(task.open, source));
   const client = await dumpClient(task.connect);
   try {
-    const facts = await stages.run("look at the target", () => admit(task, client, source));
+    const facts = await stages.run("inspect the target", () => admit(task, client, source));
     const quiet = planQuiet(source, facts.supabase);
     refuseSpeakingKeys(quiet);
     const meaning = whatRunsAs(source, facts);

@@ -19,7 +19,7 @@ export interface SnapshotsSoFar {
  * What of the vault's snapshots matters to one that may be made now. Only those that a pinned key has signed count. When the
  * vault can't be asked, a daily one is made: the sync that follows looks at everything and says what is wrong.
  */
-export async function lookAtSnapshots(
+export async function inspectSnapshots(
   vault: Vault,
   period: Period | undefined,
   signers: readonly Signer[],

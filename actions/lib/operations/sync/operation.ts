@@ -81,7 +81,7 @@ export default defineOperation({
     "nothing-to-do": "true when the snapshot that once-per asks for was there",
   },
   async run(context, { work, part = 0, parts, copied, oncePer, tier, fromListing: _, ...asked }) {
-    const { lookAtSnapshots } = await import("./made-in-period.ts");
+    const { inspectSnapshots } = await import("./made-in-period.ts");
     const { reportSnapshot, reportThere } = await import("./page.ts");
     const { log, signal } = context;
     // With the source in it, unless the list comes from the endpoint.
@@ -89,7 +89,7 @@ export default defineOperation({
     const vault = await context.files();
     const look = oncePer !== undefined || tier === "due";
     const { tier: due, made } = look
-      ? await lookAtSnapshots(vault, oncePer, await context.signers(), log)
+      ? await inspectSnapshots(vault, oncePer, await context.signers(), log)
       : { tier: "daily" as const };
     if (made !== undefined) return { result: { made: made.set }, ...reportThere(made) };
     const request = {

@@ -67,7 +67,7 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
       ? nothingLeft
       : await stages.write("leftovers", () =>
           settleUnfinished(vault, leftovers, ready.signing, lease, log, alarms, {
-            lookOnly: request.part !== undefined,
+            readOnly: request.part !== undefined,
             signal: stop.signal,
           }),
         );

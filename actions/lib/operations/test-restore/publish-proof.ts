@@ -9,7 +9,7 @@ import type { Proof } from "../../vault/format/proof.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { encodeProof, writeProof } from "../../vault/sets/proof-store.ts";
 import type { RestoreResult } from "../restore/result.ts";
-import type { FurtherFindings } from "./look-further.ts";
+import type { FurtherFindings } from "./further-checks.ts";
 import type { Compared } from "./performance/compare.ts";
 import { type AdmittedTest, type FoundOut, secondsSince } from "./request.ts";
 import type { Quiet, RestoreTestReport } from "./result.ts";

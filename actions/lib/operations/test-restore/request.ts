@@ -5,7 +5,7 @@ import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { StoredProof } from "../../vault/sets/proof-store.ts";
 import type { RestoreResult } from "../restore/result.ts";
-import type { FurtherFindings } from "./look-further.ts";
+import type { FurtherFindings } from "./further-checks.ts";
 import type { SelectedSet } from "./select-set.ts";
 import type { Marker } from "./staging/marker.ts";
 import type { StagingPlace } from "./staging/staging.ts";

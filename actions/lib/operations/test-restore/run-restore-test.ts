@@ -14,7 +14,7 @@ import { refuseUsed } from "./staging/in-use.ts";
 import { type Marker, readMarker, setState } from "./staging/marker.ts";
 import { resetStaging } from "./staging/reset.ts";
 import { admitMarker, placeOfStaging, reachStaging, type StagingPlace } from "./staging/staging.ts";
-import { restoreAndLook } from "./test-set.ts";
+import { restoreAndCheck } from "./test-set.ts";
 
 /**
  * The restore test: chooses a set, restores it into staging, and finds out whether it is what was backed up and whether the
@@ -58,7 +58,7 @@ async function test(request: RestoreTestRequest, vault: Vault): Promise<RestoreT
     await refuseInUse();
     return dryRunOf(selected, place.ref, request);
   }
-  return await restoreAndLook({
+  return await restoreAndCheck({
     request,
     place,
     client: staging.client,

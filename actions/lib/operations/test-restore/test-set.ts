@@ -4,7 +4,7 @@ import { formatBytes } from "../../base/measures.ts";
 import { type ProjectRoom, quietAuth, readRoom } from "../../supabase/project.ts";
 import { trustedSigners } from "../../vault/configured.ts";
 import { runRestore } from "../restore/run-restore.ts";
-import { type FurtherFindings, lookFurther } from "./look-further.ts";
+import { type FurtherFindings, runFurtherChecks } from "./further-checks.ts";
 import { judgeTest, publishProof } from "./publish-proof.ts";
 import { type AdmittedTest, type FoundOut, keepHours, secondsSince } from "./request.ts";
 import type { Quiet, RestoreTestReport } from "./result.ts";
@@ -12,7 +12,7 @@ import { setState } from "./staging/marker.ts";
 import { resetStaging } from "./staging/reset.ts";
 
 /** Empties staging, restores the set, looks at the copy, signs what was found, and empties staging again or keeps the copy. */
-export async function restoreAndLook(test: AdmittedTest): Promise<RestoreTestReport> {
+export async function restoreAndCheck(test: AdmittedTest): Promise<RestoreTestReport> {
   const { request, client, selected } = test;
   const { log, signal } = request;
   const begun = performance.now();
@@ -53,7 +53,7 @@ async function restoreSelected(test: AdmittedTest): Promise<FoundOut> {
     staysStaging: true,
     whileProven: async (target) => {
       restoreSeconds = secondsSince(begun);
-      further = await lookFurther(target, {
+      further = await runFurtherChecks(target, {
         ...{ policy: restoreTest, env: config.env, projectRef: place.ref, seed, log, signal },
         apiVariable: `${targets[config.target.name]?.env ?? "STAGING"}_API_URL`,
         sourceBytes: manifest.counts.databaseBytes,

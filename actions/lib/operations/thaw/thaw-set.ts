@@ -108,9 +108,9 @@ export interface ThawResult {
  */
 export async function thawSet(vault: Vault, signed: SignedSet, options: ThawOptions): Promise<ThawResult> {
   const { tier, days, dryRun, wait, log, signal } = options;
-  const look = async (): Promise<ObjectState[]> =>
+  const readStates = async (): Promise<ObjectState[]> =>
     refuseMissing(signed, await objectStates(vault, signed.prefix, signed.manifest.artifacts));
-  const states = await look();
+  const states = await readStates();
   const plan = planThaw(states, tier, days);
   if (plan.impossible !== undefined) {
     throw new ConfigurationError(
@@ -131,7 +131,7 @@ export async function thawSet(vault: Vault, signed: SignedSet, options: ThawOpti
   const requested = answers.filter((answer) => answer === "requested").length;
   const result = { ...counted, requested, underWay: plan.thawing.length + answers.length - requested };
   if (!wait) return { ...result, outcome: "requested", readyUntil: null };
-  const ready = await waitUntilReady(look, options);
+  const ready = await waitUntilReady(readStates, options);
   signal?.throwIfAborted();
   return { ...result, outcome: "ready", ...done(ready) };
 }
@@ -175,14 +175,14 @@ export function describeThaw(set: string, plan: ThawPlan, days: number): string 
 }
 
 async function waitUntilReady(
-  look: () => Promise<ObjectState[]>,
+  readStates: () => Promise<ObjectState[]>,
   { pollSeconds = 60, log, signal }: ThawOptions,
 ): Promise<ObjectState[]> {
-  const begun = await look();
+  const begun = await readStates();
   const track = log.track("thaw", { bytes: 0, items: begun.length });
   let counted = 0;
   try {
-    for (let states = begun; ; states = await look()) {
+    for (let states = begun; ; states = await readStates()) {
       const ready = states.filter(({ state }) => state === "ready").length;
       track.advance({ items: ready - counted });
       counted = ready;

@@ -10,7 +10,7 @@ import type { Inventory, SequenceValue, TableContent } from "../../postgres/inve
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import type { Artifact, Manifest } from "../../vault/format/manifest.ts";
 import type { Contents } from "./deep-contents.ts";
-import { damageAt, type Finding, findingOf, warningAt } from "./verify-objects.ts";
+import { type DamageFinding, damageAt, findingOf, warningAt } from "./verify-objects.ts";
 
 /** Findings that also come when an artifact could not be read. */
 export const missingCodes: ReadonlySet<string> = new Set([
@@ -22,7 +22,7 @@ export const missingCodes: ReadonlySet<string> = new Set([
 ]);
 
 /** Compares what was found in the artifacts with what the inventory says was in the database at the snapshot. */
-export function compareContents(manifest: Manifest, inventory: Inventory, contents: Contents): Finding[] {
+export function compareContents(manifest: Manifest, inventory: Inventory, contents: Contents): DamageFinding[] {
   return [
     ...compareSchema(manifest, inventory, contents),
     ...dumped(inventory).flatMap((table) => compareTable(table, manifest.artifacts, contents)),
@@ -40,7 +40,7 @@ function dumped({ tables }: Inventory): TableContent[] {
   return tables.filter((table) => !isVaultSecrets(table));
 }
 
-function attempt(where: string, check: () => void): Finding[] {
+function attempt(where: string, check: () => void): DamageFinding[] {
   try {
     check();
     return [];
@@ -49,7 +49,7 @@ function attempt(where: string, check: () => void): Finding[] {
   }
 }
 
-function compareSchema({ artifacts }: Manifest, inventory: Inventory, { schema }: Contents): Finding[] {
+function compareSchema({ artifacts }: Manifest, inventory: Inventory, { schema }: Contents): DamageFinding[] {
   const where = artifacts.find(({ kind }) => kind === "schema" || kind === "sql")?.name;
   const sql = artifacts.some(({ kind }) => kind === "sql");
   const assertComplete = sql ? assertSqlSchemaComplete : assertSchemaComplete;
@@ -58,7 +58,7 @@ function compareSchema({ artifacts }: Manifest, inventory: Inventory, { schema }
   return where === undefined ? [damageAt("set", "schema-missing", "The set has no schema dump")] : [];
 }
 
-function compareTable(table: TableContent, artifacts: readonly Artifact[], { tables }: Contents): Finding[] {
+function compareTable(table: TableContent, artifacts: readonly Artifact[], { tables }: Contents): DamageFinding[] {
   const name = tableName(table);
   const found = tables.get(table.oid) ?? [];
   const [only] = found;
@@ -69,7 +69,7 @@ function compareTable(table: TableContent, artifacts: readonly Artifact[], { tab
     const where = found.map(({ artifact }) => artifact).join(", ");
     return [damageAt("set", "table-twice", `The rows of ${name} are there ${found.length} times: ${where}`)];
   }
-  const findings: Finding[] = [];
+  const findings: DamageFinding[] = [];
   const named = artifacts.find((artifact) => artifact.name === only.artifact)?.tables;
   if (named !== undefined && !named.includes(name)) {
     findings.push(warningAt(only.artifact, "table-unnamed", `The manifest does not say that ${name} is in here`));
@@ -86,7 +86,7 @@ function compareTable(table: TableContent, artifacts: readonly Artifact[], { tab
   return findings;
 }
 
-function compareUnknown(inventory: Inventory, { tables }: Contents): Finding[] {
+function compareUnknown(inventory: Inventory, { tables }: Contents): DamageFinding[] {
   const known = new Set(inventory.tables.map(({ oid }) => oid));
   return [...tables].flatMap(([oid, found]) =>
     known.has(oid)
@@ -104,7 +104,7 @@ function compareUnknown(inventory: Inventory, { tables }: Contents): Finding[] {
 /** `SELECT pg_catalog.setval('schema.name', 42, true);` */
 const setval = /setval\(.*, (-?\d+), (true|false)\)/s;
 
-function compareSequence({ schema, name, lastValue, isCalled }: SequenceValue, { entries }: Contents): Finding[] {
+function compareSequence({ schema, name, lastValue, isCalled }: SequenceValue, { entries }: Contents): DamageFinding[] {
   const entry = entries.find(
     ({ desc, namespace, tag }) => desc === "SEQUENCE SET" && namespace === schema && tag === name,
   );
@@ -119,8 +119,8 @@ function compareSequence({ schema, name, lastValue, isCalled }: SequenceValue, {
     : [warningAt("set", "sequence-moved", what)];
 }
 
-function compareLargeObjects(inventory: Inventory, { largeObjects }: Contents): Finding[] {
-  const findings: Finding[] = [];
+function compareLargeObjects(inventory: Inventory, { largeObjects }: Contents): DamageFinding[] {
+  const findings: DamageFinding[] = [];
   const wanted = new Map(inventory.largeObjects.map((object) => [object.oid, object]));
   const missing = [...wanted.keys()].filter((oid) => !largeObjects.has(oid));
   if (missing.length > 0) {
@@ -139,7 +139,7 @@ function compareLargeObjects(inventory: Inventory, { largeObjects }: Contents): 
 }
 
 /** A set has an export of every table or of none. */
-function compareExports({ artifacts }: Manifest, inventory: Inventory, { exports }: Contents): Finding[] {
+function compareExports({ artifacts }: Manifest, inventory: Inventory, { exports }: Contents): DamageFinding[] {
   if (!artifacts.some(({ kind }) => kind === "json")) return [];
   return dumped(inventory).flatMap((table) => {
     const name = tableName(table);
@@ -157,7 +157,7 @@ function compareExports({ artifacts }: Manifest, inventory: Inventory, { exports
 
 const counted = ["tables", "rows", "sequences", "largeObjects", "objects"] as const;
 
-function compareCounts({ counts, artifacts }: Manifest, inventory: Inventory): Finding[] {
+function compareCounts({ counts, artifacts }: Manifest, inventory: Inventory): DamageFinding[] {
   const own = countSet(inventory, artifacts, counts.databaseBytes);
   return counted
     .filter((name) => counts[name] !== own[name])

@@ -9,7 +9,7 @@ import type { ObjectHead } from "../../vault/s3/objects.ts";
 import type { SignedSet } from "../../vault/sets/open-set.ts";
 
 /** One thing that is not as it should be. `damage` makes the set unfit; a `warning` does not. */
-export interface Finding {
+export interface DamageFinding {
   readonly severity: "damage" | "warning";
   /** Artifact or object, below the set's prefix; or `set`. */
   readonly where: string;
@@ -19,11 +19,11 @@ export interface Finding {
   readonly what: string;
 }
 
-export function damageAt(where: string, code: string, what: string): Finding {
+export function damageAt(where: string, code: string, what: string): DamageFinding {
   return { severity: "damage", where, code, what };
 }
 
-export function warningAt(where: string, code: string, what: string): Finding {
+export function warningAt(where: string, code: string, what: string): DamageFinding {
   return { severity: "warning", where, code, what };
 }
 
@@ -31,7 +31,7 @@ export function warningAt(where: string, code: string, what: string): Finding {
  * What an error says about the set. A store that could not be reached says nothing about it: such an error goes on.
  * @throws the error itself when it is no finding
  */
-export function findingOf(error: unknown, where: string): Finding {
+export function findingOf(error: unknown, where: string): DamageFinding {
   if (!(error instanceof LifeboatError)) throw error;
   const aboutTheStore = error.code.startsWith("s3-") && !["s3-missing", "s3-too-large"].includes(error.code);
   if (aboutTheStore) throw error;
@@ -39,7 +39,7 @@ export function findingOf(error: unknown, where: string): Finding {
 }
 
 export interface InspectedObjects {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly DamageFinding[];
   /** Artifacts with an object that is archived and cannot be read now. */
   readonly frozen: ReadonlySet<string>;
 }
@@ -78,7 +78,7 @@ function inspectArchived(
   { artifacts }: SignedSet["manifest"],
   heads: ReadonlyMap<string, ObjectHead | undefined>,
 ): InspectedObjects {
-  const findings: Finding[] = [];
+  const findings: DamageFinding[] = [];
   const frozen = new Set<string>();
   for (const { name, segments } of artifacts) {
     for (const { key, bytes } of segments) {

@@ -21,7 +21,7 @@ import {
 } from "../../vault/sets/open-set.ts";
 import { compareContents, missingCodes } from "./deep-compare.ts";
 import { type Contents, noContents, readContents } from "./deep-contents.ts";
-import { type Finding, findingOf, inspectObjects, warningAt } from "./verify-objects.ts";
+import { type DamageFinding, findingOf, inspectObjects, warningAt } from "./verify-objects.ts";
 
 export interface VerifyOptions {
   readonly trustedSigners: readonly Signer[];
@@ -45,7 +45,7 @@ export interface VerifyResult {
   /** `unread`: nothing is wrong, but not everything could be read: archived objects were only looked at. */
   readonly outcome: "whole" | "damaged" | "unread";
   /** Damage first. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly DamageFinding[];
   readonly artifacts: readonly ArtifactVerdict[];
   readonly storedBytes: number;
 }
@@ -138,7 +138,7 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
 }
 
 /** The inventory is read twice; what is wrong with it is said once. */
-function note(findings: Finding[], finding: Finding): void {
+function note(findings: DamageFinding[], finding: DamageFinding): void {
   if (!findings.some(({ where, code }) => where === finding.where && code === finding.code)) findings.push(finding);
 }
 
@@ -147,7 +147,7 @@ async function tryUnlock(
   vault: Vault,
   signed: SignedSet,
   { deep, privateKey, trustedSigners }: VerifyOptions,
-  findings: Finding[],
+  findings: DamageFinding[],
 ): Promise<OpenSet | undefined> {
   try {
     const keysPgp = await readKeys(vault, signed, trustedSigners);
@@ -167,7 +167,7 @@ async function checkSecretsKeys(
   vault: Vault,
   signed: SignedSet,
   { trustedSigners, leaveOut }: VerifyOptions,
-  findings: Finding[],
+  findings: DamageFinding[],
 ): Promise<void> {
   if (signed.manifest.sealing.secrets === undefined || leaveOut?.has("secrets")) return;
   await readSecretsKeys(vault, signed, trustedSigners).catch((error: unknown) => {
@@ -183,7 +183,7 @@ function isClosedToKey(error: unknown, { kind }: Artifact): boolean {
   return kind === "secrets" && error instanceof ConfigurationError && error.code === "wrong-private-key";
 }
 
-async function tryInventory(open: OpenSet, findings: Finding[]): Promise<Inventory | undefined> {
+async function tryInventory(open: OpenSet, findings: DamageFinding[]): Promise<Inventory | undefined> {
   try {
     return await open.inventory();
   } catch (error) {
@@ -208,9 +208,9 @@ function compareReadable(
   manifest: Manifest,
   inventory: Inventory,
   contents: Contents,
-  before: readonly Finding[],
+  before: readonly DamageFinding[],
   frozen: ReadonlySet<string>,
-): Finding[] {
+): DamageFinding[] {
   const found = compareContents(manifest, inventory, contents);
   const unread = frozen.size > 0 || before.some(({ severity }) => severity === "damage");
   return unread ? found.filter(({ code }) => !missingCodes.has(code)) : found;
@@ -224,7 +224,7 @@ function conclude(
   signed: SignedSet,
   deep: boolean,
   storedBytes: number,
-  findings: readonly Finding[],
+  findings: readonly DamageFinding[],
   frozen: ReadonlySet<string>,
 ): VerifyResult {
   const { set, tier, manifest, signedBy } = signed;

@@ -101,7 +101,7 @@ const columns = `
    order by n.nspname collate "C", c.relname collate "C", a.attnum`;
 
 /** A table larger than this is not looked at: its column is named in any case. */
-const lookedAtBytes = 1024 ** 3;
+const readBytes = 1024 ** 3;
 
 /**
  * Columns, as `schema.table.column`, that hold other OIDs than those of large objects: numbers of tables, functions or roles,
@@ -115,7 +115,7 @@ export async function strayOids(client: Client): Promise<string[]> {
     const stray = `select exists (select from only ${quoteQualified(schema, name)} t
        where ${value} <> 0 and not exists (select from pg_largeobject_metadata m where m.oid = ${value})) as stray`;
     const answer =
-      bytes > lookedAtBytes ? undefined : await client.query(stray).catch(() => ({ rows: [{ stray: false }] }));
+      bytes > readBytes ? undefined : await client.query(stray).catch(() => ({ rows: [{ stray: false }] }));
     if (answer === undefined || answer.rows[0]?.stray === true) found.push(`${tableName({ schema, name })}.${column}`);
   }
   return found;

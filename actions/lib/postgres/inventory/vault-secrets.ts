@@ -46,7 +46,7 @@ create temporary table lifeboat_present (id uuid, name text, description text, s
  * Opens what the target has, each by itself: one that was sealed with another root key (a clone, a key that was changed since an
  * earlier attempt) does not open, and must not hide the others. A missing right is no such thing, and ends it.
  */
-const lookAtSecrets = `do $look$
+const inspectSecrets = `do $look$
 declare
   one record;
   opened text;
@@ -86,14 +86,14 @@ function isUnopened(there: string): string {
 }
 
 /** Each by Vault's own function, sealed with this database's key. A name that has another value here keeps it. */
-export const makeSecrets = `${lookAtSecrets};
+export const makeSecrets = `${inspectSecrets};
 ${clearUnopened};
 select count(vault.create_secret(wanted.secret, wanted.name, wanted.description)) ${lackingSecrets}
   and not exists (select from pg_temp.lifeboat_present there where there.secret is not null and there.name = wanted.name)`;
 
 /** What has become of them, to be asked after `makeSecrets` in its transaction. */
 export const secretsMade = {
-  look: lookAtSecrets,
+  look: inspectSecrets,
   counts: `select count(*)::text as all, (count(*) filter (where line->>'secret' is null))::text as closed,
     (select count(*) ${lackingSecrets})::text as lacking,
     (select count(*) from pg_temp.lifeboat_present there where not exists (

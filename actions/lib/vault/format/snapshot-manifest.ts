@@ -97,7 +97,7 @@ export const findingSchema = z.strictObject({
   name: z.string(),
   detail: z.string(),
 });
-export type Finding = z.output<typeof findingSchema>;
+export type CopyFinding = z.output<typeof findingSchema>;
 
 /** A pack or a large file. */
 export const storedObjectSchema = z.strictObject({

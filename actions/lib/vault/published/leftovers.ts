@@ -22,7 +22,7 @@ interface Leftovers {
 }
 
 /** A run that dies leaves one. More at once are somebody's doing, and must not hold up a backup. */
-const mostLooked = { sets: 20, versions: 5000 };
+const mostInspected = { sets: 20, versions: 5000 };
 
 /**
  * Ends the multipart uploads that killed runs have left below `prefix` (`database/<tier>/`), and tells what else they have
@@ -36,7 +36,7 @@ export async function findLeftovers(
   vault: Vault,
   prefix: string,
   lease: Pick<Lease, "assertHeld"> | null,
-  { folders, most = mostLooked }: { folders?: readonly Publication[]; most?: typeof mostLooked } = {},
+  { folders, most = mostInspected }: { folders?: readonly Publication[]; most?: typeof mostInspected } = {},
 ): Promise<Leftovers> {
   await lease?.assertHeld();
   const uploads = await unfinishedUploads(vault.transport, prefix);

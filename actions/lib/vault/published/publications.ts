@@ -63,7 +63,7 @@ export async function* publications(
     const found = new Map<string, Publication>();
     for (const prefix of prefixes) {
       const sets = block.filter((folder) => folder.prefix === prefix).map(({ set }) => set);
-      for (const one of await lookAt(transport, prefix, sets, pace)) found.set(prefix + one.set, one);
+      for (const one of await inspectFolders(transport, prefix, sets, pace)) found.set(prefix + one.set, one);
     }
     for (const folder of block) {
       const publication = found.get(folder.prefix + folder.set);
@@ -74,11 +74,11 @@ export async function* publications(
 
 /** The same of one folder, also when there is no such folder. */
 export async function publicationOf(transport: Transport, prefix: string, set: string): Promise<Publication> {
-  const [found] = await lookAt(transport, prefix, [set], { perFolder: 1 });
+  const [found] = await inspectFolders(transport, prefix, [set], { perFolder: 1 });
   return found ?? describe(set, [], false);
 }
 
-async function lookAt(
+async function inspectFolders(
   transport: Transport,
   prefix: string,
   sets: readonly string[],
@@ -89,11 +89,11 @@ async function lookAt(
   const ranges = Array.from({ length: Math.ceil(ascending.length / width) }, (_, index) =>
     ascending.slice(index * width, (index + 1) * width),
   );
-  return (await mapBounded(ranges, blocks.ranges, (range) => lookAtRange(transport, prefix, range, pace))).flat();
+  return (await mapBounded(ranges, blocks.ranges, (range) => inspectRange(transport, prefix, range, pace))).flat();
 }
 
 /** @param ascending ids in byte order; what lies between their manifests is skipped a page at a time */
-async function lookAtRange(
+async function inspectRange(
   transport: Transport,
   prefix: string,
   ascending: readonly string[],

@@ -48,7 +48,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 }
 
 /** Makes a set exist. @param bytes what `encodeManifest` gave @throws as `publishManifest` */
-export function publish(
+export function publishSet(
   vault: Vault,
   { tier, set }: SetName,
   bytes: Uint8Array,

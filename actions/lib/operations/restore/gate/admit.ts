@@ -31,7 +31,7 @@ export async function admit(task: RestoreTask, client: Client, source: Inventory
   return facts;
 }
 
-/** A restore takes hours, and its cause of failure a day or two to mend; what is older than that is somebody's project. */
+/** A restore takes hours, and its cause of failure a day or two to repair; what is older than that is somebody's project. */
 const oldestDays = 7;
 const shown = 12;
 
@@ -186,7 +186,7 @@ export function movedOn(noted: NotedStates, target: Inventory, source: Inventory
 /** Schemas whose services draw numbers by themselves, and pg_cron's functions while we make jobs. */
 export const atOwnPace = new Set(["cron", "net", "realtime", "supabase_functions"]);
 
-/** Everything is as it was, or has become what the set says: a cause was mended, or something in the way removed. */
+/** Everything is as it was, or has become what the set says: a cause was repaired, or something in the way removed. */
 function sinceEnd(end: TargetState, target: Inventory, source: Inventory): string[] {
   const now = stateOf(target);
   const wanted = new Map(source.objects.map((object) => [objectKey(object), digestOf(object)]));

@@ -35,7 +35,7 @@ export async function tellDuplicates(
       `${reason}, ${found} values of this key stand in more than one row of ${table}. See them with: ` +
         `select ${by}, count(*) ${grouped}; (at the source after: set enable_indexscan = off; ` +
         "set enable_indexonlyscan = off; set enable_bitmapscan = off; since its index does not know of them); " +
-        `when they are mended: ${statementOf(step).replaceAll(/\s+/g, " ").trim()}`,
+        `when they are repaired: ${statementOf(step).replaceAll(/\s+/g, " ").trim()}`,
     );
   }
   return told;

@@ -16,13 +16,13 @@ export interface LoadAndBuild {
  * @param jobs how many sessions load or build at once
  */
 export function loadAndBuild(task: DataTask, builds: readonly Build[], jobs: number): LoadAndBuild {
-  const lanes = new Lanes(task, builds, jobs);
-  const built = lanes.run();
+  const work = new Workers(task, builds, jobs);
+  const built = work.run();
   built.catch(() => {}); // `rows` rejects with the same
-  return { rows: lanes.rows, builds: built };
+  return { rows: work.rows, builds: built };
 }
 
-class Lanes {
+class Workers {
   readonly #task: DataTask;
   readonly #jobs: number;
   readonly #artifacts: DataTask["artifacts"][number][];
@@ -48,10 +48,10 @@ class Lanes {
     return this.#rows.promise;
   }
 
-  /** Nothing goes on in the background after a failure: it is told when every lane has ended. */
+  /** Nothing goes on in the background after a failure: it is told when every worker has ended. */
   async run(): Promise<StepFailures> {
     if (this.#loading === 0) this.#allLoaded();
-    await Promise.all(Array.from({ length: this.#jobs }, () => this.#lane()));
+    await Promise.all(Array.from({ length: this.#jobs }, () => this.#worker()));
     if (this.#failure !== undefined) {
       this.#rows.reject(this.#failure.error);
       throw this.#failure.error;
@@ -59,7 +59,7 @@ class Lanes {
     return this.#stepFailures;
   }
 
-  async #lane(): Promise<void> {
+  async #worker(): Promise<void> {
     try {
       await this.#load();
       await this.#build();
@@ -112,7 +112,7 @@ class Lanes {
     this.#tell();
   }
 
-  /** Lanes that found nothing to do look again. */
+  /** Workers that found nothing to do look again. */
   #tell(): void {
     this.#news.resolve();
     this.#news = Promise.withResolvers();

@@ -8,7 +8,7 @@ import type { AfterStep } from "../plan/steps.ts";
 import { clearRequests, holdRequests } from "../quiet/firing.ts";
 import { checksOff, type QuietPlan } from "../quiet/outbound.ts";
 import type { DataTask } from "./load-data.ts";
-import { type Made, type MakingTask, makeAndFill, mendWithRights } from "./make-and-fill.ts";
+import { type Made, type MakingTask, makeAndFill, repairWithRights } from "./make-and-fill.ts";
 import { makeQueues } from "./make-room.ts";
 
 /** What a restore has made and loaded before owners have their rights. */
@@ -17,7 +17,7 @@ export interface Loaded {
   /** Whether requests of pg_net are held back. */
   readonly heldBack: boolean;
   /** Attempts once more what was denied, when owners have their rights. */
-  readonly mend: () => Promise<Made>;
+  readonly repair: () => Promise<Made>;
 }
 
 /** Makes the schema, brings the rows and builds keys and indexes, while nothing of the user's may speak to the outside. */
@@ -50,7 +50,7 @@ export async function load(run: Run): Promise<Loaded> {
     get heldBack() {
       return heldBack;
     },
-    mend: () => mendWithRights(making, made),
+    repair: () => repairWithRights(making, made),
   };
 }
 

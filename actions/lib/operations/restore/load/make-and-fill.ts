@@ -72,15 +72,15 @@ export async function makeAndFill(task: MakingTask): Promise<Made> {
     return { plan, before, rows, built, after: await runSteps(client, schema.after, task.afterStep) };
   });
   const paths = widerPaths(source);
-  const mended = isWhole(made) ? made : await stages.run("second attempts", () => tryAgain(task, made, paths));
-  return settled(task, mended, paths);
+  const repaired = isWhole(made) ? made : await stages.run("second attempts", () => tryAgain(task, made, paths));
+  return settled(task, repaired, paths);
 }
 
 /**
  * What was denied while owners did not have their rights yet: their functions run as they themselves. Those that do
  * nothing while rows come in are put in their place once more by `planRows`, and taken back.
  */
-export async function mendWithRights(task: MakingTask, made: Made): Promise<Made> {
+export async function repairWithRights(task: MakingTask, made: Made): Promise<Made> {
   if (isWhole(made)) return made;
   const paths = widerPaths(task.source);
   return settled(task, await task.stages.run("attempts with rights", () => tryAgain(task, made, paths)), paths);

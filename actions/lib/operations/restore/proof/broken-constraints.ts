@@ -71,7 +71,7 @@ async function describe(
   paths: readonly string[],
 ): Promise<BrokenConstraint | undefined> {
   const key = keys.find(({ identity, parts }) => identity === object.identity || parts.includes(object.identity));
-  // What stands at a partition is told, and mended, with the key that it is a part of.
+  // What stands at a partition is told, and repaired, with the key that it is a part of.
   const at = place({ kind: object.kind, identity: key?.identity ?? object.identity });
   const domain = object.kind === "domain constraint" ? await domainColumns(client, object) : undefined;
   const from =
@@ -88,7 +88,7 @@ async function describe(
   return {
     why:
       `${rows} break it, as they do at the source: it is NOT VALID here. See them with: select * ${from}; ` +
-      `when they are mended: alter ${at.on} validate constraint ${at.name};`,
+      `when they are repaired: alter ${at.on} validate constraint ${at.name};`,
     tables: key !== undefined ? tablesOf(key) : domain !== undefined || table === undefined ? [] : [tableName(table)],
   };
 }

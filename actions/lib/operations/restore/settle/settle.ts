@@ -51,7 +51,7 @@ export async function settle(
   const sequenceFailures = await settleSequences(client, source, loaded.made.plan);
   const rights = await stages.run("owners and grants", () => settleRights(client, source, facts));
   // As their owners, who need the rights that they had.
-  const made = await loaded.mend();
+  const made = await loaded.repair();
   const { plan } = made;
   const viewFailures = await stages.run("materialised views", () =>
     refreshViews(client, withoutEmpty(source, outbound), widerPaths(source)),

@@ -2,14 +2,14 @@ import { OperationError } from "../../../base/errors.ts";
 import { countOf, formatBytes, formatCount } from "../../../base/measures.ts";
 import type { FindingKind, StoragePolicy } from "../../../config/policy/storage.ts";
 import { pathOf } from "../../../vault/format/file-entry.ts";
-import type { Finding, SnapshotManifest } from "../../../vault/format/snapshot-manifest.ts";
+import type { CopyFinding, SnapshotManifest } from "../../../vault/format/snapshot-manifest.ts";
 import type { VerifySignature } from "../../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import { firstFew, trustedSnapshots } from "../../../vault/trusted.ts";
 
 /** What a run has found and read so far. */
 export interface Tally {
-  readonly findings: readonly (Finding & { readonly kind: FindingKind })[];
+  readonly findings: readonly (CopyFinding & { readonly kind: FindingKind })[];
   find(kind: FindingKind, file: { readonly bucket: string; readonly name: string }, detail: string): void;
   /** Says more of a file that was found lost. @param path as `pathOf` writes it */
   amend(path: string, detail: string): void;
@@ -26,7 +26,7 @@ export interface Tally {
 
 /** @param allowed bytes that this run may read; null: no bound */
 export function openTally(allowed: number | null): Tally {
-  const findings: (Finding & { kind: FindingKind })[] = [];
+  const findings: (CopyFinding & { kind: FindingKind })[] = [];
   const counts: Partial<Record<FindingKind, number>> = {};
   const add = (kind: FindingKind): void => {
     counts[kind] = (counts[kind] ?? 0) + 1;

@@ -115,7 +115,7 @@ export const nothingLeft: Unfinished = { inheritance: nothingInherited, runs: []
  * Puts in order what killed runs have left: unfinished uploads end, and what a journal names is inherited, when the store
  * still holds its very bytes. What nobody names is removed by `lifeboat retention`. We leave no delete markers: in a run in
  * which something is hidden somebody has been at work, and nothing of it is inherited.
- * @param options.lookOnly end nothing: some of the runs may be other parts of a divided copy, at work now
+ * @param options.readOnly end nothing: some of the runs may be other parts of a divided copy, at work now
  */
 export async function settleUnfinished(
   vault: Vault,
@@ -124,7 +124,7 @@ export async function settleUnfinished(
   lease: { assertHeld(): Promise<void> },
   log: Log,
   alarms: string[],
-  { lookOnly, signal }: { readonly lookOnly: boolean; readonly signal: AbortSignal },
+  { readOnly, signal }: { readonly readOnly: boolean; readonly signal: AbortSignal },
 ): Promise<Unfinished> {
   await lease.assertHeld();
   const ours: string[] = [];
@@ -148,7 +148,7 @@ export async function settleUnfinished(
     log.warn(alarm);
   }
   const inheritance = await readJournals(vault, ours, signing, signal);
-  if (lookOnly) return { inheritance, runs: [] };
+  if (readOnly) return { inheritance, runs: [] };
   await mapBounded(ours, 8, async (run) => {
     for (const prefix of runPrefixes(run))
       await abortUploads(vault.transport, await unfinishedUploads(vault.transport, prefix));

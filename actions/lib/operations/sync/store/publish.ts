@@ -3,7 +3,7 @@ import { signDetached } from "../../../seal/keys/signature.ts";
 import { encodeSnapshotManifest } from "../../../vault/files/snapshot-catalogue.ts";
 import { findingsName, headName, layerName, recoverName, snapshotPrefix } from "../../../vault/format/names.ts";
 import {
-  type Finding,
+  type CopyFinding,
   type HashedObject,
   type Head,
   headSchema,
@@ -104,7 +104,10 @@ export async function storeHead(store: ObjectStore, head: Head): Promise<HashedO
 }
 
 /** @returns null when there is nothing to tell */
-export async function storeFindings(store: ObjectStore, findings: readonly Finding[]): Promise<HashedObject | null> {
+export async function storeFindings(
+  store: ObjectStore,
+  findings: readonly CopyFinding[],
+): Promise<HashedObject | null> {
   if (findings.length === 0) return null;
   const lines = findings.map((finding) => JSON.stringify(finding));
   return store.sealed(findingsName, Buffer.from(`${lines.join("\n")}\n`));

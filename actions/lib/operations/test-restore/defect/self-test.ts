@@ -20,7 +20,7 @@ export interface SelfTestOptions {
   /** Of which kind the defect shall be; the seed decides unless told. */
   readonly kind?: DefectKind | undefined;
   /** The copy stays: what was planted is taken out again and the copy proven once more. */
-  readonly mend: boolean;
+  readonly repair: boolean;
   readonly log: Log;
 }
 
@@ -39,13 +39,13 @@ export interface SelfTestResult extends Judgement {
  * @throws OperationError `defect-stays` when it was to be taken out again and the copy is not what it was
  */
 export async function testTheTest(target: ProvenTarget, options: SelfTestOptions): Promise<SelfTestResult> {
-  const { seed, mend, log } = options;
+  const { seed, repair, log } = options;
   const client = await target.connect();
   try {
     const defect = await plantOne(client, target, options);
     log.info(`Planted for the proof to find: a ${defect.kind} (seed ${seed}).`);
     const judgement = judgeDefect(defect, target.differences, await target.prove());
-    if (mend) await takeOut(client, target, defect);
+    if (repair) await takeOut(client, target, defect);
     return { ...judgement, kind: defect.kind, seed, identity: defect.expected.identity };
   } finally {
     await client.end().catch(() => undefined);
@@ -76,13 +76,13 @@ export function candidatesOf(
 }
 
 async function plantOne(client: Client, target: ProvenTarget, options: SelfTestOptions): Promise<Defect> {
-  const { seed, kind, mend } = options;
+  const { seed, kind, repair } = options;
   const choice = new SeededChoice(seed);
   const kinds = kind === undefined ? choice.shuffled(defectKinds) : defectKinds.filter((one) => one === kind);
   for (const one of kinds) {
     for (const candidate of choice.shuffled(candidatesOf(one, client, target, choice))) {
       const defect = await prepared(candidate);
-      if (defect === undefined || (mend && (await rehearsed(client, defect)) !== undefined)) continue;
+      if (defect === undefined || (repair && (await rehearsed(client, defect)) !== undefined)) continue;
       if ((await applied(client, defect.plant, defect.stands)) === undefined) return defect;
     }
   }

@@ -4,15 +4,15 @@ import { keysFileName } from "../../../seal/keys/key-wrapping.ts";
 import type { NeededObjects } from "../../../vault/files/layers.ts";
 import { runOfObject, snapshotPrefix } from "../../../vault/format/names.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
-import { damageAt, type Finding, warningAt } from "../verify-objects.ts";
+import { type DamageFinding, damageAt, warningAt } from "../verify-objects.ts";
 
 const prefixes = ["snapshots/", "packs/", "files/"];
 const day = 86_400_000;
 
 /** Whether everything is there with its size: by pages of the list, a thousand objects a request. */
-export async function inspectPresence(vault: Vault, { sizes }: NeededObjects): Promise<Finding[]> {
+export async function inspectPresence(vault: Vault, { sizes }: NeededObjects): Promise<DamageFinding[]> {
   const missing = new Set(sizes.keys());
-  const findings: Finding[] = [];
+  const findings: DamageFinding[] = [];
   for (const prefix of prefixes) {
     for await (const { key, bytes } of vault.list(prefix)) {
       if (!missing.delete(key)) continue;
@@ -44,13 +44,13 @@ export async function inspectLocks(
   keys: readonly string[],
   lockDays: number,
   now: Date,
-): Promise<Finding[]> {
+): Promise<DamageFinding[]> {
   const heads = await mapBounded(keys, 16, async (key) => ({ key, head: await vault.head(key) }));
   const there = heads.filter(({ head }) => head !== undefined);
   const left = ({ head }: (typeof heads)[number]): number => (head?.retainUntil?.getTime() ?? 0) - now.getTime();
   const free = there.filter((one) => left(one) <= 0);
   const short = there.filter((one) => left(one) > 0 && left(one) < (lockDays * day) / 4);
-  const findings: Finding[] = [];
+  const findings: DamageFinding[] = [];
   if (free.length > 0) {
     const what = `${free.length} of ${there.length} objects looked at are not locked against deletion: ${few(names(free), 3)}`;
     findings.push(warningAt("snapshot", "object-unlocked", what));

@@ -17,7 +17,7 @@ import {
   sessionKeyCommitments,
 } from "../../../vault/format/snapshot-manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
-import { type Finding, findingOf, warningAt } from "../verify-objects.ts";
+import { type DamageFinding, findingOf, warningAt } from "../verify-objects.ts";
 import { deepRecordKey, readDeepRecord, writeDeepRecord } from "./deep-record.ts";
 
 export interface DeepOptions {
@@ -55,7 +55,7 @@ export interface Opening {
  * came. What is wrong goes into `findings`.
  * @throws ConfigurationError `wrong-private-key`, and of the store; OperationError `s3-unavailable`; the signal's reason
  */
-export async function openShare(opening: Opening, findings: Finding[]): Promise<Opened> {
+export async function openShare(opening: Opening, findings: DamageFinding[]): Promise<Opened> {
   const { vault, expected, deep, now, log } = opening;
   const { record, problem, etag } = await readDeepRecord(vault, deep.readers);
   if (problem !== undefined) {
@@ -93,7 +93,7 @@ export async function openShare(opening: Opening, findings: Finding[]): Promise<
 async function openObjects(
   { vault, layers, trustedSigners, deep, signal, log }: Opening,
   objects: readonly LivingObject[],
-  findings: Finding[],
+  findings: DamageFinding[],
 ): Promise<{ contents: number; damaged: string[] }> {
   const keys = recipientKeys(vault, deep.privateKey, trustedSigners);
   const chosen = new Set(objects.map(({ key }) => key));

@@ -18,7 +18,7 @@ import { indexKeysName, snapshotPrefix } from "../../../vault/format/names.ts";
 import type { Layer, SnapshotManifest } from "../../../vault/format/snapshot-manifest.ts";
 import type { SignedBy } from "../../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
-import { type Finding, findingOf, warningAt } from "../verify-objects.ts";
+import { type DamageFinding, findingOf, warningAt } from "../verify-objects.ts";
 import { inspectLocks, inspectPresence, lockSample } from "./inspect-files.ts";
 import { type DeepOptions, type Opened, openShare, storedBytes } from "./open-share.ts";
 
@@ -42,7 +42,7 @@ export interface FilesVerification {
   readonly signedBy: SignedBy;
   readonly outcome: "whole" | "damaged";
   /** Damage first. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly DamageFinding[];
   readonly counts: SnapshotManifest["counts"];
   /** Objects that were looked for, and how many bytes the packs and files have that were found. */
   readonly objects: number;
@@ -91,9 +91,9 @@ async function checkLists(
   vault: Vault,
   { head, findings, recover }: SnapshotManifest,
   layers: readonly Layer[],
-  before: readonly Finding[],
+  before: readonly DamageFinding[],
   log: Log,
-): Promise<Finding[]> {
+): Promise<DamageFinding[]> {
   const known = new Set(before.map(({ where }) => where));
   const small = [head, recover, ...(findings === null ? [] : [findings]), ...layers.flatMap(({ lists }) => lists)];
   const reading = small.filter(({ key, bytes }) => bytes > 0 && !known.has(key));
@@ -120,8 +120,8 @@ async function checkKeys(
   layers: readonly Layer[],
   { set }: SnapshotManifest,
   trusted: readonly Signer[],
-  before: readonly Finding[],
-): Promise<Finding[]> {
+  before: readonly DamageFinding[],
+): Promise<DamageFinding[]> {
   const known = new Set(before.map(({ where }) => where));
   const files = [
     ...origins.map((run) => ({ key: snapshotPrefix(run) + keysFileName, scope: run })),
@@ -143,7 +143,7 @@ async function checkKeys(
 }
 
 /** Says nothing against the files: they are whole without the set. */
-async function inspectNamedSet(sets: Vault | undefined, manifest: SnapshotManifest): Promise<Finding[]> {
+async function inspectNamedSet(sets: Vault | undefined, manifest: SnapshotManifest): Promise<DamageFinding[]> {
   if (sets === undefined) return [];
   try {
     const missing = await missingSet(sets, manifest);
@@ -162,7 +162,7 @@ async function inspectNamedSet(sets: Vault | undefined, manifest: SnapshotManife
 
 function conclude(
   { manifest, signedBy }: StoredSnapshot,
-  findings: readonly Finding[],
+  findings: readonly DamageFinding[],
   expected: NeededObjects | undefined,
   opened: Opened | null,
 ): FilesVerification {
@@ -177,7 +177,7 @@ function conclude(
 }
 
 /** The same object may be met twice: as missing in the list, and when it is opened. */
-function onceEach(findings: readonly Finding[]): Finding[] {
+function onceEach(findings: readonly DamageFinding[]): DamageFinding[] {
   const seen = new Set<string>();
   return findings.filter(({ severity, where }) => {
     if (severity !== "damage" || where === "snapshot") return true;

@@ -12,7 +12,7 @@ import { parseManifest } from "../../../actions/lib/vault/sets/catalogue.ts";
 import type { BackupLab } from "../../integration/backup-lab.ts";
 
 /** What is in the bucket below `database/`, as the store itself lists it. */
-export interface VaultLook {
+export interface InspectedVault {
   /** `database/<tier>/<set>/` of every set with a manifest. */
   readonly visible: readonly string[];
   /** Keys that belong to no visible set, in any version. */
@@ -20,7 +20,7 @@ export interface VaultLook {
   readonly unfinishedUploads: number;
 }
 
-export async function lookInto(client: S3Client, bucket: string): Promise<VaultLook> {
+export async function inspectVault(client: S3Client, bucket: string): Promise<InspectedVault> {
   const keys = new Set<string>();
   const visible: string[] = [];
   let at: { KeyMarker?: string | undefined; VersionIdMarker?: string | undefined } = {};

@@ -12,29 +12,29 @@ import type { Context } from "../context.ts";
 import type { Told } from "../operation.ts";
 import { type CheckRow, ok, warn } from "./check-row.ts";
 import { runPreflight } from "./run-preflight.ts";
-import { lookAtStorage, ofFiles } from "./run-storage-preflight.ts";
-import { lookAtDeletion, lookAtKeysLock } from "./standing-rows.ts";
+import { checkStorage, ofFiles } from "./run-storage-preflight.ts";
+import { checkDeletion, checkKeysLock } from "./standing-rows.ts";
 
 /** Whether a backup could run now: the database and its vault, the files and theirs, whoever would be told. */
-export async function lookAtEverything(context: Context): Promise<Told & { readonly page: Page }> {
+export async function checkEverything(context: Context): Promise<Told & { readonly page: Page }> {
   const { log, signal, env } = context;
   const config = context.config("source", "vault", "signing");
   const vault = await context.vault();
   const [database, files, channels] = await Promise.all([
     runPreflight(config, vault, log, signal),
-    lookAtFiles(context),
-    lookAtChannels(env),
+    checkFiles(context),
+    checkChannels(env),
   ]);
-  const deletion = database.ready === undefined ? [] : [await lookAtDeletion(vault, "database")];
+  const deletion = database.ready === undefined ? [] : [await checkDeletion(vault, "database")];
   // A vault that does not answer says so once.
   const reached = database.rows.some(({ check, status }) => check === "bucket" && status === "ok");
-  const keys = reached ? await lookAtKeysLock(vault, config.policy, await manifestVerifier(config)) : [];
+  const keys = reached ? await checkKeysLock(vault, config.policy, await manifestVerifier(config)) : [];
   const rows = [...database.rows, ...deletion, ...keys, ...files, ...channels];
   const ready = rows.every(({ status }) => status !== "fail");
   return { result: { ready, checks: rows }, page: preflightPage(rows), exitCode: ready ? 0 : 2 };
 }
 
-async function lookAtFiles(context: Context): Promise<readonly CheckRow[]> {
+async function checkFiles(context: Context): Promise<readonly CheckRow[]> {
   const { log, signal } = context;
   if (!context.has("storageVault")) {
     const next = "Set S3_STORAGE_BUCKET and SUPABASE_STORAGE_* (see .env.example) when the project has files.";
@@ -42,14 +42,14 @@ async function lookAtFiles(context: Context): Promise<readonly CheckRow[]> {
   }
   const config = context.config("source", "storageVault", "sourceStorage");
   const vault = await context.files();
-  const { rows } = await lookAtStorage({ config, vault, log, signal, buckets: undefined });
+  const { rows } = await checkStorage({ config, vault, log, signal, buckets: undefined });
   if (rows.some(({ status }) => status === "fail")) return rows;
-  return [...rows, ofFiles(await lookAtDeletion(vault, "files"))];
+  return [...rows, ofFiles(await checkDeletion(vault, "files"))];
 }
 
 /** The preflight is all of a backup that leaves nothing in the vault. */
 export async function rehearseBackup(context: Context, tier: string): Promise<Told> {
-  const checked = await lookAtEverything(context);
+  const checked = await checkEverything(context);
   const would = checked.exitCode === 0 ? `a ${tier} set would be made` : "no set could be made";
   const { page } = checked;
   const told = { ...page, sentence: `${page.sentence} Dry run: ${would}; none was.` };
@@ -86,7 +86,7 @@ const seconds = 10;
  * Whether the channels that are set would be heard. Nothing is posted: Slack's token is tried, the mail server logged in to. A
  * backup can run without any of them, so nothing here fails.
  */
-export async function lookAtChannels(env: Environment): Promise<CheckRow[]> {
+export async function checkChannels(env: Environment): Promise<CheckRow[]> {
   const problems = new Problems();
   const { slack, email } = readChannels(env, problems);
   const rows: CheckRow[] = [];

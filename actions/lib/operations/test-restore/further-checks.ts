@@ -14,7 +14,7 @@ import { compareFiles, type FilesComparison, type FilesTask } from "./files-agai
 import { type Compared, comparePerformance, measureSize, type SizeReport } from "./performance/compare.ts";
 import { measureQueries } from "./performance/measure.ts";
 
-export interface FurtherLook {
+export interface FurtherTask {
   readonly policy: RestoreTestPolicy;
   readonly env: Environment;
   /** Variable that holds the staging API's address. */
@@ -43,7 +43,7 @@ export interface FurtherFindings {
 }
 
 /** The application's checks, its speed, and the test of the test, in a copy that was just proven. */
-export async function lookFurther(target: ProvenTarget, look: FurtherLook): Promise<FurtherFindings> {
+export async function runFurtherChecks(target: ProvenTarget, look: FurtherTask): Promise<FurtherFindings> {
   const { policy, env, log, signal, seed } = look;
   const { stages, connect } = target;
   const client = await connect();
@@ -63,7 +63,7 @@ export async function lookFurther(target: ProvenTarget, look: FurtherLook): Prom
       ),
       size: await measureSize(client, target.source, look.sourceBytes),
     }));
-    const defect = await stages.run("planted defect", () => testTheTest(target, { seed, mend: look.keep, log }));
+    const defect = await stages.run("planted defect", () => testTheTest(target, { seed, repair: look.keep, log }));
     return { files, checks, performance, size, defect };
   } finally {
     await client.end().catch(() => undefined);
