@@ -2,15 +2,16 @@ import { createHash, randomBytes } from "node:crypto";
 import { countSet } from "../../actions/lib/compare/dump-checks.ts";
 import { openArtifactStore, textSource } from "../../actions/lib/operations/backup/artifact-store.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
+import { type KeyRole, type Recipient, readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";
+import { generateKey, readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
 import {
   keysFileName,
   keysSignatureMetadata,
+  newSessionKey,
+  sessionKeyCommitment,
   signKeysFile,
   wrapSessionKey,
-} from "../../actions/lib/seal/keys/key-wrapping.ts";
-import { type KeyRole, type Recipient, readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";
-import { generateKey, readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
-import { newSessionKey, sessionKeyCommitment } from "../../actions/lib/seal/keys/session-key.ts";
+} from "../../actions/lib/seal/keys/session-key.ts";
 import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { type Artifact, type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";

@@ -2,16 +2,18 @@ import { randomBytes } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { type RewrapOptions, rewrapSets } from "../../actions/lib/operations/keys/rewrap.ts";
+import type { PinnedRecipient } from "../../actions/lib/seal/keys/pins.ts";
 import {
   keysSignatureMetadata,
+  newSessionKey,
+  type SessionKey,
+  sessionKeyCommitment,
   signKeysFile,
   unwrapSessionKey,
   verifyKeysFile,
   wrappedKeyIds,
   wrapSessionKey,
-} from "../../actions/lib/seal/keys/key-wrapping.ts";
-import type { PinnedRecipient } from "../../actions/lib/seal/keys/pins.ts";
-import { newSessionKey, type SessionKey, sessionKeyCommitment } from "../../actions/lib/seal/keys/session-key.ts";
+} from "../../actions/lib/seal/keys/session-key.ts";
 import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";

@@ -5,16 +5,17 @@ import type { SyncRequest, SyncResult } from "../../actions/lib/operations/sync/
 import { runSync } from "../../actions/lib/operations/sync/run-sync.ts";
 import type { UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
-import { readLayers } from "../../actions/lib/vault/files/layers.ts";
-import { readFiles } from "../../actions/lib/vault/files/read-files.ts";
+import { readFiles, readLayers } from "../../actions/lib/vault/files/read-files.ts";
 import { openObject, readSealed } from "../../actions/lib/vault/files/read-object.ts";
 import { readSnapshot } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
 import { recipientKeys } from "../../actions/lib/vault/files/snapshot-keys.ts";
-import { type FileEntry, isStored, pathOf } from "../../actions/lib/vault/format/file-entry.ts";
 import {
   type CopyFinding,
+  type FileEntry,
   findingSchema,
+  isStored,
   livingObjects,
+  pathOf,
   sessionKeyCommitments,
 } from "../../actions/lib/vault/format/snapshot-manifest.ts";
 import { createProject, dropProject, type LabProject, withClient } from "../lab/index.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { collectChanges } from "../../actions/lib/operations/sync/copy/collect-changes.ts";
 import { openLedger } from "../../actions/lib/operations/sync/copy/ledger.ts";
 import type { SyncSource } from "../../actions/lib/operations/sync/source/source.ts";
-import { type FileEntry, fileEntrySchema, pathOf, rowOf } from "../../actions/lib/vault/format/file-entry.ts";
+import { type FileEntry, fileEntrySchema, pathOf, rowOf } from "../../actions/lib/vault/format/snapshot-manifest.ts";
 
 const run = "20261122T221500Z-1a2b3c4d";
 const [old, full] = [`packs/${run}/00001.tar.zst.pgp`, `packs/${run}/00002.tar.zst.pgp`];

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { diffShard } from "../../actions/lib/operations/sync/source/diff-shard.ts";
-import { fileEntrySchema, pathOf, rowOf } from "../../actions/lib/vault/format/file-entry.ts";
+import { fileEntrySchema, pathOf, rowOf } from "../../actions/lib/vault/format/snapshot-manifest.ts";
 
 const entry = fileEntrySchema.parse({
   ...{ bucket: "b", name: "a.pdf", object: "packs/20261122T221500Z-1a2b3c4d/00001.tar.zst.pgp", entry: "000001" },

@@ -13,10 +13,16 @@ import {
   planStorageRetention,
 } from "../../actions/lib/policy/storage-retention.ts";
 import type { ShardSum } from "../../actions/lib/storage/rows.ts";
-import { neededObjects } from "../../actions/lib/vault/files/layers.ts";
-import { type FileEntry, fileEntrySchema, pathOf, shardOf } from "../../actions/lib/vault/format/file-entry.ts";
+import { neededObjects } from "../../actions/lib/vault/files/read-files.ts";
 import { fileKey, packEntry, packKey } from "../../actions/lib/vault/format/names.ts";
-import { type Layer, layerSchema } from "../../actions/lib/vault/format/snapshot-manifest.ts";
+import {
+  type FileEntry,
+  fileEntrySchema,
+  type Layer,
+  layerSchema,
+  pathOf,
+  shardOf,
+} from "../../actions/lib/vault/format/snapshot-manifest.ts";
 import { type CountingVault, openCountingVault } from "./counting-vault.ts";
 
 /** A project whose files change every day alike. */

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import type { ObjectStore } from "../../actions/lib/operations/sync/store/object-store.ts";
 import { openPackWriter } from "../../actions/lib/operations/sync/store/pack-writer.ts";
-import type { FileEntry } from "../../actions/lib/vault/format/file-entry.ts";
-import type { StoredObject } from "../../actions/lib/vault/format/snapshot-manifest.ts";
+import type { FileEntry, StoredObject } from "../../actions/lib/vault/format/snapshot-manifest.ts";
 
 const row = {
   ...{

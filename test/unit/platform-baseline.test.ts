@@ -2,8 +2,7 @@ import { describe, expect, test } from "vitest";
 import { compareObjects } from "../../actions/lib/compare/objects.ts";
 import type { Inventory, InventoryObject } from "../../actions/lib/postgres/inventory/model.ts";
 import { Baseline, loadBaseline } from "../../actions/lib/supabase/platform/baseline.ts";
-import { emptyBaseline, unpackRights, withSnapshot } from "../../actions/lib/supabase/platform/baseline-file.ts";
-import { factOfObject } from "../../actions/lib/supabase/platform/fact.ts";
+import { emptyBaseline, factOfObject, unpackRights, withSnapshot } from "../../actions/lib/supabase/platform/fact.ts";
 import { Platform } from "../../actions/lib/supabase/platform/platform.ts";
 
 /** A made-up auth server in two versions: the second has a table more, another function, and lets anon read less. */

@@ -1,18 +1,20 @@
 import { randomBytes } from "node:crypto";
 import * as openpgp from "openpgp";
 import { beforeAll, describe, expect, it } from "vitest";
+import { type KeyRole, readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
+import { generateKey, type NewKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
 import {
+  assertCommitment,
   expiredRecipients,
   keysSignatureMetadata,
+  newSessionKey,
+  sessionKeyCommitment,
   signKeysFile,
   unwrapSessionKey,
   verifyKeysFile,
   wrappedKeyIds,
   wrapSessionKey,
-} from "../../actions/lib/seal/keys/key-wrapping.ts";
-import { type KeyRole, readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
-import { generateKey, type NewKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
-import { assertCommitment, newSessionKey, sessionKeyCommitment } from "../../actions/lib/seal/keys/session-key.ts";
+} from "../../actions/lib/seal/keys/session-key.ts";
 import { signDetached, signDetachedBinary, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 
 const year = 365 * 24 * 60 * 60 * 1000;

@@ -3,16 +3,18 @@ import { describe, expect, test } from "vitest";
 import { generateKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { deriveIndexKey, indexKeyScope, sessionKeyCommitment } from "../../actions/lib/seal/keys/session-key.ts";
 import { signerKeys } from "../../actions/lib/vault/files/snapshot-keys.ts";
+import { fileKey, packKey, runOfObject, runPrefixes } from "../../actions/lib/vault/format/names.ts";
 import {
   encodeEntry,
   type FileEntry,
   fileEntrySchema,
   isStored,
+  type Layer,
+  livingObjects,
   parseEntry,
+  sessionKeyCommitments,
   shardOf,
-} from "../../actions/lib/vault/format/file-entry.ts";
-import { fileKey, packKey, runOfObject, runPrefixes } from "../../actions/lib/vault/format/names.ts";
-import { type Layer, livingObjects, sessionKeyCommitments } from "../../actions/lib/vault/format/snapshot-manifest.ts";
+} from "../../actions/lib/vault/format/snapshot-manifest.ts";
 
 const run = "20261122T221500Z-1a2b3c4d";
 const later = "20261123T221500Z-5e6f7a8b";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { storagePolicySchema } from "../../actions/lib/config/policy/storage.ts";
 import { isCarriedByS3, namingUncarried, openLedger } from "../../actions/lib/operations/sync/copy/ledger.ts";
 import { failureOf, openTally } from "../../actions/lib/operations/sync/source/tally.ts";
-import { type FileEntry, fileEntrySchema } from "../../actions/lib/vault/format/file-entry.ts";
+import { type FileEntry, fileEntrySchema } from "../../actions/lib/vault/format/snapshot-manifest.ts";
 
 const object = "packs/20261122T221500Z-1a2b3c4d/00001.tar.zst.pgp";
 const entry = (name: string, userMetadata: FileEntry["userMetadata"]): FileEntry =>

@@ -3,7 +3,7 @@ import { sessionPins } from "../postgres/connect/connect.ts";
 import { quoteIdentifier } from "../postgres/identifier.ts";
 import { createsOfExtensionSql, hasVaultSql, loadSecrets, makeSecrets } from "../postgres/inventory/vault-secrets.ts";
 import { managedSchemaNames, oneTimeColumnsOfUsers, oneTimeTables, rowsThatStay } from "../postgres/platform-owned.ts";
-import { keysSignatureMetadata, secretsScope } from "../seal/keys/key-wrapping.ts";
+import { keysSignatureMetadata, secretsScope } from "../seal/keys/session-key.ts";
 import { type Artifact, type Manifest, setPrefix } from "../vault/format/manifest.ts";
 import { templatesIn } from "./render.ts";
 

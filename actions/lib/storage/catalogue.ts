@@ -58,7 +58,7 @@ export async function openCatalogue(client: Client, buckets: readonly string[] |
     ...(has("is_delete_marker") ? ["not o.is_delete_marker"] : []),
     "($1::text[] is null or o.bucket_id = any ($1))",
   ].join(" and ");
-  // The first bits of the MD5 of the path: vault/format/file-entry, shardOf.
+  // The first bits of the MD5 of the path: vault/format/snapshot-manifest, shardOf.
   const bits = "('x' || left(md5(o.bucket_id || '/' || o.name), 4))::bit(16)::integer";
   const shardOf = (shards: number): string => `(${bits} >> ${16 - Math.log2(shards)})`;
   const hashed = [...wanted, ...newer].filter(has);

@@ -2,7 +2,7 @@ import { LifeboatError } from "../base/errors.ts";
 import { mapBounded } from "../base/flow/bounded.ts";
 import { countOf } from "../base/measures.ts";
 import type { Policy } from "../config/policy/policy.ts";
-import { keysFileName, secretsFileName } from "../seal/keys/key-wrapping.ts";
+import { keysFileName, secretsFileName } from "../seal/keys/session-key.ts";
 import { lockObject, lockSet, retainUntil } from "./bucket/lock.ts";
 import { type Manifest, setPrefix } from "./format/manifest.ts";
 import { alarmOf } from "./published/publications.ts";

@@ -10,7 +10,7 @@ import { signDetached, verifyDetached } from "../../../actions/lib/seal/keys/sig
 import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
 import { encodeManifest, publishSet, resolveSet } from "../../../actions/lib/vault/sets/catalogue.ts";
 import { readProofs } from "../../../actions/lib/vault/sets/proof-store.ts";
-import { firstOf, trustedSets } from "../../../actions/lib/vault/trusted.ts";
+import { firstOf, trustedSets } from "../../../actions/lib/vault/standing.ts";
 import own from "../../../lifeboat.config.ts";
 import { newTestKey, type TestKey } from "../../integration/assembled-set.ts";
 import { newBucket } from "../proxy/test-bucket.ts";

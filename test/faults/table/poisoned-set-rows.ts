@@ -1,6 +1,10 @@
 import { zstdCompressSync } from "node:zlib";
-import { keysSignatureMetadata, signKeysFile, wrapSessionKey } from "../../../actions/lib/seal/keys/key-wrapping.ts";
-import { newSessionKey } from "../../../actions/lib/seal/keys/session-key.ts";
+import {
+  keysSignatureMetadata,
+  newSessionKey,
+  signKeysFile,
+  wrapSessionKey,
+} from "../../../actions/lib/seal/keys/session-key.ts";
 import type { Artifact, Manifest } from "../../../actions/lib/vault/format/manifest.ts";
 import { contents, smallPieces } from "../small-set.ts";
 import type { PoisonedRow, Poisoner, SetReader } from "./poisoned-set-scene.ts";

@@ -9,7 +9,7 @@ import { verifyDetached } from "../../seal/keys/signature.ts";
 import type { Manifest, Tier } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { PublishedSet } from "../../vault/sets/catalogue.ts";
-import { firstFew, firstOf, trustedSets } from "../../vault/trusted.ts";
+import { firstFew, firstOf, trustedSets } from "../../vault/standing.ts";
 import type { SetWriterOptions } from "./set-keys.ts";
 
 /**

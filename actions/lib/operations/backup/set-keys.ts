@@ -4,17 +4,19 @@ import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
+import { opensSecrets, type Recipient } from "../../seal/keys/keyring.ts";
+import type { PinnedRecipient } from "../../seal/keys/pins.ts";
 import {
   keysFileName,
   keysSignatureMetadata,
+  newSessionKey,
+  type SessionKey,
   secretsFileName,
   secretsScope,
+  sessionKeyCommitment,
   signKeysFile,
   wrapSessionKey,
-} from "../../seal/keys/key-wrapping.ts";
-import { opensSecrets, type Recipient } from "../../seal/keys/keyring.ts";
-import type { PinnedRecipient } from "../../seal/keys/pins.ts";
-import { newSessionKey, type SessionKey, sessionKeyCommitment } from "../../seal/keys/session-key.ts";
+} from "../../seal/keys/session-key.ts";
 import type { Artifact, Manifest, Tier } from "../../vault/format/manifest.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";

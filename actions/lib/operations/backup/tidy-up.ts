@@ -12,7 +12,7 @@ import { findLeftovers } from "../../vault/published/leftovers.ts";
 import { alarmOf } from "../../vault/published/publications.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type PublishedSet, setFolders } from "../../vault/sets/catalogue.ts";
-import { firstOf, trustedSets } from "../../vault/trusted.ts";
+import { firstOf, trustedSets } from "../../vault/standing.ts";
 
 export interface TidyUp {
   readonly vault: Vault;

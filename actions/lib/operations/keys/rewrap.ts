@@ -1,6 +1,10 @@
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { opensSecrets, type Signer } from "../../seal/keys/keyring.ts";
+import type { PinnedRecipient } from "../../seal/keys/pins.ts";
+import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import {
+  assertCommitment,
   expiredRecipients,
   keysFileName,
   keysSignatureMetadata,
@@ -11,11 +15,7 @@ import {
   verifyKeysFile,
   wrappedKeyIds,
   wrapSessionKey,
-} from "../../seal/keys/key-wrapping.ts";
-import { opensSecrets, type Signer } from "../../seal/keys/keyring.ts";
-import type { PinnedRecipient } from "../../seal/keys/pins.ts";
-import type { UnlockedKey } from "../../seal/keys/private-key.ts";
-import { assertCommitment } from "../../seal/keys/session-key.ts";
+} from "../../seal/keys/session-key.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { deleteVersions } from "../../vault/s3/delete-versions.ts";

@@ -4,13 +4,17 @@ import type { Signer } from "../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import type { Bucket } from "../../storage/rows.ts";
-import { readLayers } from "../../vault/files/layers.ts";
-import { readFiles, readHead } from "../../vault/files/read-files.ts";
+import { readFiles, readHead, readLayers } from "../../vault/files/read-files.ts";
 import { openObject, readPack } from "../../vault/files/read-object.ts";
 import { readSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { recipientKeys } from "../../vault/files/snapshot-keys.ts";
-import { isStored, type StoredFile } from "../../vault/format/file-entry.ts";
-import { livingObjects, type StoredObject, sessionKeyCommitments } from "../../vault/format/snapshot-manifest.ts";
+import {
+  isStored,
+  livingObjects,
+  type StoredFile,
+  type StoredObject,
+  sessionKeyCommitments,
+} from "../../vault/format/snapshot-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { SelectedBucket, SelectedFile } from "./selection.ts";
 

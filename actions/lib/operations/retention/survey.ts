@@ -1,7 +1,7 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import type { NamingSnapshot } from "../../policy/storage-retention.ts";
-import { neededObjects, readLayers } from "../../vault/files/layers.ts";
+import { neededObjects, readLayers } from "../../vault/files/read-files.ts";
 import { describeSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { setIdPattern } from "../../vault/format/manifest.ts";
 import { layerName, snapshotPrefix } from "../../vault/format/names.ts";

@@ -1,6 +1,6 @@
 import type { SourceRow } from "../../storage/rows.ts";
 import { openList } from "../../vault/files/read-files.ts";
-import { type FileEntry, pathOf } from "../../vault/format/file-entry.ts";
+import { type FileEntry, pathOf } from "../../vault/format/snapshot-manifest.ts";
 import { type Collection, collectChanges, shardsOf } from "./copy/collect-changes.ts";
 import { type CopyTask, copyFiles } from "./copy/copier.ts";
 import type { HeldCopies } from "./copy/held-copies.ts";

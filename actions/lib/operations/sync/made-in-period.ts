@@ -6,7 +6,7 @@ import { verifyDetached } from "../../seal/keys/signature.ts";
 import type { Tier } from "../../vault/format/manifest.ts";
 import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { firstOf, trustedSnapshots } from "../../vault/trusted.ts";
+import { firstOf, trustedSnapshots } from "../../vault/standing.ts";
 
 export interface SnapshotsSoFar {
   /** The tier of a snapshot that is made now. */

@@ -1,7 +1,6 @@
 import { type CompactionPolicy, planCompaction } from "../../policy/storage-retention.ts";
 import type { ShardSum } from "../../storage/rows.ts";
-import { readLayers } from "../../vault/files/layers.ts";
-import { readHead } from "../../vault/files/read-files.ts";
+import { readHead, readLayers } from "../../vault/files/read-files.ts";
 import type { StoredSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { recipientKeys, type SnapshotKeys, signerKeys } from "../../vault/files/snapshot-keys.ts";
 import { type Head, type Layer, livingObjects } from "../../vault/format/snapshot-manifest.ts";

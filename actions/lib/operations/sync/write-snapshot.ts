@@ -1,4 +1,4 @@
-import { keysFileName } from "../../seal/keys/key-wrapping.ts";
+import { keysFileName } from "../../seal/keys/session-key.ts";
 import { journalPrefix, runOfObject, snapshotPrefix } from "../../vault/format/names.ts";
 import { type SnapshotManifest, sessionKeyCommitments } from "../../vault/format/snapshot-manifest.ts";
 import { lockPublishedSnapshot } from "../retention/locks.ts";

@@ -1,7 +1,7 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { few } from "../../base/measures.ts";
-import { keysFileName, secretsFileName } from "../../seal/keys/key-wrapping.ts";
+import { keysFileName, secretsFileName } from "../../seal/keys/session-key.ts";
 import { stateOf } from "../../vault/bucket/thaw.ts";
 import { manifestName, signatureName } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";

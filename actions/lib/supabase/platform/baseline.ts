@@ -2,8 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigurationError } from "../../base/errors.ts";
-import { type BaselineFile, baselineFileSchema, type Snapshot, unpackRights } from "./baseline-file.ts";
-import type { Fact } from "./fact.ts";
+import { type BaselineFile, baselineFileSchema, type Fact, type Snapshot, unpackRights } from "./fact.ts";
 
 /** A fact as some new project has it. */
 interface KnownState {

@@ -9,8 +9,17 @@ import { grantsUnder, isBuiltIn } from "../../postgres/inventory/object-query.ts
 import { readInventory } from "../../postgres/inventory/read.ts";
 import { isManagedSchema, isPlatformOwner } from "../../postgres/platform-owned.ts";
 import { type Baseline, type Fitted, loadBaseline } from "./baseline.ts";
-import { type BaselineFile, baselineFileSchema, emptyBaseline, renderBaseline, withSnapshot } from "./baseline-file.ts";
-import { type Fact, factsOf, platformKey, rightOf } from "./fact.ts";
+import {
+  type BaselineFile,
+  baselineFileSchema,
+  emptyBaseline,
+  type Fact,
+  factsOf,
+  platformKey,
+  renderBaseline,
+  rightOf,
+  withSnapshot,
+} from "./fact.ts";
 
 /** A Supabase project as a target: what of it is the platform's, and what a new project of its version has. */
 export class Platform {

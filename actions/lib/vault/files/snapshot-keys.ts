@@ -1,14 +1,16 @@
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import { isMissing } from "../../s3/store-errors.ts";
-import { keysFileName, unwrapSessionKey, verifyKeysFile } from "../../seal/keys/key-wrapping.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import {
   assertCommitment,
   deriveIndexKey,
   indexKeyScope,
+  keysFileName,
   type SessionKey,
   sessionKeyCommitment,
+  unwrapSessionKey,
+  verifyKeysFile,
 } from "../../seal/keys/session-key.ts";
 import { indexKeysName, snapshotPrefix } from "../format/names.ts";
 import type { Vault } from "../s3/client.ts";

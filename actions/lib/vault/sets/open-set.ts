@@ -2,17 +2,18 @@ import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import { counted, wholeOf } from "../../base/flow/chunks.ts";
 import { type Inventory, inventorySchema } from "../../postgres/inventory/model.ts";
 import { openSealed } from "../../seal/body/artifact.ts";
+import type { Signer } from "../../seal/keys/keyring.ts";
+import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import {
+  assertCommitment,
   assertOnlyWrappedKeys,
   keysFileName,
+  type SessionKey,
   secretsFileName,
   secretsScope,
   unwrapSessionKey,
   verifyKeysFile,
-} from "../../seal/keys/key-wrapping.ts";
-import type { Signer } from "../../seal/keys/keyring.ts";
-import type { UnlockedKey } from "../../seal/keys/private-key.ts";
-import { assertCommitment, type SessionKey } from "../../seal/keys/session-key.ts";
+} from "../../seal/keys/session-key.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import type { Artifact, Manifest, Tier } from "../format/manifest.ts";
 import type { Vault } from "../s3/client.ts";
@@ -68,7 +69,7 @@ export async function readSignedSet(vault: Vault, ref: SetRef, trusted: readonly
 /**
  * Opens a set for reading: signed manifest, keys.pgp of this very set, session key that the manifest knows.
  * Nothing is written anywhere.
- * @throws ConfigurationError `wrong-private-key`; what `readSignedSet` and seal/keys/key-wrapping throw
+ * @throws ConfigurationError `wrong-private-key`; what `readSignedSet` and seal/keys/session-key throw
  */
 export async function openSet(vault: Vault, ref: SetRef, { trustedSigners, privateKey }: Opening): Promise<OpenSet> {
   const signed = await readSignedSet(vault, ref, trustedSigners);

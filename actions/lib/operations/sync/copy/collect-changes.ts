@@ -7,7 +7,7 @@ import {
   pathOf,
   type StoredFile,
   shardOf,
-} from "../../../vault/format/file-entry.ts";
+} from "../../../vault/format/snapshot-manifest.ts";
 import { diffShard, isRenamed, sameContent } from "../source/diff-shard.ts";
 import type { SyncSource } from "../source/source.ts";
 import type { ListWriter } from "../store/object-store.ts";

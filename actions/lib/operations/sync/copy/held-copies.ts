@@ -1,12 +1,17 @@
 import { LifeboatError } from "../../../base/errors.ts";
 import { countOf } from "../../../base/measures.ts";
 import type { SourceRow } from "../../../storage/rows.ts";
-import { readLayers } from "../../../vault/files/layers.ts";
-import { type ListReader, openList } from "../../../vault/files/read-files.ts";
+import { type ListReader, openList, readLayers } from "../../../vault/files/read-files.ts";
 import type { StoredSnapshot } from "../../../vault/files/snapshot-catalogue.ts";
 import type { SnapshotKeys } from "../../../vault/files/snapshot-keys.ts";
-import { type FileEntry, isStored, pathOf, type StoredFile, shardOf } from "../../../vault/format/file-entry.ts";
-import type { StoredObject } from "../../../vault/format/snapshot-manifest.ts";
+import {
+  type FileEntry,
+  isStored,
+  pathOf,
+  type StoredFile,
+  type StoredObject,
+  shardOf,
+} from "../../../vault/format/snapshot-manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import { isRenamed, sameContent } from "../source/diff-shard.ts";
 import { carriedOver, type LayerFacts } from "../store/publish.ts";

@@ -1,6 +1,14 @@
 import type { Bucket } from "../../../storage/rows.ts";
-import { encodeEntry, type FileEntry, isStored, pathOf, shardOf } from "../../../vault/format/file-entry.ts";
-import type { Head, Layer, StoredObject } from "../../../vault/format/snapshot-manifest.ts";
+import {
+  encodeEntry,
+  type FileEntry,
+  type Head,
+  isStored,
+  type Layer,
+  pathOf,
+  type StoredObject,
+  shardOf,
+} from "../../../vault/format/snapshot-manifest.ts";
 import type { Tally } from "../source/tally.ts";
 
 type InBucket = Head["inBuckets"][number];

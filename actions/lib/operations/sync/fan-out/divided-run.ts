@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { OperationError } from "../../../base/errors.ts";
 import type { FanOutPolicy } from "../../../config/policy/storage.ts";
-import { pathOf } from "../../../vault/format/file-entry.ts";
 import { syncLease } from "../../../vault/format/names.ts";
+import { pathOf } from "../../../vault/format/snapshot-manifest.ts";
 import { joinRunLease, type RunLease } from "../../../vault/lease/run-lease.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import type { SyncRequest, SyncResult } from "../request.ts";

@@ -1,5 +1,5 @@
 import type { SourceRow } from "../../../storage/rows.ts";
-import { type FileEntry, isStored, pathOf, type StoredFile } from "../../../vault/format/file-entry.ts";
+import { type FileEntry, isStored, pathOf, type StoredFile } from "../../../vault/format/snapshot-manifest.ts";
 
 /** What has to be done so that a shard of the list is again what the source has. */
 export interface ShardDiff {

@@ -8,8 +8,7 @@ import { StoreFailure, saidIn } from "../../../s3/store-errors.ts";
 import { openCatalogue } from "../../../storage/catalogue.ts";
 import type { ProjectFiles } from "../../../storage/project-files.ts";
 import { type Bucket, bareEtag, type ShardSum, type SourceRow } from "../../../storage/rows.ts";
-import { pathOf, shardOf } from "../../../vault/format/file-entry.ts";
-import type { Head } from "../../../vault/format/snapshot-manifest.ts";
+import { type Head, pathOf, shardOf } from "../../../vault/format/snapshot-manifest.ts";
 import type { LookUp } from "./judge.ts";
 import type { Tally } from "./tally.ts";
 

@@ -1,11 +1,10 @@
 import { OperationError } from "../../../base/errors.ts";
 import { countOf, formatBytes, formatCount } from "../../../base/measures.ts";
 import type { FindingKind, StoragePolicy } from "../../../config/policy/storage.ts";
-import { pathOf } from "../../../vault/format/file-entry.ts";
-import type { CopyFinding, SnapshotManifest } from "../../../vault/format/snapshot-manifest.ts";
+import { type CopyFinding, pathOf, type SnapshotManifest } from "../../../vault/format/snapshot-manifest.ts";
 import type { VerifySignature } from "../../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
-import { firstFew, trustedSnapshots } from "../../../vault/trusted.ts";
+import { firstFew, trustedSnapshots } from "../../../vault/standing.ts";
 
 /** What a run has found and read so far. */
 export interface Tally {

@@ -4,9 +4,10 @@ import { mapBounded } from "../../../base/flow/bounded.ts";
 import type { Log } from "../../../base/log.ts";
 import { countOf } from "../../../base/measures.ts";
 import { openWhole } from "../../../seal/body/artifact.ts";
-import { keysFileName } from "../../../seal/keys/key-wrapping.ts";
 import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
-import { deriveIndexKey } from "../../../seal/keys/session-key.ts";
+import { deriveIndexKey, keysFileName } from "../../../seal/keys/session-key.ts";
+import { sha256 } from "../../../vault/format/manifest.ts";
+import { journalName, journalPrefix, runPrefixes, snapshotPrefix } from "../../../vault/format/names.ts";
 import {
   encodeEntry,
   type FileEntry,
@@ -14,10 +15,9 @@ import {
   parseEntry,
   pathOf,
   type StoredFile,
-} from "../../../vault/format/file-entry.ts";
-import { sha256 } from "../../../vault/format/manifest.ts";
-import { journalName, journalPrefix, runPrefixes, snapshotPrefix } from "../../../vault/format/names.ts";
-import { type StoredObject, storedObjectSchema } from "../../../vault/format/snapshot-manifest.ts";
+  type StoredObject,
+  storedObjectSchema,
+} from "../../../vault/format/snapshot-manifest.ts";
 import { alarmOf } from "../../../vault/published/publications.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import { holds } from "../../../vault/s3/read-back.ts";

@@ -2,19 +2,27 @@ import { createHash } from "node:crypto";
 import { counted } from "../../../base/flow/chunks.ts";
 import type { Policy } from "../../../config/policy/policy.ts";
 import { sealArtifact, sealWhole } from "../../../seal/body/artifact.ts";
-import { keysFileName, keysSignatureMetadata, signKeysFile, wrapSessionKey } from "../../../seal/keys/key-wrapping.ts";
 import type { PinnedKeys } from "../../../seal/keys/pins.ts";
 import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
 import {
   deriveIndexKey,
   indexKeyScope,
+  keysFileName,
+  keysSignatureMetadata,
   newSessionKey,
   type SessionKey,
   sessionKeyCommitment,
+  signKeysFile,
+  wrapSessionKey,
 } from "../../../seal/keys/session-key.ts";
-import { encodeEntry, type FileEntry } from "../../../vault/format/file-entry.ts";
 import { fileKey, indexKeysName, listName, packKey, snapshotPrefix } from "../../../vault/format/names.ts";
-import type { HashedObject, Layer, StoredObject } from "../../../vault/format/snapshot-manifest.ts";
+import {
+  encodeEntry,
+  type FileEntry,
+  type HashedObject,
+  type Layer,
+  type StoredObject,
+} from "../../../vault/format/snapshot-manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import { assertStored, readBack } from "../../../vault/s3/read-back.ts";
 import { uploadStream } from "../../../vault/s3/upload.ts";

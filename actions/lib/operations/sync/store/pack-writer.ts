@@ -1,7 +1,6 @@
 import type { SourceRow } from "../../../storage/rows.ts";
-import { type FileEntry, fileEntrySchema } from "../../../vault/format/file-entry.ts";
 import { packEntry } from "../../../vault/format/names.ts";
-import type { StoredObject } from "../../../vault/format/snapshot-manifest.ts";
+import { type FileEntry, fileEntrySchema, type StoredObject } from "../../../vault/format/snapshot-manifest.ts";
 import type { ContentFacts } from "../source/fetch-file.ts";
 import type { ObjectStore } from "./object-store.ts";
 

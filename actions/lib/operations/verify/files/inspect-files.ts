@@ -1,7 +1,7 @@
 import { mapBounded } from "../../../base/flow/bounded.ts";
 import { few } from "../../../base/measures.ts";
-import { keysFileName } from "../../../seal/keys/key-wrapping.ts";
-import type { NeededObjects } from "../../../vault/files/layers.ts";
+import { keysFileName } from "../../../seal/keys/session-key.ts";
+import type { NeededObjects } from "../../../vault/files/read-files.ts";
 import { runOfObject, snapshotPrefix } from "../../../vault/format/names.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import { type DamageFinding, damageAt, warningAt } from "../verify-objects.ts";

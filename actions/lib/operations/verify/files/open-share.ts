@@ -5,12 +5,12 @@ import type { Log } from "../../../base/log.ts";
 import { type DeepReads, planDeepReads, quarterDays } from "../../../policy/deep-rotation.ts";
 import type { Signer } from "../../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../../seal/keys/private-key.ts";
-import type { NeededObjects } from "../../../vault/files/layers.ts";
-import { readFiles } from "../../../vault/files/read-files.ts";
+import { type NeededObjects, readFiles } from "../../../vault/files/read-files.ts";
 import { openObject, readPack } from "../../../vault/files/read-object.ts";
 import { recipientKeys, type SnapshotKeys } from "../../../vault/files/snapshot-keys.ts";
-import { type FileEntry, isStored } from "../../../vault/format/file-entry.ts";
 import {
+  type FileEntry,
+  isStored,
   type Layer,
   type LivingObject,
   type StoredObject,

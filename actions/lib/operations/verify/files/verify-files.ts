@@ -1,11 +1,10 @@
 import { LifeboatError } from "../../../base/errors.ts";
 import { mapBounded } from "../../../base/flow/bounded.ts";
 import type { Log } from "../../../base/log.ts";
-import { assertOnlyWrappedKeys, keysFileName, verifyKeysFile } from "../../../seal/keys/key-wrapping.ts";
 import type { Signer } from "../../../seal/keys/keyring.ts";
-import { indexKeyScope } from "../../../seal/keys/session-key.ts";
+import { assertOnlyWrappedKeys, indexKeyScope, keysFileName, verifyKeysFile } from "../../../seal/keys/session-key.ts";
 import { verifyDetached } from "../../../seal/keys/signature.ts";
-import { type NeededObjects, neededObjects, readLayers } from "../../../vault/files/layers.ts";
+import { type NeededObjects, neededObjects, readLayers } from "../../../vault/files/read-files.ts";
 import { readHashed } from "../../../vault/files/read-object.ts";
 import {
   missingSet,
