@@ -2,9 +2,8 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { parseCron } from "../../actions/lib/policy/cron.ts";
 import { type Purpose, readSchedules, workflowSchedules } from "../../actions/lib/policy/read-schedules.ts";
-import { rhythmOf, type Work } from "../../actions/lib/policy/schedule.ts";
+import { parseCron, rhythmOf, type Work } from "../../actions/lib/policy/schedule.ts";
 import type { WrittenPart } from "./written-part.ts";
 
 /** What the default schedules may cost in a month. */

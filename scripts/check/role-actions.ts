@@ -12,7 +12,7 @@ const entries: Readonly<Record<Role, readonly string[]>> = {
     edge,
     `${operations}backup/run-backup.ts`,
     `${operations}sync/run-sync.ts`,
-    `${operations}sync/fan-out/divided-run.ts`,
+    `${operations}sync/divided-run.ts`,
   ],
   proving: [
     edge,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { OperationError } from "../../actions/lib/base/errors.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { restoreTestSentence } from "../../actions/lib/operations/test-restore/page.ts";
-import { isReport, type RestoreTestReport } from "../../actions/lib/operations/test-restore/result.ts";
+import { isReport, type RestoreTestReport } from "../../actions/lib/operations/test-restore/request.ts";
 import { runRestoreTest } from "../../actions/lib/operations/test-restore/run-restore-test.ts";
 import { markStaging } from "../../actions/lib/operations/test-restore/staging/mark-staging.ts";
 import type { LabProject } from "../../test/lab/index.ts";

@@ -8,7 +8,7 @@ import { readVaultReports, writeVaultReport } from "../../actions/lib/operations
 import { restorationFacts, verdictSentence } from "../../actions/lib/operations/restore/page.ts";
 import type { RestoreResult } from "../../actions/lib/operations/restore/result.ts";
 import { restoreTestFacts, restoreTestSentence } from "../../actions/lib/operations/test-restore/page.ts";
-import type { RestoreTestReport } from "../../actions/lib/operations/test-restore/result.ts";
+import type { RestoreTestReport } from "../../actions/lib/operations/test-restore/request.ts";
 import { buildPages } from "../../actions/lib/report/branch/build-pages.ts";
 import type { RunFacts } from "../../actions/lib/report/run/run-report.ts";
 import { noteSigner, noteVerifier, openStorageVault, standingRules } from "../../actions/lib/vault/configured.ts";

@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { removeLitter } from "../../actions/lib/operations/retention/remove-leftovers.ts";
+import { removeLitter } from "../../actions/lib/operations/retention/remove.ts";
 import { acquireLease } from "../../actions/lib/vault/lease/lease.ts";
 import { openVault, type VaultSettings } from "../../actions/lib/vault/s3/client.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";

@@ -2,7 +2,7 @@ import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
-import { findSnapshotFor } from "../../actions/lib/operations/restore-files/find-snapshot.ts";
+import { findSnapshotFor } from "../../actions/lib/operations/restore-files/vault-snapshot.ts";
 import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { listSnapshots, readSnapshot } from "../../actions/lib/vault/files/snapshot-catalogue.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
-import { removeSnapshots } from "../../actions/lib/operations/retention/remove-snapshots.ts";
+import { removeSnapshots } from "../../actions/lib/operations/retention/remove.ts";
 import { retentionIsDue, runRetention } from "../../actions/lib/operations/retention/run-retention.ts";
 import { deepRecordKey } from "../../actions/lib/operations/verify/files/deep-record.ts";
 import { type VerifyFilesOptions, verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";

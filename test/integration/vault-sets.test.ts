@@ -1,6 +1,6 @@
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { removeLeftovers } from "../../actions/lib/operations/retention/remove-leftovers.ts";
+import { removeLeftovers } from "../../actions/lib/operations/retention/remove.ts";
 import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { lockSet, retainUntil, retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
 import { type Manifest, setPrefix, type Tier } from "../../actions/lib/vault/format/manifest.ts";

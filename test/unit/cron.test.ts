@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { CronProblem, parseCron } from "../../actions/lib/policy/cron.ts";
 import type { Period } from "../../actions/lib/policy/period.ts";
-import { rhythmOf } from "../../actions/lib/policy/schedule.ts";
+import { CronProblem, parseCron, rhythmOf } from "../../actions/lib/policy/schedule.ts";
 
 const day = 1440;
 

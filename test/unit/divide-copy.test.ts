@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { fanOutPolicySchema } from "../../actions/lib/config/policy/storage.ts";
-import { partOf, runnersFor } from "../../actions/lib/operations/sync/fan-out/divided-run.ts";
+import { partOf, runnersFor } from "../../actions/lib/operations/sync/divided-run.ts";
 
 const MiB = 1024 * 1024;
 const policy = fanOutPolicySchema.parse({ filesPerRunner: 1000, bytesPerRunner: 100 * MiB, mostRunners: 5 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { pageHtml } from "../../actions/lib/report/branch/build-pages.ts";
 import { renderIndex } from "../../actions/lib/report/branch/index-page.ts";
 import { renderMarkdown } from "../../actions/lib/report/page.ts";
-import { pageHtml } from "../../actions/lib/report/page-html.ts";
 import { renderRun } from "../../actions/lib/report/run/run-page.ts";
 import { runReportSchema } from "../../actions/lib/report/run/run-report.ts";
 import { type RunRow, rowOf } from "../../actions/lib/report/run/run-row.ts";

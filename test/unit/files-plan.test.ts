@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { Lanes } from "../../actions/lib/base/flow/bounded.ts";
-import { judge } from "../../actions/lib/operations/restore-files/compare-rows.ts";
-import { hiddenNearer, snapshotFor } from "../../actions/lib/operations/restore-files/find-snapshot.ts";
+import { judge } from "../../actions/lib/operations/restore-files/compare-files.ts";
 import { Chooser, everyFile, readList } from "../../actions/lib/operations/restore-files/selection.ts";
+import { hiddenNearer, snapshotFor } from "../../actions/lib/operations/restore-files/vault-snapshot.ts";
 import { sampleOf } from "../../actions/lib/operations/restore-files/verify-files.ts";
 
 const md5 = (letter: string): string => `"${letter.repeat(32)}"`;

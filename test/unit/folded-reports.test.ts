@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { foldedPath } from "../../actions/lib/report/branch/branch-layout.ts";
-import { allRows, foldRuns, readRuns, type Tree } from "../../actions/lib/report/branch/fold-runs.ts";
+import { allRows, foldedPath, foldRuns, readRuns, type Tree } from "../../actions/lib/report/branch/fold-runs.ts";
 import { planBranch } from "../../actions/lib/report/branch/plan-branch.ts";
 import { decodeRows, encodeRows, rowOf } from "../../actions/lib/report/run/run-row.ts";
 import { now, reportOf, simulatedDay } from "./simulated-runs.ts";

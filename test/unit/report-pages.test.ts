@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { historyChart } from "../../actions/lib/report/branch/history-chart.ts";
-import { histories, thinned } from "../../actions/lib/report/branch/history-series.ts";
-import { pageHtml } from "../../actions/lib/report/page-html.ts";
+import { pageHtml } from "../../actions/lib/report/branch/build-pages.ts";
+import { histories, historyChart, thinned } from "../../actions/lib/report/branch/history-chart.ts";
 import { renderRun } from "../../actions/lib/report/run/run-page.ts";
 import { rowOf } from "../../actions/lib/report/run/run-row.ts";
 import { now, reportOf, simulatedDay } from "./simulated-runs.ts";

@@ -12,9 +12,8 @@ import type { SignBytes } from "../seal/keys/signature.ts";
 import { noteSigner } from "../vault/configured.ts";
 import { openVault, type Vault } from "../vault/s3/client.ts";
 import { heartbeat } from "./channels.ts";
-import { tellDailySummary } from "./daily-summary.ts";
 import { reportError } from "./error-report.ts";
-import { defaultNotifyPolicy, tellPeople } from "./tell-people.ts";
+import { defaultNotifyPolicy, tellDailySummary, tellPeople } from "./tell-people.ts";
 
 /**
  * What surrounds every action's work: who is told that it begins and how it ended. Nothing here may fail or hold up the work

@@ -7,8 +7,7 @@ import type { PageUrl } from "../notify/alert.ts";
 import { type Beat, beat, type Channel } from "../notify/channel.ts";
 import { emailChannel } from "../notify/email.ts";
 import { issueChannel } from "../notify/issue.ts";
-import { slackChannel } from "../notify/slack.ts";
-import type { ThreadStore } from "../notify/thread-store.ts";
+import { slackChannel, type ThreadStore } from "../notify/slack.ts";
 import type { Names } from "../operations/catalogue.ts";
 
 /** The channels that the policy names and the environment sets, in the policy's order. What is half set is said once. */

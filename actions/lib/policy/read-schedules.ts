@@ -2,9 +2,8 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { ConfigurationError } from "../base/errors.ts";
 import type { PromisesPolicy } from "../config/policy/promises.ts";
-import { type Cron, CronProblem, parseCron } from "./cron.ts";
 import { type Period, periods } from "./period.ts";
-import type { Work } from "./schedule.ts";
+import { type Cron, CronProblem, parseCron, type Work } from "./schedule.ts";
 
 const purposes = ["daily", "weekly", "monthly", "files", "restoreTest"] as const;
 export type Purpose = (typeof purposes)[number];

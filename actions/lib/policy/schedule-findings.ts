@@ -1,7 +1,6 @@
-import type { Cron } from "./cron.ts";
 import { type PromiseFacts, type PromiseFinding, span } from "./promises.ts";
 import type { Schedule } from "./read-schedules.ts";
-import { rhythmOf } from "./schedule.ts";
+import { type Cron, rhythmOf } from "./schedule.ts";
 
 /** What is wrong with the schedules themselves, whatever is promised. */
 export function scheduleFindings({ policy, schedules }: Pick<PromiseFacts, "policy" | "schedules">): PromiseFinding[] {

@@ -6,7 +6,7 @@ import {
   type S3Client,
 } from "@aws-sdk/client-s3";
 import { silentLog } from "../../../actions/lib/base/log.ts";
-import { removeLeftovers } from "../../../actions/lib/operations/retention/remove-leftovers.ts";
+import { removeLeftovers } from "../../../actions/lib/operations/retention/remove.ts";
 import { verifySet } from "../../../actions/lib/operations/verify/verify.ts";
 import { parseManifest } from "../../../actions/lib/vault/sets/catalogue.ts";
 import type { BackupLab } from "../../integration/backup-lab.ts";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import { silentLog } from "../../../actions/lib/base/log.ts";
-import { removeSnapshots } from "../../../actions/lib/operations/retention/remove-snapshots.ts";
+import { removeSnapshots } from "../../../actions/lib/operations/retention/remove.ts";
 import { runRetention } from "../../../actions/lib/operations/retention/run-retention.ts";
 import { reportSnapshot } from "../../../actions/lib/operations/sync/page.ts";
 import type { SyncResult } from "../../../actions/lib/operations/sync/request.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { periods } from "../../policy/period.ts";
 import { tierSchema } from "../../vault/format/manifest.ts";
-import { checkNeeds } from "../check/needs.ts";
+import { checkNeeds } from "../check/operation.ts";
 import { dryRun, field, flag } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 

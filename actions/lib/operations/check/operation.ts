@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { defineOperation } from "../operation.ts";
-import { checkNeeds } from "./needs.ts";
+import { type Environment, lacksProjectStorage, optional } from "../../config/environment.ts";
+import type { Section } from "../../config/load.ts";
+import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
   name: "check",
@@ -12,3 +13,9 @@ export default defineOperation({
   writes: [],
   run: async (context) => (await import("./check-everything.ts")).checkEverything(context),
 });
+
+/** What a backup reads; the files' as soon as one of their settings is there: half of them is a mistake, none a choice. */
+export function checkNeeds(env: Environment): readonly Section[] {
+  const files = optional(env, "S3_STORAGE_BUCKET") !== undefined || !lacksProjectStorage(env, "SUPABASE");
+  return ["source", "vault", "signing", ...when(files, "storageVault", "sourceStorage")];
+}

@@ -8,8 +8,7 @@ import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import type { Tier } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type CheckRow, checkKeysSet, failed } from "./check-row.ts";
-import { checkReadAccess } from "./read-access.ts";
-import { checkConnectionKind, checkServer, readServerFacts } from "./source-session.ts";
+import { checkConnectionKind, checkReadAccess, checkServer, readServerFacts } from "./source-rows.ts";
 import { checkBucket, checkLifecycle, tryBucket } from "./vault-rows.ts";
 
 /** What a backup can start with, because it was just looked at. */

@@ -42,11 +42,11 @@ export default defineOperation({
   async run(context, { action, out = "", role, years, pin, set, dryRun }) {
     switch (action) {
       case "generate":
-        return (await import("./generate-keys.ts")).generate(context, { out, role, years, pin, dryRun });
+        return (await import("./generate.ts")).generate(context, { out, role, years, pin, dryRun });
       case "check":
-        return (await import("./check-page.ts")).checkPins(context);
+        return (await import("./page.ts")).checkPins(context);
       case "rewrap":
-        return (await import("./rewrap-page.ts")).rewrap(context, { set, dryRun });
+        return (await import("./page.ts")).rewrap(context, { set, dryRun });
     }
   },
 });

@@ -16,9 +16,8 @@ import type { Context } from "../context.ts";
 import type { Told } from "../operation.ts";
 import { findPromiseJudge } from "../policy-check/promise-check.ts";
 import { gatherNews, type Sources, tellOthers } from "./gather-news.ts";
-import { originOf } from "./git.ts";
 import { openGithubHistory } from "./github-history.ts";
-import { type BranchTarget, pushReports, reportsBranch } from "./reports-branch.ts";
+import { type BranchTarget, originOf, pushReports, reportsBranch } from "./reports-branch.ts";
 import { openSource } from "./vault-reports.ts";
 
 export interface PublishOptions extends Sources, Pick<BranchTarget, "remote" | "token" | "server" | "signal"> {

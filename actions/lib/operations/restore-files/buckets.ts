@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { attempt } from "../target/attempt.ts";
+import { attempt } from "../target/sessions.ts";
 import { maySetReplicationRole } from "../target/target.ts";
 import type { SelectedBucket, SelectedFile } from "./selection.ts";
 import { type PresentBucket, readBuckets, type StorageColumns } from "./target-rows.ts";

@@ -7,7 +7,7 @@ import type { ProjectFiles } from "../../storage/project-files.ts";
 import { brokenOff } from "../target/sessions.ts";
 import { maySetReplicationRole } from "../target/target.ts";
 import { bucketsInTheWay, liftLimits, makeBuckets, putBackLimits } from "./buckets.ts";
-import { type Comparison, compareRows } from "./compare-rows.ts";
+import { type Comparison, compareRows } from "./compare-files.ts";
 import { type FilesResult, notesOn } from "./files-result.ts";
 import { assertArrivedHere, assertSameBuckets } from "./one-project.ts";
 import { type Choice, Chooser } from "./selection.ts";

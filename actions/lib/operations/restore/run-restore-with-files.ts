@@ -7,9 +7,9 @@ import { missingSet, readSnapshot } from "../../vault/files/snapshot-catalogue.t
 import type { Vault } from "../../vault/s3/client.ts";
 import { readSignedSet } from "../../vault/sets/open-set.ts";
 import type { FilesResult } from "../restore-files/files-result.ts";
-import { findSnapshotFor } from "../restore-files/find-snapshot.ts";
 import { runRestoreFiles } from "../restore-files/run-restore-files.ts";
 import { everyFile } from "../restore-files/selection.ts";
+import { findSnapshotFor } from "../restore-files/vault-snapshot.ts";
 import type { RestoreResult } from "./result.ts";
 import { type RestoreRequest, runRestore } from "./run-restore.ts";
 

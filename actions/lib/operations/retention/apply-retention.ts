@@ -6,8 +6,7 @@ import { backupLease, syncLease } from "../../vault/format/names.ts";
 import { acquireLease, type Lease } from "../../vault/lease/lease.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { type LeftoversRemoved, removeLeftovers, removeLitter } from "./remove-leftovers.ts";
-import { removeSnapshots } from "./remove-snapshots.ts";
+import { type LeftoversRemoved, removeLeftovers, removeLitter, removeSnapshots } from "./remove.ts";
 import { type RetentionResult, runRetention } from "./run-retention.ts";
 
 export interface VaultsRetentionOptions {

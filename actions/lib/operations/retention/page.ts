@@ -3,7 +3,7 @@ import type { Page } from "../../report/page.ts";
 import { meddlingFailure } from "../../report/run/outcome.ts";
 import type { Told } from "../operation.ts";
 import type { VaultsRetention } from "./apply-retention.ts";
-import type { LeftoversRemoved } from "./remove-leftovers.ts";
+import type { LeftoversRemoved } from "./remove.ts";
 import type { RetentionResult } from "./run-retention.ts";
 
 /** What was, or would be, done for the vaults. */

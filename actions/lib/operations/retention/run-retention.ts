@@ -11,7 +11,7 @@ import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { vaultAsWritten, writtenObjects } from "../../vault/s3/versions.ts";
 import { type ExtendedLocks, extendLocks } from "./locks.ts";
-import type { removeSnapshots } from "./remove-snapshots.ts";
+import type { removeSnapshots } from "./remove.ts";
 import { alarmsOf, compareWritten, surveySnapshots } from "./survey.ts";
 
 export interface RetentionOptions {

@@ -102,8 +102,7 @@ export default defineOperation({
       const result = await runSync({ ...request, vault });
       return { result, ...reportSnapshot(result) };
     }
-    const { commitRun, copyPart, planRun } = await import("./fan-out/divided-run.ts");
-    const { reportPart, reportPlan } = await import("./fan-out/page.ts");
+    const { commitRun, copyPart, planRun, reportPart, reportPlan } = await import("./divided-run.ts");
     const run = context.run.runId;
     const job = { request, vault, run, holder: context.holder ?? run };
     if (work === "copy") {

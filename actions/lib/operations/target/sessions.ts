@@ -1,8 +1,9 @@
 import type { Client } from "pg";
-import { describeCode, LifeboatError, OperationError } from "../../base/errors.ts";
+import { describeCode, LifeboatError, OperationError, sqlState } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { connect } from "../../postgres/connect/connect.ts";
+import { pathStatement } from "../../postgres/inventory/name-lookup.ts";
 
 /**
  * Opens sessions of the configured target, one a call.
@@ -36,4 +37,56 @@ export function brokenOff(error: unknown): unknown {
     `The restore broke off (${describeCode(error)}).`,
     "Run the same command again: it takes up what is done already.",
   );
+}
+
+/** What a step found in place already: an interrupted run, or the platform, was there first. */
+const alreadyThere = new Set(["42710", "42P07", "42P06", "42723", "42701"]);
+
+/** Runs one statement or several that belong together; undefined when it worked or was not needed. */
+export async function attempt(client: Client, sql: string): Promise<string | undefined> {
+  try {
+    await client.query(sql);
+    return undefined;
+  } catch (error) {
+    const reason = reasonOf(error);
+    return alreadyThere.has(sqlState(error)) ? undefined : reason;
+  }
+}
+
+/**
+ * Why a statement did not work. What no other statement could do either ends the restore: a lost session, and a lock that
+ * somebody holds, for which each further attempt would wait as long again.
+ * @throws OperationError `target-locked`; `error` itself when the session was lost
+ */
+export function reasonOf(error: unknown): string {
+  const state = sqlState(error);
+  if (state === "none") throw error;
+  if (state !== "55P03") return describeCode(error);
+  throw new OperationError(
+    "target-locked",
+    "Somebody holds a lock in the target for longer than the restore may wait (55P03).",
+    "Keep everything else off the target and run the same command again: it takes up what is done already.",
+  );
+}
+
+/** The same, and under other search paths as long as it does not work. */
+export async function attemptUnder(client: Client, paths: readonly string[], sql: string): Promise<string | undefined> {
+  let reason = await attempt(client, sql);
+  for (const path of paths) {
+    // Denied, or waiting for something else: no other path changes that.
+    if (reason === undefined || /^(42501|55000)/.test(reason)) return reason;
+    reason = await attempt(client, pathStatement(path) + sql);
+  }
+  return reason;
+}
+
+/** Runs statements one at a time and keeps, by key, why one did not work. */
+export function attemptInto(
+  client: Client,
+  failures: Map<string, string>,
+): (key: string, sql: string) => Promise<void> {
+  return async (key, sql) => {
+    const reason = await attempt(client, sql);
+    if (reason !== undefined) failures.set(key, reason);
+  };
 }

@@ -6,8 +6,7 @@ import { openingKey } from "../../vault/configured.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { StoredProof } from "../../vault/sets/proof-store.ts";
 import { describeThaw, planThaw, thawSet } from "../thaw/thaw-set.ts";
-import type { RestoreTestConfig, RestoreTestRequest } from "./request.ts";
-import type { RestoreTestNotice } from "./result.ts";
+import type { RestoreTestConfig, RestoreTestNotice, RestoreTestRequest } from "./request.ts";
 import type { SelectedSet } from "./select-set.ts";
 /**
  * The key that opens the set also signs the proof, so it must be the prover's: see runbooks/decisions/0011.

@@ -10,9 +10,14 @@ import { verifyDetached } from "../../seal/keys/signature.ts";
 import { readSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import type { Proof } from "../../vault/format/proof.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
-import { findSnapshotFor, type SetMoment } from "../restore-files/find-snapshot.ts";
 import { readRows } from "../restore-files/target-rows.ts";
-import { openVaultSnapshot, type SnapshotFile, type SnapshotFiles } from "../restore-files/vault-snapshot.ts";
+import {
+  findSnapshotFor,
+  openVaultSnapshot,
+  type SetMoment,
+  type SnapshotFile,
+  type SnapshotFiles,
+} from "../restore-files/vault-snapshot.ts";
 
 export type FilesComparison = NonNullable<Proof["files"]>;
 

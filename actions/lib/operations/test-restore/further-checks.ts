@@ -4,7 +4,7 @@ import type { Log } from "../../base/log.ts";
 import type { Environment } from "../../config/environment.ts";
 import type { RestoreCheck, RestoreTestPolicy } from "../../config/policy/restore-test.ts";
 import type { Proof } from "../../vault/format/proof.ts";
-import { attempt } from "../target/attempt.ts";
+import { attempt } from "../target/sessions.ts";
 import type { ProvenTarget } from "../target/target.ts";
 import { type Answer, type CheckResult, failed, timedOut } from "./checks/check.ts";
 import { runRlsCheck, runSqlCheck } from "./checks/database-checks.ts";

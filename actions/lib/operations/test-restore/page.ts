@@ -3,7 +3,7 @@ import type { Difference } from "../../compare/difference.ts";
 import { type Page, type PageTable, timeTable } from "../../report/page.ts";
 import type { Outcome } from "../../report/run/outcome.ts";
 import type { RunFacts } from "../../report/run/run-report.ts";
-import { failureCode, isReport, type RestoreTestReport, type RestoreTestResult } from "./result.ts";
+import { failureCode, isReport, type RestoreTestReport, type RestoreTestResult } from "./request.ts";
 import type { MarkResult, WipeResult } from "./staging/mark-staging.ts";
 
 /** What a restore test found out, what failed first. */

@@ -11,8 +11,7 @@ import { encodeProof, writeProof } from "../../vault/sets/proof-store.ts";
 import type { RestoreResult } from "../restore/result.ts";
 import type { FurtherFindings } from "./further-checks.ts";
 import type { Compared } from "./performance/compare.ts";
-import { type AdmittedTest, type FoundOut, secondsSince } from "./request.ts";
-import type { Quiet, RestoreTestReport } from "./result.ts";
+import { type AdmittedTest, type FoundOut, type Quiet, type RestoreTestReport, secondsSince } from "./request.ts";
 
 export interface TestVerdict {
   readonly outcome: Proof["outcome"];

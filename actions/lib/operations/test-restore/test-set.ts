@@ -6,8 +6,14 @@ import { trustedSigners } from "../../vault/configured.ts";
 import { runRestore } from "../restore/run-restore.ts";
 import { type FurtherFindings, runFurtherChecks } from "./further-checks.ts";
 import { judgeTest, publishProof } from "./publish-proof.ts";
-import { type AdmittedTest, type FoundOut, keepHours, secondsSince } from "./request.ts";
-import type { Quiet, RestoreTestReport } from "./result.ts";
+import {
+  type AdmittedTest,
+  type FoundOut,
+  keepHours,
+  type Quiet,
+  type RestoreTestReport,
+  secondsSince,
+} from "./request.ts";
 import { setState } from "./staging/marker.ts";
 import { resetStaging } from "./staging/reset.ts";
 

@@ -6,8 +6,8 @@ import { promisesPage } from "../promises-page.ts";
 import { isBad } from "../run/merge-reports.ts";
 import { conclusionWord, minute } from "../run/run-page.ts";
 import type { OperationRow, RunRow } from "../run/run-row.ts";
-import { foldedPath, runStem } from "./branch-layout.ts";
-import type { History } from "./history-series.ts";
+import { foldedPath, runStem } from "./fold-runs.ts";
+import type { History } from "./history-chart.ts";
 import { renderRestoreNow, restoreNow } from "./restore-now.ts";
 import type { Standing } from "./standing.ts";
 

@@ -1,10 +1,8 @@
 import type { PromiseCheck, VaultTruth } from "../../policy/promises.ts";
 import { mergeAll } from "../run/merge-reports.ts";
 import type { RunReport } from "../run/run-report.ts";
-import { indexPath } from "./branch-layout.ts";
-import { allRows, foldRuns, readRuns, type Tree } from "./fold-runs.ts";
-import { historyChart } from "./history-chart.ts";
-import { histories } from "./history-series.ts";
+import { allRows, foldRuns, indexPath, readRuns, type Tree } from "./fold-runs.ts";
+import { histories, historyChart } from "./history-chart.ts";
 import { renderIndex } from "./index-page.ts";
 import { lostFailure, lostSets } from "./lost-sets.ts";
 import { type Standing, standingOfRows, truthOf } from "./standing.ts";

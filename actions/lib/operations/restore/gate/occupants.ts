@@ -12,7 +12,7 @@ import type { Inventory, InventoryObject, TableContent } from "../../../postgres
 import { grantText, isBuiltIn } from "../../../postgres/inventory/object-query.ts";
 import { bookkeepingReason, isManagedSchema, isOwnObject } from "../../../postgres/platform-owned.ts";
 import { componentOf, platformKey } from "../../../supabase/platform/fact.ts";
-import { attempt } from "../../target/attempt.ts";
+import { attempt } from "../../target/sessions.ts";
 import type { TargetFacts } from "../../target/target.ts";
 
 /** What may well be there. */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { quoteQualified } from "../../../postgres/identifier.ts";
 import { pathStatement } from "../../../postgres/inventory/name-lookup.ts";
 import { countFrom, type ForeignKey, foreignKeys, orphansOf } from "../../../postgres/inventory/references.ts";
-import { reasonOf } from "../../target/attempt.ts";
+import { reasonOf } from "../../target/sessions.ts";
 import { type Step, type StepFailures, statementOf } from "../plan/steps.ts";
 import type { Journal } from "../target/journal.ts";
 import { place } from "./check-constraints.ts";

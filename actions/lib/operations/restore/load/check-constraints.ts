@@ -4,7 +4,7 @@ import { nameOnTable, quoteLiteral, quoteQualified } from "../../../postgres/ide
 import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
 import { pathStatement } from "../../../postgres/inventory/name-lookup.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
-import { attempt } from "../../target/attempt.ts";
+import { attempt } from "../../target/sessions.ts";
 
 /** Checks of some tables, of those that they inherit from, and of the domains that their columns are made of. */
 const checksOf = `

@@ -6,7 +6,7 @@ import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/id
 import type { Fingerprint, TableContent } from "../../../postgres/inventory/model.ts";
 import { pathStatement } from "../../../postgres/inventory/name-lookup.ts";
 import { fingerprintTable } from "../../../postgres/rows/fingerprint.ts";
-import { reasonOf } from "../../target/attempt.ts";
+import { reasonOf } from "../../target/sessions.ts";
 import type { TableLoad } from "../plan/plan-data.ts";
 import type { Journal } from "../target/journal.ts";
 

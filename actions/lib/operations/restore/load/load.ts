@@ -1,5 +1,5 @@
 import type { Artifact } from "../../../vault/format/manifest.ts";
-import { attempt } from "../../target/attempt.ts";
+import { attempt } from "../../target/sessions.ts";
 import { unavailableExtensions } from "../../target/target.ts";
 import { planData, readTargetTables } from "../plan/plan-data.ts";
 import type { Run } from "../plan/run.ts";

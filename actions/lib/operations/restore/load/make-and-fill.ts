@@ -4,7 +4,7 @@ import { withReadableCycles } from "../../../compare/other-words/print-again.ts"
 import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { widerPaths } from "../../../postgres/inventory/name-lookup.ts";
 import { objectKey } from "../../../postgres/inventory/object-query.ts";
-import { attempt, attemptInto } from "../../target/attempt.ts";
+import { attempt, attemptInto } from "../../target/sessions.ts";
 import type { SchemaPlan } from "../plan/plan.ts";
 import type { DataPlan } from "../plan/plan-data.ts";
 import {

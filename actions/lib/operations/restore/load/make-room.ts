@@ -6,7 +6,7 @@ import type { Inventory, InventoryObject, TableContent } from "../../../postgres
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
 import { makeQueue, type Queue, queueList } from "../../../postgres/rows/extension-rows.ts";
-import { attempt } from "../../target/attempt.ts";
+import { attempt } from "../../target/sessions.ts";
 import type { TargetFacts } from "../../target/target.ts";
 import { unescapeCopy } from "./cron-jobs.ts";
 import type { DataTask } from "./load-data.ts";

@@ -7,7 +7,7 @@ import { namesakesAside, pathStatement } from "../../../postgres/inventory/name-
 import { objectKey } from "../../../postgres/inventory/object-query.ts";
 import { isRelation } from "../../../postgres/inventory/read.ts";
 import { assignment } from "../../../postgres/inventory/roles.ts";
-import { attempt, reasonOf } from "../../target/attempt.ts";
+import { attempt, reasonOf } from "../../target/sessions.ts";
 
 /** One entry of the schema dump that will be run, with the object that it makes where it makes one. */
 export interface Step {

@@ -3,7 +3,7 @@ import type { Difference } from "../../../compare/difference.ts";
 import { nameOnTable, tableName } from "../../../postgres/identifier.ts";
 import type { Fingerprint, Inventory, TableContent } from "../../../postgres/inventory/model.ts";
 import { fingerprintTable } from "../../../postgres/rows/fingerprint.ts";
-import { attempt } from "../../target/attempt.ts";
+import { attempt } from "../../target/sessions.ts";
 import { type DataPlan, oneTimeColumns, oneTimeReason } from "../plan/plan-data.ts";
 import type { Step } from "../plan/steps.ts";
 import type { Journal } from "../target/journal.ts";

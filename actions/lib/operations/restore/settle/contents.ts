@@ -6,7 +6,7 @@ import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { viewsReadBy } from "../../../postgres/inventory/references.ts";
 import { isLeftToCopy } from "../../../postgres/rows/export-rows.ts";
 import { fingerprintLargeObject, fingerprintMaterializedView } from "../../../postgres/rows/fingerprint.ts";
-import { attempt, attemptUnder } from "../../target/attempt.ts";
+import { attempt, attemptUnder } from "../../target/sessions.ts";
 import { place } from "../load/check-constraints.ts";
 import type { DataPlan } from "../plan/plan-data.ts";
 import { definitionsPlanned, lendingPath, namesAsTemporary } from "../plan/steps.ts";

@@ -6,7 +6,7 @@ import { widerPaths } from "../../../postgres/inventory/name-lookup.ts";
 import { byKey, grantsUnder, isBuiltIn, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
 import type { Platform } from "../../../supabase/platform/platform.ts";
-import { attempt } from "../../target/attempt.ts";
+import { attempt } from "../../target/sessions.ts";
 import type { TargetFacts } from "../../target/target.ts";
 import { grantStatements, ownerStatement } from "../plan/statements.ts";
 import { commentLargeObjects, validateConstraints } from "./contents.ts";

@@ -4,7 +4,7 @@ import type { Inventory, Membership, Role } from "../../../postgres/inventory/mo
 import { assignment } from "../../../postgres/inventory/roles.ts";
 import { isReservedRole } from "../../../postgres/platform-owned.ts";
 import { roleKey } from "../../../supabase/platform/fact.ts";
-import { attempt, attemptInto } from "../../target/attempt.ts";
+import { attempt, attemptInto } from "../../target/sessions.ts";
 import type { TargetFacts } from "../../target/target.ts";
 
 /** Reasons by object key (see postgres/inventory/object-query). */

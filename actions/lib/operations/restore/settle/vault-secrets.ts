@@ -14,7 +14,7 @@ import {
   secretsMade,
 } from "../../../postgres/inventory/vault-secrets.ts";
 import type { OpenSet } from "../../../vault/sets/open-set.ts";
-import { reasonOf } from "../../target/attempt.ts";
+import { reasonOf } from "../../target/sessions.ts";
 
 /** What became of Vault's secrets, for the proof and for people. Never a name or a value. */
 export interface SecretsOutcome {

@@ -11,7 +11,7 @@ import { isManagedSchema, isPlatformObject, notesSchema, plantedRowTable } from 
 import { occupants } from "../../restore/gate/occupants.ts";
 import { settleDefaultPrivileges, settleGrants, settleOwners } from "../../restore/settle/rights.ts";
 import { joinOwners, settleMemberships, settleSettings } from "../../restore/settle/roles.ts";
-import { attempt } from "../../target/attempt.ts";
+import { attempt } from "../../target/sessions.ts";
 import { inspectTarget, type TargetFacts } from "../../target/target.ts";
 import { readBaseline } from "./marker.ts";
 import { planRemovals, rolesToDrop, settingResets, tablesToEmpty } from "./reset-plan.ts";

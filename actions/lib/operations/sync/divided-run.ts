@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
-import { OperationError } from "../../../base/errors.ts";
-import type { FanOutPolicy } from "../../../config/policy/storage.ts";
-import { syncLease } from "../../../vault/format/names.ts";
-import { pathOf } from "../../../vault/format/snapshot-manifest.ts";
-import { joinRunLease, type RunLease } from "../../../vault/lease/run-lease.ts";
-import type { Vault } from "../../../vault/s3/client.ts";
-import type { SyncRequest, SyncResult } from "../request.ts";
-import { runSync } from "../run-sync.ts";
+import { OperationError } from "../../base/errors.ts";
+import { countOf, formatBytes } from "../../base/measures.ts";
+import type { FanOutPolicy } from "../../config/policy/storage.ts";
+import type { Outcome } from "../../report/run/outcome.ts";
+import { syncLease } from "../../vault/format/names.ts";
+import { pathOf } from "../../vault/format/snapshot-manifest.ts";
+import { joinRunLease, type RunLease } from "../../vault/lease/run-lease.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import type { SyncRequest, SyncResult } from "./request.ts";
+import { runSync } from "./run-sync.ts";
 
 /** One job of a run that may be divided. */
 export interface DividedRun {
@@ -97,4 +99,30 @@ export async function commitRun(job: DividedRun, copied: boolean): Promise<SyncR
 
 function joinLease({ vault, run, holder }: DividedRun): Promise<RunLease> {
   return joinRunLease(vault, syncLease, { run, holder });
+}
+
+/** How a copy was divided; its parts are the numbers of the matrix. */
+export function reportPlan(total: Load, parts: number): Outcome {
+  const numbers = Array.from({ length: parts }, (_, index) => index + 1);
+  const [files, bytes] = [countOf(total.files, "file"), formatBytes(total.bytes)];
+  return {
+    outputs: { made: "false", parts: JSON.stringify(numbers) },
+    page: {
+      title: "Files: a copy for several runners",
+      sentence: `${files}, ${bytes} are to be copied, in ${countOf(parts, "part")}.`,
+      tables: [],
+    },
+    facts: {},
+    unfinished: true,
+  };
+}
+
+export function reportPart(part: number, { counts }: SyncResult): Outcome {
+  const copied = `${countOf(counts.filesCopied, "file")}, ${formatBytes(Number(counts.bytesCopied))}`;
+  return {
+    outputs: { made: "false", "files-copied": String(counts.filesCopied) },
+    page: { title: `Files: part ${part}`, sentence: `Part ${part} is in the vault: ${copied}.`, tables: [] },
+    facts: {},
+    unfinished: true,
+  };
 }
