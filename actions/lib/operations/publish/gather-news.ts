@@ -1,8 +1,11 @@
 import { LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { knownEndings, readRuns, type Tree } from "../../report/branch/fold-runs.ts";
 import type { Standing } from "../../report/branch/standing.ts";
+import { type JobResults, reportOfResults } from "../../report/run/job-results.ts";
+import { mergeAll } from "../../report/run/merge-reports.ts";
 import { type ActionsHistory, type ApiRun, reportOfApi, runsToTell, withTrigger } from "../../report/run/reconcile.ts";
-import type { Conclusion, RunReport } from "../../report/run/run-report.ts";
+import type { Conclusion, RunIdentity, RunReport } from "../../report/run/run-report.ts";
 import { runKey } from "../../report/run/run-row.ts";
 import type { Names } from "../catalogue.ts";
 import type { VaultReports } from "./vault-reports.ts";
@@ -25,10 +28,20 @@ export interface Sources {
   readonly history: ActionsHistory | undefined;
 }
 
-export interface Gathered {
+/** The run that publishes, and how its jobs ended. */
+export interface Publisher {
+  readonly run: RunIdentity;
+  readonly results: JobResults;
+  /** How runs are called, and what workflows do. */
+  readonly names: Names;
+  readonly log: Log;
+}
+
+interface Gathered {
   readonly reports: readonly RunReport[];
+  /** Reports of runs that left none here or on the branch. GitHub is asked once: who was faster with the push has told the same. */
+  others(tree: Tree): Promise<readonly RunReport[]>;
   readonly standing: Standing | undefined;
-  readonly runs: ReadonlyMap<string, ApiRun>;
   readonly notes: readonly string[];
 }
 
@@ -36,7 +49,10 @@ export interface Gathered {
  * Everything there is to tell: the jobs' own reports and the state of the vault, and GitHub's list of runs. A source that can't
  * be asked is named and does not keep the others from being told.
  */
-export async function gatherNews(sources: Sources, now: Date, log: Log): Promise<Gathered> {
+export async function gatherNews(
+  { vault, history, run, results, names, log }: Sources & Publisher,
+  now: Date,
+): Promise<Gathered> {
   const since = new Date(now.getTime() - daysBack * 86_400_000);
   const notes: string[] = [];
   const attempt = async <Found>(what: string, work: () => Promise<Found>): Promise<Found | undefined> => {
@@ -49,7 +65,6 @@ export async function gatherNews(sources: Sources, now: Date, log: Log): Promise
       return undefined;
     }
   };
-  const { vault, history } = sources;
   if (vault === undefined) {
     notes.push(
       "Where the vault is was not told to the job that publishes: S3_BACKUP_BUCKET is not set in its environment.",
@@ -69,14 +84,29 @@ export async function gatherNews(sources: Sources, now: Date, log: Log): Promise
     notes.push(unguarded);
   }
   const byKey = new Map((runs ?? []).map((run) => [runKey(run.id, run.attempt), run]));
-  return { reports: (left?.reports ?? []).map((report) => withTrigger(report, byKey)), standing, runs: byKey, notes };
+  const began = byKey.get(runKey(run.runId, run.attempt))?.startedAt;
+  const own = reportOfResults(run, results, {
+    ...{ began: began === undefined ? now : new Date(began), now, ofWorkflow: names.ofWorkflow },
+  });
+  // A run in which no job began and nobody has spoken has nothing to be told.
+  const spoken = Object.values(results).some(({ result }) => result !== "skipped");
+  const reports = [...(left?.reports ?? []).map((report) => withTrigger(report, byKey)), ...(spoken ? [own] : [])];
+  let told: Promise<readonly RunReport[]> | undefined;
+  const others = (tree: Tree): Promise<readonly RunReport[]> => {
+    const known = knownEndings(readRuns(tree));
+    for (const { run: each, conclusion } of mergeAll(reports)) known.set(runKey(each.runId, each.attempt), conclusion);
+    told ??=
+      history === undefined ? Promise.resolve([]) : tellOthers(history, runs ?? [], known, run.runId, { log, names });
+    return told;
+  };
+  return { reports, others, standing, notes };
 }
 
 /**
  * Reports of the runs that left none, by what GitHub knows. Earlier attempts of a run that was started again are runs of their own.
  * @param known how each attempt ended by its reports @param current the run that is at work
  */
-export async function tellOthers(
+async function tellOthers(
   history: ActionsHistory,
   runs: readonly ApiRun[],
   known: ReadonlyMap<string, Conclusion>,

@@ -1,34 +1,25 @@
-import type { Log } from "../../base/log.ts";
 import { countOf } from "../../base/measures.ts";
 import { type Environment, optional } from "../../config/environment.ts";
-import { knownEndings, readRuns } from "../../report/branch/fold-runs.ts";
 import { lostFailure } from "../../report/branch/lost-sets.ts";
 import { type JudgeTruth, planBranch } from "../../report/branch/plan-branch.ts";
 import type { Page } from "../../report/page.ts";
 import { cleaner, cleanReport } from "../../report/run/clean-text.ts";
-import { type JobResults, readJobResults, reportOfResults } from "../../report/run/job-results.ts";
-import { mergeAll } from "../../report/run/merge-reports.ts";
-import type { ActionsHistory } from "../../report/run/reconcile.ts";
-import type { RunIdentity, RunReport } from "../../report/run/run-report.ts";
-import { runKey } from "../../report/run/run-row.ts";
-import { loadOperations, type Names, namesOf } from "../catalogue.ts";
+import { readJobResults } from "../../report/run/job-results.ts";
+import { loadOperations, namesOf } from "../catalogue.ts";
 import type { Context } from "../context.ts";
 import type { Told } from "../operation.ts";
 import { findPromiseJudge } from "../policy-check/promise-check.ts";
-import { gatherNews, type Sources, tellOthers } from "./gather-news.ts";
+import { gatherNews, type Publisher, type Sources } from "./gather-news.ts";
 import { openGithubHistory } from "./github-history.ts";
 import { type BranchTarget, originOf, pushReports, reportsBranch } from "./reports-branch.ts";
 import { openSource } from "./vault-reports.ts";
 
-export interface PublishOptions extends Sources, Pick<BranchTarget, "remote" | "token" | "server" | "signal"> {
+export interface PublishOptions
+  extends Sources,
+    Publisher,
+    Pick<BranchTarget, "remote" | "token" | "server" | "signal"> {
   readonly project: string;
-  /** The run that publishes, and how its jobs ended. */
-  readonly run: RunIdentity;
-  readonly results: JobResults;
   readonly env: Environment;
-  /** How runs are called, and what workflows do. */
-  readonly names: Names;
-  readonly log: Log;
   readonly now?: Date;
   readonly promises?: JudgeTruth | undefined;
 }
@@ -44,27 +35,14 @@ export interface Published {
 
 /** Commits the reports of this run, and of all others that were not committed yet, to the branch `reports`. */
 export async function runPublish(options: PublishOptions): Promise<Published> {
-  const { project, run, results, env, names, log } = options;
+  const { project, run, env } = options;
   const now = options.now ?? new Date();
-  const news = await gatherNews(options, now, log);
-  const began = news.runs.get(runKey(run.runId, run.attempt))?.startedAt;
-  const own = reportOfResults(run, results, {
-    ...{ began: began === undefined ? now : new Date(began), now, ofWorkflow: names.ofWorkflow },
-  });
-  // A run in which no job began and nobody has spoken has nothing to be told.
-  const spoken = Object.values(results).some(({ result }) => result !== "skipped");
-  const reports = [...news.reports, ...(spoken ? [own] : [])];
-  const others = remembered(options.history, (history, known) =>
-    tellOthers(history, [...news.runs.values()], known, run.runId, { log, names }),
-  );
+  const news = await gatherNews(options, now);
   const clean = cleaner(env);
   let lost: readonly string[] = [];
   const pushed = await pushReports(
     async (tree) => {
-      const known = knownEndings(readRuns(tree));
-      for (const { run: each, conclusion } of mergeAll(reports))
-        known.set(runKey(each.runId, each.attempt), conclusion);
-      const all = [...reports, ...(await others(known))].map((report) => cleanReport(report, clean));
+      const all = [...news.reports, ...(await news.others(tree))].map((report) => cleanReport(report, clean));
       const plan = planBranch(tree, {
         project,
         reports: all,
@@ -79,21 +57,6 @@ export async function runPublish(options: PublishOptions): Promise<Published> {
     { ...options, message: `Report on ${run.workflow}, run ${run.runId}, attempt ${run.attempt}` },
   );
   return { ...pushed, notes: news.notes, lost };
-}
-
-type Others = (known: ReturnType<typeof knownEndings>) => Promise<RunReport[]>;
-
-/** GitHub is asked once: who was faster with the push has told the same. */
-function remembered(
-  history: ActionsHistory | undefined,
-  ask: (history: ActionsHistory, known: Parameters<Others>[0]) => Promise<RunReport[]>,
-): Others {
-  let told: Promise<RunReport[]> | undefined;
-  return (known) => {
-    if (history === undefined) return Promise.resolve([]);
-    told ??= ask(history, known);
-    return told;
-  };
 }
 
 /** What the job's summary says. */
