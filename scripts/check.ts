@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { minutesProblems } from "./check/actions-minutes.ts";
 import { codeOwnerProblems } from "./check/code-owners.ts";
-import { drawFloors, floorProblems, readImports } from "./check/floors.ts";
+import { drawFloors, floorProblems, readImports, sizeProblems } from "./check/floors.ts";
 import { lockfileProblems, productionProblems } from "./check/lockfile.ts";
 import { promiseProblems } from "./check/promises.ts";
 import { readmeProblems } from "./check/readme.ts";
@@ -33,11 +34,12 @@ const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] =
   ["runbooks", async () => report(await runbookProblems(root, new Date()))],
 ];
 
-/** Prints the floors of the core as its imports make them. */
+/** Prints the floors of the core as its imports make them, and holds what was reached: small files, few imports. */
 function floors(): boolean {
   const { files, imports } = readImports(root);
   for (const line of drawFloors(files, imports)) console.log(line);
-  return report(floorProblems(files, imports));
+  const lines = new Map(files.map((path) => [path, readFileSync(`${root}${path}`, "utf8").split("\n").length - 1]));
+  return report([...floorProblems(files, imports), ...sizeProblems(lines, imports)]);
 }
 
 function report(problems: readonly string[]): boolean {

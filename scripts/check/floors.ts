@@ -75,6 +75,35 @@ export function floorProblems(files: readonly string[], imports: readonly Import
   ];
 }
 
+const most = { imports: 18, reached: 200, lines: 300 } as const;
+const backup = "actions/backup-database/main.ts";
+
+/** What has grown too large to be read in one go: a file, what it imports, what one backup reaches. Pure. */
+export function sizeProblems(lines: ReadonlyMap<string, number>, imports: readonly Import[]): string[] {
+  const graph = graphOf(imports, (path) => path);
+  const fans = [...graph].filter(([from, to]) => from.startsWith(core) && to.size > most.imports);
+  const reached = new Set([backup]);
+  // A set that grows while it is walked is walked to its end.
+  for (const path of reached) for (const next of graph.get(path) ?? []) reached.add(next);
+  const far = reached.size - 1;
+  return [
+    ...[...lines].flatMap(([path, count]) =>
+      count > most.lines
+        ? [`${path} has ${count} lines, more than ${most.lines}: two things live there. Give each a file of its own.`]
+        : [],
+    ),
+    ...fans.map(
+      ([path, { size }]) =>
+        `${path} imports ${size} files, more than ${most.imports}: move what needs several of them into one file that it imports.`,
+    ),
+    ...(far > most.reached
+      ? [
+          `A backup reaches ${far} files from ${backup}, more than ${most.reached}: a new import brought its own imports along. Move the one thing that is needed from there into a file that a backup has already, or into a smaller one.`,
+        ]
+      : []),
+  ];
+}
+
 /** The house from the roof to the ground, each floor's rooms in the order in which they import each other. */
 export function drawFloors(files: readonly string[], imports: readonly Import[]): string[] {
   const rooms = inOrder(graphOf(imports, (path) => (path.startsWith(core) ? roomOf(path) : undefined))).order;

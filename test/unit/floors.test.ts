@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { drawFloors, floorProblems, type Import, readImports } from "../../scripts/check/floors.ts";
+import { drawFloors, floorProblems, type Import, readImports, sizeProblems } from "../../scripts/check/floors.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
@@ -62,4 +62,20 @@ test("the core imports no edge, and has no room that is on no floor", () => {
   expect(problems("vault/client.ts > /scripts/lifeboat.ts").join("\n")).toContain("which is an edge");
   expect(problems("vault/client.ts > /actions/restore/main.ts").join("\n")).toContain("which is an edge");
   expect(problems("utils/a.ts > base/errors.ts").join("\n")).toContain('no room "utils"');
+});
+
+test("a file that is too long, imports too much, or brings a backup too far is named with what to do", () => {
+  const many = (from: string, count: number): Import[] =>
+    Array.from({ length: count }, (_, number) => ({ from, to: `actions/lib/base/${number}.ts` }));
+  const main = { from: "actions/backup-database/main.ts", to: "actions/lib/edge/action.ts" };
+  expect(sizeProblems(new Map([["actions/lib/base/a.ts", 300]]), [main, ...many(main.to, 18)])).toEqual([]);
+  expect(sizeProblems(new Map([["actions/lib/base/a.ts", 301]]), [])).toEqual([
+    expect.stringContaining("actions/lib/base/a.ts has 301 lines"),
+  ]);
+  // Twice the same import is one.
+  const fan = [...many(main.to, 19), ...many(main.to, 19)];
+  expect(sizeProblems(new Map(), fan)).toEqual([expect.stringContaining(`${main.to} imports 19 files`)]);
+  const far = Array.from({ length: 200 }, (_, at) => ({ from: at === 0 ? main.to : `${at - 1}.ts`, to: `${at}.ts` }));
+  expect(sizeProblems(new Map(), far)).toEqual([]);
+  expect(sizeProblems(new Map(), [main, ...far])).toEqual([expect.stringContaining("A backup reaches 201 files")]);
 });
