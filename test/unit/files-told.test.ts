@@ -5,7 +5,7 @@ import type { FilesResult } from "../../actions/lib/operations/restore-files/fil
 import { fileRestorationPage, filesSentence } from "../../actions/lib/operations/restore-files/page.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { storeError } from "../../actions/lib/s3/store-errors.ts";
-import { refusedBy } from "../../actions/lib/storage/refusal.ts";
+import { refusedBy } from "../../actions/lib/storage/project-files.ts";
 
 describe("what a restore of files says", () => {
   const result: FilesResult = {

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import type { StallWatch } from "../base/flow/retry.ts";
-import { bodyOf, encodePart } from "../s3/answers.ts";
-import type { Transport } from "../s3/transport.ts";
+import { bodyOf, encodePart, type Transport } from "../s3/transport.ts";
 
 export interface FileHead {
   /** Content-Length of what comes, in bytes; undefined when the endpoint does not say. */

@@ -2,9 +2,8 @@ import { createHash, randomUUID } from "node:crypto";
 import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 import { OperationError } from "../../base/errors.ts";
 import type { RetryPolicy } from "../../base/flow/retry.ts";
-import { bodyOf, watchPages } from "../../s3/answers.ts";
 import { isMissing, readAnswer } from "../../s3/store-errors.ts";
-import type { Transport, Try } from "../../s3/transport.ts";
+import { bodyOf, type Transport, type Try, watchPages } from "../../s3/transport.ts";
 
 /** Metadata name by which a writer knows its own object again when the answer to a conditional write was lost. */
 export const writeMark = "lifeboat-write";

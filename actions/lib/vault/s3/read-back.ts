@@ -3,9 +3,8 @@ import { GetObjectCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
 import { bufferUsed } from "../../base/collector.ts";
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
-import { bodyOf } from "../../s3/answers.ts";
 import { isMissing, readAnswer } from "../../s3/store-errors.ts";
-import type { Transport } from "../../s3/transport.ts";
+import { bodyOf, type Transport } from "../../s3/transport.ts";
 import type { Segment } from "../format/manifest.ts";
 import type { Vault } from "./client.ts";
 

@@ -9,8 +9,7 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { OperationError } from "../../base/errors.ts";
-import { watchPages } from "../../s3/answers.ts";
-import type { Transport, Try } from "../../s3/transport.ts";
+import { type Transport, type Try, watchPages } from "../../s3/transport.ts";
 import { settleLostAnswer, writeMark } from "./objects.ts";
 
 /** Stored bytes in memory, with their SHA-256 in hex. */

@@ -1,6 +1,5 @@
 import { ListObjectVersionsCommand } from "@aws-sdk/client-s3";
-import { watchPages } from "../../s3/answers.ts";
-import type { Transport } from "../../s3/transport.ts";
+import { type Transport, watchPages } from "../../s3/transport.ts";
 import type { Vault } from "./client.ts";
 
 /** One stored version of an object, or a delete marker. In a bucket without versioning its id is `null`, as a word. */

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Patience, pauseBefore, withRetries } from "../../../base/flow/retry.ts";
 import { StoreFailure } from "../../../s3/store-errors.ts";
-import type { FileAddress, OpenAnswer, ProjectFiles } from "../../../storage/project-files.ts";
-import { trouble } from "../../../storage/refusal.ts";
+import { type FileAddress, type OpenAnswer, type ProjectFiles, trouble } from "../../../storage/project-files.ts";
 import { md5OfEtag, type SourceRow } from "../../../storage/rows.ts";
 
 /** How often one file is asked for, and how long the pauses are. */
