@@ -1,0 +1,62 @@
+import { type Tier, tierSchema } from "../vault/format/manifest.ts";
+
+/** How many days the sets of each tier are kept; infinite: for ever, as far as is known. */
+export type Terms = Readonly<Record<Tier, number>>;
+
+/** What the maker of a set said in its signed manifest about the policy at that time. */
+export interface Announcement {
+  /** When the set was published, ms since 1970. */
+  readonly at: number;
+  /** Null: made before manifests said it. */
+  readonly terms: Terms | null;
+}
+
+/** A term that the policy shortens, and that does not count yet. */
+export interface PendingTerm {
+  readonly tier: Tier;
+  /** Days; null: no term that was announced before is known, so that nothing of this tier goes. */
+  readonly from: number | null;
+  readonly to: number;
+  /** When it counts, ms since 1970, if every set until then says the same; null: no set has announced it yet. */
+  readonly counts: number | null;
+}
+
+/** A policy that shortens counts when every set of so many days has announced it: long enough that somebody objects. */
+export const announcedDays = 3;
+const day = 86_400_000;
+
+/**
+ * The terms that count now. A longer one counts at once. A shorter one counts when signed manifests have announced it for three
+ * days without a break: whoever gets a change into the policy cannot empty the vault the same day, and every day says so. Nobody
+ * who only writes the bucket can announce anything.
+ *
+ * What counts is the longest of the policy's term, of all that were announced during these days, and of the last one before
+ * them. So two changes in a row gain nothing: the first has to wait, too.
+ * @param announcements of all trusted sets and snapshots, in any order
+ */
+export function termsInForce(
+  policy: Terms,
+  announcements: readonly Announcement[],
+  now: number,
+): { readonly terms: Terms; readonly pending: readonly PendingTerm[] } {
+  const newestFirst = announcements.filter(({ at }) => at <= now).sort((a, b) => b.at - a.at);
+  const before = newestFirst.findIndex(({ at }) => at <= now - announcedDays * day);
+  const recent = before === -1 ? newestFirst : newestFirst.slice(0, before + 1);
+  const terms: Record<Tier, number> = { ...policy };
+  const pending: PendingTerm[] = [];
+  for (const tier of tierSchema.options) {
+    const said = recent.map(({ at, terms }) => ({ at, days: terms?.[tier] ?? Number.POSITIVE_INFINITY }));
+    const known = before === -1 ? Number.POSITIVE_INFINITY : 0;
+    terms[tier] = said.reduce((longest, { days }) => Math.max(longest, days), Math.max(policy[tier], known));
+    if (terms[tier] === policy[tier]) continue;
+    const longer = said.findIndex(({ days }) => days > policy[tier]);
+    const since = said[(longer === -1 ? said.length : longer) - 1]?.at;
+    pending.push({
+      tier,
+      from: Number.isFinite(terms[tier]) ? terms[tier] : null,
+      to: policy[tier],
+      counts: since === undefined ? null : since + announcedDays * day,
+    });
+  }
+  return { terms, pending };
+}
