@@ -79,13 +79,20 @@ export default definePolicy({
     retention: {
       // Extended once a week while a kept snapshot names the object: short, so that what must be erased can be.
       lockDays: 60,
-      // These stay whatever their age, and nothing goes when the newest is older than a week.
-      keepNewest: 3,
-      staleDays: 7,
       // Packs that lost more than two thirds of their bytes are copied anew where the list is written anyway; with months kept
       // for years only those that are all but empty, because until then what was copied is in the vault twice.
       compactBelowShare: 0.3,
     },
+  },
+
+  retention: {
+    // These stay whatever their age, and so do the newest proven and the newest verified set of each tier.
+    keepNewest: 3,
+    // When no good set is younger, or no restore test has passed for so long, the old ones are all there is: nothing goes.
+    staleDays: 7,
+    staleProofDays: 45,
+    // A proof may be asked for as long as the results it stands for.
+    records: { proofs: 2557, reports: 400, notify: 90 },
   },
 
   // Who is told; the ways to them are in the environment (.env.example), and one that is not set is passed over.

@@ -143,6 +143,35 @@ describe("the configuration", () => {
     expect(problem.message).toMatch(/policy storage\.upkeep: is called storage\.retention now/);
   });
 
+  test("tells whoever still says storage.retention.keepNewest or staleDays where they have moved", async () => {
+    const path = join(folder, "moved.json");
+    writeFileSync(path, JSON.stringify({ storage: { retention: { keepNewest: 3, staleDays: 7 } } }));
+    const problem = await problemOf(() => loadConfig({ needs: [], env: { LIFEBOAT_POLICY: path }, cwd: root }));
+    expect(problem.message).toMatch(/keepNewest: has moved to retention\.keepNewest/);
+    expect(problem.message).toMatch(/staleDays: has moved to retention\.staleDays/);
+  });
+
+  test.each([
+    [
+      "no days",
+      { tiers: { daily: { retentionDays: 0 } } },
+      /tiers\.daily\.retentionDays: a whole number of days from 1/,
+    ],
+    ["half a day", { tiers: { daily: { retentionDays: 0.5 } } }, /retentionDays: a whole number of days/],
+    ["as a text", { tiers: { daily: { retentionDays: "30" } } }, /retentionDays: a whole number of days/],
+    ["a million years", { tiers: { monthly: { retentionDays: 4e8 } } }, /monthly\.retentionDays: .* to 36525/],
+    ["no tiers", {}, /policy tiers/],
+    ["a tier of its own", { tiers: { hourly: { retentionDays: 1 } } }, /hourly/],
+    ["none of the newest", { retention: { keepNewest: 0 } }, /keepNewest: at least 1/],
+    ["proofs for no days", { retention: { records: { proofs: 0 } } }, /records\.proofs: a whole number of days/],
+    ["stale at once", { retention: { staleDays: -1 } }, /staleDays: a whole number of days/],
+  ])("refuses a policy of retention with %s", async (_, policy, message) => {
+    const path = join(folder, "impossible.json");
+    writeFileSync(path, JSON.stringify(policy));
+    const problem = await problemOf(() => loadConfig({ needs: [], env: { LIFEBOAT_POLICY: path }, cwd: root }));
+    expect(problem.message).toMatch(message);
+  });
+
   test("refuses a target that the policy does not know", async () => {
     const problem = await problemOf(() => loadConfig({ needs: ["target"], env: {}, cwd: root, target: "production" }));
     expect(problem.message).toContain("default, staging");

@@ -109,7 +109,7 @@ export async function simulateYear(project: Project, sealedShare: number): Promi
     snapshots,
     objects: all,
     tiers,
-    retention,
+    retention: { keepNewest: 3, staleDays: 7 },
     now,
     unreadable: [],
     meddled: [],

@@ -1,4 +1,5 @@
 import type { TierPolicy } from "../config/policy/policy.ts";
+import type { RetentionPolicy } from "../config/policy/retention.ts";
 import type { StorageRetentionPolicy } from "../config/policy/storage.ts";
 
 /** A snapshot of the files, and everything in the vault that it needs. */
@@ -34,7 +35,7 @@ export interface RetentionFacts {
   /** Everything below `snapshots/`, `packs/` and `files/`. */
   readonly objects: readonly KeptObject[];
   readonly tiers: Readonly<Record<"daily" | "weekly" | "monthly", Pick<TierPolicy, "retentionDays">>>;
-  readonly retention: Pick<StorageRetentionPolicy, "keepNewest" | "staleDays">;
+  readonly retention: Pick<RetentionPolicy, "keepNewest" | "staleDays">;
   readonly now: Date;
   /** A manifest that cannot be read or trusted may name anything: nothing goes. */
   readonly unreadable: readonly string[];

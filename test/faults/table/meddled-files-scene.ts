@@ -56,11 +56,12 @@ export class MeddledFilesScene implements AsyncDisposable {
   static async open(): Promise<MeddledFilesScene> {
     // Unlocked, so that what retention would delete is gone: locks only put it off. Weekly snapshots are locked.
     const daily = { retentionDays: 30, lock: "none" } as const;
-    const storage = { smallFileBytes: 30_000, packBytes: 60_000, concurrency: 4, retention: { keepNewest: 1 } };
+    const storage = { smallFileBytes: 30_000, packBytes: 60_000, concurrency: 4 };
     const lab = await openSyncLab({
       policy: (policy) => ({
         ...policy,
         storage,
+        retention: { keepNewest: 1 },
         tiers: { ...policy.tiers, daily, weekly: { ...daily, lock: "governance" } },
       }),
     });

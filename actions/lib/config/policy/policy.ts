@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { promisesPolicySchema } from "./promises.ts";
 import { fingerprint, restoreTestPolicySchema } from "./restore-test.ts";
+import { retentionPolicySchema, termDays } from "./retention.ts";
 import { storagePolicySchema } from "./storage.ts";
 
 const channel = z.enum(["slack", "email", "issue"]);
@@ -51,7 +52,7 @@ const seconds = z.number().positive();
 
 const tierPolicySchema = z.strictObject({
   /** How long a set of this tier is kept. */
-  retentionDays: days,
+  retentionDays: termDays,
   /** Object lock that S3 puts on the set's objects; `none` leaves them deletable. */
   lock: z.enum(["governance", "none"]).default("governance"),
 });
@@ -134,6 +135,7 @@ export const policySchema = z.strictObject({
   restoreTest: restoreTestPolicySchema,
   promises: promisesPolicySchema,
   storage: storagePolicySchema,
+  retention: retentionPolicySchema,
   notify: notifyPolicySchema,
 });
 

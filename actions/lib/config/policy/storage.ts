@@ -25,7 +25,7 @@ export type FanOutPolicy = z.output<typeof fanOutPolicySchema>;
 
 const days = z.number().int().positive();
 
-/** How the vault of the files is kept: locks, what no snapshot names any more, packs that are mostly empty. */
+/** How the vault of the files is kept: locks, and packs that are mostly empty. What goes, and when: `retention`. */
 export const storageRetentionPolicySchema = z
   .strictObject({
     /**
@@ -33,10 +33,8 @@ export const storageRetentionPolicySchema = z
      * than half is left: nothing is locked for seven years at once, so that what must be erased can be.
      */
     lockDays: days.min(28).default(60),
-    /** Newest snapshots that stay whatever their age. */
-    keepNewest: z.number().int().min(1).default(3),
-    /** When the newest snapshot is older than so many days, syncs are failing: nothing is removed then. */
-    staleDays: days.default(7),
+    keepNewest: z.never({ error: "has moved to retention.keepNewest, which counts for both vaults" }).optional(),
+    staleDays: z.never({ error: "has moved to retention.staleDays, which counts for both vaults" }).optional(),
     /**
      * A pack of which less than this share (0 to 1) of the bytes still lives is copied anew; 0 switches it off. Where a tier
      * keeps snapshots for more than 90 days, the share shrinks alike: until the last of them goes, what was copied anew is in

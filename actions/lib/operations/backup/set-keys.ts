@@ -17,7 +17,7 @@ import {
   signKeysFile,
   wrapSessionKey,
 } from "../../seal/keys/session-key.ts";
-import type { Artifact, Manifest, Tier } from "../../vault/format/manifest.ts";
+import { type Artifact, type Manifest, madeUnder, type Tier } from "../../vault/format/manifest.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { assertStored } from "../../vault/s3/read-back.ts";
@@ -107,6 +107,7 @@ export function draftOf(
     },
     software: { lifeboat: config.version, node: process.version, pgDump: ready.tools.version },
     sealing,
+    ...madeUnder(config.policy),
   };
 }
 

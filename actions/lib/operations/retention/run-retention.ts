@@ -73,7 +73,7 @@ export async function runRetention(options: RetentionOptions): Promise<Retention
   const { meddled, gone } = compareWritten(objects, snapshots);
   const { tiers, storage } = policy;
   const facts = { snapshots, unreadable, objects, meddled: [...meddled.map(({ key }) => key), ...gone] };
-  const retention = planStorageRetention({ ...facts, tiers, retention: storage.retention, now });
+  const retention = planStorageRetention({ ...facts, tiers, retention: policy.retention, now });
   const until = new Map(retention.stay.map((one) => [one.set, one.until]));
   const locking = { lockDays: storage.retention.lockDays, now, dryRun: lease === null, meddled, gone: new Set(gone) };
   const kept = snapshots.flatMap((one) => {

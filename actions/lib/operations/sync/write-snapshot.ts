@@ -1,4 +1,5 @@
 import { keysFileName } from "../../seal/keys/session-key.ts";
+import { madeUnder } from "../../vault/format/manifest.ts";
 import { journalPrefix, runOfObject, snapshotPrefix } from "../../vault/format/names.ts";
 import { type SnapshotManifest, sessionKeyCommitments } from "../../vault/format/snapshot-manifest.ts";
 import { lockPublishedSnapshot } from "../retention/locks.ts";
@@ -81,6 +82,7 @@ async function publish(writing: Writing, tools: Tools): Promise<SnapshotManifest
         indexKeySigner: keys.indexKeySigner,
       },
       counts: countsOf(writing, tools),
+      ...madeUnder(policy),
       ...{ head, findings, layers, recover },
     },
     ready.signing,

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import type { Policy } from "../../config/policy/policy.ts";
 
 /** The scalars of all documents of the vault. */
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -55,6 +56,25 @@ const artifactSchema = z.strictObject({
   segments: z.array(segmentSchema).min(1),
 });
 
+const termDays = z.number().int().positive();
+
+/** Of the policy under which something was made, as retention has to know it later. Made before manifests said it: nothing. */
+export const madeUnderShape = {
+  /** Days that each tier is kept: a policy that shortens them counts when manifests have announced it (`policy/terms`). */
+  policy: z
+    .strictObject({ terms: z.strictObject({ daily: termDays, weekly: termDays, monthly: termDays }) })
+    .optional(),
+  /** Every part that the run stored was read again and compared (`vault.readBack`): with all of it there, it is verified. */
+  readBack: z.literal(true).optional(),
+};
+
+/** What a manifest says of the policy. */
+export function madeUnder({ tiers, vault }: Pick<Policy, "tiers" | "vault">) {
+  const { daily, weekly, monthly } = tiers;
+  const terms = { daily: daily.retentionDays, weekly: weekly.retentionDays, monthly: monthly.retentionDays };
+  return { policy: { terms }, ...(vault.readBack && { readBack: true as const }) };
+}
+
 const recipientsSchema = z.array(z.strictObject({ role: z.string(), fingerprint })).min(1);
 
 export const manifestSchema = z.strictObject({
@@ -96,6 +116,7 @@ export const manifestSchema = z.strictObject({
     plainBytes: bigCount,
     storedBytes: bigCount,
   }),
+  ...madeUnderShape,
   artifacts: z.array(artifactSchema).min(1),
 });
 

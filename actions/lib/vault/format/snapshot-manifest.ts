@@ -8,7 +8,7 @@ import {
   sourceRowSchema,
   storagePolicySchema,
 } from "../../storage/rows.ts";
-import { bigCount, count, fingerprint, segmentSchema, setId, sha256, tierSchema } from "./manifest.ts";
+import { bigCount, count, fingerprint, madeUnderShape, segmentSchema, setId, sha256, tierSchema } from "./manifest.ts";
 
 const { bucket, name, ...ofTheRow } = sourceRowSchema.shape;
 
@@ -139,6 +139,7 @@ export const snapshotManifestSchema = z.strictObject({
     storedBytes: bigCount,
     findings: z.partialRecord(findingKindSchema, count),
   }),
+  ...madeUnderShape,
   head: hashedObjectSchema,
   findings: hashedObjectSchema.nullable(),
   /** Oldest first. `expandLayers` gives all of them: one may stand for those before it. */
