@@ -20,6 +20,8 @@ export interface ObjectHead extends Stored {
   /** The server's clock when it answered. */
   readonly serverDate: Date | undefined;
   readonly retainUntil: Date | undefined;
+  /** Left out where there never was a legal hold, and for whoever may not ask for it. */
+  readonly legalHold: "on" | "off" | undefined;
   /** E.g. `STANDARD`, which S3 leaves out, or `GLACIER`. */
   readonly storageClass: string;
   /** `x-amz-restore` of an archived object that was asked for. */
@@ -125,6 +127,7 @@ interface HeadAnswer {
   readonly Metadata?: Record<string, string> | undefined;
   readonly LastModified?: Date | undefined;
   readonly ObjectLockRetainUntilDate?: Date | undefined;
+  readonly ObjectLockLegalHoldStatus?: "ON" | "OFF" | undefined;
   readonly StorageClass?: string | undefined;
   readonly Restore?: string | undefined;
 }
@@ -138,6 +141,7 @@ function readHead(transport: Transport, answer: HeadAnswer): ObjectHead {
     lastModified: answer.LastModified,
     serverDate: transport.dateOf(answer),
     retainUntil: answer.ObjectLockRetainUntilDate,
+    legalHold: answer.ObjectLockLegalHoldStatus && (answer.ObjectLockLegalHoldStatus === "ON" ? "on" : "off"),
     storageClass: answer.StorageClass ?? "STANDARD",
     restore: answer.Restore,
   };
