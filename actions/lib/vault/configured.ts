@@ -49,6 +49,18 @@ export async function noteVerifier(config: Config): Promise<VerifySignature> {
   return (bytes, armored) => verifyDetached(bytes, armored, signers);
 }
 
+/**
+ * Checks what lets something go again, the release of a hold: the signing key's word counts, and that of the keys which people
+ * have, operations and escrow. The prover's does not: nobody watches its job.
+ */
+export async function releaseVerifier(config: Config): Promise<VerifySignature> {
+  const { operations, escrow } = config.policy.keys.recipients;
+  const { signers } = await readKeyring(config.publicKeys.armored);
+  const people = signers.filter(({ fingerprint }) => fingerprint === operations || fingerprint === escrow);
+  const trusted = [...(await trustedSigners(config)), ...people];
+  return (bytes, armored) => verifyDetached(bytes, armored, trusted);
+}
+
 /** By what `readStanding` judges what it reads. */
 export async function standingRules(
   config: Config,

@@ -236,7 +236,7 @@ async function namedOf(vault: Vault, set: string, prefixes: readonly string[]) {
 }
 
 /** What is said of what somebody else did to the vault; nothing when they did nothing. Ids and keys name nobody. */
-export function alarmOf(names: readonly string[], how: string, kind: string): string[] {
+export function alarmOf(names: readonly string[], how: string, kind: string, kinds = `${kind}s`): string[] {
   if (names.length === 0) return [];
-  return [`ALARM: ${how}, and not by Lifeboat: ${countOf(names.length, kind)} (${few(names, 3)}).`];
+  return [`ALARM: ${how}, and not by Lifeboat: ${countOf(names.length, kind, kinds)} (${few(names, 3)}).`];
 }

@@ -111,8 +111,15 @@ export interface WrittenObject {
   readonly state: "as written" | "hidden" | "replaced";
 }
 
-/** Every object below the prefixes, those that were hidden included. */
-export async function writtenObjects(vault: Vault, prefixes: readonly string[]): Promise<WrittenObject[]> {
+/**
+ * Every object below the prefixes, those that were hidden included.
+ * @param most more objects than this are not looked for: who gets more has not got all, nor the right versions of them
+ */
+export async function writtenObjects(
+  vault: Vault,
+  prefixes: readonly string[],
+  most = Number.POSITIVE_INFINITY,
+): Promise<WrittenObject[]> {
   const found = new Map<string, WrittenObject>();
   const hidden = new Set<string>();
   for (const prefix of prefixes) {
@@ -126,6 +133,7 @@ export async function writtenObjects(vault: Vault, prefixes: readonly string[]):
         const state = found.has(key) ? "replaced" : "as written";
         found.set(key, { key, versionId, bytes, lastModified, state });
       }
+      if (found.size > most) break;
     }
   }
   return [...found.values()].map((one) => (hidden.has(one.key) ? { ...one, state: "hidden" } : one));
