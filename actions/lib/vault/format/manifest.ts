@@ -18,6 +18,12 @@ export function newSetId(time: Date): string {
   return `${time.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
 }
 
+/**
+ * The incident that was on while a set was made; `unknown` where that could not be read. What the incident is about may be in the
+ * set: it is never the newest good one, and never `latest`.
+ */
+export const incidentMark = z.string().min(1).max(100);
+
 export const tierSchema = z.enum(["daily", "weekly", "monthly"]);
 export type Tier = z.infer<typeof tierSchema>;
 
@@ -87,6 +93,7 @@ export const manifestSchema = z.strictObject({
   finishedAt: z.iso.datetime(),
   /** The snapshot of the files that was read under the same Postgres snapshot, in the files' own bucket; it names this set. */
   files: z.strictObject({ set: setId }).optional(),
+  incident: incidentMark.optional(),
   source: z.strictObject({
     projectRef: z.string().nullable(),
     database: z.string(),

@@ -8,7 +8,17 @@ import {
   sourceRowSchema,
   storagePolicySchema,
 } from "../../storage/rows.ts";
-import { bigCount, count, fingerprint, madeUnderShape, segmentSchema, setId, sha256, tierSchema } from "./manifest.ts";
+import {
+  bigCount,
+  count,
+  fingerprint,
+  incidentMark,
+  madeUnderShape,
+  segmentSchema,
+  setId,
+  sha256,
+  tierSchema,
+} from "./manifest.ts";
 
 const { bucket, name, ...ofTheRow } = sourceRowSchema.shape;
 
@@ -108,6 +118,7 @@ export const snapshotManifestSchema = z.strictObject({
   previous: setId.nullable(),
   /** The database set that was read under the very same Postgres snapshot; its manifest names this one. */
   databaseSet: z.strictObject({ tier: tierSchema, set: setId }).nullable(),
+  incident: incidentMark.optional(),
   source: z.strictObject({ projectRef: z.string().nullable(), list: z.enum(["database", "endpoint"]) }),
   software: z.strictObject({ lifeboat: z.string(), node: z.string() }),
   sealing: z.strictObject({
