@@ -11,7 +11,7 @@ import { becomeOwner } from "./demo/owner.ts";
 
 /** How long the commands take that look for sets, in a vault with very many. Never part of a test. */
 const usage = `npm run bench:catalogue [-- --sets 5000]
-  --sets N   how many sets the vault holds (5000 unless told; Qimma's policy keeps 126)`;
+  --sets N   how many sets the vault holds (default: 5000; Qimma's policy keeps 126)`;
 
 const { values } = parseArgs({ options: { sets: { type: "string", default: "5000" } } });
 const sets = Number(values.sets);

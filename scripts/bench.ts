@@ -17,14 +17,14 @@ import { parseSize } from "./demo/size.ts";
 
 /** Measures backup and restore, as whole processes, beside what else could be done. Never part of a test. */
 const usage = `npm run bench [-- --size 1GB] [-- --rounds 5] [-- --only set,read-limit] [-- --write] [-- --json]
-  --size SIZE   about how large the database is, 1MB to 10GB (1GB unless told)
-  --rounds N    how often everybody runs, in turn (5 unless told)
+  --size SIZE   about how large the database is, 1MB to 10GB (default: 1GB)
+  --rounds N    how often everybody runs, in turn (default: 5)
   --only IDS    only these: read-limit, set, bare, gpg-pipe, seed, verify, pg-restore, restore
   --write       write runbooks/bench.md and runbooks/bench.svg
   --memory      keep the peak memory at this size for the page's table of it
-  --files       copies of Storage's files instead, beside rclone and aws s3 sync (205MB unless told): bench-files.md
+  --files       copies of Storage's files instead, beside rclone and aws s3 sync (default: 205MB): bench-files.md
   --hostile     every command in a vault that somebody has filled with junk that is named as ours is
-  --count N     with --files and --hostile: how many (10000 unless told)
+  --count N     with --files and --hostile: how many (default: 10000)
   --json        print the figures as JSON`;
 
 const { values } = parseArgs({

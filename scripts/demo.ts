@@ -11,8 +11,8 @@ import { setStage } from "./demo/stage.ts";
 /** `npm run demo [-- --keep] [--size 20MB]`: loses a project and gets it back. */
 const usage = `npm run demo [-- --keep] [-- --size 20MB] [-- --report demo-report]
   --keep           leave the restored project and the vault running, and say how to reach them
-  --size SIZE      about how large the lost database is, 1MB to 10GB (20MB unless told)
-  --report FOLDER  where the pages of the run reports go; what is in it goes (demo-report unless told)`;
+  --size SIZE      about how large the lost database is, 1MB to 10GB (default: 20MB)
+  --report FOLDER  where the pages of the run reports go; what is in it goes (default: demo-report)`;
 
 const { values } = parseArgs({
   options: {

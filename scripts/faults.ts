@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { tableWanted } from "../test/faults/table/reporter.ts";
 
 /**
- * `npm run faults`: injects every fault of the table, makes the run after each, and prints what came of it.
+ * `npm run faults`: injects every fault of the table, makes the run after each, and prints the result.
  * `-- --nightly` also kills hundreds of runs at random moments, and plants every defect of a restore test with 300 seeds.
  */
 const { values } = parseArgs({ options: { nightly: { type: "boolean", default: false } } });

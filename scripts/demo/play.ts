@@ -98,7 +98,7 @@ export async function play(stage: Stage, bytes: number, pages: string, signal: A
   const tested = proven ? await testARestore(acts, owner, () => stage.createStaging(), signal) : undefined;
   const page =
     tested &&
-    (await acts.act("write what the runs report, and what a restore would come to now", () =>
+    (await acts.act("write what the runs report, and what a restore would bring back now", () =>
       writeRunPages(
         config,
         {

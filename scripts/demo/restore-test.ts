@@ -10,7 +10,7 @@ import type { LabProject } from "../../test/lab/index.ts";
 import type { Acts } from "./acts.ts";
 import { type Owner, stagingRef } from "./owner.ts";
 
-/** The monthly restore test, as the prover: marks a staging project, tests the newest set in it, and tells what came of it. */
+/** The monthly restore test, as the prover: marks a staging project, tests the newest set in it, and tells the result. */
 export async function testARestore(
   acts: Acts,
   owner: Owner,

@@ -48,7 +48,7 @@ describe("a verification", () => {
     expect(verdict.objects).toBeGreaterThan(12);
   });
 
-  test("opens a share by turns, and notes in the vault how far it came", async () => {
+  test("opens a rotating share, and notes in the vault how far it came", async () => {
     const first = await verify(deep(0.3));
     expect(first).toMatchObject({ outcome: "whole", findings: [] });
     expect(first.opened?.share).toBeGreaterThan(0.29);
@@ -96,7 +96,7 @@ describe("what was done to the vault is named as damage", () => {
   });
 
   const one = (pattern: RegExp): string => keys.find((key) => pattern.test(key)) ?? "none";
-  /** Puts another version over an object, with its own metadata unless told; takes it back before the next test. */
+  /** Puts another version over an object, default: with its own metadata; takes it back before the next test. */
   async function replace(key: string, change: (body: Buffer) => Buffer, from = key): Promise<void> {
     const { body, metadata } = await vault.get(from);
     const { versionId } = await vault.put(key, change(Buffer.from(body)), { metadata });

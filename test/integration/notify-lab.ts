@@ -29,7 +29,7 @@ export const done: Ending = { conclusion: "success", sentence: "Done.", facts: {
 interface Scene {
   readonly ending: Ending;
   readonly env?: Record<string, string>;
-  /** Before the hour of the daily summary unless told. */
+  /** Default: before the hour of the daily summary. */
   readonly at?: string;
   readonly hurry?: boolean;
   readonly unfinished?: boolean;

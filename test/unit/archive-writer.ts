@@ -5,7 +5,7 @@ export interface Entry {
   readonly tag: string;
   readonly defn?: string;
   readonly hasData?: boolean;
-  /** Catalogue and OID of the object; `0` and `16384` unless told. */
+  /** Catalogue and OID of the object; `0` and default: `16384`. */
   readonly classId?: string;
   readonly oid?: string;
 }

@@ -57,7 +57,7 @@ export interface LoadOptions<Needed extends Section> {
   readonly needs: readonly Needed[];
   readonly env?: Environment;
   readonly cwd?: string;
-  /** Name of the restore target in the policy; `default` unless told. */
+  /** Name of the restore target in the policy; default: `default`. */
   readonly target?: string | ((policy: Policy) => string);
 }
 

@@ -20,7 +20,7 @@ interface DayFacts {
   readonly promises: PromiseCheck | undefined;
 }
 
-/** One message about a day: what ran, what came of it, what would be lost now. */
+/** One message about a day: what ran, how it ended, what would be lost now. */
 export function dailySummary({ day, reports, promises }: DayFacts, words: AlertWords): Alert {
   const failures = reports.filter(({ conclusion }) => isBad(conclusion)).length;
   const broken = promises?.findings.filter(({ level }) => level === "broken") ?? [];

@@ -41,7 +41,7 @@ export const dryRun = { dryRun: flag("check everything, write nothing, say what 
 /** Which target a verb works on. */
 export const target = {
   target: field(z.string().default("default"), {
-    help: "a target that the policy names, never a connection string (what TARGET_* describes unless told)",
+    help: "a target that the policy names, never a connection string (default: what TARGET_* describes)",
     value: "NAME",
   }),
 };

@@ -21,7 +21,7 @@ export interface Told extends Omit<Outcome, "page"> {
 
 /** How a verb's runs are called when they are told to people and watchers. */
 export interface Reported {
-  /** In run reports and in the name of the heartbeat; the verb's own name unless told. */
+  /** In run reports and in the name of the heartbeat; default: the verb's own name. */
   readonly as?: string;
   /** In alerts and charts, e.g. `Restore test`. Left out where another verb of the same name says it. */
   readonly label?: string;
@@ -47,13 +47,13 @@ export interface Operation<Inputs extends z.ZodObject = z.ZodObject> {
   readonly inputs: Inputs;
   /** What has to be set: all problems of it are told at once, before anything begins. */
   needs?(inputs: z.infer<Inputs>, env: Environment): readonly Section[];
-  /** Name of the target that it works on; the input `target` unless told. */
+  /** Name of the target that it works on; default: the input `target`. */
   target?(inputs: z.infer<Inputs>, policy: Policy): string;
   /** @throws ConfigurationError `usage` for inputs that do not go together */
   refuse?(inputs: z.infer<Inputs>): void;
   /** Another file than the usual policy. */
   policyFile?(inputs: z.infer<Inputs>): string | undefined;
-  /** How long its vaults are asked before a request counts as failed; as every vault unless told. */
+  /** How long its vaults are asked before a request counts as failed; default: as every vault. */
   readonly retry?: Partial<RetryPolicy>;
   /** What it may change. Who changes something can be rehearsed: such a verb has `--dry-run`, or says why not. */
   readonly writes: readonly ("source" | "target" | "vault" | "folder" | "branch")[];

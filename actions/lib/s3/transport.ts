@@ -9,7 +9,7 @@ import { readAnswer, storeError } from "./store-errors.ts";
 interface Request {
   /** The API operation first, e.g. `UploadPart 3`. */
   readonly operation: string;
-  /** The transport's own unless told. */
+  /** Default: the transport's own. */
   readonly bucket?: string;
   readonly key?: string;
   readonly signal?: AbortSignal | undefined;
@@ -44,9 +44,9 @@ export interface TransportSettings {
   readonly bucket: string;
   /** Buckets may have any name, as Supabase's may: `what?`, `a#b`, `arn:…`. */
   readonly anyName?: boolean;
-  /** At a time; 64 unless told. */
+  /** At a time; default: 64. */
   readonly connections?: number;
-  /** The error that ends a request; `storeError` unless told. */
+  /** The error that ends a request; default: `storeError`. */
   readonly refuse?: typeof storeError;
   readonly region: string;
   readonly endpoint?: string | undefined;

@@ -17,7 +17,7 @@ export interface OpenAnswer extends FileAnswer {
   abandon(): void;
 }
 
-/** What came of a file's bytes when they were read. */
+/** The result of reading a file's bytes. */
 export interface ReadBack {
   readonly bytes: number;
   readonly sha256: string;

@@ -23,7 +23,7 @@ interface TrustedOptions {
 }
 
 interface TrustedAmong {
-  /** All unless told. */
+  /** Default: all. */
   readonly tier?: Tier | undefined;
   /** Published sets that somebody has looked up already, newest first; instead of those of a tier. */
   readonly among?: Published<PublishedSet>;

@@ -28,7 +28,7 @@ const settings = { max_connections: "30" };
 
 /** What a row lays under one run. */
 export interface BackupInjection {
-  /** The source; the real one unless told. */
+  /** The source; default: the real one. */
   readonly url?: string;
   /** Where the fault comes by the run's own progress. */
   readonly log?: WatchedLog;

@@ -9,7 +9,7 @@ export interface BucketAttacker {
   /** Lays a delete marker over an object, or several. */
   hide(key: string, times?: number): Promise<void>;
   hideAll(prefix: string): Promise<void>;
-  /** Puts another version over an object, as long as it unless told. */
+  /** Puts another version over an object, default: as long as it. */
   replace(key: string, body?: Uint8Array): Promise<void>;
   put(key: string, body: Uint8Array, metadata?: Record<string, string>): Promise<void>;
   /** Takes it all back, as whoever has looked would. */

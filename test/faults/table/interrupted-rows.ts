@@ -105,7 +105,7 @@ const cases: readonly Case[] = [
   { args: ["policy", "check"], at: [["list", versions]], left: reads },
 ];
 
-/** The two signals by turns. */
+/** The two signals, alternating. */
 export const interruptedRows: readonly InterruptedRow[] = cases.flatMap(
   ({ args, at, left, reported = false, again = false }, place) =>
     at.map(

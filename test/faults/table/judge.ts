@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { expect, type TestContext } from "vitest";
 import { type FaultRow, recordOf, type Seen } from "./row.ts";
 
-/** Holds what came of a fault to its row, and tells the reporter. */
+/** Compares the result of a fault with its row, and tells the reporter. */
 export function judge(task: TestContext["task"], row: FaultRow<never, unknown>, seen: Seen): void {
   task.meta.faults = [recordOf(row, seen)];
   expect(seen, inspect(seen)).toMatchObject({ outcome: row.outcome, broken: [], falseSuccess: false });

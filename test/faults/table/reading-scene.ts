@@ -108,7 +108,7 @@ export class ReadingScene implements AsyncDisposable {
     return complete ? "success" : { error: new Error("a set is missing from the list, and nothing says so") };
   }
 
-  /** With and without the prover's key by turns, so that there is always something to rewrite. */
+  /** Alternates with and without the prover's key, so that there is always something to rewrite. */
   async #rewrap(vault: Vault, log: ReturnType<typeof watchedLog>): Promise<Answer> {
     const config = await this.#lab.config("postgres://nobody@127.0.0.1/unused");
     const { recipients, signers } = pinnedKeys(await readKeyring(this.#lab.publicKeys), config.policy.keys);

@@ -4,7 +4,7 @@ import type { FaultRecord } from "./row.ts";
 /** Set by `npm run faults`: every row is printed, not only their count, and the run after each is made. */
 export const tableWanted = "LIFEBOAT_FAULT_TABLE";
 
-/** Counts the faults of all test files, and prints what came of them. */
+/** Counts the faults of all test files, and prints the results. */
 export default class FaultReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const records = modules.flatMap((module) =>

@@ -31,7 +31,7 @@ const settings = { synchronous_commit: "on" };
 
 /** What a row lays under one restore. */
 export interface RestoreInjection {
-  /** The target; the real one unless told. */
+  /** The target; default: the real one. */
   readonly url?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly log?: WatchedLog;

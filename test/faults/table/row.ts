@@ -47,7 +47,7 @@ export interface FaultRow<Scene, Injection> {
   inject(scene: Scene): Injection | Promise<Injection>;
 }
 
-/** What came of one. */
+/** The result of one. */
 export interface Seen {
   readonly outcome: Outcome | "no fault was injected" | "hangs" | "ends without a name" | "false success";
   readonly code: string | undefined;

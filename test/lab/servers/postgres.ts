@@ -12,7 +12,7 @@ import { type Guardian, startGuardian } from "./guardian.ts";
 import { freePorts } from "./ports.ts";
 
 export interface PostgresOptions {
-  /** The bootstrap superuser; `lab_superuser` unless told, so that the lab can make Supabase's roles as it has them. */
+  /** The bootstrap superuser; default: `lab_superuser`, so that the lab can make Supabase's roles as it has them. */
   readonly superuser?: string;
   /** postgresql.conf settings beside ours. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -33,7 +33,7 @@ export interface RunningPostgres {
   /** The server's log; full of rows and names, for debugging only. */
   readonly logFile: string;
   readonly pid: number;
-  /** Connection string of the superuser for database `db`, `postgres` unless told. */
+  /** Connection string of the superuser for database `db`, default: `postgres`. */
   superuserUrl(db?: string): string;
   stop(): Promise<void>;
   /** Leaves it running after we are gone; returns the path of the script that ends it. */

@@ -19,9 +19,9 @@ export type FaultKind =
 
 export interface Fault {
   readonly kind: FaultKind;
-  /** Which requests; all unless told. */
+  /** Which requests; default: all. */
   readonly on?: (call: Call) => boolean;
-  /** How many requests it meets; without end unless told. */
+  /** How many requests it meets; default: without end. */
   readonly times?: number;
 }
 

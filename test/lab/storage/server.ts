@@ -43,7 +43,7 @@ export interface RunningStorage extends StorageAccess {
 
 export interface StorageOptions {
   readonly region?: string;
-  /** Where the bytes lie; a new temporary folder unless told, which goes when the server stops. */
+  /** Where the bytes lie; default: a new temporary folder, which is removed when the server stops. */
   readonly folder?: string;
 }
 

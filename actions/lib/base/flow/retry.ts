@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export interface Patience {
   /** Attempts in all, the first included. */
   readonly attempts: number;
-  /** No further attempt begins when this many seconds have passed since the first; no bound unless told. */
+  /** No further attempt begins when this many seconds have passed since the first; default: no bound. */
   readonly totalSeconds?: number;
   /** The pause before the second attempt lies between half of this and all of it; it doubles up to `capMillis`. */
   readonly baseMillis: number;

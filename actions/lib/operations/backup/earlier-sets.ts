@@ -118,7 +118,7 @@ export async function boundShrinkage(
     throw new OperationError(
       "shrunk",
       `${text} The policy wants at least ${Math.round(share * 100)} % of the last set.`,
-      "Look whether data was lost; the earlier sets are untouched. If it was on purpose, run again with --accept-shrinkage.",
+      "Check whether data was lost; the earlier sets are untouched. If it was on purpose, run again with --accept-shrinkage.",
     );
   }
   warnings.push(`${text} It was accepted.`);

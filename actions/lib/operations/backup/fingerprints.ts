@@ -32,7 +32,7 @@ export interface Taken {
  * read a table while the server still has it in memory.
  *
  * @param sessions attached to the snapshot; each is used by one query at a time
- * @param ask what to find out about a table: its fingerprint unless told
+ * @param ask what to find out about a table (default: its fingerprint)
  * @throws OperationError `table-unreadable`, `large-object-unreadable`
  */
 export async function takeFingerprints(

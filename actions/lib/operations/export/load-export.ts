@@ -169,7 +169,7 @@ async function assertEqual(
   throw new OperationError(
     "load-differs",
     `${tableName(table)} would hold ${found.rows} rows that are not the ${wanted.rows} of the set; nothing was kept.`,
-    "Keep others off the table while it is loaded, and look whether its triggers or column types change the rows.",
+    "Keep others off the table while it is loaded, and check whether its triggers or column types change the rows.",
   );
 }
 
@@ -189,7 +189,7 @@ export interface ExportTarget {
 }
 
 /**
- * Looks whether a table of the target can take a table's export: it is there, has exactly its columns, is empty, and may be
+ * Checks whether a table of the target can take a table's export: it is there, has exactly its columns, is empty, and may be
  * written and read. Nothing is written.
  *
  * @throws ConfigurationError `target-table-missing`, `target-columns-differ`, `target-denied`, `target-table-filled`

@@ -18,7 +18,7 @@ import {
 
 export interface KeysRequest {
   readonly out: string;
-  /** Separated by commas; all four unless told. */
+  /** Separated by commas; default: all four. */
   readonly role: string | undefined;
   readonly years: number;
   /** Write the fingerprints into the policy. */
@@ -74,7 +74,7 @@ function written({ keys, block, pinned }: GeneratedKeys): string[] {
 export const allRoles: readonly KeyRole[] = ["operations", "prover", "escrow", "signing"];
 
 export interface GenerateOptions {
-  /** Which keys to make; all four unless told. */
+  /** Which keys to make; default: all four. */
   readonly roles?: readonly KeyRole[];
   /** The project's name, for the keys' user ids. */
   readonly project: string;
@@ -82,7 +82,7 @@ export interface GenerateOptions {
   readonly repository: string;
   /** Folder for the private keys, their passphrases and revocation certificates. */
   readonly out: string;
-  /** 2 unless told. */
+  /** Default: 2. */
   readonly years?: number;
   /** The policy's present pins; those of the new keys are put in their place (signing: before the others). */
   readonly pins: Pins;

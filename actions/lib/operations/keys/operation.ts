@@ -19,13 +19,13 @@ export default defineOperation({
       ...{ value: "FOLDER", help: "generate: where the private keys go; outside of this repository" },
     }),
     role: field(z.string().optional(), {
-      ...{ value: "ROLES", help: "generate: only these, e.g. operations,escrow (all four unless told)" },
+      ...{ value: "ROLES", help: "generate: only these, e.g. operations,escrow (default: all four)" },
     }),
     years: field(z.coerce.number().default(2), {
-      ...{ value: "N", help: "generate: how long the keys are valid (2 unless told)", form: "a number of years" },
+      ...{ value: "N", help: "generate: how long the keys are valid (default: 2)", form: "a number of years" },
     }),
     pin: flag("generate: write the new fingerprints into the policy"),
-    set: field(z.string().optional(), { value: "SET", help: "rewrap: only this set (all sets unless told)" }),
+    set: field(z.string().optional(), { value: "SET", help: "rewrap: only this set (default: all sets)" }),
     ...dryRun,
   }),
   needs: ({ action }) => (action === "rewrap" ? ["vault", "opening", "signing"] : []),

@@ -16,7 +16,7 @@ export default defineOperation({
       ...{ value: "FILE", help: "another policy than lifeboat.config.ts (or LIFEBOAT_POLICY)" },
     }),
     workflows: field(z.string().optional(), {
-      ...{ value: "FOLDER", help: "where the schedules are (.github/workflows unless told)" },
+      ...{ value: "FOLDER", help: "where the schedules are (default: .github/workflows)" },
     }),
     offline: flag("do not ask the vault"),
   }),

@@ -7,7 +7,7 @@ import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
   name: "report",
-  summary: "Writes the pages of the run reports into a folder: what a restore would come to now, runs, history.",
+  summary: "Writes the pages of the run reports into a folder: what a restore would bring back now, runs, history.",
   details:
     "Reads S3_BACKUP_BUCKET and the AWS_* settings, unless --from is given. Nothing is committed: that does actions/publish-report.",
   inputs: z.object({

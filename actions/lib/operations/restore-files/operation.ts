@@ -14,7 +14,7 @@ export default defineOperation({
   inputs: z.object({
     snapshot: field(z.string(), { positional: true, value: "snapshot|latest", help: "id of the snapshot, or latest" }),
     target: field(z.string().optional(), {
-      ...{ value: "NAME", help: "a target that the policy names (what TARGET_* describes unless told)" },
+      ...{ value: "NAME", help: "a target that the policy names (default: what TARGET_* describes)" },
     }),
     to: field(z.string().optional(), { value: "DIR", help: "write them into this folder instead of a project" }),
     bucket: field(z.string().optional(), { value: "NAMES", help: "only these buckets, separated by commas" }),

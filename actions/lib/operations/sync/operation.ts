@@ -45,8 +45,8 @@ export default defineOperation({
     }),
     tier: field(z.enum([...tierSchema.options, "due"]).default("daily"), {
       value: "TIER",
-      help: "how long the snapshot is kept: as sets of this tier (daily unless told); due: what the age of the newest asks for",
-      // A schedule's snapshots are of all tiers by turns, without a workflow for each.
+      help: "how long the snapshot is kept: as sets of this tier (default: daily); due: what the age of the newest asks for",
+      // A schedule's snapshots are of all tiers in rotation, without a workflow for each.
       actionDefault: "due",
     }),
     full: flag("compare with nothing and copy every file anew"),

@@ -5,8 +5,7 @@ import { defineOperation } from "../operation.ts";
 
 export default defineOperation({
   name: "test-restore",
-  summary:
-    "Restores a set into the staging project, looks whether the application can live with it, and signs a proof.",
+  summary: "Restores a set into the staging project, checks whether the application works with it, and signs a proof.",
   details: [
     "Reads S3_BACKUP_BUCKET, the AWS_* settings, RESTORE_PRIVATE_KEY and RESTORE_PASSPHRASE of the prover key, and the",
     "variables of the policy's restoreTest.target (STAGING_DATABASE_URL, STAGING_PROJECT_REF, STAGING_API_URL). With",
@@ -15,15 +14,15 @@ export default defineOperation({
   ].join("\n"),
   inputs: z.object({
     set: field(z.string().optional(), {
-      ...{ value: "SET", help: "this set, or latest (by turns the newest, an older one, an archive)" },
+      ...{ value: "SET", help: "this set, or latest (default: the newest, an older one and an archive in rotation)" },
     }),
     oncePerMonth: flag("do nothing when the vault has a proof of this month already"),
     seed: field(z.string().optional(), {
-      ...{ value: "HEX", help: "plant the defect that this seed of 8 hex digits chooses (by chance unless told)" },
+      ...{ value: "HEX", help: "plant the defect that this seed of 8 hex digits chooses (default: by chance)" },
     }),
     keepHours: field(z.coerce.number().min(0).max(720).optional(), {
       value: "N",
-      help: "leave a proven copy in staging so long (the policy's unless told)",
+      help: "leave a proven copy in staging so long (default: the policy's)",
       form: "a number of hours from 0 to 720",
     }),
     thaw: flag("wait until an archive is back from Glacier, which may take hours; else it is left for a later run"),

@@ -22,14 +22,14 @@ export interface RestoreTestRequest {
   readonly config: RestoreTestConfig;
   /** The vault, when the caller has it open already. */
   readonly vault?: Vault;
-  /** A set's id or `latest`; undefined: by turns. */
+  /** A set's id or `latest`; undefined: the next of the rotation. */
   readonly set?: string | undefined;
   readonly dryRun?: boolean;
   /** Do nothing when this month has a proof already, by the vault's clock. */
   readonly oncePerMonth?: boolean;
   /** Wait for Glacier, hours if need be; else an archive that is frozen is asked for and left for a later run. */
   readonly waitForThaw?: boolean;
-  /** 8 hex digits; chosen by chance unless told. */
+  /** 8 hex digits; default: a random one. */
   readonly seed?: string | undefined;
   /** Instead of the policy's. */
   readonly keepHours?: number | undefined;

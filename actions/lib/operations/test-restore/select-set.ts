@@ -27,7 +27,7 @@ export interface Choice extends SetName {
 }
 
 /**
- * Which set this test is to restore: by turns the newest, an older one, an archive. The turn after the last test's is next;
+ * Which set this test is to restore: the newest, an older one and an archive in rotation. The turn after the last test's is next;
  * where there is nothing for it, the newest set takes it. Among several the one that was never proven comes first, then the
  * one whose proof is oldest. Pure; undefined when there is no set at all.
  */
@@ -54,7 +54,7 @@ export function chooseSet({ sets, proofs, turns }: ChoiceFacts): Choice | undefi
   return { ...found, turn, why: `it is ${turnWord(turn)}'s turn, and this one ${proven}` };
 }
 
-/** The turn after that of the last test that went by turns. A test that failed has had its turn too. */
+/** The turn after that of the last test that followed the rotation. A test that failed has had its turn too. */
 export function nextTurn(proofs: readonly Pick<Proof, "turn">[], turns: ChoiceFacts["turns"]): Exclude<Turn, "named"> {
   const tests = proofs.filter(({ turn }) => turn !== "named").length;
   return turns[tests % turns.length] ?? "newest";
@@ -79,7 +79,7 @@ export interface SelectedSet {
 
 /**
  * Finds the set: the named one, or that whose turn it is.
- * @param named a set's id or `latest`; undefined: by turns
+ * @param named a set's id or `latest`; undefined: the next of the rotation
  * @throws ConfigurationError `set-unknown`, `set-id`, `set-hidden`, `manifest-untrusted`, `set-of-staging`
  */
 export async function selectSet(

@@ -13,11 +13,11 @@ export default defineOperation({
     set: field(z.string(), { positional: true, value: "set|latest", help: "id of the set, or latest" }),
     tier: field(z.preprocess(capitalized, z.enum(["Standard", "Bulk", "Expedited"])).default("Standard"), {
       value: "TIER",
-      help: "Standard (unless told), Bulk (slower, cheaper) or Expedited",
+      help: "Standard (default), Bulk (slower, cheaper) or Expedited",
       form: "Standard, Bulk or Expedited",
     }),
     days: field(z.coerce.number().int().min(1).max(90).default(7), {
-      ...{ value: "N", help: "how long the copies stay readable (7 unless told)", form: "a whole number from 1 to 90" },
+      ...{ value: "N", help: "how long the copies stay readable (default: 7)", form: "a whole number from 1 to 90" },
     }),
     wait: flag("come back only when everything can be read"),
     ...dryRun,

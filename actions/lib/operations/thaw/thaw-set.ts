@@ -214,7 +214,7 @@ function firstExpiry(states: readonly ObjectState[]): string | null {
   return times.length === 0 ? null : new Date(Math.min(...times)).toISOString();
 }
 
-/** What came of it, for people. */
+/** The result, for people. */
 export function thawSentence({ outcome, set, requested, underWay, readyUntil, expected }: ThawResult): string {
   switch (outcome) {
     case "ready":

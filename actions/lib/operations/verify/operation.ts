@@ -17,11 +17,11 @@ export default defineOperation({
     }),
     deep: flag("open every artifact and compare it with the set's inventory (needs the private key)"),
     files: flag(
-      "a snapshot of the files instead: every object there with its size; with deep a share is opened, by turns",
+      "a snapshot of the files instead: every object there with its size; with deep a rotating share is opened",
     ),
     share: field(z.string().optional(), {
       value: "SHARE",
-      help: "with files and deep: of all bytes, e.g. 3% (what reads everything once a quarter unless told)",
+      help: "with files and deep: of all bytes, e.g. 3% (default: what reads everything once a quarter)",
     }),
   }),
   needs: ({ files, deep }, env) => [

@@ -26,7 +26,7 @@ interface IndexFacts {
 const runsOfWorkflow = 3;
 const lastFailures = 10;
 
-/** The page that opens with the branch: what a restore would come to, the last runs, the history. */
+/** The page that opens with the branch: what a restore would bring back, the last runs, the history. */
 export function renderIndex({ project, standing, rows, histories, now, notes, promises }: IndexFacts): string {
   return [
     `# ${markdownText(project)}: backups and what they are worth`,
@@ -60,7 +60,7 @@ function workflowTable(rows: readonly RunRow[], now: Date): string[] {
       });
     });
   if (lines.length === 0) return ["No run was reported yet."];
-  return ["| workflow | asked for | ended | took | what came of it |", "| --- | --- | --- | --- | --- |", ...lines];
+  return ["| workflow | asked for | ended | took | result |", "| --- | --- | --- | --- | --- |", ...lines];
 }
 
 /** The last run and, before it, the last that did something: attempts with nothing to do would hide them. */

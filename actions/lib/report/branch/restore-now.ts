@@ -8,7 +8,7 @@ const day = 86_400_000;
 /** A restore of another size is measured against this one by its bytes, from so many on. */
 const smallestBytes = 1_000_000;
 
-/** What one scenario would come to if it were needed now. */
+/** What one scenario would bring back if it were needed now. */
 interface RestoreNow {
   readonly scenario: string;
   readonly way: string;

@@ -7,7 +7,7 @@ export interface Outcome {
   readonly outputs?: Readonly<Record<string, string>>;
   /** For the terminal and for a job's summary; its sentence stands in the report. */
   readonly page: Page;
-  /** For reports; none unless told. */
+  /** For reports; default: none. */
   readonly facts?: RunFacts;
   /** There was nothing to do. */
   readonly skipped?: boolean;

@@ -91,7 +91,7 @@ const renew = "Make its successor with `lifeboat keys generate`, pin it, and `li
 
 /**
  * Holds the public keys against the policy's pins. Errors are what must stop a backup (it would be sealed to nobody, to
- * a stranger, or to too few); age never is one, only a warning that begins `warnDays` before (90 unless told) and
+ * a stranger, or to too few); age never is one, only a warning that begins `warnDays` before (default: 90) and
  * stays after expiry.
  */
 export function checkKeys(keyring: Keyring, pins: Pins, now: Date, warnDays = 90): KeyCheck {

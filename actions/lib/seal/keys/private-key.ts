@@ -64,7 +64,7 @@ interface KeyRequest {
   readonly passphrase: string;
   /** When the key stops being current. */
   readonly expires: Date;
-  /** When the key begins to be valid; now unless told. */
+  /** When the key begins to be valid; default: now. */
   readonly created?: Date;
 }
 

@@ -2,7 +2,7 @@
 export const blockBytes = 256 * 1024;
 
 export interface BlockOptions {
-  /** Bytes of a block, 256 KiB unless told. */
+  /** Bytes of a block, default: 256 KiB. */
   readonly bytes?: number;
   /** Bytes left free in front of each block, for a header. */
   readonly headroom?: number;

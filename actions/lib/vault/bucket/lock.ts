@@ -34,7 +34,7 @@ export async function lockSet(vault: Vault, prefix: string, until: Date): Promis
   return { objects: keys.length, applied: applied.filter(Boolean).length };
 }
 
-/** @param versionId the current one unless told @returns whether it had to be applied; see `lockSet` */
+/** @param versionId default: the current version @returns whether it had to be applied; see `lockSet` */
 export async function lockObject(
   vault: Vault,
   key: string,
@@ -60,7 +60,7 @@ export async function lockObject(
 }
 
 /**
- * @param versionId the current one unless told
+ * @param versionId default: the current version
  * @returns its retention; null when it has none, or the bucket has no Object Lock
  */
 export async function retentionOf(

@@ -61,7 +61,7 @@ export function readSnapshot(
 
 /**
  * The snapshots of the vault, newest first: those with a manifest, hidden ones included.
- * @param options.newest how many at most; all unless told
+ * @param options.newest how many at most; default: all
  */
 export async function listSnapshots(
   vault: Vault,

@@ -4,7 +4,7 @@ import { bigCount, count, setId, sha256, tierSchema } from "./manifest.ts";
 const seconds = z.number().nonnegative();
 const milliseconds = z.number().nonnegative();
 
-/** As what a restore test chose its set: by turns, or because somebody named it. */
+/** As what a restore test chose its set: by rotation, or because somebody named it. */
 const turnSchema = z.enum(["newest", "older", "archive", "named"]);
 export type Turn = z.infer<typeof turnSchema>;
 

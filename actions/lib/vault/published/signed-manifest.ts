@@ -149,7 +149,7 @@ export async function readPublished<Document>(
   return { ...found, manifest: parse(found.bytes, untrusted), prefix };
 }
 
-/** What came of reading something published: the document, or why it cannot be trusted; undefined when it is gone. */
+/** The result of reading something published: the document, or why it cannot be trusted; undefined when it is gone. */
 export async function believed<Document>(
   read: () => Promise<Document>,
 ): Promise<{ readonly document: Document } | { readonly problem: string } | undefined> {

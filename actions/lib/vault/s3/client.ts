@@ -32,7 +32,7 @@ export interface Vault {
   put(key: string, body: Uint8Array, options?: PutOptions): Promise<Stored>;
   /** @throws OperationError `s3-missing`, `s3-too-large` */
   get(key: string, options?: GetOptions): Promise<ObjectBody>;
-  /** undefined when there is no such object. @param versionId the current one unless told */
+  /** undefined when there is no such object. @param versionId default: the current version */
   head(key: string, versionId?: string | undefined): Promise<ObjectHead | undefined>;
   /** Every object below the prefix, in byte order. */
   list(prefix: string): AsyncIterable<Listed>;

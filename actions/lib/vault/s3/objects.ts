@@ -38,7 +38,7 @@ export interface Listed {
   readonly lastModified: Date | undefined;
 }
 
-/** @param versionId the current one unless told @returns undefined when there is no such object */
+/** @param versionId default: the current version @returns undefined when there is no such object */
 export async function headObject(
   transport: Transport,
   key: string,
@@ -60,7 +60,7 @@ export async function headObject(
 export interface GetOptions {
   /** A larger one is refused before it is read (OperationError `s3-too-large`); default 64 MiB. */
   readonly maxBytes?: number;
-  /** The current version unless told. */
+  /** Default: the current version. */
   readonly versionId?: string | undefined;
 }
 

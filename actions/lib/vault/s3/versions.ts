@@ -15,7 +15,7 @@ export interface Version {
 interface VersionPagesOptions {
   /** `/`: also the folders, those in which all is hidden included, and not what lies in them. */
   readonly delimiter?: "/";
-  /** Where to begin; at the first key unless told. */
+  /** Where to begin; default: at the first key. */
   readonly from?: Wanted | undefined;
   /** Told what a page listed and the key that it ended with, where to go on; undefined: nowhere. */
   readonly skip?: (key: string, page: readonly Version[]) => Wanted | undefined;

@@ -91,7 +91,7 @@ export function readSet(
 /**
  * The sets of the vault, newest first: those with a manifest, hidden ones included. Foreign objects are passed over.
  * @param options.verify checks signatures; without it they are `unchecked`
- * @param options.newest how many at most; all unless told
+ * @param options.newest how many at most; default: all
  */
 export async function listSets(
   vault: Vault,

@@ -44,7 +44,7 @@ export interface MakingTask {
   readonly stages: Stages;
 }
 
-/** What came of it: the last plan, and what did not work. */
+/** The result: the last plan, and what did not work. */
 export interface Made {
   readonly plan: DataPlan;
   readonly before: StepFailures;

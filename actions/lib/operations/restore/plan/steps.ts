@@ -105,7 +105,7 @@ export function withoutNamesakes(step: Step, source: Pick<Inventory, "objects">)
   return [...aside.map(({ away }) => away), statementOf(step), ...aside.map(({ back }) => back)].join("");
 }
 
-/** Failures by object key, for those steps that make an object; the comparison finds what came of the others. */
+/** Failures by object key, for those steps that make an object; the comparison finds the results of the others. */
 export function failuresByKey(...all: readonly StepFailures[]): Map<string, string> {
   const byKey = new Map<string, string>();
   for (const failures of all) {

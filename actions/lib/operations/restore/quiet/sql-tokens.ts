@@ -116,7 +116,7 @@ class Scanner {
     this.#push("name", cut(unicode ? decode(name, this.#escapeSign()) : name), true);
   }
 
-  /** `UESCAPE 'x'` after a name with escapes; the backslash unless told. */
+  /** `UESCAPE 'x'` after a name with escapes; default: the backslash. */
   #escapeSign(): string {
     return this.#match(/\s+uescape\s+'[^']'/iy)?.at(-2) ?? "\\";
   }

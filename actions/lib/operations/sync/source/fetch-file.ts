@@ -8,7 +8,7 @@ import { md5OfEtag, type SourceRow } from "../../../storage/rows.ts";
 export interface FetchPatience extends Patience {
   /**
    * Attempts for an InternalError, which is what a row whose file is lost answers for ever: a project may have thousands of
-   * them. `attempts` unless told.
+   * them. Default: `attempts`.
    */
   readonly attemptsIfLost?: number;
 }

@@ -106,7 +106,7 @@ export function boundVanishing(
   throw new OperationError(
     "shrunk",
     `${text} The policy accepts a share of ${largestVanishingShare}.`,
-    "Look whether files were lost; the earlier snapshots have them. If it was on purpose, run again with --accept-shrinkage.",
+    "Check whether files were lost; the earlier snapshots have them. If it was on purpose, run again with --accept-shrinkage.",
   );
 }
 

@@ -3,7 +3,7 @@ import { describeCode, sqlState } from "../../../base/errors.ts";
 import type { RestoreCheck } from "../../../config/policy/restore-test.ts";
 import type { CheckOutcome } from "../../../vault/format/proof.ts";
 
-/** What came of one check. `finding` tells counts, codes and names only; a value that was found never stands in it. */
+/** The result of one check. `finding` tells counts, codes and names only; a value that was found never stands in it. */
 export interface CheckResult {
   readonly name: string;
   readonly kind: RestoreCheck["kind"];

@@ -82,7 +82,7 @@ export type Seen = ReadonlySet<string>;
 const denied = "42501";
 
 /**
- * Asks the same query as a visitor without a token, as one person and as another, and looks whether row level security
+ * Asks the same query as a visitor without a token, as one person and as another, and checks whether row level security
  * still keeps them apart.
  */
 export function runRlsCheck(client: Client, check: RlsCheck): Promise<Answer> {

@@ -17,7 +17,7 @@ import { changedValues, lostRows } from "./row-defects.ts";
 export interface SelfTestOptions {
   /** 8 hex digits. */
   readonly seed: string;
-  /** Of which kind the defect shall be; the seed decides unless told. */
+  /** Of which kind the defect shall be; default: the seed decides. */
   readonly kind?: DefectKind | undefined;
   /** The copy stays: what was planted is taken out again and the copy proven once more. */
   readonly repair: boolean;

@@ -24,7 +24,7 @@ export interface DeepOptions {
   readonly privateKey: UnlockedKey;
   /** Whose records of earlier deep verifications count. */
   readonly readers: readonly Signer[];
-  /** Of all stored bytes, above 0, at most 1; what the time since the last one asks for, unless told. */
+  /** Of all stored bytes, above 0, at most 1; default: what the time since the last one asks for. */
   readonly share?: number | undefined;
 }
 
