@@ -57,7 +57,7 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Of a bucket, the daily summary and the reports ask for its lock alone. */
-const ofPreflight = ["s3:GetBucketLocation", "s3:GetBucketVersioning"];
+const ofPreflight = ["s3:GetBucketVersioning"];
 /** What a role's files could ask for and never do: a file is reached whole, and these roles use another part of it. */
 const neverAsked: Readonly<Partial<Record<Role, readonly string[]>>> = {
   restore: ["s3:PutObjectRetention", ...ofPreflight], // it reads proofs, and `writeProof` locks them

@@ -112,7 +112,7 @@ describe("the configuration", () => {
       env: { S3_BACKUP_BUCKET: "b", AWS_REGION: "us-east-1" },
       cwd: root,
     });
-    expect(config.vault).toEqual({ bucket: "b", region: "us-east-1", endpoint: undefined });
+    expect(config.vault).toMatchObject({ bucket: "b", region: "us-east-1", endpoint: undefined });
     expect(config).not.toHaveProperty("source");
   });
 

@@ -4,17 +4,10 @@ import { ConfigurationError } from "../base/errors.ts";
 import { type ConnectionSettings, isLocal, parseConnectionUrl, refOfAddress } from "./connection-url.ts";
 import type { Policy } from "./policy/policy.ts";
 import { Problems, Secret } from "./problems.ts";
+import { regionOfPooler, regionProblem } from "./residency.ts";
 
 /** The process's environment, or a test's. */
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Where the vault is. Credentials are found by the AWS SDK itself, in the environment or by an OIDC role. */
-export interface VaultLocation {
-  readonly bucket: string;
-  readonly region: string;
-  /** Set for S3-compatible stores; AWS itself needs none. */
-  readonly endpoint: string | undefined;
-}
 
 /** An armored private key and what unlocks it. */
 export interface KeyMaterial {
@@ -49,21 +42,6 @@ export function readConnection(env: Environment, prefix: string, problems: Probl
   const url = required(env, `${prefix}_URL`, "the connection string of the database", problems);
   if (url === undefined) return undefined;
   return problems.attempt(`${prefix}_URL`, () => parseConnectionUrl(url, optional(env, `${prefix}_CA`)));
-}
-
-export function readVault(env: Environment, variable: string, problems: Problems): VaultLocation | undefined {
-  const bucket = required(env, variable, "the bucket of the vault", problems);
-  const region =
-    optional(env, "AWS_REGION") ??
-    optional(env, "AWS_DEFAULT_REGION") ??
-    problems.add("AWS_REGION", "is not set; it is the region of the vault's bucket.");
-  const endpoint = optional(env, "AWS_ENDPOINT_URL_S3") ?? optional(env, "AWS_ENDPOINT_URL");
-  if (endpoint !== undefined && !URL.canParse(endpoint)) problems.add("AWS_ENDPOINT_URL", "is not a URL.");
-  const halves = [optional(env, "AWS_ACCESS_KEY_ID"), optional(env, "AWS_SECRET_ACCESS_KEY")];
-  if (halves.filter((half) => half !== undefined).length === 1) {
-    problems.add("AWS_ACCESS_KEY_ID", "and AWS_SECRET_ACCESS_KEY must be set together, or neither (for a role).");
-  }
-  return bucket === undefined || region === undefined ? undefined : { bucket, region, endpoint };
 }
 
 /** `<name>_KEY` and `<name>_PASSPHRASE`, e.g. `BACKUP_SIGNING` or `RESTORE_PRIVATE`/`RESTORE`. */
@@ -170,6 +148,8 @@ export function readTarget(env: Environment, policy: Policy, name: string, probl
   }
   const database = readConnection(env, `${known.env}_DATABASE`, problems);
   if (database === undefined) return undefined;
+  const elsewhere = regionProblem(regionOfPooler(database), policy.regions);
+  if (elsewhere !== undefined) return problems.add(`${known.env}_DATABASE_URL`, elsewhere);
   return { name, database, projectRef: readRef(env, `${known.env}_PROJECT_REF`) };
 }
 

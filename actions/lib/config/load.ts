@@ -15,12 +15,12 @@ import {
   readPublicKeyTexts,
   readRef,
   readTarget,
-  readVault,
   type Target,
-  type VaultLocation,
 } from "./environment.ts";
 import { type Policy, policySchema } from "./policy/policy.ts";
 import { Problems } from "./problems.ts";
+import { regionOfStorage, regionProblem } from "./residency.ts";
+import { readReplica, readVault, type VaultLocation } from "./vault-location.ts";
 
 /** What a command needs to be set. What it doesn't need is not read, so nothing holds secrets it has no use for. */
 interface Sections {
@@ -28,6 +28,8 @@ interface Sections {
   readonly vault: VaultLocation;
   /** The bucket of the files' snapshots. */
   readonly storageVault: VaultLocation;
+  /** The bucket to which both are replicated. */
+  readonly replica: VaultLocation;
   /** The files of the project that is backed up. */
   readonly sourceStorage: ProjectStorage;
   /** The files of the target that `target` names. */
@@ -59,6 +61,8 @@ export interface LoadOptions<Needed extends Section> {
   readonly cwd?: string;
   /** Name of the restore target in the policy; default: `default`. */
   readonly target?: string | ((policy: Policy) => string);
+  /** `replica`: what is asked of the vault is read from there, and nothing is written. */
+  readonly from?: "vault" | "replica";
 }
 
 /**
@@ -78,15 +82,24 @@ export async function loadConfig<Needed extends Section = never>(
 
   const { target: named = "default" } = options;
   const target = typeof named === "string" || policy === undefined ? named : named(policy);
+  const regions = policy?.regions;
+  const readFrom = (bucket: string): VaultLocation | undefined => {
+    if (options.from !== "replica") return readVault(env, bucket, problems, regions);
+    const replica = readReplica(env, problems, regions);
+    return replica && { ...replica, readOnly: true };
+  };
   const read: { [S in Section]: () => Sections[S] | undefined } = {
     source: () => readConnection(env, "DATABASE", problems),
-    vault: () => readVault(env, "S3_BACKUP_BUCKET", problems),
-    storageVault: () => readVault(env, "S3_STORAGE_BUCKET", problems),
+    vault: () => readFrom("S3_BACKUP_BUCKET"),
+    storageVault: () => readFrom("S3_STORAGE_BUCKET"),
+    replica: () => readReplica(env, problems, regions),
     sourceStorage: () => readProjectStorage(env, "SUPABASE", problems),
     targetStorage: () => {
       // A name that the policy does not know is told once, by `target`.
       const known = policy?.targets[String(target)];
-      return known === undefined ? undefined : readProjectStorage(env, known.env, problems);
+      const storage = known && readProjectStorage(env, known.env, problems);
+      const elsewhere = storage && regionProblem(regionOfStorage(storage), regions);
+      return elsewhere === undefined ? storage : problems.add(`${storage?.prefix}_STORAGE_REGION`, elsewhere);
     },
     signing: () =>
       readKey(

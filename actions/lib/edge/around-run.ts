@@ -1,9 +1,10 @@
 import type { RetryPolicy } from "../base/flow/retry.ts";
 import type { Log } from "../base/log.ts";
-import { type Environment, readVault } from "../config/environment.ts";
+import type { Environment } from "../config/environment.ts";
 import { loadConfig } from "../config/load.ts";
-import type { NotifyPolicy } from "../config/policy/policy.ts";
+import type { Policy } from "../config/policy/policy.ts";
 import { Problems } from "../config/problems.ts";
+import { readVault } from "../config/vault-location.ts";
 import type { Names } from "../operations/catalogue.ts";
 import { writeVaultReport } from "../operations/publish/vault-reports.ts";
 import { cleaner, cleanReport } from "../report/run/clean-text.ts";
@@ -52,9 +53,10 @@ export async function afterRun(told: RunReport, around: Surroundings): Promise<v
   const retry: Partial<RetryPolicy> = hurry
     ? { attempts: 1, totalSeconds: 4, stallSeconds: 4 }
     : { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
-  const location = readVault(env, "S3_BACKUP_BUCKET", new Problems());
+  const known = await readPolicy(env);
+  const policy = known?.notify ?? defaultNotifyPolicy;
+  const location = readVault(env, "S3_BACKUP_BUCKET", new Problems(), known?.regions);
   using vault = location === undefined ? undefined : openVault({ ...location, retry });
-  const policy = await notifyPolicy(env);
   // Threads and claims are worth a moment, no more.
   const quick =
     location === undefined
@@ -72,12 +74,12 @@ export async function afterRun(told: RunReport, around: Surroundings): Promise<v
   );
 }
 
-/** Of the policy file, or the usual one where that is what is wrong. */
-async function notifyPolicy(env: Environment): Promise<NotifyPolicy> {
+/** Undefined where the policy file is what is wrong. */
+async function readPolicy(env: Environment): Promise<Policy | undefined> {
   try {
-    return (await loadConfig({ needs: [], env })).policy.notify;
+    return (await loadConfig({ needs: [], env })).policy;
   } catch {
-    return defaultNotifyPolicy;
+    return undefined;
   }
 }
 

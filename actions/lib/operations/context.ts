@@ -18,6 +18,8 @@ export interface Opened {
   readonly retry?: Partial<RetryPolicy> | undefined;
 }
 
+type VaultSection = "vault" | "storageVault" | "replica";
+
 /**
  * What an operation works with, opened once by the edge and handed on to the operations that it calls. Vaults and keys are
  * opened when they are first asked for; the edge closes them.
@@ -31,7 +33,7 @@ export class Context implements Disposable {
   readonly holder: string | undefined;
   readonly #config: Config;
   readonly #retry: Partial<RetryPolicy> | undefined;
-  readonly #vaults: { vault?: Promise<Vault>; storageVault?: Promise<Vault> } = {};
+  readonly #vaults: { [S in VaultSection]?: Promise<Vault> } = {};
   readonly #closing = new DisposableStack();
 
   constructor({ config, log, signal, run, retry }: Opened) {
@@ -68,12 +70,17 @@ export class Context implements Disposable {
     return this.#vault("storageVault");
   }
 
-  #vault(section: "vault" | "storageVault"): Promise<Vault> {
+  /** The bucket to which both are replicated; undefined where none is set, or the declaration does not ask for it. */
+  async replica(): Promise<Vault | undefined> {
+    return this.has("replica") ? await this.#vault("replica") : undefined;
+  }
+
+  #vault(section: VaultSection): Promise<Vault> {
     this.#vaults[section] ??= this.#open(section);
     return this.#vaults[section];
   }
 
-  async #open(section: "vault" | "storageVault"): Promise<Vault> {
+  async #open(section: VaultSection): Promise<Vault> {
     const settings = this.config(section)[section];
     const { openVault } = await import("../vault/s3/client.ts");
     return this.#closing.use(openVault({ ...settings, ...(this.#retry && { retry: this.#retry }) }));

@@ -27,7 +27,7 @@ export async function checkBucket(policy: Wishes, vault: Vault, expectedRegion: 
     return { rows, locks: facts.objectLock.state === "known" && facts.objectLock.value.enabled };
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
-    return { rows: [failed("bucket", error)], locks: false };
+    return { rows: [failed(error.code === "region-refused" ? "region" : "bucket", error)], locks: false };
   }
 }
 

@@ -2,14 +2,14 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import { type Environment, optional, readVault } from "../../config/environment.ts";
-import { Problems } from "../../config/problems.ts";
+import type { Environment } from "../../config/environment.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
+import { openStorageVault } from "../../vault/configured.ts";
 import { readSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import type { Proof } from "../../vault/format/proof.ts";
-import { openVault, type Vault } from "../../vault/s3/client.ts";
+import type { Vault } from "../../vault/s3/client.ts";
 import { readRows } from "../restore-files/target-rows.ts";
 import {
   findSnapshotFor,
@@ -37,12 +37,9 @@ export interface FilesTask {
  */
 export async function compareFiles(client: Client, task: FilesTask): Promise<FilesComparison | null> {
   const { env, moment, trusted, prover, log } = task;
-  if (optional(env, "S3_STORAGE_BUCKET") === undefined || !(await hasObjects(client))) return null;
-  const problems = new Problems();
-  const location = readVault(env, "S3_STORAGE_BUCKET", problems);
-  problems.throwIfAny();
-  if (location === undefined) return null;
-  using vault = openVault(location);
+  if (!(await hasObjects(client))) return null;
+  using vault = await openStorageVault({}, env);
+  if (vault === undefined) return null;
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, trusted);
   try {
     const { set: snapshot, fit } = await findSnapshotFor(vault, moment, verify);

@@ -1,39 +1,7 @@
-import {
-  GetBucketLocationCommand,
-  GetBucketVersioningCommand,
-  GetObjectLockConfigurationCommand,
-  HeadBucketCommand,
-} from "@aws-sdk/client-s3";
-import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
+import { GetBucketVersioningCommand, GetObjectLockConfigurationCommand } from "@aws-sdk/client-s3";
 import { isConditionFailed, readAnswer } from "../../s3/store-errors.ts";
+import { asFact, type Fact, known, regionOf, unknown } from "../s3/bucket-facts.ts";
 import type { Vault } from "../s3/client.ts";
-
-/**
- * One thing that the preflight wants to know. `unknown`: the store gave no usable answer. `denied`: it refused to tell, and
- * `why` names what it refused.
- */
-export type Fact<T> =
-  | { readonly state: "known"; readonly value: T }
-  | { readonly state: "unknown"; readonly why: string }
-  | { readonly state: "denied"; readonly why: string };
-
-export const known = <T>(value: T): Fact<T> => ({ state: "known", value });
-const unknown = (why: string): Fact<never> => ({ state: "unknown", why });
-
-/** Turns the error of one question into its fact, so that the other questions are still asked. Credentials that are not
- * accepted, a missing bucket and a store out of reach stay errors. */
-export async function asFact<T>(question: () => Promise<Fact<T>>): Promise<Fact<T>> {
-  try {
-    return await question();
-  } catch (error) {
-    // These spoil every other question too.
-    const fatal = ["s3-credentials", "s3-bucket-missing", "s3-unavailable"];
-    if (error instanceof LifeboatError && fatal.includes(error.code)) throw error;
-    const code = error instanceof LifeboatError ? error.code : readAnswer(error).code;
-    const why = error instanceof LifeboatError ? error.message : code;
-    return { state: code === "s3-denied" ? "denied" : "unknown", why };
-  }
-}
 
 interface ObjectLock {
   readonly enabled: boolean;
@@ -60,46 +28,9 @@ const retry = { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
  * OperationError `s3-unavailable`
  */
 export async function inspectBucket(vault: Vault): Promise<BucketFacts> {
-  const region = await regionOf(vault);
+  const region = await regionOf(vault.transport, retry);
   const [versioning, objectLock] = await Promise.all([asFact(() => versioningOf(vault)), objectLockOf(vault)]);
   return { bucket: vault.bucket, region, versioning, objectLock };
-}
-
-async function regionOf(vault: Vault): Promise<Fact<string>> {
-  const { transport } = vault;
-  const named = await transport.request({ operation: "HeadBucket", retry }, async ({ client, bucket, watch }) => {
-    try {
-      const { BucketRegion } = await client.send(new HeadBucketCommand({ Bucket: bucket }), {
-        abortSignal: watch.signal,
-      });
-      return BucketRegion;
-    } catch (error) {
-      const { verdict, region } = readAnswer(error);
-      if (verdict === "missing" || verdict === "no-bucket") throw bucketMissing(bucket);
-      // A refusal, too, tells in x-amz-bucket-region where the bucket is. Why it refuses is for the next question: a
-      // HEAD has no body to say it in.
-      if (verdict === "again") throw error;
-      return region;
-    }
-  });
-  return named === undefined ? locationOf(vault) : known(named);
-}
-
-function bucketMissing(bucket: string): ConfigurationError {
-  return new ConfigurationError("s3-bucket-missing", `There is no bucket ${bucket}`, "Create it, or correct its name.");
-}
-
-/** Empty means us-east-1 at AWS (GetBucketLocation, API reference); elsewhere it means nothing. */
-async function locationOf(vault: Vault): Promise<Fact<string>> {
-  const { transport } = vault;
-  return asFact(() =>
-    transport.request({ operation: "GetBucketLocation", retry }, async ({ client, bucket, watch }) => {
-      const command = new GetBucketLocationCommand({ Bucket: bucket });
-      const { LocationConstraint: place } = await client.send(command, { abortSignal: watch.signal });
-      if (place) return known(place === "EU" ? "eu-west-1" : place);
-      return transport.foreign ? unknown("the store names no region") : known("us-east-1");
-    }),
-  );
 }
 
 async function versioningOf(vault: Vault): Promise<Fact<"enabled" | "suspended" | "off">> {

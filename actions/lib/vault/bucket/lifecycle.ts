@@ -1,7 +1,7 @@
 import { GetBucketLifecycleConfigurationCommand, type LifecycleRule } from "@aws-sdk/client-s3";
 import { readAnswer } from "../../s3/store-errors.ts";
+import { asFact, type Fact, known } from "../s3/bucket-facts.ts";
 import type { Vault } from "../s3/client.ts";
-import { asFact, type Fact, known } from "./inspect.ts";
 
 /**
  * Tag of the objects that may leave Standard: an archive's SQL, and nothing else of a set. The bucket's lifecycle rule asks

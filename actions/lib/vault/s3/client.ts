@@ -2,6 +2,7 @@ import { HeadBucketCommand } from "@aws-sdk/client-s3";
 import { OperationError } from "../../base/errors.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../../base/flow/retry.ts";
 import { openTransport, type Transport, type TransportSettings } from "../../s3/transport.ts";
+import { guarded } from "./guarded.ts";
 import {
   type GetOptions,
   getObject,
@@ -23,12 +24,18 @@ export interface VaultSettings extends Omit<TransportSettings, "retry"> {
    * always hold one part, so that none waits for ever: with more transfers than fit, one part each.
    */
   readonly transferBytes?: number;
+  /** The policy's regions: a bucket in any other is neither read nor written. Undefined: wherever it is. */
+  readonly regions?: readonly string[] | undefined;
+  /** Refuses whatever would change the bucket; false unless told. */
+  readonly readOnly?: boolean | undefined;
 }
 
 /** One bucket of the owner's S3. */
 export interface Vault {
   readonly bucket: string;
   readonly region: string;
+  /** It is the replica, and stands in for the vault. */
+  readonly readOnly?: boolean;
   put(key: string, body: Uint8Array, options?: PutOptions): Promise<Stored>;
   /** @throws OperationError `s3-missing`, `s3-too-large` */
   get(key: string, options?: GetOptions): Promise<ObjectBody>;
@@ -47,10 +54,15 @@ export interface Vault {
 
 /** @param settings as the AWS SDK reads them; credentials come from its default chain when not given */
 export function openVault(settings: VaultSettings): Vault {
-  const transport = openTransport({ ...settings, retry: { ...defaultRetryPolicy, ...settings.retry } });
+  const { bucket, region, readOnly = false } = settings;
+  const transport = guarded(
+    openTransport({ ...settings, retry: { ...defaultRetryPolicy, ...settings.retry } }),
+    settings,
+  );
   return {
-    bucket: settings.bucket,
-    region: settings.region,
+    bucket,
+    region,
+    readOnly,
     transport,
     memory: openPartMemory(settings.transferBytes ?? 32 * 1024 * 1024),
     put: (key, body, options) => putObject(transport, key, body, options),
@@ -63,8 +75,7 @@ export function openVault(settings: VaultSettings): Vault {
       const date = await transport.request({ operation: "HeadBucket" }, async ({ client, bucket, watch }) =>
         transport.dateOf(await client.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal: watch.signal })),
       );
-      if (date === undefined)
-        throw new OperationError("s3-no-clock", `bucket ${settings.bucket}: the store tells no time`);
+      if (date === undefined) throw new OperationError("s3-no-clock", `bucket ${bucket}: the store tells no time`);
       return date;
     },
     close: () => transport.close(),
