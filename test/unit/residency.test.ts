@@ -2,14 +2,14 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { regionOfPooler } from "../../actions/lib/config/connection-url.ts";
 import { loadConfig, type Section } from "../../actions/lib/config/load.ts";
 import {
   assertRegionAllowed,
   endpointProblem,
   nameProblem,
-  regionOfPooler,
   regionOfStorage,
-} from "../../actions/lib/config/residency.ts";
+} from "../../actions/lib/config/vault-location.ts";
 import qimma from "../../lifeboat.config.ts";
 
 const regions = ["eu-central-1", "us-east-1"];
@@ -102,7 +102,7 @@ describe("the configuration refuses, before anything is opened,", () => {
       "a target whose pooler is elsewhere",
       "target",
       { TARGET_DATABASE_URL: "postgresql://postgres.abc:p@aws-0-ap-south-1.pooler.supabase.com:5432/postgres" },
-      /TARGET_DATABASE_URL: is in ap-south-1; the policy allows/,
+      /target: the project of default is in ap-south-1; the policy allows/,
     ],
     ["a target whose Storage is elsewhere", "targetStorage", storage, /TARGET_STORAGE_REGION: is in ap-south-1/],
     [

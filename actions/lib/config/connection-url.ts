@@ -212,3 +212,8 @@ export function normalUrl(url: string): string {
   const number = port || (protocol === "https:" ? "443" : "80");
   return `${isLoopback(host) ? "localhost" : host}:${number}${pathname.replace(/\/+$/, "")}`;
 }
+
+/** The region of a project of Supabase's, where its pooler's address tells it: `aws-0-eu-central-1.pooler.supabase.com`. */
+export function regionOfPooler({ host }: Pick<ConnectionSettings, "host">): string | undefined {
+  return /^aws-\d+-([a-z]+(?:-[a-z]+)+-\d+)\.pooler\.supabase\.[a-z]+$/.exec(host)?.[1];
+}

@@ -4,7 +4,6 @@ import { ConfigurationError } from "../base/errors.ts";
 import { type ConnectionSettings, isLocal, parseConnectionUrl, refOfAddress } from "./connection-url.ts";
 import type { Policy } from "./policy/policy.ts";
 import { Problems, Secret } from "./problems.ts";
-import { regionOfPooler, regionProblem } from "./residency.ts";
 
 /** The process's environment, or a test's. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -148,8 +147,6 @@ export function readTarget(env: Environment, policy: Policy, name: string, probl
   }
   const database = readConnection(env, `${known.env}_DATABASE`, problems);
   if (database === undefined) return undefined;
-  const elsewhere = regionProblem(regionOfPooler(database), policy.regions);
-  if (elsewhere !== undefined) return problems.add(`${known.env}_DATABASE_URL`, elsewhere);
   return { name, database, projectRef: readRef(env, `${known.env}_PROJECT_REF`) };
 }
 

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigurationError } from "../base/errors.ts";
-import type { ConnectionSettings } from "./connection-url.ts";
+import { type ConnectionSettings, regionOfPooler } from "./connection-url.ts";
 import {
   type Environment,
   type KeyMaterial,
@@ -19,8 +19,7 @@ import {
 } from "./environment.ts";
 import { type Policy, policySchema } from "./policy/policy.ts";
 import { Problems } from "./problems.ts";
-import { regionOfStorage, regionProblem } from "./residency.ts";
-import { readReplica, readVault, type VaultLocation } from "./vault-location.ts";
+import { readReplica, readVault, regionOfStorage, regionProblem, type VaultLocation } from "./vault-location.ts";
 
 /** What a command needs to be set. What it doesn't need is not read, so nothing holds secrets it has no use for. */
 interface Sections {
@@ -121,7 +120,12 @@ export async function loadConfig<Needed extends Section = never>(
         },
         problems,
       ),
-    target: () => (policy === undefined ? undefined : readTarget(env, policy, String(target), problems)),
+    target: () => {
+      if (policy === undefined) return undefined;
+      const found = readTarget(env, policy, String(target), problems);
+      const elsewhere = found && regionProblem(regionOfPooler(found.database), regions);
+      return elsewhere === undefined ? found : problems.add("target", `the project of ${found?.name} ${elsewhere}`);
+    },
   };
   const sections = Object.fromEntries(options.needs.map((need) => [need, read[need]()]));
   problems.throwIfAny();

@@ -1,8 +1,9 @@
 import { HeadBucketCommand } from "@aws-sdk/client-s3";
-import { OperationError } from "../../base/errors.ts";
+import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../../base/flow/retry.ts";
+import { assertRegionAllowed } from "../../config/vault-location.ts";
 import { openTransport, type Transport, type TransportSettings } from "../../s3/transport.ts";
-import { guarded } from "./guarded.ts";
+import { regionOf } from "./bucket-facts.ts";
 import {
   type GetOptions,
   getObject,
@@ -81,4 +82,43 @@ export function openVault(settings: VaultSettings): Vault {
     close: () => transport.close(),
     [Symbol.dispose]: () => transport.close(),
   };
+}
+
+/**
+ * The same transport, which asks a bucket for nothing, and sends it nothing, before it has said that it is where the policy allows
+ * data to be; where it names no region, the configured one counts. That costs one request a run. A bucket that stands in for the
+ * vault is only read.
+ * @throws ConfigurationError `region-refused`, `read-only`, from each request
+ */
+function guarded(
+  transport: Transport,
+  { regions, readOnly = false }: Pick<VaultSettings, "regions" | "readOnly">,
+): Transport {
+  if (regions === undefined && !readOnly) return transport;
+  return {
+    ...transport,
+    async request(request, attempt) {
+      if (readOnly && !reads.test(request.operation)) throw writeRefused(transport.bucket, request.operation);
+      if (regions !== undefined && !asksPlace.test(request.operation)) await assertPlace(transport, regions);
+      return await transport.request(request, attempt);
+    },
+  };
+}
+
+const asksPlace = /^(?:HeadBucket|GetBucketLocation)$/;
+/** A thaw leaves the object as it is, and a copy of it beside it for some days. */
+const reads = /^(?:Get|Head|List|Restore)/;
+
+/** @throws ConfigurationError `region-refused`, and what `regionOf` throws */
+async function assertPlace(transport: Transport, regions: readonly string[]): Promise<void> {
+  const place = await regionOf(transport);
+  assertRegionAllowed(place.state === "known" ? place.value : transport.region, regions, `Bucket ${transport.bucket}`);
+}
+
+function writeRefused(bucket: string, operation: string): ConfigurationError {
+  return new ConfigurationError(
+    "read-only",
+    `${operation} would change bucket ${bucket}, which stands in for the vault and is only read`,
+    "Run it without `--from replica`.",
+  );
 }
