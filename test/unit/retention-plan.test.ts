@@ -128,6 +128,35 @@ describe("what never goes", () => {
   });
 });
 
+describe("a wrong clock", () => {
+  test("a set dated ahead of the store's clock is never the newest good one, even when its date has come", () => {
+    const ahead = aged(0, "daily", { ...proven, storedAt: now - 365 * day });
+    expect(plan([ahead, aged(60), aged(70)]).heldBack).toMatch(/backups are failing/);
+    expect(gone([ahead, aged(1), aged(60, "daily", proven), aged(70, "daily", proven)])).toEqual(["daily 70"]);
+  });
+
+  test("a set dated long before the store had it is kept from then on, and is among the newest", () => {
+    const behind = (days: number) => aged(365 + days, "daily", { storedAt: now - days * day });
+    expect(gone([aged(0), behind(29), behind(31)])).toEqual(["daily 396"]);
+    expect(whyOf("daily 394", [aged(0), behind(29)])?.why).toBe(
+      "daily sets are kept for 30 days, until 2026-11-23 (it was stored on 2026-10-24, though it is dated 2025-10-24)",
+    );
+    const bounds = { keepNewest: 1, staleDays: 1000, staleProofDays: null };
+    expect(gone([aged(50), aged(60), behind(40), behind(45)], { bounds })).toEqual(["daily 410", "daily 60"]);
+  });
+
+  test("a vault that was copied keeps its newest by their own dates, and calls nothing fresh because of it", () => {
+    const copied = [100, 50, 40].map((age) => aged(age, "daily", { storedAt: now - 31 * day - age }));
+    expect(plan(copied).heldBack).toMatch(/40 days old/);
+    const bounds = { keepNewest: 1, staleDays: 1000, staleProofDays: null };
+    expect(gone(copied, { bounds })).toEqual(["daily 100", "daily 50"]);
+  });
+
+  test("a run that takes hours changes nothing", () => {
+    expect(gone([aged(0), aged(30, "daily", { storedAt: now - 29.2 * day })])).toEqual(["daily 30"]);
+  });
+});
+
 describe("when nothing goes", () => {
   const old = [aged(40), aged(50)];
   const bounds = { keepNewest: 1, staleDays: 7, staleProofDays: 45 };

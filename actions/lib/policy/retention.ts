@@ -7,8 +7,10 @@ export interface Subject {
   readonly set: string;
   /** Null where no manifest that can be trusted says so. */
   readonly tier: Tier | null;
-  /** When its data was read at the source. */
+  /** When its data was read at the source, as its manifest says. */
   readonly at: number;
+  /** When the store took its manifest, by the store's clock; null or left out: not known. */
+  readonly storedAt?: number | null;
   /**
    * `trusted`: a pinned key has signed its manifest for this place. `refused`: not so: junk, or somebody has changed it.
    * `hidden`: a delete marker lies over its manifest.
@@ -71,7 +73,7 @@ export interface RetentionPlan {
 }
 
 const day = 86_400_000;
-/** A clock that is a little behind makes no set one of the future. */
+/** A clock that is a little behind makes no set one of the future. A run takes less than this from reading to publishing. */
 const skew = day;
 
 /**
@@ -80,6 +82,9 @@ const skew = day;
  * Time alone decides what may go; what is good decides what has to stay. Junk, failed, unsigned and marked sets are never among
  * the newest good ones, so that no number of them pushes one out. Kept for ever: the newest proven and the newest verified set of
  * each tier, the newest good ones of all; and of a tier that has no good set, the newest that there is.
+ *
+ * A set that was made under a wrong clock misleads nobody: one that was dated ahead of the store's clock never counts as a good
+ * one, and the term of one that was dated long before the store had it begins when the store had it.
  * @throws ConfigurationError `retention-terms` for terms and bounds that keep nothing
  */
 export function planRetention(facts: RetentionFacts): RetentionPlan {
@@ -102,10 +107,12 @@ export function planRetention(facts: RetentionFacts): RetentionPlan {
           null,
           "announced",
         );
-      const until = at + terms[tier] * day;
+      const from = beginOf(subject);
+      const until = from + terms[tier] * day;
       if (at > now + skew) return of(true, `it is dated ${dayOf(at)}, which is still to come`, until, "future");
       const need = needed.get(set);
-      const term = `${tier} sets are kept for ${terms[tier]} days, until ${dayOf(until)}`;
+      const dated = from === at ? "" : ` (it was stored on ${dayOf(from)}, though it is dated ${dayOf(at)})`;
+      const term = `${tier} sets are kept for ${terms[tier]} days, until ${dayOf(until)}${dated}`;
       if (now < until) return of(true, need === undefined ? term : `${term}; besides, ${need}`, until);
       if (need !== undefined) return of(true, need, until, "needed");
       const place = newest.get(set);
@@ -140,42 +147,62 @@ function refuseNothingKept({ terms, bounds }: Pick<RetentionFacts, "terms" | "bo
   );
 }
 
-/** Whether it may count as the newest of something. */
-function isGood({ tier, state, marked, at, verified, provenAt }: Subject, now: number): boolean {
-  return tier !== null && state === "trusted" && !marked && at <= now + skew && (verified || provenAt !== null);
+/** When its term begins: when its data was read, unless its clock was wrong or the vault was copied since. */
+function beginOf({ at, storedAt }: Subject): number {
+  const stored = storedAt ?? at;
+  return stored - at > skew ? stored : at;
 }
 
-/** The sets that stay as the newest of something, and of what. */
+/** Whether it may count as the newest of something. */
+function isGood(subject: Subject, now: number): boolean {
+  const { tier, state, marked, at, storedAt, verified, provenAt } = subject;
+  if (tier === null || state !== "trusted" || marked) return false;
+  return at <= Math.min(now, storedAt ?? now) + skew && (verified || provenAt !== null);
+}
+
+/**
+ * The sets that stay as the newest of something, and of what: by the time when their data was read, and by the time when their
+ * term began, which is another one where a clock was wrong.
+ */
 function newestGood({ subjects, bounds, now }: RetentionFacts): Map<string, string> {
-  const good = subjects.filter((one) => isGood(one, now)).toSorted((a, b) => b.at - a.at || (a.set < b.set ? 1 : -1));
+  const good = subjects.filter((one) => isGood(one, now));
   const reasons = new Map<string, string>();
   const stays = (one: Subject | undefined, why: string): void => {
     if (one !== undefined && !reasons.has(one.set)) reasons.set(one.set, why);
   };
+  const orders = [newestFirst(good, ({ at }) => at), newestFirst(good, beginOf)];
   for (const tier of tierSchema.options) {
-    const own = good.filter((one) => one.tier === tier);
-    if (own.length === 0)
+    for (const order of orders) {
+      const own = order.filter((one) => one.tier === tier);
+      stays(
+        own.find(({ provenAt }) => provenAt !== null),
+        `it is the newest proven ${tier} set`,
+      );
+      stays(
+        own.find(({ verified }) => verified),
+        `it is the newest verified ${tier} set`,
+      );
+    }
+    if (!good.some((one) => one.tier === tier))
       stays(newestOfBad(subjects, tier, now), `it is the newest ${tier} set, and no good one is there`);
-    stays(
-      own.find(({ provenAt }) => provenAt !== null),
-      `it is the newest proven ${tier} set`,
-    );
-    stays(
-      own.find(({ verified }) => verified),
-      `it is the newest verified ${tier} set`,
-    );
   }
-  const few = good.slice(0, bounds.keepNewest);
-  for (const one of few)
-    stays(one, few.length === 1 ? "it is the newest good set" : `it is one of the ${few.length} newest good sets`);
+  for (const order of orders) {
+    const few = order.slice(0, bounds.keepNewest);
+    for (const one of few)
+      stays(one, few.length === 1 ? "it is the newest good set" : `it is one of the ${few.length} newest good sets`);
+  }
   return reasons;
+}
+
+function newestFirst(subjects: readonly Subject[], timeOf: (subject: Subject) => number): readonly Subject[] {
+  return subjects.toSorted((a, b) => timeOf(b) - timeOf(a) || (a.set < b.set ? 1 : -1));
 }
 
 /** What a tier has when nothing in it is good: better one that was not made during an incident. */
 function newestOfBad(subjects: readonly Subject[], tier: Tier, now: number): Subject | undefined {
-  return subjects
-    .filter((one) => one.tier === tier && one.state === "trusted" && one.at <= now + skew)
-    .toSorted((a, b) => Number(a.marked) - Number(b.marked) || b.at - a.at || (a.set < b.set ? 1 : -1))[0];
+  const own = subjects.filter((one) => one.tier === tier && one.state === "trusted" && one.at <= now + skew);
+  const order = newestFirst(own, beginOf);
+  return order.find(({ marked }) => !marked) ?? order[0];
 }
 
 /** Why nothing may go: while new sets or proofs fail, the old ones are all there is. */
