@@ -103,6 +103,16 @@ export default definePolicy({
     summary: { channels: ["slack", "email"], hour: 4 },
   },
 
+  // While an incident is on nothing is removed and no new set counts as a good one: after a week somebody has forgotten it.
+  incident: {
+    longestDays: 7,
+    tell: [
+      "the owner of the project and the engineer on call",
+      "the data protection officer: schools have to hear within 72 hours when personal data is concerned",
+      "Supabase support (support.supabase.com) and the owner of the AWS account",
+    ],
+  },
+
   promises: {
     // The four promises of recovery: how long until it is back (RTO), how much may be lost (RPO). `lifeboat policy check`
     // compares them with what is really there, and ci fails when one is better than the truth.

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type Policy, type PolicyInput, policySchema } from "../../actions/lib/config/policy/policy.ts";
+import { dailySummary } from "../../actions/lib/notify/daily-summary.ts";
 import { judgePromises } from "../../actions/lib/policy/judge-promises.ts";
 import type { PromiseCheck, VaultTruth } from "../../actions/lib/policy/promises.ts";
 import { readSchedules, statedSchedules, workflowSchedules } from "../../actions/lib/policy/read-schedules.ts";
@@ -236,4 +237,27 @@ test("the reports' page knows enough to compare them: the newest set, the newest
   });
   expect(page).toMatch(/## Promises\n\n.*No promise is better than the truth/);
   expect(page).toMatch(/\| complete data loss \| RTO \| 2 h \| 20 min \| \? \| 20 min \| ok \|/);
+});
+
+test("an incident that is on is told every day, and is an alarm when it is on for longer than the policy expects", () => {
+  const truth = { newestSetAt: now.toISOString(), newestFilesAt: null, proven: undefined };
+  const since = (days: number) => new Date(now.getTime() - days * 86_400_000).toISOString();
+  const during = (days: number) =>
+    check(
+      kept,
+      {},
+      { ...truth, incident: { id: "20261120T000000Z-0a1b2c3d", reason: "keys were stolen", since: since(days) } },
+    );
+  expect(names(during(1), "doubtful")).toContain("now.incident");
+  expect(names(during(1))).not.toContain("now.incident");
+  expect(names(during(8))).toContain("now.incident");
+  const day = { day: "2026-11-24", reports: [], promises: during(1) };
+  const alert = dailySummary(day, { pageUrl: () => undefined, label: (name) => name });
+  expect(alert.lines.join()).toMatch(/Incident 20261120T000000Z-0a1b2c3d is on for .*keys were stolen.*incident end/);
+  expect(
+    dailySummary({ ...day, promises: during(8) }, { pageUrl: () => undefined, label: (name) => name }),
+  ).toMatchObject({
+    ...{ level: "failed", lines: expect.arrayContaining([expect.stringContaining("expects an end within 7 days")]) },
+  });
+  expect(names(check(kept, {}, truth), "doubtful")).not.toContain("now.incident");
 });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { LifeboatError } from "../base/errors.ts";
 import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
+import { incidentFinding } from "../policy/incident-findings.ts";
 import type { PromiseCheck } from "../policy/promises.ts";
 import { promisesSentence } from "../report/promises-page.ts";
 import { isBad } from "../report/run/merge-reports.ts";
@@ -24,6 +25,7 @@ interface DayFacts {
 export function dailySummary({ day, reports, promises }: DayFacts, words: AlertWords): Alert {
   const failures = reports.filter(({ conclusion }) => isBad(conclusion)).length;
   const broken = promises?.findings.filter(({ level }) => level === "broken") ?? [];
+  const incident = promises?.findings.filter(({ name, level }) => name === incidentFinding && level !== "broken") ?? [];
   const page = "runbooks/promise-broken.md";
   const url = words.pageUrl(page);
   return {
@@ -35,6 +37,7 @@ export function dailySummary({ day, reports, promises }: DayFacts, words: AlertW
         : `${countOf(reports.length, "job")} ran in the last 24 hours, ${failures === 0 ? "none of them" : `${failures}`} failed.`,
     facts: [],
     lines: [
+      ...incident.map(({ message, next }) => `${message} ${next}`),
       ...groups(reports).map((some) => describe(some, words)),
       ...(promises === undefined ? [] : [promisesSentence(promises)]),
       ...broken.slice(0, 8).map(({ message, next }) => `${message} ${next}`),

@@ -1,5 +1,6 @@
 import { type Scenario, scenarios } from "../config/policy/promises.ts";
 import { egressFindings, egressSentence } from "./egress.ts";
+import { incidentFindings } from "./incident-findings.ts";
 import { isVaultScenario, lossFindings, timeFindings } from "./promise-findings.ts";
 import {
   ageOf,
@@ -23,6 +24,7 @@ export function judgePromises(facts: PromiseFacts): PromiseCheck {
     ...lossFindings(facts, worst),
     ...timeFindings(facts, worst),
     ...egressFindings(facts, worst),
+    ...incidentFindings(facts.vault, facts.policy.incident, facts.now),
   ];
   const findings = settle(found, facts);
   const rows = scenarios.flatMap((scenario) => rowsOf(scenario, facts, worst, findings));

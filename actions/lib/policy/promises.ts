@@ -40,6 +40,8 @@ export interface VaultTruth {
   readonly newestFilesAt: string | undefined | null;
   /** What is wrong with the keys of sets, in words for people; undefined when nobody looked. */
   readonly keys?: readonly string[] | undefined;
+  /** That is on, and since when (ISO 8601; null: that cannot be told); undefined: none, or nobody looked. */
+  readonly incident?: { readonly id: string; readonly reason: string; readonly since: string | null } | undefined;
   /** The proven set with the newest data. */
   readonly proven:
     | { readonly snapshotAt: string; readonly provenAt: string; readonly restoreSeconds: number }
@@ -47,7 +49,7 @@ export interface VaultTruth {
 }
 
 export interface PromiseFacts {
-  readonly policy: Pick<Policy, "archive" | "tiers" | "promises" | "source">;
+  readonly policy: Pick<Policy, "archive" | "incident" | "tiers" | "promises" | "source">;
   readonly schedules: ReadSchedules;
   readonly now: Date;
   /** Undefined: not asked, or not reached. */

@@ -3,6 +3,7 @@ import { objectLockOf } from "./bucket/inspect.ts";
 import { publishedSnapshots, readSnapshot } from "./files/snapshot-catalogue.ts";
 import type { Manifest, Tier } from "./format/manifest.ts";
 import type { SnapshotManifest } from "./format/snapshot-manifest.ts";
+import { type Incident, readIncident } from "./incident/state.ts";
 import { inspectKeysOfSets } from "./keys-lock.ts";
 import type { Publication } from "./published/publications.ts";
 import { describeInOrder, type Published } from "./published/set-folders.ts";
@@ -18,6 +19,11 @@ import { provenSets } from "./sets/proof-store.ts";
 const mostUntrusted = { manifests: 1000, bytes: 256 * 1024 * 1024 } as const;
 
 interface TrustedOptions {
+  /**
+   * `count`: also those that were made while an incident was on, for who asks what was done. Unless told they are passed over: what
+   * the incident is about may be in them, and none of them is the newest good one.
+   */
+  readonly marked?: "count";
   /** Told of each that is passed over, and why. Hidden ones are passed over unread. */
   readonly passedOver?: (name: string, problem: string) => void;
 }
@@ -68,25 +74,27 @@ export async function firstFew<Found>(found: AsyncGenerator<Found, void, undefin
   return few;
 }
 
-async function* trusted<Found extends Publication, Document>(
+async function* trusted<Found extends Publication, Document extends { readonly incident?: string | undefined }>(
   published: Published<Found>,
   read: (found: Found) => Promise<Document>,
   nameOf: (found: Found) => string,
-  { passedOver }: TrustedOptions,
+  { passedOver, marked }: TrustedOptions,
 ): AsyncGenerator<Document, void, undefined> {
   const describe = async (
     found: Found,
-  ): Promise<{ document: Document } | { found: Found; problem: string } | undefined> => {
+  ): Promise<{ found: Found; document: Document } | { found: Found; problem: string } | undefined> => {
     if (found.state === "hidden") return undefined;
     const came = await believed(() => read(found));
-    return came !== undefined && "problem" in came ? { found, ...came } : came;
+    return came && { found, ...came };
   };
   const passed = { manifests: 0, bytes: 0 };
   // One alone answers most; who has to look further looks at many at once.
   const blockSize = (read: number): number => Math.min(96, Math.max(1, 3 * read));
   for await (const one of describeInOrder(published, blockSize, describe)) {
     if ("document" in one) {
-      yield one.document;
+      const { incident } = one.document;
+      if (incident === undefined || marked === "count") yield one.document;
+      else passedOver?.(nameOf(one.found), `it was made while incident ${incident} was on`);
       continue;
     }
     passed.manifests++;
@@ -116,6 +124,8 @@ export interface VaultStanding {
   readonly filesBucket: string | undefined;
   /** Whether these are all of its sets, not only the newest. */
   readonly complete: boolean;
+  /** That is on in one of the buckets that were asked; null: none. */
+  readonly incident: Incident | null;
 }
 
 export interface StandingSet {
@@ -167,17 +177,19 @@ export async function readStanding({
   verifyProof,
   tiers,
 }: StandingSources): Promise<VaultStanding> {
-  const [manifests, proofs, files, keys] = await Promise.all([
+  const [manifests, tested, files, keys, incident] = await Promise.all([
     firstFew(trustedSets(vault, verify), newestSets),
     provenSets(vault, verifyProof),
     storage && firstOf(trustedSnapshots(storage, verify)).then((newest) => newest ?? null),
     keysOf(vault, tiers, verify),
+    incidentOf([vault, ...(storage === undefined ? [] : [storage])], verify),
   ]);
-  const tested = new Map(proofs.map((one) => [`${one.tier}/${one.set}`, one]));
+  const proofs = tested.filter(({ marked }) => !marked);
+  const proofOf = new Map(proofs.map((one) => [`${one.tier}/${one.set}`, one]));
   const sets = manifests.map(
     ({ set, tier, snapshotAt, counts }): StandingSet => ({
       ...{ set, tier, snapshotAt, plainBytes: Number(counts.plainBytes), rows: Number(counts.rows) },
-      provenAt: tested.get(`${tier}/${set}`)?.provenAt ?? null,
+      provenAt: proofOf.get(`${tier}/${set}`)?.provenAt ?? null,
     }),
   );
   const bytesOf = new Map(sets.map(({ set, plainBytes }) => [set, plainBytes]));
@@ -198,7 +210,15 @@ export async function readStanding({
     files: files && { at: files.snapshotAt, bytes: Number(files.counts.bytes) },
     ...{ keys, bucket: vault.bucket, filesBucket: storage?.bucket },
     complete: manifests.length < newestSets,
+    incident,
   };
+}
+
+/** The oldest that is on in any of the buckets. */
+async function incidentOf(vaults: readonly Vault[], verify: VerifySignature): Promise<Incident | null> {
+  const states = await Promise.all(vaults.map((vault) => readIncident(vault, verify)));
+  const on = states.flatMap((state) => (state.on ? state.all : []));
+  return on.sort((a, b) => ((a.since ?? "") < (b.since ?? "") ? -1 : 1))[0] ?? null;
 }
 
 /** Where the bucket locks nothing, the preflight says so. */

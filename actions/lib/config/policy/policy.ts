@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { incidentPolicySchema } from "./incident.ts";
 import { promisesPolicySchema } from "./promises.ts";
 import { fingerprint, restoreTestPolicySchema } from "./restore-test.ts";
 import { retentionPolicySchema, termDays } from "./retention.ts";
@@ -137,6 +138,7 @@ export const policySchema = z.strictObject({
   storage: storagePolicySchema,
   retention: retentionPolicySchema,
   notify: notifyPolicySchema,
+  incident: incidentPolicySchema,
 });
 
 export type Policy = z.output<typeof policySchema>;

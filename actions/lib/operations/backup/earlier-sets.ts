@@ -30,7 +30,7 @@ export async function findMadeInPeriod(
     const inPeriod = (time: string) => Date.parse(time) >= from.getTime() && Date.parse(time) < until.getTime();
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
     const passedOver = (name: string, problem: string) => log.warn(`${name} does not count as made: ${problem}`);
-    for await (const manifest of trustedSets(vault, verify, { tier, passedOver })) {
+    for await (const manifest of trustedSets(vault, verify, { tier, passedOver, marked: "count" })) {
       if (inPeriod(manifest.snapshotAt)) return manifest;
       if (Date.parse(manifest.snapshotAt) < from.getTime()) return undefined;
     }
@@ -60,10 +60,12 @@ export async function findStandBack(
   try {
     const now = await vault.serverTime();
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
-    const sets = (await firstFew(trustedSets(vault, verify), newest)).map(({ snapshotAt, counts }) => ({
-      snapshotAt,
-      bytes: Number(counts.plainBytes),
-    }));
+    const sets = (await firstFew(trustedSets(vault, verify, { marked: "count" }), newest)).map(
+      ({ snapshotAt, counts }) => ({
+        snapshotAt,
+        bytes: Number(counts.plainBytes),
+      }),
+    );
     return standsBack(policy, sets, now);
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;

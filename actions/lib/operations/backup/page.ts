@@ -39,8 +39,17 @@ export function backupPage(result: BackupResult): Page {
         ],
       },
     ],
-    notes: [...alarms, ...warnings.map((warning) => `warning: ${warning}`)],
+    notes: [
+      ...alarms,
+      ...(result.incident === null ? [] : [markNote(result.incident)]),
+      ...warnings.map((warning) => `warning: ${warning}`),
+    ],
   };
+}
+
+/** Of a set or a snapshot that was made while an incident was on. */
+export function markNote(incident: string): string {
+  return `It was made while incident ${incident} was on and bears its mark: it is never the newest good one, and never latest. To use it, name it.`;
 }
 
 /** Empty tables have exports of their own, which are told in one line. */

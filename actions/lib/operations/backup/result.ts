@@ -16,6 +16,8 @@ export interface BackupResult {
   readonly snapshotAt: string;
   readonly finishedAt: string;
   readonly retainUntil: string | null;
+  /** Id of the incident that was on while it was made; null: none. */
+  readonly incident: string | null;
   readonly counts: Manifest["counts"];
   readonly artifacts: readonly {
     readonly name: string;

@@ -5,8 +5,9 @@ import type { Inventory } from "../../postgres/inventory/model.ts";
 import { renderRolesSql } from "../../postgres/inventory/roles.ts";
 import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import { renderRecoverPage } from "../../recover/pages.ts";
-import { signDetached } from "../../seal/keys/signature.ts";
+import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { type Artifact, type Manifest, setPrefix } from "../../vault/format/manifest.ts";
+import { watchIncident } from "../../vault/incident/mark.ts";
 import { lockPublished } from "../../vault/keys-lock.ts";
 import { encodeManifest, publishSet } from "../../vault/sets/catalogue.ts";
 import { type ArtifactStore, jsonSource, textSource } from "./artifact-store.ts";
@@ -34,6 +35,8 @@ export interface SetWriter {
 export async function openSetWriter(options: SetWriterOptions): Promise<SetWriter> {
   const { set, tier, vault, ready, config, stop, log } = options;
   const prefix = setPrefix(tier, set);
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, ready.keys.signers);
+  const incident = await watchIncident(vault, verify, log);
   const keys = await openSetKeys(options, prefix);
   const { store } = keys;
   const artifacts: Artifact[] = [];
@@ -58,8 +61,10 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
       if (draft === undefined || inventory === undefined)
         throw new OperationError("set-incomplete", "The set was not read to its end.");
       const counts = countSet(inventory, artifacts, databaseBytes);
-      await boundShrinkage(options, { counts, artifacts }, acceptShrinkage, warnings);
-      const named = files === undefined ? {} : { files: { set: files.set } };
+      const mark = await incident.mark();
+      // What an incident has left is worth keeping as it is: under its mark it takes no good set's place.
+      await boundShrinkage(options, { counts, artifacts }, acceptShrinkage || mark !== undefined, warnings);
+      const named = { ...(files && { files: { set: files.set } }), ...(mark !== undefined && { incident: mark }) };
       const manifest: Manifest = { ...draft, ...named, finishedAt: new Date().toISOString(), counts, artifacts };
       const bytes = encodeManifest(manifest);
       const signature = await signDetached(bytes, ready.signing);
@@ -69,6 +74,7 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
       const until = await lockPublished(vault, manifest, config.policy, ready.bucketLocks);
       return {
         ...{ set, tier, bucket: vault.bucket, prefix, counts, retainUntil: until?.toISOString() ?? null },
+        incident: mark ?? null,
         ...{ startedAt: manifest.startedAt, snapshotAt: manifest.snapshotAt, finishedAt: manifest.finishedAt },
         artifacts: artifacts.map((artifact) => ({
           ...{ name: artifact.name, kind: artifact.kind, plainBytes: artifact.plainBytes },

@@ -94,7 +94,7 @@ async function lockNewest(
   among: readonly PublishedSet[],
 ): Promise<void> {
   const manifest = await firstOf(
-    trustedSets(vault, (bytes, armored) => verifyDetached(bytes, armored, signers), { among }),
+    trustedSets(vault, (bytes, armored) => verifyDetached(bytes, armored, signers), { among, marked: "count" }),
   );
   if (manifest === undefined) return;
   await lockPublished(vault, manifest, policy, bucketLocks);

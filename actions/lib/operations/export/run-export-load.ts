@@ -2,7 +2,7 @@ import type { Log } from "../../base/log.ts";
 import { countOf } from "../../base/measures.ts";
 import type { Config } from "../../config/load.ts";
 import { objectStates } from "../../vault/bucket/thaw.ts";
-import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
+import { manifestVerifier, openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { resolveSet } from "../../vault/sets/catalogue.ts";
 import { openSet } from "../../vault/sets/open-set.ts";
@@ -32,7 +32,8 @@ export async function runExportLoad(request: ExportLoadRequest): Promise<ExportL
 
 async function load(request: ExportLoadRequest, vault: Vault): Promise<ExportLoad> {
   const { config, ref, table, log, signal } = request;
-  const found = await resolveSet(vault, ref, ref === "latest" ? { tier: "weekly" } : {});
+  const marks = { verify: await manifestVerifier(config), passedOver: log.warn };
+  const found = await resolveSet(vault, ref, { ...marks, ...(ref === "latest" && { tier: "weekly" as const }) });
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
   const open = await openSet(vault, found, keys);
   const inventory = await open.inventory();

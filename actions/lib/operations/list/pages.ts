@@ -6,7 +6,7 @@ import { describeCounts } from "../sync/source/tally.ts";
 
 /** The catalogue as a page, newest first as it came. */
 export function setListPage(bucket: string, sets: readonly (ListedSet & { readonly provenAt: string | null })[]): Page {
-  const newest = sets.find(({ problem }) => problem === null);
+  const newest = sets.find(({ problem, incident }) => problem === null && incident === null);
   return {
     title: "Backup sets",
     sentence:
@@ -29,16 +29,34 @@ export function setListPage(bucket: string, sets: readonly (ListedSet & { readon
         ]),
       },
     ],
-    notes: sets.flatMap(({ set, problem, signature }) =>
-      problem === null ? [] : [`${set} is ${signature}: ${problem}`],
-    ),
+    notes: [...marks(sets), ...problems(sets)],
   };
 }
 
+function problems(
+  listed: readonly { readonly set: string; readonly problem: string | null; readonly signature: string }[],
+): string[] {
+  return listed.flatMap(({ set, problem, signature }) =>
+    problem === null ? [] : [`${set} is ${signature}: ${problem}`],
+  );
+}
+
+/** What was made while an incident was on, told for each incident. */
+function marks(listed: readonly { readonly set: string; readonly incident: string | null }[]): string[] {
+  const marked = Map.groupBy(
+    listed.filter(({ incident }) => incident !== null),
+    ({ incident }) => incident,
+  );
+  return [...marked].map(
+    ([incident, some]) =>
+      `Made while incident ${incident} was on, and never the newest good one: ${some.map(({ set }) => set).join(", ")}`,
+  );
+}
+
 function provenWords(
-  sets: readonly { readonly provenAt: string | null; readonly snapshotAt: string | null }[],
+  sets: readonly Pick<ListedSet & { readonly provenAt: string | null }, "provenAt" | "snapshotAt" | "incident">[],
 ): string {
-  const newest = sets.find(({ provenAt }) => provenAt !== null);
+  const newest = sets.find(({ provenAt, incident }) => provenAt !== null && incident === null);
   return newest === undefined
     ? ", none is proven yet"
     : `, the newest proven one of ${newest.snapshotAt ?? "unknown time"}`;
@@ -46,7 +64,7 @@ function provenWords(
 
 /** The files' snapshots as a page, newest first as they came. */
 export function snapshotListPage(bucket: string, snapshots: readonly ListedSnapshot[]): Page {
-  const newest = snapshots.find(({ manifest }) => manifest !== null)?.manifest;
+  const newest = snapshots.find(({ manifest }) => manifest !== null && manifest.incident === undefined)?.manifest;
   return {
     title: "Snapshots of the files",
     sentence:
@@ -69,8 +87,9 @@ export function snapshotListPage(bucket: string, snapshots: readonly ListedSnaps
         ),
       },
     ],
-    notes: snapshots.flatMap(({ set, problem, signature }) =>
-      problem === null ? [] : [`${set} is ${signature}: ${problem}`],
-    ),
+    notes: [
+      ...marks(snapshots.map(({ set, manifest }) => ({ set, incident: manifest?.incident ?? null }))),
+      ...problems(snapshots),
+    ],
   };
 }

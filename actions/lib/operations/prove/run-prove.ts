@@ -52,7 +52,7 @@ async function prove(request: ProveRequest, vault: Vault): Promise<ProveResult> 
   const { config, ref, log, signal } = request;
   const { target, policy } = config;
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
-  const open = await openSet(vault, ref, keys);
+  const open = await openSet(vault, ref, { ...keys, passedOver: log.warn });
   await using sessions = new Sessions(readOnly(targetConnector(config, "prove", { log, signal })), signal);
   try {
     const found = await proveTarget({

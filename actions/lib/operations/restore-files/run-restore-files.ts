@@ -1,7 +1,7 @@
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { openProjectFiles } from "../../storage/project-files.ts";
-import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
+import { manifestVerifier, openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
 import { resolveSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { targetConnector } from "../target/sessions.ts";
@@ -73,11 +73,12 @@ export async function runFilesToFolder(
 }
 
 async function withSnapshot<Result>(
-  { config, ref, vault: open }: Request<"storageVault" | "opening">,
+  { config, ref, log, vault: open }: Request<"storageVault" | "opening">,
   work: (snapshot: SnapshotFiles) => Promise<Result>,
 ): Promise<Result> {
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
+  const marks = { verify: await manifestVerifier(config), passedOver: log.warn };
   return withVault(open, config.storageVault, async (vault) =>
-    work(await openVaultSnapshot(vault, await resolveSnapshot(vault, ref), keys)),
+    work(await openVaultSnapshot(vault, await resolveSnapshot(vault, ref, marks), keys)),
   );
 }

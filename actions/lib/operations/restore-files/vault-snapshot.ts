@@ -79,9 +79,15 @@ export async function findSnapshotFor(
   verify: VerifySignature,
 ): Promise<{ readonly set: string; readonly fit: "same" | "earlier" | "later" }> {
   const listed = await listSnapshots(vault, verify);
+  // One that was made while an incident was on goes only with its own set.
   const found = snapshotFor(
     moment,
-    listed.flatMap(({ manifest }) => manifest ?? []),
+    listed.flatMap(({ set, manifest }) =>
+      manifest === null ||
+      (manifest.incident !== undefined && set !== moment.files?.set && manifest.databaseSet?.set !== moment.set)
+        ? []
+        : manifest,
+    ),
   );
   const hidden = hiddenNearer(
     moment,

@@ -47,7 +47,7 @@ async function restoreBoth(
   const { config, log, signal } = request;
   const signers = await trustedSigners(config);
   using target = openProjectFiles(config.targetStorage, { side: "target" });
-  const { tier, set, manifest } = await readSignedSet(sets, request.ref, signers);
+  const { tier, set, manifest } = await readSignedSet(sets, request.ref, signers, log.warn);
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
   const found = await findSnapshotFor(snapshots, manifest, verify);
   const notes: string[] = [];

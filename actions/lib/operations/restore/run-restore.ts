@@ -52,7 +52,8 @@ async function restore(request: RestoreRequest, vault: Vault): Promise<RestoreRe
   const { config, ref, log, signal } = request;
   const { target, policy } = config;
   const signers = await trustedSigners(config);
-  const open = await openSet(vault, ref, { trustedSigners: signers, privateKey: await openingKey(config) });
+  const keys = { trustedSigners: signers, privateKey: await openingKey(config) };
+  const open = await openSet(vault, ref, { ...keys, passedOver: log.warn });
   const whose = await admitTarget({
     ...{ config, fromSet: open.manifest.source.projectRef, typed: request.production, log, signal },
     what: "the project that the backups come from",

@@ -28,7 +28,7 @@ export async function inspectSnapshots(
   try {
     const now = await vault.serverTime();
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
-    const newest = await firstOf(trustedSnapshots(vault, verify));
+    const newest = await firstOf(trustedSnapshots(vault, verify, { marked: "count" }));
     const takenAt = newest ? new Date(newest.snapshotAt) : undefined;
     const span = period === undefined ? undefined : periodAround(period, now);
     const isMade = span !== undefined && takenAt !== undefined && takenAt >= span.from && takenAt < span.until;

@@ -5,6 +5,7 @@ import { compactionThatPays } from "../../policy/storage-retention.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { openProjectFiles } from "../../storage/project-files.ts";
 import { withVault } from "../../vault/configured.ts";
+import { watchIncident } from "../../vault/incident/mark.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { retentionIsDue, runRetention } from "../retention/run-retention.ts";
 import { nameRun, nobodys, openSource, passPreflight, readVaultState, takeLease } from "./begin.ts";
@@ -41,6 +42,7 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   await using lease = request.dryRun === true ? nobodys : await stages.gate("lease", () => takeLease(request, vault));
   stop.on(lease.lost);
   const state = await stages.gate("vault", () => readVaultState(vault, verify, log, warnings));
+  const incident = await watchIncident(vault, verify, log);
   const { newest } = state;
   const alarms = [...state.alarms];
   const set = request.set ?? (await nameRun(state.unfinished.at(-1) ?? newest?.manifest.set));
@@ -56,9 +58,27 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
       : await stages.gate("last snapshot", () => openLast(vault, newest, ready, request));
   await using source = await stages.gate("list", () => openSource(request, endpoint, stop.signal));
   request.onListOpened?.();
-  const compaction = compactionThatPays(policy.retention, config.policy.tiers);
+  const pays = compactionThatPays(policy.retention, config.policy.tiers);
+  // What is copied anew leaves what retention then removes.
+  const compaction = incident.on ? { ...pays, compactBelowShare: 0 } : pays;
+  if (incident.on)
+    warnings.push("No pack is copied anew (compaction): an incident is on, and nothing is to be forgotten.");
   const plan = await stages.write("compare", () => planList(source, last, ready.signing.fingerprint, compaction));
-  const facts = { request, set, startedAt, vault, ready, verify, endpoint, lease, source, plan, last: newest, held };
+  const facts = {
+    request,
+    set,
+    startedAt,
+    vault,
+    ready,
+    verify,
+    endpoint,
+    lease,
+    source,
+    plan,
+    last: newest,
+    held,
+    incident,
+  };
   if (request.dryRun === true) {
     return await stages.write("rehearse", () => rehearse({ ...facts, stages, warnings, alarms }));
   }

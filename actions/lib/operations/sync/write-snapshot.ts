@@ -45,7 +45,10 @@ async function publish(writing: Writing, tools: Tools): Promise<SnapshotManifest
   const before = plan.kind === "fresh" ? undefined : plan.last;
   const missing = Math.max(0, (last?.manifest.counts.files ?? 0) - ledger.files);
   const removed = plan.kind === "fresh" ? missing : ledger.filesRemoved - tools.seen.renames.count;
-  boundVanishing(last?.manifest, removed, policy.storage, request.acceptShrinkage ?? false, writing.warnings);
+  const mark = await writing.incident.mark();
+  // What an incident has left is worth keeping as it is: under its mark it takes no good snapshot's place.
+  const accept = request.acceptShrinkage === true || mark !== undefined;
+  boundVanishing(last?.manifest, removed, policy.storage, accept, writing.warnings);
   await keys.storeIndexKey();
   const layers = await storeList(writing, tools, await lists.finish());
   const head = await storeHead(store, {
@@ -83,6 +86,7 @@ async function publish(writing: Writing, tools: Tools): Promise<SnapshotManifest
       },
       counts: countsOf(writing, tools),
       ...madeUnder(policy),
+      ...(mark !== undefined && { incident: mark }),
       ...{ head, findings, layers, recover },
     },
     ready.signing,

@@ -2,6 +2,7 @@ import type { Stop } from "../../base/flow/bounded.ts";
 import type { Stages } from "../../base/flow/stages.ts";
 import type { ProjectFiles } from "../../storage/project-files.ts";
 import type { StoredSnapshot } from "../../vault/files/snapshot-catalogue.ts";
+import type { IncidentWatch } from "../../vault/incident/mark.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
@@ -30,6 +31,7 @@ export interface SyncFacts {
   readonly last: StoredSnapshot | undefined;
   /** Its copies of files that the source has lost, for a list that is begun anew. */
   readonly held: HeldCopies | undefined;
+  readonly incident: IncidentWatch;
   readonly stages: Stages;
   readonly warnings: string[];
   readonly alarms: string[];

@@ -3,12 +3,13 @@ import { ConfigurationError } from "../../base/errors.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import { stagingSchema } from "../../postgres/platform-owned.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
+import { verifyDetached } from "../../seal/keys/signature.ts";
 import { setPrefix } from "../../vault/format/manifest.ts";
 import type { Proof, Turn } from "../../vault/format/proof.ts";
 import { hiddenError } from "../../vault/published/publications.ts";
-import { manifestName } from "../../vault/published/signed-manifest.ts";
+import { believed, manifestName, type VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { publishedSets, resolveSet, type SetName } from "../../vault/sets/catalogue.ts";
+import { publishedSets, readSet, resolveSet, type SetName } from "../../vault/sets/catalogue.ts";
 import { readSignedSet, type SignedSet } from "../../vault/sets/open-set.ts";
 import type { StoredProof } from "../../vault/sets/proof-store.ts";
 
@@ -92,10 +93,11 @@ export async function selectSet(
   },
 ): Promise<SelectedSet> {
   const { named, policy, trusted } = options;
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, trusted);
   const choice =
     named === undefined
-      ? await byTurns(vault, options)
-      : { ...(await resolveSet(vault, named)), turn: "named" as const, why: "it was named" };
+      ? await byTurns(vault, { ...options, verify })
+      : { ...(await resolveSet(vault, named, { verify })), turn: "named" as const, why: "it was named" };
   const { tier, set, turn, why } = choice;
   const before = await vault.get(setPrefix(tier, set) + manifestName);
   const signed = await readSignedSet(vault, { tier, set }, trusted);
@@ -105,7 +107,11 @@ export async function selectSet(
 
 async function byTurns(
   vault: Vault,
-  { proofs, policy }: { readonly proofs: readonly StoredProof[]; readonly policy: Policy },
+  {
+    proofs,
+    policy,
+    verify,
+  }: { readonly proofs: readonly StoredProof[]; readonly policy: Policy; readonly verify: VerifySignature },
 ) {
   const sets: SetName[] = [];
   for await (const { tier, set, state, marker } of publishedSets(vault)) {
@@ -113,13 +119,24 @@ async function byTurns(
     // Passed over in silence, an older set would be tested as if it were the newest.
     else if (sets.length === 0) throw hiddenError(vault, { prefix: `database/${tier}/`, set, marker }, "latest");
   }
-  const choice = chooseSet({ sets, proofs: proofs.map(({ proof }) => proof), turns: policy.restoreTest.turns });
-  if (choice !== undefined) return choice;
+  for (const left = new Set(sets); ; ) {
+    const facts = { proofs: proofs.map(({ proof }) => proof), turns: policy.restoreTest.turns };
+    const choice = chooseSet({ sets: [...left], ...facts });
+    if (choice === undefined) break;
+    if (!(await isMarked(vault, choice, verify))) return choice;
+    for (const one of left) if (one.set === choice.set) left.delete(one);
+  }
   throw new ConfigurationError(
     "set-unknown",
     `There is no set yet in bucket ${vault.bucket}: nothing to test.`,
     "Make one with `lifeboat backup --tier daily`.",
   );
+}
+
+/** Made while an incident was on: it can be tested by its name, and has no turn. One that cannot be trusted is refused later, by name. */
+async function isMarked(vault: Vault, { tier, set }: SetName, verify: VerifySignature): Promise<boolean> {
+  const read = await believed(() => readSet(vault, tier, set, verify));
+  return read !== undefined && "document" in read && read.document.manifest.incident !== undefined;
 }
 
 /** A set of the staging project itself proves nothing about production, and would bring a marker of its own. */

@@ -34,7 +34,9 @@ export default defineOperation({
     const { thawSentence, thawSet } = await import("./thaw-set.ts");
     const { log, signal } = context;
     const vault = await context.vault();
-    const found = await resolveSet(vault, ref, ref === "latest" ? { tier: "monthly" } : {});
+    const { manifestVerifier } = await import("../../vault/configured.ts");
+    const marks = { verify: await manifestVerifier(context.config()), passedOver: log.warn };
+    const found = await resolveSet(vault, ref, { ...marks, ...(ref === "latest" && { tier: "monthly" as const }) });
     const signed = await readSignedSet(vault, found, await context.signers());
     const result = await thawSet(vault, signed, { tier, days, dryRun, wait, log, signal });
     return { result, lines: [thawSentence(result)] };

@@ -84,7 +84,7 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
       "Set RESTORE_PRIVATE_KEY and RESTORE_PASSPHRASE, or verify without --deep.",
     );
   }
-  const signed = await readSignedSet(vault, ref, trustedSigners);
+  const signed = await readSignedSet(vault, ref, trustedSigners, log.warn);
   const { manifest } = signed;
   const { findings: looked, frozen } = await inspectObjects(vault, signed);
   const findings = [...looked];

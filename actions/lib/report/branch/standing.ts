@@ -4,7 +4,7 @@ import type { MeasuredRestore, StandingSet, VaultStanding } from "../../vault/st
 import type { RunRow } from "../run/run-row.ts";
 
 /** What is known of the vault when a page about it is made: what it has itself, or what reports say that it had. */
-export interface Standing extends Omit<VaultStanding, "bucket" | "filesBucket" | "complete" | "keys"> {
+export interface Standing extends Omit<VaultStanding, "bucket" | "filesBucket" | "complete" | "keys" | "incident"> {
   /** Where this was read. */
   readonly source: "vault" | "reports";
   /** The vault's, and whether these are all of its sets, not only the newest. */
@@ -13,6 +13,7 @@ export interface Standing extends Omit<VaultStanding, "bucket" | "filesBucket" |
   readonly complete?: boolean;
   /** Of the vault alone: reports do not know it. */
   readonly keys?: VaultStanding["keys"];
+  readonly incident?: VaultStanding["incident"];
 }
 
 /** The same from the reports alone, for when the vault cannot be reached; and what the vault does not know. */
@@ -65,9 +66,10 @@ export function truthOf({
   proven,
   files,
   keys,
-}: Pick<Standing, "sets" | "proven" | "files" | "keys">): VaultTruth {
+  incident,
+}: Pick<Standing, "sets" | "proven" | "files" | "keys" | "incident">): VaultTruth {
   return {
-    keys,
+    ...{ keys, incident: incident ?? undefined },
     newestSetAt: sets[0]?.snapshotAt,
     newestSetBytes: sets[0]?.plainBytes,
     // Whoever has not asked cannot tell whether there is one.

@@ -2,6 +2,7 @@ import { snapshotPrefix } from "../format/names.ts";
 import { type SnapshotManifest, snapshotManifestSchema } from "../format/snapshot-manifest.ts";
 import {
   hiddenProblem,
+  type LatestOptions,
   type Publication,
   publicationOf,
   publications,
@@ -85,10 +86,19 @@ export async function* publishedSnapshots(vault: Vault): AsyncGenerator<Publicat
   for await (const run of runFolders(vault)) if (run.state !== "none") yield run;
 }
 
-/** Finds a snapshot by its id, or the newest. @throws as `resolvePublished` */
-export async function resolveSnapshot(vault: Vault, wanted: string): Promise<string> {
+/** Finds a snapshot by its id, or the newest good one. @throws as `resolvePublished` */
+export async function resolveSnapshot(
+  vault: Vault,
+  wanted: string,
+  { verify, passedOver }: LatestOptions = {},
+): Promise<string> {
   const where = `bucket ${vault.bucket}`;
-  return (await resolvePublished(vault, wanted, [prefix], { name: "snapshot", where, list })).set;
+  const isMarked =
+    verify &&
+    (async ({ set, signed }: Publication): Promise<boolean> =>
+      (await describeSnapshot(vault, set, verify, signed))?.manifest?.incident !== undefined);
+  const kind = { name: "snapshot", where, list, isMarked, passedOver } as const;
+  return (await resolvePublished(vault, wanted, [prefix], kind)).set;
 }
 
 /**

@@ -6,7 +6,7 @@ import { setIdPattern } from "../format/manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { type Version, versionPages, type Wanted } from "../s3/versions.ts";
 import { setIdsBelow } from "./set-folders.ts";
-import { manifestName, signatureName } from "./signed-manifest.ts";
+import { manifestName, signatureName, type VerifySignature } from "./signed-manifest.ts";
 
 /** What became of the manifest in a folder that is named like a set. */
 export interface Publication {
@@ -196,35 +196,74 @@ export function hiddenProblem(vault: Vault, hidden: Hidden): string {
   return `it is hidden by a delete marker that Lifeboat did not write; ${showAgain(vault, hidden)} shows it again`;
 }
 
+/** What `latest` passes over: what was made while an incident was on is never the newest good one. */
+export interface LatestOptions {
+  /** Checks signatures: only a mark that a trusted key has signed makes one passed over. Without it none is. */
+  readonly verify?: VerifySignature | undefined;
+  /** Told in one sentence which newer ones were passed over. */
+  readonly passedOver?: ((sentence: string) => void) | undefined;
+}
+
+interface Resolving {
+  readonly name: "set" | "snapshot";
+  readonly where: string;
+  /** The command that lists all. */
+  readonly list: string;
+  /** Whether a trusted manifest says that it was made while an incident was on. */
+  readonly isMarked?: ((found: Folder & Publication) => Promise<boolean>) | undefined;
+  readonly passedOver?: LatestOptions["passedOver"];
+}
+
 /**
  * Finds something published by its id, or the newest. That it can be trusted is for whoever reads it to say: a newest one
  * with a foreign signature, or a hidden one, is to be refused loudly, not passed over.
  * @param wanted `latest` or an id
- * @param kind how it is called, where it was looked for, and the command that lists all
+ * @param kind how it is called, where it was looked for, and what the newest is not
  * @throws ConfigurationError `set-id`, `set-unknown` or `snapshot-unknown`, `set-hidden`
  */
 export async function resolvePublished(
   vault: Vault,
   wanted: string,
   prefixes: readonly string[],
-  { name, where, list }: { readonly name: "set" | "snapshot"; readonly where: string; readonly list: string },
+  kind: Resolving,
 ): Promise<Folder> {
+  const { name, where, list } = kind;
   if (wanted !== "latest" && !setIdPattern.test(wanted))
     throw new ConfigurationError(
       "set-id",
       `A ${name} is named \`latest\` or like 20261122T221500Z-1a2b3c4d`,
       `See \`${list}\` for the names.`,
     );
-  const found = wanted === "latest" ? await newestOf(vault, prefixes) : await namedOf(vault, wanted, prefixes);
+  const found = wanted === "latest" ? await newestOf(vault, prefixes, kind) : await namedOf(vault, wanted, prefixes);
   if (found?.state === "there") return found;
   if (found !== undefined) throw hiddenError(vault, found, wanted);
   const what = wanted === "latest" ? `There is no ${name} yet` : `There is no ${name} ${wanted}`;
   throw new ConfigurationError(`${name}-unknown`, `${what} in ${where}`, `See \`${list}\`.`);
 }
 
-async function newestOf(vault: Vault, prefixes: readonly string[]): Promise<(Folder & Publication) | undefined> {
-  for await (const found of publications(vault.transport, prefixes)) if (found.state !== "none") return found;
-  return undefined;
+async function newestOf(
+  vault: Vault,
+  prefixes: readonly string[],
+  { name, list, isMarked, passedOver }: Resolving,
+): Promise<(Folder & Publication) | undefined> {
+  const marked: string[] = [];
+  const told = (): string =>
+    `${countOf(marked.length, `newer ${name}`)} (${few(marked, 3)}) ${marked.length === 1 ? "was" : "were"} made while an incident was on`;
+  for await (const found of publications(vault.transport, prefixes)) {
+    if (found.state === "none") continue;
+    if (found.state === "there" && (await isMarked?.(found)) === true) {
+      marked.push(found.set);
+      continue;
+    }
+    if (marked.length > 0) passedOver?.(`latest is ${found.set}: ${told()}. To use one, name it.`);
+    return found;
+  }
+  if (marked.length === 0) return undefined;
+  throw new ConfigurationError(
+    `${name}-unknown`,
+    `There is no ${name} that counts as the newest good one: ${told()}`,
+    `Name one (\`${list}\`), when you are sure that what the incident is about is not in it.`,
+  );
 }
 
 async function namedOf(vault: Vault, set: string, prefixes: readonly string[]) {

@@ -1,6 +1,12 @@
 import { ConfigurationError } from "../../base/errors.ts";
 import { type Manifest, manifestSchema, setPrefix, type Tier, tierSchema } from "../format/manifest.ts";
-import { hiddenProblem, type Publication, publications, resolvePublished } from "../published/publications.ts";
+import {
+  hiddenProblem,
+  type LatestOptions,
+  type Publication,
+  publications,
+  resolvePublished,
+} from "../published/publications.ts";
 import { describeFirst } from "../published/set-folders.ts";
 import {
   believed,
@@ -39,6 +45,8 @@ export interface ListedSet extends SetName {
   /** Bytes of the set's artifacts in the vault, decimal digits. */
   readonly storedBytes: string | null;
   readonly signature: "verified" | "refused" | "unchecked" | "hidden";
+  /** Id of the incident that was on while it was made: it is never the newest good one. */
+  readonly incident: string | null;
   readonly problem: string | null;
 }
 
@@ -101,15 +109,24 @@ export async function listSets(
   return describeFirst(publishedSets(vault, tier), newest, (published) => describe(vault, published, verify));
 }
 
-/** Finds a set by its id, or the newest (of a tier). @throws as `resolvePublished` */
+/** Finds a set by its id, or the newest good one (of a tier). @throws as `resolvePublished` */
 export async function resolveSet(
   vault: Vault,
   wanted: string,
-  options: { tier?: Tier | undefined } = {},
+  options: { readonly tier?: Tier | undefined } & LatestOptions = {},
 ): Promise<SetName> {
   const where = `bucket ${vault.bucket}${options.tier ? `, tier ${options.tier}` : ""}`;
   const tiers = tiersByPrefix(options.tier);
-  const { prefix, set } = await resolvePublished(vault, wanted, [...tiers.keys()], { name: "set", where, list });
+  const { verify, passedOver } = options;
+  const isMarked =
+    verify &&
+    (async (found: Publication & { readonly prefix: string }): Promise<boolean> => {
+      const tier = tiers.get(found.prefix) as Tier;
+      const read = await believed(() => readSet(vault, tier, found.set, verify, found.signed));
+      return read !== undefined && "document" in read && read.document.manifest.incident !== undefined;
+    });
+  const kind = { name: "set", where, list, isMarked, passedOver } as const;
+  const { prefix, set } = await resolvePublished(vault, wanted, [...tiers.keys()], kind);
   return { tier: tiers.get(prefix) as Tier, set };
 }
 
@@ -145,7 +162,7 @@ async function describe(
   { tier, set, state, marker, signed }: PublishedSet,
   verify: VerifySignature | undefined,
 ): Promise<ListedSet | undefined> {
-  const unknown = { tier, set, snapshotAt: null, counts: null, storedBytes: null };
+  const unknown = { tier, set, snapshotAt: null, counts: null, storedBytes: null, incident: null };
   if (state === "hidden")
     return {
       ...unknown,
@@ -157,9 +174,9 @@ async function describe(
   );
   if (read === undefined) return undefined;
   if ("problem" in read) return { ...unknown, signature: "refused", problem: read.problem };
-  const { snapshotAt, counts } = read.document;
+  const { snapshotAt, counts, incident = null } = read.document;
   const signature = verify ? "verified" : "unchecked";
-  return { tier, set, snapshotAt, counts, storedBytes: counts.storedBytes, signature, problem: null };
+  return { tier, set, snapshotAt, counts, storedBytes: counts.storedBytes, signature, incident, problem: null };
 }
 
 async function readUnchecked(vault: Vault, tier: Tier, set: string): Promise<Manifest> {

@@ -16,6 +16,7 @@ import {
 } from "../../seal/keys/session-key.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import type { Artifact, Manifest, Tier } from "../format/manifest.ts";
+import type { LatestOptions } from "../published/publications.ts";
 import type { Vault } from "../s3/client.ts";
 import { openArtifact } from "../s3/download.ts";
 import { readSet, resolveSet, type StoredSet } from "./catalogue.ts";
@@ -41,7 +42,7 @@ export interface OpenSet extends SignedSet {
   artifact(name: string, options?: ReadOptions): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
-interface Opening {
+interface Opening extends Pick<LatestOptions, "passedOver"> {
   readonly trustedSigners: readonly Signer[];
   readonly privateKey: UnlockedKey;
 }
@@ -56,13 +57,18 @@ export interface ReadOptions {
 
 /**
  * Finds a set and checks its manifest's signature and place.
+ * @param passedOver told which newer sets are not `latest`, because they were made while an incident was on
  * @throws ConfigurationError `set-unknown`, `set-id`, `manifest-untrusted`
  */
-export async function readSignedSet(vault: Vault, ref: SetRef, trusted: readonly Signer[]): Promise<SignedSet> {
-  const { tier, set } = typeof ref === "string" ? await resolveSet(vault, ref) : ref;
-  const { manifest, prefix, signedBy } = await readSet(vault, tier, set, (bytes, armored) =>
-    verifyDetached(bytes, armored, trusted),
-  );
+export async function readSignedSet(
+  vault: Vault,
+  ref: SetRef,
+  trusted: readonly Signer[],
+  passedOver?: LatestOptions["passedOver"],
+): Promise<SignedSet> {
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, trusted);
+  const { tier, set } = typeof ref === "string" ? await resolveSet(vault, ref, { verify, passedOver }) : ref;
+  const { manifest, prefix, signedBy } = await readSet(vault, tier, set, verify);
   return { tier, set, manifest, prefix, signedBy };
 }
 
@@ -71,8 +77,12 @@ export async function readSignedSet(vault: Vault, ref: SetRef, trusted: readonly
  * Nothing is written anywhere.
  * @throws ConfigurationError `wrong-private-key`; what `readSignedSet` and seal/keys/session-key throw
  */
-export async function openSet(vault: Vault, ref: SetRef, { trustedSigners, privateKey }: Opening): Promise<OpenSet> {
-  const signed = await readSignedSet(vault, ref, trustedSigners);
+export async function openSet(
+  vault: Vault,
+  ref: SetRef,
+  { trustedSigners, privateKey, passedOver }: Opening,
+): Promise<OpenSet> {
+  const signed = await readSignedSet(vault, ref, trustedSigners, passedOver);
   const keysPgp = await readKeys(vault, signed, trustedSigners);
   return unlockSet(vault, signed, keysPgp, { trustedSigners, privateKey });
 }

@@ -3,7 +3,7 @@ import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { isMissing } from "../../s3/store-errors.ts";
 import { lockObject } from "../bucket/lock.ts";
-import { setPrefix, type Tier } from "../format/manifest.ts";
+import { manifestSchema, setPrefix, type Tier } from "../format/manifest.ts";
 import { type Proof, proofPrefix, proofSchema } from "../format/proof.ts";
 import {
   manifestName,
@@ -120,6 +120,8 @@ export interface ProvenSet {
   readonly provenAt: string;
   /** Of that test. */
   readonly proof: Proof;
+  /** It was made while an incident was on: it can be restored, and is not the newest good one. */
+  readonly marked: boolean;
 }
 
 /**
@@ -141,9 +143,17 @@ export async function provenSets(vault: Vault, verify: VerifySignature): Promise
 
 /** SHA-256 of the manifest as it is stored, in hex; undefined when the set is not there. */
 export async function manifestHash(vault: Vault, tier: Tier, set: string): Promise<string | undefined> {
+  const body = await manifestBytes(vault, tier, set);
+  return body && hashOf(body);
+}
+
+function hashOf(body: Uint8Array): string {
+  return createHash("sha256").update(body).digest("hex");
+}
+
+async function manifestBytes(vault: Vault, tier: Tier, set: string): Promise<Uint8Array | undefined> {
   try {
-    const { body } = await vault.get(setPrefix(tier, set) + manifestName, { maxBytes: maxManifestBytes });
-    return createHash("sha256").update(body).digest("hex");
+    return (await vault.get(setPrefix(tier, set) + manifestName, { maxBytes: maxManifestBytes })).body;
   } catch (error) {
     if (isMissing(error)) return undefined;
     // Ours is none so large: it was replaced.
@@ -152,8 +162,13 @@ export async function manifestHash(vault: Vault, tier: Tier, set: string): Promi
   }
 }
 
+const markSchema = manifestSchema.pick({ incident: true }).loose();
+
 async function stillThere(vault: Vault, proof: Proof): Promise<ProvenSet | undefined> {
   const { tier, set, snapshotAt, finishedAt } = proof;
-  if ((await manifestHash(vault, tier, set)) !== proof.manifestSha256) return undefined;
-  return { tier, set, snapshotAt, provenAt: finishedAt, proof };
+  const body = await manifestBytes(vault, tier, set);
+  if (body === undefined || hashOf(body) !== proof.manifestSha256) return undefined;
+  // The very bytes that the prover read and believed.
+  const { incident } = markSchema.parse(JSON.parse(Buffer.from(body).toString("utf8")));
+  return { tier, set, snapshotAt, provenAt: finishedAt, proof, marked: incident !== undefined };
 }

@@ -81,7 +81,7 @@ export async function allowedEgress(
 ): Promise<number | null> {
   if (egress.bytesPerMonth === null) return egress.bytesPerRun;
   const month = now.toISOString().slice(0, 7);
-  const snapshots = await firstFew(trustedSnapshots(vault, verify), 200);
+  const snapshots = await firstFew(trustedSnapshots(vault, verify, { marked: "count" }), 200);
   const spent = snapshots
     .filter(({ startedAt }) => startedAt.startsWith(month))
     .reduce((sum, { counts }) => sum + Number(counts.egressBytes), 0);

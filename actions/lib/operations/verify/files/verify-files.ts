@@ -66,8 +66,9 @@ export async function verifyFiles(
   log: Log,
 ): Promise<FilesVerification> {
   const { trustedSigners, deep, now = new Date(), signal = new AbortController().signal } = options;
-  const set = await resolveSnapshot(vault, wanted);
-  const stored = await readSnapshot(vault, set, (bytes, armored) => verifyDetached(bytes, armored, trustedSigners));
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, trustedSigners);
+  const set = await resolveSnapshot(vault, wanted, { verify, passedOver: log.warn });
+  const stored = await readSnapshot(vault, set, verify);
   let layers: Layer[];
   try {
     layers = await readLayers(vault, stored.manifest.layers);
