@@ -1,7 +1,10 @@
+import { ConfigurationError, OperationError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Environment } from "../config/environment.ts";
 import { loadConfig } from "../config/load.ts";
+import { hasReplica } from "../config/vault-location.ts";
 import { Context } from "../operations/context.ts";
+import { canReadReplica, readsReplica } from "../operations/field.ts";
 import type { Operation, Told } from "../operations/operation.ts";
 import { runIdentity } from "./job-report.ts";
 
@@ -23,8 +26,25 @@ export async function runOperation(
   const named = typeof inputs["target"] === "string" ? inputs["target"] : "default";
   const config = await loadConfig({
     ...{ needs: operation.needs?.(inputs, env) ?? [], env },
+    from: readsReplica(operation.inputs, inputs) ? "replica" : "vault",
     target: (policy) => operation.target?.(inputs, policy) ?? named,
   });
   using context = new Context({ config, log, signal, run: runIdentity(env), retry: operation.retry });
-  return await operation.run(context, inputs);
+  try {
+    return await operation.run(context, inputs);
+  } catch (error) {
+    throw canReadReplica(operation.inputs) && hasReplica(env) ? namingReplica(error, inputs) : error;
+  }
+}
+
+/** What a vault that is lost, or damaged, answers. */
+const lost = new Set(["s3-unavailable", "s3-bucket-missing", "s3-missing", "artifact-damaged"]);
+
+/** The same error, with the other place where the same data lies. */
+function namingReplica(error: unknown, { from }: Readonly<Record<string, unknown>>): unknown {
+  if (!(error instanceof OperationError || error instanceof ConfigurationError)) return error;
+  if (!lost.has(error.code) || from === "replica") return error;
+  const next = `${error.next ?? "Run again."} Or read the replica: the same command with \`--from replica\` (runbooks/replica.md).`;
+  const Same = error instanceof OperationError ? OperationError : ConfigurationError;
+  return new Same(error.code, error.message, next, error);
 }

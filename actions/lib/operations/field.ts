@@ -46,6 +46,26 @@ export const target = {
   }),
 };
 
+/** Where a verb reads: the replica when the vault cannot be reached, or is not to be trusted. */
+export const from = {
+  from: field(z.enum(["vault", "replica"]).default("vault"), {
+    ...{
+      value: "vault|replica",
+      help: "replica: read S3_REPLICA_BUCKET in the vault's place, and write nothing there",
+    },
+  }),
+};
+
+/** Whether a verb can read the replica: what another one calls `from` is something else. */
+export function canReadReplica(inputs: z.ZodObject): boolean {
+  return inputs.shape["from"] === from.from;
+}
+
+/** Whether this run does. */
+export function readsReplica(inputs: z.ZodObject, given: Readonly<Record<string, unknown>>): boolean {
+  return canReadReplica(inputs) && given["from"] === "replica";
+}
+
 /** An input as both edges see it. */
 export interface InputField extends Field {
   /** In the code, e.g. `withFiles`, and for people: `with-files`. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dryRun, field, target } from "../field.ts";
+import { dryRun, field, from, target } from "../field.ts";
 import { defineOperation } from "../operation.ts";
 
 export default defineOperation({
@@ -17,6 +17,7 @@ export default defineOperation({
       help: `which table: schema.table; "schema"."table" in double quotes where names hold dots`,
     }),
     ...target,
+    ...from,
     production: field(z.string().optional(), {
       ...{ value: "REF", help: "the target is the set's own project: its ref, typed" },
     }),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { tierSchema } from "../../vault/format/manifest.ts";
-import { field, flag } from "../field.ts";
+import { field, flag, from } from "../field.ts";
 import { defineOperation } from "../operation.ts";
 
 export default defineOperation({
@@ -13,6 +13,7 @@ export default defineOperation({
   inputs: z.object({
     tier: field(tierSchema.optional(), { value: "TIER", help: "only the sets of this tier: daily, weekly or monthly" }),
     files: flag("the snapshots of the files instead of the database's sets"),
+    ...from,
     newest: field(z.coerce.number().int().min(1).max(999_999_999).optional(), {
       ...{ value: "N", help: "only the N newest sets", form: "a whole number from 1 on" },
     }),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { field, flag, target } from "../field.ts";
+import { field, flag, from, target } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
@@ -14,6 +14,7 @@ export default defineOperation({
   inputs: z.object({
     set: field(z.string(), { positional: true, value: "set|latest", help: "id of the set, or latest" }),
     ...target,
+    ...from,
     withFiles: flag("compare the files that belong to the set too"),
   }),
   needs: ({ withFiles }) => ["vault", "opening", "target", ...when(withFiles, "storageVault", "targetStorage")],

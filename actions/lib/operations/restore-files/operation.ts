@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
-import { dryRun, field, flag } from "../field.ts";
+import { dryRun, field, flag, from } from "../field.ts";
 import { defineOperation } from "../operation.ts";
 
 export default defineOperation({
@@ -16,6 +16,7 @@ export default defineOperation({
     target: field(z.string().optional(), {
       ...{ value: "NAME", help: "a target that the policy names (default: what TARGET_* describes)" },
     }),
+    ...from,
     to: field(z.string().optional(), { value: "DIR", help: "write them into this folder instead of a project" }),
     bucket: field(z.string().optional(), { value: "NAMES", help: "only these buckets, separated by commas" }),
     prefix: field(z.string().optional(), { value: "TEXT", help: "only paths that begin with this" }),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dryRun, field, flag, target } from "../field.ts";
+import { dryRun, field, flag, from, target } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
@@ -17,6 +17,7 @@ export default defineOperation({
       ...{ positional: true, unless: "abandon", value: "set|latest", help: "id of the set, or latest" },
     }),
     ...target,
+    ...from,
     withFiles: flag("then bring back the files that belong to the set, as restore-files does"),
     thaw: flag("bring an archived set back from Glacier first and wait for it, which may take hours and costs money"),
     abandon: flag("give an unfinished restore up: takes our notes out of the target, and nothing else (needs no set)", {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dryRun, field, flag } from "../field.ts";
+import { dryRun, field, flag, from } from "../field.ts";
 import { defineOperation } from "../operation.ts";
 
 export default defineOperation({
@@ -19,6 +19,7 @@ export default defineOperation({
     days: field(z.coerce.number().int().min(1).max(90).default(7), {
       ...{ value: "N", help: "how long the copies stay readable (default: 7)", form: "a whole number from 1 to 90" },
     }),
+    ...from,
     wait: flag("come back only when everything can be read"),
     ...dryRun,
   }),

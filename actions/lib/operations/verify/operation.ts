@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
-import { field, flag } from "../field.ts";
+import { field, flag, from } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
@@ -19,16 +19,17 @@ export default defineOperation({
     files: flag(
       "a snapshot of the files instead: every object there with its size; with deep a rotating share is opened",
     ),
+    ...from,
     share: field(z.string().optional(), {
       value: "SHARE",
       help: "with files and deep: of all bytes, e.g. 3% (default: what reads everything once a quarter)",
     }),
   }),
-  needs: ({ files, deep }, env) => [
+  needs: ({ files, deep, from }, env) => [
     files ? "storageVault" : "vault",
     ...when(deep, "opening"),
     // The database set that the snapshot names is looked for where its bucket is told.
-    ...when(files && Boolean(env["S3_BACKUP_BUCKET"]), "vault"),
+    ...when(files && (from === "replica" || Boolean(env["S3_BACKUP_BUCKET"])), "vault"),
   ],
   refuse({ files, deep, share }) {
     if (share === undefined) return;

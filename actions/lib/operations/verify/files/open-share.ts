@@ -74,7 +74,7 @@ export async function openShare(opening: Opening, findings: DamageFinding[]): Pr
   const objects = [...again, ...plan.read].map(({ object }) => object);
   const { contents, damaged } = await openObjects(opening, objects, findings);
   try {
-    await writeDeepRecord(vault, { rotation: plan.next, damaged }, deep.privateKey, etag);
+    if (!vault.readOnly) await writeDeepRecord(vault, { rotation: plan.next, damaged }, deep.privateKey, etag);
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
     log.warn(error.message);
