@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { LifeboatError } from "../base/errors.ts";
 import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
-import { incidentFinding } from "../policy/incident-findings.ts";
-import type { PromiseCheck } from "../policy/promises.ts";
-import { promisesSentence } from "../report/promises-page.ts";
+import { incidentFinding } from "../policy/promise-findings.ts";
+import { type PromiseCheck, promisesSentence } from "../policy/promises.ts";
+
 import { isBad } from "../report/run/merge-reports.ts";
 import { type RunReport, workOf } from "../report/run/run-report.ts";
 import { isConditionFailed, isMissing } from "../s3/store-errors.ts";

@@ -1,7 +1,6 @@
 import { type Scenario, scenarios } from "../config/policy/promises.ts";
 import { egressFindings, egressSentence } from "./egress.ts";
-import { incidentFindings } from "./incident-findings.ts";
-import { isVaultScenario, lossFindings, timeFindings } from "./promise-findings.ts";
+import { incidentFindings, isVaultScenario, lossFindings, timeFindings } from "./promise-findings.ts";
 import {
   ageOf,
   type PromiseCheck,

@@ -1,4 +1,4 @@
-import { formatDuration } from "../base/measures.ts";
+import { countOf, formatDuration } from "../base/measures.ts";
 import type { Policy } from "../config/policy/policy.ts";
 import type { PromisesPolicy, Scenario } from "../config/policy/promises.ts";
 import type { Purpose, ReadSchedules } from "./read-schedules.ts";
@@ -165,4 +165,15 @@ export function worstCase({ policy, schedules }: Pick<PromiseFacts, "policy" | "
 function ownLoss({ plan, pitrDays }: PromiseFacts["policy"]["promises"]["supabase"], fromSets: number): number {
   if (pitrDays !== null && plan !== "free") return pitrMinutes;
   return planDays[plan] > 0 ? Math.min(1440, fromSets) : fromSets;
+}
+
+/** One sentence for reports and channels. */
+export function promisesSentence({ findings, online }: PromiseCheck): string {
+  const count = (level: PromiseFinding["level"]): number => findings.filter((each) => each.level === level).length;
+  const [broken, accepted] = [count("broken"), count("accepted")];
+  const taken = accepted === 0 ? "" : `; ${countOf(accepted, "gap is", "gaps are")} known and accepted for a while`;
+  const asked = online ? "" : " The vault was not asked.";
+  return broken === 0
+    ? `No promise is better than the truth${accepted === 0 ? "" : ` but for what is accepted`}${taken}.${asked}`
+    : `${countOf(broken, "finding says", "findings say")} that a promise is better than the truth${taken}.${asked}`;
 }

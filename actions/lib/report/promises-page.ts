@@ -1,5 +1,11 @@
-import { countOf } from "../base/measures.ts";
-import { type PromiseCheck, type PromiseFinding, type PromiseRow, scenarioNames, span } from "../policy/promises.ts";
+import {
+  type PromiseCheck,
+  type PromiseFinding,
+  type PromiseRow,
+  promisesSentence,
+  scenarioNames,
+  span,
+} from "../policy/promises.ts";
 import type { Page } from "./page.ts";
 
 const words: Readonly<Record<PromiseRow["state"], string>> = {
@@ -38,17 +44,6 @@ export function promisesPage(check: PromiseCheck): Page {
       ...(check.egress === undefined ? [] : [check.egress]),
     ],
   };
-}
-
-/** One sentence for reports and channels. */
-export function promisesSentence({ findings, online }: PromiseCheck): string {
-  const count = (level: PromiseFinding["level"]): number => findings.filter((each) => each.level === level).length;
-  const [broken, accepted] = [count("broken"), count("accepted")];
-  const taken = accepted === 0 ? "" : `; ${countOf(accepted, "gap is", "gaps are")} known and accepted for a while`;
-  const asked = online ? "" : " The vault was not asked.";
-  return broken === 0
-    ? `No promise is better than the truth${accepted === 0 ? "" : ` but for what is accepted`}${taken}.${asked}`
-    : `${countOf(broken, "finding says", "findings say")} that a promise is better than the truth${taken}.${asked}`;
 }
 
 function told(minutes: number | undefined): string {

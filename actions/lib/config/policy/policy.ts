@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { incidentPolicySchema } from "./incident.ts";
 import { promisesPolicySchema } from "./promises.ts";
 import { fingerprint, restoreTestPolicySchema } from "./restore-test.ts";
 import { retentionPolicySchema, termDays } from "./retention.ts";
@@ -57,6 +56,16 @@ const tierPolicySchema = z.strictObject({
   /** Object lock that S3 puts on the set's objects; `none` leaves them deletable. */
   lock: z.enum(["governance", "none"]).default("governance"),
 });
+
+/** What holds while an incident is on (`lifeboat incident`). */
+const incidentPolicySchema = z
+  .strictObject({
+    /** Days after which one that is still on is an alarm: until it ends nothing is removed and no new set counts as a good one. */
+    longestDays: z.number().int().min(1).max(365).default(7),
+    /** Who has to hear of one, in words: people, roles, authorities. `lifeboat incident begin` prints them. */
+    tell: z.array(z.string().min(1).max(200)).max(20).default([]),
+  })
+  .prefault({});
 
 const recipientsSchema = z.strictObject({
   operations: fingerprint.nullable(),

@@ -7,7 +7,7 @@ import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import { renderRecoverPage } from "../../recover/pages.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { type Artifact, type Manifest, setPrefix } from "../../vault/format/manifest.ts";
-import { watchIncident } from "../../vault/incident/mark.ts";
+import { watchIncident } from "../../vault/incident/state.ts";
 import { lockPublished } from "../../vault/keys-lock.ts";
 import { encodeManifest, publishSet } from "../../vault/sets/catalogue.ts";
 import { type ArtifactStore, jsonSource, textSource } from "./artifact-store.ts";

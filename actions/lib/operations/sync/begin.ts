@@ -6,6 +6,7 @@ import type { ProjectFiles } from "../../storage/project-files.ts";
 import { readSnapshot, runFolders, type StoredSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { newSetId } from "../../vault/format/manifest.ts";
 import { syncLease } from "../../vault/format/names.ts";
+import { type IncidentWatch, watchIncident } from "../../vault/incident/state.ts";
 import { acquireLease, type Lease } from "../../vault/lease/lease.ts";
 import { alarmOf } from "../../vault/published/publications.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
@@ -22,6 +23,7 @@ export interface VaultState {
   readonly unfinished: readonly string[];
   /** What somebody else did to the manifests of snapshots. */
   readonly alarms: readonly string[];
+  readonly incident: IncidentWatch;
 }
 
 /** More than the jobs of a few divided copies leave: others are somebody's doing, and are not worth a look each. */
@@ -40,6 +42,7 @@ export async function readVaultState(
   const unfinished: string[] = [];
   const [hidden, replaced]: [string[], string[]] = [[], []];
   let newest: StoredSnapshot | undefined;
+  const incident = await watchIncident(vault, verify, log);
   for await (const { set: run, state, replaced: again, signed } of runFolders(vault)) {
     if (state === "hidden") hidden.push(run);
     if (again) replaced.push(run);
@@ -64,7 +67,7 @@ export async function readVaultState(
     ...alarmOf(replaced, "their manifests written again", "snapshot"),
   ];
   for (const alarm of alarms) log.warn(alarm);
-  return { newest, unfinished: unfinished.slice(0, mostUnfinished).reverse(), alarms };
+  return { newest, unfinished: unfinished.slice(0, mostUnfinished).reverse(), alarms, incident };
 }
 
 /** Clocks of two runners may differ by so much; longer nobody waits. */

@@ -5,7 +5,6 @@ import { compactionThatPays } from "../../policy/storage-retention.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { openProjectFiles } from "../../storage/project-files.ts";
 import { withVault } from "../../vault/configured.ts";
-import { watchIncident } from "../../vault/incident/mark.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { retentionIsDue, runRetention } from "../retention/run-retention.ts";
 import { nameRun, nobodys, openSource, passPreflight, readVaultState, takeLease } from "./begin.ts";
@@ -42,8 +41,7 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   await using lease = request.dryRun === true ? nobodys : await stages.gate("lease", () => takeLease(request, vault));
   stop.on(lease.lost);
   const state = await stages.gate("vault", () => readVaultState(vault, verify, log, warnings));
-  const incident = await watchIncident(vault, verify, log);
-  const { newest } = state;
+  const { newest, incident } = state;
   const alarms = [...state.alarms];
   const set = request.set ?? (await nameRun(state.unfinished.at(-1) ?? newest?.manifest.set));
   // What this snapshot takes over must be older by name, or the next run would clean it away as a leftover.

@@ -2,7 +2,7 @@ import type { Stop } from "../../base/flow/bounded.ts";
 import type { Stages } from "../../base/flow/stages.ts";
 import type { ProjectFiles } from "../../storage/project-files.ts";
 import type { StoredSnapshot } from "../../vault/files/snapshot-catalogue.ts";
-import type { IncidentWatch } from "../../vault/incident/mark.ts";
+import type { IncidentWatch } from "../../vault/incident/state.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";

@@ -1,11 +1,44 @@
+import { z } from "zod";
 import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
+import type { Log } from "../../base/log.ts";
 import { countOf } from "../../base/measures.ts";
 import { readNote } from "../../seal/keys/signature.ts";
 import type { VerifySignature } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { type Version, versionPages } from "../s3/versions.ts";
-import { beginName, beginSchema, endPattern, endSchema, incidentsPrefix } from "./records.ts";
+
+/**
+ * Where incidents lie, in each bucket of the vault; nothing there is ever replaced.
+ *
+ *     incident/<id>/begin.json        what began it; signed where a key was at hand, and it counts without
+ *     incident/<id>/api.json          signed: how the Data API was set before it was switched off
+ *     incident/<id>/evidence/…        sealed to the recipients
+ *     incident/<id>/end.json          signed, or it does not count; `end-<8 hex>.json` where somebody took the name
+ */
+const incidentsPrefix = "incident/";
+export const beginName = "begin.json";
+const endPattern = /^end(-[0-9a-f]{8})?\.json$/;
+
+export const incidentPrefix = (id: string): string => `${incidentsPrefix}${id}/`;
+
+/** Looser than what is written: whatever a later version adds, it is an incident. */
+const beginSchema = z.looseObject({
+  format: z.literal("lifeboat-incident/1"),
+  incident: z.string(),
+  reason: z.string(),
+});
+
+/** Strict: it lets go. */
+const endSchema = z.strictObject({
+  format: z.literal("lifeboat-incident-end/1"),
+  incident: z.string(),
+  reason: z.string(),
+  /** ISO 8601, by the clock of whoever ended it. */
+  at: z.iso.datetime(),
+  /** Who ended it, in words. */
+  by: z.string(),
+});
 
 /** One incident that is on. */
 export interface Incident {
@@ -172,4 +205,37 @@ function howToEnd({ id }: Incident): string {
   return id === unknown
     ? "Make `incident/` readable for this role: nothing is forgotten before that."
     : "Nothing is forgotten or overwritten while it is on. When it is over: `lifeboat incident end --reason …` (runbooks/incident.md).";
+}
+
+/** What a run that makes a set or a snapshot has to know of incidents. */
+export interface IncidentWatch {
+  /** Whether one was on when the run began. */
+  readonly on: boolean;
+  /** Id of one that was on at any time since; undefined: none. For the manifest, asked when it is about to be signed. */
+  mark(): Promise<string | undefined>;
+}
+
+/**
+ * Begins to watch, before anything is read from the source. A run goes on during an incident, and what it makes bears a mark: it
+ * is never the newest good one.
+ */
+export async function watchIncident(vault: Vault, verify: VerifySignature, log: Log): Promise<IncidentWatch> {
+  const before = await readIncident(vault, verify);
+  const tell = (id: string, what: string): string => {
+    log.warn(
+      `${what.charAt(0).toUpperCase()}${what.slice(1)}: what is made now bears its mark and is never the newest good one.`,
+    );
+    return id;
+  };
+  const atBegin = before.on ? tell(before.id, describeIncident(before)) : undefined;
+  return {
+    on: before.on,
+    async mark() {
+      if (atBegin !== undefined) return atBegin;
+      const after = await readIncident(vault, verify);
+      if (after.on) return tell(after.id, describeIncident(after));
+      const meanwhile = after.ended.find((id) => !before.ended.includes(id));
+      return meanwhile && tell(meanwhile, `incident ${meanwhile} was on meanwhile`);
+    },
+  };
 }

@@ -7,8 +7,10 @@ import { retainUntil } from "../bucket/lock.ts";
 import type { VerifySignature } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import type { PutOptions } from "../s3/objects.ts";
-import { beginName, incidentPrefix, mostReason } from "./records.ts";
-import { readIncident } from "./state.ts";
+import { beginName, incidentPrefix, readIncident } from "./state.ts";
+
+/** Longest reason, in characters. */
+export const mostReason = 500;
 
 interface Said {
   readonly id: string;
