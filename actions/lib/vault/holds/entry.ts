@@ -6,6 +6,12 @@ export const holdsPrefix = "holds/";
 
 export const holdKey = (set: string, id: string): string => `${holdsPrefix}${set}/${id}.json`;
 
+/** Whether an entry lies where it belongs: below the set that it is about, or the snapshot of the files that is held with it. */
+export function isInPlace(key: string, { subject, id }: Pick<HoldEntry, "subject" | "id">): boolean {
+  const files = subject.kind === "database" ? subject.files : null;
+  return key === holdKey(subject.set, id) || (files !== null && key === holdKey(files, id));
+}
+
 /** The set that an entry is about by its place; undefined for what is no place of an entry. */
 export function setOfEntry(key: string): string | undefined {
   const set = /^holds\/([^/]+)\/[^/]+$/.exec(key)?.[1];

@@ -1,4 +1,3 @@
-import { OperationError } from "../../base/errors.ts";
 import type { VerifySignature } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { versionPages } from "../s3/versions.ts";
@@ -14,10 +13,10 @@ export interface HoldGate {
   /** The same for the plan: of these sets those that are needed, and why. */
   neededOf(sets: Iterable<string>): Map<string, string>;
   /**
-   * To be asked before each removal. A list of what lies below `holds/` and `uses/`, and no more, as long as nothing is new there.
-   * @throws OperationError `set-held` when one of these sets is needed now, and was not when the plan was made
+   * To be asked before each removal: why one of these sets has to stay now; null: none has to. A list of what lies below `holds/`
+   * and `uses/`, and no more, as long as nothing is new there.
    */
-  assertFree(sets: Iterable<string>): Promise<void>;
+  whyNow(sets: Iterable<string>): Promise<string | null>;
 }
 
 /** @param vaults every bucket that may hold something: of the database, of the files, the replica */
@@ -31,17 +30,13 @@ export async function openHoldGate(vaults: readonly Vault[], verify: VerifySigna
     neededOf(sets) {
       return new Map([...sets].flatMap((set) => (why(set) === null ? [] : [[set, why(set) as string]])));
     },
-    async assertFree(sets) {
+    async whyNow(sets) {
       if (now.mark !== (await markOf(buckets))) now = await look(buckets, verify);
       for (const set of sets) {
         const reason = why(set);
-        if (reason === null) continue;
-        throw new OperationError(
-          "set-held",
-          `Set ${set} was to be removed, and has to stay: ${reason}. Nothing more is removed by this run`,
-          "Nothing has to be done: the next run plans anew, with what is needed now.",
-        );
+        if (reason !== null) return `set ${set} has to stay: ${reason}`;
       }
+      return null;
     },
   };
 }

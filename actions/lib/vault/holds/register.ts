@@ -5,7 +5,7 @@ import { alarmOf } from "../published/publications.ts";
 import type { VerifySignature } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { type WrittenObject, writtenObjects } from "../s3/versions.ts";
-import { entrySchema, type HoldBegin, type HoldEntry, holdKey, holdsPrefix, setOfEntry } from "./entry.ts";
+import { entrySchema, type HoldBegin, type HoldEntry, holdsPrefix, isInPlace, setOfEntry } from "./entry.ts";
 
 /** A person makes a few in a year. More than so many are somebody's doing: then everything counts as held. */
 const mostEntries = 10_000;
@@ -87,20 +87,26 @@ export function describeHold({ reason, at, until, signed }: Hold): string {
 
 /** Several registers as one: of both buckets of the vault, and of the replica. What one of them holds is held. */
 export function joinRegisters(registers: readonly HoldRegister[]): HoldRegister {
-  const holds = new Map<string, Hold>();
-  for (const one of registers.flatMap((register) => register.holds)) {
-    const known = holds.get(one.id);
-    // A signed entry says more than its copy without a signature. An end counts wherever its release lies.
-    const told = known?.signed === true ? known : one;
-    holds.set(one.id, { ...told, ended: known?.ended ?? one.ended });
-  }
   return {
-    holds: [...holds.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    holds: onceEach(registers.flatMap(({ holds }) => holds)),
     unreadable: [...new Set(registers.flatMap(({ unreadable }) => unreadable))],
     everything: registers.map(({ everything }) => everything).find((why) => why !== null) ?? null,
     alarms: [...new Set(registers.flatMap(({ alarms }) => alarms))],
     mark: registers.map(({ mark }) => mark).join("\n\n"),
   };
+}
+
+/** A hold has an entry in each bucket that has a part of its set, and in the replica. Oldest first. */
+function onceEach(holds: readonly Hold[]): Hold[] {
+  const known = new Map<string, Hold>();
+  for (const one of holds) {
+    // Who lays down another hold of the same name takes none away.
+    const name = JSON.stringify([one.id, one.subject]);
+    const other = known.get(name);
+    // A signed entry says more than its copy without a signature. An end counts wherever its release lies.
+    known.set(name, { ...(other?.signed === true ? other : one), ended: other?.ended ?? one.ended });
+  }
+  return [...known.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 async function readEntry(
@@ -115,8 +121,7 @@ async function readEntry(
     const note = await readNote(body, verify);
     const entry = entrySchema.safeParse(note?.document).data;
     // Signed for another place, and laid here by somebody.
-    if (entry === undefined || key !== holdKey(entry.subject.set, entry.id))
-      return { ...found, entry: undefined, signed: false };
+    if (entry === undefined || !isInPlace(key, entry)) return { ...found, entry: undefined, signed: false };
     return { ...found, entry, signed: note?.trusted === true };
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
@@ -141,7 +146,7 @@ function judge(objects: readonly WrittenObject[], read: readonly ReadEntry[], no
   const of = (state: WrittenObject["state"]) => objects.filter((one) => one.state === state).map(({ key }) => key);
   const damaged = read.filter(({ entry }) => entry === undefined);
   return {
-    holds: holds.sort((a, b) => (a.id < b.id ? -1 : 1)),
+    holds: onceEach(holds),
     unreadable: [...new Set(damaged.map(({ set }) => set))],
     everything: null,
     alarms: [

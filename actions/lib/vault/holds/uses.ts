@@ -22,7 +22,6 @@ const useSchema = z.strictObject({
   set: setId,
   /** The verb, e.g. `restore`. */
   operation: z.string().max(40),
-  by: z.string().max(200),
   at: z.iso.datetime(),
 });
 type Use = z.infer<typeof useSchema>;
@@ -42,7 +41,7 @@ export interface Uses {
  */
 export async function announceUse(
   vault: Vault,
-  use: Pick<Use, "set" | "operation" | "by">,
+  use: Pick<Use, "set" | "operation">,
   log: Pick<Log, "warn">,
 ): Promise<Disposable> {
   const say = async (): Promise<void> => {
@@ -59,6 +58,8 @@ export async function announceUse(
       );
     }
   };
+  // What is read from the replica is kept there for longer anyway, and nobody writes to it.
+  if (vault.readOnly) return { [Symbol.dispose]: () => undefined };
   await say();
   const timer = setInterval(() => void say().catch(() => undefined), renewHours * hour);
   timer.unref();
