@@ -31,6 +31,7 @@ const entries: Readonly<Record<Role, readonly string[]>> = {
   retention: [edge, `${operations}retention/apply-retention.ts`],
   reports: [edge, `${operations}publish/operation.ts`],
   keys: [`${operations}keys/rewrap.ts`, "actions/lib/vault/s3/client.ts"],
+  hold: [`${operations}hold/run-hold.ts`, `${operations}release/run-release.ts`, "actions/lib/vault/s3/client.ts"],
 };
 
 /** What each command of S3's API asks for (Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3"). */
@@ -43,6 +44,7 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
   GetBucketLocation: ["s3:GetBucketLocation"],
   GetBucketVersioning: ["s3:GetBucketVersioning"],
   GetObject: ["s3:GetObject", "s3:GetObjectVersion"],
+  GetObjectLegalHold: ["s3:GetObjectLegalHold"],
   GetObjectLockConfiguration: ["s3:GetBucketObjectLockConfiguration"],
   GetObjectRetention: ["s3:GetObjectRetention"],
   HeadBucket: ["s3:ListBucket"],
@@ -51,6 +53,7 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
   ListObjectsV2: ["s3:ListBucket"],
   ListObjectVersions: ["s3:ListBucketVersions"],
   PutObject: ["s3:PutObject"],
+  PutObjectLegalHold: ["s3:PutObjectLegalHold"],
   PutObjectRetention: ["s3:PutObjectRetention"],
   RestoreObject: ["s3:RestoreObject"],
   UploadPart: ["s3:PutObject"],
@@ -62,6 +65,7 @@ const ofPreflight = ["s3:GetBucketVersioning"];
 const neverAsked: Readonly<Partial<Record<Role, readonly string[]>>> = {
   restore: ["s3:PutObjectRetention", ...ofPreflight], // it reads proofs, and `writeProof` locks them
   reports: ["s3:PutObjectRetention", ...ofPreflight],
+  hold: ["s3:GetBucketObjectLockConfiguration", "s3:PutObjectRetention", ...ofPreflight], // of the keys' locks, and proofs
   retention: ["s3:PutObjectTagging"], // it ends uploads, and makes none
 };
 

@@ -39,7 +39,7 @@ export interface Statement {
   readonly resources: readonly string[];
 }
 
-/** Who works with the vault: `backup`, `proving`, `restore`, `retention`, `reports`, and `keys` for a person. */
+/** Who works with the vault: `backup`, `proving`, `restore`, `retention`, `reports`, `keys` and `hold` for a person. */
 export type Role = keyof typeof resources;
 
 const resources = {
@@ -49,6 +49,7 @@ const resources = {
   retention: "RetentionRole",
   reports: "ReportsRole",
   keys: "KeysPolicy",
+  hold: "HoldPolicy",
 } as const;
 
 export const roles = Object.keys(resources) as readonly Role[];

@@ -41,6 +41,18 @@ test("retention hides nothing, undoes no lock, and deletes nothing but what jobs
   expect(may("s3:PutObject", "d/database/daily/x/manifest.json")).toBe(false);
 });
 
+test("only whoever holds sets or lifts a legal hold, and whoever may, deletes nothing", () => {
+  const all = { effect: "Allow", actions: ["s3:PutObjectLegalHold"], resources: [arn("*")] } as const;
+  const jobs = roles.filter((role) => role !== "keys" && role !== "hold");
+  for (const role of jobs)
+    expect(allows([...policyOf(root, role, buckets), all], all.actions[0], arn("f/packs/x/1"))).toBe(false);
+  expect(allows(policyOf(root, "keys", buckets), all.actions[0], arn("d/database/daily/x/keys.pgp"))).toBe(false);
+  const hold = policyOf(root, "hold", buckets);
+  for (const path of ["d/database/daily/x/keys.pgp", "f/packs/x/1", "d/holds/x/y.json", "f/holds/x/y.json"])
+    expect(allows(hold, all.actions[0], arn(path))).toBe(true);
+  expect(allows(hold, "s3:PutObject", arn("d/database/daily/x/manifest.json"))).toBe(false);
+});
+
 describe("a template or a code that changes", () => {
   let copy: string;
   const template = "scripts/provision/roles.yml";

@@ -84,6 +84,7 @@ function askedBy({ method = "", headers }: IncomingMessage, { pathname, searchPa
     return ask(`Unknown ${method} of a bucket`);
   }
   if (has("retention")) return ask(method === "GET" ? "GetObjectRetention" : "PutObjectRetention");
+  if (has("legal-hold")) return ask(method === "GET" ? "GetObjectLegalHold" : "PutObjectLegalHold");
   if (method === "GET" || method === "HEAD") return ask(has("versionId") ? "GetObjectVersion" : "GetObject");
   if (method === "DELETE" && has("uploadId")) return ask("AbortMultipartUpload");
   if (method === "DELETE") return ask(has("versionId") ? "DeleteObjectVersion" : "DeleteObject");

@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { optional } from "../../config/environment.ts";
+import { hasReplica } from "../../config/vault-location.ts";
+import { dryRun, field } from "../field.ts";
+import { defineOperation, when } from "../operation.ts";
+
+export default defineOperation({
+  name: "release",
+  summary: "Ends the holds on a set: retention may remove it again when its time has come.",
+  details: [
+    "Adds a signed release to the register and lifts the store's legal hold from every object that no other hold needs, in the",
+    "vault and in the replica. Reads the same settings as `hold`, and needs a key that signs: BACKUP_SIGNING_KEY or",
+    "RESTORE_PRIVATE_KEY (operations or escrow).",
+  ].join("\n"),
+  inputs: z.object({
+    set: field(z.string(), { positional: true, value: "set", help: "id of the set, or of the snapshot of the files" }),
+    reason: field(z.string().trim().min(1).max(500), {
+      ...{ value: "TEXT", help: "why it may go again", form: "a text of 1 to 500 characters" },
+    }),
+    ...dryRun,
+  }),
+  needs: (_, env) => {
+    const files = optional(env, "S3_STORAGE_BUCKET") !== undefined;
+    return [
+      ...when(files, "storageVault"),
+      ...when(!files || optional(env, "S3_BACKUP_BUCKET") !== undefined, "vault"),
+      ...when(hasReplica(env), "replica"),
+    ];
+  },
+  writes: ["vault"],
+  interrupted: {
+    left: "The holds may have ended while the store's legal hold is still on some objects: they stay.",
+    next: "Run it again: it finishes what is left.",
+  },
+  runbook: "runbooks/holds.md",
+  reported: { label: "Release of a hold" },
+  async run(context, { set, reason, dryRun }) {
+    const { reportRelease, runRelease } = await import("./run-release.ts");
+    return reportRelease(set, await runRelease(context, { set, reason, dryRun }), dryRun);
+  },
+});

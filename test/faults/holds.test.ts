@@ -1,0 +1,28 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { holdRows } from "./table/holds-rows.ts";
+import { type HeldScene, openHeldScene } from "./table/holds-scene.ts";
+
+/** Twelve ways to break a hold, and some more: each is refused by the store, changes nothing, or is an alarm. */
+
+let scenes: Awaited<ReturnType<typeof openHeldScene>>;
+beforeAll(async () => {
+  scenes = await openHeldScene();
+}, 120_000);
+afterAll(() => scenes?.[Symbol.asyncDispose]());
+
+test("a held set is held in vault and replica, files and all, and a check of it has nothing to say", async () => {
+  await using scene = await scenes.make();
+  expect(await scene.check()).toBe("");
+  for (const set of [scene.subject.set, scene.subject.files ?? ""])
+    expect(await scene.why(set)).toContain("a lawyer asked");
+  expect(await scene.why(scene.free.set)).toBeNull();
+});
+
+test.each(holdRows)("$kind: $told", async ({ attack, stillHeld, alarm }) => {
+  await using scene: HeldScene = await scenes.make();
+  await attack(scene);
+  expect((await scene.why(scene.subject.set)) !== null).toBe(stillHeld ?? true);
+  const told = await scene.check();
+  if (alarm === null) expect(told).toBe("");
+  else expect(told).toMatch(alarm);
+});
