@@ -24,7 +24,7 @@ export default defineOperation({
     ...dryRun,
   }),
   needs: () => ["vault", "opening", "target"],
-  writes: ["target"],
+  writes: ["target", "vault"],
   interrupted: {
     left: "The target holds a part of what it should: use it for nothing yet.",
     next: "Run the same command again: it goes on where it stopped.",

@@ -3,6 +3,7 @@ import { countOf } from "../../base/measures.ts";
 import type { Config } from "../../config/load.ts";
 import { objectStates } from "../../vault/bucket/thaw.ts";
 import { manifestVerifier, openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
+import { announceUse } from "../../vault/holds/uses.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { resolveSet } from "../../vault/sets/catalogue.ts";
 import { openSet } from "../../vault/sets/open-set.ts";
@@ -36,6 +37,8 @@ async function load(request: ExportLoadRequest, vault: Vault): Promise<ExportLoa
   const found = await resolveSet(vault, ref, { ...marks, ...(ref === "latest" && { tier: "weekly" as const }) });
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
   const open = await openSet(vault, found, keys);
+  using _use =
+    request.dryRun === true ? undefined : await announceUse(vault, { set: open.set, operation: "export" }, log);
   const inventory = await open.inventory();
   const { artifact } = findExport(open, inventory, table);
   refuseFrozen(open.set, await objectStates(vault, open.prefix, [artifact]));

@@ -18,7 +18,8 @@ export default defineOperation({
     withFiles: flag("compare the files that belong to the set too"),
   }),
   needs: ({ withFiles }) => ["vault", "opening", "target", ...when(withFiles, "storageVault", "targetStorage")],
-  writes: [],
+  writes: ["vault"],
+  unrehearsed: "all that it writes is the note that the set is in use",
   async run(context, { set: ref, withFiles }) {
     const { runProve } = await import("./run-prove.ts");
     const { comparisonPage } = await import("./page.ts");

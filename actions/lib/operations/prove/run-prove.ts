@@ -7,9 +7,9 @@ import { verifyDetached } from "../../seal/keys/signature.ts";
 import { openProjectFiles } from "../../storage/project-files.ts";
 import { objectStates } from "../../vault/bucket/thaw.ts";
 import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
-import type { Manifest } from "../../vault/format/manifest.ts";
+import { announceUse } from "../../vault/holds/uses.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { openSet, type SetRef } from "../../vault/sets/open-set.ts";
+import { type OpenSet, openSet, type SetRef } from "../../vault/sets/open-set.ts";
 import type { RestoreResult } from "../restore/result.ts";
 import { compareFiles, type FilesComparison } from "../restore-files/compare-files.ts";
 import { findSnapshotFor, openVaultSnapshot } from "../restore-files/vault-snapshot.ts";
@@ -53,6 +53,7 @@ async function prove(request: ProveRequest, vault: Vault): Promise<ProveResult> 
   const { target, policy } = config;
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
   const open = await openSet(vault, ref, { ...keys, passedOver: log.warn });
+  using _use = await announceUse(vault, { set: open.set, operation: "prove" }, log);
   await using sessions = new Sessions(readOnly(targetConnector(config, "prove", { log, signal })), signal);
   try {
     const found = await proveTarget({
@@ -97,7 +98,7 @@ function readOnly(connect: () => Promise<Client>): () => Promise<Client> {
 /** The files of the snapshot that was read together with the set, or else of the nearest one, which is said. */
 async function proveFiles(
   request: ProveRequest,
-  manifest: Manifest,
+  manifest: OpenSet["manifest"],
   connect: () => Promise<Client>,
 ): Promise<FilesComparison | undefined> {
   const { files } = request;
@@ -110,12 +111,13 @@ async function proveFiles(
 async function compareWith(
   vault: Vault,
   { config, files, log, signal }: ProveRequest & { readonly files: NonNullable<ProveRequest["files"]> },
-  manifest: Manifest,
+  manifest: OpenSet["manifest"],
   connect: () => Promise<Client>,
 ): Promise<FilesComparison> {
   const trusted = await trustedSigners(config);
   const found = await findSnapshotFor(vault, manifest, (bytes, armored) => verifyDetached(bytes, armored, trusted));
   const keys = { trustedSigners: trusted, privateKey: await openingKey(config) };
+  using _use = await announceUse(vault, { set: found.set, operation: "prove" }, log);
   const snapshot = await openVaultSnapshot(vault, found.set, keys);
   using target = openProjectFiles(files.targetStorage, { side: "target" });
   const { readBackBytes, requestsAtOnce } = config.policy.restoreFiles;

@@ -40,7 +40,7 @@ export default defineOperation({
     if (to === undefined || other === undefined) return;
     throw new ConfigurationError("usage", `to and ${other} do not go together.`, "Leave one of them out.");
   },
-  writes: ["target", "folder"],
+  writes: ["target", "folder", "vault"],
   interrupted: {
     left: "The target holds a part of what it should: use it for nothing yet.",
     next: "Run the same command again: it goes on where it stopped.",

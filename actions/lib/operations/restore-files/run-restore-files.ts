@@ -3,6 +3,7 @@ import type { Config } from "../../config/load.ts";
 import { openProjectFiles } from "../../storage/project-files.ts";
 import { manifestVerifier, openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
 import { resolveSnapshot } from "../../vault/files/snapshot-catalogue.ts";
+import { announceUse } from "../../vault/holds/uses.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { targetConnector } from "../target/sessions.ts";
 import { admitTarget, refuseUntold } from "../target/whose.ts";
@@ -73,12 +74,14 @@ export async function runFilesToFolder(
 }
 
 async function withSnapshot<Result>(
-  { config, ref, log, vault: open }: Request<"storageVault" | "opening">,
+  { config, ref, vault: open, dryRun, log }: Request<"storageVault" | "opening">,
   work: (snapshot: SnapshotFiles) => Promise<Result>,
 ): Promise<Result> {
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
   const marks = { verify: await manifestVerifier(config), passedOver: log.warn };
-  return withVault(open, config.storageVault, async (vault) =>
-    work(await openVaultSnapshot(vault, await resolveSnapshot(vault, ref, marks), keys)),
-  );
+  return withVault(open, config.storageVault, async (vault) => {
+    const set = await resolveSnapshot(vault, ref, marks);
+    using _use = dryRun ? undefined : await announceUse(vault, { set, operation: "restore-files" }, log);
+    return await work(await openVaultSnapshot(vault, set, keys));
+  });
 }

@@ -30,7 +30,7 @@ export default defineOperation({
   }),
   needs: ({ abandon, withFiles }) =>
     abandon ? ["target"] : ["vault", "opening", "target", ...when(withFiles, "storageVault", "targetStorage")],
-  writes: ["target"],
+  writes: ["target", "vault"],
   interrupted: {
     left: "The target holds a part of what it should: use it for nothing yet.",
     next: "Run the same command again: it goes on where it stopped.",

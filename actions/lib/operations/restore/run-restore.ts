@@ -5,6 +5,7 @@ import type { Signer } from "../../seal/keys/keyring.ts";
 import { objectStates } from "../../vault/bucket/thaw.ts";
 import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
+import { announceUse } from "../../vault/holds/uses.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type OpenSet, openSet, type SetRef } from "../../vault/sets/open-set.ts";
 import { targetConnector } from "../target/sessions.ts";
@@ -59,6 +60,8 @@ async function restore(request: RestoreRequest, vault: Vault): Promise<RestoreRe
     what: "the project that the backups come from",
   });
   if (whose.kind === "untold") log.warn(untoldWarning(target.name, policy.targets[target.name]?.env ?? "TARGET"));
+  using _use =
+    request.dryRun === true ? undefined : await announceUse(vault, { set: open.set, operation: "restore" }, log);
   await makeReadable(vault, open, request);
   await refuseDamaged(vault, open, signers, { log, signal });
   return restoreSet({

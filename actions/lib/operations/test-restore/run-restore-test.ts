@@ -2,6 +2,7 @@ import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import { wakeProject } from "../../supabase/project.ts";
 import { openingKey, provenBy, trustedSigners, withVault } from "../../vault/configured.ts";
+import { announceUse } from "../../vault/holds/uses.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { openSet } from "../../vault/sets/open-set.ts";
 import { readProofs } from "../../vault/sets/proof-store.ts";
@@ -46,6 +47,9 @@ async function test(request: RestoreTestRequest, vault: Vault): Promise<RestoreT
   const trusted = await trustedSigners(config);
   const selected = await selectSet(vault, { named: request.set, proofs, policy, trusted });
   log.info(`Set ${selected.signed.set} (${selected.signed.tier}): ${selected.why}.`);
+  using _use = dryRun
+    ? undefined
+    : await announceUse(vault, { set: selected.signed.set, operation: "test-restore" }, log);
   const frozen = await askGlacier(vault, selected, request);
   if (frozen !== undefined) return frozen;
   if (!dryRun && place.api !== undefined) await wakeProject(place.api, place.ref, { log, signal });

@@ -39,6 +39,8 @@ export default defineOperation({
     const marks = { verify: await manifestVerifier(context.config()), passedOver: log.warn };
     const found = await resolveSet(vault, ref, { ...marks, ...(ref === "latest" && { tier: "monthly" as const }) });
     const signed = await readSignedSet(vault, found, await context.signers());
+    const { announceUse } = await import("../../vault/holds/uses.ts");
+    using _use = dryRun ? undefined : await announceUse(vault, { set: found.set, operation: "thaw" }, log);
     const result = await thawSet(vault, signed, { tier, days, dryRun, wait, log, signal });
     return { result, lines: [thawSentence(result)] };
   },

@@ -38,31 +38,41 @@ export default defineOperation({
     if (!deep) throw new ConfigurationError("usage", "share goes with deep.", "Give both, or neither.");
   },
   writes: ["vault"],
-  unrehearsed: "all that it writes is the note which share of the files it has opened",
+  unrehearsed: "all that it writes are notes: that the set is in use, and which share of the files it has opened",
   runbook: "runbooks/verification-failed.md",
   reported: { label: "Verification" },
   action: { folder: "verify-backup", name: "Verify a backup set" },
   outputs: { set: "Id of the set that was verified", outcome: "whole, unread or damaged" },
   async run(context, { set, deep, files, share }) {
     const { log, signal } = context;
+    const { announceUse } = await import("../../vault/holds/uses.ts");
+    const { manifestVerifier, readerSigners } = await import("../../vault/configured.ts");
     const trustedSigners = await context.signers();
+    const marks = { verify: await manifestVerifier(context.config()), passedOver: log.warn };
     const privateKey = deep ? await context.openingKey() : undefined;
     if (!files) {
       const { verifySet } = await import("./verify.ts");
       const { reportVerification } = await import("./page.ts");
-      const result = await verifySet(await context.vault(), set, { trustedSigners, deep, privateKey }, log);
+      const { resolveSet } = await import("../../vault/sets/catalogue.ts");
+      const vault = await context.vault();
+      const found = await resolveSet(vault, set, marks);
+      using _use = await announceUse(vault, { set: found.set, operation: "verify" }, log);
+      const result = await verifySet(vault, found, { trustedSigners, deep, privateKey }, log);
       return { result, ...reportVerification(result) };
     }
     const { verifyFiles } = await import("./files/verify-files.ts");
     const { readShare, reportFilesVerification } = await import("./files/page.ts");
-    const { readerSigners } = await import("../../vault/configured.ts");
     const config = context.config("storageVault");
     const options = {
       ...{ trustedSigners, lockDays: config.policy.storage.retention.lockDays, signal },
       ...(context.has("vault") && { sets: await context.vault() }),
       ...(privateKey && { deep: { privateKey, readers: await readerSigners(config), share: readShare(share) } }),
     };
-    const result = await verifyFiles(await context.files(), set, options, log);
+    const { resolveSnapshot } = await import("../../vault/files/snapshot-catalogue.ts");
+    const vault = await context.files();
+    const snapshot = await resolveSnapshot(vault, set, marks);
+    using _use = await announceUse(vault, { set: snapshot, operation: "verify" }, log);
+    const result = await verifyFiles(vault, snapshot, options, log);
     return { result, ...reportFilesVerification(result) };
   },
 });
