@@ -70,7 +70,10 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
 
   test("gives an empty plain Postgres everything that the source had but Vault's secrets, and says so with its exit", async () => {
     await recovery.newTarget("whole");
-    const { missing, stdout, stderr } = await lostIn(recover("whole"));
+    // The ordinary program, started for each object; the other pages call the one that runs already.
+    const { missing, stdout, stderr } = await lostIn(
+      recover("whole", { PATH: `${awsFolder()}:${recovery.machine.env["PATH"]}` }),
+    );
     expect(missing).toEqual(["Vault's secrets: the target has no Vault; open_secrets prints them"]);
     expect(stdout).toContain("whole: ");
     expect(stderr).toMatch(/\d+ tables hold exactly the rows that they held at the backup/);

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { awsFolder } from "../../scripts/setup/moto.mjs";
+import { startAwsCli } from "../lab/servers/aws-cli.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import type { BackupLab } from "./backup-lab.ts";
 import { type GnupgHome, openGnupgHome } from "./gnupg-home.ts";
@@ -18,16 +19,22 @@ export interface RecoveryMachine extends AsyncDisposable, Pick<GnupgHome, "gpg">
   follow(page: string, changes: Readonly<Record<string, string>>): Promise<{ stdout: string; stderr: string }>;
 }
 
-/** @param binDir PostgreSQL's client tools */
+/**
+ * The AWS CLI is started once and then called: one that starts for each object takes more time than all else that a page does.
+ * @param binDir PostgreSQL's client tools
+ */
 export async function openRecoveryMachine(lab: BackupLab, binDir: string): Promise<RecoveryMachine> {
-  const home = await openGnupgHome();
+  await using opened = new AsyncDisposableStack();
+  const home = opened.use(await openGnupgHome());
+  const cli = await startAwsCli();
+  opened.defer(() => cli.stop());
   const [signer] = lab.signers;
   for (const armored of [lab.operations.key.armor(), signer?.key.armor() ?? ""]) {
     await home.gpg(["--import"], Buffer.from(armored));
   }
   const { endpoint, region, accessKeyId, secretAccessKey } = sharedS3();
   const env = {
-    PATH: [binDir, stockPath].join(delimiter),
+    PATH: [binDir, cli.folder, stockPath].join(delimiter),
     HOME: home.folder,
     GNUPGHOME: home.folder,
     AWS_ENDPOINT_URL: endpoint,
@@ -37,6 +44,7 @@ export async function openRecoveryMachine(lab: BackupLab, binDir: string): Promi
     S3_BACKUP_BUCKET: lab.bucket,
     SIGNING_FINGERPRINT: signer?.fingerprint ?? "",
   };
+  const held = opened.move();
   return {
     ...{ env, gpg: home.gpg },
     follow(page, changes) {
@@ -44,6 +52,6 @@ export async function openRecoveryMachine(lab: BackupLab, binDir: string): Promi
       const WORK = join(lab.folder, "recovery");
       return run("bash", ["-c", script], { cwd: lab.folder, env: { ...env, WORK, ...changes } });
     },
-    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }
