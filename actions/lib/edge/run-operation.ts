@@ -30,6 +30,8 @@ export async function runOperation(
     target: (policy) => operation.target?.(inputs, policy) ?? named,
   });
   using context = new Context({ config, log, signal, run: runIdentity(env), retry: operation.retry });
+  const forgets = inputs["dryRun"] === true ? undefined : operation.forgets?.(inputs);
+  if (forgets !== undefined) await context.assertNoIncident(`${operation.name} ${forgets}`);
   try {
     return await operation.run(context, inputs);
   } catch (error) {

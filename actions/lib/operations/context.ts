@@ -5,6 +5,7 @@ import type { Config, Section } from "../config/load.ts";
 import type { RunIdentity } from "../report/run/run-report.ts";
 import type { Signer } from "../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../seal/keys/private-key.ts";
+import type { IncidentGate } from "../vault/incident/state.ts";
 import type { Vault } from "../vault/s3/client.ts";
 
 export interface Opened {
@@ -73,6 +74,32 @@ export class Context implements Disposable {
   /** The bucket to which both are replicated; undefined where none is set, or the declaration does not ask for it. */
   async replica(): Promise<Vault | undefined> {
     return this.has("replica") ? await this.#vault("replica") : undefined;
+  }
+
+  /**
+   * Refuses what forgets while an incident is on in any bucket that the operation works on; one that works on none cannot tell.
+   * @throws ConfigurationError `incident-on`
+   */
+  async assertNoIncident(what: string): Promise<void> {
+    const { assertNoIncident } = await import("../vault/incident/state.ts");
+    const verify = await (await configured()).manifestVerifier(this.#config);
+    for (const vault of await this.#vaultsAtWork()) await assertNoIncident(vault, verify, what);
+  }
+
+  /** Asks the same again, before each removal. @throws (the gate) OperationError `incident-on` */
+  async incidentGate(): Promise<IncidentGate> {
+    const { incidentGate } = await import("../vault/incident/state.ts");
+    const verify = await (await configured()).manifestVerifier(this.#config);
+    const gates = (await this.#vaultsAtWork()).map((vault) => incidentGate(vault, verify));
+    return async (what) => {
+      for (const gate of gates) await gate(what);
+    };
+  }
+
+  async #vaultsAtWork(): Promise<Vault[]> {
+    const sections = (["vault", "storageVault"] as const).filter((section) => this.has(section));
+    if (sections.length === 0) throw new Error("The operation forgets something and does not declare to need a vault.");
+    return Promise.all(sections.map((section) => this.#vault(section)));
   }
 
   #vault(section: VaultSection): Promise<Vault> {

@@ -58,6 +58,12 @@ export interface Operation<Inputs extends z.ZodObject = z.ZodObject> {
   /** What it may change. Who changes something can be rehearsed: such a verb has `--dry-run`, or says why not. */
   readonly writes: readonly ("source" | "target" | "vault" | "folder" | "branch")[];
   readonly unrehearsed?: string;
+  /**
+   * What it removes or overwrites for these inputs, as the message begins after its name: `removes what the policy no longer keeps`;
+   * undefined: nothing. While an incident is on, the edge refuses it before anything is touched; before each removal the
+   * operation asks again (`Context.incidentGate`). A rehearsal forgets nothing. Its `needs` name a vault, which knows of incidents.
+   */
+  forgets?(inputs: z.infer<Inputs>): string | undefined;
   /** What an interrupted run leaves, and what to do next; without it: nothing, it only reads. */
   readonly interrupted?: { readonly left: string; readonly next: string };
   /** Page below the repository's root for when it fails. */

@@ -6,6 +6,7 @@ import type { Signer } from "../../seal/keys/keyring.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import { lockObject } from "../../vault/bucket/lock.ts";
 import { tierSchema } from "../../vault/format/manifest.ts";
+import { readIncident } from "../../vault/incident/state.ts";
 import { inspectKeysOfSets, lockPublished } from "../../vault/keys-lock.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import { findLeftovers } from "../../vault/published/leftovers.ts";
@@ -41,13 +42,16 @@ export async function tidyUp(options: TidyUp): Promise<readonly PublishedSet[]> 
     warnings.push(text);
     log.warn(text);
   };
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, options.signers);
+  // What an unfinished upload has left may tell something: while an incident is on it is only counted.
+  const { on } = await readIncident(vault, verify);
   for (const tier of tierSchema.options) {
     const ofTier = folders.filter((folder) => folder.tier === tier);
-    const found = await findLeftovers(vault, `database/${tier}/`, lease, { folders: ofTier });
+    const found = await findLeftovers(vault, `database/${tier}/`, on ? null : lease, { folders: ofTier });
     const { folders: left, unfinishedUploads, hidden, replaced, waiting } = found;
     const names = left.map(({ set }) => set).join(", ");
     if (left.length > 0) log.info(`Runs that died have left ${names} below database/${tier}/: retention removes it`);
-    if (unfinishedUploads > 0) log.info(`Ended ${unfinishedUploads} unfinished uploads`);
+    if (unfinishedUploads > 0) log.info(`${on ? "Left" : "Ended"} ${unfinishedUploads} unfinished uploads`);
     if (waiting > 0)
       warn(
         `${countOf(left.length + waiting, "folder")} below database/${tier}/ have no manifest: far more than runs that died leave. \`lifeboat retention\` removes them.`,

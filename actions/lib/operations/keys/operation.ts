@@ -35,6 +35,8 @@ export default defineOperation({
     throw new ConfigurationError("usage", "'keys generate' needs to know where the private keys go.", next);
   },
   writes: ["folder", "vault"],
+  forgets: ({ action }) =>
+    action === "rewrap" ? "rewrap overwrites the keys of sets and removes the old ones" : undefined,
   interrupted: {
     left: "Every set can be opened as before or as it is meant to be.",
     next: "Run it again: it finishes what is left.",

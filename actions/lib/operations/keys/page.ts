@@ -88,7 +88,7 @@ export async function rewrap(
   const rows = await rewrapSets({
     ...{ vault: await context.vault(), sets: set === undefined ? undefined : [set], recipients, trusted, dryRun },
     ...{ privateKey: await context.openingKey(), signingKey: await context.signingKey() },
-    ...{ log: context.log, signal: context.signal },
+    ...{ log: context.log, signal: context.signal, gate: await context.incidentGate() },
   });
   const exitCode = rows.some(({ outcome }) => outcome === "failed") ? 1 : 0;
   return { result: { sets: rows }, page: rewrapPage(rows), exitCode };

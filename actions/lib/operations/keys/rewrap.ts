@@ -17,6 +17,7 @@ import {
   wrapSessionKey,
 } from "../../seal/keys/session-key.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
+import type { IncidentGate } from "../../vault/incident/state.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { deleteVersions } from "../../vault/s3/delete-versions.ts";
 import type { ObjectBody } from "../../vault/s3/objects.ts";
@@ -38,6 +39,8 @@ export interface RewrapOptions {
   readonly trusted: readonly Signer[];
   readonly dryRun?: boolean;
   readonly log: Log;
+  /** Asked before each file is overwritten, and before its older versions go. */
+  readonly gate?: IncidentGate;
   /** Looked at between sets. */
   readonly signal?: AbortSignal;
 }
@@ -81,7 +84,8 @@ async function rewrapOrSay(name: SetName, options: RewrapOptions): Promise<Rewra
   try {
     return await rewrap(name, options);
   } catch (error) {
-    if (!(error instanceof LifeboatError)) throw error;
+    // The others would be stopped as well.
+    if (!(error instanceof LifeboatError) || error.code === "incident-on") throw error;
     options.log.warn(`${name.set}: ${error.message}`);
     const problem = { code: error.code, message: error.message, next: error.next };
     return { ...name, outcome: "failed", before: [], after: [], removedVersions: 0, keptVersions: [], problem };
@@ -115,9 +119,12 @@ async function rewrap({ tier, set }: SetName, options: RewrapOptions): Promise<R
   }
   const removals: Removal[] = [];
   for (const file of files) {
+    await options.gate?.(file.key);
     const stored = file.unchanged ? file.current : await replace(file, options);
     // Also where nothing had to be changed: a run that was killed may have left them.
-    removals.push(await removeVersions(vault, await versionsBefore(vault, file.key, stored.versionId)));
+    const older = await versionsBefore(vault, file.key, stored.versionId);
+    if (older.length > 0) await options.gate?.(`older versions of ${file.key}`);
+    removals.push(await removeVersions(vault, older));
   }
   const keptVersions = removals.flatMap(({ kept }) => kept);
   for (const { versionId, until, code } of keptVersions) {

@@ -28,6 +28,7 @@ export default defineOperation({
     ];
   },
   writes: ["vault"],
+  forgets: () => "ends holds, so that sets may go",
   interrupted: {
     left: "The holds may have ended while the store's legal hold is still on some objects: they stay.",
     next: "Run it again: it finishes what is left.",

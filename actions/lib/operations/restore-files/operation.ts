@@ -41,6 +41,7 @@ export default defineOperation({
     throw new ConfigurationError("usage", `to and ${other} do not go together.`, "Leave one of them out.");
   },
   writes: ["target", "folder", "vault"],
+  forgets: ({ overwrite }) => (overwrite ? "replaces files that are there (--overwrite)" : undefined),
   interrupted: {
     left: "The target holds a part of what it should: use it for nothing yet.",
     next: "Run the same command again: it goes on where it stopped.",
@@ -58,7 +59,8 @@ export default defineOperation({
       return { result, ...reportFolder(result) };
     }
     const config = context.config("storageVault", "opening", "target", "targetStorage");
-    const result = await runRestoreFiles({ ...common, config, sample: readSample(verifySample), production });
+    const gate = await context.incidentGate();
+    const result = await runRestoreFiles({ ...common, config, sample: readSample(verifySample), production, gate });
     return { result, ...reportFiles(result) };
   },
 });

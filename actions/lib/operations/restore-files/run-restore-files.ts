@@ -1,9 +1,10 @@
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
-import { openProjectFiles } from "../../storage/project-files.ts";
+import { openProjectFiles, type ProjectFiles } from "../../storage/project-files.ts";
 import { manifestVerifier, openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
 import { resolveSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { announceUse } from "../../vault/holds/uses.ts";
+import type { IncidentGate } from "../../vault/incident/state.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { targetConnector } from "../target/sessions.ts";
 import { admitTarget, refuseUntold } from "../target/whose.ts";
@@ -34,6 +35,8 @@ export interface RestoreFilesRequest extends Request<"storageVault" | "opening" 
   readonly rowsComeFirst?: boolean | undefined;
   /** Ref of the project that the snapshot comes from, when it is meant to be the target. */
   readonly production: string | undefined;
+  /** Asked before each file that is sent while files may be replaced. */
+  readonly gate?: IncidentGate;
 }
 
 /**
@@ -55,15 +58,32 @@ export async function runRestoreFiles(request: RestoreFilesRequest): Promise<Fil
     if (request.overwrite)
       refuseUntold(whose, { target, prefix: targetStorage.prefix, what, typed: request.production });
     using files = openProjectFiles(targetStorage, { side: "target" });
+    const { gate } = request;
+    const guarded = request.overwrite && gate !== undefined ? askingBefore(files, gate) : files;
     return await restoreFiles({
       ...{ snapshot, choice: request.choice, overwrite: request.overwrite, dryRun: request.dryRun, log, signal },
       rowsComeFirst: request.rowsComeFirst,
-      ...{ targetName: target.name, prefix: targetStorage.prefix, target: files, sample: request.sample },
+      ...{ targetName: target.name, prefix: targetStorage.prefix, target: guarded, sample: request.sample },
       ...{ readAllBytes: policy.restoreFiles.readBackBytes, width: policy.restoreFiles.requestsAtOnce },
       // Without the signal: limits of buckets are put back also when the run is called off.
       connect: targetConnector(config, "restore-files", { log }),
     });
   });
+}
+
+/** The same endpoint, which asks before it replaces anything. */
+function askingBefore(files: ProjectFiles, gate: IncidentGate): ProjectFiles {
+  return {
+    ...files,
+    async put(...file) {
+      await gate("a file of the target that would be replaced");
+      return files.put(...file);
+    },
+    async putLarge(...file) {
+      await gate("a file of the target that would be replaced");
+      return files.putLarge(...file);
+    },
+  };
 }
 
 /** Opens a snapshot of the vault and writes its files below a folder: see `restoreToFolder`. */

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { ConfigurationError, OperationError } from "../../base/errors.ts";
+import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
 import { Lanes, mapBounded } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import type { ProjectFiles } from "../../storage/project-files.ts";
@@ -47,7 +47,8 @@ export async function sendFiles(files: readonly SnapshotFile[], task: SendTask):
       await task.sent(file);
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof ConfigurationError) return stop.abort(error);
+      const refused = error instanceof LifeboatError && error.code === "incident-on";
+      if (error instanceof ConfigurationError || refused) return stop.abort(error);
       const { why, next } = failureOf(error);
       task.failed(file, why);
       if (++inARow < enough) return;

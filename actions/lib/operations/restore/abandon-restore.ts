@@ -2,6 +2,7 @@ import { ConfigurationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { readInventory } from "../../postgres/inventory/read.ts";
+import type { IncidentGate } from "../../vault/incident/state.ts";
 import { targetConnector } from "../target/sessions.ts";
 import { admitTarget } from "../target/whose.ts";
 import { cronItem } from "./load/cron-jobs.ts";
@@ -15,6 +16,8 @@ export interface AbandonRequest {
   readonly set: string | undefined;
   readonly dryRun: boolean;
   readonly production: string | undefined;
+  /** Asked before the target is changed. */
+  readonly gate?: IncidentGate;
   readonly log: Log;
   readonly signal?: AbortSignal;
 }
@@ -56,6 +59,7 @@ export async function abandonRestore(request: AbandonRequest): Promise<Abandoned
     if (set !== undefined) journal.refuseOther(set);
     const before = journal.before?.objects ?? {};
     const made = Object.keys(stateOf(await readInventory(client)).objects).filter((key) => !(key in before));
+    if (!dryRun) await request.gate?.(`the notes of the restore of set ${journal.set}`);
     if (!dryRun) await finishRestore(client, { holdsRequests: false });
     return {
       ...{ outcome: dryRun ? "dry-run" : "abandoned", set: journal.set, target: config.target.name },

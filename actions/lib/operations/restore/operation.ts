@@ -29,8 +29,10 @@ export default defineOperation({
     ...dryRun,
   }),
   needs: ({ abandon, withFiles }) =>
-    abandon ? ["target"] : ["vault", "opening", "target", ...when(withFiles, "storageVault", "targetStorage")],
+    abandon ? ["vault", "target"] : ["vault", "opening", "target", ...when(withFiles, "storageVault", "targetStorage")],
   writes: ["target", "vault"],
+  forgets: ({ abandon }) =>
+    abandon ? "takes the notes of an unfinished restore out of its target (--abandon)" : undefined,
   interrupted: {
     left: "The target holds a part of what it should: use it for nothing yet.",
     next: "Run the same command again: it goes on where it stopped.",
@@ -48,7 +50,9 @@ export default defineOperation({
     if (abandon) {
       const { abandonRestore } = await import("./abandon-restore.ts");
       const { abandonedPage } = await import("./page.ts");
-      const result = await abandonRestore({ config: context.config("target"), set, dryRun, production, log, signal });
+      const gate = await context.incidentGate();
+      const config = context.config("target");
+      const result = await abandonRestore({ config, set, dryRun, production, gate, log, signal });
       return { result, page: abandonedPage(result) };
     }
     const request = { ref: set ?? "latest", dryRun, thaw, production, log, signal };

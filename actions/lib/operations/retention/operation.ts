@@ -17,6 +17,7 @@ export default defineOperation({
     ];
   },
   writes: ["vault"],
+  forgets: () => "removes what the policy no longer keeps",
   interrupted: {
     left: "Snapshots that the policy keeps are whole.",
     next: "Run it again: it finishes what is left.",

@@ -86,6 +86,8 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
       : await stages.write("leftovers", () =>
           settleUnfinished(vault, leftovers, ready.signing, lease, log, alarms, {
             readOnly: request.part !== undefined,
+            // What an unfinished upload has left may tell something.
+            keepUploads: incident.on,
             signal: stop.signal,
           }),
         );

@@ -34,7 +34,8 @@ export default defineOperation({
     }),
     ...dryRun,
   }),
-  needs: ({ wipe, markStaging }) => (wipe || markStaging !== undefined ? ["target"] : ["vault", "opening", "target"]),
+  needs: ({ wipe, markStaging }) =>
+    wipe ? ["vault", "target"] : markStaging !== undefined ? ["target"] : ["vault", "opening", "target"],
   target: (_, policy) => policy.restoreTest.target,
   refuse({ set, wipe, markStaging }) {
     if ([set !== undefined, wipe, markStaging !== undefined].filter(Boolean).length < 2) return;
@@ -42,6 +43,7 @@ export default defineOperation({
     throw new ConfigurationError("usage", what, "Give one.");
   },
   writes: ["target", "vault"],
+  forgets: ({ markStaging }) => (markStaging === undefined ? "empties staging" : undefined),
   interrupted: {
     left: "Staging may hold a part of a set.",
     next: "Run it again: it empties staging first.",
@@ -63,13 +65,14 @@ export default defineOperation({
       const { markStaging, wipeStaging } = await import("./staging/mark-staging.ts");
       const { reportMark, reportWipe } = await import("./page.ts");
       const config = context.config("target");
-      if (ref === undefined) return reportWipe(await wipeStaging({ ...request, config }));
+      if (ref === undefined)
+        return reportWipe(await wipeStaging({ ...request, config, gate: await context.incidentGate() }));
       return reportMark(await markStaging(ref, { ...request, config }));
     }
     const { runRestoreTest } = await import("./run-restore-test.ts");
     const { reportRestoreTest } = await import("./page.ts");
     const config = context.config("vault", "opening", "target");
-    const chosen = { set, seed, keepHours, oncePerMonth, waitForThaw: thaw };
+    const chosen = { set, seed, keepHours, oncePerMonth, waitForThaw: thaw, gate: await context.incidentGate() };
     const result = await runRestoreTest({ ...request, ...chosen, config, vault: await context.vault() });
     return { result, ...reportRestoreTest(result) };
   },

@@ -5,6 +5,7 @@ import type { Config } from "../../config/load.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import type { Tier } from "../../vault/format/manifest.ts";
 import type { Proof, Turn } from "../../vault/format/proof.ts";
+import type { IncidentGate } from "../../vault/incident/state.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { StoredProof } from "../../vault/sets/proof-store.ts";
 import type { RestoreResult } from "../restore/result.ts";
@@ -33,6 +34,8 @@ export interface RestoreTestRequest {
   readonly seed?: string | undefined;
   /** Instead of the policy's. */
   readonly keepHours?: number | undefined;
+  /** Asked each time before staging is emptied. */
+  readonly gate?: IncidentGate;
   readonly log: Log;
   readonly signal?: AbortSignal | undefined;
 }

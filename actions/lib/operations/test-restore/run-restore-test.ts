@@ -84,7 +84,7 @@ async function wipeExpired(place: StagingPlace, request: RestoreTestRequest, vau
   if (!over) return;
   await refuseUsed(staging.client, marker, inventoryOf(vault, config));
   log.info(`Emptying staging of the copy of ${marker.set ?? "an unknown set"}, whose time is over.`);
-  await resetStaging(staging.client, log);
+  await resetStaging(staging.client, log, request.gate);
   await setState(staging.client, "empty");
 }
 

@@ -29,7 +29,7 @@ export async function restoreAndCheck(test: AdmittedTest): Promise<RestoreTestRe
   const quiet = await stages.run("quiet", () => silence(test));
   await setState(client, "testing", { set: selected.signed.set });
   try {
-    await stages.run("empty staging", () => resetStaging(client, log));
+    await stages.run("empty staging", () => resetStaging(client, log, request.gate));
     const found = await restoreSelected(test);
     const verdict = judgeTest(found.integrity, found.further, request.config.policy.restoreTest);
     const facts = { ...found, verdict, startedAt, stages: [...stages.taken, ...found.integrity.stages], begun };
@@ -109,14 +109,14 @@ async function settleCopy(
     await setState(client, "kept", { set: selected.signed.set, keepUntil });
     return { state: "kept", until: keepUntil.toISOString() };
   }
-  await stages.run("wipe", () => resetStaging(client, request.log));
+  await stages.run("wipe", () => resetStaging(client, request.log, request.gate));
   await setState(client, "empty");
   return { state: "wiped", until: null };
 }
 
 async function emptyAfterFailure({ client, request }: AdmittedTest): Promise<void> {
   try {
-    await resetStaging(client, request.log);
+    await resetStaging(client, request.log, request.gate);
     await setState(client, "empty");
   } catch {
     request.log.warn("Staging could not be emptied and still holds data: run `lifeboat test-restore --wipe`.");

@@ -175,6 +175,9 @@ export async function assertNoIncident(vault: Vault, verify: VerifySignature, wh
     throw new ConfigurationError("incident-on", `Refused: ${what}, and ${describeIncident(state)}.`, howToEnd(state));
 }
 
+/** @throws OperationError `incident-on` @param what that is about to be removed, e.g. `set 20261122T221500Z-1a2b3c4d` */
+export type IncidentGate = (what: string) => Promise<void>;
+
 /** For how long an answer is good enough: a begin is heard by every gate within this time. */
 const freshMillis = 2000;
 
@@ -182,7 +185,7 @@ const freshMillis = 2000;
  * Asks again before each removal; answers are used for two seconds, so that a thousand removals do not ask a thousand times.
  * @throws (the gate) OperationError `incident-on`: what went before it began is gone, nothing goes after it
  */
-export function incidentGate(vault: Vault, verify: VerifySignature): (what: string) => Promise<void> {
+export function incidentGate(vault: Vault, verify: VerifySignature): IncidentGate {
   let asked: { readonly at: number; readonly state: Promise<IncidentState> } | undefined;
   return async (what) => {
     const now = performance.now();

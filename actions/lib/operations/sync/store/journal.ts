@@ -116,6 +116,7 @@ export const nothingLeft: Unfinished = { inheritance: nothingInherited, runs: []
  * still holds its very bytes. What nobody names is removed by `lifeboat retention`. We leave no delete markers: in a run in
  * which something is hidden somebody has been at work, and nothing of it is inherited.
  * @param options.readOnly end nothing: some of the runs may be other parts of a divided copy, at work now
+ * @param options.keepUploads end no upload, and do everything else
  */
 export async function settleUnfinished(
   vault: Vault,
@@ -124,7 +125,11 @@ export async function settleUnfinished(
   lease: { assertHeld(): Promise<void> },
   log: Log,
   alarms: string[],
-  { readOnly, signal }: { readonly readOnly: boolean; readonly signal: AbortSignal },
+  {
+    readOnly,
+    keepUploads,
+    signal,
+  }: { readonly readOnly: boolean; readonly keepUploads: boolean; readonly signal: AbortSignal },
 ): Promise<Unfinished> {
   await lease.assertHeld();
   const ours: string[] = [];
@@ -149,7 +154,7 @@ export async function settleUnfinished(
   }
   const inheritance = await readJournals(vault, ours, signing, signal);
   if (readOnly) return { inheritance, runs: [] };
-  await mapBounded(ours, 8, async (run) => {
+  await mapBounded(keepUploads ? [] : ours, 8, async (run) => {
     for (const prefix of runPrefixes(run))
       await abortUploads(vault.transport, await unfinishedUploads(vault.transport, prefix));
   });

@@ -1,6 +1,7 @@
 import { ConfigurationError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import { few } from "../../../base/measures.ts";
+import type { IncidentGate } from "../../../vault/incident/state.ts";
 import { occupants } from "../../restore/gate/occupants.ts";
 import { inspectTarget } from "../../target/target.ts";
 import { refuseUsed } from "./in-use.ts";
@@ -11,6 +12,8 @@ import { admitMarker, placeOfStaging, reachStaging, type StagingConfig } from ".
 export interface StagingRequest {
   readonly config: StagingConfig;
   readonly dryRun?: boolean;
+  /** Asked before staging is emptied. */
+  readonly gate?: IncidentGate;
   readonly log: Log;
   readonly signal?: AbortSignal | undefined;
 }
@@ -77,7 +80,7 @@ export async function wipeStaging(request: StagingRequest): Promise<WipeResult> 
   await refuseUsed(client, marker);
   if (dryRun) return { ...base, outcome: "dry-run" };
   if (marker.state === "empty") return { ...base, outcome: "empty-already" };
-  const { removed } = await resetStaging(client, log);
+  const { removed } = await resetStaging(client, log, request.gate);
   await setState(client, "empty");
   return { ...base, outcome: "wiped", removed };
 }

@@ -8,6 +8,7 @@ import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
 import { isManagedSchema, isPlatformObject, notesSchema, plantedRowTable } from "../../../postgres/platform-owned.ts";
+import type { IncidentGate } from "../../../vault/incident/state.ts";
 import { occupants } from "../../restore/gate/occupants.ts";
 import { settleDefaultPrivileges, settleGrants, settleOwners } from "../../restore/settle/rights.ts";
 import { joinOwners, settleMemberships, settleSettings } from "../../restore/settle/roles.ts";
@@ -28,9 +29,11 @@ export interface ResetResult {
  * settings are put back; the marker stays. Every step can be done again, so a run that was killed in it is followed by one
  * that does it whole.
  *
+ * @param gate asked before the first thing goes, e.g. whether an incident is on
  * @throws OperationError `reset-incomplete` with the names of what a restore would mix with
  */
-export async function resetStaging(client: Client, log: Log): Promise<ResetResult> {
+export async function resetStaging(client: Client, log: Log, gate?: IncidentGate): Promise<ResetResult> {
+  await gate?.("staging");
   const baseline = await readBaseline(client);
   const facts = await inspectTarget(client, 0);
   await unscheduleJobs(client);
