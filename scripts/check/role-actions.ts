@@ -113,6 +113,17 @@ export function askedBy(root: string, role: Role): Set<string> {
 /** Imports of values: what a type alone names is never called. */
 const leads = /^(?:import|export) (?!type\b)[^;"]*?\bfrom "(\.{1,2}\/[^"]+)";|\bimport\("(\.{1,2}\/[^"]+)"\)/gms;
 
+/**
+ * Every file whose code a file leads to, itself included.
+ * @param except what is not looked into
+ */
+export function filesReachedFrom(root: string, path: string, except: readonly string[] = []): Set<string> {
+  const reached = new Set(except);
+  follow(root, path, reached);
+  for (const one of except) reached.delete(one);
+  return reached;
+}
+
 function follow(root: string, path: string, reached: Set<string>): void {
   if (reached.has(path)) return;
   if (!isFile(root, path)) throw new Error(`role-actions.ts: there is no ${path}.`);
