@@ -14,8 +14,9 @@ import {
   wrappedKeyIds,
   wrapSessionKey,
 } from "../../actions/lib/seal/keys/session-key.ts";
-import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { signDetached, writeNote } from "../../actions/lib/seal/keys/signature.ts";
 import { type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import { holdKey } from "../../actions/lib/vault/holds/entry.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { encodeManifest, publishSet } from "../../actions/lib/vault/sets/catalogue.ts";
@@ -185,6 +186,31 @@ describe("rewrapping in a bucket that lets go", () => {
     expect(rows.length).toBeGreaterThan(1);
     expect(rows.map((row) => row.set)).toContain(set);
     await expect(rewrapSets(options(["20200101T000000Z-00000000"]))).rejects.toMatchObject({ code: "set-unknown" });
+  });
+});
+
+describe("rewrapping what is held", () => {
+  beforeAll(async () => {
+    vault = await newVault(true);
+    return () => vault.close();
+  });
+
+  it("seals a held set to the new recipients, leaves its old keys where they are, and says so", async () => {
+    const [{ set, key }, free] = [await putSet(), await putSet()];
+    const subject = { kind: "database", tier: "daily", set, files: null } as const;
+    const common = { format: "lifeboat-hold/1", event: "begin", id: newSetId(), at: new Date().toISOString() } as const;
+    const hold = { ...common, subject, reason: "a lawyer asked", by: "a test", until: null };
+    await vault.put(holdKey(set, hold.id), await writeNote(hold, (bytes) => signDetached(bytes, signing.unlocked)));
+    const warned: string[] = [];
+    const log = { ...silentLog, warn: (line: string) => void warned.push(line) };
+    const rows = await rewrapSets(options([set, free.set], { log }));
+    expect(rows).toMatchObject([
+      { outcome: "rewrapped", removedVersions: 0, keptVersions: [{ code: "held" }] },
+      { outcome: "rewrapped", removedVersions: 1, keptVersions: [] },
+    ]);
+    expect(warned.join("\n")).toContain("a lawyer asked");
+    expect(await openers(set, key)).toEqual(["successor", "escrow"]);
+    expect([await versions(set), await versions(free.set)]).toEqual([2, 1]);
   });
 });
 

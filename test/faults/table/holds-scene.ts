@@ -37,6 +37,8 @@ export interface HeldScene extends AsyncDisposable {
   why(set: string): Promise<string | null>;
   /** Alarms of a check of everything. */
   check(): Promise<string>;
+  /** What replication does, late: copies what lies below the prefix. */
+  replicate(prefix: string): Promise<void>;
   /** Puts an entry into the register. */
   enter(entry: HoldEntry, how: "signed" | "unsigned", key?: string): Promise<string>;
   /** Switches the store's hold, as anybody with that right can. */
@@ -110,6 +112,7 @@ async function make(s3: RunningGlacier, lab: SyncLab, files: string, number: num
     pack: (await versionsBelow(vault.transport, "packs/"))[0]?.key ?? "",
     why: async (set) => whyHeld(await register(), set),
     check: async () => (await checkHolds(await register(), "all", { vaults, verify })).alarms.join("\n"),
+    replicate: (prefix) => copyObjects(vault, replica, prefix),
     async enter(entry, how, at = holdKey(entry.subject.set, entry.id)) {
       await vault.put(at, await writeNote(entry, how === "signed" ? sign : undefined));
       return at;

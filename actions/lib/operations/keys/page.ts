@@ -2,6 +2,7 @@ import { countOf } from "../../base/measures.ts";
 import type { Page } from "../../report/page.ts";
 import { readKeyring } from "../../seal/keys/keyring.ts";
 import { checkKeys, type KeyCheck, pinnedKeys } from "../../seal/keys/pins.ts";
+import { releaseVerifier } from "../../vault/configured.ts";
 import type { Context } from "../context.ts";
 import type { Told } from "../operation.ts";
 import { type RewrapRow, rewrapSets } from "./rewrap.ts";
@@ -89,6 +90,7 @@ export async function rewrap(
     ...{ vault: await context.vault(), sets: set === undefined ? undefined : [set], recipients, trusted, dryRun },
     ...{ privateKey: await context.openingKey(), signingKey: await context.signingKey() },
     ...{ log: context.log, signal: context.signal, gate: await context.incidentGate() },
+    verifyRelease: await releaseVerifier(context.config()),
   });
   const exitCode = rows.some(({ outcome }) => outcome === "failed") ? 1 : 0;
   return { result: { sets: rows }, page: rewrapPage(rows), exitCode };

@@ -17,7 +17,9 @@ import {
   wrapSessionKey,
 } from "../../seal/keys/session-key.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
+import { type HoldGate, openHoldGate } from "../../vault/holds/gate.ts";
 import type { IncidentGate } from "../../vault/incident/state.ts";
+import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { deleteVersions } from "../../vault/s3/delete-versions.ts";
 import type { ObjectBody } from "../../vault/s3/objects.ts";
@@ -37,6 +39,8 @@ export interface RewrapOptions {
   readonly signingKey: UnlockedKey;
   /** Whose manifests and keys.pgp are believed (see `pinnedSigners`); must include the signing key. */
   readonly trusted: readonly Signer[];
+  /** Whose signature ends a hold (`releaseVerifier`); that of `trusted` by default. */
+  readonly verifyRelease?: VerifySignature;
   readonly dryRun?: boolean;
   readonly log: Log;
   /** Asked before each file is overwritten, and before its older versions go. */
@@ -72,17 +76,22 @@ export async function rewrapSets(options: RewrapOptions): Promise<RewrapRow[]> {
   for (const { fingerprint, role } of expiredRecipients(recipients, new Date())) {
     log.warn(`The ${role} key ${fingerprint} has EXPIRED; the sets are sealed to it all the same. Renew it.`);
   }
+  const holds = await openHoldGate(
+    [vault],
+    options.verifyRelease ?? ((...signed) => verifyDetached(...signed, options.trusted)),
+  );
+  for (const alarm of holds.register.alarms) log.warn(alarm);
   const rows: RewrapRow[] = [];
   for (const { tier, set } of names) {
     options.signal?.throwIfAborted();
-    rows.push(await rewrapOrSay({ tier, set }, options));
+    rows.push(await rewrapOrSay({ tier, set }, options, holds));
   }
   return rows;
 }
 
-async function rewrapOrSay(name: SetName, options: RewrapOptions): Promise<RewrapRow> {
+async function rewrapOrSay(name: SetName, options: RewrapOptions, holds: HoldGate): Promise<RewrapRow> {
   try {
-    return await rewrap(name, options);
+    return await rewrap(name, options, await holds.heldNow(name.set));
   } catch (error) {
     // The others would be stopped as well.
     if (!(error instanceof LifeboatError) || error.code === "incident-on") throw error;
@@ -92,7 +101,8 @@ async function rewrapOrSay(name: SetName, options: RewrapOptions): Promise<Rewra
   }
 }
 
-async function rewrap({ tier, set }: SetName, options: RewrapOptions): Promise<RewrapRow> {
+/** @param held why the set is held, so that the keys which it was sealed to before have to stay; null: it is not */
+async function rewrap({ tier, set }: SetName, options: RewrapOptions, held: string | null): Promise<RewrapRow> {
   const { vault, trusted, log, recipients } = options;
   const { manifest, prefix } = await readSet(vault, tier, set, (bytes, armored) =>
     verifyDetached(bytes, armored, trusted),
@@ -113,7 +123,8 @@ async function rewrap({ tier, set }: SetName, options: RewrapOptions): Promise<R
     let removedVersions = 0;
     for (const file of files) {
       const older = await versionsBefore(vault, file.key, file.current.versionId);
-      removedVersions += older.length + (file.unchanged || file.current.versionId === undefined ? 0 : 1);
+      const going = older.length + (file.unchanged || file.current.versionId === undefined ? 0 : 1);
+      if (held === null) removedVersions += going;
     }
     return { ...row, outcome: unchanged ? "unchanged" : "would-rewrap", removedVersions };
   }
@@ -123,12 +134,17 @@ async function rewrap({ tier, set }: SetName, options: RewrapOptions): Promise<R
     const stored = file.unchanged ? file.current : await replace(file, options);
     // Also where nothing had to be changed: a run that was killed may have left them.
     const older = await versionsBefore(vault, file.key, stored.versionId);
+    if (held !== null) {
+      removals.push(keepVersions(older));
+      continue;
+    }
     if (older.length > 0) await options.gate?.(`older versions of ${file.key}`);
     removals.push(await removeVersions(vault, older));
   }
   const keptVersions = removals.flatMap(({ kept }) => kept);
   for (const { versionId, until, code } of keptVersions) {
-    const why = until === null ? `the store says ${code}` : `locked until ${until.toISOString()}`;
+    const locked = until === null ? `the store says ${code}` : `locked until ${until.toISOString()}`;
+    const why = held ?? locked;
     log.warn(`${set}: version ${versionId} of its keys stays (${why}); its recipients can still open the set.`);
   }
   const removedVersions = removals.reduce((sum, { removed }) => sum + removed, 0);
@@ -197,7 +213,7 @@ export interface KeptVersion {
   readonly versionId: string;
   /** When its lock ends; null: no lock could be read, see `code`. */
   readonly until: Date | null;
-  /** The store's reason, e.g. `AccessDenied`. */
+  /** The store's reason, e.g. `AccessDenied`; `held`: a hold keeps the set as it was, and the store was not asked. */
   readonly code: string;
 }
 
@@ -215,6 +231,11 @@ export async function versionsBefore(vault: Vault, key: string, versionId: strin
   const all = below.filter((version) => version.key === key && !version.marker);
   const at = all.findIndex((version) => version.versionId === versionId);
   return versionId === undefined || at < 0 ? [] : all.slice(at + 1);
+}
+
+/** What a hold keeps is not asked for. */
+function keepVersions(versions: readonly Version[]): Removal {
+  return { removed: 0, kept: versions.map(({ versionId = "" }) => ({ versionId, until: null, code: "held" })) };
 }
 
 /** Deletes versions where no lock forbids it, and says of the others until when they stay. */

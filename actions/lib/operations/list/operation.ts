@@ -21,7 +21,8 @@ export default defineOperation({
   needs: ({ files }) => [files ? "storageVault" : "vault"],
   writes: [],
   async run(context, { tier, files, newest }) {
-    const { manifestVerifier, provenBy } = await import("../../vault/configured.ts");
+    const { manifestVerifier, provenBy, releaseVerifier } = await import("../../vault/configured.ts");
+    const { readHolds, whyHeld } = await import("../../vault/holds/register.ts");
     const verify = await manifestVerifier(context.config());
     if (files) {
       const { listSnapshots } = await import("../../vault/files/snapshot-catalogue.ts");
@@ -29,7 +30,11 @@ export default defineOperation({
       const vault = await context.files();
       // Which tier a snapshot is of only its manifest says.
       const listed = await listSnapshots(vault, verify, { newest: tier === undefined ? newest : undefined });
-      const snapshots = listed.filter(({ manifest }) => tier === undefined || manifest?.tier === tier).slice(0, newest);
+      const holds = await readHolds(vault, await releaseVerifier(context.config()));
+      const snapshots = listed
+        .filter(({ manifest }) => tier === undefined || manifest?.tier === tier)
+        .slice(0, newest)
+        .map((one) => ({ ...one, hold: whyHeld(holds, one.set) }));
       return { result: { bucket: vault.bucket, snapshots }, page: snapshotListPage(vault.bucket, snapshots) };
     }
     const { listSets } = await import("../../vault/sets/catalogue.ts");
@@ -39,7 +44,10 @@ export default defineOperation({
     const sets = await listSets(vault, { tier, newest, verify });
     const proofs = await provenSets(vault, await provenBy(context.config()));
     const proven = new Map(proofs.map((one) => [one.set, one.provenAt]));
-    const listed = sets.map((one) => ({ ...one, provenAt: proven.get(one.set) ?? null }));
+    const holds = await readHolds(vault, await releaseVerifier(context.config()));
+    const listed = sets.map((one) => ({
+      ...{ ...one, provenAt: proven.get(one.set) ?? null, hold: whyHeld(holds, one.set) },
+    }));
     return { result: { bucket: vault.bucket, sets: listed }, page: setListPage(vault.bucket, listed) };
   },
 });

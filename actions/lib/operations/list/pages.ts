@@ -5,7 +5,10 @@ import type { ListedSet } from "../../vault/sets/catalogue.ts";
 import { describeCounts } from "../sync/source/tally.ts";
 
 /** The catalogue as a page, newest first as it came. */
-export function setListPage(bucket: string, sets: readonly (ListedSet & { readonly provenAt: string | null })[]): Page {
+export function setListPage(
+  bucket: string,
+  sets: readonly (ListedSet & Partial<Held> & { readonly provenAt: string | null })[],
+): Page {
   const newest = sets.find(({ problem, incident }) => problem === null && incident === null);
   return {
     title: "Backup sets",
@@ -29,7 +32,7 @@ export function setListPage(bucket: string, sets: readonly (ListedSet & { readon
         ]),
       },
     ],
-    notes: [...marks(sets), ...problems(sets)],
+    notes: [...marks(sets), ...held(sets), ...problems(sets)],
   };
 }
 
@@ -39,6 +42,19 @@ function problems(
   return listed.flatMap(({ set, problem, signature }) =>
     problem === null ? [] : [`${set} is ${signature}: ${problem}`],
   );
+}
+
+/** Why a set is held, in words; null: it is not. */
+export interface Held {
+  readonly hold: string | null;
+}
+
+function held(listed: readonly ({ readonly set: string } & Partial<Held>)[]): string[] {
+  const some = Map.groupBy(
+    listed.filter(({ hold = null }) => hold !== null),
+    ({ hold }) => hold,
+  );
+  return [...some].map(([hold, sets]) => `Held, ${sets.map(({ set }) => set).join(", ")}: ${hold}`);
 }
 
 /** What was made while an incident was on, told for each incident. */
@@ -63,7 +79,7 @@ function provenWords(
 }
 
 /** The files' snapshots as a page, newest first as they came. */
-export function snapshotListPage(bucket: string, snapshots: readonly ListedSnapshot[]): Page {
+export function snapshotListPage(bucket: string, snapshots: readonly (ListedSnapshot & Partial<Held>)[]): Page {
   const newest = snapshots.find(({ manifest }) => manifest !== null && manifest.incident === undefined)?.manifest;
   return {
     title: "Snapshots of the files",
@@ -89,6 +105,7 @@ export function snapshotListPage(bucket: string, snapshots: readonly ListedSnaps
     ],
     notes: [
       ...marks(snapshots.map(({ set, manifest }) => ({ set, incident: manifest?.incident ?? null }))),
+      ...held(snapshots),
       ...problems(snapshots),
     ],
   };

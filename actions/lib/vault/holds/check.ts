@@ -27,6 +27,9 @@ type Fault = "lifted" | "gone" | "hidden" | "replaced" | "exchanged" | "closed" 
 
 const week = 7 * 86_400_000;
 
+/** An entry that is younger may not have come to the replica yet. */
+const replicatedWithin = 86_400_000;
+
 /** The quarter whose turn it is: another every week, all within four. */
 export function quarterOf(now: Date): Share {
   return (Math.floor(now.getTime() / week) % 4) as Share;
@@ -101,7 +104,11 @@ async function checkPart(
   const faults = new Map<string, Fault>();
   const found = await versionsOf(vault, names.keys());
   const there = new Set(found.map(({ key }) => key));
-  for (const key of names.keys()) if (!there.has(key)) faults.set(key, copy ? "not-replicated" : "gone");
+  const isNew = Date.now() - (hold.storedAt?.getTime() ?? 0) < replicatedWithin;
+  for (const key of names.keys()) {
+    if (there.has(key) || (copy && isNew && key.startsWith(holdsPrefix))) continue;
+    faults.set(key, copy ? "not-replicated" : "gone");
+  }
   const core = coreOf(part).sizes;
   const turn = found.filter(({ key }) => core.has(key) || key.startsWith(holdsPrefix) || isTurn(key, share));
   await mapBounded(turn, 16, async (version) => {

@@ -17,6 +17,8 @@ export interface HoldGate {
    * and `uses/`, and no more, as long as nothing is new there.
    */
   whyNow(sets: Iterable<string>): Promise<string | null>;
+  /** The same of holds alone: why this set is held now; null: it is not. */
+  heldNow(set: string): Promise<string | null>;
 }
 
 /** @param vaults every bucket that may hold something: of the database, of the files, the replica */
@@ -24,6 +26,9 @@ export async function openHoldGate(vaults: readonly Vault[], verify: VerifySigna
   const buckets = [...new Map(vaults.map((vault) => [vault.bucket, vault])).values()];
   let now = await look(buckets, verify);
   const why = (set: string): string | null => whyNeeded(now, set);
+  const refresh = async (): Promise<void> => {
+    if (now.mark !== (await markOf(buckets))) now = await look(buckets, verify);
+  };
   return {
     register: now.register,
     why,
@@ -31,12 +36,16 @@ export async function openHoldGate(vaults: readonly Vault[], verify: VerifySigna
       return new Map([...sets].flatMap((set) => (why(set) === null ? [] : [[set, why(set) as string]])));
     },
     async whyNow(sets) {
-      if (now.mark !== (await markOf(buckets))) now = await look(buckets, verify);
+      await refresh();
       for (const set of sets) {
         const reason = why(set);
         if (reason !== null) return `set ${set} has to stay: ${reason}`;
       }
       return null;
+    },
+    async heldNow(set) {
+      await refresh();
+      return whyHeld(now.register, set);
     },
   };
 }
