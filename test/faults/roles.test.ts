@@ -74,10 +74,11 @@ test("retention removes what they have left, with a role that writes no set, and
   const { policy } = await lab.lab.config(lab.project.backupUrl);
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
   const now = new Date(Date.now() + 25 * 3_600_000);
-  const options = { database: vault, files: vault, policy, verify, dryRun: false, log: silentLog, now };
+  const storeTime = async () => now;
+  const options = { database: vault, files: vault, policy, verify, dryRun: false, log: silentLog, now, storeTime };
   const { database, files } = await applyRetention(options);
-  expect(database).toMatchObject({ sets: [dead], alarms: [], keptBack: 0 });
-  expect(files).toMatchObject({ alarms: [], keptBack: 0, retention: { heldBack: null } });
+  expect(database).toMatchObject({ removals: { finished: [{ set: dead }] }, alarms: [], keptBack: 0 });
+  expect(files).toMatchObject({ alarms: [], keptBack: 0, plan: { heldBack: null } });
   expect(gate.refused).toEqual([]);
   const stays = await versionsBelow(lab.lab.vault.transport, "");
   for (const what of ["database", "files"] as const)

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
-import { removeSnapshots } from "../../actions/lib/operations/retention/remove.ts";
-import { retentionIsDue, runRetention } from "../../actions/lib/operations/retention/run-retention.ts";
+import { locksAreDue } from "../../actions/lib/operations/retention/keep-locks.ts";
 import { deepRecordKey } from "../../actions/lib/operations/verify/files/deep-record.ts";
 import { type VerifyFilesOptions, verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
 import { readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";
@@ -12,6 +11,7 @@ import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
 import { type Version, versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { seedFiles } from "../lab/storage/index.ts";
 import { keysIn } from "./backup-lab.ts";
+import { retainFilesAt } from "./retention-lab.ts";
 import { openSyncLab, type SyncLab } from "./sync-lab.ts";
 
 /** What the vault of the files is kept like, and whether it is found out when it is not. */
@@ -176,17 +176,15 @@ describe("what was done to the vault is named as damage", () => {
 });
 
 describe("retention", () => {
-  const lease = { async assertHeld() {} };
   const verifySignature = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
   const retain = async (days: number, dryRun = false) => {
     const { policy } = await lab.lab.config(lab.project.backupUrl);
     const now = new Date(Date.now() + days * day);
-    const how = { vault, policy, bucketLocks: true, verify: verifySignature, log: silentLog, now };
-    return runRetention({ ...how, remove: removeSnapshots, lease: dryRun ? null : lease });
+    return retainFilesAt({ vault, policy, verify: verifySignature, now, dryRun });
   };
 
   test("was done by the first sync, and is not due for a week", async () => {
-    expect(await retentionIsDue(vault, verifySignature)).toBe(false);
+    expect(await locksAreDue(vault, verifySignature)).toBe(false);
   });
 
   test("extends no lock of which half is left, and later those of everything that is named", async () => {
@@ -195,9 +193,9 @@ describe("retention", () => {
     const before = await retentionOf(vault, key);
     expect((await retain(35, true)).locks?.due).toEqual([set]);
     expect(await retentionOf(vault, key)).toEqual(before);
-    const { locks, retention } = await retain(35);
+    const { locks, plan: then } = await retain(35);
     expect(locks?.extended).toBeGreaterThan(12);
-    expect(retention.heldBack).toMatch(/syncs are failing/);
+    expect(then.heldBack).toMatch(/backups are failing/);
     const days = ((await retentionOf(vault, key))?.until.getTime() ?? 0) - Date.now();
     expect(days / day).toBeGreaterThan(94);
   });
@@ -206,11 +204,11 @@ describe("retention", () => {
     await lab.sql("delete from storage.objects where bucket_id = 'student-submissions'");
     const sets = [set];
     for (let turn = 0; turn < 4; turn++) sets.push((await lab.sync({ acceptShrinkage: true })).set);
-    // The lab's tier keeps a day; the newest three stay whatever their age.
-    const plan = await retain(2, true);
-    expect(plan.retention.go).toEqual(sets.slice(0, 2));
-    expect(plan.retention.unnamed.length).toBeGreaterThan(2);
-    await retain(2);
+    // The lab's tier keeps a day, which counts when it was announced for three; the newest three stay whatever their age.
+    const plan = await retain(4, true);
+    expect(plan.plan.go).toEqual(sets.slice(0, 2));
+    expect(plan.plan.unnamed.length).toBeGreaterThan(2);
+    await retain(4);
     const verdict = await verify(deep(1));
     expect(verdict).toMatchObject({ set: sets.at(-1), outcome: "whole" });
   });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { removeLitter } from "../../actions/lib/operations/retention/remove.ts";
+import { removeLitter } from "../../actions/lib/operations/retention/records.ts";
 import { inspectBucket, probeWrite } from "../../actions/lib/vault/bucket/inspect.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";

@@ -1,6 +1,5 @@
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { removeLeftovers } from "../../actions/lib/operations/retention/remove.ts";
 import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { lockSet, retainUntil, retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
 import { type Manifest, setPrefix, type Tier } from "../../actions/lib/vault/format/manifest.ts";
@@ -15,6 +14,7 @@ import { newBucket, newVault } from "../faults/proxy/test-bucket.ts";
 import { setId, storeUnpublished } from "../faults/proxy/test-manifest.ts";
 import { newTestKey, type TestKey } from "./assembled-set.ts";
 import { keysIn } from "./backup-lab.ts";
+import { removeLeftovers } from "./retention-lab.ts";
 
 let vault: Vault;
 let lease: Lease;

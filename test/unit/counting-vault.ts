@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { ObjectStore, RunKeys } from "../../actions/lib/operations/sync/store/object-store.ts";
-import type { KeptObject } from "../../actions/lib/policy/storage-retention.ts";
+import type { KeptObject } from "../../actions/lib/policy/files-retention.ts";
 import { sealWhole } from "../../actions/lib/seal/body/artifact.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
 import { generateKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";

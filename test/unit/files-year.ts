@@ -5,13 +5,11 @@ import type { SyncSource } from "../../actions/lib/operations/sync/source/source
 import { openListWriter } from "../../actions/lib/operations/sync/store/object-store.ts";
 import { carriedOver, storeHead, storeLayer } from "../../actions/lib/operations/sync/store/publish.ts";
 import { type Last, planList } from "../../actions/lib/operations/sync/sync-state.ts";
+import { type CompactionPolicy, compactionThatPays } from "../../actions/lib/policy/compaction.ts";
+import { planFiles } from "../../actions/lib/policy/files-retention.ts";
+import type { NamingSnapshot } from "../../actions/lib/policy/names.ts";
 import { tierDue } from "../../actions/lib/policy/period.ts";
-import {
-  type CompactionPolicy,
-  compactionThatPays,
-  type NamingSnapshot,
-  planStorageRetention,
-} from "../../actions/lib/policy/storage-retention.ts";
+import type { RetentionFacts } from "../../actions/lib/policy/retention.ts";
 import type { ShardSum } from "../../actions/lib/storage/rows.ts";
 import { neededObjects } from "../../actions/lib/vault/files/read-files.ts";
 import { fileKey, packEntry, packKey } from "../../actions/lib/vault/format/names.ts";
@@ -105,15 +103,20 @@ export async function simulateYear(project: Project, sealedShare: number): Promi
     newest = now;
   }
   const all = vault.objects();
-  const { unnamedBytes, go } = planStorageRetention({
-    snapshots,
-    objects: all,
-    tiers,
-    retention: { keepNewest: 3, staleDays: 7 },
-    now,
-    unreadable: [],
-    meddled: [],
-  });
+  const facts: RetentionFacts = {
+    subjects: snapshots.map(({ set, tier, snapshotAt }) => ({
+      ...{ set, tier, at: Date.parse(snapshotAt), state: "trusted", verified: true, provenAt: null, marked: false },
+      ...{ paidUntil: null, lockedUntil: null },
+    })),
+    terms: {
+      daily: tiers.daily.retentionDays,
+      weekly: tiers.weekly.retentionDays,
+      monthly: tiers.monthly.retentionDays,
+    },
+    bounds: { keepNewest: 3, staleDays: 7, staleProofDays: null },
+    ...{ needed: new Map(), lastProof: null, stop: null, now: now.getTime() },
+  };
+  const { unnamedBytes, go } = planFiles(facts, snapshots, all);
   if (go.length === 0) throw new Error("the year's retention lets nothing go");
   const stored = vault.storedBytes();
   return { ...year, addedStored: stored - year.firstStored, heldStored: stored - unnamedBytes };

@@ -34,8 +34,10 @@ test("retention hides nothing, undoes no lock, and deletes nothing but what jobs
   const policy = policyOf(root, "retention", buckets);
   const may = (action: string, path: string): boolean => allows(policy, action, arn(path));
   expect(may("s3:DeleteObjectVersion", "d/database/daily/x/keys.pgp")).toBe(true);
-  expect(may("s3:DeleteObjectVersion", "d/proofs/x/1.json")).toBe(false);
-  expect(may("s3:DeleteObjectVersion", "d/reports/2026/1.json")).toBe(false);
+  // Records have terms of their own; what keeps sets from going has none.
+  expect(may("s3:DeleteObjectVersion", "d/proofs/x/1.json")).toBe(true);
+  for (const kept of ["d/holds/x/1.json", "d/incident/x/begin.json", "d/audit/1.json", "f/upkeep/done.json"])
+    expect(may("s3:DeleteObjectVersion", kept)).toBe(false);
   expect(may("s3:DeleteObject", "d/database/daily/x/keys.pgp")).toBe(false);
   expect(may("s3:BypassGovernanceRetention", "f/packs/x/1")).toBe(false);
   expect(may("s3:PutObject", "d/database/daily/x/manifest.json")).toBe(false);

@@ -91,7 +91,7 @@ export function planRetention(facts: RetentionFacts): RetentionPlan {
   refuseNothingKept(facts);
   const { subjects, terms, needed, now } = facts;
   const newest = newestGood(facts);
-  const stop = facts.stop ?? failing(facts);
+  const stop = standstill(facts);
   const decisions = subjects
     .toSorted((a, b) => a.at - b.at || (a.set < b.set ? -1 : 1))
     .map((subject): Decision => {
@@ -164,7 +164,7 @@ function isGood(subject: Subject, now: number): boolean {
  * The sets that stay as the newest of something, and of what: by the time when their data was read, and by the time when their
  * term began, which is another one where a clock was wrong.
  */
-function newestGood({ subjects, bounds, now }: RetentionFacts): Map<string, string> {
+export function newestGood({ subjects, bounds, now }: RetentionFacts): Map<string, string> {
   const good = subjects.filter((one) => isGood(one, now));
   const reasons = new Map<string, string>();
   const stays = (one: Subject | undefined, why: string): void => {
@@ -203,6 +203,11 @@ function newestOfBad(subjects: readonly Subject[], tier: Tier, now: number): Sub
   const own = subjects.filter((one) => one.tier === tier && one.state === "trusted" && one.at <= now + skew);
   const order = newestFirst(own, beginOf);
   return order.find(({ marked }) => !marked) ?? order[0];
+}
+
+/** Why nothing may be removed now, whether something could go or not; null: it may. */
+export function standstill(facts: RetentionFacts): string | null {
+  return facts.stop ?? failing(facts);
 }
 
 /** Why nothing may go: while new sets or proofs fail, the old ones are all there is. */

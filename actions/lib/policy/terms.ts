@@ -60,3 +60,16 @@ export function termsInForce(
   }
   return { terms, pending };
 }
+
+/** A term that is about to be shortened, as people hear of it: every day, until it counts or somebody has changed it back. */
+export function describePending({ tier, from, to, counts }: PendingTerm): string {
+  const change =
+    from === null
+      ? `The policy keeps ${tier} sets for ${to} days, and no longer term that counted before is known`
+      : `The policy shortens the term of ${tier} sets from ${from} to ${to} days`;
+  const when =
+    counts === null
+      ? `It counts when every set of ${announcedDays} days has announced it; none has yet`
+      : `It counts from ${new Date(counts).toISOString().slice(0, 16).replace("T", " ")} UTC, if every set until then says the same`;
+  return `${change}. ${when}. Nothing goes by it before: whoever objects changes lifeboat.config.ts back.`;
+}

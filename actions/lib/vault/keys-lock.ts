@@ -4,7 +4,7 @@ import { countOf } from "../base/measures.ts";
 import type { Policy } from "../config/policy/policy.ts";
 import { keysFileName, secretsFileName } from "../seal/keys/session-key.ts";
 import { lockObject, lockSet, retainUntil } from "./bucket/lock.ts";
-import { type Manifest, setPrefix } from "./format/manifest.ts";
+import { type Manifest, setPrefix, timeOfSet } from "./format/manifest.ts";
 import { alarmOf } from "./published/publications.ts";
 import type { Published } from "./published/set-folders.ts";
 import type { VerifySignature } from "./published/signed-manifest.ts";
@@ -54,7 +54,7 @@ export async function inspectKeysOfSets(vault: Vault, options: KeysOptions): Pro
     // What was never signed is no set of ours. What somebody hid the signature of is.
     if (!signed) continue;
     const { lock, retentionDays } = tiers[tier];
-    if (lock !== "none" && timeOf(set) + retentionDays * day > now.getTime()) kept.push({ tier, set });
+    if (lock !== "none" && timeOfSet(set) + retentionDays * day > now.getTime()) kept.push({ tier, set });
   }
   const some = kept.length <= mostSets ? kept : kept.toSorted(() => Math.random() - 0.5).slice(0, mostSets);
   const states = await mapBounded(some, 16, async (name): Promise<KeysState> => {
@@ -116,13 +116,6 @@ async function isDone(work: Promise<unknown>): Promise<boolean> {
     if (!(error instanceof LifeboatError) || error.code === "s3-unavailable") throw error;
     return false;
   }
-}
-
-/** A set's id begins with the time at which its run began: `20261122T221500Z-…`. */
-function timeOf(set: string): number {
-  const [, date = "", time = ""] = /^(\d{8})T(\d{6})Z/.exec(set) ?? [];
-  const dashed = date.replace(/(....)(..)(..)/, "$1-$2-$3");
-  return Date.parse(`${dashed}T${time.replace(/(..)(..)(..)/, "$1:$2:$3")}Z`);
 }
 
 /**

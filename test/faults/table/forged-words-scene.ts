@@ -3,7 +3,7 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import { claimSummary } from "../../../actions/lib/notify/daily-summary.ts";
 import { readVaultReports, writeVaultReport } from "../../../actions/lib/operations/publish/vault-reports.ts";
-import { retentionIsDue } from "../../../actions/lib/operations/retention/run-retention.ts";
+import { locksAreDue } from "../../../actions/lib/operations/retention/keep-locks.ts";
 import type { RunReport } from "../../../actions/lib/report/run/run-report.ts";
 import { signDetached, verifyDetached, writeNote } from "../../../actions/lib/seal/keys/signature.ts";
 import { setPrefix } from "../../../actions/lib/vault/format/manifest.ts";
@@ -152,7 +152,7 @@ export class ForgedWords implements AsyncDisposable {
       await claim?.release();
       return only(claim !== undefined && again === undefined);
     }
-    return only(await retentionIsDue(vault, verify, now));
+    return only(await locksAreDue(vault, verify, now));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

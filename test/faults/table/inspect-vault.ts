@@ -6,10 +6,10 @@ import {
   type S3Client,
 } from "@aws-sdk/client-s3";
 import { silentLog } from "../../../actions/lib/base/log.ts";
-import { removeLeftovers } from "../../../actions/lib/operations/retention/remove.ts";
 import { verifySet } from "../../../actions/lib/operations/verify/verify.ts";
 import { parseManifest } from "../../../actions/lib/vault/sets/catalogue.ts";
 import type { BackupLab } from "../../integration/backup-lab.ts";
+import { removeLeftovers } from "../../integration/retention-lab.ts";
 
 /** What is in the bucket below `database/`, as the store itself lists it. */
 export interface InspectedVault {

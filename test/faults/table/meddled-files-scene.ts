@@ -1,9 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
-import { silentLog } from "../../../actions/lib/base/log.ts";
-import { removeSnapshots } from "../../../actions/lib/operations/retention/remove.ts";
-import { runRetention } from "../../../actions/lib/operations/retention/run-retention.ts";
 import { reportSnapshot } from "../../../actions/lib/operations/sync/page.ts";
 import type { SyncResult } from "../../../actions/lib/operations/sync/request.ts";
 import { verifyDetached } from "../../../actions/lib/seal/keys/signature.ts";
@@ -12,6 +9,7 @@ import { resolveSnapshot } from "../../../actions/lib/vault/files/snapshot-catal
 import { snapshotPrefix } from "../../../actions/lib/vault/format/names.ts";
 import { type Version, versionsBelow } from "../../../actions/lib/vault/s3/versions.ts";
 import { keysIn } from "../../integration/backup-lab.ts";
+import { retainFilesAt } from "../../integration/retention-lab.ts";
 import { openSyncLab, type SyncLab } from "../../integration/sync-lab.ts";
 import { sharedS3 } from "../../lab/servers/started.ts";
 import { type SeedFile, seedFiles } from "../../lab/storage/index.ts";
@@ -118,24 +116,15 @@ export class MeddledFilesScene implements AsyncDisposable {
     const { lab, project } = this.#lab;
     const { policy } = await lab.config(project.backupUrl);
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.signers);
-    const how = {
-      vault: lab.vault,
-      policy,
-      bucketLocks: true,
-      verify,
-      log: silentLog,
-      lease: { async assertHeld() {} },
-      remove: removeSnapshots,
-    };
-    const { alarms, deleted } = await runRetention(how);
+    const today = await retainFilesAt({ vault: lab.vault, policy, verify, now: new Date() });
     // By another year in each row, so that there is always something to extend.
-    const now = new Date(Date.now() + (29 - this.#turns++ * 0.1) * day);
-    const broken = deleted > 0 ? [`${deleted} versions were deleted`] : [];
-    const later = await runRetention({ ...how, now });
+    const later = new Date(Date.now() + (29 - this.#turns++ * 0.1) * day);
+    const broken = removedBy(today) > 0 ? [`${removedBy(today)} versions were deleted`] : [];
+    const then = await retainFilesAt({ vault: lab.vault, policy, verify, now: later });
     const written = (await versionsBelow(lab.vault.transport, pack)).filter(({ marker }) => !marker).at(-1);
     const until = (await retentionOf(lab.vault, pack, written?.versionId))?.until.getTime() ?? 0;
-    if (until < now.getTime() + (policy.storage.retention.lockDays / 2) * day) broken.push("a lock was not extended");
-    const told = alarms.length > 0 && later.alarms.length > 0;
+    if (until < later.getTime() + (policy.storage.retention.lockDays / 2) * day) broken.push("a lock was not extended");
+    const told = today.alarms.length > 0 && then.alarms.length > 0;
     return { outcome: told ? "damage named" : "success", code: undefined, broken };
   }
 
@@ -169,6 +158,7 @@ export class MeddledFilesScene implements AsyncDisposable {
   }
 }
 
+const removedBy = ({ removals }: Awaited<ReturnType<typeof retainFilesAt>>): number => removals?.deleted ?? 0;
 const nameOf = ({ key, versionId }: Version): string => `${key} ${versionId}`;
 
 function answerOf(result: SyncResult): Answer {

@@ -1,13 +1,19 @@
 import type { Log } from "../../base/log.ts";
 import type { Policy } from "../../config/policy/policy.ts";
+import { standstill } from "../../policy/retention.ts";
 import type { SignBytes } from "../../seal/keys/signature.ts";
-import { inspectBucket } from "../../vault/bucket/inspect.ts";
 import { backupLease, syncLease } from "../../vault/format/names.ts";
+import { openHoldGate } from "../../vault/holds/gate.ts";
+import { describeIncident, incidentGate, readIncident } from "../../vault/incident/state.ts";
 import { acquireLease, type Lease } from "../../vault/lease/lease.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { type LeftoversRemoved, removeLeftovers, removeLitter, removeSnapshots } from "./remove.ts";
-import { type RetentionResult, runRetention } from "./run-retention.ts";
+import { firstOf, trustedSnapshots } from "../../vault/standing.ts";
+import { nameOfSet } from "./read-sets.ts";
+import { type FilesRetention, retainFiles } from "./retain-files.ts";
+import { type DatabaseRetention, retainSets } from "./retain-sets.ts";
+import { checkSafety, type Safety } from "./safety.ts";
+import type { RetentionTools } from "./tools.ts";
 
 export interface VaultsRetentionOptions {
   /** Null where there is none to look after. */
@@ -15,47 +21,105 @@ export interface VaultsRetentionOptions {
   readonly files: Vault | null;
   readonly policy: Policy;
   readonly verify: VerifySignature;
+  /** Checks proofs, against the provers' keys; without it no set counts as proven. */
+  readonly verifyProof?: VerifySignature | undefined;
+  /** Checks what lets go: ends of holds and of incidents. As manifests unless told. */
+  readonly verifyRelease?: VerifySignature | undefined;
   readonly sign?: SignBytes | undefined;
   /** Looks, and changes nothing. */
   readonly dryRun: boolean;
+  /** A set, or a snapshot of the files, that somebody asks about. */
+  readonly explain?: string | undefined;
   readonly log: Log;
+  /** This machine's clock, and the store's: what they say, unless told. */
   readonly now?: Date;
+  readonly storeTime?: (vault: Vault) => Promise<Date>;
 }
 
 export interface VaultsRetention {
-  readonly database: LeftoversRemoved | null;
-  readonly files: RetentionResult | null;
+  readonly database: DatabaseRetention | null;
+  readonly files: FilesRetention | null;
+  /** Why nothing may be removed by what these buckets are like, and what to do; null: it is safe. */
+  readonly refusal: Safety["refusal"];
+  /** What the buckets' owner has to know. */
+  readonly notes: readonly string[];
+  /** What somebody did to the register of holds. */
+  readonly alarms: readonly string[];
 }
+
+const nobody: VerifySignature = () => Promise.reject(new Error("no prover is trusted"));
 
 /**
  * Everything that removes: whoever writes to the vaults, backups and syncs, may delete nothing there, and leaves to this what
  * has to go. Runs with a role of its own (`scripts/provision/roles.yml`).
- * @throws ConfigurationError `lease-held` while a backup or a sync is at work
+ *
+ * Facts first, then one plan for each vault, then a short loop that asks before each removal. Sets go before snapshots of the files: what a
+ * set that stays was read together with, stays.
+ * @throws ConfigurationError `lease-held` while a backup or a sync is at work, `retention-terms`
  */
 export async function applyRetention(options: VaultsRetentionOptions): Promise<VaultsRetention> {
-  const { database, files, policy, verify, sign, dryRun, log, now = new Date() } = options;
-  const litterGone = async <Done extends { deleted: number; keptBack: number }>(
-    vault: Vault,
-    done: Done,
-  ): Promise<Done> => {
-    const { deleted, keptBack } = await removeLitter(vault, dryRun);
-    return { ...done, deleted: done.deleted + deleted, keptBack: done.keptBack + keptBack };
+  const { database, files, verify, verifyRelease = verify, dryRun, now = new Date(), storeTime, log } = options;
+  const vaults = [database, files].filter((vault) => vault !== null);
+  // By bucket: both vaults may lie in one.
+  const safety = new Map<string, Safety>();
+  for (const vault of vaults)
+    if (!safety.has(vault.bucket)) safety.set(vault.bucket, await checkSafety(vault, { ours: now, storeTime, dryRun }));
+  const all = [...safety.values()];
+  const refusal = all.find((one) => one.refusal !== null)?.refusal ?? null;
+  const holds = await openHoldGate(vaults, verifyRelease);
+  const gates = vaults.map((vault) => incidentGate(vault, verifyRelease));
+  const incident = async (what: string): Promise<void> => {
+    for (const gate of gates) await gate(what);
   };
+  const stop = refusal?.why ?? (await incidentNow(vaults, verifyRelease));
+  for (const note of [...all.flatMap(({ notes }) => notes), ...(stop === null ? [] : [`Nothing is removed: ${stop}.`])])
+    log.warn(note);
+  const toolsOf = (vault: Vault, lease: Lease | null, why: string | null): RetentionTools => ({
+    ...{ policy: options.policy, verify, sign: options.sign, log, longer: 0, explain: options.explain },
+    verifyProof: options.verifyProof ?? nobody,
+    ...{ vault, lease, holds, incident, stop: stop ?? why },
+    bucketLocks: safety.get(vault.bucket)?.bucketLocks ?? false,
+    now: safety.get(vault.bucket)?.now ?? now.getTime(),
+  });
+  const late = await failingSyncs(files, verify, options.policy, now);
+  const sets =
+    database &&
+    (await underLease(database, backupLease, dryRun, (lease) => retainSets(toolsOf(database, lease, late))));
+  const snapshots =
+    files &&
+    (await underLease(files, syncLease, dryRun, (lease) =>
+      retainFiles(toolsOf(files, lease, sets && standstill(sets.plan.facts)), {
+        sets: sets && new Set(sets.staying.map(nameOfSet)),
+        provenAt: sets?.plan.filesProvenAt ?? new Map(),
+      }),
+    ));
   return {
-    database:
-      database &&
-      (await underLease(database, backupLease, dryRun, async (lease) =>
-        litterGone(database, await removeLeftovers(database, lease, now)),
-      )),
-    files:
-      files &&
-      (await underLease(files, syncLease, dryRun, async (lease) => {
-        const { objectLock } = await inspectBucket(files);
-        const bucketLocks = objectLock.state === "known" && objectLock.value.enabled;
-        const how = { vault: files, policy, bucketLocks, verify, sign, lease, log, now };
-        return litterGone(files, await runRetention({ ...how, remove: removeSnapshots }));
-      })),
+    ...{ database: sets, files: snapshots, refusal },
+    notes: [...new Set(all.flatMap((one) => one.notes))],
+    alarms: holds.register.alarms,
   };
+}
+
+async function incidentNow(vaults: readonly Vault[], verify: VerifySignature): Promise<string | null> {
+  for (const vault of vaults) {
+    const state = await readIncident(vault, verify);
+    if (state.on) return describeIncident(state);
+  }
+  return null;
+}
+
+/** While the files' copies fail, no set of the database goes either: one read, before anything is planned. */
+async function failingSyncs(
+  files: Vault | null,
+  verify: VerifySignature,
+  { retention }: Policy,
+  now: Date,
+): Promise<string | null> {
+  if (files === null) return null;
+  const newest = await firstOf(trustedSnapshots(files, verify));
+  if (newest === undefined) return null;
+  const days = Math.floor((now.getTime() - Date.parse(newest.snapshotAt)) / 86_400_000);
+  return days > retention.staleDays ? `the newest snapshot of the files is ${days} days old: syncs are failing` : null;
 }
 
 async function underLease<Done>(

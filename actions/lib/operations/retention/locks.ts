@@ -1,5 +1,5 @@
 import { mapBounded } from "../../base/flow/bounded.ts";
-import type { NamingSnapshot } from "../../policy/storage-retention.ts";
+import type { NamingSnapshot } from "../../policy/names.ts";
 import { lockObject, retainUntil } from "../../vault/bucket/lock.ts";
 import { snapshotPrefix } from "../../vault/format/names.ts";
 import { manifestName, signatureName } from "../../vault/published/signed-manifest.ts";
@@ -30,7 +30,7 @@ export interface ExtendedLocks {
 }
 
 /** A snapshot that stays, and until when (ISO 8601); null: as long as it is among the newest. */
-export interface LockedSnapshot extends Pick<NamingSnapshot, "set" | "names"> {
+export interface LockedSnapshot extends Pick<NamingSnapshot, "set" | "tier" | "names"> {
   readonly until: string | null;
 }
 

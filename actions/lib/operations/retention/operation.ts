@@ -1,14 +1,22 @@
 import { z } from "zod";
 import { optional } from "../../config/environment.ts";
-import { dryRun } from "../field.ts";
+import { setIdPattern } from "../../vault/format/manifest.ts";
+import { dryRun, field } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
   name: "retention",
   summary:
-    "Removes from the vaults what unfinished runs left and what the policy no longer keeps, and extends the files' locks. The workflow `retention` does it twice a week.",
+    "Removes from the vaults what the policy no longer keeps and what unfinished runs left, says why the rest stays, and extends the files' locks. The workflow `retention` does it twice a week.",
   details: "Reads S3_BACKUP_BUCKET, S3_STORAGE_BUCKET (one of them is enough), the AWS_* settings and the public keys.",
-  inputs: z.object(dryRun),
+  inputs: z.object({
+    ...dryRun,
+    explain: field(z.string().regex(setIdPattern).optional(), {
+      help: "say why this set, or snapshot of the files, stays or goes; removes nothing",
+      value: "SET",
+      form: "a set's id, as `lifeboat list` names it",
+    }),
+  }),
   needs(_, env) {
     const files = optional(env, "S3_STORAGE_BUCKET") !== undefined;
     return [
@@ -19,24 +27,28 @@ export default defineOperation({
   writes: ["vault"],
   forgets: () => "removes what the policy no longer keeps",
   interrupted: {
-    left: "Snapshots that the policy keeps are whole.",
+    left: "Every set and every snapshot of the files that is there is whole.",
     next: "Run it again: it finishes what is left.",
   },
-  runbook: "runbooks/vault-meddled.md",
+  runbook: "runbooks/retention.md",
   reported: { label: "Retention", workflows: ["retention"] },
   action: { folder: "apply-retention", name: "Apply retention" },
-  async run(context, { dryRun }) {
-    const { manifestVerifier, noteSigner } = await import("../../vault/configured.ts");
+  async run(context, { dryRun, explain }) {
+    const { manifestVerifier, noteSigner, provenBy, releaseVerifier } = await import("../../vault/configured.ts");
     const { applyRetention } = await import("./apply-retention.ts");
     const { reportRetention } = await import("./page.ts");
+    const { explainSet } = await import("./explain.ts");
     const config = context.config();
+    const looks = dryRun || explain !== undefined;
     const done = await applyRetention({
-      ...{ policy: config.policy, log: context.log, dryRun },
+      ...{ policy: config.policy, log: context.log, dryRun: looks, explain },
       database: context.has("vault") ? await context.vault() : null,
       files: context.has("storageVault") ? await context.files() : null,
       verify: await manifestVerifier(config),
+      verifyProof: await provenBy(config),
+      verifyRelease: await releaseVerifier(config),
       sign: await noteSigner(context.env),
     });
-    return reportRetention(done, dryRun);
+    return explain === undefined ? reportRetention(done, looks) : explainSet(done, explain);
   },
 });

@@ -3,7 +3,8 @@ import type { Tier } from "../../vault/format/manifest.ts";
 /** A set of the database, or a snapshot of the files. */
 export interface Going {
   readonly set: string;
-  readonly tier: Tier;
+  /** Null: a run that copied files left it, and published nothing. */
+  readonly tier: Tier | null;
 }
 
 /** What one request to remove has done. */
@@ -20,24 +21,24 @@ export interface Removed {
  * The store's side of removal. All of it removes by version id, and what is gone already counts as removed: an answer that was
  * lost, or another run at the same work, changes nothing. Refusals for single objects are counted; everything else is thrown.
  */
-export interface RemovalSteps {
+export interface RemovalSteps<One extends Going = Going> {
   /**
    * Asked before each removal: whether the lease is still ours, no incident is on, no hold was added since the plan.
    * @returns null to go on, or why nothing more may go now; an error ends the run as well
    */
   gate(what: string): Promise<string | null>;
   /** Sets that earlier runs left without a manifest, oldest first. Never one that a backup may still be writing. */
-  leftovers(): Promise<readonly Going[]>;
+  leftovers(): Promise<readonly One[]>;
   /**
    * Removes every version of the set's manifest, or none.
    * @returns `whole: true` where a version was kept: the set is still there, and stays whole
    */
-  removeManifest(set: Going): Promise<Removed & { readonly whole: boolean }>;
+  removeManifest(set: One): Promise<Removed & { readonly whole: boolean }>;
   /**
    * Removes some of what else the set holds: as much as one request takes.
    * @returns `more: true` while something is left that was not tried yet
    */
-  removeRest(set: Going): Promise<Removed & { readonly more: boolean }>;
+  removeRest(set: One): Promise<Removed & { readonly more: boolean }>;
 }
 
 /** A set that could not go, or not all of it. */
@@ -68,7 +69,10 @@ export interface RemovalsDone {
  * @param going what the plan no longer keeps, in this order
  * @throws whatever the steps throw; what was not removed by then is removed by the next run
  */
-export async function runRemovals(going: readonly Going[], steps: RemovalSteps): Promise<RemovalsDone> {
+export async function runRemovals<One extends Going>(
+  going: readonly One[],
+  steps: RemovalSteps<One>,
+): Promise<RemovalsDone> {
   const removed: Going[] = [];
   const finished: Going[] = [];
   const whole: KeptBack[] = [];
@@ -84,7 +88,7 @@ export async function runRemovals(going: readonly Going[], steps: RemovalSteps):
   });
 
   /** @returns why it had to stop */
-  const removeRest = async (set: Going): Promise<string | null> => {
+  const removeRest = async (set: One): Promise<string | null> => {
     let kept = 0;
     let keptUntil: number | null = null;
     let stop = await steps.gate(nameOf(set));
@@ -122,7 +126,7 @@ export async function runRemovals(going: readonly Going[], steps: RemovalSteps):
 }
 
 function nameOf({ tier, set }: Going): string {
-  return `${tier} set ${set}`;
+  return tier === null ? `what run ${set} left` : `${tier} set ${set}`;
 }
 
 function later(a: number | null, b: number | null): number | null {

@@ -1,49 +1,77 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
-import type { NamingSnapshot } from "../../policy/storage-retention.ts";
+import { NameIndex, type NamingSnapshot } from "../../policy/names.ts";
 import { neededObjects, readLayers } from "../../vault/files/read-files.ts";
 import { describeSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { setIdPattern } from "../../vault/format/manifest.ts";
-import { layerName, snapshotPrefix } from "../../vault/format/names.ts";
+import { filesPrefixes, layerName, snapshotPrefix } from "../../vault/format/names.ts";
+import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
 import { alarmOf } from "../../vault/published/publications.ts";
 import { manifestName, signatureName, type VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import type { WrittenObject } from "../../vault/s3/versions.ts";
+import { vaultAsWritten, type WrittenObject, writtenObjects } from "../../vault/s3/versions.ts";
 
-export interface Survey {
+/** A snapshot that can be trusted, and what its manifest says beside what it names. */
+export interface SurveyedSnapshot extends NamingSnapshot {
+  readonly finishedAt: string;
+  readonly databaseSet: SnapshotManifest["databaseSet"];
+  /** Days of each tier, as its policy said; null: made before manifests said it. */
+  readonly terms: NonNullable<SnapshotManifest["policy"]>["terms"] | null;
+  /** Every part was read again when it was stored, and all of it is there with its size. */
+  readonly verified: boolean;
+  /** Made while an incident was on. */
+  readonly marked: boolean;
+  /** When its manifest was stored, by the store's clock, ms. */
+  readonly storedAt: number | null;
+}
+
+interface Survey {
   /** Newest first, each with every object that it needs. */
-  readonly snapshots: readonly NamingSnapshot[];
+  readonly snapshots: readonly SurveyedSnapshot[];
   /** Snapshots that are there and of which nobody can say what they need. */
   readonly unreadable: readonly string[];
+}
+
+/** All that lies in the files' vault, as it was written, and what somebody has done to it since. */
+export interface FilesSurvey extends Survey, Meddling {
+  readonly objects: readonly WrittenObject[];
+  /** The vault, in which what was hidden or replaced is read as it was written. */
+  readonly written: Vault;
+  /** In words for people. */
+  readonly alarms: readonly string[];
+}
+
+/** @throws OperationError `s3-unavailable` */
+export async function surveyFiles(vault: Vault, verify: VerifySignature): Promise<FilesSurvey> {
+  const objects = await writtenObjects(vault, filesPrefixes);
+  const written = vaultAsWritten(vault, objects);
+  const survey = await surveySnapshots(written, objects, verify);
+  const meddling = compareWritten(objects, survey.snapshots);
+  return { ...survey, ...meddling, objects, written, alarms: alarmsOf(meddling, survey.unreadable) };
 }
 
 /**
  * Every snapshot of the vault and what it names. A layer that many snapshots share is fetched once.
  * @param objects all that is there @param vault in which they are read as they were written
  */
-export async function surveySnapshots(
+async function surveySnapshots(
   vault: Vault,
-  objects: readonly Pick<WrittenObject, "key">[],
+  objects: readonly Pick<WrittenObject, "key" | "bytes" | "lastModified">[],
   verify: VerifySignature,
 ): Promise<Survey> {
   const remembering = rememberLayers(vault);
-  const texts = new Map<string, string>();
-  /** The same key, named by hundreds of snapshots, is kept once. */
-  const once = (key: string): string => {
-    const known = texts.get(key);
-    if (known === undefined) texts.set(key, key);
-    return known ?? key;
-  };
-  const snapshots: NamingSnapshot[] = [];
+  const index = new NameIndex();
+  const bytes = new Map(objects.map((one) => [one.key, one.bytes]));
+  const snapshots: SurveyedSnapshot[] = [];
   const unreadable: string[] = [];
-  const runs = objects.flatMap(({ key }) => /^snapshots\/([^/]+)\/manifest\.json$/.exec(key)?.[1] ?? []);
-  const sets = runs
-    .filter((run) => setIdPattern.test(run))
-    .sort()
-    .reverse();
-  const signatures = new Set(objects.flatMap(({ key }) => (key.endsWith(`/${signatureName}`) ? key : [])));
+  const storedAt = new Map<string, number | null>();
+  for (const { key, lastModified } of objects) {
+    const run = /^snapshots\/([^/]+)\/manifest\.json$/.exec(key)?.[1];
+    if (run !== undefined && setIdPattern.test(run)) storedAt.set(run, lastModified?.getTime() ?? null);
+  }
+  const sets = [...storedAt.keys()].sort().reverse();
   const listed = await mapBounded(sets, 16, (set) =>
-    describeSnapshot(vault, set, verify, signatures.has(snapshotPrefix(set) + signatureName)),
+    describeSnapshot(vault, set, verify, bytes.has(snapshotPrefix(set) + signatureName)),
   );
   for (const { set, manifest } of listed.filter((one) => one !== undefined)) {
     if (manifest === null) {
@@ -52,14 +80,27 @@ export async function surveySnapshots(
     }
     try {
       const { sizes } = neededObjects(manifest, await readLayers(remembering, manifest.layers));
-      const names = new Set([...sizes.keys()].map(once));
-      snapshots.push({ set, tier: manifest.tier, snapshotAt: manifest.snapshotAt, names });
+      const { tier, snapshotAt, finishedAt, databaseSet, policy, readBack = false, incident } = manifest;
+      snapshots.push({
+        ...{ set, tier, snapshotAt, finishedAt, databaseSet, names: index.of(sizes.keys()) },
+        ...{ terms: policy?.terms ?? null, marked: incident !== undefined },
+        storedAt: storedAt.get(set) ?? null,
+        verified: readBack && isWhole(sizes, bytes),
+      });
     } catch (error) {
       if (!(error instanceof LifeboatError && error.code === "snapshot-damaged")) throw error;
       unreadable.push(set);
     }
   }
   return { snapshots, unreadable };
+}
+
+function isWhole(sizes: ReadonlyMap<string, number | null>, bytes: ReadonlyMap<string, number>): boolean {
+  for (const [key, size] of sizes) {
+    const there = bytes.get(key);
+    if (there === undefined || (size !== null && there !== size)) return false;
+  }
+  return true;
 }
 
 function rememberLayers(vault: Vault): Vault {
@@ -76,7 +117,7 @@ function rememberLayers(vault: Vault): Vault {
 }
 
 /** What somebody else did to objects that a snapshot needs. */
-export interface Meddling {
+interface Meddling {
   /** Hidden by a delete marker or replaced: what was written lies below. */
   readonly meddled: readonly WrittenObject[];
   /** Keys that a snapshot names and that are gone in every version. */
@@ -84,7 +125,7 @@ export interface Meddling {
 }
 
 /** Compares what is there with what the snapshots name. What none of them names is nobody's concern here. */
-export function compareWritten(
+function compareWritten(
   objects: readonly WrittenObject[],
   snapshots: readonly Pick<NamingSnapshot, "names">[],
 ): Meddling {
@@ -99,7 +140,7 @@ export function compareWritten(
 }
 
 /** In words for people; what to do stands in the runbook. */
-export function alarmsOf({ meddled, gone }: Meddling, unreadable: readonly string[]): string[] {
+function alarmsOf({ meddled, gone }: Meddling, unreadable: readonly string[]): string[] {
   const of = (state: WrittenObject["state"]) => meddled.filter((one) => one.state === state).map(({ key }) => key);
   return [
     ...alarmOf(of("hidden"), "hidden by delete markers", "object"),

@@ -1,12 +1,12 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { Stop } from "../../base/flow/bounded.ts";
 import { Stages } from "../../base/flow/stages.ts";
-import { compactionThatPays } from "../../policy/storage-retention.ts";
+import { compactionThatPays } from "../../policy/compaction.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { openProjectFiles } from "../../storage/project-files.ts";
 import { withVault } from "../../vault/configured.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { retentionIsDue, runRetention } from "../retention/run-retention.ts";
+import { keepLocks, locksAreDue } from "../retention/keep-locks.ts";
 import { nameRun, nobodys, openSource, passPreflight, readVaultState, takeLease } from "./begin.ts";
 import { openHeldCopies } from "./copy/held-copies.ts";
 import { rehearse } from "./fill-lists.ts";
@@ -93,13 +93,13 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
         );
   const tally = openTally(await allowedEgress(vault, verify, policy, startedAt));
   const result = await writeSnapshot({ ...facts, stages, warnings, alarms, unfinished, tally, stop });
-  if (result.outcome === "published") await keepUp(facts, stages, warnings, alarms);
+  if (result.outcome === "published") await lookAtLocks(facts, stages, warnings, alarms);
   return { ...result, stages: stages.taken };
 }
 
 /** Once a week. The snapshot is there, whatever comes of it. */
-async function keepUp(
-  { request, vault, ready, verify, lease }: Pick<SyncFacts, "request" | "vault" | "ready" | "verify" | "lease">,
+async function lookAtLocks(
+  { request, vault, ready, verify }: Pick<SyncFacts, "request" | "vault" | "ready" | "verify">,
   stages: Stages,
   warnings: string[],
   alarms: string[],
@@ -107,13 +107,13 @@ async function keepUp(
   const { log, config } = request;
   const { bucketLocks } = ready;
   try {
-    if (!(await retentionIsDue(vault, verify))) return;
+    if (!(await locksAreDue(vault, verify))) return;
     const sign = (bytes: Uint8Array) => signDetached(bytes, ready.signing);
-    const options = { vault, policy: config.policy, bucketLocks, verify, sign, lease, log };
-    alarms.push(...(await stages.write("retention", () => runRetention(options))).alarms);
+    const options = { vault, policy: config.policy, bucketLocks, verify, sign, log };
+    alarms.push(...(await stages.write("locks", () => keepLocks(options))).alarms);
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
-    warnings.push(`The files' vault could not be looked after: ${error.message}`);
-    log.warn(`The files' vault could not be looked after: ${error.message}`);
+    warnings.push(`The locks of the files' vault could not be looked after: ${error.message}`);
+    log.warn(`The locks of the files' vault could not be looked after: ${error.message}`);
   }
 }

@@ -1,4 +1,4 @@
-import { type CompactionPolicy, planCompaction } from "../../policy/storage-retention.ts";
+import { type CompactionPolicy, planCompaction } from "../../policy/compaction.ts";
 import type { ShardSum } from "../../storage/rows.ts";
 import { readHead, readLayers } from "../../vault/files/read-files.ts";
 import type { StoredSnapshot } from "../../vault/files/snapshot-catalogue.ts";

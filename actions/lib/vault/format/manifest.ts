@@ -24,6 +24,13 @@ export function newSetId(time: Date): string {
  */
 export const incidentMark = z.string().min(1).max(100);
 
+/** When a set's run began, ms since 1970: its name says so. */
+export function timeOfSet(set: string): number {
+  const [, date = "", time = ""] = /^(\d{8})T(\d{6})Z/.exec(set) ?? [];
+  const dashed = date.replace(/(....)(..)(..)/, "$1-$2-$3");
+  return Date.parse(`${dashed}T${time.replace(/(..)(..)(..)/, "$1:$2:$3")}Z`);
+}
+
 export const tierSchema = z.enum(["daily", "weekly", "monthly"]);
 export type Tier = z.infer<typeof tierSchema>;
 

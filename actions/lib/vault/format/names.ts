@@ -50,6 +50,29 @@ export function runOfObject(key: string): string | undefined {
   return /^(?:packs|files)\/([^/]+)\/\d/.exec(key)?.[1];
 }
 
+const sealed = /\.zst\.pgp(\.\d{3})?$/;
+const ofSet: ReadonlySet<string> = new Set([
+  "keys.pgp",
+  "secrets.pgp",
+  "RECOVER.md",
+  "manifest.json",
+  "manifest.json.sig",
+]);
+
+/** Whether something in a set's folder is named as our own objects are: what is not, somebody else has put there. @param name below it */
+export function isOfSet(name: string): boolean {
+  return ofSet.has(name) || sealed.test(name);
+}
+
+/** The same of a whole key in the vault of the files. */
+export function isOfFiles(key: string): boolean {
+  const [prefix = "", run = "", ...rest] = key.split("/");
+  if (!(filesPrefixes as readonly string[]).includes(`${prefix}/`) || !/^\d{8}T\d{6}Z-[0-9a-f]{8}$/.test(run))
+    return false;
+  const name = rest.join("/");
+  return prefix === "snapshots" ? isOfSet(name) || name === layerName || name === indexKeysName : sealed.test(name);
+}
+
 function numbered(number: number, digits: number): string {
   return String(number).padStart(digits, "0");
 }

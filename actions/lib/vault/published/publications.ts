@@ -20,6 +20,8 @@ export interface Publication {
   readonly replaced: boolean;
   /** Bytes of the current version. */
   readonly bytes: number;
+  /** When it was stored, by the store's clock: the oldest version of it. */
+  readonly storedAt: Date | undefined;
   /** A signature lies beside it, hidden or not. Without one nobody need read the manifest. */
   readonly signed: boolean;
 }
@@ -169,6 +171,7 @@ function describe(set: string, versions: readonly Version[], signed: boolean): P
   return {
     ...{ set, state, marker: marker?.versionId, replaced: written.length > 1, signed },
     bytes: written.find(({ latest }) => latest)?.bytes ?? 0,
+    storedAt: written.at(-1)?.lastModified,
   };
 }
 

@@ -10,6 +10,8 @@ export interface Version {
   readonly latest: boolean;
   readonly bytes: number;
   readonly lastModified: Date | undefined;
+  /** `STANDARD`, `GLACIER`, …; of a marker none. */
+  readonly storageClass?: string | undefined;
 }
 
 interface VersionPagesOptions {
@@ -56,12 +58,18 @@ export async function* versionPages(
     );
     const versions: Version[] = [];
     const stored = [
-      ...(page.Versions ?? []).map((one) => ({ ...one, marker: false, bytes: one.Size ?? 0 })),
-      ...(page.DeleteMarkers ?? []).map((one) => ({ ...one, marker: true, bytes: 0 })),
+      ...(page.Versions ?? []).map((one) => ({
+        ...one,
+        ...{ marker: false, bytes: one.Size ?? 0, storageClass: one.StorageClass },
+      })),
+      ...(page.DeleteMarkers ?? []).map((one) => ({ ...one, marker: true, bytes: 0, storageClass: undefined })),
     ];
-    for (const { Key, VersionId, IsLatest = false, LastModified, marker, bytes } of stored)
+    for (const { Key, VersionId, IsLatest = false, LastModified, marker, bytes, storageClass } of stored)
       if (Key)
-        versions.push({ key: Key, versionId: VersionId, marker, latest: IsLatest, bytes, lastModified: LastModified });
+        versions.push({
+          ...{ key: Key, versionId: VersionId, marker, latest: IsLatest, bytes, lastModified: LastModified },
+          ...(storageClass !== undefined && { storageClass }),
+        });
     yield { versions, folders: (page.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []) };
     const { IsTruncated, NextKeyMarker, NextVersionIdMarker } = page;
     if (!goesOn(IsTruncated, NextKeyMarker && `${NextKeyMarker}\n${NextVersionIdMarker ?? ""}`)) return;

@@ -128,9 +128,14 @@ export interface ProvenSet {
  * The proven sets that the vault has, newest data first. A proof counts only while its set is there and its manifest has the very
  * bytes that were tested.
  * @param verify checks signatures against the provers' keys
+ * @param read the vault's proofs, when somebody has read them
  */
-export async function provenSets(vault: Vault, verify: VerifySignature): Promise<ProvenSet[]> {
-  const { proofs } = await readProofs(vault, verify);
+export async function provenSets(
+  vault: Vault,
+  verify: VerifySignature,
+  read: Pick<ProofList, "proofs"> | undefined = undefined,
+): Promise<ProvenSet[]> {
+  const { proofs } = read ?? (await readProofs(vault, verify));
   const newest = new Map<string, Proof>();
   for (const { proof } of proofs) {
     if (proof.outcome === "proven") newest.set(`${proof.tier}/${proof.set}`, proof);

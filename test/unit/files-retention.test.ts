@@ -1,15 +1,12 @@
 import { describe, expect, test } from "vitest";
-import {
-  compactionThatPays,
-  type NamingSnapshot,
-  planCompaction,
-  planStorageRetention,
-  type RetentionFacts,
-} from "../../actions/lib/policy/storage-retention.ts";
+import { compactionThatPays, planCompaction } from "../../actions/lib/policy/compaction.ts";
+import { type KeptObject, planFiles } from "../../actions/lib/policy/files-retention.ts";
+import type { NamingSnapshot } from "../../actions/lib/policy/names.ts";
+import type { RetentionBounds, RetentionFacts } from "../../actions/lib/policy/retention.ts";
 
 const now = new Date("2026-11-22T12:00:00Z");
 const day = 86_400_000;
-const tiers = { daily: { retentionDays: 30 }, weekly: { retentionDays: 84 }, monthly: { retentionDays: 2557 } };
+const terms = { daily: 30, weekly: 84, monthly: 2557 };
 
 /** A snapshot so many days old. */
 function snapshot(age: number, names: readonly string[], tier: NamingSnapshot["tier"] = "daily"): NamingSnapshot {
@@ -25,11 +22,24 @@ function setOf(age: number): string {
 const pack = (age: number, number = 1): string => `packs/${setOf(age)}/0000${number}.tar.zst.pgp`;
 const object = (key: string, age: number) => ({ key, bytes: 100, lastModified: new Date(now.getTime() - age * day) });
 
-function plan(facts: Partial<RetentionFacts>) {
-  return planStorageRetention({
-    ...{ snapshots: [], objects: [], tiers, retention: { keepNewest: 2, staleDays: 7 }, now },
-    ...{ unreadable: [], meddled: [], ...facts },
-  });
+interface Given {
+  readonly snapshots?: readonly NamingSnapshot[];
+  readonly objects?: readonly KeptObject[];
+  readonly bounds?: Partial<RetentionBounds>;
+  readonly stop?: string;
+  readonly now?: Date;
+}
+
+function plan({ snapshots = [], objects = [], bounds = {}, stop, now: then = now }: Given) {
+  const subjects = snapshots.map(({ set, tier, snapshotAt }) => ({
+    ...{ set, tier, at: Date.parse(snapshotAt), state: "trusted" as const, verified: true, provenAt: null },
+    ...{ marked: false, paidUntil: null, lockedUntil: null },
+  }));
+  const facts: RetentionFacts = {
+    ...{ subjects, terms, bounds: { keepNewest: 2, staleDays: 7, staleProofDays: null, ...bounds } },
+    ...{ needed: new Map(), lastProof: null, stop: stop ?? null, now: then.getTime() },
+  };
+  return planFiles(facts, snapshots, objects);
 }
 
 describe("retention of snapshots", () => {
@@ -53,7 +63,7 @@ describe("retention of snapshots", () => {
   test("the newest stay whatever their age, and say so", () => {
     const { go, stay } = plan({
       snapshots: [snapshot(100, []), snapshot(200, []), snapshot(300, [])],
-      retention: { keepNewest: 2, staleDays: 1000 },
+      bounds: { staleDays: 1000 },
     });
     expect(go).toEqual([setOf(300)]);
     expect(stay).toEqual([
@@ -62,15 +72,10 @@ describe("retention of snapshots", () => {
     ]);
   });
 
-  test.each<[string, Partial<RetentionFacts>, RegExp]>([
-    [
-      "a manifest cannot be read",
-      { unreadable: ["20260101T000000Z-00000000"] },
-      /20260101T000000Z-00000000 cannot be read/,
-    ],
-    ["something was hidden", { meddled: ["packs/x/00001.tar.zst.pgp"] }, /packs\/x\/00001.* not by Lifeboat/],
+  test.each<[string, Given, RegExp]>([
+    ["something was hidden", { stop: "packs/x was hidden, and not by Lifeboat" }, /not by Lifeboat/],
     ["syncs are failing", { now: new Date(now.getTime() + 10 * day) }, /10 days old/],
-    ["there is no snapshot", { snapshots: [] }, /no snapshot/],
+    ["there is no snapshot", { snapshots: [] }, /no verified set/],
   ])("nothing goes while %s", (_, change, why) => {
     const { go, unnamed, heldBack } = plan({ snapshots, objects, ...change });
     expect(go).toEqual([]);

@@ -1,0 +1,117 @@
+import type { Policy } from "../../config/policy/policy.ts";
+import { alarmOf } from "../../vault/published/publications.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import { type Version, versionPages } from "../../vault/s3/versions.ts";
+import type { Gate } from "./gate.ts";
+import type { Removed } from "./removal-loop.ts";
+import { nothingRemoved, removeVersions, sumOf } from "./remove-versions.ts";
+
+const day = 86_400_000;
+
+/** What runs leave in the vault beside sets, by where it lies, and for how many days it is kept. */
+interface RecordRule {
+  readonly prefix: string;
+  readonly days: number;
+  /** The set that a record belongs to: while the set stays, it stays. */
+  readonly setOf?: (key: string) => string | undefined;
+}
+
+/** Every kind of record. A new kind is a line here, and a right of the role of retention (`scripts/provision/roles.yml`). */
+export function recordRules({ retention: { records } }: Pick<Policy, "retention">): readonly RecordRule[] {
+  return [
+    { prefix: "proofs/", days: records.proofs, setOf: (key) => /^proofs\/([^/]+)\//.exec(key)?.[1] },
+    { prefix: "reports/", days: records.reports },
+    { prefix: "notify/", days: records.notify },
+    { prefix: "retention/removed/", days: records.reports },
+    // Nobody believes a use that is older than a day.
+    { prefix: "uses/", days: 30 },
+  ];
+}
+
+export interface RecordsRemoved extends Removed {
+  /** By prefix, how many versions went, or would go. */
+  readonly byPrefix: Readonly<Record<string, number>>;
+  readonly alarms: readonly string[];
+  /** Why it ended before its time; null: it went through. */
+  readonly stopped: string | null;
+}
+
+export interface RecordsOptions {
+  readonly policy: Pick<Policy, "retention">;
+  /** Null: only counts. */
+  readonly gate: Gate | null;
+  /** Whether a set is still there. */
+  readonly isThere: (set: string) => boolean;
+  /** By the store's clock, ms. */
+  readonly now: number;
+}
+
+/**
+ * Removes records whose term is over, by the store's own times. One that somebody hid stays, and is an alarm; who writes a record again
+ * only makes it stay longer.
+ */
+export async function removeRecords(
+  vault: Vault,
+  { policy, gate, isThere, now }: RecordsOptions,
+): Promise<RecordsRemoved> {
+  let all = nothingRemoved;
+  const byPrefix: Record<string, number> = {};
+  const hidden: string[] = [];
+  for (const { prefix, days, setOf } of recordRules(policy)) {
+    const isOver = ({ key, lastModified }: Version): boolean => {
+      const set = setOf?.(key);
+      return (
+        lastModified !== undefined && lastModified.getTime() + days * day < now && (set === undefined || !isThere(set))
+      );
+    };
+    /** Of the key that was listed last: versions of one may lie on two pages. The newest comes first, and decides. */
+    let last = { key: "", goes: false };
+    for await (const { versions } of versionPages(vault.transport, prefix)) {
+      const going = versions.filter((version) => {
+        if (version.key !== last.key) last = { key: version.key, goes: !version.marker && isOver(version) };
+        if (version.marker && version.latest) hidden.push(version.key);
+        return last.goes && !version.marker;
+      });
+      if (going.length === 0) continue;
+      const stopped = (await gate?.(`records below ${prefix}`)) ?? null;
+      if (stopped !== null) return { ...all, byPrefix, alarms: alarmsOf(hidden), stopped };
+      const removed =
+        gate === null ? { ...nothingRemoved, deleted: going.length } : await removeVersions(vault, going, now);
+      byPrefix[prefix] = (byPrefix[prefix] ?? 0) + removed.deleted;
+      all = sumOf(all, removed);
+    }
+  }
+  return { ...all, byPrefix, alarms: alarmsOf(hidden), stopped: null };
+}
+
+function alarmsOf(hidden: readonly string[]): string[] {
+  return alarmOf(hidden, "hidden by delete markers", "record");
+}
+
+/** Small objects that are written again and again. */
+const litter = ["leases/", "probe/"] as const;
+
+/**
+ * Removes what leases and probes leave in a vault: each version that has a later one. Markers, and what lies under one, stay:
+ * we write none, and a hidden lease still counts.
+ * @param dryRun looks, and changes nothing
+ */
+export async function removeLitter(vault: Vault, dryRun: boolean, now = Date.now()): Promise<Removed> {
+  let all = nothingRemoved;
+  for (const prefix of litter) {
+    const newest = new Set<string>();
+    for await (const { versions } of versionPages(vault.transport, prefix)) {
+      const superseded = versions.filter(({ key, marker }) => {
+        if (marker) return false;
+        const later = newest.has(key);
+        newest.add(key);
+        return later;
+      });
+      all = sumOf(
+        all,
+        dryRun ? { ...nothingRemoved, deleted: superseded.length } : await removeVersions(vault, superseded, now),
+      );
+    }
+  }
+  return all;
+}

@@ -1,0 +1,104 @@
+import { setPrefix, tierSchema } from "../../vault/format/manifest.ts";
+import { isOfSet } from "../../vault/format/names.ts";
+import type { Lease } from "../../vault/lease/lease.ts";
+import { findLeftovers, type Leftover } from "../../vault/published/leftovers.ts";
+import { manifestName } from "../../vault/published/signed-manifest.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import { type Version, versionPages, versionsBelow } from "../../vault/s3/versions.ts";
+import type { PublishedSet, SetName } from "../../vault/sets/catalogue.ts";
+import type { Gate } from "./gate.ts";
+import type { RemovalSteps } from "./removal-loop.ts";
+import { removeVersions } from "./remove-versions.ts";
+
+const hour = 3_600_000;
+/**
+ * A run that lost its lease may publish for as long as a request lasts: what it names must still be there then. Nothing
+ * younger than this goes.
+ */
+const leftoverHours = 24;
+/** Nobody waits for it. */
+const most = { sets: 5000, versions: 100_000 };
+
+export interface Leftovers {
+  /** Folders without a manifest, oldest first: of runs that died, and of sets that were removed in part. */
+  readonly folders: readonly SetName[];
+  /** What somebody has hidden in folders without a manifest, in words for people. */
+  readonly hidden: readonly string[];
+}
+
+/**
+ * What was left without a manifest, a day ago or longer.
+ * @param folders of the whole vault, when somebody has looked under this lease
+ * @param lease keeps every backup out; null: unfinished uploads are not ended
+ * @throws OperationError `lease-lost` as soon as the lease is somebody else's
+ */
+export async function leftoversOf(
+  vault: Vault,
+  lease: Pick<Lease, "assertHeld"> | null,
+  now: number,
+  folders?: readonly PublishedSet[],
+): Promise<Leftovers> {
+  const old: SetName[] = [];
+  const hidden: string[] = [];
+  for (const tier of tierSchema.options) {
+    const ofTier = folders?.filter((one) => one.tier === tier);
+    const found = await findLeftovers(vault, `database/${tier}/`, lease, { most, ...(ofTier && { folders: ofTier }) });
+    const published = new Set(ofTier?.filter(({ state }) => state === "hidden").map(({ set }) => set));
+    hidden.push(...found.hidden.filter((set) => !published.has(set)));
+    // Some stores list a folder in which nothing is left.
+    const aged = found.folders.filter(
+      (one) => one.versions.length > 0 && now - newestTime(one) >= leftoverHours * hour,
+    );
+    old.push(...aged.map(({ set }) => ({ tier, set })));
+  }
+  return { folders: old.sort((a, b) => (a.set < b.set ? -1 : 1)), hidden };
+}
+
+function newestTime({ versions }: Leftover): number {
+  return Math.max(...versions.map(({ lastModified }) => lastModified?.getTime() ?? Number.POSITIVE_INFINITY));
+}
+
+/** The store's side of removal, and what it met on the way. */
+export interface SetRemoval extends RemovalSteps<SetName> {
+  /** Keys of objects in sets' folders that are not named as ours are. They stay. */
+  readonly strangers: ReadonlySet<string>;
+}
+
+type Pages = ReturnType<typeof versionPages>;
+type Page = Awaited<ReturnType<Pages["next"]>>;
+
+/** @param now by the store's clock, ms @param leftovers as `leftoversOf` found them */
+export function setRemoval(vault: Vault, gate: Gate, leftovers: readonly SetName[], now: number): SetRemoval {
+  const strangers = new Set<string>();
+  const begun = new Map<string, { readonly pages: Pages; ahead: Page }>();
+  /** A page of what a folder holds, and whether another one comes. */
+  const nextPage = async (prefix: string): Promise<{ versions: readonly Version[]; more: boolean }> => {
+    const pages = begun.get(prefix)?.pages ?? versionPages(vault.transport, prefix);
+    const page = begun.get(prefix)?.ahead ?? (await pages.next());
+    const ahead = page.done === true ? page : await pages.next();
+    begun.set(prefix, { pages, ahead });
+    return { versions: page.done === true ? [] : page.value.versions, more: ahead.done !== true };
+  };
+  return {
+    strangers,
+    gate,
+    leftovers: async () => leftovers,
+    async removeManifest({ tier, set }) {
+      const key = setPrefix(tier, set) + manifestName;
+      const versions = (await versionsBelow(vault.transport, key)).filter((one) => one.key === key && !one.marker);
+      const done = await removeVersions(vault, versions, now);
+      return { ...done, whole: done.kept > 0 };
+    },
+    async removeRest({ tier, set }) {
+      const prefix = setPrefix(tier, set);
+      const { versions, more } = await nextPage(prefix);
+      const written = new Set(versions.filter(({ marker }) => !marker).map(({ key }) => key));
+      // A marker over nothing hides nothing.
+      const ours = versions.filter(({ key, marker }) =>
+        marker ? !written.has(key) : isOfSet(key.slice(prefix.length)),
+      );
+      for (const { key, marker } of versions) if (!marker && !isOfSet(key.slice(prefix.length))) strangers.add(key);
+      return { ...(await removeVersions(vault, ours, now)), more };
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import { mapBounded } from "../../base/flow/bounded.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import { deleteVersions } from "../../vault/s3/delete-versions.ts";
+import type { Version } from "../../vault/s3/versions.ts";
+import type { Removed } from "./removal-loop.ts";
+
+export const nothingRemoved: Removed = { deleted: 0, kept: 0, keptUntil: null };
+
+export function sumOf(a: Removed, b: Removed): Removed {
+  const until = [a.keptUntil, b.keptUntil].filter((one) => one !== null);
+  return {
+    ...{ deleted: a.deleted + b.deleted, kept: a.kept + b.kept },
+    keptUntil: until.length === 0 ? null : Math.max(...until),
+  };
+}
+
+/**
+ * Removes these versions for ever. Of each the store is asked first how long its lock holds: what is locked is passed over until
+ * then, and no refusal stands in anybody's audit trail. Which markers go, if any, is for the caller to say: we write none.
+ * @param now by the store's clock, ms
+ */
+export async function removeVersions(vault: Vault, versions: readonly Version[], now: number): Promise<Removed> {
+  const locks = await mapBounded(versions, 16, async ({ key, versionId, marker }) => {
+    const until = marker ? undefined : (await vault.head(key, versionId))?.retainUntil?.getTime();
+    return until !== undefined && until > now ? until : null;
+  });
+  const locked = locks.filter((until) => until !== null);
+  const free = versions.filter((_, place) => locks[place] === null);
+  const { deleted, kept } = await deleteVersions(vault.transport, free);
+  return {
+    ...{ deleted, kept: kept.length + locked.length },
+    keptUntil: locked.length === 0 ? null : Math.max(...locked),
+  };
+}

@@ -1,0 +1,51 @@
+import { openGate } from "./gate.ts";
+import { extendKept, markLocks } from "./keep-locks.ts";
+import type { ExtendedLocks } from "./locks.ts";
+import { type BesideFiles, type FilesVaultPlan, planFilesVault } from "./plan-files.ts";
+import { removeLitter } from "./records.ts";
+import type { RemovalsDone } from "./removal-loop.ts";
+import { noteRemoval } from "./removal-note.ts";
+import { removeFiles } from "./remove-files.ts";
+import { surveyFiles } from "./survey.ts";
+import type { RetentionTools } from "./tools.ts";
+
+/** What was, or would be, done for the vault of the files. */
+export interface FilesRetention extends FilesVaultPlan {
+  /** Null when the bucket cannot lock. */
+  readonly locks: ExtendedLocks | null;
+  /** Null: a rehearsal. */
+  readonly removals: RemovalsDone | null;
+  /** Object versions that went, or that a lock, a hold or a missing right keeps. */
+  readonly deleted: number;
+  readonly keptBack: number;
+}
+
+/**
+ * Extends the locks of what the snapshots name that stay, then removes the others, and what nothing names.
+ * @throws OperationError `lease-lost`, `lock-failed`, `s3-unavailable`
+ */
+export async function retainFiles(tools: RetentionTools, beside: BesideFiles): Promise<FilesRetention> {
+  const { vault, lease, holds, log, now } = tools;
+  const survey = await surveyFiles(vault, tools.verify);
+  for (const alarm of survey.alarms) log.warn(alarm);
+  const planned = planFilesVault(tools, survey, beside);
+  const { go, stay, heldBack } = planned.plan;
+  const until = new Map(stay.map((one) => [one.set, one.until]));
+  const kept = survey.snapshots.flatMap((one) => {
+    const stays = until.get(one.set);
+    return stays === undefined ? [] : [{ ...one, until: stays }];
+  });
+  const time = new Date(now);
+  const locks = await extendKept(survey, kept, { ...tools, now: time, dryRun: lease === null });
+  if (lease !== null && survey.alarms.length === 0) await markLocks(vault, tools.sign, time);
+  if (heldBack !== null) log.warn(`Nothing is removed from the files' vault: ${heldBack}.`);
+  if (lease !== null) await noteRemoval(vault, now, { sets: [], snapshots: go });
+  const gate = lease && openGate({ lease, incident: tools.incident, held: () => holds.whyNow(go) });
+  const removals = gate && (await removeFiles(vault, planned.plan, survey, gate, now));
+  const litter = await removeLitter(vault, lease === null, now);
+  return {
+    ...{ ...planned, locks, removals },
+    deleted: (removals?.deleted ?? 0) + litter.deleted,
+    keptBack: (removals?.kept ?? 0) + litter.kept,
+  };
+}

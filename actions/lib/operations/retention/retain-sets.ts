@@ -1,0 +1,62 @@
+import { standstill } from "../../policy/retention.ts";
+import { alarmOf } from "../../vault/published/publications.ts";
+import type { SetName } from "../../vault/sets/catalogue.ts";
+import { openGate } from "./gate.ts";
+import { planSets, type SetPlan } from "./plan-sets.ts";
+import { type RecordsRemoved, removeLitter, removeRecords } from "./records.ts";
+import { type RemovalsDone, runRemovals } from "./removal-loop.ts";
+import { noteRemoval } from "./removal-note.ts";
+import { leftoversOf, setRemoval } from "./remove-sets.ts";
+import type { RetentionTools } from "./tools.ts";
+
+/** What was, or would be, done for the database's vault. */
+export interface DatabaseRetention {
+  readonly plan: SetPlan;
+  /** Sets that are there when it is done, or would be. */
+  readonly staying: readonly SetName[];
+  /** Folders without a manifest: of runs that died, and of sets that were removed in part. */
+  readonly leftovers: readonly SetName[];
+  /** Null: a rehearsal. */
+  readonly removals: RemovalsDone | null;
+  readonly records: RecordsRemoved | null;
+  /** Object versions that went, or that a lock, a hold or a missing right keeps. */
+  readonly deleted: number;
+  readonly keptBack: number;
+  /** Keys in sets' folders that nobody of ours has named so. */
+  readonly strangers: readonly string[];
+  /** What somebody else did to sets, in words for people. */
+  readonly alarms: readonly string[];
+}
+
+/** @throws as `applyRetention` */
+export async function retainSets(tools: RetentionTools): Promise<DatabaseRetention> {
+  const { vault, policy, lease, holds, now } = tools;
+  await lease?.assertHeld();
+  const plan = await planSets({ ...tools, neededOf: (sets) => holds.neededOf(sets) });
+  const left = await leftoversOf(vault, lease, now, plan.folders);
+  const alarms = [...plan.alarms, ...alarmOf(left.hidden, "hidden by delete markers", "set without a manifest")];
+  for (const alarm of alarms) tools.log.warn(alarm);
+  const going = plan.plan.decisions.flatMap(({ keep, tier, set }) => (keep || tier === null ? [] : [{ tier, set }]));
+  const wanted = going.map(({ set }) => set);
+  const gate = lease && openGate({ lease, incident: tools.incident, held: () => holds.whyNow(wanted) });
+  // What was never published, or half removed, is nobody's only good set: it goes unless something is wrong with all of it.
+  const leftovers = tools.stop === null ? left.folders.filter(({ set }) => holds.why(set) === null) : [];
+  const steps = gate && setRemoval(vault, gate, leftovers, now);
+  if (lease !== null) await noteRemoval(vault, now, { sets: going, snapshots: [] });
+  const removals = steps && (await runRemovals(going, steps));
+  const removed = new Set((removals?.removed ?? going).map(({ set }) => set));
+  const staying = plan.folders.filter(({ set, state }) => state !== "none" && !removed.has(set));
+  const there = new Set(staying.map(({ set }) => set));
+  const records =
+    standstill(plan.facts) !== null || (removals?.stopped ?? null) !== null
+      ? null
+      : await removeRecords(vault, { policy, gate, isThere: (set) => there.has(set), now });
+  const litter = await removeLitter(vault, lease === null, now);
+  const parts = [removals, records, litter].filter((one) => one !== null);
+  return {
+    ...{ plan, staying, leftovers, removals, records, strangers: [...(steps?.strangers ?? [])] },
+    alarms: [...alarms, ...(records?.alarms ?? [])],
+    deleted: parts.reduce((sum, { deleted }) => sum + deleted, 0),
+    keptBack: parts.reduce((sum, { kept }) => sum + kept, 0),
+  };
+}
