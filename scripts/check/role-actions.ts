@@ -47,6 +47,7 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
   GetObjectLegalHold: ["s3:GetObjectLegalHold"],
   GetObjectLockConfiguration: ["s3:GetBucketObjectLockConfiguration"],
   GetObjectRetention: ["s3:GetObjectRetention"],
+  GetObjectTagging: ["s3:GetObjectTagging"],
   HeadBucket: ["s3:ListBucket"],
   HeadObject: ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion"], // the lock is told to whoever may ask for it
   ListMultipartUploads: ["s3:ListBucketMultipartUploads"],
@@ -55,6 +56,7 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
   PutObject: ["s3:PutObject"],
   PutObjectLegalHold: ["s3:PutObjectLegalHold"],
   PutObjectRetention: ["s3:PutObjectRetention"],
+  PutObjectTagging: ["s3:PutObjectTagging"],
   RestoreObject: ["s3:RestoreObject"],
   UploadPart: ["s3:PutObject"],
 };

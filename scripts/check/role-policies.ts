@@ -54,8 +54,17 @@ const resources = {
 
 export const roles = Object.keys(resources) as readonly Role[];
 
+export interface Buckets {
+  readonly database: string;
+  readonly files: string;
+  /** A name that no bucket has where there is none. */
+  readonly replica?: string;
+}
+
+const noReplica = "no-replica";
+
 /** All that the template lets a role do or forbids it, in these buckets. */
-export function policyOf(root: string, role: Role, buckets: { database: string; files: string }): Statement[] {
+export function policyOf(root: string, role: Role, buckets: Buckets): Statement[] {
   const { Resources } = templateSchema.parse(parse(readFileSync(join(root, template), "utf8")));
   const documentsOf = (name: string): z.infer<typeof documentSchema>[] => {
     const found = Resources[name];
@@ -66,7 +75,9 @@ export function policyOf(root: string, role: Role, buckets: { database: string; 
     return [...managed, ...Policies.map(({ PolicyDocument }) => PolicyDocument)];
   };
   const named = (text: string): string =>
-    text.replace(/\$\{(Database|Files)Bucket\}/g, (_, which) => (which === "Files" ? buckets.files : buckets.database));
+    text.replace(/\$\{(Database|Files|Replica)Bucket\}/g, (_, which: "Database" | "Files" | "Replica") =>
+      which === "Files" ? buckets.files : which === "Replica" ? (buckets.replica ?? noReplica) : buckets.database,
+    );
   return documentsOf(resources[role]).flatMap(({ Statement }) =>
     Statement.map(({ Effect, Action, Resource }) => ({
       effect: Effect,

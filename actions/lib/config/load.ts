@@ -19,7 +19,14 @@ import {
 } from "./environment.ts";
 import { type Policy, policySchema } from "./policy/policy.ts";
 import { Problems } from "./problems.ts";
-import { readReplica, readVault, regionOfStorage, regionProblem, type VaultLocation } from "./vault-location.ts";
+import {
+  readReplica,
+  readVault,
+  regionOfStorage,
+  regionProblem,
+  runnerRegion,
+  type VaultLocation,
+} from "./vault-location.ts";
 
 /** What a command needs to be set. What it doesn't need is not read, so nothing holds secrets it has no use for. */
 interface Sections {
@@ -127,6 +134,8 @@ export async function loadConfig<Needed extends Section = never>(
       return elsewhere === undefined ? found : problems.add("target", `the project of ${found?.name} ${elsewhere}`);
     },
   };
+  const elsewhere = regionProblem(optional(env, runnerRegion), regions);
+  if (elsewhere !== undefined) problems.add(runnerRegion, elsewhere);
   const sections = Object.fromEntries(options.needs.map((need) => [need, read[need]()]));
   problems.throwIfAny();
 

@@ -22,6 +22,9 @@ interface BucketCredentials {
   readonly sessionToken?: string;
 }
 
+/** Where the machine is that runs Lifeboat, as its owner says: GitHub does not tell where its own runners are. */
+export const runnerRegion = "LIFEBOAT_RUNNER_REGION";
+
 /** @param regions of the policy */
 export function readVault(
   env: Environment,

@@ -128,7 +128,13 @@ function presentFindings({ policy, vault, now }: PromiseFacts): PromiseFinding[]
       },
     ];
   });
-  return [...late, ...keys];
+  const replica = (vault.replica ?? []).map(
+    (message): PromiseFinding => ({
+      ...{ name: "now.replica", level: "broken", message },
+      next: "See runbooks/replica.md.",
+    }),
+  );
+  return [...late, ...keys, ...replica];
 }
 
 /** The promises that a loss breaks, in words, and the strictest of them in minutes. */

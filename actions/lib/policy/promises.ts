@@ -40,6 +40,8 @@ export interface VaultTruth {
   readonly newestFilesAt: string | undefined | null;
   /** What is wrong with the keys of sets, in words for people; undefined when nobody looked. */
   readonly keys?: readonly string[] | undefined;
+  /** What is not in the replica, in words for people; undefined where there is none, or nobody looked. */
+  readonly replica?: readonly string[] | undefined;
   /** That is on, and since when (ISO 8601; null: that cannot be told); undefined: none, or nobody looked. */
   readonly incident?: { readonly id: string; readonly reason: string; readonly since: string | null } | undefined;
   /** The proven set with the newest data. */

@@ -2,6 +2,7 @@ import type { RetryPolicy } from "../base/flow/retry.ts";
 import { type Environment, type FormerKeys, type KeyMaterial, optional, readKey } from "../config/environment.ts";
 import { type Config, loadConfig } from "../config/load.ts";
 import { Problems } from "../config/problems.ts";
+import { hasReplica } from "../config/vault-location.ts";
 import { readKeyring, type Signer } from "../seal/keys/keyring.ts";
 import { pinnedSigners } from "../seal/keys/pins.ts";
 import { readPrivateKey, type UnlockedKey } from "../seal/keys/private-key.ts";
@@ -120,11 +121,23 @@ export async function openStorageVault(
   return openVault({ ...storageVault, ...options });
 }
 
+/** The replica, open, where S3_REPLICA_BUCKET names one. */
+export async function openReplica(
+  options?: Pick<VaultSettings, "retry">,
+  env: Environment = process.env,
+): Promise<Vault | undefined> {
+  if (!hasReplica(env)) return undefined;
+  const { replica } = await loadConfig({ needs: ["replica"], env });
+  return openVault({ ...replica, ...options });
+}
+
 /** What the vault has now, in both buckets. @throws LifeboatError when it cannot be asked */
 export async function askStanding(config: Config<"vault">, retry: Partial<RetryPolicy> = {}): Promise<VaultStanding> {
   using vault = openVault({ ...config.vault, retry });
   using storage = await openStorageVault({ retry }, config.env);
-  return await readStanding({ vault, storage, ...(await standingRules(config)) });
+  using replica = await openReplica({ retry }, config.env);
+  const bounded = replica && { vault: replica, lagHours: config.policy.replica.lagHours };
+  return await readStanding({ vault, storage, replica: bounded, ...(await standingRules(config)) });
 }
 
 /** With the vault that the caller has open, else with one that is opened for it alone. */

@@ -1,7 +1,9 @@
 import type { Policy } from "../config/policy/policy.ts";
 import { objectLockOf } from "./bucket/inspect.ts";
+import { inspectReplica, type Watched } from "./bucket/replication.ts";
 import { publishedSnapshots, readSnapshot } from "./files/snapshot-catalogue.ts";
-import type { Manifest, Tier } from "./format/manifest.ts";
+import { type Manifest, setPrefix, type Tier } from "./format/manifest.ts";
+import { runPrefixes } from "./format/names.ts";
 import type { SnapshotManifest } from "./format/snapshot-manifest.ts";
 import { type Incident, readIncident } from "./incident/state.ts";
 import { inspectKeysOfSets } from "./keys-lock.ts";
@@ -119,6 +121,8 @@ export interface VaultStanding {
   readonly files: { readonly at: string; readonly bytes: number } | null | undefined;
   /** What is wrong with the keys of sets, in words for people (`inspectKeysOfSets`); undefined where the bucket locks nothing. */
   readonly keys: readonly string[] | undefined;
+  /** What of the newest sets and the newest snapshot is not in the replica, in words for people; undefined where none is set. */
+  readonly replica: readonly string[] | undefined;
   readonly bucket: string;
   /** Of the files; undefined when it was not asked. */
   readonly filesBucket: string | undefined;
@@ -167,6 +171,8 @@ export interface StandingSources {
   readonly verifyProof: VerifySignature;
   /** Which sets are kept for how long, and locked. */
   readonly tiers: Policy["tiers"];
+  /** The bucket that both are replicated to, where there is one, and how many hours it may be behind. */
+  readonly replica?: { readonly vault: Vault; readonly lagHours: number } | undefined;
 }
 
 /** @throws LifeboatError when the vault cannot be asked */
@@ -176,6 +182,7 @@ export async function readStanding({
   verify,
   verifyProof,
   tiers,
+  replica,
 }: StandingSources): Promise<VaultStanding> {
   const [manifests, tested, files, keys, incident] = await Promise.all([
     firstFew(trustedSets(vault, verify), newestSets),
@@ -192,6 +199,10 @@ export async function readStanding({
       provenAt: proofOf.get(`${tier}/${set}`)?.provenAt ?? null,
     }),
   );
+  const watched = [
+    ...newestOfTiers(manifests).map((one) => watchedSet(vault, one)),
+    ...(storage && files ? [watchedSnapshot(storage, files)] : []),
+  ];
   const bytesOf = new Map(sets.map(({ set, plainBytes }) => [set, plainBytes]));
   const restores = proofs.map(({ set, provenAt, proof }) => ({
     ...{ at: provenAt, set, seconds: proof.restoreSeconds, plainBytes: bytesOf.get(set) ?? null },
@@ -208,10 +219,26 @@ export async function readStanding({
           },
     restores: restores.sort((a, b) => descending(a.at, b.at)),
     files: files && { at: files.snapshotAt, bytes: Number(files.counts.bytes) },
+    replica: replica && (await inspectReplica(replica.vault, watched, replica)),
     ...{ keys, bucket: vault.bucket, filesBucket: storage?.bucket },
     complete: manifests.length < newestSets,
     incident,
   };
+}
+
+function newestOfTiers(manifests: readonly Manifest[]): Manifest[] {
+  const tiers = ["daily", "weekly", "monthly"] as const;
+  return tiers.flatMap((tier) => manifests.find((one) => one.tier === tier) ?? []);
+}
+
+/** A set, for whoever looks for it in the replica. */
+export function watchedSet(vault: Vault, { tier, set }: Pick<Manifest, "tier" | "set">): Watched {
+  return { what: `set ${set} (${tier})`, vault, prefixes: [setPrefix(tier, set)] };
+}
+
+/** A snapshot of the files, with what its own run stored: what it took over from earlier ones was looked for with those. */
+export function watchedSnapshot(vault: Vault, { set }: Pick<SnapshotManifest, "set">): Watched {
+  return { what: `the files' snapshot ${set}`, vault, prefixes: runPrefixes(set) };
 }
 
 /** The oldest that is on in any of the buckets. */

@@ -67,6 +67,16 @@ const incidentPolicySchema = z
   })
   .prefault({});
 
+/** The bucket that the vault is replicated to (S3_REPLICA_BUCKET). */
+const replicaPolicySchema = z
+  .strictObject({
+    /** Hours after which something that is not there yet is an alarm. S3 itself promises nothing; most arrives in 15 minutes. */
+    lagHours: z.number().positive().max(720).default(24),
+    /** What the vault has removed stays there for so many days more: 7 at least, time to notice a mistake. */
+    removedAfterDays: z.number().int().min(7, "at least 7: one mistake must not empty both").max(365).default(7),
+  })
+  .prefault({});
+
 const recipientsSchema = z.strictObject({
   operations: fingerprint.nullable(),
   prover: fingerprint.nullable(),
@@ -148,6 +158,7 @@ export const policySchema = z.strictObject({
   retention: retentionPolicySchema,
   notify: notifyPolicySchema,
   incident: incidentPolicySchema,
+  replica: replicaPolicySchema,
 });
 
 export type Policy = z.output<typeof policySchema>;

@@ -32,6 +32,8 @@ export interface ArtifactStoreOptions {
   readonly partBytes: number;
   readonly maxParts: number;
   readonly readBack: boolean;
+  /** It gets its tag from a later run, when all of it is in the replica. */
+  readonly replicated: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -54,7 +56,7 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
         partBytes,
         maxParts,
         signal,
-        ...(artifact.kind === "sql" && { tags: archiveTag }),
+        ...(artifact.kind === "sql" && !options.replicated && { tags: archiveTag }),
       });
       // What the lifecycle takes out of Standard is always read back while it can be.
       if (options.readBack || artifact.kind === "sql") {

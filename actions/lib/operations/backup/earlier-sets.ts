@@ -1,11 +1,15 @@
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { few } from "../../base/measures.ts";
 import { comparableCounts, hasDumps } from "../../compare/dump-checks.ts";
+import type { Environment } from "../../config/environment.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import { standsBack } from "../../policy/egress.ts";
 import { type Period, periodAround } from "../../policy/period.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
+import { releaseArchives } from "../../vault/bucket/lifecycle.ts";
+import { openReplica } from "../../vault/configured.ts";
 import type { Manifest, Tier } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { PublishedSet } from "../../vault/sets/catalogue.ts";
@@ -98,6 +102,23 @@ export async function readLastSet(
   const last = await firstOf(newest);
   if (untrusted > mostTold) warnings.push(`${untrusted - mostTold} more are not compared with either.`);
   return last;
+}
+
+/** Archives that are in the replica may leave Standard. */
+export async function releaseReplicated(
+  { vault, env, signers, log }: { vault: Vault; env?: Environment; signers: readonly Signer[]; log: Log },
+  published: readonly PublishedSet[],
+): Promise<void> {
+  using replica = await openReplica({ retry: { attempts: 3, totalSeconds: 30, stallSeconds: 10 } }, env ?? {});
+  if (replica === undefined) return;
+  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
+  const ours = async (set: string): Promise<boolean> => {
+    const among = published.filter((one) => one.tier === "monthly" && one.set === set);
+    return (await firstOf(trustedSets(vault, verify, { among, marked: "count" }))) !== undefined;
+  };
+  const { released, waiting } = await releaseArchives({ vault, replica }, ours);
+  if (released.length > 0) log.info(`In the replica, and free to leave Standard: ${few(released)}`);
+  if (waiting.length > 0) log.info(`Not in the replica yet, and kept in Standard: ${few(waiting)}`);
 }
 
 /** @throws OperationError `shrunk` when the database lost more than the policy finds believable */

@@ -1,14 +1,16 @@
 import type { Stop } from "../../base/flow/bounded.ts";
 import type { Stages } from "../../base/flow/stages.ts";
+import type { Log } from "../../base/log.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { planExport, planGenerated } from "../../postgres/rows/export-rows.ts";
 import type { Ready } from "../check/run-preflight.ts";
+import type { SyncRequest, SyncResult } from "../sync/request.ts";
+import { runSync } from "../sync/run-sync.ts";
 import { takeExtensionRows, takeSecrets } from "./apart-stage.ts";
 import { nowhere, takeArchive } from "./archive-stage.ts";
 import { takeData } from "./data-stage.ts";
-import { type FileRun, startFiles } from "./file-run.ts";
 import { takeJsonExport } from "./json-stage.ts";
-import type { BackupRequest } from "./result.ts";
+import type { BackupRequest, FileRequest } from "./result.ts";
 import { takeSchema } from "./schema-stage.ts";
 import type { SetWriter } from "./set-writer.ts";
 import { SourceAccess, startDdlGuard } from "./source-access.ts";
@@ -76,4 +78,38 @@ export async function readSource(
   await stages.write("inventory", () => writer.describe(schema.snapshot, data.inventory));
   // Its list has a session of its own under the snapshot: the locks of ours need not last as long as the copy.
   await beside.run?.opened;
+}
+
+/** A copy of the files that runs beside a backup, under the backup's own snapshot. */
+export interface FileRun {
+  /** The list is open under the snapshot, and no longer needs whoever exported it. Rejects when it never will be. */
+  readonly opened: Promise<void>;
+  /** The files' snapshot is published. */
+  readonly done: Promise<SyncResult>;
+}
+
+/** When it fails, the whole backup stops: a set that says it has files must have them. */
+export function startFiles(request: FileRequest, within: NonNullable<SyncRequest["within"]>, stop: Stop): FileRun {
+  const { promise: opened, resolve, reject } = Promise.withResolvers<void>();
+  const { tier } = within.databaseSet;
+  const done = runSync({ ...request, tier, within, signal: stop.signal, onListOpened: resolve });
+  done.catch((error: unknown) => {
+    stop.now(error);
+    reject(error);
+  });
+  opened.catch(() => {}); // whoever waits for `done` hears of it too
+  return { opened, done };
+}
+
+/**
+ * When the backup has failed: waits for the copy to end, and tells of files that were published by then. Their snapshot
+ * names a set that there is not.
+ */
+export async function tellOfFilesAlone(run: FileRun | undefined, set: string, log: Log): Promise<void> {
+  if (run === undefined) return;
+  const [ended] = await Promise.allSettled([run.done]);
+  if (ended.status === "rejected") return;
+  log.warn(
+    `The files are in the vault all the same: their snapshot ${ended.value.set} is whole, and names the database set ${set}, which this run did not make. Restore them with \`lifeboat restore-files ${ended.value.set}\`; an earlier set has files of its own.`,
+  );
 }

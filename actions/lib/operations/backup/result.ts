@@ -3,8 +3,7 @@ import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import type { Manifest, Tier } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import type { SyncResult } from "../sync/request.ts";
-import type { FileRequest } from "./file-run.ts";
+import type { SyncConfig, SyncRequest, SyncResult } from "../sync/request.ts";
 
 /** What a finished backup tells about itself. Nothing in it is secret. */
 export interface BackupResult {
@@ -32,6 +31,11 @@ export interface BackupResult {
   /** What somebody else did to the vault. Not empty: the run has failed, although its set is published. */
   readonly alarms: readonly string[];
 }
+
+/** What is asked of the copy of the files beside a backup. */
+export type FileRequest = Omit<SyncRequest, "tier" | "within" | "signal" | "onListOpened"> & {
+  readonly config: SyncConfig;
+};
 
 export interface BackupRequest {
   readonly tier: Tier;

@@ -8,8 +8,7 @@ import { acquireLease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { assertPassed } from "../check/check-row.ts";
 import { runPreflight } from "../check/run-preflight.ts";
-import { tellOfFilesAlone } from "./file-run.ts";
-import { type Beside, readSource } from "./read-source.ts";
+import { type Beside, readSource, tellOfFilesAlone } from "./read-source.ts";
 import type { BackupRequest, BackupResult } from "./result.ts";
 import { openSetWriter } from "./set-writer.ts";
 import { tidyUp } from "./tidy-up.ts";
@@ -44,6 +43,7 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
       vault,
       lease,
       policy: config.policy,
+      env: config.env,
       bucketLocks: ready.bucketLocks,
       signers: ready.keys.signers,
       ...{ warnings, alarms, log },

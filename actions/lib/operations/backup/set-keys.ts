@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
+import { hasReplica } from "../../config/vault-location.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import { opensSecrets, type Recipient } from "../../seal/keys/keyring.ts";
@@ -59,8 +60,9 @@ export async function openSetKeys(options: SetWriterOptions, prefix: string): Pr
     await assertStored(vault, prefix + name, body, metadata);
   };
   await putKey(keysFileName, set, key, ready.keys.recipients);
+  const replicated = hasReplica(config.env);
   const storeWith = (key: SessionKey) =>
-    openArtifactStore({ vault, prefix, key, partBytes, maxParts, readBack, signal: stop.signal });
+    openArtifactStore({ vault, prefix, key, partBytes, maxParts, readBack, replicated, signal: stop.signal });
   let secrets: Manifest["sealing"]["secrets"];
   return {
     store: storeWith(key),

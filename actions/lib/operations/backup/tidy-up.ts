@@ -1,6 +1,7 @@
 import { LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { countOf } from "../../base/measures.ts";
+import type { Environment } from "../../config/environment.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
@@ -14,6 +15,7 @@ import { alarmOf } from "../../vault/published/publications.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type PublishedSet, setFolders } from "../../vault/sets/catalogue.ts";
 import { firstOf, trustedSets } from "../../vault/standing.ts";
+import { releaseReplicated } from "./earlier-sets.ts";
 
 export interface TidyUp {
   readonly vault: Vault;
@@ -25,6 +27,8 @@ export interface TidyUp {
   /** What somebody else did to the vault: the run goes on, and fails at its end. */
   readonly alarms: string[];
   readonly log: Log;
+  /** Names the replica, where there is one. */
+  readonly env?: Environment;
 }
 
 /**
@@ -70,6 +74,10 @@ export async function tidyUp(options: TidyUp): Promise<readonly PublishedSet[]> 
     });
   }
   await lockKeys(options, published);
+  await releaseReplicated(options, published).catch((error: unknown) => {
+    if (!(error instanceof LifeboatError)) throw error;
+    warn(`Whether the archives are in the replica cannot be told, and they stay in Standard: ${error.message}`);
+  });
   return published;
 }
 

@@ -13,7 +13,7 @@ import type { Told } from "../operation.ts";
 import { type CheckRow, ok, warn } from "./check-row.ts";
 import { runPreflight } from "./run-preflight.ts";
 import { checkStorage, ofFiles } from "./run-storage-preflight.ts";
-import { checkDeletion, checkKeysLock } from "./standing-rows.ts";
+import { checkDeletion, checkKeysLock, checkReplica, runnerRow } from "./standing-rows.ts";
 
 /** Whether a backup could run now: the database and its vault, the files and theirs, whoever would be told. */
 export async function checkEverything(context: Context): Promise<Told & { readonly page: Page }> {
@@ -25,11 +25,12 @@ export async function checkEverything(context: Context): Promise<Told & { readon
     checkFiles(context),
     checkChannels(env),
   ]);
+  const replica = await checkReplica(context);
   const deletion = database.ready === undefined ? [] : [await checkDeletion(vault, "database")];
   // A vault that does not answer says so once.
   const reached = database.rows.some(({ check, status }) => check === "bucket" && status === "ok");
   const keys = reached ? await checkKeysLock(vault, config.policy, await manifestVerifier(config)) : [];
-  const rows = [...database.rows, ...deletion, ...keys, ...files, ...channels];
+  const rows = [...database.rows, ...deletion, ...keys, ...files, ...replica, runnerRow(env), ...channels];
   const ready = rows.every(({ status }) => status !== "fail");
   return { result: { ready, checks: rows }, page: preflightPage(rows), exitCode: ready ? 0 : 2 };
 }

@@ -9,7 +9,7 @@ import type { Tier } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type CheckRow, checkKeysSet, failed } from "./check-row.ts";
 import { checkConnectionKind, checkReadAccess, checkServer, readServerFacts } from "./source-rows.ts";
-import { checkBucket, checkLifecycle, tryBucket } from "./vault-rows.ts";
+import { checkBucket, checkLifecycle, checkReplicaPlace, tryBucket } from "./vault-rows.ts";
 
 /** What a backup can start with, because it was just looked at. */
 export interface Ready {
@@ -41,15 +41,16 @@ export async function runPreflight(
   tier?: Tier,
 ): Promise<PreflightReport> {
   const archives = tier === undefined || tier === "monthly";
-  const [source, bucket, keys, lifecycle] = await Promise.all([
+  const [source, bucket, keys, replica, lifecycle] = await Promise.all([
     checkSource(config, log, signal),
     checkBucket(config.policy, vault, config.vault.region),
     checkKeysSet(config),
+    checkReplicaPlace(config),
     archives ? checkLifecycle(config.policy, vault) : undefined,
   ]);
   const reached = bucket.rows.every(({ check, status }) => check !== "bucket" || status === "ok");
   const archive = lifecycle !== undefined && reached ? [lifecycle] : [];
-  const rows = [...source.rows, ...bucket.rows, ...archive, ...keys.rows];
+  const rows = [...source.rows, ...bucket.rows, ...replica, ...archive, ...keys.rows];
   // The one look that writes comes last, and only into a bucket that is the right one.
   if (rows.every(({ status }) => status !== "fail")) rows.push(...(await tryBucket(vault)));
   const good = rows.every(({ status }) => status !== "fail");
@@ -64,7 +65,7 @@ async function checkSource(
   log: Log,
   signal: AbortSignal | undefined,
 ): Promise<{ rows: CheckRow[]; tools: ClientTools | undefined }> {
-  const rows = checkConnectionKind(config.source);
+  const rows = checkConnectionKind(config.source, config.policy.regions);
   let tools: ClientTools | undefined;
   const attempt = async <T>(check: string, work: () => Promise<T>): Promise<T | undefined> => {
     try {

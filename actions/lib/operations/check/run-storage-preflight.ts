@@ -13,7 +13,7 @@ import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import { openProjectFiles } from "../../storage/project-files.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type CheckRow, checkKeysSet, fail, failed, ok, warn } from "./check-row.ts";
-import { checkBucket, tryBucket } from "./vault-rows.ts";
+import { checkBucket, checkReplicaPlace, tryBucket } from "./vault-rows.ts";
 
 /** What a sync can start with, because it was just looked at. */
 export interface StorageReady {
@@ -45,8 +45,12 @@ export async function runStoragePreflight(
   options: StoragePreflightOptions,
 ): Promise<{ rows: CheckRow[]; ready: StorageReady | undefined }> {
   const { config } = options;
-  const [files, keys] = await Promise.all([checkStorage(options), checkKeysSet(config)]);
-  const rows = [...files.rows, ...keys.rows];
+  const [files, replica, keys] = await Promise.all([
+    checkStorage(options),
+    checkReplicaPlace(config),
+    checkKeysSet(config),
+  ]);
+  const rows = [...files.rows, ...replica, ...keys.rows];
   const { pinned, signing } = keys;
   const good = rows.every(({ status }) => status !== "fail") && pinned !== undefined && signing !== undefined;
   return { rows, ready: good ? { keys: pinned, signing, bucketLocks: files.bucketLocks } : undefined };

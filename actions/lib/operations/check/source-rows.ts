@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { few } from "../../base/measures.ts";
-import { type ConnectionSettings, isLocal, refOfDirectHost } from "../../config/connection-url.ts";
+import { type ConnectionSettings, isLocal, refOfDirectHost, regionOfPooler } from "../../config/connection-url.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import type { ClientTools } from "../../postgres/connect/client-tools.ts";
 import { ownSchema } from "../../postgres/inventory/object-query.ts";
@@ -9,7 +9,7 @@ import { strayOids } from "../../postgres/inventory/references.ts";
 import { type CheckRow, fail, ok, warn } from "./check-row.ts";
 
 /** How the database is reached; nothing is asked of it. */
-export function checkConnectionKind(settings: ConnectionSettings): CheckRow[] {
+export function checkConnectionKind(settings: ConnectionSettings, regions: readonly string[]): CheckRow[] {
   const { host, port } = settings;
   const kind = host.startsWith("/")
     ? "a Unix socket"
@@ -27,7 +27,24 @@ export function checkConnectionKind(settings: ConnectionSettings): CheckRow[] {
           "TLS",
           `verified against ${settings.tls.ca === undefined ? "the system's roots" : "the given root"} and the name ${host}`,
         );
-  return [ok("connection", `${kind}, ${host}:${port}, user ${settings.user}, database ${settings.database}`), tls];
+  const region = regionOfPooler(settings);
+  const place =
+    region === undefined
+      ? []
+      : [
+          regions.includes(region)
+            ? ok("source region", region)
+            : warn(
+                "source region",
+                `${region}; the policy allows ${regions.join(", ")}`,
+                "Nothing is sent there, but a restore into this project would be refused: have the policy's regions reviewed.",
+              ),
+        ];
+  return [
+    ok("connection", `${kind}, ${host}:${port}, user ${settings.user}, database ${settings.database}`),
+    tls,
+    ...place,
+  ];
 }
 
 const serverSchema = z.object({

@@ -1,11 +1,19 @@
 import { LifeboatError } from "../../base/errors.ts";
+import { countOf } from "../../base/measures.ts";
+import { type Environment, optional } from "../../config/environment.ts";
 import type { Policy } from "../../config/policy/policy.ts";
+import { runnerRegion } from "../../config/vault-location.ts";
 import { objectLockOf, probeKey } from "../../vault/bucket/inspect.ts";
+import { inspectReplica } from "../../vault/bucket/replication.ts";
+import { manifestVerifier } from "../../vault/configured.ts";
 import { inspectKeysOfSets, keysLock } from "../../vault/keys-lock.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { deleteVersions } from "../../vault/s3/delete-versions.ts";
+import { firstFew, trustedSets, trustedSnapshots, watchedSet, watchedSnapshot } from "../../vault/standing.ts";
+import type { Context } from "../context.ts";
 import { type CheckRow, failed, ok, warn } from "./check-row.ts";
+import { checkBucket, ofReplica } from "./vault-rows.ts";
 
 /** No run has these names: nothing is there, and nothing will be. */
 const nobodys = "00000000T000000Z-00000000";
@@ -58,4 +66,55 @@ export async function checkKeysLock(
     if (!(error instanceof LifeboatError)) throw error;
     return [failed(check, error)];
   }
+}
+
+/** So many of the newest sets and snapshots are looked for in the replica. */
+const looked = 15;
+
+/** Whether the replica can serve: where it is, whether it locks, and whether what was made lately is there. None where none is set. */
+export async function checkReplica(context: Context): Promise<CheckRow[]> {
+  const replica = await context.replica();
+  if (replica === undefined) {
+    const next = "Replicate both buckets into another region that the policy allows: runbooks/replica.md.";
+    return [warn("replica", "none is set: the vault's region is all that there is", next)];
+  }
+  const { policy } = context.config();
+  const { rows: bucket } = await checkBucket(policy, replica, replica.region);
+  // No backup waits for the replica.
+  const rows = bucket.map((row) => ofReplica(row.status === "fail" ? { ...row, status: "warn" } : row));
+  if (bucket.some(({ check, status }) => (check === "bucket" || check === "region") && status === "fail")) return rows;
+  try {
+    const verify = await manifestVerifier(context.config());
+    const vault = await context.vault();
+    const sets = await firstFew(trustedSets(vault, verify, { marked: "count" }), looked);
+    const watched = sets.map((one) => watchedSet(vault, one));
+    if (context.has("storageVault")) {
+      const files = await context.files();
+      const snapshots = await firstFew(trustedSnapshots(files, verify, { marked: "count" }), looked);
+      watched.push(...snapshots.map((one) => watchedSnapshot(files, one)));
+    }
+    const alarms = await inspectReplica(replica, watched, policy.replica);
+    const fine = `holds the ${countOf(watched.length, "newest set or snapshot", "newest sets and snapshots")}, or they are on their way`;
+    const next = "See runbooks/replica.md.";
+    return [
+      ...rows,
+      ...(alarms.length === 0 ? [ok("replica", fine)] : alarms.map((alarm) => warn("replica", alarm, next))),
+    ];
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    return [...rows, warn("replica", error.message, error.next ?? "See runbooks/replica.md.")];
+  }
+}
+
+/** Where the machine is that plaintext passes through, as far as its owner has said it. */
+export function runnerRow(env: Environment): CheckRow {
+  const told = optional(env, runnerRegion);
+  if (told !== undefined) return ok("runner", `in ${told}, by ${runnerRegion}`);
+  const hosted = optional(env, "RUNNER_ENVIRONMENT") === "github-hosted";
+  return ok(
+    "runner",
+    hosted
+      ? "GitHub's own: where it is, nobody says, and plaintext passes through it"
+      : `${runnerRegion} is not set: where this machine is, is not known, and plaintext passes through it`,
+  );
 }

@@ -1,7 +1,10 @@
 import { LifeboatError } from "../../base/errors.ts";
+import type { Config } from "../../config/load.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import { type BucketFacts, inspectBucket, probeWrite } from "../../vault/bucket/inspect.ts";
 import { type ArchiveWish, judgeLifecycle, readLifecycle } from "../../vault/bucket/lifecycle.ts";
+import { openReplica } from "../../vault/configured.ts";
+import { regionOf } from "../../vault/s3/bucket-facts.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type CheckRow, fail, failed, ok, warn } from "./check-row.ts";
 
@@ -76,7 +79,11 @@ async function clockRow(vault: Vault): Promise<CheckRow> {
   );
 }
 
-function regionRow({ region, bucket }: BucketFacts, policy: Wishes, expected: string): CheckRow {
+function regionRow(
+  { region, bucket }: Pick<BucketFacts, "region" | "bucket">,
+  policy: Wishes,
+  expected: string,
+): CheckRow {
   const allowed = policy.regions.join(", ");
   if (region.state !== "known") {
     // A store of one's own may have no regions; then the configured one is all that can be judged.
@@ -98,6 +105,28 @@ function regionRow({ region, bucket }: BucketFacts, policy: Wishes, expected: st
     `${bucket} is in ${region.value}; the policy allows ${allowed}`,
     "Use a bucket in an allowed region, or have the policy's regions reviewed.",
   );
+}
+
+/** Somebody waits, and a replica that does not answer stops no backup. */
+const patience = { attempts: 2, totalSeconds: 10, stallSeconds: 5 };
+
+/** Where the replica is, which S3 itself fills: into a region that the policy does not allow, nothing is backed up at all. */
+export async function checkReplicaPlace({ env, policy }: Pick<Config, "env" | "policy">): Promise<CheckRow[]> {
+  try {
+    using replica = await openReplica({ retry: patience }, env);
+    if (replica === undefined) return [];
+    const facts = { bucket: replica.bucket, region: await regionOf(replica.transport) };
+    return [ofReplica(regionRow(facts, policy, replica.region))];
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    if (error.code === "configuration") return [ofReplica(failed("settings", error))];
+    return [ofReplica(warn("region", `not known: ${error.message}`, "See runbooks/replica.md."))];
+  }
+}
+
+/** The vault's own buckets have rows of the same names. */
+export function ofReplica(row: CheckRow): CheckRow {
+  return { ...row, check: `replica: ${row.check}` };
 }
 
 function versioningRow({ versioning }: BucketFacts): CheckRow {

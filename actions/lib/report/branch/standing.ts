@@ -4,7 +4,8 @@ import type { MeasuredRestore, StandingSet, VaultStanding } from "../../vault/st
 import type { RunRow } from "../run/run-row.ts";
 
 /** What is known of the vault when a page about it is made: what it has itself, or what reports say that it had. */
-export interface Standing extends Omit<VaultStanding, "bucket" | "filesBucket" | "complete" | "keys" | "incident"> {
+export interface Standing
+  extends Omit<VaultStanding, "bucket" | "filesBucket" | "complete" | "keys" | "replica" | "incident"> {
   /** Where this was read. */
   readonly source: "vault" | "reports";
   /** The vault's, and whether these are all of its sets, not only the newest. */
@@ -13,6 +14,7 @@ export interface Standing extends Omit<VaultStanding, "bucket" | "filesBucket" |
   readonly complete?: boolean;
   /** Of the vault alone: reports do not know it. */
   readonly keys?: VaultStanding["keys"];
+  readonly replica?: VaultStanding["replica"];
   readonly incident?: VaultStanding["incident"];
 }
 
@@ -66,10 +68,11 @@ export function truthOf({
   proven,
   files,
   keys,
+  replica,
   incident,
-}: Pick<Standing, "sets" | "proven" | "files" | "keys" | "incident">): VaultTruth {
+}: Pick<Standing, "sets" | "proven" | "files" | "keys" | "replica" | "incident">): VaultTruth {
   return {
-    ...{ keys, incident: incident ?? undefined },
+    ...{ keys, replica, incident: incident ?? undefined },
     newestSetAt: sets[0]?.snapshotAt,
     newestSetBytes: sets[0]?.plainBytes,
     // Whoever has not asked cannot tell whether there is one.

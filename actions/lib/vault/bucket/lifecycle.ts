@@ -1,7 +1,14 @@
-import { GetBucketLifecycleConfigurationCommand, type LifecycleRule } from "@aws-sdk/client-s3";
+import {
+  GetBucketLifecycleConfigurationCommand,
+  GetObjectTaggingCommand,
+  type LifecycleRule,
+  PutObjectTaggingCommand,
+} from "@aws-sdk/client-s3";
+import { mapBounded } from "../../base/flow/bounded.ts";
 import { readAnswer } from "../../s3/store-errors.ts";
 import { asFact, type Fact, known } from "../s3/bucket-facts.ts";
 import type { Vault } from "../s3/client.ts";
+import { isReplicated, replicationOf, type Sides } from "./replication.ts";
 
 /**
  * Tag of the objects that may leave Standard: an archive's SQL, and nothing else of a set. The bucket's lifecycle rule asks
@@ -13,6 +20,61 @@ export const archiveTagging = { key: "lifeboat-archive", value: "cold" } as cons
 export const archiveTag = `${archiveTagging.key}=${archiveTagging.value}`;
 
 export type { LifecycleRule };
+
+/** The SQL of an archive, its further segments included. */
+const archiveSql = /^database\/monthly\/([^/]+)\/database\.sql\.zst\.pgp(?:\.\d+)?$/;
+
+/** What became of the archives that still lie in Standard without the tag. */
+export interface Released {
+  readonly released: readonly string[];
+  /** Not all of it is in the replica yet. */
+  readonly waiting: readonly string[];
+}
+
+/**
+ * Lets archives leave Standard that are in the replica, whole: S3 replicates nothing that lies in Glacier, and the lifecycle comes
+ * once a day whether the replica is behind or not. The tag on an archive's last object is put last, so that what was broken off is
+ * taken up again.
+ * @param ours whether a set of this id is published and signed by us: what somebody else laid down gets no tag
+ */
+export async function releaseArchives(sides: Sides, ours: (set: string) => Promise<boolean>): Promise<Released> {
+  const bySet = new Map<string, string[]>();
+  for await (const { key, storageClass } of sides.vault.list(archives)) {
+    const set = archiveSql.exec(key)?.[1];
+    if (set !== undefined && storageClass === "STANDARD") bySet.set(set, [...(bySet.get(set) ?? []), key]);
+  }
+  const released: string[] = [];
+  const waiting: string[] = [];
+  for (const [set, keys] of bySet) {
+    const last = keys.at(-1);
+    if (last === undefined || (await isTaggedObject(sides.vault, last)) || !(await ours(set))) continue;
+    if (!isReplicated(await replicationOf(sides, [`${archives}${set}/`]))) {
+      waiting.push(set);
+      continue;
+    }
+    await mapBounded(keys.slice(0, -1), 8, (key) => tag(sides.vault, key));
+    await tag(sides.vault, last);
+    released.push(set);
+  }
+  return { released, waiting };
+}
+
+async function isTaggedObject({ transport }: Vault, key: string): Promise<boolean> {
+  return transport.request({ operation: "GetObjectTagging", key }, async ({ client, bucket, watch }) => {
+    const command = new GetObjectTaggingCommand({ Bucket: bucket, Key: key });
+    const { TagSet = [] } = await client.send(command, { abortSignal: watch.signal });
+    return TagSet.some(({ Key, Value }) => Key === archiveTagging.key && Value === archiveTagging.value);
+  });
+}
+
+async function tag({ transport }: Vault, key: string): Promise<void> {
+  await transport.request({ operation: "PutObjectTagging", key }, async ({ client, bucket, watch }) => {
+    const Tagging = { TagSet: [{ Key: archiveTagging.key, Value: archiveTagging.value }] };
+    await client.send(new PutObjectTaggingCommand({ Bucket: bucket, Key: key, Tagging }), {
+      abortSignal: watch.signal,
+    });
+  });
+}
 
 /** The bucket's lifecycle rules; none is an empty list. */
 export async function readLifecycle(vault: Vault): Promise<Fact<readonly LifecycleRule[]>> {

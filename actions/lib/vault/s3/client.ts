@@ -99,7 +99,7 @@ function guarded(
     ...transport,
     async request(request, attempt) {
       if (readOnly && !reads.test(request.operation)) throw writeRefused(transport.bucket, request.operation);
-      if (regions !== undefined && !asksPlace.test(request.operation)) await assertPlace(transport, regions);
+      if (regions !== undefined && !asksPlace.test(request.operation)) await admit(transport, regions);
       return await transport.request(request, attempt);
     },
   };
@@ -110,7 +110,7 @@ const asksPlace = /^(?:HeadBucket|GetBucketLocation)$/;
 const reads = /^(?:Get|Head|List|Restore)/;
 
 /** @throws ConfigurationError `region-refused`, and what `regionOf` throws */
-async function assertPlace(transport: Transport, regions: readonly string[]): Promise<void> {
+async function admit(transport: Transport, regions: readonly string[]): Promise<void> {
   const place = await regionOf(transport);
   assertRegionAllowed(place.state === "known" ? place.value : transport.region, regions, `Bucket ${transport.bucket}`);
 }

@@ -24,6 +24,8 @@ export interface ObjectHead extends Stored {
   readonly legalHold: "on" | "off" | undefined;
   /** E.g. `STANDARD`, which S3 leaves out, or `GLACIER`. */
   readonly storageClass: string;
+  /** `x-amz-replication-status`: PENDING, COMPLETED, FAILED; REPLICA of what came from elsewhere. None: no rule covers it. */
+  readonly replication: string | undefined;
   /** `x-amz-restore` of an archived object that was asked for. */
   readonly restore: string | undefined;
 }
@@ -36,6 +38,7 @@ export interface Listed {
   readonly key: string;
   readonly bytes: number;
   readonly lastModified: Date | undefined;
+  readonly storageClass?: string;
 }
 
 /** @param versionId default: the current version @returns undefined when there is no such object */
@@ -111,8 +114,10 @@ export async function* listPages(
         { abortSignal: watch.signal },
       ),
     );
-    const objects = (page.Contents ?? []).flatMap(({ Key, Size, LastModified }) =>
-      Key === undefined ? [] : [{ key: Key, bytes: Size ?? 0, lastModified: LastModified }],
+    const objects = (page.Contents ?? []).flatMap(({ Key, Size, LastModified, StorageClass }) =>
+      Key === undefined
+        ? []
+        : [{ key: Key, bytes: Size ?? 0, lastModified: LastModified, storageClass: StorageClass ?? "STANDARD" }],
     );
     yield { objects, folders: (page.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []) };
     if (!goesOn(page.IsTruncated, page.NextContinuationToken)) return;
@@ -129,6 +134,7 @@ interface HeadAnswer {
   readonly ObjectLockRetainUntilDate?: Date | undefined;
   readonly ObjectLockLegalHoldStatus?: "ON" | "OFF" | undefined;
   readonly StorageClass?: string | undefined;
+  readonly ReplicationStatus?: string | undefined;
   readonly Restore?: string | undefined;
 }
 
@@ -143,6 +149,7 @@ function readHead(transport: Transport, answer: HeadAnswer): ObjectHead {
     retainUntil: answer.ObjectLockRetainUntilDate,
     legalHold: answer.ObjectLockLegalHoldStatus && (answer.ObjectLockLegalHoldStatus === "ON" ? "on" : "off"),
     storageClass: answer.StorageClass ?? "STANDARD",
+    replication: answer.ReplicationStatus,
     restore: answer.Restore,
   };
 }
