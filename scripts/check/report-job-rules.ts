@@ -11,7 +11,7 @@ type Reporting = z.infer<typeof reportingSchema>;
 
 const environment = "reports";
 /** What the job that may write to the repository may hold beside: the vault's address and a way to read it. */
-const allowed = /^(S3_BACKUP_BUCKET|S3_STORAGE_BUCKET|AWS_\w+|BACKUP_PUBLIC_KEYS)$/;
+const allowed = /^(S3_BACKUP_BUCKET|S3_STORAGE_BUCKET|S3_REPLICA_\w+|AWS_\w+|BACKUP_PUBLIC_KEYS)$/;
 
 /** Who may write to the repository: the job that commits the reports alone. It holds no key. */
 export function reportJobProblems(jobs: Readonly<Record<string, Reporting>>): string[] {
