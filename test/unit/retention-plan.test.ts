@@ -129,10 +129,16 @@ describe("what never goes", () => {
 });
 
 describe("a wrong clock", () => {
-  test("a set dated ahead of the store's clock is never the newest good one, even when its date has come", () => {
-    const ahead = aged(0, "daily", { ...proven, storedAt: now - 365 * day });
-    expect(plan([ahead, aged(60), aged(70)]).heldBack).toMatch(/backups are failing/);
-    expect(gone([ahead, aged(1), aged(60, "daily", proven), aged(70, "daily", proven)])).toEqual(["daily 70"]);
+  test("a set dated ahead of the store's clock is as new as the store says, even when its date has come", () => {
+    const ahead = (days: number, stored: number, more?: Partial<Subject>) =>
+      aged(days, "daily", { ...proven, storedAt: now - stored * day, ...more });
+    expect(plan([ahead(0, 365), aged(60), aged(70)]).heldBack).toMatch(/backups are failing/);
+    expect(gone([ahead(0, 365), aged(1), aged(60, "daily", proven), aged(70, "daily", proven)])).toEqual(["daily 70"]);
+    // The newest that there is, though its date is still to come, or long past.
+    expect(plan([ahead(-300, 2), aged(60), aged(70)]).heldBack).toBeNull();
+    const bounds = { keepNewest: 1, staleDays: 1000, staleProofDays: null };
+    expect(gone([ahead(40, 400), ahead(500, 500)], { bounds })).toEqual(["daily 500"]);
+    expect(gone([aged(1), ahead(40, 400)])).toEqual([]);
   });
 
   test("a set dated long before the store had it is kept from then on, and is among the newest", () => {

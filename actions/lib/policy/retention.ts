@@ -83,8 +83,8 @@ const skew = day;
  * the newest good ones, so that no number of them pushes one out. Kept for ever: the newest proven and the newest verified set of
  * each tier, the newest good ones of all; and of a tier that has no good set, the newest that there is.
  *
- * A set that was made under a wrong clock misleads nobody: one that was dated ahead of the store's clock never counts as a good
- * one, and the term of one that was dated long before the store had it begins when the store had it.
+ * A set that was made under a wrong clock misleads nobody. One that was dated ahead of the store's clock is as new as the store
+ * says, and the term of one that was dated long before the store had it begins when the store had it.
  * @throws ConfigurationError `retention-terms` for terms and bounds that keep nothing
  */
 export function planRetention(facts: RetentionFacts): RetentionPlan {
@@ -147,22 +147,28 @@ function refuseNothingKept({ terms, bounds }: Pick<RetentionFacts, "terms" | "bo
   );
 }
 
-/** When its term begins: when its data was read, unless its clock was wrong or the vault was copied since. */
+/** When its term begins: when its data was read, unless its clock was behind or the vault was copied since. */
 function beginOf({ at, storedAt }: Subject): number {
   const stored = storedAt ?? at;
   return stored - at > skew ? stored : at;
 }
 
+/** How new its data is at most: nobody stores what is still to come. */
+function readOf({ at, storedAt }: Subject): number {
+  const stored = storedAt ?? at;
+  return at - stored > skew ? stored : at;
+}
+
 /** Whether it may count as the newest of something. */
 function isGood(subject: Subject, now: number): boolean {
-  const { tier, state, marked, at, storedAt, verified, provenAt } = subject;
-  if (tier === null || state !== "trusted" || marked) return false;
-  return at <= Math.min(now, storedAt ?? now) + skew && (verified || provenAt !== null);
+  const { tier, state, marked, verified, provenAt } = subject;
+  if (tier === null || state !== "trusted" || marked || readOf(subject) > now + skew) return false;
+  return verified || provenAt !== null;
 }
 
 /**
- * The sets that stay as the newest of something, and of what: by the time when their data was read, and by the time when their
- * term began, which is another one where a clock was wrong.
+ * The sets that stay as the newest of something, and of what: by the time that they say, and by the time when the store had
+ * them, which is another order where a clock was wrong, or the vault was copied.
  */
 export function newestGood({ subjects, bounds, now }: RetentionFacts): Map<string, string> {
   const good = subjects.filter((one) => isGood(one, now));
@@ -170,7 +176,7 @@ export function newestGood({ subjects, bounds, now }: RetentionFacts): Map<strin
   const stays = (one: Subject | undefined, why: string): void => {
     if (one !== undefined && !reasons.has(one.set)) reasons.set(one.set, why);
   };
-  const orders = [newestFirst(good, ({ at }) => at), newestFirst(good, beginOf)];
+  const orders = [newestFirst(good, readOf), newestFirst(good, ({ at, storedAt }) => storedAt ?? at)];
   for (const tier of tierSchema.options) {
     for (const order of orders) {
       const own = order.filter((one) => one.tier === tier);
@@ -200,8 +206,8 @@ function newestFirst(subjects: readonly Subject[], timeOf: (subject: Subject) =>
 
 /** What a tier has when nothing in it is good: better one that was not made during an incident. */
 function newestOfBad(subjects: readonly Subject[], tier: Tier, now: number): Subject | undefined {
-  const own = subjects.filter((one) => one.tier === tier && one.state === "trusted" && one.at <= now + skew);
-  const order = newestFirst(own, beginOf);
+  const own = subjects.filter((one) => one.tier === tier && one.state === "trusted" && readOf(one) <= now + skew);
+  const order = newestFirst(own, readOf);
   return order.find(({ marked }) => !marked) ?? order[0];
 }
 
@@ -213,7 +219,7 @@ export function standstill(facts: RetentionFacts): string | null {
 /** Why nothing may go: while new sets or proofs fail, the old ones are all there is. */
 function failing({ subjects, bounds, lastProof, now }: RetentionFacts): string | null {
   const newest = subjects.reduce(
-    (most, one) => (isGood(one, now) ? Math.max(most, one.at) : most),
+    (most, one) => (isGood(one, now) ? Math.max(most, readOf(one)) : most),
     Number.NEGATIVE_INFINITY,
   );
   if (newest === Number.NEGATIVE_INFINITY) return "there is no verified set";
