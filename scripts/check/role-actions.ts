@@ -29,6 +29,7 @@ const entries: Readonly<Record<Role, readonly string[]>> = {
     `${operations}export/run-export-load.ts`,
   ],
   retention: [edge, `${operations}retention/apply-retention.ts`],
+  "replica-retention": [edge, `${operations}retention/apply-replica.ts`],
   reports: [edge, `${operations}publish/operation.ts`],
   keys: [`${operations}keys/rewrap.ts`, "actions/lib/vault/s3/client.ts"],
   hold: [`${operations}hold/run-hold.ts`, `${operations}release/run-release.ts`, "actions/lib/vault/s3/client.ts"],
@@ -69,6 +70,7 @@ const neverAsked: Readonly<Partial<Record<Role, readonly string[]>>> = {
   reports: ["s3:PutObjectRetention", ...ofPreflight],
   hold: ["s3:GetBucketObjectLockConfiguration", "s3:PutObjectRetention", ...ofPreflight], // of the keys' locks, and proofs
   retention: ["s3:PutObjectTagging"], // it ends uploads, and makes none
+  "replica-retention": ["s3:PutObjectTagging"],
 };
 
 /** By an option of a command. */

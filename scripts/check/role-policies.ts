@@ -47,6 +47,7 @@ const resources = {
   proving: "ProvingRole",
   restore: "RestoreRole",
   retention: "RetentionRole",
+  "replica-retention": "ReplicaRetentionRole",
   reports: "ReportsRole",
   keys: "KeysPolicy",
   hold: "HoldPolicy",

@@ -14,10 +14,10 @@ test("each role may do what its code asks of the vault, and nothing else", () =>
 
 test("retention and whoever changes the recipients of keys reach deletion, and nobody else", () => {
   const deleting = roles.filter((role) => askedBy(root, role).has("s3:DeleteObjectVersion"));
-  expect(deleting).toEqual(["retention", "keys"]);
+  expect(deleting).toEqual(["retention", "replica-retention", "keys"]);
 });
 
-test.each(roles.filter((role) => role !== "retention" && role !== "keys"))(
+test.each(roles.filter((role) => !["retention", "replica-retention", "keys"].includes(role)))(
   "%s can delete, hide and unlock nothing, whatever else it is given",
   (role) => {
     const ofObjects = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"];
@@ -29,6 +29,22 @@ test.each(roles.filter((role) => role !== "retention" && role !== "keys"))(
     expect(ofBuckets.flatMap((action) => ["d", "f"].filter((one) => allows(policy, action, arn(one))))).toEqual([]);
   },
 );
+
+test("neither retention can delete anything on the other's side, whatever else it is given", () => {
+  const all = { effect: "Allow", actions: ["s3:DeleteObjectVersion"], resources: [arn("d/*"), arn("f/*")] } as const;
+  const three = { database: "d", files: "f", replica: "r" };
+  const ofVault = policyOf(root, "retention", three);
+  const ofReplica = [...policyOf(root, "replica-retention", three), all];
+  const below = ["database/daily/x/keys.pgp", "files/x/1", "packs/x/1", "snapshots/x/manifest.json", "proofs/x/1.json"];
+  for (const path of below) {
+    expect(allows(ofVault, "s3:DeleteObjectVersion", arn(`r/${path}`))).toBe(false);
+    expect(allows(ofReplica, "s3:DeleteObjectVersion", arn(`d/${path}`))).toBe(false);
+    expect(allows(ofReplica, "s3:DeleteObjectVersion", arn(`f/${path}`))).toBe(false);
+    expect(allows(ofReplica, "s3:DeleteObjectVersion", arn(`r/${path}`))).toBe(true);
+    for (const action of ["s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:PutObjectLegalHold"])
+      expect(allows(ofReplica, action, arn(`r/${path}`))).toBe(false);
+  }
+});
 
 test("retention hides nothing, undoes no lock, and deletes nothing but what jobs leave", () => {
   const policy = policyOf(root, "retention", buckets);

@@ -47,7 +47,7 @@ export interface VaultsRetention {
   readonly alarms: readonly string[];
 }
 
-const nobody: VerifySignature = () => Promise.reject(new Error("no prover is trusted"));
+export const nobody: VerifySignature = () => Promise.reject(new Error("no prover is trusted"));
 
 /**
  * Everything that removes: whoever writes to the vaults, backups and syncs, may delete nothing there, and leaves to this what
@@ -75,7 +75,14 @@ export async function applyRetention(options: VaultsRetentionOptions): Promise<V
   for (const note of [...all.flatMap(({ notes }) => notes), ...(stop === null ? [] : [`Nothing is removed: ${stop}.`])])
     log.warn(note);
   const toolsOf = (vault: Vault, lease: Lease | null, why: string | null): RetentionTools => ({
-    ...{ policy: options.policy, verify, sign: options.sign, log, longer: 0, explain: options.explain },
+    ...{
+      policy: options.policy,
+      verify,
+      sign: options.sign,
+      log,
+      longer: 0,
+      explain: options.explain,
+    },
     verifyProof: options.verifyProof ?? nobody,
     ...{ vault, lease, holds, incident, stop: stop ?? why },
     bucketLocks: safety.get(vault.bucket)?.bucketLocks ?? false,
@@ -100,7 +107,8 @@ export async function applyRetention(options: VaultsRetentionOptions): Promise<V
   };
 }
 
-async function incidentNow(vaults: readonly Vault[], verify: VerifySignature): Promise<string | null> {
+/** Why nothing may be removed now; null: no incident is on in any of the buckets. */
+export async function incidentNow(vaults: readonly Vault[], verify: VerifySignature): Promise<string | null> {
   for (const vault of vaults) {
     const state = await readIncident(vault, verify);
     if (state.on) return describeIncident(state);

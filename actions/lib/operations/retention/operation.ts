@@ -1,14 +1,15 @@
 import { z } from "zod";
 import { optional } from "../../config/environment.ts";
 import { setIdPattern } from "../../vault/format/manifest.ts";
-import { dryRun, field } from "../field.ts";
+import { dryRun, field, flag } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
   name: "retention",
   summary:
     "Removes from the vaults what the policy no longer keeps and what unfinished runs left, says why the rest stays, and extends the files' locks. The workflow `retention` does it twice a week.",
-  details: "Reads S3_BACKUP_BUCKET, S3_STORAGE_BUCKET (one of them is enough), the AWS_* settings and the public keys.",
+  details:
+    "Reads S3_BACKUP_BUCKET, S3_STORAGE_BUCKET (one of them is enough), the AWS_* settings and the public keys; with --replica S3_REPLICA_* too.",
   inputs: z.object({
     ...dryRun,
     explain: field(z.string().regex(setIdPattern).optional(), {
@@ -16,10 +17,14 @@ export default defineOperation({
       value: "SET",
       form: "a set's id, as `lifeboat list` names it",
     }),
+    replica: flag(
+      "in the replica instead, what the vault's retention removed some days ago (replica.removedAfterDays in the policy); with a role of its own",
+    ),
   }),
-  needs(_, env) {
+  needs({ replica }, env) {
     const files = optional(env, "S3_STORAGE_BUCKET") !== undefined;
     return [
+      ...when(replica, "replica", "vault"),
       ...when(files, "storageVault"),
       ...when(!files || optional(env, "S3_BACKUP_BUCKET") !== undefined, "vault"),
     ];
@@ -33,14 +38,14 @@ export default defineOperation({
   runbook: "runbooks/retention.md",
   reported: { label: "Retention", workflows: ["retention"] },
   action: { folder: "apply-retention", name: "Apply retention" },
-  async run(context, { dryRun, explain }) {
+  async run(context, { dryRun, explain, replica: ofReplica }) {
     const { manifestVerifier, noteSigner, provenBy, releaseVerifier } = await import("../../vault/configured.ts");
     const { applyRetention } = await import("./apply-retention.ts");
     const { reportRetention } = await import("./page.ts");
     const { explainSet } = await import("./explain.ts");
     const config = context.config();
     const looks = dryRun || explain !== undefined;
-    const done = await applyRetention({
+    const options = {
       ...{ policy: config.policy, log: context.log, dryRun: looks, explain },
       database: context.has("vault") ? await context.vault() : null,
       files: context.has("storageVault") ? await context.files() : null,
@@ -48,7 +53,15 @@ export default defineOperation({
       verifyProof: await provenBy(config),
       verifyRelease: await releaseVerifier(config),
       sign: await noteSigner(context.env),
-    });
-    return explain === undefined ? reportRetention(done, looks) : explainSet(done, explain);
+    };
+    const replica = ofReplica ? await context.replica() : undefined;
+    const { database } = options;
+    const done =
+      replica !== undefined && database !== null
+        ? await (await import("./apply-replica.ts")).applyReplicaRetention({ ...options, replica, database })
+        : await applyRetention(options);
+    if (explain !== undefined) return explainSet(done, explain);
+    const told = reportRetention(done, looks);
+    return ofReplica && told.page ? { ...told, page: { ...told.page, title: "Retention of the replica" } } : told;
   },
 });

@@ -5,6 +5,7 @@ import { type Version, versionPages } from "../../vault/s3/versions.ts";
 import type { Gate } from "./gate.ts";
 import type { Removed } from "./removal-loop.ts";
 import { nothingRemoved, removeVersions, sumOf } from "./remove-versions.ts";
+import type { Following } from "./tools.ts";
 
 const day = 86_400_000;
 
@@ -44,6 +45,10 @@ export interface RecordsOptions {
   readonly isThere: (set: string) => boolean;
   /** By the store's clock, ms. */
   readonly now: number;
+  /** Days that are added to each term. */
+  readonly longer?: number;
+  /** Records that a replica's vault still has stay in the replica. */
+  readonly following?: Pick<Following, "recordsBelow"> | undefined;
 }
 
 /**
@@ -52,16 +57,20 @@ export interface RecordsOptions {
  */
 export async function removeRecords(
   vault: Vault,
-  { policy, gate, isThere, now }: RecordsOptions,
+  { policy, gate, isThere, now, longer = 0, following }: RecordsOptions,
 ): Promise<RecordsRemoved> {
   let all = nothingRemoved;
   const byPrefix: Record<string, number> = {};
   const hidden: string[] = [];
   for (const { prefix, days, setOf } of recordRules(policy)) {
+    const elsewhere = (await following?.recordsBelow(prefix)) ?? new Set();
     const isOver = ({ key, lastModified }: Version): boolean => {
       const set = setOf?.(key);
       return (
-        lastModified !== undefined && lastModified.getTime() + days * day < now && (set === undefined || !isThere(set))
+        lastModified !== undefined &&
+        lastModified.getTime() + (days + longer) * day < now &&
+        (set === undefined || !isThere(set)) &&
+        !elsewhere.has(key)
       );
     };
     /** Of the key that was listed last: versions of one may lie on two pages. The newest comes first, and decides. */

@@ -26,7 +26,13 @@ export interface FilesRetention extends FilesVaultPlan {
  */
 export async function retainFiles(tools: RetentionTools, beside: BesideFiles): Promise<FilesRetention> {
   const { vault, lease, holds, log, now } = tools;
-  const survey = await surveyFiles(vault, tools.verify);
+  const { following } = tools;
+  const found = await surveyFiles(vault, tools.verify);
+  // A replica's objects go when the vault has none of them any more, and it is the vault that extends locks.
+  const survey =
+    following === undefined
+      ? found
+      : { ...found, objects: found.objects.filter(({ key }) => !following.hasObject(key)) };
   for (const alarm of survey.alarms) log.warn(alarm);
   const planned = planFilesVault(tools, survey, beside);
   const { go, stay, heldBack } = planned.plan;
@@ -36,10 +42,11 @@ export async function retainFiles(tools: RetentionTools, beside: BesideFiles): P
     return stays === undefined ? [] : [{ ...one, until: stays }];
   });
   const time = new Date(now);
-  const locks = await extendKept(survey, kept, { ...tools, now: time, dryRun: lease === null });
-  if (lease !== null && survey.alarms.length === 0) await markLocks(vault, tools.sign, time);
+  const bucketLocks = tools.bucketLocks && following === undefined;
+  const locks = await extendKept(survey, kept, { ...tools, bucketLocks, now: time, dryRun: lease === null });
+  if (lease !== null && following === undefined && survey.alarms.length === 0) await markLocks(vault, tools.sign, time);
   if (heldBack !== null) log.warn(`Nothing is removed from the files' vault: ${heldBack}.`);
-  if (lease !== null) await noteRemoval(vault, now, { sets: [], snapshots: go });
+  if (lease !== null && following === undefined) await noteRemoval(vault, now, { sets: [], snapshots: go });
   const gate = lease && openGate({ lease, incident: tools.incident, held: () => holds.whyNow(go) });
   const removals = gate && (await removeFiles(vault, planned.plan, survey, gate, now));
   const litter = await removeLitter(vault, lease === null, now);

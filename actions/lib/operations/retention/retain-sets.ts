@@ -30,7 +30,7 @@ export interface DatabaseRetention {
 
 /** @throws as `applyRetention` */
 export async function retainSets(tools: RetentionTools): Promise<DatabaseRetention> {
-  const { vault, policy, lease, holds, now } = tools;
+  const { vault, lease, holds, now } = tools;
   await lease?.assertHeld();
   const plan = await planSets({ ...tools, neededOf: (sets) => holds.neededOf(sets) });
   const left = await leftoversOf(vault, lease, now, plan.folders);
@@ -42,7 +42,8 @@ export async function retainSets(tools: RetentionTools): Promise<DatabaseRetenti
   // What was never published, or half removed, is nobody's only good set: it goes unless something is wrong with all of it.
   const leftovers = tools.stop === null ? left.folders.filter(({ set }) => holds.why(set) === null) : [];
   const steps = gate && setRemoval(vault, gate, leftovers, now);
-  if (lease !== null) await noteRemoval(vault, now, { sets: going, snapshots: [] });
+  if (lease !== null && tools.following === undefined)
+    await noteRemoval(vault, now, { sets: [...going, ...leftovers], snapshots: [] });
   const removals = steps && (await runRemovals(going, steps));
   const removed = new Set((removals?.removed ?? going).map(({ set }) => set));
   const staying = plan.folders.filter(({ set, state }) => state !== "none" && !removed.has(set));
@@ -50,7 +51,7 @@ export async function retainSets(tools: RetentionTools): Promise<DatabaseRetenti
   const records =
     standstill(plan.facts) !== null || (removals?.stopped ?? null) !== null
       ? null
-      : await removeRecords(vault, { policy, gate, isThere: (set) => there.has(set), now });
+      : await removeRecords(vault, { ...tools, gate, isThere: (set) => there.has(set) });
   const litter = await removeLitter(vault, lease === null, now);
   const parts = [removals, records, litter].filter((one) => one !== null);
   return {

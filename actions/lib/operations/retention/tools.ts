@@ -6,6 +6,14 @@ import type { Lease } from "../../vault/lease/lease.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 
+/** What the vault that a replica follows has itself: there it stays, whatever the plan says. */
+export interface Following {
+  /** Whether the files' vault has this object, in any version. */
+  readonly hasObject: (key: string) => boolean;
+  /** Every key that the database's vault has below a prefix of records. */
+  readonly recordsBelow: (prefix: string) => Promise<ReadonlySet<string>>;
+}
+
 /** What one of the two vaults is looked after with. */
 export interface RetentionTools {
   readonly vault: Vault;
@@ -27,6 +35,8 @@ export interface RetentionTools {
   readonly now: number;
   /** Days that are added to each term: a replica keeps longer. */
   readonly longer: number;
+  /** The vault itself says what it removes, locks what stays and keeps records by their own terms: none. A replica follows it. */
+  readonly following?: Following | undefined;
   /** A set that somebody asks about. */
   readonly explain?: string | undefined;
   readonly log: Log;
