@@ -15,20 +15,25 @@ export function sumOf(a: Removed, b: Removed): Removed {
 }
 
 /**
- * Removes these versions for ever. Of each the store is asked first how long its lock holds: what is locked is passed over until
- * then, and no refusal stands in anybody's audit trail. Which markers go, if any, is for the caller to say: we write none.
+ * Removes these versions for ever. Of each the store is asked first how long its lock holds, and whether it is held: what is
+ * locked is passed over until then, and no refusal stands in anybody's audit trail. Which markers go, if any, is for the caller to say: we
+ * write none.
  * @param now by the store's clock, ms
  */
 export async function removeVersions(vault: Vault, versions: readonly Version[], now: number): Promise<Removed> {
+  /** Until when each is kept; infinite: held. */
   const locks = await mapBounded(versions, 16, async ({ key, versionId, marker }) => {
-    const until = marker ? undefined : (await vault.head(key, versionId))?.retainUntil?.getTime();
-    return until !== undefined && until > now ? until : null;
+    const head = marker ? undefined : await vault.head(key, versionId);
+    if (head?.legalHold === "on") return Number.POSITIVE_INFINITY;
+    const until = head?.retainUntil?.getTime() ?? 0;
+    return until > now ? until : 0;
   });
-  const locked = locks.filter((until) => until !== null);
-  const free = versions.filter((_, place) => locks[place] === null);
+  const locked = locks.filter((until) => until > 0);
+  const free = versions.filter((_, place) => locks[place] === 0);
   const { deleted, kept } = await deleteVersions(vault.transport, free);
+  const dates = locked.filter(Number.isFinite);
   return {
     ...{ deleted, kept: kept.length + locked.length },
-    keptUntil: locked.length === 0 ? null : Math.max(...locked),
+    keptUntil: dates.length === 0 ? null : Math.max(...dates),
   };
 }
