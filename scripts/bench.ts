@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { formatBytes } from "../actions/lib/base/measures.ts";
 import { renderMarkdown, renderText } from "../actions/lib/report/page.ts";
+import { comparedDays, comparisonPage } from "../test/lab/retention/comparison.ts";
 import { chart } from "./bench/chart.ts";
 import { type Contestant, gather } from "./bench/contestants.ts";
 import { benchFiles } from "./bench/files/bench-files.ts";
@@ -24,6 +25,7 @@ const usage = `npm run bench [-- --size 1GB] [-- --rounds 5] [-- --only set,read
   --memory      keep the peak memory at this size for the page's table of it
   --files       copies of Storage's files instead, beside rclone and aws s3 sync (default: 205MB): bench-files.md
   --hostile     every command in a vault that somebody has filled with junk that is named as ours is
+  --retention   what retention keeps, beside other rules, in a vault that is only thought: bench-retention.md
   --count N     with --files and --hostile: how many (default: 10000)
   --json        print the figures as JSON`;
 
@@ -36,6 +38,7 @@ const { values } = parseArgs({
     memory: { type: "boolean", default: false },
     files: { type: "boolean", default: false },
     hostile: { type: "boolean", default: false },
+    retention: { type: "boolean", default: false },
     count: { type: "string", default: "10000" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
@@ -54,13 +57,23 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const load = loadavg()[0] ?? 0;
 const endings: (() => Promise<void>)[] = [];
 try {
-  if (values.hostile) await benchHostile({ count, load, say, endings });
+  if (values.retention) await benchRetention(values.write);
+  else if (values.hostile) await benchHostile({ count, load, say, endings });
   else if (values.files) await benchFiles({ ...values, count, bytes, rounds, load, say, endings });
   else await benchDatabase(bytes);
 } finally {
   const [removeFolder, ...servers] = endings;
   await Promise.all(servers.map((end) => end()));
   await removeFolder?.();
+}
+
+async function benchRetention(write: boolean): Promise<void> {
+  const page = await comparisonPage(comparedDays);
+  console.log(renderText(page).join("\n"));
+  if (!write) return;
+  const about = "`npm run bench -- --retention --write` writes this page.\n";
+  const text = renderMarkdown(page).replace(/^## (.*)\n/, `# $1\n\n${about}`);
+  writeFileSync(new URL("../runbooks/bench-retention.md", import.meta.url), text);
 }
 
 async function benchDatabase(bytes: number): Promise<void> {
