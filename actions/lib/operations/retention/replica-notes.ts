@@ -1,9 +1,9 @@
 import { mapBounded } from "../../base/flow/bounded.ts";
+import { tierSchema } from "../../vault/format/manifest.ts";
 import type { HoldGate } from "../../vault/holds/gate.ts";
-import { alarmOf } from "../../vault/published/publications.ts";
-import { setIdsBelow } from "../../vault/published/set-folders.ts";
+import { alarmOf, publications } from "../../vault/published/publications.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { writtenObjects } from "../../vault/s3/versions.ts";
+import { versionPages, writtenObjects } from "../../vault/s3/versions.ts";
 import { removalNoteSchema, removalNotes } from "./removal-note.ts";
 
 const day = 86_400_000;
@@ -22,10 +22,24 @@ export interface VaultView {
 
 /** @throws LifeboatError when the vault cannot be asked: then nobody knows what it has */
 export async function presentIn(database: Vault, files: Vault | null): Promise<Set<string>> {
-  const prefixes = ["database/daily/", "database/weekly/", "database/monthly/"];
-  const sets = await Promise.all(prefixes.map((prefix) => setIdsBelow(database.transport, prefix)));
-  const snapshots = files === null ? [] : await setIdsBelow(files.transport, "snapshots/");
-  return new Set([...sets.flat(), ...snapshots]);
+  const present = new Set<string>();
+  const prefixes = tierSchema.options.map((tier) => `database/${tier}/`);
+  await addPresent(present, database, prefixes);
+  if (files !== null) await addPresent(present, files, ["snapshots/"]);
+  return present;
+}
+
+async function addPresent(present: Set<string>, vault: Vault, prefixes: readonly string[]): Promise<void> {
+  const bare: string[] = [];
+  for await (const { prefix, set, state } of publications(vault.transport, prefixes)) {
+    if (state === "none") bare.push(`${prefix}${set}/`);
+    else present.add(set);
+  }
+  // Some stores list a folder in which nothing is left.
+  await mapBounded(bare, 16, async (folder) => {
+    for await (const { versions } of versionPages(vault.transport, folder))
+      if (versions.length > 0) return void present.add(folder.split("/").at(-2) ?? "");
+  });
 }
 
 /**
