@@ -1,8 +1,9 @@
 import type { z } from "zod";
 import type { RetryPolicy } from "../base/flow/retry.ts";
-import type { Environment } from "../config/environment.ts";
+import { type Environment, lacksProjectStorage, optional } from "../config/environment.ts";
 import type { Section } from "../config/load.ts";
 import type { Policy } from "../config/policy/policy.ts";
+import { hasReplica } from "../config/vault-location.ts";
 import type { Page } from "../report/page.ts";
 import type { Outcome } from "../report/run/outcome.ts";
 import type { Context } from "./context.ts";
@@ -88,6 +89,16 @@ export function defineOperation<Inputs extends z.ZodObject>(operation: Operation
 /** Sections that are needed only then. */
 export function when(condition: boolean, ...sections: readonly Section[]): readonly Section[] {
   return condition ? sections : [];
+}
+
+/** What a backup with its files reads; the files' as soon as one of their settings is there: half of them is a mistake, none a choice. */
+export function backupNeeds(env: Environment): readonly Section[] {
+  const files = optional(env, "S3_STORAGE_BUCKET") !== undefined || !lacksProjectStorage(env, "SUPABASE");
+  return [
+    ...(["source", "vault", "signing"] as const),
+    ...when(files, "storageVault", "sourceStorage"),
+    ...when(hasReplica(env), "replica"),
+  ];
 }
 
 /** What people read of a run. */

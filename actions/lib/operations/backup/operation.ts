@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { periods } from "../../policy/period.ts";
 import { tierSchema } from "../../vault/format/manifest.ts";
-import { checkNeeds } from "../check/operation.ts";
 import { dryRun, field, flag } from "../field.ts";
-import { defineOperation, when } from "../operation.ts";
+import { backupNeeds, defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
   name: "backup",
@@ -32,7 +31,7 @@ export default defineOperation({
     ...dryRun,
   }),
   needs: ({ dryRun, withFiles }, env) =>
-    dryRun ? checkNeeds(env) : ["source", "vault", "signing", ...when(withFiles, "storageVault", "sourceStorage")],
+    dryRun ? backupNeeds(env) : ["source", "vault", "signing", ...when(withFiles, "storageVault", "sourceStorage")],
   writes: ["vault"],
   interrupted: {
     left: "What is not published yet is no set, and is visible nowhere.",
@@ -55,8 +54,12 @@ export default defineOperation({
   async run(context, { tier, oncePer, again, withFiles, acceptShrinkage, dryRun }) {
     const { log, signal } = context;
     if (dryRun) {
-      const { rehearseBackup } = await import("../check/check-everything.ts");
-      return rehearseBackup(context, tier);
+      const { loadOperations } = await import("../catalogue.ts");
+      const { reportRehearsal } = await import("./page.ts");
+      // The preflight is all of a backup that leaves nothing in the vault. It is a verb of its own.
+      const preflight = (await loadOperations()).find(({ name }) => name === "check");
+      if (preflight === undefined) throw new Error("There is no verb that checks.");
+      return reportRehearsal(await preflight.run(context, {}), tier);
     }
     const config = context.config("source", "vault", "signing");
     const vault = await context.vault();

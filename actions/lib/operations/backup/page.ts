@@ -144,3 +144,15 @@ export function setFacts({
     rows: Number(counts.rows),
   };
 }
+
+/** What a rehearsal found out: the preflight's page, and whether a set would be made. @param checked what the verb `check` said */
+export function reportRehearsal(checked: Told, tier: string): Told {
+  const fine = checked.exitCode === 0;
+  const { page = { title: "Preflight", sentence: "", tables: [] } } = checked;
+  const would = fine ? `a ${tier} set would be made` : "no set could be made";
+  const told = { ...page, sentence: `${page.sentence} Dry run: ${would}; none was.` };
+  const next = "Correct what the table says; 'lifeboat check' shows it again.";
+  const failure = { code: "preflight-failed", message: told.sentence, next };
+  // A job that rehearses has no exit code but this.
+  return { ...checked, page: told, outputs: { made: "false" }, ...(!fine && { failure }) };
+}

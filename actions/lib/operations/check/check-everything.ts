@@ -48,18 +48,6 @@ async function checkFiles(context: Context): Promise<readonly CheckRow[]> {
   return [...rows, ofFiles(await checkDeletion(vault, "files"))];
 }
 
-/** The preflight is all of a backup that leaves nothing in the vault. */
-export async function rehearseBackup(context: Context, tier: string): Promise<Told> {
-  const checked = await checkEverything(context);
-  const would = checked.exitCode === 0 ? `a ${tier} set would be made` : "no set could be made";
-  const { page } = checked;
-  const told = { ...page, sentence: `${page.sentence} Dry run: ${would}; none was.` };
-  const next = "Correct what the table says; 'lifeboat check' shows it again.";
-  const failure = { code: "preflight-failed", message: told.sentence, next };
-  // A job that rehearses has no exit code but this.
-  return { ...checked, page: told, outputs: { made: "false" }, ...(checked.exitCode !== 0 && { failure }) };
-}
-
 /** The preflight's table, and what to do about what is not ok. */
 export function preflightPage(rows: readonly CheckRow[]): Page {
   const fails = rows.filter(({ status }) => status === "fail").length;
