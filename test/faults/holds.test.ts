@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { holdRows } from "./table/holds-rows.ts";
 import { type HeldScene, openHeldScene } from "./table/holds-scene.ts";
 
@@ -18,11 +19,24 @@ test("a held set is held in vault and replica, files and all, and a check of it 
   expect(await scene.why(scene.free.set)).toBeNull();
 });
 
-test.each(holdRows)("$kind: $told", async ({ attack, stillHeld, alarm }) => {
+test("two stores that enforce legal holds delete no held version, whatever a role may, and let go when the hold is lifted", async () => {
+  await using moto = await openHeldScene("moto");
+  for (const { make } of [scenes, moto]) {
+    await using scene = await make();
+    const [pack] = await versionsBelow(scene.vault.transport, scene.pack);
+    expect(await scene.destroy(scene.vault, scene.pack)).toBe(1);
+    expect(await versionsBelow(scene.vault.transport, scene.pack)).toEqual([pack]);
+    await scene.lift(scene.vault, scene.pack);
+    expect(await scene.destroy(scene.vault, scene.pack)).toBe(0);
+    expect(await versionsBelow(scene.vault.transport, scene.pack)).toEqual([]);
+  }
+});
+
+test.each(holdRows)("$kind: $told", async ({ attack, stillHeld, alarm, aged }) => {
   await using scene: HeldScene = await scenes.make();
   await attack(scene);
   expect((await scene.why(scene.subject.set)) !== null).toBe(stillHeld ?? true);
-  const told = await scene.check();
+  const told = await scene.check(aged && scene.pack);
   if (alarm === null) expect(told).toBe("");
   else expect(told).toMatch(alarm);
 });

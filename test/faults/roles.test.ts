@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
+import { loadConfig } from "../../actions/lib/config/load.ts";
 import { checkDeletion } from "../../actions/lib/operations/check/standing-rows.ts";
+import { Context } from "../../actions/lib/operations/context.ts";
+import { runHold } from "../../actions/lib/operations/hold/run-hold.ts";
+import { runRelease } from "../../actions/lib/operations/release/run-release.ts";
 import { applyRetention } from "../../actions/lib/operations/retention/apply-retention.ts";
 import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
@@ -108,6 +112,23 @@ test("the prover reads and opens everything, and remembers how far it came", asy
   const options = { trustedSigners, lockDays: 60, sets: vault, deep: { privateKey, readers, share: 1 } };
   const files = await verifyFiles(vault, "latest", options, silentLog);
   expect(files).toMatchObject({ outcome: "whole", findings: [], opened: { contents: 11 } });
+  expect(gate.refused).toEqual([]);
+});
+
+test("who holds needs to read, to add to the register and to set legal holds, and no more", async () => {
+  await using gate = await gateOf("hold");
+  const env = { AWS_ENDPOINT_URL: gate.url, S3_STORAGE_BUCKET: lab.lab.bucket };
+  const config = await loadConfig({
+    needs: ["vault", "storageVault"],
+    env: { ...lab.lab.env(lab.project.backupUrl), ...env },
+  });
+  const run = { workflow: "by-hand", runId: "1", attempt: 1, url: null, event: "by-hand" };
+  using context = new Context({ config, log: silentLog, signal: new AbortController().signal, run });
+  const held = await runHold(context, { set: "latest", reason: "x", until: null, files: false, dryRun: false });
+  expect(held.parts.flatMap(({ failed }) => failed)).toEqual([]);
+  expect(held.parts).toMatchObject([{ kind: "database", changed: expect.any(Number) }]);
+  const released = await runRelease(context, { set: held.hold.subject.set, reason: "x", dryRun: false });
+  expect(released.parts).toMatchObject([{ changed: held.parts[0]?.held, failed: [] }]);
   expect(gate.refused).toEqual([]);
 });
 

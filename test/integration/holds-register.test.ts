@@ -4,9 +4,14 @@ import { ConfigurationError } from "../../actions/lib/base/errors.ts";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { signDetached, verifyDetached, writeNote } from "../../actions/lib/seal/keys/signature.ts";
 import { newSetId } from "../../actions/lib/vault/format/manifest.ts";
-import { type HoldEntry, type HoldSubject, holdKey } from "../../actions/lib/vault/holds/entry.ts";
 import { openHoldGate } from "../../actions/lib/vault/holds/gate.ts";
-import { readHolds, whyHeld } from "../../actions/lib/vault/holds/register.ts";
+import {
+  type HoldEntry,
+  type HoldSubject,
+  holdKey,
+  readHolds,
+  whyHeld,
+} from "../../actions/lib/vault/holds/register.ts";
 import { announceUse, readUses } from "../../actions/lib/vault/holds/uses.ts";
 import type { VerifySignature } from "../../actions/lib/vault/published/signed-manifest.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";

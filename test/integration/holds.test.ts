@@ -1,9 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { legalHoldOf } from "../../actions/lib/vault/bucket/legal-hold.ts";
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { dailySummary } from "../../actions/lib/notify/daily-summary.ts";
+import { checkPromises } from "../../actions/lib/operations/policy-check/promise-check.ts";
+import { truthOf } from "../../actions/lib/report/branch/standing.ts";
+import { legalHoldOf } from "../../actions/lib/vault/bucket/lock.ts";
+import { askStanding } from "../../actions/lib/vault/configured.ts";
 import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
-import { type HeldScene, openHeldScene } from "../faults/table/holds-scene.ts";
+import { type HeldScene, manifestOf, openHeldScene } from "../faults/table/holds-scene.ts";
 import { compileCache } from "../runner/compile-cache.ts";
 
 /** What people do with holds, at the command line, in a store that enforces them. */
@@ -29,7 +34,7 @@ function lifeboat(args: readonly string[], change: Record<string, string> = {}) 
     "scripts/lifeboat.mjs",
     ...args,
     "--json",
-    ...(args[0] === "holds" || args[0] === "list" ? [] : ["--quiet-run"]),
+    ...(args[0] === "hold" || args[0] === "release" ? ["--quiet-run"] : []),
   ];
   const { status, stdout, stderr } = spawnSync(process.execPath, command, { cwd: root, env, encoding: "utf8" });
   return { status, stdout, stderr, json: () => JSON.parse(stdout) };
@@ -127,6 +132,22 @@ test("what cannot be held is named with exit 1, the register keeps the set all t
   await scene.replicate(key);
   expect(lifeboat(["hold", set])).toMatchObject({ status: 0 });
   expect(await heldOf(scene.replica)).toBe(4);
+});
+
+test("a broken hold is told by the policy check, the daily summary and what the reports read", async () => {
+  const config = await loadConfig({ needs: ["vault"], env: scene.env });
+  expect((await askStanding(config)).holds).toEqual([]);
+  await scene.lift(scene.vault, manifestOf(scene));
+  const told = `without their legal hold, which somebody lifted or never finished, and not by Lifeboat: 1 held object (${scene.vault.bucket}/${manifestOf(scene)})`;
+  const standing = await askStanding(config);
+  expect(standing.holds).toEqual([expect.stringContaining(told)]);
+  const promises = await checkPromises(config, truthOf(standing));
+  const words = { pageUrl: () => undefined, label: (operation: string) => operation };
+  const summary = dailySummary({ day: "2026-11-29", reports: [], promises }, words);
+  expect(summary.lines.join("\n")).toContain(told);
+  const check = lifeboat(["policy", "check"]);
+  expect(check.status).toBe(1);
+  expect(check.stdout).toContain(told);
 });
 
 test("a hold ends by the store's clock, whatever this machine's says", async () => {

@@ -16,7 +16,7 @@ import {
 } from "../../actions/lib/seal/keys/session-key.ts";
 import { signDetached, writeNote } from "../../actions/lib/seal/keys/signature.ts";
 import { type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
-import { holdKey } from "../../actions/lib/vault/holds/entry.ts";
+import { holdKey } from "../../actions/lib/vault/holds/register.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { encodeManifest, publishSet } from "../../actions/lib/vault/sets/catalogue.ts";

@@ -62,7 +62,7 @@ async function prove(set: string, snapshotAt: string): Promise<Proof> {
 }
 
 test("an empty vault has nothing, and files are asked for only where their vault is named", async () => {
-  expect(await truth()).toEqual({ newestSetAt: undefined, proven: undefined, newestFilesAt: null });
+  expect(await truth()).toEqual({ newestSetAt: undefined, proven: undefined, newestFilesAt: null, holds: [] });
   expect(await truth({ S3_STORAGE_BUCKET: lab.bucket })).toMatchObject({ newestFilesAt: undefined });
 });
 
@@ -79,6 +79,7 @@ test("the newest trusted set and the newest proof are what is true", async () =>
     newestSetBytes: expect.any(Number),
     proven: { set: older.set, snapshotAt: older.snapshotAt, provenAt: "2026-01-21T21:00:00Z", restoreSeconds: 77 },
     newestFilesAt: undefined,
+    holds: [],
   });
   await lab.vault.put(`${setPrefix("daily", older.set)}manifest.json`, Buffer.from("{}"));
   expect((await truth()).proven).toBeUndefined();

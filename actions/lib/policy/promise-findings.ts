@@ -114,6 +114,12 @@ function presentFindings({ policy, vault, now }: PromiseFacts): PromiseFinding[]
       next: "Start the workflow backup by its button, which renews the locks. Where keys are gone or hidden: runbooks/vault-meddled.md.",
     }),
   );
+  const holds = (vault.holds ?? []).map(
+    (message): PromiseFinding => ({
+      ...{ name: "now.holds", level: "broken", message },
+      next: "See what is held and what is wrong with it: `lifeboat holds --check`, runbooks/holds.md.",
+    }),
+  );
   const late = parts.flatMap(({ what, name, at }): PromiseFinding[] => {
     const age = at === undefined ? Number.POSITIVE_INFINITY : ageOf(at, now);
     const broken = brokenBy(policy, vaultScenarios, age);
@@ -134,7 +140,7 @@ function presentFindings({ policy, vault, now }: PromiseFacts): PromiseFinding[]
       next: "See runbooks/replica.md.",
     }),
   );
-  return [...late, ...keys, ...replica];
+  return [...late, ...keys, ...replica, ...holds];
 }
 
 /** The promises that a loss breaks, in words, and the strictest of them in minutes. */

@@ -38,6 +38,8 @@ export interface VaultTruth {
   readonly newestSetBytes?: number | undefined;
   /** Of the newest snapshot of the files; null when the vault of files was not asked. */
   readonly newestFilesAt: string | undefined | null;
+  /** What is wrong with what is held, in words for people; undefined when nobody looked. */
+  readonly holds?: readonly string[] | undefined;
   /** What is wrong with the keys of sets, in words for people; undefined when nobody looked. */
   readonly keys?: readonly string[] | undefined;
   /** What is not in the replica, in words for people; undefined where there is none, or nobody looked. */

@@ -65,9 +65,10 @@ export async function releaseVerifier(config: Config): Promise<VerifySignature> 
 /** By what `readStanding` judges what it reads. */
 export async function standingRules(
   config: Config,
-): Promise<Pick<StandingSources, "verify" | "verifyProof" | "tiers">> {
+): Promise<Pick<StandingSources, "verify" | "verifyProof" | "verifyRelease" | "tiers">> {
   const { tiers } = config.policy;
-  return { verify: await manifestVerifier(config), verifyProof: await provenBy(config), tiers };
+  const [verify, verifyProof] = [await manifestVerifier(config), await provenBy(config)];
+  return { verify, verifyProof, verifyRelease: await releaseVerifier(config), tiers };
 }
 
 /** Signs notes with the key that the job works with; undefined where its environment has none that can be used. */

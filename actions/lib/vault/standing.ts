@@ -5,6 +5,7 @@ import { publishedSnapshots, readSnapshot } from "./files/snapshot-catalogue.ts"
 import { type Manifest, setPrefix, type Tier } from "./format/manifest.ts";
 import { runPrefixes } from "./format/names.ts";
 import type { SnapshotManifest } from "./format/snapshot-manifest.ts";
+import { holdAlarms } from "./holds/check.ts";
 import { type Incident, readIncident } from "./incident/state.ts";
 import { inspectKeysOfSets } from "./keys-lock.ts";
 import type { Publication } from "./published/publications.ts";
@@ -123,6 +124,8 @@ export interface VaultStanding {
   readonly keys: readonly string[] | undefined;
   /** What of the newest sets and the newest snapshot is not in the replica, in words for people; undefined where none is set. */
   readonly replica: readonly string[] | undefined;
+  /** What is wrong with what is held: the register, and what each held set cannot do without (`checkHolds`). */
+  readonly holds: readonly string[];
   readonly bucket: string;
   /** Of the files; undefined when it was not asked. */
   readonly filesBucket: string | undefined;
@@ -169,6 +172,8 @@ export interface StandingSources {
   readonly verify: VerifySignature;
   /** Checks proofs (`provenBy`). */
   readonly verifyProof: VerifySignature;
+  /** Checks releases of holds (`releaseVerifier`); as manifests by default. */
+  readonly verifyRelease?: VerifySignature;
   /** Which sets are kept for how long, and locked. */
   readonly tiers: Policy["tiers"];
   /** The bucket that both are replicated to, where there is one, and how many hours it may be behind. */
@@ -181,14 +186,19 @@ export async function readStanding({
   storage,
   verify,
   verifyProof,
+  verifyRelease = verify,
   tiers,
   replica,
 }: StandingSources): Promise<VaultStanding> {
-  const [manifests, tested, files, keys, incident] = await Promise.all([
+  const [manifests, tested, files, keys, holds, incident] = await Promise.all([
     firstFew(trustedSets(vault, verify), newestSets),
     provenSets(vault, verifyProof),
     storage && firstOf(trustedSnapshots(storage, verify)).then((newest) => newest ?? null),
     keysOf(vault, tiers, verify),
+    holdAlarms(
+      { vaults: { database: vault, files: storage ?? null, replica: replica?.vault ?? null }, verify, verifyRelease },
+      "core",
+    ),
     incidentOf([vault, ...(storage === undefined ? [] : [storage])], verify),
   ]);
   const proofs = tested.filter(({ marked }) => !marked);
@@ -220,7 +230,7 @@ export async function readStanding({
     restores: restores.sort((a, b) => descending(a.at, b.at)),
     files: files && { at: files.snapshotAt, bytes: Number(files.counts.bytes) },
     replica: replica && (await inspectReplica(replica.vault, watched, replica)),
-    ...{ keys, bucket: vault.bucket, filesBucket: storage?.bucket },
+    ...{ keys, holds, bucket: vault.bucket, filesBucket: storage?.bucket },
     complete: manifests.length < newestSets,
     incident,
   };

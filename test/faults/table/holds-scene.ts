@@ -1,20 +1,33 @@
-import { PutObjectCommand, PutObjectLegalHoldCommand, type S3Client } from "@aws-sdk/client-s3";
-import { LifeboatError } from "../../../actions/lib/base/errors.ts";
+import {
+  type ListObjectVersionsCommandOutput,
+  PutObjectCommand,
+  PutObjectLegalHoldCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
 import { signDetached, writeNote } from "../../../actions/lib/seal/keys/signature.ts";
 import { releaseVerifier, signingKey } from "../../../actions/lib/vault/configured.ts";
 import { newSetId, setPrefix } from "../../../actions/lib/vault/format/manifest.ts";
 import { checkHolds } from "../../../actions/lib/vault/holds/check.ts";
-import { type HoldBegin, type HoldEntry, type HoldSubject, holdKey } from "../../../actions/lib/vault/holds/entry.ts";
-import { type HoldVaults, placeHold } from "../../../actions/lib/vault/holds/place.ts";
-import { type HoldRegister, whyHeld } from "../../../actions/lib/vault/holds/register.ts";
-import { readAllHolds } from "../../../actions/lib/vault/holds/release.ts";
+import { type HoldVaults, readAllHolds } from "../../../actions/lib/vault/holds/objects.ts";
+import { placeHold } from "../../../actions/lib/vault/holds/place.ts";
+import {
+  type HoldBegin,
+  type HoldEntry,
+  type HoldRegister,
+  type HoldSubject,
+  holdKey,
+  whyHeld,
+} from "../../../actions/lib/vault/holds/register.ts";
+
 import type { VerifySignature } from "../../../actions/lib/vault/published/signed-manifest.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
 import { deleteVersions } from "../../../actions/lib/vault/s3/delete-versions.ts";
 import { versionsBelow } from "../../../actions/lib/vault/s3/versions.ts";
 import { encodeManifest, publishSet } from "../../../actions/lib/vault/sets/catalogue.ts";
 import { openSyncLab, type SyncLab } from "../../integration/sync-lab.ts";
-import { type RunningGlacier, startGlacier } from "../../lab/servers/glacier.ts";
+import { startGlacier } from "../../lab/servers/glacier.ts";
+import type { S3Access } from "../../lab/servers/s3.ts";
+import { sharedS3 } from "../../lab/servers/started.ts";
 import { seedFiles } from "../../lab/storage/index.ts";
 import { storeUnpublished } from "../proxy/test-manifest.ts";
 import { type BucketAttacker, openBucketAttacker } from "./bucket-attacker.ts";
@@ -35,8 +48,8 @@ export interface HeldScene extends AsyncDisposable {
   readonly env: Record<string, string>;
   register(): Promise<HoldRegister>;
   why(set: string): Promise<string | null>;
-  /** Alarms of a check of everything. */
-  check(): Promise<string>;
+  /** Alarms of a check of everything. @param aged key of an object that is as old as if it had been written hours later */
+  check(aged?: string): Promise<string>;
   /** What replication does, late: copies what lies below the prefix. */
   replicate(prefix: string): Promise<void>;
   /** Puts an entry into the register. */
@@ -48,8 +61,11 @@ export interface HeldScene extends AsyncDisposable {
 }
 
 /** Holds of a set that is newly made for each row: what one row has broken, the next does not see. */
-export async function openHeldScene(): Promise<{ make(): Promise<HeldScene> } & AsyncDisposable> {
-  const s3 = await startGlacier();
+export async function openHeldScene(
+  store: "seaweedfs" | "moto" = "seaweedfs",
+): Promise<{ make(): Promise<HeldScene> } & AsyncDisposable> {
+  const moto = store === "moto" ? await startGlacier() : undefined;
+  const s3 = moto ?? sharedS3();
   const lab = await openSyncLab({
     policy: (policy) => ({ ...policy, storage: { smallFileBytes: 30_000, packBytes: 60_000, concurrency: 4 } }),
   });
@@ -60,13 +76,14 @@ export async function openHeldScene(): Promise<{ make(): Promise<HeldScene> } & 
     make: () => make(s3, lab, files ?? "", ++made),
     async [Symbol.asyncDispose]() {
       await lab[Symbol.asyncDispose]();
-      await s3.stop();
+      await moto?.stop();
     },
   };
 }
 
-async function make(s3: RunningGlacier, lab: SyncLab, files: string, number: number): Promise<HeldScene> {
-  const [bucket, copy] = [`held-${number}`, `held-${number}-replica`];
+async function make(s3: S3Access, lab: SyncLab, files: string, number: number): Promise<HeldScene> {
+  const bucket = `held-${process.pid}-${Date.now()}-${number}`;
+  const copy = `${bucket}-replica`;
   for (const one of [bucket, copy]) await s3.createBucket(one);
   const client = s3.client();
   const vault = openVault(s3.bucketAccess(bucket));
@@ -111,21 +128,28 @@ async function make(s3: RunningGlacier, lab: SyncLab, files: string, number: num
     attacker: openBucketAttacker(vault, client),
     pack: (await versionsBelow(vault.transport, "packs/"))[0]?.key ?? "",
     why: async (set) => whyHeld(await register(), set),
-    check: async () => (await checkHolds(await register(), "all", { vaults, verify })).alarms.join("\n"),
+    async check(aged) {
+      const later = aged === undefined ? vault : hoursLater(vault, aged);
+      const looked = { vaults: { database: later, files: later, replica }, verify };
+      return (await checkHolds(await register(), "all", looked)).alarms.join("\n");
+    },
     replicate: (prefix) => copyObjects(vault, replica, prefix),
     async enter(entry, how, at = holdKey(entry.subject.set, entry.id)) {
       await vault.put(at, await writeNote(entry, how === "signed" ? sign : undefined));
       return at;
     },
     async lift({ bucket: Bucket, transport }, Key) {
-      for (const { versionId, marker } of await versionsBelow(transport, Key))
-        if (!marker) {
+      for (const { key, versionId, marker } of await versionsBelow(transport, Key))
+        if (!marker && key === Key) {
           const LegalHold = { Status: "OFF" } as const;
           await client.send(new PutObjectLegalHoldCommand({ Bucket, Key, VersionId: versionId, LegalHold }));
         }
     },
     async destroy({ transport }, Key) {
-      const { kept } = await deleteVersions(transport, await versionsBelow(transport, Key));
+      const { kept } = await deleteVersions(
+        transport,
+        (await versionsBelow(transport, Key)).filter(({ key }) => key === Key),
+      );
       return kept.length;
     },
     async [Symbol.asyncDispose]() {
@@ -144,15 +168,18 @@ async function make(s3: RunningGlacier, lab: SyncLab, files: string, number: num
   }
 }
 
-/** The code of what a command refused with; undefined when it did not. */
-export async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
-  try {
-    await work;
-    return undefined;
-  } catch (error) {
-    if (error instanceof LifeboatError) return error.code;
-    throw error;
-  }
+/** The same bucket, in which one object was written two hours later. */
+function hoursLater(vault: Vault, key: string): Vault {
+  const { transport } = vault;
+  const request: Vault["transport"]["request"] = async (call, attempt) => {
+    const answer = await transport.request(call, attempt);
+    if (call.operation !== "ListObjectVersions") return answer;
+    const { Versions = [] } = answer as ListObjectVersionsCommandOutput;
+    const later = (one: Date | undefined): Date => new Date((one?.getTime() ?? 0) + 2 * 3_600_000);
+    const aged = Versions.map((one) => (one.Key === key ? { ...one, LastModified: later(one.LastModified) } : one));
+    return { ...answer, Versions: aged };
+  };
+  return { ...vault, transport: { ...transport, request } };
 }
 
 export const manifestOf = ({ subject }: HeldScene): string => `${setPrefix("daily", subject.set)}manifest.json`;

@@ -1,7 +1,7 @@
 import { countOf, few, formatCount } from "../../base/measures.ts";
 import type { Page, PageTable } from "../../report/page.ts";
-import type { HoldSubject } from "../../vault/holds/entry.ts";
 import type { PartHeld } from "../../vault/holds/place.ts";
+import type { HoldSubject } from "../../vault/holds/register.ts";
 import type { Told } from "../operation.ts";
 import type { HoldResult } from "./run-hold.ts";
 

@@ -27,7 +27,7 @@ export default defineOperation({
   async run(context, { check }) {
     const { releaseVerifier } = await import("../../vault/configured.ts");
     const { checkHolds } = await import("../../vault/holds/check.ts");
-    const { readAllHolds } = await import("../../vault/holds/release.ts");
+    const { readAllHolds } = await import("../../vault/holds/objects.ts");
     const { holdVaults } = await import("../hold/run-hold.ts");
     const { reportHolds } = await import("./page.ts");
     const vaults = await holdVaults(context);

@@ -5,7 +5,7 @@ import type { RunRow } from "../run/run-row.ts";
 
 /** What is known of the vault when a page about it is made: what it has itself, or what reports say that it had. */
 export interface Standing
-  extends Omit<VaultStanding, "bucket" | "filesBucket" | "complete" | "keys" | "replica" | "incident"> {
+  extends Omit<VaultStanding, "bucket" | "filesBucket" | "complete" | "keys" | "replica" | "holds" | "incident"> {
   /** Where this was read. */
   readonly source: "vault" | "reports";
   /** The vault's, and whether these are all of its sets, not only the newest. */
@@ -15,6 +15,7 @@ export interface Standing
   /** Of the vault alone: reports do not know it. */
   readonly keys?: VaultStanding["keys"];
   readonly replica?: VaultStanding["replica"];
+  readonly holds?: VaultStanding["holds"];
   readonly incident?: VaultStanding["incident"];
 }
 
@@ -69,10 +70,11 @@ export function truthOf({
   files,
   keys,
   replica,
+  holds,
   incident,
-}: Pick<Standing, "sets" | "proven" | "files" | "keys" | "replica" | "incident">): VaultTruth {
+}: Pick<Standing, "sets" | "proven" | "files" | "keys" | "replica" | "holds" | "incident">): VaultTruth {
   return {
-    ...{ keys, replica, incident: incident ?? undefined },
+    ...{ keys, replica, holds, incident: incident ?? undefined },
     newestSetAt: sets[0]?.snapshotAt,
     newestSetBytes: sets[0]?.plainBytes,
     // Whoever has not asked cannot tell whether there is one.

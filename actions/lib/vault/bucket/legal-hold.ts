@@ -1,46 +1,12 @@
-import { GetObjectLegalHoldCommand, PutObjectLegalHoldCommand } from "@aws-sdk/client-s3";
+import { PutObjectLegalHoldCommand } from "@aws-sdk/client-s3";
 import { OperationError } from "../../base/errors.ts";
 import { readAnswer } from "../../s3/store-errors.ts";
 import type { Vault } from "../s3/client.ts";
-
-/** One stored version of an object. */
-export interface VersionName {
-  readonly key: string;
-  /** Undefined: the current one. */
-  readonly versionId: string | undefined;
-}
-
-/** `gone`: there is no such version. `unknown`: the store does not tell whoever asks. */
-export type LegalHold = "on" | "off" | "gone" | "unknown";
+import { legalHoldOf, type VersionName } from "./lock.ts";
 
 /**
- * Whether the store's legal hold is on this version. HEAD leaves it out for whoever may not ask, and says nothing where there
- * never was one: only the question itself tells these two apart.
- * @throws LifeboatError when the store cannot be asked
- */
-export async function legalHoldOf(vault: Vault, { key, versionId }: VersionName): Promise<LegalHold> {
-  const head = await vault.head(key, versionId);
-  if (head === undefined) return "gone";
-  if (head.legalHold !== undefined) return head.legalHold;
-  return vault.transport.request({ operation: "GetObjectLegalHold", key }, async ({ client, bucket, watch }) => {
-    try {
-      const command = new GetObjectLegalHoldCommand({ Bucket: bucket, Key: key, VersionId: versionId });
-      const { LegalHold } = await client.send(command, { abortSignal: watch.signal });
-      return LegalHold?.Status === "ON" ? "on" : "off";
-    } catch (error) {
-      const { code, verdict } = readAnswer(error);
-      if (verdict === "denied") return "unknown";
-      if (verdict === "missing" && code !== "NoSuchObjectLockConfiguration") return "gone";
-      // S3's answer for an object without a hold, and for a bucket without Object Lock.
-      if (/^(NoSuchObjectLockConfiguration|ObjectLockConfigurationNotFoundError|InvalidRequest)$/.test(code))
-        return "off";
-      throw error;
-    }
-  });
-}
-
-/**
- * Puts the legal hold on, or takes it off, and asks the store whether it did. Can be repeated.
+ * Puts the legal hold on, or takes it off, and asks the store whether it did. Can be repeated. A file of its own: the check of roles
+ * asks who can reach it, and only whoever holds and releases may.
  * @returns whether it had to be changed
  * @throws OperationError `hold-failed` when the store does not do it; ConfigurationError `s3-denied`
  */

@@ -1,4 +1,4 @@
-import { GetObjectRetentionCommand, PutObjectRetentionCommand } from "@aws-sdk/client-s3";
+import { GetObjectLegalHoldCommand, GetObjectRetentionCommand, PutObjectRetentionCommand } from "@aws-sdk/client-s3";
 import { OperationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { readAnswer } from "../../s3/store-errors.ts";
@@ -87,4 +87,39 @@ export async function retentionOf(
 /** S3 keeps whole seconds. */
 function keeps(found: Retention | null, until: Date): boolean {
   return found !== null && found.until.getTime() >= Math.floor(until.getTime() / 1000) * 1000;
+}
+
+/** One stored version of an object. */
+export interface VersionName {
+  readonly key: string;
+  /** Undefined: the current one. */
+  readonly versionId: string | undefined;
+}
+
+/** `gone`: there is no such version. `unknown`: the store does not tell whoever asks. */
+export type LegalHold = "on" | "off" | "gone" | "unknown";
+
+/**
+ * Whether the store's legal hold is on this version. HEAD leaves it out for whoever may not ask, and says nothing where there
+ * never was one: only the question itself tells these two apart.
+ * @throws LifeboatError when the store cannot be asked
+ */
+export async function legalHoldOf(vault: Vault, { key, versionId }: VersionName): Promise<LegalHold> {
+  const head = await vault.head(key, versionId);
+  if (head === undefined) return "gone";
+  if (head.legalHold !== undefined) return head.legalHold;
+  return vault.transport.request({ operation: "GetObjectLegalHold", key }, async ({ client, bucket, watch }) => {
+    try {
+      const command = new GetObjectLegalHoldCommand({ Bucket: bucket, Key: key, VersionId: versionId });
+      const { LegalHold } = await client.send(command, { abortSignal: watch.signal });
+      return LegalHold?.Status === "ON" ? "on" : "off";
+    } catch (error) {
+      const { code, verdict } = readAnswer(error);
+      if (verdict === "denied") return "unknown";
+      // S3: NoSuchObjectLockConfiguration for an object without a hold, InvalidRequest for a bucket without Object Lock. Others say
+      // that there is no such key, which HEAD has just seen.
+      if (verdict === "missing" || /^(ObjectLockConfigurationNotFoundError|InvalidRequest)$/.test(code)) return "off";
+      throw error;
+    }
+  });
 }

@@ -2,19 +2,35 @@ import { createHash } from "node:crypto";
 import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { countOf } from "../../base/measures.ts";
-import { legalHoldOf } from "../bucket/legal-hold.ts";
+import { legalHoldOf } from "../bucket/lock.ts";
 import { alarmOf } from "../published/publications.ts";
+import type { VerifySignature } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
-import { holdKey, holdsPrefix } from "./entry.ts";
-import { coreOf, type HeldPart, type HeldVersion, isKeysOfSet, namesOf, partsOf, versionsOf } from "./objects.ts";
-import type { PlaceOptions } from "./place.ts";
-import type { Hold, HoldRegister } from "./register.ts";
+import {
+  coreOf,
+  type HeldPart,
+  type HeldVersion,
+  type HoldVaults,
+  isKeysOfSet,
+  namesOf,
+  partsOf,
+  readAllHolds,
+  versionsOf,
+} from "./objects.ts";
+import { type Hold, type HoldRegister, holdKey, holdsPrefix } from "./register.ts";
 
 /**
  * How much is looked at: all, a quarter of the objects (four make all), or only those without which nothing of a set can be
  * read. What is gone or hidden is found by lists: in all parts each time but with `core`, which lists the set's own folder alone.
  */
 export type Share = "all" | "core" | 0 | 1 | 2 | 3;
+
+export interface CheckOptions {
+  readonly vaults: HoldVaults;
+  /** Checks manifests. */
+  readonly verify: VerifySignature;
+  readonly signal?: AbortSignal | undefined;
+}
 
 export interface HoldsChecked {
   /** Object versions of which the store was asked. */
@@ -30,6 +46,9 @@ const week = 7 * 86_400_000;
 /** An entry that is younger may not have come to the replica yet. */
 const replicatedWithin = 86_400_000;
 
+/** AWS does not count a legal hold as a change of the object, other stores do: so long a hold may take to be placed. */
+const settling = 3_600_000;
+
 /** The quarter whose turn it is: another every week, all within four. */
 export function quarterOf(now: Date): Share {
   return (Math.floor(now.getTime() / week) % 4) as Share;
@@ -41,11 +60,7 @@ export function quarterOf(now: Date): Share {
  * @param register of all buckets
  * @throws LifeboatError when the store cannot be asked
  */
-export async function checkHolds(
-  register: HoldRegister,
-  share: Share,
-  options: Pick<PlaceOptions, "vaults" | "verify" | "signal">,
-): Promise<HoldsChecked> {
+export async function checkHolds(register: HoldRegister, share: Share, options: CheckOptions): Promise<HoldsChecked> {
   const faults = new Map<string, Fault>();
   const untrusted: string[] = [];
   let asked = 0;
@@ -139,21 +154,20 @@ function isTurn(key: string, share: Share): boolean {
 function isExchanged(version: HeldVersion, all: readonly HeldVersion[], bytes: number | null, hold: Hold): boolean {
   if (bytes !== null && version.bytes !== bytes) return true;
   if (hold.storedAt === undefined || version.key.startsWith(holdsPrefix)) return false;
-  const began = hold.storedAt.getTime();
+  const began = hold.storedAt.getTime() + settling;
   const before = ({ lastModified }: HeldVersion): boolean => (lastModified?.getTime() ?? 0) <= began;
   return isKeysOfSet(version.key) ? !all.some((one) => one.key === version.key && before(one)) : !before(version);
 }
 
-/** The same for whoever only tells: what cannot be asked is told, and stops nothing. */
+/** The same with the register, for whoever only tells: what cannot be asked is told, and stops nothing. */
 export async function holdAlarms(
-  register: HoldRegister,
+  { verifyRelease, ...options }: CheckOptions & { readonly verifyRelease: VerifySignature },
   share: Share,
-  options: Pick<PlaceOptions, "vaults" | "verify" | "signal">,
 ): Promise<readonly string[]> {
   try {
-    return (await checkHolds(register, share, options)).alarms;
+    return (await checkHolds(await readAllHolds(options.vaults, verifyRelease), share, options)).alarms;
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
-    return [...register.alarms, `ALARM: the holds cannot be looked at: ${error.message}`];
+    return [`ALARM: the holds cannot be looked at: ${error.message}`];
   }
 }

@@ -1,8 +1,7 @@
 import type { VerifySignature } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { versionPages } from "../s3/versions.ts";
-import { holdsPrefix } from "./entry.ts";
-import { type HoldRegister, joinRegisters, readHolds, whyHeld } from "./register.ts";
+import { type HoldRegister, holdsPrefix, joinRegisters, readHolds, whyHeld } from "./register.ts";
 import { readUses, type Uses, usesPrefix } from "./uses.ts";
 
 /** What somebody still needs, for whoever removes: as it was when the plan was made, and as it is before each removal. */

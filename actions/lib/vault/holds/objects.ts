@@ -9,7 +9,21 @@ import { believed, manifestName, signatureName, type VerifySignature } from "../
 import type { Vault } from "../s3/client.ts";
 import { versionPages, writtenObjects } from "../s3/versions.ts";
 import { readSet, type SetName } from "../sets/catalogue.ts";
-import type { HoldSubject } from "./entry.ts";
+import { type HoldRegister, type HoldSubject, joinRegisters, readHolds } from "./register.ts";
+
+/** The buckets in which a set's objects lie; null where there is none, or none is set. */
+export interface HoldVaults {
+  readonly database: Vault | null;
+  readonly files: Vault | null;
+  readonly replica: Vault | null;
+}
+
+/** The register of all buckets that are set, the replica's included. */
+export async function readAllHolds(vaults: HoldVaults, verify: VerifySignature): Promise<HoldRegister> {
+  const all = [vaults.database, vaults.files, vaults.replica].filter((one) => one !== null);
+  const buckets = [...new Map(all.map((vault) => [vault.bucket, vault])).values()];
+  return joinRegisters(await Promise.all(buckets.map((vault) => readHolds(vault, verify))));
+}
 
 /** A part of what is held: a set in the bucket of the sets, or a snapshot in the bucket of the files. */
 export type HeldPart = { readonly set: string; readonly prefix: string } & (

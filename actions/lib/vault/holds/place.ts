@@ -6,15 +6,8 @@ import type { VerifySignature } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { assertStored } from "../s3/read-back.ts";
 import { writtenObjects } from "../s3/versions.ts";
-import { type HoldBegin, type HoldEntry, holdKey, holdsPrefix } from "./entry.ts";
-import { type HeldPart, namesOf, partsOf, versionsOf } from "./objects.ts";
-
-/** The buckets in which a set's objects lie; null where there is none, or none is set. */
-export interface HoldVaults {
-  readonly database: Vault | null;
-  readonly files: Vault | null;
-  readonly replica: Vault | null;
-}
+import { type HeldPart, type HoldVaults, namesOf, partsOf, versionsOf } from "./objects.ts";
+import { type HoldBegin, type HoldEntry, holdKey, holdsPrefix } from "./register.ts";
 
 /** What was done with the legal holds of one part in one bucket. */
 export interface PartHeld {

@@ -1,10 +1,9 @@
 import { ConfigurationError } from "../../base/errors.ts";
 import type { SignBytes } from "../../seal/keys/signature.ts";
 import { newSetId } from "../format/manifest.ts";
-import type { HoldRelease, HoldSubject } from "./entry.ts";
-import { namesOf, partsOf, versionsOf } from "./objects.ts";
-import { eachPart, type HoldVaults, type PartHeld, type PlaceOptions, setAll, writeEntry } from "./place.ts";
-import { type Hold, type HoldRegister, joinRegisters, readHolds } from "./register.ts";
+import { type HoldVaults, namesOf, partsOf, readAllHolds, versionsOf } from "./objects.ts";
+import { eachPart, type PartHeld, type PlaceOptions, setAll, writeEntry } from "./place.ts";
+import type { Hold, HoldRelease, HoldSubject } from "./register.ts";
 
 export interface ReleaseOptions extends PlaceOptions {
   readonly sign: SignBytes;
@@ -19,13 +18,6 @@ export interface Released {
   readonly parts: readonly PartHeld[];
   /** Why the store's legal holds stay although the hold has ended; null: they were lifted. */
   readonly stays: string | null;
-}
-
-/** The register of all buckets that are set, the replica's included. */
-export async function readAllHolds(vaults: HoldVaults, verify: PlaceOptions["verify"]): Promise<HoldRegister> {
-  const all = [vaults.database, vaults.files, vaults.replica].filter((one) => one !== null);
-  const buckets = [...new Map(all.map((vault) => [vault.bucket, vault])).values()];
-  return joinRegisters(await Promise.all(buckets.map((vault) => readHolds(vault, verify))));
 }
 
 /**
