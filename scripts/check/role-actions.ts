@@ -27,7 +27,9 @@ const entries: Readonly<Record<Role, readonly string[]>> = {
     `${operations}thaw/thaw-set.ts`,
     `${operations}prove/run-prove.ts`,
     `${operations}export/run-export-load.ts`,
+    `${operations}incident/end.ts`,
   ],
+  incident: [edge, `${operations}incident/begin.ts`],
   retention: [edge, `${operations}retention/apply-retention.ts`],
   "replica-retention": [edge, `${operations}retention/apply-replica.ts`],
   reports: [edge, `${operations}publish/operation.ts`],
@@ -66,7 +68,8 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
 const ofPreflight = ["s3:GetBucketVersioning"];
 /** What a role's files could ask for and never do: a file is reached whole, and these roles use another part of it. */
 const neverAsked: Readonly<Partial<Record<Role, readonly string[]>>> = {
-  restore: ["s3:PutObjectRetention", ...ofPreflight], // it reads proofs, and `writeProof` locks them
+  restore: ofPreflight,
+  incident: ofPreflight,
   reports: ["s3:PutObjectRetention", ...ofPreflight],
   hold: ["s3:GetBucketObjectLockConfiguration", "s3:PutObjectRetention", ...ofPreflight], // of the keys' locks, and proofs
   retention: ["s3:PutObjectTagging"], // it ends uploads, and makes none

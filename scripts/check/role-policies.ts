@@ -46,6 +46,7 @@ const resources = {
   backup: "BackupRole",
   proving: "ProvingRole",
   restore: "RestoreRole",
+  incident: "IncidentRole",
   retention: "RetentionRole",
   "replica-retention": "ReplicaRetentionRole",
   reports: "ReportsRole",

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
+import { OperationError } from "../../actions/lib/base/errors.ts";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { type RewrapOptions, rewrapSets } from "../../actions/lib/operations/keys/rewrap.ts";
 import type { PinnedRecipient } from "../../actions/lib/seal/keys/pins.ts";
@@ -149,6 +150,17 @@ describe("rewrapping in a bucket that lets go", () => {
     const rows = await rewrapSets(options([first.set, second.set]));
     expect(rows.map(({ outcome }) => outcome)).toEqual(["failed", "rewrapped"]);
     expect(rows[0]?.problem?.code).toBe("wrong-private-key");
+  });
+
+  it("stops before the next set when an incident begins, and leaves that one as it was", async () => {
+    const [first, second] = [await putSet(), await putSet()];
+    const on = new OperationError("incident-on", "Stopped: an incident is on.");
+    const gate = async (what: string): Promise<void> => {
+      if (what.includes(second.set)) throw on;
+    };
+    await expect(rewrapSets(options([first.set, second.set], { gate }))).rejects.toBe(on);
+    expect(await openers(first.set, first.key)).toEqual(["successor", "escrow"]);
+    expect(await openers(second.set, second.key)).toEqual(["operations", "escrow"]);
   });
 
   it("refuses a session key that the manifest does not know, and keys.pgp that nobody trusted signed", async () => {

@@ -119,8 +119,8 @@ function runAct(folder: string, own: string, args: readonly string[], event: Eve
     ...[
       "--env-file",
       file("env", { ...compileCache, ...event.env }),
-      "--input-file",
-      file("inputs", event.inputs ?? {}),
+      // A file of them takes no name with a hyphen.
+      ...Object.entries(event.inputs ?? {}).flatMap(([name, value]) => ["--input", `${name}=${value}`]),
     ],
   ];
   const quiet = ["--insecure-secrets", "--no-cache-server", "--pull=false", "--container-daemon-socket", "-"];

@@ -82,14 +82,14 @@ export class Context implements Disposable {
    */
   async assertNoIncident(what: string): Promise<void> {
     const { assertNoIncident } = await import("../vault/incident/state.ts");
-    const verify = await (await configured()).manifestVerifier(this.#config);
+    const verify = await (await configured()).releaseVerifier(this.#config);
     for (const vault of await this.#vaultsAtWork()) await assertNoIncident(vault, verify, what);
   }
 
   /** Asks the same again, before each removal. @throws (the gate) OperationError `incident-on` */
   async incidentGate(): Promise<IncidentGate> {
     const { incidentGate } = await import("../vault/incident/state.ts");
-    const verify = await (await configured()).manifestVerifier(this.#config);
+    const verify = await (await configured()).releaseVerifier(this.#config);
     const gates = (await this.#vaultsAtWork()).map((vault) => incidentGate(vault, verify));
     return async (what) => {
       for (const gate of gates) await gate(what);

@@ -199,7 +199,7 @@ export async function readStanding({
       { vaults: { database: vault, files: storage ?? null, replica: replica?.vault ?? null }, verify, verifyRelease },
       "core",
     ),
-    incidentOf([vault, ...(storage === undefined ? [] : [storage])], verify),
+    incidentOf([vault, ...(storage === undefined ? [] : [storage])], verifyRelease),
   ]);
   const proofs = tested.filter(({ marked }) => !marked);
   const proofOf = new Map(proofs.map((one) => [`${one.tier}/${one.set}`, one]));

@@ -7,6 +7,12 @@ export interface FakeProject {
   plan: string;
   availableBytes: number;
   auth: Record<string, unknown>;
+  /** Of the Data API; the JWT secret is in the answer, as it is in the real one's. */
+  postgrest: Record<string, unknown>;
+  /** Takes settings with status 200 and keeps the old ones. */
+  stubborn: boolean;
+  /** Told of each request, and waited for, before it is answered. */
+  heard?: ((request: string) => Promise<void>) | undefined;
   /** Statuses that the next answers have instead, e.g. 429. */
   trouble: number[];
   /** How often it is asked before a project that is being woken is healthy. */
@@ -27,6 +33,11 @@ export async function startManagementApi(ref: string): Promise<FakeManagementApi
   const requests: string[] = [];
   const project: FakeProject = {
     ...{ status: "ACTIVE_HEALTHY", plan: "pro", availableBytes: 8e9, trouble: [], slowness: 2 },
+    stubborn: false,
+    postgrest: {
+      ...{ db_schema: "public, graphql_public ,api", max_rows: 1000, db_extra_search_path: "public, extensions" },
+      ...{ db_pool: null, jwt_secret: "super-secret-jwt-token-of-the-fake-project" },
+    },
     auth: {
       smtp_host: null,
       external_phone_enabled: false,
@@ -38,6 +49,7 @@ export async function startManagementApi(ref: string): Promise<FakeManagementApi
     const body = await textOf(request);
     const path = request.url ?? "";
     requests.push(`${request.method} ${path}`);
+    await project.heard?.(`${request.method} ${path}`);
     const say = (status: number, json: unknown, headers: Record<string, string> = {}): void => {
       response.writeHead(status, { "content-type": "application/json", ...headers });
       response.end(JSON.stringify(json));
@@ -80,6 +92,11 @@ function answerOf(project: FakeProject, ref: string, asked: string, body: string
     case `PATCH ${place}/config/auth`:
       Object.assign(project.auth, JSON.parse(body));
       return { status: 200, json: project.auth };
+    case `GET ${place}/postgrest`:
+      return { status: 200, json: project.postgrest };
+    case `PATCH ${place}/postgrest`:
+      if (!project.stubborn) Object.assign(project.postgrest, JSON.parse(body));
+      return { status: 200, json: project.postgrest };
     default:
       return undefined;
   }

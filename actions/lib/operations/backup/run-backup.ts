@@ -1,9 +1,10 @@
 import { hostname } from "node:os";
 import { Stop } from "../../base/flow/bounded.ts";
 import { Stages } from "../../base/flow/stages.ts";
-import { withVault } from "../../vault/configured.ts";
+import { releaseVerifier, withVault } from "../../vault/configured.ts";
 import { newSetId } from "../../vault/format/manifest.ts";
 import { backupLease } from "../../vault/format/names.ts";
+import { watchIncident } from "../../vault/incident/state.ts";
 import { acquireLease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { assertPassed } from "../check/check-row.ts";
@@ -38,6 +39,7 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
   const holder = request.holder ?? `${tier} backup on ${hostname()}, process ${process.pid}`;
   await using lease = await stages.gate("lease", () => acquireLease(vault, backupLease, { holder }));
   stop.on(lease.lost);
+  const incident = await watchIncident(vault, await releaseVerifier(config), log);
   const published = await stages.write("leftovers", () =>
     tidyUp({
       vault,
@@ -45,13 +47,14 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
       policy: config.policy,
       env: config.env,
       bucketLocks: ready.bucketLocks,
+      keepUploads: incident.on,
       signers: ready.keys.signers,
       ...{ warnings, alarms, log },
     }),
   );
   const set = newSetId(startedAt);
   const writer = await stages.write("keys", () =>
-    openSetWriter({ set, tier, startedAt, config, ready, vault, lease, published, stop, log }),
+    openSetWriter({ set, tier, startedAt, config, ready, vault, lease, published, incident, stop, log }),
   );
   const beside: Beside = {};
   try {

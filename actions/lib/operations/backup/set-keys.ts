@@ -19,6 +19,7 @@ import {
   wrapSessionKey,
 } from "../../seal/keys/session-key.ts";
 import { type Artifact, type Manifest, madeUnder, type Tier } from "../../vault/format/manifest.ts";
+import type { IncidentWatch } from "../../vault/incident/state.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { assertStored } from "../../vault/s3/read-back.ts";
@@ -36,6 +37,7 @@ export interface SetWriterOptions {
   readonly lease: Lease;
   /** What is published in the vault, looked up under the lease. */
   readonly published: readonly PublishedSet[];
+  readonly incident: IncidentWatch;
   readonly stop: Stop;
   readonly log: Log;
 }

@@ -5,9 +5,8 @@ import type { Inventory } from "../../postgres/inventory/model.ts";
 import { renderRolesSql } from "../../postgres/inventory/roles.ts";
 import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import { renderRecoverPage } from "../../recover/pages.ts";
-import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
+import { signDetached } from "../../seal/keys/signature.ts";
 import { type Artifact, type Manifest, setPrefix } from "../../vault/format/manifest.ts";
-import { watchIncident } from "../../vault/incident/state.ts";
 import { lockPublished } from "../../vault/keys-lock.ts";
 import { encodeManifest, publishSet } from "../../vault/sets/catalogue.ts";
 import { type ArtifactStore, jsonSource, textSource } from "./artifact-store.ts";
@@ -33,10 +32,8 @@ export interface SetWriter {
 }
 
 export async function openSetWriter(options: SetWriterOptions): Promise<SetWriter> {
-  const { set, tier, vault, ready, config, stop, log } = options;
+  const { set, tier, vault, ready, config, incident, stop, log } = options;
   const prefix = setPrefix(tier, set);
-  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, ready.keys.signers);
-  const incident = await watchIncident(vault, verify, log);
   const keys = await openSetKeys(options, prefix);
   const { store } = keys;
   const artifacts: Artifact[] = [];

@@ -7,7 +7,6 @@ import type { Signer } from "../../seal/keys/keyring.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import { lockObject } from "../../vault/bucket/lock.ts";
 import { tierSchema } from "../../vault/format/manifest.ts";
-import { readIncident } from "../../vault/incident/state.ts";
 import { inspectKeysOfSets, lockPublished } from "../../vault/keys-lock.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import { findLeftovers } from "../../vault/published/leftovers.ts";
@@ -22,6 +21,8 @@ export interface TidyUp {
   readonly lease: Pick<Lease, "assertHeld">;
   readonly policy: Policy;
   readonly bucketLocks: boolean;
+  /** An incident is on: what an unfinished upload has left may tell something, and is only counted. */
+  readonly keepUploads?: boolean;
   readonly signers: readonly Signer[];
   readonly warnings: string[];
   /** What somebody else did to the vault: the run goes on, and fails at its end. */
@@ -46,16 +47,14 @@ export async function tidyUp(options: TidyUp): Promise<readonly PublishedSet[]> 
     warnings.push(text);
     log.warn(text);
   };
-  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, options.signers);
-  // What an unfinished upload has left may tell something: while an incident is on it is only counted.
-  const { on } = await readIncident(vault, verify);
+  const { keepUploads = false } = options;
   for (const tier of tierSchema.options) {
     const ofTier = folders.filter((folder) => folder.tier === tier);
-    const found = await findLeftovers(vault, `database/${tier}/`, on ? null : lease, { folders: ofTier });
+    const found = await findLeftovers(vault, `database/${tier}/`, keepUploads ? null : lease, { folders: ofTier });
     const { folders: left, unfinishedUploads, hidden, replaced, waiting } = found;
     const names = left.map(({ set }) => set).join(", ");
     if (left.length > 0) log.info(`Runs that died have left ${names} below database/${tier}/: retention removes it`);
-    if (unfinishedUploads > 0) log.info(`${on ? "Left" : "Ended"} ${unfinishedUploads} unfinished uploads`);
+    if (unfinishedUploads > 0) log.info(`${keepUploads ? "Left" : "Ended"} ${unfinishedUploads} unfinished uploads`);
     if (waiting > 0)
       warn(
         `${countOf(left.length + waiting, "folder")} below database/${tier}/ have no manifest: far more than runs that died leave. \`lifeboat retention\` removes them.`,

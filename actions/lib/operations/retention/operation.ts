@@ -30,7 +30,7 @@ export default defineOperation({
     ];
   },
   writes: ["vault"],
-  forgets: () => "removes what the policy no longer keeps",
+  forgets: ({ explain }) => (explain === undefined ? "removes what the policy no longer keeps" : undefined),
   interrupted: {
     left: "Every set and every snapshot of the files that is there is whole.",
     next: "Run it again: it finishes what is left.",

@@ -32,17 +32,19 @@ const mostUnfinished = 100;
 /**
  * Looks for what a run begins with. Runs before the newest snapshot need no look: whatever they left, the run after them has
  * taken over or cleaned away.
+ * @param ends checks the ends of incidents; as manifests unless told
  */
 export async function readVaultState(
   vault: Vault,
   verify: VerifySignature,
   log: Log,
   warnings: string[],
+  ends: VerifySignature = verify,
 ): Promise<VaultState> {
   const unfinished: string[] = [];
   const [hidden, replaced]: [string[], string[]] = [[], []];
   let newest: StoredSnapshot | undefined;
-  const incident = await watchIncident(vault, verify, log);
+  const incident = await watchIncident(vault, ends, log);
   for await (const { set: run, state, replaced: again, signed } of runFolders(vault)) {
     if (state === "hidden") hidden.push(run);
     if (again) replaced.push(run);

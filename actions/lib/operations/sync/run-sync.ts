@@ -4,7 +4,7 @@ import { Stages } from "../../base/flow/stages.ts";
 import { compactionThatPays } from "../../policy/compaction.ts";
 import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { openProjectFiles } from "../../storage/project-files.ts";
-import { withVault } from "../../vault/configured.ts";
+import { releaseVerifier, withVault } from "../../vault/configured.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { keepLocks, locksAreDue } from "../retention/keep-locks.ts";
 import { nameRun, nobodys, openSource, passPreflight, readVaultState, takeLease } from "./begin.ts";
@@ -40,7 +40,8 @@ async function sync(request: SyncRequest, vault: Vault): Promise<SyncResult> {
   using endpoint = openProjectFiles(config.sourceStorage, { side: "source", connections: policy.concurrency + 4 });
   await using lease = request.dryRun === true ? nobodys : await stages.gate("lease", () => takeLease(request, vault));
   stop.on(lease.lost);
-  const state = await stages.gate("vault", () => readVaultState(vault, verify, log, warnings));
+  const ends = await releaseVerifier(config);
+  const state = await stages.gate("vault", () => readVaultState(vault, verify, log, warnings, ends));
   const { newest, incident } = state;
   const alarms = [...state.alarms];
   const set = request.set ?? (await nameRun(state.unfinished.at(-1) ?? newest?.manifest.set));

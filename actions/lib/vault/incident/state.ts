@@ -179,10 +179,10 @@ export async function assertNoIncident(vault: Vault, verify: VerifySignature, wh
 export type IncidentGate = (what: string) => Promise<void>;
 
 /** For how long an answer is good enough: a begin is heard by every gate within this time. */
-const freshMillis = 2000;
+const freshMillis = 1000;
 
 /**
- * Asks again before each removal; answers are used for two seconds, so that a thousand removals do not ask a thousand times.
+ * Asks again before each removal; answers are used for a second, so that a thousand removals do not ask a thousand times.
  * @throws (the gate) OperationError `incident-on`: what went before it began is gone, nothing goes after it
  */
 export function incidentGate(vault: Vault, verify: VerifySignature): IncidentGate {

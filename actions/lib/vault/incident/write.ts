@@ -69,8 +69,8 @@ export async function endIncident(
   if (!state.on || !state.all.some((one) => one.id === id)) return;
   throw new OperationError(
     "incident-still-on",
-    `The end of incident ${id} was written to bucket ${vault.bucket} and does not count: no pinned key has signed it, or ${incidentPrefix(id)} is flooded`,
-    "Sign with the key that the policy pins under keys.signing (BACKUP_SIGNING_KEY), and see runbooks/incident.md.",
+    `The end of incident ${id} was written to bucket ${vault.bucket} and does not count: none of the keys that may has signed it, or ${incidentPrefix(id)} is flooded`,
+    "Sign with the signing key, or the operations or escrow key, as the policy pins it, and see runbooks/incident.md.",
   );
 }
 

@@ -1,0 +1,31 @@
+import { lacksProjectStorage, optional } from "../../config/environment.ts";
+import { loadConfig } from "../../config/load.ts";
+import type { BackupResult } from "../backup/result.ts";
+import { runBackup } from "../backup/run-backup.ts";
+import type { Context } from "../context.ts";
+import { type Step, whyOf } from "./begin.ts";
+
+/**
+ * The incident's own set, under its mark: what the database and its files were when it began. Its settings are read only now: the
+ * incident is on whether or not a backup can be made.
+ */
+export async function takeSet(context: Context): Promise<Step<BackupResult>> {
+  const { env, log, signal } = context;
+  try {
+    const config = await loadConfig({ needs: ["source", "vault", "signing"], env });
+    const withFiles = optional(env, "S3_STORAGE_BUCKET") !== undefined && !lacksProjectStorage(env, "SUPABASE");
+    const files = withFiles && {
+      files: {
+        ...{ log, acceptShrinkage: true, ...(await context.formerKeys()) },
+        config: await loadConfig({ needs: ["source", "storageVault", "sourceStorage", "signing"], env }),
+        vault: await context.files(),
+      },
+    };
+    const holder = context.holder === undefined ? {} : { holder: context.holder };
+    const vault = await context.vault();
+    return { done: await runBackup({ config, vault, tier: "daily", log, signal, ...holder, ...files }) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { failed: whyOf(error) };
+  }
+}

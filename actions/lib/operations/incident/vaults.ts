@@ -1,0 +1,58 @@
+import { ConfigurationError } from "../../base/errors.ts";
+import type { Environment } from "../../config/environment.ts";
+import type { SignBytes } from "../../seal/keys/signature.ts";
+import { noteSigner, releaseVerifier } from "../../vault/configured.ts";
+import { type IncidentState, readIncident } from "../../vault/incident/state.ts";
+import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import type { Context } from "../context.ts";
+
+/** Every bucket of the vault that is set; one that serves both is one. */
+export async function incidentVaults(context: Context): Promise<Vault[]> {
+  const sections = (["vault", "storageVault"] as const).filter((section) => context.has(section));
+  const vaults = await Promise.all(
+    sections.map((section) => (section === "vault" ? context.vault() : context.files())),
+  );
+  return vaults.filter((vault, place) => vaults.findIndex(({ bucket }) => bucket === vault.bucket) === place);
+}
+
+export interface BucketState {
+  readonly vault: Vault;
+  readonly state: IncidentState;
+}
+
+/** What each bucket says. */
+export async function readStates(context: Context, verify?: VerifySignature): Promise<BucketState[]> {
+  const checked = verify ?? (await releaseVerifier(context.config()));
+  const vaults = await incidentVaults(context);
+  return Promise.all(vaults.map(async (vault) => ({ vault, state: await readIncident(vault, checked) })));
+}
+
+/** Ids of the incidents that are on in any bucket, oldest first; those whose state cannot be read are not among them. */
+export function idsOn(states: readonly BucketState[]): string[] {
+  const on = states.flatMap(({ state }) => (state.on ? state.all : [])).filter(({ id }) => id !== "unknown");
+  on.sort((a, b) => ((a.since ?? "") < (b.since ?? "") ? -1 : 1));
+  return [...new Set(on.map(({ id }) => id))];
+}
+
+/**
+ * Signs with the key that is at hand, tried out first: what lets go again counts only when a pinned signing key, or the operations
+ * or escrow key, has signed it.
+ * @throws ConfigurationError `signing-key-missing`: before anything is done
+ */
+export async function trustedSigner(env: Environment, verify: VerifySignature): Promise<SignBytes> {
+  const sign = await noteSigner(env);
+  const trial = Buffer.from("Lifeboat tries out whether this key counts.");
+  const counts =
+    sign !== undefined &&
+    (await verify(trial, await sign(trial)).then(
+      () => true,
+      () => false,
+    ));
+  if (sign !== undefined && counts) return sign;
+  throw new ConfigurationError(
+    "signing-key-missing",
+    `${sign === undefined ? "There is no key to sign with" : "The key at hand is none whose signature counts here"}. Nothing has been done.`,
+    "Set BACKUP_SIGNING_KEY, or RESTORE_PRIVATE_KEY of the operations or escrow key, each with its passphrase.",
+  );
+}

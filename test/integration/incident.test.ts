@@ -1,0 +1,224 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import { readInputs } from "../../actions/lib/edge/inputs.ts";
+import { runOperation } from "../../actions/lib/edge/run-operation.ts";
+import { loadOperations } from "../../actions/lib/operations/catalogue.ts";
+import type { Begun } from "../../actions/lib/operations/incident/begin.ts";
+import { renderText } from "../../actions/lib/report/page.ts";
+import { openWhole } from "../../actions/lib/seal/body/artifact.ts";
+import { unwrapSessionKey } from "../../actions/lib/seal/keys/session-key.ts";
+import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { readHolds } from "../../actions/lib/vault/holds/register.ts";
+import { writeApiRecord } from "../../actions/lib/vault/incident/api-record.ts";
+import { readIncident } from "../../actions/lib/vault/incident/state.ts";
+import { readSignedSet } from "../../actions/lib/vault/sets/open-set.ts";
+import { createProject, dropProject, execute, type LabProject, seedQimma, withClient } from "../lab/index.ts";
+import { type FakeManagementApi, startManagementApi } from "../lab/servers/management-api.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { type BackupLab, backUp, keysIn, openBackupLab } from "./backup-lab.ts";
+
+const ref = "abcdefghijklmnopqrst";
+const verbs = await loadOperations();
+let project: LabProject;
+let lab: BackupLab;
+let api: FakeManagementApi;
+let env: Record<string, string>;
+/** The newest good set when the incidents begin. */
+let good: string;
+
+beforeAll(async () => {
+  project = await createProject(sharedPostgres(17).superuserUrl(), `incident_${process.pid}`);
+  await seedQimma(project.postgresUrl, { bytes: 200_000, seed: 5 });
+  await execute(
+    project.superuserUrl,
+    `insert into auth.audit_log_entries (instance_id, id, payload, created_at, ip_address)
+     select gen_random_uuid(), gen_random_uuid(), json_build_object('action', 'login', 'n', n), now(), '' from generate_series(1, 7) n`,
+  );
+  lab = await openBackupLab(sharedS3());
+  api = await startManagementApi(ref);
+  env = {
+    ...lab.env(project.backupUrl),
+    ...{ SUPABASE_PROJECT_REF: ref, SUPABASE_ACCESS_TOKEN: api.token, SUPABASE_API_URL: api.url },
+  };
+  good = (await backUp(lab, project.backupUrl)).set;
+});
+afterAll(async () => {
+  await api?.[Symbol.asyncDispose]();
+  await lab?.[Symbol.asyncDispose]();
+  await dropProject(sharedPostgres(17).superuserUrl(), project.name);
+});
+afterEach(async () => {
+  Object.assign(api.project, { trouble: [], stubborn: false, heard: undefined });
+  if ((await state()).on) await incident("end", { reason: "the test is over" });
+  expect(await state()).toMatchObject({ on: false });
+  api.project.postgrest["db_schema"] = original;
+});
+
+/** With blanks that a careless program would tidy up. */
+const original = "public, graphql_public ,api";
+const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.signers);
+const state = () => readIncident(lab.vault, verify);
+const dbSchema = () => api.project.postgrest["db_schema"];
+
+function incident(action: string, given: Record<string, string | boolean> = {}, change: Record<string, string> = {}) {
+  const verb = verbs.find(({ name }) => name === "incident");
+  if (verb === undefined) throw new Error("There is no incident.");
+  const inputs = readInputs(verb, "command", { action, ...given });
+  return runOperation(verb, inputs, {
+    env: { ...env, ...change },
+    log: silentLog,
+    signal: new AbortController().signal,
+  });
+}
+
+async function begin(given: Record<string, string | boolean> = {}, change: Record<string, string> = {}) {
+  const told = await incident("begin", { reason: "keys were stolen", "no-set": true, ...given }, change);
+  return { ...told, begun: told.result as Begun };
+}
+
+describe("an incident's begin", () => {
+  test("writes its state first, keeps evidence that only the recipients open, holds what is good, makes a set under the mark", async () => {
+    const atFirstRequest = Promise.withResolvers<boolean>();
+    api.project.heard = async () => atFirstRequest.resolve((await state()).on);
+    const { begun, page, failure } = await begin({ "api-off": true, "no-set": false });
+    // The lab's store takes no legal hold on an object without a lock: the register's own entry is told, and nothing else.
+    expect(failure?.message ?? "").toMatch(/^(Of set \S+ 1 object could not be held \(holds\/.*finishes it)?$/);
+    // The Data API was asked nothing before the state was there; and its requests came before the evidence, which is slow.
+    expect(await atFirstRequest.promise).toBe(true);
+    console.log(
+      `incident begin: state after ${begun.seconds.state} s, Data API off after ${begun.seconds.dataApi} s, all after ${begun.seconds.all} s`,
+    );
+    expect(begun.seconds.state).toBeLessThanOrEqual(begun.seconds.dataApi ?? 0);
+    expect(dbSchema()).toBe("");
+
+    const text = renderText(page ?? { title: "", sentence: "", tables: [] }).join("\n");
+    for (const told of ["Not stopped: Auth", "caches (CDN)", "Tell: ", "runbooks/incident.md", "Next: "])
+      expect(text).toContain(told);
+    expect(text).not.toContain("super-secret-jwt");
+
+    const register = await readHolds(lab.vault, verify);
+    expect(register.holds.map(({ subject }) => subject.set)).toContain(good);
+
+    const prefix = `incident/${begun.incident}/evidence/`;
+    const key = await unwrapSessionKey((await lab.vault.get(`${prefix}keys.pgp`)).body, lab.operations);
+    const rowsOf = async (name: string) => {
+      const plain = await openWhole((await lab.vault.get(`${prefix}${name}.ndjson.zst.pgp`)).body, key);
+      return plain
+        .toString("utf8")
+        .split("\n")
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+    };
+    expect(await rowsOf("auth-audit-log")).toHaveLength(7);
+    const [runs] = await withClient(
+      project.superuserUrl,
+      async (client) => (await client.query("select count(*)::int as n from cron.job_run_details")).rows,
+    );
+    expect(await rowsOf("cron-job-run-details")).toHaveLength(runs?.n);
+    expect((await rowsOf("roles")).map(({ rolname }) => rolname)).toContain("authenticator");
+    expect((await rowsOf("sessions")).some((row) => row["application_name"] === "lifeboat/incident")).toBe(true);
+    const evidence = "done" in begun.evidence ? begun.evidence.done.exhibits : [];
+    for (const { name, problem } of evidence) if (name !== "statements") expect(problem, name).toBeNull();
+
+    // Nothing that is stored in the open tells the secret or a person.
+    for (const stored of await keysIn(lab.vault, "incident/")) {
+      const body = Buffer.from((await lab.vault.get(stored)).body).toString("latin1");
+      expect(body, stored).not.toMatch(/super-secret-jwt|"action": *"login"/);
+    }
+
+    const made = (begun as Begun & { set: { done: { set: string; incident: string } } }).set.done;
+    expect(made.incident).toBe(begun.incident);
+    expect((await readSignedSet(lab.vault, made.set, lab.signers)).manifest.incident).toBe(begun.incident);
+    expect((await readSignedSet(lab.vault, "latest", lab.signers)).set).toBe(good);
+
+    const status = await incident("status");
+    expect(status.result).toMatchObject({ on: true, incidents: [begun.incident] });
+    const ended = await incident("end", { reason: "all keys are new" });
+    expect(ended.result).toMatchObject({ outcome: "ended", dataApi: { state: "put-back" } });
+    expect(dbSchema()).toBe(original);
+  });
+
+  test("needs nothing but the vault: a database that is gone and an API that fails are told, and it is on", async () => {
+    api.project.trouble = Array.from({ length: 40 }, () => 503);
+    const { begun, failure } = await begin(
+      { "api-off": true },
+      { DATABASE_URL: "postgresql://lifeboat@127.0.0.1:1/x" },
+    );
+    expect(await state()).toMatchObject({ on: true, id: begun.incident });
+    expect(failure).toMatchObject({ code: "incident-incomplete" });
+    expect(failure?.message).toMatch(/Data API is NOT known to be off/);
+    expect(failure?.message).toMatch(/No evidence was kept/);
+    expect(dbSchema()).toBe(original);
+  });
+
+  test("with --api-off and no token, or no project, is refused before anything is written", async () => {
+    const before = await keysIn(lab.vault, "incident/");
+    for (const [change, code] of [
+      [{ SUPABASE_ACCESS_TOKEN: "" }, "api-token-missing"],
+      [{ SUPABASE_PROJECT_REF: "" }, "project-ref-missing"],
+    ] as const)
+      await expect(begin({ "api-off": true }, change)).rejects.toMatchObject({ code, exitCode: 2 });
+    expect(() => incident("begin")).toThrow(expect.objectContaining({ code: "usage" }));
+    expect(await keysIn(lab.vault, "incident/")).toEqual(before);
+  });
+
+  test("can be rehearsed", async () => {
+    const { begun } = await begin({ "dry-run": true, "api-off": true });
+    expect(begun.outcome).toBe("would-begin");
+    expect(await state()).toMatchObject({ on: false });
+    expect(dbSchema()).toBe(original);
+  });
+});
+
+describe("the Data API", () => {
+  test("is put back byte by byte after two begins: the second notes nothing of what the first has switched off", async () => {
+    const first = await begin({ "api-off": true });
+    const second = await begin({ "api-off": true });
+    expect(second.begun.dataApi).toEqual({ done: { state: "off-already", notedBy: first.begun.incident } });
+    expect(
+      (await keysIn(lab.vault, "incident/")).filter(
+        (key) => key.includes(second.begun.incident) && key.endsWith("api.json"),
+      ),
+    ).toEqual([]);
+    const ended = await incident("end", { reason: "over" });
+    expect(ended.result).toMatchObject({ outcome: "ended" });
+    expect((ended.result as { incidents: string[] }).incidents.sort()).toEqual(
+      [first.begun.incident, second.begun.incident].sort(),
+    );
+    expect(dbSchema()).toBe(original);
+  });
+
+  test("after two begins at the same moment is put back as it was", async () => {
+    const begun = await Promise.all([begin({ "api-off": true }), begin({ "api-off": true })]);
+    expect(new Set(begun.map(({ begun: { incident: id } }) => id)).size).toBe(2);
+    expect(dbSchema()).toBe("");
+    await incident("end", { reason: "over" });
+    expect(dbSchema()).toBe(original);
+  });
+
+  test("that does not keep its setting leaves the incident on; put back by hand, it can end", async () => {
+    await begin({ "api-off": true });
+    api.project.stubborn = true;
+    await expect(incident("end", { reason: "over" })).rejects.toMatchObject({ code: "data-api-off" });
+    expect(await state()).toMatchObject({ on: true });
+    api.project.postgrest["db_schema"] = "public";
+    const ended = await incident("end", { reason: "over" });
+    expect(ended.result).toMatchObject({ dataApi: { state: "changed" } });
+    expect(dbSchema()).toBe("public");
+  });
+
+  test("is never set to what nobody trusted has noted", async () => {
+    const { begun } = await begin();
+    api.project.postgrest["db_schema"] = "";
+    const forged = {
+      incident: begun.incident,
+      projectRef: ref,
+      dbSchema: "public,private_keys",
+      at: new Date().toISOString(),
+    };
+    await writeApiRecord(lab.vault, forged, (bytes) => signDetached(bytes, lab.prover));
+    const ended = await incident("end", { reason: "over" });
+    expect(ended.failure).toMatchObject({ code: "vault-meddled" });
+    expect(dbSchema()).toBe("");
+  });
+});
