@@ -172,7 +172,7 @@ export interface StandingSources {
   readonly verify: VerifySignature;
   /** Checks proofs (`provenBy`). */
   readonly verifyProof: VerifySignature;
-  /** Checks releases of holds (`releaseVerifier`); as manifests by default. */
+  /** Checks releases of holds and ends of incidents (`releaseVerifier`); as manifests by default. */
   readonly verifyRelease?: VerifySignature;
   /** Which sets are kept for how long, and locked. */
   readonly tiers: Policy["tiers"];
