@@ -61,7 +61,8 @@ test("retention hides nothing, undoes no lock, and deletes nothing but what jobs
 
 test("only whoever holds sets or lifts a legal hold, and whoever may, deletes nothing", () => {
   const all = { effect: "Allow", actions: ["s3:PutObjectLegalHold"], resources: [arn("*")] } as const;
-  const jobs = roles.filter((role) => role !== "keys" && role !== "hold");
+  // An incident's begin holds what is known to be good.
+  const jobs = roles.filter((role) => role !== "keys" && role !== "hold" && role !== "incident");
   for (const role of jobs)
     expect(allows([...policyOf(root, role, buckets), all], all.actions[0], arn("f/packs/x/1"))).toBe(false);
   expect(allows(policyOf(root, "keys", buckets), all.actions[0], arn("d/database/daily/x/keys.pgp"))).toBe(false);
@@ -69,6 +70,16 @@ test("only whoever holds sets or lifts a legal hold, and whoever may, deletes no
   for (const path of ["d/database/daily/x/keys.pgp", "f/packs/x/1", "d/holds/x/y.json", "f/holds/x/y.json"])
     expect(allows(hold, all.actions[0], arn(path))).toBe(true);
   expect(allows(hold, "s3:PutObject", arn("d/database/daily/x/manifest.json"))).toBe(false);
+  const incident = policyOf(root, "incident", buckets);
+  const deletion = { effect: "Allow", actions: ["s3:DeleteObjectVersion"], resources: [arn("*")] } as const;
+  for (const path of ["d/database/daily/x/keys.pgp", "f/packs/x/1", "d/incident/x/begin.json"])
+    expect(allows([...incident, deletion], deletion.actions[0], arn(path))).toBe(false);
+  for (const path of ["d/database/daily/x/manifest.json", "d/leases/x.json"])
+    expect(allows(incident, "s3:PutObject", arn(path))).toBe(false);
+  // Who ends one can begin none, and writes nothing else of it.
+  const restore = policyOf(root, "restore", buckets);
+  expect(allows(restore, "s3:PutObject", arn("d/incident/x/end.json"))).toBe(true);
+  expect(allows(restore, "s3:PutObject", arn("d/incident/x/api.json"))).toBe(false);
 });
 
 describe("a template or a code that changes", () => {
