@@ -29,18 +29,24 @@ try {
   const owner = await becomeOwner(folder, s3);
   await layCatalogue(s3, owner.settings, sets);
   const rows: string[][] = [];
-  const commands = [["--help"], ["list"], ["list", "--newest", "30"], ["verify", "latest"]];
-  for (const args of commands) {
+  const commands = [["--help"], ["list"], ["list", "--newest", "30"], ["verify", "latest"], ["retention", "--dry-run"]];
+  const later = join(new URL(".", import.meta.url).pathname, "bench/plan-retention.ts");
+  const programs = [
+    ...commands.map((args) => ({ name: `lifeboat ${args.join(" ")}`, args: [cli, ...args] })),
+    // By then hundreds of terms have ended, and as many sets as go in one run are read and looked at.
+    ...[20, 400].map((days) => ({ name: `the same ${days} days later`, args: [later, String(days)] })),
+  ];
+  for (const { name, args } of programs) {
     // 1: the newest set's keys are random bytes, which the verification finds at last.
     const run = await measure({
       program: process.execPath,
-      args: [cli, ...args],
+      args,
       env: owner.settings,
       servers: [s3.pid],
       alsoFine: [1],
     });
     rows.push([
-      `lifeboat ${args.join(" ")}`,
+      name,
       `${run.seconds.toFixed(2)} s`,
       `${run.cpuSeconds.toFixed(1)} s`,
       `${run.serverCpuSeconds.toFixed(1)} s`,

@@ -1,13 +1,17 @@
 import { mapBounded } from "../../actions/lib/base/flow/bounded.ts";
 import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
-import { type Manifest, setPrefix, tierSchema } from "../../actions/lib/vault/format/manifest.ts";
+import { type Manifest, setPrefix, tierSchema, timeOfSet } from "../../actions/lib/vault/format/manifest.ts";
 import { manifestName, signatureName } from "../../actions/lib/vault/published/signed-manifest.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { encodeManifest } from "../../actions/lib/vault/sets/catalogue.ts";
 import { setId, storeUnpublished } from "../../test/faults/proxy/test-manifest.ts";
 import type { S3Access } from "../../test/lab/servers/s3.ts";
 import { bucket } from "../demo/owner.ts";
+
+/** As Qimma's policy has it. */
+const underPolicy = { policy: { terms: { daily: 30, weekly: 84, monthly: 2557 } }, readBack: true } as const;
+const timeOf = (set: string): string => new Date(timeOfSet(set)).toISOString();
 
 /**
  * Fills a vault with signed manifests of about the size that a project of sixty tables has, an hour apart, the tiers by
@@ -36,7 +40,8 @@ export async function layCatalogue(
       const last = index === sets - 1;
       const [set, tier] = [last ? newest : setId(index + 1), tierOf(index)];
       const artifacts = last ? model.artifacts : [...model.artifacts, ...others];
-      const bytes = encodeManifest({ ...model, set, tier, artifacts } as Manifest);
+      const at = { startedAt: timeOf(set), snapshotAt: timeOf(set), finishedAt: timeOf(set) };
+      const bytes = encodeManifest({ ...model, ...at, ...underPolicy, set, tier, artifacts } as Manifest);
       await vault.put(setPrefix(tier, set) + signatureName, Buffer.from(await signDetached(bytes, signing)));
       await vault.put(setPrefix(tier, set) + manifestName, bytes);
     },
