@@ -7,7 +7,7 @@ import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { encodeManifest } from "../../actions/lib/vault/sets/catalogue.ts";
 import { setId, storeUnpublished } from "../../test/faults/proxy/test-manifest.ts";
 import type { S3Access } from "../../test/lab/servers/s3.ts";
-import { bucket } from "../demo/owner.ts";
+import { bucket, filesBucket } from "../demo/owner.ts";
 
 /** As Qimma's policy has it. */
 const underPolicy = { policy: { terms: { daily: 30, weekly: 84, monthly: 2557 } }, readBack: true } as const;
@@ -22,7 +22,7 @@ export async function layCatalogue(
   settings: Readonly<Record<string, string>>,
   sets: number,
 ): Promise<void> {
-  await s3.createBucket(bucket);
+  for (const name of [bucket, filesBucket]) await s3.createBucket(name);
   using vault = openVault(s3.bucketAccess(bucket));
   const signing = await readPrivateKey(
     settings["BACKUP_SIGNING_KEY"] ?? "",

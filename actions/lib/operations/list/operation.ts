@@ -3,6 +3,9 @@ import { tierSchema } from "../../vault/format/manifest.ts";
 import { field, flag, from } from "../field.ts";
 import { defineOperation } from "../operation.ts";
 
+/** A policy keeps fewer. Where a vault has thousands, the manifests of the newest ones are read, and of the others only told. */
+const mostRead = 300;
+
 export default defineOperation({
   name: "list",
   summary: "Lists the backup sets of the vault, newest first.",
@@ -17,10 +20,11 @@ export default defineOperation({
     newest: field(z.coerce.number().int().min(1).max(999_999_999).optional(), {
       ...{ value: "N", help: "only the N newest sets", form: "a whole number from 1 on" },
     }),
+    all: flag(`read the manifest of every set, where the vault has more than ${mostRead}`),
   }),
   needs: ({ files }) => [files ? "storageVault" : "vault"],
   writes: [],
-  async run(context, { tier, files, newest }) {
+  async run(context, { tier, files, newest, all }) {
     const { manifestVerifier, provenBy, releaseVerifier } = await import("../../vault/configured.ts");
     const { readHolds, whyHeld } = await import("../../vault/holds/register.ts");
     const verify = await manifestVerifier(context.config());
@@ -41,7 +45,7 @@ export default defineOperation({
     const { provenSets } = await import("../../vault/sets/proof-store.ts");
     const { setListPage } = await import("./pages.ts");
     const vault = await context.vault();
-    const sets = await listSets(vault, { tier, newest, verify });
+    const sets = await listSets(vault, { tier, newest, verify, ...(!all && { read: newest ?? mostRead }) });
     const proofs = await provenSets(vault, await provenBy(context.config()));
     const proven = new Map(proofs.map((one) => [one.set, one.provenAt]));
     const holds = await readHolds(vault, await releaseVerifier(context.config()));

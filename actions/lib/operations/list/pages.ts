@@ -9,7 +9,9 @@ export function setListPage(
   bucket: string,
   sets: readonly (ListedSet & Partial<Held> & { readonly provenAt: string | null })[],
 ): Page {
-  const newest = sets.find(({ problem, incident }) => problem === null && incident === null);
+  const newest = sets.find(
+    ({ snapshotAt, problem, incident }) => snapshotAt !== null && problem === null && incident === null,
+  );
   return {
     title: "Backup sets",
     sentence:
@@ -32,8 +34,15 @@ export function setListPage(
         ]),
       },
     ],
-    notes: [...marks(sets), ...held(sets), ...problems(sets)],
+    notes: [...marks(sets), ...held(sets), ...problems(sets), ...unread(sets)],
   };
+}
+
+function unread(sets: readonly ListedSet[]): string[] {
+  const count = sets.filter(({ signature }) => signature === "unchecked").length;
+  return count === 0
+    ? []
+    : [`The manifests of ${countOf(count, "older set")} were not read: \`lifeboat list --all\` does.`];
 }
 
 function problems(

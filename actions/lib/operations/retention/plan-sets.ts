@@ -22,7 +22,7 @@ import { lackOf } from "./whole.ts";
 
 const day = 86_400_000;
 /** Sets that go in one run, at most. A vault that has kept everything for years is tidied up by several. */
-export const mostAtOnce = 500;
+export const mostAtOnce = 250;
 /** Manifests that are read in the search for the newest good ones: anybody may have laid others over them. */
 const mostSearched = { newest: 512, ofTier: 64 } as const;
 
@@ -143,9 +143,9 @@ async function readOver(
     )
     .toReversed();
   let trusted = 0;
-  for (let from = 0; from < over.length; from += 128) {
+  for (let from = 0; from < over.length; from += 64) {
     if (trusted >= mostAtOnce) return over.slice(from).map(({ set }) => set);
-    const some = over.slice(from, from + 128);
+    const some = over.slice(from, from + 64);
     await reader.read(some);
     trusted += some.filter((one) => reader.isTrusted(one)).length;
   }

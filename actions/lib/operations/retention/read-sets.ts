@@ -20,7 +20,7 @@ interface ReadManifest {
  * each. What nobody asked for is not read; then the name says when it was made, and nothing says that it is good.
  */
 export interface SetReader {
-  /** Two dozen at once. @throws OperationError `s3-unavailable` */
+  /** Two dozen at once, and no more than a few dozen in memory. @throws OperationError `s3-unavailable` */
   read(some: readonly PublishedSet[]): Promise<void>;
   /** A pinned key has signed its manifest for this place. */
   isTrusted(one: PublishedSet): boolean;
@@ -48,7 +48,7 @@ export function openSetReader(vault: Vault, verify: VerifySignature, provenAt: R
   return {
     async read(some) {
       const unread = some.filter((one) => one.state === "there" && of(one) === undefined);
-      for await (const _ of describeInOrder(unread, () => 128, readOne));
+      for await (const _ of describeInOrder(unread, () => 32, readOne));
     },
     isTrusted: (one) => (of(one) ?? null) !== null,
     isReadBack: (one) => of(one)?.readBack ?? false,

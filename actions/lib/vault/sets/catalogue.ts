@@ -100,13 +100,21 @@ export function readSet(
  * The sets of the vault, newest first: those with a manifest, hidden ones included. Foreign objects are passed over.
  * @param options.verify checks signatures; without it they are `unchecked`
  * @param options.newest how many at most; default: all
+ * @param options.read of how many, the newest, the manifest is read; of older ones id and tier are told, `unchecked`. Default: all
  */
-export async function listSets(
-  vault: Vault,
-  options: { tier?: Tier | undefined; verify?: VerifySignature | undefined; newest?: number | undefined } = {},
-): Promise<ListedSet[]> {
-  const { tier, verify, newest = Number.POSITIVE_INFINITY } = options;
-  return describeFirst(publishedSets(vault, tier), newest, (published) => describe(vault, published, verify));
+export async function listSets(vault: Vault, options: ListOptions = {}): Promise<ListedSet[]> {
+  const { tier, verify, newest = Number.POSITIVE_INFINITY, read = Number.POSITIVE_INFINITY } = options;
+  let begun = 0;
+  return describeFirst(publishedSets(vault, tier), newest, async (published) =>
+    begun++ < read ? describe(vault, published, verify) : unread(published),
+  );
+}
+
+interface ListOptions {
+  readonly tier?: Tier | undefined;
+  readonly verify?: VerifySignature | undefined;
+  readonly newest?: number | undefined;
+  readonly read?: number | undefined;
 }
 
 /** Finds a set by its id, or the newest good one (of a tier). @throws as `resolvePublished` */
@@ -155,6 +163,13 @@ export async function* setFolders(
   const tiers = tiersByPrefix(among);
   for await (const { prefix, ...published } of publications(vault.transport, [...tiers.keys()]))
     yield { tier: tiers.get(prefix) as Tier, ...published };
+}
+
+/** What the store's list tells of it. */
+function unread({ tier, set, state }: PublishedSet): ListedSet {
+  const unknown = { snapshotAt: null, counts: null, storedBytes: null, incident: null };
+  const problem = state === "hidden" ? "it is hidden by a delete marker that Lifeboat did not write" : null;
+  return { tier, set, ...unknown, signature: state === "hidden" ? "hidden" : "unchecked", problem };
 }
 
 async function describe(
