@@ -5,18 +5,21 @@ import { onInterrupt } from "../actions/lib/base/flow/stages.ts";
 import { reportError } from "../actions/lib/edge/error-report.ts";
 import { leaveRunning } from "./demo/leave-running.ts";
 import { play } from "./demo/play.ts";
+import { playSevenYears } from "./demo/seven-years/play-seven-years.ts";
 import { parseSize } from "./demo/size.ts";
 import { setStage } from "./demo/stage.ts";
 
-/** `npm run demo [-- --keep] [--size 20MB]`: loses a project and gets it back. */
+/** `npm run demo [-- --keep] [--size 20MB]`: loses a project and gets it back. `-- --seven-years`: what a vault keeps of seven years. */
 const usage = `npm run demo [-- --keep] [-- --size 20MB] [-- --report demo-report]
   --keep           leave the restored project and the vault running, and say how to reach them
   --size SIZE      about how large the lost database is, 1MB to 10GB (default: 20MB)
+  --seven-years    instead: seven years of a vault, what is kept of them and why, as a picture; the last sets as real objects
   --report FOLDER  where the pages of the run reports go; what is in it goes (default: demo-report)`;
 
 const { values } = parseArgs({
   options: {
     keep: { type: "boolean" },
+    "seven-years": { type: "boolean", default: false },
     size: { type: "string", default: "20MB" },
     report: { type: "string", default: "demo-report" },
     help: { type: "boolean", short: "h" },
@@ -42,6 +45,14 @@ interrupted.catch(() => {});
 let code = 1;
 let kept = false;
 const work = (async () => {
+  if (values["seven-years"]) {
+    const { agreed, lines } = await playSevenYears(
+      (ending) => endings.push(ending),
+      resolve(values.report),
+      interrupt.signal,
+    );
+    return { proven: agreed, lines };
+  }
   const stage = await setStage((ending) => endings.push(ending));
   const outcome = await play(stage, bytes, resolve(values.report), interrupt.signal);
   if (values.keep) {

@@ -78,4 +78,20 @@ describe("the demo", () => {
     expect(await becomesEmpty(folder)).toBe(true);
     expect(existsSync(stop)).toBe(false);
   });
+
+  test("--seven-years draws what a vault keeps of them and why, and retention over real objects does the same", async () => {
+    const pages = mkdtempSync(join(tmpdir(), "demo-years-"));
+    const { code, output, folder, last } = await demo(["--seven-years", "--report", pages]);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/removed \d{2} of them now, all as in the story/);
+    expect(output).not.toContain("not as in the story");
+    expect(last).toBe(`What is kept, and why: ${join(pages, "seven-years.html")}`);
+    const page = readFileSync(join(pages, "seven-years.html"), "utf8");
+    expect(page.match(/<svg/g)).toHaveLength(3);
+    // Two thousand five hundred daily sets, and each has its line.
+    expect(page.match(/M[\d.]+ [\d.]+H/g)?.length).toBeGreaterThan(2500);
+    expect(page).toContain("held, to this day");
+    expect(page).not.toMatch(/NaN|undefined|https?:\/\/(?!www\.w3\.org)/);
+    expect(await becomesEmpty(folder)).toBe(true);
+  });
 });

@@ -1,8 +1,8 @@
 import type { Decision, RetentionFacts, RetentionPlan } from "../../../actions/lib/policy/retention.ts";
 import type { Terms } from "../../../actions/lib/policy/terms.ts";
 import { type Tier, tierSchema } from "../../../actions/lib/vault/format/manifest.ts";
-import { type Code, realCode, timeOf } from "./retention-run.ts";
-import type { World } from "./world.ts";
+import { type Code, realCode } from "./retention-run.ts";
+import { timeOf, type World } from "./world.ts";
 
 const day = 86_400_000;
 
@@ -34,8 +34,8 @@ export const otherRules: Readonly<Record<string, Code>> = {
   "a time to live for each set": codeOf((seen, { terms, now }) =>
     namesOf(seen.filter(({ tier, at }) => now - at < terms[tier] * day)),
   ),
-  "an S3 lifecycle rule that expires": codeOf((seen, { terms }, { now }) =>
-    namesOf(seen.filter(({ tier, storedAt }) => timeOf(now) - storedAt < terms[tier] * day)),
+  "an S3 lifecycle rule that expires": codeOf((seen, { terms }, world) =>
+    namesOf(seen.filter(({ tier, storedAt }) => timeOf(world, world.now) - storedAt < terms[tier] * day)),
   ),
 };
 

@@ -11,12 +11,7 @@ import {
   type Subject,
 } from "../../../actions/lib/policy/retention.ts";
 import { termsInForce } from "../../../actions/lib/policy/terms.ts";
-import type { ModelSet, World } from "./world.ts";
-
-const dayMs = 86_400_000;
-/** Where day 0 of every world lies: a Monday, so that weeks begin where people think. */
-export const beginning = Date.parse("2026-01-05T02:00:00Z");
-export const timeOf = (day: number): number => beginning + day * dayMs;
+import { type ModelSet, timeOf, type World } from "./world.ts";
 
 /** The code that is put to the test. Tests of the tests put something broken in its place. */
 export interface Code {
@@ -104,11 +99,11 @@ export async function retain(world: World, code: Code, watcher: Watcher, disturb
 export function factsOf(world: World, code: Code): RetentionFacts {
   const there = world.sets.filter(({ manifest }) => manifest);
   const announcements = there.flatMap(({ storedAt, trusted, terms }) =>
-    trusted ? [{ at: timeOf(storedAt), terms }] : [],
+    trusted ? [{ at: timeOf(world, storedAt), terms }] : [],
   );
-  const now = timeOf(world.now + world.skew);
+  const now = timeOf(world, world.now + world.skew);
   return {
-    subjects: there.map((one) => subjectOf(one, one.lockedUntil)),
+    subjects: there.map((one) => subjectOf(world, one, one.lockedUntil)),
     terms: code.terms(world.terms, announcements, now).terms,
     ...boundsOf(world),
     needed: new Map(there.flatMap(({ name, held }) => (held ? [[name, "a hold keeps it"]] : []))),
@@ -121,9 +116,9 @@ export function factsOf(world: World, code: Code): RetentionFacts {
 export async function retainReplica(world: World, code: Code, watcher: Watcher): Promise<RetentionPlan> {
   const there = world.sets.filter(({ copied }) => copied);
   const announcements = there.flatMap(({ storedAt, trusted, terms }) =>
-    trusted ? [{ at: timeOf(storedAt), terms }] : [],
+    trusted ? [{ at: timeOf(world, storedAt), terms }] : [],
   );
-  const now = timeOf(world.now + world.skew);
+  const now = timeOf(world, world.now + world.skew);
   const { terms } = code.terms(world.terms, announcements, now);
   const needed = new Map<string, string>();
   for (const { name, held, goneAt } of there) {
@@ -131,7 +126,7 @@ export async function retainReplica(world: World, code: Code, watcher: Watcher):
     else if (goneAt === null || world.now - goneAt < 7) needed.set(name, "the vault has it, or had it a week ago");
   }
   const facts = {
-    subjects: there.map((one) => subjectOf(one, 0)),
+    subjects: there.map((one) => subjectOf(world, one, 0)),
     terms: { daily: terms.daily + 7, weekly: terms.weekly + 7, monthly: terms.monthly + 7 },
     ...boundsOf(world),
     ...{ needed, now, stop: world.incident ? "an incident is on" : null },
@@ -148,20 +143,25 @@ export async function retainReplica(world: World, code: Code, watcher: Watcher):
   return plan;
 }
 
-function boundsOf({ rules, lastProof }: World): Pick<RetentionFacts, "bounds" | "lastProof"> {
+function boundsOf(world: World): Pick<RetentionFacts, "bounds" | "lastProof"> {
+  const { rules, lastProof } = world;
   const { keepNewest, staleDays, staleProofDays } = rules;
   return {
     bounds: { keepNewest, staleDays, staleProofDays },
-    lastProof: lastProof && { ...lastProof, at: timeOf(lastProof.at) },
+    lastProof: lastProof && { ...lastProof, at: timeOf(world, lastProof.at) },
   };
 }
 
-function subjectOf(one: ModelSet, lockedUntil: number): Subject {
+function subjectOf(world: World, one: ModelSet, lockedUntil: number): Subject {
   const { name: set, tier, trusted, verified, provenAt, marked, paidUntil } = one;
   return {
     ...{ set, tier: trusted ? tier : null, state: trusted ? "trusted" : "refused", verified, marked },
-    ...{ at: timeOf(one.at), storedAt: timeOf(one.storedAt), provenAt: provenAt === null ? null : timeOf(provenAt) },
-    ...{ paidUntil: timeOf(paidUntil), lockedUntil: timeOf(lockedUntil) },
+    ...{
+      at: timeOf(world, one.at),
+      storedAt: timeOf(world, one.storedAt),
+      provenAt: provenAt === null ? null : timeOf(world, provenAt),
+    },
+    ...{ paidUntil: timeOf(world, paidUntil), lockedUntil: timeOf(world, lockedUntil) },
   };
 }
 
@@ -179,7 +179,7 @@ const nothing = { deleted: 0, kept: 0, keptUntil: null };
 function removeManifest(world: World, one: ModelSet | undefined, watcher: Watcher) {
   if (one === undefined || !one.manifest) return { ...nothing, whole: false };
   if (world.refusing || one.held || one.lockedUntil > world.now)
-    return { deleted: 0, kept: 1, keptUntil: timeOf(one.lockedUntil), whole: true };
+    return { deleted: 0, kept: 1, keptUntil: timeOf(world, one.lockedUntil), whole: true };
   watcher.removing(world, one, "vault");
   one.manifest = false;
   one.goneAt = world.now;
@@ -190,7 +190,7 @@ function removeManifest(world: World, one: ModelSet | undefined, watcher: Watche
 function removeRest(world: World, one: ModelSet | undefined, watcher: Watcher) {
   if (one === undefined || one.rest === 0) return { ...nothing, more: false };
   if (world.refusing || (one.rest === 1 && one.keysLockedUntil > world.now))
-    return { deleted: 0, kept: 1, keptUntil: timeOf(one.keysLockedUntil), more: false };
+    return { deleted: 0, kept: 1, keptUntil: timeOf(world, one.keysLockedUntil), more: false };
   watcher.removing(world, one, "rest");
   one.rest--;
   return { ...nothing, deleted: 1, more: one.rest > 0 };

@@ -52,6 +52,8 @@ export interface Rules {
 /** A vault, its replica, the clocks and what people have said. */
 export interface World {
   readonly rules: Rules;
+  /** What day 0 is, ms since 1970. */
+  readonly begins: number;
   /** Days since the beginning, by the store's clock, which is right. */
   now: number;
   /** How far our own clock is ahead of it, in days. */
@@ -71,9 +73,18 @@ export interface World {
   made: number;
 }
 
-export function newWorld(rules: Rules): World {
+const dayMs = 86_400_000;
+/** A Monday, so that weeks begin where people think. */
+const aMonday = Date.parse("2026-01-05T02:00:00Z");
+
+/** A day of a world as people count, ms since 1970. */
+export function timeOf({ begins }: Pick<World, "begins">, day: number): number {
+  return begins + day * dayMs;
+}
+
+export function newWorld(rules: Rules, begins = aMonday): World {
   return {
-    ...{ rules, now: 0, skew: 0, sets: [], terms: rules.terms, incident: false, refusing: false },
+    ...{ rules, begins, now: 0, skew: 0, sets: [], terms: rules.terms, incident: false, refusing: false },
     ...{ replicating: true, lastProof: null, announced: [], holds: 0, made: 0 },
   };
 }
