@@ -3,6 +3,7 @@ import { silentLog } from "../../actions/lib/base/log.ts";
 import { readRestoreTestEnvironment } from "../../actions/lib/config/environment.ts";
 import { Secret } from "../../actions/lib/config/problems.ts";
 import {
+  assertProjectAllowed,
   type ManagementApi,
   openManagementApi,
   quietAuth,
@@ -44,6 +45,18 @@ test("one that cannot become healthy, or does not in time, is an error that says
   Object.assign(fake.project, { status: "COMING_UP", slowness: 1_000_000 });
   await expect(wakeProject(api, ref, { ...quick, patienceSeconds: 0.05 })).rejects.toMatchObject({
     code: "project-unhealthy",
+  });
+});
+
+test("a project in a region that the policy does not allow is refused; one that tells none is not", async () => {
+  const regions = ["eu-central-1"];
+  expect(await assertProjectAllowed(api, ref, regions)).toBeUndefined();
+  fake.project.region = "eu-central-1";
+  expect(await assertProjectAllowed(api, ref, regions)).toBe("eu-central-1");
+  fake.project.region = "ap-south-1";
+  await expect(assertProjectAllowed(api, ref, regions)).rejects.toMatchObject({
+    ...{ code: "region-refused", exitCode: 2 },
+    message: expect.stringContaining(`Project ${ref} is in ap-south-1`),
   });
 });
 

@@ -9,6 +9,7 @@ import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { createProject, dropProject, type LabProject, withClient } from "../lab/index.ts";
 import { replicate } from "../lab/replicate.ts";
+import { startManagementApi } from "../lab/servers/management-api.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type RunningStorage, seedFiles, startStorage } from "../lab/storage/index.ts";
 import { targetEnv } from "./files-lab.ts";
@@ -114,6 +115,21 @@ test("a replica in a region that the policy does not allow is refused before any
   const { code, said } = await lifeboat(["list", "--from", "replica"], { S3_REPLICA_REGION: "ap-south-1" });
   expect(code).toBe(2);
   expect(said).toMatch(/is in ap-south-1; the policy allows us-east-1/);
+});
+
+test("a target whose project lies elsewhere, as the Management API tells, is refused before anything is written", async () => {
+  const ref = "abcdefghijklmnopqrst";
+  await using api = await startManagementApi(ref);
+  api.project.region = "ap-south-1";
+  const settings = { SUPABASE_ACCESS_TOKEN: api.token, SUPABASE_API_URL: api.url, TARGET_PROJECT_REF: ref };
+  for (const verb of [
+    ["restore", set],
+    ["restore-files", snapshot],
+  ]) {
+    const { code, said } = await lifeboat([...verb, "--from", "replica"], settings);
+    expect(code, said).toBe(2);
+    expect(said).toMatch(new RegExp(`Project ${ref} is in ap-south-1; the policy allows us-east-1`));
+  }
 });
 
 test("whatever stands in for the vault is never written, whoever tries", async () => {

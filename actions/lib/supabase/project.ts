@@ -5,14 +5,35 @@ import { ConfigurationError, errorCode, LifeboatError, OperationError } from "..
 import { type Patience, withRetries } from "../base/flow/retry.ts";
 import type { Log } from "../base/log.ts";
 import type { Secret } from "../config/problems.ts";
+import { assertRegionAllowed } from "../config/vault-location.ts";
 
-const projectSchema = z.object({ status: z.string(), organization_id: z.string().optional() });
+const projectSchema = z.object({
+  status: z.string(),
+  organization_id: z.string().optional(),
+  region: z.string().optional(),
+});
 const organizationSchema = z.object({ plan: z.string().optional() });
 const diskSchema = z.object({
   metrics: z.object({ fs_size_bytes: z.number(), fs_avail_bytes: z.number(), fs_used_bytes: z.number() }),
 });
 
 const place = (ref: string): string => `/v1/projects/${encodeURIComponent(ref)}`;
+
+/**
+ * Refuses a project in a region that the policy does not allow, before data is sent to it: also one that is yet to be made, by its
+ * region's name (`assertRegionAllowed`).
+ * @returns its region; undefined where the API does not tell
+ * @throws ConfigurationError `region-refused`; what the client throws
+ */
+export async function assertProjectAllowed(
+  api: ManagementApi,
+  ref: string,
+  regions: readonly string[],
+): Promise<string | undefined> {
+  const { region } = await api.get(place(ref), projectSchema);
+  if (region !== undefined) assertRegionAllowed(region, regions, `Project ${ref}`);
+  return region;
+}
 
 const healthy = "ACTIVE_HEALTHY";
 /** States out of which nothing comes by waiting. */

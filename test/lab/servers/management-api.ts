@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 /** What the stand-in for Supabase's Management API knows of one project; tests change it as they go. */
 export interface FakeProject {
   status: string;
+  /** Left out of the answer where it is not told. */
+  region?: string;
   plan: string;
   availableBytes: number;
   auth: Record<string, unknown>;
@@ -76,7 +78,10 @@ function answerOf(project: FakeProject, ref: string, asked: string, body: string
   switch (asked) {
     case `GET ${place}`:
       if (project.status === "COMING_UP" && --project.slowness <= 0) project.status = "ACTIVE_HEALTHY";
-      return { status: 200, json: { id: ref, organization_id: "org", name: "staging", status: project.status } };
+      return {
+        status: 200,
+        json: { id: ref, organization_id: "org", name: "staging", status: project.status, region: project.region },
+      };
     case `POST ${place}/restore`:
       project.status = "COMING_UP";
       return { status: 200, json: undefined };

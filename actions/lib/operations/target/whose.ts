@@ -14,12 +14,14 @@ import {
   optional,
   type ProjectStorage,
   readConnection,
+  readRestoreTestEnvironment,
   refsOfDatabase,
   type Target,
 } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
 import { Problems } from "../../config/problems.ts";
 import { connect, isSameDatabase } from "../../postgres/connect/connect.ts";
+import { assertProjectAllowed, openManagementApi } from "../../supabase/project.ts";
 import { targetConnector } from "./sessions.ts";
 
 export interface WhoseQuestion {
@@ -55,7 +57,22 @@ export async function admitTarget(question: WhoseQuestion): Promise<Whose> {
       : await askBoth(settings, targetConnector(config, "identity", { log, signal }), log, signal);
   const whose = whoseTarget(names, production, same);
   admitWhose(whose, { target, prefix: policy.targets[target.name]?.env ?? "TARGET", what, typed });
+  await admitRegion(config, log, signal);
   return whose;
+}
+
+/** Asks the Management API where the target's project is, where a token is set. Its address may have told already. */
+async function admitRegion({ env, target, policy }: Config<"target">, log: Log, signal?: AbortSignal): Promise<void> {
+  const [ref] = refsOfDatabase(target);
+  const { api } = readRestoreTestEnvironment(env);
+  if (ref === undefined || api === undefined) return;
+  try {
+    const patience = { attempts: 2, baseMillis: 500, capMillis: 2000 };
+    await assertProjectAllowed(openManagementApi({ ...api, signal, patience }), ref, policy.regions);
+  } catch (error) {
+    if (!(error instanceof LifeboatError) || error.code === "region-refused") throw error;
+    log.warn(`In which region project ${ref} is could not be asked: ${error.message}`);
+  }
 }
 
 /** DATABASE_URL where it is set and can be read; another command says what is wrong with it. */

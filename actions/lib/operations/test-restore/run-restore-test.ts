@@ -1,6 +1,6 @@
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
-import { wakeProject } from "../../supabase/project.ts";
+import { assertProjectAllowed, wakeProject } from "../../supabase/project.ts";
 import { openingKey, provenBy, trustedSigners, withVault } from "../../vault/configured.ts";
 import { announceUse } from "../../vault/holds/uses.ts";
 import type { Vault } from "../../vault/s3/client.ts";
@@ -52,6 +52,7 @@ async function test(request: RestoreTestRequest, vault: Vault): Promise<RestoreT
     : await announceUse(vault, { set: selected.signed.set, operation: "test-restore" }, log);
   const frozen = await askGlacier(vault, selected, request);
   if (frozen !== undefined) return frozen;
+  if (place.api !== undefined) await assertProjectAllowed(place.api, place.ref, config.policy.regions);
   if (!dryRun && place.api !== undefined) await wakeProject(place.api, place.ref, { log, signal });
   await using staging = await reachStaging(place, config, { log, signal });
   const marker = admitMarker(await readMarker(staging.client), place.ref, staging.identity);
