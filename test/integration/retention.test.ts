@@ -116,10 +116,12 @@ test("a tier that no set has disturbs nobody, and a vault without any set neithe
 
 test("what a lock keeps is told with its date, and nobody asks for it before", async () => {
   using lab = await openRetentionVault();
-  const [old = "", newest = ""] = await lab.lay({ hours: 9 }, { hours: 8 });
+  const [whole = "", old = "", newest = ""] = await lab.lay({ hours: 20 }, { hours: 9 }, { hours: 8 });
   const until = new Date(Math.ceil(Date.now() / 1000) * 1000 + 60 * day);
   const keys = `${setPrefix("daily", old)}keys.pgp`;
   await lockObject(lab.vault, keys, until);
+  // A manifest's lock keeps the whole set.
+  await lockObject(lab.vault, `${setPrefix("daily", whole)}manifest.json`, until);
   await using proxy = await startHttpFaultProxy(lab.settings.endpoint);
   using vault = openVault({ ...lab.settings, endpoint: proxy.url });
   const first = await lab.retention(6, { vault });
@@ -128,11 +130,8 @@ test("what a lock keeps is told with its date, and nobody asks for it before", a
     unfinished: [{ set: old, kept: 1, keptUntil: until.getTime() }],
   });
   expect(renderText(retentionPage(first, false)).join("\n")).toContain(until.toISOString().slice(0, 10));
-  expect(await lab.sets()).toEqual([`daily/${newest}`]);
+  expect(await lab.sets()).toEqual([`daily/${whole}`, `daily/${newest}`]);
   expect(await lab.keys(setPrefix("daily", old))).toEqual([keys]);
-  // The manifest's lock keeps the whole set.
-  const [whole = ""] = await lab.lay({ hours: 20 });
-  await lockObject(lab.vault, `${setPrefix("daily", whole)}manifest.json`, until);
   const asked = proxy.answer({ method: "POST", url: /delete/, times: 1000, nth: 1000 }, 500, "InternalError");
   const second = await lab.retention(7, { vault });
   expect(asked.hits).toBe(0);

@@ -239,6 +239,27 @@ test("the reports' page knows enough to compare them: the newest set, the newest
   expect(page).toMatch(/\| complete data loss \| RTO \| 2 h \| 20 min \| \? \| 20 min \| ok \|/);
 });
 
+test("a term that the policy shortens is told every day until it counts", () => {
+  const day = 86_400_000;
+  const truth = (...announced: { days: number; daily: number }[]) => ({
+    ...{ newestSetAt: now.toISOString(), newestFilesAt: null, proven: undefined },
+    announced: announced.map(({ days, daily }) => ({
+      ...{ at: now.getTime() - days * day, terms: { daily, weekly: 84, monthly: 2557 } },
+    })),
+  });
+  const told = (...announced: { days: number; daily: number }[]): string => {
+    const promises = check(kept, {}, truth(...announced));
+    const words = { pageUrl: () => undefined, label: (name: string) => name };
+    return dailySummary({ day: "2026-11-24", reports: [], promises }, words).lines.join("\n");
+  };
+  // Qimma keeps daily sets for 30 days.
+  expect(told({ days: 4, daily: 30 })).not.toMatch(/shortens/);
+  expect(told({ days: 4, daily: 60 })).toMatch(/shortens the term of daily sets from 60 to 30 days\. .*none has yet/);
+  expect(told({ days: 4, daily: 60 }, { days: 1, daily: 30 })).toMatch(/It counts from 2026-11-26 12:00 UTC/);
+  expect(told({ days: 5, daily: 60 }, { days: 4, daily: 30 }, { days: 1, daily: 30 })).not.toMatch(/shortens/);
+  expect(check(kept, {}, truth()).shortened).toEqual([]);
+});
+
 test("an incident that is on is told every day, and is an alarm when it is on for longer than the policy expects", () => {
   const truth = { newestSetAt: now.toISOString(), newestFilesAt: null, proven: undefined };
   const since = (days: number) => new Date(now.getTime() - days * 86_400_000).toISOString();

@@ -40,6 +40,7 @@ export function dailySummary({ day, reports, promises }: DayFacts, words: AlertW
       ...incident.map(({ message, next }) => `${message} ${next}`),
       ...groups(reports).map((some) => describe(some, words)),
       ...(promises === undefined ? [] : [promisesSentence(promises)]),
+      ...(promises?.shortened ?? []),
       ...broken.slice(0, 8).map(({ message, next }) => `${message} ${next}`),
     ],
     next: failures > 0 ? "See each failure's own message or the runs' logs." : broken[0]?.next,

@@ -11,6 +11,7 @@ import {
   worstCase,
 } from "./promises.ts";
 import { scheduleFindings } from "./schedule-findings.ts";
+import { describePending, termsInForce } from "./terms.ts";
 
 /**
  * What is promised for each scenario, beside what schedules, plan, retention and storage class allow at worst, what is true now and
@@ -34,7 +35,17 @@ export function judgePromises(facts: PromiseFacts): PromiseCheck {
     checkedAt: facts.now.toISOString(),
     online: facts.vault !== undefined,
     egress: egressSentence(facts, worst),
+    shortened: shortened(facts),
   };
+}
+
+/** A term that is made shorter lets sets go that people may count on. Where there is no set yet, nobody does. */
+function shortened({ policy, vault, now }: PromiseFacts): string[] {
+  const announced = vault?.announced ?? [];
+  if (announced.length === 0) return [];
+  const { daily, weekly, monthly } = policy.tiers;
+  const terms = { daily: daily.retentionDays, weekly: weekly.retentionDays, monthly: monthly.retentionDays };
+  return termsInForce(terms, announced, now.getTime()).pending.map(describePending);
 }
 
 /** The worst first, and what somebody has taken on set apart. */

@@ -3,6 +3,7 @@ import type { Policy } from "../config/policy/policy.ts";
 import type { PromisesPolicy, Scenario } from "../config/policy/promises.ts";
 import type { Purpose, ReadSchedules } from "./read-schedules.ts";
 import { type Rhythm, rhythmOf } from "./schedule.ts";
+import type { Announcement } from "./terms.ts";
 
 /** What can go wrong with a promise, or with what it stands on. */
 export interface PromiseFinding {
@@ -44,6 +45,8 @@ export interface VaultTruth {
   readonly keys?: readonly string[] | undefined;
   /** What is not in the replica, in words for people; undefined where there is none, or nobody looked. */
   readonly replica?: readonly string[] | undefined;
+  /** What the newest sets say of the policy's terms; undefined when nobody looked. */
+  readonly announced?: readonly Announcement[] | undefined;
   /** That is on, and since when (ISO 8601; null: that cannot be told); undefined: none, or nobody looked. */
   readonly incident?: { readonly id: string; readonly reason: string; readonly since: string | null } | undefined;
   /** The proven set with the newest data. */
@@ -71,6 +74,8 @@ export interface PromiseCheck {
   readonly online: boolean;
   /** What the sets cost in bytes read from Supabase, as a sentence; undefined when it is not known. */
   readonly egress?: string | undefined;
+  /** Terms of sets that the policy shortens, and when each counts: a sentence each, every day until then. */
+  readonly shortened?: readonly string[];
 }
 
 export const scenarioNames: Readonly<Record<Scenario, string>> = {

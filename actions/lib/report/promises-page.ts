@@ -41,6 +41,7 @@ export function promisesPage(check: PromiseCheck): Page {
     ],
     notes: [
       ...check.findings.map(({ level, name, message, next }) => `${levels[level]} (${name}): ${message} ${next}`),
+      ...(check.shortened ?? []),
       ...(check.egress === undefined ? [] : [check.egress]),
     ],
   };

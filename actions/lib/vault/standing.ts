@@ -131,8 +131,16 @@ export interface VaultStanding {
   readonly filesBucket: string | undefined;
   /** Whether these are all of its sets, not only the newest. */
   readonly complete: boolean;
+  /** What the newest sets say of the policy's terms, in days, and when each was published (ms): for whoever shortens them. */
+  readonly announced: readonly Announced[];
   /** That is on in one of the buckets that were asked; null: none. */
   readonly incident: Incident | null;
+}
+
+interface Announced {
+  readonly at: number;
+  /** Null: it was made before manifests said it. */
+  readonly terms: NonNullable<Manifest["policy"]>["terms"] | null;
 }
 
 export interface StandingSet {
@@ -232,6 +240,10 @@ export async function readStanding({
     replica: replica && (await inspectReplica(replica.vault, watched, replica)),
     ...{ keys, holds, bucket: vault.bucket, filesBucket: storage?.bucket },
     complete: manifests.length < newestSets,
+    announced: manifests.map(({ finishedAt, policy }) => ({
+      at: Date.parse(finishedAt),
+      terms: policy?.terms ?? null,
+    })),
     incident,
   };
 }

@@ -5,7 +5,10 @@ import type { RunRow } from "../run/run-row.ts";
 
 /** What is known of the vault when a page about it is made: what it has itself, or what reports say that it had. */
 export interface Standing
-  extends Omit<VaultStanding, "bucket" | "filesBucket" | "complete" | "keys" | "replica" | "holds" | "incident"> {
+  extends Omit<
+    VaultStanding,
+    "bucket" | "filesBucket" | "complete" | "keys" | "replica" | "holds" | "incident" | "announced"
+  > {
   /** Where this was read. */
   readonly source: "vault" | "reports";
   /** The vault's, and whether these are all of its sets, not only the newest. */
@@ -17,6 +20,7 @@ export interface Standing
   readonly replica?: VaultStanding["replica"];
   readonly holds?: VaultStanding["holds"];
   readonly incident?: VaultStanding["incident"];
+  readonly announced?: VaultStanding["announced"];
 }
 
 /** The same from the reports alone, for when the vault cannot be reached; and what the vault does not know. */
@@ -72,9 +76,10 @@ export function truthOf({
   replica,
   holds,
   incident,
-}: Pick<Standing, "sets" | "proven" | "files" | "keys" | "replica" | "holds" | "incident">): VaultTruth {
+  announced,
+}: Pick<Standing, "sets" | "proven" | "files" | "keys" | "replica" | "holds" | "incident" | "announced">): VaultTruth {
   return {
-    ...{ keys, replica, holds, incident: incident ?? undefined },
+    ...{ keys, replica, holds, announced, incident: incident ?? undefined },
     newestSetAt: sets[0]?.snapshotAt,
     newestSetBytes: sets[0]?.plainBytes,
     // Whoever has not asked cannot tell whether there is one.
