@@ -77,13 +77,15 @@ export class Oracle implements Watcher {
 }
 
 /** The longest term of the policy now, of what was announced during the last days, and last before them. */
-function longestTerm({ announced, now, terms }: World, tier: Tier): number {
+function longestTerm({ announced, now, skew, terms }: World, tier: Tier): number {
+  // To a clock that is ahead three days are over sooner; that clocks are compared first is shown elsewhere.
+  const before = now + Math.max(0, skew) - announcedDays;
   let longest = terms[tier];
   for (let at = announced.length - 1; at >= 0; at--) {
     const said = announced[at];
     if (said === undefined) break;
     longest = Math.max(longest, said.terms[tier]);
-    if (said.at <= now - announcedDays) return longest;
+    if (said.at <= before) return longest;
   }
   return Number.POSITIVE_INFINITY;
 }
