@@ -33,6 +33,8 @@ export interface RetentionVault extends Disposable {
   readonly settings: Awaited<ReturnType<typeof newBucket>>;
   readonly lease: { assertHeld(): Promise<void> };
   readonly verify: (bytes: Uint8Array, armored: string) => ReturnType<typeof verifyDetached>;
+  /** With the signing key. */
+  readonly sign: (bytes: Uint8Array) => Promise<string>;
   policy(change?: (policy: PolicyInput) => PolicyInput): Policy;
   /** Sets of the policy, verified unless the test changes them. */
   lay(...sets: Laying[]): Promise<string[]>;
@@ -80,6 +82,7 @@ export async function openRetentionVault(options: { lock?: boolean } = {}): Prom
   const policy: RetentionVault["policy"] = (change = (same) => same) => policySchema.parse(change(base));
   return {
     ...{ vault, settings, lease, verify, policy },
+    sign: (bytes) => signDetached(bytes, signing.unlocked),
     async lay(...sets) {
       const ids: string[] = [];
       for (const { tier = "daily", hours = 1, announcedAfter = 0, change = (same: Manifest) => same } of sets) {

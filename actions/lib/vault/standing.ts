@@ -5,7 +5,7 @@ import { publishedSnapshots, readSnapshot } from "./files/snapshot-catalogue.ts"
 import { type Manifest, setPrefix, type Tier } from "./format/manifest.ts";
 import { runPrefixes } from "./format/names.ts";
 import type { SnapshotManifest } from "./format/snapshot-manifest.ts";
-import { holdAlarms } from "./holds/check.ts";
+import { readHoldAlarms } from "./holds/check.ts";
 import { type Incident, readIncident } from "./incident/state.ts";
 import { inspectKeysOfSets } from "./keys-lock.ts";
 import type { Publication } from "./published/publications.ts";
@@ -203,7 +203,7 @@ export async function readStanding({
     provenSets(vault, verifyProof),
     storage && firstOf(trustedSnapshots(storage, verify)).then((newest) => newest ?? null),
     keysOf(vault, tiers, verify),
-    holdAlarms(
+    readHoldAlarms(
       { vaults: { database: vault, files: storage ?? null, replica: replica?.vault ?? null }, verify, verifyRelease },
       "core",
     ),

@@ -1,6 +1,7 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { standstill } from "../../policy/retention.ts";
 import { filesPrefixes } from "../../vault/format/names.ts";
+import { alarmsOfHolds, quarterOf } from "../../vault/holds/check.ts";
 import { openHoldGate } from "../../vault/holds/gate.ts";
 import { incidentGate } from "../../vault/incident/state.ts";
 import { acquireLease, type Lease } from "../../vault/lease/lease.ts";
@@ -57,6 +58,7 @@ export async function applyReplicaRetention(options: ReplicaRetentionOptions): P
     ...{ vault: replica, lease, holds, incident, stop, bucketLocks: safety.bucketLocks, now: safety.now },
     verifyProof: options.verifyProof ?? nobody,
   });
+  const inReplica = { database: replica, files: replica, replica: null };
   const work = async (lease: Lease | null): Promise<VaultsRetention> => {
     const tools = toolsOf(lease);
     const sets = await retainSets(tools);
@@ -68,7 +70,7 @@ export async function applyReplicaRetention(options: ReplicaRetentionOptions): P
       ));
     const there = [...sets.staying.map(({ set }) => set), ...(snapshots?.plan.stay.map(({ set }) => set) ?? [])];
     const alarms = [
-      ...holds.register.alarms,
+      ...(await alarmsOfHolds(holds.register, quarterOf(new Date(safety.now)), { vaults: inReplica, verify })),
       ...(present.why === null ? lostFromVault(view, announced.value, there) : []),
     ];
     return { database: sets, files: snapshots, refusal: safety.refusal, notes: safety.notes, alarms };

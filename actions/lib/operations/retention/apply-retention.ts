@@ -3,6 +3,7 @@ import type { Policy } from "../../config/policy/policy.ts";
 import { standstill } from "../../policy/retention.ts";
 import type { SignBytes } from "../../seal/keys/signature.ts";
 import { backupLease, syncLease } from "../../vault/format/names.ts";
+import { alarmsOfHolds, quarterOf } from "../../vault/holds/check.ts";
 import { openHoldGate } from "../../vault/holds/gate.ts";
 import { describeIncident, incidentGate, readIncident } from "../../vault/incident/state.ts";
 import { acquireLease, type Lease } from "../../vault/lease/lease.ts";
@@ -43,7 +44,7 @@ export interface VaultsRetention {
   readonly refusal: Safety["refusal"];
   /** What the buckets' owner has to know. */
   readonly notes: readonly string[];
-  /** What somebody did to the register of holds. */
+  /** What is wrong with the holds: the register, and each week another quarter of what is held. */
   readonly alarms: readonly string[];
 }
 
@@ -103,7 +104,7 @@ export async function applyRetention(options: VaultsRetentionOptions): Promise<V
   return {
     ...{ database: sets, files: snapshots, refusal },
     notes: [...new Set(all.flatMap((one) => one.notes))],
-    alarms: holds.register.alarms,
+    alarms: await alarmsOfHolds(holds.register, quarterOf(now), { vaults: { database, files, replica: null }, verify }),
   };
 }
 

@@ -159,15 +159,24 @@ function isExchanged(version: HeldVersion, all: readonly HeldVersion[], bytes: n
   return isKeysOfSet(version.key) ? !all.some((one) => one.key === version.key && before(one)) : !before(version);
 }
 
-/** The same with the register, for whoever only tells: what cannot be asked is told, and stops nothing. */
-export async function holdAlarms(
+/** The same for whoever has other work to do: what cannot be asked is told, and stops nothing. */
+export async function alarmsOfHolds(
+  register: HoldRegister,
+  share: Share,
+  options: CheckOptions,
+): Promise<readonly string[]> {
+  try {
+    return (await checkHolds(register, share, options)).alarms;
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    return [...register.alarms, `ALARM: the holds cannot be looked at: ${error.message}`];
+  }
+}
+
+/** The same, with the register read for it. */
+export async function readHoldAlarms(
   { verifyRelease, ...options }: CheckOptions & { readonly verifyRelease: VerifySignature },
   share: Share,
 ): Promise<readonly string[]> {
-  try {
-    return (await checkHolds(await readAllHolds(options.vaults, verifyRelease), share, options)).alarms;
-  } catch (error) {
-    if (!(error instanceof LifeboatError)) throw error;
-    return [`ALARM: the holds cannot be looked at: ${error.message}`];
-  }
+  return alarmsOfHolds(await readAllHolds(options.vaults, verifyRelease), share, options);
 }

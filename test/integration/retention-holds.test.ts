@@ -1,0 +1,94 @@
+import { expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import { setLegalHold } from "../../actions/lib/vault/bucket/legal-hold.ts";
+import { newSetId, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import { checkHolds, quarterOf } from "../../actions/lib/vault/holds/check.ts";
+import { readAllHolds } from "../../actions/lib/vault/holds/objects.ts";
+import { placeHold } from "../../actions/lib/vault/holds/place.ts";
+import { releaseHolds } from "../../actions/lib/vault/holds/release.ts";
+import { announceUse } from "../../actions/lib/vault/holds/uses.ts";
+import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
+import { openRetentionVault, type RetentionVault } from "./retention-vault.ts";
+
+/** What retention does with what is held and what is in use, over a store that enforces legal holds. */
+
+const vaultsOf = ({ vault }: RetentionVault) => ({ database: vault, files: null, replica: null });
+
+async function hold(lab: RetentionVault, set: string, until: string | null = null) {
+  const subject = { kind: "database", tier: "daily", set, files: null } as const;
+  const common = { format: "lifeboat-hold/1", event: "begin", id: newSetId(new Date()), by: "a test" } as const;
+  const begin = { ...common, at: new Date().toISOString(), subject, reason: "a lawyer asked", until };
+  const parts = await placeHold(begin, { vaults: vaultsOf(lab), verify: lab.verify, sign: lab.sign });
+  expect(parts.flatMap(({ failed }) => failed)).toEqual([]);
+  return begin;
+}
+
+const whyOf = ({ database }: Awaited<ReturnType<RetentionVault["retention"]>>, set: string): string | undefined =>
+  database?.plan.plan.decisions.find((one) => one.set === set)?.why;
+
+test("a held set stays whatever its age and whatever the policy becomes, and goes when it is released", async () => {
+  using lab = await openRetentionVault();
+  const [held = "", free = "", newest = ""] = await lab.lay({ hours: 5 }, { hours: 4 }, { hours: 3 });
+  await hold(lab, held);
+  const shorter = lab.policy((policy) => ({
+    ...policy,
+    tiers: { ...policy.tiers, daily: { retentionDays: 1, lock: "none" } },
+  }));
+  for (const policy of [lab.policy(), shorter]) {
+    const done = await lab.retention(400, { policy });
+    expect(whyOf(done, held)).toContain("a lawyer asked");
+    expect(done.alarms).toEqual([]);
+    expect(await lab.sets()).toEqual([`daily/${held}`, `daily/${newest}`].toSorted());
+  }
+  expect(free).not.toBe("");
+  const options = { vaults: vaultsOf(lab), verify: lab.verify, sign: lab.sign, reason: "over", by: "a test" };
+  await releaseHolds(held, options);
+  // SeaweedFS counts a legal hold as a change, so that the held set would be the one that was stored last.
+  for (const status of ["on", "off"] as const)
+    await setLegalHold(lab.vault, { key: `${setPrefix("daily", newest)}manifest.json`, versionId: undefined }, status);
+  await lab.retention(400);
+  expect(await lab.sets()).toEqual([`daily/${newest}`]);
+  expect(await lab.keys(setPrefix("daily", held))).toEqual([]);
+});
+
+test("the store's hold alone, without an entry, keeps a set whole: nothing of it is asked for", async () => {
+  using lab = await openRetentionVault();
+  const [old = "", newest = ""] = await lab.lay({ hours: 5 }, { hours: 3 });
+  for (const version of await versionsBelow(lab.vault.transport, setPrefix("daily", old)))
+    await setLegalHold(lab.vault, version, "on");
+  const done = await lab.retention(400);
+  expect(done.database?.removals).toMatchObject({ removed: [], deleted: 0, whole: [{ set: old }] });
+  expect(await lab.sets()).toEqual([`daily/${old}`, `daily/${newest}`].toSorted());
+});
+
+test("a set that somebody is reading stays for a day, and the reason is told", async () => {
+  using lab = await openRetentionVault();
+  const [used = "", newest = ""] = await lab.lay({ hours: 5 }, { hours: 3 });
+  using _use = await announceUse(lab.vault, { set: used, operation: "restore" }, silentLog);
+  const done = await lab.retention(400);
+  expect(whyOf(done, used)).toMatch(/it is in use since .* restore/);
+  expect(await lab.sets()).toEqual([`daily/${used}`, `daily/${newest}`].toSorted());
+});
+
+test("each run looks at the manifests and keys of what is held and at another quarter of the rest; four weeks see all", async () => {
+  using lab = await openRetentionVault();
+  const [held = ""] = await lab.lay({ hours: 5 });
+  await hold(lab, held);
+  const options = { vaults: vaultsOf(lab), verify: lab.verify };
+  const register = await readAllHolds(options.vaults, lab.verify);
+  const week = 7 * 86_400_000;
+  const quarters = [0, 1, 2, 3].map((weeks) => quarterOf(new Date(Date.now() + weeks * week)));
+  expect(quarters.toSorted()).toEqual([0, 1, 2, 3]);
+  const asked = await Promise.all(quarters.map(async (one) => (await checkHolds(register, one, options)).asked));
+  const all = (await checkHolds(register, "all", options)).asked;
+  const core = (await checkHolds(register, "core", options)).asked;
+  // Three of the set and its entry, each time; the artifact in one of four.
+  expect([all, core, asked.toSorted()]).toEqual([5, 4, [4, 4, 4, 5]]);
+
+  const [artifact] = await versionsBelow(lab.vault.transport, `${setPrefix("daily", held)}schema.dump`);
+  await setLegalHold(lab.vault, artifact ?? { key: "", versionId: "" }, "off");
+  const told = await Promise.all(
+    [0, 7, 14, 21].map(async (days) => (await lab.retention(days, { dryRun: true })).alarms),
+  );
+  expect(told.filter((alarms) => alarms.length > 0)).toEqual([[expect.stringContaining("without their legal hold")]]);
+});
