@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { readInputs } from "../../actions/lib/edge/inputs.ts";
+import { runOperation } from "../../actions/lib/edge/run-operation.ts";
+import { loadOperations } from "../../actions/lib/operations/catalogue.ts";
 import { checkDeletion } from "../../actions/lib/operations/check/standing-rows.ts";
 import { Context } from "../../actions/lib/operations/context.ts";
 import { runHold } from "../../actions/lib/operations/hold/run-hold.ts";
@@ -130,6 +133,31 @@ test("who holds needs to read, to add to the register and to set legal holds, an
   const released = await runRelease(context, { set: held.hold.subject.set, reason: "x", dryRun: false });
   expect(released.parts).toMatchObject([{ changed: held.parts[0]?.held, failed: [] }]);
   expect(gate.refused).toEqual([]);
+});
+
+test("an incident begins, keeps evidence and holds what is good with a role that deletes nothing, and ends by the restore's", async () => {
+  const verb = (await loadOperations()).find(({ name }) => name === "incident");
+  if (verb === undefined) throw new Error("There is no incident.");
+  const run = (gate: RoleGate, given: Record<string, string | boolean>, change: Record<string, string> = {}) =>
+    runOperation(verb, readInputs(verb, "command", given), {
+      env: {
+        ...lab.lab.env(lab.project.backupUrl),
+        AWS_ENDPOINT_URL: gate.url,
+        S3_STORAGE_BUCKET: lab.lab.bucket,
+        ...change,
+      },
+      ...{ log: silentLog, signal: new AbortController().signal },
+    });
+  await using begins = await gateOf("incident");
+  const begun = await run(begins, { action: "begin", reason: "keys were stolen", "no-set": true });
+  expect(begins.refused).toEqual([]);
+  expect(begun.failure).toBeUndefined();
+  await using ends = await gateOf("restore");
+  const operations = { BACKUP_SIGNING_KEY: "", RESTORE_PRIVATE_KEY: lab.lab.operations.key.armor() };
+  expect((await run(ends, { action: "end", reason: "all keys are new" }, operations)).result).toMatchObject({
+    outcome: "ended",
+  });
+  expect(ends.refused).toEqual([]);
 });
 
 test("a restore needs to read, and no more", async () => {

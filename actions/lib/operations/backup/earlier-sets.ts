@@ -11,6 +11,8 @@ import { verifyDetached } from "../../seal/keys/signature.ts";
 import { releaseArchives } from "../../vault/bucket/lifecycle.ts";
 import { openReplica } from "../../vault/configured.ts";
 import type { Manifest, Tier } from "../../vault/format/manifest.ts";
+import { readIncident } from "../../vault/incident/state.ts";
+import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { PublishedSet } from "../../vault/sets/catalogue.ts";
 import { firstFew, firstOf, trustedSets } from "../../vault/standing.ts";
@@ -18,9 +20,11 @@ import type { SetWriterOptions } from "./set-keys.ts";
 
 /**
  * The newest set of the tier whose snapshot lies in the present day, week or month, by the store's clock: what makes a
- * schedule's second attempt do nothing. Only a set that a pinned key has signed counts; any other is passed over with a
+ * schedule's second attempt do nothing. What was made while an incident was on counts only as long as one is on: the next attempt
+ * after its end makes a set that counts as a good one. Only a set that a pinned key has signed counts; any other is passed over with a
  * warning, since it must not be able to stop the backups. Undefined when there is none, and when the vault can't be asked:
  * the backup that follows looks at everything and says what is wrong.
+ * @param ends checks the ends of incidents (`releaseVerifier`); by default as manifests
  */
 export async function findMadeInPeriod(
   vault: Vault,
@@ -28,13 +32,15 @@ export async function findMadeInPeriod(
   period: Period,
   signers: readonly Signer[],
   log: Log,
+  ends?: VerifySignature,
 ): Promise<Manifest | undefined> {
   try {
     const { from, until } = periodAround(period, await vault.serverTime());
     const inPeriod = (time: string) => Date.parse(time) >= from.getTime() && Date.parse(time) < until.getTime();
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
     const passedOver = (name: string, problem: string) => log.warn(`${name} does not count as made: ${problem}`);
-    for await (const manifest of trustedSets(vault, verify, { tier, passedOver, marked: "count" })) {
+    const { on } = await readIncident(vault, ends ?? verify);
+    for await (const manifest of trustedSets(vault, verify, { tier, passedOver, ...(on && { marked: "count" }) })) {
       if (inPeriod(manifest.snapshotAt)) return manifest;
       if (Date.parse(manifest.snapshotAt) < from.getTime()) return undefined;
     }

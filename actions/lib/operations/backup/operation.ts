@@ -67,7 +67,9 @@ export default defineOperation({
     const period = oncePer ?? (tier === "monthly" && !again ? "month" : undefined);
     if (period !== undefined) {
       const { findMadeInPeriod, findStandBack } = await import("./earlier-sets.ts");
-      const made = await findMadeInPeriod(vault, tier, period, await context.signers(), log);
+      const { releaseVerifier } = await import("../../vault/configured.ts");
+      const ends = await releaseVerifier(config);
+      const made = await findMadeInPeriod(vault, tier, period, await context.signers(), log, ends);
       if (made !== undefined) return reportMade(made, period, oncePer === undefined);
       const why =
         period === "10h" ? await findStandBack(vault, config.policy, await context.signers(), log) : undefined;

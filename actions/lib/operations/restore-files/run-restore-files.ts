@@ -72,7 +72,7 @@ export async function runRestoreFiles(request: RestoreFilesRequest): Promise<Fil
 }
 
 /** The same endpoint, which asks before it replaces anything. */
-function askingBefore(files: ProjectFiles, gate: IncidentGate): ProjectFiles {
+export function askingBefore(files: ProjectFiles, gate: IncidentGate): ProjectFiles {
   return {
     ...files,
     async put(...file) {

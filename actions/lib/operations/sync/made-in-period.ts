@@ -5,6 +5,8 @@ import type { Signer } from "../../seal/keys/keyring.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import type { Tier } from "../../vault/format/manifest.ts";
 import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
+import { readIncident } from "../../vault/incident/state.ts";
+import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { firstOf, trustedSnapshots } from "../../vault/standing.ts";
 
@@ -18,12 +20,14 @@ export interface SnapshotsSoFar {
 /**
  * What of the vault's snapshots matters to one that may be made now. Only those that a pinned key has signed count. When the
  * vault can't be asked, a daily one is made: the sync that follows looks at everything and says what is wrong.
+ * @param ends checks the ends of incidents (`releaseVerifier`); by default as manifests
  */
 export async function inspectSnapshots(
   vault: Vault,
   period: Period | undefined,
   signers: readonly Signer[],
   log: Log,
+  ends?: VerifySignature,
 ): Promise<SnapshotsSoFar> {
   try {
     const now = await vault.serverTime();
@@ -32,7 +36,9 @@ export async function inspectSnapshots(
     const takenAt = newest ? new Date(newest.snapshotAt) : undefined;
     const span = period === undefined ? undefined : periodAround(period, now);
     const isMade = span !== undefined && takenAt !== undefined && takenAt >= span.from && takenAt < span.until;
-    return { tier: tierDue(takenAt, now), made: isMade ? newest : undefined };
+    // What was made while an incident was on counts only as long as one is on: then one is made that counts as a good one.
+    const counts = newest?.incident === undefined || (await readIncident(vault, ends ?? verify)).on;
+    return { tier: tierDue(takenAt, now), made: isMade && counts ? newest : undefined };
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
     log.warn(`Which snapshots of the files there are can't be told: ${error.message}`);

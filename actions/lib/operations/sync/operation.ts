@@ -83,13 +83,14 @@ export default defineOperation({
   async run(context, { work, part = 0, parts, copied, oncePer, tier, fromListing: _, ...asked }) {
     const { inspectSnapshots } = await import("./made-in-period.ts");
     const { reportSnapshot, reportThere } = await import("./page.ts");
+    const { releaseVerifier } = await import("../../vault/configured.ts");
     const { log, signal } = context;
     // With the source in it, unless the list comes from the endpoint.
     const config = context.config("storageVault", "sourceStorage", "signing");
     const vault = await context.files();
     const look = oncePer !== undefined || tier === "due";
     const { tier: due, made } = look
-      ? await inspectSnapshots(vault, oncePer, await context.signers(), log)
+      ? await inspectSnapshots(vault, oncePer, await context.signers(), log, await releaseVerifier(config))
       : { tier: "daily" as const };
     if (made !== undefined) return { result: { made: made.set }, ...reportThere(made) };
     const request = {
