@@ -12,7 +12,6 @@ import { releaseArchives } from "../../vault/bucket/lifecycle.ts";
 import { openReplica } from "../../vault/configured.ts";
 import type { Manifest, Tier } from "../../vault/format/manifest.ts";
 import { readIncident } from "../../vault/incident/state.ts";
-import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { PublishedSet } from "../../vault/sets/catalogue.ts";
 import { firstFew, firstOf, trustedSets } from "../../vault/standing.ts";
@@ -32,7 +31,7 @@ export async function findMadeInPeriod(
   period: Period,
   signers: readonly Signer[],
   log: Log,
-  ends?: VerifySignature,
+  ends?: Parameters<typeof trustedSets>[1],
 ): Promise<Manifest | undefined> {
   try {
     const { from, until } = periodAround(period, await vault.serverTime());
