@@ -1,6 +1,7 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/measures.ts";
 import { inspectBucket } from "../../vault/bucket/inspect.ts";
+import { lockObject } from "../../vault/bucket/lock.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { deleteVersions } from "../../vault/s3/delete-versions.ts";
 
@@ -69,8 +70,10 @@ async function tryLock(vault: Vault, store: Date): Promise<string[]> {
     const body = Buffer.from(
       "Written by `lifeboat retention`, which then tries to delete it, to see that locks hold.\n",
     );
-    const retainUntil = new Date(store.getTime() + canaryMinutes * 60_000);
-    const { versionId } = await vault.put(canaryKey, body, { retainUntil, contentType: "text/plain" });
+    const until = new Date(store.getTime() + canaryMinutes * 60_000);
+    const { versionId } = await vault.put(canaryKey, body, { contentType: "text/plain" });
+    // As sets are: first stored, then locked, then asked whether they are.
+    await lockObject(vault, canaryKey, until, versionId);
     const { deleted } = await deleteVersions(vault.transport, [{ key: canaryKey, versionId }]);
     if (deleted === 0 || (await vault.head(canaryKey, versionId)) !== undefined) return [];
     return [
