@@ -3,6 +3,7 @@ import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { policySchema } from "../../actions/lib/config/policy/policy.ts";
 import { findMadeInPeriod, readLastSet } from "../../actions/lib/operations/backup/earlier-sets.ts";
+import { checkIncident } from "../../actions/lib/operations/check/standing-rows.ts";
 import { setListPage } from "../../actions/lib/operations/list/pages.ts";
 import { selectSet } from "../../actions/lib/operations/test-restore/select-set.ts";
 import { readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
@@ -97,9 +98,11 @@ test("the policy check, and with it the daily summary, hears of an incident from
   const now = { ...lab.vault, serverTime: async () => new Date("2026-01-13T13:00:00Z") };
   const made = () => findMadeInPeriod(now, "daily", "day", lab.signers, silentLog);
   expect((await made())?.incident).toBe(incident);
+  expect(await checkIncident(lab.vault, verify)).toMatchObject([{ check: "incident", status: "warn" }]);
   expect((await askStanding(config)).incident).toMatchObject({ id: incident, reason: "keys were stolen" });
   await endIncident(lab.vault, said, (bytes) => signDetached(bytes, signing), verify);
   expect((await askStanding(config)).incident).toBeNull();
   // The next attempt makes a set that counts.
   expect(await made()).toBeUndefined();
+  expect(await checkIncident(lab.vault, verify)).toEqual([]);
 });

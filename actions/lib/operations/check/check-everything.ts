@@ -6,14 +6,14 @@ import { failureOf } from "../../notify/channel.ts";
 import { tryServer } from "../../notify/email.ts";
 import { tryToken } from "../../notify/slack.ts";
 import type { Page } from "../../report/page.ts";
-import { manifestVerifier } from "../../vault/configured.ts";
+import { manifestVerifier, releaseVerifier } from "../../vault/configured.ts";
 import { loadOperations, namesOf } from "../catalogue.ts";
 import type { Context } from "../context.ts";
 import type { Told } from "../operation.ts";
 import { type CheckRow, ok, warn } from "./check-row.ts";
 import { runPreflight } from "./run-preflight.ts";
 import { checkStorage, ofFiles } from "./run-storage-preflight.ts";
-import { checkDeletion, checkKeysLock, checkReplica, runnerRow } from "./standing-rows.ts";
+import { checkDeletion, checkIncident, checkKeysLock, checkReplica, runnerRow } from "./standing-rows.ts";
 
 /** Whether a backup could run now: the database and its vault, the files and theirs, whoever would be told. */
 export async function checkEverything(context: Context): Promise<Told & { readonly page: Page }> {
@@ -29,8 +29,9 @@ export async function checkEverything(context: Context): Promise<Told & { readon
   const deletion = database.ready === undefined ? [] : [await checkDeletion(vault, "database")];
   // A vault that does not answer says so once.
   const reached = database.rows.some(({ check, status }) => check === "bucket" && status === "ok");
+  const incident = reached ? await checkIncident(vault, await releaseVerifier(config)) : [];
   const keys = reached ? await checkKeysLock(vault, config.policy, await manifestVerifier(config)) : [];
-  const rows = [...database.rows, ...deletion, ...keys, ...files, ...replica, runnerRow(env), ...channels];
+  const rows = [...database.rows, ...incident, ...deletion, ...keys, ...files, ...replica, runnerRow(env), ...channels];
   const ready = rows.every(({ status }) => status !== "fail");
   return { result: { ready, checks: rows }, page: preflightPage(rows), exitCode: ready ? 0 : 2 };
 }

@@ -6,6 +6,7 @@ import { runnerRegion } from "../../config/vault-location.ts";
 import { objectLockOf, probeKey } from "../../vault/bucket/inspect.ts";
 import { inspectReplica } from "../../vault/bucket/replication.ts";
 import { manifestVerifier } from "../../vault/configured.ts";
+import { describeIncident, readIncident } from "../../vault/incident/state.ts";
 import { inspectKeysOfSets, keysLock } from "../../vault/keys-lock.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
@@ -46,6 +47,14 @@ export async function checkDeletion(vault: Vault, what: keyof typeof canaries): 
     if (!(error instanceof LifeboatError)) throw error;
     return error.code === "s3-denied" ? refused : failed(check, error);
   }
+}
+
+/** An incident that is on: backups run, under a mark. Nothing where none is. */
+export async function checkIncident(vault: Vault, ends: VerifySignature): Promise<CheckRow[]> {
+  const state = await readIncident(vault, ends);
+  if (!state.on) return [];
+  const next = "Backups bear its mark and do not count as good ones until it ends: runbooks/incident.md.";
+  return [warn("incident", describeIncident(state), next)];
 }
 
 /** Whether the keys of all sets are there and locked: without them a set is lost. None where the bucket locks nothing. */
