@@ -1,14 +1,17 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { manifestVerifier, noteSigner, provenBy, releaseVerifier } from "../../vault/configured.ts";
 import { newSetId } from "../../vault/format/manifest.ts";
+import { readIncident } from "../../vault/incident/state.ts";
 import { beginIncident } from "../../vault/incident/write.ts";
+import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
+import type { Vault } from "../../vault/s3/client.ts";
 import { provenSets } from "../../vault/sets/proof-store.ts";
 import { firstOf, trustedSets, trustedSnapshots } from "../../vault/standing.ts";
 import type { Context } from "../context.ts";
 import { runHold } from "../hold/run-hold.ts";
 import { openDataApi, type SwitchedOff, switchOff } from "./data-api.ts";
 import { type Evidence, takeEvidence } from "./evidence.ts";
-import { idsOn, readStates, trustedSigner } from "./vaults.ts";
+import { idsOn, openEach, trustedSigner } from "./vaults.ts";
 
 export interface BeginRequest {
   readonly reason: string;
@@ -66,49 +69,46 @@ export async function beginRun(context: Context, { reason, apiOff, dryRun }: Beg
   const at = new Date();
   const id = newSetId(at);
   const sign = await noteSigner(context.env);
-  const states = await readStates(context, ends);
-  const vaults = states.map(({ vault }) => vault);
-  const others = idsOn(states);
-  const plan = { incident: id, others, signed: sign !== undefined };
+  const { vaults, unreached } = await openEach(context);
+  const plan = { incident: id, signed: sign !== undefined };
   if (dryRun) {
-    const nothing = { buckets: vaults.map(({ bucket }) => bucket), notOn: [], dataApi: null, held: [] };
-    const evidence = { failed: "a dry run keeps none" };
-    return {
-      ...plan,
-      ...nothing,
-      evidence,
-      outcome: "would-begin",
-      seconds: { state: 0, dataApi: null, all: seconds() },
-    };
+    const [nothing, evidence] = [{ notOn: [], dataApi: null, held: [] }, { failed: "a dry run keeps none" }];
+    const others = await othersThan(id, vaults, ends);
+    const would = { outcome: "would-begin" as const, others, buckets: vaults.map(({ bucket }) => bucket) };
+    return { ...plan, ...nothing, ...would, evidence, seconds: { state: 0, dataApi: null, all: seconds() } };
   }
   const by = context.holder ?? `by hand, ${context.run.runId}`;
   const written = await Promise.allSettled(vaults.map((vault) => beginIncident(vault, { id, reason, by, at }, sign)));
-  const notOn = written.flatMap((one, place) =>
-    one.status === "fulfilled"
-      ? []
-      : [{ bucket: vaults[place]?.bucket ?? "", why: whyOf(one.reason), error: one.reason }],
+  const failed = written.flatMap((one, place) =>
+    one.status === "fulfilled" ? [] : [{ bucket: vaults[place]?.bucket ?? "", error: one.reason }],
   );
-  const buckets = vaults.map(({ bucket }) => bucket).filter((bucket) => !notOn.some((one) => one.bucket === bucket));
-  if (buckets.length === 0) throw notOn[0]?.error;
+  const notOn = [...unreached, ...failed];
+  const on = vaults.filter(({ bucket }) => !notOn.some((one) => one.bucket === bucket));
+  if (on.length === 0) throw notOn[0]?.error;
   const state = seconds();
   log.warn(`Incident ${id} is on since ${state} s after the start: nothing is forgotten any more.`);
+  // Only now: there may be many.
+  const others = await othersThan(id, on, ends);
   const dataApi =
     access === undefined || noting === undefined
       ? null
-      : await step(signal, async () => {
-          const on = vaults.filter(({ bucket }) => buckets.includes(bucket));
-          return switchOff(access, { id, at, on: others }, { vaults: on, verify: ends, sign: noting });
-        });
+      : await step(signal, () => switchOff(access, { id, at, on: others }, { vaults: on, verify: ends, sign: noting }));
   const apiSeconds = dataApi === null ? null : seconds();
   const [held, evidence] = await Promise.all([
     holdNewest(context, id),
-    step(signal, () => takeEvidence(context, id, vaults[0], at)),
+    step(signal, () => takeEvidence(context, id, on[0], at)),
   ]);
   return {
-    ...{ ...plan, outcome: "begun", buckets, dataApi, held, evidence },
-    notOn: notOn.map(({ bucket, why }) => ({ bucket, why })),
+    ...{ ...plan, outcome: "begun", others, buckets: on.map(({ bucket }) => bucket), dataApi, held, evidence },
+    notOn: notOn.map(({ bucket, error }) => ({ bucket, why: whyOf(error) })),
     seconds: { state, dataApi: apiSeconds, all: seconds() },
   };
+}
+
+/** Ids of the other incidents that are on. */
+async function othersThan(id: string, vaults: readonly Vault[], ends: VerifySignature): Promise<string[]> {
+  const states = await Promise.all(vaults.map(async (vault) => ({ vault, state: await readIncident(vault, ends) })));
+  return idsOn(states).filter((other) => other !== id);
 }
 
 /** The newest verified and the newest proven set, and the newest snapshot of the files: what is known to be good. */

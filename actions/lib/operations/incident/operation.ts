@@ -46,6 +46,8 @@ export default defineOperation({
     if (action === "status" && (reason !== undefined || apiOff || dryRun))
       throw new ConfigurationError("usage", "reason, api-off and dry-run go with begin or end.", "Say which.");
   },
+  // A begin does not wait for minutes for one bucket of two.
+  retry: { attempts: 5, totalSeconds: 25, stallSeconds: 10, attemptSeconds: 20 },
   writes: ["source", "vault"],
   interrupted: {
     left: "`lifeboat incident` says whether it is on; what begins it is written first, what ends it last.",

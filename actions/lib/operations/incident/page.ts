@@ -48,6 +48,11 @@ export function reportBegin(begun: Begun, set: Step<BackupResult> | undefined, {
       ...problems,
       ...already(others),
       ...(signed ? [] : ["Its begin is not signed; it counts all the same."]),
+      ...(begun.buckets.length + notOn.length > 1
+        ? []
+        : [
+            "Only one bucket is set here. Where database and files have one each, begin it with both: the other knows nothing of it.",
+          ]),
       ...unstopped.map((line) => `Not stopped: ${line}`),
       ...policy.tell.map((who) => `Tell: ${who}`),
       "Tell: whoever runbooks/contacts.md names for it.",

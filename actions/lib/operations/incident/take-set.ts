@@ -18,12 +18,11 @@ export async function takeSet(context: Context): Promise<Step<BackupResult>> {
       files: {
         ...{ log, acceptShrinkage: true, ...(await context.formerKeys()) },
         config: await loadConfig({ needs: ["source", "storageVault", "sourceStorage", "signing"], env }),
-        vault: await context.files(),
       },
     };
     const holder = context.holder === undefined ? {} : { holder: context.holder };
-    const vault = await context.vault();
-    return { done: await runBackup({ config, vault, tier: "daily", log, signal, ...holder, ...files }) };
+    // With vaults of its own, which have a backup's patience.
+    return { done: await runBackup({ config, tier: "daily", log, signal, ...holder, ...files }) };
   } catch (error) {
     signal.throwIfAborted();
     return { failed: whyOf(error) };

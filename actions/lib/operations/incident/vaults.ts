@@ -7,13 +7,26 @@ import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { Context } from "../context.ts";
 
-/** Every bucket of the vault that is set; one that serves both is one. */
-export async function incidentVaults(context: Context): Promise<Vault[]> {
+/** A bucket that could not be opened or written, and why. */
+export interface Unreached {
+  readonly bucket: string;
+  readonly error: unknown;
+}
+
+/** Every bucket of the vault that is set, each by itself: one that cannot be reached must not keep the other from anything. */
+export async function openEach(context: Context): Promise<{ vaults: Vault[]; unreached: Unreached[] }> {
   const sections = (["vault", "storageVault"] as const).filter((section) => context.has(section));
-  const vaults = await Promise.all(
-    sections.map((section) => (section === "vault" ? context.vault() : context.files())),
+  const named = sections.map((section) => ({ section, bucket: context.config(section)[section].bucket }));
+  // One that serves both is one.
+  const buckets = named.filter(({ bucket }, place) => named.findIndex((one) => one.bucket === bucket) === place);
+  const opened = await Promise.allSettled(
+    buckets.map(({ section }) => (section === "vault" ? context.vault() : context.files())),
   );
-  return vaults.filter((vault, place) => vaults.findIndex(({ bucket }) => bucket === vault.bucket) === place);
+  const vaults = opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const unreached = opened.flatMap((one, place) =>
+    one.status === "fulfilled" ? [] : [{ bucket: buckets[place]?.bucket ?? "", error: one.reason }],
+  );
+  return { vaults, unreached };
 }
 
 export interface BucketState {
@@ -21,10 +34,11 @@ export interface BucketState {
   readonly state: IncidentState;
 }
 
-/** What each bucket says. */
+/** What each bucket says. @throws LifeboatError when one cannot be opened */
 export async function readStates(context: Context, verify?: VerifySignature): Promise<BucketState[]> {
   const checked = verify ?? (await releaseVerifier(context.config()));
-  const vaults = await incidentVaults(context);
+  const { vaults, unreached } = await openEach(context);
+  if (unreached[0] !== undefined) throw unreached[0].error;
   return Promise.all(vaults.map(async (vault) => ({ vault, state: await readIncident(vault, checked) })));
 }
 
