@@ -51,13 +51,16 @@ test("a held set stays whatever its age and whatever the policy becomes, and goe
   expect(await lab.keys(setPrefix("daily", held))).toEqual([]);
 });
 
-test("the store's hold alone, without an entry, keeps a set whole: nothing of it is asked for", async () => {
+test("the store's hold alone, without an entry, keeps a set whole: nothing of it is asked for, and it is an alarm", async () => {
   using lab = await openRetentionVault();
   const [old = "", newest = ""] = await lab.lay({ hours: 5 }, { hours: 3 });
   for (const version of await versionsBelow(lab.vault.transport, setPrefix("daily", old)))
     await setLegalHold(lab.vault, version, "on");
   const done = await lab.retention(400);
   expect(done.database?.removals).toMatchObject({ removed: [], deleted: 0, whole: [{ set: old }] });
+  expect(done.alarms).toEqual([
+    expect.stringContaining(`without an entry in the register of holds, and not by Lifeboat: 1 set (${old})`),
+  ]);
   expect(await lab.sets()).toEqual([`daily/${old}`, `daily/${newest}`].toSorted());
 });
 

@@ -10,8 +10,6 @@ interface HoldRow {
   /** What becomes of it, in words. */
   readonly told: string;
   attack(scene: HeldScene): Promise<void>;
-  /** By the register; true unless said. */
-  readonly stillHeld?: boolean;
   /** What a check says; null: nothing, for nothing is broken. */
   readonly alarm: RegExp | null;
   /** The pack counts as written hours after the hold. */

@@ -1,13 +1,13 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { standstill } from "../../policy/retention.ts";
 import { filesPrefixes } from "../../vault/format/names.ts";
-import { alarmsOfHolds, quarterOf } from "../../vault/holds/check.ts";
 import { openHoldGate } from "../../vault/holds/gate.ts";
 import { incidentGate } from "../../vault/incident/state.ts";
 import { acquireLease, type Lease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { versionPages } from "../../vault/s3/versions.ts";
 import { incidentNow, nobody, type VaultsRetention, type VaultsRetentionOptions } from "./apply-retention.ts";
+import { holdAlarms } from "./hold-alarms.ts";
 import { nameOfSet } from "./read-sets.ts";
 import { lostFromVault, presentIn, readRemovalNotes, type VaultView, withVaultView } from "./replica-notes.ts";
 import { retainFiles } from "./retain-files.ts";
@@ -58,7 +58,7 @@ export async function applyReplicaRetention(options: ReplicaRetentionOptions): P
     ...{ vault: replica, lease, holds, incident, stop, bucketLocks: safety.bucketLocks, now: safety.now },
     verifyProof: options.verifyProof ?? nobody,
   });
-  const inReplica = { database: replica, files: replica, replica: null };
+  const inReplica = { database: replica, files: files && replica };
   const work = async (lease: Lease | null): Promise<VaultsRetention> => {
     const tools = toolsOf(lease);
     const sets = await retainSets(tools);
@@ -70,7 +70,10 @@ export async function applyReplicaRetention(options: ReplicaRetentionOptions): P
       ));
     const there = [...sets.staying.map(({ set }) => set), ...(snapshots?.plan.stay.map(({ set }) => set) ?? [])];
     const alarms = [
-      ...(await alarmsOfHolds(holds.register, quarterOf(new Date(safety.now)), { vaults: inReplica, verify })),
+      ...(await holdAlarms({
+        ...{ register: holds.register, verify, now: new Date(safety.now), ...inReplica },
+        ...{ sets: sets.removals, snapshots: snapshots?.removals ?? null },
+      })),
       ...(present.why === null ? lostFromVault(view, announced.value, there) : []),
     ];
     return { database: sets, files: snapshots, refusal: safety.refusal, notes: safety.notes, alarms };

@@ -3,13 +3,13 @@ import type { Policy } from "../../config/policy/policy.ts";
 import { standstill } from "../../policy/retention.ts";
 import type { SignBytes } from "../../seal/keys/signature.ts";
 import { backupLease, syncLease } from "../../vault/format/names.ts";
-import { alarmsOfHolds, quarterOf } from "../../vault/holds/check.ts";
 import { openHoldGate } from "../../vault/holds/gate.ts";
 import { describeIncident, incidentGate, readIncident } from "../../vault/incident/state.ts";
 import { acquireLease, type Lease } from "../../vault/lease/lease.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { firstOf, trustedSnapshots } from "../../vault/standing.ts";
+import { holdAlarms } from "./hold-alarms.ts";
 import { nameOfSet } from "./read-sets.ts";
 import { type FilesRetention, retainFiles } from "./retain-files.ts";
 import { type DatabaseRetention, retainSets } from "./retain-sets.ts";
@@ -104,7 +104,10 @@ export async function applyRetention(options: VaultsRetentionOptions): Promise<V
   return {
     ...{ database: sets, files: snapshots, refusal },
     notes: [...new Set(all.flatMap((one) => one.notes))],
-    alarms: await alarmsOfHolds(holds.register, quarterOf(now), { vaults: { database, files, replica: null }, verify }),
+    alarms: await holdAlarms({
+      ...{ register: holds.register, verify, now, database, files },
+      ...{ sets: sets?.removals ?? null, snapshots: snapshots?.removals ?? null },
+    }),
   };
 }
 

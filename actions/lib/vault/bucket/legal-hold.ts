@@ -12,7 +12,9 @@ import { legalHoldOf, type VersionName } from "./lock.ts";
  */
 export async function setLegalHold(vault: Vault, version: VersionName, status: "on" | "off"): Promise<boolean> {
   const { key, versionId } = version;
-  const before = await legalHoldOf(vault, version);
+  const head = await vault.head(key, versionId);
+  // Where HEAD says nothing it is asked before it is lifted; to put it on once more costs less than the question.
+  const before = head?.legalHold ?? (status === "off" && head !== undefined ? await legalHoldOf(vault, version) : null);
   if (before === status) return false;
   const failed = (how: string) =>
     new OperationError(
@@ -20,7 +22,7 @@ export async function setLegalHold(vault: Vault, version: VersionName, status: "
       `The legal hold of ${key} in bucket ${vault.bucket} cannot be switched ${status}: ${how}`,
       "Check that the bucket has Object Lock: `lifeboat check`.",
     );
-  if (before === "gone") throw failed("it is not there");
+  if (head === undefined || before === "gone") throw failed("it is not there");
   await vault.transport.request({ operation: "PutObjectLegalHold", key }, async ({ client, bucket, watch }) => {
     const LegalHold = { Status: status === "on" ? "ON" : "OFF" } as const;
     const command = new PutObjectLegalHoldCommand({ Bucket: bucket, Key: key, VersionId: versionId, LegalHold });

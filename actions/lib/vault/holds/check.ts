@@ -17,7 +17,7 @@ import {
   readAllHolds,
   versionsOf,
 } from "./objects.ts";
-import { type Hold, type HoldRegister, holdKey, holdsPrefix } from "./register.ts";
+import { type Hold, type HoldRegister, holdKey, holdsPrefix, holdsSet } from "./register.ts";
 
 /**
  * How much is looked at: all, a quarter of the objects (four make all), or only those without which nothing of a set can be
@@ -159,7 +159,23 @@ function isExchanged(version: HeldVersion, all: readonly HeldVersion[], bytes: n
   return isKeysOfSet(version.key) ? !all.some((one) => one.key === version.key && before(one)) : !before(version);
 }
 
-/** The same for whoever has other work to do: what cannot be asked is told, and stops nothing. */
+/**
+ * Sets that the store holds and the register does not: an entry is gone, or somebody has set legal holds by hand. Sets whose hold has
+ * ended are none: their release was not finished.
+ * @param kept manifests that could not be removed
+ */
+export async function strayHolds(
+  vault: Vault,
+  register: HoldRegister,
+  kept: readonly { readonly set: string; readonly key: string }[],
+): Promise<readonly string[]> {
+  const unknown = kept.filter(({ set }) => !register.holds.some((hold) => holdsSet(hold, set)));
+  const heads = await mapBounded(unknown, 16, ({ key }) => vault.head(key));
+  const stray = unknown.filter((_, place) => heads[place]?.legalHold === "on").map(({ set }) => set);
+  return alarmOf(stray, "held by the store, and without an entry in the register of holds", "set");
+}
+
+/** `checkHolds` for whoever has other work to do: what cannot be asked is told, and stops nothing. */
 export async function alarmsOfHolds(
   register: HoldRegister,
   share: Share,

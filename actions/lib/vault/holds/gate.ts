@@ -36,6 +36,7 @@ export async function openHoldGate(vaults: readonly Vault[], verify: VerifySigna
     },
     async whyNow(sets) {
       await refresh();
+      if (now.register.everything !== null) return now.register.everything;
       for (const set of sets) {
         const reason = why(set);
         if (reason !== null) return `set ${set} has to stay: ${reason}`;
