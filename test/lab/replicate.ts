@@ -24,7 +24,14 @@ export async function replicate(from: Side, to: Side, only: (key: string) => boo
   const there = new Map<string, number>();
   for (const { Key = "" } of await versionsOf(to)) there.set(Key, (there.get(Key) ?? 0) + 1);
   let copied = 0;
-  for (const { Key = "", VersionId } of (await versionsOf(from)).toReversed()) {
+  // In the order in which they were written: S3 keeps their times, and here the order is all that stays of them.
+  const inOrder = (await versionsOf(from))
+    .toReversed()
+    .toSorted(
+      (a, b) =>
+        (a.LastModified?.getTime() ?? 0) - (b.LastModified?.getTime() ?? 0) || (a.Key ?? "").localeCompare(b.Key ?? ""),
+    );
+  for (const { Key = "", VersionId } of inOrder) {
     const known = there.get(Key) ?? 0;
     there.set(Key, known - 1);
     if (known > 0 || !only(Key)) continue;

@@ -22,24 +22,23 @@ export interface VaultView {
 
 /** @throws LifeboatError when the vault cannot be asked: then nobody knows what it has */
 export async function presentIn(database: Vault, files: Vault | null): Promise<Set<string>> {
-  const present = new Set<string>();
   const prefixes = tierSchema.options.map((tier) => `database/${tier}/`);
-  await addPresent(present, database, prefixes);
-  if (files !== null) await addPresent(present, files, ["snapshots/"]);
-  return present;
-}
-
-async function addPresent(present: Set<string>, vault: Vault, prefixes: readonly string[]): Promise<void> {
+  const present = new Set<string>();
   const bare: string[] = [];
-  for await (const { prefix, set, state } of publications(vault.transport, prefixes)) {
+  for await (const { prefix, set, state } of publications(database.transport, prefixes)) {
     if (state === "none") bare.push(`${prefix}${set}/`);
     else present.add(set);
   }
   // Some stores list a folder in which nothing is left.
   await mapBounded(bare, 16, async (folder) => {
-    for await (const { versions } of versionPages(vault.transport, folder))
+    for await (const { versions } of versionPages(database.transport, folder))
       if (versions.length > 0) return void present.add(folder.split("/").at(-2) ?? "");
   });
+  // Without its manifest a snapshot is none: what lies in its folder is named by later ones, and stays by its own name.
+  if (files !== null)
+    for await (const { set, state } of publications(files.transport, ["snapshots/"]))
+      if (state !== "none") present.add(set);
+  return present;
 }
 
 /**
