@@ -17,7 +17,9 @@ test("the journal of a run that has published is locked by nothing, and retentio
   const before = await keysIn(lab.lab.vault);
   expect(before.some((key) => key.startsWith(journals))).toBe(true);
   await lab.retention();
-  expect(await keysIn(lab.lab.vault)).toEqual(before.filter((key) => !key.startsWith(journals)));
+  // Beside what it tries the store's locks with.
+  const after = (await keysIn(lab.lab.vault)).filter((key) => key !== "probe/lock.txt");
+  expect(after).toEqual(before.filter((key) => !key.startsWith(journals)));
   await lab.expectWhole(set);
 });
 
