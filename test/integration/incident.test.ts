@@ -150,6 +150,28 @@ describe("an incident's begin", () => {
     expect(dbSchema()).toBe(original);
   });
 
+  test("keeps so much evidence and no more, and names what it could not read", async () => {
+    await execute(
+      project.superuserUrl,
+      `insert into auth.audit_log_entries (instance_id, id, payload, created_at, ip_address)
+       select gen_random_uuid(), gen_random_uuid(), json_build_object('text', repeat(md5(n::text), 40)), now(), ''
+         from generate_series(1, 20000) n`,
+    );
+    const { begun, failure } = await withClient(project.superuserUrl, async (client) => {
+      // Somebody's migration, which evidence does not wait for.
+      await client.query("begin; lock table cron.job in access exclusive mode");
+      return begin();
+    });
+    const exhibits = "done" in begun.evidence ? begun.evidence.done.exhibits : [];
+    const of = (name: string) => exhibits.find((one) => one.name === name);
+    expect(of("auth-audit-log")).toMatchObject({ cut: true, problem: null });
+    expect(of("auth-audit-log")?.rows).toBeLessThan(20_000);
+    expect(of("cron-jobs")).toMatchObject({ rows: 0, problem: expect.stringContaining("55P03") });
+    expect(of("settings")).toMatchObject({ problem: null });
+    expect(failure).toBeUndefined();
+    await execute(project.superuserUrl, "delete from auth.audit_log_entries where payload ->> 'text' is not null");
+  });
+
   test("is on in one bucket where the other is not to be had, and says which", async () => {
     const { begun, failure } = await begin({}, { S3_STORAGE_BUCKET: "no-such-bucket-here" });
     expect(begun).toMatchObject({ buckets: [lab.bucket], notOn: [{ bucket: "no-such-bucket-here" }] });

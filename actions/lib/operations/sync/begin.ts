@@ -32,7 +32,7 @@ const mostUnfinished = 100;
 /**
  * Looks for what a run begins with. Runs before the newest snapshot need no look: whatever they left, the run after them has
  * taken over or cleaned away.
- * @param ends checks the ends of incidents; as manifests unless told
+ * @param ends checks the ends of incidents; as manifests by default
  */
 export async function readVaultState(
   vault: Vault,
