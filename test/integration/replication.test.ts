@@ -1,7 +1,10 @@
 import { GetObjectTaggingCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { runOperation } from "../../actions/lib/edge/run-operation.ts";
 import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
+import { loadOperations } from "../../actions/lib/operations/catalogue.ts";
 import { checkPromises } from "../../actions/lib/operations/policy-check/promise-check.ts";
 import { truthOf } from "../../actions/lib/report/branch/standing.ts";
 import { archiveTagging } from "../../actions/lib/vault/bucket/lifecycle.ts";
@@ -159,4 +162,29 @@ test("a backup is refused before anything is read when the replica is in a regio
     message: expect.stringMatching(/replica: region: .* is in ap-south-1; the policy allows us-east-1/),
   });
   expect(elsewhere.passed.every(({ method }) => method === "HEAD")).toBe(true);
+});
+
+test("`lifeboat check` shows the replica beside the vault, where it is, and what is not in it", async () => {
+  const run = async (change: Record<string, string> = {}) => {
+    const check = (await loadOperations()).find(({ name }) => name === "check");
+    if (check === undefined) throw new Error("there is no check");
+    const surrounded = { env: { ...env(), ...change }, log: silentLog, signal: new AbortController().signal };
+    const { result } = await runOperation(check, {}, surrounded);
+    return (result as { checks: { check: string; status: string; found: string }[] }).checks;
+  };
+  status("COMPLETED");
+  await copy();
+  const rows = await run({ LIFEBOAT_RUNNER_REGION: "us-east-1" });
+  const of = (name: string) => rows.find(({ check }) => check === name);
+  expect(of("replica")).toMatchObject({ status: "ok", found: expect.stringMatching(/^holds the \d+ newest sets/) });
+  expect(of("replica: object lock")).toMatchObject({ status: "ok" });
+  expect(of("runner")?.found).toContain("us-east-1");
+  vault.clear();
+  const behind = (await run({ RUNNER_ENVIRONMENT: "github-hosted" })).filter(({ status }) => status !== "ok");
+  expect(behind).toContainEqual(
+    expect.objectContaining({ check: "replica", found: expect.stringMatching(/no rule of the bucket's replication/) }),
+  );
+  expect((await run({ S3_REPLICA_BUCKET: "" })).find(({ check }) => check === "replica")).toMatchObject({
+    ...{ status: "warn", found: expect.stringMatching(/none is set/) },
+  });
 });
