@@ -9,6 +9,7 @@ import {
   endpointProblem,
   nameProblem,
   regionOfStorage,
+  runnerPlace,
 } from "../../actions/lib/config/vault-location.ts";
 import qimma from "../../lifeboat.config.ts";
 
@@ -66,6 +67,12 @@ test("a project's region is read from its pooler's and its Storage's address, an
   const storage = { endpoint: "https://abc.storage.supabase.co/storage/v1/s3", region: "ap-south-1" };
   expect(regionOfStorage(storage)).toBe("ap-south-1");
   expect(regionOfStorage({ ...storage, endpoint: "http://127.0.0.1:54321/storage/v1/s3" })).toBeUndefined();
+});
+
+test("where the runner is, is said as far as its owner has said it", () => {
+  expect(runnerPlace({ LIFEBOAT_RUNNER_REGION: "eu-central-1" })).toBe("in eu-central-1, by LIFEBOAT_RUNNER_REGION");
+  expect(runnerPlace({ RUNNER_ENVIRONMENT: "github-hosted" })).toMatch(/GitHub's own: where it is, nobody says/);
+  expect(runnerPlace({})).toMatch(/LIFEBOAT_RUNNER_REGION is not set/);
 });
 
 test("a region outside the policy is refused by name, with what to do", () => {
@@ -128,6 +135,12 @@ describe("the configuration refuses, before anything is opened,", () => {
       "replica",
       { ...replica, S3_REPLICA_ENDPOINT_URL: "https://s3.ap-south-1.amazonaws.com" },
       /S3_REPLICA_ENDPOINT_URL: is in ap-south-1/,
+    ],
+    [
+      "a runner whose owner says that it is elsewhere",
+      "vault",
+      { ...vault, LIFEBOAT_RUNNER_REGION: "ap-south-1" },
+      /LIFEBOAT_RUNNER_REGION: is in ap-south-1/,
     ],
     ["a replica without a region", "replica", { S3_REPLICA_BUCKET: "acme-replica" }, /S3_REPLICA_REGION: is not set/],
     [

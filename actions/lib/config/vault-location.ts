@@ -25,6 +25,15 @@ interface BucketCredentials {
 /** Where the machine is that runs Lifeboat, as its owner says: GitHub does not tell where its own runners are. */
 export const runnerRegion = "LIFEBOAT_RUNNER_REGION";
 
+/** In words for people, as far as its owner has said it: no more is known. */
+export function runnerPlace(env: Environment): string {
+  const told = optional(env, runnerRegion);
+  if (told !== undefined) return `in ${told}, by ${runnerRegion}`;
+  return optional(env, "RUNNER_ENVIRONMENT") === "github-hosted"
+    ? "GitHub's own: where it is, nobody says, and plaintext passes through it"
+    : `${runnerRegion} is not set: where this machine is, is not known, and plaintext passes through it`;
+}
+
 /** @param regions of the policy */
 export function readVault(
   env: Environment,

@@ -1,8 +1,8 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { countOf } from "../../base/measures.ts";
-import { type Environment, optional } from "../../config/environment.ts";
+import type { Environment } from "../../config/environment.ts";
 import type { Policy } from "../../config/policy/policy.ts";
-import { runnerRegion } from "../../config/vault-location.ts";
+import { runnerPlace } from "../../config/vault-location.ts";
 import { objectLockOf, probeKey } from "../../vault/bucket/inspect.ts";
 import { inspectReplica } from "../../vault/bucket/replication.ts";
 import { manifestVerifier } from "../../vault/configured.ts";
@@ -115,15 +115,7 @@ export async function checkReplica(context: Context): Promise<CheckRow[]> {
   }
 }
 
-/** Where the machine is that plaintext passes through, as far as its owner has said it. */
+/** Where the machine is that plaintext passes through. */
 export function runnerRow(env: Environment): CheckRow {
-  const told = optional(env, runnerRegion);
-  if (told !== undefined) return ok("runner", `in ${told}, by ${runnerRegion}`);
-  const hosted = optional(env, "RUNNER_ENVIRONMENT") === "github-hosted";
-  return ok(
-    "runner",
-    hosted
-      ? "GitHub's own: where it is, nobody says, and plaintext passes through it"
-      : `${runnerRegion} is not set: where this machine is, is not known, and plaintext passes through it`,
-  );
+  return ok("runner", runnerPlace(env));
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { optional } from "../../config/environment.ts";
+import { runnerPlace } from "../../config/vault-location.ts";
 import { field, flag } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
@@ -27,6 +28,8 @@ export default defineOperation({
     const { askVault, checkPromises } = await import("./promise-check.ts");
     const { promisesPage } = await import("../../report/promises-page.ts");
     const result = await checkPromises(context.config(), offline ? undefined : await askVault(context), workflows);
-    return { result, page: promisesPage(result), exitCode: result.green ? 0 : 1 };
+    const promises = promisesPage(result);
+    const page = { ...promises, notes: [...(promises.notes ?? []), `Runner: ${runnerPlace(context.env)}.`] };
+    return { result, page, exitCode: result.green ? 0 : 1 };
   },
 });
