@@ -1,11 +1,12 @@
+import { heapUsed } from "../../base/collector.ts";
 import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { NameIndex, type NamingSnapshot } from "../../policy/names.ts";
-import { neededObjects, readLayers } from "../../vault/files/read-files.ts";
+import { neededObjects, readLayer, readLayers } from "../../vault/files/read-files.ts";
 import { describeSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { setIdPattern } from "../../vault/format/manifest.ts";
-import { filesPrefixes, layerName, snapshotPrefix } from "../../vault/format/names.ts";
-import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
+import { filesPrefixes, snapshotPrefix } from "../../vault/format/names.ts";
+import type { Layer, LayerReference, SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
 import { alarmOf } from "../../vault/published/publications.ts";
 import { manifestName, signatureName, type VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
@@ -59,7 +60,7 @@ async function surveySnapshots(
   objects: readonly Pick<WrittenObject, "key" | "bytes" | "lastModified">[],
   verify: VerifySignature,
 ): Promise<Survey> {
-  const remembering = rememberLayers(vault);
+  const readOnce = rememberLayers(vault);
   const index = new NameIndex();
   const bytes = new Map(objects.map((one) => [one.key, one.bytes]));
   const snapshots: SurveyedSnapshot[] = [];
@@ -79,7 +80,7 @@ async function surveySnapshots(
       continue;
     }
     try {
-      const { sizes } = neededObjects(manifest, await readLayers(remembering, manifest.layers));
+      const { sizes } = neededObjects(manifest, await readLayers(vault, manifest.layers, readOnce));
       const { tier, snapshotAt, finishedAt, databaseSet, policy, readBack = false, incident } = manifest;
       snapshots.push({
         ...{ set, tier, snapshotAt, finishedAt, databaseSet, names: index.of(sizes.keys()) },
@@ -87,6 +88,8 @@ async function surveySnapshots(
         storedAt: storedAt.get(set) ?? null,
         verified: readBack && isWhole(sizes, bytes),
       });
+      // What was made of a million objects to know them by name is garbage now.
+      heapUsed();
     } catch (error) {
       if (!(error instanceof LifeboatError && error.code === "snapshot-damaged")) throw error;
       unreadable.push(set);
@@ -103,16 +106,27 @@ function isWhole(sizes: ReadonlyMap<string, number | null>, bytes: ReadonlyMap<s
   return true;
 }
 
-function rememberLayers(vault: Vault): Vault {
-  const got = new Map<string, ReturnType<Vault["get"]>>();
+/**
+ * Reads each layer once, though every later snapshot names it, and keeps of it which objects it names and how large they are: the hashes
+ * of a million objects' parts are for whoever reads them.
+ */
+function rememberLayers(vault: Vault): (reference: LayerReference) => Promise<Layer> {
+  const known = new Map<string, Promise<Layer>>();
+  return (reference) => {
+    const name = `${reference.run} ${reference.sha256}`;
+    const read = known.get(name) ?? readLayer(vault, reference).then(withoutHashes);
+    known.set(name, read);
+    return read;
+  };
+}
+
+function withoutHashes(layer: Layer): Layer {
   return {
-    ...vault,
-    get(key, options) {
-      if (!key.endsWith(`/${layerName}`)) return vault.get(key, options);
-      const known = got.get(key) ?? vault.get(key, options);
-      got.set(key, known);
-      return known;
-    },
+    ...layer,
+    objects: layer.objects.map((object) => ({
+      ...object,
+      segments: object.segments.map(({ key, bytes }) => ({ key, bytes, sha256: "", parts: [] })),
+    })),
   };
 }
 

@@ -166,22 +166,31 @@ function linesOf(bytes: Buffer): string[] {
 /**
  * All layers of a snapshot, oldest first; the first one is a base. Each is compared with the hash that the signed manifest,
  * or a layer above it, tells.
+ * @param read reads one; whoever looks at many snapshots remembers them
  * @throws OperationError `snapshot-damaged`
  */
-export async function readLayers(vault: Vault, references: readonly LayerReference[]): Promise<Layer[]> {
-  const layers = await expand(vault, references);
+export async function readLayers(
+  vault: Vault,
+  references: readonly LayerReference[],
+  read: (reference: LayerReference) => Promise<Layer> = (reference) => readLayer(vault, reference),
+): Promise<Layer[]> {
+  const layers = await expand(references, read);
   if (layers.some(({ kind }, index) => (kind === "base") !== (index === 0)))
     throw damaged("its layers do not begin with the one base that they need");
   return layers;
 }
 
-async function expand(vault: Vault, references: readonly LayerReference[]): Promise<Layer[]> {
-  const layers = await mapBounded(references, 16, (reference) => readLayer(vault, reference));
+async function expand(
+  references: readonly LayerReference[],
+  read: (reference: LayerReference) => Promise<Layer>,
+): Promise<Layer[]> {
+  const layers = await mapBounded(references, 16, read);
   const earlier = layers[0]?.earlier ?? [];
-  return earlier.length === 0 ? layers : [...(await expand(vault, earlier)), ...layers];
+  return earlier.length === 0 ? layers : [...(await expand(earlier, read)), ...layers];
 }
 
-async function readLayer(vault: Vault, { run, bytes, sha256 }: LayerReference): Promise<Layer> {
+/** One layer, compared with the hash that the reference tells. @throws OperationError `snapshot-damaged` */
+export async function readLayer(vault: Vault, { run, bytes, sha256 }: LayerReference): Promise<Layer> {
   const body = await readHashed(vault, { key: snapshotPrefix(run) + layerName, bytes, sha256 });
   const parsed = layerSchema.safeParse(JSON.parse(Buffer.from(body).toString("utf8")));
   if (!parsed.success || parsed.data.run !== run) throw damaged(`${snapshotPrefix(run)}${layerName} is not its layer`);
