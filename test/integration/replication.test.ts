@@ -154,6 +154,14 @@ test("a replica that cannot be asked is an alarm: silence is no replica", async 
   expect(standing.replica?.join("\n")).toMatch(/whether set \S+ \(monthly\) is in the replica cannot be told/);
 });
 
+test("settings of the replica that are wrong are an alarm, and take nothing else out of sight", async () => {
+  const standing = await askStanding(await lab.config("", { ...env(), S3_REPLICA_REGION: "" }));
+  expect(standing.replica).toEqual([
+    expect.stringMatching(/ALARM: the replica cannot be looked at: .*S3_REPLICA_REGION/s),
+  ]);
+  expect(standing.sets.length).toBeGreaterThan(0);
+});
+
 test("a backup is refused before anything is read when the replica is in a region that the policy does not allow", async () => {
   await using elsewhere = await startHttpFaultProxy(sharedS3().endpoint);
   elsewhere.replaceAnswerHeader({ method: "HEAD", ...always }, "x-amz-bucket-region", "ap-south-1");

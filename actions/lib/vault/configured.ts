@@ -1,3 +1,4 @@
+import { LifeboatError } from "../base/errors.ts";
 import type { RetryPolicy } from "../base/flow/retry.ts";
 import { type Environment, type FormerKeys, type KeyMaterial, optional, readKey } from "../config/environment.ts";
 import { type Config, loadConfig } from "../config/load.ts";
@@ -136,9 +137,16 @@ export async function openReplica(
 export async function askStanding(config: Config<"vault">, retry: Partial<RetryPolicy> = {}): Promise<VaultStanding> {
   using vault = openVault({ ...config.vault, retry });
   using storage = await openStorageVault({ retry }, config.env);
-  using replica = await openReplica({ retry }, config.env);
+  // Settings of the replica that are wrong take nothing else out of sight.
+  let wrong: string[] | undefined;
+  using replica = await openReplica({ retry }, config.env).catch((error: unknown) => {
+    if (!(error instanceof LifeboatError)) throw error;
+    wrong = [`ALARM: the replica cannot be looked at: ${error.message}`];
+    return undefined;
+  });
   const bounded = replica && { vault: replica, lagHours: config.policy.replica.lagHours };
-  return await readStanding({ vault, storage, replica: bounded, ...(await standingRules(config)) });
+  const standing = await readStanding({ vault, storage, replica: bounded, ...(await standingRules(config)) });
+  return { ...standing, replica: standing.replica ?? wrong };
 }
 
 /** With the vault that the caller has open, else with one that is opened for it alone. */
