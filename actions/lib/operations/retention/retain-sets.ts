@@ -39,8 +39,8 @@ export async function retainSets(tools: RetentionTools): Promise<DatabaseRetenti
   const going = plan.plan.decisions.flatMap(({ keep, tier, set }) => (keep || tier === null ? [] : [{ tier, set }]));
   const wanted = going.map(({ set }) => set);
   const gate = lease && openGate({ lease, incident: tools.incident, held: () => holds.whyNow(wanted) });
-  // What was never published, or half removed, is nobody's only good set: it goes unless something is wrong with all of it.
-  const leftovers = tools.stop === null ? left.folders.filter(({ set }) => holds.why(set) === null) : [];
+  // What was never published, or half removed, is nobody's only good set; but while something is wrong, nothing goes at all.
+  const leftovers = standstill(plan.facts) === null ? left.folders.filter(({ set }) => holds.why(set) === null) : [];
   const steps = gate && setRemoval(vault, gate, leftovers, now);
   if (lease !== null && tools.following === undefined)
     await noteRemoval(vault, now, { sets: [...going, ...leftovers], snapshots: [] });
