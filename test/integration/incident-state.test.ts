@@ -1,11 +1,12 @@
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { ConfigurationError } from "../../actions/lib/base/errors.ts";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";
 import { generateKey, readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
-import { newSetId } from "../../actions/lib/vault/format/manifest.ts";
-import { assertNoIncident, incidentGate, readIncident } from "../../actions/lib/vault/incident/state.ts";
+import { incidentMark, newSetId } from "../../actions/lib/vault/format/manifest.ts";
+import { assertNoIncident, incidentGate, readIncident, watchIncident } from "../../actions/lib/vault/incident/state.ts";
 import { beginIncident, endIncident } from "../../actions/lib/vault/incident/write.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { newBucket } from "../faults/proxy/test-bucket.ts";
@@ -156,4 +157,21 @@ test("a gate that was open closes within seconds of a begin, and asks the store 
     exitCode: 1,
     message: expect.stringContaining("before set B"),
   });
+});
+
+test("whatever somebody calls a folder below incident/, a backup gets a mark that its manifest can carry", async () => {
+  const mark = async () => (await watchIncident(vault, verify, silentLog)).mark();
+  for (const id of ["x".repeat(300), "a b;c", "unknown"]) {
+    await vault.put(`incident/${id}/begin.json`, Buffer.from("x"));
+    expect(incidentMark.safeParse(await mark()).data, id).toBe("unknown");
+    const state = await read();
+    expect(state).toMatchObject({ on: true, id });
+    // It has a name, unlike a state that cannot be read, and can be ended by it.
+    expect(state).not.toHaveProperty("unreadable");
+    await endIncident(vault, said(id), signBy(ours), verify);
+    expect(await mark()).toBeUndefined();
+  }
+  // What a console's "create folder" leaves.
+  await vault.put("incident/", Buffer.from(""));
+  expect(incidentMark.safeParse(await mark()).data).toBe("unknown");
 });

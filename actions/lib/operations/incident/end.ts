@@ -28,7 +28,7 @@ export async function endRun(context: Context, { reason, leaveApiOff, dryRun }: 
   const verify = await releaseVerifier(config);
   const sign = await trustedSigner(context.env, verify);
   const states = await readStates(context, verify);
-  const unreadable = states.find(({ state }) => state.on && state.id === "unknown");
+  const unreadable = states.find(({ state }) => state.on && state.unreadable === true);
   if (unreadable?.state.on === true)
     throw new ConfigurationError(
       "incident-unreadable",

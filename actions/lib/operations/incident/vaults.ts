@@ -44,7 +44,7 @@ export async function readStates(context: Context, verify?: VerifySignature): Pr
 
 /** Ids of the incidents that are on in any bucket, oldest first; those whose state cannot be read are not among them. */
 export function idsOn(states: readonly BucketState[]): string[] {
-  const on = states.flatMap(({ state }) => (state.on ? state.all : [])).filter(({ id }) => id !== "unknown");
+  const on = states.flatMap(({ state }) => (state.on ? state.all : [])).filter(({ unreadable }) => unreadable !== true);
   on.sort((a, b) => ((a.since ?? "") < (b.since ?? "") ? -1 : 1));
   return [...new Set(on.map(({ id }) => id))];
 }

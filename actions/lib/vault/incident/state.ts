@@ -50,6 +50,8 @@ export interface Incident {
   readonly since: string | null;
   /** Why its record cannot be believed as it stands. The incident counts all the same. Null: a pinned key signed it. */
   readonly problem: string | null;
+  /** Nobody can say whether one is on: there is no such folder. */
+  readonly unreadable?: true;
 }
 
 /** The oldest incident that is on, and all of them; `ended`: ids of those that are over. */
@@ -59,7 +61,7 @@ export type IncidentState =
 
 /** More than this is somebody's doing, and is not read. */
 const most = { versions: 5000, ends: 50, bytes: 64 * 1024 } as const;
-/** `id` of an incident whose state cannot be read. */
+/** `id` of an incident whose state cannot be read, and the mark of one whose own name is no good one. */
 const unknown = "unknown";
 
 /** Ends that a trusted key signed, by verifier: what a version holds never changes. */
@@ -89,7 +91,8 @@ export async function readIncident(vault: Vault, verify: VerifySignature): Promi
     if (!(error instanceof LifeboatError)) throw error;
     const reason = `whether an incident is on cannot be read (${error.message})`;
     const incident = { id: unknown, reason, since: null, problem: "a state that cannot be read counts as an incident" };
-    return { ...incident, on: true, all: [incident], ended: [] };
+    const all = [{ ...incident, unreadable: true as const }];
+    return { ...incident, unreadable: true, on: true, all, ended: [] };
   }
 }
 
@@ -197,17 +200,23 @@ export function incidentGate(vault: Vault, verify: VerifySignature): IncidentGat
 }
 
 /** E.g. `an incident is on since 2026-11-22T22:15:00.000Z (20261122T221500Z-1a2b3c4d: keys were stolen)`. */
-export function describeIncident({ all, id, reason, since, problem }: Extract<IncidentState, { on: true }>): string {
-  if (id === unknown) return reason;
+export function describeIncident(state: Extract<IncidentState, { on: true }>): string {
+  const { all, id, reason, since, problem, unreadable } = state;
+  if (unreadable === true) return reason;
   const more = all.length > 1 ? `, and ${countOf(all.length - 1, "more incident")}` : "";
   const doubt = problem === null ? "" : `; ${problem}`;
   return `an incident is on${since === null ? "" : ` since ${since}`} (${id}: ${reason.slice(0, 200)}${doubt})${more}`;
 }
 
-function howToEnd({ id }: Incident): string {
-  return id === unknown
+function howToEnd({ unreadable }: Incident): string {
+  return unreadable === true
     ? "Make `incident/` readable for this role: nothing is forgotten before that."
     : "Nothing is forgotten or overwritten while it is on. When it is over: `lifeboat incident end --reason …` (runbooks/incident.md).";
+}
+
+/** What a manifest may carry. Folders are named by whoever can write the bucket, and must not be able to stop a backup. */
+function markOf(id: string): string {
+  return /^[\w-]{1,100}$/.test(id) ? id : unknown;
 }
 
 /** What a run that makes a set or a snapshot has to know of incidents. */
@@ -228,7 +237,7 @@ export async function watchIncident(vault: Vault, verify: VerifySignature, log: 
     log.warn(
       `${what.charAt(0).toUpperCase()}${what.slice(1)}: what is made now bears its mark and is never the newest good one.`,
     );
-    return id;
+    return markOf(id);
   };
   const atBegin = before.on ? tell(before.id, describeIncident(before)) : undefined;
   return {
@@ -238,7 +247,7 @@ export async function watchIncident(vault: Vault, verify: VerifySignature, log: 
       const after = await readIncident(vault, verify);
       if (after.on) return tell(after.id, describeIncident(after));
       const meanwhile = after.ended.find((id) => !before.ended.includes(id));
-      return meanwhile && tell(meanwhile, `incident ${meanwhile} was on meanwhile`);
+      return meanwhile === undefined ? undefined : tell(meanwhile, `incident ${meanwhile} was on meanwhile`);
     },
   };
 }
