@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { readInputs } from "../../actions/lib/edge/inputs.ts";
@@ -74,6 +75,23 @@ function incident(action: string, given: Record<string, string | boolean> = {}, 
 async function begin(given: Record<string, string | boolean> = {}, change: Record<string, string> = {}) {
   const told = await incident("begin", { reason: "keys were stolen", "no-set": true, ...given }, change);
   return { ...told, begun: told.result as Begun };
+}
+
+/** Takes connections, and says what it is told to and no more. */
+async function startListener(connected: (socket: Socket) => void) {
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    open.add(socket.on("error", () => undefined));
+    connected(socket);
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy();
+      await new Promise((closed) => server.close(closed));
+    },
+  };
 }
 
 describe("an incident's begin", () => {
@@ -171,6 +189,26 @@ describe("an incident's begin", () => {
     expect(failure).toBeUndefined();
     await execute(project.superuserUrl, "delete from auth.audit_log_entries where payload ->> 'text' is not null");
   });
+
+  test("takes less than a minute with a database that signs in and an API that listens, and neither answers anything", async () => {
+    const signedIn = Buffer.from("5200000008000000005a0000000549", "hex");
+    await using database = await startListener((socket) => socket.once("data", () => socket.write(signedIn)));
+    await using silent = await startListener(() => undefined);
+    const since = performance.now();
+    const { begun, failure } = await begin(
+      { "api-off": true },
+      {
+        DATABASE_URL: `postgresql://lifeboat@127.0.0.1:${database.port}/x`,
+        SUPABASE_API_URL: `http://127.0.0.1:${silent.port}`,
+      },
+    );
+    expect((performance.now() - since) / 1000).toBeLessThan(60);
+    expect(begun.seconds.state).toBeLessThan(10);
+    expect(failure?.message).toMatch(/Data API is NOT known to be off.*No evidence was kept/);
+    // What needs neither is done.
+    expect(begun.held).toEqual([expect.objectContaining({ done: expect.objectContaining({ set: good }) })]);
+    expect(await state()).toMatchObject({ on: true, id: begun.incident });
+  }, 120_000);
 
   test("is on in one bucket where the other is not to be had, and says which", async () => {
     const { begun, failure } = await begin({}, { S3_STORAGE_BUCKET: "no-such-bucket-here" });

@@ -137,6 +137,8 @@ interface ManagementApiSettings {
   /** Milliseconds between two requests, so that a poll does not use up what others need; default 500. */
   readonly spacing?: number;
   readonly patience?: Patience;
+  /** Seconds after which a request has no answer; default 30. */
+  readonly requestSeconds?: number;
 }
 
 export interface ManagementApi {
@@ -154,7 +156,7 @@ const patient: Patience = { attempts: 6, baseMillis: 1000, capMillis: 60_000 };
  * @throws ConfigurationError `api-token`, `api-denied`, `api-missing`; OperationError `api-unavailable`, `api-answer`
  */
 export function openManagementApi(settings: ManagementApiSettings): ManagementApi {
-  const { url, token, signal, spacing = 500, patience = patient } = settings;
+  const { url, token, signal, spacing = 500, patience = patient, requestSeconds = 30 } = settings;
   let nextAt = 0;
   const ask = (method: string, path: string, body?: unknown): Promise<unknown> =>
     withRetries(
@@ -162,7 +164,7 @@ export function openManagementApi(settings: ManagementApiSettings): ManagementAp
       async () => {
         await sleep(Math.max(0, nextAt - Date.now()), undefined, signal && { signal });
         nextAt = Date.now() + spacing;
-        return once(url + path, method, token, body, signal);
+        return once({ url: url + path, method, token, body, seconds: requestSeconds }, signal);
       },
       (error) => error instanceof NoAnswer && (error.after === undefined || Math.min(error.after, patience.capMillis)),
       ({ error }) =>
@@ -202,14 +204,19 @@ class NoAnswer extends Error {
   }
 }
 
+interface Question {
+  readonly url: string;
+  readonly method: string;
+  readonly token: Secret;
+  readonly body: unknown;
+  readonly seconds: number;
+}
+
 async function once(
-  url: string,
-  method: string,
-  token: Secret,
-  body: unknown,
+  { url, method, token, body, seconds }: Question,
   signal: AbortSignal | undefined,
 ): Promise<unknown> {
-  const limit = AbortSignal.timeout(30_000);
+  const limit = AbortSignal.timeout(seconds * 1000);
   try {
     const response = await boundedFetch(url, {
       method,

@@ -89,12 +89,14 @@ export async function beginRun(context: Context, { reason, apiOff, dryRun }: Beg
   log.warn(`Incident ${id} is on since ${state} s after the start: nothing is forgotten any more.`);
   // Only now: there may be many.
   const others = await othersThan(id, on, ends);
-  const dataApi =
-    access === undefined || noting === undefined
-      ? null
-      : await step(signal, () => switchOff(access, { id, at, on: others }, { vaults: on, verify: ends, sign: noting }));
-  const apiSeconds = dataApi === null ? null : seconds();
-  const [held, evidence] = await Promise.all([
+  // Side by side: an API or a database that does not answer keeps nothing else waiting.
+  const [{ dataApi, apiSeconds }, held, evidence] = await Promise.all([
+    (async () => {
+      if (access === undefined || noting === undefined) return { dataApi: null, apiSeconds: null };
+      const incident = { id, at, on: others };
+      const done = await step(signal, () => switchOff(access, incident, { vaults: on, verify: ends, sign: noting }));
+      return { dataApi: done, apiSeconds: seconds() };
+    })(),
     holdNewest(context, id),
     step(signal, () => takeEvidence(context, id, on[0], at)),
   ]);

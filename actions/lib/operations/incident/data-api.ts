@@ -30,8 +30,8 @@ export function openDataApi({ env, projectRef }: Config, signal: AbortSignal): D
       "The Data API cannot be switched without SUPABASE_PROJECT_REF. Nothing has been done.",
       next,
     );
-  const patience = { attempts: 4, baseMillis: 500, capMillis: 5000 };
-  return { api: openManagementApi({ ...api, signal, patience }), ref: projectRef };
+  const patience = { attempts: 4, totalSeconds: 15, baseMillis: 500, capMillis: 5000 };
+  return { api: openManagementApi({ ...api, signal, patience, requestSeconds: 15 }), ref: projectRef };
 }
 
 interface Records {

@@ -130,6 +130,12 @@ async function connectOnce(
   });
   // A cut connection is told by the query that it hits; without a listener it would end the process instead.
   client.on("error", () => {});
+  // A pooler signs in by itself, and may have no server for what is asked then: without this it would be waited for without an end.
+  let late = false;
+  const limit = setTimeout(() => {
+    late = true;
+    client.end().catch(() => {});
+  }, attemptSeconds * 1000);
   try {
     await client.connect();
     const pins = pinStatement(options.lockWaitSeconds ?? 30);
@@ -138,7 +144,9 @@ async function connectOnce(
     return client;
   } catch (error) {
     await client.end().catch(() => {});
-    throw error;
+    throw late ? new Error("timeout expired") : error;
+  } finally {
+    clearTimeout(limit);
   }
 }
 
