@@ -18,7 +18,7 @@ import { provenSets, readProofs } from "../../vault/sets/proof-store.ts";
 import { boundsOf, withMore } from "./bounds.ts";
 import { paidUntil } from "./paid.ts";
 import { nameOfSet, openSetReader, type SetReader } from "./read-sets.ts";
-import { lackOf } from "./whole.ts";
+import { lackOf, replacesAny } from "./whole.ts";
 
 const day = 86_400_000;
 /** Sets that go in one run, at most. A vault that has kept everything for years is tidied up by several. */
@@ -83,6 +83,8 @@ export async function planSets(options: SetPlanOptions): Promise<SetPlan> {
   const last = proofs.proofs
     .map(({ proof }) => proof)
     .toSorted((a, b) => (a.finishedAt < b.finishedAt ? -1 : 1))
+    // One of the future, by a machine whose clock was wrong, would stand over all that come until then.
+    .filter(({ finishedAt }) => Date.parse(finishedAt) <= now + day)
     .at(-1);
   const needed = new Map([
     ...waiting.map((set) => [set, `at most ${mostAtOnce} sets go in one run: it waits for the next one`] as const),
@@ -188,7 +190,10 @@ async function withoutBroken(
   }
 }
 
-/** Of those that would go: what the storage class was paid for, what a lock keeps, and whether somebody has hidden a part. */
+/**
+ * Of those that would go: what the storage class was paid for, what a lock keeps, and whether somebody has hidden a part or written it
+ * again. Such a set no longer counts as a good one, though what was written lies below: so it stays until somebody has looked.
+ */
 async function lookAtGoing(
   vault: Vault,
   facts: RetentionFacts,
@@ -206,6 +211,7 @@ async function lookAtGoing(
     const prefix = setPrefix(one.tier, one.set);
     const [versions, head] = await Promise.all([
       versionsBelow(vault.transport, prefix),
+  const replaced: string[] = [];
       vault.head(prefix + manifestName),
     ]);
     if (hidesAny(versions)) hidden.push(one.set);
@@ -214,15 +220,18 @@ async function lookAtGoing(
   });
   alarms.push(...alarmOf(hidden, "hidden in part by delete markers", "set"));
   return {
+    if (replacesAny(versions, prefix)) replaced.push(one.set);
     ...facts,
     subjects: facts.subjects.map((one) => ({ ...one, ...known.get(`${one.tier}/${one.set}`) })),
     needed: new Map([
       ...facts.needed,
+  alarms.push(...alarmOf(replaced, "written again in part", "set"));
       ...hidden.map((set) => [set, "somebody has put delete markers over parts of it: find out who"] as const),
     ]),
   };
 }
 
+      ...replaced.map((set) => [set, "somebody has written parts of it again: find out who"] as const),
 function* alarmsOfFolders(folders: readonly PublishedSet[]): Generator<string> {
   for (const tier of tierSchema.options) {
     const of = (some: (one: PublishedSet) => boolean): string[] =>

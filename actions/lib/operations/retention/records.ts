@@ -61,7 +61,7 @@ export async function removeRecords(
 ): Promise<RecordsRemoved> {
   let all = nothingRemoved;
   const byPrefix: Record<string, number> = {};
-  const hidden: string[] = [];
+  const hidden = new Set<string>();
   for (const { prefix, days, setOf } of recordRules(policy)) {
     const elsewhere = (await following?.recordsBelow(prefix)) ?? new Set();
     const isOver = ({ key, lastModified }: Version): boolean => {
@@ -76,10 +76,12 @@ export async function removeRecords(
     /** Of the key that was listed last: versions of one may lie on two pages. The newest comes first, and decides. */
     let last = { key: "", goes: false };
     for await (const { versions } of versionPages(vault.transport, prefix)) {
+      // A page lists its markers behind all versions.
+      for (const { key, marker, latest } of versions) if (marker && latest) hidden.add(key);
       const going = versions.filter((version) => {
-        if (version.key !== last.key) last = { key: version.key, goes: !version.marker && isOver(version) };
-        if (version.marker && version.latest) hidden.push(version.key);
-        return last.goes && !version.marker;
+        if (version.marker) return false;
+        if (version.key !== last.key) last = { key: version.key, goes: !hidden.has(version.key) && isOver(version) };
+        return last.goes;
       });
       if (going.length === 0) continue;
       const stopped = (await gate?.(`records below ${prefix}`)) ?? null;
@@ -93,8 +95,8 @@ export async function removeRecords(
   return { ...all, byPrefix, alarms: alarmsOf(hidden), stopped: null };
 }
 
-function alarmsOf(hidden: readonly string[]): string[] {
-  return alarmOf(hidden, "hidden by delete markers", "record");
+function alarmsOf(hidden: ReadonlySet<string>): string[] {
+  return alarmOf([...hidden], "hidden by delete markers", "record");
 }
 
 /** Small objects that are written again and again. */

@@ -1,5 +1,6 @@
-import { keysFileName } from "../../seal/keys/session-key.ts";
+import { keysFileName, secretsFileName } from "../../seal/keys/session-key.ts";
 import { setPrefix } from "../../vault/format/manifest.ts";
+import { isOfSet } from "../../vault/format/names.ts";
 import { believed, manifestName, signatureName, type VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type Version, versionsBelow } from "../../vault/s3/versions.ts";
@@ -36,4 +37,17 @@ function lackOfObject(versions: readonly Version[], bytes: number | null): strin
   if (versions.some(({ marker, latest }) => marker && latest)) return "is hidden by a delete marker";
   if (more.length > 0) return "was written again";
   return bytes === null || written.bytes === bytes ? null : `has ${written.bytes} bytes instead of ${bytes}`;
+}
+
+/**
+ * Whether a part of a set was written more than once, which Lifeboat does with its keys alone: they are sealed anew for other
+ * recipients.
+ * @param versions of everything below the set's prefix
+ */
+export function replacesAny(versions: readonly Version[], prefix: string): boolean {
+  const once = versions
+    .filter(({ marker }) => !marker)
+    .map(({ key }) => key.slice(prefix.length))
+    .filter((name) => isOfSet(name) && name !== keysFileName && name !== secretsFileName);
+  return new Set(once).size < once.length;
 }
