@@ -1,16 +1,21 @@
 import { expect, test } from "vitest";
+import { mapBounded } from "../../actions/lib/base/flow/bounded.ts";
 import { silentLog } from "../../actions/lib/base/log.ts";
+import { mostAtOnce } from "../../actions/lib/operations/retention/plan-sets.ts";
 import { setLegalHold } from "../../actions/lib/vault/bucket/legal-hold.ts";
-import { newSetId, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import { manifestSchema, newSetId, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { checkHolds, quarterOf } from "../../actions/lib/vault/holds/check.ts";
 import { readAllHolds } from "../../actions/lib/vault/holds/objects.ts";
 import { placeHold } from "../../actions/lib/vault/holds/place.ts";
 import { releaseHolds } from "../../actions/lib/vault/holds/release.ts";
 import { announceUse } from "../../actions/lib/vault/holds/uses.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
+import { encodeManifest } from "../../actions/lib/vault/sets/catalogue.ts";
 import { openRetentionVault, type RetentionVault } from "./retention-vault.ts";
 
 /** What retention does with what is held and what is in use, over a store that enforces legal holds. */
+
+const day = 86_400_000;
 
 const vaultsOf = ({ vault }: RetentionVault) => ({ database: vault, files: null, replica: null });
 
@@ -72,6 +77,26 @@ test("a set that somebody is reading stays for a day, and the reason is told", a
   expect(whyOf(done, used)).toMatch(/it is in use since .* restore/);
   expect(await lab.sets()).toEqual([`daily/${used}`, `daily/${newest}`].toSorted());
 });
+
+test("what is needed takes no other's turn, where more sets are over than go in one run", async () => {
+  using lab = await openRetentionVault();
+  const [model = "", free = ""] = await lab.lay({ hours: 12 }, { hours: 11 }, { hours: 10 });
+  const { body } = await lab.vault.get(`${setPrefix("daily", model)}manifest.json`);
+  const manifest = manifestSchema.parse(JSON.parse(Buffer.from(body).toString("utf8")));
+  const used = Array.from({ length: mostAtOnce + 10 }, (_, place) =>
+    newSetId(new Date(Date.now() - day - place * 1000)),
+  );
+  await mapBounded(used, 16, async (set) => {
+    const bytes = encodeManifest({ ...manifest, set });
+    const key = `${setPrefix("daily", set)}manifest.json`;
+    await lab.vault.put(`${key}.sig`, Buffer.from(await lab.sign(bytes)));
+    await lab.vault.put(key, bytes);
+    await lab.vault.put(`uses/${set}/${newSetId(new Date())}.json`, Buffer.from("{}"));
+  });
+  const done = await lab.retention(8, { dryRun: true });
+  expect(whyOf(done, used[0] ?? "")).toBe("it is in use");
+  expect(whyOf(done, free)).toMatch(/newer good ones stay/);
+}, 120_000);
 
 test("each run looks at the manifests and keys of what is held and at another quarter of the rest; four weeks see all", async () => {
   using lab = await openRetentionVault();

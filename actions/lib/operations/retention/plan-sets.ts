@@ -79,20 +79,21 @@ export async function planSets(options: SetPlanOptions): Promise<SetPlan> {
   const said = madeUnder(policy).policy.terms;
   const { terms, pending } = termsInForce(said, reader.announcements(), now);
   const longer = withMore(terms, options.longer ?? 0);
-  const waiting = await readOver(reader, published, longer, now);
+  const needed = options.neededOf(published.map(({ set }) => set));
+  const waiting = await readOver(reader, published, { terms: longer, needed, now });
   const last = proofs.proofs
     .map(({ proof }) => proof)
-    .toSorted((a, b) => (a.finishedAt < b.finishedAt ? -1 : 1))
     // One of the future, by a machine whose clock was wrong, would stand over all that come until then.
     .filter(({ finishedAt }) => Date.parse(finishedAt) <= now + day)
+    .toSorted((a, b) => (a.finishedAt < b.finishedAt ? -1 : 1))
     .at(-1);
-  const needed = new Map([
-    ...waiting.map((set) => [set, `at most ${mostAtOnce} sets go in one run: it waits for the next one`] as const),
-    ...options.neededOf(published.map(({ set }) => set)),
-  ]);
   const facts: RetentionFacts = {
     subjects: published.map((one) => reader.subject(one)),
-    ...{ terms: longer, needed, now, stop: options.stop },
+    ...{ terms: longer, now, stop: options.stop },
+    needed: new Map([
+      ...waiting.map((set) => [set, `at most ${mostAtOnce} sets go in one run: it waits for the next one`] as const),
+      ...needed,
+    ]),
     bounds: boundsOf(policy),
     lastProof: last ? { at: Date.parse(last.finishedAt), proven: last.outcome === "proven", set: last.set } : null,
   };
@@ -116,7 +117,7 @@ async function readNewest(
 ): Promise<void> {
   const isBefore = ({ set }: PublishedSet): boolean => timeOfSet(set) <= now - (announcedDays + 1) * day;
   const enough = (some: readonly PublishedSet[], good: number): boolean =>
-    some.filter((one) => reader.isReadBack(one)).length >= good;
+    some.filter((one) => reader.isVerified(one)).length >= good;
   for (let from = 0; from < Math.min(published.length, mostSearched.newest); from += 32) {
     await reader.read(published.slice(from, from + 32));
     const seen = published.slice(0, from + 32);
@@ -128,12 +129,14 @@ async function readNewest(
   }
 }
 
-/** Reads those whose term has ended, oldest first, as many as may go. @returns the ids of those that have to wait */
+/**
+ * Reads those whose term has ended, oldest first, as many as may go: what somebody needs takes no other's turn.
+ * @returns the ids of those that have to wait
+ */
 async function readOver(
   reader: SetReader,
   published: readonly PublishedSet[],
-  terms: Terms,
-  now: number,
+  { terms, needed, now }: Pick<RetentionFacts, "terms" | "needed" | "now">,
 ): Promise<string[]> {
   const over = published
     // The name says when the run began; the data was read a while later, and the plan looks at both times.
@@ -149,7 +152,7 @@ async function readOver(
     if (trusted >= mostAtOnce) return over.slice(from).map(({ set }) => set);
     const some = over.slice(from, from + 64);
     await reader.read(some);
-    trusted += some.filter((one) => reader.isTrusted(one)).length;
+    trusted += some.filter((one) => reader.isTrusted(one) && !needed.has(one.set)).length;
   }
   return [];
 }
@@ -206,32 +209,32 @@ async function lookAtGoing(
   );
   const some = published.filter((one) => going.has(nameOfSet(one)));
   const hidden: string[] = [];
+  const replaced: string[] = [];
   const known = new Map<string, Pick<Subject, "paidUntil" | "lockedUntil">>();
   await mapBounded(some, 16, async (one) => {
     const prefix = setPrefix(one.tier, one.set);
     const [versions, head] = await Promise.all([
       versionsBelow(vault.transport, prefix),
-  const replaced: string[] = [];
       vault.head(prefix + manifestName),
     ]);
     if (hidesAny(versions)) hidden.push(one.set);
+    if (replacesAny(versions, prefix)) replaced.push(one.set);
     const lockedUntil = head?.retainUntil?.getTime() ?? null;
     known.set(nameOfSet(one), { paidUntil: paidUntil(versions, policy.archive.afterDays), lockedUntil });
   });
   alarms.push(...alarmOf(hidden, "hidden in part by delete markers", "set"));
+  alarms.push(...alarmOf(replaced, "written again in part", "set"));
   return {
-    if (replacesAny(versions, prefix)) replaced.push(one.set);
     ...facts,
     subjects: facts.subjects.map((one) => ({ ...one, ...known.get(`${one.tier}/${one.set}`) })),
     needed: new Map([
       ...facts.needed,
-  alarms.push(...alarmOf(replaced, "written again in part", "set"));
+      ...replaced.map((set) => [set, "somebody has written parts of it again: find out who"] as const),
       ...hidden.map((set) => [set, "somebody has put delete markers over parts of it: find out who"] as const),
     ]),
   };
 }
 
-      ...replaced.map((set) => [set, "somebody has written parts of it again: find out who"] as const),
 function* alarmsOfFolders(folders: readonly PublishedSet[]): Generator<string> {
   for (const tier of tierSchema.options) {
     const of = (some: (one: PublishedSet) => boolean): string[] =>

@@ -24,7 +24,8 @@ export interface SetReader {
   read(some: readonly PublishedSet[]): Promise<void>;
   /** A pinned key has signed its manifest for this place. */
   isTrusted(one: PublishedSet): boolean;
-  isReadBack(one: PublishedSet): boolean;
+  /** It counts as verified: its run read every part again, and no incident was on. */
+  isVerified(one: PublishedSet): boolean;
   /** What is known of it by now. */
   subject(one: PublishedSet): Subject;
   announcements(): Announcement[];
@@ -51,7 +52,10 @@ export function openSetReader(vault: Vault, verify: VerifySignature, provenAt: R
       for await (const _ of describeInOrder(unread, () => 32, readOne));
     },
     isTrusted: (one) => (of(one) ?? null) !== null,
-    isReadBack: (one) => of(one)?.readBack ?? false,
+    isVerified(one) {
+      const read = of(one);
+      return read?.readBack === true && !read.marked;
+    },
     subject(one) {
       const read = of(one);
       const refused = read === null || !one.signed;
