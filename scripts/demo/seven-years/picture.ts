@@ -50,7 +50,7 @@ export function livesChart(story: Story): string {
     path(heldOnes, colours.held, 'stroke-width="2.4"'),
     ...heldOnes.map(
       ({ made, gone }) =>
-        `<text x="${px(x((made + (gone ?? storyDays)) / 2))}" y="${px(y(made) - 6)}" text-anchor="middle" fill="${colours.held}">held${gone === null ? ", to this day" : ", then released"}</text>`,
+        `<text x="${px(x((made + (gone ?? storyDays)) / 2))}" y="${px(y(made) - 6)}" text-anchor="middle" fill="${colours.held}" stroke="#fff" stroke-width="3" paint-order="stroke">held${gone === null ? ", to this day" : ", then released"}</text>`,
     ),
     ...edgeLabels(ours, y),
     `<text x="${left}" y="${height - 6}" class="s">Each line is one set, the oldest above. It begins on the day on which the set was made, and ends on the day on which retention removed it, or today.</text>`,
