@@ -139,14 +139,19 @@ function isAmongNewest(set: ModelSet, world: World, good: readonly ModelSet[]): 
   const own = good.filter(({ tier }) => tier === set.tier);
   if (own.length === 0) return true;
   if (!good.includes(set)) return false;
-  return ([(one) => one.readAt, (one) => one.at, (one) => one.storedAt] as ((one: ModelSet) => number)[]).some(
-    (order) => {
-      const newer = (among: readonly ModelSet[]): number => among.filter((one) => order(one) > order(set)).length;
-      return (
-        (set.provenAt !== null && newer(own.filter(({ provenAt }) => provenAt !== null)) === 0) ||
-        (set.verified && newer(own.filter(({ verified }) => verified)) === 0) ||
-        newer(good) < world.rules.keepNewest
-      );
-    },
-  );
+  // In truth; as the set says; as the set says, but no later than the store had it; as the store says.
+  const orders: readonly ((one: ModelSet) => number)[] = [
+    ({ readAt }) => readAt,
+    ({ at }) => at,
+    ({ at, storedAt }) => Math.min(at, storedAt),
+    ({ storedAt }) => storedAt,
+  ];
+  return orders.some((order) => {
+    const newer = (among: readonly ModelSet[]): number => among.filter((one) => order(one) > order(set)).length;
+    return (
+      (set.provenAt !== null && newer(own.filter(({ provenAt }) => provenAt !== null)) === 0) ||
+      (set.verified && newer(own.filter(({ verified }) => verified)) === 0) ||
+      newer(good) < world.rules.keepNewest
+    );
+  });
 }
