@@ -257,6 +257,16 @@ describe("terms in force", () => {
     expect(daily(9, [...quick, [3, 10]]).days).toBe(10);
   });
 
+  test("of two that were announced in the same moment the longer one counts", () => {
+    const before = [3, 60] as const;
+    const after = [3, 30] as const;
+    for (const said of [
+      [before, after],
+      [after, before],
+    ])
+      expect(daily(30, [...said, [1, 30]]).days).toBe(60);
+  });
+
   test("what sets of the future and sets of a wrong clock say does not count", () => {
     expect(
       daily(30, [

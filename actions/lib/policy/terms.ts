@@ -40,13 +40,14 @@ export function termsInForce(
   now: number,
 ): { readonly terms: Terms; readonly pending: readonly PendingTerm[] } {
   const newestFirst = announcements.filter(({ at }) => at <= now).sort((a, b) => b.at - a.at);
-  const before = newestFirst.findIndex(({ at }) => at <= now - announcedDays * day);
-  const recent = before === -1 ? newestFirst : newestFirst.slice(0, before + 1);
+  const before = newestFirst.find(({ at }) => at <= now - announcedDays * day)?.at;
+  // Of two at the same moment neither is the last: both count.
+  const recent = newestFirst.filter(({ at }) => at >= (before ?? Number.NEGATIVE_INFINITY));
   const terms: Record<Tier, number> = { ...policy };
   const pending: PendingTerm[] = [];
   for (const tier of tierSchema.options) {
     const said = recent.map(({ at, terms }) => ({ at, days: terms?.[tier] ?? Number.POSITIVE_INFINITY }));
-    const known = before === -1 ? Number.POSITIVE_INFINITY : 0;
+    const known = before === undefined ? Number.POSITIVE_INFINITY : 0;
     terms[tier] = said.reduce((longest, { days }) => Math.max(longest, days), Math.max(policy[tier], known));
     if (terms[tier] === policy[tier]) continue;
     const longer = said.findIndex(({ days }) => days > policy[tier]);
