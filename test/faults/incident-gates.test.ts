@@ -4,6 +4,7 @@ import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signat
 import { newSetId } from "../../actions/lib/vault/format/manifest.ts";
 import { beginIncident, endIncident } from "../../actions/lib/vault/incident/write.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
+import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { newTestKey } from "../integration/assembled-set.ts";
 import { openRetentionVault } from "../integration/retention-vault.ts";
 
@@ -27,8 +28,10 @@ test("retention that is removing sets stops before its next removal, and an end 
   using on = await openRetentionVault({ lock: false });
   const sets = await on.lay({ hours: 4 }, { hours: 3 }, { hours: 2 }, { hours: 1 });
   const incident = { id: newSetId(new Date()), reason: "keys were stolen", by: "a test", at: new Date() };
+  let leases = 0;
   const vault = afterFirst(on.vault, "DeleteObjects", async () => {
     await beginIncident(on.vault, incident, undefined);
+    leases = (await versionsBelow(on.vault.transport, "leases/")).length;
     // For so long a gate may use its last answer.
     await sleep(1100);
   });
@@ -37,6 +40,10 @@ test("retention that is removing sets stops before its next removal, and an end 
   expect(await on.sets()).toHaveLength(3);
   // What its manifest named lies there still: not even the rest of that one set went.
   expect((await on.keys(`database/daily/${sets[0]}/`)).length).toBeGreaterThan(1);
+
+  // Nor did what tells who worked when.
+  expect(leases).toBeGreaterThan(0);
+  expect((await versionsBelow(on.vault.transport, "leases/")).length).toBeGreaterThanOrEqual(leases);
 
   // A run that begins during the incident plans no removal at all.
   const { database: during } = await on.retention(8);

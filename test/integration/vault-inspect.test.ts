@@ -59,7 +59,7 @@ test("the write probe proves writing and conditions, and leaves one small object
       conditionalWrites: { state: "known", value: true },
     });
   }
-  await removeLitter(vault, false);
+  await removeLitter(vault, async () => null);
   expect(await versionsBelow(vault.transport, "")).toMatchObject([{ key: "probe/write.txt", latest: true }]);
 });
 

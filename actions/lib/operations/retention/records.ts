@@ -104,10 +104,10 @@ const litter = ["leases/", "probe/"] as const;
 
 /**
  * Removes what leases and probes leave in a vault: each version that has a later one. Markers, and what lies under one, stay:
- * we write none, and a hidden lease still counts.
- * @param dryRun looks, and changes nothing
+ * we write none, and a hidden lease still counts. Leases tell who worked when: while something is wrong, that stays too.
+ * @param gate asked before each removal, and ends it; null: looks, and changes nothing
  */
-export async function removeLitter(vault: Vault, dryRun: boolean, now = Date.now()): Promise<Removed> {
+export async function removeLitter(vault: Vault, gate: Gate | null, now = Date.now()): Promise<Removed> {
   let all = nothingRemoved;
   for (const prefix of litter) {
     const newest = new Set<string>();
@@ -118,9 +118,13 @@ export async function removeLitter(vault: Vault, dryRun: boolean, now = Date.now
         newest.add(key);
         return later;
       });
+      if (superseded.length === 0) continue;
+      if (gate !== null && (await gate(`old versions below ${prefix}`)) !== null) return all;
       all = sumOf(
         all,
-        dryRun ? { ...nothingRemoved, deleted: superseded.length } : await removeVersions(vault, superseded, now),
+        gate === null
+          ? { ...nothingRemoved, deleted: superseded.length }
+          : await removeVersions(vault, superseded, now),
       );
     }
   }

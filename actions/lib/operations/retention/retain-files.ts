@@ -49,7 +49,7 @@ export async function retainFiles(tools: RetentionTools, beside: BesideFiles): P
   if (lease !== null && following === undefined) await noteRemoval(vault, now, { sets: [], snapshots: go });
   const gate = lease && openGate({ lease, incident: tools.incident, held: () => holds.whyNow(go) });
   const removals = gate && (await removeFiles(vault, planned.plan, survey, gate, now));
-  const litter = await removeLitter(vault, lease === null, now);
+  const litter = await removeLitter(vault, gate, now);
   return {
     ...{ ...planned, locks, removals },
     deleted: (removals?.deleted ?? 0) + litter.deleted,
