@@ -53,6 +53,10 @@ test("a sync goes on during an incident, under its mark: vanished files are no o
   const key = await readPrivateKey(env["BACKUP_SIGNING_KEY"] ?? "", env["BACKUP_SIGNING_PASSPHRASE"]);
   await endIncident(vault, incident, (bytes) => signDetached(bytes, key), verify);
   expect((await inspectSnapshots(vault, "day", signers, silentLog)).made).toBeUndefined();
+  // What vanished meanwhile is measured by the newest good snapshot, not by the one under the mark.
+  await expect(lab.sync()).rejects.toMatchObject({ code: "shrunk", message: expect.stringContaining(good.set) });
+  const accepted = await lab.sync({ acceptShrinkage: true });
+  expect(await resolveSnapshot(vault, "latest", { verify })).toBe(accepted.set);
 });
 
 test("files that are being replaced stop at an incident's begin: what was sent is sent, nothing more is", async () => {

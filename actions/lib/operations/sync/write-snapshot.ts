@@ -2,6 +2,7 @@ import { keysFileName } from "../../seal/keys/session-key.ts";
 import { madeUnder } from "../../vault/format/manifest.ts";
 import { journalPrefix, runOfObject, snapshotPrefix } from "../../vault/format/names.ts";
 import { type SnapshotManifest, sessionKeyCommitments } from "../../vault/format/snapshot-manifest.ts";
+import { firstOf, trustedSnapshots } from "../../vault/standing.ts";
 import { lockPublishedSnapshot } from "../retention/locks.ts";
 import { openLedger } from "./copy/ledger.ts";
 import { audit, copyIntoLists } from "./fill-lists.ts";
@@ -43,12 +44,17 @@ async function publish(writing: Writing, tools: Tools): Promise<SnapshotManifest
   const { keys, store, ledger, lists } = tools;
   const { policy, projectRef, version } = request.config;
   const before = plan.kind === "fresh" ? undefined : plan.last;
-  const missing = Math.max(0, (last?.manifest.counts.files ?? 0) - ledger.files);
-  const removed = plan.kind === "fresh" ? missing : ledger.filesRemoved - tools.seen.renames.count;
+  // Of what an incident has left this run may go on, and is not measured by it: else files that vanished during it would be gone from
+  // the newest good snapshot without a word.
+  const good =
+    last?.manifest.incident === undefined ? last?.manifest : await firstOf(trustedSnapshots(vault, writing.verify));
+  const missing = Math.max(0, (good?.counts.files ?? 0) - ledger.files);
+  const isAfterLast = plan.kind !== "fresh" && good === last?.manifest;
+  const removed = isAfterLast ? ledger.filesRemoved - tools.seen.renames.count : missing;
   const mark = await writing.incident.mark();
   // What an incident has left is worth keeping as it is: under its mark it takes no good snapshot's place.
   const accept = request.acceptShrinkage === true || mark !== undefined;
-  boundVanishing(last?.manifest, removed, policy.storage, accept, writing.warnings);
+  boundVanishing(good, removed, policy.storage, accept, writing.warnings);
   await keys.storeIndexKey();
   const layers = await storeList(writing, tools, await lists.finish());
   const head = await storeHead(store, {
