@@ -2,8 +2,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { policySchema } from "../../actions/lib/config/policy/policy.ts";
+import { readInputs } from "../../actions/lib/edge/inputs.ts";
+import { runOperation } from "../../actions/lib/edge/run-operation.ts";
 import { findMadeInPeriod, readLastSet } from "../../actions/lib/operations/backup/earlier-sets.ts";
+import { loadOperations } from "../../actions/lib/operations/catalogue.ts";
 import { checkIncident } from "../../actions/lib/operations/check/standing-rows.ts";
+import type { Begun } from "../../actions/lib/operations/incident/begin.ts";
 import { setListPage } from "../../actions/lib/operations/list/pages.ts";
 import { selectSet } from "../../actions/lib/operations/test-restore/select-set.ts";
 import { readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
@@ -105,4 +109,20 @@ test("the policy check, and with it the daily summary, hears of an incident from
   // The next attempt makes a set that counts.
   expect(await made()).toBeUndefined();
   expect(await checkIncident(lab.vault, verify)).toEqual([]);
+});
+
+test("where no set is verified or proven, a begin holds the newest one that is signed and bears no mark", async () => {
+  const newest = await makeSet(900);
+  await makeSet(901, { incident });
+  const verb = (await loadOperations()).find(({ name }) => name === "incident");
+  if (verb === undefined) throw new Error("There is no incident.");
+  const env = lab.env("postgresql://lifeboat@127.0.0.1:1/x");
+  const run = (given: Record<string, string | boolean>) =>
+    runOperation(verb, readInputs(verb, "command", { reason: "a test", ...given }), {
+      ...{ env, log: silentLog, signal: new AbortController().signal },
+    });
+  const { result } = await run({ action: "begin", "no-set": true });
+  const held = (result as Begun).held.map((one) => ("done" in one ? one.done : one.failed));
+  expect(held).toEqual([expect.objectContaining({ set: newest, what: expect.stringContaining("newest signed set") })]);
+  await run({ action: "end" });
 });

@@ -161,7 +161,9 @@ async function newestGood(context: Context): Promise<Good[]> {
   let withSet: string | undefined;
   if (context.has("vault")) {
     const vault = await context.vault();
+    let newest: string | undefined;
     for await (const { set, readBack, files } of trustedSets(vault, verify)) {
+      newest ??= set;
       if (readBack !== true) continue;
       add(set, "newest verified set", false);
       withSet = files?.set;
@@ -169,6 +171,8 @@ async function newestGood(context: Context): Promise<Good[]> {
     }
     const proven = (await provenSets(vault, await provenBy(config))).find(({ marked }) => !marked);
     add(proven?.set, "newest proven set", false);
+    // Better than nothing, where the policy has nothing verified and no test has been done yet.
+    if (good.length === 0) add(newest, "newest signed set, for none is verified or proven", false);
   }
   if (context.has("storageVault")) {
     const newest = await firstOf(trustedSnapshots(await context.files(), verify));
