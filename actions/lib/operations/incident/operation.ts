@@ -76,6 +76,9 @@ export default defineOperation({
     const begun = await beginRun(context, { reason, apiOff, dryRun });
     if (noSet || dryRun) return reportBegin(begun, undefined, context.config().policy);
     const { takeSet } = await import("./take-set.ts");
+    // A set may take hours: what somebody has to do now is said now, and once more at the end.
+    for (const note of reportBegin(begun, undefined, context.config().policy).page?.notes ?? []) context.log.warn(note);
+    context.log.warn("A set is made now, under the mark. Whatever ends it, the incident stays on.");
     return reportBegin(begun, await takeSet(context), context.config().policy);
   },
 });

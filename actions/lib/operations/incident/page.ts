@@ -47,6 +47,7 @@ export function reportBegin(begun: Begun, set: Step<BackupResult> | undefined, {
     notes: [
       ...problems,
       ...already(others),
+      ...(held.length > 0 ? [] : ["Nothing is held: the vault has no set yet whose signature counts."]),
       ...(signed ? [] : ["Its begin is not signed; it counts all the same."]),
       ...(begun.buckets.length + notOn.length > 1
         ? []
@@ -111,8 +112,11 @@ const apiWords: Readonly<Record<Ended["dataApi"]["state"], string>> = {
   "put-back": "The Data API is on again, exactly as it was noted, and read back.",
   "as-noted": "The Data API is set as it was noted: nothing had to be put back.",
   changed: "Somebody has set the Data API otherwise meanwhile: it was left so.",
-  "left-off": "The Data API was left as it is (--api-off).",
+  "left-off": "The Data API was left as it is (--api-off). How it was set is noted in incident/<id>/api.json.",
 };
+
+const onlyOneEnded =
+  "Only one bucket is set here. Where database and files have one each, end it with both: in the other it may still be on.";
 
 export function reportEnd(ended: Ended): Told {
   const { outcome, incidents, buckets, dataApi } = ended;
@@ -131,6 +135,7 @@ export function reportEnd(ended: Ended): Told {
               `ALARM: incident ${id} has a record of the Data API's setting that no pinned key has signed. It was not used: look at the setting by hand.`,
           ),
           "What was made meanwhile keeps its mark: it is never the newest good set. Make a set now: `lifeboat backup --tier daily`.",
+          ...(buckets.length > 1 ? [] : [onlyOneEnded]),
           "The holds stay until somebody releases them: `lifeboat holds`, `lifeboat release`.",
         ]
       : [];
