@@ -62,7 +62,13 @@ async function prove(set: string, snapshotAt: string): Promise<Proof> {
 }
 
 test("an empty vault has nothing, and files are asked for only where their vault is named", async () => {
-  expect(await truth()).toEqual({ newestSetAt: undefined, proven: undefined, newestFilesAt: null, holds: [] });
+  expect(await truth()).toEqual({
+    newestSetAt: undefined,
+    proven: undefined,
+    newestFilesAt: null,
+    holds: [],
+    announced: [],
+  });
   expect(await truth({ S3_STORAGE_BUCKET: lab.bucket })).toMatchObject({ newestFilesAt: undefined });
 });
 
@@ -80,6 +86,8 @@ test("the newest trusted set and the newest proof are what is true", async () =>
     proven: { set: older.set, snapshotAt: older.snapshotAt, provenAt: "2026-01-21T21:00:00Z", restoreSeconds: 77 },
     newestFilesAt: undefined,
     holds: [],
+    // Made before manifests said the policy's terms.
+    announced: [older, newer].map(() => ({ at: Date.parse("2026-01-01T00:00:00Z"), terms: null })),
   });
   await lab.vault.put(`${setPrefix("daily", older.set)}manifest.json`, Buffer.from("{}"));
   expect((await truth()).proven).toBeUndefined();
