@@ -33,7 +33,7 @@ interface Scene {
   readonly at?: string;
   readonly hurry?: boolean;
   readonly unfinished?: boolean;
-  readonly operation?: "backup" | "test" | "verify" | "publish";
+  readonly operation?: "backup" | "incident" | "release" | "test" | "verify" | "publish";
 }
 
 /** A vault for reports, and the channels that a run tells: the same vault for all tests of a file, new channels for each. */
@@ -86,7 +86,7 @@ export async function openNotifyLab() {
       const times = { startedAt: new Date(Date.parse(at) - 60_000), endedAt: new Date(at) };
       const report = jobReport(ending, { operation, env: whole, ...times, warnings: [] });
       const names = namesOf(await loadOperations());
-      await afterRun(report, { env: whole, log, names, hurry, unfinished });
+      await afterRun(report, { env: whole, log, names, hurry, unfinished, news: ending.news });
       return log.lines;
     },
     async lastReport() {

@@ -134,6 +134,21 @@ describe("an issue", () => {
     expect(JSON.stringify(github.issues)).not.toContain(planted);
   });
 
+  test("is opened for an incident that began, although nothing failed, and closed when it is over", async () => {
+    await using github = await startIssues("qimma/lifeboat");
+    const begun = { ...done, sentence: "Incident x is on.", news: "begun" } as const;
+    await notify.end({ ending: begun, env: byIssue(github), operation: "incident" });
+    await notify.end({ ending: begun, env: { ...notify.byToken(), ...byIssue(github) }, operation: "incident" });
+    expect(notify.slack.messages.map(({ text }) => text)).toEqual([
+      expect.stringMatching(/^Incident begun: .*Incident x is on\./s),
+    ]);
+    const ends = { ...done, sentence: "Ended: x.", news: "over" } as const;
+    await notify.end({ ending: ends, env: { ...byIssue(github), ...notify.byMail() }, operation: "incident" });
+    expect(notify.mail.mails.map(({ source }) => source)).toEqual([expect.stringContaining("Incident over")]);
+    await notify.end({ ending: ends, env: byIssue(github), operation: "release" });
+    expect(github.issues.map(({ state, comments }) => [state, comments.length])).toEqual([["closed", 1]]);
+  });
+
   test("is not missed where the repository has none, or nothing is open", async () => {
     await using github = await startIssues("qimma/lifeboat");
     await notify.end({ ending: done, env: byIssue(github) });

@@ -8,6 +8,7 @@ import { readVault } from "../config/vault-location.ts";
 import type { Names } from "../operations/catalogue.ts";
 import { writeVaultReport } from "../operations/publish/vault-reports.ts";
 import { cleaner, cleanReport } from "../report/run/clean-text.ts";
+import type { News } from "../report/run/outcome.ts";
 import type { RunReport } from "../report/run/run-report.ts";
 import type { SignBytes } from "../seal/keys/signature.ts";
 import { noteSigner } from "../vault/configured.ts";
@@ -31,6 +32,8 @@ interface Surroundings {
   readonly hurry: boolean;
   /** Another job goes on with what this one did well. */
   readonly unfinished?: boolean;
+  /** People hear of it although it went well. */
+  readonly news?: News | undefined;
 }
 
 /** Called when an action's work begins, beside it: a watcher that does not answer delays nothing. */
@@ -49,7 +52,7 @@ export async function beforeRun(
  */
 export async function afterRun(told: RunReport, around: Surroundings): Promise<void> {
   const report = cleanReport(told, cleaner(around.env));
-  const { env, log, names, aside, hurry, unfinished = false } = around;
+  const { env, log, names, aside, hurry, unfinished = false, news } = around;
   const retry: Partial<RetryPolicy> = hurry
     ? { attempts: 1, totalSeconds: 4, stallSeconds: 4 }
     : { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
@@ -64,7 +67,7 @@ export async function afterRun(told: RunReport, around: Surroundings): Promise<v
       : openVault({ ...location, retry: { attempts: 1, totalSeconds: 2, stallSeconds: 2 } });
   using _quick = quick;
   const untold = await safely("People could not be told", log, () =>
-    tellPeople(report, { ...{ env, log, names, aside, hurry, unfinished, policy }, vault: quick }),
+    tellPeople(report, { ...{ env, log, names, aside, hurry, unfinished, news, policy }, vault: quick }),
   );
   const sign = await noteSigner(env);
   await keepReport(withUntold(report, untold ?? []), vault, sign, log, retry);

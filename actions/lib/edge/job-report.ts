@@ -1,4 +1,5 @@
 import { type Environment, optional } from "../config/environment.ts";
+import type { News } from "../report/run/outcome.ts";
 import type {
   Conclusion,
   Failure,
@@ -16,6 +17,7 @@ export interface Ending {
   readonly failure: Failure | null;
   /** See `Outcome`; not in the report. */
   readonly unfinished?: boolean;
+  readonly news?: News | undefined;
 }
 
 interface JobFacts {

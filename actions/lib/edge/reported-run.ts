@@ -49,7 +49,7 @@ export async function reportedRun(run: ReportedRun): Promise<Ended> {
     warnings,
   });
   await begun;
-  await afterRun(report, { ...around, hurry: signal.aborted, unfinished: ended.ending.unfinished === true });
+  await afterRun(report, { ...around, hurry: signal.aborted, ...ended.ending });
   return ended;
 }
 
@@ -67,10 +67,10 @@ async function endOf({ operation, work, signal }: ReportedRun, log: Log): Promis
   const runbook = operation.runbook ?? unspecific;
   try {
     const result = await untilInterrupted(signal, work(log));
-    const { facts = {}, skipped, unfinished = false, failure } = result;
+    const { facts = {}, skipped, unfinished = false, news, failure } = result;
     const ending: Ending = {
       conclusion: failure !== undefined ? "failure" : skipped === true ? "skipped" : "success",
-      ...{ sentence: pageOf(operation, result).sentence, facts, unfinished },
+      ...{ sentence: pageOf(operation, result).sentence, facts, unfinished, news },
       failure: failure === undefined ? null : { ...failure, runbook },
     };
     return { ending, result };

@@ -10,6 +10,7 @@ import type { PromiseCheck } from "../policy/promises.ts";
 import { truthOf } from "../report/branch/standing.ts";
 import { cleaner } from "../report/run/clean-text.ts";
 import { isBad } from "../report/run/merge-reports.ts";
+import type { News } from "../report/run/outcome.ts";
 import { type RunReport, workOf } from "../report/run/run-report.ts";
 import type { SignBytes } from "../seal/keys/signature.ts";
 import { askStanding, noteVerifier } from "../vault/configured.ts";
@@ -24,9 +25,11 @@ export interface Telling extends Watched {
   readonly hurry: boolean;
   /** Another job goes on with what this one did well: neither the watcher nor people hear of it yet. */
   readonly unfinished: boolean;
+  /** People hear of it although it went well. */
+  readonly news: News | undefined;
 }
 
-/** When the policy itself is what is wrong, people have to be told all the same. */
+/** When the policy itself is what is wrong, people have to be told anyway. */
 export const defaultNotifyPolicy: NotifyPolicy = notifyPolicySchema.parse(undefined);
 
 /**
@@ -35,7 +38,7 @@ export const defaultNotifyPolicy: NotifyPolicy = notifyPolicySchema.parse(undefi
  * @returns the channels that could not be told
  */
 export async function tellPeople(report: RunReport, telling: Telling): Promise<string[]> {
-  const { env, log, policy, hurry, unfinished } = telling;
+  const { env, log, policy, hurry, unfinished, news } = telling;
   const failed = isBad(report.conclusion);
   const told = report.operations[0];
   if (!failed && unfinished) return [];
@@ -50,16 +53,17 @@ export async function tellPeople(report: RunReport, telling: Telling): Promise<s
       .join("-"),
     topic: [workOf(report), told?.operation].filter((each) => each !== undefined).join(", "),
     attempt: report.run.attempt,
-    onlyContinue: !failed,
+    onlyContinue: !failed && news === undefined,
   };
-  if (failed && channels.length === 0) log.info("Nobody is told of this failure: no channel is set (.env.example).");
+  if ((failed || news !== undefined) && channels.length === 0)
+    log.info("Nobody is told of this: no channel is set (.env.example).");
   const { told: reached, untold } = await deliver(
-    runAlert(report, { pageUrl: pageUrls(env), label: telling.names.label }),
+    runAlert(report, { pageUrl: pageUrls(env), label: telling.names.label }, news),
     conversation,
     channels,
     {
       // Where it was told that it failed, it has to be told that it works again: that is for each channel to know.
-      reach: failed ? policy.failure.reach : "all",
+      reach: failed || news === "begun" ? policy.failure.reach : "all",
       ...(hurry ? { each: 1500, total: 3000 } : { each: 4000, total: 10_000 }),
     },
   );
@@ -80,7 +84,7 @@ export async function tellDailySummary(
     names: words,
     policy,
     vault,
-  }: Omit<Telling, "hurry" | "unfinished" | "vault"> & { readonly vault: Vault },
+  }: Omit<Telling, "hurry" | "unfinished" | "news" | "vault"> & { readonly vault: Vault },
   sign: SignBytes | undefined,
 ): Promise<void> {
   const { hour, channels: names, reach } = policy.summary;

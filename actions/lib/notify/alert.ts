@@ -1,10 +1,12 @@
 import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
 import { isBad } from "../report/run/merge-reports.ts";
+import type { News } from "../report/run/outcome.ts";
 import { type Conclusion, type RunReport, workOf } from "../report/run/run-report.ts";
 
 /** What people are told, before it takes the form of a channel. Nothing in it is personal or secret: reports are cleaned first. */
 export interface Alert {
-  readonly level: "failed" | "good" | "summary";
+  /** `news`: nothing failed, and people have to look. */
+  readonly level: "failed" | "news" | "good" | "summary";
   /** One line: what happened to what. */
   readonly title: string;
   readonly sentence: string;
@@ -47,16 +49,16 @@ export function cleanAlert(alert: Alert, clean: (text: string) => string): Alert
   };
 }
 
-/** The alert about one job of a run. */
-export function runAlert(report: RunReport, { pageUrl, label }: AlertWords): Alert {
+/** The alert about one job of a run. @param news why people hear of it although it went well */
+export function runAlert(report: RunReport, { pageUrl, label }: AlertWords, news?: News): Alert {
   const [told] = report.operations;
   const { run, conclusion } = report;
   const name = told === undefined ? run.workflow : label(told.operation);
   const page = told?.failure?.runbook;
   const pageLink = page === undefined ? undefined : pageUrl(page);
   return {
-    level: isBad(conclusion) ? "failed" : "good",
-    title: `${name} ${endings[conclusion]}: ${workOf(report)}${run.attempt > 1 ? `, attempt ${run.attempt}` : ""}`,
+    level: isBad(conclusion) ? "failed" : news === "begun" ? "news" : "good",
+    title: `${name} ${isBad(conclusion) || news === undefined ? endings[conclusion] : news}: ${workOf(report)}${run.attempt > 1 ? `, attempt ${run.attempt}` : ""}`,
     sentence: told?.failure?.message ?? told?.sentence ?? "",
     facts: told === undefined ? [] : factsOf(report),
     lines: told?.warnings.map((warning) => `Warning: ${warning}`) ?? [],
@@ -105,6 +107,6 @@ export function alertText({ sentence, facts, lines, next, links }: Alert): strin
 
 /** One line for the subject. */
 export function alertSubject({ level, title }: Alert): string {
-  const mark = level === "failed" ? "[Lifeboat: FAILED]" : "[Lifeboat]";
-  return `${mark} ${title}`.replaceAll(/\s+/g, " ").slice(0, 200);
+  const marks = { failed: "[Lifeboat: FAILED]", news: "[Lifeboat: NOW]", good: "[Lifeboat]", summary: "[Lifeboat]" };
+  return `${marks[level]} ${title}`.replaceAll(/\s+/g, " ").slice(0, 200);
 }

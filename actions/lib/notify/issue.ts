@@ -29,12 +29,13 @@ export function issueChannel(settings: IssueSettings): Channel {
         .find((issue) => issue.title === title && issue.pull_request === undefined);
       const body = issueText(alert);
       if (open === undefined) {
-        if (conversation.onlyContinue === true) return false;
+        // What is over opens no issue; where its begin has opened one, that is closed.
+        if (conversation.onlyContinue === true || alert.level === "good") return false;
         await api("POST", "issues", { title, body, labels: [label] });
         return true;
       }
       await api("POST", `issues/${open.number}/comments`, { body });
-      if (alert.level !== "failed")
+      if (alert.level !== "failed" && alert.level !== "news")
         await api("PATCH", `issues/${open.number}`, { state: "closed", state_reason: "completed" });
       return true;
     },

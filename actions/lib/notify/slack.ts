@@ -37,7 +37,10 @@ async function post(
   const { text, blocks } = slackMessage(alert);
   const message = { channel: settings.channel, text, blocks, unfurl_links: false };
   // What failed again is for everybody to see, not only for those who follow the thread.
-  const reply = thread === undefined ? {} : { thread_ts: thread, reply_broadcast: alert.level === "failed" };
+  const reply =
+    thread === undefined
+      ? {}
+      : { thread_ts: thread, reply_broadcast: alert.level === "failed" || alert.level === "news" };
   let ts: string | undefined;
   try {
     ts = await call(settings, "chat.postMessage", { ...message, ...reply }, signal);
@@ -124,6 +127,7 @@ interface SlackMessage {
 
 const marks: Readonly<Record<Alert["level"], string>> = {
   failed: ":red_circle:",
+  news: ":large_orange_circle:",
   good: ":large_green_circle:",
   summary: ":lifebuoy:",
 };

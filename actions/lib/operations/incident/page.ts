@@ -60,7 +60,7 @@ export function reportBegin(begun: Begun, set: Step<BackupResult> | undefined, {
       `Next: find out what happened with the evidence, revoke what was stolen, then restore or repair from a set without the mark (\`lifeboat list\`). \`lifeboat incident end --reason …\` lets things go on. See ${runbook}.`,
     ],
   };
-  const told = { result: { ...begun, set: set ?? null }, page, outputs };
+  const told: Told = { result: { ...begun, set: set ?? null }, page, outputs, news: "begun" };
   if (problems.length === 0) return told;
   const next = `The incident is on. Do by hand what is named, by ${runbook}.`;
   return { ...told, failure: { code: "incident-incomplete", message: problems.join(" "), next } };
@@ -144,6 +144,7 @@ export function reportEnd(ended: Ended): Told {
     page: { title: "Incident", sentence, tables: [], notes },
     outputs: { incident: incidents[0] ?? "", on: String(outcome === "would-end") },
     ...(outcome === "nothing-on" && { skipped: true }),
+    ...(outcome === "ended" && { news: "over" }),
   };
   if (dataApi.distrusted.length === 0) return told;
   return {

@@ -58,7 +58,8 @@ export function reportRelease(set: string, released: Released, dryRun: boolean):
     notes: [...(stays === null ? [] : [`The store's legal holds stay: ${stays}.`]), ...failuresOf(parts)],
   };
   const failed = parts.reduce((sum, part) => sum + part.failed.length + part.untried, 0);
-  const done = { result: released, page };
+  // What lets go is told, so that somebody can object.
+  const done: Told = { result: released, page, ...(!dryRun && ended.length > 0 && { news: "over" }) };
   if (failed === 0 && stays === null) return done;
   return {
     ...done,

@@ -1,6 +1,8 @@
 import type { Page } from "../page.ts";
 import type { RunFacts } from "./run-report.ts";
 
+export type News = "begun" | "over";
+
 /** What a run came to, for everybody who hears of it. */
 export interface Outcome {
   /** By the names that the operation declares. */
@@ -13,6 +15,8 @@ export interface Outcome {
   readonly skipped?: boolean;
   /** Another job of the run goes on with it: that this one went well is no news to anybody yet. */
   readonly unfinished?: boolean;
+  /** People hear of it at once although it went well: something began that they have to know of, or it is over. */
+  readonly news?: News;
   /** Why the run failed although its work was done, e.g. a set that was found damaged. */
   readonly failure?: { readonly code: string; readonly message: string; readonly next: string };
 }
