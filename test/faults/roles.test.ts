@@ -152,6 +152,9 @@ test("an incident begins, keeps evidence and holds what is good with a role that
   const begun = await run(begins, { action: "begin", reason: "keys were stolen", "no-set": true });
   expect(begins.refused).toEqual([]);
   expect(begun.failure).toBeUndefined();
+  // Its environment has a key whose word counts, and no reviewers: it cannot end what it has begun.
+  await expect(run(begins, { action: "end", reason: "never mind" })).rejects.toMatchObject({ code: "s3-denied" });
+  expect((await run(begins, {})).result).toMatchObject({ on: true });
   await using ends = await gateOf("restore");
   const operations = { BACKUP_SIGNING_KEY: "", RESTORE_PRIVATE_KEY: lab.lab.operations.key.armor() };
   expect((await run(ends, { action: "end", reason: "all keys are new" }, operations)).result).toMatchObject({
