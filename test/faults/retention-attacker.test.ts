@@ -74,3 +74,15 @@ test("a restore test that passed by a clock a year ahead hides none of those tha
   expect(failing.database?.plan.plan.heldBack).toMatch(/the newest restore test failed/);
   expect(await lab.sets()).toHaveLength(3);
 });
+
+test("while nothing may go, what leases have left stays as well", async () => {
+  using lab = await openRetentionVault();
+  await lab.lay({ hours: 5 });
+  const key = "leases/other.json";
+  for (const body of ["1", "2"]) await lab.vault.put(key, Buffer.from(body));
+  const now = new Date();
+  await lab.retention(0, { now, storeTime: async () => new Date(now.getTime() + 3_600_000) });
+  expect(await lab.keys(key)).toEqual([key, key]);
+  await lab.retention(0);
+  expect(await lab.keys(key)).toEqual([key]);
+});

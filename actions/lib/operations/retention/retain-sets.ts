@@ -52,7 +52,7 @@ export async function retainSets(tools: RetentionTools): Promise<DatabaseRetenti
     standstill(plan.facts) !== null || (removals?.stopped ?? null) !== null
       ? null
       : await removeRecords(vault, { ...tools, gate, isThere: (set) => there.has(set) });
-  const litter = await removeLitter(vault, gate, now);
+  const litter = tools.stop === null ? await removeLitter(vault, gate, now) : null;
   const parts = [removals, records, litter].filter((one) => one !== null);
   return {
     ...{ plan, staying, leftovers, removals, records, strangers: [...(steps?.strangers ?? [])] },
