@@ -177,8 +177,10 @@ describe("what was done to the vault is named as damage", () => {
 
 describe("retention", () => {
   const verifySignature = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
-  const retain = async (days: number, dryRun = false) => {
-    const { policy } = await lab.lab.config(lab.project.backupUrl);
+  const retain = async (days: number, dryRun = false, reports = 400) => {
+    const { policy: made } = await lab.lab.config(lab.project.backupUrl);
+    const records = { ...made.retention.records, reports };
+    const policy = { ...made, retention: { ...made.retention, records } };
     const now = new Date(Date.now() + days * day);
     return retainFilesAt({ vault, policy, verify: verifySignature, now, dryRun });
   };
@@ -211,5 +213,15 @@ describe("retention", () => {
     await retain(4);
     const verdict = await verify(deep(1));
     expect(verdict).toMatchObject({ set: sets.at(-1), outcome: "whole" });
+  });
+
+  test("removes what was noted in the files' own bucket by its term, and what belongs to sets not", async () => {
+    const others = [`uses/${set}/${set}.json`, "reports/2026/01/01/x.json"];
+    for (const key of ["retention/removed/x.json", ...others]) await vault.put(key, Buffer.from("{}"));
+    await retain(4, true, 3);
+    expect(await keysIn(vault, "retention/")).toContain("retention/removed/x.json");
+    await retain(4, false, 3);
+    expect(await keysIn(vault, "retention/")).not.toContain("retention/removed/x.json");
+    for (const key of others) expect(await keysIn(vault, key)).toEqual([key]);
   });
 });

@@ -51,7 +51,10 @@ export async function applyReplicaRetention(options: ReplicaRetentionOptions): P
   };
   const following: Following = {
     hasObject: (key) => objects.value?.has(key) ?? true,
-    recordsBelow: (prefix) => keysBelow(database, [prefix]),
+    async recordsBelow(prefix) {
+      const keys = await Promise.all(vaults.map((vault) => keysBelow(vault, [prefix])));
+      return new Set(keys.flatMap((some) => [...some]));
+    },
   };
   const toolsOf = (lease: Lease | null): RetentionTools => ({
     ...{ policy, verify, log, longer: afterDays, following, explain: options.explain },

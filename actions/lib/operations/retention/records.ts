@@ -15,6 +15,8 @@ interface RecordRule {
   readonly days: number;
   /** The set that a record belongs to: while the set stays, it stays. */
   readonly setOf?: (key: string) => string | undefined;
+  /** It lies in the bucket of the files, too, where that is another one. */
+  readonly ofFiles?: true;
 }
 
 /** Every kind of record. A new kind is a line here, and a right of the role of retention (`scripts/provision/roles.yml`). */
@@ -23,9 +25,9 @@ export function recordRules({ retention: { records } }: Pick<Policy, "retention"
     { prefix: "proofs/", days: records.proofs, setOf: (key) => /^proofs\/([^/]+)\//.exec(key)?.[1] },
     { prefix: "reports/", days: records.reports },
     { prefix: "notify/", days: records.notify },
-    { prefix: "retention/removed/", days: records.reports },
+    { prefix: "retention/removed/", days: records.reports, ofFiles: true },
     // Nobody believes a use that is older than a day.
-    { prefix: "uses/", days: 30 },
+    { prefix: "uses/", days: 30, ofFiles: true },
   ];
 }
 
@@ -43,6 +45,8 @@ export interface RecordsOptions {
   readonly gate: Gate | null;
   /** Whether a set is still there. */
   readonly isThere: (set: string) => boolean;
+  /** Those alone that lie in the bucket of the files, too. */
+  readonly ofFiles?: boolean;
   /** By the store's clock, ms. */
   readonly now: number;
   /** Days that are added to each term. */
@@ -57,12 +61,12 @@ export interface RecordsOptions {
  */
 export async function removeRecords(
   vault: Vault,
-  { policy, gate, isThere, now, longer = 0, following }: RecordsOptions,
+  { policy, gate, isThere, ofFiles, now, longer = 0, following }: RecordsOptions,
 ): Promise<RecordsRemoved> {
   let all = nothingRemoved;
   const byPrefix: Record<string, number> = {};
   const hidden = new Set<string>();
-  for (const { prefix, days, setOf } of recordRules(policy)) {
+  for (const { prefix, days, setOf } of recordRules(policy).filter((rule) => !ofFiles || rule.ofFiles)) {
     const elsewhere = (await following?.recordsBelow(prefix)) ?? new Set();
     const isOver = ({ key, lastModified }: Version): boolean => {
       const set = setOf?.(key);

@@ -2,7 +2,7 @@ import { openGate } from "./gate.ts";
 import { extendKept, markLocks } from "./keep-locks.ts";
 import type { ExtendedLocks } from "./locks.ts";
 import { type BesideFiles, type FilesVaultPlan, planFilesVault } from "./plan-files.ts";
-import { removeLitter } from "./records.ts";
+import { removeLitter, removeRecords } from "./records.ts";
 import type { RemovalsDone } from "./removal-loop.ts";
 import { noteRemoval } from "./removal-note.ts";
 import { removeFiles } from "./remove-files.ts";
@@ -49,10 +49,16 @@ export async function retainFiles(tools: RetentionTools, beside: BesideFiles): P
   if (lease !== null && following === undefined) await noteRemoval(vault, now, { sets: [], snapshots: go });
   const gate = lease && openGate({ lease, incident: tools.incident, held: () => holds.whyNow(go) });
   const removals = gate && (await removeFiles(vault, planned.plan, survey, gate, now));
-  const litter = await removeLitter(vault, gate, now);
+  // Those of the replica go with its sets.
+  const records =
+    heldBack !== null || following !== undefined || (removals?.stopped ?? null) !== null
+      ? null
+      : await removeRecords(vault, { ...tools, gate, ofFiles: true, isThere: () => true });
+  const litter = tools.stop === null ? await removeLitter(vault, gate, now) : null;
+  const parts = [removals, records, litter].filter((one) => one !== null);
   return {
-    ...{ ...planned, locks, removals },
-    deleted: (removals?.deleted ?? 0) + litter.deleted,
-    keptBack: (removals?.kept ?? 0) + litter.kept,
+    ...{ ...planned, locks, removals, alarms: [...planned.alarms, ...(records?.alarms ?? [])] },
+    deleted: parts.reduce((sum, { deleted }) => sum + deleted, 0),
+    keptBack: parts.reduce((sum, { kept }) => sum + kept, 0),
   };
 }

@@ -10,7 +10,7 @@ import type { Vault } from "../../vault/s3/client.ts";
 export interface Following {
   /** Whether the files' vault has this object, in any version. */
   readonly hasObject: (key: string) => boolean;
-  /** Every key that the database's vault has below a prefix of records. */
+  /** Every key that the vault has below a prefix of records, in either bucket. */
   readonly recordsBelow: (prefix: string) => Promise<ReadonlySet<string>>;
 }
 
