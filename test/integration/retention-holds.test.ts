@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { OperationError } from "../../actions/lib/base/errors.ts";
 import { mapBounded } from "../../actions/lib/base/flow/bounded.ts";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { mostAtOnce } from "../../actions/lib/operations/retention/plan-sets.ts";
@@ -7,6 +8,7 @@ import { manifestSchema, newSetId, setPrefix } from "../../actions/lib/vault/for
 import { checkHolds, quarterOf } from "../../actions/lib/vault/holds/check.ts";
 import { readAllHolds } from "../../actions/lib/vault/holds/objects.ts";
 import { placeHold } from "../../actions/lib/vault/holds/place.ts";
+import { readHolds, whyHeld } from "../../actions/lib/vault/holds/register.ts";
 import { releaseHolds } from "../../actions/lib/vault/holds/release.ts";
 import { announceUse } from "../../actions/lib/vault/holds/uses.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
@@ -54,6 +56,28 @@ test("a held set stays whatever its age and whatever the policy becomes, and goe
   await lab.retention(400);
   expect(await lab.sets()).toEqual([`daily/${newest}`]);
   expect(await lab.keys(setPrefix("daily", held))).toEqual([]);
+});
+
+test("a release in whose middle an incident begins lifts no further hold, and one that begins before it ends nothing", async () => {
+  using lab = await openRetentionVault();
+  const [held = ""] = await lab.lay({ hours: 5 }, { hours: 4 });
+  await hold(lab, held);
+  const options = { vaults: vaultsOf(lab), verify: lab.verify, sign: lab.sign, reason: "over", by: "a test" };
+  let asked = 0;
+  const from = (first: number) => async (): Promise<void> => {
+    if (++asked >= first) throw new OperationError("incident-on", "Stopped: an incident is on.");
+  };
+  await expect(releaseHolds(held, { ...options, gate: from(1) })).rejects.toMatchObject({ code: "incident-on" });
+  expect(whyHeld(await readHolds(lab.vault, lab.verify), held)).toContain("a lawyer asked");
+
+  asked = 0;
+  await expect(releaseHolds(held, { ...options, gate: from(2) })).rejects.toMatchObject({ code: "incident-on" });
+  const heads = await Promise.all((await lab.keys(setPrefix("daily", held))).map((key) => lab.vault.head(key)));
+  expect(heads.length).toBeGreaterThan(0);
+  expect(heads.map((head) => head?.legalHold)).toEqual(heads.map(() => "on"));
+  // Run again after its end, it finishes.
+  const { parts } = await releaseHolds(held, options);
+  expect(parts.reduce((sum, { changed }) => sum + changed, 0)).toBeGreaterThan(0);
 });
 
 test("the store's hold alone, without an entry, keeps a set whole: nothing of it is asked for, and it is an alarm", async () => {

@@ -38,7 +38,7 @@ export async function runRelease(context: Context, { set, reason, dryRun }: Rele
     throw unsigned("the key that is set may not release holds.");
   });
   const options = { vaults: await holdVaults(context), verify, sign, reason, by: holder(context), dryRun };
-  return releaseHolds(set, { ...options, signal: context.signal });
+  return releaseHolds(set, { ...options, signal: context.signal, gate: await context.incidentGate() });
 }
 
 /** What was released, for people and for reports. */

@@ -86,13 +86,17 @@ export async function eachPart(
 export type Counted = Pick<PartHeld, "held" | "changed" | "failed" | "untried">;
 const none: Counted = { held: 0, changed: 0, failed: [], untried: 0 };
 
-/** Switches the hold of every version, many at a time. What cannot be done is counted, and named. */
+/**
+ * Switches the hold of every version, many at a time. What cannot be done is counted, and named.
+ * @param gate asked before each; what it throws ends the work
+ */
 export async function setAll(
   vault: Vault,
   versions: readonly { readonly key: string; readonly versionId: string | undefined }[],
   lost: Counted["failed"],
   status: "on" | "off",
   signal?: AbortSignal | undefined,
+  gate?: (what: string) => Promise<void>,
 ): Promise<Counted> {
   const failed = [...lost];
   let [changed, untried] = [0, 0];
@@ -103,6 +107,7 @@ export async function setAll(
       untried++;
       return;
     }
+    await gate?.(`the legal hold of ${version.key}`);
     try {
       if (await setLegalHold(vault, version, status)) changed++;
     } catch (error) {

@@ -1,6 +1,7 @@
 import { ConfigurationError } from "../../base/errors.ts";
 import type { SignBytes } from "../../seal/keys/signature.ts";
 import { newSetId } from "../format/manifest.ts";
+import type { IncidentGate } from "../incident/state.ts";
 import { type HoldVaults, namesOf, partsOf, readAllHolds, versionsOf } from "./objects.ts";
 import { eachPart, type PartHeld, type PlaceOptions, setAll, writeEntry } from "./place.ts";
 import type { Hold, HoldRelease, HoldSubject } from "./register.ts";
@@ -9,6 +10,8 @@ export interface ReleaseOptions extends PlaceOptions {
   readonly sign: SignBytes;
   readonly reason: string;
   readonly by: string;
+  /** Asked before the holds end, and before each of the store's legal holds is lifted, whether that may go on. */
+  readonly gate?: IncidentGate;
 }
 
 export interface Released {
@@ -23,6 +26,7 @@ export interface Released {
 /**
  * Ends the holds on a set, or on a snapshot of the files: first a signed release in the register, which names them, then the store's legal holds go, where no
  * other hold needs the object. Can be repeated: it finishes what an earlier run has left.
+ * @throws what the gate throws
  * @throws ConfigurationError `not-held`; `register-unreadable`: nobody can say what another hold needs
  */
 export async function releaseHolds(set: string, options: ReleaseOptions): Promise<Released> {
@@ -41,6 +45,7 @@ export async function releaseHolds(set: string, options: ReleaseOptions): Promis
   if (active.length > 0 && !dryRun) {
     const at = new Date();
     const common = { format: "lifeboat-hold/1", event: "release", id: newSetId(at), at: at.toISOString() } as const;
+    await options.gate?.(`the release of ${set}`);
     for (const held of subjectsOf(active)) {
       const ends = active.filter(({ subject }) => sameSubject(subject, held)).map(({ id }) => id);
       const release: HoldRelease = { ...common, subject: held, reason, by, ends };
@@ -70,7 +75,7 @@ export async function releaseHolds(set: string, options: ReleaseOptions): Promis
           names.filter((key) => !needed.has(key)),
         );
         if (dryRun) return { held: found.length, changed: 0, failed: [], untried: 0 };
-        return setAll(vault, found, [], "off", signal);
+        return setAll(vault, found, [], "off", signal, options.gate);
       })),
     );
   return { ended: active, parts, stays: null };
