@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
+import { applyRetention } from "../../actions/lib/operations/retention/apply-retention.ts";
 import { locksAreDue } from "../../actions/lib/operations/retention/keep-locks.ts";
 import { deepRecordKey } from "../../actions/lib/operations/verify/files/deep-record.ts";
 import { type VerifyFilesOptions, verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
 import { readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
+import { newSetId } from "../../actions/lib/vault/format/manifest.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
 import { type Version, versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
@@ -223,5 +225,23 @@ describe("retention", () => {
     await retain(4, false, 3);
     expect(await keysIn(vault, "retention/")).not.toContain("retention/removed/x.json");
     for (const key of others) expect(await keysIn(vault, key)).toEqual([key]);
+  });
+
+  test("a snapshot by a clock a year ahead hides from no one that syncs fail", async () => {
+    const newest = (await keysIn(vault, "snapshots/")).findLast((key) => key.endsWith("/manifest.json")) ?? "";
+    const ahead = new Date(Date.now() + 365 * day);
+    const named = { set: newSetId(ahead), snapshotAt: ahead.toISOString() };
+    const manifest = { ...JSON.parse(Buffer.from((await vault.get(newest)).body).toString()), ...named };
+    await vault.put(`snapshots/${named.set}/manifest.json.sig`, Buffer.from("as if our key had signed it"));
+    await vault.put(`snapshots/${named.set}/manifest.json`, Buffer.from(JSON.stringify(manifest)));
+    const { policy } = await lab.lab.config(lab.project.backupUrl);
+    const now = new Date(Date.now() + 30 * day);
+    const done = await applyRetention({
+      ...{ database: vault, files: vault, policy, dryRun: true, log: silentLog, now, storeTime: async () => now },
+      verify: async () => ({ fingerprint: "", signedAt: now }),
+    });
+    expect(done.database?.plan.facts.stop).toMatch(
+      /the newest snapshot of the files is \d+ days old: syncs are failing/,
+    );
   });
 });
