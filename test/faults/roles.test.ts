@@ -120,7 +120,10 @@ test("the prover reads and opens everything, and remembers how far it came", asy
 
 test("who holds needs to read, to add to the register and to set legal holds, and no more", async () => {
   await using gate = await gateOf("hold");
-  const env = { AWS_ENDPOINT_URL: gate.url, S3_STORAGE_BUCKET: lab.lab.bucket };
+  const env = {
+    ...{ AWS_ENDPOINT_URL: gate.url, S3_STORAGE_BUCKET: lab.lab.bucket },
+    RESTORE_PRIVATE_KEY: lab.lab.operations.key.armor(),
+  };
   const config = await loadConfig({
     needs: ["vault", "storageVault"],
     env: { ...lab.lab.env(lab.project.backupUrl), ...env },
@@ -152,8 +155,14 @@ test("an incident begins, keeps evidence and holds what is good with a role that
   const begun = await run(begins, { action: "begin", reason: "keys were stolen", "no-set": true });
   expect(begins.refused).toEqual([]);
   expect(begun.failure).toBeUndefined();
-  // Its environment has a key whose word counts, and no reviewers: it cannot end what it has begun.
-  await expect(run(begins, { action: "end", reason: "never mind" })).rejects.toMatchObject({ code: "s3-denied" });
+  // Its environment has no reviewers: it cannot end what it has begun, neither by its key nor, with a person's, by its role.
+  await expect(run(begins, { action: "end", reason: "never mind" })).rejects.toMatchObject({
+    code: "signing-key-missing",
+  });
+  const stolen = { RESTORE_PRIVATE_KEY: lab.lab.operations.key.armor() };
+  await expect(run(begins, { action: "end", reason: "never mind" }, stolen)).rejects.toMatchObject({
+    code: "s3-denied",
+  });
   expect((await run(begins, {})).result).toMatchObject({ on: true });
   await using ends = await gateOf("restore");
   const operations = { BACKUP_SIGNING_KEY: "", RESTORE_PRIVATE_KEY: lab.lab.operations.key.armor() };

@@ -111,10 +111,10 @@ test("what makes no sense is refused before anything is written", async () => {
   refused(["hold", set, "--reason", "x", "--until", "2020-01-01"], "in the past");
   refused(["hold", set, "--reason", "x", "--until", "soon"], "--until");
   refused(["hold", "20200101T000000Z-00000000", "--reason", "x"], "There is no set");
-  refused(["hold", set, "--reason", "x", "--until", "2099-01-01"], "signature", { BACKUP_SIGNING_KEY: "" });
+  refused(["hold", set, "--reason", "x", "--until", "2099-01-01"], "signature", { RESTORE_PRIVATE_KEY: "" });
   refused(["release", set, "--reason", "x"], "no hold");
   refused(["release", "latest", "--reason", "x"], "is named like");
-  refused(["release", scene.subject.set, "--reason", "x"], "no key that signs", { BACKUP_SIGNING_KEY: "" });
+  refused(["release", scene.subject.set, "--reason", "x"], "no key that signs", { RESTORE_PRIVATE_KEY: "" });
   expect(await versionsBelow(scene.vault.transport, "holds/")).toEqual(before);
 });
 

@@ -5,8 +5,8 @@ import { askingBefore } from "../../actions/lib/operations/restore-files/run-res
 import { sendFiles } from "../../actions/lib/operations/restore-files/send-files.ts";
 import { findSnapshotFor } from "../../actions/lib/operations/restore-files/vault-snapshot.ts";
 import { inspectSnapshots } from "../../actions/lib/operations/sync/made-in-period.ts";
-import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { releaseVerifier } from "../../actions/lib/vault/configured.ts";
 import { resolveSnapshot } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
 import { newSetId } from "../../actions/lib/vault/format/manifest.ts";
 import { beginIncident, endIncident } from "../../actions/lib/vault/incident/write.ts";
@@ -49,10 +49,9 @@ test("a sync goes on during an incident, under its mark: vanished files are no o
 
   // As long as it is on, the period has its snapshot; after its end the next attempt makes a good one.
   expect((await inspectSnapshots(vault, "day", signers, silentLog)).made?.set).toBe(marked.set);
-  const env = lab.env();
-  const key = await readPrivateKey(env["BACKUP_SIGNING_KEY"] ?? "", env["BACKUP_SIGNING_PASSPHRASE"]);
-  await endIncident(vault, incident, (bytes) => signDetached(bytes, key), verify);
-  expect((await inspectSnapshots(vault, "day", signers, silentLog)).made).toBeUndefined();
+  const ends = await releaseVerifier(await lab.lab.config("postgresql://lifeboat@127.0.0.1:1/x"));
+  await endIncident(vault, incident, (bytes) => signDetached(bytes, lab.lab.operations), ends);
+  expect((await inspectSnapshots(vault, "day", signers, silentLog, ends)).made).toBeUndefined();
   // What vanished meanwhile is measured by the newest good snapshot, not by the one under the mark.
   await expect(lab.sync()).rejects.toMatchObject({ code: "shrunk", message: expect.stringContaining(good.set) });
   const accepted = await lab.sync({ acceptShrinkage: true });

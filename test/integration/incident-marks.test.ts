@@ -12,7 +12,7 @@ import { setListPage } from "../../actions/lib/operations/list/pages.ts";
 import { selectSet } from "../../actions/lib/operations/test-restore/select-set.ts";
 import { readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
-import { askStanding } from "../../actions/lib/vault/configured.ts";
+import { askStanding, releaseVerifier } from "../../actions/lib/vault/configured.ts";
 import { beginIncident, endIncident } from "../../actions/lib/vault/incident/write.ts";
 import { encodeManifest, listSets, publishSet, resolveSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { readSignedSet } from "../../actions/lib/vault/sets/open-set.ts";
@@ -100,15 +100,16 @@ test("the policy check, and with it the daily summary, hears of an incident from
   const said = { id: incident, reason: "keys were stolen", by: "a test", at: new Date() };
   await beginIncident(lab.vault, said, undefined);
   const now = { ...lab.vault, serverTime: async () => new Date("2026-01-13T13:00:00Z") };
-  const made = () => findMadeInPeriod(now, "daily", "day", lab.signers, silentLog);
+  const ends = await releaseVerifier(config);
+  const made = () => findMadeInPeriod(now, "daily", "day", lab.signers, silentLog, ends);
   expect((await made())?.incident).toBe(incident);
   expect(await checkIncident(lab.vault, verify)).toMatchObject([{ check: "incident", status: "warn" }]);
   expect((await askStanding(config)).incident).toMatchObject({ id: incident, reason: "keys were stolen" });
-  await endIncident(lab.vault, said, (bytes) => signDetached(bytes, signing), verify);
+  await endIncident(lab.vault, said, (bytes) => signDetached(bytes, lab.operations), ends);
   expect((await askStanding(config)).incident).toBeNull();
   // The next attempt makes a set that counts.
   expect(await made()).toBeUndefined();
-  expect(await checkIncident(lab.vault, verify)).toEqual([]);
+  expect(await checkIncident(lab.vault, ends)).toEqual([]);
 });
 
 test("where no set is verified or proven, a begin holds the newest one that is signed and bears no mark", async () => {
@@ -116,7 +117,8 @@ test("where no set is verified or proven, a begin holds the newest one that is s
   await makeSet(901, { incident });
   const verb = (await loadOperations()).find(({ name }) => name === "incident");
   if (verb === undefined) throw new Error("There is no incident.");
-  const env = lab.env("postgresql://lifeboat@127.0.0.1:1/x");
+  const opening = { RESTORE_PRIVATE_KEY: lab.operations.key.armor() };
+  const env = { ...lab.env("postgresql://lifeboat@127.0.0.1:1/x"), ...opening };
   const run = (given: Record<string, string | boolean>) =>
     runOperation(verb, readInputs(verb, "command", { reason: "a test", ...given }), {
       ...{ env, log: silentLog, signal: new AbortController().signal },

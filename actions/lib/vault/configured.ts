@@ -8,7 +8,7 @@ import { readKeyring, type Signer } from "../seal/keys/keyring.ts";
 import { pinnedSigners } from "../seal/keys/pins.ts";
 import { readPrivateKey, type UnlockedKey } from "../seal/keys/private-key.ts";
 import { type SignBytes, signDetached, verifyDetached } from "../seal/keys/signature.ts";
-import type { VerifySignature } from "./published/signed-manifest.ts";
+import type { VerifyRelease, VerifySignature } from "./published/signed-manifest.ts";
 import { openVault, type Vault, type VaultSettings } from "./s3/client.ts";
 import { readStanding, type StandingSources, type VaultStanding } from "./standing.ts";
 
@@ -52,14 +52,25 @@ export async function noteVerifier(config: Config): Promise<VerifySignature> {
 }
 
 /**
- * Checks what lets something go again, the release of a hold: the signing key's word counts, and that of the keys which people
- * have, operations and escrow. The prover's does not: nobody watches its job.
+ * Checks what lets something go again, the release of a hold or the end of an incident: the keys that people have count,
+ * operations and escrow. The jobs' keys do not, those that sign sets and proofs: a job needs no reviewer, and a key that was stolen from one
+ * must not end the incident about it.
  */
-export async function releaseVerifier(config: Config): Promise<VerifySignature> {
+export async function releaseVerifier(config: Config): Promise<VerifyRelease> {
+  const people = await peoplesKeys(config);
+  const begins = await recordVerifier(config);
+  return Object.assign((bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, people), { begins });
+}
+
+async function peoplesKeys(config: Config): Promise<Signer[]> {
   const { operations, escrow } = config.policy.keys.recipients;
   const { signers } = await readKeyring(config.publicKeys.armored);
-  const people = signers.filter(({ fingerprint }) => fingerprint === operations || fingerprint === escrow);
-  const trusted = [...(await trustedSigners(config)), ...people];
+  return signers.filter(({ fingerprint }) => fingerprint === operations || fingerprint === escrow);
+}
+
+/** Checks what makes something stay, and what the begin of an incident has noted: the signing key's word counts, and people's. */
+export async function recordVerifier(config: Config): Promise<VerifySignature> {
+  const trusted = [...(await trustedSigners(config)), ...(await peoplesKeys(config))];
   return (bytes, armored) => verifyDetached(bytes, armored, trusted);
 }
 
@@ -73,12 +84,24 @@ export async function standingRules(
 }
 
 /** Signs notes with the key that the job works with; undefined where its environment has none that can be used. */
-export async function noteSigner(env: Environment): Promise<SignBytes | undefined> {
+export function noteSigner(env: Environment): Promise<SignBytes | undefined> {
+  return signerOf(env, [signingNames, openingNames]);
+}
+
+/** Signs what `releaseVerifier` checks, with RESTORE_PRIVATE_KEY; undefined where it is not set or cannot be used. */
+export function releaseSigner(env: Environment): Promise<SignBytes | undefined> {
+  return signerOf(env, [openingNames]);
+}
+
+const signingNames = { key: "BACKUP_SIGNING_KEY", passphrase: "BACKUP_SIGNING_PASSPHRASE" } as const;
+const openingNames = { key: "RESTORE_PRIVATE_KEY", passphrase: "RESTORE_PASSPHRASE" } as const;
+
+async function signerOf(
+  env: Environment,
+  among: readonly { readonly key: string; readonly passphrase: string }[],
+): Promise<SignBytes | undefined> {
   const problems = new Problems();
-  const names = [
-    { key: "BACKUP_SIGNING_KEY", passphrase: "BACKUP_SIGNING_PASSPHRASE" },
-    { key: "RESTORE_PRIVATE_KEY", passphrase: "RESTORE_PASSPHRASE" },
-  ].find(({ key }) => optional(env, key) !== undefined);
+  const names = among.find(({ key }) => optional(env, key) !== undefined);
   const material = names && readKey(env, { ...names, what: "the key that signs" }, problems);
   if (material === undefined) return undefined;
   try {

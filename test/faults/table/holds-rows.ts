@@ -67,6 +67,14 @@ export const holdRows: readonly HoldRow[] = [
     alarm: /released without a trusted signature/,
   },
   {
+    kind: "a release that a job's stolen key has signed",
+    told: "it ends nothing, with an alarm",
+    async attack(scene) {
+      await scene.enter(releaseOf(scene), "by a job");
+    },
+    alarm: /released without a trusted signature/,
+  },
+  {
     kind: "a true release of another set's hold, copied here",
     told: "it ends nothing, with an alarm",
     async attack(scene) {

@@ -16,7 +16,7 @@ export default defineOperation({
     "Writes the hold into the register of the vault, from which on retention keeps the set, and puts the store's legal hold on",
     "every object version that the set needs, its files' packs too, in the vault and in the replica. Run again without --reason",
     "it finishes what an earlier run has left. Reads S3_BACKUP_BUCKET, S3_STORAGE_BUCKET, S3_REPLICA_BUCKET, the AWS_* settings",
-    "and, to sign, BACKUP_SIGNING_KEY or RESTORE_PRIVATE_KEY. A hold without a signature holds too, but has no --until.",
+    "and, to sign, RESTORE_PRIVATE_KEY (operations or escrow). A hold without that signature holds too, but has no --until.",
   ].join("\n"),
   inputs: z.object({
     set: field(z.string(), { positional: true, value: "set|latest", help: "id of the set, or latest" }),

@@ -1,12 +1,12 @@
 import { ConfigurationError } from "../../base/errors.ts";
-import { noteSigner, releaseVerifier } from "../../vault/configured.ts";
+import { noteSigner, releaseSigner, releaseVerifier } from "../../vault/configured.ts";
 import { resolveSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { newSetId, setIdPattern, tierSchema } from "../../vault/format/manifest.ts";
 import { type HoldVaults, readAllHolds, subjectOf } from "../../vault/holds/objects.ts";
 import { type PartHeld, placeHold } from "../../vault/holds/place.ts";
 import { describeHold, type Hold, type HoldBegin, type HoldSubject } from "../../vault/holds/register.ts";
 import { publicationOf } from "../../vault/published/publications.ts";
-import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
+import type { VerifyRelease } from "../../vault/published/signed-manifest.ts";
 import { resolveSet } from "../../vault/sets/catalogue.ts";
 import type { Context } from "../context.ts";
 
@@ -58,13 +58,13 @@ export async function runHold(context: Context, request: HoldRequest): Promise<H
   const register = await readAllHolds(vaults, verify);
   const active = register.holds.filter(({ ended, subject: held }) => ended === null && held.set === subject.set);
   const same = active.find((hold) => reason === undefined || (hold.reason === reason && hold.until === until));
-  const sign = await noteSigner(context.env);
+  const sign = (await releaseSigner(context.env)) ?? (until === null ? await noteSigner(context.env) : undefined);
   const begin = same === undefined ? await newHold(context, subject, request, vaults) : entryOf(same);
   if (until !== null && same === undefined && sign === undefined)
     throw new ConfigurationError(
       "usage",
       "--until needs a signature: anybody who can write the bucket could end a hold otherwise.",
-      "Set BACKUP_SIGNING_KEY or RESTORE_PRIVATE_KEY, or leave --until out.",
+      "Set RESTORE_PRIVATE_KEY, the operations or escrow key, or leave --until out.",
     );
   context.log.info(same === undefined ? `Holding ${subject.set}` : `${subject.set}: ${describeHold(same)}`);
   const parts = await placeHold(begin, { vaults, verify, sign, dryRun, signal: context.signal });
@@ -104,18 +104,19 @@ function entryOf({ format, event, id, subject, reason, at, by, until }: Hold): H
 async function findSubject(
   { database, files }: HoldVaults,
   request: HoldRequest,
-  marks: { readonly verify: VerifySignature; readonly passedOver: (line: string) => void },
+  marks: { readonly verify: VerifyRelease; readonly passedOver: (line: string) => void },
 ): Promise<HoldSubject> {
   const { verify } = marks;
+  const published = { ...marks, verify: verify.begins ?? verify };
   const { set: wanted } = request;
   if (database === null || request.files) {
     if (files === null) throw new Error("The operation holds a snapshot of the files, and has no vault of the files.");
     const there = setIdPattern.test(wanted) && (await publicationOf(files.transport, "snapshots/", wanted)).state;
-    return { kind: "files", set: there === "hidden" ? wanted : await resolveSnapshot(files, wanted, marks) };
+    return { kind: "files", set: there === "hidden" ? wanted : await resolveSnapshot(files, wanted, published) };
   }
   for (const tier of setIdPattern.test(wanted) ? tierSchema.options : []) {
     const { state } = await publicationOf(database.transport, `database/${tier}/`, wanted);
     if (state !== "none") return subjectOf(database, { tier, set: wanted }, verify);
   }
-  return subjectOf(database, await resolveSet(database, wanted, marks), verify);
+  return subjectOf(database, await resolveSet(database, wanted, published), verify);
 }

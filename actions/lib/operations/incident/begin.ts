@@ -1,9 +1,9 @@
 import { LifeboatError } from "../../base/errors.ts";
-import { manifestVerifier, noteSigner, provenBy, releaseVerifier } from "../../vault/configured.ts";
+import { manifestVerifier, noteSigner, provenBy, recordVerifier, releaseVerifier } from "../../vault/configured.ts";
 import { newSetId } from "../../vault/format/manifest.ts";
 import { readIncident } from "../../vault/incident/state.ts";
 import { beginIncident } from "../../vault/incident/write.ts";
-import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
+import type { VerifyRelease } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { provenSets } from "../../vault/sets/proof-store.ts";
 import { firstOf, trustedSets, trustedSnapshots } from "../../vault/standing.ts";
@@ -65,7 +65,14 @@ export async function beginRun(context: Context, { reason, apiOff, dryRun }: Beg
   const access = apiOff ? openDataApi(config, signal) : undefined;
   const ends = await releaseVerifier(config);
   // How the Data API was set is written to the project at the end: only what is signed counts then.
-  const noting = apiOff ? await trustedSigner(context.env, ends) : undefined;
+  const records = await recordVerifier(config);
+  const noting = apiOff
+    ? await trustedSigner(
+        await noteSigner(context.env),
+        records,
+        "Set BACKUP_SIGNING_KEY, or RESTORE_PRIVATE_KEY of the operations or escrow key, each with its passphrase.",
+      )
+    : undefined;
   const at = new Date();
   const id = newSetId(at);
   const sign = await noteSigner(context.env);
@@ -94,7 +101,7 @@ export async function beginRun(context: Context, { reason, apiOff, dryRun }: Beg
     (async () => {
       if (access === undefined || noting === undefined) return { dataApi: null, apiSeconds: null };
       const incident = { id, at, on: others };
-      const done = await step(signal, () => switchOff(access, incident, { vaults: on, verify: ends, sign: noting }));
+      const done = await step(signal, () => switchOff(access, incident, { vaults: on, verify: records, sign: noting }));
       return { dataApi: done, apiSeconds: seconds() };
     })(),
     holdNewest(context, id),
@@ -108,7 +115,7 @@ export async function beginRun(context: Context, { reason, apiOff, dryRun }: Beg
 }
 
 /** Ids of the other incidents that are on. */
-async function othersThan(id: string, vaults: readonly Vault[], ends: VerifySignature): Promise<string[]> {
+async function othersThan(id: string, vaults: readonly Vault[], ends: VerifyRelease): Promise<string[]> {
   const states = await Promise.all(vaults.map(async (vault) => ({ vault, state: await readIncident(vault, ends) })));
   return idsOn(states).filter((other) => other !== id);
 }

@@ -1,5 +1,5 @@
 import { ConfigurationError } from "../../base/errors.ts";
-import { releaseVerifier } from "../../vault/configured.ts";
+import { recordVerifier, releaseSigner, releaseVerifier } from "../../vault/configured.ts";
 import { endIncident } from "../../vault/incident/write.ts";
 import type { Context } from "../context.ts";
 import { openDataApi, type PutBack, putBack } from "./data-api.ts";
@@ -26,7 +26,11 @@ export interface Ended {
 export async function endRun(context: Context, { reason, leaveApiOff, dryRun }: EndRequest): Promise<Ended> {
   const config = context.config();
   const verify = await releaseVerifier(config);
-  const sign = await trustedSigner(context.env, verify);
+  const sign = await trustedSigner(
+    await releaseSigner(context.env),
+    verify,
+    "Set RESTORE_PRIVATE_KEY, the operations or escrow key, and RESTORE_PASSPHRASE. The jobs' signing key ends nothing.",
+  );
   const states = await readStates(context, verify);
   const unreadable = states.find(({ state }) => state.on && state.unreadable === true);
   if (unreadable?.state.on === true)
@@ -43,7 +47,9 @@ export async function endRun(context: Context, { reason, leaveApiOff, dryRun }: 
   if (dryRun) return { ...common, outcome: "would-end", dataApi: untouched };
   const dataApi = leaveApiOff
     ? ({ state: "left-off", distrusted: [] } as const)
-    : await putBack(incidents, { vaults, verify }, () => openDataApi(config, context.signal));
+    : await putBack(incidents, { vaults, verify: await recordVerifier(config) }, () =>
+        openDataApi(config, context.signal),
+      );
   const by = context.holder ?? `by hand, ${context.run.runId}`;
   for (const { vault, state } of states) {
     for (const { id } of state.on ? state.all : [])

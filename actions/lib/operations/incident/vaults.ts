@@ -1,9 +1,8 @@
 import { ConfigurationError } from "../../base/errors.ts";
-import type { Environment } from "../../config/environment.ts";
 import type { SignBytes } from "../../seal/keys/signature.ts";
-import { noteSigner, releaseVerifier } from "../../vault/configured.ts";
+import { releaseVerifier } from "../../vault/configured.ts";
 import { type IncidentState, readIncident } from "../../vault/incident/state.ts";
-import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
+import type { VerifyRelease } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { Context } from "../context.ts";
 
@@ -35,7 +34,7 @@ export interface BucketState {
 }
 
 /** What each bucket says. @throws LifeboatError when one cannot be opened */
-export async function readStates(context: Context, verify?: VerifySignature): Promise<BucketState[]> {
+export async function readStates(context: Context, verify?: VerifyRelease): Promise<BucketState[]> {
   const checked = verify ?? (await releaseVerifier(context.config()));
   const { vaults, unreached } = await openEach(context);
   if (unreached[0] !== undefined) throw unreached[0].error;
@@ -50,12 +49,15 @@ export function idsOn(states: readonly BucketState[]): string[] {
 }
 
 /**
- * Signs with the key that is at hand, tried out first: what lets go again counts only when a pinned signing key, or the operations
- * or escrow key, has signed it.
- * @throws ConfigurationError `signing-key-missing`: before anything is done
+ * The key that is at hand, tried out before anything is done.
+ * @param next which key counts, for people
+ * @throws ConfigurationError `signing-key-missing`
  */
-export async function trustedSigner(env: Environment, verify: VerifySignature): Promise<SignBytes> {
-  const sign = await noteSigner(env);
+export async function trustedSigner(
+  sign: SignBytes | undefined,
+  verify: VerifyRelease,
+  next: string,
+): Promise<SignBytes> {
   const trial = Buffer.from("Lifeboat tries out whether this key counts.");
   const counts =
     sign !== undefined &&
@@ -67,6 +69,6 @@ export async function trustedSigner(env: Environment, verify: VerifySignature): 
   throw new ConfigurationError(
     "signing-key-missing",
     `${sign === undefined ? "There is no key to sign with" : "The key at hand is none whose signature counts here"}. Nothing has been done.`,
-    "Set BACKUP_SIGNING_KEY, or RESTORE_PRIVATE_KEY of the operations or escrow key, each with its passphrase.",
+    next,
   );
 }

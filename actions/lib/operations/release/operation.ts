@@ -9,8 +9,8 @@ export default defineOperation({
   summary: "Ends the holds on a set: retention may remove it again when its time has come.",
   details: [
     "Adds a signed release to the register and lifts the store's legal hold from every object that no other hold needs, in the",
-    "vault and in the replica. Reads the same settings as `hold`, and needs a key that signs: BACKUP_SIGNING_KEY or",
-    "RESTORE_PRIVATE_KEY (operations or escrow).",
+    "vault and in the replica. Reads the same settings as `hold`, and needs RESTORE_PRIVATE_KEY and",
+    "RESTORE_PASSPHRASE of the operations or escrow key, which sign it.",
   ].join("\n"),
   inputs: z.object({
     set: field(z.string(), { positional: true, value: "set", help: "id of the set, or of the snapshot of the files" }),

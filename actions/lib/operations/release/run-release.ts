@@ -1,6 +1,6 @@
 import { ConfigurationError } from "../../base/errors.ts";
 import { countOf } from "../../base/measures.ts";
-import { noteSigner, releaseVerifier } from "../../vault/configured.ts";
+import { releaseSigner, releaseVerifier } from "../../vault/configured.ts";
 import { setIdPattern } from "../../vault/format/manifest.ts";
 import { type Released, releaseHolds } from "../../vault/holds/release.ts";
 import type { Context } from "../context.ts";
@@ -23,13 +23,13 @@ export async function runRelease(context: Context, { set, reason, dryRun }: Rele
       "See `lifeboat holds` for the names.",
     );
   const config = context.config();
-  const sign = await noteSigner(context.env);
+  const sign = await releaseSigner(context.env);
   const verify = await releaseVerifier(config);
   const unsigned = (why: string) =>
     new ConfigurationError(
       "release-unsigned",
       `Nothing is released: ${why}`,
-      "Set BACKUP_SIGNING_KEY, or RESTORE_PRIVATE_KEY of operations or escrow, as the policy pins them.",
+      "Set RESTORE_PRIVATE_KEY, the operations or escrow key that the policy pins. The signing key of the jobs releases nothing.",
     );
   if (sign === undefined) throw unsigned("a release counts only with a signature, and there is no key that signs.");
   // Before anything is written: a release that nobody believes would only be an alarm.

@@ -4,7 +4,7 @@ import { mapBounded } from "../../base/flow/bounded.ts";
 import { countOf } from "../../base/measures.ts";
 import { legalHoldOf } from "../bucket/lock.ts";
 import { alarmOf } from "../published/publications.ts";
-import type { VerifySignature } from "../published/signed-manifest.ts";
+import type { VerifyRelease } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import {
   coreOf,
@@ -28,7 +28,7 @@ export type Share = "all" | "core" | 0 | 1 | 2 | 3;
 export interface CheckOptions {
   readonly vaults: HoldVaults;
   /** Checks manifests. */
-  readonly verify: VerifySignature;
+  readonly verify: VerifyRelease;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -191,7 +191,7 @@ export async function alarmsOfHolds(
 
 /** The same, with the register read for it. */
 export async function readHoldAlarms(
-  { verifyRelease, ...options }: CheckOptions & { readonly verifyRelease: VerifySignature },
+  { verifyRelease, ...options }: CheckOptions & { readonly verifyRelease: VerifyRelease },
   share: Share,
 ): Promise<readonly string[]> {
   return alarmsOfHolds(await readAllHolds(options.vaults, verifyRelease), share, options);

@@ -1,4 +1,4 @@
-import type { VerifySignature } from "../published/signed-manifest.ts";
+import type { VerifyRelease } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { versionPages } from "../s3/versions.ts";
 import { type HoldRegister, holdsPrefix, joinRegisters, readHolds, whyHeld } from "./register.ts";
@@ -21,7 +21,7 @@ export interface HoldGate {
 }
 
 /** @param vaults every bucket that may hold something: of the database, of the files, the replica */
-export async function openHoldGate(vaults: readonly Vault[], verify: VerifySignature): Promise<HoldGate> {
+export async function openHoldGate(vaults: readonly Vault[], verify: VerifyRelease): Promise<HoldGate> {
   const buckets = [...new Map(vaults.map((vault) => [vault.bucket, vault])).values()];
   let now = await look(buckets, verify);
   const why = (set: string): string | null => whyNeeded(now, set);
@@ -56,7 +56,7 @@ interface Look {
   readonly mark: string;
 }
 
-async function look(vaults: readonly Vault[], verify: VerifySignature): Promise<Look> {
+async function look(vaults: readonly Vault[], verify: VerifyRelease): Promise<Look> {
   // The mark first: what is written while the rest is read makes it be read again.
   const mark = await markOf(vaults);
   const registers = await Promise.all(vaults.map((vault) => readHolds(vault, verify)));

@@ -5,7 +5,7 @@ import { neededObjects, readLayers } from "../files/read-files.ts";
 import { readSnapshot } from "../files/snapshot-catalogue.ts";
 import { setPrefix, type Tier } from "../format/manifest.ts";
 import { snapshotPrefix } from "../format/names.ts";
-import { believed, manifestName, signatureName, type VerifySignature } from "../published/signed-manifest.ts";
+import { believed, manifestName, signatureName, type VerifyRelease } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { versionPages, writtenObjects } from "../s3/versions.ts";
 import { readSet, type SetName } from "../sets/catalogue.ts";
@@ -19,7 +19,7 @@ export interface HoldVaults {
 }
 
 /** The register of all buckets that are set, the replica's included. */
-export async function readAllHolds(vaults: HoldVaults, verify: VerifySignature): Promise<HoldRegister> {
+export async function readAllHolds(vaults: HoldVaults, verify: VerifyRelease): Promise<HoldRegister> {
   const all = [vaults.database, vaults.files, vaults.replica].filter((one) => one !== null);
   const buckets = [...new Map(all.map((vault) => [vault.bucket, vault])).values()];
   return joinRegisters(await Promise.all(buckets.map((vault) => readHolds(vault, verify))));
@@ -41,8 +41,8 @@ export function partsOf(subject: HoldSubject): HeldPart[] {
 }
 
 /** A set of the database with the files that its manifest names; alone where nobody can say which. */
-export async function subjectOf(vault: Vault, { tier, set }: SetName, verify: VerifySignature): Promise<HoldSubject> {
-  const read = await believed(() => readSet(asWritten(vault), tier, set, verify));
+export async function subjectOf(vault: Vault, { tier, set }: SetName, verify: VerifyRelease): Promise<HoldSubject> {
+  const read = await believed(() => readSet(asWritten(vault), tier, set, verify.begins ?? verify));
   const manifest = read !== undefined && "document" in read ? read.document.manifest : undefined;
   return { kind: "database", tier, set, files: manifest?.files?.set ?? null };
 }
@@ -71,14 +71,15 @@ export function isKeysOfSet(key: string): boolean {
  * @param vault the bucket that has the part
  * @throws LifeboatError when the store cannot be asked
  */
-export async function namesOf(vault: Vault, part: HeldPart, verify: VerifySignature): Promise<NeededNames> {
+export async function namesOf(vault: Vault, part: HeldPart, verify: VerifyRelease): Promise<NeededNames> {
   const written = asWritten(vault);
+  const signed = verify.begins ?? verify;
   try {
     if (part.kind === "files") {
-      const { manifest } = await readSnapshot(written, part.set, verify);
+      const { manifest } = await readSnapshot(written, part.set, signed);
       return { sizes: neededObjects(manifest, await readLayers(written, manifest.layers)).sizes, untrusted: null };
     }
-    const { manifest } = await readSet(written, part.tier, part.set, verify);
+    const { manifest } = await readSet(written, part.tier, part.set, signed);
     const small = [manifestName, signatureName, keysFileName];
     if (manifest.sealing.secrets !== undefined) small.push(secretsFileName);
     const segments = manifest.artifacts.flatMap((artifact) => artifact.segments);

@@ -2,7 +2,7 @@ import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { type SignBytes, writeNote } from "../../seal/keys/signature.ts";
 import { setLegalHold } from "../bucket/legal-hold.ts";
-import type { VerifySignature } from "../published/signed-manifest.ts";
+import type { VerifyRelease } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { assertStored } from "../s3/read-back.ts";
 import { writtenObjects } from "../s3/versions.ts";
@@ -28,7 +28,7 @@ export interface PartHeld {
 
 export interface PlaceOptions {
   readonly vaults: HoldVaults;
-  readonly verify: VerifySignature;
+  readonly verify: VerifyRelease;
   readonly sign?: SignBytes | undefined;
   /** Looks, and changes nothing. */
   readonly dryRun?: boolean;

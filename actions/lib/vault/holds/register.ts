@@ -4,7 +4,7 @@ import { mapBounded } from "../../base/flow/bounded.ts";
 import { readNote } from "../../seal/keys/signature.ts";
 import { setId, setIdPattern, tierSchema } from "../format/manifest.ts";
 import { alarmOf } from "../published/publications.ts";
-import type { VerifySignature } from "../published/signed-manifest.ts";
+import type { VerifyRelease } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { type WrittenObject, writtenObjects } from "../s3/versions.ts";
 
@@ -75,7 +75,7 @@ const maxEntryBytes = 64 * 1024;
 
 /** One hold, as its entry says. */
 export interface Hold extends HoldBegin {
-  /** A trusted key has signed it. One without a signature holds all the same, and its `until` does not end it. */
+  /** A trusted key has signed it. One without a signature holds as well. Its `until` ends it only where a person's key has signed it. */
   readonly signed: boolean;
   /** What ended it; null: it holds. */
   readonly ended: "released" | "over" | null;
@@ -101,7 +101,9 @@ interface ReadEntry {
   readonly set: string;
   readonly key: string;
   readonly entry: HoldEntry | undefined;
+  /** By a key whose word lets things go; `known`: at least by one whose word on what stays is repeated. */
   readonly signed: boolean;
+  readonly known: boolean;
   readonly storedAt: Date | undefined;
 }
 
@@ -112,7 +114,7 @@ interface ReadEntry {
  * Never throws because of what the store says: a register that cannot be read holds everything.
  * @param verify whose signatures count on a release (`releaseVerifier` of vault/configured)
  */
-export async function readHolds(vault: Vault, verify: VerifySignature): Promise<HoldRegister> {
+export async function readHolds(vault: Vault, verify: VerifyRelease): Promise<HoldRegister> {
   try {
     const objects = await writtenObjects(vault, [holdsPrefix], mostEntries);
     if (objects.length > mostEntries) return unreadableRegister(vault, `it has more than ${mostEntries} entries`);
@@ -174,7 +176,7 @@ function onceEach(holds: readonly Hold[]): Hold[] {
 async function readEntry(
   vault: Vault,
   { key, versionId, lastModified }: WrittenObject,
-  verify: VerifySignature,
+  verify: VerifyRelease,
 ): Promise<ReadEntry> {
   const set = setOfEntry(key) ?? "";
   const found = { set, key, storedAt: lastModified };
@@ -183,11 +185,14 @@ async function readEntry(
     const note = await readNote(body, verify);
     const entry = entrySchema.safeParse(note?.document).data;
     // Signed for another place, and laid here by somebody.
-    if (entry === undefined || !isInPlace(key, entry)) return { ...found, entry: undefined, signed: false };
-    return { ...found, entry, signed: note?.trusted === true };
+    if (entry === undefined || !isInPlace(key, entry))
+      return { ...found, entry: undefined, signed: false, known: false };
+    const signed = note?.trusted === true;
+    const known = signed || (verify.begins !== undefined && (await readNote(body, verify.begins))?.trusted === true);
+    return { ...found, entry, signed, known };
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
-    return { ...found, entry: undefined, signed: false };
+    return { ...found, entry: undefined, signed: false, known: false };
   }
 }
 
@@ -199,11 +204,11 @@ function judge(objects: readonly WrittenObject[], read: readonly ReadEntry[], no
     if (signed) for (const id of entry.ends) released.add(`${entry.subject.set}/${id}`);
     else forged.push(key);
   }
-  const holds = read.flatMap(({ entry, signed, storedAt }): Hold[] => {
+  const holds = read.flatMap(({ entry, signed, known, storedAt }): Hold[] => {
     if (entry?.event !== "begin") return [];
     const over = signed && entry.until !== null && now.getTime() >= Date.parse(entry.until);
     const ended = released.has(`${entry.subject.set}/${entry.id}`) ? "released" : over ? "over" : null;
-    return [{ ...entry, signed, ended, storedAt }];
+    return [{ ...entry, signed: known, ended, storedAt }];
   });
   const of = (state: WrittenObject["state"]) => objects.filter((one) => one.state === state).map(({ key }) => key);
   const damaged = read.filter(({ entry }) => entry === undefined);

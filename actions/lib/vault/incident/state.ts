@@ -4,7 +4,7 @@ import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import { countOf } from "../../base/measures.ts";
 import { readNote } from "../../seal/keys/signature.ts";
-import type { VerifySignature } from "../published/signed-manifest.ts";
+import type { VerifyRelease, VerifySignature } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { type Version, versionPages } from "../s3/versions.ts";
 
@@ -74,7 +74,7 @@ const knownEnds = new WeakMap<VerifySignature, Set<string>>();
  *
  * @throws nothing of the store's: its failures are an incident
  */
-export async function readIncident(vault: Vault, verify: VerifySignature): Promise<IncidentState> {
+export async function readIncident(vault: Vault, verify: VerifyRelease): Promise<IncidentState> {
   try {
     const folders = await listIncidents(vault);
     const read = await mapBounded([...folders], 8, async ([id, versions]) => ({
@@ -139,7 +139,7 @@ async function describe(
   vault: Vault,
   id: string,
   versions: readonly Version[],
-  verify: VerifySignature,
+  verify: VerifyRelease,
 ): Promise<Incident> {
   const times = versions.flatMap(({ lastModified }) => lastModified?.getTime() ?? []);
   const since = times.length === 0 ? null : new Date(Math.min(...times)).toISOString();
@@ -148,7 +148,7 @@ async function describe(
   const written = begins.findLast(({ marker }) => !marker);
   if (written === undefined) return of("not known", "what began it is gone");
   if (written.bytes > most.bytes) return of("not known", "what began it is larger than Lifeboat writes it");
-  const note = await readVersion(vault, written, verify);
+  const note = await readVersion(vault, written, verify.begins ?? verify);
   const begin = beginSchema.safeParse(note?.document).data;
   if (note === undefined || begin?.incident !== id)
     return of("not known", "what began it is not in a form that Lifeboat knows");
@@ -172,7 +172,7 @@ async function readVersion(vault: Vault, { key, versionId }: Version, verify: Ve
  * @param what e.g. `retention removes what the policy no longer keeps`; begins the message
  * @throws ConfigurationError `incident-on`
  */
-export async function assertNoIncident(vault: Vault, verify: VerifySignature, what: string): Promise<void> {
+export async function assertNoIncident(vault: Vault, verify: VerifyRelease, what: string): Promise<void> {
   const state = await readIncident(vault, verify);
   if (state.on)
     throw new ConfigurationError("incident-on", `Refused: ${what}, and ${describeIncident(state)}.`, howToEnd(state));
@@ -188,7 +188,7 @@ const freshMillis = 1000;
  * Asks again before each removal; answers are used for a second, so that a thousand removals do not ask a thousand times.
  * @throws (the gate) OperationError `incident-on`: what went before it began is gone, nothing goes after it
  */
-export function incidentGate(vault: Vault, verify: VerifySignature): IncidentGate {
+export function incidentGate(vault: Vault, verify: VerifyRelease): IncidentGate {
   let asked: { readonly at: number; readonly state: Promise<IncidentState> } | undefined;
   return async (what) => {
     const now = performance.now();
@@ -231,7 +231,7 @@ export interface IncidentWatch {
  * Begins to watch, before anything is read from the source. A run goes on during an incident, and what it makes bears a mark: it
  * is never the newest good one.
  */
-export async function watchIncident(vault: Vault, verify: VerifySignature, log: Log): Promise<IncidentWatch> {
+export async function watchIncident(vault: Vault, verify: VerifyRelease, log: Log): Promise<IncidentWatch> {
   const before = await readIncident(vault, verify);
   const tell = (id: string, what: string): string => {
     log.warn(

@@ -20,6 +20,12 @@ export interface SignedBy {
 /** Checks a detached, armored signature against the trusted keys; throws when it is not theirs (`seal/keys/signature.ts`). */
 export type VerifySignature = (bytes: Uint8Array, armored: string) => Promise<SignedBy>;
 
+/**
+ * Checks what lets something go: the end of an incident, the release of a hold (`releaseVerifier` of vault/configured). `begins` checks
+ * what made it stay, where other keys count as well; the same by default.
+ */
+export type VerifyRelease = VerifySignature & { readonly begins?: VerifySignature };
+
 /** Makes the error for a manifest that is not to be believed. */
 export type Untrusted = (why: string) => Error;
 
