@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import { type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { openRetentionVault, type RetentionVault } from "../integration/retention-vault.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { openBucketAttacker } from "./table/bucket-attacker.ts";
@@ -86,3 +86,31 @@ test("while nothing may go, what leases have left stays as well", async () => {
   await lab.retention(0);
   expect(await lab.keys(key)).toEqual([key]);
 });
+
+test.each(["hides", "replaces"] as const)(
+  "who %s the manifests that announced a longer term does not make a shorter one count at once",
+  async (how) => {
+    using lab = await openRetentionVault();
+    const long = (manifest: Manifest): Manifest => ({
+      ...manifest,
+      policy: { terms: { daily: 60, weekly: 60, monthly: 60 } },
+    });
+    const [old = "", covered = "", fresh = ""] = await lab.lay(
+      // The policy was short once, and that was announced for long.
+      { hours: 12 },
+      { hours: 11, announcedAfter: 7, change: long },
+      { tier: "weekly", hours: 10 },
+    );
+    await attack(lab, async (by) => {
+      const key = `${setPrefix("daily", covered)}manifest.json`;
+      await (how === "hides" ? by.hide(key) : by.replace(key));
+    });
+    const done = await lab.retention(8);
+    expect(done.database?.plan.pending).toMatchObject([
+      { tier: "daily", from: 60, to: 5 },
+      { tier: "weekly" },
+      { tier: "monthly" },
+    ]);
+    expect(await lab.sets()).toEqual(expect.arrayContaining([`daily/${old}`, `daily/${covered}`, `weekly/${fresh}`]));
+  },
+);

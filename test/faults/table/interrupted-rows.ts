@@ -98,7 +98,7 @@ const cases: readonly Case[] = [
     reported: true,
   },
   { args: ["keys", "rewrap"], at: [["manifest", manifest]], left: /can be opened as before/, again: true },
-  { args: ["retention"], at: [["list", versions]], left: /keeps are whole/, reported: true, again: true },
+  { args: ["retention"], at: [["list", versions]], left: /that is there is whole/, reported: true, again: true },
   { args: ["list"], at: [["list", versions]], left: reads, again: true },
   { args: ["list", "--files"], at: [["manifest", manifest]], left: reads, again: true },
   { args: ["check"], at: [["first request", { method: "HEAD" }]], left: reads },

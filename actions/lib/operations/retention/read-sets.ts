@@ -1,10 +1,15 @@
+import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Subject } from "../../policy/retention.ts";
 import type { Announcement } from "../../policy/terms.ts";
-import { timeOfSet } from "../../vault/format/manifest.ts";
+import { setPrefix, timeOfSet } from "../../vault/format/manifest.ts";
 import { describeInOrder } from "../../vault/published/set-folders.ts";
-import { believed, type VerifySignature } from "../../vault/published/signed-manifest.ts";
+import { believed, manifestName, type VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
+import { vaultAsWritten, writtenObjects } from "../../vault/s3/versions.ts";
 import { type PublishedSet, readSet } from "../../vault/sets/catalogue.ts";
+
+/** Somebody may write any number of versions over one manifest. */
+const mostVersions = 1000;
 
 /** What a set's signed manifest has told. */
 interface ReadManifest {
@@ -46,10 +51,25 @@ export function openSetReader(vault: Vault, verify: VerifySignature, provenAt: R
       ...{ readBack, marked: incident !== undefined },
     });
   };
+  /** Of manifests that somebody has hidden or written over: what lies below bears its signature still. */
+  const below = new Map<string, Announcement | null>();
+  const readBelow = async (one: PublishedSet): Promise<void> => {
+    const { tier, set } = one;
+    const objects = await writtenObjects(vault, [setPrefix(tier, set) + manifestName], mostVersions);
+    const written = vaultAsWritten(vault, objects);
+    const found = await believed(async () => (await readSet(written, tier, set, verify, true)).manifest);
+    const manifest = found !== undefined && "document" in found ? found.document : undefined;
+    below.set(
+      nameOfSet(one),
+      manifest === undefined ? null : { at: Date.parse(manifest.finishedAt), terms: manifest.policy?.terms ?? null },
+    );
+  };
   return {
     async read(some) {
       const unread = some.filter((one) => one.state === "there" && of(one) === undefined);
       for await (const _ of describeInOrder(unread, () => 32, readOne));
+      const covered = some.filter((one) => (one.state === "hidden" || one.replaced) && !below.has(nameOfSet(one)));
+      await mapBounded(covered, 8, readBelow);
     },
     isTrusted: (one) => (of(one) ?? null) !== null,
     isVerified(one) {
@@ -69,8 +89,10 @@ export function openSetReader(vault: Vault, verify: VerifySignature, provenAt: R
         ...{ paidUntil: null, lockedUntil: null },
       };
     },
-    announcements: () =>
-      [...known.values()].flatMap((one) => (one === null ? [] : [{ at: one.finishedAt, terms: one.terms }])),
+    announcements: () => [
+      ...[...known.values()].flatMap((one) => (one === null ? [] : [{ at: one.finishedAt, terms: one.terms }])),
+      ...[...below.values()].flatMap((one) => one ?? []),
+    ],
   };
 }
 
