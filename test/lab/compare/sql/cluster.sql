@@ -1,13 +1,13 @@
--- Roles, memberships, settings, comments, large objects, and the database itself.
+-- Roles, memberships, settings, comments, large objects, and the database itself. One membership that two grantors have given counts once:
+-- a cluster is shared by tests, and some restore into it as another superuser.
 select 'role' as kind, rolname::text as identity,
   concat_ws(' ', case when rolsuper then 'superuser' end, case when rolinherit then 'inherit' end, case when rolcreaterole then 'createrole' end,
     case when rolcreatedb then 'createdb' end, case when rolcanlogin then 'login' end, case when rolreplication then 'replication' end,
     case when rolbypassrls then 'bypassrls' end, 'limit ' || rolconnlimit, 'until ' || rolvaliduntil) as definition
 from pg_roles where rolname !~ '^pg_' and oid >= 16384
 union all
-select 'membership', format('%s in %s', m.member::regrole, m.roleid::regrole), string_agg(
-  concat_ws(' ', case when m.admin_option then 'admin' end, 'inherit ' || (to_jsonb(m) ->> 'inherit_option'), 'set ' || (to_jsonb(m) ->> 'set_option')), ', '
-  order by m.admin_option, to_jsonb(m) ->> 'inherit_option', to_jsonb(m) ->> 'set_option')
+select 'membership', format('%s in %s', m.member::regrole, m.roleid::regrole), string_agg(distinct
+  concat_ws(' ', case when m.admin_option then 'admin' end, 'inherit ' || (to_jsonb(m) ->> 'inherit_option'), 'set ' || (to_jsonb(m) ->> 'set_option')), ', ')
 from pg_auth_members as m where m.member >= 16384 group by m.member, m.roleid
 union all
 select 'role setting', format('%s%s', case s.setrole when 0 then 'everybody' else s.setrole::regrole::text end, case s.setdatabase when 0 then '' else ' in this database' end),
