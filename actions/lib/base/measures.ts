@@ -26,6 +26,16 @@ export function formatDuration(milliseconds: number): string {
   return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
 }
 
+/** `2026-11-24`, UTC. @param time ms since 1970, or ISO 8601 */
+export function formatDay(time: number | string): string {
+  return new Date(time).toISOString().slice(0, 10);
+}
+
+/** `2026-11-24 04:41 UTC`. @param time ms since 1970, or ISO 8601 */
+export function formatMinute(time: number | string): string {
+  return `${new Date(time).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
 /** Digits in groups of three: `1,234,567`. Takes decimal digits too, for counts beyond 2^53. */
 export function formatCount(count: number | bigint | string): string {
   return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ",");

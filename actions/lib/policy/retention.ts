@@ -1,4 +1,5 @@
 import { ConfigurationError } from "../base/errors.ts";
+import { formatDay } from "../base/measures.ts";
 import { type Tier, tierSchema } from "../vault/format/manifest.ts";
 import { announcedDays, type Terms } from "./terms.ts";
 
@@ -109,19 +110,19 @@ export function planRetention(facts: RetentionFacts): RetentionPlan {
         );
       const from = beginOf(subject);
       const until = from + terms[tier] * day;
-      if (at > now + skew) return of(true, `it is dated ${dayOf(at)}, which is still to come`, until, "future");
+      if (at > now + skew) return of(true, `it is dated ${formatDay(at)}, which is still to come`, until, "future");
       const need = needed.get(set);
-      const dated = from === at ? "" : ` (it was stored on ${dayOf(from)}, though it is dated ${dayOf(at)})`;
-      const term = `${tier} sets are kept for ${terms[tier]} days, until ${dayOf(until)}${dated}`;
+      const dated = from === at ? "" : ` (it was stored on ${formatDay(from)}, though it is dated ${formatDay(at)})`;
+      const term = `${tier} sets are kept for ${terms[tier]} days, until ${formatDay(until)}${dated}`;
       if (now < until) return of(true, need === undefined ? term : `${term}; besides, ${need}`, until);
       if (need !== undefined) return of(true, need, until, "needed");
       const place = newest.get(set);
       if (place !== undefined) return of(true, place, until, "newest");
       const { paidUntil, lockedUntil } = subject;
       if (paidUntil !== null && now < paidUntil)
-        return of(true, `its storage class is paid for until ${dayOf(paidUntil)} anyway`, until, "paid");
+        return of(true, `its storage class is paid for until ${formatDay(paidUntil)} anyway`, until, "paid");
       if (lockedUntil !== null && now < lockedUntil)
-        return of(true, `a lock keeps it until ${dayOf(lockedUntil)}`, until, "locked");
+        return of(true, `a lock keeps it until ${formatDay(lockedUntil)}`, until, "locked");
       if (stop !== null) return of(true, `nothing is removed now: ${stop}`, until, "held-back");
       return of(false, `${term}, and newer good ones stay`, until);
     });
@@ -235,8 +236,4 @@ function failing({ subjects, bounds, lastProof, now }: RetentionFacts): string |
 function notOurs({ state }: Subject): string {
   if (state === "hidden") return "somebody has hidden its manifest: find out who";
   return "no trusted key has signed it: it fills no place, and is not ours to remove";
-}
-
-function dayOf(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
 }

@@ -1,3 +1,4 @@
+import { formatMinute } from "../base/measures.ts";
 import { type Tier, tierSchema } from "../vault/format/manifest.ts";
 
 /** How many days the sets of each tier are kept; infinite: for ever, as far as is known. */
@@ -71,6 +72,6 @@ export function describePending({ tier, from, to, counts }: PendingTerm): string
   const when =
     counts === null
       ? `It counts when every set of ${announcedDays} days has announced it; none has yet`
-      : `It counts from ${new Date(counts).toISOString().slice(0, 16).replace("T", " ")} UTC, if every set until then says the same`;
+      : `It counts from ${formatMinute(counts)}, if every set until then says the same`;
   return `${change}. ${when}. Nothing goes by it before: whoever objects changes lifeboat.config.ts back.`;
 }

@@ -1,4 +1,5 @@
 import { ConfigurationError } from "../../base/errors.ts";
+import { formatMinute } from "../../base/measures.ts";
 import type { Decision, RetentionFacts, Subject } from "../../policy/retention.ts";
 import type { Told } from "../operation.ts";
 import type { VaultsRetention } from "./apply-retention.ts";
@@ -66,7 +67,7 @@ function explained(
 function factsOf({ at, state, verified, provenAt, marked, paidUntil, lockedUntil }: Subject): string[] {
   if (state !== "trusted") return [];
   return [
-    `Its data was read at ${minuteOf(at)}.`,
+    `Its data was read at ${formatMinute(at)}.`,
     ...(marked
       ? ["It was made while an incident was on, so it never counts as a good one."]
       : verified
@@ -74,12 +75,8 @@ function factsOf({ at, state, verified, provenAt, marked, paidUntil, lockedUntil
         : ["It is not known to be verified: its manifest does not say that every part was read again."]),
     ...(provenAt === null
       ? ["No restore test has proven it."]
-      : [`A restore test has proven it at ${minuteOf(provenAt)}.`]),
-    ...(lockedUntil === null ? [] : [`Its manifest is locked until ${minuteOf(lockedUntil)}.`]),
-    ...(paidUntil === null ? [] : [`Its storage class is paid for until ${minuteOf(paidUntil)}.`]),
+      : [`A restore test has proven it at ${formatMinute(provenAt)}.`]),
+    ...(lockedUntil === null ? [] : [`Its manifest is locked until ${formatMinute(lockedUntil)}.`]),
+    ...(paidUntil === null ? [] : [`Its storage class is paid for until ${formatMinute(paidUntil)}.`]),
   ];
-}
-
-function minuteOf(time: number): string {
-  return `${new Date(time).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

@@ -1,4 +1,4 @@
-import { countOf, formatBytes } from "../../base/measures.ts";
+import { countOf, formatBytes, formatDay } from "../../base/measures.ts";
 import type { Decision, Subject } from "../../policy/retention.ts";
 import { describePending, type PendingTerm } from "../../policy/terms.ts";
 import type { Page, PageTable } from "../../report/page.ts";
@@ -108,7 +108,7 @@ function newest(title: string, subjects: readonly Subject[]): PageTable {
 function beyondTerm(name: string, decisions: readonly Decision[]): string[][] {
   return decisions.flatMap(({ keep, beyond, set, tier, until, why }) =>
     keep && beyond !== null && beyond !== "future"
-      ? [[`${tier ?? "unknown"} ${name}`, set, until === null ? "" : dayOf(until), why]]
+      ? [[`${tier ?? "unknown"} ${name}`, set, until === null ? "" : formatDay(until), why]]
       : [],
   );
 }
@@ -117,7 +117,7 @@ function keptRows(removals: RemovalsDone | null): string[][] {
   return [...(removals?.whole ?? []), ...(removals?.unfinished ?? [])].map(({ set, kept, keptUntil }) => [
     set,
     String(kept),
-    keptUntil === null ? "a hold or a missing right keeps them" : dayOf(keptUntil),
+    keptUntil === null ? "a hold or a missing right keeps them" : formatDay(keptUntil),
   ]);
 }
 
@@ -172,10 +172,6 @@ export function pendingOf({ database, files }: Pick<VaultsRetention, "database" 
 
 function alarmsOf({ database, files, alarms }: VaultsRetention): string[] {
   return [...new Set([...(database?.alarms ?? []), ...(files?.alarms ?? []), ...alarms])];
-}
-
-function dayOf(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
 }
 
 /** What was done for the vaults. What no snapshot names is counted in JSON: it may be a million objects. */

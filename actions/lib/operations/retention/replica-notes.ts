@@ -1,4 +1,5 @@
 import { mapBounded } from "../../base/flow/bounded.ts";
+import { formatDay } from "../../base/measures.ts";
 import { tierSchema } from "../../vault/format/manifest.ts";
 import type { HoldGate } from "../../vault/holds/gate.ts";
 import { alarmOf, publications } from "../../vault/published/publications.ts";
@@ -77,11 +78,7 @@ export function whyInReplica({ present, removedAt, afterDays, now }: VaultView, 
     return "it is gone from the vault, and no record says that retention removed it: find out who did";
   const until = removed + afterDays * day;
   if (now >= until) return null;
-  return `the vault's retention removed it on ${dayOf(removed)}, and the replica keeps it until ${dayOf(until)}`;
-}
-
-function dayOf(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
+  return `the vault's retention removed it on ${formatDay(removed)}, and the replica keeps it until ${formatDay(until)}`;
 }
 
 /** Whoever holds a set holds it here too; and until the vault has let go of it long enough ago, nothing of it goes. */

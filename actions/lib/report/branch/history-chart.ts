@@ -1,5 +1,5 @@
 import { htmlText } from "../../base/escaping.ts";
-import { formatBytes, formatDuration } from "../../base/measures.ts";
+import { formatBytes, formatDay, formatDuration } from "../../base/measures.ts";
 import type { RunRow } from "../run/run-row.ts";
 
 /** One measurement; `at` in milliseconds since 1970. */
@@ -144,7 +144,7 @@ function grid(most: number, unit: History["unit"], y: (value: number) => number)
 
 function axis(from: number, to: number, x: (at: number) => number): string[] {
   const label = (at: number, anchor: string): string =>
-    `<text x="${x(at).toFixed(1)}" y="${height - 12}" text-anchor="${anchor}">${new Date(at).toISOString().slice(0, 10)}</text>`;
+    `<text x="${x(at).toFixed(1)}" y="${height - 12}" text-anchor="${anchor}">${formatDay(at)}</text>`;
   return to === from ? [label(from, "middle")] : [label(from, "start"), label(to, "end")];
 }
 

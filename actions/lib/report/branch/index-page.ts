@@ -1,10 +1,10 @@
 import { markdownCode, markdownLink, markdownText } from "../../base/escaping.ts";
-import { formatBytes, formatCount, formatDuration } from "../../base/measures.ts";
+import { formatBytes, formatCount, formatDuration, formatMinute } from "../../base/measures.ts";
 import type { PromiseCheck } from "../../policy/promises.ts";
 import { renderMarkdown } from "../page.ts";
 import { promisesPage } from "../promises-page.ts";
 import { isBad } from "../run/merge-reports.ts";
-import { conclusionWord, minute } from "../run/run-page.ts";
+import { conclusionWord } from "../run/run-page.ts";
 import type { OperationRow, RunRow } from "../run/run-row.ts";
 import { foldedPath, runStem } from "./fold-runs.ts";
 import type { History } from "./history-chart.ts";
@@ -93,7 +93,7 @@ function failures(rows: readonly RunRow[], now: Date): string[] {
 
 /** To the run's page while it has one, else to GitHub's log, which is kept for some months. */
 function runLink(run: RunRow, now: Date): string {
-  const said = minute(run.at);
+  const said = formatMinute(run.at);
   if (foldedPath(run.at, now) !== undefined) return run.url === undefined ? said : markdownLink(said, run.url);
   const identity = { workflow: run.workflow, runId: run.run, attempt: run.attempt, url: null, event: run.event };
   return markdownLink(said, `${runStem({ run: identity, triggeredAt: run.at })}.md`);

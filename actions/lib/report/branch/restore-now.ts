@@ -1,7 +1,6 @@
 import { markdownCode } from "../../base/escaping.ts";
-import { formatBytes, formatCount, formatDuration } from "../../base/measures.ts";
+import { formatBytes, formatCount, formatDuration, formatMinute } from "../../base/measures.ts";
 import type { MeasuredRestore, StandingSet } from "../../vault/standing.ts";
-import { minute } from "../run/run-page.ts";
 import type { Standing } from "./standing.ts";
 
 const day = 86_400_000;
@@ -95,7 +94,7 @@ export function renderRestoreNow(rows: readonly RestoreNow[], standing: Standing
   return [
     `## If you restored now`,
     "",
-    `As of ${minute(now.toISOString())}${standing.source === "vault" ? "" : "; the vault could not be asked: by the reports of earlier runs"}.`,
+    `As of ${formatMinute(now.toISOString())}${standing.source === "vault" ? "" : "; the vault could not be asked: by the reports of earlier runs"}.`,
     "",
     "| scenario | with set | its age | would take | would be lost |",
     "| --- | --- | --- | --- | --- |",
@@ -103,7 +102,7 @@ export function renderRestoreNow(rows: readonly RestoreNow[], standing: Standing
     "",
     measured === null || measured === undefined
       ? "How long a restore takes is not known: none was measured yet. The restore test measures it."
-      : `Times are those of the database: the slowest of the last measurements, the newest of ${minute(measured.at)} ` +
+      : `Times are those of the database: the slowest of the last measurements, the newest of ${formatMinute(measured.at)} ` +
         `(${formatDuration(measured.seconds * 1000)}${measured.plainBytes === null ? "" : ` for ${formatBytes(measured.plainBytes)}`}), ` +
         `in proportion to the set's size. Making the project, switching the application over and whatever people decide come on top.`,
     "",
@@ -127,5 +126,5 @@ function provenWord({ provenAt }: StandingSet): string {
 function lostWord(age: number | null, set: StandingSet | null, rowsLost: number | null): string {
   if (set === null || age === null) return "**everything**";
   const pace = rowsLost === null ? "" : `,<br>about ${formatCount(rowsLost)} new rows`;
-  return `what changed since ${minute(set.snapshotAt)}${pace}`;
+  return `what changed since ${formatMinute(set.snapshotAt)}${pace}`;
 }

@@ -1,5 +1,5 @@
 import { markdownLink } from "../../base/escaping.ts";
-import { formatBytes, formatCount, formatDuration } from "../../base/measures.ts";
+import { formatBytes, formatCount, formatDuration, formatMinute } from "../../base/measures.ts";
 import { type Page, renderMarkdown } from "../page.ts";
 import type { Conclusion, OperationReport, RunFacts, RunReport } from "./run-report.ts";
 
@@ -25,7 +25,7 @@ export function renderRun(report: RunReport): string {
   const page: Page = {
     title: `${run.workflow}: ${conclusionWord(conclusion)}`,
     sentence:
-      `Run ${run.runId}, attempt ${run.attempt}, by ${run.event}: asked for at ${minute(triggeredAt)}, begun ` +
+      `Run ${run.runId}, attempt ${run.attempt}, by ${run.event}: asked for at ${formatMinute(triggeredAt)}, begun ` +
       `${waited < 1000 ? "at once" : `after ${formatDuration(waited)}`}, ended after ${formatDuration(took)}.` +
       `${source === "actions" ? " It left no report of its own: this is what GitHub says." : ""}`,
     tables: [],
@@ -87,9 +87,4 @@ function factRows(facts: RunFacts): [what: string, amount: string][] {
     ),
     ...row("proof", proof),
   ];
-}
-
-/** `2026-11-24 04:41 UTC` */
-export function minute(time: string): string {
-  return `${new Date(time).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
