@@ -90,8 +90,7 @@ export async function removeRecords(
       if (going.length === 0) continue;
       const stopped = (await gate?.(`records below ${prefix}`)) ?? null;
       if (stopped !== null) return { ...all, byPrefix, alarms: alarmsOf(hidden), stopped };
-      const removed =
-        gate === null ? { ...nothingRemoved, deleted: going.length } : await removeVersions(vault, going, now);
+      const removed = await removeOrCount(vault, going, gate, now);
       byPrefix[prefix] = (byPrefix[prefix] ?? 0) + removed.deleted;
       all = sumOf(all, removed);
     }
@@ -101,6 +100,12 @@ export async function removeRecords(
 
 function alarmsOf(hidden: ReadonlySet<string>): string[] {
   return alarmOf([...hidden], "hidden by delete markers", "record");
+}
+
+/** @param gate null: only counts */
+function removeOrCount(vault: Vault, going: readonly Version[], gate: Gate | null, now: number): Promise<Removed> {
+  if (gate === null) return Promise.resolve({ ...nothingRemoved, deleted: going.length });
+  return removeVersions(vault, going, now);
 }
 
 /** Small objects that are written again and again. */
@@ -124,12 +129,7 @@ export async function removeLitter(vault: Vault, gate: Gate | null, now = Date.n
       });
       if (superseded.length === 0) continue;
       if (gate !== null && (await gate(`old versions below ${prefix}`)) !== null) return all;
-      all = sumOf(
-        all,
-        gate === null
-          ? { ...nothingRemoved, deleted: superseded.length }
-          : await removeVersions(vault, superseded, now),
-      );
+      all = sumOf(all, await removeOrCount(vault, superseded, gate, now));
     }
   }
   return all;

@@ -1,11 +1,10 @@
 import { type FilesPlan, unnamedObjects } from "../../policy/files-retention.ts";
 import { runPrefixes, snapshotPrefix } from "../../vault/format/names.ts";
-import { manifestName } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type Version, versionsBelow } from "../../vault/s3/versions.ts";
 import type { Gate } from "./gate.ts";
 import { type Going, type RemovalSteps, type RemovalsDone, runRemovals } from "./removal-loop.ts";
-import { nothingRemoved, removeVersions } from "./remove-versions.ts";
+import { nothingRemoved, removeManifest, removeVersions } from "./remove-versions.ts";
 import type { FilesSurvey } from "./survey.ts";
 
 /**
@@ -58,12 +57,7 @@ function manifestsOnly(vault: Vault, gate: Gate, now: number): RemovalSteps {
   return {
     gate,
     leftovers: async () => [],
-    async removeManifest({ set }) {
-      const key = snapshotPrefix(set) + manifestName;
-      const versions = (await versionsBelow(vault.transport, key)).filter((one) => one.key === key && !one.marker);
-      const done = await removeVersions(vault, versions, now);
-      return { ...done, whole: done.kept > 0 };
-    },
+    removeManifest: ({ set }) => removeManifest(vault, snapshotPrefix(set), now),
     removeRest: async () => ({ ...nothingRemoved, more: false }),
   };
 }

@@ -2,13 +2,12 @@ import { setPrefix, tierSchema } from "../../vault/format/manifest.ts";
 import { isOfSet } from "../../vault/format/names.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import { findLeftovers, type Leftover } from "../../vault/published/leftovers.ts";
-import { manifestName } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { type Version, versionPages, versionsBelow } from "../../vault/s3/versions.ts";
+import { type Version, versionPages } from "../../vault/s3/versions.ts";
 import type { PublishedSet, SetName } from "../../vault/sets/catalogue.ts";
 import type { Gate } from "./gate.ts";
 import type { RemovalSteps } from "./removal-loop.ts";
-import { removeVersions } from "./remove-versions.ts";
+import { removeManifest, removeVersions } from "./remove-versions.ts";
 
 const hour = 3_600_000;
 /**
@@ -83,12 +82,7 @@ export function setRemoval(vault: Vault, gate: Gate, leftovers: readonly SetName
     strangers,
     gate,
     leftovers: async () => leftovers,
-    async removeManifest({ tier, set }) {
-      const key = setPrefix(tier, set) + manifestName;
-      const versions = (await versionsBelow(vault.transport, key)).filter((one) => one.key === key && !one.marker);
-      const done = await removeVersions(vault, versions, now);
-      return { ...done, whole: done.kept > 0 };
-    },
+    removeManifest: ({ tier, set }) => removeManifest(vault, setPrefix(tier, set), now),
     async removeRest({ tier, set }) {
       const prefix = setPrefix(tier, set);
       const { versions, more } = await nextPage(prefix);

@@ -1,7 +1,8 @@
 import { mapBounded } from "../../base/flow/bounded.ts";
+import { manifestName } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { deleteVersions } from "../../vault/s3/delete-versions.ts";
-import type { Version } from "../../vault/s3/versions.ts";
+import { type Version, versionsBelow } from "../../vault/s3/versions.ts";
 import type { Removed } from "./removal-loop.ts";
 
 export const nothingRemoved: Removed = { deleted: 0, kept: 0, keptUntil: null };
@@ -36,4 +37,15 @@ export async function removeVersions(vault: Vault, versions: readonly Version[],
     ...{ deleted, kept: kept.length + locked.length },
     keptUntil: dates.length === 0 ? null : Math.max(...dates),
   };
+}
+
+/**
+ * Removes every version of the manifest below a prefix, which ends its set or snapshot.
+ * @returns `whole: true` where a version was kept: then it is still there
+ */
+export async function removeManifest(vault: Vault, prefix: string, now: number) {
+  const key = prefix + manifestName;
+  const versions = (await versionsBelow(vault.transport, key)).filter((one) => one.key === key && !one.marker);
+  const done = await removeVersions(vault, versions, now);
+  return { ...done, whole: done.kept > 0 };
 }
