@@ -137,7 +137,7 @@ test("a gate that was open closes within seconds of a begin, and asks the store 
     if (question.operation === "ListObjectVersions") lists++;
     return transport.request(question, work);
   };
-  const gate = incidentGate({ ...vault, transport: { ...transport, request } }, verify);
+  const gate = incidentGate([{ ...vault, transport: { ...transport, request } }], verify);
   await Promise.all(Array.from({ length: 50 }, () => gate("set A")));
   expect(lists).toBe(1);
   await beginIncident(vault, said(), undefined);

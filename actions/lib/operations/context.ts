@@ -90,10 +90,7 @@ export class Context implements Disposable {
   async incidentGate(): Promise<IncidentGate> {
     const { incidentGate } = await import("../vault/incident/state.ts");
     const verify = await (await configured()).releaseVerifier(this.#config);
-    const gates = (await this.#vaultsAtWork()).map((vault) => incidentGate(vault, verify));
-    return async (what) => {
-      for (const gate of gates) await gate(what);
-    };
+    return incidentGate(await this.#vaultsAtWork(), verify);
   }
 
   async #vaultsAtWork(): Promise<Vault[]> {

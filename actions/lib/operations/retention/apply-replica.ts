@@ -45,10 +45,7 @@ export async function applyReplicaRetention(options: ReplicaRetentionOptions): P
   const stop = safety.refusal?.why ?? present.why ?? objects.why ?? (await incidentNow(everywhere, verifyRelease));
   for (const note of [...safety.notes, ...(stop === null ? [] : [`Nothing is removed: ${stop}.`])]) log.warn(note);
   const holds = withVaultView(await openHoldGate(present.why === null ? everywhere : [replica], verifyRelease), view);
-  const gates = everywhere.map((vault) => incidentGate(vault, verifyRelease));
-  const incident = async (what: string): Promise<void> => {
-    for (const gate of gates) await gate(what);
-  };
+  const incident = incidentGate(everywhere, verifyRelease);
   const following: Following = {
     hasObject: (key) => objects.value?.has(key) ?? true,
     async recordsBelow(prefix) {

@@ -24,7 +24,7 @@ export interface VaultsRetentionOptions {
   readonly verify: VerifySignature;
   /** Checks proofs, against the provers' keys; without it no set counts as proven. */
   readonly verifyProof?: VerifySignature | undefined;
-  /** Checks what lets go: ends of holds and of incidents. As manifests unless told. */
+  /** Checks what lets go: ends of holds and of incidents. Default: as manifests. */
   readonly verifyRelease?: VerifySignature | undefined;
   readonly sign?: SignBytes | undefined;
   /** Looks, and changes nothing. */
@@ -32,7 +32,7 @@ export interface VaultsRetentionOptions {
   /** A set, or a snapshot of the files, that somebody asks about. */
   readonly explain?: string | undefined;
   readonly log: Log;
-  /** This machine's clock, and the store's: what they say, unless told. */
+  /** This machine's clock, and the store's; default: what they say. */
   readonly now?: Date;
   readonly storeTime?: (vault: Vault) => Promise<Date>;
 }
@@ -68,10 +68,7 @@ export async function applyRetention(options: VaultsRetentionOptions): Promise<V
   const all = [...safety.values()];
   const refusal = all.find((one) => one.refusal !== null)?.refusal ?? null;
   const holds = await openHoldGate(vaults, verifyRelease);
-  const gates = vaults.map((vault) => incidentGate(vault, verifyRelease));
-  const incident = async (what: string): Promise<void> => {
-    for (const gate of gates) await gate(what);
-  };
+  const incident = incidentGate(vaults, verifyRelease);
   const stop = refusal?.why ?? (await incidentNow(vaults, verifyRelease));
   for (const note of [...all.flatMap(({ notes }) => notes), ...(stop === null ? [] : [`Nothing is removed: ${stop}.`])])
     log.warn(note);

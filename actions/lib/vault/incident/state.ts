@@ -185,10 +185,20 @@ export type IncidentGate = (what: string) => Promise<void>;
 const freshMillis = 1000;
 
 /**
- * Asks again before each removal; answers are used for a second, so that a thousand removals do not ask a thousand times.
+ * Asks again before each removal, in each of these buckets; answers are used for a second, so that a thousand removals do not ask a
+ * thousand times.
  * @throws (the gate) OperationError `incident-on`: what went before it began is gone, nothing goes after it
  */
-export function incidentGate(vault: Vault, verify: VerifyRelease): IncidentGate {
+export function incidentGate(vaults: readonly Vault[], verify: VerifyRelease): IncidentGate {
+  // Two vaults may lie in one bucket.
+  const buckets = [...new Map(vaults.map((vault) => [vault.bucket, vault])).values()];
+  const gates = buckets.map((vault) => gateOf(vault, verify));
+  return async (what) => {
+    for (const gate of gates) await gate(what);
+  };
+}
+
+function gateOf(vault: Vault, verify: VerifyRelease): IncidentGate {
   let asked: { readonly at: number; readonly state: Promise<IncidentState> } | undefined;
   return async (what) => {
     const now = performance.now();
