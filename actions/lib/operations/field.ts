@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { mostReason } from "../vault/format/manifest.ts";
 
 export type Edge = "command" | "action";
 
@@ -37,6 +38,10 @@ export function flag(help: string, more: Omit<Field, "help" | "value"> = {}): z.
 
 /** What a verb takes that can say what it would do. */
 export const dryRun = { dryRun: flag("check everything, write nothing, say what would be done") };
+
+/** Why somebody does it, in a few words that are kept. */
+export const reason = z.string().trim().min(1).max(mostReason);
+export const reasonField = { value: "TEXT", form: `a text of 1 to ${mostReason} characters` };
 
 /** Which target a verb works on. */
 export const target = {

@@ -91,6 +91,12 @@ export function when(condition: boolean, ...sections: readonly Section[]): reado
   return condition ? sections : [];
 }
 
+/** The buckets of the vault that are set: one of them is enough, and where none is, the database's is asked for. */
+export function vaultNeeds(env: Environment): readonly Section[] {
+  const files = optional(env, "S3_STORAGE_BUCKET") !== undefined;
+  return [...when(files, "storageVault"), ...when(!files || optional(env, "S3_BACKUP_BUCKET") !== undefined, "vault")];
+}
+
 /** What a backup with its files reads; the files' as soon as one of their settings is there: half of them is a mistake, none a choice. */
 export function backupNeeds(env: Environment): readonly Section[] {
   const files = optional(env, "S3_STORAGE_BUCKET") !== undefined || !lacksProjectStorage(env, "SUPABASE");

@@ -2,10 +2,9 @@ import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
 import { optional } from "../../config/environment.ts";
 import { hasReplica } from "../../config/vault-location.ts";
-import { dryRun, field, flag } from "../field.ts";
+import { dryRun, field, flag, reason, reasonField } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
-const mostReason = 500;
 const aDay = /^\d{4}-\d{2}-\d{2}$/;
 const dayOrTime = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).optional();
 
@@ -20,9 +19,9 @@ export default defineOperation({
   ].join("\n"),
   inputs: z.object({
     set: field(z.string(), { positional: true, value: "set|latest", help: "id of the set, or latest" }),
-    reason: field(z.string().trim().min(1).max(mostReason).optional(), {
-      ...{ value: "TEXT", help: "why, in words for whoever finds it in years; no personal data" },
-      form: `a text of 1 to ${mostReason} characters`,
+    reason: field(reason.optional(), {
+      ...reasonField,
+      help: "why, in words for whoever finds it in years; no personal data",
     }),
     until: field(dayOrTime, {
       ...{ value: "DAY", help: "until when (until it is released by default)" },

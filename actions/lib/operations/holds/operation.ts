@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { optional } from "../../config/environment.ts";
 import { hasReplica } from "../../config/vault-location.ts";
 import { flag } from "../field.ts";
-import { defineOperation, when } from "../operation.ts";
+import { defineOperation, vaultNeeds, when } from "../operation.ts";
 
 export default defineOperation({
   name: "holds",
@@ -14,14 +13,7 @@ export default defineOperation({
   inputs: z.object({
     check: flag("ask the store for the legal hold of every object version that is held"),
   }),
-  needs: (_, env) => {
-    const files = optional(env, "S3_STORAGE_BUCKET") !== undefined;
-    return [
-      ...when(files, "storageVault"),
-      ...when(!files || optional(env, "S3_BACKUP_BUCKET") !== undefined, "vault"),
-      ...when(hasReplica(env), "replica"),
-    ];
-  },
+  needs: (_, env) => [...vaultNeeds(env), ...when(hasReplica(env), "replica")],
   writes: [],
   runbook: "runbooks/holds.md",
   async run(context, { check }) {

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
-import { optional } from "../../config/environment.ts";
 import { hasReplica } from "../../config/vault-location.ts";
-import { dryRun, field, flag } from "../field.ts";
-import { defineOperation, when } from "../operation.ts";
+import { dryRun, field, flag, reason, reasonField } from "../field.ts";
+import { defineOperation, vaultNeeds, when } from "../operation.ts";
 
 export default defineOperation({
   name: "incident",
@@ -22,22 +21,12 @@ export default defineOperation({
     action: field(z.enum(["status", "begin", "end"]).default("status"), {
       ...{ positional: true, value: "begin|end", help: "what to do (default: say whether one is on)" },
     }),
-    reason: field(z.string().trim().min(1).max(500).optional(), {
-      ...{ value: "TEXT", help: "why it begins, or why it is over; no personal data" },
-      form: "a text of 1 to 500 characters",
-    }),
+    reason: field(reason.optional(), { ...reasonField, help: "why it begins, or why it is over; no personal data" }),
     apiOff: flag("begin: switch Supabase's Data API off. end: leave it off"),
     noSet: flag("begin: take no set now", { actionDefault: "true" }),
     ...dryRun,
   }),
-  needs({ action }, env) {
-    const files = optional(env, "S3_STORAGE_BUCKET") !== undefined;
-    return [
-      ...when(files, "storageVault"),
-      ...when(!files || optional(env, "S3_BACKUP_BUCKET") !== undefined, "vault"),
-      ...when(action === "begin" && hasReplica(env), "replica"),
-    ];
-  },
+  needs: ({ action }, env) => [...vaultNeeds(env), ...when(action === "begin" && hasReplica(env), "replica")],
   refuse({ action, reason, apiOff, dryRun }) {
     if (action !== "status" && reason === undefined) {
       const next = `Say it in a few words: \`lifeboat incident ${action} --reason "…"\`.`;

@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { optional } from "../../config/environment.ts";
 import { hasReplica } from "../../config/vault-location.ts";
-import { dryRun, field } from "../field.ts";
-import { defineOperation, when } from "../operation.ts";
+import { dryRun, field, reason, reasonField } from "../field.ts";
+import { defineOperation, vaultNeeds, when } from "../operation.ts";
 
 export default defineOperation({
   name: "release",
@@ -14,19 +13,10 @@ export default defineOperation({
   ].join("\n"),
   inputs: z.object({
     set: field(z.string(), { positional: true, value: "set", help: "id of the set, or of the snapshot of the files" }),
-    reason: field(z.string().trim().min(1).max(500), {
-      ...{ value: "TEXT", help: "why it may go again", form: "a text of 1 to 500 characters" },
-    }),
+    reason: field(reason, { ...reasonField, help: "why it may go again" }),
     ...dryRun,
   }),
-  needs: (_, env) => {
-    const files = optional(env, "S3_STORAGE_BUCKET") !== undefined;
-    return [
-      ...when(files, "storageVault"),
-      ...when(!files || optional(env, "S3_BACKUP_BUCKET") !== undefined, "vault"),
-      ...when(hasReplica(env), "replica"),
-    ];
-  },
+  needs: (_, env) => [...vaultNeeds(env), ...when(hasReplica(env), "replica")],
   writes: ["vault"],
   forgets: () => "ends holds, so that sets may go",
   interrupted: {

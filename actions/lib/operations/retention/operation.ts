@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { optional } from "../../config/environment.ts";
 import { setIdPattern } from "../../vault/format/manifest.ts";
 import { dryRun, field, flag } from "../field.ts";
-import { defineOperation, when } from "../operation.ts";
+import { defineOperation, vaultNeeds, when } from "../operation.ts";
 
 export default defineOperation({
   name: "retention",
@@ -21,14 +20,7 @@ export default defineOperation({
       "in the replica instead, what the vault's retention removed some days ago (replica.removedAfterDays in the policy); with a role of its own",
     ),
   }),
-  needs({ replica }, env) {
-    const files = optional(env, "S3_STORAGE_BUCKET") !== undefined;
-    return [
-      ...when(replica, "replica", "vault"),
-      ...when(files, "storageVault"),
-      ...when(!files || optional(env, "S3_BACKUP_BUCKET") !== undefined, "vault"),
-    ];
-  },
+  needs: ({ replica }, env) => [...when(replica, "replica", "vault"), ...vaultNeeds(env)],
   writes: ["vault"],
   forgets: ({ explain }) => (explain === undefined ? "removes what the policy no longer keeps" : undefined),
   interrupted: {

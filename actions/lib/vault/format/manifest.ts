@@ -9,6 +9,9 @@ export const count = z.number().int().nonnegative();
 /** A count that may pass 2^53: rows and bytes of the whole database, as decimal digits. */
 export const bigCount = z.string().regex(/^\d+$/);
 
+/** Longest reason that somebody gives for a hold or an incident, in characters. */
+export const mostReason = 500;
+
 /** `<UTC time>-<8 hex>`, e.g. `20261122T221500Z-1a2b3c4d`. Sorts by time. */
 export const setIdPattern = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
 export const setId = z.string().regex(setIdPattern);

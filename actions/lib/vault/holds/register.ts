@@ -2,7 +2,7 @@ import { z } from "zod";
 import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { readNote } from "../../seal/keys/signature.ts";
-import { setId, setIdPattern, tierSchema } from "../format/manifest.ts";
+import { mostReason, setId, setIdPattern, tierSchema } from "../format/manifest.ts";
 import { alarmOf } from "../published/publications.ts";
 import type { VerifyRelease } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
@@ -44,7 +44,7 @@ const common = {
   id: setId,
   subject: subjectSchema,
   /** In the words of the person who decided. */
-  reason: z.string().min(1).max(500),
+  reason: z.string().min(1).max(mostReason),
   at: z.iso.datetime(),
   /** Who, as the run knew it. */
   by: z.string().max(200),

@@ -4,13 +4,11 @@ import { isConditionFailed } from "../../s3/store-errors.ts";
 import { type SignBytes, writeNote } from "../../seal/keys/signature.ts";
 import { objectLockOf } from "../bucket/inspect.ts";
 import { retainUntil } from "../bucket/lock.ts";
+import { mostReason } from "../format/manifest.ts";
 import type { VerifySignature } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import type { PutOptions } from "../s3/objects.ts";
 import { beginName, incidentPrefix, readIncident } from "./state.ts";
-
-/** Longest reason, in characters. */
-export const mostReason = 500;
 
 interface Said {
   readonly id: string;
@@ -70,7 +68,7 @@ export async function endIncident(
   throw new OperationError(
     "incident-still-on",
     `The end of incident ${id} was written to bucket ${vault.bucket} and does not count: none of the keys that may has signed it, or ${incidentPrefix(id)} is flooded`,
-    "Sign with the signing key, or the operations or escrow key, as the policy pins it, and see runbooks/incident.md.",
+    "Sign with the operations or escrow key, as the policy pins it, and see runbooks/incident.md.",
   );
 }
 
