@@ -1,5 +1,5 @@
 import { ConfigurationError } from "../../base/errors.ts";
-import type { SignBytes } from "../../seal/keys/signature.ts";
+import { type SignBytes, signatureCounts } from "../../seal/keys/signature.ts";
 import { releaseVerifier } from "../../vault/configured.ts";
 import { type IncidentState, readIncident } from "../../vault/incident/state.ts";
 import type { VerifyRelease } from "../../vault/published/signed-manifest.ts";
@@ -58,14 +58,7 @@ export async function trustedSigner(
   verify: VerifyRelease,
   next: string,
 ): Promise<SignBytes> {
-  const trial = Buffer.from("Lifeboat tries out whether this key counts.");
-  const counts =
-    sign !== undefined &&
-    (await verify(trial, await sign(trial)).then(
-      () => true,
-      () => false,
-    ));
-  if (sign !== undefined && counts) return sign;
+  if (sign !== undefined && (await signatureCounts(sign, verify))) return sign;
   throw new ConfigurationError(
     "signing-key-missing",
     `${sign === undefined ? "There is no key to sign with" : "The key at hand is none whose signature counts here"}. Nothing has been done.`,

@@ -1,5 +1,6 @@
 import { ConfigurationError } from "../../base/errors.ts";
 import { countOf } from "../../base/measures.ts";
+import { signatureCounts } from "../../seal/keys/signature.ts";
 import { releaseSigner, releaseVerifier } from "../../vault/configured.ts";
 import { setIdPattern } from "../../vault/format/manifest.ts";
 import { type Released, releaseHolds } from "../../vault/holds/release.ts";
@@ -33,10 +34,7 @@ export async function runRelease(context: Context, { set, reason, dryRun }: Rele
     );
   if (sign === undefined) throw unsigned("a release counts only with a signature, and there is no key that signs.");
   // Before anything is written: a release that nobody believes would only be an alarm.
-  const probe = Buffer.from("lifeboat-release-probe");
-  await verify(probe, await sign(probe)).catch(() => {
-    throw unsigned("the key that is set may not release holds.");
-  });
+  if (!(await signatureCounts(sign, verify))) throw unsigned("the key that is set may not release holds.");
   const options = { vaults: await holdVaults(context), verify, sign, reason, by: holder(context), dryRun };
   return releaseHolds(set, { ...options, signal: context.signal, gate: await context.incidentGate() });
 }

@@ -121,6 +121,16 @@ export type SignBytes = (bytes: Uint8Array) => Promise<string>;
 /** Checks one; rejects when it is not by a trusted key (`verifyDetached`). */
 type VerifyBytes = (bytes: Uint8Array, armored: string) => Promise<unknown>;
 
+/** Whether what this key signs is accepted: tried out, before anything is written that nobody would believe. */
+export async function signatureCounts(sign: SignBytes, verify: VerifyBytes): Promise<boolean> {
+  const trial = Buffer.from("Lifeboat tries out whether this key counts.");
+  const signature = await sign(trial);
+  return verify(trial, signature).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** The document as text, because a signature is over bytes. */
 const noteSchema = z.strictObject({
   format: z.literal("lifeboat-note/1"),
