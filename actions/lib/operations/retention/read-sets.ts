@@ -1,15 +1,12 @@
 import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Subject } from "../../policy/retention.ts";
 import type { Announcement } from "../../policy/terms.ts";
-import { setPrefix, timeOfSet } from "../../vault/format/manifest.ts";
+import { timeOfSet } from "../../vault/format/manifest.ts";
 import { describeInOrder } from "../../vault/published/set-folders.ts";
-import { believed, manifestName, type VerifySignature } from "../../vault/published/signed-manifest.ts";
+import { believed, type VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { vaultAsWritten, writtenObjects } from "../../vault/s3/versions.ts";
+import { readAsWritten } from "../../vault/s3/versions.ts";
 import { type PublishedSet, readSet } from "../../vault/sets/catalogue.ts";
-
-/** Somebody may write any number of versions over one manifest. */
-const mostVersions = 1000;
 
 /** What a set's signed manifest has told. */
 interface ReadManifest {
@@ -55,9 +52,7 @@ export function openSetReader(vault: Vault, verify: VerifySignature, provenAt: R
   const below = new Map<string, Announcement | null>();
   const readBelow = async (one: PublishedSet): Promise<void> => {
     const { tier, set } = one;
-    const objects = await writtenObjects(vault, [setPrefix(tier, set) + manifestName], mostVersions);
-    const written = vaultAsWritten(vault, objects);
-    const found = await believed(async () => (await readSet(written, tier, set, verify, true)).manifest);
+    const found = await believed(async () => (await readSet(readAsWritten(vault), tier, set, verify, true)).manifest);
     const manifest = found !== undefined && "document" in found ? found.document : undefined;
     below.set(
       nameOfSet(one),

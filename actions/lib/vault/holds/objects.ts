@@ -7,7 +7,7 @@ import { setPrefix, type Tier } from "../format/manifest.ts";
 import { snapshotPrefix } from "../format/names.ts";
 import { believed, manifestName, signatureName, type VerifyRelease } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
-import { versionPages, writtenObjects } from "../s3/versions.ts";
+import { readAsWritten, versionPages, writtenObjects } from "../s3/versions.ts";
 import { readSet, type SetName } from "../sets/catalogue.ts";
 import { type HoldRegister, type HoldSubject, joinRegisters, readHolds } from "./register.ts";
 
@@ -42,7 +42,7 @@ export function partsOf(subject: HoldSubject): HeldPart[] {
 
 /** A set of the database with the files that its manifest names; alone where nobody can say which. */
 export async function subjectOf(vault: Vault, { tier, set }: SetName, verify: VerifyRelease): Promise<HoldSubject> {
-  const read = await believed(() => readSet(asWritten(vault), tier, set, verify.begins ?? verify));
+  const read = await believed(() => readSet(readAsWritten(vault), tier, set, verify.begins ?? verify));
   const manifest = read !== undefined && "document" in read ? read.document.manifest : undefined;
   return { kind: "database", tier, set, files: manifest?.files?.set ?? null };
 }
@@ -72,7 +72,7 @@ export function isKeysOfSet(key: string): boolean {
  * @throws LifeboatError when the store cannot be asked
  */
 export async function namesOf(vault: Vault, part: HeldPart, verify: VerifyRelease): Promise<NeededNames> {
-  const written = asWritten(vault);
+  const written = readAsWritten(vault);
   const signed = verify.begins ?? verify;
   try {
     if (part.kind === "files") {
@@ -147,15 +147,4 @@ export async function versionsOf(vault: Vault, names: Iterable<string>): Promise
 function runEnd(key: string): number {
   const parts = key.split("/");
   return parts.slice(0, parts[0] === "database" ? 3 : 2).join("/").length;
-}
-
-/** The same vault, in which every object is read as it was first written. */
-function asWritten(vault: Vault): Vault {
-  return {
-    ...vault,
-    async get(key, options) {
-      const found = (await writtenObjects(vault, [key])).find((one) => one.key === key);
-      return vault.get(key, { versionId: found?.versionId, ...options });
-    },
-  };
 }

@@ -158,3 +158,14 @@ export function vaultAsWritten(vault: Vault, objects: Iterable<WrittenObject>): 
     head: (key, versionId) => vault.head(key, versionId ?? versions.get(key)),
   };
 }
+
+/** The same without a list of all: each object is looked up when it is read. For few objects. */
+export function readAsWritten(vault: Vault): Vault {
+  return {
+    ...vault,
+    async get(key, options) {
+      const found = (await writtenObjects(vault, [key])).find((one) => one.key === key);
+      return vault.get(key, { versionId: found?.versionId, ...options });
+    },
+  };
+}
