@@ -35,7 +35,7 @@ afterAll(() => lab?.[Symbol.asyncDispose]());
 
 const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.signers);
 
-/** A set of this hour, signed by our key unless told. */
+/** A set of this hour, default: signed by our key. */
 async function makeSet(hours: number, more: { readonly incident?: string } = {}, key = signing): Promise<string> {
   const set = setId(hours);
   const snapshotAt = new Date(Date.UTC(2026, 0, 1, hours)).toISOString();

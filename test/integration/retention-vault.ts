@@ -52,7 +52,7 @@ export interface RetentionMore {
   readonly policy?: Policy;
   /** Another way to the same bucket. */
   readonly vault?: Vault;
-  /** The machine's own clock and the store's; moved alike unless told. */
+  /** The machine's own clock and the store's; default: both moved alike. */
   readonly now?: Date;
   readonly storeTime?: (vault: Vault) => Promise<Date>;
 }

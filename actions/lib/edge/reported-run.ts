@@ -49,7 +49,8 @@ export async function reportedRun(run: ReportedRun): Promise<Ended> {
     warnings,
   });
   await begun;
-  await afterRun(report, { ...around, hurry: signal.aborted, ...ended.ending });
+  const { unfinished, news } = ended.ending;
+  await afterRun(report, { ...around, hurry: signal.aborted, unfinished: unfinished === true, news });
   return ended;
 }
 

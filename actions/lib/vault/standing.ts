@@ -23,7 +23,7 @@ const mostUntrusted = { manifests: 1000, bytes: 256 * 1024 * 1024 } as const;
 
 interface TrustedOptions {
   /**
-   * `count`: also those that were made while an incident was on, for who asks what was done. Unless told they are passed over: what
+   * `count`: also those that were made while an incident was on, for who asks what was done. By default they are passed over: what
    * the incident is about may be in them, and none of them is the newest good one.
    */
   readonly marked?: "count";

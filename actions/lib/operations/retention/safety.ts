@@ -19,7 +19,7 @@ export interface Safety {
 export interface SafetyOptions {
   /** This machine's clock. */
   readonly ours: Date;
-  /** The store's, unless told. */
+  /** Default: the store's. */
   readonly storeTime?: ((vault: Vault) => Promise<Date>) | undefined;
   /** Writes nothing: whether locks hold is not tried. */
   readonly dryRun: boolean;

@@ -27,7 +27,7 @@ export interface VaultSettings extends Omit<TransportSettings, "retry"> {
   readonly transferBytes?: number;
   /** The policy's regions: a bucket in any other is neither read nor written. Undefined: wherever it is. */
   readonly regions?: readonly string[] | undefined;
-  /** Refuses whatever would change the bucket; false unless told. */
+  /** Refuses whatever would change the bucket; default: false. */
   readonly readOnly?: boolean | undefined;
 }
 
