@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { promisesPolicySchema } from "./promises.ts";
+import { drillPolicySchema, recoveryPolicySchema } from "./recovery.ts";
 import { fingerprint, restoreTestPolicySchema } from "./restore-test.ts";
-import { retentionPolicySchema, termDays } from "./retention.ts";
 import { storagePolicySchema } from "./storage.ts";
 
 const channel = z.enum(["slack", "email", "issue"]);
@@ -49,6 +49,46 @@ const restoreFilesPolicySchema = z
 
 const days = z.number().int().positive();
 const seconds = z.number().positive();
+
+const most = 36_525;
+const range = `a whole number of days from 1 to ${most}`;
+
+/** A term. Zero is no term: it would let go of everything the day it is made. */
+const termDays = z.number({ error: range }).int(range).min(1, range).max(most, range);
+
+/**
+ * What goes from both vaults, beside the terms of the tiers. The newest proven and the newest verified set of each tier stay for
+ * ever, whatever stands here.
+ */
+const retentionPolicySchema = z
+  .strictObject({
+    /** Newest good sets, and newest good snapshots of the files, that stay whatever their age. */
+    keepNewest: z
+      .number()
+      .int()
+      .min(1, "at least 1: the newest good set always stays")
+      .max(1000, "at most 1,000")
+      .default(3),
+    /** Without a good set, or snapshot of the files, younger than so many days, backups are failing: nothing is removed. */
+    staleDays: termDays.default(7),
+    /**
+     * Without a passed restore test younger than so many days, proofs are failing: nothing is removed. Null: they are not waited
+     * for; nor are they while `restoreTest.projectRef` is null, because nothing is proven then.
+     */
+    staleProofDays: termDays.nullable().default(45),
+    /** Days that what runs leave beside the sets is kept. Proofs of a set that stays, stay. */
+    records: z
+      .strictObject({
+        /** What restore tests have shown. */
+        proofs: termDays.default(2557),
+        /** What each job has said of itself; the branch of the reports keeps its own copy. */
+        reports: termDays.default(400),
+        /** Which day's summary was sent, and which thread a run's messages lie in. */
+        notify: termDays.default(90),
+      })
+      .prefault({}),
+  })
+  .prefault({});
 
 const tierPolicySchema = z.strictObject({
   /** How long a set of this tier is kept. */
@@ -159,6 +199,8 @@ export const policySchema = z.strictObject({
   notify: notifyPolicySchema,
   incident: incidentPolicySchema,
   replica: replicaPolicySchema,
+  recovery: recoveryPolicySchema,
+  drill: drillPolicySchema,
 });
 
 export type Policy = z.output<typeof policySchema>;

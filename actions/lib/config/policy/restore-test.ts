@@ -87,7 +87,7 @@ const commandCheck = z.strictObject({
   timeoutSeconds,
 });
 
-const restoreCheckSchema = z.discriminatedUnion("kind", [sqlCheck, rlsCheck, httpCheck, commandCheck]);
+export const restoreCheckSchema = z.discriminatedUnion("kind", [sqlCheck, rlsCheck, httpCheck, commandCheck]);
 export type RestoreCheck = z.infer<typeof restoreCheckSchema>;
 export type SqlCheck = z.infer<typeof sqlCheck>;
 export type RlsCheck = z.infer<typeof rlsCheck>;
