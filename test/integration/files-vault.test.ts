@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { applyRetention } from "../../actions/lib/operations/retention/apply-retention.ts";
-import { locksAreDue } from "../../actions/lib/operations/retention/keep-locks.ts";
+import { locksAreDue } from "../../actions/lib/operations/retention/locks.ts";
 import { deepRecordKey } from "../../actions/lib/operations/verify/files/deep-record.ts";
 import { type VerifyFilesOptions, verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
 import { readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";

@@ -3,8 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { type RecoverFacts, renderRecoverFilesPage, renderRecoverPage } from "../../actions/lib/recover/pages.ts";
-import { templatesIn } from "../../actions/lib/recover/render.ts";
+import {
+  type RecoverFacts,
+  renderRecoverFilesPage,
+  renderRecoverPage,
+  templatesIn,
+} from "../../actions/lib/recover/pages.ts";
 import type { Artifact } from "../../actions/lib/vault/format/manifest.ts";
 
 const templates = new URL("../../actions/lib/recover/templates/", import.meta.url);

@@ -3,7 +3,7 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import { claimSummary } from "../../../actions/lib/notify/daily-summary.ts";
 import { readVaultReports, writeVaultReport } from "../../../actions/lib/operations/publish/vault-reports.ts";
-import { locksAreDue } from "../../../actions/lib/operations/retention/keep-locks.ts";
+import { locksAreDue } from "../../../actions/lib/operations/retention/locks.ts";
 import type { RunReport } from "../../../actions/lib/report/run/run-report.ts";
 import { signDetached, verifyDetached, writeNote } from "../../../actions/lib/seal/keys/signature.ts";
 import { setPrefix } from "../../../actions/lib/vault/format/manifest.ts";

@@ -1,6 +1,6 @@
 import { openGate } from "./gate.ts";
-import { extendKept, markLocks } from "./keep-locks.ts";
 import type { ExtendedLocks } from "./locks.ts";
+import { extendKept, markLocks } from "./locks.ts";
 import { type BesideFiles, type FilesVaultPlan, planFilesVault } from "./plan-files.ts";
 import { removeLitter, removeRecords } from "./records.ts";
 import type { RemovalsDone } from "./removal-loop.ts";

@@ -6,7 +6,7 @@ import { signDetached, verifyDetached } from "../../seal/keys/signature.ts";
 import { openProjectFiles } from "../../storage/project-files.ts";
 import { releaseVerifier, withVault } from "../../vault/configured.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { keepLocks, locksAreDue } from "../retention/keep-locks.ts";
+import { keepLocks, locksAreDue } from "../retention/locks.ts";
 import { nameRun, nobodys, openSource, passPreflight, readVaultState, takeLease } from "./begin.ts";
 import { openHeldCopies } from "./copy/held-copies.ts";
 import { rehearse } from "./fill-lists.ts";

@@ -3,19 +3,25 @@ import { z } from "zod";
 import { heapUsed } from "../../base/collector.ts";
 import { OperationError } from "../../base/errors.ts";
 import { quoteQualified } from "../identifier.ts";
-import { builtInsQuery } from "./built-in.ts";
 import {
   accessMethodsQuery,
+  constraintsQuery,
   databaseQuery,
   defaultPrivilegesQuery,
   eventTriggersQuery,
   extensionsQuery,
   foreignQueries,
+  indexesQuery,
   largeObjectsQuery,
+  policiesQuery,
   publicationsQuery,
+  rulesQuery,
   schemasQuery,
+  statisticsQuery,
   subscriptionsQuery,
-} from "./database-wide.ts";
+  triggersQuery,
+} from "./around-relations.ts";
+import { builtInsQuery } from "./built-in.ts";
 import {
   builtInSchema,
   grantSchema,
@@ -51,14 +57,6 @@ import {
   textSearchQueries,
   transformsQuery,
 } from "./routines.ts";
-import {
-  constraintsQuery,
-  indexesQuery,
-  policiesQuery,
-  rulesQuery,
-  statisticsQuery,
-  triggersQuery,
-} from "./table-parts.ts";
 
 const objectQueries = [
   schemasQuery,
