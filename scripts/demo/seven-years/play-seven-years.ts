@@ -7,13 +7,13 @@ import { loadConfig } from "../../../actions/lib/config/load.ts";
 import type { Decision } from "../../../actions/lib/policy/retention.ts";
 import { openVault } from "../../../actions/lib/vault/s3/client.ts";
 import { versionsBelow } from "../../../actions/lib/vault/s3/versions.ts";
+import { openStoreOfYears } from "../../../test/lab/retention/store-of-years.ts";
 import { startGuardian } from "../../../test/lab/servers/guardian.ts";
 import { startS3 } from "../../../test/lab/servers/s3.ts";
 import { Acts } from "../acts.ts";
 import { becomeOwner, bucket } from "../owner.ts";
 import { laySets } from "./lay-sets.ts";
 import { writePicture } from "./page.ts";
-import { openStoreOfYears } from "./store-of-years.ts";
 import { type Story, tellStory } from "./story.ts";
 
 const lifeboat = new URL("../../lifeboat.mjs", import.meta.url).pathname;
