@@ -2,14 +2,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { readRestoreTestEnvironment } from "../../actions/lib/config/environment.ts";
 import { Secret } from "../../actions/lib/config/problems.ts";
-import {
-  assertProjectAllowed,
-  type ManagementApi,
-  openManagementApi,
-  quietAuth,
-  readRoom,
-  wakeProject,
-} from "../../actions/lib/supabase/project.ts";
+import { type ManagementApi, openManagementApi } from "../../actions/lib/supabase/management-api.ts";
+import { assertProjectAllowed, quietAuth, readRoom, wakeProject } from "../../actions/lib/supabase/project.ts";
 import { type FakeManagementApi, startManagementApi } from "../lab/servers/management-api.ts";
 
 let fake: FakeManagementApi;

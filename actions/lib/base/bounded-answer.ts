@@ -13,13 +13,14 @@ export function tooLarge(what: string, maxBytes: number): OperationError {
   );
 }
 
-/** `fetch`, whose answer's body fails as soon as it is longer than it may be. */
+/** `fetch`, or another way to send, whose answer's body fails as soon as it is longer than it may be. */
 export async function boundedFetch(
   url: string | URL,
   init: RequestInit,
   maxBytes = mostAnswerBytes,
+  send: (url: string | URL, init: RequestInit) => Promise<Response> = fetch,
 ): Promise<Response> {
-  const answer = await fetch(url, init);
+  const answer = await send(url, init);
   if (answer.body === null) return answer;
   let left = maxBytes;
   const bound = new TransformStream<Uint8Array, Uint8Array>({

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OperationError } from "../base/errors.ts";
-import type { ManagementApi } from "./project.ts";
+import type { ManagementApi } from "./management-api.ts";
 
 /** The answer also carries the JWT secret: nothing but this one setting is taken from it. */
 const settingsSchema = z.object({ db_schema: z.string() });

@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { boundedFetch } from "../base/bounded-answer.ts";
-import { ConfigurationError, errorCode, LifeboatError, OperationError } from "../base/errors.ts";
-import { type Patience, withRetries } from "../base/flow/retry.ts";
+import { LifeboatError, OperationError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Secret } from "../config/problems.ts";
 import { assertRegionAllowed } from "../config/vault-location.ts";
+import type { ManagementApi } from "./management-api.ts";
 
 const projectSchema = z.object({
   status: z.string(),
@@ -62,8 +60,14 @@ export async function wakeProject(api: ManagementApi, ref: string, options: Wake
     if (status === healthy) return woken;
     if (status === "INACTIVE" && !woken) {
       log.info(`Project ${ref} is paused: waking it.`);
-      await api.send("POST", `${place(ref)}/restore`);
-      woken = true;
+      // Where it cannot be told whether that was done, the next look shows it.
+      woken = await api.send("POST", `${place(ref)}/restore`).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof LifeboatError && error.code === "api-unsure") return false;
+          throw error;
+        },
+      );
     }
     if (lost.has(status) || Date.now() >= until) {
       throw new OperationError(
@@ -127,146 +131,4 @@ export function loudSettings(auth: Readonly<Record<string, unknown>>): Record<st
   if (auth["external_phone_enabled"] === true) loud["external_phone_enabled"] = false;
   if (typeof auth["smtp_host"] === "string" && auth["smtp_host"] !== "") loud["smtp_host"] = null;
   return loud;
-}
-
-/** Where Supabase's Management API is: it takes 120 requests a minute and token, then answers 429 (supabase.com/docs/reference/api). */
-interface ManagementApiSettings {
-  readonly url: string;
-  readonly token: Secret;
-  readonly signal?: AbortSignal | undefined;
-  /** Milliseconds between two requests, so that a poll does not use up what others need; default 500. */
-  readonly spacing?: number;
-  readonly patience?: Patience;
-  /** Seconds after which a request has no answer; default 30. */
-  readonly requestSeconds?: number;
-}
-
-export interface ManagementApi {
-  get<T>(path: string, schema: z.ZodType<T>): Promise<T>;
-  /** What it answers is of no interest. */
-  send(method: "POST" | "PATCH", path: string, body?: unknown): Promise<void>;
-}
-
-const patient: Patience = { attempts: 6, baseMillis: 1000, capMillis: 60_000 };
-
-/**
- * A narrow client: asks one thing at a time, waits where it is told to, tries again what may pass, and believes nothing
- * that does not have the form it expects.
- *
- * @throws ConfigurationError `api-token`, `api-denied`, `api-missing`; OperationError `api-unavailable`, `api-answer`
- */
-export function openManagementApi(settings: ManagementApiSettings): ManagementApi {
-  const { url, token, signal, spacing = 500, patience = patient, requestSeconds = 30 } = settings;
-  let nextAt = 0;
-  const ask = (method: string, path: string, body?: unknown): Promise<unknown> =>
-    withRetries(
-      patience,
-      async () => {
-        await sleep(Math.max(0, nextAt - Date.now()), undefined, signal && { signal });
-        nextAt = Date.now() + spacing;
-        return once({ url: url + path, method, token, body, seconds: requestSeconds }, signal);
-      },
-      (error) => error instanceof NoAnswer && (error.after === undefined || Math.min(error.after, patience.capMillis)),
-      ({ error }) =>
-        error instanceof NoAnswer
-          ? new OperationError(
-              "api-unavailable",
-              `Supabase's Management API gave no answer to ${method} ${path}: ${error.message}.`,
-              "Run again later; status.supabase.com tells whether it is down.",
-            )
-          : error,
-      signal,
-    );
-  return {
-    async get(path, schema) {
-      const parsed = schema.safeParse(await ask("GET", path));
-      if (parsed.success) return parsed.data;
-      throw new OperationError(
-        "api-answer",
-        `Supabase's Management API answered GET ${path} in an unknown form, first at ${parsed.error.issues[0]?.path.join(".") || "its top"}.`,
-        "Use a newer version of Lifeboat, or unset SUPABASE_ACCESS_TOKEN to go without the API.",
-      );
-    },
-    async send(method, path, body) {
-      await ask(method, path, body);
-    },
-  };
-}
-
-/** Another request may have one. */
-class NoAnswer extends Error {
-  /** Milliseconds to wait, where the API says so. */
-  readonly after: number | undefined;
-
-  constructor(why: string, after?: number) {
-    super(why);
-    this.after = after;
-  }
-}
-
-interface Question {
-  readonly url: string;
-  readonly method: string;
-  readonly token: Secret;
-  readonly body: unknown;
-  readonly seconds: number;
-}
-
-async function once(
-  { url, method, token, body, seconds }: Question,
-  signal: AbortSignal | undefined,
-): Promise<unknown> {
-  const limit = AbortSignal.timeout(seconds * 1000);
-  try {
-    const response = await boundedFetch(url, {
-      method,
-      headers: {
-        authorization: `Bearer ${token.reveal()}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      body: body === undefined ? null : JSON.stringify(body),
-      redirect: "error",
-      signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
-    });
-    const text = await response.text();
-    if (response.ok) return text === "" ? undefined : JSON.parse(text);
-    if (response.status === 429 || response.status >= 500) {
-      throw new NoAnswer(`status ${response.status}`, retryAfter(response.headers));
-    }
-    throw refusal(response.status, method, new URL(url).pathname);
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (error instanceof LifeboatError || error instanceof NoAnswer) throw error;
-    if (error instanceof SyntaxError) throw new NoAnswer("an answer that is no JSON");
-    const cause = error instanceof Error ? error.cause : undefined;
-    throw new NoAnswer(errorCode(cause) ?? errorCode(error) ?? "no connection");
-  }
-}
-
-function retryAfter(headers: Headers): number | undefined {
-  const seconds = Number(headers.get("retry-after") ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
-}
-
-function refusal(status: number, method: string, path: string): ConfigurationError {
-  const what = `Supabase's Management API refuses ${method} ${path} (status ${status}).`;
-  if (status === 401) {
-    return new ConfigurationError(
-      "api-token",
-      what,
-      "Make a new token (dashboard, Account, Access Tokens) and set SUPABASE_ACCESS_TOKEN.",
-    );
-  }
-  if (status === 404) {
-    return new ConfigurationError(
-      "api-missing",
-      what,
-      "Check the project's ref: there is none of that name for this token.",
-    );
-  }
-  return new ConfigurationError(
-    "api-denied",
-    what,
-    "Give the token's account the right for it, or unset SUPABASE_ACCESS_TOKEN.",
-  );
 }

@@ -1,4 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as realSleep } from "node:timers/promises";
+
+/** What waiting needs of a clock (`clock.ts`): a backup waits by the real one and needs no other. */
+interface Waiting {
+  now(): number;
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
+}
 
 /** How often something is tried that may pass. */
 export interface Patience {
@@ -9,6 +15,8 @@ export interface Patience {
   /** The pause before the second attempt lies between half of this and all of it; it doubles up to `capMillis`. */
   readonly baseMillis: number;
   readonly capMillis: number;
+  /** By which it waits; default: the real one. */
+  readonly clock?: Waiting;
 }
 
 /** How long a request to the store is tried. */
@@ -47,18 +55,19 @@ export async function withRetries<T>(
   refuse: (end: GivenUp) => unknown,
   signal?: AbortSignal,
 ): Promise<T> {
-  const begun = performance.now();
+  const now = policy.clock?.now ?? (() => performance.now());
+  const begun = now();
   for (let count = 1; ; count++) {
     signal?.throwIfAborted();
     try {
       return await attempt(count);
     } catch (error) {
       signal?.throwIfAborted();
-      const seconds = (performance.now() - begun) / 1000;
+      const seconds = (now() - begun) / 1000;
       const wait = again(error, count);
       if (wait === false || count >= policy.attempts || seconds >= (policy.totalSeconds ?? Number.POSITIVE_INFINITY))
         throw await refuse({ error, attempts: count, seconds });
-      if (typeof wait === "number") await sleepUnless(signal, wait);
+      if (typeof wait === "number") await sleepUnless(signal, wait, policy.clock);
       else await pauseBefore(count + 1, policy, signal);
     }
   }
@@ -67,16 +76,17 @@ export async function withRetries<T>(
 /** The pause before an attempt; it ends at once when the signal says stop. */
 export function pauseBefore(
   attempt: number,
-  { baseMillis, capMillis }: Pick<Patience, "baseMillis" | "capMillis">,
+  { baseMillis, capMillis, clock }: Pick<Patience, "baseMillis" | "capMillis" | "clock">,
   signal?: AbortSignal,
 ): Promise<void> {
   const ceiling = Math.min(capMillis, baseMillis * 2 ** (attempt - 2));
   // Jitter keeps the parts of one upload, all refused at once, from coming back at once.
-  return sleepUnless(signal, ceiling * (0.5 + Math.random() / 2));
+  return sleepUnless(signal, ceiling * (0.5 + Math.random() / 2), clock);
 }
 
-async function sleepUnless(signal: AbortSignal | undefined, milliseconds: number): Promise<void> {
-  await sleep(milliseconds, undefined, signal ? { signal } : {}).catch(() => {});
+async function sleepUnless(signal: AbortSignal | undefined, milliseconds: number, clock?: Waiting): Promise<void> {
+  const slept = clock?.sleep(milliseconds, signal) ?? realSleep(milliseconds, undefined, signal ? { signal } : {});
+  await slept.catch(() => {});
 }
 
 /** Thrown into an attempt in which nothing moves any more. */

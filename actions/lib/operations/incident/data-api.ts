@@ -3,7 +3,7 @@ import { readRestoreTestEnvironment } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
 import type { SignBytes } from "../../seal/keys/signature.ts";
 import { readDataApi, writeDataApi } from "../../supabase/data-api.ts";
-import { type ManagementApi, openManagementApi } from "../../supabase/project.ts";
+import { type ManagementApi, openManagementApi } from "../../supabase/management-api.ts";
 import { type ApiRecord, readApiRecord, writeApiRecord } from "../../vault/incident/api-record.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";

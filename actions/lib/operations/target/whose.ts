@@ -21,7 +21,8 @@ import {
 import type { Config } from "../../config/load.ts";
 import { Problems } from "../../config/problems.ts";
 import { connect, isSameDatabase } from "../../postgres/connect/connect.ts";
-import { assertProjectAllowed, openManagementApi } from "../../supabase/project.ts";
+import { openManagementApi } from "../../supabase/management-api.ts";
+import { assertProjectAllowed } from "../../supabase/project.ts";
 import { targetConnector } from "./sessions.ts";
 
 export interface WhoseQuestion {

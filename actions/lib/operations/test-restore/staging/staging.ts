@@ -5,7 +5,7 @@ import { type ConnectionSettings, refOfAddress } from "../../../config/connectio
 import { readRestoreTestEnvironment } from "../../../config/environment.ts";
 import type { Config } from "../../../config/load.ts";
 import { connect } from "../../../postgres/connect/connect.ts";
-import { type ManagementApi, openManagementApi } from "../../../supabase/project.ts";
+import { type ManagementApi, openManagementApi } from "../../../supabase/management-api.ts";
 import { targetConnector } from "../../target/sessions.ts";
 import { compareDatabases, sameAddress } from "../../target/whose.ts";
 import { type DatabaseIdentity, type Marker, readIdentity } from "./marker.ts";
