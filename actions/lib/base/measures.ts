@@ -36,6 +36,23 @@ export function formatMinute(time: number | string): string {
   return `${new Date(time).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
+/**
+ * A moment for people who decide by it: `2026-11-24T04:41:07Z`, and where this machine's time zone is another one
+ * `2026-11-24T04:41:07Z (05:41:07+01:00 here)`. @param time ms since 1970, or ISO 8601
+ */
+export function formatInstant(time: number | string): string {
+  const at = new Date(time);
+  const utc = `${at.toISOString().slice(0, 19)}Z`;
+  const ahead = -at.getTimezoneOffset();
+  if (ahead === 0) return utc;
+  const local = new Date(at.getTime() + ahead * 60_000).toISOString();
+  const [hours, minutes] = [Math.floor(Math.abs(ahead) / 60), Math.abs(ahead) % 60].map((part) =>
+    String(part).padStart(2, "0"),
+  );
+  const day = local.slice(0, 10) === utc.slice(0, 10) ? "" : `${local.slice(0, 10)}T`;
+  return `${utc} (${day}${local.slice(11, 19)}${ahead < 0 ? "-" : "+"}${hours}:${minutes} here)`;
+}
+
 /** Digits in groups of three: `1,234,567`. Takes decimal digits too, for counts beyond 2^53. */
 export function formatCount(count: number | bigint | string): string {
   return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ",");

@@ -1,0 +1,136 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { errorCode, LifeboatError, OperationError } from "../../base/errors.ts";
+import { isConditionFailed } from "../../s3/store-errors.ts";
+import { setIdPattern } from "../../vault/format/manifest.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import { versionPages, versionsBelow } from "../../vault/s3/versions.ts";
+
+export interface StoredState {
+  readonly bytes: Uint8Array;
+}
+
+/** Where the states of recoveries lie: `recoveries/<id>/state.json.pgp` in a bucket, or below a folder. */
+export interface StateStore {
+  /** For people, e.g. `bucket qimma-database-backups`. */
+  readonly where: string;
+  /** Ids, newest first; also of those that somebody has hidden. */
+  list(): Promise<string[]>;
+  /** Every version that is there, and the mark on which the next write depends. */
+  read(id: string): Promise<{ readonly versions: readonly StoredState[]; readonly mark: string | undefined }>;
+  /**
+   * @param mark of the last write that was seen; undefined: there must be none
+   * @returns the mark of this write
+   * @throws OperationError `recovery-taken` when another one came between; what the store throws
+   */
+  write(id: string, bytes: Uint8Array, mark: string | undefined): Promise<string>;
+}
+
+const prefix = "recoveries/";
+const name = "state.json.pgp";
+const keyOf = (id: string): string => `${prefix}${id}/${name}`;
+/** No state is larger, and nobody looks at more versions: a recovery writes two or three for each phase. */
+const most = { bytes: 1024 * 1024, versions: 400 } as const;
+
+export function vaultStates(vault: Vault): StateStore {
+  return {
+    where: `bucket ${vault.bucket}`,
+    async list() {
+      const ids = new Set<string>();
+      for await (const { folders } of versionPages(vault.transport, prefix, { delimiter: "/" }))
+        for (const folder of folders) ids.add(folder.slice(prefix.length, -1));
+      return [...ids]
+        .filter((id) => setIdPattern.test(id))
+        .sort()
+        .reverse();
+    },
+    async read(id) {
+      const key = keyOf(id);
+      const all = (await versionsBelow(vault.transport, key)).filter((version) => version.key === key);
+      const versions: StoredState[] = [];
+      for (const { versionId, marker, bytes } of all.slice(0, most.versions)) {
+        if (marker || bytes > most.bytes) continue;
+        const body = await vault.get(key, { versionId, maxBytes: most.bytes }).catch(unlessGone);
+        if (body !== undefined) versions.push({ bytes: body.body });
+      }
+      const head = await vault.head(key);
+      return { versions, mark: head?.etag };
+    },
+    async write(id, bytes, mark) {
+      const condition = mark === undefined ? { ifNoneMatch: true } : { ifMatch: mark };
+      try {
+        const contentType = "application/pgp-encrypted";
+        return (await vault.put(keyOf(id), bytes, { ...condition, contentType })).etag;
+      } catch (error) {
+        throw isConditionFailed(error) ? taken(id, `bucket ${vault.bucket}`) : error;
+      }
+    },
+  };
+}
+
+function unlessGone(error: unknown): undefined {
+  if (error instanceof LifeboatError && ["s3-missing", "s3-too-large"].includes(error.code)) return undefined;
+  throw error;
+}
+
+/** The same in a folder of this machine, for when no bucket can be written. */
+export function folderStates(folder: string): StateStore {
+  const pathOf = (id: string): string => join(folder, keyOf(id));
+  const read = async (id: string): Promise<Buffer | undefined> => {
+    try {
+      return await readFile(pathOf(id));
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return undefined;
+      throw unusable(folder, error);
+    }
+  };
+  return {
+    where: `folder ${folder}`,
+    async list() {
+      const names = await readdir(join(folder, prefix)).catch(() => []);
+      return names
+        .filter((id) => setIdPattern.test(id))
+        .sort()
+        .reverse();
+    },
+    async read(id) {
+      const bytes = await read(id);
+      return { versions: bytes === undefined ? [] : [{ bytes }], mark: bytes && markOf(bytes) };
+    },
+    async write(id, bytes, mark) {
+      const now = await read(id);
+      if ((now && markOf(now)) !== mark) throw taken(id, `folder ${folder}`);
+      try {
+        await mkdir(dirname(pathOf(id)), { recursive: true, mode: 0o700 });
+        const beside = `${pathOf(id)}.${randomUUID()}`;
+        await writeFile(beside, bytes, { mode: 0o600, flush: true });
+        await rename(beside, pathOf(id));
+      } catch (error) {
+        throw unusable(folder, error);
+      }
+      return markOf(bytes);
+    },
+  };
+}
+
+function markOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function unusable(folder: string, error: unknown): OperationError {
+  return new OperationError(
+    "state-folder",
+    `The state of the recovery cannot be kept in ${folder}: ${errorCode(error) ?? "it cannot be written"}.`,
+    "Give another folder (--state).",
+    error,
+  );
+}
+
+function taken(id: string, where: string): OperationError {
+  return new OperationError(
+    "recovery-taken",
+    `Somebody else works on recovery ${id} too: its state in ${where} was written meanwhile.`,
+    "Find out who, and let one of you go on: run the same command again.",
+  );
+}

@@ -1,0 +1,117 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DeleteObjectCommand } from "@aws-sdk/client-s3";
+import { beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { realClock } from "../../actions/lib/base/flow/clock.ts";
+import { type Log, silentLog } from "../../actions/lib/base/log.ts";
+import {
+  beginState,
+  readState,
+  type StateAccess,
+  unfinishedStates,
+} from "../../actions/lib/operations/recover/state.ts";
+import { folderStates, type StateStore, vaultStates } from "../../actions/lib/operations/recover/state-store.ts";
+import { readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";
+import { generateKey, type NewKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { openVault } from "../../actions/lib/vault/s3/client.ts";
+import { newBucket } from "../faults/proxy/test-bucket.ts";
+
+const passphrase = "long enough for a test";
+let made: readonly NewKey[];
+const password = "correct-horse-battery";
+const schema = z.object({ password: z.string() });
+
+beforeAll(async () => {
+  const expires = new Date(Date.now() + 86_400_000);
+  const roles = ["operations", "escrow", "operations"] as const;
+  made = await Promise.all(roles.map((role) => generateKey({ role, project: "lab", passphrase, expires })));
+});
+
+/** As the holder of one of the keys: 0 operations, 1 escrow, 2 a stranger, to whom nothing is sealed and whose word does not count. */
+async function accessOf(store: StateStore, holder: number): Promise<StateAccess> {
+  const opening = await readPrivateKey(made[holder]?.privateArmored ?? "", passphrase);
+  const people = made.slice(0, 2).map(({ publicArmored }) => publicArmored);
+  const { recipients, signers } = await readKeyring(people.join("\n"));
+  const trusted: readonly Signer[] = signers;
+  return {
+    ...{ store, clock: realClock },
+    keys: {
+      ...{ opening, recipients },
+      sign: (bytes) => signDetached(bytes, opening),
+      verify: (bytes, armored) => verifyDetached(bytes, armored, trusted),
+    },
+  };
+}
+
+const begin = (access: StateAccess) =>
+  beginState({ scenario: "complete-loss", facts: { password }, human: { by: "a test", what: "began it" } }, access);
+const time = { begunAt: "2026-11-22T22:15:00.000Z", endedAt: "2026-11-22T22:16:00.000Z", late: false };
+
+test.each(["bucket", "folder"])(
+  "a state in a %s is sealed, taken up by the other key of people, and ends",
+  async (kind) => {
+    using vault = openVault(await newBucket());
+    const store =
+      kind === "bucket" ? vaultStates(vault) : folderStates(await mkdtemp(join(tmpdir(), "lifeboat-state-")));
+    const state = await begin(await accessOf(store, 0));
+    await state.noteTime({ phase: "make the project", ...time });
+    for (const { bytes } of (await store.read(state.id)).versions) {
+      expect(Buffer.from(bytes).includes(password)).toBe(false);
+      expect(Buffer.from(bytes).includes("make the project")).toBe(false);
+    }
+    const [found, ...others] = await unfinishedStates(await accessOf(store, 1), silentLog);
+    expect(others).toEqual([]);
+    expect(found?.id).toBe(state.id);
+    expect(found?.facts(schema)).toEqual({ password });
+    expect(found?.times).toEqual([{ phase: "make the project", ...time }]);
+    await found?.noteHuman({ by: "somebody", what: "took it up" });
+    // The first holder has not seen that, and must not write over it.
+    await expect(state.note({ password: "another" })).rejects.toMatchObject({ code: "recovery-taken" });
+    await found?.end("handed over");
+    expect(await unfinishedStates(await accessOf(store, 0), silentLog)).toEqual([]);
+  },
+);
+
+test("who can write the bucket and has no key cannot send a recovery elsewhere", async () => {
+  using vault = openVault(await newBucket());
+  const store = vaultStates(vault);
+  const access = await accessOf(store, 0);
+  const state = await begin(access);
+  const key = `recoveries/${state.id}/state.json.pgp`;
+  const older = (await vault.get(key)).body;
+  await state.noteTime({ phase: "make the project", ...time });
+  const warned: string[] = [];
+  const log: Log = { ...silentLog, warn: (line) => void warned.push(line) };
+  const read = async () => (await readState(state.id, access, log))?.times.length;
+
+  // Sealed to the right people, but signed by nobody whose word counts.
+  const stranger = await accessOf(store, 2);
+  await beginState(
+    { scenario: "complete-loss", facts: { password: "the attacker's" }, human: { by: "x", what: "x" } },
+    { ...stranger, store: { ...store, write: async (_id, bytes) => (await vault.put(key, bytes)).etag } },
+  );
+  expect(await read()).toBe(1);
+  expect(warned.join("\n")).toMatch(/1 of its states do not open/);
+
+  // An older state of ours, put over the newer one.
+  await vault.put(key, older);
+  expect(await read()).toBe(1);
+  // Hidden by a delete marker.
+  await vault.transport.request({ operation: "DeleteObject", key }, ({ client, bucket }) =>
+    client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })),
+  );
+  expect(await read()).toBe(1);
+  const [found] = await unfinishedStates(access, silentLog);
+  expect(found?.facts(schema)).toEqual({ password });
+  await found?.note({ password: "made anew" });
+  expect((await readState(state.id, access, silentLog))?.facts(schema)).toEqual({ password: "made anew" });
+
+  // A state of another recovery does not count under this one's name.
+  const other = await begin(access);
+  const foreign = (await vault.get(`recoveries/${other.id}/state.json.pgp`)).body;
+  await vault.put(`recoveries/20991122T221500Z-1a2b3c4d/state.json.pgp`, foreign);
+  expect(await readState("20991122T221500Z-1a2b3c4d", access, silentLog)).toBeUndefined();
+});
