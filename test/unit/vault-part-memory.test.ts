@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { openPartMemory } from "../../actions/lib/vault/s3/part-memory.ts";
+import { openPartMemory } from "../../actions/lib/vault/s3/client.ts";
 
 /** Whether it has come by now. */
 async function came(promise: Promise<unknown>): Promise<boolean> {

@@ -11,9 +11,8 @@ import { readInventory } from "../../postgres/inventory/read.ts";
 import { createRowHasher, type RowHasher } from "../../postgres/row-hash/row-hash.ts";
 import { attachSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
-import type { DataStage } from "./data-stage.ts";
+import { type DataStage, withReason } from "./data-stage.ts";
 import { takeFingerprints } from "./fingerprints.ts";
-import { withReason } from "./long-values.ts";
 import { heldBack, type SchemaStage } from "./schema-stage.ts";
 import type { SourceAccess } from "./source-access.ts";
 
