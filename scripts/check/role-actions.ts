@@ -35,6 +35,7 @@ const entries: Readonly<Record<Role, readonly string[]>> = {
   reports: [edge, `${operations}publish/operation.ts`],
   keys: [`${operations}keys/rewrap.ts`, "actions/lib/vault/s3/client.ts"],
   hold: [`${operations}hold/run-hold.ts`, `${operations}release/run-release.ts`, "actions/lib/vault/s3/client.ts"],
+  escrow: [`${operations}escrow/run-put.ts`, `${operations}escrow/run-list.ts`, "actions/lib/vault/s3/client.ts"],
 };
 
 /** What each command of S3's API asks for (Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3"). */
@@ -72,6 +73,7 @@ const neverAsked: Readonly<Partial<Record<Role, readonly string[]>>> = {
   incident: ofPreflight,
   reports: ["s3:PutObjectRetention", ...ofPreflight],
   hold: ["s3:GetBucketObjectLockConfiguration", "s3:PutObjectRetention", ...ofPreflight], // of the keys' locks, and proofs
+  escrow: ["s3:GetObjectLegalHold", ...ofPreflight],
   retention: ["s3:PutObjectTagging"], // it ends uploads, and makes none
   "replica-retention": ["s3:PutObjectTagging"],
 };

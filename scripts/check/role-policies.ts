@@ -39,7 +39,7 @@ export interface Statement {
   readonly resources: readonly string[];
 }
 
-/** Who works with the vault: `backup`, `proving`, `restore`, `retention`, `reports`, `keys` and `hold` for a person. */
+/** Who works with the vault: `backup`, `proving`, `restore`, `retention`, `reports`, `keys`, `hold` and `escrow` for a person. */
 export type Role = keyof typeof resources;
 
 const resources = {
@@ -52,6 +52,7 @@ const resources = {
   reports: "ReportsRole",
   keys: "KeysPolicy",
   hold: "HoldPolicy",
+  escrow: "EscrowPolicy",
 } as const;
 
 export const roles = Object.keys(resources) as readonly Role[];

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
@@ -6,6 +8,8 @@ import { runOperation } from "../../actions/lib/edge/run-operation.ts";
 import { loadOperations } from "../../actions/lib/operations/catalogue.ts";
 import { checkDeletion } from "../../actions/lib/operations/check/standing-rows.ts";
 import { Context } from "../../actions/lib/operations/context.ts";
+import { runList } from "../../actions/lib/operations/escrow/run-list.ts";
+import { runPut } from "../../actions/lib/operations/escrow/run-put.ts";
 import { runHold } from "../../actions/lib/operations/hold/run-hold.ts";
 import { runRelease } from "../../actions/lib/operations/release/run-release.ts";
 import { applyRetention } from "../../actions/lib/operations/retention/apply-retention.ts";
@@ -135,6 +139,23 @@ test("who holds needs to read, to add to the register and to set legal holds, an
   expect(held.parts).toMatchObject([{ kind: "database", changed: expect.any(Number) }]);
   const released = await runRelease(context, { set: held.hold.subject.set, reason: "x", dryRun: false });
   expect(released.parts).toMatchObject([{ changed: held.parts[0]?.held, failed: [] }]);
+  expect(gate.refused).toEqual([]);
+});
+
+test("who has what only the owner has puts it into escrow and lists it, and needs to write nowhere else", async () => {
+  await using gate = await gateOf("escrow");
+  const env = { AWS_ENDPOINT_URL: gate.url, RESTORE_PRIVATE_KEY: lab.lab.operations.key.armor() };
+  const config = await loadConfig({
+    needs: ["vault", "opening"],
+    env: { ...lab.lab.env(lab.project.backupUrl), ...env },
+  });
+  const run = { workflow: "by-hand", runId: "1", attempt: 1, url: null, event: "by-hand" };
+  using context = new Context({ config, log: silentLog, signal: new AbortController().signal, run });
+  const file = join(lab.lab.folder, "value");
+  await writeFile(file, "a value");
+  const put = await runPut(context, { name: "secret:KEY", file, dryRun: false });
+  expect(put).toMatchObject({ outcome: "put", lockedUntil: expect.any(Date) });
+  expect((await runList(context)).rows).toMatchObject([{ name: "secret:KEY", id: put.id }]);
   expect(gate.refused).toEqual([]);
 });
 

@@ -28,6 +28,8 @@ export interface BackupLab extends AsyncDisposable {
   readonly operations: UnlockedKey;
   /** Opens too, and signs proofs. */
   readonly prover: UnlockedKey;
+  /** Opens everything, and is offline. */
+  readonly escrow: UnlockedKey;
   readonly signers: readonly Signer[];
   /** The bucket, for looking. */
   readonly vault: Vault;
@@ -85,6 +87,7 @@ export async function openBackupLab(
     signers: signers.filter(({ fingerprint }) => fingerprint === signing),
     operations: await readPrivateKey(made[0]?.privateArmored ?? "", passphrase),
     prover: await readPrivateKey(made[1]?.privateArmored ?? "", passphrase),
+    escrow: await readPrivateKey(made[2]?.privateArmored ?? "", passphrase),
     publicKeys,
     async [Symbol.asyncDispose]() {
       vault.close();

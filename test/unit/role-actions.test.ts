@@ -52,7 +52,13 @@ test("retention hides nothing, undoes no lock, and deletes nothing but what jobs
   expect(may("s3:DeleteObjectVersion", "d/database/daily/x/keys.pgp")).toBe(true);
   // Records have terms of their own; what keeps sets from going has none.
   expect(may("s3:DeleteObjectVersion", "d/proofs/x/1.json")).toBe(true);
-  for (const kept of ["d/holds/x/1.json", "d/incident/x/begin.json", "d/audit/1.json", "f/upkeep/done.json"])
+  for (const kept of [
+    "d/holds/x/1.json",
+    "d/incident/x/begin.json",
+    "d/audit/1.json",
+    "d/escrow/1.json",
+    "f/upkeep/done.json",
+  ])
     expect(may("s3:DeleteObjectVersion", kept)).toBe(false);
   expect(may("s3:DeleteObject", "d/database/daily/x/keys.pgp")).toBe(false);
   expect(may("s3:BypassGovernanceRetention", "f/packs/x/1")).toBe(false);

@@ -57,6 +57,8 @@ export const recoveryPolicySchema = z
     checks: z.array(restoreCheckSchema).nullable().default(null),
     migrations: migrationsSchema,
     configuration: configurationSchema,
+    /** Who opens what `lifeboat escrow` has sealed: the escrow key alone, or that of operations as well. */
+    escrow: z.enum(["escrow", "escrow and operations"]).default("escrow"),
     /** What a person has to change by hand when the project has another address, in words, each with its link. */
     handOver: z.array(words).max(40).default([]),
   })

@@ -89,7 +89,7 @@ export async function readProofs(vault: Vault, verify: VerifySignature, set?: st
 const mostRead = 2000;
 
 /** Of very many those that were written first and last: ours are from before somebody laid the others, or from after. */
-function firstAndLast(objects: readonly WrittenObject[]): readonly WrittenObject[] {
+export function firstAndLast(objects: readonly WrittenObject[]): readonly WrittenObject[] {
   if (objects.length <= mostRead) return objects;
   const time = ({ lastModified }: WrittenObject): number => lastModified?.getTime() ?? 0;
   const inOrder = objects.toSorted((a, b) => time(a) - time(b));

@@ -1,0 +1,66 @@
+import { countOf, few } from "../../base/measures.ts";
+import type { Told } from "../operation.ts";
+import type { Listed } from "./run-list.ts";
+import type { PutDone } from "./run-put.ts";
+
+const day = (iso: string): string => iso.slice(0, 10);
+
+export function reportPut(done: PutDone): Told {
+  const { name, outcome, opens, lockedUntil, replaces } = done;
+  const lock = lockedUntil === null ? "It is not locked." : `It is locked until ${day(lockedUntil.toISOString())}.`;
+  const verb = outcome === "put" ? "is in escrow" : "would be put into escrow";
+  const older = replaces === null ? "" : ` It counts in the place of the one of ${replaces.slice(0, 8)}, which stays.`;
+  return {
+    result: done,
+    page: {
+      title: "Escrow",
+      sentence: `${name} ${verb}, sealed to ${opens.join(" and ")}. ${lock}${older}`,
+      tables: [],
+    },
+  };
+}
+
+/** Names, dates and who can open each; never a value. */
+export function reportList(listed: Listed): Told {
+  const { rows, refused, alarms } = listed;
+  const lost = rows.filter(({ opens }) => !opens.includes("escrow")).map(({ name }) => name);
+  const told = {
+    result: listed,
+    page: {
+      title: "Escrow",
+      sentence: rows.length === 0 ? "Nothing is in escrow." : `${countOf(rows.length, "value")} in escrow.`,
+      tables: [
+        {
+          header: ["name", "put", "opened by", "older"],
+          rows: rows.map(({ name, putAt, opens, older }) => [name, day(putAt), opens.join(", "), String(older)]),
+        },
+      ],
+      notes: [
+        ...alarms,
+        ...lost.map(
+          (name) => `${name} is sealed to a former key. Put it again, so that the escrow key of today opens it.`,
+        ),
+        ...refusedNote(refused),
+      ],
+    },
+  };
+  if (alarms.length === 0 && refused.length === 0) return told;
+  return {
+    ...told,
+    failure: {
+      code: "escrow-meddled",
+      message: [...alarms, ...refusedNote(refused)].join(" "),
+      next: "None of it counts in a recovery. Find out who can write to the vault and did: runbooks/escrow.md.",
+    },
+  };
+}
+
+function refusedNote(refused: Listed["refused"]): string[] {
+  const [first] = refused;
+  if (first === undefined) return [];
+  const keys = few(
+    refused.map(({ key }) => key),
+    3,
+  );
+  return [`${countOf(refused.length, "entry", "entries")} cannot be trusted (${keys}): ${first.problem}.`];
+}
