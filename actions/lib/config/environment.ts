@@ -171,6 +171,16 @@ export function readRestoreTestEnvironment(env: Environment): RestoreTestEnviron
   const problems = new Problems();
   const production =
     optional(env, "DATABASE_URL") === undefined ? undefined : readConnection(env, "DATABASE", problems);
+  problems.throwIfAny();
+  return { production, api: readManagementApi(env) };
+}
+
+/**
+ * SUPABASE_ACCESS_TOKEN, and SUPABASE_API_URL or Supabase's own address. Undefined: no token is set.
+ * @throws ConfigurationError `configuration`, `api-url`
+ */
+export function readManagementApi(env: Environment): RestoreTestEnvironment["api"] {
+  const problems = new Problems();
   const token = optional(env, "SUPABASE_ACCESS_TOKEN");
   const url = (optional(env, "SUPABASE_API_URL") ?? managementApiUrl).trim().replace(/\/+$/, "");
   if (!URL.canParse(url)) problems.add("SUPABASE_API_URL", "is not a URL.");
@@ -182,7 +192,7 @@ export function readRestoreTestEnvironment(env: Environment): RestoreTestEnviron
       "Give an https address, or unset it for Supabase's own.",
     );
   }
-  return { production, api: token === undefined ? undefined : { url, token: new Secret(token.trim()) } };
+  return token === undefined ? undefined : { url, token: new Secret(token.trim()) };
 }
 
 /** Public keys as armored text: of those who can open the sets, and of those who sign them. */

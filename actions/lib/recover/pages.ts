@@ -5,6 +5,7 @@ import { quoteIdentifier, quoteLiteral } from "../postgres/identifier.ts";
 import { createsOfExtensionSql, hasVaultSql, loadSecrets, makeSecrets } from "../postgres/inventory/vault-secrets.ts";
 import { managedSchemaNames, oneTimeColumnsOfUsers, oneTimeTables, rowsThatStay } from "../postgres/platform-owned.ts";
 import { keysSignatureMetadata, secretsScope } from "../seal/keys/session-key.ts";
+import { configurationArtifact, rootKeyArtifact } from "../supabase/configuration/document.ts";
 import { type Artifact, type Manifest, setPrefix } from "../vault/format/manifest.ts";
 
 const render = templatesIn(new URL("./templates/", import.meta.url));
@@ -30,6 +31,8 @@ export function renderRecoverPage({
 }: RecoverFacts): string {
   const has = (kind: Artifact["kind"]) => artifacts.some((artifact) => artifact.kind === kind);
   const { secrets } = sealing;
+  const bodies = artifacts.filter(({ name, kind }) => kind === "configuration" && name !== configurationArtifact);
+  const rootKey = artifacts.some(({ name }) => name === rootKeyArtifact);
   const serverMajor = String(source.serverMajor);
   // The set may hold plain SQL instead of pg_dump's archives.
   const form = has("sql") ? "archive" : "dumps";
@@ -50,8 +53,15 @@ export function renderRecoverPage({
     oneTimeTables: [...oneTimeTables].map((name) => `auth.${name}`),
     ...{ rowsOf: { file: `rows-of-${form}.sh` }, restoring: { file: `restoring-${form}.md` } },
     oneTable: has("json") ? { file: "one-table.md" } : null,
+    configuration: { file: has("configuration") ? "configuration.md" : "no-configuration.md" },
     last: secrets === undefined ? "8" : "9",
     secrets: secrets === undefined ? null : { file: "secrets.md" },
+    ...(has("configuration") && {
+      functions: bodies.length === 0 ? null : { file: "functions.md" },
+      ...(bodies.length > 0 && { firstFunction: bodies[0]?.name ?? "" }),
+      rootKey: rootKey ? { file: "root-key.md" } : null,
+      ...(rootKey && { rootKeyName: rootKeyArtifact }),
+    }),
     ...(secrets !== undefined && {
       secretsScope: secretsScope(set),
       secretsKeys: {

@@ -1,13 +1,19 @@
-import { OperationError } from "../../base/errors.ts";
+import { ConfigurationError, OperationError } from "../../base/errors.ts";
+import type { Stop } from "../../base/flow/bounded.ts";
 import { countOf } from "../../base/measures.ts";
+import { readManagementApi } from "../../config/environment.ts";
+import type { Config } from "../../config/load.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
-import { isVaultSecrets, readVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
+import { isVaultSecrets, readVaultSecrets, vaultSecretsArtifact } from "../../postgres/inventory/vault-secrets.ts";
 import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
 import { extensionRows, extensionTables } from "../../postgres/rows/extension-rows.ts";
 import { attachSnapshot, type LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
+import { captureConfiguration, describeGaps } from "../../supabase/configuration/capture.ts";
+import { configurationArtifact, functionArtifact, rootKeyArtifact } from "../../supabase/configuration/document.ts";
+import { openManagementApi } from "../../supabase/management-api.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
-import type { ArtifactStore } from "./artifact-store.ts";
+import { type ArtifactStore, jsonSource } from "./artifact-store.ts";
 import type { SourceAccess } from "./source-access.ts";
 
 /**
@@ -61,8 +67,6 @@ async function* compared(
   );
 }
 
-export const secretsArtifact = { name: "secrets/vault.ndjson.zst.pgp", kind: "secrets" } as const;
-
 /**
  * Copies Supabase Vault's secrets under the set's own snapshot, a line each: their values where the role may open them. There
  * is an artifact wherever there is a Vault, also an empty one: that it is missing tells nothing of what a project keeps.
@@ -90,7 +94,7 @@ export async function takeSecrets(
   }
   try {
     await attachSnapshot(client, snapshot.id);
-    const artifact = await (await store()).put(secretsArtifact, lines());
+    const artifact = await (await store()).put({ name: vaultSecretsArtifact, kind: "secrets" }, lines());
     if (table.fingerprint !== null && table.fingerprint.rows !== String(secrets)) {
       throw new OperationError(
         "dump-differs",
@@ -108,3 +112,63 @@ export async function takeSecrets(
 function unopened(sealed: number, all: number): string {
   return `${sealed} of ${countOf(all, "Vault secret")} are in the set as ciphertext only, which opens in no other project: the backup role may not open them. Run runbooks/sql/backup-role.sql again as postgres.`;
 }
+
+/** What has not come by then is missing: the set does not wait for an API. */
+const longestCapture = 5 * 60_000;
+
+/**
+ * Reads the project's configuration from the Management API and stores it, beside what is read from the database. What the API
+ * does stops no backup: what could not be read is missing in the document, and told.
+ *
+ * @param stores `secrets` is asked for only for Vault's root key; undefined where the database has no Vault
+ * @returns nothing without SUPABASE_ACCESS_TOKEN and SUPABASE_PROJECT_REF
+ * @throws what the vault throws, and the stop's reason
+ */
+export async function takeConfiguration(
+  { env, projectRef, policy }: Pick<Config, "env" | "projectRef" | "policy">,
+  stores: { readonly store: ArtifactStore; readonly secrets: (() => Promise<ArtifactStore>) | undefined },
+  stop: Stop,
+  tell: { readonly warn: (text: string) => void; readonly info: (text: string) => void },
+): Promise<Artifact[]> {
+  let settings: ReturnType<typeof readManagementApi>;
+  try {
+    settings = readManagementApi(env);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    tell.warn(`The set has none of the project's configuration: ${error.message}`);
+    return [];
+  }
+  if (settings === undefined || projectRef === null) {
+    tell.info(`The set has none of the project's configuration: ${unasked}`);
+    return [];
+  }
+  const patience = AbortSignal.timeout(longestCapture);
+  const signal = AbortSignal.any([stop.signal, patience]);
+  const { store, secrets } = stores;
+  const { functions, vaultRootKey } = policy.recovery.configuration;
+  const artifacts: Artifact[] = [];
+  const kind = "configuration" as const;
+  const configuration = await captureConfiguration({
+    api: openManagementApi({ ...settings, signal, spacing: 100, patience: shortPatience }),
+    ...{ ref: projectRef, readAt: new Date(), signal: stop.signal, patience },
+    ...(functions && {
+      async keepBody(slug: string, body: Uint8Array) {
+        artifacts.push(await store.putSmall({ name: functionArtifact(slug), kind }, body));
+        return functionArtifact(slug);
+      },
+    }),
+    ...(vaultRootKey &&
+      secrets !== undefined && {
+        async keepRootKey(key: string) {
+          const line = Buffer.from(`${JSON.stringify({ root_key: key })}\n`);
+          artifacts.push(await (await secrets()).putSmall({ name: rootKeyArtifact, kind: "secrets" }, line));
+        },
+      }),
+  });
+  artifacts.push(await store.put({ name: configurationArtifact, kind }, jsonSource(configuration)));
+  for (const gap of describeGaps(configuration)) tell.warn(gap);
+  return artifacts;
+}
+
+const unasked = "SUPABASE_ACCESS_TOKEN and SUPABASE_PROJECT_REF are not both set.";
+const shortPatience = { attempts: 3, baseMillis: 1000, capMillis: 60_000 };

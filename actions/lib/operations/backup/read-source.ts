@@ -6,7 +6,7 @@ import { planExport, planGenerated } from "../../postgres/rows/export-rows.ts";
 import type { Ready } from "../check/run-preflight.ts";
 import type { SyncRequest, SyncResult } from "../sync/request.ts";
 import { runSync } from "../sync/run-sync.ts";
-import { takeExtensionRows, takeSecrets } from "./apart-stage.ts";
+import { takeConfiguration, takeExtensionRows, takeSecrets } from "./apart-stage.ts";
 import { nowhere, takeArchive } from "./archive-stage.ts";
 import { takeData } from "./data-stage.ts";
 import { takeJsonExport } from "./json-stage.ts";
@@ -51,6 +51,19 @@ export async function readSource(
   if (!archive) writer.add(schema.artifact);
   const databaseSet = { tier: request.tier, set };
   if (request.files) beside.run = startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
+  const warn = (text: string) => {
+    warnings.push(text);
+    log.warn(text);
+  };
+  const hasVault = schema.inventory.tables.some(isVaultSecrets);
+  const configuration = takeConfiguration(
+    config,
+    { store: writer.store, secrets: hasVault ? writer.secrets : undefined },
+    stop,
+    { warn, info: log.info },
+  );
+  // It goes on beside the rows: that it failed is told when all are there, or by what stopped both.
+  configuration.catch(() => {});
   const data = await stages.write("data", () =>
     archive
       ? takeArchive(source, writer.store, stop, schema)
@@ -60,13 +73,10 @@ export async function readSource(
   for (const artifact of await takeExtensionRows(source, writer.store, schema.snapshot, data.inventory)) {
     writer.add(artifact);
   }
-  const warn = (text: string) => {
-    warnings.push(text);
-    log.warn(text);
-  };
   const sealed = { snapshot: schema.snapshot, inventory: data.inventory };
   const secrets = await takeSecrets(source, writer.secrets, sealed, warn);
   if (secrets !== undefined) writer.add(secrets);
+  for (const artifact of await configuration) writer.add(artifact);
   if (request.tier !== "daily") {
     const tables = data.inventory.tables.filter((table) => !isVaultSecrets(table));
     const items = [...(archive ? [] : planExport(tables)), ...planGenerated(tables)];

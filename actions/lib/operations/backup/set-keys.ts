@@ -45,7 +45,7 @@ export interface SetWriterOptions {
 /** What seals a set: its session keys, wrapped for those who may open it, and what the manifest says of them. */
 export interface SetKeys {
   readonly store: ArtifactStore;
-  /** Where Vault's secrets go: under a second session key, which the prover does not get. Made when it is asked for. */
+  /** Where Vault's secrets go: under a second session key, which the prover does not get. Made when it is first asked for. */
   readonly secrets: () => Promise<ArtifactStore>;
   sealing(): Manifest["sealing"];
 }
@@ -66,14 +66,19 @@ export async function openSetKeys(options: SetWriterOptions, prefix: string): Pr
   const storeWith = (key: SessionKey) =>
     openArtifactStore({ vault, prefix, key, partBytes, maxParts, readBack, replicated, signal: stop.signal });
   let secrets: Manifest["sealing"]["secrets"];
+  let apart: Promise<ArtifactStore> | undefined;
+  const openApart = async (): Promise<ArtifactStore> => {
+    const key = newSessionKey();
+    const recipients = ready.keys.recipients.filter(opensSecrets);
+    await putKey(secretsFileName, secretsScope(set), key, recipients);
+    secrets = { recipients: named(recipients), sessionKeyCommitment: sessionKeyCommitment(key, secretsScope(set)) };
+    return storeWith(key);
+  };
   return {
     store: storeWith(key),
-    async secrets() {
-      const key = newSessionKey();
-      const recipients = ready.keys.recipients.filter(opensSecrets);
-      await putKey(secretsFileName, secretsScope(set), key, recipients);
-      secrets = { recipients: named(recipients), sessionKeyCommitment: sessionKeyCommitment(key, secretsScope(set)) };
-      return storeWith(key);
+    secrets() {
+      apart ??= openApart();
+      return apart;
     },
     sealing: () => ({
       format: "openpgp-seipd1-aes256",

@@ -83,8 +83,8 @@ function untoldWarning(name: string, prefix: string): string {
   return `Whether target ${name} is the project that the backups come from cannot be told: its settings name no project, and both databases could not be reached. It is admitted only if it is empty, or holds an unfinished restore of this set. ${prefix}_PROJECT_REF and SUPABASE_PROJECT_REF tell it.`;
 }
 
-/** A weekly set's JSON export is for other purposes: a restore does not wait for its bytes. */
-const unneeded: ReadonlySet<Artifact["kind"]> = new Set(["json"]);
+/** A weekly set's JSON export and the project's configuration are for other purposes: a restore does not wait for their bytes. */
+const unneeded: ReadonlySet<Artifact["kind"]> = new Set(["json", "configuration"]);
 
 /** An archive is thawed when that was asked for; otherwise it is refused before the target is looked at. */
 async function makeReadable(vault: Vault, open: OpenSet, { thaw, dryRun, log, signal }: RestoreRequest): Promise<void> {

@@ -4,7 +4,7 @@ import type { TocEntry } from "../../postgres/dump/archive/toc.ts";
 import { readPlainDump } from "../../postgres/dump/plain/read.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { Fingerprint, Inventory, TableContent } from "../../postgres/inventory/model.ts";
-import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
+import { isVaultSecrets, vaultSecretsArtifact } from "../../postgres/inventory/vault-secrets.ts";
 import { createLargeObjectHasher } from "../../postgres/row-hash/large-object.ts";
 import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
 import { createNdjsonReader } from "../../postgres/rows/copy-text.ts";
@@ -50,7 +50,7 @@ export async function readContents(
     await readSql(artifact, plain, inventory, contents);
   } else if (artifact.kind === "json") {
     await readExport(artifact, plain, inventory, contents);
-  } else if (artifact.kind === "secrets") {
+  } else if (artifact.name === vaultSecretsArtifact) {
     await readSecrets(artifact, plain, inventory);
   } else {
     for await (const _chunk of plain);

@@ -15,6 +15,9 @@ export function isVaultSecrets(table: Pick<TableContent, "schema" | "name" | "ca
   return !table.carried && tableName(table) === vaultSecrets;
 }
 
+/** The artifact that holds them, a JSON document a line. Others of its kind, `secrets`, hold something else. */
+export const vaultSecretsArtifact = "secrets/vault.ndjson.zst.pgp";
+
 /**
  * Whether a database has a Vault whose view and functions may be called: all that is in the schema belongs to superusers, as it
  * does where the extension or the platform made it. Anybody's own schema of that name could hold code that waits for us.

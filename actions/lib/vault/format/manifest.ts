@@ -64,6 +64,7 @@ const artifactSchema = z.strictObject({
     "extension-rows",
     "generated",
     "secrets",
+    "configuration",
   ]),
   /** Bytes before compression and sealing. */
   plainBytes: count,

@@ -12,6 +12,7 @@ import {
   loadSecrets,
   makeSecrets,
   secretsMade,
+  vaultSecretsArtifact,
 } from "../../../postgres/inventory/vault-secrets.ts";
 import type { OpenSet } from "../../../vault/sets/open-set.ts";
 import { reasonOf } from "../../target/sessions.ts";
@@ -42,7 +43,7 @@ export async function restoreSecrets(
   on: { readonly supabase: boolean; readonly test: boolean },
 ): Promise<SecretsOutcome | undefined> {
   const { supabase, test } = on;
-  const artifact = open.manifest.artifacts.find(({ kind }) => kind === "secrets");
+  const artifact = open.manifest.artifacts.find(({ name }) => name === vaultSecretsArtifact);
   const rows = tables.find(isVaultSecrets)?.fingerprint?.rows ?? "0";
   if (artifact === undefined || rows === "0") return undefined;
   if (test) return { why: "a restore test does not open Vault's secrets: not restored, not proven", expected: true };
