@@ -9,6 +9,7 @@ import {
   renderRecoverPage,
   templatesIn,
 } from "../../actions/lib/recover/pages.ts";
+import { functionArtifact, rootKeyArtifact } from "../../actions/lib/supabase/configuration/document.ts";
 import type { Artifact } from "../../actions/lib/vault/format/manifest.ts";
 
 const templates = new URL("../../actions/lib/recover/templates/", import.meta.url);
@@ -22,12 +23,15 @@ function folderOf(files: Readonly<Record<string, string>>): URL {
 const artifact = (kind: Artifact["kind"], name: string): Artifact => ({ name, kind, plainBytes: 7, segments: [] });
 const recipient = { role: "operations" as const, fingerprint: "AB".repeat(20) };
 
+/** @param secrets the set has Vault's secrets, and the configuration with all that may belong to it */
 function factsOf(tier: RecoverFacts["tier"], secrets: boolean, database = "postgres"): RecoverFacts {
   return {
     ...{ tier, set: "20261129T023300Z-abc123", snapshotAt: "2026-11-29T02:33:00.000Z" },
     artifacts: [
       artifact(tier === "monthly" ? "sql" : "schema", "a.pgp"),
       ...(tier === "weekly" ? [artifact("json", "json/a.pgp")] : []),
+      ...(tier === "monthly" ? [] : [artifact("configuration", "configuration.json.zst.pgp")]),
+      ...(secrets ? [artifact("configuration", functionArtifact("grade")), artifact("secrets", rootKeyArtifact)] : []),
     ],
     sealing: {
       ...{ format: "openpgp-seipd1-aes256", compression: "zstd", sessionKeyCommitment: "x", recipients: [recipient] },
@@ -93,6 +97,16 @@ describe("the pages", () => {
         !new RegExp(`«${name}»|"${name}"|\`${name.replace(/-(dumps|archive)[.]/, "-[$]{form}[.]")}\``).test(naming),
     );
     expect(forgotten).toEqual([]);
+  });
+
+  test("say how the configuration is read, its functions and root key where they are there, or that there is none", () => {
+    const [withAll, without] = [
+      renderRecoverPage(factsOf("daily", true)),
+      renderRecoverPage(factsOf("monthly", false)),
+    ];
+    for (const way of ["configuration() {", "open_artifact functions/grade.zst.pgp", `secrets.pgp ${rootKeyArtifact}`])
+      expect([withAll.includes(way), without.includes(way)]).toEqual([true, false]);
+    expect(without).toMatch(/It is not in this set: no access token/);
   });
 
   test("let no name of a database out of its place", () => {
