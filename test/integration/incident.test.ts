@@ -16,15 +16,16 @@ import { readIncident } from "../../actions/lib/vault/incident/state.ts";
 import type { VerifyRelease } from "../../actions/lib/vault/published/signed-manifest.ts";
 import { readSignedSet } from "../../actions/lib/vault/sets/open-set.ts";
 import { createProject, dropProject, execute, type LabProject, seedQimma, withClient } from "../lab/index.ts";
-import { type FakeManagementApi, startManagementApi } from "../lab/servers/management-api.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { addProject, type Project, type SupabaseApi, startSupabaseApi } from "../lab/supabase-api/index.ts";
 import { type BackupLab, backUp, keysIn, openBackupLab } from "./backup-lab.ts";
 
 const ref = "abcdefghijklmnopqrst";
 const verbs = await loadOperations();
 let project: LabProject;
 let lab: BackupLab;
-let api: FakeManagementApi;
+let api: SupabaseApi;
+let supabase: Project;
 let env: Record<string, string>;
 /** The newest good set when the incidents begin. */
 let good: string;
@@ -38,7 +39,9 @@ beforeAll(async () => {
      select gen_random_uuid(), gen_random_uuid(), json_build_object('action', 'login', 'n', n), now(), '' from generate_series(1, 7) n`,
   );
   lab = await openBackupLab(sharedS3());
-  api = await startManagementApi(ref);
+  api = await startSupabaseApi();
+  supabase = addProject(api.world, { ref });
+  supabase.postgrest["db_schema"] = original;
   env = {
     ...lab.env(project.backupUrl),
     RESTORE_PRIVATE_KEY: lab.operations.key.armor(),
@@ -53,10 +56,11 @@ afterAll(async () => {
   await dropProject(sharedPostgres(17).superuserUrl(), project.name);
 });
 afterEach(async () => {
-  Object.assign(api.project, { trouble: [], stubborn: false, heard: undefined });
+  api.world.faults.clear();
+  api.world.heard = undefined;
   if ((await state()).on) await incident("end", { reason: "the test is over" });
   expect(await state()).toMatchObject({ on: false });
-  api.project.postgrest["db_schema"] = original;
+  supabase.postgrest["db_schema"] = original;
 });
 
 /** With blanks that a careless program would tidy up. */
@@ -64,7 +68,7 @@ const original = "public, graphql_public ,api";
 /** Whoever has only the jobs' key ends nothing: this accepts people's keys alone. */
 let verify: VerifyRelease;
 const state = () => readIncident(lab.vault, verify);
-const dbSchema = () => api.project.postgrest["db_schema"];
+const dbSchema = () => supabase.postgrest["db_schema"];
 
 function incident(action: string, given: Record<string, string | boolean> = {}, change: Record<string, string> = {}) {
   const verb = verbs.find(({ name }) => name === "incident");
@@ -102,7 +106,7 @@ async function startListener(connected: (socket: Socket) => void) {
 describe("an incident's begin", () => {
   test("writes its state first, keeps evidence that only the recipients open, holds what is good, makes a set under the mark", async () => {
     const atFirstRequest = Promise.withResolvers<boolean>();
-    api.project.heard = async () => atFirstRequest.resolve((await state()).on);
+    api.world.heard = async () => atFirstRequest.resolve((await state()).on);
     const { begun, page, failure } = await begin({ "api-off": true, "no-set": false });
     expect(failure).toBeUndefined();
     // The Data API was asked nothing before the state was there; and its requests came before the evidence, which is slow.
@@ -161,7 +165,7 @@ describe("an incident's begin", () => {
   });
 
   test("needs nothing but the vault: a database that is gone and an API that fails are told, and it is on", async () => {
-    api.project.trouble = Array.from({ length: 40 }, () => 503);
+    api.world.faults.inject({ kind: { status: 503 } });
     const { begun, failure } = await begin(
       { "api-off": true },
       { DATABASE_URL: "postgresql://lifeboat@127.0.0.1:1/x" },
@@ -269,10 +273,11 @@ describe("the Data API", () => {
 
   test("that does not keep its setting leaves the incident on; put back by hand, it can end", async () => {
     await begin({ "api-off": true });
-    api.project.stubborn = true;
+    const stubborn = api.world.faults.inject({ kind: "no-effect", on: /^PATCH .*postgrest/ });
     await expect(incident("end", { reason: "over" })).rejects.toMatchObject({ code: "data-api-off" });
     expect(await state()).toMatchObject({ on: true });
-    api.project.postgrest["db_schema"] = "public";
+    expect(stubborn()).toBeGreaterThan(0);
+    supabase.postgrest["db_schema"] = "public";
     const ended = await incident("end", { reason: "over" });
     expect(ended.result).toMatchObject({ dataApi: { state: "changed" } });
     expect(dbSchema()).toBe("public");
@@ -280,7 +285,7 @@ describe("the Data API", () => {
 
   test("is never set to what nobody trusted has noted", async () => {
     const { begun } = await begin();
-    api.project.postgrest["db_schema"] = "";
+    supabase.postgrest["db_schema"] = "";
     const forged = {
       incident: begun.incident,
       projectRef: ref,

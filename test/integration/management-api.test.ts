@@ -4,39 +4,41 @@ import { readRestoreTestEnvironment } from "../../actions/lib/config/environment
 import { Secret } from "../../actions/lib/config/problems.ts";
 import { type ManagementApi, openManagementApi } from "../../actions/lib/supabase/management-api.ts";
 import { assertProjectAllowed, quietAuth, readRoom, wakeProject } from "../../actions/lib/supabase/project.ts";
-import { type FakeManagementApi, startManagementApi } from "../lab/servers/management-api.ts";
+import { addProject, type Project, type SupabaseApi, startSupabaseApi } from "../lab/supabase-api/index.ts";
 
-let fake: FakeManagementApi;
+let supabase: SupabaseApi;
+let project: Project;
 let api: ManagementApi;
 const ref = "stagingref";
-const open = (token = fake.token) =>
+const open = (token = supabase.token) =>
   openManagementApi({
-    ...{ url: fake.url, token: new Secret(token), spacing: 0 },
+    ...{ url: supabase.url, token: new Secret(token), spacing: 0 },
     patience: { attempts: 3, baseMillis: 1, capMillis: 1000 },
   });
 const quick = { log: silentLog, pollSeconds: 0.01 };
 
 beforeEach(async () => {
-  fake = await startManagementApi(ref);
+  supabase = await startSupabaseApi({ pace: 600 });
+  project = addProject(supabase.world, { ref });
   api = open();
 });
-afterEach(() => fake[Symbol.asyncDispose]());
+afterEach(() => supabase[Symbol.asyncDispose]());
 
 test("a paused project is woken once and waited for; one that is awake is left alone", async () => {
-  Object.assign(fake.project, { status: "INACTIVE", slowness: 3 });
+  project.status = "INACTIVE";
   expect(await wakeProject(api, ref, quick)).toBe(true);
-  expect(fake.requests.filter((one) => one.startsWith("POST"))).toHaveLength(1);
+  expect(supabase.requests.filter((one) => one.startsWith("POST"))).toHaveLength(1);
   expect(await wakeProject(api, ref, quick)).toBe(false);
-  expect(fake.requests.filter((one) => one.startsWith("POST"))).toHaveLength(1);
+  expect(supabase.requests.filter((one) => one.startsWith("POST"))).toHaveLength(1);
 });
 
 test("one that cannot become healthy, or does not in time, is an error that says so", async () => {
-  fake.project.status = "RESTORE_FAILED";
+  project.status = "RESTORE_FAILED";
   await expect(wakeProject(api, ref, quick)).rejects.toMatchObject({
     code: "project-unhealthy",
     message: expect.stringContaining("RESTORE_FAILED"),
   });
-  Object.assign(fake.project, { status: "COMING_UP", slowness: 1_000_000 });
+  project.status = "COMING_UP";
   await expect(wakeProject(api, ref, { ...quick, patienceSeconds: 0.05 })).rejects.toMatchObject({
     code: "project-unhealthy",
   });
@@ -44,20 +46,21 @@ test("one that cannot become healthy, or does not in time, is an error that says
 
 test("a project in a region that the policy does not allow is refused; one that tells none is not", async () => {
   const regions = ["eu-central-1"];
-  expect(await assertProjectAllowed(api, ref, regions)).toBeUndefined();
-  fake.project.region = "eu-central-1";
   expect(await assertProjectAllowed(api, ref, regions)).toBe("eu-central-1");
-  fake.project.region = "ap-south-1";
-  await expect(assertProjectAllowed(api, ref, regions)).rejects.toMatchObject({
+  const untold = { status: 200, json: { status: "ACTIVE_HEALTHY" } };
+  supabase.world.faults.inject({ kind: untold, times: 1 });
+  expect(await assertProjectAllowed(api, ref, regions)).toBeUndefined();
+  addProject(supabase.world, { ref: "elsewhere", region: "ap-south-1" });
+  await expect(assertProjectAllowed(api, "elsewhere", regions)).rejects.toMatchObject({
     ...{ code: "region-refused", exitCode: 2 },
-    message: expect.stringContaining(`Project ${ref} is in ap-south-1`),
+    message: expect.stringContaining("Project elsewhere is in ap-south-1"),
   });
 });
 
 test("a limit and an outage are waited out, but not for ever", async () => {
-  fake.project.trouble = [429, 502];
-  expect(await readRoom(api, ref)).toMatchObject({ availableBytes: 8e9, freePlan: false });
-  fake.project.trouble = [503, 503, 503];
+  supabase.world.faults.next(429, 502);
+  expect(await readRoom(api, ref)).toMatchObject({ diskBytes: 8 * 1024 ** 3, freePlan: false });
+  supabase.world.faults.next(503, 503, 503);
   await expect(readRoom(api, ref)).rejects.toMatchObject({ code: "api-unavailable", exitCode: 1 });
 });
 
@@ -69,7 +72,8 @@ test("a wrong token and a wrong ref are told apart, and the token is not told", 
 });
 
 test("settings that are switched off and do not stay off stop everything", async () => {
-  Object.defineProperty(fake.project.auth, "hook_send_email_enabled", { get: () => true, set() {}, enumerable: true });
+  project.auth["hook_send_email_enabled"] = true;
+  supabase.world.faults.inject({ kind: "no-effect", on: /^PATCH/ });
   await expect(quietAuth(api, ref)).rejects.toMatchObject({ code: "outbound-on" });
 });
 

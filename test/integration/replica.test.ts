@@ -9,9 +9,9 @@ import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { createProject, dropProject, type LabProject, withClient } from "../lab/index.ts";
 import { replicate } from "../lab/replicate.ts";
-import { startManagementApi } from "../lab/servers/management-api.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type RunningStorage, seedFiles, startStorage } from "../lab/storage/index.ts";
+import { addProject, startSupabaseApi } from "../lab/supabase-api/index.ts";
 import { targetEnv } from "./files-lab.ts";
 import { openSyncLab, type SyncLab } from "./sync-lab.ts";
 
@@ -119,8 +119,8 @@ test("a replica in a region that the policy does not allow is refused before any
 
 test("a target whose project lies elsewhere, as the Management API tells, is refused before anything is written", async () => {
   const ref = "abcdefghijklmnopqrst";
-  await using api = await startManagementApi(ref);
-  api.project.region = "ap-south-1";
+  await using api = await startSupabaseApi();
+  addProject(api.world, { ref, region: "ap-south-1" });
   const settings = { SUPABASE_ACCESS_TOKEN: api.token, SUPABASE_API_URL: api.url, TARGET_PROJECT_REF: ref };
   for (const verb of [
     ["restore", set],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { execute, PLANTED_EMAIL } from "../lab/index.ts";
-import { type FakeManagementApi, startManagementApi } from "../lab/servers/management-api.ts";
+import { addProject, type Project, type SupabaseApi, startSupabaseApi } from "../lab/supabase-api/index.ts";
 import { isUntouched } from "./restore-lab.ts";
 import { stagingRef } from "./restore-test-lab.ts";
 import { openStagingLab, type StagingLab } from "./staging-lab.ts";
@@ -8,11 +8,13 @@ import { openStagingLab, type StagingLab } from "./staging-lab.ts";
 /** What a restore test does before it loads anything: gates, and what the Management API is asked for. */
 
 let on: StagingLab;
-let api: FakeManagementApi;
+let api: SupabaseApi;
+let supabase: Project;
 
 beforeAll(async () => {
   on = await openStagingLab(["daily"]);
-  api = await startManagementApi(stagingRef);
+  api = await startSupabaseApi({ pace: 600 });
+  supabase = addProject(api.world, { ref: stagingRef, region: "us-east-1" });
 });
 afterAll(async () => {
   await api?.[Symbol.asyncDispose]();
@@ -72,20 +74,25 @@ describe("with the Management API", () => {
   });
 
   test("refuses a project without room before anything is loaded", async () => {
-    api.project.availableBytes = 1000;
+    supabase.disk.usedBytes = 8 * 1024 ** 3 - 1000;
     await execute(on.staging.postgresUrl, "create table public.stays (n int)");
     await asked(() => expect(on.tests.run({ set: "latest" })).rejects.toMatchObject({ code: "staging-too-small" }));
     await execute(on.staging.postgresUrl, "drop table public.stays");
-    api.project.availableBytes = 8e9;
+    supabase.disk.usedBytes = 300 * 1024 ** 2;
   });
 
   test("wakes it, and switches mail and hooks off before there is data", async () => {
-    Object.assign(api.project, { status: "INACTIVE", slowness: 1, trouble: [429, 503] });
-    Object.assign(api.project.auth, { smtp_host: "smtp.example.org", hook_send_email_enabled: true });
+    supabase.status = "INACTIVE";
+    api.world.faults.next(429, 503);
+    Object.assign(supabase.auth, {
+      site_url: "http://staging",
+      smtp_host: "smtp.example.org",
+      hook_send_email_enabled: true,
+    });
     const report = await asked(() => on.tests.report({ set: "latest" }));
     expect(report.outcome).toBe("proven");
     expect(report.quiet.map(({ state }) => state)).toEqual(["off", "off"]);
-    expect(api.project.auth).toMatchObject({
+    expect(supabase.auth).toMatchObject({
       smtp_host: null,
       hook_send_email_enabled: false,
       site_url: "http://staging",

@@ -6,7 +6,7 @@ import { listSets } from "../../actions/lib/vault/sets/catalogue.ts";
 import { readSignedSet } from "../../actions/lib/vault/sets/open-set.ts";
 import { keysIn } from "../integration/backup-lab.ts";
 import { PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
-import { type FakeManagementApi, startManagementApi } from "../lab/servers/management-api.ts";
+import { addProject, type Project, type SupabaseApi, startSupabaseApi } from "../lab/supabase-api/index.ts";
 import type { ActRun, Checkout } from "./checkout.ts";
 import { expectUntold, openWorkflowLab, type WorkflowLab } from "./workflow-lab.ts";
 
@@ -16,7 +16,8 @@ const ref = "abcdefghijklmnopqrst";
 let workflows: WorkflowLab;
 let checkout: Checkout;
 let vault: Vault;
-let api: FakeManagementApi;
+let api: SupabaseApi;
+let supabase: Project;
 let secrets: Record<string, string>;
 
 beforeAll(async () => {
@@ -24,7 +25,8 @@ beforeAll(async () => {
   await seedQimma(workflows.project.postgresUrl, { bytes: 200_000, seed: 6 });
   checkout = workflows.repository();
   vault = await workflows.newVault(`incident-${process.pid}`);
-  api = await startManagementApi(ref);
+  api = await startSupabaseApi();
+  supabase = addProject(api.world, { ref });
   secrets = {
     ...workflows.secrets,
     ...{ S3_BACKUP_BUCKET: vault.bucket, SUPABASE_PROJECT_REF: ref },
@@ -44,12 +46,12 @@ function press(inputs: Record<string, string>, more: Record<string, string> = {}
 }
 
 test("it begins, makes a set under the mark, refuses retention by name, and ends by the word of the restore's key", async () => {
-  const before = api.project.postgrest["db_schema"];
+  const before = supabase.postgrest["db_schema"];
   const begun = await press({ action: "begin", reason: "keys were stolen", "api-off": "true" });
   expect(begun.code, begun.output).toBe(0);
   const state = await readIncident(vault, verify);
   expect(state).toMatchObject({ on: true, reason: "keys were stolen", problem: null });
-  expect(api.project.postgrest["db_schema"]).toBe("");
+  expect(supabase.postgrest["db_schema"]).toBe("");
   expect((await keysIn(vault, "incident/")).some((key) => key.endsWith("/evidence/keys.pgp"))).toBe(true);
   const [made, ...none] = await listSets(vault, { verify });
   expect(none).toEqual([]);
@@ -67,7 +69,7 @@ test("it begins, makes a set under the mark, refuses retention by name, and ends
     inputs: { action: "end", reason: "all keys are new" },
   });
   expect(ended.code, ended.output).toBe(0);
-  expect(api.project.postgrest["db_schema"]).toBe(before);
+  expect(supabase.postgrest["db_schema"]).toBe(before);
   expect((await checkout.run("retention", { name: "schedule", env: env(), secrets: keyless })).code).toBe(0);
 
   const kept = ["BACKUP_SIGNING_KEY", "DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "SUPABASE_ACCESS_TOKEN"];

@@ -148,14 +148,19 @@ async function once<T>(
     const response = await boundedFetch(url + path, init, maxBytes, transport);
     const { status } = response;
     const after = waitTold(response.headers);
-    if (status === 429 || status === 408 || status >= 500)
-      throw new NoAnswer(`status ${status}`, { after, maybeDone: status !== 429 });
+    if (status === 408 || status >= 500) throw new NoAnswer(`status ${status}`, { after, maybeDone: true });
     // Cloudflare stands before the API and answers pages when it is asked too hard, with any status: nothing of it came from the API.
     if (/^text\/html\b/i.test(response.headers.get("content-type") ?? ""))
       throw new NoAnswer(`a page instead of an answer, status ${status}`, { after, maybeDone: false });
     if (response.ok) return await read(response);
     const secrets = [token.reveal(), ...(plain ? [] : secretsIn(body))];
-    throw refusalOf({ method, path: path.split("?", 1)[0] ?? path, status, text: await response.text(), secrets });
+    const text = await response.text();
+    const refusal = refusalOf({ method, path: path.split("?", 1)[0] ?? path, status, text, secrets });
+    // Some things may be done once in hours (a disk's size), and are refused with the status of too many requests.
+    const throttled =
+      after !== undefined || refusal.said === "" || /throttl|too many requests|rate limit/i.test(refusal.said);
+    if (status === 429 && throttled) throw new NoAnswer(`status ${status}`, { after, maybeDone: false });
+    throw refusal;
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof NoAnswer || (error instanceof LifeboatError && error.code !== "answer-too-large")) throw error;

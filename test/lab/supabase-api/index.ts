@@ -1,0 +1,7 @@
+export { type Inside, type Login, lookInside } from "./inside.ts";
+export type { Project } from "./project.ts";
+export { addDailyBackups } from "./routes/backups.ts";
+export { addFunction } from "./routes/functions.ts";
+export { type SupabaseApi, startSupabaseApi, transportTo } from "./server.ts";
+export { type VirtualClock, virtualClock } from "./virtual-clock.ts";
+export { addProject, addToken, createWorld, onlyProject, type World } from "./world.ts";
