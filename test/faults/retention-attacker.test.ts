@@ -1,7 +1,14 @@
-import { expect, test } from "vitest";
-import { type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { explainSet } from "../../actions/lib/operations/retention/explain.ts";
+import { noteRemoval } from "../../actions/lib/operations/retention/removal-note.ts";
+import { lockSet, retainUntil } from "../../actions/lib/vault/bucket/lock.ts";
+import { type Manifest, newSetId, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
+import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
+import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { openRetentionVault, type RetentionVault } from "../integration/retention-vault.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
+import { storeUnpublished } from "./proxy/test-manifest.ts";
 import { openBucketAttacker } from "./table/bucket-attacker.ts";
 
 /** What somebody who may write the bucket, and holds no key, gets retention to let go of: nothing. */
@@ -114,3 +121,75 @@ test.each(["hides", "replaces"] as const)(
     expect(await lab.sets()).toEqual(expect.arrayContaining([`daily/${old}`, `daily/${covered}`, `weekly/${fresh}`]));
   },
 );
+
+describe("who deletes the manifest of a set, with a stolen role and after its lock, has nobody finish the work:", () => {
+  const all = ["manifest.json", "manifest.json.sig"];
+
+  async function theft(names: readonly string[], more: (lab: RetentionVault, set: string) => Promise<unknown>) {
+    const lab = await openRetentionVault();
+    const [victim = ""] = await lab.lay({ hours: 12 }, { hours: 11 }, { hours: 10 });
+    await more(lab, victim);
+    const prefix = setPrefix("daily", victim);
+    const versions = await versionsBelow(lab.vault.transport, prefix);
+    const stolen = versions.filter(({ key }) => names.includes(key.slice(prefix.length)));
+    expect((await deleteVersions(lab.vault.transport, stolen)).deleted).toBe(names.length);
+    return { lab, victim, prefix, left: await lab.keys(prefix) };
+  }
+  const announce = (lab: RetentionVault, set: string) =>
+    noteRemoval(lab.vault, Date.now(), { sets: [{ tier: "daily", set }], snapshots: [] });
+  /** For a moment. */
+  const lock = async (lab: RetentionVault, set: string): Promise<void> => {
+    const until = retainUntil(new Date(), 0);
+    await lockSet(lab.vault, setPrefix("daily", set), until);
+    await sleep(until.getTime() - Date.now() + 1100);
+  };
+
+  test.each([
+    ["its signature is there still", ["manifest.json"], async () => {}],
+    ["its parts were locked once", all, lock],
+    ["a proof is about it", all, (lab: RetentionVault, set: string) => lab.proof({ tier: "daily", set }, "proven")],
+    ["a record is forged", ["manifest.json"], announce],
+  ] as const)("%s", async (_, names, more) => {
+    const { lab, victim, prefix, left } = await theft(names, more);
+    using _lab = lab;
+    const done = await lab.retention(3);
+    expect(done.database?.alarms.join(" ")).toMatch(
+      new RegExp(`published once, and their manifests deleted, and not by Lifeboat: 1 set \\(${victim}\\)`),
+    );
+    expect(await lab.keys(prefix)).toEqual(left);
+    const { lines } = explainSet(await lab.retention(3, { explain: victim, dryRun: true }), victim);
+    expect(lines?.join(" ")).toMatch(/was deleted, and not by Lifeboat/);
+  });
+
+  test("beyond its term it goes where retention's own record announces it, and stays where nothing does", async () => {
+    for (const announced of [true, false]) {
+      const { lab, prefix, left } = await theft(["manifest.json"], announced ? announce : async () => {});
+      using _lab = lab;
+      const done = await lab.retention(8);
+      expect(await lab.keys(prefix)).toEqual(announced ? [] : left);
+      expect(done.database?.alarms.length).toBe(announced ? 0 : 1);
+    }
+  });
+
+  test("a good set that is newer has to be there, or what is left of the last one stays", async () => {
+    const { lab, prefix, left } = await theft(["manifest.json"], announce);
+    using _lab = lab;
+    for (const one of await lab.sets()) {
+      const key = `database/${one}/manifest.json.sig`;
+      await deleteVersions(lab.vault.transport, await versionsBelow(lab.vault.transport, key));
+    }
+    // Of another tier, so that backups do not count as failing.
+    await lab.lay({ tier: "weekly" });
+    await lab.retention(8);
+    expect(await lab.keys(prefix)).toEqual(left);
+  });
+
+  test("what a run left that died before it signed anything goes after a day", async () => {
+    using lab = await openRetentionVault();
+    await lab.lay({ hours: 5 });
+    const set = newSetId(new Date());
+    await storeUnpublished(lab.vault, "daily", set);
+    await lab.retention(2);
+    expect(await lab.keys(setPrefix("daily", set))).toEqual([]);
+  });
+});

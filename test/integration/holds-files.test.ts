@@ -6,22 +6,12 @@ import { newSetId } from "../../actions/lib/vault/format/manifest.ts";
 import { placeHold } from "../../actions/lib/vault/holds/place.ts";
 import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
-import { seedFiles } from "../lab/storage/index.ts";
-import { retainFilesAt } from "./retention-lab.ts";
-import { openSyncLab, type SyncLab } from "./sync-lab.ts";
+import { openShortLab, retainFilesAt } from "./retention-lab.ts";
+import type { SyncLab } from "./sync-lab.ts";
 
 let lab: SyncLab;
 beforeAll(async () => {
-  const tier = { retentionDays: 1, lock: "none" } as const;
-  lab = await openSyncLab({
-    policy: (policy) => ({
-      ...policy,
-      tiers: { daily: tier, weekly: tier, monthly: tier },
-      retention: { keepNewest: 1, staleDays: 10_000, staleProofDays: null },
-      storage: { smallFileBytes: 30_000, packBytes: 60_000, concurrency: 4 },
-    }),
-  });
-  await seedFiles(lab.project, lab.storage, { count: 12, bytes: 200_000, seed: 5 });
+  lab = await openShortLab({ bytes: 200_000 });
 });
 afterAll(() => lab?.[Symbol.asyncDispose]());
 

@@ -12,8 +12,8 @@ import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { newBucket } from "../faults/proxy/test-bucket.ts";
 import { replicate } from "../lab/replicate.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
-import { seedFiles } from "../lab/storage/index.ts";
-import { openSyncLab, type SyncLab } from "./sync-lab.ts";
+import { openShortLab } from "./retention-lab.ts";
+import type { SyncLab } from "./sync-lab.ts";
 
 const day = 86_400_000;
 const begun = Date.now();
@@ -24,17 +24,8 @@ let replica: Vault;
 const snapshots: string[] = [];
 
 beforeAll(async () => {
-  const tier = { retentionDays: 1, lock: "none" } as const;
-  lab = await openSyncLab({
-    policy: (policy) => ({
-      ...policy,
-      tiers: { daily: tier, weekly: tier, monthly: tier },
-      retention: { keepNewest: 1, staleDays: 60 },
-      storage: { smallFileBytes: 30_000, packBytes: 60_000, concurrency: 4 },
-    }),
-  });
+  lab = await openShortLab({ bytes: 400_000 });
   replica = openVault(await newBucket({ lock: true }));
-  await seedFiles(lab.project, lab.storage, { count: 12, bytes: 400_000, seed: 5 });
   const needs = ["source", "vault", "storageVault", "sourceStorage", "signing"] as const;
   for (const _ of [1, 2, 3]) {
     const config = await loadConfig({ needs, env: lab.env() });

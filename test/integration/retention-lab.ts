@@ -7,6 +7,8 @@ import { openHoldGate } from "../../actions/lib/vault/holds/gate.ts";
 import type { Lease } from "../../actions/lib/vault/lease/lease.ts";
 import type { VerifySignature } from "../../actions/lib/vault/published/signed-manifest.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
+import { seedFiles } from "../lab/storage/index.ts";
+import { openSyncLab, type SyncLab } from "./sync-lab.ts";
 
 /**
  * What retention does with folders without a manifest, alone. @param lease null: looks, and changes nothing
@@ -24,6 +26,21 @@ export async function removeLeftovers(vault: Vault, lease: Pick<Lease, "assertHe
     keptBack: done?.kept ?? 0,
     alarms: hidden,
   };
+}
+
+/** A project with a dozen files, and a vault whose tiers are kept for a day and locked by nothing, so that all of it may soon go. */
+export async function openShortLab({ bytes }: { readonly bytes: number }): Promise<SyncLab> {
+  const tier = { retentionDays: 1, lock: "none" } as const;
+  const lab = await openSyncLab({
+    policy: (policy) => ({
+      ...policy,
+      tiers: { daily: tier, weekly: tier, monthly: tier },
+      retention: { keepNewest: 1, staleDays: 10_000, staleProofDays: null },
+      storage: { smallFileBytes: 30_000, packBytes: 60_000, concurrency: 4 },
+    }),
+  });
+  await seedFiles(lab.project, lab.storage, { count: 12, bytes, seed: 5 });
+  return lab;
 }
 
 export interface FilesRetentionLab {

@@ -149,7 +149,7 @@ function refuseNothingKept({ terms, bounds }: Pick<RetentionFacts, "terms" | "bo
 }
 
 /** When its term begins: when its data was read, unless its clock was behind or the vault was copied since. */
-function beginOf({ at, storedAt }: Subject): number {
+function beginOf({ at, storedAt }: Pick<Subject, "at" | "storedAt">): number {
   const stored = storedAt ?? at;
   return stored - at > skew ? stored : at;
 }
@@ -199,6 +199,35 @@ export function newestGood({ subjects, bounds, now }: RetentionFacts): Map<strin
       stays(one, few.length === 1 ? "it is the newest good set" : `it is one of the ${few.length} newest good sets`);
   }
   return reasons;
+}
+
+/** What is left of a set whose manifest is gone, as far as its name, the store and the proofs tell of it. Times: ms since 1970. */
+export interface Rest extends Pick<Subject, "set" | "at"> {
+  readonly tier: Tier;
+  /** When the store took the oldest object of it; null: not known. */
+  readonly storedAt: number | null;
+  /** A restore test has proven it, whether its proof still counts or not. */
+  readonly proven: boolean;
+}
+
+/**
+ * Why the policy keeps what is left of a set: nobody knows any more how good it was, so it counts as the best that it can have been.
+ * Null: its term is over, and newer good ones stay.
+ */
+export function whyRestStays({ subjects, terms, bounds, now }: RetentionFacts, rest: Rest): string | null {
+  const { tier, at, proven } = rest;
+  const until = beginOf({ at, storedAt: rest.storedAt }) + terms[tier] * day;
+  if (!(now >= until))
+    return Number.isFinite(until)
+      ? `its term ends on ${formatDay(until)}`
+      : "the policy's term for it is not known yet";
+  const newer = subjects.filter((one) => isGood(one, now) && readOf(one) > at);
+  if (newer.length < bounds.keepNewest) return `only ${newer.length} newer good sets are there`;
+  const ofTier = newer.filter((one) => one.tier === tier);
+  if (!ofTier.some(({ verified }) => verified)) return `no newer verified ${tier} set is there`;
+  if (proven && !ofTier.some(({ provenAt }) => provenAt !== null))
+    return `a restore test has proven it, and no newer proven ${tier} set is there`;
+  return null;
 }
 
 function newestFirst(subjects: readonly Subject[], timeOf: (subject: Subject) => number): readonly Subject[] {

@@ -22,6 +22,14 @@ export function explainSet(done: VaultsRetention, wanted: string): Told {
         `Set ${wanted} does not exist any more: it has no manifest. What is left of it goes as soon as its locks are over.`,
       ],
     });
+  const orphan = database?.orphans.find(({ set }) => set === wanted);
+  if (orphan !== undefined)
+    told.push({
+      decision: null,
+      sentences: [
+        `The manifest of set ${wanted} (${orphan.tier}) was deleted, and not by Lifeboat. What is left of it stays: ${orphan.why}.`,
+      ],
+    });
   if (told.length === 0)
     throw new ConfigurationError(
       "set-unknown",

@@ -34,7 +34,10 @@ export function retentionPage(done: VaultsRetention, dryRun: boolean): Page {
       bounded(
         "Beyond their term, and why they stay",
         ["what", "id", "term ended", "why"],
-        [...kinds.flatMap(({ name, decisions }) => beyondTerm(name, decisions))],
+        [
+          ...kinds.flatMap(({ name, decisions }) => beyondTerm(name, decisions)),
+          ...(database?.orphans ?? []).map(({ tier, set, why }) => [`rest of a ${tier} database set`, set, "", why]),
+        ],
       ),
       bounded(
         "Going",
@@ -186,7 +189,8 @@ export function reportRetention(done: VaultsRetention, rehearsal: boolean): Told
     result: {
       database: database && {
         ...{ decisions: database.plan.plan.decisions, heldBack: database.plan.plan.heldBack },
-        ...{ leftovers: database.leftovers, removals: database.removals, records: database.records?.byPrefix ?? {} },
+        ...{ leftovers: database.leftovers.map(({ tier, set }) => ({ tier, set })), orphans: database.orphans },
+        ...{ removals: database.removals, records: database.records?.byPrefix ?? {} },
         ...{ deleted: database.deleted, keptBack: database.keptBack, strangers: database.strangers },
       },
       files: files && {

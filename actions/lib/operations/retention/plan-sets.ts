@@ -56,6 +56,8 @@ export interface KindPlan {
 export interface SetPlan extends KindPlan {
   /** Every folder that is named like a set, those without a manifest included. */
   readonly folders: readonly PublishedSet[];
+  /** Names of sets, `<tier>/<set>`, that a signed proof calls proven, whether they are there or not. */
+  readonly provenOnce: ReadonlySet<string>;
   /** Snapshots of the files that a proof was about, and when that test ended. */
   readonly filesProvenAt: ReadonlyMap<string, number>;
 }
@@ -105,7 +107,13 @@ export async function planSets(options: SetPlanOptions): Promise<SetPlan> {
       files === null || files.missing + files.different > 0 ? [] : [[files.snapshot, Date.parse(provenAt)] as const],
     ),
   );
-  return { plan: planRetention(looked), facts: looked, terms: longer, pending, alarms, folders, filesProvenAt };
+  const provenOnce = new Set(
+    proofs.proofs.filter(({ proof }) => proof.outcome === "proven").map(({ proof }) => nameOfSet(proof)),
+  );
+  return {
+    ...{ plan: planRetention(looked), facts: looked, terms: longer, pending, alarms, folders, filesProvenAt },
+    provenOnce,
+  };
 }
 
 /** All that announce terms now, and as far as the newest good ones of each tier. */

@@ -1,7 +1,9 @@
-import { setPrefix, tierSchema } from "../../vault/format/manifest.ts";
-import { isOfSet } from "../../vault/format/names.ts";
+import { keysFileName } from "../../seal/keys/session-key.ts";
+import { setPrefix, type Tier, tierSchema } from "../../vault/format/manifest.ts";
+import { isOfSet, isSealedPart, recoverName } from "../../vault/format/names.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import { findLeftovers, type Leftover } from "../../vault/published/leftovers.ts";
+import { signatureName } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type Version, versionPages } from "../../vault/s3/versions.ts";
 import type { PublishedSet, SetName } from "../../vault/sets/catalogue.ts";
@@ -18,9 +20,21 @@ const leftoverHours = 24;
 /** Nobody waits for it. */
 const most = { sets: 5000, versions: 100_000 };
 
+/** A folder without a manifest. */
+export interface LeftFolder extends SetName {
+  /** A manifest's signature lies in it. */
+  readonly signed: boolean;
+  /** Some of the set's data does. */
+  readonly withData: boolean;
+  /** When the store took the oldest object of it, ms; null: it does not say. */
+  readonly storedAt: number | null;
+  /** Of its objects a few, those first that are there longest. */
+  readonly some: readonly Pick<Version, "key" | "versionId">[];
+}
+
 export interface Leftovers {
   /** Folders without a manifest, oldest first: of runs that died, and of sets that were removed in part. */
-  readonly folders: readonly SetName[];
+  readonly folders: readonly LeftFolder[];
   /** What somebody has hidden in folders without a manifest, in words for people. */
   readonly hidden: readonly string[];
 }
@@ -37,7 +51,7 @@ export async function leftoversOf(
   now: number,
   folders?: readonly PublishedSet[],
 ): Promise<Leftovers> {
-  const old: SetName[] = [];
+  const old: LeftFolder[] = [];
   const hidden: string[] = [];
   for (const tier of tierSchema.options) {
     const ofTier = folders?.filter((one) => one.tier === tier);
@@ -48,9 +62,26 @@ export async function leftoversOf(
     const aged = found.folders.filter(
       (one) => one.versions.length > 0 && now - newestTime(one) >= leftoverHours * hour,
     );
-    old.push(...aged.map(({ set }) => ({ tier, set })));
+    old.push(...aged.map((one) => describeLeft(tier, one)));
   }
   return { folders: old.sort((a, b) => (a.set < b.set ? -1 : 1)), hidden };
+}
+
+/** Of which a lock, over or not, tells that the set was published. */
+const asked = [keysFileName, signatureName, recoverName] as const;
+
+function describeLeft(tier: Tier, { set, versions }: Leftover): LeftFolder {
+  const prefix = setPrefix(tier, set);
+  const written = versions.filter(({ marker }) => !marker);
+  const nameOf = ({ key }: Pick<Version, "key">): string => key.slice(prefix.length);
+  const data = written.filter((one) => isSealedPart(nameOf(one)));
+  const few = [...asked.flatMap((name) => written.find((one) => nameOf(one) === name) ?? []), ...data.slice(0, 3)];
+  const times = written.flatMap(({ lastModified }) => lastModified?.getTime() ?? []);
+  return {
+    ...{ tier, set, signed: written.some((one) => nameOf(one) === signatureName), withData: data.length > 0 },
+    storedAt: times.length === 0 ? null : times.reduce((oldest, time) => Math.min(oldest, time)),
+    some: few.map(({ key, versionId }) => ({ key, versionId })),
+  };
 }
 
 function newestTime({ versions }: Leftover): number {

@@ -1,6 +1,7 @@
 import { openGate } from "./gate.ts";
 import type { ExtendedLocks } from "./locks.ts";
 import { extendKept, markLocks } from "./locks.ts";
+import { lostSnapshots } from "./lost-snapshots.ts";
 import { type BesideFiles, type FilesVaultPlan, planFilesVault } from "./plan-files.ts";
 import { removeLitter, removeRecords } from "./records.ts";
 import type { RemovalsDone } from "./removal-loop.ts";
@@ -33,8 +34,10 @@ export async function retainFiles(tools: RetentionTools, beside: BesideFiles): P
     following === undefined
       ? found
       : { ...found, objects: found.objects.filter(({ key }) => !following.hasObject(key)) };
-  for (const alarm of survey.alarms) log.warn(alarm);
-  const planned = planFilesVault(tools, survey, beside);
+  const lost = await lostSnapshots(vault, survey, { ...tools, register: holds.register });
+  const alarms = [...survey.alarms, ...lost.alarms];
+  for (const alarm of alarms) log.warn(alarm);
+  const planned = planFilesVault({ ...tools, stop: lost.why ?? tools.stop }, { ...survey, alarms }, beside);
   const { go, stay, heldBack } = planned.plan;
   const until = new Map(stay.map((one) => [one.set, one.until]));
   const kept = survey.snapshots.flatMap((one) => {
@@ -44,7 +47,7 @@ export async function retainFiles(tools: RetentionTools, beside: BesideFiles): P
   const time = new Date(now);
   const bucketLocks = tools.bucketLocks && following === undefined;
   const locks = await extendKept(survey, kept, { ...tools, bucketLocks, now: time, dryRun: lease === null });
-  if (lease !== null && following === undefined && survey.alarms.length === 0) await markLocks(vault, tools.sign, time);
+  if (lease !== null && following === undefined && alarms.length === 0) await markLocks(vault, tools.sign, time);
   if (heldBack !== null) log.warn(`Nothing is removed from the files' vault: ${heldBack}.`);
   if (lease !== null && following === undefined) await noteRemoval(vault, now, { sets: [], snapshots: go });
   const gate = lease && openGate({ lease, incident: tools.incident, held: () => holds.whyNow(go) });

@@ -59,6 +59,11 @@ const ofSet: ReadonlySet<string> = new Set([
   "manifest.json.sig",
 ]);
 
+/** Whether something in a set's folder is named like a part of its data, which its keys open. @param name below it */
+export function isSealedPart(name: string): boolean {
+  return sealed.test(name);
+}
+
 /** Whether something in a set's folder is named as our own objects are: what is not, somebody else has put there. @param name below it */
 export function isOfSet(name: string): boolean {
   return ofSet.has(name) || sealed.test(name);
