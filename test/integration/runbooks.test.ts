@@ -5,7 +5,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runnableBlocks } from "../../scripts/check/runbook-page.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";
-import { sharedPostgres } from "../lab/servers/started.ts";
+import { replicate } from "../lab/replicate.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { fillRows, type RunningStorage, startStorage, storageSettings } from "../lab/storage/index.ts";
 import { type BackupLab, backUp } from "./backup-lab.ts";
 import { type FilesLab, openFilesLab, targetEnv } from "./files-lab.ts";
@@ -25,6 +26,7 @@ let files: FilesLab;
 let storages: readonly [RunningStorage, RunningStorage];
 let project: LabProject;
 let env: Record<string, string>;
+let replica: Record<string, string>;
 
 beforeAll(async () => {
   files = await openFilesLab();
@@ -36,6 +38,12 @@ beforeAll(async () => {
   storages = await Promise.all([startStorage(project), startStorage(empty)]);
   await fillRows(project, storages[0]);
   await files.sync(project, storages[0]);
+  const copy = `${lab.bucket}-replica`;
+  await sharedS3().createBucket(copy);
+  const client = sharedS3().client();
+  for (const bucket of [lab.bucket, files.bucket]) await replicate({ client, bucket }, { client, bucket: copy });
+  client.destroy();
+  replica = { S3_REPLICA_BUCKET: copy, S3_REPLICA_REGION: sharedS3().region };
   const tests = openRestoreTestLab(lab, (await createProject(server.superuserUrl(), staging)).postgresUrl);
   await tests.mark();
   env = {
@@ -56,6 +64,7 @@ afterAll(async () => {
 /** What a page's reader has set, beside what all have. */
 const further: Readonly<Record<string, () => Record<string, string>>> = {
   "runbooks/escrow.md": () => ({ RESTORE_PRIVATE_KEY: lab.operations.key.armor(), MAIL_PASSWORD: "a password" }),
+  "runbooks/recover-regional-disaster.md": () => replica,
 };
 
 test.each(scripts)("$page, block $number: what it says to run does run", async ({ page, script }) => {

@@ -94,7 +94,7 @@ export function checkValue(name: string, read: Buffer): CheckedValue {
   if (problem !== undefined) throw refuse(problem);
   return {
     value,
-    thumbprint: name === "signing-key" ? thumbprintOf(text) : null,
+    thumbprint: name === "signing-key" ? thumbprintOf(privateJwk(text)) : null,
     digest: digest ? createHash("sha256").update(value).digest("hex") : null,
   };
 }
@@ -126,16 +126,20 @@ function halvesFit({ kty, d, ...publicHalf }: { readonly kty: string; readonly d
   return verify(algorithm, text, publicKey, sign(algorithm, text, privateKey));
 }
 
-/** The members that RFC 7638 hashes, in its order; a key of one half alone has none to show. */
-export function thumbprintOf(text: string): string | null {
-  const jwk = privateJwk(text);
-  if (jwk === undefined || jwk.kty === "oct") return null;
-  const { kty } = jwk;
-  const members =
-    kty === "RSA"
-      ? { e: jwk.e, kty, n: jwk.n }
-      : kty === "OKP"
-        ? { crv: jwk.crv, kty, x: jwk.x }
-        : { crv: jwk.crv, kty, x: jwk.x, y: jwk.y };
-  return createHash("sha256").update(JSON.stringify(members)).digest("base64url");
+const publicSchema = z.discriminatedUnion("kty", [
+  z.object({ kty: z.literal("EC"), crv: z.string(), x: base64url, y: base64url }),
+  z.object({ kty: z.literal("OKP"), crv: z.string(), x: base64url }),
+  z.object({ kty: z.literal("RSA"), n: base64url, e: base64url }),
+]);
+
+/**
+ * Tells a pair by its public half, wherever it is read from (RFC 7638, SHA-256, base64url).
+ * @returns null for what is no pair
+ */
+export function thumbprintOf(jwk: unknown): string | null {
+  const parsed = publicSchema.safeParse(jwk).data;
+  if (parsed === undefined) return null;
+  // The members that count, in the order of their names.
+  const text = JSON.stringify(Object.fromEntries(Object.entries(parsed).sort(([a], [b]) => (a < b ? -1 : 1))));
+  return createHash("sha256").update(text).digest("base64url");
 }
