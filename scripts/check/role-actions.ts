@@ -28,6 +28,7 @@ const entries: Readonly<Record<Role, readonly string[]>> = {
     `${operations}prove/run-prove.ts`,
     `${operations}export/run-export-load.ts`,
     `${operations}incident/end.ts`,
+    `${operations}recover/complete-loss/run.ts`,
   ],
   incident: [edge, `${operations}incident/begin.ts`],
   retention: [edge, `${operations}retention/apply-retention.ts`],

@@ -66,6 +66,8 @@ export interface ProjectStorage {
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: Secret;
+  /** Of a session in the place of a key of its own: a token of the project's API (supabase.com/docs, S3 authentication). */
+  readonly sessionToken?: Secret;
   /** Which variables it was read from, for messages: `SUPABASE` or a target's prefix. */
   readonly prefix: string;
 }

@@ -61,6 +61,11 @@ export class Context implements Disposable {
     return section in this.#config;
   }
 
+  /** Who works, for what is kept, as far as the run knows it. */
+  get who(): string {
+    return this.holder ?? `by hand, ${this.run.runId}`;
+  }
+
   /** The vault of the database's sets. */
   vault(): Promise<Vault> {
     return this.#vault("vault");

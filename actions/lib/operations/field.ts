@@ -9,6 +9,8 @@ export interface Field {
   /** Name of the value in the help, e.g. `NAME`. */
   readonly value?: string;
   readonly short?: string;
+  /** For people, where it is another name than the key's. */
+  readonly called?: string;
   /** Stands on the command line without its name, in the order of the declaration. */
   readonly positional?: true;
   /** A flag with which a positional may be left out. */
@@ -98,7 +100,8 @@ function described(key: string, schema: z.core.$ZodType): InputField {
   const choices = inner instanceof z.ZodEnum ? inner.options.map(String) : [];
   return {
     ...told,
-    ...{ key, name: key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), choices },
+    ...{ key, choices },
+    name: told.called ?? key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
     isFlag: inner instanceof z.ZodBoolean,
     isNumber: inner instanceof z.ZodNumber,
     required: inner === schema || told.unless !== undefined,

@@ -69,12 +69,15 @@ export interface ProjectFilesOptions {
 }
 
 export function openProjectFiles(storage: ProjectStorage, options: ProjectFilesOptions): ProjectFiles {
-  const { endpoint, region, accessKeyId, secretAccessKey } = storage;
+  const { endpoint, region, accessKeyId, secretAccessKey, sessionToken } = storage;
   const { side, connections } = options;
   const retry = { ...patience, ...options.retry };
   const transport = openTransport({
     ...{ bucket: "", anyName: true, region, endpoint, retry, ...(connections !== undefined && { connections }) },
-    credentials: { accessKeyId, secretAccessKey: secretAccessKey.reveal() },
+    credentials: {
+      ...{ accessKeyId, secretAccessKey: secretAccessKey.reveal() },
+      ...(sessionToken && { sessionToken: sessionToken.reveal() }),
+    },
     refuse: ({ operation }, { error }) => refusedBy(storage, side, operation, error),
   });
   const sendGet = signedGet(transport, endpoint);

@@ -40,11 +40,6 @@ export async function holdVaults(context: Context): Promise<HoldVaults> {
   };
 }
 
-/** Who holds or releases, as far as the run knows it. */
-export function holder(context: Context): string {
-  return context.holder ?? `by hand, ${context.run.runId}`;
-}
-
 /**
  * Holds a set. A set that somebody has hidden, or whose manifest is not to be trusted, can be held as well: it may be evidence.
  * @throws ConfigurationError `set-id`, `set-unknown`, `snapshot-unknown`, `set-hidden` for `latest`; `usage` without a reason
@@ -94,7 +89,7 @@ async function newHold(
       "Give a later one.",
     );
   const common = { format: "lifeboat-hold/1", event: "begin", id: newSetId(clock), at: clock.toISOString() } as const;
-  return { ...common, subject, reason, until, by: holder(context) };
+  return { ...common, subject, reason, until, by: context.who };
 }
 
 function entryOf({ format, event, id, subject, reason, at, by, until }: Hold): HoldBegin {

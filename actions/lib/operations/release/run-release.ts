@@ -6,7 +6,7 @@ import { setIdPattern } from "../../vault/format/manifest.ts";
 import { type Released, releaseHolds } from "../../vault/holds/release.ts";
 import type { Context } from "../context.ts";
 import { failuresOf, partsTable } from "../hold/page.ts";
-import { holder, holdVaults } from "../hold/run-hold.ts";
+import { holdVaults } from "../hold/run-hold.ts";
 import type { Told } from "../operation.ts";
 
 interface ReleaseRequest {
@@ -35,7 +35,7 @@ export async function runRelease(context: Context, { set, reason, dryRun }: Rele
   if (sign === undefined) throw unsigned("a release counts only with a signature, and there is no key that signs.");
   // Before anything is written: a release that nobody believes would only be an alarm.
   if (!(await signatureCounts(sign, verify))) throw unsigned("the key that is set may not release holds.");
-  const options = { vaults: await holdVaults(context), verify, sign, reason, by: holder(context), dryRun };
+  const options = { vaults: await holdVaults(context), verify, sign, reason, by: context.who, dryRun };
   return releaseHolds(set, { ...options, signal: context.signal, gate: await context.incidentGate() });
 }
 

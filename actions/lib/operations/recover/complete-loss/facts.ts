@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { setId, tierSchema } from "../../../vault/format/manifest.ts";
+
+const words = z.string().max(2000);
+
+/** What was asked for. A later run goes on with it, and refuses another. */
+export const requestSchema = z.strictObject({
+  scenario: z.enum(["complete-loss", "regional-disaster"]),
+  set: z.string(),
+  /** Of the policy, made by a person; null: a project is made. */
+  target: z.string().nullable(),
+  projectName: z.string().nullable(),
+  region: z.string().nullable(),
+  production: z.string().nullable(),
+  /** Folder, `none`, or null: what the policy says. */
+  migrations: z.string().nullable(),
+});
+export type LossRequest = z.output<typeof requestSchema>;
+
+/** Where the sets are read for it, and into which target they go. */
+export function sourcesFor({ scenario, target }: LossRequest) {
+  return { from: scenario === "regional-disaster" ? ("replica" as const) : ("vault" as const), target };
+}
+
+/** A set that can be restored, and whether it has to be thawed first. */
+const candidateSchema = z.strictObject({ tier: tierSchema, set: setId, why: words, archived: z.boolean() });
+export type Candidate = z.output<typeof candidateSchema>;
+
+/** What is decided before anything is written. */
+export const planSchema = z.strictObject({
+  /** In the order in which they are tried. */
+  candidates: z.array(candidateSchema).min(1),
+  /** Of the first. ISO 8601; decimal digits. */
+  snapshotAt: z.string(),
+  databaseBytes: z.string(),
+  withFiles: z.boolean(),
+  /** Null: the target was made by a person. */
+  project: z
+    .strictObject({
+      name: z.string(),
+      organization: z.string(),
+      region: z.string(),
+      size: z.string().nullable(),
+      diskGigabytes: z.number(),
+      /** A month; null: no price list was found. */
+      dollars: z.number().nullable(),
+    })
+    .nullable(),
+});
+export type LossPlan = z.output<typeof planSchema>;
+
+const offSchema = z.strictObject({ what: words, on: z.string().max(100_000) });
+
+/** What the restore came to: names and counts. */
+const restoredSchema = z.strictObject({
+  set: setId,
+  tier: z.string(),
+  snapshotAt: z.string(),
+  outcome: z.enum(["equal", "differs", "unverified"]),
+  sentence: words,
+  counts: z.strictObject({ objects: z.number(), tables: z.number(), rows: z.string() }),
+  differences: z.strictObject({ failed: z.number(), expected: z.number(), unverified: z.number() }),
+  /** The first that failed or could not be verified. */
+  wrong: z.array(words),
+  files: z.strictObject({ outcome: z.string(), sentence: words, count: z.number(), bytes: z.number() }).nullable(),
+  switchedOff: z.array(offSchema),
+  byHand: z.array(words),
+  /** Sets that were tried before, and why each was passed over. */
+  passedOver: z.array(z.strictObject({ set: z.string(), why: words })),
+});
+export type Restored = z.output<typeof restoredSchema>;
+
+const checkSchema = z.strictObject({ name: z.string(), outcome: z.string(), finding: words });
+
+/** All that a later run needs. */
+export const factsSchema = z.object({
+  request: requestSchema,
+  plan: planSchema,
+  /** Of the new project's `postgres`, made by us. */
+  password: z.string().nullable(),
+  ref: z.string().nullable().default(null),
+  restored: restoredSchema.nullable().default(null),
+  checks: z.array(checkSchema).nullable().default(null),
+  /** By `what`: what a person has switched on since. */
+  switchedOn: z.array(words).default([]),
+});
+export type LossFacts = z.output<typeof factsSchema>;

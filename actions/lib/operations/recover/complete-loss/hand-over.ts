@@ -1,0 +1,132 @@
+import { countOf, formatBytes } from "../../../base/measures.ts";
+import type { Policy } from "../../../config/policy/policy.ts";
+import { restoredOf } from "./phases.ts";
+import type { LossWork } from "./work.ts";
+
+/** What a recovery hands over. Names, counts and addresses; never a value of a key. */
+export interface HandOver {
+  /**
+   * `recovered`: the copy is equal to the set and the application's checks passed. `unproven`: equal, and the policy has no checks.
+   * `differs`: something of it is not as it was; named. Nothing else may be called recovered.
+   */
+  readonly outcome: "recovered" | "unproven" | "differs";
+  readonly recovery: string;
+  readonly scenario: string;
+  readonly project: { readonly ref: string | null; readonly url: string | null; readonly region: string | null };
+  readonly set: string;
+  readonly tier: string;
+  /** Work after it is lost. */
+  readonly snapshotAt: string;
+  /** What stands in the way of `recovered`, one sentence each. */
+  readonly wrong: readonly string[];
+  readonly restored: ReturnType<typeof restoredOf>;
+  readonly checks: readonly { readonly name: string; readonly outcome: string; readonly finding: string }[];
+  readonly todo: readonly Todo[];
+  /** Still off, with the number or the name by which a person switches each on. */
+  readonly off: readonly { readonly number: number; readonly what: string }[];
+  readonly phases: readonly { readonly name: string; readonly seconds: number; readonly late: boolean }[];
+  /** From the first run's begin to now, waiting for people included; and what people did for it. */
+  readonly seconds: number;
+  readonly human: readonly { readonly at: string; readonly by: string; readonly what: string }[];
+  /** For users, to be read and sent by a person. */
+  readonly message: string;
+}
+
+/** What a person still has to do, and where. */
+export interface Todo {
+  readonly what: string;
+  readonly where: string;
+}
+
+export async function handOver(work: LossWork): Promise<HandOver> {
+  const { state, clock } = work;
+  const { plan, request, checks, switchedOn } = work.facts();
+  const { policy } = work.context.config();
+  const { ref, url } = await work.place();
+  const restored = restoredOf(work);
+  const failed = (checks ?? []).filter(({ outcome }) => outcome !== "passed");
+  const wrong = [
+    ...(restored.outcome === "equal" ? [] : [restored.sentence]),
+    ...(restored.files === null || ["equal", "sampled"].includes(restored.files.outcome)
+      ? []
+      : [restored.files.sentence]),
+    ...failed.map(({ name, outcome, finding }) => `Check "${name}": ${outcome}, ${finding}.`),
+  ];
+  const proven = (checks ?? []).length > 0;
+  return {
+    outcome: wrong.length > 0 ? "differs" : proven ? "recovered" : "unproven",
+    ...{ recovery: state.id, scenario: request.scenario, wrong, restored, checks: checks ?? [] },
+    project: { ref, url, region: plan.project?.region ?? null },
+    ...{ set: restored.set, tier: restored.tier, snapshotAt: restored.snapshotAt },
+    todo: todoOf(work, policy, ref, url),
+    off: restored.switchedOff
+      .map(({ what }, index) => ({ number: index + 1, what }))
+      .filter(({ what }) => !switchedOn.includes(what)),
+    phases: state.times.map(({ phase, begunAt, endedAt, late }) => ({
+      ...{ name: phase, late },
+      seconds: Math.round((Date.parse(endedAt) - Date.parse(begunAt)) / 1000),
+    })),
+    seconds: Math.round((clock.now() - Date.parse(state.begunAt)) / 1000),
+    human: state.human,
+    message: messageToUsers(policy.project.name, restored.snapshotAt),
+  };
+}
+
+function todoOf(work: LossWork, policy: Policy, ref: string | null, url: string | null): Todo[] {
+  const { plan, restored } = work.facts();
+  const dashboard = (page: string): string => `https://supabase.com/dashboard/project/${ref ?? "_"}/${page}`;
+  const moved: Todo[] =
+    url === null
+      ? []
+      : [
+          { what: `Give the application the new address (SUPABASE_URL): ${url}`, where: "the application's settings" },
+          {
+            what: "Give it the new keys (anon or publishable, service_role or secret): those of the lost project mean nothing here",
+            where: dashboard("settings/api-keys"),
+          },
+          {
+            what: "Change its connection strings (DATABASE_URL): take them from the dashboard, with a password that you set there",
+            where: dashboard("settings/database"),
+          },
+          {
+            what: "Point the custom domain at the new project, where there is one",
+            where: dashboard("settings/general"),
+          },
+          {
+            what: "Point Lifeboat at the new project, or nothing of it is backed up: SUPABASE_PROJECT_REF, DATABASE_URL, SUPABASE_STORAGE_*",
+            where: "the settings of this repository's environments",
+          },
+        ];
+  const password =
+    plan.project === null
+      ? []
+      : [
+          {
+            what: `The database's password is sealed in recoveries/${work.state.id}/state.json.pgp (gpg --decrypt); set another in the dashboard when the recovery is over`,
+            where: dashboard("settings/database"),
+          },
+        ];
+  return [
+    ...moved,
+    ...password,
+    ...policy.recovery.handOver.map((what) => ({ what, where: "the policy, recovery.handOver" })),
+    ...(restored?.byHand ?? []).map((what) => ({ what, where: "the restored project" })),
+    { what: "Tell the users: a text to begin with is below", where: "wherever you reach them" },
+  ];
+}
+
+/** A text to begin with: what happened, what is lost, what users have to do. */
+function messageToUsers(name: string, snapshotAt: string): string {
+  return [
+    `${name} was unavailable and is back.`,
+    `Everything is as it was on ${snapshotAt.slice(0, 16).replace("T", " ")} UTC; what you did after that is not there any more: please do it again.`,
+    "You may have to log in again. We are sorry.",
+  ].join(" ");
+}
+
+/** E.g. `1,204 files, 380 MB`. */
+export function filesTold(files: { readonly count: number; readonly bytes: number } | null): string {
+  return files === null
+    ? "none: no bucket of files is set"
+    : `${countOf(files.count, "file")}, ${formatBytes(files.bytes)}`;
+}

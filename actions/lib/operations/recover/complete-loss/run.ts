@@ -1,0 +1,118 @@
+import { isDeepStrictEqual } from "node:util";
+import { ConfigurationError } from "../../../base/errors.ts";
+import { type Clock, realClock } from "../../../base/flow/clock.ts";
+import { readRestoreTestEnvironment } from "../../../config/environment.ts";
+import type { Context } from "../../context.ts";
+import type { Told } from "../../operation.ts";
+import { runRestore } from "../../restore/run-restore.ts";
+import { openRecoveries, type Recoveries } from "../access.ts";
+import { runPhases } from "../phases.ts";
+import { openSources, type Sources } from "../sources.ts";
+import type { RecoveryState } from "../state.ts";
+import { factsSchema, type LossPlan, type LossRequest, sourcesFor } from "./facts.ts";
+import { handOver } from "./hand-over.ts";
+import { look, openApi } from "./look.ts";
+import { rehearsalPage, reportHandOver } from "./page.ts";
+import { lossPhases, newPassword } from "./phases.ts";
+import { LossWork } from "./work.ts";
+
+export interface LossRun {
+  readonly request: LossRequest;
+  readonly rehearse: boolean;
+  /** For states that no bucket takes. */
+  readonly folder: string | undefined;
+  readonly clock?: Clock;
+}
+
+/**
+ * Recovers from a complete loss, or a regional disaster: everything from the newest usable set into a project that is made for it, or into a
+ * target that a person has made. An unfinished recovery of the same request is taken up.
+ *
+ * @throws ConfigurationError what `look` refuses, `recovery-unfinished`, `lease-held`: nothing was written
+ * @throws OperationError when it broke on the way; a later run goes on
+ */
+export async function runLoss(context: Context, run: LossRun): Promise<Told> {
+  const { clock = realClock, request, rehearse } = run;
+  using recoveries = await openRecoveries(context, run.folder, clock);
+  using closing = new DisposableStack();
+  const unfinished = unfinishedOf(recoveries, request);
+  const sources = await openSources(context, sourcesFor(request), closing);
+  const plan = unfinished?.facts(factsSchema).plan ?? (await admitted(context, sources, request, recoveries));
+  const scenario = request.scenario === "regional-disaster" ? "regionalDisaster" : "completeLoss";
+  const phases = lossPhases(plan, context.config().policy, scenario);
+  if (rehearse) {
+    const page = rehearsalPage(plan, phases, unfinished?.id ?? null);
+    const told = phases.map(({ run: _run, ...phase }) => phase);
+    return { result: { outcome: "rehearsed", plan, phases: told }, page, outputs: outputsOf(plan) };
+  }
+  const state = unfinished ?? (await begin(recoveries, request, plan));
+  await using lease = await recoveries.lease(state);
+  if (unfinished !== undefined) {
+    context.log.info(`Recovery ${state.id}, begun at ${state.begunAt}, is taken up.`);
+    await state.noteHuman({ by: context.who, what: "took it up" });
+  }
+  const api = readRestoreTestEnvironment(context.env).api && openApi(context);
+  const work = new LossWork(context, { sources, state, clock, api });
+  const signal = lease === undefined ? context.signal : AbortSignal.any([context.signal, lease.lost]);
+  const again = `Run the same command again: recovery ${state.id} goes on where it stopped.`;
+  await runPhases(phases, work, { record: state, clock, log: context.log, signal, again });
+  await state.end("handed over");
+  const over = await handOver(work);
+  return { result: over, ...reportHandOver(over) };
+}
+
+function outputsOf({ candidates }: LossPlan): Record<string, string> {
+  return {
+    ...{ recovery: "", outcome: "rehearsed", set: candidates[0]?.set ?? "" },
+    "project-ref": "",
+    "project-url": "",
+  };
+}
+
+/** @throws ConfigurationError `recovery-unfinished` when another one is under way */
+function unfinishedOf({ known }: Recoveries, request: LossRequest): RecoveryState | undefined {
+  const [state] = known.filter(({ ended }) => ended === null);
+  if (state === undefined) return undefined;
+  const noted = factsSchema.safeParse(state.scenario === request.scenario ? state.facts(factsSchema) : undefined).data;
+  if (noted !== undefined && isDeepStrictEqual(noted.request, request)) return state;
+  const asked = noted === undefined ? "" : `, asked for as ${wordsOf(noted.request)}`;
+  throw new ConfigurationError(
+    "recovery-unfinished",
+    `Recovery ${state.id} (${state.scenario}${asked}) is unfinished since ${state.begunAt}. A second one would make a second project.`,
+    `Take it up with the same words, or give it up: \`lifeboat recover ${state.scenario} --give-up\`.`,
+  );
+}
+
+function wordsOf(request: LossRequest): string {
+  const options = { set: request.set, target: request.target, region: request.region, production: request.production };
+  const named = { ...options, "project-name": request.projectName, migrations: request.migrations };
+  return Object.entries(named)
+    .flatMap(([name, value]) => (value === null ? [] : [`--${name} ${value}`]))
+    .join(" ");
+}
+
+/** What a target that a person has made refuses is known before anything is noted. */
+async function admitted(
+  context: Context,
+  sources: Sources,
+  request: LossRequest,
+  { known }: Recoveries,
+): Promise<LossPlan> {
+  const ids = known.map(({ id }) => id);
+  const plan = await look(context, sources, request, ids);
+  const [first] = plan.candidates;
+  if (request.target === null || first === undefined || first.archived) return plan;
+  const { log, signal } = context;
+  const config = { ...sources.config, target: context.config("target").target };
+  const { tier, set } = first;
+  await runRestore({
+    ...{ config, ref: { tier, set }, vault: sources.vault, dryRun: true, log, signal },
+    production: request.production ?? undefined,
+  });
+  return plan;
+}
+
+function begin(recoveries: Recoveries, request: LossRequest, plan: LossPlan): Promise<RecoveryState> {
+  const password = plan.project === null ? null : newPassword();
+  return recoveries.begin(request.scenario, { request, plan, password }, "began it");
+}

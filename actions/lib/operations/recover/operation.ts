@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { ConfigurationError } from "../../base/errors.ts";
+import { field, flag } from "../field.ts";
+import { defineOperation, when } from "../operation.ts";
+import { hasFiles } from "./sources.ts";
+
+export default defineOperation({
+  name: "recover",
+  summary: "Brings a lost project back, phase by phase against the clock, and says what a person still has to do.",
+  details: [
+    "complete-loss       makes a Supabase project (or takes a target that a person has made: --target), waits until it really",
+    "                    answers, restores the newest set that can be used with its files, compares everything, runs the",
+    "                    application's checks and hands over. Needs SUPABASE_ACCESS_TOKEN, and recovery.organization in the policy.",
+    "regional-disaster   the same from the replica, into another region (--region).",
+    "Reads S3_BACKUP_BUCKET, S3_STORAGE_BUCKET (S3_REPLICA_* for a regional disaster), the AWS_* settings, RESTORE_PRIVATE_KEY and",
+    "RESTORE_PASSPHRASE. A run that was killed is taken up by the same command. Cron jobs, webhooks and all that may speak to",
+    "others stay off until --switch-on. Nothing is ever deleted.",
+  ].join("\n"),
+  inputs: z.object({
+    scenario: field(z.enum(["complete-loss", "regional-disaster"]), {
+      ...{ positional: true, value: "scenario", help: "what has happened" },
+    }),
+    set: field(z.string().default("latest"), {
+      ...{ value: "ID", help: "a set to restore (default: the newest that can be used)" },
+    }),
+    target: field(z.string().optional(), {
+      ...{ value: "NAME", help: "a target that the policy names and a person has made (default: make a project)" },
+    }),
+    region: field(z.string().optional(), {
+      ...{ value: "REGION", help: "region of the new project (default: the policy's recovery.region)" },
+    }),
+    projectName: field(z.string().trim().min(1).max(200).optional(), {
+      ...{
+        value: "TEXT",
+        help: "name of the new project; the recovery's id is added to it",
+        form: "a text of 1 to 200 characters",
+      },
+    }),
+    production: field(z.string().optional(), {
+      ...{ value: "REF", help: "the target is the set's own project: its ref, typed" },
+    }),
+    switchOn: field(z.string().optional(), {
+      value: "NAME|all",
+      help: "afterwards: switch on what stayed off, by its number or name, or all of it",
+    }),
+    giveUp: flag("give an unfinished recovery up: it deletes nothing, and lets another begin"),
+    state: field(z.string().optional(), {
+      ...{ value: "DIR", help: "folder for the recovery's state when no bucket can be written" },
+      only: { edge: "command", why: "a folder of a runner is gone when its job ends" },
+    }),
+    dryRun: flag("do everything up to the first write, and say what a run would do", { called: "rehearse" }),
+  }),
+  needs: ({ scenario, target }, env) => [
+    ...(scenario === "regional-disaster"
+      ? (["replica", "opening"] as const)
+      : (["vault", "opening", ...when(hasFiles(env), "storageVault")] as const)),
+    ...when(target !== undefined, "target"),
+  ],
+  refuse({ scenario, target, region, projectName, switchOn, giveUp, dryRun }) {
+    const wrong = (what: string, next: string) => new ConfigurationError("usage", what, next);
+    if (target !== undefined && (region !== undefined || projectName !== undefined))
+      throw wrong("--region and --project-name are for a project that is made.", "Leave them out with --target.");
+    if (scenario === "regional-disaster" && target === undefined && region === undefined && !giveUp && !switchOn)
+      throw wrong("A regional disaster needs another region.", "Give one that the policy allows: --region.");
+    if ((giveUp || switchOn !== undefined) && dryRun) throw wrong("--rehearse goes with a recovery.", "Leave it out.");
+    if (giveUp && switchOn !== undefined) throw wrong("--give-up and --switch-on exclude each other.", "Say which.");
+  },
+  writes: ["target", "vault"],
+  interrupted: {
+    left: "What the phases before have done is noted; the project that was made stays.",
+    next: "Run the same command again: it goes on where it stopped.",
+  },
+  runbook: "runbooks/restore-failed.md",
+  reported: { label: "Recovery" },
+  action: { folder: "recover", name: "Recover from a disaster" },
+  outputs: {
+    recovery: "Id of the recovery; empty after a rehearsal",
+    outcome: "recovered, unproven, differs, rehearsed, switched-on or given-up",
+    set: "Id of the set that was restored",
+    "project-ref": "Ref of the project that it came back into; empty where it is not known",
+    "project-url": "Address of its API",
+  },
+  async run(context, inputs) {
+    const { scenario, state: folder, switchOn: which, giveUp: givesUp } = inputs;
+    if (which !== undefined || givesUp) {
+      const { giveUp, switchOn } = await import("./complete-loss/settle.ts");
+      return which === undefined
+        ? giveUp(context, { scenario, folder })
+        : switchOn(context, { scenario, folder, which });
+    }
+    const { runLoss } = await import("./complete-loss/run.ts");
+    const { set, target = null, region = null, projectName = null, production = null } = inputs;
+    const request = { scenario, set, target, region, projectName, production, migrations: null };
+    return runLoss(context, { request, rehearse: inputs.dryRun, folder });
+  },
+});
