@@ -1,3 +1,4 @@
+import { collectInOneGo } from "../../actions/lib/base/collector.ts";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { countOf } from "../../actions/lib/base/measures.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
@@ -9,6 +10,8 @@ import { openVault } from "../../actions/lib/vault/s3/client.ts";
  * Retention's rehearsal as if so many days had gone by: the store's own times are those of the bench, so that by the real clock no term has
  * ended. Run by `bench:catalogue` as a program of its own, which is measured. Prints what would go.
  */
+// As the command does it.
+collectInOneGo();
 const days = Number(process.argv[2]);
 const config = await loadConfig({ needs: ["vault"], env: process.env });
 using vault = openVault(config.vault);
