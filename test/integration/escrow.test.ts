@@ -7,9 +7,11 @@ import { loadConfig } from "../../actions/lib/config/load.ts";
 import { openEscrow } from "../../actions/lib/operations/escrow/run-list.ts";
 import type { UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
-import { sharedS3 } from "../lab/servers/started.ts";
+import { createProject, dropProject } from "../lab/index.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { addProject, startSupabaseApi } from "../lab/supabase-api/index.ts";
 import { compileCache } from "../runner/compile-cache.ts";
-import { type BackupLab, keysIn, openBackupLab } from "./backup-lab.ts";
+import { type BackupLab, backUp, keysIn, openBackupLab } from "./backup-lab.ts";
 import { openGnupgHome } from "./gnupg-home.ts";
 
 /** What only the owner has, put away at the command line and had again in a recovery. */
@@ -140,4 +142,35 @@ test("gpg alone opens an entry, as the runbook says", async () => {
   const part = (name: string) => `jq -r .value.${name} ${entry} | base64 -d`;
   const opened = await home.shell(`(${part("keys")}; ${part("body")}) | gpg --batch --decrypt`);
   expect(opened.toString()).toBe("an older one");
+});
+
+test("the list names what the project needs by its newest set, and what is another value than the project's", async () => {
+  const project = await createProject(sharedPostgres(17).superuserUrl(), `escrow_${process.pid}`);
+  await using api = await startSupabaseApi();
+  const there = addProject(api.world);
+  there.auth["smtp_pass"] = "the mail's password";
+  there.secrets.set("STRIPE_KEY", { value: "rotated since", updatedAt: 0 });
+  const key = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" });
+  const { d: _, ...publicJwk } = key;
+  const [signing] = there.signingKeys;
+  if (signing !== undefined) Object.assign(signing, { status: "in_use", publicJwk });
+  const supabase = { SUPABASE_ACCESS_TOKEN: api.token, SUPABASE_API_URL: api.url, SUPABASE_PROJECT_REF: there.ref };
+  try {
+    await backUp(lab, project.backupUrl, { config: await lab.config(project.backupUrl, supabase) });
+  } finally {
+    await dropProject(sharedPostgres(17).superuserUrl(), project.name);
+  }
+  const gaps = async () => (await escrow(["list"])).json().compared.gaps;
+  expect(await gaps()).toMatchObject([
+    { name: "auth:smtp_pass", why: expect.stringContaining("does not tell it") },
+    { name: "secret:STRIPE_KEY", why: expect.stringContaining("another value") },
+    { name: "signing-key", why: expect.stringContaining("another key") },
+  ]);
+  for (const [name, value] of [
+    ["auth:smtp_pass", "the mail's password"],
+    ["secret:STRIPE_KEY", "rotated since\n"],
+    ["signing-key", JSON.stringify(key)],
+  ] as const)
+    expect((await escrow(["put", name], value)).code, name).toBe(0);
+  expect(await gaps()).toEqual([]);
 });

@@ -1,7 +1,21 @@
 import { z } from "zod";
 import { type Configuration, isSecretName } from "../../supabase/configuration/document.ts";
 import { thumbprintOf } from "./names.ts";
-import type { EscrowRow } from "./run-list.ts";
+
+/** What is kept under one name, as far as it may be told. */
+export interface EscrowRow {
+  readonly name: string;
+  readonly id: string;
+  /** ISO 8601, UTC. */
+  readonly putAt: string;
+  /** Whose keys open it, by the policy's pins; `former` for a key that is not pinned any more. */
+  readonly opens: readonly string[];
+  /** How many older ones there are of this name. */
+  readonly older: number;
+  readonly thumbprint: string | null;
+  /** SHA-256 of a function's secret, where the key that is set opens it; null: unknown. */
+  readonly digest: string | null;
+}
 
 /** Something that a recovery would lack. */
 export interface EscrowGap {

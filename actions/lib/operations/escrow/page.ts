@@ -1,6 +1,6 @@
 import { countOf, few } from "../../base/measures.ts";
 import type { Told } from "../operation.ts";
-import type { Listed } from "./run-list.ts";
+import type { Compared, Listed } from "./run-list.ts";
 import type { PutDone } from "./run-put.ts";
 
 const day = (iso: string): string => iso.slice(0, 10);
@@ -22,18 +22,27 @@ export function reportPut(done: PutDone): Told {
 
 /** Names, dates and who can open each; never a value. */
 export function reportList(listed: Listed): Told {
-  const { rows, refused, alarms } = listed;
+  const { rows, refused, alarms, compared } = listed;
   const lost = rows.filter(({ opens }) => !opens.includes("escrow")).map(({ name }) => name);
   const told = {
     result: listed,
     page: {
       title: "Escrow",
-      sentence: rows.length === 0 ? "Nothing is in escrow." : `${countOf(rows.length, "value")} in escrow.`,
+      sentence: `${rows.length === 0 ? "Nothing is in escrow" : `${countOf(rows.length, "value")} in escrow`}${missing(compared)}.`,
       tables: [
         {
           header: ["name", "put", "opened by", "older"],
           rows: rows.map(({ name, putAt, opens, older }) => [name, day(putAt), opens.join(", "), String(older)]),
         },
+        ...("gaps" in compared
+          ? [
+              {
+                title: `Missing, by the project's settings in set ${compared.set}`,
+                header: ["put", "why"],
+                rows: compared.gaps.map(({ name, why }) => [name, why]),
+              },
+            ]
+          : []),
       ],
       notes: [
         ...alarms,
@@ -41,6 +50,7 @@ export function reportList(listed: Listed): Told {
           (name) => `${name} is sealed to a former key. Put it again, so that the escrow key of today opens it.`,
         ),
         ...refusedNote(refused),
+        ...("gaps" in compared ? [] : [`Whether something is missing cannot be said: ${compared.unknown}.`]),
       ],
     },
   };
@@ -53,6 +63,13 @@ export function reportList(listed: Listed): Told {
       next: "None of it counts in a recovery. Find out who can write to the vault and did: runbooks/escrow.md.",
     },
   };
+}
+
+function missing(compared: Compared): string {
+  if (!("gaps" in compared)) return "";
+  return compared.gaps.length === 0
+    ? ", nothing that a recovery needs is missing"
+    : `, ${countOf(compared.gaps.length, "value")} missing`;
 }
 
 function refusedNote(refused: Listed["refused"]): string[] {

@@ -1,3 +1,4 @@
+import { LifeboatError } from "../../base/errors.ts";
 import type { Config } from "../../config/load.ts";
 import { Secret } from "../../config/problems.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
@@ -5,31 +6,24 @@ import { releaseVerifier } from "../../vault/configured.ts";
 import { type EscrowList, openValue, readEscrow } from "../../vault/escrow.ts";
 import { timeOfSet } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
+import { openSet } from "../../vault/sets/open-set.ts";
+import { readConfiguration } from "../configuration/read.ts";
 import type { Context } from "../context.ts";
-
-/** What is kept under one name, as far as it may be told. */
-export interface EscrowRow {
-  readonly name: string;
-  readonly id: string;
-  /** ISO 8601, UTC. */
-  readonly putAt: string;
-  /** Whose keys open it, by the policy's pins; `former` for a key that is not pinned any more. */
-  readonly opens: readonly string[];
-  /** How many older ones there are of this name. */
-  readonly older: number;
-  readonly thumbprint: string | null;
-  /** SHA-256 of a function's secret, where the key that is set opens it; null: unknown. */
-  readonly digest: string | null;
-}
+import { type EscrowGap, type EscrowRow, escrowGaps } from "./gaps.ts";
 
 export interface Listed extends Pick<EscrowList, "refused" | "alarms"> {
   readonly rows: readonly EscrowRow[];
+  readonly compared: Compared;
 }
+
+/** What is missing against a set's configuration, or why nobody can say, as a sentence without its full stop. */
+export type Compared = { readonly set: string; readonly gaps: readonly EscrowGap[] } | { readonly unknown: string };
 
 /** @throws as `readEscrow` */
 export async function runList(context: Context): Promise<Listed> {
   const config = context.config();
-  const list = await readEscrow(await context.vault(), await releaseVerifier(config));
+  const vault = await context.vault();
+  const list = await readEscrow(vault, await releaseVerifier(config));
   const key = context.has("opening") ? await context.openingKey() : undefined;
   const rows = await Promise.all(
     [...list.newest].map(async ([name, { entry }]): Promise<EscrowRow> => {
@@ -42,7 +36,26 @@ export async function runList(context: Context): Promise<Listed> {
       };
     }),
   );
-  return { rows, refused: list.refused, alarms: list.alarms };
+  return { rows, refused: list.refused, alarms: list.alarms, compared: await compare(context, vault, rows, key) };
+}
+
+async function compare(
+  context: Context,
+  vault: Vault,
+  rows: readonly EscrowRow[],
+  privateKey: UnlockedKey | undefined,
+): Promise<Compared> {
+  if (privateKey === undefined) return { unknown: "without RESTORE_PRIVATE_KEY no set can be opened to compare with" };
+  try {
+    const passedOver = (line: string): void => context.log.warn(line);
+    const open = await openSet(vault, "latest", { trustedSigners: await context.signers(), privateKey, passedOver });
+    const configuration = await readConfiguration(open);
+    if (configuration !== undefined) return { set: open.set, gaps: escrowGaps(configuration, rows) };
+    return { unknown: `set ${open.set} holds no configuration: its backup had no SUPABASE_ACCESS_TOKEN` };
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    return { unknown: error.message.replace(/\.$/, "") };
+  }
 }
 
 function roleOf({ policy }: Config, fingerprint: string): string {
