@@ -50,7 +50,10 @@ interface Part {
   readonly seldom?: boolean;
 }
 
-const parts: Readonly<Record<Exclude<SectionName, "secrets" | "functions" | "vault">, Part>> = {
+/** Parts that are settings, each by a request of its own. */
+export type SettingSection = Exclude<SectionName, "secrets" | "functions" | "vault">;
+
+const parts: Readonly<Record<SettingSection, Part>> = {
   project: { path: "", entries: members },
   auth: { path: "/config/auth", entries: members },
   postgrest: { path: "/postgrest", entries: members },
@@ -151,15 +154,12 @@ export async function captureConfiguration(capture: Capture): Promise<Configurat
   const asked = async (path: string): Promise<unknown> => capture.api.get(path, z.unknown());
 
   for (const [name, { path, entries, seldom }] of Object.entries(parts)) {
-    const section = name as keyof typeof parts;
+    const section = name as SettingSection;
     await part(
       section,
       async () => {
         const answer = await asked(pathOf(path, place, organization));
-        if (section === "project") {
-          const found = organizationSchema.parse(answer);
-          organization = found.organization_slug ?? found.organization_id;
-        }
+        if (section === "project") organization = organizationOf(answer);
         const all = entries(answer);
         if (all.length > mostEntries) throw unknownForm();
         fields.push(...all.map(([field, value]) => captured(section, field, value)));
@@ -198,6 +198,30 @@ export async function captureConfiguration(capture: Capture): Promise<Configurat
     ...{ format: "lifeboat-configuration/1", projectRef: ref, readAt: readAt.toISOString() },
     ...{ sections, fields, functions },
   };
+}
+
+/**
+ * A part as it is now, by setting, and as the API tells it: for comparing alone.
+ * @throws OperationError `api-answer` for an unknown form; what the client throws
+ */
+export async function readPart(
+  api: ManagementApi,
+  ref: string,
+  section: SettingSection,
+): Promise<ReadonlyMap<string, unknown>> {
+  const place = `/v1/projects/${encodeURIComponent(ref)}`;
+  const { path, entries } = parts[section];
+  const organization = path.startsWith("@organization") ? organizationOf(await api.get(place, z.unknown())) : undefined;
+  try {
+    return new Map(entries(await api.get(pathOf(path, place, organization), z.unknown())));
+  } catch (error) {
+    throw error instanceof z.ZodError ? unknownForm() : error;
+  }
+}
+
+function organizationOf(project: unknown): string | undefined {
+  const { organization_slug, organization_id } = organizationSchema.parse(project);
+  return organization_slug ?? organization_id;
 }
 
 /** What a set lacks of the configuration, a sentence for each reason; empty: nothing. Pure. */
@@ -261,11 +285,12 @@ function described(one: z.output<typeof functionsSchema>[number]): Omit<Captured
 async function bodyOf(capture: Capture, place: string, slug: string): Promise<CapturedFunction["body"]> {
   const { keepBody, api } = capture;
   if (keepBody === undefined) return { missing: "the policy leaves the bodies of functions out" };
-  let body: Uint8Array | undefined;
+  let answer: Awaited<ReturnType<ManagementApi["bytes"]>> | undefined;
   const why = await reasonAgainst(capture, async () => {
-    body = (await api.bytes(`${place}/functions/${slug}/body`)).body;
+    answer = await api.bytes(`${place}/functions/${slug}/body`);
   });
-  if (body === undefined) return { missing: wordsOf(why) };
+  if (answer === undefined) return { missing: wordsOf(why) };
+  const { body, type } = answer;
   const sha256 = createHash("sha256").update(body).digest("hex");
-  return { artifact: await keepBody(slug, body), bytes: body.length, sha256 };
+  return { artifact: await keepBody(slug, body), bytes: body.length, sha256, type: type.slice(0, 300) };
 }

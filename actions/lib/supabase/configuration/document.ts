@@ -37,7 +37,10 @@ const fieldSchema = z.union([
 ]);
 export type CapturedField = z.output<typeof fieldSchema>;
 
-/** An Edge Function. `body` is the name of an artifact of the same set, or why there is none. */
+/**
+ * An Edge Function. `body` is the name of an artifact of the same set, with the media type that the API gave (a bundle, or a form
+ * of sources), or why there is none.
+ */
 const functionSchema = z.strictObject({
   slug: z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,127}$/),
   name: z.string().max(512),
@@ -49,7 +52,7 @@ const functionSchema = z.strictObject({
   /** SHA-256 of the bundle that runs, by the API's word. */
   bundleSha256: sha256.nullable(),
   body: z.union([
-    z.strictObject({ artifact: z.string().max(300), bytes: z.int().nonnegative(), sha256 }),
+    z.strictObject({ artifact: z.string().max(300), bytes: z.int().nonnegative(), sha256, type: z.string().max(300) }),
     z.strictObject({ missing: why }),
   ]),
 });

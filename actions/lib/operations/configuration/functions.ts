@@ -1,0 +1,99 @@
+import { createHash } from "node:crypto";
+import { brotliCompressSync } from "node:zlib";
+import { z } from "zod";
+import { ApiRefusal } from "../../supabase/api-refusal.ts";
+import type { CapturedFunction } from "../../supabase/configuration/document.ts";
+import { type Carrying, deniedRow, type Row, rowOf } from "./row.ts";
+
+const listSchema = z.array(
+  z.object({ slug: z.string(), verify_jwt: z.boolean().nullish(), ezbr_sha256: z.string().nullish() }),
+);
+type Deployed = z.output<typeof listSchema>[number];
+
+/** A bundle as Supabase stores it: these four bytes, then brotli. Its SHA-256 is what the API tells of a function. */
+const magic = Buffer.from("EZBR");
+const bundleType = "application/vnd.denoland.eszip";
+
+const fromSources = "Deploy it from its sources (`supabase functions deploy`).";
+
+/**
+ * Deploys the functions of the set and compares what runs by the hash that the API tells, or by the body that it gives.
+ * @returns a row for each
+ * @throws what the client and `bodyOf` throw
+ */
+export async function carryFunctions(work: Carrying): Promise<Row[]> {
+  const { functions } = work.configuration;
+  if (functions.length === 0) return [];
+  try {
+    const before = await deployedIn(work);
+    const rows: Row[] = [];
+    for (const one of functions) rows.push(await carryFunction(work, one, before.get(one.slug)));
+    return rows;
+  } catch (error) {
+    if (!(error instanceof ApiRefusal)) throw error;
+    return functions.map(({ slug }) => deniedRow("functions", slug, error));
+  }
+}
+
+async function carryFunction(work: Carrying, one: CapturedFunction, before: Deployed | undefined): Promise<Row> {
+  const { slug, body } = one;
+  const row = (outcome: Row["outcome"], why?: string, next?: string) => rowOf("functions", slug, outcome, why, next);
+  if (isSame(one, before)) return row("already");
+  if ("missing" in body) return row("listed", `the set does not have its body: ${body.missing}`, fromSources);
+  const bytes = await work.bodyOf?.(one);
+  if (bytes === undefined) return row("listed", "its body is not at hand", fromSources);
+  if (work.rehearse === true) return row("carried");
+  try {
+    await deploy(work, one, bytes, before !== undefined);
+  } catch (error) {
+    if (error instanceof ApiRefusal) return deniedRow("functions", slug, error);
+    throw error;
+  }
+  const now = (await deployedIn(work)).get(slug);
+  if (now !== undefined && isSame(one, now)) return row("carried");
+  if (now === undefined || (now.verify_jwt ?? true) !== one.verifyJwt)
+    return row("refused", "Supabase took it and did not keep it as it was", fromSources);
+  const there = await work.api.bytes(`${placeOf(work)}/functions/${slug}/body`);
+  if (createHash("sha256").update(there.body).digest("hex") === body.sha256) return row("carried");
+  return row("refused", "another bundle runs there than the one that was kept", fromSources);
+}
+
+const placeOf = ({ ref }: Carrying): string => `/v1/projects/${encodeURIComponent(ref)}`;
+
+async function deployedIn(work: Carrying): Promise<Map<string, Deployed>> {
+  const all = await work.api.get(`${placeOf(work)}/functions`, listSchema);
+  return new Map(all.map((one) => [one.slug, one]));
+}
+
+function isSame({ bundleSha256, verifyJwt }: CapturedFunction, there: Deployed | undefined): boolean {
+  if (there === undefined || bundleSha256 === null) return false;
+  return there.ezbr_sha256 === bundleSha256 && (there.verify_jwt ?? true) === verifyJwt;
+}
+
+/** By the bundle itself, which runs as it ran; or by sources, where the API gave those. */
+async function deploy(work: Carrying, one: CapturedFunction, bytes: Uint8Array, exists: boolean): Promise<void> {
+  const { slug, name, verifyJwt, entrypointPath, importMapPath, body } = one;
+  const type = "type" in body ? body.type : "";
+  if (type.startsWith("multipart/form-data")) {
+    const form = await new Response(Buffer.from(bytes), { headers: { "content-type": type } }).formData();
+    const metadata = {
+      ...{ name, verify_jwt: verifyJwt, entrypoint_path: entrypointPath ?? "index.ts" },
+      ...(importMapPath !== null && { import_map_path: importMapPath }),
+    };
+    form.set("metadata", JSON.stringify(metadata));
+    await work.api.send("POST", `${placeOf(work)}/functions/deploy?slug=${slug}`, form);
+    return;
+  }
+  const bundle = Buffer.from(bytes).subarray(0, 4).equals(magic)
+    ? Buffer.from(bytes)
+    : Buffer.concat([magic, brotliCompressSync(bytes)]);
+  const query = new URLSearchParams({
+    ...{ slug, name, verify_jwt: String(verifyJwt) },
+    ezbr_sha256: createHash("sha256").update(bundle).digest("hex"),
+    ...(entrypointPath !== null && { entrypoint_path: entrypointPath }),
+    ...(importMapPath !== null && { import_map_path: importMapPath, import_map: "true" }),
+  });
+  const path = exists ? `/functions/${slug}` : "/functions";
+  const blob = new Blob([bundle], { type: bundleType });
+  await work.api.send(exists ? "PATCH" : "POST", `${placeOf(work)}${path}?${query}`, blob);
+}
