@@ -1,3 +1,4 @@
+export { authSecret, bundles, configure, ownerSecrets } from "./configure.ts";
 export { type Inside, type Login, lookInside } from "./inside.ts";
 export type { Project } from "./project.ts";
 export { addDailyBackups } from "./routes/backups.ts";
