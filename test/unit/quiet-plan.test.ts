@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { asIfOn, planQuiet } from "../../actions/lib/operations/restore/quiet/outbound.ts";
-import { readTokens } from "../../actions/lib/operations/restore/quiet/sql-tokens.ts";
 import type { Inventory, InventoryObject } from "../../actions/lib/postgres/inventory/model.ts";
+import { readTokens } from "../../actions/lib/postgres/sql-tokens.ts";
 
 let lastOid = 20_000;
 

@@ -1,6 +1,6 @@
 import { nameOnTable } from "../../../postgres/identifier.ts";
 import type { InventoryObject } from "../../../postgres/inventory/model.ts";
-import { readTokens, type SqlToken } from "./sql-tokens.ts";
+import { readTokens, type SqlToken } from "../../../postgres/sql-tokens.ts";
 
 /** What a piece of code mentions, every name by its last part and folded: two that differ only by that count as one. */
 export interface Uses {
@@ -35,7 +35,7 @@ const bareCalls = new Set(["operator", "operator class", "operator family", "typ
 
 /** @param untrusted languages of the database that are not trusted */
 export function usesOf(object: InventoryObject, untrusted: ReadonlySet<string>): Uses {
-  const { tokens, certain } = readTokens(object.definition, { printed: true });
+  const { tokens, certain } = readTokens(object.definition, { standard: true });
   const doubt = certain ? 0 : reach.unknown;
   // A trigger reads its own row only: what may be called is its function, and its WHEN may call others.
   if (object.kind === "trigger") return { ...within(tokens, doubt), names: new Set() };

@@ -7,9 +7,9 @@ import {
 } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { isManagedSchema, isPlatformObject } from "../../../postgres/platform-owned.ts";
+import { readTokens } from "../../../postgres/sql-tokens.ts";
 import { expressionUses, isRoutine, lastName, type Reach, reach, usesOf } from "./code-uses.ts";
 import type { Outbound } from "./firing.ts";
-import { readTokens } from "./sql-tokens.ts";
 
 /** A function that does nothing while rows come in. */
 export interface StandIn {

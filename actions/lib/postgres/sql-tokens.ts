@@ -6,6 +6,9 @@ export interface SqlToken {
   readonly text: string;
   /** A name in double quotes is never a key word. */
   readonly quoted: boolean;
+  /** Where it begins and ends in the text that was read. */
+  readonly at: number;
+  readonly end: number;
 }
 
 export interface Tokens {
@@ -23,23 +26,75 @@ const longestName = 63;
 /**
  * Reads SQL as PostgreSQL's scanner does (src/backend/parser/scan.l), as far as names and strings go. Pure.
  *
- * @param options.printed by PostgreSQL for us: our sessions have `standard_conforming_strings` on, and so a backslash is one
+ * @param options.standard `standard_conforming_strings` is on: a backslash is one. So it is in what PostgreSQL prints for our sessions
  * (simple_quote_literal in src/backend/utils/adt/ruleutils.c)
  */
-export function readTokens(sql: string, { printed = false } = {}): Tokens {
-  return new Scanner(sql, printed).scan();
+export function readTokens(sql: string, { standard = false } = {}): Tokens {
+  return new Scanner(sql, standard).scan();
+}
+
+/** One statement of a text. */
+export interface SqlStatement {
+  /** As it stands there, comments too, without the semicolon at its end. */
+  readonly text: string;
+  /** Where that begins in the whole text that was read; the places of its tokens count in there too. */
+  readonly at: number;
+  readonly tokens: readonly SqlToken[];
+}
+
+/**
+ * Cuts a text into its statements, as psql does (src/fe_utils/psqlscan.l): at semicolons outside of parentheses and of the
+ * body of a routine between `BEGIN ATOMIC` and `END`. What holds nothing but comments is a statement without tokens. Pure.
+ */
+export function readStatements(sql: string): { readonly statements: SqlStatement[]; readonly certain: boolean } {
+  const { tokens, certain } = readTokens(sql, { standard: true });
+  const statements: SqlStatement[] = [];
+  const [depth, from] = [
+    { brackets: 0, blocks: 0 },
+    { text: 0, token: 0 },
+  ];
+  const cut = (end: number, count: number): void => {
+    const at = from.text + (/^\s*/.exec(sql.slice(from.text, end))?.[0].length ?? 0);
+    const text = sql.slice(at, end).trimEnd();
+    if (text !== "") statements.push({ text, at, tokens: tokens.slice(from.token, count) });
+  };
+  tokens.forEach((token, place) => {
+    const words = tokens.slice(from.token, from.token + 4).map(wordOf);
+    const routine = words[0] === "create" && words.some((word) => word === "function" || word === "procedure");
+    if (token.kind === "sign" && token.text === "(") depth.brackets += 1;
+    else if (token.kind === "sign" && token.text === ")") depth.brackets = Math.max(0, depth.brackets - 1);
+    else if (routine && depth.brackets === 0) depth.blocks = Math.max(0, depth.blocks + blockStep(token, depth.blocks));
+    if (token.kind !== "sign" || token.text !== ";" || depth.brackets > 0 || depth.blocks > 0) return;
+    cut(token.at, place);
+    [from.text, from.token, depth.blocks] = [token.end, place + 1, 0];
+  });
+  cut(sql.length, tokens.length);
+  return { statements, certain };
+}
+
+/** A key word, or a name that could be one; empty for anything else. */
+export function wordOf(token: SqlToken | undefined): string {
+  return token?.kind === "name" && !token.quoted ? token.text : "";
+}
+
+function blockStep(token: SqlToken, blocks: number): number {
+  const word = wordOf(token);
+  if (word === "begin" || (word === "case" && blocks > 0)) return 1;
+  return word === "end" && blocks > 0 ? -1 : 0;
 }
 
 class Scanner {
   readonly #sql: string;
-  readonly #printed: boolean;
+  readonly #standard: boolean;
   readonly #tokens: SqlToken[] = [];
   #at = 0;
+  /** Where the token that is being read begins. */
+  #from = 0;
   #certain = true;
 
-  constructor(sql: string, printed: boolean) {
+  constructor(sql: string, standard: boolean) {
     this.#sql = sql;
-    this.#printed = printed;
+    this.#standard = standard;
   }
 
   scan(): Tokens {
@@ -49,6 +104,7 @@ class Scanner {
 
   #next(): void {
     if (this.#match(/\s+|--[^\n\r]*/y) !== undefined) return;
+    this.#from = this.#at;
     const prefix = this.#match(/(?:[eEnNbBxX]|[uU]&)(?=')|[uU]&(?=")/y);
     const sign = this.#sql[this.#at];
     if (this.#sql.startsWith("/*", this.#at)) this.#comment();
@@ -75,7 +131,7 @@ class Scanner {
   }
 
   #push(kind: SqlToken["kind"], text: string, quoted = false): void {
-    this.#tokens.push({ kind, text, quoted });
+    this.#tokens.push({ kind, text, quoted, at: this.#from, end: this.#at });
   }
 
   /** They nest. */
@@ -92,21 +148,37 @@ class Scanner {
 
   #string(prefix: string): void {
     const escapes = prefix.toLowerCase() === "e";
-    const found = this.#match(escapes ? /'(?:[^'\\]|\\[\s\S]|'')*'/y : /'(?:[^']|'')*'/y);
-    if (found === undefined || (!escapes && !this.#printed && /\\'/.test(found))) this.#certain = false;
+    const found = this.#quoted("'", escapes);
+    if (found === undefined || (!escapes && !this.#standard && /\\'/.test(found))) this.#certain = false;
     if (found === undefined) this.#at = this.#sql.length;
     else this.#push("string", found.slice(1, -1).replaceAll("''", "'"));
+  }
+
+  /** What stands in quotes here, with them; undefined when it does not end. Its length has no bound, a pattern's patience has. */
+  #quoted(sign: string, escapes: boolean): string | undefined {
+    const begin = this.#at;
+    for (let at = begin + 1; at < this.#sql.length; at += 1) {
+      const one = this.#sql[at];
+      if (escapes && one === "\\") at += 1;
+      else if (one === sign && this.#sql[at + 1] === sign) at += 1;
+      else if (one === sign) {
+        this.#at = at + 1;
+        return this.#sql.slice(begin, this.#at);
+      }
+    }
+    return undefined;
   }
 
   #dollarString(tag: string): void {
     const end = this.#sql.indexOf(tag, this.#at);
     if (end < 0) this.#certain = false;
-    else this.#push("string", this.#sql.slice(this.#at, end));
+    const body = this.#sql.slice(this.#at, Math.max(end, 0));
     this.#at = end < 0 ? this.#sql.length : end + tag.length;
+    if (end >= 0) this.#push("string", body);
   }
 
   #quotedName(unicode: boolean): void {
-    const found = this.#match(/"(?:[^"]|"")*"/y);
+    const found = this.#quoted('"', false);
     if (found === undefined) {
       this.#certain = false;
       this.#at = this.#sql.length;
@@ -132,8 +204,8 @@ class Scanner {
     if (this.#at > begin) {
       this.#push("operator", this.#sql.slice(begin, this.#at));
     } else {
-      this.#push("sign", this.#sql[this.#at] ?? "");
       this.#at += 1;
+      this.#push("sign", this.#sql[begin] ?? "");
     }
   }
 }
