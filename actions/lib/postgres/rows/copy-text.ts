@@ -172,3 +172,11 @@ function escapeLength(text: Uint8Array, at: number): number {
   if (!high) return 6;
   return at + 12 > text.length ? 0 : 12;
 }
+
+const escapes: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
+
+/** One field of COPY text as its value (PostgreSQL's manual, COPY, text format). */
+export function unescapeCopy(field: string): string | null {
+  if (field === "\\N") return null;
+  return field.replace(/\\(.)/gs, (_, letter: string) => escapes[letter] ?? letter);
+}

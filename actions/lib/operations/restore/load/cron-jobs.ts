@@ -5,6 +5,7 @@ import { describeCode, sqlState } from "../../../base/errors.ts";
 import { wholeOf } from "../../../base/flow/chunks.ts";
 import type { Difference } from "../../../compare/difference.ts";
 import { quoteIdentifier } from "../../../postgres/identifier.ts";
+import { unescapeCopy } from "../../../postgres/rows/copy-text.ts";
 import type { Journal } from "../target/journal.ts";
 
 /** The journal's name for them; the note lists the new numbers of those that were active at the source. */
@@ -194,12 +195,4 @@ export async function compareJobs(client: Client, journal: Journal): Promise<Dif
     ...extra.map((job) => say(describe(job), "in the target only")),
     ...awake.map((job) => say(describe(job), "is awake")),
   ];
-}
-
-const escapes: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
-
-/** One field of COPY text as its value (PostgreSQL's manual, COPY, text format). */
-export function unescapeCopy(field: string): string | null {
-  if (field === "\\N") return null;
-  return field.replace(/\\(.)/gs, (_, letter: string) => escapes[letter] ?? letter);
 }

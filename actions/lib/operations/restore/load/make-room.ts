@@ -5,10 +5,10 @@ import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
+import { unescapeCopy } from "../../../postgres/rows/copy-text.ts";
 import { makeQueue, type Queue, queueList } from "../../../postgres/rows/extension-rows.ts";
 import { attempt } from "../../target/sessions.ts";
 import type { TargetFacts } from "../../target/target.ts";
-import { unescapeCopy } from "./cron-jobs.ts";
 import type { DataTask } from "./load-data.ts";
 import { loadItem } from "./load-table.ts";
 

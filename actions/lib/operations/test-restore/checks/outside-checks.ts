@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
 import { errorCode } from "../../../base/errors.ts";
+import { runProgram } from "../../../base/flow/program.ts";
 import { type Environment, optional } from "../../../config/environment.ts";
 import type { CommandCheck, HttpCheck } from "../../../config/policy/restore-test.ts";
 import { type Answer, failed, notRun, passed, timedOut } from "./check.ts";
@@ -82,51 +82,11 @@ function stepInto(value: unknown, key: string): unknown {
   return Object.entries(value).find(([name]) => name === key)?.[1];
 }
 
-const graceMs = 5000;
-
-/**
- * Runs a program without a shell, in the current folder, with PATH, HOME, TMPDIR and the variables that the check names and
- * no others. What it prints is thrown away. When its time is over, it and all that it has started are ended.
- */
+/** Runs a program, see `runProgram`. */
 export async function runCommandCheck(check: CommandCheck, env: Environment, signal?: AbortSignal): Promise<Answer> {
-  const given: Record<string, string> = {};
-  for (const name of ["PATH", "HOME", "TMPDIR", ...check.env]) {
-    const value = optional(env, name);
-    if (value !== undefined) given[name] = value;
-    else if (check.env.includes(name)) return notRun(`${name} is not set`);
-  }
-  const [program = "", ...args] = check.argv;
-  // A group of its own, so that whatever it has started ends with it.
-  const child = spawn(program, args, { env: given, stdio: "ignore", detached: true });
-  let late = false;
-  const kill = (how: NodeJS.Signals): void => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, how);
-    } catch {
-      // All of them have ended.
-    }
-  };
-  const end = (): void => {
-    kill("SIGTERM");
-    setTimeout(() => kill("SIGKILL"), graceMs).unref();
-  };
-  const timer = setTimeout(() => {
-    late = true;
-    end();
-  }, check.timeoutSeconds * 1000);
-  signal?.addEventListener("abort", end);
-  try {
-    return await new Promise<Answer>((resolve) => {
-      child.on("error", (error) => resolve(failed(`it could not be started (${errorCode(error) ?? "no code"})`)));
-      child.on("close", (code, by) => {
-        if (late) resolve(timedOut(check.timeoutSeconds));
-        else if (code === 0) resolve(passed("exit code 0"));
-        else resolve(failed(code === null ? `ended by ${by}` : `exit code ${code}`));
-      });
-    });
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", end);
-    kill("SIGKILL");
-  }
+  const missing = check.env.find((name) => optional(env, name) === undefined);
+  if (missing !== undefined) return notRun(`${missing} is not set`);
+  const end = await runProgram(check, env, signal);
+  if (end === "done") return passed("exit code 0");
+  return end === "late" ? timedOut(check.timeoutSeconds) : failed(end.failed);
 }
