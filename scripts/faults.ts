@@ -5,7 +5,8 @@ import { tableWanted } from "../test/faults/table/reporter.ts";
 /**
  * `npm run faults`: injects every fault of the table, makes the run after each, and prints the result.
  * `-- --nightly` also kills hundreds of runs at random moments, and plants every defect of a restore test with 300 seeds.
- * `-- --full` makes retention's part of it as long as it gets, which takes hours: every sequence of eight events, ten million days.
+ * `-- --full` makes retention's part of it as long as it gets, which takes hours: every sequence of eight events, ten million
+ * days. It also replays three hundred histories of migrations.
  */
 const { values } = parseArgs({
   options: { nightly: { type: "boolean", default: false }, full: { type: "boolean", default: false } },
@@ -15,6 +16,7 @@ const vitest = [`${root}node_modules/vitest/vitest.mjs`, "run", "--project", "la
 const files = [
   "test/faults/table-",
   "test/faults/retention-",
+  "test/faults/migration-",
   "killed.test",
   ...(values.nightly ? ["planted-defects.test"] : []),
 ];
@@ -25,7 +27,9 @@ const run = spawnSync(process.execPath, [...vitest, ...files], {
     ...process.env,
     [tableWanted]: "1",
     ...(values.nightly && { LIFEBOAT_FAULT_KILLS: "500", LIFEBOAT_FAULT_SEEDS: "300" }),
-    ...(values.full && { LIFEBOAT_RETENTION_EVENTS: "8", LIFEBOAT_RETENTION_DAYS: "10000000" }),
+    ...(values.full && {
+      ...{ LIFEBOAT_RETENTION_EVENTS: "8", LIFEBOAT_RETENTION_DAYS: "10000000", LIFEBOAT_MIGRATION_HISTORIES: "300" },
+    }),
   },
 });
 process.exitCode = run.status ?? 1;

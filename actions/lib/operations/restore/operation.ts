@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { dryRun, field, flag, from, target } from "../field.ts";
+import { migrationInputs } from "../migrate/operation.ts";
 import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
@@ -20,6 +21,7 @@ export default defineOperation({
     ...from,
     withFiles: flag("then bring back the files that belong to the set, as restore-files does"),
     thaw: flag("bring an archived set back from Glacier first and wait for it, which may take hours and costs money"),
+    ...migrationInputs,
     abandon: flag("give an unfinished restore up: takes our notes out of the target, and nothing else (needs no set)", {
       only: { edge: "command", why: "who gives a restore up has looked at what stays in the target" },
     }),
@@ -45,7 +47,7 @@ export default defineOperation({
     outcome: "equal, differs, unverified or dry-run",
     "files-outcome": "equal, sampled, differs, unverified or dry-run; empty without with-files",
   },
-  async run(context, { set, withFiles, thaw, abandon, production, dryRun }) {
+  async run(context, { set, withFiles, thaw, abandon, production, dryRun, migrations, migrationsRef }) {
     const { log, signal } = context;
     if (abandon) {
       const { abandonRestore } = await import("./abandon-restore.ts");
@@ -56,17 +58,24 @@ export default defineOperation({
       return { result, page: abandonedPage(result) };
     }
     const request = { ref: set ?? "latest", dryRun, thaw, production, log, signal };
+    const { migrationsFor } = await import("../migrate/bring-up-to-date.ts");
+    // Without the option a restore ends with what the set holds, and is compared with it.
+    const asked = { asked: migrations ?? "none", ref: migrationsRef };
     const { reportRestore, reportRestoreWithFiles } = await import("./page.ts");
     if (withFiles) {
       const { runRestoreWithFiles } = await import("./run-restore-with-files.ts");
       const config = context.config("vault", "storageVault", "opening", "target", "targetStorage");
       const vaults = { vault: await context.vault(), snapshots: await context.files() };
-      const both = await runRestoreWithFiles({ ...request, ...vaults, config });
+      const both = await runRestoreWithFiles({
+        ...{ ...request, ...vaults, config, migrations: migrationsFor(config.policy, asked) },
+      });
       return { result: { ...both.database, files: both.files }, ...reportRestoreWithFiles(both) };
     }
     const { runRestore } = await import("./run-restore.ts");
     const config = context.config("vault", "opening", "target");
-    const result = await runRestore({ ...request, vault: await context.vault(), config });
+    const result = await runRestore({
+      ...{ ...request, vault: await context.vault(), config, migrations: migrationsFor(config.policy, asked) },
+    });
     return { result, ...reportRestore(result) };
   },
 });

@@ -3,6 +3,7 @@ import type { Difference } from "../../compare/difference.ts";
 import { type Page, timeTable } from "../../report/page.ts";
 import type { Outcome } from "../../report/run/outcome.ts";
 import type { RunFacts } from "../../report/run/run-report.ts";
+import { migrationSentence, migrationTables } from "../migrate/page.ts";
 import { fileRestorationPage, restoreFailure } from "../restore-files/page.ts";
 import type { Abandoned } from "./abandon-restore.ts";
 import type { RestoreResult } from "./result.ts";
@@ -10,11 +11,11 @@ import type { RestoredWithFiles } from "./run-restore-with-files.ts";
 
 /** What a restore did, what came out of the comparison, and what is left for a person. */
 export function restorationPage(result: RestoreResult): Page {
-  const { differences, stages, switchedOff, byHand } = result;
+  const { differences, stages, switchedOff, byHand, migrations } = result;
   const of = (verdict: Difference["verdict"]) => differences.filter((difference) => difference.verdict === verdict);
   return {
     title: `Restore of ${result.set}`,
-    sentence: verdictSentence(result),
+    sentence: [verdictSentence(result), migrations && migrationSentence(migrations)].filter(Boolean).join(" "),
     tables: [
       differenceTable("Differences", of("failed")),
       differenceTable("Unverified", of("unverified")),
@@ -24,6 +25,7 @@ export function restorationPage(result: RestoreResult): Page {
         header: ["what", "switch it on with"],
         rows: switchedOff.map(({ what, on }) => [what, on]),
       },
+      ...(migrations ? migrationTables(migrations) : []),
       timeTable(stages),
     ],
     notes: byHand.map((task) => `by hand: ${task}`),

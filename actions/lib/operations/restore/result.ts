@@ -4,6 +4,7 @@ import type { Inventory } from "../../postgres/inventory/model.ts";
 import { strayOids } from "../../postgres/inventory/references.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { isReservedRole } from "../../postgres/platform-owned.ts";
+import type { MigrationResult } from "../migrate/bring-up-to-date.ts";
 import type { TargetFacts } from "../target/target.ts";
 import { wakeJobs } from "./load/cron-jobs.ts";
 import type { DataPlan } from "./plan/plan-data.ts";
@@ -41,6 +42,8 @@ export interface RestoreResult {
   readonly switchedOff: readonly { readonly what: string; readonly on: string }[];
   /** What a person has to do by hand afterwards. */
   readonly byHand: readonly string[];
+  /** Where they were asked for, and the restore was equal. */
+  readonly migrations?: MigrationResult;
 }
 
 export function resultHeading({ open, targetName }: RestoreTask, source: Inventory, facts: TargetFacts) {

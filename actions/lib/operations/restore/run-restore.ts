@@ -8,6 +8,7 @@ import type { Artifact } from "../../vault/format/manifest.ts";
 import { announceUse } from "../../vault/holds/uses.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type OpenSet, openSet, type SetRef } from "../../vault/sets/open-set.ts";
+import { type Migrations, migrationsAfter } from "../migrate/migrate.ts";
 import { targetConnector } from "../target/sessions.ts";
 import { admitTarget } from "../target/whose.ts";
 import { refuseFrozen, thawSet } from "../thaw/thaw-set.ts";
@@ -32,6 +33,8 @@ export interface RestoreRequest {
   readonly bringFiles?: RestoreTask["bringFiles"];
   /** A restore test: the target may be emptied again. */
   readonly staysStaging?: boolean;
+  /** Applied to the target once it is restored and equal. */
+  readonly migrations?: Migrations | undefined;
   /** Ref of the project that the set comes from, typed, when it is the target. */
   readonly production?: string | undefined;
   readonly log: Log;
@@ -50,7 +53,7 @@ export async function runRestore(request: RestoreRequest): Promise<RestoreResult
 }
 
 async function restore(request: RestoreRequest, vault: Vault): Promise<RestoreResult> {
-  const { config, ref, log, signal } = request;
+  const { config, ref, migrations, log, signal } = request;
   const { target, policy } = config;
   const signers = await trustedSigners(config);
   const keys = { trustedSigners: signers, privateKey: await openingKey(config) };
@@ -64,7 +67,8 @@ async function restore(request: RestoreRequest, vault: Vault): Promise<RestoreRe
     request.dryRun === true ? undefined : await announceUse(vault, { set: open.set, operation: "restore" }, log);
   await makeReadable(vault, open, request);
   await refuseDamaged(vault, open, signers, { log, signal });
-  return restoreSet({
+  const bring = await migrationsAfter(open, migrations, config, { log, signal });
+  const restored = await restoreSet({
     open,
     targetName: target.name,
     connect: targetConnector(config, "restore", { log, signal }),
@@ -76,6 +80,7 @@ async function restore(request: RestoreRequest, vault: Vault): Promise<RestoreRe
     log,
     signal,
   });
+  return { ...restored, ...(await bring(restored.outcome)) };
 }
 
 /** See runbooks/decisions/0017: what is lost altogether names nobody, and an empty database has nothing to lose. */
