@@ -28,6 +28,7 @@ export default defineOperation({
   }),
   writes: [],
   runbook: "runbooks/backup-failed.md",
+  runbookFor: ({ who }) => (who === "nobody" ? "runbooks/sync-failed.md" : "runbooks/backup-failed.md"),
   reported: { label: "Greeting", watched: true },
   action: { folder: "say-hello", name: "Say hello" },
   outputs: { greeting: "What was said" },
@@ -121,7 +122,7 @@ test("leaves a report and a heartbeat by hand, and an alert with its label when 
   expect((await lifeboat("hello", "nobody")).code).toBe(1);
   expect(await reports()).toMatchObject([
     { operation: "hello", conclusion: "success", sentence: "Hello, ADA.", facts: { outcome: "greeted" } },
-    { operation: "hello", failure: { code: "nobody-there", runbook: "runbooks/backup-failed.md" } },
+    { operation: "hello", failure: { code: "nobody-there", runbook: "runbooks/sync-failed.md" } },
   ]);
   expect(heartbeats.beats).toEqual(["/start", "/", "/start", "/fail"]);
   expect(JSON.stringify(slack.messages)).toContain("Greeting failed");

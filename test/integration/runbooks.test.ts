@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -8,6 +8,7 @@ import { createProject, dropProject, type LabProject, seedQimma } from "../lab/i
 import { replicate } from "../lab/replicate.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { fillRows, type RunningStorage, startStorage, storageSettings } from "../lab/storage/index.ts";
+import { type SupabaseApi, startSupabaseApi } from "../lab/supabase-api/index.ts";
 import { type BackupLab, backUp } from "./backup-lab.ts";
 import { type FilesLab, openFilesLab, targetEnv } from "./files-lab.ts";
 import { openRestoreTestLab } from "./restore-test-lab.ts";
@@ -27,6 +28,9 @@ let storages: readonly [RunningStorage, RunningStorage];
 let project: LabProject;
 let env: Record<string, string>;
 let replica: Record<string, string>;
+/** What a person has who may make projects, as `recover` reads it. */
+let supabase: Record<string, string>;
+let api: SupabaseApi;
 
 beforeAll(async () => {
   files = await openFilesLab();
@@ -44,6 +48,16 @@ beforeAll(async () => {
   for (const bucket of [lab.bucket, files.bucket]) await replicate({ client, bucket }, { client, bucket: copy });
   client.destroy();
   replica = { S3_REPLICA_BUCKET: copy, S3_REPLICA_REGION: sharedS3().region };
+  api = await startSupabaseApi();
+  const policy = JSON.parse(readFileSync(lab.env("")["LIFEBOAT_POLICY"] ?? "", "utf8"));
+  const allowed = { ...policy, regions: ["us-east-1", "eu-central-1"] };
+  const recovery = { organization: "org", region: "us-east-1" };
+  const policyPath = join(lab.folder, "policy-of-a-recovery.json");
+  writeFileSync(policyPath, JSON.stringify({ ...allowed, recovery }));
+  supabase = {
+    ...{ SUPABASE_ACCESS_TOKEN: api.token, SUPABASE_API_URL: api.url, LIFEBOAT_POLICY: policyPath },
+    RESTORE_PRIVATE_KEY: lab.operations.key.armor(),
+  };
   const tests = openRestoreTestLab(lab, (await createProject(server.superuserUrl(), staging)).postgresUrl);
   await tests.mark();
   env = {
@@ -58,13 +72,15 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const name of [source, target, staging]) await dropProject(server.superuserUrl(), name);
   for (const storage of storages) await storage.stop();
+  await api?.[Symbol.asyncDispose]();
   await lab?.[Symbol.asyncDispose]();
 });
 
 /** What a page's reader has set, beside what all have. */
 const further: Readonly<Record<string, () => Record<string, string>>> = {
   "runbooks/escrow.md": () => ({ RESTORE_PRIVATE_KEY: lab.operations.key.armor(), MAIL_PASSWORD: "a password" }),
-  "runbooks/recover-regional-disaster.md": () => replica,
+  "runbooks/recover-complete-loss.md": () => supabase,
+  "runbooks/recover-regional-disaster.md": () => ({ ...supabase, ...replica }),
 };
 
 test.each(scripts)("$page, block $number: what it says to run does run", async ({ page, script }) => {

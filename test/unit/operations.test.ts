@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
 import { fieldsOf } from "../../actions/lib/operations/field.ts";
 import { reportName } from "../../actions/lib/operations/operation.ts";
@@ -42,6 +43,14 @@ describe("declarations", () => {
       expect(existsSync(join(root, `.github/workflows/${workflow}.yml`)), workflow).toBe(true);
     for (const { name, runbook = "" } of reported)
       expect(existsSync(join(root, runbook)) && runbook, name).toMatch(/\.md$/);
+  });
+
+  test("of a recovery have a page for each scenario", () => {
+    const recover = verbs.find(({ name }) => name === "recover");
+    const { choices = [] } = fieldsOf(recover?.inputs ?? z.object({})).find(({ key }) => key === "scenario") ?? {};
+    expect(choices.length).toBeGreaterThanOrEqual(2);
+    for (const scenario of choices)
+      expect(existsSync(join(root, recover?.runbookFor?.({ scenario }) ?? "")), scenario).toBe(true);
   });
 
   test("of inputs that one edge takes alone give the reason", () => {

@@ -64,8 +64,19 @@ function asideOf({ operation, inputs }: ReportedRun): string | undefined {
   }
 }
 
-async function endOf({ operation, work, signal }: ReportedRun, log: Log): Promise<Ended> {
-  const runbook = operation.runbook ?? unspecific;
+/** Inputs that cannot be read have the verb's own page. */
+function runbookOf({ operation, inputs }: ReportedRun): string {
+  const own = operation.runbook ?? unspecific;
+  try {
+    return operation.runbookFor?.(inputs()) ?? own;
+  } catch {
+    return own;
+  }
+}
+
+async function endOf(run: ReportedRun, log: Log): Promise<Ended> {
+  const { operation, work, signal } = run;
+  const runbook = runbookOf(run);
   try {
     const result = await untilInterrupted(signal, work(log));
     const { facts = {}, skipped, unfinished = false, news, failure } = result;

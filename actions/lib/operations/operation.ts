@@ -69,6 +69,8 @@ export interface Operation<Inputs extends z.ZodObject = z.ZodObject> {
   readonly interrupted?: { readonly left: string; readonly next: string };
   /** Page below the repository's root for when it fails. */
   readonly runbook?: string;
+  /** Another page for these inputs: each scenario of a recovery has its own. */
+  runbookFor?(inputs: z.infer<Inputs>): string;
   /** Without it nobody is told of its runs. */
   readonly reported?: Reported;
   /** What an action hands to later steps, by name. */

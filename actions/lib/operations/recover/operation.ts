@@ -70,7 +70,8 @@ export default defineOperation({
     left: "What the phases before have done is noted; the project that was made stays.",
     next: "Run the same command again: it goes on where it stopped.",
   },
-  runbook: "runbooks/restore-failed.md",
+  runbook: "runbooks/recover-complete-loss.md",
+  runbookFor: ({ scenario }) => `runbooks/recover-${scenario}.md`,
   reported: { label: "Recovery" },
   action: { folder: "recover", name: "Recover from a disaster" },
   outputs: {
