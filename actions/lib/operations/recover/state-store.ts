@@ -27,13 +27,14 @@ export interface StateStore {
   write(id: string, bytes: Uint8Array, mark: string | undefined): Promise<string>;
 }
 
-const prefix = "recoveries/";
+const recoveries = "recoveries/";
 const name = "state.json.pgp";
-const keyOf = (id: string): string => `${prefix}${id}/${name}`;
+const keyOf = (id: string, prefix = recoveries): string => `${prefix}${id}/${name}`;
 /** No state is larger, and nobody looks at more versions: a recovery writes two or three for each phase. */
 const most = { bytes: 1024 * 1024, versions: 400 } as const;
 
-export function vaultStates(vault: Vault): StateStore {
+/** @param prefix for states of another kind, which no recovery takes up */
+export function vaultStates(vault: Vault, prefix = recoveries): StateStore {
   return {
     where: `bucket ${vault.bucket}`,
     async list() {
@@ -46,7 +47,7 @@ export function vaultStates(vault: Vault): StateStore {
         .reverse();
     },
     async read(id) {
-      const key = keyOf(id);
+      const key = keyOf(id, prefix);
       const all = (await versionsBelow(vault.transport, key)).filter((version) => version.key === key);
       const versions: StoredState[] = [];
       for (const { versionId, marker, bytes } of all.slice(0, most.versions)) {
@@ -61,7 +62,7 @@ export function vaultStates(vault: Vault): StateStore {
       const condition = mark === undefined ? { ifNoneMatch: true } : { ifMatch: mark };
       try {
         const contentType = "application/pgp-encrypted";
-        return (await vault.put(keyOf(id), bytes, { ...condition, contentType })).etag;
+        return (await vault.put(keyOf(id, prefix), bytes, { ...condition, contentType })).etag;
       } catch (error) {
         throw isConditionFailed(error) ? taken(id, `bucket ${vault.bucket}`) : error;
       }
@@ -88,7 +89,7 @@ export function folderStates(folder: string): StateStore {
   return {
     where: `folder ${folder}`,
     async list() {
-      const names = await readdir(join(folder, prefix)).catch(() => []);
+      const names = await readdir(join(folder, recoveries)).catch(() => []);
       return names
         .filter((id) => setIdPattern.test(id))
         .sort()

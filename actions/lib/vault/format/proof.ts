@@ -9,7 +9,7 @@ const turnSchema = z.enum(["newest", "older", "archive", "named"]);
 export type Turn = z.infer<typeof turnSchema>;
 
 /** `timed-out` and `not-run` are no successes either: what was not shown does not hold. */
-const checkOutcomeSchema = z.enum(["passed", "failed", "timed-out", "not-run"]);
+export const checkOutcomeSchema = z.enum(["passed", "failed", "timed-out", "not-run"]);
 export type CheckOutcome = z.infer<typeof checkOutcomeSchema>;
 
 const checkSchema = z.strictObject({

@@ -51,7 +51,7 @@ export async function bringBack(work: LossWork, place: Place, signal: AbortSigna
 }
 
 async function restoreOne(
-  { sources, log, facts }: LossWork,
+  { sources, log, facts, staysStaging }: LossWork,
   { tier, set, archived }: Candidate,
   { target, storage }: Place,
   signal: AbortSignal,
@@ -60,6 +60,7 @@ async function restoreOne(
   const common = {
     ...{ ref: { tier, set }, vault: sources.vault, thaw: archived, log, signal },
     production: request.production ?? undefined,
+    staysStaging,
   };
   if (!plan.withFiles || sources.files === undefined || storage === undefined)
     return runRestore({ ...common, config: { ...sources.config, target } });
@@ -78,7 +79,8 @@ function told(result: RestoreResult | RestoredWithFiles, passedOver: Restored["p
   return {
     ...{ set: database.set, tier: database.tier, snapshotAt: database.snapshotAt, outcome },
     sentence: verdictSentence(database),
-    counts: { objects: counts.objects, tables: counts.tables, rows: counts.rows },
+    counts: { ...counts },
+    target: { kind: database.target.kind, serverVersion: database.target.serverVersion },
     differences: {
       ...{ failed: of("failed").length, expected: of("expected").length },
       unverified: of("unverified").length,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { setId, tierSchema } from "../../../vault/format/manifest.ts";
+import { checkOutcomeSchema } from "../../../vault/format/proof.ts";
 
 const words = z.string().max(2000);
 
@@ -58,7 +59,10 @@ const restoredSchema = z.strictObject({
   snapshotAt: z.string(),
   outcome: z.enum(["equal", "differs", "unverified"]),
   sentence: words,
-  counts: z.strictObject({ objects: z.number(), tables: z.number(), rows: z.string() }),
+  target: z.strictObject({ kind: z.enum(["supabase", "plain"]), serverVersion: z.string() }),
+  counts: z.strictObject({
+    ...{ objects: z.number(), tables: z.number(), rows: z.string(), foreignKeysChecked: z.number() },
+  }),
   differences: z.strictObject({ failed: z.number(), expected: z.number(), unverified: z.number() }),
   /** The first that failed or could not be verified. */
   wrong: z.array(words),
@@ -70,7 +74,10 @@ const restoredSchema = z.strictObject({
 });
 export type Restored = z.output<typeof restoredSchema>;
 
-const checkSchema = z.strictObject({ name: z.string(), outcome: z.string(), finding: words });
+const checkSchema = z.strictObject({
+  ...{ name: z.string(), kind: z.enum(["sql", "rls", "http", "command"]), outcome: checkOutcomeSchema },
+  ...{ finding: words, seconds: z.number() },
+});
 
 /** All that a later run needs. */
 export const factsSchema = z.object({

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { LifeboatError, OperationError } from "../../../base/errors.ts";
 import type { Policy } from "../../../config/policy/policy.ts";
+import type { Scenario } from "../../../config/policy/promises.ts";
 import { connect } from "../../../postgres/connect/connect.ts";
 import { openProjectFiles } from "../../../storage/project-files.ts";
 import { enlargeDisk } from "../../../supabase/new-project/disk.ts";
@@ -27,11 +28,7 @@ const weights = { thaw: 1, make: 3, answer: 15, disk: 6, restore: 55, check: 10 
 const giveUp = "give this recovery up (--give-up) and begin another in another region (--region)";
 
 /** The phases of a recovery with this plan, their deadlines from the RTO of its scenario. */
-export function lossPhases(
-  plan: LossPlan,
-  policy: Policy,
-  scenario: "completeLoss" | "regionalDisaster",
-): Phase<LossWork>[] {
+export function lossPhases(plan: LossPlan, policy: Policy, scenario: Scenario): Phase<LossWork>[] {
   const seconds = shares(weights, policy.promises.scenarios[scenario].rtoMinutes);
   const archived = plan.candidates[0]?.archived === true;
   const restoreSeconds = Math.ceil(60 + Number(plan.databaseBytes) / bytesPerSecond);
@@ -182,7 +179,7 @@ async function checkApplication(work: LossWork, signal: AbortSignal): Promise<vo
     ...{ checks: policy.recovery.checks ?? policy.restoreTest.checks, connect: connectTarget, log: work.log, signal },
     http: { variable: `${prefix}_API_URL`, env },
   });
-  const checks = results.map(({ name, outcome, finding }) => ({ name, outcome, finding: finding.slice(0, 500) }));
+  const checks = results.map(({ finding, ...rest }) => ({ ...rest, finding: finding.slice(0, 500) }));
   if (results.length === 0) work.log.warn("The policy has no checks of the application: whether it works is unproven.");
   await work.state.note({ checks });
 }

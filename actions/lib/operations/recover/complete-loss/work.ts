@@ -37,18 +37,27 @@ export class LossWork {
   readonly sources: Sources;
   readonly state: RecoveryState;
   readonly clock: Clock;
+  /** The target is staging, which a drill empties again. */
+  readonly staysStaging: boolean;
   #api: ManagementApi | undefined;
   #place: Promise<Place> | undefined;
 
   /** @param api undefined where a person has made the target and no token is set */
   constructor(
     context: Context,
-    { sources, state, clock, api }: Pick<LossWork, "sources" | "state" | "clock"> & { api: ManagementApi | undefined },
+    {
+      sources,
+      state,
+      clock,
+      api,
+      staysStaging = false,
+    }: Pick<LossWork, "sources" | "state" | "clock"> & { api: ManagementApi | undefined; staysStaging?: boolean },
   ) {
     this.context = context;
     this.sources = sources;
     this.state = state;
     this.clock = clock;
+    this.staysStaging = staysStaging;
     this.#api = api;
     this.facts = () => this.state.facts(factsSchema);
   }
