@@ -20,6 +20,8 @@ export interface PostgresOptions {
   readonly hba?: readonly string[];
   /** PEM of the server's certificate and key: TLS is then offered. */
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Instead of a new cluster: one whose files are there. `fill` puts them into `folder`; superuser and password are theirs. */
+  readonly from?: { readonly password: string; readonly port: number; fill(folder: string): Promise<void> };
 }
 
 /** A cluster of our own on the loopback, in a temporary folder, gone when it is stopped or we are. */
@@ -71,20 +73,21 @@ export async function startPostgres(major: 15 | 17, options: PostgresOptions = {
 async function startIn(guardian: Guardian, major: 15 | 17, options: PostgresOptions): Promise<RunningPostgres> {
   const account = serverAccount();
   const superuser = options.superuser ?? "lab_superuser";
-  const password = randomBytes(12).toString("hex");
+  const password = options.from?.password ?? randomBytes(12).toString("hex");
   handOver(guardian.folder, account);
   const tree = toolFolder(major === 17 ? postgres17 : postgres15);
   offerExtensions(tree);
   const binDir = join(readableTree(tree, guardian.folder, account), "bin");
   const data = join(guardian.folder, "data");
-  await initialize({ major, binDir, data, superuser, password, folder: guardian.folder, account });
+  if (options.from !== undefined) await options.from.fill(data);
+  else await initialize({ major, binDir, data, superuser, password, folder: guardian.folder, account });
   writeTls(data, options, account);
   const hba = [...(options.hba ?? []), "local all all scram-sha-256", "host all all 127.0.0.1/32 scram-sha-256"];
   writeFileSync(join(data, "pg_hba.conf"), `${hba.join("\n")}\n`);
 
   const logFile = join(guardian.folder, "server.log");
   for (let attempt = 1; ; attempt++) {
-    const [port = 0] = await freePorts(1);
+    const port = options.from?.port ?? (await freePorts(1))[0] ?? 0;
     const tls: Record<string, string> = options.tls === undefined ? {} : { ssl: "on" };
     const settings = { ...labSettings, unix_socket_directories: guardian.folder, ...tls, ...options.settings };
     const flags = Object.entries({ ...settings, port: String(port) }).flatMap(([name, value]) => [

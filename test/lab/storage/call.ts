@@ -38,11 +38,11 @@ const unknownParts = [
   "lifecycle",
 ];
 
-/** @throws StorageError 404 for what no route matches */
-export function readCall(request: IncomingMessage): Call {
+/** @param base of every path, before the prefix @throws StorageError 404 for what no route matches */
+export function readCall(request: IncomingMessage, base = ""): Call {
   const [path = "", search = ""] = (request.url ?? "").split(/\?(.*)/s);
-  if (!path.startsWith(prefix)) throw new StorageError(404, "NotFound", "no such route");
-  const [, bucket = "", key = ""] = /^\/?([^/]*)\/?(.*)$/s.exec(path.slice(prefix.length)) ?? [];
+  if (!path.startsWith(base + prefix)) throw new StorageError(404, "NotFound", "no such route");
+  const [, bucket = "", key = ""] = /^\/?([^/]*)\/?(.*)$/s.exec(path.slice(base.length + prefix.length)) ?? [];
   const query = new URLSearchParams(search);
   const method = request.method ?? "GET";
   const copying = request.headers["x-amz-copy-source"] !== undefined;

@@ -45,6 +45,10 @@ export interface StorageOptions {
   readonly region?: string;
   /** Where the bytes lie; default: a new temporary folder, which is removed when the server stops. */
   readonly folder?: string;
+  /** Default: a pair of random keys, as the dashboard makes them. */
+  readonly credentials?: Omit<Credentials, "region">;
+  /** Of every path: where a whole project is served below one address. */
+  readonly base?: string;
 }
 
 /**
@@ -57,6 +61,7 @@ export async function startStorage(project: LabProject, options: StorageOptions 
   const credentials: Credentials = {
     accessKeyId: randomBytes(16).toString("hex"),
     secretAccessKey: randomBytes(32).toString("hex"),
+    ...options.credentials,
     region: options.region ?? "eu-west-1",
   };
   const pool = new pg.Pool({ connectionString: project.superuserUrl, max: 6, application_name: "lab storage" });
@@ -73,7 +78,7 @@ export async function startStorage(project: LabProject, options: StorageOptions 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let call: Call | undefined;
     try {
-      call = readCall(request);
+      call = readCall(request, options.base);
       checkSignature(request, credentials);
       const fault = faults.meet(call);
       await beforeAnswer(fault);
@@ -90,7 +95,7 @@ export async function startStorage(project: LabProject, options: StorageOptions 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("A listening socket has no port.");
-  const endpoint = `http://127.0.0.1:${address.port}${prefix}`;
+  const endpoint = `http://127.0.0.1:${address.port}${options.base ?? ""}${prefix}`;
 
   let stopped = false;
   const stop = async (): Promise<void> => {
@@ -101,16 +106,18 @@ export async function startStorage(project: LabProject, options: StorageOptions 
     await pool.end().catch(() => undefined);
     if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
   };
-  const { accessKeyId, secretAccessKey, region } = credentials;
   return {
-    ...{ endpoint, accessKeyId, secretAccessKey, region, answered, files, stop, [Symbol.asyncDispose]: stop },
+    ...credentials,
+    ...{ endpoint, answered, files, stop, [Symbol.asyncDispose]: stop },
     inject: (fault) => faults.inject(fault),
     client: () => storageClient({ endpoint, ...credentials }),
   };
 }
 
-export function storageClient({ endpoint, region, accessKeyId, secretAccessKey }: StorageAccess): S3Client {
-  return new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+export function storageClient({ endpoint, region, ...keys }: StorageAccess): S3Client {
+  const { accessKeyId, secretAccessKey, sessionToken } = keys;
+  const credentials = { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+  return new S3Client({ endpoint, region, forcePathStyle: true, credentials });
 }
 
 async function answer(place: Place, uploads: Uploads, { region }: Credentials, exchange: Exchange): Promise<void> {

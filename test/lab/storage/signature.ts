@@ -6,6 +6,8 @@ export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly region: string;
+  /** Of a temporary login: the project's ref and anon key are then the pair, and this is a JWT of the project's. */
+  readonly sessionToken?: string | undefined;
 }
 
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac("sha256", key).update(text).digest();
@@ -29,6 +31,8 @@ export function checkSignature(request: IncomingMessage, credentials: Credential
   const [accessKeyId, date = "", region = "", service = ""] = credential.split("/");
   if (accessKeyId !== credentials.accessKeyId)
     throw new StorageError(403, "InvalidAccessKeyId", "The Access Key Id you provided does not exist in our records.");
+  if (request.headers["x-amz-security-token"] !== credentials.sessionToken)
+    throw new StorageError(403, "AccessDenied", "Invalid session token");
   const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s);
   const headers = signedHeaders.split(";").map(
     (name) =>

@@ -6,8 +6,8 @@ export interface Backing extends AsyncDisposable {
   create(project: Project): Promise<void>;
   /** Its database does not answer any more until it is restored. */
   stop(project: Project): Promise<void>;
-  /** Its database is again what it was at `moment` (milliseconds since 1970), or holds nothing. */
-  restore(project: Project, moment: number | "nothing"): Promise<void>;
+  /** Its database is again what it was at `moment` (milliseconds since 1970); `empty`: only that nothing is in it. */
+  restore(project: Project, moment: number, empty: boolean): Promise<void>;
   remove(project: Project): Promise<void>;
   /** Where its session pooler listens. */
   address(project: Project): Promise<{ readonly host: string; readonly port: number; readonly database: string }>;

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Transport } from "../../../actions/lib/supabase/management-api.ts";
+import { serveProject } from "./front.ts";
 import { handle } from "./handle.ts";
 import type { ApiRequest } from "./request.ts";
 import { createWorld, settle, type World, type WorldOptions } from "./world.ts";
@@ -8,6 +9,8 @@ import { createWorld, settle, type World, type WorldOptions } from "./world.ts";
 /** A simulated Management API on the loopback. */
 export interface SupabaseApi extends AsyncDisposable {
   readonly url: string;
+  /** For SUPABASE_PROJECT_URL: where each project serves Storage, logins and functions, with `{ref}` in it. */
+  readonly projectUrl: string;
   /** May do everything in the world's first organisation. */
   readonly token: string;
   readonly world: World;
@@ -20,6 +23,7 @@ export async function startSupabaseApi(options: WorldOptions | { readonly world:
   const world = "world" in options ? options.world : createWorld(options);
   const server = createServer(async (request, response) => {
     try {
+      if (request.url?.startsWith("/project/")) return await serveProject(world, request, response);
       const { status, headers, body, cut } = await handle(world, await readRequest(request));
       if (cut) return void request.socket.destroy();
       response.writeHead(status, headers).end(body);
@@ -32,8 +36,9 @@ export async function startSupabaseApi(options: WorldOptions | { readonly world:
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   // What has a time happens at it, whether somebody asks or not.
   const ticking = setInterval(() => void settle(world), 250).unref();
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...{ url, projectUrl: `${url}/project/{ref}` },
     ...{ token: world.tokens[0]?.value ?? "", world, requests: world.requests },
     async [Symbol.asyncDispose]() {
       clearInterval(ticking);

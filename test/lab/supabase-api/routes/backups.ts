@@ -117,13 +117,14 @@ function begin(world: World, project: Project, target: number, order: RestoreOrd
       project.status = "RESTORE_FAILED";
       return;
     }
-    await world.backing?.restore(project, order.ends === "empty" ? "nothing" : moment);
+    await world.backing?.restore(project, moment, order.ends === "empty");
     comeBack(world, project, moment, order);
   });
   if (order.failsAfter === undefined) return;
-  plan(world, project, seconds + paced(world, order.failsAfter), () => {
+  plan(world, project, seconds + paced(world, order.failsAfter), async () => {
     project.status = "RESTORE_FAILED";
     database.startedAt = undefined;
+    await world.backing?.stop(project);
   });
 }
 
