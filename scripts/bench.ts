@@ -3,7 +3,8 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { formatBytes } from "../actions/lib/base/measures.ts";
-import { renderMarkdown, renderText } from "../actions/lib/report/page.ts";
+import { type Page, renderMarkdown, renderText } from "../actions/lib/report/page.ts";
+import { incidentsPage, playAll } from "../test/lab/incidents/page.ts";
 import { comparedDays, comparisonPage } from "../test/lab/retention/comparison.ts";
 import { chart } from "./bench/chart.ts";
 import { type Contestant, gather } from "./bench/contestants.ts";
@@ -26,6 +27,7 @@ const usage = `npm run bench [-- --size 1GB] [-- --rounds 5] [-- --only set,read
   --files       copies of Storage's files instead, beside rclone and aws s3 sync (default: 205MB): bench-files.md
   --hostile     every command in a vault that somebody has filled with junk that is named as ours is
   --retention   what retention keeps, beside other rules, in a vault that is only thought: bench-retention.md
+  --incidents   what comes of a thousand recoveries to a point in time, simulated: bench-recovery.md
   --count N     with --files and --hostile: how many (default: 10000)
   --json        print the figures as JSON`;
 
@@ -39,6 +41,7 @@ const { values } = parseArgs({
     files: { type: "boolean", default: false },
     hostile: { type: "boolean", default: false },
     retention: { type: "boolean", default: false },
+    incidents: { type: "boolean", default: false },
     count: { type: "string", default: "10000" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
@@ -53,11 +56,13 @@ if (values.help || bytes === undefined || wrong) {
   process.exit(values.help ? 0 : 2);
 }
 
+const pages = { retention: "bench-retention.md", incidents: "bench-recovery.md" } as const;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const load = loadavg()[0] ?? 0;
 const endings: (() => Promise<void>)[] = [];
 try {
-  if (values.retention) await benchRetention(values.write);
+  if (values.retention) printed(await comparisonPage(comparedDays), "retention", values.write);
+  else if (values.incidents) printed(incidentsPage(await playAll(1000)), "incidents", values.write);
   else if (values.hostile) await benchHostile({ count, load, say, endings });
   else if (values.files) await benchFiles({ ...values, count, bytes, rounds, load, say, endings });
   else await benchDatabase(bytes);
@@ -67,13 +72,12 @@ try {
   await removeFolder?.();
 }
 
-async function benchRetention(write: boolean): Promise<void> {
-  const page = await comparisonPage(comparedDays);
+function printed(page: Page, option: keyof typeof pages, write: boolean): void {
   console.log(renderText(page).join("\n"));
   if (!write) return;
-  const about = "`npm run bench -- --retention --write` writes this page.\n";
+  const about = `\`npm run bench -- --${option} --write\` writes this page.\n`;
   const text = renderMarkdown(page).replace(/^## (.*)\n/, `# $1\n\n${about}`);
-  writeFileSync(new URL("../runbooks/bench-retention.md", import.meta.url), text);
+  writeFileSync(new URL(`../runbooks/${pages[option]}`, import.meta.url), text);
 }
 
 async function benchDatabase(bytes: number): Promise<void> {

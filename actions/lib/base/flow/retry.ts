@@ -55,7 +55,7 @@ export async function withRetries<T>(
   refuse: (end: GivenUp) => unknown,
   signal?: AbortSignal,
 ): Promise<T> {
-  const now = policy.clock?.now ?? (() => performance.now());
+  const now = (): number => policy.clock?.now() ?? performance.now();
   const begun = now();
   for (let count = 1; ; count++) {
     signal?.throwIfAborted();

@@ -10,6 +10,8 @@ const pauseMillis = 5000;
 const refusedMillis = { first: 10_000, most: 60_000 } as const;
 /** What cannot be proven is said when it has been so for a while, and Supabase calls the project healthy. */
 const settledMillis = 45_000;
+/** What is proven has to stay so for a while: a restore was seen to fail right after its database had come back. */
+const steadyMillis = 15_000;
 /** Two looks at one server tell its start a little differently: what the question took is in it. */
 const sameStart = 5000;
 
@@ -27,7 +29,7 @@ export async function awaitReturn(work: Work, until: number, signal: AbortSignal
     const status = await ports.projectStatus().catch(unlessOurs);
     seen.look(await ports.look(work.target.unix, signal));
     const judgement = await seen.judge(signal);
-    if (judgement?.verdict === "proven" || (judgement?.verdict === "unproven" && seen.settled(status))) {
+    if (judgement !== undefined && judgement.verdict !== "failed" && seen.settled(judgement, status)) {
       await remember(work, { verdict: judgement.verdict });
       return judgement;
     }
@@ -61,7 +63,7 @@ class Observations {
   #last: Look = { kind: "silent", why: "not asked yet" };
   #refusals = 0;
   #contents: { readonly startedAt: number; readonly found: ContentFacts | undefined } | undefined;
-  #unprovenSince: number | undefined;
+  #since: { readonly verdict: Judgement["verdict"]; readonly at: number } | undefined;
   #said = "";
 
   constructor(work: Work) {
@@ -74,16 +76,17 @@ class Observations {
   }
 
   async judge(signal: AbortSignal): Promise<Judgement | undefined> {
-    if (this.#last.kind !== "inside") {
-      this.#unprovenSince = undefined;
-      return undefined;
-    }
+    const judgement = await this.#look(signal);
+    if (judgement?.verdict !== this.#since?.verdict)
+      this.#since = judgement && { verdict: judgement.verdict, at: this.#work.ports.clock.now() };
+    return judgement;
+  }
+
+  async #look(signal: AbortSignal): Promise<Judgement | undefined> {
+    if (this.#last.kind !== "inside") return undefined;
     const { facts } = this.#last;
     const quick = this.#judge(facts, undefined);
-    if (quick.verdict === "failed") {
-      this.#unprovenSince = undefined;
-      return quick;
-    }
+    if (quick.verdict === "failed") return quick;
     const contents = await this.#compare(facts, signal);
     // What was compared has to be what is there now: it may have been started again meanwhile.
     const again = await this.#work.ports.look(this.#work.target.unix, signal);
@@ -91,10 +94,7 @@ class Observations {
       this.look(again);
       return undefined;
     }
-    const judgement = this.#judge(again.facts, contents);
-    if (judgement.verdict !== "unproven") this.#unprovenSince = undefined;
-    else this.#unprovenSince ??= this.#work.ports.clock.now();
-    return judgement;
+    return this.#judge(again.facts, contents);
   }
 
   #judge(now: InsideFacts, contents: ContentFacts | undefined): Judgement {
@@ -119,9 +119,10 @@ class Observations {
     }
   }
 
-  settled(status: string | undefined): boolean {
-    const since = this.#unprovenSince;
-    return status === "ACTIVE_HEALTHY" && since !== undefined && this.#work.ports.clock.now() - since >= settledMillis;
+  /** Whether a verdict has been the same for long enough; what is only unproven needs Supabase's word as well. */
+  settled({ verdict }: Judgement, status: string | undefined): boolean {
+    const since = this.#since?.verdict === verdict ? this.#work.ports.clock.now() - this.#since.at : 0;
+    return verdict === "proven" ? since >= steadyMillis : status === "ACTIVE_HEALTHY" && since >= settledMillis;
   }
 
   pause(): number {

@@ -19,7 +19,7 @@ export interface Bounds {
 export function inPlacePhases({ rtoMinutes, planBAfterMinutes }: Bounds): Phase<Work>[] {
   // More than half of the time for waiting would leave none for what comes before it.
   const waiting = Math.min(planBAfterMinutes, rtoMinutes * 0.4) * 60;
-  const of = shares({ look: 3, incident: 2, set: 8, request: 6 }, rtoMinutes - waiting / 60, 0.3);
+  const of = shares({ look: 2, incident: 2, set: 7, request: 8 }, rtoMinutes - waiting / 60, 0.3);
   return [
     {
       name: "look around",

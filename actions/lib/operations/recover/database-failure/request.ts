@@ -8,8 +8,8 @@ import { Decision, remember, type Work } from "./work.ts";
 /** Between two questions: 120 requests a minute are everybody's of the same account together. */
 const pauseMillis = 10_000;
 /** So long is looked for signs of a request whose answer was lost, before it is sent again. */
-const lookMillis = 90_000;
-const mostSends = 3;
+const lookMillis = 120_000;
+const mostSends = 2;
 
 /**
  * Asks for the recovery, once: it cannot be undone and has no number to ask for. A moment that cannot be reached yet is waited for; an
@@ -120,8 +120,9 @@ async function hasBegun({ ports, target, known }: Work, requestedAt: number, sig
     });
     if (status !== undefined && /^(RESTOR|COMING_UP|GOING_DOWN|RESTARTING)/.test(status)) return true;
     // It answered before the request, and has stopped since.
-    if (known.before !== null && silent >= 3) return true;
-    if (ports.clock.now() >= until) {
+    const stopped = known.before !== null && silent > 0;
+    if (stopped && silent >= 3) return true;
+    if (ports.clock.now() >= until && !stopped) {
       ports.log.info(`Nothing of a recovery was seen for ${formatDuration(lookMillis)}: the request was not taken.`);
       return false;
     }

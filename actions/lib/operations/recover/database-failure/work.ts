@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { OperationError } from "../../../base/errors.ts";
 import type { Clock } from "../../../base/flow/clock.ts";
+import type { Patience } from "../../../base/flow/retry.ts";
 import type { Log } from "../../../base/log.ts";
 import type { Requested, SupabaseBackups } from "../../../supabase/point-in-time.ts";
 import type { PublicStatus } from "../../../supabase/status-page.ts";
@@ -22,6 +23,9 @@ export interface KnownSet {
   /** Seconds that making it took. */
   readonly seconds: number;
 }
+
+/** Of the API's client: whoever looks every few seconds does not wait for one answer. */
+export const apiPatience: Patience = { attempts: 3, totalSeconds: 45, baseMillis: 1000, capMillis: 20_000 };
 
 /** The world, as far as a point-in-time recovery has to do with it. */
 export interface Ports {
