@@ -35,6 +35,58 @@ const measuredQuerySchema = z.strictObject({
 });
 export type MeasuredQuery = z.infer<typeof measuredQuerySchema>;
 
+/** What a drill can play, as `lifeboat recover` calls it. */
+export const drillScenarios = ["complete-loss", "regional-disaster", "database-failure"] as const;
+export type DrillScenario = (typeof drillScenarios)[number];
+
+/** The one thing that is changed in a copy of the set, which must then be refused. */
+export const sabotages = [
+  "manifest byte",
+  "swapped artifacts",
+  "missing part",
+  "foreign signature",
+  "rewritten keys",
+] as const;
+export type Sabotage = (typeof sabotages)[number];
+
+const minutes = z.number().nonnegative();
+
+/** What a drill adds: how long a recovery took with everything that belongs to it, and what would have been lost. */
+const drillSchema = z.strictObject({
+  scenario: z.enum(drillScenarios),
+  /** The scenario's promise at that time. */
+  rtoMinutes: minutes,
+  /** From the moment of the loss until the application was checked. */
+  machineSeconds: seconds,
+  /** What people do by hand in such a recovery, in minutes, and when somebody measured it; null: nobody ever has. */
+  human: z.strictObject({ minutes, measuredAt: z.iso.datetime() }).nullable(),
+  /** In order. */
+  phases: z.array(z.strictObject({ name: z.string(), seconds, late: z.boolean() })),
+  lost: z.strictObject({
+    /** From the set's data to the moment of the loss. */
+    seconds,
+    /** At the source and not in the set; null: the source was not asked, or did not say. */
+    rows: count.nullable(),
+    files: count.nullable(),
+    /** `sentinels`: rows that the database writes each minute say it themselves. `times`: of the set and of the drill. */
+    measuredBy: z.enum(["sentinels", "times"]),
+  }),
+  /** Whether files came back, too. */
+  withFiles: z.boolean(),
+  /** Fields of the project's configuration by what became of them; null: the set holds none, or there was nowhere to put them. */
+  configuration: z.record(z.string(), count).nullable(),
+  migrations: count.nullable(),
+  sabotage: z.strictObject({
+    kind: z.enum(sabotages),
+    /** Of the choice, 8 hex digits. */
+    seed: z.string(),
+    refused: z.boolean(),
+  }),
+  /** A new project: what it cost, in US dollars; null: the drill was played in staging. */
+  dollars: z.number().nonnegative().nullable(),
+});
+export type DrillProof = z.infer<typeof drillSchema>;
+
 /** What one restore test found out about one set. Names, counts, times and verdicts; never a row's value. */
 export const proofSchema = z.strictObject({
   format: z.literal("lifeboat-proof/1"),
@@ -100,6 +152,8 @@ export const proofSchema = z.strictObject({
   /** From the first byte of the set to the end of the comparison: what a recovery of this set takes. */
   restoreSeconds: seconds,
   totalSeconds: seconds,
+  /** The test was a drill. */
+  drill: drillSchema.optional(),
 });
 export type Proof = z.infer<typeof proofSchema>;
 
