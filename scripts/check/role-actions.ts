@@ -20,6 +20,7 @@ const entries: Readonly<Record<Role, readonly string[]>> = {
     `${operations}verify/verify.ts`,
     `${operations}verify/files/verify-files.ts`,
   ],
+  drill: [edge, `${operations}drill/run-drill.ts`],
   restore: [
     edge,
     `${operations}restore/run-restore.ts`,

@@ -39,12 +39,13 @@ export interface Statement {
   readonly resources: readonly string[];
 }
 
-/** Who works with the vault: `backup`, `proving`, `restore`, `retention`, `reports`, `keys`, `hold` and `escrow` for a person. */
+/** Who works with the vault: `backup`, `proving`, `drill`, `restore`, `retention`, `reports`, `keys`, `hold` and `escrow` for a person. */
 export type Role = keyof typeof resources;
 
 const resources = {
   backup: "BackupRole",
   proving: "ProvingRole",
+  drill: "DrillRole",
   restore: "RestoreRole",
   incident: "IncidentRole",
   retention: "RetentionRole",

@@ -7,7 +7,7 @@ import { readAnswer, StoreFailure, saidIn } from "../s3/store-errors.ts";
 import { openTransport, watchPages } from "../s3/transport.ts";
 import { bareEtag, type SourceRow } from "./rows.ts";
 import { type FileAnswer, type FileHead, signedGet } from "./signed-get.ts";
-import { type NewFile, put, putLarge } from "./write-files.ts";
+import { type NewFile, put, putLarge, remove } from "./write-files.ts";
 
 export type FileAddress = Pick<SourceRow, "bucket" | "name">;
 
@@ -26,7 +26,7 @@ export interface ReadBack {
 }
 
 /**
- * The files of a project over its S3 endpoint. Only Get, Head, lists, Put and multipart uploads: what else AWS's API has falls
+ * The files of a project over its S3 endpoint. Only Get, Head, lists, Put, multipart uploads and Delete: what else AWS's API has falls
  * through there to operations that overwrite or delete (observed). User metadata goes by SQL: a value outside of ASCII
  * breaks the signature here, and keys lose their upper case.
  *
@@ -52,6 +52,8 @@ export interface ProjectFiles extends Disposable {
   isThere(file: FileAddress & { readonly bytes: number }, signal?: AbortSignal): Promise<boolean>;
   /** @returns the ETag, quotes included */
   put(file: NewFile, content: Uint8Array, signal?: AbortSignal): Promise<string>;
+  /** For ever; of a project that may be emptied. @param names at most a thousand @returns names that stayed */
+  remove(bucket: string, names: readonly string[], signal?: AbortSignal): Promise<string[]>;
   /** Sends in parts; the upload is given up when the content ends with an error. @returns the ETag */
   putLarge(file: NewFile, content: AsyncIterable<Uint8Array>, partBytes: number, signal?: AbortSignal): Promise<string>;
 }
@@ -170,6 +172,7 @@ export function openProjectFiles(storage: ProjectStorage, options: ProjectFilesO
           throw error;
         }
       }),
+    remove: (bucket, names, signal) => remove(transport, bucket, names, signal),
     put: (file, content, signal) => put(transport, file, content, signal),
     putLarge: (file, content, partBytes, signal) => putLarge(transport, file, content, partBytes, signal),
     [Symbol.dispose]: () => transport.close(),

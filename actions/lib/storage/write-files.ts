@@ -2,6 +2,7 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  DeleteObjectsCommand,
   PutObjectCommand,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
@@ -89,6 +90,22 @@ export async function putLarge(
       .catch(() => undefined);
     throw error;
   }
+}
+
+/** The endpoint takes a thousand at a time. @returns names that stayed */
+export async function remove(
+  transport: Transport,
+  bucket: string,
+  names: readonly string[],
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const Objects = names.map((Key) => ({ Key }));
+  const { Errors = [] } = await transport.request({ operation: "DeleteObjects", bucket, signal }, ({ client, watch }) =>
+    client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }), {
+      abortSignal: watch.signal,
+    }),
+  );
+  return Errors.flatMap(({ Key }) => Key ?? []);
 }
 
 /** Parts of exactly `bytes` bytes, the last one shorter; one that is empty when there is nothing. */

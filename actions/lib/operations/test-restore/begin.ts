@@ -1,4 +1,5 @@
 import { ConfigurationError } from "../../base/errors.ts";
+import type { Config } from "../../config/load.ts";
 import { periodAround } from "../../policy/period.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import { objectStates } from "../../vault/bucket/thaw.ts";
@@ -6,20 +7,20 @@ import { openingKey } from "../../vault/configured.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { StoredProof } from "../../vault/sets/proof-store.ts";
 import { describeThaw, planThaw, thawSet } from "../thaw/thaw-set.ts";
-import type { RestoreTestConfig, RestoreTestNotice, RestoreTestRequest } from "./request.ts";
+import type { RestoreTestNotice, RestoreTestRequest } from "./request.ts";
 import type { SelectedSet } from "./select-set.ts";
 /**
  * The key that opens the set also signs the proof, so it must be the prover's: see runbooks/decisions/0011.
  * @throws ConfigurationError `prover-key`
  */
-export async function proverKey(config: RestoreTestConfig): Promise<UnlockedKey> {
+export async function proverKey(config: Config<"opening">): Promise<UnlockedKey> {
   const key = await openingKey(config);
   const pinned = config.policy.keys.recipients.prover;
   if (key.fingerprint === pinned) return key;
   throw new ConfigurationError(
     "prover-key",
     `RESTORE_PRIVATE_KEY is ${key.fingerprint}, and the policy's prover is ${pinned ?? "not pinned"}. Nothing has been touched.`,
-    "A restore test uses the prover key alone: its signature makes a set proven. Set the prover's private key.",
+    "Restore tests and drills use the prover key alone: its signature makes a set proven. Set the prover's private key.",
   );
 }
 
@@ -27,7 +28,10 @@ export async function proverKey(config: RestoreTestConfig): Promise<UnlockedKey>
 export async function thisMonths(vault: Vault, proofs: readonly StoredProof[]): Promise<RestoreTestNotice | undefined> {
   const { from, until } = periodAround("month", await vault.serverTime());
   const inMonth = (time: string) => Date.parse(time) >= from.getTime() && Date.parse(time) < until.getTime();
-  const found = proofs.findLast(({ proof }) => proof.outcome === "proven" && inMonth(proof.finishedAt));
+  const found = proofs.findLast(
+    // A drill asks other questions.
+    ({ proof }) => proof.drill === undefined && proof.outcome === "proven" && inMonth(proof.finishedAt),
+  );
   if (found === undefined) return undefined;
   const { set, proof, finishedAt } = found.proof;
   return { outcome: "nothing-to-do", set, proof, provenAt: finishedAt };

@@ -176,7 +176,7 @@ function measuredOf({
 }
 
 /** A proof is worth something as long as its set is there, so it is locked as long. */
-async function lockUntil(
+export async function lockUntil(
   vault: Vault,
   { tier, finishedAt }: Pick<Manifest, "tier" | "finishedAt">,
   policy: Policy,

@@ -1,4 +1,5 @@
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
+import type { Config } from "../../config/load.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import { assertProjectAllowed, wakeProject } from "../../supabase/project.ts";
 import { openingKey, provenBy, trustedSigners, withVault } from "../../vault/configured.ts";
@@ -8,7 +9,7 @@ import { openSet } from "../../vault/sets/open-set.ts";
 import { readProofs } from "../../vault/sets/proof-store.ts";
 import { askGlacier, proverKey, thisMonths } from "./begin.ts";
 import { newSeed, seedPattern } from "./defect/defect.ts";
-import type { RestoreTestConfig, RestoreTestRequest, RestoreTestResult } from "./request.ts";
+import type { RestoreTestRequest, RestoreTestResult } from "./request.ts";
 import { type SelectedSet, selectSet } from "./select-set.ts";
 import { refuseUsed } from "./staging/in-use.ts";
 import { type Marker, readMarker, setState } from "./staging/marker.ts";
@@ -90,7 +91,7 @@ async function wipeExpired(place: StagingPlace, request: RestoreTestRequest, vau
 }
 
 /** Of a set that may be gone or closed by now: then undefined. */
-function inventoryOf(vault: Vault, config: RestoreTestConfig): (set: string) => Promise<Inventory | undefined> {
+export function inventoryOf(vault: Vault, config: Config<"opening">): (set: string) => Promise<Inventory | undefined> {
   return async (set) => {
     try {
       const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
@@ -103,7 +104,7 @@ function inventoryOf(vault: Vault, config: RestoreTestConfig): (set: string) => 
 }
 
 /** @throws ConfigurationError `staging-kept` */
-function refuseKept({ state, keepUntil, set }: Marker, now: Date): void {
+export function refuseKept({ state, keepUntil, set }: Marker, now: Date): void {
   if (state !== "kept" || keepUntil === null || keepUntil <= now) return;
   throw new ConfigurationError(
     "staging-kept",

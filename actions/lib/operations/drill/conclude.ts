@@ -1,0 +1,97 @@
+import { signDetached } from "../../seal/keys/signature.ts";
+import { trustedSigners } from "../../vault/configured.ts";
+import { newSetId } from "../../vault/format/manifest.ts";
+import type { DrillProof, Proof } from "../../vault/format/proof.ts";
+import type { Vault } from "../../vault/s3/client.ts";
+import { readSignedSet } from "../../vault/sets/open-set.ts";
+import { encodeProof, manifestHash, writeProof } from "../../vault/sets/proof-store.ts";
+import type { Context } from "../context.ts";
+import { lockUntil } from "../test-restore/publish-proof.ts";
+import { promiseOf } from "./choose.ts";
+import { costOf } from "./in-project.ts";
+import { judgeDrill } from "./judge.ts";
+import { costFacts, type DrillWork, type Played } from "./play.ts";
+import type { DrillPhase, DrillReport } from "./result.ts";
+import { drillFactsSchema } from "./states.ts";
+
+export interface Concluding extends DrillWork {
+  /** Takes the proof: the vault also when the set was read from the replica. */
+  readonly vault: Vault;
+  readonly before: DrillProof | null;
+  readonly human: DrillProof["human"];
+}
+
+/** Judges what was played, signs it, and tells it. */
+export async function concludeDrill(context: Context, drill: Concluding, played: Played): Promise<DrillReport> {
+  const { scenario, plan, place, seed, human, before } = drill;
+  const { policy } = context.config();
+  const { state, machineSeconds, lost, sabotage } = played;
+  const { restored, checks, ref } = state.facts(drillFactsSchema);
+  const { rtoMinutes, rpoMinutes } = policy.promises.scenarios[promiseOf[scenario]];
+  const found = { ...played, scenario, restored, checks, human, rtoMinutes, rpoMinutes };
+  const verdict = judgeDrill(found);
+  const monthly = costFacts(state);
+  const dollars = plan.project === null || monthly === null ? null : costOf(monthly, machineSeconds);
+  const told = {
+    ...verdict,
+    ...{
+      drill: state.id,
+      scenario,
+      seed,
+      place: { name: place.name, ref: place.ref ?? ref },
+      phases: phasesOf(played),
+    },
+    ...{ machineSeconds, human, rtoMinutes, rpoMinutes, lost, restored, checks: checks ?? [], sabotage, dollars },
+    byHand: [...policy.recovery.handOver, ...(restored?.byHand ?? [])],
+    before,
+  };
+  const proof = restored === null || sabotage === null ? null : await signProof(context, drill, played, told);
+  return { ...told, proof };
+}
+
+function phasesOf({ state }: Played): DrillPhase[] {
+  return state.times.map(({ phase, begunAt, endedAt, late }) => ({
+    ...{ name: phase, seconds: (Date.parse(endedAt) - Date.parse(begunAt)) / 1000, late },
+  }));
+}
+
+/** @returns its key */
+async function signProof(
+  context: Context,
+  { vault, sources, prover }: Concluding,
+  { startedAt, state }: Played,
+  report: Omit<DrillReport, "proof">,
+): Promise<string | null> {
+  const { restored, sabotage, scenario, rtoMinutes, machineSeconds, human, lost, phases, dollars, place } = report;
+  if (restored === null || sabotage === null) return null;
+  const config = context.config();
+  const { manifest, tier, set } = await readSignedSet(sources.vault, restored.set, await trustedSigners(config));
+  const proof: Proof = {
+    format: "lifeboat-proof/1",
+    ...{ proof: newSetId(startedAt), set, tier, snapshotAt: manifest.snapshotAt, turn: "named" },
+    manifestSha256: (await manifestHash(sources.vault, tier, set)) ?? "",
+    ...{ startedAt: startedAt.toISOString(), finishedAt: new Date().toISOString(), outcome: report.outcome },
+    target: { name: place.name, projectRef: place.ref ?? "", ...restored.target },
+    software: { lifeboat: config.version, node: process.version },
+    counts: {
+      ...restored.counts,
+      ...{ databaseBytes: manifest.counts.databaseBytes, storedBytes: manifest.counts.storedBytes },
+    },
+    differences: restored.differences,
+    files: null,
+    checks: (state.facts(drillFactsSchema).checks ?? []).map(({ finding: _, ...check }) => check),
+    ...{ performance: [], defect: null },
+    stages: phases.map(({ name, seconds }) => ({ name, seconds })),
+    restoreSeconds: phases.find(({ name }) => name === "restore the set")?.seconds ?? machineSeconds,
+    totalSeconds: machineSeconds,
+    drill: {
+      ...{ scenario, rtoMinutes, machineSeconds, human, lost, dollars, phases: [...phases] },
+      withFiles: restored.files !== null,
+      ...{ configuration: null, migrations: null },
+      sabotage: { kind: sabotage.kind, seed: sabotage.seed, refused: sabotage.refusedBy !== null },
+    },
+  };
+  const bytes = encodeProof(proof);
+  const until = await lockUntil(vault, manifest, config.policy);
+  return writeProof(vault, proof, bytes, await signDetached(bytes, prover), until);
+}

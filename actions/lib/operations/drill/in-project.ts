@@ -1,0 +1,161 @@
+import { z } from "zod";
+import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
+import type { Clock } from "../../base/flow/clock.ts";
+import type { Log } from "../../base/log.ts";
+import type { Policy } from "../../config/policy/policy.ts";
+import type { ManagementApi } from "../../supabase/management-api.ts";
+import { findProject } from "../../supabase/new-project/make.ts";
+import { monthlyPrice, readPrices } from "../../supabase/new-project/plan.ts";
+import type { LossPlan } from "../recover/complete-loss/facts.ts";
+import type { LossWork } from "../recover/complete-loss/work.ts";
+import type { Phase } from "../recover/phases.ts";
+
+const projectsSchema = z.array(z.object({ ref: z.string().optional(), id: z.string().optional() }));
+
+/**
+ * A drill makes and deletes projects: its token must not reach production, where a mistake would delete the backups, too.
+ * @param production its ref, as the environment and the set tell it
+ * @throws ConfigurationError `production-unknown`, `drill-organization`, `token-reads-production`
+ */
+export async function refuseProductionsToken(
+  api: ManagementApi,
+  production: readonly (string | null)[],
+  { drill, recovery }: Pick<Policy, "drill" | "recovery">,
+): Promise<void> {
+  const refs = new Set(production.filter((ref) => ref !== null));
+  if (refs.size === 0)
+    throw new ConfigurationError(
+      "production-unknown",
+      "Which project is production is not known, so whether this token can reach it cannot be told. Nothing was made.",
+      "Set SUPABASE_PROJECT_REF to production's ref.",
+    );
+  if (drill.organization === recovery.organization)
+    throw new ConfigurationError(
+      "drill-organization",
+      `The policy's drill.organization is ${drill.organization}, in which recoveries make projects, too. Nothing was made.`,
+      "Make an organisation of its own for drills, without any other project.",
+    );
+  const listed = (await api.get("/v1/projects", projectsSchema)).flatMap(({ ref, id }) => [ref, id]);
+  for (const ref of refs) {
+    if (!listed.includes(ref) && !(await reads(api, ref))) continue;
+    throw new ConfigurationError(
+      "token-reads-production",
+      `SUPABASE_ACCESS_TOKEN can read production (${ref}). A drill makes and deletes projects with it. Nothing was made.`,
+      "Use a token of an account that is a member of the drill's organisation alone.",
+    );
+  }
+}
+
+async function reads(api: ManagementApi, ref: string): Promise<boolean> {
+  try {
+    await api.get(`/v1/projects/${encodeURIComponent(ref)}`, z.unknown());
+    return true;
+  } catch (error) {
+    if (error instanceof LifeboatError && ["api-missing", "api-denied"].includes(error.code)) return false;
+    throw error;
+  }
+}
+
+const hoursOfMonth = 730;
+
+/** What a project costs that is there for so long, in US dollars: each hour begun counts. */
+export function costOf(dollarsAMonth: number, seconds: number): number {
+  return Math.ceil((dollarsAMonth / hoursOfMonth) * Math.ceil(seconds / 3600) * 100) / 100;
+}
+
+/** @param rtoMinutes that the drill may take, and twice as long at worst @throws ConfigurationError `drill-over-budget` */
+export function assertWithinDrillBudget(dollarsAMonth: number, rtoMinutes: number, most: number): void {
+  const dollars = costOf(dollarsAMonth, rtoMinutes * 120);
+  if (dollars <= most) return;
+  throw new ConfigurationError(
+    "drill-over-budget",
+    `The drill's project costs up to $${dollars.toFixed(2)}; the policy allows $${most.toFixed(2)} a drill (drill.mostUsd).`,
+    "Take a smaller size (recovery.instanceSize), or have drill.mostUsd raised by review.",
+  );
+}
+
+/** An organisation without projects shows no prices: they are asked for as soon as there is one. */
+export function priceOf(plan: LossPlan, rtoMinutes: number, most: number): Phase<LossWork> {
+  return {
+    name: "ask what it costs",
+    does: "Asks what the project costs, where no price could be read before.",
+    ...{ waitsFor: "the Management API", usuallySeconds: 5, deadlineSeconds: 300, late: "ends" },
+    whenLate: "look at status.supabase.com, then run again: the project is removed first.",
+    async run(work) {
+      const { ref } = work.facts();
+      if (ref === null || plan.project === null || plan.project.dollars !== null) return;
+      const { size, diskGigabytes } = plan.project;
+      const prices = await readPrices(work.api, ref);
+      const dollars = monthlyPrice(prices, size ?? prices.size ?? "micro", diskGigabytes);
+      if (dollars === undefined)
+        return work.log.warn("What the drill's project costs is not known: no price is listed.");
+      assertWithinDrillBudget(dollars, rtoMinutes, most);
+      await work.state.note({ dollarsAMonth: dollars });
+    },
+  };
+}
+
+const projectSchema = z.object({
+  name: z.string(),
+  organization_slug: z.string().optional(),
+  status: z.string().optional(),
+});
+
+interface Removal {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** What a drill has made, by its signed state. */
+export interface MadeProject {
+  readonly name: string;
+  /** Null: its state says of none; the name is looked for. */
+  readonly ref: string | null;
+  readonly organization: string;
+  readonly production: readonly (string | null)[];
+}
+
+/**
+ * Deletes the project of a drill, and nothing else: its name bears the drill's id, it is of the drill's organisation, and not production.
+ * @returns its ref; undefined: there is none
+ * @throws OperationError `project-other`, `project-stays`; what the client throws
+ */
+export async function removeDrillProject(
+  api: ManagementApi,
+  { name, ref: noted, organization, production }: MadeProject,
+  { clock, log, signal }: Removal,
+): Promise<string | undefined> {
+  const ref = noted ?? (await findProject(api, name));
+  const found = ref === undefined ? undefined : await lookAt(api, ref);
+  if (ref === undefined || found === undefined) return undefined;
+  if (found.name !== name || (found.organization_slug ?? organization) !== organization || production.includes(ref))
+    throw new OperationError(
+      "project-other",
+      `Project ${ref} is not the one that the drill made: it was not deleted.`,
+      "Look at it in the dashboard, and at what answers at SUPABASE_API_URL.",
+    );
+  await api.send("DELETE", `/v1/projects/${ref}`);
+  for (let looks = 0; looks < 20; looks++) {
+    if ((await lookAt(api, ref)) === undefined) {
+      log.info(`Project ${ref} of the drill is deleted.`);
+      return ref;
+    }
+    await clock.sleep(5000, signal);
+  }
+  throw new OperationError(
+    "project-stays",
+    `Project ${ref} of the drill was to be deleted and is still there. It costs money.`,
+    "Delete it in the dashboard (Settings, General), then run again.",
+  );
+}
+
+async function lookAt(api: ManagementApi, ref: string) {
+  try {
+    const project = await api.get(`/v1/projects/${encodeURIComponent(ref)}`, projectSchema);
+    return project.status === "REMOVED" ? undefined : project;
+  } catch (error) {
+    if (error instanceof LifeboatError && error.code === "api-missing") return undefined;
+    throw error;
+  }
+}

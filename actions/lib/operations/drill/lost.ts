@@ -1,0 +1,106 @@
+import type { Client } from "pg";
+import { z } from "zod";
+import { LifeboatError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import { type Environment, readRestoreTestEnvironment } from "../../config/environment.ts";
+import { connect } from "../../postgres/connect/connect.ts";
+import { quoteQualified } from "../../postgres/identifier.ts";
+import type { Inventory } from "../../postgres/inventory/model.ts";
+import { isManagedSchema } from "../../postgres/platform-owned.ts";
+import { readSentinels } from "../../postgres/sentinels.ts";
+
+/** What the source has at the moment of the loss that the set does not have. */
+export interface SourceLoss {
+  /** Rows in tables of the user's that are more than in the set; null: a table did not answer in time. */
+  readonly rows: number | null;
+  /** Files that were made or changed since; null: Storage's table cannot be read. */
+  readonly files: number | null;
+  /** Milliseconds since 1970: the newest sentinel; null where there are none. */
+  readonly sentinel: number | null;
+}
+
+const countSeconds = 30;
+
+/**
+ * Counts at the source, in one transaction that can write nothing, what a loss at this moment would take. Changed rows do not show.
+ * @returns undefined where no source is set, or it does not answer: what is lost is then told by times alone
+ */
+export async function readSourceLoss(
+  inventory: Inventory,
+  snapshotAt: string,
+  {
+    env,
+    log,
+    signal,
+    at,
+  }: { readonly env: Environment; readonly log: Log; readonly signal: AbortSignal; readonly at: number },
+): Promise<SourceLoss | undefined> {
+  const { production } = readRestoreTestEnvironment(env);
+  if (production === undefined) return undefined;
+  try {
+    const client = await connect(production, { applicationName: "lifeboat/drill", log, signal });
+    try {
+      await client.query("begin transaction isolation level repeatable read read only");
+      await client.query(`set local statement_timeout = '${countSeconds}s'`);
+      return {
+        sentinel: (await attempt(client, () => readSentinels(client, at / 1000)))?.before?.at ?? null,
+        rows: await attempt(client, () => newRows(client, inventory)),
+        files: await attempt(client, () => newFiles(client, snapshotAt)),
+      };
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    const why = error instanceof LifeboatError ? error.code : "it broke off";
+    log.warn(`What would be lost could not be counted at the source: ${why}.`);
+    return undefined;
+  }
+}
+
+/** What one question breaks must not keep the next from being asked. */
+async function attempt<Found>(client: Client, ask: () => Promise<Found>): Promise<Found | null> {
+  await client.query("savepoint ask");
+  try {
+    return await ask();
+  } catch {
+    await client.query("rollback to savepoint ask");
+    return null;
+  }
+}
+
+const countSchema = z.object({ n: z.coerce.number() });
+
+async function newRows(client: Client, { tables }: Inventory): Promise<number> {
+  let more = 0;
+  for (const { schema, name, fingerprint } of tables) {
+    if (isManagedSchema(schema) || fingerprint === null) continue;
+    const { rows } = await client.query(`select count(*)::text as n from only ${quoteQualified(schema, name)}`);
+    more += Math.max(0, countSchema.parse(rows[0]).n - Number(fingerprint.rows));
+  }
+  return more;
+}
+
+async function newFiles(client: Client, snapshotAt: string): Promise<number> {
+  const { rows } = await client.query(
+    "select count(*)::text as n from storage.objects where greatest(created_at, updated_at) > $1::timestamptz",
+    [snapshotAt],
+  );
+  return countSchema.parse(rows[0]).n;
+}
+
+/** What came back, by its sentinels; null where there are none. */
+export async function newestSentinel(client: Client, at: number): Promise<number | null> {
+  return (await readSentinels(client, at / 1000))?.newest ?? null;
+}
+
+/** How much work, by the clock, the loss takes. Pure. @param times milliseconds since 1970 */
+export function lostSpan(
+  times: { readonly lostAt: number; readonly snapshotAt: number },
+  sentinels: { readonly atSource: number | null; readonly restored: number | null },
+): { seconds: number; measuredBy: "sentinels" | "times" } {
+  const { atSource, restored } = sentinels;
+  const by = atSource !== null && restored !== null ? "sentinels" : "times";
+  const millis = atSource !== null && restored !== null ? atSource - restored : times.lostAt - times.snapshotAt;
+  return { seconds: Math.max(0, Math.round(millis / 1000)), measuredBy: by };
+}
