@@ -27,7 +27,7 @@ type Job = z.infer<typeof job>;
 /** Who may hold which key: the environment of a job decides, and GitHub gives the key to no other. */
 const environmentsOf: Readonly<Record<string, readonly string[]>> = {
   BACKUP_SIGNING_KEY: ["backup", "incident"],
-  RESTORE_PRIVATE_KEY: ["restore", "proving"],
+  RESTORE_PRIVATE_KEY: ["restore", "proving", "drill"],
 };
 /** What starts a workflow: our own clock, our own people, a change that runs without keys. */
 const triggers: ReadonlySet<string> = new Set(["schedule", "workflow_dispatch", "push", "pull_request"]);
