@@ -17,6 +17,15 @@ export interface AppliedMigration {
   readonly statements: readonly string[] | null;
 }
 
+/** One statement of a file. */
+export interface MigrationRun {
+  readonly sql: string;
+  /** Its first words, for messages. */
+  readonly what: string;
+  /** It stands with CONCURRENTLY in the file, which `sql` is without. */
+  readonly concurrently: boolean;
+}
+
 /** One that has to be applied. */
 export interface PendingMigration {
   readonly file: string;
@@ -24,8 +33,8 @@ export interface PendingMigration {
   readonly name: string;
   /** As the history notes them. */
   readonly statements: readonly string[];
-  /** What is run, in order; `sql` is without CONCURRENTLY. */
-  readonly runs: readonly { readonly sql: string; readonly what: string }[];
+  /** What is run, in order. */
+  readonly runs: readonly MigrationRun[];
   /** Its one statement runs in no transaction. */
   readonly alone: boolean;
   readonly effects: readonly Effect[];
@@ -164,14 +173,16 @@ function toApply({ file, version, name, sql }: Migration, find: Find): PendingMi
   return { file, version, name, statements: statements.map(({ text }) => text), runs, alone, effects };
 }
 
-function runOf(statement: SqlStatement, effects: readonly Effect[]): PendingMigration["runs"] {
+function runOf(statement: SqlStatement, effects: readonly Effect[]): MigrationRun[] {
   const has = (kind: Effect["kind"]): boolean => effects.some((effect) => effect.kind === kind);
   if (has("transaction") || has("tidies")) return [];
   const what = headOf(statement);
-  if (!has("concurrently")) return [{ sql: statement.text, what }];
+  if (!has("concurrently")) return [{ sql: statement.text, what, concurrently: false }];
   const word = statement.tokens.find(({ text, kind }) => kind === "name" && text === "concurrently");
   const at = (word?.at ?? 0) - statement.at;
-  return [{ sql: statement.text.slice(0, at) + statement.text.slice(at + "concurrently".length), what }];
+  return [
+    { sql: statement.text.slice(0, at) + statement.text.slice(at + "concurrently".length), what, concurrently: true },
+  ];
 }
 
 /** Its first words and names, for messages: `ALTER TABLE public.exams`. Nothing that stands in quotes as text. */

@@ -13,6 +13,13 @@ export interface Applied {
   readonly statements: number;
 }
 
+interface Applying {
+  readonly log: Log;
+  readonly signal?: AbortSignal | undefined;
+  /** Called behind each statement, in its transaction. @param place of the statement in the file, from 1 */
+  readonly look?: (one: PendingMigration, place: number) => Promise<void>;
+}
+
 const history = quoteQualified(historyTable.schema, historyTable.name);
 
 /** What the CLI makes before its first migration (pkg/migration/history.go). */
@@ -37,8 +44,7 @@ const applying = 1_730_926_401;
 export async function applyPlan(
   client: Client,
   plan: MigrationPlan,
-  log: Log,
-  signal?: AbortSignal,
+  { log, signal, look }: Applying,
 ): Promise<Applied[]> {
   if (plan.pending.length === 0) return [];
   const taken = await client.query("select pg_catalog.pg_try_advisory_lock($1) as taken", [applying]);
@@ -55,7 +61,7 @@ export async function applyPlan(
     for (const one of plan.pending) {
       signal?.throwIfAborted();
       log.info(`Migration ${one.file}: ${countOf(one.runs.length, "statement")}.`);
-      await applyOne(client, one);
+      await applyOne(client, one, look);
       done.push({ file: one.file, version: one.version, statements: one.runs.length });
     }
     return done;
@@ -64,7 +70,7 @@ export async function applyPlan(
   }
 }
 
-async function applyOne(client: Client, one: PendingMigration): Promise<void> {
+async function applyOne(client: Client, one: PendingMigration, look: Applying["look"]): Promise<void> {
   let [place, what] = [0, "the beginning of its transaction"];
   try {
     // What a former file has set must not hold for this one.
@@ -78,6 +84,7 @@ async function applyOne(client: Client, one: PendingMigration): Promise<void> {
       [place, what] = [place + 1, head];
       // By itself, as the CLI sends it; a text of several would hide which one failed.
       await client.query(sql);
+      await look?.(one, place);
     }
     what = "its note in the history";
     if (transaction !== undefined && (await transactionOf(client)) !== transaction) throw leftTransaction(one);

@@ -99,7 +99,7 @@ export async function bringUpToDate(migrations: Migrations, work: Work): Promise
   const client = await work.connect();
   try {
     const plan = await planForDatabase(client, migrations);
-    const applied = await applyPlan(client, plan, work.log, work.signal);
+    const applied = await applyPlan(client, plan, work);
     const own: OwnMigrations[] = [];
     for (const one of migrations.own) own.push(await runOwn(client, one, work));
     const doubt = plan.findings.some(({ severity }) => severity === "doubt");
