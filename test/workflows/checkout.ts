@@ -26,7 +26,7 @@ export interface ActRun {
 }
 
 export interface Event {
-  readonly name: "schedule" | "workflow_dispatch";
+  readonly name: "schedule" | "workflow_dispatch" | "pull_request";
   readonly secrets: Readonly<Record<string, string>>;
   readonly vars?: Readonly<Record<string, string>>;
   readonly inputs?: Readonly<Record<string, string>>;
@@ -37,6 +37,8 @@ export interface Event {
 /** A copy of this working tree that act may run workflows in, as somebody else's repository: own policy, own keys. */
 export interface Checkout extends Disposable {
   run(workflow: string, event: Event): Promise<ActRun>;
+  /** Another commit, with these files by their paths. */
+  commit(files: Readonly<Record<string, string>>): void;
   /** The bare repository that it came from, and pushes to. */
   readonly origin: string;
 }
@@ -49,11 +51,18 @@ export function checkOut(policy: unknown, publicKeys: string, branch = "main"): 
   writeFileSync(join(folder, "lifeboat.config.ts"), `export default ${JSON.stringify(policy)};\n`);
   writeFileSync(join(folder, ".github/keys/all.asc"), publicKeys);
   const origin = join(home, "origin.git");
-  commit(folder, branch, origin);
+  begin(folder, branch, origin);
   const standIns = layStandIns(home, folder);
   let runs = 0;
   return {
     origin,
+    commit: (files) => {
+      for (const [path, text] of Object.entries(files)) {
+        mkdirSync(dirname(join(folder, path)), { recursive: true });
+        writeFileSync(join(folder, path), text);
+      }
+      commit(folder);
+    },
     run: (workflow, event) => {
       const own = join(home, `run-${++runs}`);
       mkdirSync(own);
@@ -78,14 +87,21 @@ export function exportTree(folder: string): void {
   }
 }
 
-function commit(folder: string, branch: string, origin: string): void {
-  const git = (...args: string[]): void => void execFileSync("git", args, { cwd: folder, stdio: "ignore" });
-  git("init", "--quiet", `--initial-branch=${branch}`);
-  git("add", "--all");
+function begin(folder: string, branch: string, origin: string): void {
+  git(folder, "init", "--quiet", `--initial-branch=${branch}`);
+  commit(folder);
+  git(folder, "init", "--quiet", "--bare", origin);
+  git(folder, "remote", "add", "origin", origin);
+}
+
+function commit(folder: string): void {
+  git(folder, "add", "--all");
   const who = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"];
-  git(...who, "commit", "--quiet", "--no-verify", "--message=A copy");
-  git("init", "--quiet", "--bare", origin);
-  git("remote", "add", "origin", origin);
+  git(folder, ...who, "commit", "--quiet", "--no-verify", "--message=A copy");
+}
+
+function git(folder: string, ...args: string[]): void {
+  execFileSync("git", args, { cwd: folder, stdio: "ignore" });
 }
 
 /** Actions of others are not fetched: here the machine has Node already, and no role is assumed. */
