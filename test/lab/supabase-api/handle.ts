@@ -120,7 +120,8 @@ function spoilt(answer: Sent, fault: FaultKind | undefined): Sent {
   const json = { "content-type": "application/json" };
   if (fault === "lost") return { ...answer, status: 0, cut: true };
   if (fault === "cut") return { ...answer, body: answer.body.subarray(0, Math.floor(answer.body.length / 2)) };
-  if (fault === "huge") return { status: 200, headers: json, body: Buffer.alloc(9 * 1024 ** 2, "[") };
+  if (fault === "huge")
+    return { status: 200, headers: json, body: Buffer.from(`{"status":"${"x".repeat(9 * 1024 ** 2)}"}`) };
   if (fault === "deep")
     return { status: 200, headers: json, body: Buffer.from(`${"[".repeat(1e5)}${"]".repeat(1e5)}`) };
   return answer;

@@ -70,7 +70,9 @@ export interface Project extends ProjectFacts {
   readonly id: number;
   status: string;
   /** What happens when, next first. */
-  readonly due: { readonly at: number; does(): void | Promise<void> }[];
+  readonly due: { readonly at: number; does(at: number): void | Promise<void> }[];
+  /** Something of it is on its way just now. */
+  happening: boolean;
   readonly database: DatabaseModel;
   /** Storage knows the project from then on, and says SlowDown until then. */
   storage: { tenantAt: number; slowUntil: number };
@@ -112,7 +114,7 @@ export function newProject(world: World, facts: ProjectFacts): Project {
   const algorithm = "ES256";
   return {
     ...facts,
-    ...{ id: Math.floor(between(random, 1e6, 9e6)), status: "COMING_UP", due: [], down: new Map() },
+    ...{ id: Math.floor(between(random, 1e6, 9e6)), status: "COMING_UP", due: [], happening: false, down: new Map() },
     database: {
       ...{ startedAt: undefined, timeline: 1, password: facts.password, refusedUntil: 0, written: [], failures: [] },
       passwords: [{ from: facts.createdAt, password: facts.password }],

@@ -150,8 +150,11 @@ export const paced = (world: World, seconds: number): number => (seconds * 1000)
 export const pacedBetween = (world: World, low: number, high: number): number =>
   paced(world, between(world.random, low, high));
 
+/** @param at milliseconds since 1970: when it happens, however late somebody looks */
+type Happening = (at: number) => void | Promise<void>;
+
 /** Lets happen in a project `after` milliseconds what `does` says. */
-export function plan(world: World, project: Project, after: number, does: () => void | Promise<void>): void {
+export function plan(world: World, project: Project, after: number, does: Happening): void {
   project.due.push({ at: world.clock.now() + after, does });
   project.due.sort((one, other) => one.at - other.at);
 }
@@ -160,12 +163,22 @@ export function plan(world: World, project: Project, after: number, does: () => 
 export async function settle(world: World): Promise<void> {
   const now = world.clock.now();
   for (const project of [...world.projects.values()]) {
-    for (let next = project.due[0]; next !== undefined && next.at <= now; next = project.due[0]) {
-      project.due.shift();
-      await next.does();
+    // What takes its time with a real database is waited for by whoever came first; others see the project as it is.
+    if (project.happening) continue;
+    project.happening = true;
+    try {
+      for (let next = project.due[0]; next !== undefined && next.at <= now; next = project.due[0]) {
+        project.due.shift();
+        await next.does(next.at);
+      }
+    } finally {
+      project.happening = false;
     }
   }
 }
+
+/** From when on something counts that was to happen at `at`: with real databases, from when it really was done. */
+export const sinceThen = ({ backing, clock }: World, at: number): number => (backing === undefined ? at : clock.now());
 
 /** An id of the API's; nothing hangs on it. */
 export const newId = (): string => randomUUID();

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { isFull, rowsAsOf } from "../inside.ts";
 import type { Project } from "../project.ts";
 import { empty, ofProject, ok, type ProjectCall, type Route, refuse } from "../request.ts";
-import { paced, pacedBetween, plan, type RestoreOrder, type World } from "../world.ts";
+import { paced, pacedBetween, plan, type RestoreOrder, sinceThen, type World } from "../world.ts";
 import { accept } from "./body.ts";
 
 const day = 86_400_000;
@@ -112,13 +112,13 @@ function begin(world: World, project: Project, target: number, order: RestoreOrd
     await world.backing?.stop(project);
   });
   if (order.ends === "hangs") return;
-  plan(world, project, seconds, async () => {
+  plan(world, project, seconds, async (at) => {
     if (order.ends === "fails") {
       project.status = "RESTORE_FAILED";
       return;
     }
     await world.backing?.restore(project, moment, order.ends === "empty");
-    comeBack(world, project, moment, order);
+    comeBack(world, project, { moment, now: sinceThen(world, at) }, order);
   });
   if (order.failsAfter === undefined) return;
   plan(world, project, seconds + paced(world, order.failsAfter), async () => {
@@ -129,9 +129,13 @@ function begin(world: World, project: Project, target: number, order: RestoreOrd
 }
 
 /** The database is there again; what stands around it takes some seconds more. */
-function comeBack(world: World, project: Project, moment: number, order: RestoreOrder): void {
+function comeBack(
+  world: World,
+  project: Project,
+  { moment, now }: { readonly moment: number; readonly now: number },
+  order: RestoreOrder,
+): void {
   const { database, down } = project;
-  const now = world.clock.now();
   project.status = "ACTIVE_HEALTHY";
   // Started while it was being restored: some seconds ago.
   database.startedAt = now - Math.min(paced(world, 5), 5000);

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { newProject, type Project } from "../project.ts";
 import { refFrom } from "../random.ts";
 import { type Call, empty, maySee, ofProject, ok, type Route, refuse } from "../request.ts";
-import { paced, pacedBetween, plan, type World } from "../world.ts";
+import { paced, pacedBetween, plan, sinceThen, type World } from "../world.ts";
 import { accept } from "./body.ts";
 import { availableRegions, groups, isFullRegion, regions } from "./regions.ts";
 
@@ -114,13 +114,13 @@ function begin(world: World, facts: Pick<Project, "name" | "organization" | "reg
   const order = world.creationOrders.shift() ?? { ends: "healthy" };
   if (order.ends === "hangs") return project;
   const seconds = order.seconds === undefined ? pacedBetween(world, 126, 135) : paced(world, order.seconds);
-  plan(world, project, seconds, async () => {
+  plan(world, project, seconds, async (at) => {
     if (order.ends === "fails") {
       project.status = "INIT_FAILED";
       return;
     }
     await world.backing?.create(project);
-    const now = world.clock.now();
+    const now = sinceThen(world, at);
     project.status = "ACTIVE_HEALTHY";
     project.database.startedAt = now;
     project.database.written.push({ from: now, to: undefined });
