@@ -3,23 +3,31 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { onInterrupt } from "../actions/lib/base/flow/stages.ts";
 import { reportError } from "../actions/lib/edge/error-report.ts";
+import { disasters, playDisaster } from "./demo/disaster/play-disaster.ts";
 import { leaveRunning } from "./demo/leave-running.ts";
 import { play } from "./demo/play.ts";
 import { playSevenYears } from "./demo/seven-years/play-seven-years.ts";
 import { parseSize } from "./demo/size.ts";
 import { setStage } from "./demo/stage.ts";
 
-/** `npm run demo [-- --keep] [--size 20MB]`: loses a project and gets it back. `-- --seven-years`: what a vault keeps of seven years. */
+/**
+ * `npm run demo [-- --keep] [--size 20MB]`: loses a project and gets it back. `-- --seven-years`: what a vault keeps of seven years.
+ * `-- --disaster SCENARIO`: a recovery on its clock.
+ */
 const usage = `npm run demo [-- --keep] [-- --size 20MB] [-- --report demo-report]
   --keep           leave the restored project and the vault running, and say how to reach them
   --size SIZE      about how large the lost database is, 1MB to 10GB (default: 20MB)
   --seven-years    instead: seven years of a vault, what is kept of them and why, as a picture; the last sets as real objects
+  --disaster NAME  instead: ${disasters.join(", ")}: lost, and recovered on its clock, with a Supabase that is simulated
+  --pace N         of it: how many times as fast as the real one it makes projects, 1 to 200 (default: 10)
   --report FOLDER  where the pages of the run reports go; what is in it goes (default: demo-report)`;
 
 const { values } = parseArgs({
   options: {
     keep: { type: "boolean" },
     "seven-years": { type: "boolean", default: false },
+    disaster: { type: "string" },
+    pace: { type: "string", default: "10" },
     size: { type: "string", default: "20MB" },
     report: { type: "string", default: "demo-report" },
     help: { type: "boolean", short: "h" },
@@ -32,6 +40,21 @@ if (values.help) {
 const bytes = parseSize(values.size);
 if (bytes === undefined) {
   console.error(`--size ${values.size} is not a size.\n${usage}`);
+  process.exit(2);
+}
+const pace = Number(values.pace);
+if (!(pace >= 1 && pace <= 200)) {
+  console.error(`--pace ${values.pace} is not a number from 1 to 200.\n${usage}`);
+  process.exit(2);
+}
+const disaster = disasters.find((name) => name === values.disaster);
+if (values.disaster !== undefined && disaster === undefined) {
+  const page = "runbooks/recover-minor-corruption.md";
+  console.error(
+    values.disaster === "minor-corruption"
+      ? `minor-corruption is not played: rows come back by hand, as ${page} says and its test shows.`
+      : `--disaster ${values.disaster} is not one of ${disasters.join(", ")}.\n${usage}`,
+  );
   process.exit(2);
 }
 
@@ -53,6 +76,9 @@ const work = (async () => {
     );
     return { proven: agreed, lines };
   }
+  const opened = (ending: () => Promise<void>): void => void endings.push(ending);
+  if (disaster !== undefined)
+    return playDisaster({ disaster, bytes, pace }, opened, resolve(values.report), interrupt.signal);
   const stage = await setStage((ending) => endings.push(ending));
   const outcome = await play(stage, bytes, resolve(values.report), interrupt.signal);
   if (values.keep) {

@@ -18,8 +18,15 @@ export const filesBucket = "qimma-vault-files";
 /** Ref of the project that the demo's restore test empties. */
 export const stagingRef = "qimma-staging";
 
-/** @param folder an empty one that only we may read; keys and policy go there */
-export async function becomeOwner(folder: string, s3: S3Facts): Promise<Owner> {
+/**
+ * @param folder an empty one that only we may read; keys and policy go there
+ * @param change of Qimma's policy
+ */
+export async function becomeOwner(
+  folder: string,
+  s3: S3Facts,
+  change: Readonly<Record<string, unknown>> = {},
+): Promise<Owner> {
   const keys = join(folder, "private-keys");
   const checkout = join(folder, "checkout");
   for (const path of [keys, checkout]) mkdirSync(path, { mode: 0o700 });
@@ -34,7 +41,8 @@ export async function becomeOwner(folder: string, s3: S3Facts): Promise<Owner> {
   });
   const restoreTest = { ...qimma.restoreTest, projectRef: stagingRef };
   const policy = join(folder, "policy.json");
-  writeFileSync(policy, JSON.stringify({ ...qimma, regions: [s3.region], keys: made.pins, restoreTest }, null, 2));
+  const changed = { ...qimma, regions: [s3.region], ...change, keys: made.pins, restoreTest };
+  writeFileSync(policy, JSON.stringify(changed, null, 2));
   const publicKeys = join(folder, "public-keys.asc");
   writeFileSync(publicKeys, made.keys.map(({ publicFile }) => readFileSync(publicFile, "utf8")).join("\n"));
   const secret = (name: string): string => readFileSync(join(keys, name), "utf8").trim();

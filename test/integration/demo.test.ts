@@ -79,6 +79,31 @@ describe("the demo", () => {
     expect(existsSync(stop)).toBe(false);
   });
 
+  test("--disaster complete-loss recovers by the verb itself, with its clock against what is promised, and a page", async () => {
+    const pages = mkdtempSync(join(tmpdir(), "demo-disaster-"));
+    const args = ["--disaster", "complete-loss", "--pace", "100", "--report", pages];
+    const { code, output, folder, last } = await demo(args);
+    expect(code, output).toBe(0);
+    expect(last).toMatch(
+      /^Recovered into project \w+ \(us-east-1\) after .* equal to the set, 2 checks of the application passed/,
+    );
+    expect(output).toMatch(/Second opinion: all \d+ tables hold the same rows, all \d+ files the same bytes/);
+    expect(output).toMatch(/On the clock, of 02:00:00:\n +00:00:00 +make the project /);
+    expect(output).toMatch(/handed over +\d+\.\d % of what is promised/);
+    const page = readFileSync(join(pages, "complete-loss.html"), "utf8");
+    expect(page).toContain("What you still have to do");
+    expect(page).not.toMatch(/NaN|undefined|the password of the mail server|the key of the payments/);
+    expect(await becomesEmpty(folder)).toBe(true);
+  });
+
+  test.each([
+    ["minor-corruption", "runbooks/recover-minor-corruption.md"],
+    ["meteorite", "is not one of complete-loss, "],
+  ])("--disaster %s is refused, with what to read", async (disaster, said) => {
+    const { code, output } = await demo(["--disaster", disaster]);
+    expect({ code, told: output.includes(said) }, output).toEqual({ code: 2, told: true });
+  });
+
   test("--seven-years draws what a vault keeps of them and why, and retention over real objects does the same", async () => {
     const pages = mkdtempSync(join(tmpdir(), "demo-years-"));
     const { code, output, folder, last } = await demo(["--seven-years", "--report", pages]);
