@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { askStanding } from "../../actions/lib/vault/configured.ts";
 import { type DrillRuns, drillsWith } from "./drill-lab.ts";
 import { openStagingLab, type StagingLab } from "./staging-lab.ts";
 
@@ -35,4 +37,9 @@ test("complete loss is played in staging, timed, signed, and staging is empty ag
     ...{ set: lab.sets.at(-1), outcome: "proven" },
     drill: { scenario: "complete-loss", human: { minutes: 12 }, sabotage: { refused: true } },
   });
+  // What `policy check` and the daily summary compare the promise with.
+  const config = await loadConfig({ needs: ["vault"], env: { ...lab.tests.env } });
+  const { played } = await askStanding(config);
+  expect(played).toMatchObject([{ scenario: "completeLoss", withPeople: true }]);
+  expect(played[0]?.minutes).toBeCloseTo(12 + report.machineSeconds / 60, 3);
 });

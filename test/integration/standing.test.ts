@@ -67,6 +67,7 @@ test("an empty vault has nothing, and files are asked for only where their vault
     proven: undefined,
     newestFilesAt: null,
     holds: [],
+    played: [],
     announced: [],
   });
   expect(await truth({ S3_STORAGE_BUCKET: lab.bucket })).toMatchObject({ newestFilesAt: undefined });
@@ -86,6 +87,7 @@ test("the newest trusted set and the newest proof are what is true", async () =>
     proven: { set: older.set, snapshotAt: older.snapshotAt, provenAt: "2026-01-21T21:00:00Z", restoreSeconds: 77 },
     newestFilesAt: undefined,
     holds: [],
+    played: [],
     // Made before manifests said the policy's terms.
     announced: [older, newer].map(() => ({ at: Date.parse("2026-01-01T00:00:00Z"), terms: null })),
   });

@@ -9,6 +9,7 @@ import { renderIndex } from "../../actions/lib/report/branch/index-page.ts";
 import { truthOf } from "../../actions/lib/report/branch/standing.ts";
 import { renderMarkdown, renderText } from "../../actions/lib/report/page.ts";
 import { promisesPage } from "../../actions/lib/report/promises-page.ts";
+import { playedRecoveries } from "../../actions/lib/vault/format/proof.ts";
 import own from "../../lifeboat.config.ts";
 
 type Promises = NonNullable<PolicyInput["promises"]>;
@@ -168,6 +169,29 @@ describe("with the vault", () => {
     ["a restore that takes too long", { proven: { ...proven, restoreSeconds: 3 * 3600 } }, "rto.completeLoss"],
   ])("it is found: %s", (_case, change, name) => {
     expect(names(check(kept, {}, { ...fresh, ...change }))).toContain(name);
+  });
+
+  test("a recovery that was played says more than the restore of a database: with files, and with people's part", () => {
+    const drill = (machineSeconds: number, minutes: number | null, outcome: "proven" | "failed" = "proven") => ({
+      ...{ outcome, finishedAt: "2026-10-12T06:00:00Z" },
+      drill: {
+        ...{ scenario: "complete-loss" as const, rtoMinutes: 120, machineSeconds, withFiles: true, dollars: null },
+        human: minutes === null ? null : { minutes, measuredAt: "2026-10-12T06:00:00Z" },
+        ...{ phases: [], configuration: null, migrations: null },
+        lost: { seconds: 60, rows: null, files: null, measuredBy: "times" as const },
+        sabotage: { kind: "missing part" as const, seed: "00000000", refused: true },
+      } as const,
+    });
+    const rto = (...played: ReturnType<typeof drill>[]) => {
+      const result = check(kept, {}, { ...fresh, played: playedRecoveries(played) });
+      const row = result.rows.find(({ scenario, what }) => scenario === "completeLoss" && what === "RTO");
+      return [row?.measured, row?.state, names(result)];
+    };
+    expect(rto(drill(3600, null))).toEqual([60, "kept", []]);
+    expect(rto(drill(3600, 61))).toEqual([121, "broken", ["rto.completeLoss"]]);
+    // The newest that went well; one that failed says nothing of how long it takes.
+    expect(rto(drill(7200, 61), drill(600, 10), drill(9000, 10, "failed"))).toEqual([20, "kept", []]);
+    expect(rto(drill(0, null, "failed"))).toEqual([20, "kept", []]);
   });
 
   test("files are not asked for where their vault is not set", () => {

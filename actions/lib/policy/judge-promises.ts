@@ -3,6 +3,7 @@ import { egressFindings, egressSentence } from "./egress.ts";
 import { incidentFindings, isVaultScenario, lossFindings, timeFindings } from "./promise-findings.ts";
 import {
   ageOf,
+  measuredMinutes,
   type PromiseCheck,
   type PromiseFacts,
   type PromiseFinding,
@@ -103,7 +104,7 @@ function rowsOf(
     ...(scenario === "regionalDisaster" ? ["region"] : []),
   ];
   // A proof measures how long a set takes; point-in-time recovery is Supabase's, and no proof knows its time.
-  const measured = own && pitr ? undefined : minutesOf(facts.vault?.proven?.restoreSeconds);
+  const measured = own && pitr ? undefined : measuredMinutes(facts.vault, scenario)?.minutes;
   const thaw = !own && worst.needsThaw ? worst.thaw : 0;
   const time = measured === undefined ? (thaw > 0 ? thaw : undefined) : measured + thaw;
   return [
@@ -123,10 +124,6 @@ function lossNow({ vault, now }: PromiseFacts): number | undefined {
   if (vault === undefined) return undefined;
   const age = (at: string | undefined): number => (at === undefined ? Number.POSITIVE_INFINITY : ageOf(at, now));
   return Math.max(age(vault.newestSetAt), vault.newestFilesAt === null ? 0 : age(vault.newestFilesAt));
-}
-
-function minutesOf(seconds: number | undefined): number | undefined {
-  return seconds === undefined ? undefined : seconds / 60;
 }
 
 function stateOf(

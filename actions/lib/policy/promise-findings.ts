@@ -2,6 +2,7 @@ import type { Policy } from "../config/policy/policy.ts";
 import type { Scenario } from "../config/policy/promises.ts";
 import {
   ageOf,
+  measuredMinutes,
   type PromiseFacts,
   type PromiseFinding,
   planDays,
@@ -192,7 +193,7 @@ function thawFindings({ policy }: PromiseFacts, { needsThaw, thaw, readable }: W
 
 function measuredFindings({ policy, vault }: PromiseFacts, { needsThaw, thaw }: WorstCase): PromiseFinding[] {
   if (vault === undefined) return [];
-  if (vault.proven === undefined) {
+  if (vault.proven === undefined && (vault.played ?? []).length === 0) {
     return [
       {
         name: "rto.unmeasured",
@@ -202,17 +203,17 @@ function measuredFindings({ policy, vault }: PromiseFacts, { needsThaw, thaw }: 
       },
     ];
   }
-  const measured = vault.proven.restoreSeconds / 60;
   const { supabase, scenarios } = policy.promises;
   // Point-in-time recovery is Supabase's, and no proof knows its time.
   const fromSets = supabase.pitrDays === null ? [...ownScenarios, ...vaultScenarios] : vaultScenarios;
   return fromSets.flatMap((scenario): PromiseFinding[] => {
     const before = needsThaw && isVaultScenario(scenario) ? thaw : 0;
     const promised = scenarios[scenario].rtoMinutes;
+    const measured = measuredMinutes(vault, scenario);
     // A thaw that is too long by itself has been told.
-    if (measured + before <= promised || before > promised) return [];
+    if (measured === undefined || measured.minutes + before <= promised || before > promised) return [];
     const after = before === 0 ? "" : `, after a thaw of ${span(before)}`;
-    const message = `${span(promised)} is promised for ${scenarioNames[scenario]}, and the last proven restore of the database alone took ${span(measured)}${after}.`;
+    const message = `${span(promised)} is promised for ${scenarioNames[scenario]}, and ${measured.what} took ${span(measured.minutes)}${after}.`;
     const next = "Restore into a larger instance (the test's report shows its stages), or promise what was measured.";
     return [{ name: `rto.${scenario}`, level: "broken", message, next }];
   });

@@ -1,6 +1,7 @@
 import { countOf, formatDuration } from "../base/measures.ts";
 import type { Policy } from "../config/policy/policy.ts";
 import type { PromisesPolicy, Scenario } from "../config/policy/promises.ts";
+import type { PlayedRecovery } from "../vault/format/proof.ts";
 import type { Purpose, ReadSchedules } from "./read-schedules.ts";
 import { type Rhythm, rhythmOf } from "./schedule.ts";
 import type { Announcement } from "./terms.ts";
@@ -49,6 +50,8 @@ export interface VaultTruth {
   readonly announced?: readonly Announcement[] | undefined;
   /** That is on, and since when (ISO 8601; null: that cannot be told); undefined: none, or nobody looked. */
   readonly incident?: { readonly id: string; readonly reason: string; readonly since: string | null } | undefined;
+  /** Recoveries as they were last played, with all that belongs to them; undefined when nobody looked. */
+  readonly played?: readonly PlayedRecovery[] | undefined;
   /** The proven set with the newest data. */
   readonly proven:
     | { readonly snapshotAt: string; readonly provenAt: string; readonly restoreSeconds: number }
@@ -174,6 +177,23 @@ export function worstCase({ policy, schedules }: Pick<PromiseFacts, "policy" | "
 function ownLoss({ plan, pitrDays }: PromiseFacts["policy"]["promises"]["supabase"], fromSets: number): number {
   if (pitrDays !== null && plan !== "free") return pitrMinutes;
   return planDays[plan] > 0 ? Math.min(1440, fromSets) : fromSets;
+}
+
+/** How long a recovery takes: as it was last played, else as long as the restore of a database took. */
+export function measuredMinutes(
+  vault: VaultTruth | undefined,
+  scenario: Scenario,
+): { readonly minutes: number; readonly what: string } | undefined {
+  const played = vault?.played?.find((one) => one.scenario === scenario);
+  if (played !== undefined)
+    return {
+      minutes: played.minutes,
+      what: `the last drill of it, ${played.withFiles ? "with" : "without"} files and ${played.withPeople ? "with" : "without"} people's work,`,
+    };
+  const seconds = vault?.proven?.restoreSeconds;
+  return seconds === undefined
+    ? undefined
+    : { minutes: seconds / 60, what: "the last proven restore of the database alone" };
 }
 
 /** One sentence for reports and channels. */

@@ -4,6 +4,7 @@ import { inspectReplica, type Watched } from "./bucket/replication.ts";
 import { publishedSnapshots, readSnapshot } from "./files/snapshot-catalogue.ts";
 import { type Manifest, setPrefix, type Tier } from "./format/manifest.ts";
 import { runPrefixes } from "./format/names.ts";
+import { type PlayedRecovery, playedRecoveries } from "./format/proof.ts";
 import type { SnapshotManifest } from "./format/snapshot-manifest.ts";
 import { readHoldAlarms } from "./holds/check.ts";
 import { type Incident, readIncident } from "./incident/state.ts";
@@ -13,7 +14,7 @@ import { describeInOrder, type Published } from "./published/set-folders.ts";
 import { believed, type VerifySignature } from "./published/signed-manifest.ts";
 import type { Vault } from "./s3/client.ts";
 import { type PublishedSet, publishedSets, readSet } from "./sets/catalogue.ts";
-import { provenSets } from "./sets/proof-store.ts";
+import { provenSets, readProofs } from "./sets/proof-store.ts";
 
 /**
  * Manifests that are read and cannot be trusted before the search is given up: somebody can lay any number of them, of any
@@ -116,6 +117,8 @@ export interface VaultStanding {
   readonly sets: readonly StandingSet[];
   /** The proven set with the newest data, however old it is; null when there is none. */
   readonly proven: ProvenStanding | null;
+  /** Recoveries that were played: of each scenario the newest that went well. */
+  readonly played: readonly PlayedRecovery[];
   /** Restores that were measured, newest first. */
   readonly restores: readonly MeasuredRestore[];
   /** The newest snapshot of the files; null when the vault has none, undefined when it was not asked. */
@@ -198,9 +201,10 @@ export async function readStanding({
   tiers,
   replica,
 }: StandingSources): Promise<VaultStanding> {
+  const read = readProofs(vault, verifyProof);
   const [manifests, tested, files, keys, holds, incident] = await Promise.all([
     firstFew(trustedSets(vault, verify), newestSets),
-    provenSets(vault, verifyProof),
+    read.then((proofs) => provenSets(vault, verifyProof, proofs)),
     storage && firstOf(trustedSnapshots(storage, verify)).then((newest) => newest ?? null),
     keysOf(vault, tiers, verify),
     readHoldAlarms(
@@ -209,6 +213,7 @@ export async function readStanding({
     ),
     incidentOf([vault, ...(storage === undefined ? [] : [storage])], verifyRelease),
   ]);
+  const played = playedRecoveries((await read).proofs.map(({ proof }) => proof));
   const proofs = tested.filter(({ marked }) => !marked);
   const proofOf = new Map(proofs.map((one) => [`${one.tier}/${one.set}`, one]));
   const sets = manifests.map(
@@ -235,6 +240,7 @@ export async function readStanding({
             ...{ set: newest.set, snapshotAt: newest.snapshotAt, provenAt: newest.provenAt },
             restoreSeconds: newest.proof.restoreSeconds,
           },
+    played,
     restores: restores.sort((a, b) => descending(a.at, b.at)),
     files: files && { at: files.snapshotAt, bytes: Number(files.counts.bytes) },
     replica: replica && (await inspectReplica(replica.vault, watched, replica)),

@@ -2,7 +2,7 @@ import { ConfigurationError } from "../../base/errors.ts";
 import type { Config } from "../../config/load.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import { trustedSigners } from "../../vault/configured.ts";
-import type { DrillScenario } from "../../vault/format/proof.ts";
+import { type DrillScenario, promiseOf } from "../../vault/format/proof.ts";
 import { readSignedSet } from "../../vault/sets/open-set.ts";
 import { Context } from "../context.ts";
 import { type LossPlan, type LossRequest, sourcesFor } from "../recover/complete-loss/facts.ts";
@@ -11,7 +11,6 @@ import { lossPhases } from "../recover/complete-loss/phases.ts";
 import type { LossWork } from "../recover/complete-loss/work.ts";
 import type { Phase } from "../recover/phases.ts";
 import { openSources, type Sources } from "../recover/sources.ts";
-import { promiseOf } from "./choose.ts";
 import { assertWithinDrillBudget, priceOf, refuseProductionsToken } from "./in-project.ts";
 import { type DrillPlace, inStaging } from "./in-staging.ts";
 

@@ -1,13 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Scenario } from "../../config/policy/promises.ts";
 import { type DrillScenario, drillScenarios } from "../../vault/format/proof.ts";
-
-/** As the policy's promises call it. */
-export const promiseOf: Readonly<Record<DrillScenario, Scenario>> = {
-  "complete-loss": "completeLoss",
-  "regional-disaster": "regionalDisaster",
-  "database-failure": "databaseFailure",
-};
 
 /** A drill that was played to its end, whatever came of it. */
 export interface PlayedDrill {

@@ -1,13 +1,12 @@
 import { signDetached } from "../../seal/keys/signature.ts";
 import { trustedSigners } from "../../vault/configured.ts";
 import { newSetId } from "../../vault/format/manifest.ts";
-import type { DrillProof, Proof } from "../../vault/format/proof.ts";
+import { type DrillProof, type Proof, promiseOf } from "../../vault/format/proof.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { readSignedSet } from "../../vault/sets/open-set.ts";
 import { encodeProof, manifestHash, writeProof } from "../../vault/sets/proof-store.ts";
 import type { Context } from "../context.ts";
 import { lockUntil } from "../test-restore/publish-proof.ts";
-import { promiseOf } from "./choose.ts";
 import { costOf } from "./in-project.ts";
 import { judgeDrill } from "./judge.ts";
 import { costFacts, type DrillWork, type Played } from "./play.ts";

@@ -7,7 +7,7 @@ import type { RunRow } from "../run/run-row.ts";
 export interface Standing
   extends Omit<
     VaultStanding,
-    "bucket" | "filesBucket" | "complete" | "keys" | "replica" | "holds" | "incident" | "announced"
+    "bucket" | "filesBucket" | "complete" | "keys" | "replica" | "holds" | "incident" | "announced" | "played"
   > {
   /** Where this was read. */
   readonly source: "vault" | "reports";
@@ -21,6 +21,7 @@ export interface Standing
   readonly holds?: VaultStanding["holds"];
   readonly incident?: VaultStanding["incident"];
   readonly announced?: VaultStanding["announced"];
+  readonly played?: VaultStanding["played"];
 }
 
 /** The same from the reports alone, for when the vault cannot be reached; and what the vault does not know. */
@@ -77,9 +78,13 @@ export function truthOf({
   holds,
   incident,
   announced,
-}: Pick<Standing, "sets" | "proven" | "files" | "keys" | "replica" | "holds" | "incident" | "announced">): VaultTruth {
+  played,
+}: Pick<
+  Standing,
+  "sets" | "proven" | "files" | "keys" | "replica" | "holds" | "incident" | "announced" | "played"
+>): VaultTruth {
   return {
-    ...{ keys, replica, holds, announced, incident: incident ?? undefined },
+    ...{ keys, replica, holds, announced, played, incident: incident ?? undefined },
     newestSetAt: sets[0]?.snapshotAt,
     newestSetBytes: sets[0]?.plainBytes,
     // Whoever has not asked cannot tell whether there is one.

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Scenario } from "../../config/policy/promises.ts";
 import { bigCount, count, setId, sha256, tierSchema } from "./manifest.ts";
 
 const seconds = z.number().nonnegative();
@@ -156,6 +157,37 @@ export const proofSchema = z.strictObject({
   drill: drillSchema.optional(),
 });
 export type Proof = z.infer<typeof proofSchema>;
+
+/** As the policy's promises call it. */
+export const promiseOf: Readonly<Record<DrillScenario, Scenario>> = {
+  "complete-loss": "completeLoss",
+  "regional-disaster": "regionalDisaster",
+  "database-failure": "databaseFailure",
+};
+
+/** How long a recovery took when it was last played. */
+export interface PlayedRecovery {
+  readonly scenario: Scenario;
+  /** ISO 8601. */
+  readonly at: string;
+  /** By machines and, as far as somebody has measured that, by people. */
+  readonly minutes: number;
+  readonly withFiles: boolean;
+  readonly withPeople: boolean;
+}
+
+/** Of each scenario the newest drill that went well. @param proofs oldest first */
+export function playedRecoveries(proofs: readonly Pick<Proof, "drill" | "outcome" | "finishedAt">[]): PlayedRecovery[] {
+  const newest = new Map<Scenario, PlayedRecovery>();
+  for (const { drill, outcome, finishedAt: at } of proofs) {
+    if (drill === undefined || outcome !== "proven") continue;
+    const { human, machineSeconds, withFiles } = drill;
+    const scenario = promiseOf[drill.scenario];
+    const minutes = machineSeconds / 60 + (human?.minutes ?? 0);
+    newest.set(scenario, { scenario, at, minutes, withFiles, withPeople: human !== null });
+  }
+  return [...newest.values()];
+}
 
 /** `proofs/<set>/`, where all proofs of one set lie. */
 export function proofPrefix(set: string): string {
