@@ -1,4 +1,7 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { Secret } from "../../actions/lib/config/problems.ts";
@@ -283,6 +286,44 @@ describe("a configuration that is put back into a new project", () => {
     expect(outcomeOf(missing, "functions", "mail")).toMatchObject({
       outcome: "listed",
       next: expect.stringMatching(/sources/),
+    });
+  });
+
+  test("takes the repository's sources for a function whose body the set has not, and says that they may be others", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "functions-"));
+    const put = (path: string, text: string) => {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), text);
+    };
+    put("grade/index.ts", 'import { grade } from "../_shared/grade.ts"; Deno.serve(grade);');
+    put("grade/deno.json", "{}");
+    put("grade/node_modules/heavy.js", "x");
+    put("_shared/grade.ts", "export const grade = () => new Response();");
+    symlinkSync("/etc/passwd", join(folder, "grade/passwd"));
+    const configuration = await capture(source());
+    const rows = await carry(configuration, { functionsFolder: folder, bodyOf: async () => undefined });
+    expect(outcomeOf(rows, "functions", "grade")).toMatchObject({
+      outcome: "listed",
+      why: expect.stringMatching(/may not be/),
+    });
+    expect(outcomeOf(rows, "functions", "mail")).toMatchObject({
+      outcome: "listed",
+      why: expect.stringMatching(/not at hand/),
+    });
+    const deployed = target().functions.get("grade");
+    expect(deployed).toMatchObject({ verifyJwt: false, entrypoint: "grade/index.ts", importMap: "grade/deno.json" });
+    const sent = Buffer.from(deployed?.body ?? []).toString();
+    expect(sent).toContain("_shared/grade.ts");
+    expect(sent).not.toMatch(/heavy|passwd/);
+    rmSync(join(folder, "grade/index.ts"));
+    const without = await carry(configuration, {
+      functionsFolder: folder,
+      bodyOf: async () => undefined,
+      ref: addProject(world).ref,
+    });
+    expect(outcomeOf(without, "functions", "grade")).toMatchObject({
+      outcome: "refused",
+      why: expect.stringMatching(/no index/),
     });
   });
 

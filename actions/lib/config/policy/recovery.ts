@@ -35,6 +35,8 @@ const configurationSchema = z
   .strictObject({
     /** The bodies of Edge Functions are in the set. */
     functions: z.boolean().default(true),
+    /** Folder of their sources, from which a recovery deploys those whose body a set has not. Null: none. */
+    functionsFolder: z.string().min(1).nullable().default(null),
     /** The root key of Vault is in the set, for operations and escrow alone. */
     vaultRootKey: z.boolean().default(false),
   })

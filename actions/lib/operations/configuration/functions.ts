@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { brotliCompressSync, brotliDecompressSync } from "node:zlib";
 import { z } from "zod";
+import { OperationError } from "../../base/errors.ts";
 import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import type { CapturedFunction } from "../../supabase/configuration/document.ts";
+import { readSources } from "./function-sources.ts";
 import { type Carrying, deniedRow, type Row, rowOf } from "./row.ts";
 
 const listSchema = z.array(
@@ -39,9 +41,18 @@ async function carryFunction(work: Carrying, one: CapturedFunction, before: Depl
   const { slug, body } = one;
   const row = (outcome: Row["outcome"], why?: string, next?: string) => rowOf("functions", slug, outcome, why, next);
   if (isSame(one, before)) return row("already");
-  if ("missing" in body) return row("listed", `the set does not have its body: ${body.missing}`, fromSources);
-  const bytes = await work.bodyOf?.(one);
-  if (bytes === undefined) return row("listed", "its body is not at hand", fromSources);
+  const bytes = "missing" in body ? undefined : await work.bodyOf?.(one);
+  if (bytes === undefined) {
+    const sources = await readSources(work.functionsFolder, one).catch((error: unknown) => {
+      // One function must not keep all else from being put back.
+      if (error instanceof OperationError) return error;
+      throw error;
+    });
+    if (sources instanceof OperationError) return row("refused", sources.message, sources.next);
+    if (sources !== undefined) return deploySources(work, one, sources);
+    const why = "missing" in body ? `the set does not have its body: ${body.missing}` : "its body is not at hand";
+    return row("listed", why, fromSources);
+  }
   if (before !== undefined && (await runs(work, one, before, bytes))) return row("already");
   if (work.rehearse === true) return row("carried");
   try {
@@ -74,6 +85,25 @@ function unpacked(bytes: Uint8Array): Buffer {
   } catch {
     return bundle;
   }
+}
+
+/** Sources may be newer than what ran: that it is the same shows only where the bundle is. */
+async function deploySources(work: Carrying, one: CapturedFunction, sources: FormData): Promise<Row> {
+  const { slug } = one;
+  if (work.rehearse !== true) {
+    try {
+      await work.api.send("POST", `${placeOf(work)}/functions/deploy?slug=${slug}`, sources);
+    } catch (error) {
+      if (error instanceof ApiRefusal) return deniedRow("functions", slug, error);
+      throw error;
+    }
+    const there = (await deployedIn(work)).get(slug);
+    if (isSame(one, there)) return rowOf("functions", slug, "carried");
+    if (there === undefined || (there.verify_jwt ?? true) !== one.verifyJwt)
+      return rowOf("functions", slug, "refused", "Supabase took it and did not keep it as it was", fromSources);
+  }
+  const why = "it comes from the repository's sources, which may not be those that ran: the set does not have its body";
+  return rowOf("functions", slug, "listed", why, "Try it.");
 }
 
 const placeOf = ({ ref }: Carrying): string => `/v1/projects/${encodeURIComponent(ref)}`;

@@ -18,6 +18,8 @@ export interface Carrying {
   readonly supplied?: ReadonlyMap<string, string>;
   /** The body of a function of the set. */
   readonly bodyOf?: (deployed: CapturedFunction) => Promise<Uint8Array | undefined>;
+  /** Folder of the functions' sources (`supabase/functions`), for those whose body the set has not. */
+  readonly functionsFolder?: string | undefined;
   readonly log: Log;
 }
 
