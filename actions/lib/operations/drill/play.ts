@@ -7,7 +7,7 @@ import type { ManagementApi } from "../../supabase/management-api.ts";
 import { trustedSigners } from "../../vault/configured.ts";
 import { openSet, readSignedSet, type SetRef } from "../../vault/sets/open-set.ts";
 import type { Context } from "../context.ts";
-import { newPassword } from "../recover/complete-loss/phases.ts";
+import { newPassword } from "../recover/complete-loss/project.ts";
 import { LossWork } from "../recover/complete-loss/work.ts";
 import { runPhases } from "../recover/phases.ts";
 import { beginState, type RecoveryState, type StateAccess } from "../recover/state.ts";

@@ -39,10 +39,14 @@ export default defineOperation({
     production: field(z.string().optional(), {
       ...{ value: "REF", help: "the target is the set's own project: its ref, typed" },
     }),
+    migrations: field(z.string().trim().min(1).optional(), {
+      ...{ value: "none|DIR", help: "folder of the migrations made since (default: the policy's recovery.migrations)" },
+    }),
     switchOn: field(z.string().optional(), {
       value: "NAME|all",
       help: "afterwards: switch on what stayed off, by its number or name, or all of it",
     }),
+    again: flag("recover once more, although a recovery was handed over within a day"),
     giveUp: flag("give an unfinished recovery up: it deletes nothing, and lets another begin"),
     state: field(z.string().optional(), {
       ...{ value: "DIR", help: "folder for the recovery's state when no bucket can be written" },
@@ -90,8 +94,8 @@ export default defineOperation({
         : switchOn(context, { scenario, folder, which });
     }
     const { runLoss } = await import("./complete-loss/run.ts");
-    const { set, target = null, region = null, projectName = null, production = null } = inputs;
-    const request = { scenario, set, target, region, projectName, production, migrations: null };
-    return runLoss(context, { request, rehearse: inputs.dryRun, folder });
+    const { set, target = null, region = null, projectName = null, production = null, migrations = null } = inputs;
+    const request = { scenario, set, target, region, projectName, production, migrations };
+    return runLoss(context, { request, rehearse: inputs.dryRun, again: inputs.again, folder });
   },
 });

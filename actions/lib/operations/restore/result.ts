@@ -87,6 +87,10 @@ export function dryRunResult(
   };
 }
 
+/** What no database holds; a recovery brings most of it back from the set's configuration. */
+export const dashboardTask =
+  "Set in the dashboard what no database holds: auth, storage and API settings, edge functions and their secrets, API keys in the app.";
+
 /** How a restore has ended, and what of the copy is off. */
 interface Ended {
   readonly outcome: RestoreResult["outcome"];
@@ -144,9 +148,7 @@ export async function afterwards(
     );
   }
   if (facts.supabase) {
-    byHand.push(
-      "Set in the dashboard what no database holds: auth, storage and API settings, edge functions and their secrets, API keys in the app.",
-    );
+    byHand.push(dashboardTask);
   }
   return { switchedOff, byHand };
 }

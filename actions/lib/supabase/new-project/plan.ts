@@ -61,6 +61,8 @@ export interface Prices {
   readonly size: string | undefined;
 }
 
+/** What Supabase takes where nothing is said. */
+export const defaultSize = "micro";
 const hoursOfMonth = 730;
 const computePrefix = "ci_";
 

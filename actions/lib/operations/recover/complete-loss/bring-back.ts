@@ -10,7 +10,7 @@ import type { Candidate, Restored } from "./facts.ts";
 import type { LossWork, Place } from "./work.ts";
 
 /** Of a set that cannot be used, found out before anything is written to the target: the next one is tried. */
-const unusable = new Set([
+export const unusable: ReadonlySet<string> = new Set([
   "set-damaged",
   "manifest-untrusted",
   "set-hidden",
@@ -18,6 +18,7 @@ const unusable = new Set([
   "set-unknown",
   "keys-damaged",
   "keys-unsigned",
+  "artifact-damaged",
   "session-key-foreign",
   "signature-invalid",
   "signature-foreign",
@@ -36,7 +37,7 @@ export async function bringBack(work: LossWork, place: Place, signal: AbortSigna
   const passedOver: { set: string; why: string }[] = [];
   for (const candidate of plan.candidates) {
     try {
-      return told(await restoreOne(work, candidate, place, signal), passedOver);
+      return told(await restoreOne(work, candidate, place, signal), candidate, passedOver);
     } catch (error) {
       if (!(error instanceof LifeboatError) || !unusable.has(error.code)) throw error;
       work.log.warn(`Set ${candidate.set} cannot be used: ${error.message} The next one is tried.`);
@@ -70,14 +71,18 @@ async function restoreOne(
   return runRestoreWithFiles({ ...common, config: whole, snapshots: sources.files });
 }
 
-function told(result: RestoreResult | RestoredWithFiles, passedOver: Restored["passedOver"]): Restored {
+function told(
+  result: RestoreResult | RestoredWithFiles,
+  { set, tier }: Candidate,
+  passedOver: Restored["passedOver"],
+): Restored {
   const { database, files } = "database" in result ? result : { database: result, files: null };
   const { outcome, differences, counts } = database;
   if (outcome === "dry-run") throw new ConfigurationError("usage", "A rehearsal restores nothing.");
   const of = (verdict: string) => differences.filter((one) => one.verdict === verdict);
   const wrong = [...of("failed"), ...of("unverified")].slice(0, 50);
   return {
-    ...{ set: database.set, tier: database.tier, snapshotAt: database.snapshotAt, outcome },
+    ...{ set, tier, snapshotAt: database.snapshotAt, outcome },
     sentence: verdictSentence(database),
     counts: { ...counts },
     target: { kind: database.target.kind, serverVersion: database.target.serverVersion },

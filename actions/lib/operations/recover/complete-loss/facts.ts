@@ -35,6 +35,8 @@ export const planSchema = z.strictObject({
   snapshotAt: z.string(),
   databaseBytes: z.string(),
   withFiles: z.boolean(),
+  /** Files that will be applied to the first; null: the restored database alone can tell. */
+  migrations: z.array(z.string()).nullable(),
   /** Null: the target was made by a person. */
   project: z
     .strictObject({
@@ -55,7 +57,7 @@ const offSchema = z.strictObject({ what: words, on: z.string().max(100_000) });
 /** What the restore came to: names and counts. */
 const restoredSchema = z.strictObject({
   set: setId,
-  tier: z.string(),
+  tier: tierSchema,
   snapshotAt: z.string(),
   outcome: z.enum(["equal", "differs", "unverified"]),
   sentence: words,
@@ -79,6 +81,34 @@ const checkSchema = z.strictObject({
   ...{ finding: words, seconds: z.number() },
 });
 
+/** What brought the schema up to today: names of files, never a statement. */
+const migratedSchema = z.strictObject({
+  outcome: z.enum(["current", "doubtful", "none"]),
+  /** Why none were applied; null: see the rest. */
+  why: words.nullable(),
+  applied: z.array(z.string()),
+  own: z.array(z.strictObject({ table: z.string(), before: z.number(), after: z.number() })),
+  findings: z.array(words),
+});
+export type Migrated = z.output<typeof migratedSchema>;
+
+const count = z.number().int().nonnegative();
+
+/** What became of the project's configuration. */
+const carriedSchema = z.strictObject({
+  /** Why there was none to carry; null: there was. */
+  why: words.nullable(),
+  counts: z.strictObject({ carried: count, already: count, listed: count, refused: count }),
+  /** What a person has to look at. */
+  rows: z.array(
+    z.strictObject({
+      ...{ section: z.string(), field: z.string(), outcome: z.enum(["listed", "refused"]) },
+      ...{ why: words, next: words },
+    }),
+  ),
+});
+export type Carried = z.output<typeof carriedSchema>;
+
 /** All that a later run needs. */
 export const factsSchema = z.object({
   request: requestSchema,
@@ -87,6 +117,8 @@ export const factsSchema = z.object({
   password: z.string().nullable(),
   ref: z.string().nullable().default(null),
   restored: restoredSchema.nullable().default(null),
+  migrated: migratedSchema.nullable().default(null),
+  configuration: carriedSchema.nullable().default(null),
   checks: z.array(checkSchema).nullable().default(null),
   /** By `what`: what a person has switched on since. */
   switchedOn: z.array(words).default([]),

@@ -1,12 +1,14 @@
 import { countOf, formatBytes } from "../../../base/measures.ts";
 import type { Policy } from "../../../config/policy/policy.ts";
-import { restoredOf } from "./phases.ts";
-import type { LossWork } from "./work.ts";
+import { dashboardTask } from "../../restore/result.ts";
+import type { Carried, Migrated } from "./facts.ts";
+import { type LossWork, restoredOf } from "./work.ts";
 
 /** What a recovery hands over. Names, counts and addresses; never a value of a key. */
 export interface HandOver {
   /**
-   * `recovered`: the copy is equal to the set and the application's checks passed. `unproven`: equal, and the policy has no checks.
+   * `recovered`: the copy is equal to the set, the schema is today's and the application's checks passed. `unproven`: equal, and nobody can
+   * say so of the rest (`unproven` says why).
    * `differs`: something of it is not as it was; named. Nothing else may be called recovered.
    */
   readonly outcome: "recovered" | "unproven" | "differs";
@@ -19,7 +21,12 @@ export interface HandOver {
   readonly snapshotAt: string;
   /** What stands in the way of `recovered`, one sentence each. */
   readonly wrong: readonly string[];
+  readonly unproven: readonly string[];
   readonly restored: ReturnType<typeof restoredOf>;
+  /** Null: they were not looked at. */
+  readonly migrated: Migrated | null;
+  /** Null: it was not carried. */
+  readonly configuration: Carried | null;
   readonly checks: readonly { readonly name: string; readonly outcome: string; readonly finding: string }[];
   readonly todo: readonly Todo[];
   /** Still off, with the number or the name by which a person switches each on. */
@@ -40,7 +47,7 @@ export interface Todo {
 
 export async function handOver(work: LossWork): Promise<HandOver> {
   const { state, clock } = work;
-  const { plan, request, checks, switchedOn } = work.facts();
+  const { plan, request, checks, configuration, migrated, switchedOn } = work.facts();
   const { policy } = work.context.config();
   const { ref, url } = await work.place();
   const restored = restoredOf(work);
@@ -50,16 +57,31 @@ export async function handOver(work: LossWork): Promise<HandOver> {
     ...(restored.files === null || ["equal", "sampled"].includes(restored.files.outcome)
       ? []
       : [restored.files.sentence]),
+    ...((configuration?.counts.refused ?? 0) === 0
+      ? []
+      : [`${countOf(configuration?.counts.refused ?? 0, "setting")} of the configuration could not be put back.`]),
     ...failed.map(({ name, outcome, finding }) => `Check "${name}": ${outcome}, ${finding}.`),
   ];
-  const proven = (checks ?? []).length > 0;
+  const unproven = [
+    ...((checks ?? []).length > 0 ? [] : ["the policy has no checks of the application"]),
+    ...(migrated?.findings ?? []).map((finding) => `migration ${finding}`),
+  ];
   return {
-    outcome: wrong.length > 0 ? "differs" : proven ? "recovered" : "unproven",
-    ...{ recovery: state.id, scenario: request.scenario, wrong, restored, checks: checks ?? [] },
+    outcome: wrong.length > 0 ? "differs" : unproven.length === 0 ? "recovered" : "unproven",
+    ...{
+      recovery: state.id,
+      scenario: request.scenario,
+      wrong,
+      unproven,
+      restored,
+      migrated,
+      configuration,
+      checks: checks ?? [],
+    },
     project: { ref, url, region: plan.project?.region ?? null },
     ...{ set: restored.set, tier: restored.tier, snapshotAt: restored.snapshotAt },
     todo: todoOf(work, policy, ref, url),
-    off: restored.switchedOff
+    off: offOf(restored, configuration)
       .map(({ what }, index) => ({ number: index + 1, what }))
       .filter(({ what }) => !switchedOn.includes(what)),
     phases: state.times.map(({ phase, begunAt, endedAt, late }) => ({
@@ -73,7 +95,8 @@ export async function handOver(work: LossWork): Promise<HandOver> {
 }
 
 function todoOf(work: LossWork, policy: Policy, ref: string | null, url: string | null): Todo[] {
-  const { plan, restored } = work.facts();
+  const { plan, restored, configuration } = work.facts();
+  const carried = configuration !== null && configuration.why === null;
   const dashboard = (page: string): string => `https://supabase.com/dashboard/project/${ref ?? "_"}/${page}`;
   const moved: Todo[] =
     url === null
@@ -110,9 +133,23 @@ function todoOf(work: LossWork, policy: Policy, ref: string | null, url: string 
     ...moved,
     ...password,
     ...policy.recovery.handOver.map((what) => ({ what, where: "the policy, recovery.handOver" })),
-    ...(restored?.byHand ?? []).map((what) => ({ what, where: "the restored project" })),
+    ...(restored?.byHand ?? [])
+      .filter((what) => what !== dashboardTask || !carried)
+      .map((what) => ({ what, where: "the restored project" })),
     { what: "Tell the users: a text to begin with is below", where: "wherever you reach them" },
   ];
+}
+
+/** The name of the configuration's part that waits for a person. */
+export const liveSettings = "settings that reach people: mail, text messages, hooks, network restrictions";
+
+/** All that stays off until somebody says so, in the order in which it is numbered; without a statement: done by the API. */
+export function offOf(
+  { switchedOff }: HandOver["restored"],
+  configuration: Carried | null,
+): readonly { readonly what: string; readonly on: string | undefined }[] {
+  const settings = configuration === null || configuration.why !== null ? [] : [{ what: liveSettings, on: undefined }];
+  return [...switchedOff, ...settings];
 }
 
 /** A text to begin with: what happened, what is lost, what users have to do. */

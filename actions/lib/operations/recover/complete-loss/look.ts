@@ -7,6 +7,7 @@ import { type ManagementApi, openManagementApi } from "../../../supabase/managem
 import {
   assertRoomIn,
   assertWithinBudget,
+  defaultSize,
   diskFor,
   findPrices,
   monthlyPrice,
@@ -20,7 +21,9 @@ import { provenSets } from "../../../vault/sets/proof-store.ts";
 import { firstFew, trustedSets } from "../../../vault/standing.ts";
 import type { Context } from "../../context.ts";
 import { hasFiles, type Sources } from "../sources.ts";
+import { unusable } from "./bring-back.ts";
 import type { Candidate, LossPlan, LossRequest } from "./facts.ts";
+import { planMigrationsOf } from "./migrate.ts";
 
 /**
  * Decides what a recovery will do, and refuses what it may not, before anything is written anywhere.
@@ -37,10 +40,23 @@ export async function look(
 ): Promise<LossPlan> {
   const { candidates, manifest } = await findCandidates(context, sources, request);
   const { snapshotAt, counts } = manifest;
+  const [first] = candidates;
+  // With a set that was not named, the next one is tried where this one does not open.
+  const pending = first && (await planMigrationsOf(sources, request, first).catch(unlessNext(context, request)));
   return {
     ...{ candidates, snapshotAt, databaseBytes: counts.databaseBytes },
+    migrations: pending ?? null,
     withFiles: request.scenario === "regional-disaster" || hasFiles(context.env),
     project: request.target === null ? await planProject(context, request, manifest, known) : null,
+  };
+}
+
+/** What only the set is to blame for is told, and left to the restore, which passes it over. */
+function unlessNext({ log }: Context, { set }: LossRequest) {
+  return (error: unknown): undefined => {
+    const ofSet = error instanceof LifeboatError && unusable.has(error.code) && error.code !== "wrong-private-key";
+    if (set !== "latest" || !ofSet) throw error;
+    log.warn(`The newest set may not be usable: ${error.message}`);
   };
 }
 
@@ -140,13 +156,13 @@ async function planProject(
   const prices = await findPrices(api, { organization, production: projectRef ?? manifest.source.projectRef });
   const size = recovery.instanceSize ?? prices?.size ?? null;
   const diskGigabytes = diskFor(BigInt(manifest.counts.databaseBytes));
-  const dollars = (prices && monthlyPrice(prices, size ?? "micro", diskGigabytes)) ?? null;
+  const dollars = (prices && monthlyPrice(prices, size ?? defaultSize, diskGigabytes)) ?? null;
   if (dollars === null) context.log.warn("What the new project will cost is not known: no price list could be read.");
   else
     assertWithinBudget(
       dollars,
       recovery.mostUsdPerMonth,
-      `A project of size ${size ?? "micro"} with ${diskGigabytes} GB`,
+      `A project of size ${size ?? defaultSize} with ${diskGigabytes} GB`,
     );
   return { name, organization, region, size, diskGigabytes, dollars };
 }

@@ -1,4 +1,4 @@
-import { countOf, formatDuration, formatInstant } from "../../../base/measures.ts";
+import { countOf, few, formatDuration, formatInstant } from "../../../base/measures.ts";
 import { type Page, timeTable } from "../../../report/page.ts";
 import type { Outcome } from "../../../report/run/outcome.ts";
 import type { Phase } from "../phases.ts";
@@ -49,6 +49,8 @@ export function handOverPage(over: HandOver): Page {
           ["set", `${over.set} (${over.tier})`],
           ["everything as of", formatInstant(over.snapshotAt)],
           ["database", restored.sentence],
+          ["migrations since", migrationsTold(over)],
+          ["configuration", configurationTold(over)],
           [
             "files",
             restored.files === null ? filesTold(null) : `${filesTold(restored.files)}: ${restored.files.outcome}`,
@@ -56,10 +58,16 @@ export function handOverPage(over: HandOver): Page {
         ],
       },
       { title: "What is wrong", header: ["what"], rows: [...over.wrong, ...restored.wrong].map((one) => [one]) },
+      { title: "What is not proven", header: ["why"], rows: over.unproven.map((one) => [one]) },
       {
         title: "Sets that could not be used",
         header: ["set", "why"],
         rows: restored.passedOver.map(({ set, why }) => [set, why]),
+      },
+      {
+        title: "Settings to look at",
+        header: ["part", "setting", "", "why", "what to do"],
+        rows: (over.configuration?.rows ?? []).map((row) => [row.section, row.field, row.outcome, row.why, row.next]),
       },
       {
         title: "Checks of the application",
@@ -87,14 +95,29 @@ export function handOverPage(over: HandOver): Page {
   };
 }
 
-function sentenceOf({ outcome, wrong, checks, seconds, off, human }: HandOver, place: string): string {
+function migrationsTold({ migrated }: HandOver): string {
+  if (migrated === null) return "not looked at";
+  const { outcome, why, applied, own } = migrated;
+  const owns = own.map(({ table, before, after }) => `${table} from ${before} to ${after} rows`);
+  return outcome === "none" ? `none: ${why}` : [`${countOf(applied.length, "file")} applied`, ...owns].join(", ");
+}
+
+function configurationTold({ configuration }: HandOver): string {
+  if (configuration === null) return "not carried";
+  const { why, counts } = configuration;
+  if (why !== null) return `none: ${why}`;
+  const { carried, already, listed, refused } = counts;
+  return `${countOf(carried, "setting")} carried and read back, ${already} were so already, ${listed} to look at, ${refused} refused`;
+}
+
+function sentenceOf({ outcome, wrong, unproven, checks, seconds, off, human }: HandOver, place: string): string {
   const took = `after ${formatDuration(seconds * 1000)} and ${countOf(human.length, "action")} of people`;
   const rest = off.length === 0 ? "" : ` ${countOf(off.length, "thing")} that may speak to others stayed off.`;
   switch (outcome) {
     case "recovered":
       return `Recovered into ${place} ${took}: equal to the set, ${countOf(checks.length, "check")} of the application passed.${rest}`;
     case "unproven":
-      return `Restored into ${place} ${took}: equal to the set. Whether the application works is UNPROVEN: the policy has no checks of it.${rest}`;
+      return `Restored into ${place} ${took}: equal to the set. Whether the application works is UNPROVEN: ${few(unproven, 3, "; ")}.${rest}`;
     case "differs":
       return `Brought back into ${place} ${took}, and ${countOf(wrong.length, "thing")} NOT as it was: do not put it into service before each is understood.${rest}`;
   }
@@ -127,6 +150,11 @@ export function rehearsalPage(plan: LossPlan, phases: readonly Phase<LossWork>[]
         ]),
       },
     ],
-    notes: [`Everything as of ${formatInstant(plan.snapshotAt)}: what was done after that is lost.`],
+    notes: [
+      `Everything as of ${formatInstant(plan.snapshotAt)}: what was done after that is lost.`,
+      plan.migrations === null
+        ? "Which migrations are applied only the restored database can tell."
+        : `Migrations to be applied: ${plan.migrations.length === 0 ? "none" : few(plan.migrations)}.`,
+    ],
   };
 }

@@ -13,12 +13,15 @@ import { factsSchema, type LossPlan, type LossRequest, sourcesFor } from "./fact
 import { handOver } from "./hand-over.ts";
 import { look, openApi } from "./look.ts";
 import { rehearsalPage, reportHandOver } from "./page.ts";
-import { lossPhases, newPassword } from "./phases.ts";
+import { lossPhases } from "./phases.ts";
+import { newPassword } from "./project.ts";
 import { LossWork } from "./work.ts";
 
 export interface LossRun {
   readonly request: LossRequest;
   readonly rehearse: boolean;
+  /** Also when an earlier recovery was handed over a short time ago. */
+  readonly again: boolean;
   /** For states that no bucket takes. */
   readonly folder: string | undefined;
   readonly clock?: Clock;
@@ -32,10 +35,11 @@ export interface LossRun {
  * @throws OperationError when it broke on the way; a later run goes on
  */
 export async function runLoss(context: Context, run: LossRun): Promise<Told> {
-  const { clock = realClock, request, rehearse } = run;
+  const { clock = realClock, request, rehearse, again } = run;
   using recoveries = await openRecoveries(context, run.folder, clock);
   using closing = new DisposableStack();
   const unfinished = unfinishedOf(recoveries, request);
+  if (unfinished === undefined && !again) refuseDone(recoveries, request, clock.now());
   const sources = await openSources(context, sourcesFor(request), closing);
   const plan = unfinished?.facts(factsSchema).plan ?? (await admitted(context, sources, request, recoveries));
   const scenario = request.scenario === "regional-disaster" ? "regionalDisaster" : "completeLoss";
@@ -54,8 +58,8 @@ export async function runLoss(context: Context, run: LossRun): Promise<Told> {
   const api = readRestoreTestEnvironment(context.env).api && openApi(context);
   const work = new LossWork(context, { sources, state, clock, api });
   const signal = lease === undefined ? context.signal : AbortSignal.any([context.signal, lease.lost]);
-  const again = `Run the same command again: recovery ${state.id} goes on where it stopped.`;
-  await runPhases(phases, work, { record: state, clock, log: context.log, signal, again });
+  const how = `Run the same command again: recovery ${state.id} goes on where it stopped.`;
+  await runPhases(phases, work, { record: state, clock, log: context.log, signal, again: how });
   await state.end("handed over");
   const over = await handOver(work);
   return { result: over, ...reportHandOver(over) };
@@ -80,6 +84,23 @@ function unfinishedOf({ known }: Recoveries, request: LossRequest): RecoveryStat
     "recovery-unfinished",
     `Recovery ${state.id} (${state.scenario}${asked}) is unfinished since ${state.begunAt}. A second one would make a second project.`,
     `Take it up with the same words, or give it up: \`lifeboat recover ${state.scenario} --give-up\`.`,
+  );
+}
+
+const dayMillis = 86_400_000;
+
+/** A command that is typed, or a job that is run, once too often must not make another project. @throws ConfigurationError `recovery-done` */
+function refuseDone({ known }: Recoveries, { scenario, target }: LossRequest, now: number): void {
+  if (target !== null) return;
+  const done = known.find(
+    (one) =>
+      one.scenario === scenario && one.ended?.how === "handed over" && now - Date.parse(one.ended.at) < dayMillis,
+  );
+  if (done?.ended === undefined || done.ended === null) return;
+  throw new ConfigurationError(
+    "recovery-done",
+    `Recovery ${done.id} was handed over at ${done.ended.at}. Another one would make another project.`,
+    "Go on with what it made (--switch-on NAME|all); or begin another with --again.",
   );
 }
 

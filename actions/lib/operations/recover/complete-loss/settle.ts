@@ -1,13 +1,15 @@
 import { ConfigurationError, OperationError } from "../../../base/errors.ts";
 import { realClock } from "../../../base/flow/clock.ts";
-import { countOf } from "../../../base/measures.ts";
+import { countOf, few } from "../../../base/measures.ts";
 import { readRestoreTestEnvironment } from "../../../config/environment.ts";
 import type { Context } from "../../context.ts";
 import type { Told } from "../../operation.ts";
 import { attempt, targetConnector } from "../../target/sessions.ts";
 import { openRecoveries } from "../access.ts";
 import { openSources } from "../sources.ts";
-import { factsSchema, type LossRequest, type Restored, sourcesFor } from "./facts.ts";
+import { carry } from "./carry.ts";
+import { factsSchema, type LossRequest, sourcesFor } from "./facts.ts";
+import { offOf } from "./hand-over.ts";
 import { openApi } from "./look.ts";
 import { LossWork } from "./work.ts";
 
@@ -30,7 +32,8 @@ export async function switchOn(context: Context, { scenario, folder, which }: Se
   const state = recoveries.known.find((one) => one.scenario === scenario && one.ended?.how !== "given up");
   const restored = state?.facts(factsSchema).restored ?? null;
   if (state === undefined || restored === null) throw noRecovery(scenario);
-  const chosen = choose(restored.switchedOff, state.facts(factsSchema).switchedOn, which);
+  const off = offOf(restored, state.facts(factsSchema).configuration);
+  const chosen = choose(off, state.facts(factsSchema).switchedOn, which);
   await using lease = await recoveries.lease(state);
   await state.noteHuman({ by: context.who, what: `said: switch on ${which}` });
   const sources = await openSources(context, sourcesFor(state.facts(factsSchema).request), closing);
@@ -43,7 +46,7 @@ export async function switchOn(context: Context, { scenario, folder, which }: Se
   try {
     for (const { what, on } of chosen) {
       await lease?.assertHeld();
-      const failure = await attempt(client, on);
+      const failure = on === undefined ? await carryLive(work) : await attempt(client, on);
       if (failure !== undefined)
         throw new OperationError(
           "switch-failed",
@@ -58,7 +61,7 @@ export async function switchOn(context: Context, { scenario, folder, which }: Se
     await client.end().catch(() => undefined);
   }
   const { switchedOn } = state.facts(factsSchema);
-  const left = restored.switchedOff.filter(({ what }) => !switchedOn.includes(what)).map(({ what }) => what);
+  const left = off.filter(({ what }) => !switchedOn.includes(what)).map(({ what }) => what);
   const page = {
     title: `Recovery ${state.id}: switched on`,
     sentence: `${countOf(done.length, "thing")} switched on; ${countOf(left.length, "thing")} still off.`,
@@ -70,8 +73,21 @@ export async function switchOn(context: Context, { scenario, folder, which }: Se
   return { result: { recovery: state.id, on: done, off: left }, page, outputs: outputsOf(state.id, "switched-on") };
 }
 
+/** @returns what stands in the way, in words; undefined: all is as it was */
+async function carryLive(work: LossWork): Promise<string | undefined> {
+  const configuration = await carry(work, { goLive: true });
+  await work.state.note({ configuration });
+  const refused = configuration.rows.filter(({ outcome }) => outcome === "refused");
+  return refused.length === 0
+    ? undefined
+    : few(
+        refused.map(({ section, field, why }) => `${section} ${field}: ${why}`),
+        5,
+      );
+}
+
 /** @throws ConfigurationError `switch-unknown` */
-function choose(off: Restored["switchedOff"], on: readonly string[], which: string): Restored["switchedOff"] {
+function choose(off: ReturnType<typeof offOf>, on: readonly string[], which: string): ReturnType<typeof offOf> {
   const numbered = off.map((one, index) => ({ ...one, number: String(index + 1) }));
   const left = numbered.filter(({ what }) => !on.includes(what));
   if (which === "all") return left;

@@ -16,7 +16,7 @@ import { assertProjectAllowed } from "../../../supabase/project.ts";
 import type { Context } from "../../context.ts";
 import type { Sources } from "../sources.ts";
 import type { RecoveryState } from "../state.ts";
-import { factsSchema, type LossFacts } from "./facts.ts";
+import { factsSchema, type LossFacts, type Restored } from "./facts.ts";
 
 /** Where the project comes back. */
 export interface Place {
@@ -132,4 +132,11 @@ export class LossWork {
     const bySession = region === undefined ? undefined : storageBySession({ ref, region }, keys, this.env);
     return { target, storage: targetStorage ?? bySession, ref, url: projectUrl(ref, this.env), keys };
   }
+}
+
+/** @throws OperationError `recovery-unknown` when a phase that comes before has noted nothing */
+export function restoredOf(work: Pick<LossWork, "facts" | "state">): Restored {
+  const { restored } = work.facts();
+  if (restored !== null) return restored;
+  throw new OperationError("recovery-unknown", `Recovery ${work.state.id} has not noted what was restored.`);
 }

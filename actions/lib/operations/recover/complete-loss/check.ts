@@ -1,0 +1,30 @@
+import { attempt, targetConnector } from "../../target/sessions.ts";
+import { runChecks } from "../../test-restore/further-checks.ts";
+import type { LossWork } from "./work.ts";
+
+/** Runs the policy's checks of the application against what came back, with the new project's address and key, and notes what they found. */
+export async function checkApplication(work: LossWork, signal: AbortSignal): Promise<void> {
+  const { policy } = work.context.config();
+  const { target, url, keys } = await work.place();
+  const connectTarget = targetConnector({ target, policy }, "recover", { log: work.log, signal });
+  const client = await connectTarget();
+  try {
+    // A dump carries no statistics: without them the planner would know nothing.
+    await attempt(client, "analyze");
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+  const prefix = policy.targets[policy.restoreTest.target]?.env ?? "STAGING";
+  const env = {
+    ...work.env,
+    ...(url !== null && { [`${prefix}_API_URL`]: url }),
+    ...(keys !== undefined && { [`${prefix}_ANON_KEY`]: keys.anon.reveal() }),
+  };
+  const results = await runChecks({
+    ...{ checks: policy.recovery.checks ?? policy.restoreTest.checks, connect: connectTarget, log: work.log, signal },
+    http: { variable: `${prefix}_API_URL`, env },
+  });
+  const checks = results.map(({ finding, ...rest }) => ({ ...rest, finding: finding.slice(0, 500) }));
+  if (results.length === 0) work.log.warn("The policy has no checks of the application: whether it works is unproven.");
+  await work.state.note({ checks });
+}
