@@ -37,10 +37,10 @@ const apiBy = (token = world.tokens[0]?.value ?? "") =>
     spacing: 0,
   });
 
-async function capture(of: Project): Promise<Configuration> {
+async function capture(of: Project, token?: string): Promise<Configuration> {
   const { signal } = new AbortController();
   return captureConfiguration({
-    ...{ api: apiBy(), ref: of.ref, readAt: new Date(world.clock.now()), signal },
+    ...{ api: apiBy(token), ref: of.ref, readAt: new Date(world.clock.now()), signal },
     async keepBody(slug, body) {
       kept.set(slug, body);
       return `functions/${slug}`;
@@ -149,6 +149,18 @@ describe("a configuration that is put back into a new project", () => {
     expect(differing.sort()).toEqual([...stays, ...readOnly].sort());
     expect(target().network).toEqual(source().network);
     for (const [name, value] of Object.entries(ownerSecrets)) expect(target().secrets.get(name)?.value).toBe(value);
+  });
+
+  test("tells of each part that the set has not, as its backup's token lacked the right", async () => {
+    const permissions = ["auth_config_read", "organization_admin_read", "edge_functions_read"];
+    const configuration = await capture(source(), addToken(world, { permissions }).value);
+    const rows = await carry(configuration);
+    expect(namesOf(rows)).toEqual(namesIn(configuration));
+    expect(outcomeOf(rows, "postgrest", "all of it")).toMatchObject({
+      ...{ outcome: "listed", why: expect.stringMatching(/data_api_config_read/) },
+    });
+    expect(rows.filter(({ field }) => field === "all of it").length).toBe(14);
+    expect(target().auth["jwt_exp"]).toBe(41);
   });
 
   test("is found as it is by a second run, which writes nothing", async () => {
