@@ -164,6 +164,20 @@ describe("a restored database", () => {
     });
   });
 
+  test("that reads strings otherwise by a setting of its own runs what the plan has read", async () => {
+    const one = await project(base);
+    await execute(one.superuserUrl, `alter database ${one.name} set standard_conforming_strings = off`);
+    const sql =
+      "insert into public.exams values (7, '\\', '; drop table public.exams; --'); create table public.seen (a int)";
+    const dir = await folder({ ...exams, "20260201000000_strings.sql": sql });
+    const result = await bring(one, { source: { folder: dir }, own: [] });
+    expect(result.applied).toEqual([{ file: "20260201000000_strings.sql", version: "20260201000000", statements: 2 }]);
+    const found = await withClient(one.superuserUrl, (client) =>
+      client.query("select title from public.exams where id = 7"),
+    );
+    expect(found.rows).toEqual([{ title: "\\" }]);
+  });
+
   test("of one that another run works on nothing is applied", async () => {
     const one = await project(base);
     const dir = await folder({ ...exams, ...since });

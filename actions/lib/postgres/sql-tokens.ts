@@ -30,7 +30,13 @@ const longestName = 63;
  * (simple_quote_literal in src/backend/utils/adt/ruleutils.c)
  */
 export function readTokens(sql: string, { standard = false } = {}): Tokens {
-  return new Scanner(sql, standard).scan();
+  const scanner = new Scanner(sql, standard);
+  return { tokens: [...scanner.each()], certain: scanner.certain };
+}
+
+/** The same one after the other, where so many need not be kept. */
+export function eachToken(sql: string): Generator<SqlToken, void, undefined> {
+  return new Scanner(sql, true).each();
 }
 
 /** One statement of a text. */
@@ -42,34 +48,43 @@ export interface SqlStatement {
   readonly tokens: readonly SqlToken[];
 }
 
+/** More words of one statement are not kept: rows of megabytes say nothing more about what it is. */
+const mostTokens = 20_000;
+
 /**
  * Cuts a text into its statements, as psql does (src/fe_utils/psqlscan.l): at semicolons outside of parentheses and of the
- * body of a routine between `BEGIN ATOMIC` and `END`. What holds nothing but comments is a statement without tokens. Pure.
+ * body of a routine between `BEGIN ATOMIC` and `END`. What holds nothing but comments is a statement without tokens. Of one
+ * that is longer than anybody writes the first 20,000 are given. Pure.
  */
 export function readStatements(sql: string): { readonly statements: SqlStatement[]; readonly certain: boolean } {
-  const { tokens, certain } = readTokens(sql, { standard: true });
+  const scanner = new Scanner(sql, true);
   const statements: SqlStatement[] = [];
-  const [depth, from] = [
-    { brackets: 0, blocks: 0 },
-    { text: 0, token: 0 },
-  ];
-  const cut = (end: number, count: number): void => {
-    const at = from.text + (/^\s*/.exec(sql.slice(from.text, end))?.[0].length ?? 0);
+  let [brackets, blocks, from] = [0, 0, 0];
+  let tokens: SqlToken[] = [];
+  const cut = (end: number): void => {
+    const at = from + (/^\s*/.exec(sql.slice(from, end))?.[0].length ?? 0);
     const text = sql.slice(at, end).trimEnd();
-    if (text !== "") statements.push({ text, at, tokens: tokens.slice(from.token, count) });
+    if (text !== "") statements.push({ text, at, tokens });
   };
-  tokens.forEach((token, place) => {
-    const words = tokens.slice(from.token, from.token + 4).map(wordOf);
-    const routine = words[0] === "create" && words.some((word) => word === "function" || word === "procedure");
-    if (token.kind === "sign" && token.text === "(") depth.brackets += 1;
-    else if (token.kind === "sign" && token.text === ")") depth.brackets = Math.max(0, depth.brackets - 1);
-    else if (routine && depth.brackets === 0) depth.blocks = Math.max(0, depth.blocks + blockStep(token, depth.blocks));
-    if (token.kind !== "sign" || token.text !== ";" || depth.brackets > 0 || depth.blocks > 0) return;
-    cut(token.at, place);
-    [from.text, from.token, depth.blocks] = [token.end, place + 1, 0];
-  });
-  cut(sql.length, tokens.length);
-  return { statements, certain };
+  for (const token of scanner.each()) {
+    const sign = token.kind === "sign" ? token.text : "";
+    if (sign === ";" && brackets === 0 && blocks === 0) {
+      cut(token.at);
+      [from, tokens] = [token.end, []];
+      continue;
+    }
+    if (sign === "(") brackets += 1;
+    else if (sign === ")") brackets = Math.max(0, brackets - 1);
+    else if (brackets === 0 && isRoutine(tokens)) blocks += blockStep(token, blocks);
+    if (tokens.length < mostTokens) tokens.push(token);
+  }
+  cut(sql.length);
+  return { statements, certain: scanner.certain };
+}
+
+function isRoutine(tokens: readonly SqlToken[]): boolean {
+  if (wordOf(tokens[0]) !== "create") return false;
+  return tokens.slice(1, 4).some((token) => ["function", "procedure"].includes(wordOf(token)));
 }
 
 /** A key word, or a name that could be one; empty for anything else. */
@@ -86,7 +101,7 @@ function blockStep(token: SqlToken, blocks: number): number {
 class Scanner {
   readonly #sql: string;
   readonly #standard: boolean;
-  readonly #tokens: SqlToken[] = [];
+  #token: SqlToken | undefined;
   #at = 0;
   /** Where the token that is being read begins. */
   #from = 0;
@@ -97,9 +112,17 @@ class Scanner {
     this.#standard = standard;
   }
 
-  scan(): Tokens {
-    while (this.#at < this.#sql.length) this.#next();
-    return { tokens: this.#tokens, certain: this.#certain };
+  /** False once something could be read in two ways; final when all tokens have been read. */
+  get certain(): boolean {
+    return this.#certain;
+  }
+
+  *each(): Generator<SqlToken, void, undefined> {
+    while (this.#at < this.#sql.length) {
+      this.#token = undefined;
+      this.#next();
+      if (this.#token !== undefined) yield this.#token;
+    }
   }
 
   #next(): void {
@@ -131,7 +154,7 @@ class Scanner {
   }
 
   #push(kind: SqlToken["kind"], text: string, quoted = false): void {
-    this.#tokens.push({ kind, text, quoted, at: this.#from, end: this.#at });
+    this.#token = { kind, text, quoted, at: this.#from, end: this.#at };
   }
 
   /** They nest. */

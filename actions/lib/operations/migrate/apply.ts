@@ -78,6 +78,8 @@ async function applyOne(client: Client, one: PendingMigration, look: Applying["l
     await client.query("reset session authorization");
     await client.query("set lock_timeout = '4s'");
     await client.query("set statement_timeout = 0");
+    // As the plan has read the file: a setting of the restored database must not give its strings another end.
+    await client.query("set standard_conforming_strings = on");
     if (!one.alone) await client.query("begin");
     const transaction = one.alone ? undefined : await transactionOf(client);
     for (const { sql, what: head } of one.runs) {

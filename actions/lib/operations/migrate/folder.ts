@@ -16,8 +16,8 @@ export interface MigrationSource {
 }
 
 const mostFiles = 10_000;
-const mostFileBytes = 64 * 1024 * 1024;
-const mostBytes = 256 * 1024 * 1024;
+const mostFileBytes = 16 * 1024 * 1024;
+const mostBytes = 128 * 1024 * 1024;
 
 /**
  * The files of a folder of migrations. What is no ordinary file by its own name is refused: a link would bring in text that

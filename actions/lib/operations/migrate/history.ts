@@ -12,7 +12,7 @@ import type { OpenSet } from "../../vault/sets/open-set.ts";
 /** Where the Supabase CLI notes what it has applied, and with what. */
 export const historyTable = { schema: "supabase_migrations", name: "schema_migrations" } as const;
 
-const mostBytes = 256 * 1024 * 1024;
+const mostBytes = 128 * 1024 * 1024;
 
 const rowSchema = z.object({
   version: z.string(),

@@ -68,6 +68,7 @@ export async function migrationsAfter(
 ): Promise<(outcome: "equal" | "dry-run" | "differs" | "unverified") => Promise<{ migrations?: MigrationResult }>> {
   if (migrations === undefined) return async () => ({});
   const plan = await planForSet(open, migrations);
+  if (plan === undefined) log.info("Which migrations the set lacks shows when it is restored: it is an archive.");
   return async (outcome) => {
     if (outcome === "dry-run") return plan === undefined ? {} : { migrations: rehearsed(migrations, plan) };
     if (outcome !== "equal") return {};
