@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { Secret } from "../../actions/lib/config/problems.ts";
 import { type ManagementApi, openManagementApi } from "../../actions/lib/supabase/management-api.ts";
+import { readPublicStatus } from "../../actions/lib/supabase/status-page.ts";
 import { createProject, withClient } from "../lab/index.ts";
 import { type ArchivedPostgres, startArchivedPostgres } from "../lab/servers/archived-postgres.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
@@ -46,6 +47,15 @@ async function addressOf(ref: string, password: string): Promise<string> {
   return `postgresql://${pooler?.db_user}:${encodeURIComponent(password)}@${pooler?.db_host}:${pooler?.db_port}/${pooler?.db_name}`;
 }
 const ask = async (url: string, sql: string) => withClient(url, async (client) => (await client.query(sql)).rows[0]);
+
+test("the public status page says what is not well, where it is looked for", async () => {
+  expect(await readPublicStatus(supabase.statusUrl)).toMatchObject({ known: true, troubles: [] });
+  supabase.world.publicTroubles.push("Projects in eu-central-1 do not start");
+  expect(await readPublicStatus(supabase.statusUrl)).toMatchObject({
+    troubles: [expect.stringContaining("eu-central-1"), "Database: partial_outage"],
+  });
+  supabase.world.publicTroubles.length = 0;
+});
 
 describe("a project that was made", () => {
   const password = "a password / of ours";

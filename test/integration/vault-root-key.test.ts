@@ -16,7 +16,7 @@ import {
   type Project,
   type SupabaseApi,
   startSupabaseApi,
-  virtualClock,
+  VirtualClock,
 } from "../lab/supabase-api/index.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 
@@ -50,7 +50,7 @@ describe("Vault's secrets that the backup role may not open", () => {
       ref: to.project.ref,
       key,
       connect: connector(to.lab),
-      clock: virtualClock(),
+      clock: new VirtualClock(),
       log: silentLog,
       signal,
     },

@@ -23,7 +23,7 @@ import {
   ownerSecrets,
   type Project,
   transportTo,
-  virtualClock,
+  VirtualClock,
   type World,
 } from "../lab/supabase-api/index.ts";
 
@@ -79,7 +79,7 @@ function namesIn({ sections, fields, functions }: Configuration): string[] {
 const namesOf = (rows: readonly Row[]): string[] => rows.map(({ section, field }) => `${section}/${field}`).sort();
 
 beforeEach(() => {
-  world = createWorld({ clock: virtualClock() });
+  world = createWorld({ clock: new VirtualClock() });
   lost = addProject(world, { name: "production" });
   found = addProject(world, { name: "recovered" });
   configure(lost, world.clock.now());

@@ -2,15 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { Secret } from "../../actions/lib/config/problems.ts";
 import { type ManagementApi, openManagementApi } from "../../actions/lib/supabase/management-api.ts";
-import {
-  addProject,
-  addToken,
-  createWorld,
-  transportTo,
-  type VirtualClock,
-  virtualClock,
-  type World,
-} from "../lab/supabase-api/index.ts";
+import { addProject, addToken, createWorld, transportTo, VirtualClock, type World } from "../lab/supabase-api/index.ts";
 
 /** What the client makes of each way in which the Management API fails. Nothing waits for real. */
 
@@ -42,7 +34,7 @@ const seconds = async (work: () => Promise<unknown>) => {
 };
 
 beforeEach(() => {
-  clock = virtualClock();
+  clock = new VirtualClock();
   world = createWorld({ clock });
   addProject(world, { ref });
   api = open();

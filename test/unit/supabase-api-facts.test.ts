@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { authFields } from "../lab/supabase-api/auth-fields.ts";
 import { handle, routes } from "../lab/supabase-api/handle.ts";
-import { addFunction, addProject, addToken, createWorld, virtualClock } from "../lab/supabase-api/index.ts";
+import { addFunction, addProject, addToken, createWorld, VirtualClock } from "../lab/supabase-api/index.ts";
 import { statuses } from "../lab/supabase-api/project.ts";
 import { authNames, described, projectStatuses } from "./supabase-api-described.ts";
 
@@ -24,7 +24,7 @@ const lines = described
     };
   });
 
-const world = createWorld({ clock: virtualClock() });
+const world = createWorld({ clock: new VirtualClock() });
 world.limit = 10_000;
 const [organization] = world.organizations;
 if (organization !== undefined) organization.plan = "team";

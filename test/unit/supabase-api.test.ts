@@ -8,8 +8,7 @@ import {
   lookInside,
   type Project,
   transportTo,
-  type VirtualClock,
-  virtualClock,
+  VirtualClock,
   type World,
 } from "../lab/supabase-api/index.ts";
 
@@ -21,7 +20,7 @@ let project: Project;
 const second = 1000;
 
 function begin(seed = 1): void {
-  clock = virtualClock();
+  clock = new VirtualClock();
   world = createWorld({ clock, seed });
   world.limit = 10_000;
   project = addProject(world);

@@ -11,6 +11,8 @@ export interface SupabaseApi extends AsyncDisposable {
   readonly url: string;
   /** For SUPABASE_PROJECT_URL: where each project serves Storage, logins and functions, with `{ref}` in it. */
   readonly projectUrl: string;
+  /** For SUPABASE_STATUS_URL: the public status page. */
+  readonly statusUrl: string;
   /** May do everything in the world's first organisation. */
   readonly token: string;
   readonly world: World;
@@ -24,6 +26,7 @@ export async function startSupabaseApi(options: WorldOptions | { readonly world:
   const server = createServer(async (request, response) => {
     try {
       if (request.url?.startsWith("/project/")) return await serveProject(world, request, response);
+      if (request.url === "/status/api/v2/summary.json") return void response.end(JSON.stringify(publicStatus(world)));
       const { status, headers, body, cut } = await handle(world, await readRequest(request));
       if (cut) return void request.socket.destroy();
       response.writeHead(status, headers).end(body);
@@ -38,7 +41,7 @@ export async function startSupabaseApi(options: WorldOptions | { readonly world:
   const ticking = setInterval(() => void settle(world), 250).unref();
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    ...{ url, projectUrl: `${url}/project/{ref}` },
+    ...{ url, projectUrl: `${url}/project/{ref}`, statusUrl: `${url}/status` },
     ...{ token: world.tokens[0]?.value ?? "", world, requests: world.requests },
     async [Symbol.asyncDispose]() {
       clearInterval(ticking);
@@ -48,6 +51,15 @@ export async function startSupabaseApi(options: WorldOptions | { readonly world:
     },
   };
 }
+
+const publicStatus = ({ publicTroubles }: World) => ({
+  status:
+    publicTroubles.length === 0
+      ? { indicator: "none", description: "All Systems Operational" }
+      : { indicator: "major", description: "Partial System Outage" },
+  incidents: publicTroubles.map((name) => ({ name, impact: "major" })),
+  components: [{ name: "Database", status: publicTroubles.length === 0 ? "operational" : "partial_outage" }],
+});
 
 async function readRequest(request: IncomingMessage): Promise<ApiRequest> {
   const chunks: Buffer[] = [];

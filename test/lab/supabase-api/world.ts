@@ -77,6 +77,8 @@ export interface World {
   readonly creationOrders: CreationOrder[];
   /** Requests a minute and user. */
   limit: number;
+  /** What the public status page says is not well, by name; it knows nothing of single projects. */
+  readonly publicTroubles: string[];
   /** `METHOD path?query`, in order, those that were refused too. */
   readonly requests: string[];
   /** Told of each request, and waited for, before it is answered. */
@@ -102,7 +104,7 @@ export function createWorld({ seed = 1, clock = realClock, pace = 1 }: WorldOpti
     organizations: [{ slug: "org", name: "Org", plan: "pro", restricted: false }],
     tokens: [{ value: `sbp_${hexFrom(random, 40)}`, user: "owner", organizations: ["org"] }],
     ...{ projects: new Map(), fullRegions: new Set(), faults: new Faults(), asked: new Map() },
-    ...{ restoreOrders: [], creationOrders: [], requests: [] },
+    ...{ restoreOrders: [], creationOrders: [], requests: [], publicTroubles: [] },
   };
 }
 
