@@ -76,9 +76,15 @@ afterAll(async () => {
   await lab?.[Symbol.asyncDispose]();
 });
 
+function ofEscrow(): Record<string, string> {
+  const file = join(lab.folder, "secrets.env");
+  writeFileSync(file, "STRIPE_KEY=sk_live=with=signs\nMAIL_KEY=another\n");
+  return { MAIL_PASSWORD: "a password", SECRETS_FILE: file };
+}
+
 /** What a page's reader has set, beside what all have. */
 const further: Readonly<Record<string, () => Record<string, string>>> = {
-  "runbooks/escrow.md": () => ({ RESTORE_PRIVATE_KEY: lab.operations.key.armor(), MAIL_PASSWORD: "a password" }),
+  "runbooks/escrow.md": () => ({ RESTORE_PRIVATE_KEY: lab.operations.key.armor(), ...ofEscrow() }),
   "runbooks/recover-complete-loss.md": () => supabase,
   "runbooks/recover-regional-disaster.md": () => ({ ...supabase, ...replica }),
 };
