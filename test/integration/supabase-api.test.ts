@@ -107,6 +107,33 @@ describe("a project that was made", () => {
     await expect(other.send(new ListBucketsCommand({}))).rejects.toMatchObject({ name: "AccessDenied" });
   });
 
+  test("lets in whom its rows of auth know, and only by its own keys", async () => {
+    const keys = await api.get(`/v1/projects/${ref}/api-keys?reveal=true`, keysForm);
+    const apikey = keys.find(({ name }) => name === "anon")?.api_key ?? "";
+    await ask(
+      await addressOf(ref, password),
+      `with made as (insert into auth.users (id, email, encrypted_password)
+         values (gen_random_uuid(), 'a@school.example', extensions.crypt('good', extensions.gen_salt('bf', 4))) returning id)
+       insert into auth.refresh_tokens (token, user_id, revoked) select 'carried', id, false from made`,
+    );
+    const knock = async (path: string, body: object, key = apikey) => {
+      const init = { method: "POST", headers: { apikey: key }, body: JSON.stringify(body) };
+      return (await fetch(`${supabase.projectUrl.replace("{ref}", ref)}${path}`, init)).status;
+    };
+    await until(
+      async () => (await knock("/auth/v1/token?grant_type=refresh_token", { refresh_token: "carried" })) === 200,
+    );
+    const login = "/auth/v1/token?grant_type=password";
+    expect(await knock(login, { email: "a@school.example", password: "good" })).toBe(200);
+    expect(await knock(login, { email: "a@school.example", password: "bad" })).toBe(400);
+    expect(await knock(login, { email: "a@school.example", password: "good" }, "another key")).toBe(401);
+    expect(await knock("/functions/v1/grade", {})).toBe(404);
+    await api.send("POST", `/v1/projects/${ref}/functions`, { slug: "grade", name: "grade", body: "x" });
+    expect(await knock("/functions/v1/grade", {})).toBe(200);
+    await api.send("PATCH", `/v1/projects/${ref}/postgrest`, { db_schema: "" });
+    expect(await knock("/rest/v1/", {})).toBe(503);
+  });
+
   test("opens what another Vault has sealed once it has that one's root key", async () => {
     const form = z.object({ root_key: z.string() });
     const rootKey = "5".repeat(64);
