@@ -3,7 +3,7 @@ import { silentLog } from "../../actions/lib/base/log.ts";
 import { countOf } from "../../actions/lib/base/measures.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { applyRetention } from "../../actions/lib/operations/retention/apply-retention.ts";
-import { manifestVerifier, provenBy } from "../../actions/lib/vault/configured.ts";
+import { manifestVerifier, provenBy, releaseVerifier } from "../../actions/lib/vault/configured.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 
 /**
@@ -23,7 +23,7 @@ const { database } = await applyRetention({
     policy: { ...config.policy, retention: { ...config.policy.retention, staleDays: 9999 } },
   },
   ...{ verify: await manifestVerifier(config), verifyProof: await provenBy(config), dryRun: true, log: silentLog },
-  ...{ now, storeTime: async () => now },
+  ...{ verifyRelease: await releaseVerifier(config), now, storeTime: async () => now },
 });
 const decisions = database?.plan.plan.decisions ?? [];
 const going = decisions.filter(({ keep }) => !keep).length;

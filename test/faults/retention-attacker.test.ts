@@ -2,12 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { explainSet } from "../../actions/lib/operations/retention/explain.ts";
 import { noteRemoval } from "../../actions/lib/operations/retention/removal-note.ts";
-import { lockSet, retainUntil } from "../../actions/lib/vault/bucket/lock.ts";
+import { lockObject, retainUntil } from "../../actions/lib/vault/bucket/lock.ts";
 import { type Manifest, newSetId, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { openRetentionVault, type RetentionVault } from "../integration/retention-vault.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
+import { withChangedList } from "./proxy/changed-list.ts";
 import { storeUnpublished } from "./proxy/test-manifest.ts";
 import { openBucketAttacker } from "./table/bucket-attacker.ts";
 
@@ -82,6 +83,51 @@ test("a restore test that passed by a clock a year ahead hides none of those tha
   expect(await lab.sets()).toHaveLength(3);
 });
 
+test("a set whose keys of Vault's secrets are gone counts as no good one", async () => {
+  using lab = await openRetentionVault();
+  const secrets = {
+    recipients: [{ role: "operations", fingerprint: "A".repeat(40) }],
+    sessionKeyCommitment: "0".repeat(64),
+  };
+  const withSecrets = (manifest: Manifest): Manifest => ({ ...manifest, sealing: { ...manifest.sealing, secrets } });
+  const [older = "", newer = ""] = await lab.lay({ hours: 12 }, { hours: 11, change: withSecrets });
+  // As long as they are there it is the newest good one, and the one before it may go.
+  const key = `${setPrefix("daily", newer)}secrets.pgp`;
+  await lab.vault.put(key, Buffer.from("keys"));
+  const whole = await lab.retention(8, { dryRun: true });
+  expect(whole.database?.alarms).toEqual([]);
+  await deleteVersions(lab.vault.transport, await versionsBelow(lab.vault.transport, key));
+  const done = await lab.retention(8);
+  expect(done.database?.alarms.join(" ")).toMatch(
+    new RegExp(`set ${newer} \\(daily\\) is not whole: secrets.pgp is gone`),
+  );
+  expect(await lab.sets()).toContain(`daily/${older}`);
+});
+
+test("so many forged proofs that a failed one is out of sight keep everything, and are an alarm", async () => {
+  using lab = await openRetentionVault();
+  const [set = ""] = await lab.lay({ hours: 12 }, { hours: 11 });
+  const policy = lab.policy((base) => ({
+    ...base,
+    retention: { ...base.retention, staleProofDays: 45 },
+    restoreTest: { ...base.restoreTest, projectRef: "abcdefghijklmnopqrst" },
+  }));
+  await lab.proof({ tier: "daily", set }, "failed", 1);
+  await lab.proof({ tier: "daily", set }, "proven");
+  // A thousand from before ours, and a thousand from after: nobody reads what lies between.
+  const junk = (year: number) =>
+    Array.from({ length: 1000 }, () => `proofs/${set}/${newSetId(new Date())}.json`)
+      .flatMap((key) => [key, `${key}.sig`])
+      .map((Key) => ({ Key, Size: 2, IsLatest: true, LastModified: new Date(Date.UTC(year, 0)) }));
+  const vault = withChangedList(lab.vault, "proofs/", (own) => [...own, ...junk(2020), ...junk(2100)]);
+  const done = await lab.retention(8, { policy, vault });
+  expect(done.database?.plan.plan.heldBack).toMatch(/more proofs than restore tests make/);
+  expect(done.database?.alarms.join(" ")).toMatch(
+    /ALARM: there are more proofs than restore tests make.*2 proofs were not read/,
+  );
+  expect(await lab.sets()).toHaveLength(2);
+});
+
 test("while nothing may go, what leases have left stays as well", async () => {
   using lab = await openRetentionVault();
   await lab.lay({ hours: 5 });
@@ -139,14 +185,14 @@ describe("who deletes the manifest of a set, with a stolen role and after its lo
     noteRemoval(lab.vault, Date.now(), { sets: [{ tier: "daily", set }], snapshots: [] });
   /** For a moment. */
   const lock = async (lab: RetentionVault, set: string): Promise<void> => {
-    const until = retainUntil(new Date(), 0);
-    await lockSet(lab.vault, setPrefix("daily", set), until);
+    const until = retainUntil(new Date(Date.now() + 3000), 0);
+    await lockObject(lab.vault, `${setPrefix("daily", set)}keys.pgp`, until);
     await sleep(until.getTime() - Date.now() + 1100);
   };
 
   test.each([
     ["its signature is there still", ["manifest.json"], async () => {}],
-    ["its parts were locked once", all, lock],
+    ["its keys were locked once", all, lock],
     ["a proof is about it", all, (lab: RetentionVault, set: string) => lab.proof({ tier: "daily", set }, "proven")],
     ["a record is forged", ["manifest.json"], announce],
   ] as const)("%s", async (_, names, more) => {

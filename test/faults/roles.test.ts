@@ -86,8 +86,10 @@ test("retention removes what they have left, with a role that writes no set, and
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
   const now = new Date(Date.now() + 25 * 3_600_000);
   const storeTime = async () => now;
-  const options = { database: vault, files: vault, policy, verify, dryRun: false, log: silentLog, now, storeTime };
-  const { database, files } = await applyRetention(options);
+  const { database, files } = await applyRetention({
+    ...{ database: vault, files: vault, policy, verify, verifyRelease: verify, dryRun: false, log: silentLog },
+    ...{ now, storeTime },
+  });
   expect(database).toMatchObject({ removals: { finished: [{ set: dead }] }, alarms: [], keptBack: 0 });
   expect(files).toMatchObject({ alarms: [], keptBack: 0, plan: { heldBack: null } });
   expect(gate.refused).toEqual([]);

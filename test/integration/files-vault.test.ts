@@ -11,6 +11,7 @@ import { newSetId } from "../../actions/lib/vault/format/manifest.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
 import { type Version, versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
+import { withChangedList } from "../faults/proxy/changed-list.ts";
 import { seedFiles } from "../lab/storage/index.ts";
 import { keysIn } from "./backup-lab.ts";
 import { retainFilesAt } from "./retention-lab.ts";
@@ -236,12 +237,27 @@ describe("retention", () => {
     await vault.put(`snapshots/${named.set}/manifest.json`, Buffer.from(JSON.stringify(manifest)));
     const { policy } = await lab.lab.config(lab.project.backupUrl);
     const now = new Date(Date.now() + 30 * day);
+    const verify = async () => ({ fingerprint: "", signedAt: now });
     const done = await applyRetention({
       ...{ database: vault, files: vault, policy, dryRun: true, log: silentLog, now, storeTime: async () => now },
-      verify: async () => ({ fingerprint: "", signedAt: now }),
+      ...{ verify, verifyRelease: verify },
     });
     expect(done.database?.plan.facts.stop).toMatch(
       /the newest snapshot of the files is \d+ days old: syncs are failing/,
     );
+  });
+
+  test("junk over the newest snapshot, more than anybody reads, counts as syncs that fail, and is an alarm", async () => {
+    const junk = `snapshots/${newSetId(new Date())}/manifest.json`;
+    for (const key of [`${junk}.sig`, junk]) await vault.put(key, Buffer.from("{}"));
+    const flooded = withChangedList(vault, "snapshots/", (own) =>
+      own.map((one) => (one.Key === junk ? { ...one, Size: 300 * 1024 * 1024 } : one)),
+    );
+    const { policy } = await lab.lab.config(lab.project.backupUrl);
+    const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
+    const common = { policy, dryRun: true, log: silentLog, verify, verifyRelease: verify };
+    const done = await applyRetention({ ...common, database: vault, files: flooded });
+    expect(done.database?.plan.facts.stop).toMatch(/nobody knows whether syncs fail/);
+    expect(done.alarms.join(" ")).toMatch(/ALARM: so many snapshots that no trusted key has signed/);
   });
 });

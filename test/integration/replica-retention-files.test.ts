@@ -51,7 +51,7 @@ async function copy(): Promise<void> {
 const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
 const common = async (now: Date) => ({
   ...{ policy: (await lab.lab.config(lab.project.backupUrl)).policy, database: lab.lab.vault, files: lab.lab.vault },
-  ...{ verify, dryRun: false, log: lab.log, now, storeTime: async () => now },
+  ...{ verify, verifyRelease: verify, dryRun: false, log: lab.log, now, storeTime: async () => now },
 });
 const retainReplica = async (now: Date) => applyReplicaRetention({ ...(await common(now)), replica });
 

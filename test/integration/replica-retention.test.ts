@@ -80,7 +80,7 @@ async function copy(): Promise<void> {
   client.destroy();
 }
 
-const common = { files: null, verify, dryRun: false, log: silentLog };
+const common = { files: null, verify, verifyRelease: verify, dryRun: false, log: silentLog };
 const retain = (now: Date, of = policy, database = vault) =>
   applyRetention({ ...common, policy: of, database, now, storeTime: async () => now });
 const retainReplica = (now: Date, more: Partial<Parameters<typeof applyReplicaRetention>[0]> = {}) =>

@@ -124,6 +124,7 @@ export async function openRetentionVault(options: { lock?: boolean } = {}): Prom
       const now = new Date(Date.now() + days * day);
       return applyRetention({
         ...{ database: other, files: null, policy: changed, verify, verifyProof, dryRun, log: silentLog },
+        verifyRelease: verify,
         ...{ now, storeTime: async () => now, ...more },
       });
     },

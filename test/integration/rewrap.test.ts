@@ -15,7 +15,7 @@ import {
   wrappedKeyIds,
   wrapSessionKey,
 } from "../../actions/lib/seal/keys/session-key.ts";
-import { signDetached, writeNote } from "../../actions/lib/seal/keys/signature.ts";
+import { signDetached, verifyDetached, writeNote } from "../../actions/lib/seal/keys/signature.ts";
 import { type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { holdKey } from "../../actions/lib/vault/holds/register.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
@@ -85,6 +85,7 @@ const keysKey = (set: string): string => `${setPrefix("daily", set)}keys.pgp`;
 
 const options = (sets: string[] | undefined, changed: Partial<RewrapOptions> = {}): RewrapOptions => ({
   ...{ vault, sets, privateKey: operations.unlocked, signingKey: signing.unlocked, trusted: signing.signers },
+  verifyRelease: (bytes, armored) => verifyDetached(bytes, armored, signing.signers),
   ...{ recipients: pinned([successor, "operations"], [escrow, "escrow"]), log: silentLog, ...changed },
 });
 

@@ -72,7 +72,15 @@ export async function openSyncLab(
     async retention() {
       const { policy } = await lab.config(project.backupUrl);
       const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.signers);
-      return applyRetention({ database: null, files: lab.vault, policy, verify, dryRun: false, log });
+      return applyRetention({
+        database: null,
+        files: lab.vault,
+        policy,
+        verify,
+        verifyRelease: verify,
+        dryRun: false,
+        log,
+      });
     },
     read: (set) => readAll(lab, lab.operations, set),
     sql: (text, values) =>

@@ -65,7 +65,8 @@ describe("a sync", () => {
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
     const { tiers } = (await lab.lab.config(lab.project.backupUrl)).policy;
     const standing = async (storage: Vault | undefined) =>
-      (await readStanding({ vault: lab.lab.vault, storage, verify, verifyProof: verify, tiers })).files;
+      (await readStanding({ vault: lab.lab.vault, storage, verify, verifyProof: verify, verifyRelease: verify, tiers }))
+        .files;
     const known = await standing(lab.lab.vault);
     expect(known?.bytes).toBe(files.reduce((sum, { bytes }) => sum + bytes, 0));
     expect(await standing(undefined)).toBeUndefined();

@@ -7,6 +7,7 @@ import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
 import type { PinnedRecipient } from "../../actions/lib/seal/keys/pins.ts";
 import { readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { wrappedKeyIds } from "../../actions/lib/seal/keys/session-key.ts";
+import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { openSet } from "../../actions/lib/vault/sets/open-set.ts";
 import { createProject, dropProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
@@ -180,7 +181,10 @@ describe("the secrets of Supabase's Vault", () => {
     const env = lab.env(source.backupUrl);
     const signingKey = await readPrivateKey(env["BACKUP_SIGNING_KEY"] ?? "", env["BACKUP_SIGNING_PASSPHRASE"] ?? "");
     const rewrap = (privateKey: UnlockedKey) =>
-      rewrapSets({ vault: lab.vault, sets: [setOf()], privateKey, recipients, signingKey, trusted: lab.signers, log });
+      rewrapSets({
+        ...{ vault: lab.vault, sets: [setOf()], privateKey, recipients, signingKey, trusted: lab.signers, log },
+        verifyRelease: (bytes, armored) => verifyDetached(bytes, armored, lab.signers),
+      });
     expect((await rewrap(lab.prover))[0]?.problem?.code).toBe("wrong-private-key");
     expect((await lab.vault.get(at("secrets.pgp"))).body).toEqual(sealed.body);
     expect((await rewrap(lab.operations))[0]).toMatchObject({ outcome: "rewrapped", problem: null });

@@ -11,7 +11,7 @@ import { type Incident, readIncident } from "./incident/state.ts";
 import { inspectKeysOfSets } from "./keys-lock.ts";
 import type { Publication } from "./published/publications.ts";
 import { describeInOrder, type Published } from "./published/set-folders.ts";
-import { believed, type VerifySignature } from "./published/signed-manifest.ts";
+import { believed, type VerifyRelease, type VerifySignature } from "./published/signed-manifest.ts";
 import type { Vault } from "./s3/client.ts";
 import { type PublishedSet, publishedSets, readSet } from "./sets/catalogue.ts";
 import { provenSets, readProofs } from "./sets/proof-store.ts";
@@ -30,6 +30,8 @@ interface TrustedOptions {
   readonly marked?: "count";
   /** Told of each that is passed over, and why. Hidden ones are passed over unread. */
   readonly passedOver?: (name: string, problem: string) => void;
+  /** Told when the search ended before all was looked at: what comes after so much junk nobody knows. */
+  readonly gaveUp?: () => void;
 }
 
 interface TrustedAmong {
@@ -82,7 +84,7 @@ async function* trusted<Found extends Publication, Document extends { readonly i
   published: Published<Found>,
   read: (found: Found) => Promise<Document>,
   nameOf: (found: Found) => string,
-  { passedOver, marked }: TrustedOptions,
+  { passedOver, gaveUp, marked }: TrustedOptions,
 ): AsyncGenerator<Document, void, undefined> {
   const describe = async (
     found: Found,
@@ -104,7 +106,7 @@ async function* trusted<Found extends Publication, Document extends { readonly i
     passed.manifests++;
     passed.bytes += one.found.bytes;
     passedOver?.(nameOf(one.found), one.problem);
-    if (passed.manifests >= mostUntrusted.manifests || passed.bytes >= mostUntrusted.bytes) return;
+    if (passed.manifests >= mostUntrusted.manifests || passed.bytes >= mostUntrusted.bytes) return gaveUp?.();
   }
 }
 
@@ -183,8 +185,8 @@ export interface StandingSources {
   readonly verify: VerifySignature;
   /** Checks proofs (`provenBy`). */
   readonly verifyProof: VerifySignature;
-  /** Checks releases of holds and ends of incidents (`releaseVerifier`); as manifests by default. */
-  readonly verifyRelease?: VerifySignature;
+  /** Checks releases of holds and ends of incidents (`releaseVerifier`). */
+  readonly verifyRelease: VerifyRelease;
   /** Which sets are kept for how long, and locked. */
   readonly tiers: Policy["tiers"];
   /** The bucket that both are replicated to, where there is one, and how many hours it may be behind. */
@@ -197,7 +199,7 @@ export async function readStanding({
   storage,
   verify,
   verifyProof,
-  verifyRelease = verify,
+  verifyRelease,
   tiers,
   replica,
 }: StandingSources): Promise<VaultStanding> {

@@ -135,7 +135,9 @@ export class ForgedWords implements AsyncDisposable {
       return only(ours.toSorted().join() === this.#sets.toSorted().join() && listed.length === ours.length);
     }
     if (reader === "standing") {
-      const { sets, proven, files } = await readStanding({ vault, storage: vault, verify, verifyProof: verify, tiers });
+      const { sets, proven, files } = await readStanding({
+        ...{ vault, storage: vault, verify, verifyProof: verify, verifyRelease: verify, tiers },
+      });
       return only(sets[0]?.set === newest && sets.length === 2 && proven === null && files === null);
     }
     if (reader === "lease") {

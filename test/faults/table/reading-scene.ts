@@ -116,6 +116,7 @@ export class ReadingScene implements AsyncDisposable {
     const rows = await rewrapSets({
       ...{ vault, sets: [this.#sets[0] ?? ""], recipients: some, trusted: signers, log },
       ...{ privateKey: this.#lab.operations, signingKey: this.#signing },
+      verifyRelease: (bytes, armored) => verifyDetached(bytes, armored, this.#lab.signers),
     });
     const problem = rows.find((row) => row.problem !== null)?.problem;
     return problem ? { error: new OperationError(problem.code, problem.message, problem.next) } : "success";

@@ -19,7 +19,7 @@ import {
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import { type HoldGate, openHoldGate } from "../../vault/holds/gate.ts";
 import type { IncidentGate } from "../../vault/incident/state.ts";
-import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
+import type { VerifyRelease } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { deleteVersions } from "../../vault/s3/delete-versions.ts";
 import type { ObjectBody } from "../../vault/s3/objects.ts";
@@ -39,8 +39,8 @@ export interface RewrapOptions {
   readonly signingKey: UnlockedKey;
   /** Whose manifests and keys.pgp are believed (see `pinnedSigners`); must include the signing key. */
   readonly trusted: readonly Signer[];
-  /** Whose signature ends a hold (`releaseVerifier`); that of `trusted` by default. */
-  readonly verifyRelease?: VerifySignature;
+  /** Whose signature ends a hold (`releaseVerifier`). */
+  readonly verifyRelease: VerifyRelease;
   readonly dryRun?: boolean;
   readonly log: Log;
   /** Asked before each file is overwritten, and before its older versions go. */
@@ -76,10 +76,7 @@ export async function rewrapSets(options: RewrapOptions): Promise<RewrapRow[]> {
   for (const { fingerprint, role } of expiredRecipients(recipients, new Date())) {
     log.warn(`The ${role} key ${fingerprint} has EXPIRED; the sets are sealed to it all the same. Renew it.`);
   }
-  const holds = await openHoldGate(
-    [vault],
-    options.verifyRelease ?? ((...signed) => verifyDetached(...signed, options.trusted)),
-  );
+  const holds = await openHoldGate([vault], options.verifyRelease);
   for (const alarm of holds.register.alarms) log.warn(alarm);
   const rows: RewrapRow[] = [];
   for (const { tier, set } of names) {

@@ -31,7 +31,7 @@ const replicaLease = "replica-retention";
  * @throws ConfigurationError `lease-held` while another run is at work, `retention-terms`
  */
 export async function applyReplicaRetention(options: ReplicaRetentionOptions): Promise<VaultsRetention> {
-  const { replica, database, files, policy, verify, verifyRelease = verify, dryRun, log } = options;
+  const { replica, database, files, policy, verify, verifyRelease, dryRun, log } = options;
   const vaults = [database, ...(files === null ? [] : [files])];
   const safety = await checkSafety(replica, { ours: options.now ?? new Date(), storeTime: options.storeTime, dryRun });
   const afterDays = policy.replica.removedAfterDays;

@@ -6,7 +6,7 @@ import { backupLease, syncLease } from "../../vault/format/names.ts";
 import { openHoldGate } from "../../vault/holds/gate.ts";
 import { describeIncident, incidentGate, readIncident } from "../../vault/incident/state.ts";
 import { acquireLease, type Lease } from "../../vault/lease/lease.ts";
-import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
+import type { VerifyRelease, VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { trustedSnapshots } from "../../vault/standing.ts";
 import { holdAlarms } from "./hold-alarms.ts";
@@ -24,8 +24,8 @@ export interface VaultsRetentionOptions {
   readonly verify: VerifySignature;
   /** Checks proofs, against the provers' keys; without it no set counts as proven. */
   readonly verifyProof?: VerifySignature | undefined;
-  /** Checks what lets go: ends of holds and of incidents. Default: as manifests. */
-  readonly verifyRelease?: VerifySignature | undefined;
+  /** Checks what lets go: ends of holds and of incidents (`releaseVerifier`). */
+  readonly verifyRelease: VerifyRelease;
   readonly sign?: SignBytes | undefined;
   /** Looks, and changes nothing. */
   readonly dryRun: boolean;
@@ -59,7 +59,7 @@ export const nobody: VerifySignature = () => Promise.reject(new Error("no prover
  * @throws ConfigurationError `lease-held` while a backup or a sync is at work, `retention-terms`
  */
 export async function applyRetention(options: VaultsRetentionOptions): Promise<VaultsRetention> {
-  const { database, files, verify, verifyRelease = verify, dryRun, now = new Date(), storeTime, log } = options;
+  const { database, files, verify, verifyRelease, dryRun, now = new Date(), storeTime, log } = options;
   const vaults = [database, files].filter((vault) => vault !== null);
   // By bucket: both vaults may lie in one.
   const safety = new Map<string, Safety>();
@@ -86,10 +86,12 @@ export async function applyRetention(options: VaultsRetentionOptions): Promise<V
     bucketLocks: safety.get(vault.bucket)?.bucketLocks ?? false,
     now: safety.get(vault.bucket)?.now ?? now.getTime(),
   });
-  const late = await failingSyncs(files, verify, options.policy, now);
+  const clock = safety.get(files?.bucket ?? "")?.now ?? now.getTime();
+  const late = await failingSyncs(files, verify, options.policy, clock);
+  for (const alarm of late.alarms) log.warn(alarm);
   const sets =
     database &&
-    (await underLease(database, backupLease, dryRun, (lease) => retainSets(toolsOf(database, lease, late))));
+    (await underLease(database, backupLease, dryRun, (lease) => retainSets(toolsOf(database, lease, late.why))));
   const snapshots =
     files &&
     (await underLease(files, syncLease, dryRun, (lease) =>
@@ -101,15 +103,18 @@ export async function applyRetention(options: VaultsRetentionOptions): Promise<V
   return {
     ...{ database: sets, files: snapshots, refusal },
     notes: [...new Set(all.flatMap((one) => one.notes))],
-    alarms: await holdAlarms({
-      ...{ register: holds.register, verify, now, database, files },
-      ...{ sets: sets?.removals ?? null, snapshots: snapshots?.removals ?? null },
-    }),
+    alarms: [
+      ...late.alarms,
+      ...(await holdAlarms({
+        ...{ register: holds.register, verify, now, database, files },
+        ...{ sets: sets?.removals ?? null, snapshots: snapshots?.removals ?? null },
+      })),
+    ],
   };
 }
 
 /** Why nothing may be removed now; null: no incident is on in any of the buckets. */
-export async function incidentNow(vaults: readonly Vault[], verify: VerifySignature): Promise<string | null> {
+export async function incidentNow(vaults: readonly Vault[], verify: VerifyRelease): Promise<string | null> {
   for (const vault of vaults) {
     const state = await readIncident(vault, verify);
     if (state.on) return describeIncident(state);
@@ -117,21 +122,33 @@ export async function incidentNow(vaults: readonly Vault[], verify: VerifySignat
   return null;
 }
 
-/** While the files' copies fail, no set of the database goes either: one read, before anything is planned. */
+/**
+ * While the files' copies fail, no set of the database goes either: one read, before anything is planned. Where so much junk lies
+ * over the newest snapshot that nobody finds it, they count as failing.
+ * @param now by the clock of the files' store, ms
+ */
 async function failingSyncs(
   files: Vault | null,
   verify: VerifySignature,
   { retention }: Policy,
-  now: Date,
-): Promise<string | null> {
-  if (files === null) return null;
-  let days = 0;
-  for await (const { snapshotAt } of trustedSnapshots(files, verify)) {
-    days = Math.floor((now.getTime() - Date.parse(snapshotAt)) / 86_400_000);
+  now: number,
+): Promise<{ readonly why: string | null; readonly alarms: readonly string[] }> {
+  if (files === null) return { why: null, alarms: [] };
+  let buried = false;
+  const gaveUp = (): void => {
+    buried = true;
+  };
+  for await (const { snapshotAt } of trustedSnapshots(files, verify, { gaveUp })) {
+    const days = Math.floor((now - Date.parse(snapshotAt)) / 86_400_000);
     // One of the future, by a machine whose clock was wrong, says nothing of how old the files' newest copy is.
-    if (days >= -1) break;
+    if (days < -1) continue;
+    const late = days > retention.staleDays;
+    return { why: late ? `the newest snapshot of the files is ${days} days old: syncs are failing` : null, alarms: [] };
   }
-  return days > retention.staleDays ? `the newest snapshot of the files is ${days} days old: syncs are failing` : null;
+  if (!buried) return { why: null, alarms: [] };
+  const why =
+    "so many snapshots that no trusted key has signed lie over the newest one that nobody knows whether syncs fail";
+  return { why, alarms: [`ALARM: ${why}.`] };
 }
 
 async function underLease<Done>(

@@ -1,4 +1,5 @@
 import { mapBounded } from "../../base/flow/bounded.ts";
+import { countOf } from "../../base/measures.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import {
   newestGood,
@@ -25,6 +26,10 @@ const day = 86_400_000;
 export const mostAtOnce = 250;
 /** Manifests that are read in the search for the newest good ones: anybody may have laid others over them. */
 const mostSearched = { newest: 512, ofTier: 64 } as const;
+
+/** Why nothing goes when not every proof could be read. */
+const tooManyProofs =
+  "there are more proofs than restore tests make, and one that failed may be among those that nobody reads";
 
 export interface SetPlanOptions {
   readonly vault: Vault;
@@ -91,7 +96,7 @@ export async function planSets(options: SetPlanOptions): Promise<SetPlan> {
     .at(-1);
   const facts: RetentionFacts = {
     subjects: published.map((one) => reader.subject(one)),
-    ...{ terms: longer, now, stop: options.stop },
+    ...{ terms: longer, now, stop: options.stop ?? (proofs.unread === 0 ? null : tooManyProofs) },
     needed: new Map([
       ...waiting.map((set) => [set, `at most ${mostAtOnce} sets go in one run: it waits for the next one`] as const),
       ...needed,
@@ -99,7 +104,10 @@ export async function planSets(options: SetPlanOptions): Promise<SetPlan> {
     bounds: boundsOf(policy),
     lastProof: last ? { at: Date.parse(last.finishedAt), proven: last.outcome === "proven", set: last.set } : null,
   };
-  const alarms = [...alarmsOfFolders(folders)];
+  const alarms = [
+    ...alarmsOfFolders(folders),
+    ...(proofs.unread === 0 ? [] : [`ALARM: ${tooManyProofs}: ${countOf(proofs.unread, "proof")} were not read.`]),
+  ];
   const whole = await withoutBroken(facts, published, (one) => lackOf(vault, one, verify), alarms);
   const looked = await lookAtGoing(vault, whole, published, policy, alarms);
   const filesProvenAt = new Map(

@@ -7,7 +7,7 @@ import { type Version, versionsBelow } from "../../vault/s3/versions.ts";
 import { type PublishedSet, readSet } from "../../vault/sets/catalogue.ts";
 
 /**
- * What a set lacks of what its manifest names; null when all of it is there as it was written, with its sizes. Two reads and a list.
+ * What a set lacks of what its manifest names, the keys of Vault's secrets among it; null when all of it is there as it was written, with its sizes. Two reads and a list.
  * That its bytes are right was seen when the set was made (`readBack`).
  * @returns a few words, e.g. `data/02-public.sql.zst.pgp is gone`
  */
@@ -26,9 +26,12 @@ export async function lackOf(vault: Vault, one: PublishedSet, verify: VerifySign
     const lack = lackOfObject(versions.get(key) ?? [], null);
     if (lack !== null) return `${key} ${lack}`;
   }
-  // A change of recipients writes it again, by our own hand.
-  const keys = versions.get(keysFileName)?.find(({ latest }) => latest);
-  return keys === undefined || keys.marker ? `${keysFileName} is gone` : null;
+  // A change of recipients writes them again, by our own hand.
+  for (const name of [keysFileName, ...(read.document.sealing.secrets === undefined ? [] : [secretsFileName])]) {
+    const keys = versions.get(name)?.find(({ latest }) => latest);
+    if (keys === undefined || keys.marker) return `${name} is gone`;
+  }
+  return null;
 }
 
 function lackOfObject(versions: readonly Version[], bytes: number | null): string | null {

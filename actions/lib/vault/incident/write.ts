@@ -67,7 +67,7 @@ export async function endIncident(
   if (!state.on || !state.all.some((one) => one.id === id)) return;
   throw new OperationError(
     "incident-still-on",
-    `The end of incident ${id} was written to bucket ${vault.bucket} and does not count: none of the keys that may has signed it, or ${incidentPrefix(id)} is flooded`,
+    `The end of incident ${id} was written to bucket ${vault.bucket} and does not count: neither the operations nor the escrow key has signed it, or ${incidentPrefix(id)} is flooded`,
     "Sign with the operations or escrow key, as the policy pins it, and see runbooks/incident.md.",
   );
 }

@@ -36,6 +36,8 @@ export interface ProofList {
   /** Oldest first. */
   readonly proofs: readonly StoredProof[];
   readonly refused: readonly RefusedProof[];
+  /** How many that bear a signature were not read, because there are too many: any of them may be one of ours. */
+  readonly unread: number;
 }
 
 /** The bytes that are signed and stored. */
@@ -82,7 +84,7 @@ export async function readProofs(vault: Vault, verify: VerifySignature, set?: st
   });
   const proofs = read.filter((one) => "proof" in one);
   proofs.sort((a, b) => (a.proof.proof < b.proof.proof ? -1 : a.proof.proof > b.proof.proof ? 1 : 0));
-  return { proofs, refused: read.filter((one) => "problem" in one) };
+  return { proofs, refused: read.filter((one) => "problem" in one), unread: signed.length - chosen.size };
 }
 
 /** A test a month makes a hundred in eight years. */
