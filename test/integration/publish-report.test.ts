@@ -1,113 +1,34 @@
-import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { loadConfig } from "../../actions/lib/config/load.ts";
-import { writeVaultReport } from "../../actions/lib/operations/publish/vault-reports.ts";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { allRows, readRuns } from "../../actions/lib/report/branch/fold-runs.ts";
-import type { RunReport } from "../../actions/lib/report/run/run-report.ts";
-import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
-import { noteSigner, signingKey } from "../../actions/lib/vault/configured.ts";
-import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
-import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
-import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
-import { encodeManifest, listSets, publishSet, resolveSet } from "../../actions/lib/vault/sets/catalogue.ts";
-import { becomeOwner } from "../../scripts/demo/owner.ts";
-import { storeUnpublished } from "../faults/proxy/test-manifest.ts";
 import { PLANTED_EMAIL } from "../lab/index.ts";
-import { type LabActionsApi, startActionsApi } from "../lab/servers/actions-api.ts";
-import { sharedS3 } from "../lab/servers/started.ts";
 import { reportOf } from "../unit/simulated-runs.ts";
-import { type LabOrigin, makeOrigin, runAction } from "./reports-lab.ts";
+import { ago, openPublishLab, ownersSettings, type PublishLab, token } from "./publish-lab.ts";
 
-/** The action that publishes, run as a process: a bare repository as origin, a real S3 server, GitHub's API over HTTP. */
+/** What the job that publishes tells on the branch of the reports. */
 
-const repository = "qimma/lifeboat";
-const token = "ghs_planted0123456789abcdefghijklmnop";
 let settings: Readonly<Record<string, string>>;
-let origin: LabOrigin;
-let api: LabActionsApi;
-let vault: Vault;
-let count = 0;
+let lab: PublishLab;
+let origin: PublishLab["origin"];
+let api: PublishLab["api"];
 
 beforeAll(async () => {
-  settings = (await becomeOwner(mkdtempSync(join(tmpdir(), "reports-")), sharedS3())).settings;
+  settings = await ownersSettings();
 });
-
 beforeEach(async () => {
-  origin = makeOrigin();
-  api = await startActionsApi(repository);
-  const bucket = `reports-${process.pid}-${++count}`;
-  await sharedS3().createBucket(bucket);
-  vault = openVault(sharedS3().bucketAccess(bucket));
+  lab = await openPublishLab(settings);
+  ({ origin, api } = lab);
 });
+afterEach(() => lab[Symbol.asyncDispose]());
 
-afterEach(async () => {
-  vault.close();
-  origin[Symbol.dispose]();
-  await api[Symbol.asyncDispose]();
-});
-
-afterAll(() => expect(count).toBeGreaterThan(0));
-
-const now = new Date();
-const ago = (minutes: number): string => new Date(now.getTime() - minutes * 60_000).toISOString();
-
-function publish(runId: string, change: Record<string, string> = {}, watch?: Parameters<typeof runAction>[2]) {
-  const env = {
-    ...settings,
-    S3_BACKUP_BUCKET: vault.bucket,
-    GITHUB_WORKSPACE: origin.workspace,
-    GITHUB_WORKFLOW: "backup",
-    GITHUB_RUN_ID: runId,
-    GITHUB_RUN_ATTEMPT: "1",
-    GITHUB_JOB: "report",
-    GITHUB_EVENT_NAME: "schedule",
-    GITHUB_REPOSITORY: repository,
-    GITHUB_SERVER_URL: "https://github.com",
-    GITHUB_API_URL: api.url,
-    INPUT_TOKEN: token,
-    INPUT_JOBS: '{"backup":{"result":"success","outputs":{}}}',
-    ...change,
-  };
-  return runAction("publish-report", env, watch);
-}
-
-const tell = async (report: RunReport): Promise<string> => writeVaultReport(vault, report, await noteSigner(settings));
+const publish: PublishLab["publish"] = (...run) => lab.publish(...run);
+const tell: PublishLab["tell"] = (report) => lab.tell(report);
 
 function rows() {
   const branch = origin.branch();
   return branch === undefined ? [] : allRows(readRuns(branch));
 }
-
-test("a vault whose newest set somebody removed for good, its report with it, is noticed by the next job that publishes", async () => {
-  const config = await loadConfig({ needs: ["signing"], env: { ...settings, S3_BACKUP_BUCKET: vault.bucket } });
-  const signing = await signingKey(config);
-  const files = { S3_STORAGE_BUCKET: vault.bucket };
-  const [older, newest] = [ago(600), ago(60)].map((at) => `${at.replaceAll(/[-:]|\.\d+/g, "")}-0000000a`);
-  const make = async (set = "", at = ""): Promise<void> => {
-    const manifest = { ...(await storeUnpublished(vault, "daily", set)), snapshotAt: at };
-    const bytes = encodeManifest(manifest);
-    await publishSet(vault, manifest, bytes, await signDetached(bytes, signing), { lease: { async assertHeld() {} } });
-    const facts = { set, tier: "daily", snapshotAt: at, bucket: vault.bucket } as const;
-    await tell(reportOf({ runId: set.slice(9, 15), at, operation: { operation: "backup", facts } }));
-  };
-  await make(older, ago(600));
-  await make(newest, ago(60));
-  const before = await publish("71", files);
-  expect(before.code, before.output).toBe(0);
-
-  for (const prefix of [`database/daily/${newest}/`, "reports/"])
-    await deleteVersions(vault.transport, await versionsBelow(vault.transport, prefix));
-  // The vault alone cannot know: whoever asks it gets the older one.
-  expect(await resolveSet(vault, "latest")).toMatchObject({ set: older });
-  expect(await listSets(vault)).toMatchObject([{ set: older, problem: null }]);
-  const after = await publish("72", files);
-  expect(after.code, after.output).toBe(1);
-  expect(after.output).toContain(`ALARM: the reports know of 1 set`);
-  expect(after.output).toContain(newest);
-  expect(origin.branch()?.read("README.md")).toContain("ALARM: the reports know of 1 set");
-});
 
 describe("the branch reports", () => {
   test("is begun by the first report, without history, and main stays as it was", async () => {

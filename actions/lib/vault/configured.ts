@@ -160,6 +160,15 @@ export async function openReplica(
 export async function askStanding(config: Config<"vault">, retry: Partial<RetryPolicy> = {}): Promise<VaultStanding> {
   using vault = openVault({ ...config.vault, retry });
   using storage = await openStorageVault({ retry }, config.env);
+  return await standingOf(config, { vault, storage }, retry);
+}
+
+/** The same of buckets that the caller has open, and of the replica, where there is one. */
+export async function standingOf(
+  config: Config<"vault">,
+  open: Pick<StandingSources, "vault" | "storage">,
+  retry: Partial<RetryPolicy> = {},
+): Promise<VaultStanding> {
   // Settings of the replica that are wrong take nothing else out of sight.
   let wrong: string[] | undefined;
   using replica = await openReplica({ retry }, config.env).catch((error: unknown) => {
@@ -168,7 +177,7 @@ export async function askStanding(config: Config<"vault">, retry: Partial<RetryP
     return undefined;
   });
   const bounded = replica && { vault: replica, lagHours: config.policy.replica.lagHours };
-  const standing = await readStanding({ vault, storage, replica: bounded, ...(await standingRules(config)) });
+  const standing = await readStanding({ ...open, replica: bounded, ...(await standingRules(config)) });
   return { ...standing, replica: standing.replica ?? wrong };
 }
 

@@ -5,17 +5,18 @@ import type { Standing } from "../../report/branch/standing.ts";
 import { hintOf } from "../../report/run/merge-reports.ts";
 import { type RunReport, runReportSchema } from "../../report/run/run-report.ts";
 import { readNote, type SignBytes, writeNote } from "../../seal/keys/signature.ts";
-import { noteVerifier, standingRules } from "../../vault/configured.ts";
+import { noteVerifier, standingOf } from "../../vault/configured.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { PutOptions } from "../../vault/s3/objects.ts";
-import { readStanding } from "../../vault/standing.ts";
 import type { Context } from "../context.ts";
 
 const maxReportBytes = 256 * 1024;
 /** Reports that are read at once at most, the newest: a bucket full of others must not keep ours from being told. */
 const mostReports = 5_000;
 const day = 86_400_000;
+/** A replica that does not answer holds up no report. */
+const ofReplica = { attempts: 3, totalSeconds: 20, stallSeconds: 10 } as const;
 
 /**
  * `reports/2026/11/24/20261124T170000Z-<run>-<attempt>-<job>-<operation>-<8 hex>.json`
@@ -119,7 +120,7 @@ export async function openSource(context: Context): Promise<{
   return {
     reports: async (since) => readVaultReports(vault, await noteVerifier(config), since && { since, now: new Date() }),
     standing: async () => ({
-      ...(await readStanding({ vault, storage, ...(await standingRules(config)) })),
+      ...(await standingOf(config, { vault, storage }, ofReplica)),
       source: "vault",
     }),
   };
