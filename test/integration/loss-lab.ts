@@ -65,7 +65,7 @@ export async function openLossLab(name: string, options: LossOptions = {}): Prom
   const policy = (given: PolicyInput): PolicyInput => {
     const checks = [peopleAreThere];
     const recovery = { organization: "org", region, checks, handOver: ["Tell the schools."] };
-    const changed = { ...given, recovery };
+    const changed = { ...given, regions: [region, "eu-central-1"], recovery };
     return options.policy?.(changed) ?? changed;
   };
   const sets = closing.use(await openBackupLab(sharedS3(), { policy }));

@@ -25,8 +25,8 @@ export interface Recoveries extends Disposable {
   /** Newest first, those that have ended as well. */
   readonly known: readonly RecoveryState[];
   /**
-   * Begins one in the first place that takes it.
-   * @throws what the last place says
+   * Begins one in the first place that takes it, under its lease, which `lease` then gives.
+   * @throws ConfigurationError `lease-held`, `recovery-unfinished` when somebody else has begun one; what the last place says
    */
   begin(scenario: string, facts: Facts, what: string): Promise<RecoveryState>;
   /** Keeps everybody else off a recovery while it is worked at; undefined where its state is in a folder. @throws ConfigurationError `lease-held` */
@@ -59,6 +59,8 @@ export async function openRecoveries(context: Context, folder: string | undefine
     { store: folderStates(own), vault: undefined },
   ];
   const homes = new Map<RecoveryState, Place>();
+  /** Taken by `begin`, for whoever asks for it next. */
+  const taken = new Map<RecoveryState, Lease>();
   const usable: Place[] = [];
   for (const place of places) {
     const access: StateAccess = { store: place.store, keys, clock };
@@ -78,27 +80,53 @@ export async function openRecoveries(context: Context, folder: string | undefine
     async begin(scenario, facts, what) {
       let refused: unknown;
       for (const place of usable) {
+        const { store, vault } = place;
+        let lease: Lease | undefined;
         try {
-          const human = { by: context.who, what };
-          const state = await beginState({ scenario, facts, human }, { store: place.store, keys, clock });
+          lease = vault && (await acquireLease(vault, recoveryLease, { holder: `${scenario}, ${context.who}` }));
+          // Somebody may have begun one since the states were read: of two that begin at once, one does.
+          const known = new Set([...homes.keys()].map(({ id }) => id));
+          for (const id of (await store.list()).filter((one) => !known.has(one)))
+            refuseSecond(await readState(id, { store, keys, clock }, log));
+          const state = await beginState({ scenario, facts, human: { by: context.who, what } }, { store, keys, clock });
           homes.set(state, place);
-          if (refused !== undefined)
-            log.warn(`The recovery's state is kept in ${place.store.where}.${staysHere(place)}`);
+          if (lease !== undefined) taken.set(state, lease);
+          if (refused !== undefined) log.warn(`The recovery's state is kept in ${store.where}.${staysHere(place)}`);
           return state;
         } catch (error) {
-          if (!(error instanceof LifeboatError)) throw error;
-          log.warn(`${place.store.where} does not take the recovery's state: ${error.message}`);
+          await lease?.release();
+          if (!(error instanceof LifeboatError) || another.has(error.code)) throw error;
+          log.warn(`${store.where} does not take the recovery's state: ${error.message}`);
           refused = error;
         }
       }
       throw refused;
     },
     async lease(state) {
+      const held = taken.get(state);
+      taken.delete(state);
       const vault = homes.get(state)?.vault;
-      return vault && (await acquireLease(vault, recoveryLease, { holder: `${state.scenario}, ${context.who}` }));
+      return (
+        held ?? (vault && (await acquireLease(vault, recoveryLease, { holder: `${state.scenario}, ${context.who}` })))
+      );
     },
-    [Symbol.dispose]: () => closing.dispose(),
+    [Symbol.dispose]() {
+      for (const lease of taken.values()) void lease.release();
+      closing.dispose();
+    },
   };
+}
+
+/** Somebody else is at work: no reason to look for another place. */
+const another = new Set(["lease-held", "recovery-unfinished", "recovery-taken"]);
+
+function refuseSecond(state: RecoveryState | undefined): void {
+  if (state === undefined || state.ended !== null) return;
+  throw new ConfigurationError(
+    "recovery-unfinished",
+    `Recovery ${state.id} (${state.scenario}) was begun just now by somebody else. A second one would make a second project.`,
+    "Find out who, and let one of you go on.",
+  );
 }
 
 function staysHere({ vault }: Place): string {
