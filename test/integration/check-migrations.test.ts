@@ -131,6 +131,24 @@ test("a change without migrations, a harmless one, one that refuses, and one tha
   ).toBe("nothing-lost");
 });
 
+test("where the schema before it cannot be whole here, the rest is seen, and what is not is named", async () => {
+  writeFileSync(
+    join(repo, "m", "1_base.sql"),
+    `${base} create extension if not exists no_such_thing; create table public.vectors (v no_such_type, a int); create table public.kept (a int, b int);`,
+  );
+  git("commit", "-qam", "with what nobody has");
+  try {
+    const result = await check({ "2_a.sql": "alter table public.kept drop column b" });
+    expect([result.outcome, lost(result)[0]]).toEqual(["loses", "the column public.kept.b is dropped"]);
+    expect(result.findings.map(({ what }) => what).join("\n")).toMatch(
+      /no_such_thing is not on this server[\s\S]*CREATE TABLE public\.vectors .*42704/,
+    );
+    expect((await check({ "2_a.sql": "alter table public.vectors drop column a" })).outcome).toBe("unclear");
+  } finally {
+    git("reset", "-q", "--hard", "HEAD^");
+  }
+});
+
 test("nothing of it stays on the server, and names are text in the page", async () => {
   const result = await check({
     "2_a.sql": `alter table public.exams add column "[x](http://evil) | <b>" int; alter table public.old_notes rename to "![x](y)"; drop table "![x](y)"`,

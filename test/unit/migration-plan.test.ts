@@ -77,7 +77,7 @@ describe("what it does is said before", () => {
     ["drop table if exists public.a, b cascade", /told 1_new.sql: DROP TABLE public\.a, DROP TABLE b: takes away/],
     [
       `alter table only "A"."b c" add x int, drop column if exists "y", drop z`,
-      /DROP COLUMN "A"\."b c"\."y", DROP COLUMN "A"\."b c"\.z: takes/,
+      /DROP COLUMN "A"\."b c"\.y, DROP COLUMN "A"\."b c"\.z: takes/,
     ],
     [
       "alter table t alter column c set data type int using (c::int), alter d type text",

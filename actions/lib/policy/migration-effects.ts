@@ -186,6 +186,9 @@ const harmless = new Set(
   ),
 );
 
+/** What needs no quotes, but where a key word would be read. */
+const plainName = /^[a-z_][a-z0-9_$]*$/;
+
 /** The words of a statement, by their places. */
 class Words {
   readonly #tokens: readonly SqlToken[];
@@ -215,7 +218,7 @@ class Words {
     const begin = this.#skip(place);
     return this.#tokens
       .slice(begin, this.#nameEnd(begin))
-      .map(({ text, kind, quoted }) => (kind === "name" && quoted ? `"${text}"` : text))
+      .map(({ text, kind, quoted }) => (kind === "name" && quoted && !plainName.test(text) ? `"${text}"` : text))
       .join("");
   }
 

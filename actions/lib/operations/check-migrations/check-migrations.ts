@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import type { Client } from "pg";
 import { LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
@@ -15,6 +14,7 @@ import { connect } from "../../postgres/connect/connect.ts";
 import { quoteIdentifier } from "../../postgres/identifier.ts";
 import { applyPlan } from "../migrate/apply.ts";
 import { readMigrationFolder } from "../migrate/folder.ts";
+import { availableExtensions, buildBase } from "./build-base.ts";
 import { type Loss, lossesBetween, type ObservedLock, readLocks, readShape, type Shape } from "./observe.ts";
 
 export interface CheckedMigrations {
@@ -43,8 +43,6 @@ interface CheckRequest {
   readonly log: Log;
   readonly signal: AbortSignal;
 }
-
-const standIn = new URL("../../supabase/platform/stand-in.sql", import.meta.url);
 
 /**
  * Runs the migrations that a change brings on a database that has the schema of its base and nobody's rows, and tells what
@@ -89,37 +87,32 @@ export async function checkMigrations(request: CheckRequest): Promise<CheckedMig
 type Tried = Pick<CheckedMigrations, "outcome" | "losses" | "locks" | "why" | "findings">;
 
 async function tryOut(client: Client, base: MigrationPlan, plan: MigrationPlan, log: Log): Promise<Tried> {
-  await client.query(await readFile(standIn, "utf8"));
-  const available = new Set(
-    (await client.query<{ name: string }>("select name::text from pg_catalog.pg_available_extensions")).rows.map(
-      (row) => row.name,
-    ),
-  );
+  const available = await availableExtensions(client);
   const [known, lacking] = [withoutExtensions(base, available), withoutExtensions(plan, available)];
-  const findings = [...plan.findings, ...lacking.findings];
-  try {
-    await applyPlan(client, known.plan, { log });
-  } catch (error) {
-    if (!(error instanceof LifeboatError)) throw error;
-    const why = `The schema before this change cannot be built on plain PostgreSQL. ${error.message}`;
-    return { outcome: "unclear", losses: lexical(plan), locks: [], why, findings };
-  }
+  const missing = [...known.findings, ...(await buildBase(client, known.plan)), ...lacking.findings];
+  const findings = [...plan.findings, ...missing];
   const seen = new Observer(client, await readShape(client));
+  const said = lexical(plan);
   try {
     await applyPlan(client, lacking.plan, { log, look: (one, place) => seen.look(one, place) });
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
-    const lacks = known.findings.length + lacking.findings.length > 0;
-    return {
-      outcome: lacks ? "unclear" : "refused",
-      losses: lexical(plan),
-      locks: seen.locks,
-      why: error.message,
-      findings,
-    };
+    // What it builds on may be what is missing here.
+    const outcome = missing.length > 0 ? "unclear" : "refused";
+    return { outcome, losses: said, locks: seen.locks, why: error.message, findings };
   }
-  const losses = [...seen.losses, ...lexical(plan).filter(({ how }) => how !== "is taken away")];
+  // What is dropped was seen, unless it could not be there.
+  const unseen = said.filter(
+    ({ how, what }) => how !== "is taken away" || (missing.length > 0 && !isSeen(what, seen.losses)),
+  );
+  const losses = [...seen.losses, ...unseen];
   return { outcome: losses.length > 0 ? "loses" : "nothing-lost", losses, locks: seen.locks, why: null, findings };
+}
+
+/** Whether a statement's words name what was seen to go. */
+function isSeen(said: string, losses: readonly Loss[]): boolean {
+  const name = said.slice(said.lastIndexOf(" ") + 1);
+  return losses.some(({ what }) => what.endsWith(` ${name}`) || what.endsWith(` public.${name}`));
 }
 
 const extension = /^CREATE extension (?:if not exists )?"?([\w-]+)/;
@@ -145,7 +138,7 @@ function withoutExtensions(plan: MigrationPlan, available: ReadonlySet<string>) 
 
 /** What the words of the statements say: rows that are overwritten leave no trace in a schema. */
 function lexical({ pending }: MigrationPlan): CheckedMigrations["losses"] {
-  return pending.flatMap(({ file, effects }) =>
+  const all = pending.flatMap(({ file, effects }) =>
     effects.flatMap(({ kind, what }) => {
       if (kind === "loses")
         return [{ file, what, how: what.startsWith("TRUNCATE") ? "removes all rows" : "is taken away" }];
@@ -156,6 +149,8 @@ function lexical({ pending }: MigrationPlan): CheckedMigrations["losses"] {
         : [];
     }),
   );
+  // One line for a file that does the same thing often.
+  return [...new Map(all.map((one) => [JSON.stringify(one), one])).values()];
 }
 
 /** Looks behind each statement at what it has locked and changed. */

@@ -82,9 +82,10 @@ function isWider(from: string, to: string): boolean {
 
 const locksQuery = `
   select l.relation::text as oid, l.mode from pg_catalog.pg_locks l
-   where l.pid = pg_catalog.pg_backend_pid() and l.locktype = 'relation' and l.granted and l.mode <> 'AccessShareLock'`;
+   where l.pid = pg_catalog.pg_backend_pid() and l.locktype = 'relation' and l.granted
+     and l.mode not in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')`;
 
-/** The locks that this session's transaction holds on tables, `oid mode`. */
+/** The locks that this session's transaction holds on tables, beside those of reading and writing rows: `oid mode`. */
 export async function readLocks(client: Client): Promise<Set<string>> {
   const rows = z.array(z.object({ oid: z.string(), mode: z.string() })).parse((await client.query(locksQuery)).rows);
   return new Set(rows.map(({ oid, mode }) => `${oid} ${mode}`));
@@ -99,9 +100,7 @@ export function feltAs(mode: string): string {
     case "ShareRowExclusiveLock":
     case "ShareLock":
       return "nobody writes it";
-    case "ShareUpdateExclusiveLock":
-      return "reading and writing go on; no other change of the table";
     default:
-      return "reading and writing go on";
+      return "reading and writing go on; no other change of the table";
   }
 }
