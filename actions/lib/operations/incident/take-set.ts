@@ -9,8 +9,8 @@ import { type Step, whyOf } from "./begin.ts";
  * The incident's own set, under its mark: what the database and its files were when it began. Its settings are read only now: the
  * incident is on whether or not a backup can be made.
  */
-export async function takeSet(context: Context): Promise<Step<BackupResult>> {
-  const { env, log, signal } = context;
+export async function takeSet(context: Context, signal = context.signal): Promise<Step<BackupResult>> {
+  const { env, log } = context;
   try {
     const config = await loadConfig({ needs: ["source", "vault", "signing"], env });
     const withFiles = optional(env, "S3_STORAGE_BUCKET") !== undefined && !lacksProjectStorage(env, "SUPABASE");
@@ -22,7 +22,10 @@ export async function takeSet(context: Context): Promise<Step<BackupResult>> {
     };
     const holder = context.holder === undefined ? {} : { holder: context.holder };
     // With vaults of its own, which have a backup's patience.
-    return { done: await runBackup({ config, tier: "daily", log, signal, ...holder, ...files }) };
+    // What shrank is what the incident may be about: the mark keeps such a set from counting as a good one.
+    return {
+      done: await runBackup({ config, tier: "daily", acceptShrinkage: true, log, signal, ...holder, ...files }),
+    };
   } catch (error) {
     signal.throwIfAborted();
     return { failed: whyOf(error) };

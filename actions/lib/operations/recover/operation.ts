@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
-import { field, flag } from "../field.ts";
+import { hasReplica } from "../../config/vault-location.ts";
+import { field, flag, reason, reasonField } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 import { hasFiles } from "./sources.ts";
 
@@ -8,6 +9,10 @@ export default defineOperation({
   name: "recover",
   summary: "Brings a lost project back, phase by phase against the clock, and says what a person still has to do.",
   details: [
+    "database-failure    takes the database back to a moment (--at) by Supabase's point-in-time recovery. Called done only by proof",
+    "                    from inside; when that does not come, says what is left, and what each way loses. --plan-b start brings",
+    "                    the newest set into a new project beside it. Reads DATABASE_URL too; Supabase's status page",
+    "                    (SUPABASE_STATUS_URL) is looked at first.",
     "complete-loss       makes a Supabase project (or takes a target that a person has made: --target), waits until it really",
     "                    answers, restores the newest set that can be used with its files, compares everything, runs the",
     "                    application's checks and hands over. Needs SUPABASE_ACCESS_TOKEN, and recovery.organization in the policy.",
@@ -17,8 +22,17 @@ export default defineOperation({
     "others stay off until --switch-on. Nothing is ever deleted.",
   ].join("\n"),
   inputs: z.object({
-    scenario: field(z.enum(["complete-loss", "regional-disaster"]), {
+    scenario: field(z.enum(["database-failure", "complete-loss", "regional-disaster"]), {
       ...{ positional: true, value: "scenario", help: "what has happened" },
+    }),
+    at: field(z.string().optional(), {
+      ...{ value: "TIME", help: "database-failure: the moment to go back to, with its offset: 2026-11-29T14:05:00Z" },
+    }),
+    planB: field(z.enum(["start"]).optional(), {
+      ...{ value: "start", help: "database-failure: bring the newest set into a new project beside it" },
+    }),
+    noSetBecause: field(reason.optional(), {
+      ...{ ...reasonField, help: "database-failure: make no set of what is there before, and why" },
     }),
     set: field(z.string().default("latest"), {
       ...{ value: "ID", help: "a set to restore (default: the newest that can be used)" },
@@ -37,7 +51,7 @@ export default defineOperation({
       },
     }),
     production: field(z.string().optional(), {
-      ...{ value: "REF", help: "the target is the set's own project: its ref, typed" },
+      ...{ value: "REF", help: "the project that is overwritten is the set's own: its ref, typed" },
     }),
     migrations: field(z.string().trim().min(1).optional(), {
       ...{ value: "none|DIR", help: "folder of the migrations made since (default: the policy's recovery.migrations)" },
@@ -54,14 +68,25 @@ export default defineOperation({
     }),
     dryRun: flag("do everything up to the first write, and say what a run would do", { called: "rehearse" }),
   }),
-  needs: ({ scenario, target }, env) => [
+  needs: ({ scenario, target, giveUp }, env) => [
     ...(scenario === "regional-disaster"
       ? (["replica", "opening"] as const)
       : (["vault", "opening", ...when(hasFiles(env), "storageVault")] as const)),
+    ...when(scenario === "database-failure" && !giveUp, "source", ...when(hasReplica(env), "replica")),
     ...when(target !== undefined, "target"),
   ],
-  refuse({ scenario, target, region, projectName, switchOn, giveUp, dryRun }) {
+  refuse({ scenario, at, planB, noSetBecause, target, region, projectName, set, switchOn, giveUp, dryRun }) {
     const wrong = (what: string, next: string) => new ConfigurationError("usage", what, next);
+    if (scenario !== "database-failure" && (at ?? planB ?? noSetBecause) !== undefined)
+      throw wrong("--at, --plan-b and --no-set-because go with database-failure.", "Leave them out.");
+    if (scenario === "database-failure" && at === undefined && !giveUp)
+      throw wrong("A database needs a moment to go back to.", "Give one with its offset: --at 2026-11-29T14:05:00Z.");
+    if (scenario === "database-failure" && (target !== undefined || switchOn !== undefined || set !== "latest"))
+      throw wrong(
+        "--target, --set and --switch-on do not go with database-failure.",
+        "Its plan B is a complete-loss: what stayed off there is switched on by `lifeboat recover complete-loss --switch-on`.",
+      );
+    if (planB !== undefined && dryRun) throw wrong("A rehearsal starts no plan B.", "Rehearse complete-loss for it.");
     if (target !== undefined && (region !== undefined || projectName !== undefined))
       throw wrong("--region and --project-name are for a project that is made.", "Leave them out with --target.");
     if (scenario === "regional-disaster" && target === undefined && region === undefined && !giveUp && !switchOn)
@@ -80,13 +105,20 @@ export default defineOperation({
   action: { folder: "recover", name: "Recover from a disaster" },
   outputs: {
     recovery: "Id of the recovery; empty after a rehearsal",
-    outcome: "recovered, unproven, differs, rehearsed, switched-on or given-up",
+    outcome: "recovered, unproven, differs, decision, rehearsed, switched-on or given-up",
     set: "Id of the set that was restored",
     "project-ref": "Ref of the project that it came back into; empty where it is not known",
     "project-url": "Address of its API",
   },
   async run(context, inputs) {
     const { scenario, state: folder, switchOn: which, giveUp: givesUp } = inputs;
+    if (scenario === "database-failure") {
+      if (givesUp) return (await import("./database-failure/give-up.ts")).giveUpFailure(context, folder);
+      const { runDatabaseFailure } = await import("./database-failure/run.ts");
+      const { at = "", planB, noSetBecause, production, region = null, projectName = null } = inputs;
+      const request = { at, planB, noSetBecause, production, region, projectName };
+      return runDatabaseFailure(context, { request, rehearse: inputs.dryRun, folder });
+    }
     if (which !== undefined || givesUp) {
       const { giveUp, switchOn } = await import("./complete-loss/settle.ts");
       return which === undefined

@@ -25,6 +25,10 @@ export interface LossRun {
   /** For states that no bucket takes. */
   readonly folder: string | undefined;
   readonly clock?: Clock;
+  /** Id of the unfinished recovery that this one is begun beside, as its plan B. */
+  readonly beside?: string;
+  /** Calls it off; default: the context's. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -38,7 +42,7 @@ export async function runLoss(context: Context, run: LossRun): Promise<Told> {
   const { clock = realClock, request, rehearse, again } = run;
   using recoveries = await openRecoveries(context, run.folder, clock);
   using closing = new DisposableStack();
-  const unfinished = unfinishedOf(recoveries, request);
+  const unfinished = unfinishedOf(recoveries, request, run.beside);
   if (unfinished === undefined && !again) refuseDone(recoveries, request, clock.now());
   const sources = await openSources(context, sourcesFor(request), closing);
   const plan = unfinished?.facts(factsSchema).plan ?? (await admitted(context, sources, request, recoveries));
@@ -57,7 +61,8 @@ export async function runLoss(context: Context, run: LossRun): Promise<Told> {
   }
   const api = readRestoreTestEnvironment(context.env).api && openApi(context);
   const work = new LossWork(context, { sources, state, clock, api });
-  const signal = lease === undefined ? context.signal : AbortSignal.any([context.signal, lease.lost]);
+  const outer = run.signal ?? context.signal;
+  const signal = lease === undefined ? outer : AbortSignal.any([outer, lease.lost]);
   const how = `Run the same command again: recovery ${state.id} goes on where it stopped.`;
   await runPhases(phases, work, { record: state, clock, log: context.log, signal, again: how });
   await state.end("handed over");
@@ -74,8 +79,8 @@ function outputsOf({ candidates }: LossPlan): Record<string, string> {
 }
 
 /** @throws ConfigurationError `recovery-unfinished` when another one is under way */
-function unfinishedOf({ known }: Recoveries, request: LossRequest): RecoveryState | undefined {
-  const [state] = known.filter(({ ended }) => ended === null);
+function unfinishedOf({ known }: Recoveries, request: LossRequest, beside?: string): RecoveryState | undefined {
+  const [state] = known.filter(({ ended, id }) => ended === null && id !== beside);
   if (state === undefined) return undefined;
   const noted = factsSchema.safeParse(state.scenario === request.scenario ? state.facts(factsSchema) : undefined).data;
   if (noted !== undefined && isDeepStrictEqual(noted.request, request)) return state;

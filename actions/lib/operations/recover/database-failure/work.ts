@@ -8,6 +8,21 @@ import type { PublicStatus } from "../../../supabase/status-page.ts";
 import type { ContentFacts, InsideFacts } from "./judge-inside.ts";
 import type { Moment } from "./moment.ts";
 
+export const scenario = "database-failure";
+
+/** What somebody has asked for. */
+export interface FailureRequest {
+  /** RFC 3339 with offset. */
+  readonly at: string;
+  readonly noSetBecause: string | undefined;
+  readonly planB: "start" | undefined;
+  /** Ref of the project, typed. */
+  readonly production: string | undefined;
+  /** Of plan B's project. */
+  readonly region: string | null;
+  readonly projectName: string | null;
+}
+
 /** What a try to look into the database came to. */
 export type Look =
   | { readonly kind: "inside"; readonly facts: InsideFacts }
@@ -38,8 +53,9 @@ export interface Ports {
   request(unix: number): Promise<Requested>;
   /** Opens one session, asks, and hangs up: within some seconds. Throws nothing but the signal's reason. */
   look(unix: number, signal: AbortSignal): Promise<Look>;
-  /** Compares the database with the newest set that counts; undefined where there is none. @throws LifeboatError when it breaks off */
+  /** Compares the database with that set (`newestSet`); undefined where there is none. @throws LifeboatError when it breaks off */
   compare(signal: AbortSignal): Promise<ContentFacts | undefined>;
+  /** The newest that is no newer than the moment, else the newest. */
   newestSet(): Promise<KnownSet | undefined>;
   /** @returns its id */
   beginIncident(): Promise<string>;

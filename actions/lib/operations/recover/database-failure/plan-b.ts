@@ -1,0 +1,91 @@
+import { LifeboatError, OperationError } from "../../../base/errors.ts";
+import type { Clock } from "../../../base/flow/clock.ts";
+import type { Context } from "../../context.ts";
+import type { Told } from "../../operation.ts";
+import { runLoss } from "../complete-loss/run.ts";
+import { type Fence, fenceOff } from "./fence.ts";
+import type { InPlace } from "./place.ts";
+import type { FailureRequest } from "./work.ts";
+
+/** Which of the two projects serves in the end. */
+export type PlanBOutcome =
+  /** The database came back, and loses least: plan B was broken off, and what it has made is named. */
+  | { readonly winner: "in place"; readonly planB: string }
+  /** The new project, because the old one is not shown to be back. */
+  | { readonly winner: "plan B"; readonly told: Told; readonly fences: readonly Fence[] }
+  /** Neither. */
+  | { readonly winner: "nobody"; readonly why: LifeboatError; readonly planB: string };
+
+interface Beside {
+  readonly context: Context;
+  readonly place: InPlace;
+  readonly request: FailureRequest;
+  readonly folder: string | undefined;
+  /** Id of the set that comes back. */
+  readonly set: string;
+  readonly recovery: string;
+  readonly clock: Clock;
+  /** Ends with undefined when the database is back, and with why when somebody would have to decide. */
+  readonly inPlace: Promise<LifeboatError | undefined>;
+}
+
+/**
+ * Brings the newest good set into a new project, while the database is waited for. Whichever is there first and proven serves: the
+ * database in its own project, as long as the new one is not handed over. The loser is shut off before the hand-over is told, and never
+ * removed.
+ */
+export async function besideIt(beside: Beside): Promise<PlanBOutcome> {
+  const { context, place, request, folder, recovery, clock, inPlace } = beside;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  context.log.warn("Plan B begins: a new project beside the old one, from the newest set that counts.");
+  const loss = runLoss(context, {
+    request: {
+      ...{ scenario: "complete-loss", set: beside.set, target: null, production: null, migrations: null },
+      ...{ region: request.region, projectName: request.projectName },
+    },
+    ...{ rehearse: false, again: false, folder, clock, signal, beside: recovery },
+  }).then(
+    (told) => ({ told }),
+    (error: unknown) => ({ error }),
+  );
+  const end = async (): Promise<Awaited<typeof loss>> => {
+    stop.abort(new Error("the database is back"));
+    return loss;
+  };
+  const first = await Promise.race([
+    loss.then(() => "planB" as const),
+    inPlace.then(async (why) => why ?? "back"),
+  ]).catch(async (error: unknown) => {
+    // Called off, or a mistake of ours: nothing goes on unseen.
+    await end();
+    throw error;
+  });
+  if (first === "back") {
+    const ended = await end();
+    const planB =
+      "told" in ended
+        ? "it had ended, too: its project stays, and nobody was pointed to it"
+        : "broken off; a project that it made stays: `lifeboat recover complete-loss --give-up` names it, remove it in the dashboard";
+    return { winner: "in place", planB };
+  }
+  const ended = await loss;
+  context.signal.throwIfAborted();
+  if ("error" in ended) {
+    if (!(ended.error instanceof LifeboatError)) throw ended.error;
+    // Only the other one is left.
+    const why = await inPlace;
+    if (why === undefined) return { winner: "in place", planB: `failed: ${ended.error.message}` };
+    return { winner: "nobody", why: ended.error, planB: `failed: ${ended.error.message} In place: ${why.message}` };
+  }
+  const { failure } = ended.told;
+  // A copy that is not as it was must not shut the old one off.
+  if (failure !== undefined)
+    return {
+      winner: "nobody",
+      why: new OperationError(failure.code, failure.message, failure.next),
+      planB: `is there, and not as it was: ${failure.message}`,
+    };
+  const fences = await fenceOff(place.api, place.ref, context.env);
+  return { winner: "plan B", told: ended.told, fences };
+}

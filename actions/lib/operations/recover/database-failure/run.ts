@@ -1,0 +1,284 @@
+import { z } from "zod";
+import { ConfigurationError, LifeboatError } from "../../../base/errors.ts";
+import { type Clock, realClock } from "../../../base/flow/clock.ts";
+import { ApiRefusal } from "../../../supabase/api-refusal.ts";
+import type { Context } from "../../context.ts";
+import type { Told } from "../../operation.ts";
+import { openRecoveries, type Recoveries } from "../access.ts";
+import { runPhases } from "../phases.ts";
+import type { RecoveryState } from "../state.ts";
+import { inPlacePhases } from "./in-place.ts";
+import { type Moment, readMoment, refuseBeforeWindow } from "./moment.ts";
+import { decisionPage, rehearsalPage, returnedPage } from "./page.ts";
+import { type InPlace, openInPlace } from "./place.ts";
+import { besideIt, type PlanBOutcome } from "./plan-b.ts";
+import { realPorts } from "./ports.ts";
+import { lookAround } from "./prepare.ts";
+import { reconcileFiles } from "./reconcile-files.ts";
+import { type Cause, Decision, type FailureRequest, knownSchema, nothingKnown, scenario, type Work } from "./work.ts";
+
+export interface FailureRun {
+  readonly request: FailureRequest;
+  readonly rehearse: boolean;
+  readonly folder: string | undefined;
+  readonly clock?: Clock;
+}
+
+const factsSchema = z.object({ inPlace: knownSchema });
+
+/**
+ * Takes the database back to a moment, in its own project, by Supabase's point-in-time recovery; and, where somebody says so, brings the
+ * newest good set into a new project beside it. A person decides whenever it does not go on by itself.
+ *
+ * @throws ConfigurationError what is refused before anything is touched
+ */
+export async function runDatabaseFailure(context: Context, run: FailureRun): Promise<Told> {
+  const { request, rehearse, clock = realClock } = run;
+  const target = readMoment(request.at, clock.now());
+  const place = openInPlace(
+    context,
+    rehearse ? (request.production ?? context.config().projectRef ?? "") : request.production,
+    clock,
+    context.signal,
+  );
+  const ports = realPorts(context, place, target.unix, clock);
+  if (rehearse) return rehearsed(context, target, ports, request);
+  using recoveries = await openRecoveries(context, run.folder, clock);
+  const unfinished = unfinishedOf(recoveries, target);
+  if (unfinished === undefined) await refuseTooOld(ports, target);
+  const state = unfinished ?? (await recoveries.begin(scenario, { inPlace: nothingKnown(target) }, "began it"));
+  if (unfinished !== undefined)
+    await unfinished.noteHuman({ by: context.who, what: `took it up${request.planB ? ", with plan B" : ""}` });
+  const work: Work = {
+    ...{ ports, target, noSetBecause: request.noSetBecause, known: state.facts(factsSchema).inPlace },
+    remember: (inPlace) => state.note({ inPlace }),
+  };
+  return new Failure(context, run, { place, recoveries, state, work, clock }).run();
+}
+
+/** What can be refused is refused before anything is noted. @throws ConfigurationError `time-before-window`, what the API refuses */
+async function refuseTooOld(ports: Work["ports"], target: Moment): Promise<void> {
+  const backups = await quietly(ports.backups);
+  if (backups?.window) refuseBeforeWindow(target, backups.window);
+}
+
+/** @throws ConfigurationError `recovery-unfinished` */
+function unfinishedOf({ known }: Recoveries, target: Moment): RecoveryState | undefined {
+  const under = known.filter(({ ended }) => ended === null);
+  const own = under.find((state) => state.scenario === scenario);
+  if (own !== undefined && factsSchema.safeParse(own.facts(z.unknown())).data?.inPlace.unix === target.unix) return own;
+  // Another one, or one to another moment: two at once would undo each other.
+  const [state] = under;
+  if (state === undefined) return undefined;
+  throw new ConfigurationError(
+    "recovery-unfinished",
+    `Recovery ${state.id} (${state.scenario}) is unfinished since ${state.begunAt}.`,
+    `Take it up with the same words, or give it up: \`lifeboat recover ${state.scenario} --give-up\`.`,
+  );
+}
+
+interface Parts {
+  readonly place: InPlace;
+  readonly recoveries: Recoveries;
+  readonly state: RecoveryState;
+  readonly work: Work;
+  readonly clock: Clock;
+}
+
+/** One run, from its lease to what it says in the end. */
+class Failure {
+  readonly #context: Context;
+  readonly #run: FailureRun;
+  readonly #parts: Parts;
+
+  constructor(context: Context, run: FailureRun, parts: Parts) {
+    this.#context = context;
+    this.#run = run;
+    this.#parts = parts;
+  }
+
+  async run(): Promise<Told> {
+    const { request } = this.#run;
+    const { state, recoveries } = this.#parts;
+    const begun = await this.#inPlace(request.planB === undefined ? "all" : "asked", await recoveries.lease(state));
+    if (request.planB === undefined) return begun === undefined ? this.#returned() : this.#decide(begun);
+    // A recovery that could not even be asked for leaves plan B alone.
+    const waiting = begun === undefined ? this.#inPlace("all", undefined) : Promise.resolve(begun);
+    const outcome = await besideIt({
+      ...{ context: this.#context, place: this.#parts.place, request, folder: this.#run.folder },
+      set: (await quietly(this.#parts.work.ports.newestSet))?.set ?? "latest",
+      ...{ recovery: state.id, clock: this.#parts.clock, inPlace: waiting },
+    });
+    if (outcome.winner === "in place") return this.#returned(outcome);
+    return outcome.winner === "plan B" ? this.#handedOver(outcome) : this.#decide(outcome.why, outcome);
+  }
+
+  /**
+   * @param until `asked`: only as far as the request
+   * @returns why it does not go on; undefined: it is done
+   */
+  async #inPlace(
+    until: "all" | "asked",
+    lease: Awaited<ReturnType<Recoveries["lease"]>>,
+  ): Promise<LifeboatError | undefined> {
+    const { log, signal } = this.#context;
+    const { policy } = this.#context.config();
+    const { state, work, clock } = this.#parts;
+    const { planBAfterMinutes } = policy.recovery;
+    const { rtoMinutes } = policy.promises.scenarios.databaseFailure;
+    const phases = inPlacePhases({ rtoMinutes, planBAfterMinutes });
+    const some = until === "all" ? phases : phases.slice(0, -1);
+    try {
+      await runPhases(some, work, {
+        ...{ record: state, clock, log, again: "" },
+        signal: lease === undefined ? signal : AbortSignal.any([signal, lease.lost]),
+      });
+      return undefined;
+    } catch (error) {
+      if (signal.aborted || !(error instanceof LifeboatError) || error.code === "recovery-failed") throw error;
+      return error;
+    } finally {
+      await lease?.release();
+    }
+  }
+
+  /** Somebody has to decide: everything that is known, and each way with what it loses. */
+  async #decide(error: LifeboatError, planB?: PlanBOutcome): Promise<Told> {
+    const { state, work } = this.#parts;
+    const { request } = this.#run;
+    const { policy } = this.#context.config();
+    const cause: Cause = error.cause instanceof Decision ? error.cause.why : "refused";
+    const forgiving = <T>(ask: () => Promise<T>): Promise<T | undefined> => quietly(ask).catch(unlessRefused);
+    const [newestSet, backups] = await Promise.all([forgiving(work.ports.newestSet), forgiving(work.ports.backups)]);
+    const page = decisionPage({
+      ...{ recovery: state.id, error, target: work.target, known: work.known, planB, cause },
+      ways: {
+        ...{ cause, target: work.target, newestSet, command: this.#command(), daily: backups?.daily ?? [] },
+        pitr: backups?.pitr ?? cause !== "pitr-off",
+        planB: { started: request.planB !== undefined, mostUsdPerMonth: policy.recovery.mostUsdPerMonth },
+      },
+    });
+    return {
+      result: { recovery: state.id, outcome: "decision", cause, known: work.known, page },
+      page,
+      outputs: this.#outputs("decision"),
+      failure: {
+        code: error.code,
+        message: error.message,
+        next: error.next ?? "Decide: the ways that are left stand in the page.",
+      },
+    };
+  }
+
+  /** It is back in its own project. Files are held against it; where plan B was begun, its project is named and fenced. */
+  async #returned(planB?: PlanBOutcome): Promise<Told> {
+    const { state, work, place } = this.#parts;
+    const files = await reconcileFiles(this.#context, work.known, place);
+    await state.end("handed over");
+    const page = returnedPage({
+      recovery: state.id,
+      work,
+      times: state.times,
+      human: state.human,
+      files,
+      planB,
+      ref: place.ref,
+    });
+    const proven = work.known.verdict === "proven";
+    const told: Told = {
+      result: { recovery: state.id, outcome: proven ? "recovered" : "unproven", known: work.known, files },
+      ...{ page, outputs: this.#outputs(proven ? "recovered" : "unproven") },
+    };
+    if (proven) return told;
+    const next =
+      "Look at the rows yourself: what is the newest, and is what you wanted to undo gone? `lifeboat sentinels install` proves the next one.";
+    return { ...told, failure: { code: "recovery-unproven", message: page.sentence, next } };
+  }
+
+  /** Plan B has the project now: what it says, and how the old one was shut. */
+  async #handedOver(outcome: Extract<PlanBOutcome, { winner: "plan B" }>): Promise<Told> {
+    const { state } = this.#parts;
+    await state.end("handed over");
+    const { told, fences } = outcome;
+    const table = {
+      title: "The old project, which lost: shut, and still there",
+      header: ["way in", "state", "note"],
+      rows: fences.map(({ what, done, note }) => [what, done ? "shut" : "OPEN", note]),
+    };
+    const page = told.page && {
+      ...told.page,
+      tables: [...told.page.tables, table],
+      notes: [
+        ...(told.page.notes ?? []),
+        ...fences
+          .filter(({ done, inside }) => !done && inside)
+          .map(
+            ({ what }) =>
+              `Should project ${this.#parts.place.ref} come back, switch its ${what} off at once: they speak from inside.`,
+          ),
+        `Project ${this.#parts.place.ref} is not removed: its backups would go with it. Remove it in the dashboard when nobody needs them any more.`,
+      ],
+    };
+    // What only a database that answers could shut stays to be done; who can still come in is an alarm.
+    const open = fences.filter(({ done, inside }) => !done && !inside);
+    return {
+      ...told,
+      result: { recovery: state.id, planB: told.result, fences },
+      ...(page && { page }),
+      ...(open.length > 0 && {
+        failure: {
+          code: "fence-open",
+          message: `The new project serves, and the old one is not shut off: ${open.map(({ what, note }) => `${what} (${note})`).join("; ")}`,
+          next: "Shut it by hand before anybody works with the new one: dashboard, Database Settings, Network restrictions.",
+        },
+      }),
+    };
+  }
+
+  #command(): string {
+    const { request } = this.#run;
+    const waived =
+      request.noSetBecause === undefined ? "" : ` --no-set-because ${JSON.stringify(request.noSetBecause)}`;
+    return `lifeboat recover ${scenario} --at ${request.at} --production ${this.#parts.place.ref}${waived}`;
+  }
+
+  #outputs(outcome: string): Record<string, string> {
+    const { state, place, work } = this.#parts;
+    return { recovery: state.id, outcome, set: work.known.set ?? "", "project-ref": place.ref, "project-url": "" };
+  }
+}
+
+async function quietly<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof LifeboatError && !(error instanceof ApiRefusal)) return undefined;
+    throw error;
+  }
+}
+
+function unlessRefused(error: unknown): undefined {
+  if (error instanceof ApiRefusal) return undefined;
+  throw error;
+}
+
+async function rehearsed(
+  context: Context,
+  target: Moment,
+  ports: Work["ports"],
+  request: FailureRequest,
+): Promise<Told> {
+  const { policy } = context.config();
+  const { planBAfterMinutes } = policy.recovery;
+  const { rtoMinutes } = policy.promises.scenarios.databaseFailure;
+  const known = nothingKnown(target);
+  const work: Work = { ports, target, noSetBecause: request.noSetBecause, known, remember: async () => undefined };
+  await lookAround(work, context.signal);
+  const phases = inPlacePhases({ rtoMinutes, planBAfterMinutes });
+  const page = rehearsalPage(target, phases);
+  return {
+    result: { outcome: "rehearsed", target, phases: phases.map(({ run: _run, ...phase }) => phase) },
+    page,
+    outputs: { recovery: "", outcome: "rehearsed", set: "", "project-ref": "", "project-url": "" },
+  };
+}

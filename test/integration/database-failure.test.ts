@@ -1,0 +1,164 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DeleteObjectCommand } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { runOperation } from "../../actions/lib/edge/run-operation.ts";
+import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
+import recover from "../../actions/lib/operations/recover/operation.ts";
+import { renderText } from "../../actions/lib/report/page.ts";
+import { createProject, execute, LAB_PASSWORD, type LabProject, seedQimma, withClient } from "../lab/index.ts";
+import { type ArchivedPostgres, startArchivedPostgres } from "../lab/servers/archived-postgres.ts";
+import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
+import { type RunningStorage, seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
+import {
+  addProject,
+  backByLab,
+  type LabBacking,
+  type Project,
+  type SupabaseApi,
+  startSupabaseApi,
+} from "../lab/supabase-api/index.ts";
+import { type BackupLab, openBackupLab, recordingLog } from "./backup-lab.ts";
+
+/** A database really goes back to a moment, by its archived log, in a simulated Supabase; or it never does. */
+
+const region = "us-east-1";
+const closing = new AsyncDisposableStack();
+let sets: BackupLab;
+let archive: ArchivedPostgres;
+let lab: LabProject;
+let storage: RunningStorage;
+let supabase: SupabaseApi;
+let backing: LabBacking;
+let production: Project;
+let env: Record<string, string>;
+/** Made before anything went wrong. */
+let good: string;
+
+beforeAll(async () => {
+  sets = closing.use(
+    await openBackupLab(sharedS3(), {
+      policy: (policy) => ({ ...policy, recovery: { organization: "org", region, planBAfterMinutes: 1.2 } }),
+    }),
+  );
+  const filesBucket = `${sets.bucket}-files`;
+  await sharedS3().createBucket(filesBucket);
+  archive = closing.use(await startArchivedPostgres(17));
+  lab = await createProject(archive.running.superuserUrl(), "production");
+  await seedQimma(lab.postgresUrl, { bytes: 200_000, seed: 5 });
+  const files = await mkdtemp(join(tmpdir(), "lifeboat-files-"));
+  closing.defer(() => rm(files, { recursive: true, force: true }));
+  storage = closing.use(await startStorage(lab, { folder: files }));
+  await seedFiles(lab, storage, { count: 20, bytes: 100_000, seed: 4 });
+  await execute(lab.postgresUrl, `select cron.schedule('nightly', '0 3 * * *', 'select 1')`);
+
+  const others: RunningPostgres = await startPostgres(17);
+  closing.defer(() => others.stop());
+  supabase = closing.use(await startSupabaseApi({ pace: 20 }));
+  supabase.world.limit = 100_000;
+  backing = await backByLab(supabase.world, others.superuserUrl());
+  production = addProject(supabase.world, { name: "production", region, createdAt: Date.now() - 3_600_000 });
+  Object.assign(production.addons, { compute: "ci_small", pitr: "pitr_7" });
+  await backing.adopt(production, lab, { archive, files });
+  const { host, port } = await backing.address(production);
+  env = {
+    ...sets.env(`postgresql://lifeboat_backup.${production.ref}:${LAB_PASSWORD}@${host}:${port}/postgres`),
+    ...storageSettings(storage),
+    ...{ S3_STORAGE_BUCKET: filesBucket, RESTORE_PRIVATE_KEY: sets.operations.key.armor() },
+    ...{ SUPABASE_PROJECT_REF: production.ref, SUPABASE_ACCESS_TOKEN: supabase.token },
+    ...{ SUPABASE_API_URL: supabase.url, SUPABASE_PROJECT_URL: supabase.projectUrl },
+    ...{ SUPABASE_STATUS_URL: "http://127.0.0.1:1", XDG_STATE_HOME: sets.folder },
+  };
+  const sentinels = new URL("../../runbooks/sql/sentinels.sql", import.meta.url);
+  const { readFile } = await import("node:fs/promises");
+  await execute(lab.postgresUrl, await readFile(sentinels, "utf8"));
+  await archive.keepBase();
+  good = await backUp();
+}, 240_000);
+afterAll(() => closing.disposeAsync());
+
+async function backUp(): Promise<string> {
+  const needs = ["source", "vault", "storageVault", "sourceStorage", "signing"] as const;
+  const config = await loadConfig({ needs, env });
+  const log = recordingLog();
+  return (await runBackup({ config, tier: "daily", log, files: { config, log } })).set;
+}
+
+async function recovered(inputs: Record<string, unknown>) {
+  const log = recordingLog();
+  const read = recover.inputs.parse({ scenario: "database-failure", production: production.ref, ...inputs });
+  recover.refuse?.(read);
+  const told = await runOperation(recover, read, { env, log, signal: new AbortController().signal });
+  const text = renderText(told.page ?? { title: "", sentence: "", tables: [] }).join("\n");
+  return { told, text, lines: log.lines.join("\n") };
+}
+
+const rows = async (sql: string, url = lab.superuserUrl) =>
+  (await withClient(url, (client) => client.query(sql))).rows as Record<string, unknown>[];
+const counts = () =>
+  rows(`select (select count(*)::int from public.exams) as exams, (select count(*)::int from auth.users) as users`);
+/** As cron does each minute. */
+const sentinel = () => execute(lab.postgresUrl, "select lifeboat.write_sentinel()");
+const writes = () => supabase.requests.filter((request) => !request.startsWith("GET "));
+
+/** A moment, with a sentinel on each side. */
+async function moment(): Promise<string> {
+  await sentinel();
+  await sleep(1200);
+  const at = new Date(Math.floor(Date.now() / 1000) * 1000);
+  await sleep(1200);
+  return at.toISOString().replace(".000Z", "Z");
+}
+
+describe("before anything is touched", () => {
+  test.each([
+    [{ at: "2026-11-29T14:05:00" }, "time-offset"],
+    [{ at: "2099-01-01T00:00:00Z" }, "time-future"],
+    [{ at: "2020-01-01T00:00:00Z" }, "time-before-window"],
+    [{ at: "2026-11-29T14:05:00Z", production: undefined }, "target-is-production"],
+    [{ at: "2026-11-29T14:05:00Z", production: "zzzzzzzzzzzzzzzzzzzz" }, "target-is-production"],
+    [{ at: undefined }, "usage"],
+    [{ at: "2026-11-29T14:05:00Z", set: "20261129T000000Z-00000000" }, "usage"],
+  ])("%j is refused: %s", async (inputs, code) => {
+    await expect(recovered(inputs)).rejects.toMatchObject({ code });
+    expect(writes()).toEqual([]);
+  });
+
+  test("a rehearsal says what would be done and changes nothing", async () => {
+    const at = new Date(Math.floor(Date.now() / 1000) * 1000 - 60_000).toISOString();
+    const { told, text } = await recovered({ at, dryRun: true });
+    expect(told.result).toMatchObject({ outcome: "rehearsed" });
+    expect(text).toContain("ask for the recovery");
+    expect(writes()).toEqual([]);
+  });
+});
+
+describe("a database that is taken back to a moment", () => {
+  test("is proven from inside, and files that were removed since come back from the vault", async () => {
+    const before = await counts();
+    const at = await moment();
+    // The accident: rows, and a file with its bytes.
+    await execute(lab.superuserUrl, "truncate public.exams cascade");
+    const [file] = await rows("select bucket_id as bucket, name from storage.objects order by name limit 1");
+    await storage
+      .client()
+      .send(new DeleteObjectCommand({ Bucket: String(file?.["bucket"]), Key: String(file?.["name"]) }));
+    await sentinel();
+
+    const { told, text, lines } = await recovered({ at });
+    expect(told.failure, `${text}\n${lines}`).toBeUndefined();
+    expect(told.result).toMatchObject({ outcome: "recovered", known: { verdict: "proven", accepted: true } });
+    expect(await counts()).toEqual(before);
+    expect(text).toContain("proven from inside");
+    expect(text).toContain("1 brought back");
+    // The set that was made of the damage is marked: it never counts as the good one.
+    const known = (told.result as { known: { set: string; incident: string } }).known;
+    expect(known.set).not.toBe(good);
+    expect(lines).toContain("What Supabase's status page says is not known");
+    expect(writes().filter((request) => request.includes("restore-pitr"))).toHaveLength(1);
+  }, 300_000);
+});
