@@ -6,6 +6,7 @@ import type { RestoreResult } from "../../restore/result.ts";
 import { runRestore } from "../../restore/run-restore.ts";
 import { type RestoredWithFiles, runRestoreWithFiles } from "../../restore/run-restore-with-files.ts";
 import { fileRestorationPage } from "../../restore-files/page.ts";
+import { aroundClosedSecrets } from "./closed-secrets.ts";
 import type { Candidate, Restored } from "./facts.ts";
 import type { LossWork, Place } from "./work.ts";
 
@@ -37,7 +38,10 @@ export async function bringBack(work: LossWork, place: Place, signal: AbortSigna
   const passedOver: { set: string; why: string }[] = [];
   for (const candidate of plan.candidates) {
     try {
-      return told(await restoreOne(work, candidate, place, signal), candidate, passedOver);
+      const restore = () => restoreOne(work, candidate, place, signal);
+      const { restored, byHand } = await aroundClosedSecrets(work, candidate, place, signal, restore);
+      const of = told(restored, candidate, passedOver);
+      return { ...of, byHand: [...of.byHand, ...byHand] };
     } catch (error) {
       if (!(error instanceof LifeboatError) || !unusable.has(error.code)) throw error;
       work.log.warn(`Set ${candidate.set} cannot be used: ${error.message} The next one is tried.`);

@@ -36,6 +36,7 @@ export async function carry(work: LossWork, { goLive }: { readonly goLive: boole
     ...{ api, ref, configuration, goLive, log },
     supplied: new Map([...escrow.values].map(([name, value]) => [name, value.reveal()])),
     bodyOf: (deployed) => readFunctionBody(open, deployed),
+    functionsFolder: config.policy.recovery.configuration.functionsFolder ?? undefined,
   });
   log.info(summaryOf(rows));
   return told(rows);
