@@ -89,6 +89,10 @@ describe("the demo", () => {
     );
     expect(output).toMatch(/Second opinion: all \d+ tables hold the same rows, all \d+ files the same bytes/);
     expect(output).toMatch(/On the clock, of 02:00:00:\n +00:00:00 +make the project /);
+    // The function, its secret and the key that signs sessions: what no new project has.
+    expect(output).toMatch(
+      /configuration +3 settings carried and read back, \d+ were so already, \d+ to look at, 0 refused/,
+    );
     expect(output).toMatch(/handed over +\d+\.\d % of what is promised/);
     const page = readFileSync(join(pages, "complete-loss.html"), "utf8");
     expect(page).toContain("What you still have to do");

@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runOperation } from "../../../actions/lib/edge/run-operation.ts";
@@ -7,14 +6,13 @@ import type { DisasterStage } from "./stage.ts";
 
 /** As the owner would: each value from a file, by `lifeboat escrow put`. */
 export async function putIntoEscrow(
-  { owner, production }: DisasterStage,
+  { owner, production, signingKey }: DisasterStage,
   surrounded: Parameters<typeof runOperation>[2],
 ): Promise<void> {
-  const signingKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" });
   const values = {
     "auth:smtp_pass": String(production.auth["smtp_pass"]),
     "secret:STRIPE_KEY": production.secrets.get("STRIPE_KEY")?.value ?? "",
-    "signing-key": JSON.stringify(signingKey),
+    "signing-key": signingKey,
   };
   const file = join(owner.folder, "value");
   for (const [name, value] of Object.entries(values)) {

@@ -1,3 +1,4 @@
+import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { createProject, type LabProject, recordLabProjects, seedQimma } from "../../../test/lab/index.ts";
 import { replicate } from "../../../test/lab/replicate.ts";
@@ -12,6 +13,7 @@ import {
   storageSettings,
 } from "../../../test/lab/storage/index.ts";
 import {
+  addFunction,
   addProject,
   backByLab,
   type LabBacking,
@@ -33,6 +35,8 @@ export interface DisasterStage {
   readonly production: Project;
   readonly source: LabProject;
   readonly files: RunningStorage;
+  /** The private JWK of the key that signs its sessions, which its owner made. */
+  readonly signingKey: string;
   /** What a backup of production reads, beside the owner's settings. */
   readonly sourceSettings: Readonly<Record<string, string>>;
   /** What a person has who recovers: a token, and the address of Supabase. */
@@ -87,13 +91,23 @@ export async function setDisasterStage(
   production.auth["smtp_host"] = "smtp.qimma.example";
   production.auth["smtp_pass"] = "the password of the mail server";
   production.secrets.set("STRIPE_KEY", { value: "the key of the payments", updatedAt: 0 });
+  const body = Buffer.from("Deno.serve(() => new Response('graded'));");
+  const grade = { name: "grade", verifyJwt: true, entrypoint: "index.ts", importMap: undefined };
+  addFunction(production, "grade", { ...grade, body, type: "application/octet-stream" }, Date.now());
+  const signingKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" });
+  const { d: _, ...publicJwk } = signingKey;
+  for (const key of production.signingKeys) key.status = "previously_used";
+  production.signingKeys.push({
+    ...{ id: randomUUID(), algorithm: "ES256", status: "in_use", publicJwk, privateJwk: signingKey },
+    ...{ createdAt: Date.now(), updatedAt: Date.now() },
+  });
   await Promise.all([s3.createBucket(bucket), s3.createBucket(filesBucket)]);
   const owner = await becomeOwner(home.folder, s3, {
     regions: [s3.region, regions.other],
     recovery: { organization: "org", region: regions.lost, escrow: "escrow and operations" },
   });
   return {
-    ...{ owner, supabase, backing, production, source, files },
+    ...{ owner, supabase, backing, production, source, files, signingKey: JSON.stringify(signingKey) },
     sourceSettings: {
       ...{ DATABASE_URL: source.backupUrl, SUPABASE_PROJECT_REF: production.ref, ...storageSettings(files) },
     },

@@ -1,3 +1,4 @@
+import { few } from "../../../base/measures.ts";
 import { openingKey, trustedSigners } from "../../../vault/configured.ts";
 import { openSet } from "../../../vault/sets/open-set.ts";
 import { carryConfiguration, type Row, summaryOf } from "../../configuration/carry.ts";
@@ -32,6 +33,10 @@ export async function carry(work: LossWork, { goLive }: { readonly goLive: boole
   if (configuration === undefined) return nothing("the set has none: its backup had no SUPABASE_ACCESS_TOKEN");
   const escrow = await openEscrow(vault, config, keys.privateKey);
   for (const alarm of escrow.alarms) log.warn(alarm);
+  if (escrow.closed.length > 0)
+    log.warn(
+      `In escrow, and sealed to another key than this one: ${few(escrow.closed, 10)}. With the escrow key as RESTORE_PRIVATE_KEY, \`--switch-on\` takes them.`,
+    );
   const rows = await carryConfiguration({
     ...{ api, ref, configuration, goLive, log },
     supplied: new Map([...escrow.values].map(([name, value]) => [name, value.reveal()])),
