@@ -55,7 +55,8 @@ test("everything comes back into one new project: rows, files, settings, checked
   expect(over.restored.files).toMatchObject({ outcome: "equal", count: 30 });
   const { rows } = await withClient(lab.backing.lab(project.ref).superuserUrl, (client) =>
     client.query(
-      "select (select count(*)::int from auth.users) as people, (select count(*)::int from storage.objects) as files",
+      `select (select count(*)::int from auth.users) as people, (select count(*)::int from storage.objects) as files,
+              to_regclass('public.came_later')::text as later`,
     ),
   );
   expect(rows[0].people).toBeGreaterThan(0);
