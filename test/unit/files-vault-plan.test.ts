@@ -100,6 +100,9 @@ test("names of many snapshots are told apart, whichever was made first", () => {
     ...[false, true, false, false],
   ]);
   expect([...none]).toEqual([]);
+  expect([...names.union([few, none])]).toEqual(["packs/x/4999", "packs/y/1"]);
+  expect([...names.union([few, all])]).toHaveLength(5001);
+  expect([names.find("packs/x/7"), names.find("packs/y/1"), names.find("other")]).toEqual([7, 5000, undefined]);
 });
 
 test.each([

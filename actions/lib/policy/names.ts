@@ -17,6 +17,8 @@ export interface NamingSnapshot {
  * bit for each. A hundred snapshots of a million objects are thirteen megabytes beside the keys, not five gigabytes.
  */
 export class NameIndex {
+  /** Of sets that this index has made. */
+  readonly #bits = new WeakMap<Names, Uint8Array>();
   readonly #numbers = new Map<string, number>();
   readonly #keys: string[] = [];
 
@@ -30,6 +32,25 @@ export class NameIndex {
     return this.#names(bits);
   }
 
+  /** All keys that any of these sets has, which this index has made. */
+  union(some: readonly Names[]): Names {
+    const all = new Uint8Array(Math.ceil(this.#keys.length / 8));
+    for (const names of some)
+      for (const [byte, bits] of (this.#bits.get(names) ?? []).entries())
+        if (bits !== 0) all[byte] = (all[byte] ?? 0) | bits;
+    return this.#names(all);
+  }
+
+  /** The place of a key in the order in which the index has met them; undefined: it never has. */
+  find(key: string): number | undefined {
+    return this.#numbers.get(key);
+  }
+
+  /** The same text as the index keeps, so that whoever keeps a key as well need not keep it twice. */
+  kept(key: string): string {
+    return this.#keys[this.#numberOf(key)] as string;
+  }
+
   #numberOf(key: string): number {
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;
@@ -41,7 +62,7 @@ export class NameIndex {
     const numbers = this.#numbers;
     const keys = this.#keys;
     const holds = (number: number): boolean => (((bits[number >> 3] ?? 0) >> (number & 7)) & 1) === 1;
-    return {
+    const made: Names = {
       has(key) {
         const number = numbers.get(key);
         return number !== undefined && holds(number);
@@ -53,6 +74,8 @@ export class NameIndex {
         }
       },
     };
+    this.#bits.set(made, bits);
+    return made;
   }
 }
 

@@ -1,7 +1,7 @@
 import { heapUsed } from "../../base/collector.ts";
 import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
-import { NameIndex, type NamingSnapshot } from "../../policy/names.ts";
+import { NameIndex, type Names, type NamingSnapshot } from "../../policy/names.ts";
 import { neededObjects, readLayer, readLayers } from "../../vault/files/read-files.ts";
 import { describeSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { setIdPattern } from "../../vault/format/manifest.ts";
@@ -46,23 +46,25 @@ export interface FilesSurvey extends Survey, Meddling {
 export async function surveyFiles(vault: Vault, verify: VerifySignature): Promise<FilesSurvey> {
   const objects = await writtenObjects(vault, filesPrefixes);
   const written = vaultAsWritten(vault, objects);
-  const survey = await surveySnapshots(written, objects, verify);
-  const meddling = compareWritten(objects, survey.snapshots);
+  const index = new NameIndex();
+  const there = index.of(objects.map(({ key }) => key));
+  const survey = await surveySnapshots(written, { objects, index }, verify);
+  const named = index.union(survey.snapshots.map(({ names }) => names));
+  const meddling = compareWritten(objects, there, named);
   return { ...survey, ...meddling, objects, written, alarms: alarmsOf(meddling, survey.unreadable) };
 }
 
 /**
  * Every snapshot of the vault and what it names. A layer that many snapshots share is fetched once.
- * @param objects all that is there @param vault in which they are read as they were written
+ * @param vault in which objects are read as they were written @param there all of them, and their index, in the same order
  */
 async function surveySnapshots(
   vault: Vault,
-  objects: readonly Pick<WrittenObject, "key" | "bytes" | "lastModified">[],
+  { objects, index }: { readonly objects: readonly WrittenObject[]; readonly index: NameIndex },
   verify: VerifySignature,
 ): Promise<Survey> {
-  const readOnce = rememberLayers(vault);
-  const index = new NameIndex();
-  const bytes = new Map(objects.map((one) => [one.key, one.bytes]));
+  const readOnce = rememberLayers(vault, index);
+  const sizeOf = (key: string): number | undefined => objects[index.find(key) ?? objects.length]?.bytes;
   const snapshots: SurveyedSnapshot[] = [];
   const unreadable: string[] = [];
   const storedAt = new Map<string, number | null>();
@@ -72,7 +74,7 @@ async function surveySnapshots(
   }
   const sets = [...storedAt.keys()].sort().reverse();
   const listed = await mapBounded(sets, 16, (set) =>
-    describeSnapshot(vault, set, verify, bytes.has(snapshotPrefix(set) + signatureName)),
+    describeSnapshot(vault, set, verify, sizeOf(snapshotPrefix(set) + signatureName) !== undefined),
   );
   for (const { set, manifest } of listed.filter((one) => one !== undefined)) {
     if (manifest === null) {
@@ -86,7 +88,7 @@ async function surveySnapshots(
         ...{ set, tier, snapshotAt, finishedAt, databaseSet, names: index.of(sizes.keys()) },
         ...{ terms: policy?.terms ?? null, marked: incident !== undefined },
         storedAt: storedAt.get(set) ?? null,
-        verified: readBack && isWhole(sizes, bytes),
+        verified: readBack && isWhole(sizes, sizeOf),
       });
       // What was made of a million objects to know them by name is garbage now.
       heapUsed();
@@ -98,9 +100,9 @@ async function surveySnapshots(
   return { snapshots, unreadable };
 }
 
-function isWhole(sizes: ReadonlyMap<string, number | null>, bytes: ReadonlyMap<string, number>): boolean {
+function isWhole(sizes: ReadonlyMap<string, number | null>, sizeOf: (key: string) => number | undefined): boolean {
   for (const [key, size] of sizes) {
-    const there = bytes.get(key);
+    const there = sizeOf(key);
     if (there === undefined || (size !== null && there !== size)) return false;
   }
   return true;
@@ -110,25 +112,30 @@ function isWhole(sizes: ReadonlyMap<string, number | null>, bytes: ReadonlyMap<s
  * Reads each layer once, though every later snapshot names it, and keeps of it which objects it names and how large they are: the hashes
  * of a million objects' parts are for whoever reads them.
  */
-function rememberLayers(vault: Vault): (reference: LayerReference) => Promise<Layer> {
+function rememberLayers(vault: Vault, index: NameIndex): (reference: LayerReference) => Promise<Layer> {
   const known = new Map<string, Promise<Layer>>();
   return (reference) => {
     const name = `${reference.run} ${reference.sha256}`;
-    const read = known.get(name) ?? readLayer(vault, reference).then(withoutHashes);
+    const read = known.get(name) ?? readLayer(vault, reference).then((layer) => slim(layer, index));
     known.set(name, read);
     return read;
   };
 }
 
-function withoutHashes(layer: Layer): Layer {
+/** Without hashes, and with the keys as the index keeps them. */
+function slim(layer: Layer, index: NameIndex): Layer {
+  // What its text was parsed to is several times as large, and garbage now.
+  heapUsed();
   return {
     ...layer,
     objects: layer.objects.map((object) => ({
-      ...object,
-      segments: object.segments.map(({ key, bytes }) => ({ key, bytes, sha256: "", parts: [] })),
+      ...{ ...object, key: index.kept(object.key) },
+      segments: object.segments.map(({ key, bytes }) => ({ key: index.kept(key), bytes, sha256: "", parts: noParts })),
     })),
   };
 }
+
+const noParts: Layer["objects"][number]["segments"][number]["parts"] = [];
 
 /** What somebody else did to objects that a snapshot needs. */
 interface Meddling {
@@ -139,18 +146,11 @@ interface Meddling {
 }
 
 /** Compares what is there with what the snapshots name. What none of them names is nobody's concern here. */
-function compareWritten(
-  objects: readonly WrittenObject[],
-  snapshots: readonly Pick<NamingSnapshot, "names">[],
-): Meddling {
-  const gone = new Set<string>();
-  for (const { names } of snapshots) for (const key of names) gone.add(key);
-  const meddled: WrittenObject[] = [];
-  for (const object of objects) {
-    const named = gone.delete(object.key);
-    if (object.state !== "as written" && (named || isManifest(object.key))) meddled.push(object);
-  }
-  return { meddled, gone: [...gone].sort() };
+function compareWritten(objects: readonly WrittenObject[], there: Names, named: Names): Meddling {
+  const gone: string[] = [];
+  for (const key of named) if (!there.has(key)) gone.push(key);
+  const meddled = objects.filter(({ key, state }) => state !== "as written" && (named.has(key) || isManifest(key)));
+  return { meddled, gone: gone.sort() };
 }
 
 /** In words for people; what to do stands in the runbook. */

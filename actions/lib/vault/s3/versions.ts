@@ -132,7 +132,9 @@ export async function writtenObjects(
   const hidden = new Set<string>();
   for (const prefix of prefixes) {
     for await (const { versions } of versionPages(vault.transport, prefix)) {
-      for (const { key, versionId, marker, latest, bytes, lastModified } of versions) {
+      for (const { marker, latest, bytes, lastModified, ...version } of versions) {
+        const key = ownText(version.key);
+        const versionId = version.versionId === undefined ? undefined : ownText(version.versionId);
         if (marker) {
           if (latest) hidden.add(key);
           continue;
@@ -145,6 +147,11 @@ export async function writtenObjects(
     }
   }
   return [...found.values()].map((one) => (hidden.has(one.key) ? { ...one, state: "hidden" } : one));
+}
+
+/** A piece of a page's text keeps the whole page in memory. */
+function ownText(piece: string): string {
+  return Buffer.from(piece).toString();
 }
 
 /** The same vault, in which what was hidden or replaced is read as it was written. Signatures and hashes still decide. */
