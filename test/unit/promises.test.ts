@@ -177,7 +177,7 @@ describe("with the vault", () => {
       drill: {
         ...{ scenario: "complete-loss" as const, rtoMinutes: 120, machineSeconds, withFiles: true, dollars: null },
         human: minutes === null ? null : { minutes, measuredAt: "2026-10-12T06:00:00Z" },
-        ...{ phases: [], configuration: null, migrations: null },
+        ...{ phases: [], configuration: null, migrations: null, failures: [], byHand: [] },
         lost: { seconds: 60, rows: null, files: null, measuredBy: "times" as const },
         sabotage: { kind: "missing part" as const, seed: "00000000", refused: true },
       } as const,

@@ -87,6 +87,8 @@ async function signProof(
       ...{ scenario, rtoMinutes, machineSeconds, human, lost, dollars, phases: [...phases] },
       withFiles: restored.files !== null,
       ...{ configuration: null, migrations: null },
+      failures: report.failures.slice(0, 100).map((one) => one.slice(0, 1000)),
+      byHand: report.byHand.slice(0, 100).map((one) => one.slice(0, 1000)),
       sabotage: { kind: sabotage.kind, seed: sabotage.seed, refused: sabotage.refusedBy !== null },
     },
   };

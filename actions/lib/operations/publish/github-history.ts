@@ -44,20 +44,26 @@ const answerWithin = 20_000;
 const perPage = 100;
 const mostPages = 10;
 
+/** Sends one request about the repository. @throws what octokit throws */
+export function githubRequest({ api, token, repository }: GithubSettings) {
+  const octokit = getOctokit(token, { baseUrl: api });
+  return async (method: string, path: string, body: object = {}): Promise<unknown> => {
+    const request = { signal: AbortSignal.timeout(answerWithin) };
+    return (await octokit.request(`${method} /repos/${repository}${path}`, { ...body, request })).data;
+  };
+}
+
 /**
  * The Actions API of one repository. Needs `actions: read`; what main's rules are needs nothing more.
  * @throws OperationError `github-unavailable`, which names the question and the status, never the answer
  */
 export function openGithubHistory({ api, token, repository }: GithubSettings): ActionsHistory {
-  const octokit = getOctokit(token, { baseUrl: api });
-  const at = `/repos/${repository}`;
+  const send = githubRequest({ api, token, repository });
 
   async function ask<Answer>(what: string, path: string, schema: z.ZodType<Answer>): Promise<Answer> {
     let data: unknown;
     try {
-      ({ data } = await octokit.request(`GET ${at}${path}`, {
-        request: { signal: AbortSignal.timeout(answerWithin) },
-      }));
+      data = await send("GET", path);
     } catch (error) {
       throw unavailable(what, statusOf(error), error);
     }
@@ -129,7 +135,7 @@ function readRun(run: z.infer<typeof runSchema>): ApiRun {
   };
 }
 
-function statusOf(error: unknown): number | undefined {
+export function statusOf(error: unknown): number | undefined {
   return error instanceof Error && "status" in error && typeof error.status === "number" ? error.status : undefined;
 }
 

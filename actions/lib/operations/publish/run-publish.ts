@@ -11,6 +11,7 @@ import type { Told } from "../operation.ts";
 import { findPromiseJudge } from "../policy-check/promise-check.ts";
 import { gatherNews, type Publisher, type Sources } from "./gather-news.ts";
 import { openGithubHistory } from "./github-history.ts";
+import { proposeRunbooks } from "./propose-runbooks.ts";
 import { type BranchTarget, originOf, pushReports, reportsBranch } from "./reports-branch.ts";
 import { openSource } from "./vault-reports.ts";
 
@@ -93,11 +94,12 @@ export async function publish(
     remote: (await originOf(env)) ?? `${server}/${repository}`,
     promises: await findPromiseJudge(config, log),
   });
+  const notes = [...published.notes, ...(await proposeRunbooks(context, { api, token, repository }))];
   const failure = lostFailure(published.lost);
   return {
     result: published,
     outputs: { commit: published.commit ?? "", reports: String(published.told) },
-    page: publishedPage(published),
+    page: publishedPage({ ...published, notes }),
     ...(failure !== undefined && { failure }),
   };
 }

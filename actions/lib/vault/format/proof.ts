@@ -83,6 +83,10 @@ const drillSchema = z.strictObject({
     seed: z.string(),
     refused: z.boolean(),
   }),
+  /** Why it failed, a sentence each. */
+  failures: z.array(z.string().max(1000)).max(100),
+  /** What people do in such a recovery and a drill cannot, a sentence each. */
+  byHand: z.array(z.string().max(1000)).max(100),
   /** A new project: what it cost, in US dollars; null: the drill was played in staging. */
   dollars: z.number().nonnegative().nullable(),
 });
