@@ -1,10 +1,15 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { reportDrill } from "../../actions/lib/operations/drill/page.ts";
+import * as verify from "../../actions/lib/operations/verify/verify.ts";
 import { askStanding } from "../../actions/lib/vault/configured.ts";
 import { type DrillRuns, drillsWith } from "./drill-lab.ts";
 import { openStagingLab, type StagingLab } from "./staging-lab.ts";
 
 /** A drill in staging: everything that a recovery does, against real databases and a real store. */
+
+/** Seeds whose sabotage is of a kind that these tests are about. */
+const seedOf = { swapped: "00000000" } as const;
 
 let lab: StagingLab;
 let drills: DrillRuns;
@@ -42,4 +47,44 @@ test("complete loss is played in staging, timed, signed, and staging is empty ag
   const { played } = await askStanding(config);
   expect(played).toMatchObject([{ scenario: "completeLoss", withPeople: true }]);
   expect(played[0]?.minutes).toBeCloseTo(12 + report.machineSeconds / 60, 3);
+});
+
+test("the quarter's later attempts find nothing to do, and a rehearsal touches nothing", async () => {
+  const before = (await drills.proofs()).length;
+  expect(await drills.drill({ oncePerQuarter: true })).toMatchObject({ outcome: "nothing-to-do" });
+  expect(await drills.drill({ dryRun: true })).toMatchObject({ outcome: "dry-run", set: lab.sets.at(-1) });
+  expect(await lab.whatIsThere()).toEqual({ state: "empty", people: 0, exams: false });
+  expect(await drills.proofs()).toHaveLength(before);
+});
+
+test("a sabotaged set that is taken for a good one makes the drill red, and its proof", async () => {
+  using _blind = vi.spyOn(verify, "verifySet").mockImplementation(() => Promise.resolve({ outcome: "whole" } as never));
+  const report = await drills.report({ scenario: "complete-loss", seed: seedOf.swapped });
+  expect(report).toMatchObject({ outcome: "failed", code: "sabotage-accepted", sabotage: { refusedBy: null } });
+  expect(reportDrill(report)).toMatchObject({ failure: { code: "sabotage-accepted" } });
+  expect((await drills.proofs()).at(-1)?.proof).toMatchObject({
+    outcome: "failed",
+    drill: { sabotage: { refused: false } },
+  });
+  expect(await lab.whatIsThere()).toEqual({ state: "empty", people: 0, exams: false });
+});
+
+test("a check that fails makes the drill red, and staging is empty all the same", async () => {
+  lab.tests.policy({ checks: [{ kind: "sql", name: "nobody", query: "select 1", expect: { value: 2 } }] });
+  expect(await drills.report({ scenario: "complete-loss" })).toMatchObject({ outcome: "failed", code: "drill-check" });
+  expect(await lab.whatIsThere()).toEqual({ state: "empty", people: 0, exams: false });
+});
+
+test("what a killed drill left in staging is emptied by the next one", async () => {
+  const dying = new AbortController();
+  const watching = setInterval(() => {
+    if (lab.log.lines.slice(before).some((line) => line.includes("restore the set"))) dying.abort(new Error("killed"));
+  }, 20);
+  const before = lab.log.lines.length;
+  await expect(drillsWith(lab.tests.env, lab.log, dying.signal).drill({ scenario: "complete-loss" })).rejects.toThrow();
+  clearInterval(watching);
+  expect(await lab.whatIsThere()).toMatchObject({ state: "testing" });
+  lab.tests.policy({});
+  expect(await drills.report({ scenario: "complete-loss" })).toMatchObject({ restored: { outcome: "equal" } });
+  expect(await lab.whatIsThere()).toEqual({ state: "empty", people: 0, exams: false });
 });

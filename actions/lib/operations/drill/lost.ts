@@ -64,8 +64,10 @@ async function attempt<Found>(client: Client, ask: () => Promise<Found>): Promis
   try {
     return await ask();
   } catch {
-    await client.query("rollback to savepoint ask");
     return null;
+  } finally {
+    // Also where the question has taken a refusal for an answer: the transaction would take no other.
+    await client.query("rollback to savepoint ask");
   }
 }
 
@@ -74,7 +76,8 @@ const countSchema = z.object({ n: z.coerce.number() });
 async function newRows(client: Client, { tables }: Inventory): Promise<number> {
   let more = 0;
   for (const { schema, name, fingerprint } of tables) {
-    if (isManagedSchema(schema) || fingerprint === null) continue;
+    // Rows of files are counted as files.
+    if (schema === "storage" || isManagedSchema(schema) || fingerprint === null) continue;
     const { rows } = await client.query(`select count(*)::text as n from only ${quoteQualified(schema, name)}`);
     more += Math.max(0, countSchema.parse(rows[0]).n - Number(fingerprint.rows));
   }
