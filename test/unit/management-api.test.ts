@@ -167,6 +167,17 @@ describe("a refusal is told once, with what to do", () => {
     expect(String(refused).length).toBeLessThan(600);
   });
 
+  test("without repeating a secret of several lines, in whatever form it is quoted, nor a half of one", async () => {
+    const key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\n-----END PRIVATE KEY-----\n";
+    const secrets = [{ name: "GOOGLE_KEY", value: key }];
+    for (const quoted of [key, JSON.stringify(key), `${" ".repeat(3900)}${key}${" ".repeat(200)}${key}`]) {
+      world.faults.inject({ kind: { status: 400, json: { message: `too long: ${quoted}` } }, times: 1 });
+      const refused = await failure(api.send("POST", `${place}/secrets`, secrets));
+      expect(String(refused)).toContain("too long");
+      expect(String(refused)).not.toMatch(/MIIE|BEGIN/);
+    }
+  });
+
   test.each([null, 7, "text", { message: { deep: true } }, { missing_permissions: ["a b\n", 5] }])(
     "whatever form it has (%o)",
     async (json) => {

@@ -100,11 +100,19 @@ const longest = 300;
 /** Tokens, keys, JWTs and connection strings, whoever's they are. */
 const secretForms = /\bsbp?_[\w-]{8,}|\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|\bpostgres(?:ql)?:\/\/\S+/g;
 
-/** Words of a stranger: one line, no control or direction characters, no secret, not long. */
+const onOneLine = (text: string): string => text.replaceAll(/[\p{C}\s]+/gu, " ").trim();
+
+/**
+ * Words of a stranger: one line, no control or direction characters, no secret, not long. A secret of several lines (a key in PEM) may be
+ * repeated on one, or as JSON writes it. Only what is without secrets is cut: half a secret is not found.
+ */
 function cleaned(words: string, secrets: readonly string[]): string {
-  let text = words.slice(0, 4000).replaceAll(/[\p{C}\s]+/gu, " ");
-  for (const secret of secrets) text = text.replaceAll(secret, "…");
-  text = text.replaceAll(secretForms, "…").trim();
+  let text = onOneLine(words);
+  const forms = secrets.flatMap((secret) => [onOneLine(secret), onOneLine(JSON.stringify(secret).slice(1, -1))]);
+  // The longest first: one may be a part of another.
+  for (const form of forms.toSorted((a, b) => b.length - a.length))
+    if (form.length > 3) text = text.replaceAll(form, "…");
+  text = text.slice(0, 4000).replaceAll(secretForms, "…").trim();
   return text.length <= longest ? text : `${text.slice(0, longest)}…`;
 }
 
