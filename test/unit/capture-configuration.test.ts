@@ -134,6 +134,24 @@ describe("what a set keeps of a project's configuration", () => {
     expect(JSON.stringify(captured)).not.toContain(hidden);
   });
 
+  test("holds no secret that has another way of writing its name, or a harmless one", async () => {
+    const told = {
+      ...{ accessKey: hidden, clientSecret: hidden, private_key: hidden, smtpPass: hidden, "api-key": hidden },
+      hook_send_sms_uri: `https://user:${hidden}@sms.example/send`,
+      note: `eyJhbGciOiJIUzI1NiJ9.${Buffer.from(`{"role":"service_role","x":"${hidden}"}`).toString("base64url")}.c2ln`,
+      external: { of: ["sb_secret_do-not-keep-me"] },
+    };
+    const { fields } = await capture({
+      ...whole,
+      [`${place}/config/auth`]: { ...told, site_url: "https://a.example:80/@x" },
+    });
+    const auth = fields.filter(({ section }) => section === "auth");
+    expect(auth.filter((one) => !("missing" in one))).toEqual([
+      { section: "auth", field: "site_url", value: "https://a.example:80/@x" },
+    ]);
+    expect(JSON.stringify(fields)).not.toContain("keep-me");
+  });
+
   test("has the functions' bodies by hash, and says where the policy leaves them out", async () => {
     const { functions, kept } = await capture(whole);
     const sha256 = createHash("sha256").update(bundle).digest("hex");
@@ -206,6 +224,14 @@ describe("what a set keeps of a project's configuration", () => {
     });
     expect(sections.find(({ section }) => section === "auth")?.missing).toMatch(/unknown form/);
     expect(find("realtime", "note")).toMatchObject({ missing: expect.stringMatching(/more than/) });
+    // Each part as large as it may be, and a hash of hashes: the document has to be one that can be read.
+    const most = Object.fromEntries(Object.entries(many).slice(0, 1000));
+    const full = Object.fromEntries(
+      Object.keys(whole)
+        .filter((path) => /config\/(auth|storage|realtime|database\/postgres)$|postgrest$/.test(path))
+        .map((path) => [path, { ...most, setting_0: null, smtp_pass: Array(100).fill(hmac).join("|") }]),
+    );
+    await capture({ ...whole, ...full, [`${place}/secrets`]: Array(1000).fill({ name: "A", value: hmac }) });
   });
 
   test("lets a fault of the vault and the end of the run through: they are not the API's", async () => {

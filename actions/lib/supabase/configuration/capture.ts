@@ -123,8 +123,8 @@ export interface Capture {
   readonly patience?: AbortSignal;
 }
 
-/** A project has 400 settings; an answer with more than this is none. */
-const mostEntries = 4000;
+/** A project has 400 settings; an answer with more than this is none. All parts together have to fit into the set's document. */
+const mostEntries = 1000;
 /** So many parts without an answer, one after the other: the others are not waited for. */
 const mostSilent = 2;
 

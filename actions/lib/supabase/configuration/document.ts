@@ -78,11 +78,16 @@ export const functionArtifact = (slug: string): string => `functions/${slug}.zst
 
 /** Names under which the API gives secrets, or what opens something; ids and public halves of keys are none. */
 const secretName =
-  /(?:^|_)(?:secrets?|pass|password|token|private_jwk|jwt_secret|root_key|api_key|access_key|api_secret|connection_string|service_role)$|^(?:connectionString|d|p|q|dp|dq|qi|k)$/;
+  /(?:^|_)(?:secrets?|pass|password|passphrase|credentials?|token|private_jwk|connection_string|service_role|(?:root|api|access|private|secret|service|encryption)_key)$|^(?:d|p|q|dp|dq|qi|k)$/;
+/** What is a secret whatever its name is: a JWT, a key of Supabase's, an address with a password. */
+const secretValue =
+  /\beyJ[\w-]{8,2000}\.[\w-]{8}|\bsb_secret_[\w-]{8}|\bsbp_[\w-]{16}|PRIVATE KEY-----|:\/\/[^\s/?#@:]*:[^\s/?#@]+@/;
 /** What the API gives in place of a secret: one HMAC, or several. */
-const hashForm = /^(?:hash:)?[0-9a-f]{64}(?:[|,;](?:hash:)?[0-9a-f]{64})*$/i;
+const hashForm = /^(?:hash:)?[0-9a-f]{64}(?:[|,;](?:hash:)?[0-9a-f]{64}){0,50}$/i;
 
-export const isSecretName = (name: string): boolean => secretName.test(name);
+/** The API's documents write names in either way: `access_key`, `accessKey`. */
+export const isSecretName = (name: string): boolean =>
+  secretName.test(name.replaceAll(/(?<=[a-z0-9])(?=[A-Z])|-/g, "_").toLowerCase());
 
 /**
  * One setting as it may be kept: of a secret its hash at most, also where the API gives more. Pure.
@@ -109,6 +114,7 @@ const unnamed = "its name has signs that no setting's name has";
 const mostValue = 512 * 1024;
 
 function holdsSecret(value: unknown): boolean {
+  if (typeof value === "string") return secretValue.test(value);
   if (typeof value !== "object" || value === null) return false;
   if (Array.isArray(value)) return value.some(holdsSecret);
   return Object.entries(value).some(
