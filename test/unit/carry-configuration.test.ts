@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import { OperationError } from "../../actions/lib/base/errors.ts";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { Secret } from "../../actions/lib/config/problems.ts";
 import { type Carrying, carryConfiguration, type Row } from "../../actions/lib/operations/configuration/carry.ts";
@@ -337,6 +338,87 @@ describe("a configuration that is put back into a new project", () => {
       outcome: "refused",
       why: expect.stringMatching(/no index/),
     });
+  });
+
+  test("has all other functions where one is refused, is damaged in the vault, or is no form as it was said", async () => {
+    const configuration = await capture(source());
+    const other = addProject(world);
+    addFunction(
+      other,
+      "grade",
+      { name: "grade", verifyJwt: false, body: Buffer.from("x"), type: "x" },
+      world.clock.now(),
+    );
+    const end = world.faults.inject({
+      kind: { status: 403, json: { message: "not yours" } },
+      on: /^GET .*grade\/body/,
+    });
+    const rows = await carry(configuration, { ref: other.ref });
+    expect(end()).toBe(1);
+    expect(outcomeOf(rows, "functions", "grade")).toMatchObject({ outcome: "refused", why: "not yours" });
+    expect(outcomeOf(rows, "functions", "mail")?.outcome).toBe("carried");
+
+    const damaged = await carry(configuration, {
+      ref: addProject(world).ref,
+      async bodyOf({ slug }) {
+        if (slug === "grade")
+          throw new OperationError("artifact-damaged", "functions/grade is damaged", "Use another set.");
+        return kept.get(slug);
+      },
+    });
+    expect(outcomeOf(damaged, "functions", "grade")).toMatchObject({
+      outcome: "refused",
+      why: expect.stringMatching(/damaged/),
+    });
+    expect(outcomeOf(damaged, "functions", "mail")?.outcome).toBe("carried");
+    const silent = new OperationError("s3-unavailable", "no vault", "Run again.");
+    const bodyOf = () => Promise.reject(silent);
+    await expect(carry(configuration, { ref: addProject(world).ref, bodyOf })).rejects.toBe(silent);
+
+    const functions = configuration.functions.map((one) =>
+      one.slug === "grade" && "type" in one.body
+        ? { ...one, body: { ...one.body, type: "multipart/form-data; boundary=none" } }
+        : one,
+    );
+    const formless = await carry({ ...configuration, functions }, { ref: addProject(world).ref });
+    expect(outcomeOf(formless, "functions", "grade")).toMatchObject({ outcome: "refused" });
+    expect(outcomeOf(formless, "functions", "mail")?.outcome).toBe("carried");
+  });
+
+  test("sends no folder of the machine to which a link in the repository leads", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "functions-"));
+    const outside = mkdtempSync(join(tmpdir(), "outside-"));
+    writeFileSync(join(outside, "index.ts"), "// of somebody else");
+    mkdirSync(join(folder, "mail"));
+    writeFileSync(join(folder, "mail/index.ts"), "Deno.serve(() => new Response());");
+    symlinkSync(outside, join(folder, "grade"));
+    const options = { functionsFolder: folder, bodyOf: async () => undefined };
+    const configuration = await capture(source());
+    const rows = await carry(configuration, options);
+    expect(outcomeOf(rows, "functions", "grade")).toMatchObject({
+      outcome: "refused",
+      why: expect.stringMatching(/link/),
+    });
+    expect(outcomeOf(rows, "functions", "mail")).toMatchObject({
+      outcome: "listed",
+      why: expect.stringMatching(/may not be/),
+    });
+    expect(target().functions.has("grade")).toBe(false);
+    symlinkSync(outside, join(folder, "_shared"));
+    const shared = await carry(configuration, { ...options, ref: addProject(world).ref });
+    expect(outcomeOf(shared, "functions", "mail")).toMatchObject({
+      outcome: "refused",
+      why: expect.stringMatching(/link/),
+    });
+  });
+
+  test("has all other secrets where the API will not have one", async () => {
+    const configuration = await capture(source());
+    const supplied = new Map([...everything(), ["secret:BAD", "x".repeat(30_000)]]);
+    const fields = [...configuration.fields, { section: "secrets" as const, field: "BAD", hashed: "0f".repeat(32) }];
+    const rows = await carry({ ...configuration, fields }, { supplied });
+    expect(outcomeOf(rows, "secrets", "BAD")).toMatchObject({ outcome: "refused" });
+    for (const name of Object.keys(ownerSecrets)) expect(outcomeOf(rows, "secrets", name)?.outcome).toBe("carried");
   });
 
   test("tells a value in escrow that is older than the one the lost project had", async () => {

@@ -37,9 +37,9 @@ export async function readSources(
   form.set("metadata", JSON.stringify({ ...metadata, ...(importMap !== undefined && { import_map_path: importMap }) }));
   let bytes = 0;
   for (const path of all) {
-    const content = await readFile(join(folder, path));
-    bytes += content.length;
+    bytes += (await lstat(join(folder, path))).size;
     if (bytes > most.bytes) throw unusable(slug, `it has more than ${most.bytes} bytes`);
+    const content = await readFile(join(folder, path));
     form.append("file", new File([content], path), path);
   }
   return form;
@@ -48,6 +48,9 @@ export async function readSources(
 /** Paths from `folder`, with `/`, in byte order. Empty: there is no such folder. */
 async function filesBelow(folder: string, path: string): Promise<string[]> {
   const found: string[] = [];
+  const own = await lstat(join(folder, path)).catch(() => undefined);
+  // Whoever may write the repository could have a folder of the machine sent away.
+  if (own !== undefined && !own.isDirectory()) throw unusable(path, "it is a link or no folder");
   const waiting = [path];
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     const entries = await readdir(join(folder, next), { withFileTypes: true }).catch((error: unknown) => {

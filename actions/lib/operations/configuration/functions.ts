@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { brotliCompressSync, brotliDecompressSync } from "node:zlib";
 import { z } from "zod";
-import { OperationError } from "../../base/errors.ts";
+import { LifeboatError, OperationError } from "../../base/errors.ts";
 import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import type { CapturedFunction } from "../../supabase/configuration/document.ts";
 import { readSources } from "./function-sources.ts";
@@ -29,11 +29,27 @@ export async function carryFunctions(work: Carrying): Promise<Row[]> {
   try {
     const before = await deployedIn(work);
     const rows: Row[] = [];
-    for (const one of functions) rows.push(await carryFunction(work, one, before.get(one.slug)));
+    for (const one of functions) rows.push(await byItself(work, one, before.get(one.slug)));
     return rows;
   } catch (error) {
     if (!(error instanceof ApiRefusal)) throw error;
     return functions.map(({ slug }) => deniedRow("functions", slug, error));
+  }
+}
+
+/** What is wrong with one function alone: its body was damaged in the vault, or its sources are not as they should be. */
+const ownFaults = new Set([
+  ...["configuration-unreadable", "artifact-damaged", "s3-missing", "function-body", "function-sources"],
+]);
+
+/** One function must not keep all else from being put back. */
+async function byItself(work: Carrying, one: CapturedFunction, before: Deployed | undefined): Promise<Row> {
+  try {
+    return await carryFunction(work, one, before);
+  } catch (error) {
+    if (error instanceof ApiRefusal) return deniedRow("functions", one.slug, error);
+    if (!(error instanceof LifeboatError) || !ownFaults.has(error.code)) throw error;
+    return rowOf("functions", one.slug, "refused", error.message, error.next ?? fromSources);
   }
 }
 
@@ -43,24 +59,14 @@ async function carryFunction(work: Carrying, one: CapturedFunction, before: Depl
   if (isSame(one, before)) return row("already");
   const bytes = "missing" in body ? undefined : await work.bodyOf?.(one);
   if (bytes === undefined) {
-    const sources = await readSources(work.functionsFolder, one).catch((error: unknown) => {
-      // One function must not keep all else from being put back.
-      if (error instanceof OperationError) return error;
-      throw error;
-    });
-    if (sources instanceof OperationError) return row("refused", sources.message, sources.next);
+    const sources = await readSources(work.functionsFolder, one);
     if (sources !== undefined) return deploySources(work, one, sources);
     const why = "missing" in body ? `the set does not have its body: ${body.missing}` : "its body is not at hand";
     return row("listed", why, fromSources);
   }
   if (before !== undefined && (await runs(work, one, before, bytes))) return row("already");
   if (work.rehearse === true) return row("carried");
-  try {
-    await deploy(work, one, bytes, before !== undefined);
-  } catch (error) {
-    if (error instanceof ApiRefusal) return deniedRow("functions", slug, error);
-    throw error;
-  }
+  await deploy(work, one, bytes, before !== undefined);
   const now = (await deployedIn(work)).get(slug);
   if (now !== undefined && isSame(one, now)) return row("carried");
   if (now !== undefined && (await runs(work, one, now, bytes))) return row("carried");
@@ -91,12 +97,7 @@ function unpacked(bytes: Uint8Array): Buffer {
 async function deploySources(work: Carrying, one: CapturedFunction, sources: FormData): Promise<Row> {
   const { slug } = one;
   if (work.rehearse !== true) {
-    try {
-      await work.api.send("POST", `${placeOf(work)}/functions/deploy?slug=${slug}`, sources);
-    } catch (error) {
-      if (error instanceof ApiRefusal) return deniedRow("functions", slug, error);
-      throw error;
-    }
+    await work.api.send("POST", `${placeOf(work)}/functions/deploy?slug=${slug}`, sources);
     const there = (await deployedIn(work)).get(slug);
     if (isSame(one, there)) return rowOf("functions", slug, "carried");
     if (there === undefined || (there.verify_jwt ?? true) !== one.verifyJwt)
@@ -123,7 +124,7 @@ async function deploy(work: Carrying, one: CapturedFunction, bytes: Uint8Array, 
   const { slug, name, verifyJwt, entrypointPath, importMapPath, body } = one;
   const type = "type" in body ? body.type : "";
   if (type.startsWith("multipart/form-data")) {
-    const form = await new Response(Buffer.from(bytes), { headers: { "content-type": type } }).formData();
+    const form = await formOf(one, bytes, type);
     const metadata = {
       ...{ name, verify_jwt: verifyJwt, entrypoint_path: entrypointPath ?? "index.ts" },
       ...(importMapPath !== null && { import_map_path: importMapPath }),
@@ -144,4 +145,16 @@ async function deploy(work: Carrying, one: CapturedFunction, bytes: Uint8Array, 
   const path = exists ? `/functions/${slug}` : "/functions";
   const blob = new Blob([bundle], { type: bundleType });
   await work.api.send(exists ? "PATCH" : "POST", `${placeOf(work)}${path}?${query}`, blob);
+}
+
+async function formOf({ slug }: CapturedFunction, bytes: Uint8Array, type: string): Promise<FormData> {
+  try {
+    return await new Response(Buffer.from(bytes), { headers: { "content-type": type } }).formData();
+  } catch {
+    throw new OperationError(
+      "function-body",
+      `The body of ${slug} in the set is no form, as the API said when it gave it.`,
+      fromSources,
+    );
+  }
 }

@@ -34,14 +34,12 @@ export async function carrySecrets(work: Carrying, fields: readonly CapturedFiel
     }
     if (work.rehearse === true) for (const { name } of sent) row(name, "carried");
     else if (sent.length > 0) {
-      await work.api.send(
-        "POST",
-        path,
-        sent.map(({ name, value }) => ({ name, value })),
-      );
+      const refused = await send(sent, (some) => work.api.send("POST", path, some));
       const after = await digests();
       for (const { name, digest } of sent) {
-        if (digest !== undefined && after.get(name) === digest) row(name, "carried");
+        const error = refused.get(name);
+        if (error !== undefined) rows.set(name, deniedRow("secrets", name, error));
+        else if (digest !== undefined && after.get(name) === digest) row(name, "carried");
         else if (!after.has(name))
           row(name, "refused", "Supabase took it and did not keep it", "Set it in the dashboard.");
         else if (digest === undefined)
@@ -60,6 +58,30 @@ export async function carrySecrets(work: Carrying, fields: readonly CapturedFiel
     for (const { field } of fields) if (!rows.has(field)) rows.set(field, deniedRow("secrets", field, error));
   }
   return fields.map(({ field }) => rows.get(field) ?? rowOf("secrets", field, "refused", "nothing became of it"));
+}
+
+interface NamedSecret {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** All at once; where the API refuses that, one by one: a secret that it will not have must not keep the others from being put back. */
+async function send(
+  secrets: readonly NamedSecret[],
+  post: (some: readonly NamedSecret[]) => Promise<void>,
+): Promise<ReadonlyMap<string, ApiRefusal>> {
+  const refused = new Map<string, ApiRefusal>();
+  const attempt = async (some: readonly NamedSecret[]): Promise<void> => {
+    try {
+      await post(some.map(({ name, value }) => ({ name, value })));
+    } catch (error) {
+      if (!(error instanceof ApiRefusal) || !["api-refused", "api-plan"].includes(error.code)) throw error;
+      if (some.length > 1) for (const one of some) await attempt([one]);
+      else for (const { name } of some) refused.set(name, error);
+    }
+  };
+  await attempt(secrets);
+  return refused;
 }
 
 const providerSchema = z.object({
