@@ -8,7 +8,7 @@ import { createProject, dropProject, type LabProject, seedQimma } from "../lab/i
 import { replicate } from "../lab/replicate.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { fillRows, type RunningStorage, startStorage, storageSettings } from "../lab/storage/index.ts";
-import { type SupabaseApi, startSupabaseApi } from "../lab/supabase-api/index.ts";
+import { addProject, type SupabaseApi, startSupabaseApi } from "../lab/supabase-api/index.ts";
 import { type BackupLab, backUp } from "./backup-lab.ts";
 import { type FilesLab, openFilesLab, targetEnv } from "./files-lab.ts";
 import { openRestoreTestLab } from "./restore-test-lab.ts";
@@ -82,10 +82,19 @@ function ofEscrow(): Record<string, string> {
   return { MAIL_PASSWORD: "a password", SECRETS_FILE: file };
 }
 
+/** Production can go back to a moment of the last hour. */
+function ofFailure(): Record<string, string> {
+  const production = addProject(api.world, { name: "production", region: "us-east-1" });
+  Object.assign(production.addons, { compute: "ci_small", pitr: "pitr_7" });
+  const moment = new Date(Math.floor(Date.now() / 1000) * 1000 - 600_000).toISOString();
+  return { LAST_GOOD: moment, SUPABASE_PROJECT_REF: production.ref, SUPABASE_STATUS_URL: api.statusUrl };
+}
+
 /** What a page's reader has set, beside what all have. */
 const further: Readonly<Record<string, () => Record<string, string>>> = {
   "runbooks/escrow.md": () => ({ RESTORE_PRIVATE_KEY: lab.operations.key.armor(), ...ofEscrow() }),
   "runbooks/recover-complete-loss.md": () => supabase,
+  "runbooks/recover-database-failure.md": () => ({ ...supabase, ...ofFailure() }),
   "runbooks/recover-regional-disaster.md": () => ({ ...supabase, ...replica }),
 };
 

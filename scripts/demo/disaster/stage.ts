@@ -1,7 +1,16 @@
 import { generateKeyPairSync, randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createProject, type LabProject, recordLabProjects, seedQimma } from "../../../test/lab/index.ts";
+import {
+  createProject,
+  execute,
+  LAB_PASSWORD,
+  type LabProject,
+  recordLabProjects,
+  seedQimma,
+} from "../../../test/lab/index.ts";
 import { replicate } from "../../../test/lab/replicate.ts";
+import { type ArchivedPostgres, startArchivedPostgres } from "../../../test/lab/servers/archived-postgres.ts";
 import { startGuardian } from "../../../test/lab/servers/guardian.ts";
 import { startPostgres } from "../../../test/lab/servers/postgres.ts";
 import { type RunningS3, startS3 } from "../../../test/lab/servers/s3.ts";
@@ -41,7 +50,7 @@ export interface DisasterStage {
   readonly sourceSettings: Readonly<Record<string, string>>;
   /** What a person has who recovers: a token, and the address of Supabase. */
   readonly supabaseSettings: Readonly<Record<string, string>>;
-  /** Fills production. */
+  /** Fills production. What can go back to a moment writes sentinels from then on. */
   seed(bytes: number): Promise<void>;
   /** Everything of production is gone: its server, its files, its place at Supabase. */
   loseProject(): Promise<void>;
@@ -52,11 +61,12 @@ export interface DisasterStage {
 }
 
 /**
- * @param pace how many times as fast as the real one the simulated Supabase makes projects and changes disks
+ * @param pace how many times as fast as the real one the simulated Supabase is
+ * @param archived production can go back to a moment: its log is archived, as Supabase's add-on does it
  * @param opened told of everything that must be ended, as it starts, the folder first
  */
 export async function setDisasterStage(
-  pace: number,
+  { pace, archived }: { readonly pace: number; readonly archived: boolean },
   opened: (end: () => Promise<void>) => void,
 ): Promise<DisasterStage> {
   const home = startGuardian("demo");
@@ -73,21 +83,28 @@ export async function setDisasterStage(
     running.push(server);
     return server;
   };
-  const [lost, other, s3] = await Promise.all([
-    noted(startPostgres(17)),
+  const [{ superuserUrl, lost, archive }, other, s3] = await Promise.all([
+    startSource(archived, noted),
     noted(startPostgres(17)),
     noted<RunningS3>(startS3()),
   ]);
-  const source = await createProject(lost.superuserUrl(), "qimma");
+  const source = await createProject(superuserUrl, "qimma");
   // A new project of the lab is not Supabase's to the letter.
   const newProjects = join(home.folder, "new-projects");
   await recordLabProjects([other.superuserUrl()], newProjects);
   process.env["LIFEBOAT_BASELINES"] = newProjects;
-  const files = await noted(startStorage(source, { folder: join(home.folder, "source-files") }));
+  const fileFolder = join(home.folder, "source-files");
+  const files = await noted(startStorage(source, { folder: fileFolder }));
   const supabase = await startSupabaseApi({ pace });
   simulated = supabase;
   const backing = await backByLab(supabase.world, other.superuserUrl());
   const production = addProject(supabase.world, { name: "qimma", region: regions.lost });
+  if (archive !== undefined) {
+    Object.assign(production.addons, { compute: "ci_small", pitr: "pitr_7" });
+    await backing.adopt(production, source, { archive, files: fileFolder });
+  }
+  const { host, port } = await backing.address(production);
+  const pooled = `postgresql://lifeboat_backup.${production.ref}:${LAB_PASSWORD}@${host}:${port}/postgres`;
   production.auth["smtp_host"] = "smtp.qimma.example";
   production.auth["smtp_pass"] = "the password of the mail server";
   production.secrets.set("STRIPE_KEY", { value: "the key of the payments", updatedAt: 0 });
@@ -109,7 +126,8 @@ export async function setDisasterStage(
   return {
     ...{ owner, supabase, backing, production, source, files, signingKey: JSON.stringify(signingKey) },
     sourceSettings: {
-      ...{ DATABASE_URL: source.backupUrl, SUPABASE_PROJECT_REF: production.ref, ...storageSettings(files) },
+      ...{ DATABASE_URL: archive === undefined ? source.backupUrl : pooled, ...storageSettings(files) },
+      ...{ SUPABASE_PROJECT_REF: production.ref, SUPABASE_STATUS_URL: supabase.statusUrl },
     },
     supabaseSettings: {
       ...{ SUPABASE_ACCESS_TOKEN: supabase.token, SUPABASE_API_URL: supabase.url },
@@ -119,6 +137,9 @@ export async function setDisasterStage(
       await seedQimma(source.postgresUrl, { bytes, seed: 1, superuserUrl: source.superuserUrl });
       await seedFiles(source, files, { count: 120, bytes: 6_000_000, seed: 1 });
       await fillRows(source, files);
+      if (archive === undefined) return;
+      await execute(source.postgresUrl, readFileSync(sentinels, "utf8"));
+      await archive.keepBase();
     },
     async loseProject() {
       supabase.world.projects.delete(production.ref);
@@ -140,4 +161,26 @@ export async function setDisasterStage(
     },
     loseVault: () => s3.stop(),
   };
+}
+
+const sentinels = new URL("../../../runbooks/sql/sentinels.sql", import.meta.url);
+
+/** The server that production runs on. */
+async function startSource(
+  archived: boolean,
+  noted: (starting: Promise<{ stop(): Promise<void> }>) => Promise<unknown>,
+): Promise<{
+  readonly superuserUrl: string;
+  readonly lost: { stop(): Promise<void> };
+  readonly archive: ArchivedPostgres | undefined;
+}> {
+  if (!archived) {
+    const lost = await startPostgres(17);
+    await noted(Promise.resolve(lost));
+    return { superuserUrl: lost.superuserUrl(), lost, archive: undefined };
+  }
+  const archive = await startArchivedPostgres(17);
+  const lost = { stop: async () => archive[Symbol.asyncDispose]() };
+  await noted(Promise.resolve(lost));
+  return { superuserUrl: archive.running.superuserUrl(), lost, archive };
 }

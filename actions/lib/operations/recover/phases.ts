@@ -35,6 +35,16 @@ export interface PhaseTime {
   readonly late: boolean;
 }
 
+/** How long each phase took, in whole seconds, as pages and results tell it. */
+export function secondsOf(
+  times: readonly PhaseTime[],
+): { readonly name: string; readonly seconds: number; readonly late: boolean }[] {
+  return times.map(({ phase, begunAt, endedAt, late }) => ({
+    ...{ name: phase, late },
+    seconds: Math.round((Date.parse(endedAt) - Date.parse(begunAt)) / 1000),
+  }));
+}
+
 /** Where it is kept which phases are done: the sealed state of a recovery. */
 export interface PhaseRecord {
   /** Those that have ended well, in this run or an earlier one. */

@@ -1,6 +1,7 @@
 import { countOf, formatBytes } from "../../../base/measures.ts";
 import type { Policy } from "../../../config/policy/policy.ts";
 import { dashboardTask } from "../../restore/result.ts";
+import { secondsOf } from "../phases.ts";
 import type { Carried, Migrated } from "./facts.ts";
 import { type LossWork, restoredOf } from "./work.ts";
 
@@ -84,10 +85,7 @@ export async function handOver(work: LossWork): Promise<HandOver> {
     off: offOf(restored, configuration)
       .map(({ what }, index) => ({ number: index + 1, what }))
       .filter(({ what }) => !switchedOn.includes(what)),
-    phases: state.times.map(({ phase, begunAt, endedAt, late }) => ({
-      ...{ name: phase, late },
-      seconds: Math.round((Date.parse(endedAt) - Date.parse(begunAt)) / 1000),
-    })),
+    phases: secondsOf(state.times),
     seconds: Math.round((clock.now() - Date.parse(state.begunAt)) / 1000),
     human: state.human,
     message: messageToUsers(policy.project.name, restored.snapshotAt),

@@ -1,7 +1,7 @@
 import type { LifeboatError } from "../../../base/errors.ts";
 import { countOf, formatDuration, formatInstant } from "../../../base/measures.ts";
 import { type Page, timeTable } from "../../../report/page.ts";
-import type { Phase, PhaseTime } from "../phases.ts";
+import { type Phase, type PhaseTime, secondsOf } from "../phases.ts";
 import { describeMoment, type Moment, utcSecond } from "./moment.ts";
 import type { PlanBOutcome } from "./plan-b.ts";
 import type { FilesTold } from "./reconcile-files.ts";
@@ -84,12 +84,7 @@ export function returnedPage({ recovery, ref, work, times, human, files, planB }
         header: ["when", "who", "what"],
         rows: human.map(({ at, by, what }) => [formatInstant(at), by, what]),
       },
-      timeTable(
-        times.map(({ phase, begunAt, endedAt, late }) => ({
-          name: late ? `${phase} (late)` : phase,
-          seconds: Math.round((Date.parse(endedAt) - Date.parse(begunAt)) / 1000),
-        })),
-      ),
+      timeTable(secondsOf(times).map(({ name, seconds, late }) => ({ name: late ? `${name} (late)` : name, seconds }))),
     ],
     notes: [
       "Cron goes on by itself after a recovery, and jobs that were due meanwhile are skipped: run them by hand where that matters.",

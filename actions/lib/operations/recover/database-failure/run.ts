@@ -5,7 +5,7 @@ import { ApiRefusal } from "../../../supabase/api-refusal.ts";
 import type { Context } from "../../context.ts";
 import type { Told } from "../../operation.ts";
 import { openRecoveries, type Recoveries } from "../access.ts";
-import { runPhases } from "../phases.ts";
+import { runPhases, secondsOf } from "../phases.ts";
 import type { RecoveryState } from "../state.ts";
 import { inPlacePhases } from "./in-place.ts";
 import { type Moment, readMoment, refuseBeforeWindow } from "./moment.ts";
@@ -185,8 +185,9 @@ class Failure {
       ref: place.ref,
     });
     const proven = work.known.verdict === "proven";
+    const phases = secondsOf(state.times);
     const told: Told = {
-      result: { recovery: state.id, outcome: proven ? "recovered" : "unproven", known: work.known, files },
+      result: { recovery: state.id, outcome: proven ? "recovered" : "unproven", known: work.known, files, phases },
       ...{ page, outputs: this.#outputs(proven ? "recovered" : "unproven") },
     };
     if (proven) return told;
