@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -42,7 +42,7 @@ let good: string;
 beforeAll(async () => {
   sets = closing.use(
     await openBackupLab(sharedS3(), {
-      policy: (policy) => ({ ...policy, recovery: { organization: "org", region, planBAfterMinutes: 1.2 } }),
+      policy: (policy) => ({ ...policy, recovery: { organization: "org", region, planBAfterMinutes: 0.9 } }),
     }),
   );
   const filesBucket = `${sets.bucket}-files`;
@@ -74,7 +74,6 @@ beforeAll(async () => {
     ...{ SUPABASE_STATUS_URL: "http://127.0.0.1:1", XDG_STATE_HOME: sets.folder },
   };
   const sentinels = new URL("../../runbooks/sql/sentinels.sql", import.meta.url);
-  const { readFile } = await import("node:fs/promises");
   await execute(lab.postgresUrl, await readFile(sentinels, "utf8"));
   await archive.keepBase();
   good = await backUp();
@@ -104,6 +103,20 @@ const counts = () =>
 /** As cron does each minute. */
 const sentinel = () => execute(lab.postgresUrl, "select lifeboat.write_sentinel()");
 const writes = () => supabase.requests.filter((request) => !request.startsWith("GET "));
+
+const requests = () => writes().filter((request) => request.includes("restore-pitr")).length;
+
+/** As the dashboard does, as soon as the moment can be reached. */
+async function askByHand(unix: number): Promise<void> {
+  for (let status = 0; status !== 201; await sleep(500)) {
+    const answer = await fetch(`${supabase.url}/v1/projects/${production.ref}/database/backups/restore-pitr`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${supabase.token}`, "content-type": "application/json" },
+      body: JSON.stringify({ recovery_time_target_unix: unix }),
+    });
+    status = answer.status;
+  }
+}
 
 /** A moment, with a sentinel on each side. */
 async function moment(): Promise<string> {
@@ -159,6 +172,57 @@ describe("a database that is taken back to a moment", () => {
     const known = (told.result as { known: { set: string; incident: string } }).known;
     expect(known.set).not.toBe(good);
     expect(lines).toContain("What Supabase's status page says is not known");
-    expect(writes().filter((request) => request.includes("restore-pitr"))).toHaveLength(1);
+    expect(requests()).toBe(1);
   }, 300_000);
+});
+
+describe("a recovery that never comes back", () => {
+  const hang = () => supabase.world.restoreOrders.push({ ends: "hangs" });
+  /** As it was when the set was made that comes back. */
+  let wanted: Record<string, unknown>[];
+  let at: string;
+
+  test("asked for by hand, it is waited for, and put to a person with every way that is left and what it loses", async () => {
+    wanted = await counts();
+    // Made under the mark of the incident that is still on: it is no good one.
+    expect(await backUp()).not.toBe(good);
+    at = await moment();
+    hang();
+    const askedAt = new Date().toISOString();
+    await askByHand(Date.parse(at) / 1000);
+    const sent = requests();
+    const { told, text } = await recovered({ at, askedAt });
+    expect(told.failure).toMatchObject({ code: "recovery-not-back" });
+    expect(told.result).toMatchObject({ outcome: "decision", cause: "not-back" });
+    expect(text).toMatch(/plan B +\d+ minutes .*--plan-b start makes a new project beside it from set/);
+    expect(text).toContain(good);
+    expect(text).toMatch(/by hand +nothing of before the moment +supabase.com\/dashboard/);
+    expect(requests()).toBe(sent);
+  }, 300_000);
+
+  test("plan B, begun when somebody says so, brings the newest set into a new project, and shuts the old one off", async () => {
+    const sent = requests();
+    const { told, text, lines } = await recovered({ at, noSetBecause: "this is a test", planB: "start" });
+    expect(told.failure, `${text}\n${lines}`).toBeUndefined();
+    const [made, ...more] = [...supabase.world.projects.values()].filter(({ ref }) => ref !== production.ref);
+    expect(more).toEqual([]);
+    if (made === undefined) throw new Error("There is no new project.");
+    expect(
+      await rows(
+        `select (select count(*)::int from public.exams) as exams, (select count(*)::int from auth.users) as users`,
+        backing.lab(made.ref).superuserUrl,
+      ),
+    ).toEqual(wanted);
+    expect(told.result).toMatchObject({
+      planB: { set: good, restored: { outcome: "equal", files: { outcome: "equal" } } },
+    });
+    // It was asked for once, before: nobody asks again for what hangs.
+    expect(requests()).toBe(sent);
+    // The old one lets nobody in any more, is still there, and what speaks from inside is named.
+    expect(production.network).toEqual({ v4: ["192.0.2.1/32"], v6: [] });
+    expect(production.postgrest["db_schema"]).toBe("");
+    expect(supabase.world.projects.has(production.ref)).toBe(true);
+    expect(text).toMatch(/cron jobs and webhooks +OPEN/);
+    expect(text).toContain("Should project");
+  }, 600_000);
 });

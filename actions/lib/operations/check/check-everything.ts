@@ -13,6 +13,7 @@ import type { Told } from "../operation.ts";
 import { type CheckRow, ok, warn } from "./check-row.ts";
 import { runPreflight } from "./run-preflight.ts";
 import { checkStorage, ofFiles } from "./run-storage-preflight.ts";
+import { checkSentinels } from "./sentinel-row.ts";
 import { checkDeletion, checkIncident, checkKeysLock, checkReplica, runnerRow } from "./standing-rows.ts";
 
 /** Whether a backup could run now: the database and its vault, the files and theirs, whoever would be told. */
@@ -30,8 +31,19 @@ export async function checkEverything(context: Context): Promise<Told & { readon
   // A vault that does not answer says so once.
   const reached = database.rows.some(({ check, status }) => check === "bucket" && status === "ok");
   const incident = reached ? await checkIncident(vault, await releaseVerifier(config)) : [];
+  const sentinels = database.ready === undefined ? [] : await checkSentinels(config, log, signal);
   const keys = reached ? await checkKeysLock(vault, config.policy, await manifestVerifier(config)) : [];
-  const rows = [...database.rows, ...incident, ...deletion, ...keys, ...files, ...replica, runnerRow(env), ...channels];
+  const rows = [
+    ...database.rows,
+    ...incident,
+    ...deletion,
+    ...keys,
+    ...sentinels,
+    ...files,
+    ...replica,
+    runnerRow(env),
+    ...channels,
+  ];
   const ready = rows.every(({ status }) => status !== "fail");
   return { result: { ready, checks: rows }, page: preflightPage(rows), exitCode: ready ? 0 : 2 };
 }

@@ -28,6 +28,12 @@ export default defineOperation({
     at: field(z.string().optional(), {
       ...{ value: "TIME", help: "database-failure: the moment to go back to, with its offset: 2026-11-29T14:05:00Z" },
     }),
+    askedAt: field(z.string().optional(), {
+      ...{
+        value: "TIME",
+        help: "database-failure: it was asked for by hand, in the dashboard, at this time: wait and prove",
+      },
+    }),
     planB: field(z.enum(["start"]).optional(), {
       ...{ value: "start", help: "database-failure: bring the newest set into a new project beside it" },
     }),
@@ -75,10 +81,10 @@ export default defineOperation({
     ...when(scenario === "database-failure" && !giveUp, "source", ...when(hasReplica(env), "replica")),
     ...when(target !== undefined, "target"),
   ],
-  refuse({ scenario, at, planB, noSetBecause, target, region, projectName, set, switchOn, giveUp, dryRun }) {
+  refuse({ scenario, at, askedAt, planB, noSetBecause, target, region, projectName, set, switchOn, giveUp, dryRun }) {
     const wrong = (what: string, next: string) => new ConfigurationError("usage", what, next);
-    if (scenario !== "database-failure" && (at ?? planB ?? noSetBecause) !== undefined)
-      throw wrong("--at, --plan-b and --no-set-because go with database-failure.", "Leave them out.");
+    if (scenario !== "database-failure" && (at ?? askedAt ?? planB ?? noSetBecause) !== undefined)
+      throw wrong("--at, --asked-at, --plan-b and --no-set-because go with database-failure.", "Leave them out.");
     if (scenario === "database-failure" && at === undefined && !giveUp)
       throw wrong("A database needs a moment to go back to.", "Give one with its offset: --at 2026-11-29T14:05:00Z.");
     if (scenario === "database-failure" && (target !== undefined || switchOn !== undefined || set !== "latest"))
@@ -115,8 +121,8 @@ export default defineOperation({
     if (scenario === "database-failure") {
       if (givesUp) return (await import("./database-failure/give-up.ts")).giveUpFailure(context, folder);
       const { runDatabaseFailure } = await import("./database-failure/run.ts");
-      const { at = "", planB, noSetBecause, production, region = null, projectName = null } = inputs;
-      const request = { at, planB, noSetBecause, production, region, projectName };
+      const { at = "", askedAt, planB, noSetBecause, production, region = null, projectName = null } = inputs;
+      const request = { at, askedAt, planB, noSetBecause, production, region, projectName };
       return runDatabaseFailure(context, { request, rehearse: inputs.dryRun, folder });
     }
     if (which !== undefined || givesUp) {

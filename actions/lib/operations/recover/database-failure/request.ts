@@ -47,7 +47,7 @@ export async function askForRecovery(work: Work, signal: AbortSignal): Promise<v
           throw new Decision(
             "unsure",
             `The request was sent ${sends} times, no answer came, and nothing shows that it was taken.`,
-            "Ask for it by hand: dashboard, Database, Backups, Point in time; then run the same command again, which looks first. Or choose another way.",
+            "Ask for it by hand: dashboard, Database, Backups, Point in time; then run this again with --asked-at TIME. Or choose another way.",
           );
         break;
       case "out-of-range":

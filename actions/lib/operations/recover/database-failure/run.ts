@@ -15,7 +15,16 @@ import { besideIt, type PlanBOutcome } from "./plan-b.ts";
 import { realPorts } from "./ports.ts";
 import { lookAround } from "./prepare.ts";
 import { reconcileFiles } from "./reconcile-files.ts";
-import { type Cause, Decision, type FailureRequest, knownSchema, nothingKnown, scenario, type Work } from "./work.ts";
+import {
+  type Cause,
+  Decision,
+  type FailureRequest,
+  knownSchema,
+  nothingKnown,
+  remember,
+  scenario,
+  type Work,
+} from "./work.ts";
 
 export interface FailureRun {
   readonly request: FailureRequest;
@@ -35,6 +44,7 @@ const factsSchema = z.object({ inPlace: knownSchema });
 export async function runDatabaseFailure(context: Context, run: FailureRun): Promise<Told> {
   const { request, rehearse, clock = realClock } = run;
   const target = readMoment(request.at, clock.now());
+  const asked = request.askedAt === undefined ? undefined : readMoment(request.askedAt, clock.now());
   const place = openInPlace(
     context,
     rehearse ? (request.production ?? context.config().projectRef ?? "") : request.production,
@@ -45,7 +55,7 @@ export async function runDatabaseFailure(context: Context, run: FailureRun): Pro
   if (rehearse) return rehearsed(context, target, ports, request);
   using recoveries = await openRecoveries(context, run.folder, clock);
   const unfinished = unfinishedOf(recoveries, target);
-  if (unfinished === undefined) await refuseTooOld(ports, target);
+  if (unfinished === undefined && asked === undefined) await refuseTooOld(ports, target);
   const state = unfinished ?? (await recoveries.begin(scenario, { inPlace: nothingKnown(target) }, "began it"));
   if (unfinished !== undefined)
     await unfinished.noteHuman({ by: context.who, what: `took it up${request.planB ? ", with plan B" : ""}` });
@@ -53,6 +63,7 @@ export async function runDatabaseFailure(context: Context, run: FailureRun): Pro
     ...{ ports, target, noSetBecause: request.noSetBecause, known: state.facts(factsSchema).inPlace },
     remember: (inPlace) => state.note({ inPlace }),
   };
+  if (asked !== undefined) await remember(work, { requestedAt: asked.unix * 1000, accepted: true });
   return new Failure(context, run, { place, recoveries, state, work, clock }).run();
 }
 
@@ -127,7 +138,9 @@ class Failure {
     const { planBAfterMinutes } = policy.recovery;
     const { rtoMinutes } = policy.promises.scenarios.databaseFailure;
     const phases = inPlacePhases({ rtoMinutes, planBAfterMinutes });
-    const some = until === "all" ? phases : phases.slice(0, -1);
+    // What somebody has asked for by hand is only waited for.
+    const wanted = this.#run.request.askedAt === undefined ? phases : phases.slice(-1);
+    const some = until === "all" ? wanted : wanted.filter((phase) => phase !== phases.at(-1));
     try {
       await runPhases(some, work, {
         ...{ record: state, clock, log, again: "" },

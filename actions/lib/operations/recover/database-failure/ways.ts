@@ -37,7 +37,7 @@ export function waysLeft(question: WaysQuestion): Way[] {
     ways.push({
       name: "by hand",
       loses: 0,
-      how: `${dashboard("Point in time")}: choose ${utcSecond(at)}, read the time once more in the confirmation (it shows the browser's zone), then Restore. Run the command again: it looks, and proves from inside.`,
+      how: `${dashboard("Point in time")}: choose ${utcSecond(at)}, read the time once more in the confirmation (it shows the browser's zone), then Restore. Then: ${command} --asked-at TIME (when you pressed it, with offset) waits for it, and proves it from inside.`,
     });
   if (newestSet !== undefined && !planB.started)
     ways.push({

@@ -14,6 +14,8 @@ export const scenario = "database-failure";
 export interface FailureRequest {
   /** RFC 3339 with offset. */
   readonly at: string;
+  /** RFC 3339 with offset: when somebody has asked for it by hand, in the dashboard. */
+  readonly askedAt: string | undefined;
   readonly noSetBecause: string | undefined;
   readonly planB: "start" | undefined;
   /** Ref of the project, typed. */
