@@ -76,7 +76,6 @@ export async function readSource(
   const sealed = { snapshot: schema.snapshot, inventory: data.inventory };
   const secrets = await takeSecrets(source, writer.secrets, sealed, warn);
   if (secrets !== undefined) writer.add(secrets);
-  for (const artifact of await configuration) writer.add(artifact);
   if (request.tier !== "daily") {
     const tables = data.inventory.tables.filter((table) => !isVaultSecrets(table));
     const items = [...(archive ? [] : planExport(tables)), ...planGenerated(tables)];
@@ -85,9 +84,13 @@ export async function readSource(
     );
     for (const artifact of rows) writer.add(artifact);
   }
-  await stages.write("inventory", () => writer.describe(schema.snapshot, data.inventory));
-  // Its list has a session of its own under the snapshot: the locks of ours need not last as long as the copy.
+  // Its list has a session of its own under the snapshot: the locks of ours need not last as long as the copy, or as an API is slow.
   await beside.run?.opened;
+  const { client } = schema.snapshot;
+  guard.releases((await client.query("select pg_backend_pid() as pid")).rows[0].pid);
+  await client.query("commit");
+  for (const artifact of await configuration) writer.add(artifact);
+  await stages.write("inventory", () => writer.describe(schema.snapshot, data.inventory));
 }
 
 /** A copy of the files that runs beside a backup, under the backup's own snapshot. */
