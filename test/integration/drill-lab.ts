@@ -16,6 +16,7 @@ import {
   addProject,
   addToken,
   backByLab,
+  configure,
   type Project,
   type SupabaseApi,
   startSupabaseApi,
@@ -97,12 +98,18 @@ export async function openProjectDrillLab(name: string): Promise<ProjectDrillLab
   world.organizations.push({ slug: "drills", name: "Drills", plan: "pro", restricted: false });
   await backByLab(world, cluster.superuserUrl());
   const production = addProject(world, { name: "production", region: drillRegion });
+  configure(production, Date.now());
 
   const filesBucket = `${sets.bucket}-files`;
   await sharedS3().createBucket(filesBucket);
   const backUp = { ...sets.env(source.backupUrl), ...storageSettings(storage), S3_STORAGE_BUCKET: filesBucket };
+  const api = {
+    SUPABASE_PROJECT_REF: production.ref,
+    SUPABASE_ACCESS_TOKEN: supabase.token,
+    SUPABASE_API_URL: supabase.url,
+  };
   const needs = ["source", "vault", "storageVault", "sourceStorage", "signing"] as const;
-  const config = await loadConfig({ needs, env: { ...backUp, SUPABASE_PROJECT_REF: production.ref } });
+  const config = await loadConfig({ needs, env: { ...backUp, ...api } });
   const log = recordingLog();
   const { set } = await runBackup({ config, tier: "daily", log, files: { config, log } });
 

@@ -46,6 +46,8 @@ test("everything comes back into a project that is made and deleted, with files,
   expect(report.restored?.files).toMatchObject({ outcome: "equal", count: 20 });
   // The class, and what a trigger wrote of it.
   expect(report.lost).toMatchObject({ rows: 2, files: 1 });
+  expect(report.configuration).toMatchObject({ why: null, counts: { refused: 0 } });
+  expect(report.configuration?.counts.carried).toBeGreaterThan(50);
   expect(report.dollars).toBeGreaterThan(0);
   expect(report.phases.map(({ name }) => name)).toEqual(
     expect.arrayContaining(["make the project", "restore the set"]),

@@ -34,7 +34,11 @@ test("complete loss is played in staging, timed, signed, and staging is empty ag
   await lab.tests.mark();
   const report = await drills.report({ scenario: "complete-loss", seed: "00000001", humanMinutes: 12 });
   expect(report).toMatchObject({ outcome: "proven", failures: [], restored: { outcome: "equal" } });
-  expect(report.phases.map(({ name }) => name)).toEqual(["restore the set", "check the application"]);
+  expect(report.phases.map(({ name }) => name)).toEqual([
+    "restore the set",
+    "apply migrations",
+    "check the application",
+  ]);
   expect(report.sabotage?.refusedBy).toBeTruthy();
   expect(await lab.whatIsThere()).toEqual({ state: "empty", people: 0, exams: false });
   const [proof] = await drills.proofs();

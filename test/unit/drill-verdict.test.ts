@@ -15,6 +15,7 @@ const good: DrillFindings = {
     files: { outcome: "equal", sentence: "All files.", count: 1, bytes: 1 },
   },
   checks: [{ name: "people", outcome: "passed", finding: "" }],
+  ...{ configuration: null, migrated: null, inStaging: false },
   sabotage: { kind: "missing part", seed: "00000000", refusedBy: "artifact-damaged" },
   lost: { seconds: 60, rows: 1, files: 0, measuredBy: "times" },
   ...{ machineSeconds: 600, human: { minutes: 20, measuredAt: "2026-01-01T00:00:00Z" } },
@@ -35,6 +36,14 @@ test.each<[string, Partial<DrillFindings>]>([
   ["restore-unverified", { restored: { ...restored, outcome: "unverified" } }],
   ["drill-files", { restored: { ...restored, files: { outcome: "differs", sentence: "", count: 1, bytes: 1 } } }],
   ["drill-check", { checks: [{ name: "people", outcome: "timed-out", finding: "" }] }],
+  [
+    "drill-configuration",
+    { configuration: { why: null, counts: { carried: 9, already: 0, listed: 0, refused: 1 }, rows: [] } },
+  ],
+  [
+    "drill-migrations",
+    { migrated: { outcome: "doubtful", why: null, applied: [], own: [], findings: ["a table is other"] } },
+  ],
   ["drill-late", { machineSeconds: 120 * 60 + 1 }],
   ["drill-late", { machineSeconds: 101 * 60 }],
   ["drill-lost", { lost: { ...good.lost, seconds: 1440 * 60 + 1 } }],

@@ -7,7 +7,7 @@ import { readSignedSet } from "../../vault/sets/open-set.ts";
 import { Context } from "../context.ts";
 import { type LossPlan, type LossRequest, sourcesFor } from "../recover/complete-loss/facts.ts";
 import { look, openApi } from "../recover/complete-loss/look.ts";
-import { lossPhases } from "../recover/complete-loss/phases.ts";
+import { carryName, lossPhases } from "../recover/complete-loss/phases.ts";
 import type { LossWork } from "../recover/complete-loss/work.ts";
 import type { Phase } from "../recover/phases.ts";
 import { openSources, type Sources } from "../recover/sources.ts";
@@ -76,7 +76,8 @@ export async function admitDrill(
   const staging = { config: target, storage: target.targetStorage, vault: sources.vault, gate, log, signal };
   const place = await inStaging({ ...staging, dryRun: wanted.dryRun }, closing);
   const plan = await look(own, sources, request, wanted.known);
-  const phases = lossPhases(plan, policy, promiseOf[scenario]);
+  // Production's mail and hooks must not come to life in staging, nor stay there.
+  const phases = lossPhases(plan, policy, promiseOf[scenario]).filter(({ name }) => name !== carryName);
   return { scenario, context: own, sources, request, plan, phases, place, production: [] };
 }
 

@@ -25,9 +25,21 @@ export async function concludeDrill(context: Context, drill: Concluding, played:
   const { scenario, plan, place, seed, human, before } = drill;
   const { policy } = context.config();
   const { state, machineSeconds, lost, sabotage } = played;
-  const { restored, checks, ref } = state.facts(drillFactsSchema);
+  const { restored, checks, ref, configuration, migrated } = state.facts(drillFactsSchema);
   const { rtoMinutes, rpoMinutes } = policy.promises.scenarios[promiseOf[scenario]];
-  const found = { ...played, scenario, restored, checks, human, rtoMinutes, rpoMinutes };
+  const inStaging = plan.project === null;
+  const found = {
+    ...played,
+    scenario,
+    restored,
+    checks,
+    configuration,
+    migrated,
+    inStaging,
+    human,
+    rtoMinutes,
+    rpoMinutes,
+  };
   const verdict = judgeDrill(found);
   const monthly = costFacts(state);
   const dollars = plan.project === null || monthly === null ? null : costOf(monthly, machineSeconds);
@@ -40,7 +52,19 @@ export async function concludeDrill(context: Context, drill: Concluding, played:
       place: { name: place.name, ref: place.ref ?? ref },
       phases: phasesOf(played),
     },
-    ...{ machineSeconds, human, rtoMinutes, rpoMinutes, lost, restored, checks: checks ?? [], sabotage, dollars },
+    ...{
+      machineSeconds,
+      human,
+      rtoMinutes,
+      rpoMinutes,
+      lost,
+      restored,
+      configuration,
+      migrated,
+      checks: checks ?? [],
+      sabotage,
+      dollars,
+    },
     byHand: [...policy.recovery.handOver, ...(restored?.byHand ?? [])],
     before,
   };
@@ -61,6 +85,7 @@ async function signProof(
   { startedAt, state }: Played,
   report: Omit<DrillReport, "proof">,
 ): Promise<string | null> {
+  const { configuration, migrated, checks } = state.facts(drillFactsSchema);
   const { restored, sabotage, scenario, rtoMinutes, machineSeconds, human, lost, phases, dollars, place } = report;
   if (restored === null || sabotage === null) return null;
   const config = context.config();
@@ -78,7 +103,7 @@ async function signProof(
     },
     differences: restored.differences,
     files: null,
-    checks: (state.facts(drillFactsSchema).checks ?? []).map(({ finding: _, ...check }) => check),
+    checks: (checks ?? []).map(({ finding: _, ...check }) => check),
     ...{ performance: [], defect: null },
     stages: phases.map(({ name, seconds }) => ({ name, seconds })),
     restoreSeconds: phases.find(({ name }) => name === "restore the set")?.seconds ?? machineSeconds,
@@ -86,7 +111,8 @@ async function signProof(
     drill: {
       ...{ scenario, rtoMinutes, machineSeconds, human, lost, dollars, phases: [...phases] },
       withFiles: restored.files !== null,
-      ...{ configuration: null, migrations: null },
+      configuration: configuration?.why === null ? configuration.counts : null,
+      migrations: migrated?.why === null ? migrated.applied.length : null,
       failures: report.failures.slice(0, 100).map((one) => one.slice(0, 1000)),
       byHand: report.byHand.slice(0, 100).map((one) => one.slice(0, 1000)),
       sabotage: { kind: sabotage.kind, seed: sabotage.seed, refused: sabotage.refusedBy !== null },

@@ -1,6 +1,6 @@
-import { countOf, formatDuration } from "../../base/measures.ts";
+import { countOf, few, formatDuration } from "../../base/measures.ts";
 import type { DrillProof, DrillScenario } from "../../vault/format/proof.ts";
-import type { Restored } from "../recover/complete-loss/facts.ts";
+import type { Carried, Migrated, Restored } from "../recover/complete-loss/facts.ts";
 import type { SabotageResult } from "./sabotage.ts";
 
 export interface DrillFindings {
@@ -9,6 +9,10 @@ export interface DrillFindings {
   readonly broke: { readonly code: string; readonly message: string } | undefined;
   readonly restored: Restored | null;
   readonly checks: readonly { readonly name: string; readonly outcome: string; readonly finding: string }[] | null;
+  readonly configuration: Carried | null;
+  readonly migrated: Migrated | null;
+  /** Which keeps its own settings. */
+  readonly inStaging: boolean;
   readonly sabotage: SabotageResult | null;
   readonly lost: DrillProof["lost"];
   readonly machineSeconds: number;
@@ -32,6 +36,7 @@ export function judgeDrill(found: DrillFindings): DrillVerdict {
     ...sabotageFailures(found),
     ...leftFailures(found),
     ...comeBackFailures(found),
+    ...settingFailures(found),
     ...checkFailures(found),
     ...timeFailures(found),
   ];
@@ -81,6 +86,25 @@ function comeBackFailures({ broke, restored }: DrillFindings): Failure[] {
   ];
 }
 
+function settingFailures({ configuration, migrated }: DrillFindings): Failure[] {
+  const refused = configuration?.counts.refused ?? 0;
+  return [
+    ...(refused === 0
+      ? []
+      : [
+          { code: "drill-configuration", words: `${countOf(refused, "setting")} of the project could not be put back` },
+        ]),
+    ...(migrated?.outcome === "doubtful"
+      ? [
+          {
+            code: "drill-migrations",
+            words: `the schema is not known to be today's: ${few(migrated.findings, 3, "; ")}`,
+          },
+        ]
+      : []),
+  ];
+}
+
 function checkFailures({ checks, broke }: DrillFindings): Failure[] {
   if (checks === null) return broke === undefined ? [{ code: "drill-failed", words: "no check was run" }] : [];
   return checks
@@ -121,7 +145,16 @@ function handsOf({ human }: DrillFindings): string {
   return human === null ? "" : ` with ${span(human.minutes * 60)} of people's work`;
 }
 
-function warningsOf({ human, restored, lost, scenario, rpoMinutes, checks }: DrillFindings): string[] {
+function warningsOf({
+  human,
+  restored,
+  lost,
+  scenario,
+  rpoMinutes,
+  checks,
+  configuration,
+  inStaging,
+}: DrillFindings): string[] {
   return [
     ...(human === null
       ? [
@@ -131,6 +164,13 @@ function warningsOf({ human, restored, lost, scenario, rpoMinutes, checks }: Dri
     ...(restored !== null && restored.files === null
       ? ["Files did not come back: their vault, or staging's Storage, is not set."]
       : []),
+    ...(inStaging
+      ? [
+          "The project's settings were not put back: staging keeps its own. A project of the drill's own shows that (drill.organization).",
+        ]
+      : configuration?.why == null
+        ? []
+        : [`The project's settings were not put back: ${configuration.why}`]),
     ...(lost.rows === null
       ? ["Lost rows were not counted: no source is set (DATABASE_URL), or it did not answer in time."]
       : []),

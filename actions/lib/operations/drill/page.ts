@@ -1,6 +1,7 @@
 import { countOf, few, formatDuration, formatInstant } from "../../base/measures.ts";
 import { type Page, timeTable } from "../../report/page.ts";
 import type { Outcome } from "../../report/run/outcome.ts";
+import type { Carried } from "../recover/complete-loss/facts.ts";
 import { type DrillNotice, type DrillReport, type DrillResult, isReport } from "./result.ts";
 
 const span = (seconds: number): string => formatDuration(seconds * 1000);
@@ -78,10 +79,14 @@ function promiseRows({ machineSeconds, human, rtoMinutes, rpoMinutes, lost }: Dr
   ];
 }
 
-function notesOf({ restored, sabotage, dollars, place, proof }: DrillReport): string[] {
+function notesOf({ restored, configuration, migrated, sabotage, dollars, place, proof }: DrillReport): string[] {
   return [
     ...(restored === null ? [] : [restored.sentence]),
     ...(restored?.files == null ? [] : [`files: ${restored.files.sentence}`]),
+    ...(configuration === null || configuration.why !== null ? [] : [`settings: ${countsOf(configuration.counts)}`]),
+    ...(migrated === null
+      ? []
+      : [`migrations since the set: ${migrated.why ?? countOf(migrated.applied.length, "file")}`]),
     ...(sabotage === null
       ? []
       : [
@@ -91,6 +96,10 @@ function notesOf({ restored, sabotage, dollars, place, proof }: DrillReport): st
     ...(dollars === null ? [] : [`the project cost about $${dollars.toFixed(2)}`]),
     ...(proof === null ? [] : [`signed proof: ${proof}`]),
   ];
+}
+
+function countsOf({ carried, already, listed, refused }: Carried["counts"]): string {
+  return `${carried} carried, ${already} there already, ${listed} listed for a person, ${refused} refused`;
 }
 
 const next =

@@ -1,5 +1,5 @@
 import type { DrillProof, DrillScenario, Proof } from "../../vault/format/proof.ts";
-import type { Restored } from "../recover/complete-loss/facts.ts";
+import type { Carried, Migrated, Restored } from "../recover/complete-loss/facts.ts";
 import type { SabotageResult } from "./sabotage.ts";
 
 /** How one phase went. */
@@ -29,6 +29,8 @@ export interface DrillReport {
   readonly lost: DrillProof["lost"];
   /** Null: nothing came back. */
   readonly restored: Restored | null;
+  readonly configuration: Carried | null;
+  readonly migrated: Migrated | null;
   readonly checks: readonly { readonly name: string; readonly outcome: string; readonly finding: string }[];
   /** Null: it was not tried. */
   readonly sabotage: SabotageResult | null;

@@ -12,6 +12,9 @@ import { migrateRestored } from "./migrate.ts";
 import { enlarge, makePlanned, untilItAnswers } from "./project.ts";
 import type { LossWork } from "./work.ts";
 
+/** The one phase that a drill in staging leaves out. */
+export const carryName = "carry the configuration";
+
 /** How the RTO is divided; measured on real projects where they wait for Supabase (created in 126 to 135 s, Storage minutes later). */
 const weights = { thaw: 1, make: 3, answer: 15, disk: 6, restore: 55, migrate: 8, carry: 10, check: 10 };
 
@@ -78,7 +81,7 @@ export function lossPhases(plan: LossPlan, policy: Policy, scenario: Scenario): 
     whenLate: "Look what the new database is doing (pg_stat_activity); a file that is broken off leaves nothing.",
   };
   const carryBack: Phase<LossWork> = {
-    name: "carry the configuration",
+    name: carryName,
     does: "Puts the configuration back that the set has, each setting read back; what reaches people stays off.",
     ...{ waitsFor: "the Management API, which takes 120 requests a minute", usuallySeconds: 60, late: "goes on" },
     deadlineSeconds: seconds.carry,
