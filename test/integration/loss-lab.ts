@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy/policy.ts";
@@ -27,6 +27,8 @@ export interface LossLab extends AsyncDisposable {
   readonly source: LabProject;
   /** Folder of the project's migrations: those of its history, and one that came later. */
   readonly migrations: string;
+  /** Where projects are made. */
+  readonly cluster: RunningPostgres;
   readonly supabase: SupabaseApi;
   readonly backing: LabBacking;
   /** The project that will be lost, as the simulated Supabase has it: configured in everything that there is. */
@@ -34,6 +36,8 @@ export interface LossLab extends AsyncDisposable {
   /** Of the vault and of the simulated Supabase, for a run that recovers. */
   readonly env: Readonly<Record<string, string>>;
   readonly filesBucket: string;
+  /** A copy of the policy with this changed. @returns its path */
+  policyWith(change: object): Promise<string>;
   /** Another set, with its files. @returns its id */
   backUp(): Promise<string>;
   /** `lifeboat recover`, as an edge calls it. */
@@ -59,6 +63,7 @@ export interface LossOptions {
 }
 
 const region = "us-east-1";
+let policies = 0;
 
 export async function openLossLab(name: string, options: LossOptions = {}): Promise<LossLab> {
   const closing = new AsyncDisposableStack();
@@ -86,7 +91,7 @@ export async function openLossLab(name: string, options: LossOptions = {}): Prom
   const production = addProject(supabase.world, { name: "production", region });
   configure(production, Date.now());
 
-  const env = {
+  const env: Record<string, string> = {
     ...sets.env(""),
     SUPABASE_PROJECT_REF: production.ref,
     ...{ S3_STORAGE_BUCKET: filesBucket, RESTORE_PRIVATE_KEY: sets.operations.key.armor(), DATABASE_URL: "" },
@@ -94,7 +99,13 @@ export async function openLossLab(name: string, options: LossOptions = {}): Prom
     ...{ SUPABASE_PROJECT_URL: supabase.projectUrl, XDG_STATE_HOME: sets.folder },
   };
   const lab: LossLab = {
-    ...{ sets, source, migrations, supabase, backing, production, env, filesBucket },
+    ...{ sets, source, migrations, cluster, supabase, backing, production, env, filesBucket },
+    async policyWith(change) {
+      const policy: object = JSON.parse(await readFile(String(env["LIFEBOAT_POLICY"]), "utf8"));
+      const path = join(sets.folder, `policy-${++policies}.json`);
+      await writeFile(path, JSON.stringify({ ...policy, ...change }));
+      return path;
+    },
     async backUp() {
       const settings = { ...env, ...sets.env(source.backupUrl), ...storageSettings(storage) };
       const needs = ["source", "vault", "storageVault", "sourceStorage", "signing"] as const;

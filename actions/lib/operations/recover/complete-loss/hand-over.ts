@@ -61,6 +61,7 @@ export async function handOver(work: LossWork): Promise<HandOver> {
     ...((configuration?.counts.refused ?? 0) === 0
       ? []
       : [`${countOf(configuration?.counts.refused ?? 0, "setting")} of the configuration could not be put back.`]),
+    ...(plan.withFiles && restored.files === null ? [filesMissing] : []),
     ...failed.map(({ name, outcome, finding }) => `Check "${name}": ${outcome}, ${finding}.`),
   ];
   const unproven = [
@@ -149,6 +150,9 @@ export function offOf(
   const settings = configuration === null || configuration.why !== null ? [] : [{ what: liveSettings, on: undefined }];
   return [...switchedOff, ...settings];
 }
+
+const filesMissing =
+  "The files were not brought back: no way to write them was known. Make an S3 key in the dashboard (Storage, S3), set TARGET_STORAGE_*, and run `lifeboat restore-files`.";
 
 /** A text to begin with: what happened, what is lost, what users have to do. */
 function messageToUsers(name: string, snapshotAt: string): string {

@@ -1,4 +1,4 @@
-import { ConfigurationError, OperationError } from "../../../base/errors.ts";
+import { ConfigurationError, LifeboatError, OperationError } from "../../../base/errors.ts";
 import type { Clock } from "../../../base/flow/clock.ts";
 import type { Log } from "../../../base/log.ts";
 import { type Environment, type ProjectStorage, refsOfDatabase, type Target } from "../../../config/environment.ts";
@@ -109,13 +109,24 @@ export class LossWork {
     if (ref === null || password === null)
       throw new OperationError("recovery-unknown", `Recovery ${this.state.id} has not noted which project it made.`);
     const { region } = plan.project;
-    const keys = await readProjectKeys(this.api, ref);
+    const keys = await this.#keys(this.api, ref);
     const database = await readDatabaseAddress(this.api, { ref, region, password: new Secret(password) }, this.env);
     return {
       target: { name: `project ${ref}`, database, projectRef: ref },
-      storage: storageBySession({ ref, region }, keys, this.env),
+      storage: keys && storageBySession({ ref, region }, keys, this.env),
       ...{ ref, url: projectUrl(ref, this.env), keys },
     };
+  }
+
+  /** Without them the database comes back all the same, and the files wait for a person. */
+  async #keys(api: ManagementApi, ref: string): Promise<ProjectKeys | undefined> {
+    try {
+      return await readProjectKeys(api, ref);
+    } catch (error) {
+      if (!(error instanceof LifeboatError) || error.code !== "api-keys-missing") throw error;
+      this.log.warn(`${error.message} ${error.next ?? ""}`);
+      return undefined;
+    }
   }
 
   /** As the policy's target says; its files by a session of the project's API where no S3 key is set. */
@@ -127,10 +138,10 @@ export class LossWork {
     const api = this.optionalApi;
     if (ref === null || api === undefined)
       return { target, storage: targetStorage, ref, url: ref && projectUrl(ref, this.env), keys: undefined };
-    const keys = await readProjectKeys(api, ref);
+    const keys = await this.#keys(api, ref);
     const region = await assertProjectAllowed(api, ref, given.policy.regions);
-    const bySession = region === undefined ? undefined : storageBySession({ ref, region }, keys, this.env);
-    return { target, storage: targetStorage ?? bySession, ref, url: projectUrl(ref, this.env), keys };
+    const bySession = region && keys && storageBySession({ ref, region }, keys, this.env);
+    return { target, storage: targetStorage ?? (bySession || undefined), ref, url: projectUrl(ref, this.env), keys };
   }
 }
 
