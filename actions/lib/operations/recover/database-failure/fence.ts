@@ -65,7 +65,7 @@ async function shut(what: string, again: string, work: () => Promise<string>): P
   const inside = what === innerWays;
   try {
     const more = await work();
-    return { what, inside, done: true, note: `${more}; open again ${again}` };
+    return { what, inside, done: true, note: `${more.replace(/;$/, "")}; open again ${again}` };
   } catch (error) {
     // What is a driver's may quote rows.
     return { what, inside, done: false, note: error instanceof LifeboatError ? error.message : describeCode(error) };

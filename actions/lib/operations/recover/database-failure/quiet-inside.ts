@@ -1,8 +1,9 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { OperationError } from "../../../base/errors.ts";
 import type { Environment } from "../../../config/environment.ts";
-import { quoteIdentifier, quoteQualified } from "../../../postgres/identifier.ts";
 import type { ManagementApi } from "../../../supabase/management-api.ts";
+import { holdRequests, letRequestsGo } from "../../restore/quiet/firing.ts";
 import { connectAsOwner } from "./owner-session.ts";
 
 /** What was switched off inside a database, and the statement that switches it on again. */
@@ -12,24 +13,18 @@ export interface SwitchedOff {
 }
 
 const jobSchema = z.array(z.object({ jobid: z.string(), name: z.string() }));
-const triggerSchema = z.array(z.object({ schema: z.string(), table: z.string(), name: z.string() }));
-
-/** Calls of the outside as Supabase's webhooks make them (supabase_functions.http_request), and pg_net's. */
-const triggers = `
-  select n.nspname as schema, c.relname as table, t.tgname as name
-    from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
-    join pg_proc p on p.oid = t.tgfoid join pg_namespace f on f.oid = p.pronamespace
-   where not t.tgisinternal and t.tgenabled <> 'D' and f.nspname in ('supabase_functions', 'net')`;
 
 /**
- * Switches cron jobs and webhooks off in a database that may come back: nobody can connect to it any more, but it could still speak.
- * @throws LifeboatError when it cannot be reached; the driver's errors
+ * Switches cron jobs off in a database that may come back, and drops what pg_net would send, whatever code it comes from: nobody can connect
+ * any more, but it could still speak. Not trigger by trigger: a login may go on at Auth and fire those on `auth.users`, which only the
+ * platform can disable, and those whose own function calls pg_net.
+ * @throws LifeboatError when it cannot be reached, `fence-open` when requests cannot be held back; the driver's errors
  */
 export async function quietInside(api: ManagementApi, ref: string, env: Environment): Promise<SwitchedOff[]> {
   const client = await connectAsOwner(api, ref, env, "fence");
   try {
     await client.query("set statement_timeout = '15s'");
-    return [...(await stopJobs(client)), ...(await stopWebhooks(client))];
+    return [...(await stopJobs(client)), ...(await stopRequests(client))];
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -50,14 +45,9 @@ async function stopJobs(client: Client): Promise<SwitchedOff[]> {
   }));
 }
 
-async function stopWebhooks(client: Client): Promise<SwitchedOff[]> {
-  const found = triggerSchema.parse((await client.query(triggers)).rows);
-  const done: SwitchedOff[] = [];
-  for (const { schema, table, name } of found) {
-    const alter = (how: string): string =>
-      `alter table ${quoteQualified(schema, table)} ${how} trigger ${quoteIdentifier(name)};`;
-    await client.query(alter("disable"));
-    done.push({ what: `webhook ${name} on ${schema}.${table}`, on: alter("enable") });
-  }
-  return done;
+async function stopRequests(client: Client): Promise<SwitchedOff[]> {
+  if (await holdRequests(client)) return [{ what: "requests of pg_net, webhooks among them", on: letRequestsGo }];
+  const { rows } = await client.query("select to_regclass('net.http_request_queue') is not null as there");
+  if (rows[0]?.there !== true) return [];
+  throw new OperationError("fence-open", "Cron jobs are off; what pg_net sends could not be held back.");
 }
