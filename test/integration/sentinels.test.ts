@@ -119,6 +119,30 @@ describe.each([17, 15] as const)("sentinels on PostgreSQL %i", (major) => {
     expect(await look(moment)).toMatchObject({ facts: { sentinels: { after: { count: 0 } } } });
   });
 
+  test("that somebody has slipped in hide nothing that is from after a moment, nor look like what was undone", async () => {
+    const { rows } = await withClient(project.superuserUrl, (client) =>
+      client.query("select floor(extract(epoch from pg_postmaster_start_time()))::int as at"),
+    );
+    const moment = rows[0].at - 3600;
+    await execute(
+      project.superuserUrl,
+      `delete from lifeboat.sentinels;
+       insert into lifeboat.sentinels select to_timestamp(${moment} + n * 60 - 30), 1 from generate_series(-5, 5) n;
+       insert into lifeboat.sentinels values (to_timestamp(${moment} - 1), 0), ('2100-01-01', 1);`,
+    );
+    expect(await look(moment)).toMatchObject({
+      facts: {
+        sentinels: {
+          before: { at: (moment - 1) * 1000, timeline: 1 },
+          after: { count: 5 },
+          newest: (moment + 270) * 1000,
+        },
+      },
+    });
+    // The job has stopped, and a row of the future does not hide it.
+    expect((await sentinels("status")).result).toMatchObject({ state: "stopped" });
+  });
+
   test("a database that takes no writes is told from a role that may not write", async () => {
     expect(await look(now())).toMatchObject({ facts: { readOnly: false } });
     await execute(project.superuserUrl, `alter database "${project.name}" set default_transaction_read_only = on`);

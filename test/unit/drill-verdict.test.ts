@@ -80,6 +80,16 @@ test("sentinels outweigh the times of set and drill", () => {
   expect(lostSpan(times, { atSource: null, restored: 30_000 })).toEqual({ seconds: 60, measuredBy: "times" });
 });
 
+test("sentinels that had stopped, or were written for another time, do not make a loss small", () => {
+  const times = { lostAt: 10_000_000, snapshotAt: 4_000_000 };
+  for (const sentinels of [
+    { atSource: 1_000_000, restored: 1_000_000 },
+    { atSource: 9_990_000, restored: 9_990_000 },
+    { atSource: 9_990_000, restored: 99_000_000 },
+  ])
+    expect(lostSpan(times, sentinels), JSON.stringify(sentinels)).toEqual({ seconds: 6000, measuredBy: "times" });
+});
+
 test("each hour that a project has begun is paid", () => {
   expect(costOf(730, 1)).toBe(1);
   expect(costOf(730, 3600)).toBe(1);

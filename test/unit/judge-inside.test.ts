@@ -58,6 +58,13 @@ describe("a database that went back to a moment", () => {
     expect(judge({ before: undefined, now: inside({ timeline: null }) }).verdict).toBe("unproven");
   });
 
+  test("is not proven by rows alone that tell of an older timeline than the server itself had", () => {
+    const forged = { before: { at: at - 30_000, timeline: 1 }, after: { count: 0, newest: null }, newest: at - 30_000 };
+    const known = { ...before, sentinels: forged };
+    expect(judge({ before: known, now: inside({ timeline: 7, sentinels: forged }) }).verdict).toBe("unproven");
+    expect(judge({ before: known, now: inside({ timeline: 8, sentinels: forged }) }).verdict).toBe("proven");
+  });
+
   test("is proven whatever the database's clock says, and again after another restart", () => {
     const restarted = inside({ askedAt: requestedAt + 60 * minute, uptime: minute });
     expect(judge({ now: restarted }).verdict).toBe("proven");

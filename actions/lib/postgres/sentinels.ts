@@ -13,14 +13,17 @@ export const sentinelSeconds = 60;
  * clock that point-in-time recovery goes by.
  */
 export interface Sentinels {
-  /** The newest from before the moment or of it, with the server's timeline when it was written. */
+  /**
+   * The newest from before the moment or of it, and the highest timeline of all of those: a row that somebody has slipped in with a lower
+   * one would hide what is from after the moment.
+   */
   readonly before: { readonly at: number; readonly timeline: number } | null;
   /**
    * After the moment, before the server was started, and of no newer timeline than the one before: a database that went back to the
    * moment has none, however often it was started again since.
    */
   readonly after: { readonly count: number; readonly newest: number | null };
-  /** Of all. */
+  /** Of all that are not in the future: such a row is not the job's, and would always look like one that a recovery has undone. */
   readonly newest: number | null;
 }
 
@@ -35,9 +38,9 @@ const rowSchema = z.object({
 });
 
 const query = `
-  with before as (select s.at, s.timeline from lifeboat.sentinels s where s.at <= to_timestamp($1::float8) order by s.at desc limit 1)
+  with before as (select max(s.at) as at, max(s.timeline) as timeline from lifeboat.sentinels s where s.at <= to_timestamp($1::float8))
   select ${milliseconds("b.at")} as before, b.timeline as timeline, a.count::int as count, ${milliseconds("a.newest")} as after,
-         ${milliseconds("(select max(s.at) from lifeboat.sentinels s)")} as newest
+         ${milliseconds("(select max(s.at) from lifeboat.sentinels s where s.at <= now())")} as newest
     from (select count(*), max(s.at) as newest from lifeboat.sentinels s
            where s.at > to_timestamp($1::float8) and s.at < pg_postmaster_start_time()
              and s.timeline <= coalesce((select b.timeline from before b), s.timeline)) a

@@ -7,7 +7,7 @@ import { connect } from "../../postgres/connect/connect.ts";
 import { quoteQualified } from "../../postgres/identifier.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import { isManagedSchema } from "../../postgres/platform-owned.ts";
-import { readSentinels } from "../../postgres/sentinels.ts";
+import { readSentinels, sentinelSeconds } from "../../postgres/sentinels.ts";
 
 /** What the source has at the moment of the loss that the set does not have. */
 export interface SourceLoss {
@@ -92,18 +92,27 @@ async function newFiles(client: Client, snapshotAt: string): Promise<number> {
   return countSchema.parse(rows[0]).n;
 }
 
-/** What came back, by its sentinels; null where there are none. */
+/** What came back, by its sentinels up to a moment; null where there are none. @param at milliseconds since 1970 */
 export async function newestSentinel(client: Client, at: number): Promise<number | null> {
-  return (await readSentinels(client, at / 1000))?.newest ?? null;
+  return (await readSentinels(client, at / 1000))?.before?.at ?? null;
 }
 
-/** How much work, by the clock, the loss takes. Pure. @param times milliseconds since 1970 */
+/** A row a minute, and some seconds for a job that is late. */
+const gap = 2.5 * sentinelSeconds * 1000;
+
+/**
+ * How much work, by the clock, the loss takes. Sentinels tell it only where they came up to the loss and up to the set: those that had stopped
+ * long before would say that nothing was lost. Pure.
+ * @param times milliseconds since 1970
+ */
 export function lostSpan(
   times: { readonly lostAt: number; readonly snapshotAt: number },
   sentinels: { readonly atSource: number | null; readonly restored: number | null },
 ): { seconds: number; measuredBy: "sentinels" | "times" } {
   const { atSource, restored } = sentinels;
-  const by = atSource !== null && restored !== null ? "sentinels" : "times";
-  const millis = atSource !== null && restored !== null ? atSource - restored : times.lostAt - times.snapshotAt;
-  return { seconds: Math.max(0, Math.round(millis / 1000)), measuredBy: by };
+  const { lostAt, snapshotAt } = times;
+  const near = (one: number, other: number): boolean => Math.abs(one - other) <= gap;
+  const told = atSource !== null && restored !== null && near(atSource, lostAt) && near(restored, snapshotAt);
+  const millis = told ? atSource - restored : lostAt - snapshotAt;
+  return { seconds: Math.max(0, Math.round(millis / 1000)), measuredBy: told ? "sentinels" : "times" };
 }

@@ -155,7 +155,9 @@ function judgeMoment({ target, before, now }: Evidence): Finding[] {
         ),
   ];
   const gone = known && known.newest !== null && known.newest > at;
-  const newLine = now.timeline !== null && now.timeline > last.timeline;
+  // What the server itself said counts as much as what its rows say of it: those can be written.
+  const lineBefore = Math.max(last.timeline, before?.timeline ?? 0);
+  const newLine = now.timeline !== null && now.timeline > lineBefore;
   found.push(
     gone
       ? said(
@@ -167,7 +169,7 @@ function judgeMoment({ target, before, now }: Evidence): Finding[] {
         ? said(
             "rewound",
             "proven",
-            `none is from after the moment, and its timeline is ${now.timeline}, ${last.timeline} before`,
+            `none is from after the moment, and its timeline is ${now.timeline}, ${lineBefore} before`,
           )
         : said(
             "rewound",
