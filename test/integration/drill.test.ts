@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { OperationError } from "../../actions/lib/base/errors.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { reportDrill } from "../../actions/lib/operations/drill/page.ts";
+import * as sabotage from "../../actions/lib/operations/drill/sabotage.ts";
 import * as verify from "../../actions/lib/operations/verify/verify.ts";
 import { askStanding } from "../../actions/lib/vault/configured.ts";
 import { type DrillRuns, drillsWith } from "./drill-lab.ts";
@@ -70,6 +72,18 @@ test("a sabotaged set that is taken for a good one makes the drill red, and its 
     outcome: "failed",
     drill: { sabotage: { refused: false } },
   });
+  expect(await lab.whatIsThere()).toEqual({ state: "empty", people: 0, exams: false });
+});
+
+test("a sabotaged set that could not be tried makes the drill red; what breaks a drill leaves staging empty all the same", async () => {
+  await lab.tests.mark();
+  const silent = new OperationError("s3-unavailable", "The store does not answer.");
+  using broken = vi.spyOn(sabotage, "trySabotaged").mockRejectedValue(silent);
+  const report = await drills.report({ scenario: "complete-loss", seed: seedOf.swapped });
+  expect(report).toMatchObject({ outcome: "failed", code: "drill-failed", sabotage: null, proof: null });
+  expect(await lab.whatIsThere()).toEqual({ state: "empty", people: 0, exams: false });
+  broken.mockRejectedValue(new TypeError("a mistake of ours"));
+  await expect(drills.drill({ scenario: "complete-loss", seed: seedOf.swapped })).rejects.toThrow(TypeError);
   expect(await lab.whatIsThere()).toEqual({ state: "empty", people: 0, exams: false });
 });
 

@@ -88,7 +88,11 @@ export function priceOf(plan: LossPlan, rtoMinutes: number, most: number): Phase
       const prices = await readPrices(work.api, ref);
       const dollars = monthlyPrice(prices, size ?? prices.size ?? "micro", diskGigabytes);
       if (dollars === undefined)
-        return work.log.warn("What the drill's project costs is not known: no price is listed.");
+        throw new OperationError(
+          "price-unknown",
+          "No price is listed for the drill's project, so whether it costs more than drill.mostUsd cannot be told.",
+          "Name a size that Supabase lists (recovery.instanceSize), or let drills be played in staging (drill.target).",
+        );
       assertWithinDrillBudget(dollars, rtoMinutes, most);
       await work.state.note({ dollarsAMonth: dollars });
     },

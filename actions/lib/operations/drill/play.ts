@@ -44,14 +44,39 @@ export interface Played {
  * cleared away, whatever came of it.
  */
 export async function play(context: Context, drill: DrillWork): Promise<Played> {
-  const { clock, place, plan, phases, prover, sources, signal, seed, request } = drill;
-  const { log, env } = context;
-  const set = plan.candidates[0]?.set ?? "";
+  const { plan, request, signal } = drill;
+  const { log } = context;
   const password = plan.project === null ? null : newPassword();
   const facts = { request, plan, password, production: drill.production };
   const human = { by: context.holder ?? "by hand", what: "began the drill" };
   const state = await beginState({ scenario: drill.scenario, facts, human }, drill.states);
+  try {
+    return { ...(await playThrough(context, drill, state)), left: await clear(drill, state, log) };
+  } catch (error) {
+    // Called off: the next drill clears away what this one has left.
+    signal.throwIfAborted();
+    const left = await clear(drill, state, log);
+    if (left !== undefined) log.warn(left);
+    throw error;
+  }
+}
+
+async function playThrough(context: Context, drill: DrillWork, state: RecoveryState): Promise<Omit<Played, "left">> {
+  const { clock, place, plan, phases, prover, sources, signal, seed } = drill;
+  const { log, env } = context;
+  const set = plan.candidates[0]?.set ?? "";
   await place.prepare(set);
+  /** Null where it broke: a question that has no answer keeps nothing else from being told. */
+  const forgiving = async <T>(ask: () => Promise<T>): Promise<T | null> => {
+    try {
+      return await ask();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof LifeboatError)) throw error;
+      log.warn(error.message);
+      return null;
+    }
+  };
   const config = sources.config;
   const trusted = await trustedSigners(config);
   const inventoryOf = async (ref: SetRef) =>
@@ -77,7 +102,7 @@ export async function play(context: Context, drill: DrillWork): Promise<Played> 
   const machineSeconds = (clock.now() - lostAt) / 1000;
   if (broke === undefined) await place.settle(set);
   const { restored } = work.facts();
-  const restoredSentinel = restored === null ? null : await sentinelOf(work, lostAt, log, signal);
+  const restoredSentinel = restored === null ? null : await forgiving(() => sentinelOf(work, lostAt, log, signal));
   // An older set was taken than the one that was counted for.
   const counted = restored === null || restored.set === set ? atSource : undefined;
   const lost = {
@@ -87,11 +112,13 @@ export async function play(context: Context, drill: DrillWork): Promise<Played> 
     ),
     ...{ rows: counted?.rows ?? null, files: counted?.files ?? null },
   };
-  const signed = await readSignedSet(sources.vault, restored?.set ?? set, trusted);
   const { recipients } = await readKeyring(config.publicKeys.armored);
-  const sabotage = await trySabotaged({ vault: sources.vault, signed, trusted, prover, recipients, seed, log, signal });
-  const left = await clear(drill, state, log);
-  return { state, startedAt, machineSeconds, broke, lost, sabotage, left };
+  // What could not be tried was not refused: the drill is red for it.
+  const sabotage = await forgiving(async () => {
+    const signed = await readSignedSet(sources.vault, restored?.set ?? set, trusted);
+    return trySabotaged({ vault: sources.vault, signed, trusted, prover, recipients, seed, log, signal });
+  });
+  return { state, startedAt, machineSeconds, broke, lost, sabotage };
 }
 
 async function sentinelOf(work: LossWork, at: number, log: Log, signal: AbortSignal): Promise<number | null> {
