@@ -104,6 +104,6 @@ test("where a project shows no keys the database comes back, and that its files 
   const over = told.result as HandOver;
   expect(over.restored).toMatchObject({ outcome: "equal", files: null });
   expect(over.outcome).toBe("differs");
-  expect(over.wrong).toEqual([expect.stringContaining("The files were not brought back")]);
+  expect(over.wrong).toEqual([expect.stringContaining("8 files did not come back: no way to write them")]);
   expect(told.failure?.code).toBe("recovered-differs");
 }, 300_000);

@@ -120,6 +120,8 @@ export const factsSchema = z.object({
   migrated: migratedSchema.nullable().default(null),
   configuration: carriedSchema.nullable().default(null),
   checks: z.array(checkSchema).nullable().default(null),
+  /** Files that have a row in the restored database; null: not counted. */
+  fileRows: count.nullable().default(null),
   /** By `what`: what a person has switched on since. */
   switchedOn: z.array(words).default([]),
 });

@@ -48,7 +48,7 @@ export interface Todo {
 
 export async function handOver(work: LossWork): Promise<HandOver> {
   const { state, clock } = work;
-  const { plan, request, checks, configuration, migrated, switchedOn } = work.facts();
+  const { plan, request, checks, fileRows, configuration, migrated, switchedOn } = work.facts();
   const { policy } = work.context.config();
   const { ref, url } = await work.place();
   const restored = restoredOf(work);
@@ -61,11 +61,14 @@ export async function handOver(work: LossWork): Promise<HandOver> {
     ...((configuration?.counts.refused ?? 0) === 0
       ? []
       : [`${countOf(configuration?.counts.refused ?? 0, "setting")} of the configuration could not be put back.`]),
-    ...(plan.withFiles && restored.files === null ? [filesMissing] : []),
+    ...(restored.files === null && (plan.withFiles || (fileRows ?? 0) > 0)
+      ? [filesMissing(plan.withFiles, fileRows)]
+      : []),
     ...failed.map(({ name, outcome, finding }) => `Check "${name}": ${outcome}, ${finding}.`),
   ];
   const unproven = [
     ...((checks ?? []).length > 0 ? [] : ["the policy has no checks of the application"]),
+    ...(configuration?.why == null ? [] : [`no configuration was put back: ${configuration.why}`]),
     ...(migrated?.findings ?? []).map((finding) => `migration ${finding}`),
   ];
   return {
@@ -151,8 +154,13 @@ export function offOf(
   return [...switchedOff, ...settings];
 }
 
-const filesMissing =
-  "The files were not brought back: no way to write them was known. Make an S3 key in the dashboard (Storage, S3), set TARGET_STORAGE_*, and run `lifeboat restore-files`.";
+/** @param wanted their vault is set @param rows of files in the restored database; null: not counted */
+function filesMissing(wanted: boolean, rows: number | null): string {
+  const which = rows === null ? "The files" : countOf(rows, "file");
+  return wanted
+    ? `${which} did not come back: no way to write them was known. Make an S3 key in the dashboard (Storage, S3), set TARGET_STORAGE_*, and run \`lifeboat restore-files\`.`
+    : `${which} did not come back: S3_STORAGE_BUCKET is not set. Set it to the files' vault, and run \`lifeboat restore-files\`.`;
+}
 
 /** A text to begin with: what happened, what is lost, what users have to do. */
 function messageToUsers(name: string, snapshotAt: string): string {
@@ -165,7 +173,5 @@ function messageToUsers(name: string, snapshotAt: string): string {
 
 /** E.g. `1,204 files, 380 MB`. */
 export function filesTold(files: { readonly count: number; readonly bytes: number } | null): string {
-  return files === null
-    ? "none: no bucket of files is set"
-    : `${countOf(files.count, "file")}, ${formatBytes(files.bytes)}`;
+  return files === null ? "none came back" : `${countOf(files.count, "file")}, ${formatBytes(files.bytes)}`;
 }

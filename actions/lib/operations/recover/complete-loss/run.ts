@@ -65,8 +65,9 @@ export async function runLoss(context: Context, run: LossRun): Promise<Told> {
   const signal = lease === undefined ? outer : AbortSignal.any([outer, lease.lost]);
   const how = `Run the same command again: recovery ${state.id} goes on where it stopped.`;
   await runPhases(phases, work, { record: state, clock, log: context.log, signal, again: how });
-  await state.end("handed over");
+  // Ended only when it can be told: whoever takes it up after a failure here gets the page.
   const over = await handOver(work);
+  await state.end("handed over");
   return { result: over, ...reportHandOver(over) };
 }
 
