@@ -104,6 +104,8 @@ const counts = () =>
 const sentinel = () => execute(lab.postgresUrl, "select lifeboat.write_sentinel()");
 const writes = () => supabase.requests.filter((request) => !request.startsWith("GET "));
 
+/** That recoveries have made, oldest first. */
+const others = () => [...supabase.world.projects.values()].filter(({ ref }) => ref !== production.ref);
 const requests = () => writes().filter((request) => request.includes("restore-pitr")).length;
 
 /** As the dashboard does, as soon as the moment can be reached. */
@@ -151,7 +153,9 @@ describe("before anything is touched", () => {
 });
 
 describe("a database that is taken back to a moment", () => {
-  test("is proven from inside, and files that were removed since come back from the vault", async () => {
+  test("is proven from inside, files that were removed since come back from the vault, and plan B beside it ends", async () => {
+    // A project that takes minutes to come up: the database is back before.
+    supabase.world.creationOrders.push({ ends: "healthy", seconds: 6000 });
     const before = await counts();
     const at = await moment();
     // The accident: rows, and a file with its bytes.
@@ -162,7 +166,7 @@ describe("a database that is taken back to a moment", () => {
       .send(new DeleteObjectCommand({ Bucket: String(file?.["bucket"]), Key: String(file?.["name"]) }));
     await sentinel();
 
-    const { told, text, lines } = await recovered({ at });
+    const { told, text, lines } = await recovered({ at, planB: "start" });
     expect(told.failure, `${text}\n${lines}`).toBeUndefined();
     expect(told.result).toMatchObject({ outcome: "recovered", known: { verdict: "proven", accepted: true } });
     expect(await counts()).toEqual(before);
@@ -173,6 +177,10 @@ describe("a database that is taken back to a moment", () => {
     expect(known.set).not.toBe(good);
     expect(lines).toContain("What Supabase's status page says is not known");
     expect(requests()).toBe(1);
+    // The project that was begun beside it has lost: shut off, and not removed.
+    const [lost] = others();
+    expect(lost?.network).toEqual({ v4: ["192.0.2.1/32"], v6: [] });
+    expect(text).toContain(`its project ${lost?.ref} is shut off`);
   }, 300_000);
 });
 
@@ -204,7 +212,7 @@ describe("a recovery that never comes back", () => {
     const sent = requests();
     const { told, text, lines } = await recovered({ at, noSetBecause: "this is a test", planB: "start" });
     expect(told.failure, `${text}\n${lines}`).toBeUndefined();
-    const [made, ...more] = [...supabase.world.projects.values()].filter(({ ref }) => ref !== production.ref);
+    const [, made, ...more] = others();
     expect(more).toEqual([]);
     if (made === undefined) throw new Error("There is no new project.");
     expect(

@@ -2,6 +2,8 @@ import { LifeboatError, OperationError } from "../../../base/errors.ts";
 import type { Clock } from "../../../base/flow/clock.ts";
 import type { Context } from "../../context.ts";
 import type { Told } from "../../operation.ts";
+import { openRecoveries } from "../access.ts";
+import { factsSchema } from "../complete-loss/facts.ts";
 import { runLoss } from "../complete-loss/run.ts";
 import { type Fence, fenceOff } from "./fence.ts";
 import type { InPlace } from "./place.ts";
@@ -63,11 +65,13 @@ export async function besideIt(beside: Beside): Promise<PlanBOutcome> {
   });
   if (first === "back") {
     const ended = await end();
-    const planB =
-      "told" in ended
-        ? "it had ended, too: its project stays, and nobody was pointed to it"
-        : "broken off; a project that it made stays: `lifeboat recover complete-loss --give-up` names it, remove it in the dashboard";
-    return { winner: "in place", planB };
+    const ref = await projectOf(beside);
+    const fences = ref === null ? [] : await fenceOff(place.api, ref, context.env);
+    const made =
+      ref === null
+        ? "and it had made no project"
+        : `its project ${ref} is shut off (${fences.map(({ what, done }) => `${what}: ${done ? "shut" : "OPEN"}`).join(", ")}) and stays, until you remove it in the dashboard`;
+    return { winner: "in place", planB: `${"told" in ended ? "had ended, too" : "was broken off"}; ${made}` };
   }
   const ended = await loss;
   context.signal.throwIfAborted();
@@ -88,4 +92,16 @@ export async function besideIt(beside: Beside): Promise<PlanBOutcome> {
     };
   const fences = await fenceOff(place.api, place.ref, context.env);
   return { winner: "plan B", told: ended.told, fences };
+}
+
+/** Ref of the project that plan B has made; null where none is noted. */
+async function projectOf({ context, folder, clock, recovery }: Beside): Promise<string | null> {
+  using recoveries = await openRecoveries(context, folder, clock);
+  const state = recoveries.known.find((one) => one.scenario === "complete-loss" && one.id > recovery);
+  if (state === undefined) return null;
+  if (state.ended === null) {
+    await state.noteHuman({ by: context.who, what: "the database came back in its own project" });
+    await state.end("given up");
+  }
+  return state.facts(factsSchema).ref;
 }

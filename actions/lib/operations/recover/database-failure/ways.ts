@@ -43,7 +43,7 @@ export function waysLeft(question: WaysQuestion): Way[] {
     ways.push({
       name: "plan B",
       loses: at - Date.parse(newestSet.snapshotAt),
-      how: `${command} --plan-b start makes a new project beside it from set ${newestSet.set} (at most $${planB.mostUsdPerMonth} a month, by the policy). Keys and addresses change; files come too.`,
+      how: `${Date.parse(newestSet.snapshotAt) > at ? "That set is newer than the moment: what is to be undone may be in it. " : ""}${command} --plan-b start makes a new project beside it from set ${newestSet.set} (at most $${planB.mostUsdPerMonth} a month, by the policy). Keys and addresses change; files come too.`,
     });
   const day = daily.find((time) => time <= at);
   if (day !== undefined)
