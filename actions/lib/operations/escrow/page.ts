@@ -60,7 +60,7 @@ export function reportList(listed: Listed): Told {
     failure: {
       code: "escrow-meddled",
       message: [...alarms, ...refusedNote(refused)].join(" "),
-      next: "None of it counts in a recovery. Find out who can write to the vault and did: runbooks/escrow.md.",
+      next: "What a person's key has signed counts as it was written, anything else for nothing. Find out who wrote to the vault: runbooks/escrow.md.",
     },
   };
 }
