@@ -423,8 +423,19 @@ describe("a configuration that is put back into a new project", () => {
 
   test("tells a value in escrow that is older than the one the lost project had", async () => {
     const configuration = await capture(source());
-    const supplied = new Map([["secret:STRIPE_KEY", "last year's key"]]);
-    const rows = await carry(configuration, { supplied });
+    const supplied = new Map([
+      ...everything(),
+      ["secret:STRIPE_KEY", "last year's key"],
+      ["auth:smtp_pass", "last year's"],
+    ]);
+    supplied.delete("secret:OPENAI_KEY");
+    const rows = await carry(configuration, { supplied, goLive: true });
+    for (const again of [rows, await carry(configuration, { supplied, goLive: true })])
+      expect(outcomeOf(again, "auth", "smtp_pass")).toMatchObject({
+        outcome: "refused",
+        why: expect.stringMatching(/not the one/),
+      });
+    expect(outcomeOf(rows, "auth", "external_google_secret")?.outcome).toBe("carried");
     expect(outcomeOf(rows, "secrets", "STRIPE_KEY")).toMatchObject({
       outcome: "refused",
       why: expect.stringMatching(/not the one/),

@@ -51,6 +51,10 @@ export function spoken({ said, status }: ApiRefusal): string {
   return said === "" ? `refused with status ${status}` : said;
 }
 
+/** Of a secret from escrow whose hash is another than the set's. */
+export const staleValue =
+  "the value in escrow is not the one that the lost project had: it is there, and may be too old";
+
 /** @param name under which the value may be in escrow */
 export function escrowNext(name: string): string {
   return `Put its value into escrow (\`lifeboat escrow put ${name}\`) and run this again, or set it in the dashboard.`;

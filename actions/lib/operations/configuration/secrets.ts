@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import type { CapturedField } from "../../supabase/configuration/document.ts";
-import { type Carrying, deniedRow, escrowNext, type Row, rowOf } from "./row.ts";
+import { type Carrying, deniedRow, escrowNext, type Row, rowOf, staleValue } from "./row.ts";
 import { ruleOf } from "./rules.ts";
 
 const digestsSchema = z.array(z.object({ name: z.string(), value: z.string() }));
@@ -44,13 +44,7 @@ export async function carrySecrets(work: Carrying, fields: readonly CapturedFiel
           row(name, "refused", "Supabase took it and did not keep it", "Set it in the dashboard.");
         else if (digest === undefined)
           row(name, "listed", "it is there, and nothing tells whether it is the lost project's", "Try what uses it.");
-        else
-          row(
-            name,
-            "refused",
-            "the value in escrow is not the one that the lost project had: it is there, and may be too old",
-            escrowNext(`secret:${name}`),
-          );
+        else row(name, "refused", staleValue, escrowNext(`secret:${name}`));
       }
     }
   } catch (error) {

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import { readPart, type SettingSection } from "../../supabase/configuration/capture.ts";
 import type { CapturedField } from "../../supabase/configuration/document.ts";
-import { type Carrying, deniedRow, escrowNext, type Row, rowOf, spoken } from "./row.ts";
+import { type Carrying, deniedRow, escrowNext, type Row, rowOf, spoken, staleValue } from "./row.ts";
 import { groupOf, needsSecret, ruleOf } from "./rules.ts";
 
 /** Parts whose settings have a rule each. */
@@ -37,6 +37,8 @@ interface Pending {
   readonly unsure: boolean;
   /** Whether it is there, by what the API shows. */
   holds(shown: unknown): boolean;
+  /** What is there was never the lost project's. */
+  stale?(shown: unknown): Row | undefined;
   readonly next?: string | undefined;
 }
 
@@ -114,7 +116,7 @@ function judge(
     );
   if (!there.has(field) && section !== "postgres")
     return listed("the new project has no such setting", "Look for it in the dashboard.");
-  if ("hashed" in one) return supplied(work, section, field, shown);
+  if ("hashed" in one) return supplied(work, section, one, shown);
   const lacking = needed(work, field, one.value, all);
   if (lacking !== undefined)
     return listed(`it is of no use without ${lacking}, which Supabase tells nobody`, escrowNext(`auth:${lacking}`));
@@ -129,16 +131,32 @@ function judge(
   };
 }
 
-/** A secret: its value comes from escrow. @param shown the hash that the target shows, or nothing */
-function supplied(work: Carrying, section: Settings, field: string, shown: unknown): Row | Pending {
+/**
+ * A secret: its value comes from escrow. Whether that is still the lost project's can be told where the target shows a hash that is made
+ * in a way we know: the set's would be made in the same.
+ * @param shown the hash that the target shows, or nothing
+ */
+function supplied(
+  work: Carrying,
+  section: Settings,
+  one: CapturedField & { hashed: string },
+  shown: unknown,
+): Row | Pending {
+  const { field, hashed } = one;
   const value = work.supplied?.get(`auth:${field}`);
   if (value === undefined)
     return rowOf(section, field, "listed", "Supabase tells its hash alone", escrowNext(`auth:${field}`));
-  const known = new Set(hashesOf(value, work.ref));
+  const known = hashesOf(value, work.ref);
+  const before = hashesOf(value, work.configuration.projectRef);
   const bare = (hash: unknown): string => (typeof hash === "string" ? hash.replace(/^hash:/, "").toLowerCase() : "");
-  if (known.has(bare(shown))) return rowOf(section, field, "already");
-  const holds = (now: unknown): boolean => known.has(bare(now)) || (bare(now) !== "" && bare(now) !== bare(shown));
-  return { field, value, unsure: false, holds };
+  const stale = (now: unknown): Row | undefined => {
+    const way = known.indexOf(bare(now));
+    if (way < 0 || before[way] === bare(hashed)) return undefined;
+    return rowOf(section, field, "refused", staleValue, escrowNext(`auth:${field}`));
+  };
+  if (known.includes(bare(shown))) return stale(shown) ?? rowOf(section, field, "already");
+  const holds = (now: unknown): boolean => known.includes(bare(now)) || (bare(now) !== "" && bare(now) !== bare(shown));
+  return { field, value, unsure: false, holds, stale };
 }
 
 /** How the API may show a secret: hashed, or hashed with the project's ref as key. */
@@ -202,8 +220,9 @@ async function write(
     for (const { field } of pending) if (!refused.has(field)) refused.set(field, error);
   }
   const now = await readPart(api, ref, section);
-  return pending.map(({ field, holds, unsure, next }) => {
-    if (holds(now.get(field))) return rowOf(section, field, "carried", undefined, next);
+  return pending.map(({ field, holds, stale, unsure, next }) => {
+    const shown = now.get(field);
+    if (holds(shown)) return stale?.(shown) ?? rowOf(section, field, "carried", undefined, next);
     const error = refused.get(field);
     if (error === undefined)
       return rowOf(section, field, "refused", "Supabase took it and did not keep it", "Set it in the dashboard.");
