@@ -66,6 +66,14 @@ describe("which", () => {
     expect(told(history, folder)).toEqual([expect.stringMatching(expected)]);
   });
 
+  test("a row of the history is told as a name is, whatever somebody has written there", () => {
+    const row = { version: "9".repeat(2_000_000), name: "x: amal@example.org\n::error::", statements: [] };
+    const lines = told([row, { ...row, version: "1" }], [file("2_a", "select 1")]);
+    expect(lines).toHaveLength(3);
+    expect(lines.join("")).not.toMatch(/[@\n]|x: /);
+    expect(lines.join("").length).toBeLessThan(700);
+  });
+
   test("two files of one version are refused", () => {
     const plan = planMigrations([], [file("1_a", "select 1"), file("1_b", "select 1"), file("2_c", "select 1")]);
     expect(whyRefused(plan)).toMatch(/1_a\.sql: 2 files have the version 1.*1_b\.sql/);

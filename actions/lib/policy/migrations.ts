@@ -99,7 +99,7 @@ export function planMigrations(history: readonly AppliedMigration[], folder: rea
         find(
           one.file,
           "doubt",
-          `is older than ${newest}, which is applied, and comes after it here; at the source it may have come earlier or later`,
+          `is older than ${named(newest)}, which is applied, and comes after it here; at the source it may have come earlier or later`,
         );
       pending.push(toApply(one, find));
     } else if (noted.statements === null) {
@@ -114,9 +114,15 @@ export function planMigrations(history: readonly AppliedMigration[], folder: rea
   }
   const missing = history.filter(({ version }) => !byVersion.has(version));
   for (const { version, name } of missing) {
-    find(`${version}_${name ?? ""}`, "doubt", "is applied and not in the folder: what it made stays");
+    find(named(`${version}_${name ?? ""}`), "doubt", "is applied and not in the folder: what it made stays");
   }
   return { same, pending, findings };
+}
+
+/** A row of the history tells what somebody has written there: as much of it as a name has, and nothing that could be a sentence. */
+function named(text: string): string {
+  const name = text.replaceAll(/[^\p{L}\p{N}_.-]+/gu, "_");
+  return name.length <= 100 ? name : `${name.slice(0, 100)}…`;
 }
 
 /** Why nothing of a plan may be applied; undefined when nothing refuses. */
