@@ -8,7 +8,7 @@ import { formatDay } from "../../actions/lib/base/measures.ts";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { checkMigrations } from "../../actions/lib/operations/check-migrations/check-migrations.ts";
 import { keptIn } from "../../actions/lib/operations/check-migrations/kept-in.ts";
-import { migrationCheckPage } from "../../actions/lib/operations/check-migrations/page.ts";
+import { migrationCheckPage, reportCheck } from "../../actions/lib/operations/check-migrations/page.ts";
 import { renderMarkdown } from "../../actions/lib/report/page.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { createProject, dropProject, prepareCluster, withClient } from "../lab/index.ts";
@@ -158,6 +158,32 @@ test("nothing of it stays on the server, and names are text in the page", async 
   );
   expect(found.rowCount).toBe(0);
   expect(renderMarkdown(migrationCheckPage(result, []))).not.toContain("![x](y)");
+});
+
+test("a server that may be somebody's is refused untouched, and a comment is whole lines that a variable can hold", async () => {
+  const project = await createProject(superuser(), `check_${process.pid}`);
+  try {
+    const roles = "select string_agg(oid || rolname, ',' order by oid) as roles from pg_roles";
+    const before = await withClient(superuser(), (client) => client.query(roles));
+    await expect(check({ "2_a.sql": "drop table public.exams" }, project.postgresUrl)).rejects.toMatchObject({
+      code: "check-server",
+    });
+    expect((await withClient(superuser(), (client) => client.query(roles))).rows).toEqual(before.rows);
+  } finally {
+    await dropProject(superuser(), `check_${process.pid}`);
+  }
+  const result = await check({ "2_a.sql": "alter table public.exams drop column score" });
+  const [loss] = result.losses;
+  const losses = Array.from({ length: 3000 }, () => ({
+    file: "2_a.sql",
+    how: "is dropped",
+    what: `${loss?.what} ${"表".repeat(30)}`,
+  }));
+  const page = migrationCheckPage({ ...result, losses }, []);
+  const { comment = "" } = reportCheck(result, page, renderMarkdown(page)).outputs ?? {};
+  expect([comment.length <= 65_536, Buffer.byteLength(comment) < 131_072]).toEqual([true, true]);
+  expect(comment.split("\n").filter((line) => line.includes("表") && !line.endsWith("|"))).toEqual([]);
+  expect(comment).toMatch(/The rest is in the job's summary/);
 });
 
 test("until when a loss can be undone is told by the policy's terms, from the newest signed set on", async () => {

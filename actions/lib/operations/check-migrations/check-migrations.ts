@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Client } from "pg";
-import { LifeboatError } from "../../base/errors.ts";
+import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { ConnectionSettings } from "../../config/connection-url.ts";
 import {
@@ -48,7 +48,7 @@ interface CheckRequest {
  * Runs the migrations that a change brings on a database that has the schema of its base and nobody's rows, and tells what
  * they take away and what they lock. The database is made for it, on a server that holds nothing, and dropped.
  *
- * @throws ConfigurationError `migrations-folder`, `migrations-ref`, and what connecting refuses
+ * @throws ConfigurationError `migrations-folder`, `migrations-ref`, `check-server`, and what connecting refuses
  */
 export async function checkMigrations(request: CheckRequest): Promise<CheckedMigrations> {
   const { folder, base, server, setting, log, signal } = request;
@@ -66,6 +66,7 @@ export async function checkMigrations(request: CheckRequest): Promise<CheckedMig
   const admin = await open();
   const name = `lifeboat_check_${randomBytes(6).toString("hex")}`;
   try {
+    await refuseHosted(admin, setting);
     const version = String((await admin.query("show server_version")).rows[0]?.server_version);
     const refused = whyRefused(plan);
     if (refused !== undefined) return { ...told, outcome: "refused", why: refused, server: version };
@@ -82,6 +83,20 @@ export async function checkMigrations(request: CheckRequest): Promise<CheckedMig
     await admin.query(`drop database if exists ${quoteIdentifier(name)} with (force)`).catch(() => undefined);
     await admin.end().catch(() => undefined);
   }
+}
+
+/**
+ * A stand-in for Supabase's roles, and whatever the migrations do to roles, reaches all databases of a server. Nobody is superuser at
+ * Supabase or another host: whoever is has a server of their own.
+ */
+async function refuseHosted(admin: Client, setting: string): Promise<void> {
+  const found = await admin.query("select rolsuper from pg_catalog.pg_roles where rolname = current_user");
+  if (found.rows[0]?.rolsuper === true) return;
+  throw new ConfigurationError(
+    "check-server",
+    `The login of ${setting} is no superuser: that server may be one that somebody uses.`,
+    "Start a PostgreSQL server that is thrown away afterwards, and give its superuser. Nothing was changed on this one.",
+  );
 }
 
 type Tried = Pick<CheckedMigrations, "outcome" | "losses" | "locks" | "why" | "findings">;

@@ -67,16 +67,25 @@ function sentenceOf({ outcome, files, losses, why }: CheckedMigrations): string 
   }
 }
 
-/** What a page for a comment may have at most; GitHub takes 65,536 characters. */
-const longestComment = 60_000;
+/** What a page for a comment may have at most: GitHub takes 65,536 characters, Linux 131,072 bytes of one variable. */
+const longestComment = { characters: 60_000, bytes: 120_000 } as const;
+
+/** Whole lines, as many as fit. */
+function commentOf(markdown: string): string {
+  let [characters, bytes, end] = [0, 0, 0];
+  for (const line of markdown.split(/(?<=\n)/)) {
+    characters += line.length;
+    bytes += Buffer.byteLength(line);
+    if (characters > longestComment.characters || bytes > longestComment.bytes)
+      return `${markdown.slice(0, end)}\n\nThe rest is in the job's summary.`;
+    end += line.length;
+  }
+  return markdown;
+}
 
 export function reportCheck(result: CheckedMigrations, page: Page, markdown: string): Outcome {
-  const comment =
-    markdown.length <= longestComment
-      ? markdown
-      : `${markdown.slice(0, longestComment)}\n\nThe rest is in the job's summary.`;
   return {
-    ...{ page, outputs: { outcome: result.outcome, comment } },
+    ...{ page, outputs: { outcome: result.outcome, comment: commentOf(markdown) } },
     ...(result.outcome === "refused" && {
       failure: {
         code: "migrations-refused",
