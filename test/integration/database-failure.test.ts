@@ -181,6 +181,9 @@ describe("a database that is taken back to a moment", () => {
     const [lost] = others();
     expect(lost?.network).toEqual({ v4: ["192.0.2.1/32"], v6: [] });
     expect(text).toContain(`its project ${lost?.ref} is shut off`);
+    // Once more by mistake would undo what was done since.
+    await expect(recovered({ at })).rejects.toMatchObject({ code: "recovery-done", exitCode: 2 });
+    expect(requests()).toBe(1);
   }, 300_000);
 });
 

@@ -6,8 +6,10 @@ import { beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { realClock } from "../../actions/lib/base/flow/clock.ts";
 import { type Log, silentLog } from "../../actions/lib/base/log.ts";
+import { keepNewest } from "../../actions/lib/operations/recover/access.ts";
 import {
   beginState,
+  type RecoveryState,
   readState,
   type StateAccess,
   unfinishedStates,
@@ -114,4 +116,28 @@ test("who can write the bucket and has no key cannot send a recovery elsewhere",
   const foreign = (await vault.get(`recoveries/${other.id}/state.json.pgp`)).body;
   await vault.put(`recoveries/20991122T221500Z-1a2b3c4d/state.json.pgp`, foreign);
   expect(await readState("20991122T221500Z-1a2b3c4d", access, silentLog)).toBeUndefined();
+});
+
+test("a replica that lags calls no recovery unfinished that has ended, and is written only where it knows more", async () => {
+  using vault = openVault(await newBucket());
+  using replica = openVault(await newBucket());
+  const access = await accessOf(vaultStates(vault), 0);
+  const behind = await accessOf(vaultStates(replica), 0);
+  const state = await begin(access);
+  const key = `recoveries/${state.id}/state.json.pgp`;
+  const replicate = async () => void (await replica.put(key, (await vault.get(key)).body));
+  const kept = async (order: readonly (readonly [string, StateAccess])[]) => {
+    const homes = new Map<RecoveryState, string>();
+    for (const [home, one] of order) {
+      const found = await readState(state.id, one, silentLog);
+      if (found !== undefined) keepNewest(homes, found, home);
+    }
+    return [...homes].map(([{ ended }, home]) => [home, ended?.how]);
+  };
+  await replicate();
+  const both = [["vault", access] as const, ["replica", behind] as const];
+  expect(await kept(both)).toEqual([["vault", undefined]]);
+  await state.end("handed over");
+  expect(await kept(both)).toEqual([["vault", "handed over"]]);
+  expect(await kept(both.toReversed())).toEqual([["vault", "handed over"]]);
 });

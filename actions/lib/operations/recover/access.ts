@@ -67,7 +67,7 @@ export async function openRecoveries(context: Context, folder: string | undefine
     try {
       for (const id of await place.store.list()) {
         const state = await readState(id, access, log);
-        if (state !== undefined) homes.set(state, place);
+        if (state !== undefined) keepNewest(homes, state, place);
       }
       usable.push(place);
     } catch (error) {
@@ -115,6 +115,17 @@ export async function openRecoveries(context: Context, folder: string | undefine
       closing.dispose();
     },
   };
+}
+
+/**
+ * Of one recovery that lies in several places the state that was written last, and of equal ones the first: a bucket's replica has them too,
+ * some minutes later, and would call one unfinished that has ended.
+ */
+export function keepNewest<Home>(homes: Map<RecoveryState, Home>, state: RecoveryState, home: Home): void {
+  const known = [...homes.keys()].find(({ id }) => id === state.id);
+  if (known !== undefined && known.writes >= state.writes) return;
+  if (known !== undefined) homes.delete(known);
+  homes.set(state, home);
 }
 
 /** Somebody else is at work: no reason to look for another place. */

@@ -66,7 +66,7 @@ export default defineOperation({
       value: "NAME|all",
       help: "afterwards: switch on what stayed off, by its number or name, or all of it",
     }),
-    again: flag("recover once more, although a recovery was handed over within a day"),
+    again: flag("recover once more, although the same recovery was handed over already"),
     giveUp: flag("give an unfinished recovery up: it deletes nothing, and lets another begin"),
     state: field(z.string().optional(), {
       ...{ value: "DIR", help: "folder for the recovery's state when no bucket can be written" },
@@ -123,7 +123,7 @@ export default defineOperation({
       const { runDatabaseFailure } = await import("./database-failure/run.ts");
       const { at = "", askedAt, planB, noSetBecause, production, region = null, projectName = null } = inputs;
       const request = { at, askedAt, planB, noSetBecause, production, region, projectName };
-      return runDatabaseFailure(context, { request, rehearse: inputs.dryRun, folder });
+      return runDatabaseFailure(context, { request, rehearse: inputs.dryRun, again: inputs.again, folder });
     }
     if (which !== undefined || givesUp) {
       const { giveUp, switchOn } = await import("./complete-loss/settle.ts");

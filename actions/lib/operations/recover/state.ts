@@ -89,6 +89,11 @@ export class RecoveryState implements PhaseRecord {
     return this.#document.begunAt;
   }
 
+  /** So many times it was written. */
+  get writes(): number {
+    return this.#document.writes;
+  }
+
   get times(): readonly PhaseTime[] {
     return this.#document.times;
   }

@@ -1,5 +1,4 @@
-import { z } from "zod";
-import { ConfigurationError, LifeboatError } from "../../../base/errors.ts";
+import { LifeboatError } from "../../../base/errors.ts";
 import { type Clock, realClock } from "../../../base/flow/clock.ts";
 import { ApiRefusal } from "../../../supabase/api-refusal.ts";
 import type { Context } from "../../context.ts";
@@ -7,6 +6,7 @@ import type { Told } from "../../operation.ts";
 import { openRecoveries, type Recoveries } from "../access.ts";
 import { runPhases, secondsOf } from "../phases.ts";
 import type { RecoveryState } from "../state.ts";
+import { factsSchema, refuseDone, unfinishedOf } from "./earlier.ts";
 import { inPlacePhases } from "./in-place.ts";
 import { type Moment, readMoment, refuseBeforeWindow } from "./moment.ts";
 import { decisionPage, rehearsalPage, returnedPage } from "./page.ts";
@@ -15,25 +15,16 @@ import { besideIt, type PlanBOutcome } from "./plan-b.ts";
 import { realPorts } from "./ports.ts";
 import { lookAround } from "./prepare.ts";
 import { reconcileFiles } from "./reconcile-files.ts";
-import {
-  type Cause,
-  Decision,
-  type FailureRequest,
-  knownSchema,
-  nothingKnown,
-  remember,
-  scenario,
-  type Work,
-} from "./work.ts";
+import { type Cause, Decision, type FailureRequest, nothingKnown, remember, scenario, type Work } from "./work.ts";
 
 export interface FailureRun {
   readonly request: FailureRequest;
   readonly rehearse: boolean;
+  /** Also when a recovery to the same moment was handed over. */
+  readonly again: boolean;
   readonly folder: string | undefined;
   readonly clock?: Clock;
 }
-
-const factsSchema = z.object({ inPlace: knownSchema });
 
 /**
  * Takes the database back to a moment, in its own project, by Supabase's point-in-time recovery; and, where somebody says so, brings the
@@ -55,7 +46,10 @@ export async function runDatabaseFailure(context: Context, run: FailureRun): Pro
   if (rehearse) return rehearsed(context, target, ports, request);
   using recoveries = await openRecoveries(context, run.folder, clock);
   const unfinished = unfinishedOf(recoveries, target);
-  if (unfinished === undefined && asked === undefined) await refuseTooOld(ports, target);
+  if (unfinished === undefined && asked === undefined) {
+    if (!run.again) refuseDone(recoveries, target);
+    await refuseTooOld(ports, target);
+  }
   const state = unfinished ?? (await recoveries.begin(scenario, { inPlace: nothingKnown(target) }, "began it"));
   if (unfinished !== undefined)
     await unfinished.noteHuman({ by: context.who, what: `took it up${request.planB ? ", with plan B" : ""}` });
@@ -71,21 +65,6 @@ export async function runDatabaseFailure(context: Context, run: FailureRun): Pro
 async function refuseTooOld(ports: Work["ports"], target: Moment): Promise<void> {
   const backups = await quietly(ports.backups);
   if (backups?.window) refuseBeforeWindow(target, backups.window);
-}
-
-/** @throws ConfigurationError `recovery-unfinished` */
-function unfinishedOf({ known }: Recoveries, target: Moment): RecoveryState | undefined {
-  const under = known.filter(({ ended }) => ended === null);
-  const own = under.find((state) => state.scenario === scenario);
-  if (own !== undefined && factsSchema.safeParse(own.facts(z.unknown())).data?.inPlace.unix === target.unix) return own;
-  // Another one, or one to another moment: two at once would undo each other.
-  const [state] = under;
-  if (state === undefined) return undefined;
-  throw new ConfigurationError(
-    "recovery-unfinished",
-    `Recovery ${state.id} (${state.scenario}) is unfinished since ${state.begunAt}.`,
-    `Take it up with the same words, or give it up: \`lifeboat recover ${state.scenario} --give-up\`.`,
-  );
 }
 
 interface Parts {
