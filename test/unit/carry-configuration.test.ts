@@ -205,6 +205,20 @@ describe("a configuration that is put back into a new project", () => {
     expect(writes().filter((request) => request.includes("/config/auth")).length).toBeLessThan(60);
   });
 
+  test("of the network is not taken back by its other half", async () => {
+    const configuration = await capture(source());
+    const { v4, v6 } = source().network;
+    const end = world.faults.inject({
+      kind: { status: 400, json: { message: "not both" } },
+      on: /^POST .*network/,
+      times: 1,
+    });
+    const rows = await carry(configuration, { goLive: true });
+    expect(end()).toBe(1);
+    expect(rows.filter(({ section }) => section === "network").map(({ outcome }) => outcome)).not.toContain("refused");
+    expect([target().network.v4, target().network.v6]).toEqual([v4, v6]);
+  });
+
   test("is not taken for carried where the API said 200 and kept nothing", async () => {
     const configuration = await capture(source());
     world.faults.inject({ kind: "no-effect", on: /^(PATCH|PUT|POST) / });

@@ -121,7 +121,7 @@ function isSame({ bundleSha256, verifyJwt }: CapturedFunction, there: Deployed |
 
 /** By the bundle itself, which runs as it ran; or by sources, where the API gave those. */
 async function deploy(work: Carrying, one: CapturedFunction, bytes: Uint8Array, exists: boolean): Promise<void> {
-  const { slug, name, verifyJwt, entrypointPath, importMapPath, body } = one;
+  const { slug, name, verifyJwt, entrypointPath, importMap, importMapPath, body } = one;
   const type = "type" in body ? body.type : "";
   if (type.startsWith("multipart/form-data")) {
     const form = await formOf(one, bytes, type);
@@ -140,7 +140,8 @@ async function deploy(work: Carrying, one: CapturedFunction, bytes: Uint8Array, 
     ...{ slug, name, verify_jwt: String(verifyJwt) },
     ezbr_sha256: createHash("sha256").update(bundle).digest("hex"),
     ...(entrypointPath !== null && { entrypoint_path: entrypointPath }),
-    ...(importMapPath !== null && { import_map_path: importMapPath, import_map: "true" }),
+    ...(importMapPath !== null && { import_map_path: importMapPath }),
+    ...((importMap || importMapPath !== null) && { import_map: "true" }),
   });
   const path = exists ? `/functions/${slug}` : "/functions";
   const blob = new Blob([bundle], { type: bundleType });

@@ -20,7 +20,7 @@ const writers: Partial<Readonly<Record<Settings, Writer>>> = {
   ssl: { method: "PUT", path: "/ssl-enforcement", body: (requestedConfig) => ({ requestedConfig }) },
   network: {
     ...{ method: "POST", path: "/network-restrictions/apply" },
-    // It sets all of them at once.
+    // It sets all of them at once: what is not sent is as it was.
     body: (fields, there) => ({ ...Object.fromEntries(there), ...fields }),
   },
 };
@@ -205,9 +205,12 @@ async function write(
   pending: readonly Pending[],
   there: ReadonlyMap<string, unknown>,
 ): Promise<Row[]> {
+  const known = new Map(there);
   const send = async (some: readonly Pending[]): Promise<void> => {
     const fields = Object.fromEntries(some.map(({ field, value }) => [field, value]));
-    await api.send(method, `/v1/projects/${encodeURIComponent(ref)}${path}`, body?.(fields, there) ?? fields);
+    await api.send(method, `/v1/projects/${encodeURIComponent(ref)}${path}`, body?.(fields, known) ?? fields);
+    // What one half has set must not be taken back by the other.
+    for (const { field, value } of some) known.set(field, value);
   };
   const refused = new Map<string, ApiRefusal>();
   const budget = { requests: mostRequests };
