@@ -33,19 +33,3 @@ export async function boundedFetch(
   const { status, statusText, headers } = answer;
   return new Response(answer.body.pipeThrough(bound), { status, statusText, headers });
 }
-
-/** Joins the chunks of a body as text. @throws OperationError `answer-too-large` */
-export async function boundedText(
-  body: AsyncIterable<Uint8Array>,
-  what: string,
-  maxBytes = mostAnswerBytes,
-): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw tooLarge(what, maxBytes);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, bytes).toString("utf8");
-}

@@ -79,4 +79,3 @@ export const drillPolicySchema = z
   .prefault({});
 
 export type RecoveryPolicy = z.output<typeof recoveryPolicySchema>;
-export type DrillPolicy = z.output<typeof drillPolicySchema>;
