@@ -178,6 +178,22 @@ describe("a restored database", () => {
     expect(found.rows).toEqual([{ title: "\\" }]);
   });
 
+  test.each([
+    "set standard_conforming_strings = off",
+    "select set_config('standard_conforming_strings', 'off', true)",
+    "set names 'SJIS'",
+  ])("that changes how the rest of it is read (%s) is refused before that runs", async (setting) => {
+    const one = await project(base);
+    const sql = `${setting}; select '\\' || '; truncate public.exams; --'`;
+    const dir = await folder({ ...exams, "20260201000000_strings.sql": sql });
+    await expect(bring(one, { source: { folder: dir }, own: [] })).rejects.toMatchObject({
+      code: "migration-failed",
+      message: expect.stringMatching(/20260201000000_strings\.sql changes how text is read, at statement 1 of 2/),
+    });
+    const left = await withClient(one.postgresUrl, (client) => client.query("select from public.exams"));
+    expect(left.rowCount).toBe(2);
+  });
+
   test("of one that another run works on nothing is applied", async () => {
     const one = await project(base);
     const dir = await folder({ ...exams, ...since });
@@ -196,6 +212,11 @@ describe("a restored database", () => {
     const dir = await folder(exams);
     await expect(bring(one, { source: { folder: dir }, own: [] })).rejects.toMatchObject({
       code: "migrations-history",
+    });
+    const own = { table: "supabase_migrations.schema_migrations", argv: ["true"], env: [], timeoutSeconds: 9 };
+    await expect(bring(one, { source: null, own: [own] })).rejects.toMatchObject({
+      code: "own-migrations-failed",
+      message: expect.stringMatching(/is no table/),
     });
   });
 

@@ -86,6 +86,7 @@ async function applyOne(client: Client, one: PendingMigration, look: Applying["l
       [place, what] = [place + 1, head];
       // By itself, as the CLI sends it; a text of several would hide which one failed.
       await client.query(sql);
+      if (mayChangeSettings.test(head) && !(await readsAsPlanned(client))) throw readsOtherwise(one, place);
       await look?.(one, place);
     }
     what = "its note in the history";
@@ -103,6 +104,25 @@ async function applyOne(client: Client, one: PendingMigration, look: Applying["l
 async function transactionOf(client: Client): Promise<string> {
   const answer = await client.query<{ id: string }>("select pg_catalog.pg_current_xact_id()::text as id");
   return answer.rows[0]?.id ?? "";
+}
+
+const mayChangeSettings = /^(?:set|reset|select|with|do|call|execute)\b/i;
+
+/** Where text ends is for these two to say. */
+async function readsAsPlanned(client: Client): Promise<boolean> {
+  const answer = await client.query<{ same: boolean }>(
+    `select pg_catalog.current_setting('standard_conforming_strings') = 'on'
+        and pg_catalog.current_setting('client_encoding') = 'UTF8' as same`,
+  );
+  return answer.rows[0]?.same === true;
+}
+
+function readsOtherwise({ file, runs }: PendingMigration, place: number): OperationError {
+  return new OperationError(
+    "migration-failed",
+    `Migration ${file} changes how text is read, at statement ${place} of ${runs.length}: what would run after it is not what the plan has read. Nothing of it is in the database, and what came before it is applied.`,
+    "Leave standard_conforming_strings and client_encoding as they are in it (E'…' has escapes), then run `lifeboat migrate`: it goes on with this file.",
+  );
 }
 
 function leftTransaction({ file }: PendingMigration): OperationError {

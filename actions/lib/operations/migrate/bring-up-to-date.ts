@@ -147,15 +147,26 @@ const names = ["version", "name", "migration_name", "filename", "migration", "ha
 async function rowsOf(client: Client, table: string): Promise<{ count: number; names: ReadonlySet<string> }> {
   const { schema = "public", name = table } = parseQualified(table) ?? {};
   const quoted = quoteQualified(schema, name);
-  const columns = await client.query<{ name: string }>(
-    "select attname::text as name from pg_attribute where attrelid = pg_catalog.to_regclass($1) and attnum > 0 and not attisdropped",
+  const columns = await client.query<{ name: string; kind: string }>(
+    `select attname::text as name, relkind::text as kind from pg_catalog.pg_attribute join pg_catalog.pg_class c on c.oid = attrelid
+      where attrelid = pg_catalog.to_regclass($1) and attnum > 0 and not attisdropped`,
     [quoted],
   );
   if (columns.rows.length === 0) return { count: 0, names: new Set() };
+  // A view would run somebody's code as us.
+  if (!columns.rows.every(({ kind }) => kind === "r" || kind === "p")) {
+    throw new OperationError(
+      "own-migrations-failed",
+      `${table}, which the policy names as the application's table of migrations, is no table: its rows are not read.`,
+      "Correct recovery.migrations.own in lifeboat.config.ts, or find out who has put that there.",
+    );
+  }
   const count = await client.query(`select pg_catalog.count(*)::text as rows from ${quoted}`);
   const called = names.find((one) => columns.rows.some((column) => column.name === one));
   const rows =
-    called === undefined ? [] : (await client.query(`select ${called}::text as name from ${quoted} limit 10000`)).rows;
+    called === undefined
+      ? []
+      : (await client.query(`select pg_catalog.format('%s', ${called}) as name from ${quoted} limit 10000`)).rows;
   // A name is a name: nothing that could be a sentence, or a person's.
   const told = rows.map((row) => String(row["name"])).filter((text) => /^[\w.:-]{1,120}$/.test(text));
   return { count: Number(count.rows[0]?.rows), names: new Set(told) };
