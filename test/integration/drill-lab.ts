@@ -9,6 +9,7 @@ import { type DrillRequest, runDrill } from "../../actions/lib/operations/drill/
 import { provenBy } from "../../actions/lib/vault/configured.ts";
 import { readProofs } from "../../actions/lib/vault/sets/proof-store.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";
+import { replicate } from "../lab/replicate.ts";
 import { startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
@@ -74,6 +75,8 @@ export interface ProjectDrillLab extends AsyncDisposable {
   readonly production: Project;
   /** May do everything in the drills' organisation, and nothing else. */
   readonly env: Record<string, string>;
+  /** Names a replica of both buckets. */
+  readonly replica: Record<string, string>;
   readonly log: ReturnType<typeof recordingLog>;
   /** Changes the policy's drill for the runs that follow. */
   policy(change: PolicyInput["drill"]): void;
@@ -113,6 +116,12 @@ export async function openProjectDrillLab(name: string): Promise<ProjectDrillLab
   const log = recordingLog();
   const { set } = await runBackup({ config, tier: "daily", log, files: { config, log } });
 
+  const replica = `${sets.bucket}-replica`;
+  await sharedS3().createBucket(replica);
+  const client = sharedS3().client();
+  for (const bucket of [sets.bucket, filesBucket]) await replicate({ client, bucket }, { client, bucket: replica });
+  client.destroy();
+
   const path = join(sets.folder, "policy.json");
   const pinned: PolicyInput = JSON.parse(readFileSync(path, "utf8"));
   const checks = [
@@ -123,6 +132,7 @@ export async function openProjectDrillLab(name: string): Promise<ProjectDrillLab
       path,
       JSON.stringify({
         ...pinned,
+        regions: [drillRegion, "eu-central-1"],
         drill: { organization: "drills", ...drill },
         recovery: { organization: "org", region: drillRegion, checks, handOver: ["Tell the schools."] },
       }),
@@ -137,6 +147,10 @@ export async function openProjectDrillLab(name: string): Promise<ProjectDrillLab
   };
   return {
     ...{ sets, source, set, supabase, production, env, log, policy },
+    replica: {
+      ...{ S3_REPLICA_BUCKET: replica, S3_REPLICA_REGION: drillRegion },
+      S3_REPLICA_ENDPOINT_URL: sharedS3().endpoint,
+    },
     made: () => [...world.projects.values()].filter(({ ref }) => ref !== production.ref),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };

@@ -56,6 +56,20 @@ test("everything comes back into a project that is made and deleted, with files,
   expect(writes().filter((request) => request.startsWith("DELETE "))).toHaveLength(1);
 });
 
+test("the loss of production's region is played from the replica, into another one", async () => {
+  const elsewhere = drillsWith({ ...lab.env, ...lab.replica }, lab.log);
+  const before = lab.log.lines.length;
+  const report = await elsewhere.report({ scenario: "regional-disaster" });
+  expect(report, report.failures.join("\n")).toMatchObject({ outcome: "proven", rtoMinutes: 240 });
+  expect(report.restored?.files).toMatchObject({ outcome: "equal", count: 20 });
+  expect(lab.log.lines.slice(before).join("\n")).toMatch(/Project \w+ in eu-central-1/);
+  expect(lab.made()).toEqual([]);
+  // Only without a replica is there nothing to play it from.
+  await expect(drills.drill({ scenario: "regional-disaster", dryRun: true })).rejects.toMatchObject({
+    code: "configuration",
+  });
+}, 120_000);
+
 /** Where a drill dies, and what the simulated Supabase has of it then. */
 test.each([
   ["as soon as Supabase has made the project, before its ref is noted", "the project is asked for"],

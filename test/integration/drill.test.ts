@@ -89,7 +89,9 @@ test("a sabotaged set that could not be tried makes the drill red; what breaks a
 
 test("a check that fails makes the drill red, and staging is empty all the same", async () => {
   lab.tests.policy({ checks: [{ kind: "sql", name: "nobody", query: "select 1", expect: { value: 2 } }] });
-  expect(await drills.report({ scenario: "complete-loss" })).toMatchObject({ outcome: "failed", code: "drill-check" });
+  expect(await drills.report({ scenario: "database-failure" })).toMatchObject({
+    ...{ outcome: "failed", code: "drill-check", rtoMinutes: 30 },
+  });
   expect(await lab.whatIsThere()).toEqual({ state: "empty", people: 0, exams: false });
 });
 

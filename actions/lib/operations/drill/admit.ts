@@ -88,14 +88,15 @@ function runOf({ log, signal, run }: Context) {
   return { log, signal, run };
 }
 
-function requestOf(scenario: DrillScenario, { drill, project, regions, promises }: Policy): LossRequest {
+function requestOf(scenario: DrillScenario, { drill, project, regions, promises, recovery }: Policy): LossRequest {
   const common = {
     // Without point-in-time recovery a failed database is a lost one: plan B is its recovery.
     scenario: scenario === "regional-disaster" ? scenario : ("complete-loss" as const),
     ...{ set: "latest", production: null, migrations: null },
   };
   if (drill.organization === null) return { ...common, target: drill.target, projectName: null, region: null };
-  const region = scenario === "regional-disaster" ? regions.find((one) => one !== promises.supabase.region) : null;
+  const lost = promises.supabase.region ?? recovery.region;
+  const region = scenario === "regional-disaster" ? regions.find((one) => one !== lost) : null;
   if (region === undefined)
     throw new ConfigurationError(
       "region-refused",
