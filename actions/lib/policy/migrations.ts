@@ -119,9 +119,9 @@ export function planMigrations(history: readonly AppliedMigration[], folder: rea
   return { same, pending, findings };
 }
 
-/** A row of the history tells what somebody has written there: as much of it as a name has, and nothing that could be a sentence. */
+/** A row of the history tells what somebody has written there: as much of it as a file's name has, and no signs but those. */
 function named(text: string): string {
-  const name = text.replaceAll(/[^\p{L}\p{N}_.-]+/gu, "_");
+  const name = text.replaceAll(/[^\p{L}\p{M}\p{N}_. -]+/gu, "_");
   return name.length <= 100 ? name : `${name.slice(0, 100)}…`;
 }
 
