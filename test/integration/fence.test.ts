@@ -65,3 +65,18 @@ test("a project that is fenced off sends nothing any more, whatever code it is f
   expect(await sent()).toEqual([code, code, webhook]);
   expect(await activeJobs()).toEqual(["nightly"]);
 });
+
+test("what is not shut is told: a restriction that is only stored, and jobs of another role", async () => {
+  const config = { dbAllowedCidrs: ["192.0.2.1/32"], dbAllowedCidrsV6: [] };
+  const stored = { entitlement: "allowed", status: "stored", config };
+  supabase.world.faults.inject({ kind: { status: 200, json: stored }, on: /^GET .*network-restrictions/ });
+  await execute(lab.superuserUrl, "update cron.job set username = 'authenticator'");
+  const token = new Secret(supabase.token);
+  const api = openManagementApi({ url: supabase.url, token, spacing: 0 });
+  const fences = await fenceOff(api, production.ref, { SUPABASE_API_URL: supabase.url });
+  expect(fences.filter(({ done }) => !done)).toMatchObject([
+    { inside: true, note: expect.stringContaining("1 cron job of other roles is still on") },
+    { what: "database and pooler", note: expect.stringContaining("does not keep to it") },
+  ]);
+  expect(await sent()).toEqual([]);
+});

@@ -48,14 +48,16 @@ export async function fenceOff(api: ManagementApi, ref: string, env: Environment
     }),
     await shut("database and pooler", "in the dashboard, Database Settings, Network restrictions", async () => {
       await api.send("POST", `${path}/apply`, { dbAllowedCidrs: [nobody], dbAllowedCidrsV6: [] });
-      const { config } = await api.get(path, restrictions);
+      const { config, status } = await api.get(path, restrictions);
       // Read back: a 201 alone says nothing.
       if (
         config.dbAllowedCidrs.length !== 1 ||
         config.dbAllowedCidrs[0] !== nobody ||
-        config.dbAllowedCidrsV6.length > 0
+        config.dbAllowedCidrsV6.length > 0 ||
+        // `stored` is noted for later, and lets everybody in until then.
+        (status ?? "applied") !== "applied"
       )
-        throw new OperationError("fence-open", "the project took the restriction and did not keep it");
+        throw new OperationError("fence-open", "the project took the restriction and does not keep to it");
       return `nobody but ${nobody} may connect`;
     }),
   ];

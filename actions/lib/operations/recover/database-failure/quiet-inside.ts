@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { OperationError } from "../../../base/errors.ts";
+import { countOf } from "../../../base/measures.ts";
 import type { Environment } from "../../../config/environment.ts";
 import type { ManagementApi } from "../../../supabase/management-api.ts";
 import { holdRequests, letRequestsGo } from "../../restore/quiet/firing.ts";
@@ -24,7 +25,9 @@ export async function quietInside(api: ManagementApi, ref: string, env: Environm
   const client = await connectAsOwner(api, ref, env, "fence");
   try {
     await client.query("set statement_timeout = '15s'");
-    return [...(await stopJobs(client)), ...(await stopRequests(client))];
+    const off = [...(await stopJobs(client)), ...(await stopRequests(client))];
+    await assertNoJobs(client);
+    return off;
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -43,6 +46,17 @@ async function stopJobs(client: Client): Promise<SwitchedOff[]> {
     what: `cron job ${name}`,
     on: `select cron.alter_job(job_id := ${jobid}, active := true);`,
   }));
+}
+
+/** @throws OperationError `fence-open` when jobs of other roles are still on */
+async function assertNoJobs(client: Client): Promise<void> {
+  const { rows: there } = await client.query("select to_regclass('cron.job') is not null as there");
+  if (there[0]?.there !== true) return;
+  const { rows } = await client.query("select count(*)::int as jobs from cron.job where active");
+  const left = z.array(z.object({ jobs: z.number() })).parse(rows)[0]?.jobs ?? 0;
+  if (left === 0) return;
+  const which = `${countOf(left, "cron job")} of other roles ${left === 1 ? "is" : "are"} still on`;
+  throw new OperationError("fence-open", `${which}: only their owners can switch them off`);
 }
 
 async function stopRequests(client: Client): Promise<SwitchedOff[]> {
