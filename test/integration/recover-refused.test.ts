@@ -159,6 +159,19 @@ test("a token that may look and not make names the permission; what was begun is
   await expect(lab.recover({ ...loss, giveUp: true })).rejects.toMatchObject({ code: "recovery-none" });
 });
 
+test("a project whose price nobody lists waits until a person says that it may be kept", async () => {
+  const prices = { selected_addons: [], available_addons: [] };
+  lab.supabase.world.faults.inject({ kind: { status: 200, json: prices }, on: /billing\/addons$/ });
+  lab.supabase.world.creationOrders.push({ ends: "fails", seconds: 1 });
+  await expect(lab.recover(loss)).rejects.toMatchObject({
+    ...{ code: "price-unknown", exitCode: 1, message: expect.stringMatching(/^make the project: What project/) },
+  });
+  await expect(lab.recover(loss)).rejects.toMatchObject({ code: "project-failed" });
+  expect(lab.made()).toHaveLength(1);
+  await lab.recover({ ...loss, giveUp: true });
+  for (const { ref } of lab.made()) lab.supabase.world.projects.delete(ref);
+});
+
 test("a project that never comes up ends with what to do, and is not deleted", async () => {
   lab.supabase.world.creationOrders.push({ ends: "fails", seconds: 1 });
   await expect(lab.recover(loss)).rejects.toMatchObject({

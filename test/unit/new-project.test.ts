@@ -16,8 +16,8 @@ function supabase() {
   const token = new Secret(world.tokens[0]?.value ?? "");
   const api = openManagementApi({ url: "http://api", token, transport: transportTo(world), clock });
   const waiting = { clock, log: silentLog, signal: new AbortController().signal };
-  const make = (regions = ["us-east-1"], production: string | null = null) =>
-    makeProject(api, wish, "a password", { ...waiting, regions, production });
+  const make = (regions = ["us-east-1"], production: string | null = null, asked = false) =>
+    makeProject(api, wish, "a password", { ...waiting, regions, production, asked });
   return { clock, world, api, waiting, make };
 }
 const asked = ({ requests }: { readonly requests: readonly string[] }) =>
@@ -40,6 +40,14 @@ test("a request that never arrived is made once more, after a minute and a half 
   const ref = await make();
   expect([...world.projects.keys()]).toEqual([ref]);
   expect(clock.now() - begun).toBeGreaterThan(80_000);
+});
+
+test("a run that died before it heard the answer is followed by one that looks, though the list shows the project late", async () => {
+  const { world, make, clock } = supabase();
+  const { ref } = addProject(world, { name: wish.name, region: "us-east-1" });
+  world.faults.inject({ kind: { status: 200, json: [] }, on: /^GET \/v1\/projects$/, until: clock.now() + 45_000 });
+  expect(await make(["us-east-1"], null, true)).toBe(ref);
+  expect(asked(world)).toBe(0);
 });
 
 test("what is not what was asked for is sent nothing: two of the name, another region, production", async () => {

@@ -25,7 +25,7 @@ const facts: LossFacts = {
     candidates: [{ tier: "daily", set: restored.set, why: "it is the newest", archived: false }],
     ...{ snapshotAt: restored.snapshotAt, databaseBytes: "1", withFiles: true, migrations: [], project: null },
   },
-  ...{ password: null, ref: null, restored, fileRows: 7, switchedOn: [] },
+  ...{ password: null, asked: false, unpriced: false, ref: null, restored, fileRows: 7, switchedOn: [] },
   migrated: { outcome: "current", why: null, applied: [], own: [], findings: [] },
   configuration: { why: null, counts, rows: [] },
   checks: [{ name: "people are there", kind: "sql", outcome: "passed", finding: "", seconds: 1 }],

@@ -47,7 +47,8 @@ export async function play(context: Context, drill: DrillWork): Promise<Played> 
   const { plan, request, signal } = drill;
   const { log } = context;
   const password = plan.project === null ? null : newPassword();
-  const facts = { request, plan, password, production: drill.production };
+  // A price that is not listed is judged by the drill's own phase.
+  const facts = { request, plan, password, production: drill.production, unpriced: true };
   const human = { by: context.holder ?? "by hand", what: "began the drill" };
   const state = await beginState({ scenario: drill.scenario, facts, human }, drill.states);
   try {

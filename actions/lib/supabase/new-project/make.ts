@@ -25,7 +25,12 @@ interface Making {
   readonly regions: readonly string[];
   /** No project may be this one. */
   readonly production: string | null;
+  /** An earlier run may have asked for it, and died before it heard the answer: the list may show it later. */
+  readonly asked: boolean;
 }
+
+/** Whether a request that ended so was taken. */
+export const nobodyKnows: ReadonlySet<string> = new Set(["api-unsure", "api-answer"]);
 
 /** After an answer that never came: so long the list is asked whether the project is there, before it is asked for once more. */
 const unsure = { looks: 9, seconds: 10 } as const;
@@ -44,7 +49,9 @@ export async function makeProject(
   password: string,
   making: Making,
 ): Promise<string> {
-  const found = await findProject(api, wish.name);
+  if (making.asked)
+    making.log.info("An earlier run may have asked for the project: looking before it is asked for again.");
+  const found = making.asked ? await appears(api, wish.name, making) : await findProject(api, wish.name);
   if (found !== undefined) {
     making.log.info(`Project ${found} of this recovery is there already.`);
     return admitted(api, found, wish, making);
@@ -66,7 +73,7 @@ export async function findProject(api: ManagementApi, name: string): Promise<str
 }
 
 async function made(api: ManagementApi, wish: ProjectWish, password: string, making: Making): Promise<string> {
-  const { clock, log, signal } = making;
+  const { log } = making;
   const body = {
     ...{ name: wish.name, organization_slug: wish.organization, db_pass: password },
     region_selection: { type: "specific", code: wish.region },
@@ -76,16 +83,23 @@ async function made(api: ManagementApi, wish: ProjectWish, password: string, mak
     try {
       return refOf(await api.ask("POST", "/v1/projects", listedSchema, body));
     } catch (error) {
-      if (!(error instanceof LifeboatError) || !["api-unsure", "api-answer"].includes(error.code)) throw error;
+      if (!(error instanceof LifeboatError) || !nobodyKnows.has(error.code)) throw error;
       log.warn(`${error.message} Looking whether the project is there.`);
-      for (let look = 0; look < unsure.looks; look++) {
-        const found = await findProject(api, wish.name);
-        if (found !== undefined) return found;
-        await clock.sleep(unsure.seconds * 1000, signal);
-      }
+      const found = await appears(api, wish.name, making);
+      if (found !== undefined) return found;
       if (attempt >= 2) throw error;
     }
   }
+}
+
+/** Looks for a while whether there is a project of that name. */
+async function appears(api: ManagementApi, name: string, { clock, signal }: Making): Promise<string | undefined> {
+  for (let look = 0; look < unsure.looks; look++) {
+    const found = await findProject(api, name);
+    if (found !== undefined) return found;
+    await clock.sleep(unsure.seconds * 1000, signal);
+  }
+  return undefined;
 }
 
 function refOf(project: z.output<typeof listedSchema>): string {

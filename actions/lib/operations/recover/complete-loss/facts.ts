@@ -115,6 +115,10 @@ export const factsSchema = z.object({
   plan: planSchema,
   /** Of the new project's `postgres`, made by us. */
   password: z.string().nullable(),
+  /** The project may have been asked for. */
+  asked: z.boolean().default(false),
+  /** What it costs could not be told, and that was said. */
+  unpriced: z.boolean().default(false),
   ref: z.string().nullable().default(null),
   restored: restoredSchema.nullable().default(null),
   migrated: migratedSchema.nullable().default(null),

@@ -3,7 +3,7 @@ import { LifeboatError, OperationError } from "../../../base/errors.ts";
 import { connect } from "../../../postgres/connect/connect.ts";
 import { openProjectFiles } from "../../../storage/project-files.ts";
 import { enlargeDisk } from "../../../supabase/new-project/disk.ts";
-import { makeProject } from "../../../supabase/new-project/make.ts";
+import { makeProject, nobodyKnows } from "../../../supabase/new-project/make.ts";
 import { defaultSize, monthlyPrice, readPrices } from "../../../supabase/new-project/plan.ts";
 import { patiently, waitUntilHealthy } from "../../../supabase/new-project/wait.ts";
 import type { LossPlan } from "./facts.ts";
@@ -16,26 +16,45 @@ export function newPassword(): string {
 
 /** Makes the project that the plan says, or finds it. @throws as `makeProject`; OperationError `over-budget` */
 export async function makePlanned(work: LossWork, signal: AbortSignal): Promise<void> {
-  const { plan, password } = work.facts();
+  const { plan, password, asked } = work.facts();
   const { project } = plan;
   if (project === null || password === null) return;
   const { organization, region, size } = project;
   const { policy, projectRef } = work.context.config();
   const wish = { name: work.projectName, organization, region, size: size ?? undefined };
   const { clock, log } = work;
-  const making = { clock, log, signal, regions: policy.regions, production: projectRef };
-  const ref = await makeProject(work.api, wish, password, making);
+  const making = { clock, log, signal, regions: policy.regions, production: projectRef, asked };
+  // Before anything is asked for: whoever takes it up looks longer before it asks once more.
+  if (!asked) await work.state.note({ asked: true });
+  const ref = await makeProject(work.api, wish, password, making).catch(async (error: unknown) => {
+    // Refused in so many words: there is nothing to look for.
+    if (!asked && error instanceof LifeboatError && !nobodyKnows.has(error.code))
+      await work.state.note({ asked: false });
+    throw error;
+  });
   log.info(`Project ${ref} in ${region}.`);
   await work.state.note({ ref });
   if (project.dollars === null) await assertPrice(work, ref, project);
 }
 
 /** Where no other project of the organisation could tell the prices, the new one does, while nothing is in it yet. */
-async function assertPrice({ api, context }: LossWork, ref: string, project: NonNullable<LossPlan["project"]>) {
+async function assertPrice(work: LossWork, ref: string, project: NonNullable<LossPlan["project"]>) {
+  const { api, context, state } = work;
   const prices = await readPrices(api, ref);
   const dollars = monthlyPrice(prices, project.size ?? prices.size ?? defaultSize, project.diskGigabytes);
   const most = context.config().policy.recovery.mostUsdPerMonth;
-  if (dollars === undefined || dollars <= most) return;
+  if (dollars === undefined) {
+    // Nobody's money is spent on a guess: a person says once that it may be, by running it again.
+    if (work.facts().unpriced)
+      return context.log.warn(`What project ${ref} costs is not known: somebody has let it go on.`);
+    await state.note({ unpriced: true });
+    throw new OperationError(
+      "price-unknown",
+      `What project ${ref} costs is not listed, so whether it is more than recovery.mostUsdPerMonth ($${most.toFixed(2)}) cannot be told.`,
+      "Look in the dashboard (Organization, Billing). Where it may cost that, run it again; or give this recovery up (--give-up) and delete the project.",
+    );
+  }
+  if (dollars <= most) return;
   throw new OperationError(
     "over-budget",
     `Project ${ref} costs about $${dollars.toFixed(2)} a month; the policy allows $${most.toFixed(2)} (recovery.mostUsdPerMonth).`,
