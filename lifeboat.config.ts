@@ -169,6 +169,28 @@ export default definePolicy({
     },
   },
 
+  // Where a lost project comes back (runbooks/recover-complete-loss.md). A scenario in another region names it: --region.
+  recovery: {
+    // Slug of the organisation that new projects are made in. Until it stands here a person makes the project: --target.
+    organization: null,
+    // The machine is the lost project's, and costs no more than this a month. Above, a person decides before it is made.
+    mostUsdPerMonth: 100,
+    // Most point-in-time recoveries are back within two minutes. Supabase's longest stuck ones took more than a day.
+    planBAfterMinutes: 5,
+    // Qimma's migrations live in the application's repository: check it out beside this one and name its folder here, and under
+    // `own` the program that fills public.migrations.
+    migrations: { folder: null, own: [] },
+    // What no program can change for us, in the order in which it has to be done.
+    handOver: [
+      "The web application: project URL and publishable key in its hosting's settings, then a new deployment",
+      "Sign-in with Google: add the new project's callback URL, https://console.cloud.google.com/apis/credentials",
+      "DNS and CDN of the address that students use, with the time to live lowered first",
+    ],
+  },
+
+  // Once a quarter a disaster is played in staging, and what it measured goes into the scenario's runbook by a pull request.
+  drill: { target: "staging" },
+
   // Bringing files back: so many requests keep the endpoint busy and leave it to its users. Up to 20 GiB every
   // restored file is read back; of more, a sample is, and the result says so.
   restoreFiles: { requestsAtOnce: 16, readBackBytes: 20 * 1024 * MiB },
