@@ -174,3 +174,11 @@ test("the list names what the project needs by its newest set, and what is anoth
     expect((await escrow(["put", name], value)).code, name).toBe(0);
   expect(await gaps()).toEqual([]);
 });
+
+test("a recovery is told of an entry that counts for nobody: what it was for may be missing", async () => {
+  const config = await loadConfig({ needs: [], env: open.env("postgres://nobody@127.0.0.1/unused") });
+  expect((await openEscrow(open.vault, config, open.escrow)).alarms).toEqual([]);
+  await open.vault.put("escrow/20991231T235959Z-1a2b3c4d.json", Buffer.from("{}"));
+  const { alarms } = await openEscrow(open.vault, config, open.escrow);
+  expect(alarms).toEqual([expect.stringMatching(/^1 entry cannot be trusted .*20991231T235959Z.*not signed/)]);
+});

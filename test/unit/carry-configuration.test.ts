@@ -490,6 +490,22 @@ describe("keys", () => {
       ).toMatchObject({ outcome: "listed" });
   });
 
+  test("that is a shared secret is not asked for again when escrow has one", async () => {
+    const configuration = await capture(source());
+    const fields = configuration.fields.map((one) =>
+      one.section === "signing-keys"
+        ? { ...one, value: { status: "in_use", algorithm: "HS256", public_jwk: null } }
+        : one,
+    ) as Configuration["fields"];
+    const supplied = new Map([["signing-key", JSON.stringify({ kty: "oct", k: "a".repeat(43) })]]);
+    const rows = await carry({ ...configuration, fields }, { supplied });
+    expect(rows.filter(({ section }) => section === "signing-keys")).toMatchObject([
+      { outcome: "listed", next: expect.not.stringContaining("escrow put") },
+    ]);
+    const without = await carry({ ...configuration, fields });
+    expect(without.find(({ section }) => section === "signing-keys")?.next).toContain("escrow put");
+  });
+
   test("of Vault stay when a secret opens with them, and are put back when it does not", async () => {
     const own = target().rootKey;
     const key = "ab".repeat(32);

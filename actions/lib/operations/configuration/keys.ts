@@ -33,6 +33,14 @@ export async function carrySigningKeys(work: Carrying, fields: readonly Captured
     if (key === undefined) rows.push(row("listed", "the set does not have it", "Compare the keys in the dashboard."));
     else if (key.status !== "in_use")
       rows.push(row("listed", `it was ${key.status.slice(0, 40)}, and signed nothing any more`, "Nothing to do."));
+    else if (mine?.kty === "oct" && key.public_jwk === null)
+      rows.push(
+        row(
+          "listed",
+          "it is a shared secret (HS256), and nothing tells whether the one in escrow is the same",
+          "Import it in the dashboard (JWT Keys) if it is; with a key pair a recovery does it by itself.",
+        ),
+      );
     else if (mine === undefined || markOf(mine) === undefined || markOf(mine) !== markOf(key.public_jwk))
       rows.push(
         row(

@@ -1,6 +1,6 @@
-import { countOf, few } from "../../base/measures.ts";
+import { countOf } from "../../base/measures.ts";
 import type { Told } from "../operation.ts";
-import type { Compared, Listed } from "./run-list.ts";
+import { type Compared, type Listed, refusedNote } from "./run-list.ts";
 import type { PutDone } from "./run-put.ts";
 
 const day = (iso: string): string => iso.slice(0, 10);
@@ -70,14 +70,4 @@ function missing(compared: Compared): string {
   return compared.gaps.length === 0
     ? ", nothing that a recovery needs is missing"
     : `, ${countOf(compared.gaps.length, "value")} missing`;
-}
-
-function refusedNote(refused: Listed["refused"]): string[] {
-  const [first] = refused;
-  if (first === undefined) return [];
-  const keys = few(
-    refused.map(({ key }) => key),
-    3,
-  );
-  return [`${countOf(refused.length, "entry", "entries")} cannot be trusted (${keys}): ${first.problem}.`];
 }

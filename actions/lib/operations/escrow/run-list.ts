@@ -1,4 +1,5 @@
 import { LifeboatError } from "../../base/errors.ts";
+import { countOf, few } from "../../base/measures.ts";
 import type { Config } from "../../config/load.ts";
 import { Secret } from "../../config/problems.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
@@ -58,6 +59,17 @@ async function compare(
   }
 }
 
+/** What lies there and counts for nobody, as a sentence; none: nothing does. */
+export function refusedNote(refused: EscrowList["refused"]): string[] {
+  const [first] = refused;
+  if (first === undefined) return [];
+  const keys = few(
+    refused.map(({ key }) => key),
+    3,
+  );
+  return [`${countOf(refused.length, "entry", "entries")} cannot be trusted (${keys}): ${first.problem}.`];
+}
+
 function roleOf({ policy }: Config, fingerprint: string): string {
   const role = Object.entries(policy.keys.recipients).find(([, pin]) => pin === fingerprint)?.[0];
   return role ?? "former";
@@ -69,6 +81,7 @@ export interface EscrowValues {
   readonly values: ReadonlyMap<string, Secret>;
   /** Names that are there and sealed to others. */
   readonly closed: readonly string[];
+  /** What somebody else did there, also what he took the signature from: a value may be missing for it. */
   readonly alarms: readonly string[];
 }
 
@@ -79,7 +92,7 @@ export interface EscrowValues {
  * @throws as `readEscrow`; OperationError `keys-damaged` and the like for a signed entry that does not open
  */
 export async function openEscrow(vault: Vault, config: Config, key: UnlockedKey): Promise<EscrowValues> {
-  const { newest, alarms } = await readEscrow(vault, await releaseVerifier(config));
+  const { newest, alarms, refused } = await readEscrow(vault, await releaseVerifier(config));
   const opened = await Promise.all(
     [...newest].map(async ([name, { entry }]) => [name, await openValue(entry.value, key)] as const),
   );
@@ -88,6 +101,6 @@ export async function openEscrow(vault: Vault, config: Config, key: UnlockedKey)
       opened.flatMap(([name, value]) => (value === undefined ? [] : [[name, new Secret(value.toString("utf8"))]])),
     ),
     closed: opened.flatMap(([name, value]) => (value === undefined ? [name] : [])),
-    alarms,
+    alarms: [...alarms, ...refusedNote(refused)],
   };
 }
