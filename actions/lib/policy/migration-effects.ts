@@ -1,3 +1,4 @@
+import { few } from "../base/measures.ts";
 import { readTokens, type SqlStatement, type SqlToken, wordOf } from "../postgres/sql-tokens.ts";
 
 /** What a statement does that somebody has to know of before it runs on older rows, or that decides how it runs. */
@@ -23,7 +24,7 @@ export interface Effect {
 }
 
 /** What a statement does, told from its words. Pure. */
-export function effectsOf({ tokens, text }: SqlStatement): Effect[] {
+export function effectsOf({ tokens }: SqlStatement): Effect[] {
   const words = new Words(tokens);
   const [first, second] = [words.at(0), words.at(1)];
   if (tokens[0]?.kind === "sign" && tokens[0].text === "\\") return [{ kind: "impossible", what: "a command of psql" }];
@@ -69,7 +70,7 @@ export function effectsOf({ tokens, text }: SqlStatement): Effect[] {
     case "select":
     case "with":
     case "explain":
-      return [...inner, ...called(words, text)];
+      return [...inner, ...called(words, tokens)];
     default:
       return [];
   }
@@ -163,19 +164,28 @@ const writing = new Set([
   "call",
 ]);
 
+/** Words of statements that write, in code that stands in a string. */
+function writtenIn(code: string): string[] {
+  const { tokens } = readTokens(code, { standard: true });
+  return [...new Set(tokens.map(wordOf).filter((word) => writing.has(word)))];
+}
+
 /** What the body of a DO block may do. */
 function codeIn(tokens: readonly SqlToken[]): Effect[] {
   const body = tokens.find(({ kind }) => kind === "string")?.text ?? "";
-  const read = readTokens(body, { standard: true });
-  const found = [...new Set(read.tokens.map(wordOf).filter((word) => writing.has(word)))];
-  if (found.length === 0 && !read.tokens.some((token) => wordOf(token) === "perform")) return [];
+  const found = writtenIn(body);
+  if (found.length === 0 && !/\bperform\b/i.test(body)) return [];
   return [{ kind: "code", what: `DO: ${found.join(", ") || "calls functions"}` }];
 }
 
-/** SELECT and CALL may run a function that writes. */
-function called(words: Words, text: string): Effect[] {
-  const calls = words.all.some((word, place) => word !== "" && words.sign(place + 1) === "(" && !harmless.has(word));
-  if (words.at(0) === "call" || calls) return [{ kind: "code", what: text.replaceAll(/\s+/g, " ").slice(0, 60) }];
+/** SELECT and CALL may run a function that writes. What it is given stays untold: it may be a secret, or a person's. */
+function called(words: Words, tokens: readonly SqlToken[]): Effect[] {
+  const calls = [...new Set(words.calls())];
+  if (words.at(0) === "call" || calls.length > 0) {
+    const code = tokens.flatMap(({ kind, text }) => (kind === "string" ? writtenIn(text) : []));
+    const given = code.length === 0 ? "" : ` with ${[...new Set(code)].join(", ")}`;
+    return [{ kind: "code", what: `${words.at(0).toUpperCase()} ${few(calls, 3)}${given}` }];
+  }
   return words.at(0) === "select" && words.has("into") ? [{ kind: "rows", what: "SELECT INTO" }] : [];
 }
 
@@ -220,6 +230,17 @@ class Words {
       .slice(begin, this.#nameEnd(begin))
       .map(({ text, kind, quoted }) => (kind === "name" && quoted && !plainName.test(text) ? `"${text}"` : text))
       .join("");
+  }
+
+  /** The functions that are called, but for those that are known to change nothing. */
+  calls(): string[] {
+    return this.#tokens.flatMap((token, place) => {
+      if (token.kind !== "name" || this.sign(place + 1) !== "(") return [];
+      let begin = place;
+      while (this.sign(begin - 1) === "." && this.#tokens[begin - 2]?.kind === "name") begin -= 2;
+      const ofPostgres = begin === place || this.all[begin] === "pg_catalog";
+      return ofPostgres && harmless.has(this.all[place] ?? "") ? [] : [this.name(begin)];
+    });
   }
 
   /** Names with commas between. */
