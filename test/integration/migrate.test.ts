@@ -6,7 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { bringUpToDate, type Migrations } from "../../actions/lib/operations/migrate/bring-up-to-date.ts";
+import {
+  bringUpToDate,
+  type Migrations,
+  migrationsFor,
+} from "../../actions/lib/operations/migrate/bring-up-to-date.ts";
 import { readMigrationFolder } from "../../actions/lib/operations/migrate/folder.ts";
 import { migrate } from "../../actions/lib/operations/migrate/migrate.ts";
 import { restorationPage } from "../../actions/lib/operations/restore/page.ts";
@@ -302,6 +306,14 @@ describe("the folder", () => {
     } finally {
       process.chdir(before);
     }
+  });
+
+  test("is not forgotten where a ref alone is named: that would apply none", () => {
+    const recovery = { migrations: { folder: null, own: [] } } as never;
+    for (const asked of ["none", undefined])
+      expect(() => migrationsFor({ recovery }, { asked, ref: "main" })).toThrow(/none would be applied/);
+    expect(migrationsFor({ recovery }, { asked: "m", ref: "main" })?.source).toEqual({ folder: "m", ref: "main" });
+    expect(migrationsFor({ recovery }, { asked: "none" })).toBeUndefined();
   });
 
   test("that is not there, or holds what is no text, is refused", async () => {

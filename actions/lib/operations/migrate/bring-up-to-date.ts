@@ -41,13 +41,21 @@ export interface Migrations {
 /**
  * `--migrations none|DIR` and `--migrations-ref` over what the policy says.
  * @param asked undefined: the policy's folder
+ * @throws ConfigurationError `usage` for a ref without a folder
  */
 export function migrationsFor(
   { recovery: { migrations } }: { readonly recovery: RecoveryPolicy },
   { asked, ref }: { readonly asked?: string | undefined; readonly ref?: string | undefined } = {},
 ): Migrations | undefined {
+  const folder = asked === "none" ? null : (asked ?? migrations.folder);
+  if (ref !== undefined && folder === null) {
+    throw new ConfigurationError(
+      "usage",
+      "--migrations-ref says at which commit the migrations are read, and nothing says where they are: none would be applied.",
+      "Name their folder too: --migrations supabase/migrations.",
+    );
+  }
   if (asked === "none") return undefined;
-  const folder = asked ?? migrations.folder;
   if (folder === null && migrations.own.length === 0) return undefined;
   return { source: folder === null ? null : { folder, ref }, own: migrations.own };
 }
