@@ -458,6 +458,25 @@ describe("a configuration that is put back into a new project", () => {
     expect(JSON.stringify(rows)).not.toMatch(/last year|nobody may see/);
   });
 
+  test("takes from escrow a secret that no set keeps because the API tells it, and switches nothing on without", async () => {
+    const configuration = await capture(source());
+    const open = ["smtp_pass", "external_google_secret"];
+    const fields = configuration.fields.map((one) =>
+      one.section === "auth" && open.includes(one.field)
+        ? { section: one.section, field: one.field, missing: "a secret, which the API gave as it is: not kept" }
+        : one,
+    );
+    const supplied = everything();
+    supplied.delete("auth:external_google_secret");
+    const rows = await carry({ ...configuration, fields }, { supplied, goLive: true });
+    expect(outcomeOf(rows, "auth", "smtp_pass")?.outcome).toBe("carried");
+    expect(outcomeOf(rows, "auth", "external_google_secret")?.outcome).toBe("listed");
+    expect(outcomeOf(rows, "auth", "external_google_enabled")).toMatchObject({
+      outcome: "listed",
+      why: expect.stringMatching(/of no use without external_google_secret/),
+    });
+  });
+
   test("never says a value in what it tells", async () => {
     const rows = await carry(await capture(source()), { goLive: true, supplied: everything() });
     expect(JSON.stringify(rows)).not.toMatch(/the value of|nobody may see|203\.0\.113/);

@@ -66,7 +66,7 @@ function meaningOf(status: number, missing: readonly string[]): [code: string, n
           : `Make a token that also has: ${missing.join(", ")}. Scopes of a token cannot be changed later.`,
       ];
     case 404:
-      return ["api-missing", "Check the project's ref: there is none of that name for this token."];
+      return ["api-missing", "There is no such thing for this token: check the project's ref, and whose token it is."];
     default:
       return ["api-refused", "Change what the API objects to, then run again."];
   }

@@ -2,7 +2,7 @@ import { createHash, createHmac } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import { readPart, type SettingSection } from "../../supabase/configuration/capture.ts";
-import type { CapturedField } from "../../supabase/configuration/document.ts";
+import { type CapturedField, isSecretName } from "../../supabase/configuration/document.ts";
 import { type Carrying, deniedRow, escrowNext, type Row, rowOf, spoken, staleValue } from "./row.ts";
 import { groupOf, needsSecret, ruleOf } from "./rules.ts";
 
@@ -105,7 +105,8 @@ function judge(
   const shown = there.get(field);
   const rule = ruleOf(section, field);
   const listed = (why: string, next?: string): Row => rowOf(section, field, "listed", why, next);
-  if ("missing" in one) return missingRow(section, field, one.missing);
+  if ("missing" in one && !(rule.way === "supply" && work.supplied?.has(rule.name)))
+    return missingRow(section, field, one.missing);
   if ("value" in one && same(one.value, shown) && !(rule.way === "leave" && rule.own))
     return rowOf(section, field, "already");
   if (rule.way === "leave") return listed(rule.why, rule.next);
@@ -116,7 +117,8 @@ function judge(
     );
   if (!there.has(field) && section !== "postgres")
     return listed("the new project has no such setting", "Look for it in the dashboard.");
-  if ("hashed" in one) return supplied(work, section, one, shown);
+  if (!("value" in one))
+    return supplied(work, section, field, { shown, was: "hashed" in one ? one.hashed : undefined });
   const lacking = needed(work, field, one.value, all);
   if (lacking !== undefined)
     return listed(`it is of no use without ${lacking}, which Supabase tells nobody`, escrowNext(`auth:${lacking}`));
@@ -134,15 +136,14 @@ function judge(
 /**
  * A secret: its value comes from escrow. Whether that is still the lost project's can be told where the target shows a hash that is made
  * in a way we know: the set's would be made in the same.
- * @param shown the hash that the target shows, or nothing
+ * @param shown the hash that the target shows, or nothing; `was`: the set's, where it has one
  */
 function supplied(
   work: Carrying,
   section: Settings,
-  one: CapturedField & { hashed: string },
-  shown: unknown,
+  field: string,
+  { shown, was }: { readonly shown: unknown; readonly was: string | undefined },
 ): Row | Pending {
-  const { field, hashed } = one;
   const value = work.supplied?.get(`auth:${field}`);
   if (value === undefined)
     return rowOf(section, field, "listed", "Supabase tells its hash alone", escrowNext(`auth:${field}`));
@@ -151,7 +152,7 @@ function supplied(
   const bare = (hash: unknown): string => (typeof hash === "string" ? hash.replace(/^hash:/, "").toLowerCase() : "");
   const stale = (now: unknown): Row | undefined => {
     const way = known.indexOf(bare(now));
-    if (way < 0 || before[way] === bare(hashed)) return undefined;
+    if (was === undefined || way < 0 || before[way] === bare(was)) return undefined;
     return rowOf(section, field, "refused", staleValue, escrowNext(`auth:${field}`));
   };
   if (known.includes(bare(shown))) return stale(shown) ?? rowOf(section, field, "already");
@@ -170,7 +171,8 @@ function needed(work: Carrying, field: string, value: unknown, all: readonly Cap
   const phone = field === "external_phone_enabled";
   if (value === false || value === null || value === "" || !(phone || needsSecret(field))) return undefined;
   const group = phone ? `sms_${providerOf(all)}` : groupOf(field);
-  const lacks = all.filter((one) => "hashed" in one && !work.supplied?.has(`auth:${one.field}`));
+  const secrets = all.filter((one) => "hashed" in one || ("missing" in one && isSecretName(one.field)));
+  const lacks = secrets.filter((one) => !work.supplied?.has(`auth:${one.field}`));
   return lacks.find((one) => groupOf(one.field) === group)?.field;
 }
 
