@@ -19,6 +19,8 @@ export interface ContentFacts extends RowFacts {
   readonly viewFailures: ReadonlyMap<string, string>;
   readonly sequences: readonly SequenceValue[];
   readonly sequenceFailures: ReadonlyMap<string, string>;
+  /** Tables whose rows no restore brings, also where they are compared: what counts for them goes on as it does here. */
+  readonly neverBrought: ReadonlySet<string>;
   readonly largeObjects: ReadonlyMap<string, { readonly bytes: string; readonly hash: string }>;
   /** Whether the platform or an extension keeps a sequence. */
   readonly isPlatforms: (sequence: SequenceValue) => boolean;
@@ -115,7 +117,8 @@ function compareSequence(wanted: SequenceValue, down: ReadonlySet<string>, facts
   if (found !== undefined && isAtLeast(found, wanted, down.has(name))) return [];
   const { countsFor } = wanted;
   // Where the rows that it counts for stay in the set, that is said of them.
-  if (countsFor !== undefined && facts.left.has(tableName(countsFor))) return [];
+  const counted = countsFor && tableName(countsFor);
+  if (counted !== undefined && (facts.left.has(counted) || facts.neverBrought.has(counted))) return [];
   const platform = countsFor === undefined && (facts.isPlatforms(wanted) || facts.isUnavailable(wanted.schema));
   return [
     {

@@ -65,7 +65,7 @@ export async function planRows(
   for (const [name, { keep }] of planned.loads) if (keep !== undefined && !reduced.has(name)) reduced.set(name, keep);
   const fingerprints = await fingerprintSetRows(task.open, source, reduced, task.readable);
   const notes = new Map<string, unknown>();
-  const plan = comparisonPlan(planned, equal, reduced);
+  const plan = comparisonPlan(planned, equal, reduced, task.sameProject);
   for (const [name, { table }] of plan.loads) {
     const fingerprint = fingerprints.get(name);
     if (fingerprint !== undefined) notes.set(loadItem(table), { reduced: fingerprint });
@@ -79,11 +79,13 @@ export async function planRows(
  *
  * @param equal tables that a restore would leave, and whose rows are the set's
  * @param reduced tables of which only the lasting columns are compared, with these
+ * @param sameProject no number of its own may come again there, whoever keeps it
  */
-function comparisonPlan(
+export function comparisonPlan(
   plan: DataPlan,
   equal: ReadonlySet<string>,
   reduced: ReadonlyMap<string, readonly number[]>,
+  sameProject: boolean,
 ): DataPlan {
   const loads = new Map(plan.loads);
   const readable = plan.left.filter(({ table }) => equal.has(tableName(table)) || reduced.has(tableName(table)));
@@ -95,6 +97,9 @@ function comparisonPlan(
     left: plan.left.filter((one) => !readable.includes(one)),
     missingColumns: plan.missingColumns,
     cronJobs: undefined,
+    ...(!sameProject && {
+      neverBrought: new Set(readable.filter(({ expected }) => expected).map(({ table }) => tableName(table))),
+    }),
   };
 }
 

@@ -119,6 +119,8 @@ export interface DataPlan {
   readonly missingColumns: readonly { readonly table: TableContent; readonly columns: readonly string[] }[];
   /** `cron.job`, when its jobs are to be made by pg_cron's functions because the table itself may not be written. */
   readonly cronJobs: TableContent | undefined;
+  /** Of a comparison: tables that a restore leaves on purpose, and that are compared all the same. */
+  readonly neverBrought?: ReadonlySet<string>;
 }
 
 /** Statement that puts cron jobs to sleep in the transaction that brings them: pg_cron starts them the moment they commit. */

@@ -66,6 +66,7 @@ export async function proveContents(task: ProveTask, client: Client, catalogue: 
     viewFailures: findings.viewFailures,
     sequences: target.sequences,
     sequenceFailures: findings.sequenceFailures,
+    neverBrought: plan.neverBrought ?? new Set(),
     largeObjects,
     isPlatforms: platformSequences(source, platform),
     isUnavailable: (schema) => unavailable.has(schemas.get(schema) ?? ""),
