@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import type { HandOver } from "../../actions/lib/operations/recover/complete-loss/hand-over.ts";
+import { handOverPage } from "../../actions/lib/operations/recover/complete-loss/page.ts";
 import { renderMarkdown } from "../../actions/lib/report/page.ts";
 import { PLANTED_EMAIL, withClient } from "../lab/index.ts";
 import { legacyKey } from "../lab/supabase-api/routes/keys.ts";
@@ -93,6 +94,14 @@ test("the page of the hand-over leads a person through what is left", () => {
     ),
   ).toBe(true);
   expect(over.message).toContain("what you did after that is not there any more");
+  // What needs nothing, or one word for all of it, is counted and not shown one by one.
+  const [look] = handOverPage(over).tables.filter(({ title }) => title === "Settings to look at");
+  const shown = look?.rows.map(([part, field]) => `${part} ${field}`) ?? [];
+  expect(shown).toEqual(expect.arrayContaining(["secrets STRIPE_KEY", "addons compute_instance"]));
+  for (const one of ["project ref", "auth smtp_host", "network dbAllowedCidrs"]) expect(shown).not.toContain(one);
+  expect(handOverPage(over).tables[0]?.rows.join("\n")).toMatch(
+    new RegExp(`, ${shown.length} to look at, \\d+ wait to be switched on`),
+  );
 });
 
 test("the same command once more makes no second project", async () => {

@@ -4,7 +4,7 @@ import { LifeboatError, OperationError } from "../../base/errors.ts";
 import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import type { CapturedField } from "../../supabase/configuration/document.ts";
 import type { ManagementApi } from "../../supabase/management-api.ts";
-import { type Carrying, deniedRow, escrowNext, type Row, rowOf } from "./row.ts";
+import { type Carrying, deniedRow, escrowNext, nothingToDo, type Row, rowOf } from "./row.ts";
 
 const publicHalf = z.looseObject({ x: z.string().optional(), n: z.string().optional() }).nullish();
 const keySchema = z.object({ id: z.string(), status: z.string(), public_jwk: publicHalf });
@@ -32,7 +32,7 @@ export async function carrySigningKeys(work: Carrying, fields: readonly Captured
       rowOf("signing-keys", one.field, outcome, why, next);
     if (key === undefined) rows.push(row("listed", "the set does not have it", "Compare the keys in the dashboard."));
     else if (key.status !== "in_use")
-      rows.push(row("listed", `it was ${key.status.slice(0, 40)}, and signed nothing any more`, "Nothing to do."));
+      rows.push(row("listed", `it was ${key.status.slice(0, 40)}, and signed nothing any more`, nothingToDo));
     else if (mine?.kty === "oct" && key.public_jwk === null)
       rows.push(
         row(

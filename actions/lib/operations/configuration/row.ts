@@ -55,7 +55,12 @@ export function spoken({ said, status }: ApiRefusal): string {
 export const staleValue =
   "the value in escrow is not the one that the lost project had: it is there, and may be too old";
 
+/** `next` of what is told for the record. */
+export const nothingToDo = "Nothing to do.";
+/** `next` of what waits until somebody says that the project goes live. */
+export const whenLive = "It comes when the settings that reach people are switched on.";
+
 /** @param name under which the value may be in escrow */
 export function escrowNext(name: string): string {
-  return `Put its value into escrow (\`lifeboat escrow put ${name}\`) and run this again, or set it in the dashboard.`;
+  return `Put its value into escrow (\`lifeboat escrow put ${name}\`): it comes when the settings that reach people are switched on. Or set it in the dashboard.`;
 }

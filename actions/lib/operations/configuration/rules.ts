@@ -1,4 +1,5 @@
 import { isSecretName, type SectionName } from "../../supabase/configuration/document.ts";
+import { nothingToDo } from "./row.ts";
 
 /** What becomes of a setting in another project. */
 export type Rule =
@@ -25,7 +26,7 @@ const perhaps: Rule = { way: "write", when: "first", unsure: true };
 const last: Rule = { way: "write", when: "last" };
 const lastPerhaps: Rule = { way: "write", when: "last", unsure: true };
 const leave = (why: string, next: string): Rule => ({ way: "leave", why, next });
-const own = (why: string, next = "Nothing to do."): Rule => ({ way: "leave", why, next, own: true });
+const own = (why: string, next: string = nothingToDo): Rule => ({ way: "leave", why, next, own: true });
 
 const readOnly = leave(
   "Supabase shows it and takes it from nobody",

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import { readPart, type SettingSection } from "../../supabase/configuration/capture.ts";
 import { type CapturedField, isSecretName } from "../../supabase/configuration/document.ts";
-import { type Carrying, deniedRow, escrowNext, type Row, rowOf, spoken, staleValue } from "./row.ts";
+import { type Carrying, deniedRow, escrowNext, type Row, rowOf, spoken, staleValue, whenLive } from "./row.ts";
 import { groupOf, needsSecret, ruleOf } from "./rules.ts";
 
 /** Parts whose settings have a rule each. */
@@ -110,11 +110,7 @@ function judge(
   if ("value" in one && same(one.value, shown) && !(rule.way === "leave" && rule.own))
     return rowOf(section, field, "already");
   if (rule.way === "leave") return listed(rule.why, rule.next);
-  if (rule.when === "last" && !work.goLive)
-    return listed(
-      "it goes out to others: it is switched on at the hand-over",
-      "Say so when the project is handed over.",
-    );
+  if (rule.when === "last" && !work.goLive) return listed("it goes out to others: somebody has to say so", whenLive);
   if (!there.has(field) && section !== "postgres")
     return listed("the new project has no such setting", "Look for it in the dashboard.");
   if (!("value" in one))

@@ -101,10 +101,14 @@ function todoOf(work: LossWork, policy: Policy, ref: string | null, url: string 
   const carried = configuration !== null && configuration.why === null;
   const dashboard = (page: string): string => `https://supabase.com/dashboard/project/${ref ?? "_"}/${page}`;
   const moved: Todo[] =
-    url === null
+    // A project that a person has made is another one, too, also where no setting names it.
+    url === null && restored?.target.kind !== "supabase"
       ? []
       : [
-          { what: `Give the application the new address (SUPABASE_URL): ${url}`, where: "the application's settings" },
+          {
+            what: `Give the application the new address (SUPABASE_URL)${url === null ? "" : `: ${url}`}`,
+            where: "the application's settings",
+          },
           {
             what: "Give it the new keys (anon or publishable, service_role or secret): those of the lost project mean nothing here",
             where: dashboard("settings/api-keys"),

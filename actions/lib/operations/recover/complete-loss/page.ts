@@ -1,6 +1,7 @@
 import { countOf, few, formatDuration, formatInstant } from "../../../base/measures.ts";
 import { type Page, timeTable } from "../../../report/page.ts";
 import type { Outcome } from "../../../report/run/outcome.ts";
+import { nothingToDo, whenLive } from "../../configuration/row.ts";
 import type { Phase } from "../phases.ts";
 import type { LossPlan } from "./facts.ts";
 import { filesTold, type HandOver } from "./hand-over.ts";
@@ -67,7 +68,7 @@ export function handOverPage(over: HandOver): Page {
       {
         title: "Settings to look at",
         header: ["part", "setting", "", "why", "what to do"],
-        rows: (over.configuration?.rows ?? []).map((row) => [row.section, row.field, row.outcome, row.why, row.next]),
+        rows: toLookAt(over.configuration).map((row) => [row.section, row.field, row.outcome, row.why, row.next]),
       },
       {
         title: "Checks of the application",
@@ -95,6 +96,11 @@ export function handOverPage(over: HandOver): Page {
   };
 }
 
+/** Without what is told for the record, and what waits for one word among what is switched off. */
+function toLookAt(configuration: HandOver["configuration"]): NonNullable<HandOver["configuration"]>["rows"] {
+  return (configuration?.rows ?? []).filter(({ next }) => next !== nothingToDo && next !== whenLive);
+}
+
 function migrationsTold({ migrated }: HandOver): string {
   if (migrated === null) return "not looked at";
   const { outcome, why, applied, own } = migrated;
@@ -107,7 +113,14 @@ function configurationTold({ configuration }: HandOver): string {
   const { why, counts } = configuration;
   if (why !== null) return `none: ${why}`;
   const { carried, already, listed, refused } = counts;
-  return `${countOf(carried, "setting")} carried and read back, ${already} were so already, ${listed} to look at, ${refused} refused`;
+  const looked = toLookAt(configuration).filter(({ outcome }) => outcome === "listed").length;
+  const waiting = configuration.rows.filter(({ next }) => next === whenLive).length;
+  const rest = listed - looked - waiting;
+  return [
+    `${countOf(carried, "setting")} carried and read back`,
+    ...[`${already} were so already`, `${looked} to look at`, `${waiting} wait to be switched on`],
+    ...[`${rest} are this project's own`, `${refused} refused`],
+  ].join(", ");
 }
 
 function sentenceOf({ outcome, wrong, unproven, checks, seconds, off, human }: HandOver, place: string): string {
