@@ -98,7 +98,8 @@ test("the page of the hand-over leads a person through what is left", () => {
   const [look] = handOverPage(over).tables.filter(({ title }) => title === "Settings to look at");
   const shown = look?.rows.map(([part, field]) => `${part} ${field}`) ?? [];
   expect(shown).toEqual(expect.arrayContaining(["secrets STRIPE_KEY", "addons compute_instance"]));
-  for (const one of ["project ref", "auth smtp_host", "network dbAllowedCidrs"]) expect(shown).not.toContain(one);
+  for (const one of ["project ref", "postgrest jwt_secret", "auth smtp_host", "network dbAllowedCidrs"])
+    expect(shown).not.toContain(one);
   expect(handOverPage(over).tables[0]?.rows.join("\n")).toMatch(
     new RegExp(`, ${shown.length} to look at, \\d+ wait to be switched on`),
   );

@@ -73,7 +73,7 @@ export function summaryOf(rows: readonly Row[]): string {
   const words = {
     carried: "carried",
     already: "already as they should be",
-    listed: "for a person to look at",
+    listed: "told of",
     refused: "refused",
   } as const;
   const counts = Object.entries(words).flatMap(([outcome, word]) => {

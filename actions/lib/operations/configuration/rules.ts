@@ -75,7 +75,7 @@ const table: Readonly<Record<Exclude<SectionName, "functions" | "signing-keys" |
     [/^(?:site_url|uri_allow_list|jwt_exp|disable_signup)$/, first],
     unknown,
   ],
-  postgrest: [[/^(?:db_schema|max_rows|db_extra_search_path|db_pool)$/, first], unknown],
+  postgrest: [[/^(?:db_schema|max_rows|db_extra_search_path|db_pool)$/, first], [/^jwt_secret$/, ofProject], unknown],
   pooler: [
     [/^(?:default_pool_size|pool_mode)$/, first],
     [/^max_client_conn$/, machine],

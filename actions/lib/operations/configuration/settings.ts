@@ -4,7 +4,7 @@ import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import { readPart, type SettingSection } from "../../supabase/configuration/capture.ts";
 import { type CapturedField, isSecretName } from "../../supabase/configuration/document.ts";
 import { type Carrying, deniedRow, escrowNext, type Row, rowOf, spoken, staleValue, whenLive } from "./row.ts";
-import { groupOf, needsSecret, ruleOf } from "./rules.ts";
+import { groupOf, needsSecret, type Rule, ruleOf } from "./rules.ts";
 
 /** Parts whose settings have a rule each. */
 export type Settings = Exclude<SettingSection, "signing-keys" | "sign-in-providers">;
@@ -78,20 +78,18 @@ export async function carrySettings(
 /** The target tells nothing of this part: what would be written is refused, what would not is listed as it would be anyway. */
 function withoutTarget(section: Settings, one: CapturedField, error: ApiRefusal): Row {
   const rule = ruleOf(section, one.field);
-  if ("missing" in one) return missingRow(section, one.field, one.missing);
+  if ("missing" in one) return missingRow(section, one.field, one.missing, rule);
   return rule.way === "leave"
     ? rowOf(section, one.field, "listed", rule.why, rule.next)
     : deniedRow(section, one.field, error);
 }
 
-const missingRow = (section: Settings, field: string, why: string): Row =>
-  rowOf(
-    section,
-    field,
-    "listed",
-    `the set does not have it: ${why}`,
-    "Compare it with what you know of the lost project.",
-  );
+function missingRow(section: Settings, field: string, why: string, rule: Rule): Row {
+  // The new project has one of its own, and the set need not have it.
+  if (rule.way === "leave" && rule.own) return rowOf(section, field, "listed", rule.why, rule.next);
+  const next = "Compare it with what you know of the lost project.";
+  return rowOf(section, field, "listed", `the set does not have it: ${why}`, next);
+}
 
 /** What is to become of one setting, before anything is written. */
 function judge(
@@ -106,7 +104,7 @@ function judge(
   const rule = ruleOf(section, field);
   const listed = (why: string, next?: string): Row => rowOf(section, field, "listed", why, next);
   if ("missing" in one && !(rule.way === "supply" && work.supplied?.has(rule.name)))
-    return missingRow(section, field, one.missing);
+    return missingRow(section, field, one.missing, rule);
   if ("value" in one && same(one.value, shown) && !(rule.way === "leave" && rule.own))
     return rowOf(section, field, "already");
   if (rule.way === "leave") return listed(rule.why, rule.next);
