@@ -58,7 +58,7 @@ export function escrowGaps(
         name: "signing-key",
         why: kept.has("signing-key")
           ? "the project signs with another key than the one in escrow"
-          : "without it everybody has to log in again; one that Supabase made cannot be had: import one of your own",
+          : "without it the tokens that were given out are refused after a recovery; one that Supabase made cannot be had: import one of your own",
       });
   }
   return gaps.toSorted((a, b) => (a.name < b.name ? -1 : 1));
