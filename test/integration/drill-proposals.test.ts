@@ -80,15 +80,16 @@ test("a drill becomes one pull request on a branch of its own; asked again, noth
   expect([github.writes.length, github.pulls.length]).toEqual([writes, 1]);
 });
 
-test("an open one is brought up to date with main, a merged or a closed one is let be", async () => {
+test("what somebody has corrected in an open one stays, a merged or a closed one is let be", async () => {
   const id = await prove("2099-01-12");
   await propose();
-  github.branches
-    .get("main")
-    ?.set(path, read(path).replace("## Impact", "## Impact\n\nSomebody wrote this meanwhile."));
+  const branch = github.branches.get(`drill/${id}`);
+  const corrected = (branch?.get(path) ?? "").replace("## Impact", "## Impact\n\nSomebody corrected this.");
+  branch?.set(path, corrected);
+  github.branches.get("main")?.set(path, read(path).replace("## Meaning", "## Meaning\n\nSomebody wrote this."));
   await propose();
   expect(github.pulls).toHaveLength(1);
-  expect(github.branches.get(`drill/${id}`)?.get(path)).toContain("Somebody wrote this meanwhile.");
+  expect(branch?.get(path)).toBe(corrected);
 
   const [pull] = github.pulls;
   if (pull !== undefined) pull.state = "closed";
@@ -105,6 +106,12 @@ test("an open one is brought up to date with main, a merged or a closed one is l
     "Runbook complete-loss: what the drill measured",
     "Runbook complete-loss: the drill FAILED",
   ]);
+});
+
+test("a page that has lost its marks is told of, and nothing is written", async () => {
+  await prove("2099-01-12");
+  github.branches.get("main")?.set(path, read(path).replace("<!-- drill:begin -->", ""));
+  expect([await propose(), github.writes]).toEqual([[expect.stringContaining("has lost the marks")], []]);
 });
 
 test("a proof that the prover has not signed proposes nothing", async () => {

@@ -21,7 +21,7 @@ interface Job extends Pick<GithubSettings, "api"> {
 
 /**
  * Proposes, by one pull request a drill, what the newest drill of each scenario measured for that scenario's runbook. Main is never
- * written. A pull request that somebody has closed is not opened again; one that is open is brought up to date.
+ * written. A pull request that somebody has closed is not opened again; in one that is open nothing but the drill's own part is written.
  *
  * @returns what was proposed, or why it could not be, in words: it keeps no report from being committed
  */
@@ -48,9 +48,8 @@ async function proposeAll(settings: GithubSettings, proofs: readonly Proof[]): P
   for (const [, ofScenario] of Map.groupBy(drillsOf(proofs), ({ drill }) => drill.scenario)) {
     const [newest, before] = ofScenario.toReversed();
     if (newest === undefined) continue;
-    const url = await propose(ask, settings.repository, newest, before);
-    if (url !== undefined)
-      told.push(`What the drill ${newest.drill.scenario} measured is proposed for its runbook: ${url}`);
+    const said = await propose(ask, settings.repository, newest, before);
+    if (said !== undefined) told.push(said);
   }
   return told;
 }
@@ -62,14 +61,24 @@ type Ask = <Answer>(
   body?: object,
 ) => Promise<Answer | undefined>;
 
-async function propose(ask: Ask, repository: string, newest: ProvenDrill, before: ProvenDrill | undefined) {
+/** @returns what there is to say of it; undefined: nothing */
+async function propose(
+  ask: Ask,
+  repository: string,
+  newest: ProvenDrill,
+  before: ProvenDrill | undefined,
+): Promise<string | undefined> {
   const path = runbookOf(newest.drill.scenario);
   const branch = `drill/${newest.proof}`;
   const read = (ref: string) => ask("GET", `/contents/${path}?ref=${encodeURIComponent(ref)}`, fileSchema);
   const onMain = await read(main);
   if (onMain === undefined) return undefined;
-  const text = withDrill(textOf(onMain), newest, before);
-  if (text === undefined || text === textOf(onMain)) return undefined;
+  const wanted = withDrill(textOf(onMain), newest, before);
+  if (wanted === undefined)
+    return `${path} has lost the marks of the drill's part: what the drill ${newest.proof} measured cannot be proposed for it.`;
+  if (wanted === textOf(onMain)) return undefined;
+  const proposed = (url: string): string =>
+    `What the drill ${newest.drill.scenario} measured is proposed for its runbook: ${url}`;
   const owner = repository.split("/")[0] ?? "";
   const head = encodeURIComponent(`${owner}:${branch}`);
   const [pull] = (await ask("GET", `/pulls?state=all&head=${head}&base=${main}`, pullsSchema)) ?? [];
@@ -80,19 +89,21 @@ async function propose(ask: Ask, repository: string, newest: ProvenDrill, before
     await ask("POST", "/git/refs", z.unknown(), { ref: `refs/heads/${branch}`, sha: at?.object.sha });
     onBranch = onMain;
   }
+  // What somebody has corrected there stays: that is what the pull request asks for. What main has since comes with the merge.
+  const text = withDrill(textOf(onBranch), newest, before) ?? textOf(onBranch);
   if (textOf(onBranch) !== text) {
     const message = `Note in ${path} what the drill of ${newest.finishedAt.slice(0, 10)} measured`;
     const content = Buffer.from(text).toString("base64");
     await ask("PUT", `/contents/${path}`, z.unknown(), { message, content, sha: onBranch.sha, branch });
   }
-  if (pull !== undefined) return pull.html_url;
+  if (pull !== undefined) return proposed(pull.html_url);
   const opened = await ask("POST", "/pulls", pullsSchema.element, {
     title: titleOf(newest),
     head: branch,
     base: main,
     body: bodyOf(newest),
   });
-  return opened?.html_url;
+  return opened && proposed(opened.html_url);
 }
 
 function titleOf({ drill, outcome }: ProvenDrill): string {

@@ -36,6 +36,9 @@ export interface Recoveries extends Disposable {
 /** The lease of whoever recovers: one recovery at a time works in a vault. */
 export const recoveryLease = "recover";
 
+/** Nobody recovers more often: whoever fills the bucket with others must not keep a recovery from beginning. */
+const mostStates = 100;
+
 /** A bucket whose region is gone must not keep a recovery waiting: it is one of several. */
 const impatient = { attempts: 2, totalSeconds: 20, attemptSeconds: 10, stallSeconds: 10 } as const;
 
@@ -65,7 +68,12 @@ export async function openRecoveries(context: Context, folder: string | undefine
   for (const place of places) {
     const access: StateAccess = { store: place.store, keys, clock };
     try {
-      for (const id of await place.store.list()) {
+      const ids = await place.store.list();
+      if (ids.length > mostStates)
+        log.warn(
+          `${place.store.where} holds ${ids.length} states of recoveries; only the newest ${mostStates} are read.`,
+        );
+      for (const id of ids.slice(0, mostStates)) {
         const state = await readState(id, access, log);
         if (state !== undefined) keepNewest(homes, state, place);
       }
@@ -86,7 +94,7 @@ export async function openRecoveries(context: Context, folder: string | undefine
           lease = vault && (await acquireLease(vault, recoveryLease, { holder: `${scenario}, ${context.who}` }));
           // Somebody may have begun one since the states were read: of two that begin at once, one does.
           const known = new Set([...homes.keys()].map(({ id }) => id));
-          for (const id of (await store.list()).filter((one) => !known.has(one)))
+          for (const id of (await store.list()).slice(0, mostStates).filter((one) => !known.has(one)))
             refuseSecond(await readState(id, { store, keys, clock }, log));
           const state = await beginState({ scenario, facts, human: { by: context.who, what } }, { store, keys, clock });
           homes.set(state, place);

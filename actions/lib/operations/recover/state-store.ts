@@ -59,6 +59,7 @@ export function vaultStates(vault: Vault, prefix = recoveries): StateStore {
       return { versions, mark: head?.etag };
     },
     async write(id, bytes, mark) {
+      assertReadable(id, bytes);
       const condition = mark === undefined ? { ifNoneMatch: true } : { ifMatch: mark };
       try {
         const contentType = "application/pgp-encrypted";
@@ -100,6 +101,7 @@ export function folderStates(folder: string): StateStore {
       return { versions: bytes === undefined ? [] : [{ bytes }], mark: bytes && markOf(bytes) };
     },
     async write(id, bytes, mark) {
+      assertReadable(id, bytes);
       const now = await read(id);
       if ((now && markOf(now)) !== mark) throw taken(id, `folder ${folder}`);
       try {
@@ -113,6 +115,16 @@ export function folderStates(folder: string): StateStore {
       return markOf(bytes);
     },
   };
+}
+
+/** What no later run would read must not take the place of what it would. @throws OperationError `state-too-large` */
+function assertReadable(id: string, bytes: Uint8Array): void {
+  if (bytes.length <= most.bytes) return;
+  throw new OperationError(
+    "state-too-large",
+    `What recovery ${id} has to note is larger than a later run would read.`,
+    "Tell Lifeboat's maintainers; what was done stays, and `lifeboat prove` compares it.",
+  );
 }
 
 function markOf(bytes: Uint8Array): string {

@@ -129,7 +129,10 @@ export class RecoveryState implements PhaseRecord {
   /** Somebody has done something for it. */
   noteHuman({ by, what }: Said): Promise<void> {
     const at = this.#now();
-    return this.#write((now) => ({ ...now, human: [...now.human, { at, by: by.slice(0, 500), what }] }));
+    return this.#write((now) => ({
+      ...now,
+      human: [...now.human, { at, by: by.slice(0, 500), what: what.slice(0, 500) }],
+    }));
   }
 
   end(how: "handed over" | "given up"): Promise<void> {

@@ -87,7 +87,7 @@ function told(
   const wrong = [...of("failed"), ...of("unverified")].slice(0, 50);
   return {
     ...{ set, tier, snapshotAt: database.snapshotAt, outcome },
-    sentence: verdictSentence(database),
+    sentence: verdictSentence(database).slice(0, 2000),
     counts: { ...counts },
     target: { kind: database.target.kind, serverVersion: database.target.serverVersion },
     differences: {
@@ -96,11 +96,11 @@ function told(
     },
     wrong: wrong.map(({ kind, identity, aspect, detail }) => `${kind} ${identity}: ${aspect}, ${detail}`.slice(0, 500)),
     files: files && {
-      ...{ outcome: files.outcome, sentence: fileRestorationPage(files).sentence },
+      ...{ outcome: files.outcome, sentence: fileRestorationPage(files).sentence.slice(0, 2000) },
       ...{ count: files.counts.chosen, bytes: files.counts.bytes },
     },
-    switchedOff: database.switchedOff.map(({ what, on }) => ({ what, on })),
-    byHand: [...database.byHand],
+    switchedOff: database.switchedOff.map(({ what, on }) => ({ what: what.slice(0, 2000), on })),
+    byHand: database.byHand.map((what) => what.slice(0, 2000)),
     passedOver,
   };
 }
