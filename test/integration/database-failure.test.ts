@@ -9,6 +9,8 @@ import { runOperation } from "../../actions/lib/edge/run-operation.ts";
 import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
 import recover from "../../actions/lib/operations/recover/operation.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
+import { acquireLease } from "../../actions/lib/vault/lease/lease.ts";
+import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { createProject, execute, LAB_PASSWORD, type LabProject, seedQimma, withClient } from "../lab/index.ts";
 import { type ArchivedPostgres, startArchivedPostgres } from "../lab/servers/archived-postgres.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
@@ -210,6 +212,14 @@ describe("a recovery that never comes back", () => {
     expect(text).toMatch(/by hand +nothing of before the moment +supabase.com\/dashboard/);
     expect(requests()).toBe(sent);
   }, 300_000);
+
+  test("somebody who runs it too changes nothing of what is being worked at", async () => {
+    const states = async () => (await versionsBelow(sets.vault.transport, "recoveries/")).length;
+    await using _lease = await acquireLease(sets.vault, "recover", { holder: "a colleague" });
+    const before = await states();
+    await expect(recovered({ at, noSetBecause: "this is a test" })).rejects.toMatchObject({ code: "lease-held" });
+    expect(await states()).toBe(before);
+  });
 
   test("plan B, begun when somebody says so, brings the newest set into a new project, and shuts the old one off", async () => {
     const sent = requests();

@@ -5,6 +5,7 @@ import {
   type InsideFacts,
   judgeInside,
 } from "../../actions/lib/operations/recover/database-failure/judge-inside.ts";
+import { judgeReturned } from "../../actions/lib/operations/recover/database-failure/page.ts";
 
 const at = Date.UTC(2026, 10, 29, 14, 5);
 const minute = 60_000;
@@ -123,4 +124,17 @@ describe("a database that did not go back to the moment is never called so:", ()
     for (const change of doubtful)
       expect(judge({ contents: { ...contents, ...change } }).verdict, JSON.stringify(change)).toBe("unproven");
   });
+});
+
+test("a database that is back is recovered only when its proof holds and no file stayed away", () => {
+  const files = { sentence: "Every file has its bytes.", rows: [], wrong: false };
+  const lost = { ...files, sentence: "Of 3 files without bytes 1 came back from the vault.", wrong: true };
+  expect(judgeReturned("proven", files, "It is back.")).toEqual({ outcome: "recovered" });
+  expect(judgeReturned("proven", lost, "It is back.")).toMatchObject({
+    ...{ outcome: "differs", failure: { code: "files-not-back", message: lost.sentence } },
+  });
+  for (const verdict of ["unproven", null] as const)
+    expect(judgeReturned(verdict, lost, "It is back.")).toMatchObject({
+      ...{ outcome: "unproven", failure: { code: "recovery-unproven" } },
+    });
 });

@@ -1,6 +1,7 @@
 import type { LifeboatError } from "../../../base/errors.ts";
 import { countOf, formatDuration, formatInstant } from "../../../base/measures.ts";
 import { type Page, timeTable } from "../../../report/page.ts";
+import type { Told } from "../../operation.ts";
 import { type Phase, type PhaseTime, secondsOf } from "../phases.ts";
 import { describeMoment, type Moment, utcSecond } from "./moment.ts";
 import type { PlanBOutcome } from "./plan-b.ts";
@@ -53,6 +54,8 @@ function planBRow(planB: PlanBOutcome | undefined): string[][] {
   return [["plan B", planB.winner === "plan B" ? "it serves" : planB.planB]];
 }
 
+type Failure = NonNullable<Told["failure"]>;
+
 interface Returned {
   readonly recovery: string;
   readonly ref: string;
@@ -92,6 +95,22 @@ export function returnedPage({ recovery, ref, work, times, human, files, planB }
       "Tell the users that what they did after the moment is gone; then end the incident: `lifeboat incident end --reason …`.",
     ],
   };
+}
+
+/** What a database that is back may be called. Pure. @param sentence that says it */
+export function judgeReturned(
+  verdict: Known["verdict"],
+  files: FilesTold,
+  sentence: string,
+): { readonly outcome: "recovered" | "unproven" | "differs"; readonly failure?: Failure } {
+  if (verdict !== "proven") {
+    const next =
+      "Look at the rows yourself: what is the newest, and is what you wanted to undo gone? `lifeboat sentinels install` proves the next one.";
+    return { outcome: "unproven", failure: { code: "recovery-unproven", message: sentence, next } };
+  }
+  if (!files.wrong) return { outcome: "recovered" };
+  const next = "The database is back. See the page's part about files, then `lifeboat restore-files latest --dry-run`.";
+  return { outcome: "differs", failure: { code: "files-not-back", message: files.sentence, next } };
 }
 
 export function rehearsalPage(target: Moment, phases: readonly Phase<Work>[]): Page {

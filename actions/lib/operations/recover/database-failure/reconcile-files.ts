@@ -23,7 +23,7 @@ export interface FilesTold {
   readonly sentence: string;
   /** What, how many, what to do. */
   readonly rows: readonly (readonly [string, string, string])[];
-  /** Something is lost for good, or is not brought back yet. */
+  /** Something is lost for good, or is not brought back yet, or nobody could look although the settings say where. */
   readonly wrong: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface FilesTold {
 export async function reconcileFiles(context: Context, known: Known, place: InPlace): Promise<FilesTold> {
   const { env } = context;
   if (!context.has("storageVault") || lacksProjectStorage(env, "SUPABASE"))
-    return unknown("Files were not looked at: no vault of files, or no SUPABASE_STORAGE_* is set.");
+    return unknown("Files were not looked at: no vault of files, or no SUPABASE_STORAGE_* is set.", false);
   try {
     const { source, sourceStorage } = await loadConfig({ needs: ["source", "sourceStorage"], env });
     using files = openProjectFiles(sourceStorage, { side: "target" });
@@ -52,11 +52,11 @@ export async function reconcileFiles(context: Context, known: Known, place: InPl
   } catch (error) {
     context.signal.throwIfAborted();
     if (!(error instanceof LifeboatError)) throw error;
-    return unknown(`Files were not looked at: ${error.message}`);
+    return unknown(`Files were not looked at: ${error.message}`, true);
   }
 }
 
-const unknown = (sentence: string): FilesTold => ({ sentence, rows: [], wrong: true });
+const unknown = (sentence: string, wrong: boolean): FilesTold => ({ sentence, rows: [], wrong });
 
 interface Sides {
   readonly client: Client;

@@ -9,7 +9,7 @@ import type { RecoveryState } from "../state.ts";
 import { factsSchema, refuseDone, unfinishedOf } from "./earlier.ts";
 import { inPlacePhases } from "./in-place.ts";
 import { type Moment, readMoment, refuseBeforeWindow } from "./moment.ts";
-import { decisionPage, rehearsalPage, returnedPage } from "./page.ts";
+import { decisionPage, judgeReturned, rehearsalPage, returnedPage } from "./page.ts";
 import { type InPlace, openInPlace } from "./place.ts";
 import { besideIt, type PlanBOutcome } from "./plan-b.ts";
 import { realPorts } from "./ports.ts";
@@ -51,14 +51,21 @@ export async function runDatabaseFailure(context: Context, run: FailureRun): Pro
     await refuseTooOld(ports, target);
   }
   const state = unfinished ?? (await recoveries.begin(scenario, { inPlace: nothingKnown(target) }, "began it"));
-  if (unfinished !== undefined)
-    await unfinished.noteHuman({ by: context.who, what: `took it up${request.planB ? ", with plan B" : ""}` });
+  // Before anything is written into it: whoever works at it would be thrown out by that.
+  const lease = await recoveries.lease(state);
   const work: Work = {
     ...{ ports, target, noSetBecause: request.noSetBecause, known: state.facts(factsSchema).inPlace },
     remember: (inPlace) => state.note({ inPlace }),
   };
-  if (asked !== undefined) await remember(work, { requestedAt: asked.unix * 1000, accepted: true });
-  return new Failure(context, run, { place, recoveries, state, work, clock }).run();
+  try {
+    if (unfinished !== undefined)
+      await unfinished.noteHuman({ by: context.who, what: `took it up${request.planB ? ", with plan B" : ""}` });
+    if (asked !== undefined) await remember(work, { requestedAt: asked.unix * 1000, accepted: true });
+  } catch (error) {
+    await lease?.release();
+    throw error;
+  }
+  return new Failure(context, run, { place, lease, state, work, clock }).run();
 }
 
 /** What can be refused is refused before anything is noted. @throws ConfigurationError `time-before-window`, what the API refuses */
@@ -69,7 +76,8 @@ async function refuseTooOld(ports: Work["ports"], target: Moment): Promise<void>
 
 interface Parts {
   readonly place: InPlace;
-  readonly recoveries: Recoveries;
+  /** Undefined where the state is in a folder. */
+  readonly lease: Awaited<ReturnType<Recoveries["lease"]>>;
   readonly state: RecoveryState;
   readonly work: Work;
   readonly clock: Clock;
@@ -89,8 +97,8 @@ class Failure {
 
   async run(): Promise<Told> {
     const { request } = this.#run;
-    const { state, recoveries } = this.#parts;
-    const begun = await this.#inPlace(request.planB === undefined ? "all" : "asked", await recoveries.lease(state));
+    const { state, lease } = this.#parts;
+    const begun = await this.#inPlace(request.planB === undefined ? "all" : "asked", lease);
     if (request.planB === undefined) return begun === undefined ? this.#returned() : this.#decide(begun);
     // A recovery that could not even be asked for leaves plan B alone.
     const waiting = begun === undefined ? this.#inPlace("all", undefined) : Promise.resolve(begun);
@@ -176,16 +184,13 @@ class Failure {
       planB,
       ref: place.ref,
     });
-    const proven = work.known.verdict === "proven";
+    const { outcome, failure } = judgeReturned(work.known.verdict, files, page.sentence);
     const phases = secondsOf(state.times);
-    const told: Told = {
-      result: { recovery: state.id, outcome: proven ? "recovered" : "unproven", known: work.known, files, phases },
-      ...{ page, outputs: this.#outputs(proven ? "recovered" : "unproven") },
+    return {
+      result: { recovery: state.id, outcome, known: work.known, files, phases },
+      ...{ page, outputs: this.#outputs(outcome) },
+      ...(failure !== undefined && { failure }),
     };
-    if (proven) return told;
-    const next =
-      "Look at the rows yourself: what is the newest, and is what you wanted to undo gone? `lifeboat sentinels install` proves the next one.";
-    return { ...told, failure: { code: "recovery-unproven", message: page.sentence, next } };
   }
 
   /** Plan B has the project now: what it says, and how the old one was shut. */
