@@ -10,7 +10,7 @@ import { provenBy } from "../../actions/lib/vault/configured.ts";
 import { readProofs } from "../../actions/lib/vault/sets/proof-store.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";
 import { replicate } from "../lab/replicate.ts";
-import { startPostgres } from "../lab/servers/postgres.ts";
+import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
 import {
@@ -23,6 +23,7 @@ import {
   startSupabaseApi,
 } from "../lab/supabase-api/index.ts";
 import { type BackupLab, openBackupLab, recordingLog } from "./backup-lab.ts";
+import { stagingRef } from "./restore-test-lab.ts";
 
 /** A run of the lab, by nobody's schedule. */
 const run = {
@@ -72,6 +73,8 @@ export interface ProjectDrillLab extends AsyncDisposable {
   readonly source: LabProject;
   readonly set: string;
   readonly supabase: SupabaseApi;
+  /** A server of its own, in which no source is. */
+  readonly cluster: RunningPostgres;
   readonly production: Project;
   /** May do everything in the drills' organisation, and nothing else. */
   readonly env: Record<string, string>;
@@ -133,6 +136,8 @@ export async function openProjectDrillLab(name: string): Promise<ProjectDrillLab
       JSON.stringify({
         ...pinned,
         regions: [drillRegion, "eu-central-1"],
+        targets: { default: { env: "TARGET" }, staging: { env: "STAGING" } },
+        restoreTest: { projectRef: stagingRef },
         drill: { organization: "drills", ...drill },
         recovery: { organization: "org", region: drillRegion, checks, handOver: ["Tell the schools."] },
       }),
@@ -146,7 +151,7 @@ export async function openProjectDrillLab(name: string): Promise<ProjectDrillLab
     SUPABASE_PROJECT_URL: supabase.projectUrl,
   };
   return {
-    ...{ sets, source, set, supabase, production, env, log, policy },
+    ...{ sets, source, set, supabase, cluster, production, env, log, policy },
     replica: {
       ...{ S3_REPLICA_BUCKET: replica, S3_REPLICA_REGION: drillRegion },
       S3_REPLICA_ENDPOINT_URL: sharedS3().endpoint,
