@@ -1,13 +1,11 @@
-import { OperationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import { countOf } from "../../base/measures.ts";
 import type { ProjectStorage } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
-import { openProjectFiles } from "../../storage/project-files.ts";
 import { assertProjectAllowed, quietAuth, wakeProject } from "../../supabase/project.ts";
 import type { IncidentGate } from "../../vault/incident/state.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { inventoryOf, refuseKept } from "../test-restore/run-restore-test.ts";
+import { emptyFiles } from "../test-restore/staging/empty-files.ts";
 import { refuseUsed } from "../test-restore/staging/in-use.ts";
 import { readMarker, setState } from "../test-restore/staging/marker.ts";
 import { resetStaging } from "../test-restore/staging/reset.ts";
@@ -56,7 +54,7 @@ export async function inStaging(request: StagingRequest, closing: AsyncDisposabl
   await refuseUsed(client, marker, inventoryOf(vault, config));
   const empty = async (): Promise<void> => {
     // Files first: the endpoint finds them by their rows.
-    if (storage !== undefined) await emptyFiles(storage, log, gate, signal);
+    if (storage !== undefined) await emptyFiles(storage, { log, gate, signal });
     await resetStaging(client, log, gate);
   };
   return {
@@ -74,28 +72,4 @@ export async function inStaging(request: StagingRequest, closing: AsyncDisposabl
       await setState(client, "empty");
     },
   };
-}
-
-const page = 1000;
-
-/** Students' files do not stay in staging, nor as bytes without a row. @throws OperationError `files-left` */
-async function emptyFiles(storage: ProjectStorage, log: Log, gate: IncidentGate, signal: AbortSignal): Promise<void> {
-  using files = openProjectFiles(storage, { side: "target" });
-  let removed = 0;
-  for (const bucket of await files.buckets(signal)) {
-    await gate("staging's files");
-    const names: string[] = [];
-    for await (const { name } of files.list(bucket, signal)) names.push(name);
-    for (let from = 0; from < names.length; from += page) {
-      const stayed = await files.remove(bucket, names.slice(from, from + page), signal);
-      if (stayed.length > 0)
-        throw new OperationError(
-          "files-left",
-          `${countOf(stayed.length, "file")} of bucket ${bucket} in staging could not be removed.`,
-          "Empty the bucket in staging's dashboard (Storage), then run again.",
-        );
-    }
-    removed += names.length;
-  }
-  if (removed > 0) log.info(`Removed ${countOf(removed, "file")} from staging.`);
 }

@@ -11,9 +11,9 @@ import { askGlacier, proverKey, thisMonths } from "./begin.ts";
 import { newSeed, seedPattern } from "./defect/defect.ts";
 import type { RestoreTestRequest, RestoreTestResult } from "./request.ts";
 import { type SelectedSet, selectSet } from "./select-set.ts";
+import { resetWithFiles } from "./staging/empty-files.ts";
 import { refuseUsed } from "./staging/in-use.ts";
 import { type Marker, readMarker, setState } from "./staging/marker.ts";
-import { resetStaging } from "./staging/reset.ts";
 import { admitMarker, placeOfStaging, reachStaging, type StagingPlace } from "./staging/staging.ts";
 import { restoreAndCheck } from "./test-set.ts";
 
@@ -86,7 +86,7 @@ async function wipeExpired(place: StagingPlace, request: RestoreTestRequest, vau
   if (!over) return;
   await refuseUsed(staging.client, marker, inventoryOf(vault, config));
   log.info(`Emptying staging of the copy of ${marker.set ?? "an unknown set"}, whose time is over.`);
-  await resetStaging(staging.client, log, request.gate);
+  await resetWithFiles(staging.client, config, request);
   await setState(staging.client, "empty");
 }
 

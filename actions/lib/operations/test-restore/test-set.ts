@@ -14,6 +14,7 @@ import {
   type RestoreTestReport,
   secondsSince,
 } from "./request.ts";
+import { emptyLeftFiles } from "./staging/empty-files.ts";
 import { setState } from "./staging/marker.ts";
 import { resetStaging } from "./staging/reset.ts";
 
@@ -29,7 +30,11 @@ export async function restoreAndCheck(test: AdmittedTest): Promise<RestoreTestRe
   const quiet = await stages.run("quiet", () => silence(test));
   await setState(client, "testing", { set: selected.signed.set });
   try {
-    await stages.run("empty staging", () => resetStaging(client, log, request.gate));
+    await stages.run("empty staging", async () => {
+      // What a restore test leaves has no bytes; what a drill left that died has.
+      if (test.marker.state !== "empty") await emptyLeftFiles(request.config, request);
+      await resetStaging(client, log, request.gate);
+    });
     const found = await restoreSelected(test);
     const verdict = judgeTest(found.integrity, found.further, request.config.policy.restoreTest);
     const facts = { ...found, verdict, startedAt, stages: [...stages.taken, ...found.integrity.stages], begun };

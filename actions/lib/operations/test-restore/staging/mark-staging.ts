@@ -4,9 +4,10 @@ import { few } from "../../../base/measures.ts";
 import type { IncidentGate } from "../../../vault/incident/state.ts";
 import { occupants } from "../../restore/gate/occupants.ts";
 import { inspectTarget } from "../../target/target.ts";
+import { resetWithFiles } from "./empty-files.ts";
 import { refuseUsed } from "./in-use.ts";
 import { readMarker, setState, writeMarker } from "./marker.ts";
-import { filledTables, resetStaging } from "./reset.ts";
+import { filledTables } from "./reset.ts";
 import { admitMarker, placeOfStaging, reachStaging, type StagingConfig } from "./staging.ts";
 
 export interface StagingRequest {
@@ -71,7 +72,7 @@ export interface WipeResult {
 
 /** Empties staging, whatever a test has left there. Passes the same gates as a test. */
 export async function wipeStaging(request: StagingRequest): Promise<WipeResult> {
-  const { config, log, dryRun = false } = request;
+  const { config, dryRun = false } = request;
   const place = placeOfStaging(config, request);
   await using staging = await reachStaging(place, config, request);
   const { client, identity } = staging;
@@ -80,7 +81,7 @@ export async function wipeStaging(request: StagingRequest): Promise<WipeResult> 
   await refuseUsed(client, marker);
   if (dryRun) return { ...base, outcome: "dry-run" };
   if (marker.state === "empty") return { ...base, outcome: "empty-already" };
-  const { removed } = await resetStaging(client, log, request.gate);
+  const { removed } = await resetWithFiles(client, config, request);
   await setState(client, "empty");
   return { ...base, outcome: "wiped", removed };
 }

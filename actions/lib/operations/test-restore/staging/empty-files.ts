@@ -1,0 +1,58 @@
+import type { Client } from "pg";
+import { OperationError } from "../../../base/errors.ts";
+import type { Log } from "../../../base/log.ts";
+import { countOf } from "../../../base/measures.ts";
+import { lacksProjectStorage, type ProjectStorage } from "../../../config/environment.ts";
+import { loadConfig } from "../../../config/load.ts";
+import { openProjectFiles } from "../../../storage/project-files.ts";
+import type { IncidentGate } from "../../../vault/incident/state.ts";
+import { type ResetResult, resetStaging } from "./reset.ts";
+import type { StagingConfig } from "./staging.ts";
+
+interface Emptying {
+  readonly log: Log;
+  /** Asked before each bucket. */
+  readonly gate?: IncidentGate | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The same where staging's Storage is set: a drill that died may have left files, and once their rows are gone nobody finds the bytes any more.
+ * @throws OperationError `files-left`; what the endpoint throws
+ */
+export async function emptyLeftFiles({ env, policy, target }: StagingConfig, emptying: Emptying): Promise<void> {
+  const prefix = policy.targets[target.name]?.env;
+  if (prefix === undefined || lacksProjectStorage(env, prefix)) return;
+  const { targetStorage } = await loadConfig({ needs: ["targetStorage"], env, target: target.name });
+  await emptyFiles(targetStorage, emptying);
+}
+
+/** Empties staging of all that is in it, files first. @throws as `emptyLeftFiles`, `resetStaging` */
+export async function resetWithFiles(client: Client, config: StagingConfig, emptying: Emptying): Promise<ResetResult> {
+  await emptyLeftFiles(config, emptying);
+  return resetStaging(client, emptying.log, emptying.gate);
+}
+
+const page = 1000;
+
+/** Students' files do not stay in staging, nor as bytes without a row. @throws OperationError `files-left` */
+export async function emptyFiles(storage: ProjectStorage, { log, gate, signal }: Emptying): Promise<void> {
+  using files = openProjectFiles(storage, { side: "target" });
+  let removed = 0;
+  for (const bucket of await files.buckets(signal)) {
+    await gate?.("staging's files");
+    const names: string[] = [];
+    for await (const { name } of files.list(bucket, signal)) names.push(name);
+    for (let from = 0; from < names.length; from += page) {
+      const stayed = await files.remove(bucket, names.slice(from, from + page), signal);
+      if (stayed.length > 0)
+        throw new OperationError(
+          "files-left",
+          `${countOf(stayed.length, "file")} of bucket ${bucket} in staging could not be removed.`,
+          "Empty the bucket in staging's dashboard (Storage), then run again.",
+        );
+    }
+    removed += names.length;
+  }
+  if (removed > 0) log.info(`Removed ${countOf(removed, "file")} from staging.`);
+}
