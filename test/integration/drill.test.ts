@@ -5,6 +5,9 @@ import { reportDrill } from "../../actions/lib/operations/drill/page.ts";
 import * as sabotage from "../../actions/lib/operations/drill/sabotage.ts";
 import * as verify from "../../actions/lib/operations/verify/verify.ts";
 import { askStanding } from "../../actions/lib/vault/configured.ts";
+import { createProject, dropProject, withClient } from "../lab/index.ts";
+import { sharedPostgres } from "../lab/servers/started.ts";
+import { seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
 import { type DrillRuns, drillsWith } from "./drill-lab.ts";
 import { openStagingLab, type StagingLab } from "./staging-lab.ts";
 
@@ -85,6 +88,30 @@ test("a sabotaged set that could not be tried makes the drill red; what breaks a
   broken.mockRejectedValue(new TypeError("a mistake of ours"));
   await expect(drills.drill({ scenario: "complete-loss", seed: seedOf.swapped })).rejects.toThrow(TypeError);
   expect(await lab.whatIsThere()).toEqual({ state: "empty", people: 0, exams: false });
+});
+
+test("files of another project stay, though staging's settings lead to them", async () => {
+  await lab.tests.mark();
+  const superuser = sharedPostgres(17).superuserUrl();
+  const other = await createProject(superuser, "not_staging");
+  try {
+    await using storage = await startStorage(other);
+    await seedFiles(other, storage, { count: 5, bytes: 5000, seed: 1 });
+    const mixed = drillsWith({ ...lab.tests.env, ...storageSettings(storage, "STAGING") }, lab.log);
+    await expect(mixed.drill({ scenario: "complete-loss" })).rejects.toMatchObject({ code: "target-mixed" });
+    const { rows } = await withClient(other.superuserUrl, (client) =>
+      client.query("select count(*)::int as files from storage.objects"),
+    );
+    expect(rows).toEqual([{ files: 5 }]);
+    // Its own are found to be its own, and nothing of the question stays.
+    await using own = await startStorage(lab.staging);
+    const right = drillsWith({ ...lab.tests.env, ...storageSettings(own, "STAGING") }, lab.log);
+    expect(await right.report({ scenario: "complete-loss" })).toMatchObject({ restored: { outcome: "equal" } });
+    const left = "select count(*)::int as buckets from storage.buckets where id like 'lifeboat-%'";
+    expect((await withClient(lab.staging.superuserUrl, (client) => client.query(left))).rows).toEqual([{ buckets: 0 }]);
+  } finally {
+    await dropProject(superuser, other.name);
+  }
 });
 
 test("a check that fails makes the drill red, and staging is empty all the same", async () => {

@@ -4,6 +4,7 @@ import type { Config } from "../../config/load.ts";
 import { assertProjectAllowed, quietAuth, wakeProject } from "../../supabase/project.ts";
 import type { IncidentGate } from "../../vault/incident/state.ts";
 import type { Vault } from "../../vault/s3/client.ts";
+import { refuseMixed } from "../restore-files/one-project.ts";
 import { inventoryOf, refuseKept } from "../test-restore/run-restore-test.ts";
 import { emptyFiles } from "../test-restore/staging/empty-files.ts";
 import { refuseUsed } from "../test-restore/staging/in-use.ts";
@@ -43,6 +44,7 @@ interface StagingRequest {
  */
 export async function inStaging(request: StagingRequest, closing: AsyncDisposableStack): Promise<DrillPlace> {
   const { config, storage, vault, gate, log, signal, dryRun } = request;
+  if (storage !== undefined) refuseMixed(config.target, storage);
   const place = placeOfStaging(config, { log, signal });
   if (place.api !== undefined) {
     await assertProjectAllowed(place.api, place.ref, config.policy.regions);
@@ -54,7 +56,7 @@ export async function inStaging(request: StagingRequest, closing: AsyncDisposabl
   await refuseUsed(client, marker, inventoryOf(vault, config));
   const empty = async (): Promise<void> => {
     // Files first: the endpoint finds them by their rows.
-    if (storage !== undefined) await emptyFiles(storage, { log, gate, signal });
+    if (storage !== undefined) await emptyFiles(client, storage, { log, gate, signal });
     await resetStaging(client, log, gate);
   };
   return {

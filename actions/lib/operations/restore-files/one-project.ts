@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Client } from "pg";
 import { ConfigurationError } from "../../base/errors.ts";
 import type { ProjectStorage, Target } from "../../config/environment.ts";
@@ -58,6 +59,32 @@ export async function assertArrivedHere(
   const row = (await readRows(client, [file])).get(0);
   if (row?.bytes !== file.bytes || row.version === before)
     throw mixed("A file that was sent to the target's endpoint is not in the target's database", prefix);
+}
+
+/**
+ * Before files are removed: the endpoint serves this very database. Buckets of the same names say nothing, because a copy has them too: one
+ * that is made for this question, and goes at once, does.
+ *
+ * @param prefix of the target's settings, for messages
+ * @throws ConfigurationError `target-mixed`; what the endpoint or the database refuses
+ */
+export async function assertServes(
+  client: Client,
+  target: Pick<ProjectFiles, "buckets">,
+  prefix: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const bucket = `lifeboat-${randomUUID()}`;
+  await client.query("insert into storage.buckets (id, name) values ($1, $1)", [bucket]);
+  try {
+    if ((await target.buckets(signal)).includes(bucket)) return;
+    throw mixed("The target's endpoint does not show what the target's database has", prefix);
+  } finally {
+    await client.query("begin");
+    await client.query("set local storage.allow_delete_query = 'true'");
+    await client.query("delete from storage.buckets where id = $1", [bucket]);
+    await client.query("commit");
+  }
 }
 
 function mixed(what: string, prefix: string): ConfigurationError {

@@ -32,7 +32,7 @@ export async function restoreAndCheck(test: AdmittedTest): Promise<RestoreTestRe
   try {
     await stages.run("empty staging", async () => {
       // What a restore test leaves has no bytes; what a drill left that died has.
-      if (test.marker.state !== "empty") await emptyLeftFiles(request.config, request);
+      if (test.marker.state !== "empty") await emptyLeftFiles(test.client, request.config, request);
       await resetStaging(client, log, request.gate);
     });
     const found = await restoreSelected(test);

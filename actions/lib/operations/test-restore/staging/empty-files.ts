@@ -6,6 +6,7 @@ import { lacksProjectStorage, type ProjectStorage } from "../../../config/enviro
 import { loadConfig } from "../../../config/load.ts";
 import { openProjectFiles } from "../../../storage/project-files.ts";
 import type { IncidentGate } from "../../../vault/incident/state.ts";
+import { assertServes } from "../../restore-files/one-project.ts";
 import { type ResetResult, resetStaging } from "./reset.ts";
 import type { StagingConfig } from "./staging.ts";
 
@@ -18,26 +19,39 @@ interface Emptying {
 
 /**
  * The same where staging's Storage is set: a drill that died may have left files, and once their rows are gone nobody finds the bytes any more.
- * @throws OperationError `files-left`; what the endpoint throws
+ * @throws as `emptyFiles`
  */
-export async function emptyLeftFiles({ env, policy, target }: StagingConfig, emptying: Emptying): Promise<void> {
+export async function emptyLeftFiles(
+  client: Client,
+  { env, policy, target }: StagingConfig,
+  emptying: Emptying,
+): Promise<void> {
   const prefix = policy.targets[target.name]?.env;
   if (prefix === undefined || lacksProjectStorage(env, prefix)) return;
   const { targetStorage } = await loadConfig({ needs: ["targetStorage"], env, target: target.name });
-  await emptyFiles(targetStorage, emptying);
+  await emptyFiles(client, targetStorage, emptying);
 }
 
 /** Empties staging of all that is in it, files first. @throws as `emptyLeftFiles`, `resetStaging` */
 export async function resetWithFiles(client: Client, config: StagingConfig, emptying: Emptying): Promise<ResetResult> {
-  await emptyLeftFiles(config, emptying);
+  await emptyLeftFiles(client, config, emptying);
   return resetStaging(client, emptying.log, emptying.gate);
 }
 
 const page = 1000;
 
-/** Students' files do not stay in staging, nor as bytes without a row. @throws OperationError `files-left` */
-export async function emptyFiles(storage: ProjectStorage, { log, gate, signal }: Emptying): Promise<void> {
+/**
+ * Students' files do not stay in staging, nor as bytes without a row.
+ * @param client of staging's database
+ * @throws ConfigurationError `target-mixed` when the endpoint is another project's; OperationError `files-left`
+ */
+export async function emptyFiles(
+  client: Client,
+  storage: ProjectStorage,
+  { log, gate, signal }: Emptying,
+): Promise<void> {
   using files = openProjectFiles(storage, { side: "target" });
+  await assertServes(client, files, storage.prefix, signal);
   let removed = 0;
   for (const bucket of await files.buckets(signal)) {
     await gate?.("staging's files");
