@@ -10,10 +10,9 @@ import { openSet } from "../../../vault/sets/open-set.ts";
 import { firstFew, trustedSets } from "../../../vault/standing.ts";
 import type { Context } from "../../context.ts";
 import { beginRun } from "../../incident/begin.ts";
-import { takeSet } from "../../incident/take-set.ts";
-import { verifySet } from "../../verify/verify.ts";
 import { compareInside } from "./compare-inside.ts";
 import { lookInside } from "./look-inside.ts";
+import { makeVerifiedSet } from "./make-set.ts";
 import type { InPlace } from "./place.ts";
 import type { Ports } from "./work.ts";
 
@@ -81,19 +80,7 @@ export function realPorts(context: Context, { ref, api }: InPlace, unix: number,
       const reason = `point-in-time recovery of project ${ref}`;
       return (await beginRun(context, { reason, apiOff: false, dryRun: false })).incident;
     },
-    async makeSet(signal) {
-      const made = await takeSet(context, signal);
-      if ("failed" in made) throw new OperationError("set-failed", made.failed);
-      const { set, tier } = made.done;
-      const verified = await verifySet(
-        await context.vault(),
-        { tier, set },
-        { deep: false, trustedSigners: await trustedSigners(config), signal },
-        log,
-      );
-      if (verified.outcome === "whole") return set;
-      throw new OperationError("set-damaged", `Set ${set} was made, and is not whole when it is read back.`);
-    },
+    makeSet: (signal) => makeVerifiedSet(context, { unix, clock, signal }),
   };
 }
 
