@@ -1,99 +1,49 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadConfig } from "../../actions/lib/config/load.ts";
 import { runOperation } from "../../actions/lib/edge/run-operation.ts";
-import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
+import incident from "../../actions/lib/operations/incident/operation.ts";
 import recover from "../../actions/lib/operations/recover/operation.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { acquireLease } from "../../actions/lib/vault/lease/lease.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
-import { createProject, execute, LAB_PASSWORD, type LabProject, seedQimma, withClient } from "../lab/index.ts";
-import { type ArchivedPostgres, startArchivedPostgres } from "../lab/servers/archived-postgres.ts";
-import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
-import { sharedS3 } from "../lab/servers/started.ts";
-import { type RunningStorage, seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
-import {
-  addProject,
-  backByLab,
-  type LabBacking,
-  type Project,
-  type SupabaseApi,
-  startSupabaseApi,
-} from "../lab/supabase-api/index.ts";
-import { type BackupLab, openBackupLab, recordingLog } from "./backup-lab.ts";
+import { execute, type LabProject, withClient } from "../lab/index.ts";
+import type { RunningStorage } from "../lab/storage/index.ts";
+import { addProject, type LabBacking, type Project, type SupabaseApi } from "../lab/supabase-api/index.ts";
+import { recordingLog } from "./backup-lab.ts";
+import { type FailureLab, openFailureLab } from "./failure-lab.ts";
 
 /** A database really goes back to a moment, by its archived log, in a simulated Supabase; or it never does. */
 
-const region = "us-east-1";
-const closing = new AsyncDisposableStack();
-let sets: BackupLab;
-let archive: ArchivedPostgres;
+let open: FailureLab;
 let lab: LabProject;
 let storage: RunningStorage;
 let supabase: SupabaseApi;
 let backing: LabBacking;
 let production: Project;
-let env: Record<string, string>;
 /** Made before anything went wrong. */
 let good: string;
 
 beforeAll(async () => {
-  sets = closing.use(
-    await openBackupLab(sharedS3(), {
-      policy: (policy) => ({ ...policy, recovery: { organization: "org", region, planBAfterMinutes: 0.9 } }),
-    }),
-  );
-  const filesBucket = `${sets.bucket}-files`;
-  await sharedS3().createBucket(filesBucket);
-  archive = closing.use(await startArchivedPostgres(17));
-  lab = await createProject(archive.running.superuserUrl(), "production");
-  await seedQimma(lab.postgresUrl, { bytes: 200_000, seed: 5 });
-  const files = await mkdtemp(join(tmpdir(), "lifeboat-files-"));
-  closing.defer(() => rm(files, { recursive: true, force: true }));
-  storage = closing.use(await startStorage(lab, { folder: files }));
-  await seedFiles(lab, storage, { count: 20, bytes: 100_000, seed: 4 });
-  await execute(lab.postgresUrl, `select cron.schedule('nightly', '0 3 * * *', 'select 1')`);
-
-  const others: RunningPostgres = await startPostgres(17);
-  closing.defer(() => others.stop());
-  supabase = closing.use(await startSupabaseApi({ pace: 20 }));
-  supabase.world.limit = 100_000;
-  backing = await backByLab(supabase.world, others.superuserUrl());
-  production = addProject(supabase.world, { name: "production", region, createdAt: Date.now() - 3_600_000 });
-  Object.assign(production.addons, { compute: "ci_small", pitr: "pitr_7" });
-  await backing.adopt(production, lab, { archive, files });
-  const { host, port } = await backing.address(production);
-  env = {
-    ...sets.env(`postgresql://lifeboat_backup.${production.ref}:${LAB_PASSWORD}@${host}:${port}/postgres`),
-    ...storageSettings(storage),
-    ...{ S3_STORAGE_BUCKET: filesBucket, RESTORE_PRIVATE_KEY: sets.operations.key.armor() },
-    ...{ SUPABASE_PROJECT_REF: production.ref, SUPABASE_ACCESS_TOKEN: supabase.token },
-    ...{ SUPABASE_API_URL: supabase.url, SUPABASE_PROJECT_URL: supabase.projectUrl },
-    ...{ SUPABASE_STATUS_URL: "http://127.0.0.1:1", XDG_STATE_HOME: sets.folder },
-  };
-  const sentinels = new URL("../../runbooks/sql/sentinels.sql", import.meta.url);
-  await execute(lab.postgresUrl, await readFile(sentinels, "utf8"));
-  await archive.keepBase();
-  good = await backUp();
+  open = await openFailureLab();
+  ({ source: lab, storage, supabase, backing, production } = open);
+  good = await open.backUp();
 }, 240_000);
-afterAll(() => closing.disposeAsync());
+afterAll(() => open?.[Symbol.asyncDispose]());
 
-async function backUp(): Promise<string> {
-  const needs = ["source", "vault", "storageVault", "sourceStorage", "signing"] as const;
-  const config = await loadConfig({ needs, env });
+async function recovered({ env, ...inputs }: Record<string, unknown> & { env?: Record<string, string> }) {
   const log = recordingLog();
-  return (await runBackup({ config, tier: "daily", log, files: { config, log } })).set;
-}
-
-async function recovered(inputs: Record<string, unknown>) {
-  const log = recordingLog();
-  const read = recover.inputs.parse({ scenario: "database-failure", production: production.ref, ...inputs });
+  const read = recover.inputs.parse({
+    scenario: "database-failure",
+    ...(inputs["removeProject"] === undefined && { production: production.ref }),
+    ...inputs,
+  });
   recover.refuse?.(read);
-  const told = await runOperation(recover, read, { env, log, signal: new AbortController().signal });
+  const told = await runOperation(recover, read, {
+    env: { ...open.env, ...env },
+    log,
+    signal: new AbortController().signal,
+  });
   const text = renderText(told.page ?? { title: "", sentence: "", tables: [] }).join("\n");
   return { told, text, lines: log.lines.join("\n") };
 }
@@ -102,12 +52,8 @@ const rows = async (sql: string, url = lab.superuserUrl) =>
   (await withClient(url, (client) => client.query(sql))).rows as Record<string, unknown>[];
 const counts = () =>
   rows(`select (select count(*)::int from public.exams) as exams, (select count(*)::int from auth.users) as users`);
-/** As cron does each minute. */
-const sentinel = () => execute(lab.postgresUrl, "select lifeboat.write_sentinel()");
 const writes = () => supabase.requests.filter((request) => !request.startsWith("GET "));
 
-/** That recoveries have made, oldest first. */
-const others = () => [...supabase.world.projects.values()].filter(({ ref }) => ref !== production.ref);
 const requests = () => writes().filter((request) => request.includes("restore-pitr")).length;
 
 /** As the dashboard does, as soon as the moment can be reached. */
@@ -120,15 +66,6 @@ async function askByHand(unix: number): Promise<void> {
     });
     status = answer.status;
   }
-}
-
-/** A moment, with a sentinel on each side. */
-async function moment(): Promise<string> {
-  await sentinel();
-  await sleep(1200);
-  const at = new Date(Math.floor(Date.now() / 1000) * 1000);
-  await sleep(1200);
-  return at.toISOString().replace(".000Z", "Z");
 }
 
 describe("before anything is touched", () => {
@@ -159,14 +96,14 @@ describe("a database that is taken back to a moment", () => {
     // A project that takes minutes to come up: the database is back before.
     supabase.world.creationOrders.push({ ends: "healthy", seconds: 6000 });
     const before = await counts();
-    const at = await moment();
+    const at = await open.moment();
     // The accident: rows, and a file with its bytes.
     await execute(lab.superuserUrl, "truncate public.exams cascade");
     const [file] = await rows("select bucket_id as bucket, name from storage.objects order by name limit 1");
     await storage
       .client()
       .send(new DeleteObjectCommand({ Bucket: String(file?.["bucket"]), Key: String(file?.["name"]) }));
-    await sentinel();
+    await open.sentinel();
 
     const { told, text, lines } = await recovered({ at, planB: "start" });
     expect(told.failure, `${text}\n${lines}`).toBeUndefined();
@@ -180,7 +117,7 @@ describe("a database that is taken back to a moment", () => {
     expect(lines).toContain("What Supabase's status page says is not known");
     expect(requests()).toBe(1);
     // The project that was begun beside it has lost: shut off, and not removed.
-    const [lost] = others();
+    const [lost] = open.made();
     expect(lost?.network).toEqual({ v4: ["192.0.2.1/32"], v6: [] });
     expect(text).toContain(`its project ${lost?.ref} is shut off`);
     // Once more by mistake would undo what was done since.
@@ -198,8 +135,8 @@ describe("a recovery that never comes back", () => {
   test("asked for by hand, it is waited for, and put to a person with every way that is left and what it loses", async () => {
     wanted = await counts();
     // Made under the mark of the incident that is still on: it is no good one.
-    expect(await backUp()).not.toBe(good);
-    at = await moment();
+    expect(await open.backUp()).not.toBe(good);
+    at = await open.moment();
     hang();
     const askedAt = new Date().toISOString();
     await askByHand(Date.parse(at) / 1000);
@@ -214,8 +151,8 @@ describe("a recovery that never comes back", () => {
   }, 300_000);
 
   test("somebody who runs it too changes nothing of what is being worked at", async () => {
-    const states = async () => (await versionsBelow(sets.vault.transport, "recoveries/")).length;
-    await using _lease = await acquireLease(sets.vault, "recover", { holder: "a colleague" });
+    const states = async () => (await versionsBelow(open.sets.vault.transport, "recoveries/")).length;
+    await using _lease = await acquireLease(open.sets.vault, "recover", { holder: "a colleague" });
     const before = await states();
     await expect(recovered({ at, noSetBecause: "this is a test" })).rejects.toMatchObject({ code: "lease-held" });
     expect(await states()).toBe(before);
@@ -225,7 +162,7 @@ describe("a recovery that never comes back", () => {
     const sent = requests();
     const { told, text, lines } = await recovered({ at, noSetBecause: "this is a test", planB: "start" });
     expect(told.failure, `${text}\n${lines}`).toBeUndefined();
-    const [, made, ...more] = others();
+    const [, made, ...more] = open.made();
     expect(more).toEqual([]);
     if (made === undefined) throw new Error("There is no new project.");
     expect(
@@ -246,4 +183,56 @@ describe("a recovery that never comes back", () => {
     expect(text).toMatch(/cron jobs and webhooks +OPEN/);
     expect(text).toContain("Should project");
   }, 600_000);
+});
+
+describe("the project of plan B that has lost", () => {
+  const remove = (removeProject: string, more: Record<string, unknown> = {}) => recovered({ removeProject, ...more });
+  const deletions = () => writes().filter((request) => request.startsWith("DELETE "));
+  let loser: Project;
+  let winner: Project;
+
+  test("stays while the incident is on", async () => {
+    const [first, second] = open.made();
+    if (first === undefined || second === undefined) throw new Error("There are not two projects.");
+    [loser, winner] = [first, second];
+    await expect(remove(loser.ref)).rejects.toMatchObject({ code: "incident-on" });
+    const told = { env: open.env, log: recordingLog(), signal: new AbortController().signal };
+    const ends = incident.inputs.parse({ action: "end", reason: "it is over" });
+    expect((await runOperation(incident, ends, told)).failure).toBeUndefined();
+  });
+
+  test("is the only one that is removed: not production, what serves, or somebody else's", async () => {
+    const others = addProject(supabase.world, { name: loser.name, region: loser.region });
+    await expect(remove(production.ref)).rejects.toMatchObject({
+      code: "target-is-production",
+      next: expect.stringContaining("deletes its backups"),
+    });
+    for (const ref of [winner.ref, others.ref, "zzzzzzzzzzzzzzzzzzzz"])
+      await expect(remove(ref)).rejects.toMatchObject({ code: "project-other" });
+    // Once the new project is production, the old one is no more than another project, with its backups.
+    const moved = { SUPABASE_PROJECT_REF: winner.ref };
+    await expect(remove(production.ref, { env: moved })).rejects.toMatchObject({ code: "project-other" });
+    expect(deletions()).toEqual([]);
+    supabase.world.projects.delete(others.ref);
+  });
+
+  test("stays when it is not shut off, or is not called as this recovery has called it", async () => {
+    const { name, network } = loser;
+    loser.network = { v4: ["0.0.0.0/0"], v6: [] };
+    await expect(remove(loser.ref)).rejects.toMatchObject({ code: "fence-open" });
+    Object.assign(loser, { network, name: "somebody's" });
+    await expect(remove(loser.ref)).rejects.toMatchObject({ code: "project-other" });
+    Object.assign(loser, { name });
+    expect((await remove(loser.ref, { dryRun: true })).text).toContain("would be removed. Nothing was");
+    expect(deletions()).toEqual([]);
+  });
+
+  test("is removed when somebody says so, also when the answer is lost, and once", async () => {
+    supabase.world.faults.inject({ kind: "lost", on: /^DELETE /, times: 1 });
+    expect((await remove(loser.ref)).text).toContain(`${loser.ref}, which plan B`);
+    expect([...supabase.world.projects.keys()].sort()).toEqual([production.ref, winner.ref].sort());
+    const sent = deletions().length;
+    expect((await remove(loser.ref)).text).toContain(`Project ${loser.ref} was removed at`);
+    expect(deletions()).toHaveLength(sent);
+  });
 });

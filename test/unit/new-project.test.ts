@@ -4,6 +4,7 @@ import { Secret } from "../../actions/lib/config/problems.ts";
 import { openManagementApi } from "../../actions/lib/supabase/management-api.ts";
 import { enlargeDisk } from "../../actions/lib/supabase/new-project/disk.ts";
 import { makeProject } from "../../actions/lib/supabase/new-project/make.ts";
+import { removeProject } from "../../actions/lib/supabase/new-project/remove.ts";
 import { waitUntilHealthy } from "../../actions/lib/supabase/new-project/wait.ts";
 import { addProject, createWorld, transportTo } from "../lab/supabase-api/index.ts";
 import { VirtualClock } from "../lab/virtual-clock.ts";
@@ -76,4 +77,25 @@ test("it is waited for patiently, and a disk is changed once", async () => {
   expect(await enlargeDisk(api, ref, 30, waiting)).toBe(30);
   expect(await enlargeDisk(api, ref, 30, waiting)).toBe(30);
   expect(world.requests.filter((request) => /^POST .*disk$/.test(request))).toHaveLength(1);
+});
+
+test("a project is removed only when it is the one that was made, and until Supabase does not know it any more", async () => {
+  const { world, api, waiting, make } = supabase();
+  const ref = await make();
+  const made = { ...{ by: "the drill", name: wish.name, organization: "org" }, production: ["abcdefghijklmnopqrst"] };
+  const deletions = () => world.requests.filter((request) => request.startsWith("DELETE ")).length;
+  const others = [{ name: "another" }, { organization: "others" }, { production: [ref] }];
+  for (const other of others)
+    await expect(removeProject(api, { ...made, ref, ...other }, waiting)).rejects.toMatchObject({
+      code: "project-other",
+    });
+  expect(deletions()).toBe(0);
+  const end = world.faults.inject({ kind: "no-effect", on: /^DELETE / });
+  await expect(removeProject(api, { ...made, ref }, waiting)).rejects.toMatchObject({ code: "project-stays" });
+  end();
+  // Not one of the answers comes through: what is there tells that it was done.
+  world.faults.inject({ kind: "lost", on: /^DELETE / });
+  expect(await removeProject(api, { ...made, ref: null }, waiting)).toBe(ref);
+  expect([...world.projects.keys()]).toEqual([]);
+  expect(await removeProject(api, { ...made, ref }, waiting)).toBeUndefined();
 });

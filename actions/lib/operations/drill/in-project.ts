@@ -1,10 +1,7 @@
 import { z } from "zod";
 import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
-import type { Clock } from "../../base/flow/clock.ts";
-import type { Log } from "../../base/log.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import type { ManagementApi } from "../../supabase/management-api.ts";
-import { findProject } from "../../supabase/new-project/make.ts";
 import { monthlyPrice, readPrices } from "../../supabase/new-project/plan.ts";
 import type { LossPlan } from "../recover/complete-loss/facts.ts";
 import type { LossWork } from "../recover/complete-loss/work.ts";
@@ -97,69 +94,4 @@ export function priceOf(plan: LossPlan, rtoMinutes: number, most: number): Phase
       await work.state.note({ dollarsAMonth: dollars });
     },
   };
-}
-
-const projectSchema = z.object({
-  name: z.string(),
-  organization_slug: z.string().optional(),
-  status: z.string().optional(),
-});
-
-interface Removal {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-}
-
-/** What a drill has made, by its signed state. */
-export interface MadeProject {
-  readonly name: string;
-  /** Null: its state says of none; the name is looked for. */
-  readonly ref: string | null;
-  readonly organization: string;
-  readonly production: readonly (string | null)[];
-}
-
-/**
- * Deletes the project of a drill, and nothing else: its name bears the drill's id, it is of the drill's organisation, and not production.
- * @returns its ref; undefined: there is none
- * @throws OperationError `project-other`, `project-stays`; what the client throws
- */
-export async function removeDrillProject(
-  api: ManagementApi,
-  { name, ref: noted, organization, production }: MadeProject,
-  { clock, log, signal }: Removal,
-): Promise<string | undefined> {
-  const ref = noted ?? (await findProject(api, name));
-  const found = ref === undefined ? undefined : await lookAt(api, ref);
-  if (ref === undefined || found === undefined) return undefined;
-  if (found.name !== name || (found.organization_slug ?? organization) !== organization || production.includes(ref))
-    throw new OperationError(
-      "project-other",
-      `Project ${ref} is not the one that the drill made: it was not deleted.`,
-      "Look at it in the dashboard, and at what answers at SUPABASE_API_URL.",
-    );
-  await api.send("DELETE", `/v1/projects/${ref}`);
-  for (let looks = 0; looks < 20; looks++) {
-    if ((await lookAt(api, ref)) === undefined) {
-      log.info(`Project ${ref} of the drill is deleted.`);
-      return ref;
-    }
-    await clock.sleep(5000, signal);
-  }
-  throw new OperationError(
-    "project-stays",
-    `Project ${ref} of the drill was to be deleted and is still there. It costs money.`,
-    "Delete it in the dashboard (Settings, General), then run again.",
-  );
-}
-
-async function lookAt(api: ManagementApi, ref: string) {
-  try {
-    const project = await api.get(`/v1/projects/${encodeURIComponent(ref)}`, projectSchema);
-    return project.status === "REMOVED" ? undefined : project;
-  } catch (error) {
-    if (error instanceof LifeboatError && error.code === "api-missing") return undefined;
-    throw error;
-  }
 }

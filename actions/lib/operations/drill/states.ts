@@ -7,12 +7,12 @@ import { readKeyring } from "../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import { signDetached } from "../../seal/keys/signature.ts";
 import type { ManagementApi } from "../../supabase/management-api.ts";
+import { removeProject } from "../../supabase/new-project/remove.ts";
 import { provenBy } from "../../vault/configured.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { factsSchema } from "../recover/complete-loss/facts.ts";
 import { type RecoveryState, readState, type StateAccess } from "../recover/state.ts";
 import { vaultStates } from "../recover/state-store.ts";
-import { removeDrillProject } from "./in-project.ts";
 
 /** What a drill notes beside the facts of a recovery. */
 export const drillFactsSchema = factsSchema.extend({
@@ -43,7 +43,7 @@ export async function drillStates(
 /** A project that is asked for and never answered for may still appear; after so long it does not. */
 const appearsWithinMinutes = 60;
 
-/** Deletes the project of a drill, where it has made one. @returns when there is nothing left of it @throws as `removeDrillProject` */
+/** Deletes the project of a drill, where it has made one. @returns when there is nothing left of it @throws as `removeProject` */
 export async function clearDrill(
   state: RecoveryState,
   api: ManagementApi | undefined,
@@ -59,8 +59,8 @@ export async function clearDrill(
       "Set the token of the drill's organisation, and run again.",
     );
   const name = `${project.name} ${state.id}`;
-  const made = { name, ref, organization: project.organization, production };
-  const removed = await removeDrillProject(api, made, { clock, log, signal });
+  const made = { by: "the drill", name, ref, organization: project.organization, production };
+  const removed = await removeProject(api, made, { clock, log, signal });
   const old = clock.now() - Date.parse(state.begunAt) > appearsWithinMinutes * 60_000;
   return removed !== undefined || ref !== null || old;
 }

@@ -19,7 +19,7 @@ export default defineOperation({
     "regional-disaster   the same from the replica, into another region (--region).",
     "Reads S3_BACKUP_BUCKET, S3_STORAGE_BUCKET (S3_REPLICA_* for a regional disaster), the AWS_* settings, RESTORE_PRIVATE_KEY and",
     "RESTORE_PASSPHRASE. A run that was killed is taken up by the same command. Cron jobs, webhooks and all that may speak to",
-    "others stay off until --switch-on. Nothing is ever deleted.",
+    "others stay off until --switch-on. Nothing is deleted but, when somebody says so, what plan B made and that lost (--remove-project).",
   ].join("\n"),
   inputs: z.object({
     scenario: field(z.enum(["database-failure", "complete-loss", "regional-disaster"]), {
@@ -68,21 +68,36 @@ export default defineOperation({
     }),
     again: flag("recover once more, although the same recovery was handed over already"),
     giveUp: flag("give an unfinished recovery up: it deletes nothing, and lets another begin"),
+    removeProject: field(z.string().trim().min(1).optional(), {
+      ...{ value: "REF", help: "database-failure: remove the project that plan B made and that lost: its ref, typed" },
+      only: { edge: "command", why: "what is deleted for good is typed by a person, after all is over" },
+    }),
     state: field(z.string().optional(), {
       ...{ value: "DIR", help: "folder for the recovery's state when no bucket can be written" },
       only: { edge: "command", why: "a folder of a runner is gone when its job ends" },
     }),
     dryRun: flag("do everything up to the first write, and say what a run would do", { called: "rehearse" }),
   }),
-  needs: ({ scenario, target, giveUp }, env) => [
+  needs: ({ scenario, target, giveUp, removeProject }, env) => [
     ...(scenario === "regional-disaster"
       ? (["replica", "opening"] as const)
       : (["vault", "opening", ...when(hasFiles(env), "storageVault")] as const)),
-    ...when(scenario === "database-failure" && !giveUp, "source", ...when(hasReplica(env), "replica")),
+    ...when(
+      scenario === "database-failure" && !giveUp && removeProject === undefined,
+      "source",
+      ...when(hasReplica(env), "replica"),
+    ),
     ...when(target !== undefined, "target"),
   ],
-  refuse({ scenario, at, askedAt, planB, noSetBecause, target, region, projectName, set, switchOn, giveUp, dryRun }) {
+  refuse(inputs) {
+    const { scenario, at, askedAt, planB, noSetBecause, target, region, projectName } = inputs;
+    const { set, switchOn, giveUp, removeProject, dryRun } = inputs;
     const wrong = (what: string, next: string) => new ConfigurationError("usage", what, next);
+    if (removeProject !== undefined) {
+      const others = [at, askedAt, planB, noSetBecause, target, region, projectName, switchOn, inputs.production];
+      if (scenario === "database-failure" && !giveUp && others.every((one) => one === undefined)) return;
+      throw wrong("--remove-project goes with database-failure, and with no other option.", "Leave the others out.");
+    }
     if (scenario !== "database-failure" && (at ?? askedAt ?? planB ?? noSetBecause) !== undefined)
       throw wrong("--at, --asked-at, --plan-b and --no-set-because go with database-failure.", "Leave them out.");
     if (scenario === "database-failure" && at === undefined && !giveUp)
@@ -101,6 +116,7 @@ export default defineOperation({
     if (giveUp && switchOn !== undefined) throw wrong("--give-up and --switch-on exclude each other.", "Say which.");
   },
   writes: ["target", "vault"],
+  forgets: ({ removeProject }) => (removeProject === undefined ? undefined : "removes a project (--remove-project)"),
   interrupted: {
     left: "What the phases before have done is noted; the project that was made stays.",
     next: "Run the same command again: it goes on where it stopped.",
@@ -111,7 +127,7 @@ export default defineOperation({
   action: { folder: "recover", name: "Recover from a disaster" },
   outputs: {
     recovery: "Id of the recovery; empty after a rehearsal",
-    outcome: "recovered, unproven, differs, decision, rehearsed, switched-on or given-up",
+    outcome: "recovered, unproven, differs, decision, rehearsed, switched-on, given-up or removed",
     set: "Id of the set that was restored",
     "project-ref": "Ref of the project that it came back into; empty where it is not known",
     "project-url": "Address of its API",
@@ -119,7 +135,10 @@ export default defineOperation({
   async run(context, inputs) {
     const { scenario, state: folder, switchOn: which, giveUp: givesUp } = inputs;
     if (scenario === "database-failure") {
+      const { removeProject: typed, dryRun } = inputs;
       if (givesUp) return (await import("./database-failure/give-up.ts")).giveUpFailure(context, folder);
+      if (typed !== undefined)
+        return (await import("./database-failure/remove-loser.ts")).removeLoser(context, { typed, folder, dryRun });
       const { runDatabaseFailure } = await import("./database-failure/run.ts");
       const { at = "", askedAt, planB, noSetBecause, production, region = null, projectName = null } = inputs;
       const request = { at, askedAt, planB, noSetBecause, production, region, projectName };

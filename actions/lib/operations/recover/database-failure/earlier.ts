@@ -6,7 +6,14 @@ import type { Moment } from "./moment.ts";
 import { knownSchema, scenario } from "./work.ts";
 
 /** What a recovery to a moment notes. */
-export const factsSchema = z.object({ inPlace: knownSchema });
+export const factsSchema = z.object({
+  inPlace: knownSchema,
+  /** The project that plan B made, where the database came back in its own; `recovery` is plan B's. */
+  loser: z
+    .strictObject({ recovery: z.string(), ref: z.string(), removedAt: z.string().nullable() })
+    .nullable()
+    .default(null),
+});
 
 /** The recovery to this moment that is under way, to be taken up. @throws ConfigurationError `recovery-unfinished` */
 export function unfinishedOf({ known }: Recoveries, target: Moment): RecoveryState | undefined {

@@ -34,7 +34,6 @@ const nobody = "192.0.2.1/32";
  * can be opened again; nothing is removed. What could not be shut is told.
  */
 export async function fenceOff(api: ManagementApi, ref: string, env: Environment): Promise<Fence[]> {
-  const path = `/v1/projects/${encodeURIComponent(ref)}/network-restrictions`;
   return [
     // Before the network is shut: that lets us out, too.
     await shut(innerWays, "with these statements", async () => {
@@ -47,20 +46,31 @@ export async function fenceOff(api: ManagementApi, ref: string, env: Environment
       return `exposed schemas ${schemas || "none, as it was"}`;
     }),
     await shut("database and pooler", "in the dashboard, Database Settings, Network restrictions", async () => {
-      await api.send("POST", `${path}/apply`, { dbAllowedCidrs: [nobody], dbAllowedCidrsV6: [] });
-      const { config, status } = await api.get(path, restrictions);
+      await api.send("POST", `${restrictionsOf(ref)}/apply`, { dbAllowedCidrs: [nobody], dbAllowedCidrsV6: [] });
       // Read back: a 201 alone says nothing.
-      if (
-        config.dbAllowedCidrs.length !== 1 ||
-        config.dbAllowedCidrs[0] !== nobody ||
-        config.dbAllowedCidrsV6.length > 0 ||
-        // `stored` is noted for later, and lets everybody in until then.
-        (status ?? "applied") !== "applied"
-      )
+      if (!(await letsNobodyIn(api, ref)))
         throw new OperationError("fence-open", "the project took the restriction and does not keep to it");
       return `nobody but ${nobody} may connect`;
     }),
   ];
+}
+
+/** The ways in from outside that are open, as the API tells it now. @throws what the client throws */
+export async function openWays(api: ManagementApi, ref: string): Promise<string[]> {
+  return [
+    ...((await readDataApi(api, ref)) === "" ? [] : ["Data API"]),
+    ...((await letsNobodyIn(api, ref)) ? [] : ["database and pooler"]),
+  ];
+}
+
+const restrictionsOf = (ref: string): string => `/v1/projects/${encodeURIComponent(ref)}/network-restrictions`;
+
+async function letsNobodyIn(api: ManagementApi, ref: string): Promise<boolean> {
+  const { config, status } = await api.get(restrictionsOf(ref), restrictions);
+  const { dbAllowedCidrs, dbAllowedCidrsV6 } = config;
+  // `stored` is noted for later, and lets everybody in until then.
+  const applied = (status ?? "applied") === "applied";
+  return applied && dbAllowedCidrs.length === 1 && dbAllowedCidrs[0] === nobody && dbAllowedCidrsV6.length === 0;
 }
 
 async function shut(what: string, again: string, work: () => Promise<string>): Promise<Fence> {

@@ -9,10 +9,17 @@ import { type Fence, fenceOff } from "./fence.ts";
 import type { InPlace } from "./place.ts";
 import type { FailureRequest } from "./work.ts";
 
+/** The project that plan B has made, when the other one serves. */
+export interface Loser {
+  /** Id of plan B's own recovery. */
+  readonly recovery: string;
+  readonly ref: string;
+}
+
 /** Which of the two projects serves in the end. */
 export type PlanBOutcome =
   /** The database came back, and loses least: plan B was broken off, and what it has made is named. */
-  | { readonly winner: "in place"; readonly planB: string }
+  | { readonly winner: "in place"; readonly planB: string; readonly loser: Loser | null }
   /** The new project, because the old one is not shown to be back. */
   | { readonly winner: "plan B"; readonly told: Told; readonly fences: readonly Fence[] }
   /** Neither. */
@@ -65,13 +72,7 @@ export async function besideIt(beside: Beside): Promise<PlanBOutcome> {
   });
   if (first === "back") {
     const ended = await end();
-    const ref = await projectOf(beside);
-    const fences = ref === null ? [] : await fenceOff(place.api, ref, context.env);
-    const made =
-      ref === null
-        ? "and it had made no project"
-        : `its project ${ref} is shut off (${fences.map(({ what, done }) => `${what}: ${done ? "shut" : "OPEN"}`).join(", ")}) and stays, until you remove it in the dashboard`;
-    return { winner: "in place", planB: `${"told" in ended ? "had ended, too" : "was broken off"}; ${made}` };
+    return lost(beside, "told" in ended ? "had ended, too" : "was broken off");
   }
   const ended = await loss;
   context.signal.throwIfAborted();
@@ -79,7 +80,7 @@ export async function besideIt(beside: Beside): Promise<PlanBOutcome> {
     if (!(ended.error instanceof LifeboatError)) throw ended.error;
     // Only the other one is left.
     const why = await inPlace;
-    if (why === undefined) return { winner: "in place", planB: `failed: ${ended.error.message}` };
+    if (why === undefined) return lost(beside, `failed (${ended.error.message})`);
     return { winner: "nobody", why: ended.error, planB: `failed: ${ended.error.message} In place: ${why.message}` };
   }
   const { failure } = ended.told;
@@ -94,8 +95,19 @@ export async function besideIt(beside: Beside): Promise<PlanBOutcome> {
   return { winner: "plan B", told: ended.told, fences };
 }
 
-/** Ref of the project that plan B has made; null where none is noted. */
-async function projectOf({ context, folder, clock, recovery }: Beside): Promise<string | null> {
+/** The database is back in its own project: what plan B has made is shut off, and stays until somebody says that it goes. */
+async function lost(beside: Beside, how: string): Promise<PlanBOutcome> {
+  const loser = await projectOf(beside);
+  if (loser === null) return { winner: "in place", planB: `${how}; and it had made no project`, loser };
+  const fences = await fenceOff(beside.place.api, loser.ref, beside.context.env);
+  const ways = fences.map(({ what, done }) => `${what}: ${done ? "shut" : "OPEN"}`).join(", ");
+  const goes = `lifeboat recover database-failure --remove-project ${loser.ref}`;
+  const planB = `${how}; its project ${loser.ref} is shut off (${ways}), stays and costs money until you say that it goes, after the incident: ${goes}`;
+  return { winner: "in place", planB, loser };
+}
+
+/** Null where none is noted. */
+async function projectOf({ context, folder, clock, recovery }: Beside): Promise<Loser | null> {
   using recoveries = await openRecoveries(context, folder, clock);
   const state = recoveries.known.find((one) => one.scenario === "complete-loss" && one.id > recovery);
   if (state === undefined) return null;
@@ -103,5 +115,6 @@ async function projectOf({ context, folder, clock, recovery }: Beside): Promise<
     await state.noteHuman({ by: context.who, what: "the database came back in its own project" });
     await state.end("given up");
   }
-  return state.facts(factsSchema).ref;
+  const { ref } = state.facts(factsSchema);
+  return ref === null ? null : { recovery: state.id, ref };
 }

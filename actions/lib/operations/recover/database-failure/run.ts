@@ -174,6 +174,8 @@ class Failure {
   async #returned(planB?: PlanBOutcome): Promise<Told> {
     const { state, work, place } = this.#parts;
     const files = await reconcileFiles(this.#context, work.known, place);
+    if (planB?.winner === "in place" && planB.loser !== null)
+      await state.note({ loser: { ...planB.loser, removedAt: null } });
     await state.end("handed over");
     const page = returnedPage({
       recovery: state.id,
@@ -214,7 +216,7 @@ class Failure {
             ({ what }) =>
               `Should project ${this.#parts.place.ref} come back, switch its ${what} off at once: they speak from inside.`,
           ),
-        `Project ${this.#parts.place.ref} is not removed: its backups would go with it. Remove it in the dashboard when nobody needs them any more.`,
+        `Project ${this.#parts.place.ref} is not removed, and no command does it: its backups at Supabase would go with it. When the new one has sets of its own and nobody needs them any more: dashboard, Project Settings, General, Delete project.`,
       ],
     };
     // What only a database that answers could shut stays to be done; who can still come in is an alarm.
