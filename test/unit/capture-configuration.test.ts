@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { z } from "zod";
 import { OperationError } from "../../actions/lib/base/errors.ts";
 import { refusalOf } from "../../actions/lib/supabase/api-refusal.ts";
-import { captureConfiguration, describeGaps } from "../../actions/lib/supabase/configuration/capture.ts";
-import { configurationSchema } from "../../actions/lib/supabase/configuration/document.ts";
+import { captureConfiguration } from "../../actions/lib/supabase/configuration/capture.ts";
+import { configurationSchema, describeGaps } from "../../actions/lib/supabase/configuration/document.ts";
 import type { ManagementApi } from "../../actions/lib/supabase/management-api.ts";
 
 const ref = "abcdefghijklmnopqrst";

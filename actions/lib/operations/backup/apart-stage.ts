@@ -9,8 +9,13 @@ import { isVaultSecrets, readVaultSecrets, vaultSecretsArtifact } from "../../po
 import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
 import { extensionRows, extensionTables } from "../../postgres/rows/extension-rows.ts";
 import { attachSnapshot, type LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
-import { captureConfiguration, describeGaps } from "../../supabase/configuration/capture.ts";
-import { configurationArtifact, functionArtifact, rootKeyArtifact } from "../../supabase/configuration/document.ts";
+import { captureConfiguration } from "../../supabase/configuration/capture.ts";
+import {
+  configurationArtifact,
+  describeGaps,
+  functionArtifact,
+  rootKeyArtifact,
+} from "../../supabase/configuration/document.ts";
 import { openManagementApi } from "../../supabase/management-api.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import { type ArtifactStore, jsonSource } from "./artifact-store.ts";

@@ -11,6 +11,7 @@ import { loadOperations, namesOf } from "../catalogue.ts";
 import type { Context } from "../context.ts";
 import type { Told } from "../operation.ts";
 import { type CheckRow, ok, warn } from "./check-row.ts";
+import { checkConfiguration } from "./configuration-row.ts";
 import { runPreflight } from "./run-preflight.ts";
 import { checkStorage, ofFiles } from "./run-storage-preflight.ts";
 import { checkSentinels } from "./sentinel-row.ts";
@@ -21,10 +22,11 @@ export async function checkEverything(context: Context): Promise<Told & { readon
   const { log, signal, env } = context;
   const config = context.config("source", "vault", "signing");
   const vault = await context.vault();
-  const [database, files, channels] = await Promise.all([
+  const [database, files, channels, configuration] = await Promise.all([
     runPreflight(config, vault, log, signal),
     checkFiles(context),
     checkChannels(env),
+    checkConfiguration(config, signal),
   ]);
   const replica = await checkReplica(context);
   const deletion = database.ready === undefined ? [] : [await checkDeletion(vault, "database")];
@@ -39,6 +41,7 @@ export async function checkEverything(context: Context): Promise<Told & { readon
     ...deletion,
     ...keys,
     ...sentinels,
+    configuration,
     ...files,
     ...replica,
     runnerRow(env),

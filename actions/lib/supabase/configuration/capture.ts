@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { LifeboatError, OperationError } from "../../base/errors.ts";
-import { countOf, few } from "../../base/measures.ts";
 import { ApiRefusal } from "../api-refusal.ts";
 import type { ManagementApi } from "../management-api.ts";
 import {
@@ -222,18 +221,6 @@ export async function readPart(
 function organizationOf(project: unknown): string | undefined {
   const { organization_slug, organization_id } = organizationSchema.parse(project);
   return organization_slug ?? organization_id;
-}
-
-/** What a set lacks of the configuration, a sentence for each reason; empty: nothing. Pure. */
-export function describeGaps({ sections, functions }: Pick<Configuration, "sections" | "functions">): string[] {
-  const reasons = new Map<string, string[]>();
-  const add = (why: string, what: string) => reasons.set(why, [...(reasons.get(why) ?? []), what]);
-  for (const { section, missing } of sections) if (missing !== undefined) add(missing, section);
-  for (const { slug, body } of functions) if ("missing" in body) add(body.missing, `the body of function ${slug}`);
-  return [...reasons].map(
-    ([why, what]) =>
-      `${what.length === 1 ? "A part" : countOf(what.length, "part")} of the project's configuration ${what.length === 1 ? "is" : "are"} not in the set, ${few(what)}: ${why}.`,
-  );
 }
 
 function pathOf(path: string, place: string, organization: string | undefined): string {

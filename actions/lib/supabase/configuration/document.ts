@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { countOf, few } from "../../base/measures.ts";
 
 /** The parts of a project's configuration, by the names under which a set keeps them. */
 export const sectionNames = [
@@ -119,5 +120,24 @@ function holdsSecret(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(holdsSecret);
   return Object.entries(value).some(
     ([name, inner]) => (isSecretName(name) && inner !== null && inner !== "") || holdsSecret(inner),
+  );
+}
+
+type Held = Pick<Configuration, "sections" | "functions">;
+
+/** What a set lacks of the configuration, by reason. Pure. */
+export function gapsIn({ sections, functions }: Held): Map<string, string[]> {
+  const reasons = new Map<string, string[]>();
+  const add = (why: string, what: string) => reasons.set(why, [...(reasons.get(why) ?? []), what]);
+  for (const { section, missing } of sections) if (missing !== undefined) add(missing, section);
+  for (const { slug, body } of functions) if ("missing" in body) add(body.missing, `the body of function ${slug}`);
+  return reasons;
+}
+
+/** The same as sentences, one for each reason; empty: nothing is lacking. Pure. */
+export function describeGaps(configuration: Held): string[] {
+  return [...gapsIn(configuration)].map(
+    ([why, what]) =>
+      `${what.length === 1 ? "A part" : countOf(what.length, "part")} of the project's configuration ${what.length === 1 ? "is" : "are"} not in the set, ${few(what)}: ${why}.`,
   );
 }
