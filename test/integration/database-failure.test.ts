@@ -76,6 +76,7 @@ describe("before anything is touched", () => {
     [{ at: "2026-11-29T14:05:00Z", production: undefined }, "target-is-production"],
     [{ at: "2026-11-29T14:05:00Z", production: "zzzzzzzzzzzzzzzzzzzz" }, "target-is-production"],
     [{ at: undefined }, "usage"],
+    [{ at: "2026-11-29T14:05:00Z", askedAt: "2026-11-29T14:04:00Z" }, "usage"],
     [{ at: "2026-11-29T14:05:00Z", set: "20261129T000000Z-00000000" }, "usage"],
   ])("%j is refused: %s", async (inputs, code) => {
     await expect(recovered(inputs)).rejects.toMatchObject({ code });

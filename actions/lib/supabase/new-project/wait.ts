@@ -34,7 +34,7 @@ export async function waitUntilHealthy(api: ManagementApi, ref: string, waiting:
       throw new OperationError(
         "project-failed",
         `Project ${ref} is ${status}: nothing comes of it by waiting.`,
-        "Delete it in the dashboard, then run again with another region or give this recovery up.",
+        "Give this recovery up (--give-up), delete the project in the dashboard, then begin another, in another region where this one has trouble.",
       );
     return status === "ACTIVE_HEALTHY" ? undefined : `it is ${status}`;
   });

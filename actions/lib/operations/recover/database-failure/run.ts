@@ -1,4 +1,4 @@
-import { LifeboatError } from "../../../base/errors.ts";
+import { ConfigurationError, LifeboatError } from "../../../base/errors.ts";
 import { type Clock, realClock } from "../../../base/flow/clock.ts";
 import { ApiRefusal } from "../../../supabase/api-refusal.ts";
 import type { Context } from "../../context.ts";
@@ -36,6 +36,12 @@ export async function runDatabaseFailure(context: Context, run: FailureRun): Pro
   const { request, rehearse, clock = realClock } = run;
   const target = readMoment(request.at, clock.now());
   const asked = request.askedAt === undefined ? undefined : readMoment(request.askedAt, clock.now());
+  if (asked !== undefined && asked.unix < target.unix)
+    throw new ConfigurationError(
+      "usage",
+      "--asked-at is before the moment that was asked for: nobody can have asked for it then.",
+      "Give the time at which you pressed Restore, with its offset.",
+    );
   const place = openInPlace(
     context,
     rehearse ? (request.production ?? context.config().projectRef ?? "") : request.production,
