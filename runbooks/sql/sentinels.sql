@@ -29,6 +29,8 @@ end
 $$;
 revoke all on function lifeboat.write_sentinel() from public;
 
--- Now, so that one is there at once; and then every minute, under one name: a second call changes the same job.
+-- Now, so that one is there at once; and then every minute, under one name: a second call changes the same job, and switches on one
+-- that came back from a backup switched off.
 select lifeboat.write_sentinel();
-select cron.schedule('lifeboat-sentinel', '* * * * *', 'select lifeboat.write_sentinel()');
+select cron.alter_job(
+  job_id := cron.schedule('lifeboat-sentinel', '* * * * *', 'select lifeboat.write_sentinel()'), active := true);

@@ -1,10 +1,19 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import type { LikelyDifference } from "../../actions/lib/operations/prove/likely.ts";
 import { comparisonPage, comparisonSentence } from "../../actions/lib/operations/prove/page.ts";
 import { type ProveResult, runProve } from "../../actions/lib/operations/prove/run-prove.ts";
-import { copyProject, createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
+import {
+  copyProject,
+  createProject,
+  dropProject,
+  execute,
+  type LabProject,
+  seedQimma,
+  withClient,
+} from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { restoreInto, told } from "./restore-lab.ts";
@@ -17,6 +26,8 @@ const ours = `
   insert into public.plain (what) select 'plain ' || n from generate_series(1, 20) n;
   alter table public.orders enable row level security;
   create policy own on public.orders to authenticated using (true)`;
+
+const sentinels = readFileSync(new URL("../../runbooks/sql/sentinels.sql", import.meta.url), "utf8");
 
 const superuser = () => sharedPostgres(17).superuserUrl();
 const made: string[] = [];
@@ -54,6 +65,7 @@ beforeAll(async () => {
   source = await another();
   await seedQimma(source.postgresUrl, { bytes: 500_000, seed: 21, superuserUrl: source.superuserUrl });
   await execute(source.postgresUrl, ours);
+  await execute(source.postgresUrl, sentinels);
   await backUp(lab, source.backupUrl);
   restored = await another();
   const result = await restoreInto(lab, restored.postgresUrl);
@@ -84,6 +96,39 @@ describe("a comparison with a set says equal", () => {
     const target = await another(restored);
     await execute(target.superuserUrl, "alter table public.exams enable trigger exam_webhook");
     expect((await prove(target.postgresUrl)).outcome).toBe("equal");
+  });
+});
+
+describe("the sentinels", () => {
+  test("of a project in use go on, which is told and is no difference", async () => {
+    const target = await another(source);
+    await execute(
+      target.superuserUrl,
+      `insert into lifeboat.sentinels values (now() - interval '1 minute', 1), (now() - interval '2 minutes', 1);
+       insert into cron.job_run_details (jobid, username, start_time)
+         select jobid, 'postgres', now() from cron.job where jobname = 'lifeboat-sentinel'`,
+    );
+    const result = await prove(target.postgresUrl);
+    expect(lines(result.differences)).toEqual([]);
+    expect(result.outcome).toBe("equal");
+    expect(result.differences.filter(({ identity }) => identity === "lifeboat.sentinels")).toMatchObject([
+      { aspect: "rows", verdict: "expected", why: expect.stringContaining("prove nothing of another") },
+    ]);
+  });
+
+  test("of another server are not in a copy, whose own begin when they are switched on", async () => {
+    const copy = await another(restored);
+    const state = () =>
+      withClient(copy.superuserUrl, async (client) => {
+        const { rows } = await client.query(
+          `select (select count(*)::int from lifeboat.sentinels) as rows,
+                  (select array_agg(active) from cron.job where jobname = 'lifeboat-sentinel') as active`,
+        );
+        return rows[0] as unknown;
+      });
+    expect(await state()).toEqual({ rows: 0, active: [false] });
+    await execute(copy.postgresUrl, sentinels);
+    expect(await state()).toEqual({ rows: 1, active: [true] });
   });
 });
 

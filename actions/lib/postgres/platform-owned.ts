@@ -36,8 +36,8 @@ const reservedRoles = new Set([
 ]);
 
 /**
- * Tables in which the platform keeps its own books: which of its migrations have run, what it will call next. A new
- * project has its own, which fit its own objects, so the source's rows stay in the set.
+ * Tables in which the platform, or we, keep books on the project itself: which of its migrations have run, what it will call next,
+ * that it was alive at a minute. A new project has its own, so the source's rows stay in the set.
  */
 const bookkeeping = new Map([
   ["auth.schema_migrations", "the target's auth server keeps its own list of migrations"],
@@ -45,6 +45,12 @@ const bookkeeping = new Map([
   ["realtime.schema_migrations", "the target's realtime server keeps its own list of migrations"],
   ["_realtime.schema_migrations", "the target's realtime server keeps its own list of migrations"],
   ["supabase_functions.migrations", "the target keeps its own list of migrations"],
+  // By their timelines a later recovery of the copy is judged, and those are another server's (runbooks/sql/sentinels.sql).
+  [
+    "lifeboat.sentinels",
+    "a row a minute, by which the source's server is known to have run: they prove nothing of another one",
+  ],
+  ["cron.job_run_details", "what the source's cron jobs have done, which grows with each minute"],
   ["net.http_request_queue", "requests that were waiting would be sent a second time"],
   ["net._http_response", "answers to requests that the source sent"],
 ]);

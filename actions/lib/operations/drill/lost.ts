@@ -6,7 +6,7 @@ import { type Environment, readRestoreTestEnvironment } from "../../config/envir
 import { connect } from "../../postgres/connect/connect.ts";
 import { quoteQualified } from "../../postgres/identifier.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
-import { isManagedSchema } from "../../postgres/platform-owned.ts";
+import { bookkeepingReason, isManagedSchema } from "../../postgres/platform-owned.ts";
 import { readSentinels, sentinelSeconds } from "../../postgres/sentinels.ts";
 
 /** What the source has at the moment of the loss that the set does not have. */
@@ -78,6 +78,7 @@ async function newRows(client: Client, { tables }: Inventory): Promise<number> {
   for (const { schema, name, fingerprint } of tables) {
     // Rows of files are counted as files.
     if (schema === "storage" || isManagedSchema(schema) || fingerprint === null) continue;
+    if (bookkeepingReason(schema, name) !== undefined) continue;
     const { rows } = await client.query(`select count(*)::text as n from only ${quoteQualified(schema, name)}`);
     more += Math.max(0, countSchema.parse(rows[0]).n - Number(fingerprint.rows));
   }

@@ -174,7 +174,7 @@ export function tablesToEmpty(
   for (const { schema, name } of present.tables) {
     if (!rowSchemas.has(schema) || filled.includes(tableName({ schema, name }))) continue;
     const reason = bookkeepingReason(schema, name);
-    if (reason !== undefined && schema !== "net") continue;
+    if (reason !== undefined && schema !== "net" && schema !== "cron") continue;
     const group = groups.get(schema) ?? [];
     group.push({ schema, name });
     groups.set(schema, group);
