@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError, describeCode, OperationError, sqlState } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import { formatCount, formatDuration, formatMinute } from "../../base/measures.ts";
+import { countOf, formatDuration, formatMinute } from "../../base/measures.ts";
 import type { Config } from "../../config/load.ts";
 import { connect } from "../../postgres/connect/connect.ts";
 import { readSentinels, sentinelJob, sentinelSeconds } from "../../postgres/sentinels.ts";
@@ -65,7 +65,7 @@ export async function status(config: Config<"source">, log: Log, signal: AbortSi
 export function statusLine({ state, newest, ageSeconds, rows, job }: SentinelStatus): string {
   if (state === "absent")
     return "There are no sentinels: a point-in-time recovery of this database can be made, and never proven. `lifeboat sentinels install` makes them.";
-  const seen = `${formatCount(rows)} sentinels, the newest of ${formatMinute(newest ?? 0)}, ${formatDuration((ageSeconds ?? 0) * 1000)} old; their job is ${job}`;
+  const seen = `${countOf(rows, "sentinel")}, the newest of ${formatMinute(newest ?? 0)}, ${formatDuration((ageSeconds ?? 0) * 1000)} old; their job is ${job}`;
   return state === "running"
     ? `${seen}.`
     : `${seen}. None came for minutes: \`lifeboat sentinels install\` makes the job anew, or look in cron.job_run_details.`;

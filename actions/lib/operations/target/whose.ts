@@ -233,14 +233,14 @@ export function admitWhose(whose: Whose, { target, prefix, what, typed }: Admiss
     throw new ConfigurationError(
       "target-is-production",
       `Target ${target.name} is ${what}.`,
-      `Restore into another project; or, if production is meant, set ${prefix}_PROJECT_REF to its ref and type it: --production <ref>.`,
+      `Take another target; or, if production is meant, set ${prefix}_PROJECT_REF to its ref and type it: --production <ref>.`,
     );
   }
   if (given === whose.ref) return;
   throw new ConfigurationError(
     "target-is-production",
     `Target ${target.name} is ${what} (${whose.ref}).`,
-    `Restore into another project; or, if production is meant, type its ref: --production ${whose.ref}.`,
+    `Take another target; or, if production is meant, type its ref: --production ${whose.ref}.`,
   );
 }
 

@@ -145,6 +145,7 @@ class Observations {
     if (last.kind === "refused")
       return `The database lets nobody in (${last.why}). After a recovery the password may be the one of that time: set it anew (dashboard, Database Settings).`;
     const found = judgement?.findings.filter(({ verdict }) => verdict !== "proven") ?? [];
+    if (judgement !== undefined && found.length === 0) return "From inside: all of it is proven.";
     return `From inside: ${found.map(({ what, why }) => `${what}: ${why}`).join("; ")}.`;
   }
 }
