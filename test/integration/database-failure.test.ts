@@ -112,6 +112,8 @@ describe("a database that is taken back to a moment", () => {
     expect(await counts()).toEqual(before);
     expect(text).toContain("proven from inside");
     expect(text).toContain("1 brought back");
+    // The seed's rows that never had any bytes: no loss of this recovery's.
+    expect(text).toMatch(/\d+ had none before the moment either/);
     expect(lines).toContain("From inside: all of it is proven.");
     // The set that was made of the damage is marked: it never counts as the good one.
     const known = (told.result as { known: { set: string; incident: string } }).known;

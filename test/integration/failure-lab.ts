@@ -8,7 +8,7 @@ import { createProject, execute, LAB_PASSWORD, type LabProject, seedQimma } from
 import { type ArchivedPostgres, startArchivedPostgres } from "../lab/servers/archived-postgres.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
-import { fillRows, type RunningStorage, seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
+import { type RunningStorage, seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
 import {
   addProject,
   backByLab,
@@ -55,8 +55,6 @@ export async function openFailureLab(planBAfterMinutes = 0.9): Promise<FailureLa
   opened.defer(() => rm(files, { recursive: true, force: true }));
   const storage = opened.use(await startStorage(source, { folder: files }));
   await seedFiles(source, storage, { count: 20, bytes: 100_000, seed: 4 });
-  // Every row has its bytes: what never had any comes back from nowhere.
-  await fillRows(source, storage);
   await execute(source.postgresUrl, `select cron.schedule('nightly', '0 3 * * *', 'select 1')`);
 
   const others: RunningPostgres = await startPostgres(17);

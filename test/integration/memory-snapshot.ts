@@ -45,6 +45,7 @@ export async function snapshotOf(
     async *files() {
       yield* files;
     },
+    async *lostFiles() {},
     async *open(wanted) {
       opened.push(wanted[0]?.object ?? "");
       for (const file of files) {

@@ -128,6 +128,8 @@ export interface SnapshotFiles {
   readonly lost: readonly { readonly bucket: string; readonly lost: number }[];
   /** All files whose bytes the snapshot has, in its order. */
   files(): AsyncIterable<SnapshotFile>;
+  /** Those that the source had lost already. */
+  lostFiles(): AsyncIterable<{ readonly bucket: string; readonly name: string }>;
   /**
    * Opens one vault object, once, and gives the files that are asked for in its order. Stored parts are checked against
    * what was signed before they are opened.
@@ -189,6 +191,9 @@ export async function openVaultSnapshot(
     lost: head.inBuckets.map(({ bucket, lost }) => ({ bucket, lost })),
     async *files() {
       for await (const entry of readFiles(vault, layers, keys)) if (isStored(entry)) yield selectedFile(entry);
+    },
+    async *lostFiles() {
+      for await (const entry of readFiles(vault, layers, keys)) if (entry.state === "lost") yield entry;
     },
     open: (files, signal) => openFiles(files, (key) => open(key, signal)),
   };

@@ -98,11 +98,23 @@ async function reconcile(context: Context, known: Known, place: InPlace, sides: 
       wrong: false,
     };
   const back = await bringBack(context, known, place, { ...sides, lost, keys, vault, verify });
+  const older = back.already === 0 ? "" : ` ${back.already} had none before the moment either.`;
   return {
-    sentence: `Of ${countOf(lost.length, "file")} without bytes ${back.brought} came back from the vault.`,
-    rows: [["rows without bytes", String(lost.length), `${back.brought} brought back. ${back.note}`.trim()], orphaned],
-    wrong: back.brought < lost.length,
+    sentence: `Of ${countOf(lost.length, "file")} without bytes ${back.brought} came back from the vault.${older}`,
+    rows: [
+      ["rows without bytes", String(lost.length), `${back.brought} brought back. ${back.note}`.trim()],
+      ...alreadyRow(back.already),
+      orphaned,
+    ],
+    wrong: back.brought + back.already < lost.length,
   };
+}
+
+/** No loss of this recovery's: the snapshot from before the moment knows of them. */
+function alreadyRow(already: number): FilesTold["rows"] {
+  return already === 0
+    ? []
+    : [["of them without bytes before the moment", String(already), "nothing here: each sync's report names how many"]];
 }
 
 interface Row {
@@ -151,6 +163,12 @@ interface Lost extends Sides {
   readonly verify: Parameters<typeof findSnapshotFor>[2];
 }
 
+async function lostBefore(snapshot: SnapshotFiles, wanted: ReadonlyMap<string, Row>): Promise<number> {
+  let already = 0;
+  for await (const { bucket, name } of snapshot.lostFiles()) if (wanted.has(`${bucket}/${name}`)) already++;
+  return already;
+}
+
 /** From the snapshot that is nearest to the moment; what that does not have with the same content is lost. */
 async function bringBack(
   context: Context,
@@ -167,12 +185,13 @@ async function bringBack(
   const list: string[] = [];
   for await (const { bucket, name, bytes } of snapshot.files())
     if (wanted.get(`${bucket}/${name}`)?.bytes === bytes) list.push(`${bucket}/${name}`);
-  const missing = lost.length - list.length;
+  const already = list.length < lost.length ? await lostBefore(snapshot, wanted) : 0;
+  const missing = lost.length - list.length - already;
   const gone =
     missing === 0
       ? ""
       : `${countOf(missing, "file")} ${missing === 1 ? "is" : "are"} in no snapshot of before the moment: lost.`;
-  if (list.length === 0) return { brought: 0, note: gone };
+  if (list.length === 0) return { brought: 0, already, note: gone };
   try {
     const result = await restoreFiles({
       ...{
@@ -192,10 +211,10 @@ async function bringBack(
     });
     const failed =
       result.outcome === "differs" || result.outcome === "unverified" ? ` Outcome: ${result.outcome}.` : "";
-    return { brought: result.counts.sent, note: `${gone}${failed}`.trim() };
+    return { brought: result.counts.sent, already, note: `${gone}${failed}`.trim() };
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof LifeboatError)) throw error;
-    return { brought: 0, note: `They could not be brought back: ${error.message} ${gone}`.trim() };
+    return { brought: 0, already, note: `They could not be brought back: ${error.message} ${gone}`.trim() };
   }
 }
