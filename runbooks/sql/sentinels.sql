@@ -4,14 +4,31 @@
 -- kept, for 30 days, the longest time that Supabase's point-in-time recovery goes back.
 
 create schema if not exists lifeboat;
-comment on schema lifeboat is 'Lifeboat''s own: runbooks/sql/sentinels.sql';
-revoke all on schema lifeboat from public;
 
 -- `timeline` is the server's when the row was written: a recovery to a point in time begins a new one, a restart does not.
 create table if not exists lifeboat.sentinels (
   at timestamptz primary key,
   timeline int not null
 );
+-- What the job does is done as postgres: nobody else may have made any of it before, or hung a trigger on it.
+do $$ begin
+  if exists (select from pg_catalog.pg_namespace n where n.nspname = 'lifeboat' and (n.nspowner <> current_user::regrole
+       or exists (select from pg_catalog.aclexplode(n.nspacl) a where a.privilege_type = 'CREATE' and a.grantee <> n.nspowner)))
+  or exists (select from pg_catalog.pg_proc p where p.pronamespace = 'lifeboat'::regnamespace and p.proname = 'write_sentinel'
+       and (p.proowner <> current_user::regrole or p.pronargs > 0))
+  or exists (select from pg_catalog.pg_class c where c.oid = 'lifeboat.sentinels'::regclass
+       and (c.relkind <> 'r' or c.relowner <> current_user::regrole
+         or exists (select from pg_catalog.aclexplode(c.relacl) a where a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner)
+         or exists (select from pg_catalog.pg_trigger t where t.tgrelid = c.oid)
+         or exists (select from pg_catalog.pg_rewrite r where r.ev_class = c.oid)
+         or exists (select from pg_catalog.pg_policy y where y.polrelid = c.oid)
+         or exists (select from pg_catalog.pg_inherits i where c.oid in (i.inhparent, i.inhrelid))))
+  then raise exception 'the schema lifeboat, or what lies in it under our names, is not ours alone' using errcode = 'LB001';
+  end if;
+end $$;
+comment on schema lifeboat is 'Lifeboat''s own: runbooks/sql/sentinels.sql';
+revoke all on schema lifeboat from public;
+
 -- Without a policy: the Data API shows them to nobody.
 alter table lifeboat.sentinels enable row level security;
 

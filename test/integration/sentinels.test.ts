@@ -57,6 +57,47 @@ describe.each([17, 15] as const)("sentinels on PostgreSQL %i", (major) => {
     expect((await sentinels("status")).result).toMatchObject({ state: "absent" });
   });
 
+  // What somebody has laid there before would run as postgres.
+  const table =
+    "create schema lifeboat authorization postgres; create table lifeboat.sentinels (at timestamptz primary key, timeline int not null)";
+  test.each([
+    ["a schema of another role", "create schema lifeboat authorization service_role"],
+    [
+      "a schema in which another role may create",
+      "create schema lifeboat authorization postgres; grant create on schema lifeboat to service_role",
+    ],
+    ["a table of another role", `${table}; alter table lifeboat.sentinels owner to service_role`],
+    [
+      "a table with a trigger",
+      `${table}; alter table lifeboat.sentinels owner to postgres;
+       create trigger t before insert on lifeboat.sentinels for each row execute function suppress_redundant_updates_trigger()`,
+    ],
+    [
+      "a table with a policy",
+      `${table}; alter table lifeboat.sentinels owner to postgres; create policy p on lifeboat.sentinels using (true)`,
+    ],
+    [
+      "a view",
+      "create schema lifeboat authorization postgres; create view lifeboat.sentinels as select now() as at, 1 as timeline; alter view lifeboat.sentinels owner to postgres",
+    ],
+    [
+      "a function of another role",
+      `${table}; alter table lifeboat.sentinels owner to postgres;
+       create function lifeboat.write_sentinel() returns void language sql as ''; alter function lifeboat.write_sentinel() owner to service_role`,
+    ],
+  ])("are not installed into %s", async (_what, sql) => {
+    await execute(project.superuserUrl, `${sql}; grant service_role to postgres`);
+    try {
+      await expect(sentinels("install", { production: ref })).rejects.toMatchObject({
+        ...{ code: "sentinels-refused", exitCode: 2 },
+        message: expect.stringContaining("not this role's alone"),
+      });
+      expect((await sentinels("status")).result).toMatchObject({ job: "missing" });
+    } finally {
+      await execute(project.superuserUrl, "drop schema lifeboat cascade");
+    }
+  });
+
   test("are installed by one command, twice the same, and the backup role reads them", async () => {
     for (let times = 0; times < 2; times++)
       expect((await sentinels("install", { production: ref })).result).toMatchObject({

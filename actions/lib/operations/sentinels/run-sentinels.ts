@@ -134,6 +134,13 @@ export async function change(action: "install" | "remove", request: Change): Pro
 function refused(error: unknown): unknown {
   const code = sqlState(error);
   if (code === "none") return error;
+  // Raised by runbooks/sql/sentinels.sql itself.
+  if (code === "LB001")
+    return new ConfigurationError(
+      "sentinels-refused",
+      "The schema lifeboat, or what lies in it under our names, is not this role's alone: another role owns it or may change it, or it has triggers, rules, policies or heirs. What they do would be done as this role. Nothing was changed.",
+      "Find out who made it. Rename or drop the schema lifeboat where nobody needs it, then run it again.",
+    );
   if (code === "3F000" || code === "42883" || code === "42P01")
     return new ConfigurationError(
       "sentinels-refused",
