@@ -186,3 +186,22 @@ test("a project that never comes up ends with what to do, and is not deleted", a
   const { told } = await lab.recover({ ...loss, giveUp: true });
   expect(told.page?.sentence).toContain(`is ${lab.made()[0]?.ref}: it stays`);
 });
+
+test("where states lie that nobody trusted has sealed, or more than are read, none begins until somebody says so", async () => {
+  const made = lab.made().length;
+  const lay = (id: string) => lab.sets.vault.put(`recoveries/${id}/state.json.pgp`, Buffer.from("junk"));
+  const last = "20991122T221500Z-1a2b3c4d";
+  await lay(last);
+  const refusal = (message: string) => ({
+    ...{ code: "recovery-state-doubtful", exitCode: 2, message: expect.stringContaining(message) },
+    next: expect.stringContaining("--again"),
+  });
+  await expect(lab.recover(loss)).rejects.toMatchObject(refusal(`recoveries/${last}`));
+  await Promise.all(Array.from({ length: 100 }, (_, n) => lay(`20200101T000000Z-${String(n).padStart(8, "0")}`)));
+  await expect(lab.recover(loss)).rejects.toMatchObject(refusal("100 are read"));
+  expect(lab.made()).toHaveLength(made);
+  // Nobody's word but that of whoever recovers lets it begin.
+  const env = token({ permissions: ["organizations_read", "projects_read", "infra_add_ons_read"] });
+  await expect(lab.recover({ ...loss, again: true }, { env })).rejects.toMatchObject({ code: "api-denied" });
+  await lab.recover({ ...loss, giveUp: true });
+});

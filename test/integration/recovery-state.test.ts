@@ -118,6 +118,47 @@ test("who can write the bucket and has no key cannot send a recovery elsewhere",
   expect(await readState("20991122T221500Z-1a2b3c4d", access, silentLog)).toBeUndefined();
 });
 
+test("others that lie over a state, however many, neither hide it nor let a second recovery begin", async () => {
+  using vault = openVault(await newBucket());
+  const store = vaultStates(vault);
+  const access = await accessOf(store, 0);
+  const state = await begin(access);
+  await state.noteTime({ phase: "make the project", ...time });
+  const doubts: string[] = [];
+  const read = async (id: string) => {
+    doubts.length = 0;
+    return readState(id, access, silentLog, (what) => void doubts.push(what));
+  };
+  const junkOver = async (id: string, many: number) => {
+    for (let left = many; left > 0; left -= 20)
+      await Promise.all(
+        Array.from({ length: Math.min(20, left) }, () =>
+          vault.put(`recoveries/${id}/state.json.pgp`, Buffer.from("junk")),
+        ),
+      );
+  };
+  await junkOver(state.id, 410);
+  const { versions, unread } = await store.read(state.id);
+  expect([versions.length, unread]).toEqual([400, 12]);
+  expect((await read(state.id))?.times.length).toBe(1);
+  expect(doubts).toEqual([]);
+
+  // Where nothing is believed, whether one is under way is not known; of what is old it is: nobody recovers for a week.
+  const other = "20991122T221500Z-1a2b3c4d";
+  await junkOver(other, 1);
+  expect(await read(other)).toBeUndefined();
+  expect(doubts).toEqual([expect.stringContaining(`recoveries/${other}`)]);
+  const later = { ...access, clock: { ...realClock, now: () => Date.now() + 8 * 86_400_000 } };
+  expect(await readState(other, later, silentLog, () => expect.unreachable())).toBeUndefined();
+
+  // Larger than any state: it is not even fetched.
+  const large = "20991122T221500Z-5e6f7a8b";
+  await vault.put(`recoveries/${large}/state.json.pgp`, Buffer.alloc(1024 * 1024 + 1));
+  expect(await store.read(large)).toMatchObject({ versions: [], unread: 1 });
+  expect(await read(large)).toBeUndefined();
+  expect(doubts).toHaveLength(1);
+});
+
 test("a replica that lags calls no recovery unfinished that has ended, and is written only where it knows more", async () => {
   using vault = openVault(await newBucket());
   using replica = openVault(await newBucket());

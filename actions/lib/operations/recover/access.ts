@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import type { Clock } from "../../base/flow/clock.ts";
+import { few } from "../../base/measures.ts";
 import { optional } from "../../config/environment.ts";
 import { loadConfig } from "../../config/load.ts";
 import { hasReplica } from "../../config/vault-location.ts";
@@ -26,9 +27,11 @@ export interface Recoveries extends Disposable {
   readonly known: readonly RecoveryState[];
   /**
    * Begins one in the first place that takes it, under its lease, which `lease` then gives.
-   * @throws ConfigurationError `lease-held`, `recovery-unfinished` when somebody else has begun one; what the last place says
+   * @param again somebody has said that it begins although another one may be under way
+   * @throws ConfigurationError `lease-held`, `recovery-unfinished` when somebody else has begun one, `recovery-state-doubtful`; what the last
+   * place says
    */
-  begin(scenario: string, facts: Facts, what: string): Promise<RecoveryState>;
+  begin(scenario: string, facts: Facts, what: string, again: boolean): Promise<RecoveryState>;
   /** Keeps everybody else off a recovery while it is worked at; undefined where its state is in a folder. @throws ConfigurationError `lease-held` */
   lease(state: RecoveryState): Promise<Lease | undefined>;
 }
@@ -36,7 +39,7 @@ export interface Recoveries extends Disposable {
 /** The lease of whoever recovers: one recovery at a time works in a vault. */
 export const recoveryLease = "recover";
 
-/** Nobody recovers more often: whoever fills the bucket with others must not keep a recovery from beginning. */
+/** Nobody recovers more often, and a run must not read for hours. */
 const mostStates = 100;
 
 /** A bucket whose region is gone must not keep a recovery waiting: it is one of several. */
@@ -65,16 +68,15 @@ export async function openRecoveries(context: Context, folder: string | undefine
   /** Taken by `begin`, for whoever asks for it next. */
   const taken = new Map<RecoveryState, Lease>();
   const usable: Place[] = [];
+  const doubts = new Map<string, string>();
   for (const place of places) {
     const access: StateAccess = { store: place.store, keys, clock };
     try {
       const ids = await place.store.list();
       if (ids.length > mostStates)
-        log.warn(
-          `${place.store.where} holds ${ids.length} states of recoveries; only the newest ${mostStates} are read.`,
-        );
+        doubts.set(place.store.where, `${place.store.where} (${ids.length} of them, ${mostStates} are read)`);
       for (const id of ids.slice(0, mostStates)) {
-        const state = await readState(id, access, log);
+        const state = await readState(id, access, log, (what) => void doubts.set(id, what));
         if (state !== undefined) keepNewest(homes, state, place);
       }
       usable.push(place);
@@ -85,7 +87,10 @@ export async function openRecoveries(context: Context, folder: string | undefine
   }
   return {
     known: [...homes.keys()].sort((a, b) => (a.begunAt < b.begunAt ? 1 : -1)),
-    async begin(scenario, facts, what) {
+    async begin(scenario, facts, what, again) {
+      // What another place tells of the same recovery is known.
+      for (const { id } of homes.keys()) doubts.delete(id);
+      if (!again && doubts.size > 0) throw doubtful([...doubts.values()]);
       let refused: unknown;
       for (const place of usable) {
         const { store, vault } = place;
@@ -95,7 +100,7 @@ export async function openRecoveries(context: Context, folder: string | undefine
           // Somebody may have begun one since the states were read: of two that begin at once, one does.
           const known = new Set([...homes.keys()].map(({ id }) => id));
           for (const id of (await store.list()).slice(0, mostStates).filter((one) => !known.has(one)))
-            refuseSecond(await readState(id, { store, keys, clock }, log));
+            refuseSecond(await readState(id, { store, keys, clock }, log, again ? undefined : doubted));
           const state = await beginState({ scenario, facts, human: { by: context.who, what } }, { store, keys, clock });
           homes.set(state, place);
           if (lease !== undefined) taken.set(state, lease);
@@ -137,7 +142,7 @@ export function keepNewest<Home>(homes: Map<RecoveryState, Home>, state: Recover
 }
 
 /** Somebody else is at work: no reason to look for another place. */
-const another = new Set(["lease-held", "recovery-unfinished", "recovery-taken"]);
+const another = new Set(["lease-held", "recovery-unfinished", "recovery-taken", "recovery-state-doubtful"]);
 
 function refuseSecond(state: RecoveryState | undefined): void {
   if (state === undefined || state.ended !== null) return;
@@ -145,6 +150,19 @@ function refuseSecond(state: RecoveryState | undefined): void {
     "recovery-unfinished",
     `Recovery ${state.id} (${state.scenario}) was begun just now by somebody else. A second one would make a second project.`,
     "Find out who, and let one of you go on.",
+  );
+}
+
+function doubted(what: string): never {
+  throw doubtful([what]);
+}
+
+/** A second recovery would make a second project. */
+function doubtful(doubts: readonly string[]): ConfigurationError {
+  return new ConfigurationError(
+    "recovery-state-doubtful",
+    `Whether a recovery is under way cannot be told: states of recoveries lie there that nobody trusted has sealed, or more than are read: ${few(doubts)}. Nothing was begun.`,
+    "Somebody may have written over a recovery's state. Ask who recovers now and look for a new project in the dashboard. When there is neither, begin with --again; then find out who can write that bucket.",
   );
 }
 

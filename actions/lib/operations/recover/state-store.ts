@@ -5,10 +5,19 @@ import { errorCode, LifeboatError, OperationError } from "../../base/errors.ts";
 import { isConditionFailed } from "../../s3/store-errors.ts";
 import { setIdPattern } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { versionPages, versionsBelow } from "../../vault/s3/versions.ts";
+import { type Version, versionPages } from "../../vault/s3/versions.ts";
 
 export interface StoredState {
   readonly bytes: Uint8Array;
+}
+
+export interface StoredVersions {
+  readonly versions: readonly StoredState[];
+  readonly mark: string | undefined;
+  /** So many lie between those that were read, or are larger than any state: what they say is not known. */
+  readonly unread: number;
+  /** When something was written last, by the store's clock; undefined where it does not say. */
+  readonly writtenAt: Date | undefined;
 }
 
 /** Where the states of recoveries lie: `recoveries/<id>/state.json.pgp` in a bucket, or below a folder. */
@@ -17,8 +26,8 @@ export interface StateStore {
   readonly where: string;
   /** Ids, newest first; also of those that somebody has hidden. */
   list(): Promise<string[]>;
-  /** Every version that is there, and the mark on which the next write depends. */
-  read(id: string): Promise<{ readonly versions: readonly StoredState[]; readonly mark: string | undefined }>;
+  /** The versions that are there, and the mark on which the next write depends. */
+  read(id: string): Promise<StoredVersions>;
   /**
    * @param mark of the last write that was seen; undefined: there must be none
    * @returns the mark of this write
@@ -30,8 +39,8 @@ export interface StateStore {
 const recoveries = "recoveries/";
 const name = "state.json.pgp";
 const keyOf = (id: string, prefix = recoveries): string => `${prefix}${id}/${name}`;
-/** No state is larger, and nobody looks at more versions: a recovery writes two or three for each phase. */
-const most = { bytes: 1024 * 1024, versions: 400 } as const;
+/** No state is larger. A recovery writes two or three versions for each phase: so many of the oldest and of the newest are read. */
+const most = { bytes: 1024 * 1024, versions: 200 } as const;
 
 /** @param prefix for states of another kind, which no recovery takes up */
 export function vaultStates(vault: Vault, prefix = recoveries): StateStore {
@@ -48,15 +57,14 @@ export function vaultStates(vault: Vault, prefix = recoveries): StateStore {
     },
     async read(id) {
       const key = keyOf(id, prefix);
-      const all = (await versionsBelow(vault.transport, key)).filter((version) => version.key === key);
+      const { ends, unread, writtenAt } = await endsOf(vault, key);
       const versions: StoredState[] = [];
-      for (const { versionId, marker, bytes } of all.slice(0, most.versions)) {
-        if (marker || bytes > most.bytes) continue;
+      for (const { versionId } of ends) {
         const body = await vault.get(key, { versionId, maxBytes: most.bytes }).catch(unlessGone);
         if (body !== undefined) versions.push({ bytes: body.body });
       }
       const head = await vault.head(key);
-      return { versions, mark: head?.etag };
+      return { versions, mark: head?.etag, unread, writtenAt };
     },
     async write(id, bytes, mark) {
       assertReadable(id, bytes);
@@ -69,6 +77,33 @@ export function vaultStates(vault: Vault, prefix = recoveries): StateStore {
       }
     },
   };
+}
+
+/**
+ * The newest and the oldest versions: whoever lays others over a state, however many, leaves it among the oldest. Of no more than those is
+ * kept while the list is read.
+ */
+async function endsOf(
+  vault: Vault,
+  key: string,
+): Promise<{ readonly ends: Version[]; readonly unread: number; readonly writtenAt: Date | undefined }> {
+  const newest: Version[] = [];
+  const oldest: Version[] = [];
+  let unread = 0;
+  let writtenAt: Date | undefined;
+  for await (const { versions } of versionPages(vault.transport, key))
+    for (const version of versions) {
+      if (version.key !== key || version.marker) continue;
+      const { lastModified } = version;
+      if (lastModified && (writtenAt === undefined || lastModified > writtenAt)) writtenAt = lastModified;
+      if (version.bytes > most.bytes) unread++;
+      else if (newest.length < most.versions) newest.push(version);
+      else if (oldest.push(version) > most.versions) {
+        oldest.shift();
+        unread++;
+      }
+    }
+  return { ends: [...newest, ...oldest], unread, writtenAt };
 }
 
 function unlessGone(error: unknown): undefined {
@@ -98,7 +133,8 @@ export function folderStates(folder: string): StateStore {
     },
     async read(id) {
       const bytes = await read(id);
-      return { versions: bytes === undefined ? [] : [{ bytes }], mark: bytes && markOf(bytes) };
+      const versions = bytes === undefined ? [] : [{ bytes }];
+      return { versions, mark: bytes && markOf(bytes), unread: 0, writtenAt: undefined };
     },
     async write(id, bytes, mark) {
       assertReadable(id, bytes);

@@ -197,9 +197,21 @@ export async function unfinishedStates(access: StateAccess, log: Log): Promise<R
   return found;
 }
 
-/** @returns undefined where none is that counts */
-export async function readState(id: string, access: StateAccess, log: Log): Promise<RecoveryState | undefined> {
-  const { versions, mark } = await access.store.read(id);
+/** What came last is so new that a recovery may be under way below it. */
+const doubtMillis = 7 * 86_400_000;
+
+/**
+ * @param doubt told where none counts and yet one may be there: more lies there than is read, or what lies there is new. Somebody may
+ * have laid it over a recovery that is under way.
+ * @returns undefined where none is that counts
+ */
+export async function readState(
+  id: string,
+  access: StateAccess,
+  log: Log,
+  doubt?: (what: string) => void,
+): Promise<RecoveryState | undefined> {
+  const { versions, mark, unread, writtenAt } = await access.store.read(id);
   let newest: RecoveryDocument | undefined;
   let doubtful = 0;
   for (const version of versions) {
@@ -211,6 +223,9 @@ export async function readState(id: string, access: StateAccess, log: Log): Prom
     log.warn(
       `recoveries/${id} in ${access.store.where}: ${doubtful} of its states do not open with this key, or no key of people has signed them. They count for nothing.`,
     );
+  const fresh = writtenAt !== undefined && access.clock.now() - writtenAt.getTime() < doubtMillis;
+  if (newest === undefined && (unread > 0 || (doubtful > 0 && fresh)))
+    doubt?.(`recoveries/${id} in ${access.store.where} (${doubtful + unread} versions, none of them believed)`);
   return newest && new RecoveryState(newest, mark, access);
 }
 

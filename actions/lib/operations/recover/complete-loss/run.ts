@@ -53,7 +53,7 @@ export async function runLoss(context: Context, run: LossRun): Promise<Told> {
     const told = phases.map(({ run: _run, ...phase }) => phase);
     return { result: { outcome: "rehearsed", plan, phases: told }, page, outputs: outputsOf(plan) };
   }
-  const state = unfinished ?? (await begin(recoveries, request, plan));
+  const state = unfinished ?? (await begin(recoveries, request, plan, again));
   await using lease = await recoveries.lease(state);
   if (unfinished !== undefined) {
     context.log.info(`Recovery ${state.id}, begun at ${state.begunAt}, is taken up.`);
@@ -139,7 +139,7 @@ async function admitted(
   return plan;
 }
 
-function begin(recoveries: Recoveries, request: LossRequest, plan: LossPlan): Promise<RecoveryState> {
+function begin(recoveries: Recoveries, request: LossRequest, plan: LossPlan, again: boolean): Promise<RecoveryState> {
   const password = plan.project === null ? null : newPassword();
-  return recoveries.begin(request.scenario, { request, plan, password }, "began it");
+  return recoveries.begin(request.scenario, { request, plan, password }, "began it", again);
 }

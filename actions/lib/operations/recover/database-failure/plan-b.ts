@@ -30,6 +30,7 @@ interface Beside {
   readonly place: InPlace;
   readonly request: FailureRequest;
   readonly folder: string | undefined;
+  readonly again: boolean;
   /** Id of the set that comes back. */
   readonly set: string;
   readonly recovery: string;
@@ -44,7 +45,7 @@ interface Beside {
  * removed.
  */
 export async function besideIt(beside: Beside): Promise<PlanBOutcome> {
-  const { context, place, request, folder, recovery, clock, inPlace } = beside;
+  const { context, place, request, folder, again, recovery, clock, inPlace } = beside;
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   context.log.warn("Plan B begins: a new project beside the old one, from the newest set that counts.");
@@ -53,7 +54,7 @@ export async function besideIt(beside: Beside): Promise<PlanBOutcome> {
       ...{ scenario: "complete-loss", set: beside.set, target: null, production: null, migrations: null },
       ...{ region: request.region, projectName: request.projectName },
     },
-    ...{ rehearse: false, again: false, folder, clock, signal, beside: recovery },
+    ...{ rehearse: false, again, folder, clock, signal, beside: recovery },
   }).then(
     (told) => ({ told }),
     (error: unknown) => ({ error }),

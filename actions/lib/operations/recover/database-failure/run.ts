@@ -56,7 +56,8 @@ export async function runDatabaseFailure(context: Context, run: FailureRun): Pro
     if (!run.again) refuseDone(recoveries, target);
     await refuseTooOld(ports, target);
   }
-  const state = unfinished ?? (await recoveries.begin(scenario, { inPlace: nothingKnown(target) }, "began it"));
+  const state =
+    unfinished ?? (await recoveries.begin(scenario, { inPlace: nothingKnown(target) }, "began it", run.again));
   // Before anything is written into it: whoever works at it would be thrown out by that.
   const lease = await recoveries.lease(state);
   const work: Work = {
@@ -109,7 +110,13 @@ class Failure {
     // A recovery that could not even be asked for leaves plan B alone.
     const waiting = begun === undefined ? this.#inPlace("all", undefined) : Promise.resolve(begun);
     const outcome = await besideIt({
-      ...{ context: this.#context, place: this.#parts.place, request, folder: this.#run.folder },
+      ...{
+        context: this.#context,
+        place: this.#parts.place,
+        request,
+        folder: this.#run.folder,
+        again: this.#run.again,
+      },
       set: (await quietly(this.#parts.work.ports.newestSet))?.set ?? "latest",
       ...{ recovery: state.id, clock: this.#parts.clock, inPlace: waiting },
     });
