@@ -2,9 +2,10 @@ import { LifeboatError, OperationError } from "../../../base/errors.ts";
 import type { Clock } from "../../../base/flow/clock.ts";
 import type { Context } from "../../context.ts";
 import type { Told } from "../../operation.ts";
-import { openRecoveries } from "../access.ts";
+import { openRecoveries, type Recoveries } from "../access.ts";
 import { factsSchema } from "../complete-loss/facts.ts";
 import { runLoss } from "../complete-loss/run.ts";
+import type { RecoveryState } from "../state.ts";
 import { type Fence, fenceOff } from "./fence.ts";
 import type { InPlace } from "./place.ts";
 import type { FailureRequest } from "./work.ts";
@@ -82,16 +83,20 @@ export async function besideIt(beside: Beside): Promise<PlanBOutcome> {
     // Only the other one is left.
     const why = await inPlace;
     if (why === undefined) return lost(beside, `failed (${ended.error.message})`);
-    return { winner: "nobody", why: ended.error, planB: `failed: ${ended.error.message} In place: ${why.message}` };
+    const planB = `failed: ${ended.error.message}${await leftBy(beside)} In place: ${why.message}`;
+    return { winner: "nobody", why: ended.error, planB };
   }
   const { failure } = ended.told;
-  // A copy that is not as it was must not shut the old one off.
-  if (failure !== undefined)
+  // A copy that is not as it was must not shut the old one off, which may still come back.
+  if (failure !== undefined) {
+    context.log.warn(`Plan B is there, and not as it was: ${failure.message} The database in place is waited for.`);
+    if ((await inPlace) === undefined) return lost(beside, `is there, and not as it was (${failure.message})`);
     return {
       winner: "nobody",
       why: new OperationError(failure.code, failure.message, failure.next),
-      planB: `is there, and not as it was: ${failure.message}`,
+      planB: `is there, and not as it was: ${failure.message}${await leftBy(beside)}`,
     };
+  }
   const fences = await fenceOff(place.api, place.ref, context.env);
   return { winner: "plan B", told: ended.told, fences };
 }
@@ -103,14 +108,33 @@ async function lost(beside: Beside, how: string): Promise<PlanBOutcome> {
   const fences = await fenceOff(beside.place.api, loser.ref, beside.context.env);
   const ways = fences.map(({ what, done }) => `${what}: ${done ? "shut" : "OPEN"}`).join(", ");
   const goes = `lifeboat recover database-failure --remove-project ${loser.ref}`;
-  const planB = `${how}; its project ${loser.ref} is shut off (${ways}), stays and costs money until you say that it goes, after the incident: ${goes}`;
+  // A project that is half made may not answer.
+  const shut = fences.every(({ done, inside }) => done || inside)
+    ? "is shut off"
+    : "is NOT shut off: do it in the dashboard, Database Settings, Network restrictions";
+  const planB = `${how}; its project ${loser.ref} ${shut} (${ways}), stays and costs money until you say that it goes, after the incident: ${goes}`;
   return { winner: "in place", planB, loser };
+}
+
+/** Neither serves: what plan B has made is all there may be, and is left open. */
+async function leftBy({ context, folder, clock, recovery }: Beside): Promise<string> {
+  using recoveries = await openRecoveries(context, folder, clock);
+  const state = planBOf(recoveries, recovery);
+  const ref = state?.facts(factsSchema).ref ?? null;
+  if (ref === null) return "";
+  const way =
+    state?.ended === null ? "the same command takes it up" : "look at what differs before anybody works with it";
+  return ` Its project ${ref} is there, is not shut off and costs money: ${way}.`;
+}
+
+function planBOf({ known }: Recoveries, recovery: string): RecoveryState | undefined {
+  return known.find((one) => one.scenario === "complete-loss" && one.id > recovery);
 }
 
 /** Null where none is noted. */
 async function projectOf({ context, folder, clock, recovery }: Beside): Promise<Loser | null> {
   using recoveries = await openRecoveries(context, folder, clock);
-  const state = recoveries.known.find((one) => one.scenario === "complete-loss" && one.id > recovery);
+  const state = planBOf(recoveries, recovery);
   if (state === undefined) return null;
   if (state.ended === null) {
     await state.noteHuman({ by: context.who, what: "the database came back in its own project" });
