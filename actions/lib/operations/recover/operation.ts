@@ -66,7 +66,9 @@ export default defineOperation({
       value: "NAME|all",
       help: "afterwards: switch on what stayed off, by its number or name, or all of it",
     }),
-    again: flag("recover once more, although the same recovery was handed over already"),
+    again: flag(
+      "recover although the same recovery was handed over already, or another may be under way that cannot be read",
+    ),
     giveUp: flag("give an unfinished recovery up: it deletes nothing, and lets another begin"),
     removeProject: field(z.string().trim().min(1).optional(), {
       ...{ value: "REF", help: "database-failure: remove the project that plan B made and that lost: its ref, typed" },
