@@ -32,17 +32,18 @@ afterAll(async () => {
 /** A log that does something when a track first notes what it is at. */
 function whenAt(what: RegExp, act: () => void | Promise<void>): Log {
   let done = false;
-  const note = (text: string) => {
+  const note = async (text: string) => {
     if (done || !what.test(text)) return;
     done = true;
-    void act();
+    await act();
   };
-  const track: Track = { advance() {}, note, end() {} };
+  const track: Track = { advance() {}, note: (text) => void note(text), end() {} };
   return {
     ...silentLog,
     track: () => track,
     group: async (title, work) => {
-      note(title);
+      // What is done at a stage's begin is done before its work.
+      await note(title);
       return work();
     },
   };
@@ -92,15 +93,11 @@ describe("a target that somebody fills meanwhile", () => {
       message: expect.stringContaining("rows in auth.users"),
     });
     await execute(target.superuserUrl, "delete from auth.users");
-    let filled: Promise<void> | undefined;
-    const log = whenAt(/^data$/, () => {
-      filled = execute(target.superuserUrl, row);
-    });
+    const log = whenAt(/^data$/, () => execute(target.superuserUrl, row));
     await expect(restoreInto(lab, target.postgresUrl, { log })).rejects.toMatchObject({
       code: "target-filled-meanwhile",
       message: expect.stringContaining("auth.users"),
     });
-    await filled;
   });
 });
 

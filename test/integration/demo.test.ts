@@ -91,7 +91,7 @@ describe("the demo", () => {
     expect(output).toMatch(/On the clock, of 02:00:00:\n +00:00:00 +make the project /);
     // The function, its secret and the key that signs sessions: what no new project has.
     expect(output).toMatch(
-      /configuration +3 settings carried and read back, \d+ were so already, \d+ to look at, 0 refused/,
+      /configuration +3 settings carried and read back, \d+ were so already, 0 to look at, 2 wait to be switched on, \d+ are this project's own, 0 refused/,
     );
     expect(output).toMatch(/handed over +\d+\.\d % of what is promised/);
     const page = readFileSync(join(pages, "complete-loss.html"), "utf8");
@@ -102,7 +102,7 @@ describe("the demo", () => {
 
   test.each([
     ["minor-corruption", "runbooks/recover-minor-corruption.md"],
-    ["meteorite", "is not one of complete-loss, "],
+    ["meteorite", "is not one of database-failure, complete-loss, regional-disaster"],
   ])("--disaster %s is refused, with what to read", async (disaster, said) => {
     const { code, output } = await demo(["--disaster", disaster]);
     expect({ code, told: output.includes(said) }, output).toEqual({ code: 2, told: true });
