@@ -28,7 +28,9 @@ const telling = ["overwrite", "wipe", "abandon", "force", "prune"];
 
 /** What is typed for each way in which a verb forgets. */
 const typed: Readonly<Record<string, readonly Record<string, string | boolean>[]>> = {
+  drill: [{}, { scenario: "complete-loss" }],
   keys: [{ action: "rewrap" }],
+  recover: [{ scenario: "database-failure", "remove-project": "abcdefghijklmnopqrst" }],
   release: [{ set: setId(1), reason: "it is over" }],
   restore: [{ abandon: true }],
   "restore-files": [
@@ -36,13 +38,16 @@ const typed: Readonly<Record<string, readonly Record<string, string | boolean>[]
     { snapshot: "latest", overwrite: true, to: "/nonexistent/folder" },
   ],
   retention: [{}],
+  sentinels: [{ action: "remove" }],
   "test-restore": [{}, { wipe: true }, { set: "latest" }],
 };
 /** The same verbs when they forget nothing. */
 const harmlessly: Readonly<Record<string, Record<string, string | boolean>>> = {
   keys: { action: "check" },
+  recover: { scenario: "complete-loss", "give-up": true },
   restore: { set: "latest" },
   "restore-files": { snapshot: "latest" },
+  sentinels: { action: "status" },
   "test-restore": { "mark-staging": "someref" },
 };
 
@@ -73,6 +78,11 @@ beforeAll(async () => {
     ...{ ...of("TARGET"), ...of("STAGING") },
     S3_STORAGE_BUCKET: lab.bucket,
     RESTORE_PRIVATE_KEY: lab.operations.key.armor(),
+    ...{
+      SUPABASE_ACCESS_TOKEN: "sbp_0",
+      SUPABASE_API_URL: "http://127.0.0.1:1",
+      SUPABASE_PROJECT_REF: "productionref",
+    },
   };
   const said = { id: setId(2), reason: "keys were stolen", by: "a test", at: new Date() };
   await beginIncident(lab.vault, said, undefined);
