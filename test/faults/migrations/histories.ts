@@ -1,4 +1,4 @@
-import { randomOf } from "../../lab/retention/random-days.ts";
+import { randomFrom } from "../../lab/random.ts";
 
 /** A migration as somebody wrote it: its statements are known without reading the file. */
 export interface Written {
@@ -51,7 +51,7 @@ interface Table {
 
 /** One history of migrations, the same for the same seed: 4 to 14 files, each of 0 to 5 statements. */
 export function history(seed: number): History {
-  const random = randomOf(seed * 7919 + 1);
+  const random = randomFrom(seed * 7919 + 1);
   const below = (most: number): number => Math.floor(random() * most);
   const one = <T>(of: readonly T[]): T => of[below(of.length)] as T;
   const author = new Author(below, one);

@@ -10,7 +10,7 @@ import { connect } from "../../../actions/lib/postgres/connect/connect.ts";
 import { compareDatabases } from "../../lab/compare/compare-databases.ts";
 import { type Facts, readFacts } from "../../lab/compare/read-facts.ts";
 import { urlFor, withClient } from "../../lab/connection.ts";
-import { randomOf } from "../../lab/retention/random-days.ts";
+import { randomFrom } from "../../lab/random.ts";
 import type { History, Written } from "./histories.ts";
 
 /** How it came out: like the source to the last row, or with the file named that keeps it from that. */
@@ -123,7 +123,7 @@ class Killer {
   readonly #most: number;
 
   constructor(story: History, _url: string, admin: string) {
-    this.#random = randomOf(story.seed);
+    this.#random = randomFrom(story.seed);
     this.#admin = admin;
     this.#most = story.mischief === "killed" ? 4 : 0;
   }

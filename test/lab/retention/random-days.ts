@@ -1,4 +1,5 @@
 import type { Tier } from "../../../actions/lib/vault/format/manifest.ts";
+import { randomFrom } from "../random.ts";
 import { Oracle, type Violation } from "./oracle.ts";
 import { type Code, type Disturbance, realCode, retain, retainReplica } from "./retention-run.ts";
 import { type ModelSet, make, newWorld, type Rules, replicate, type World } from "./world.ts";
@@ -26,17 +27,6 @@ interface Living {
   readonly mostBroken: number;
 }
 
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** Trouble that comes and goes by itself: how likely it is that it begins on a day, and that it ends. */
 const spells = {
   backupsFail: [0.003, 0.2],
@@ -58,9 +48,9 @@ export async function randomDays(
   days: number,
   { code = realCode, rules = ordinaryRules, mostBroken = 5 }: Partial<Living> = {},
 ): Promise<Simulated> {
-  const random = randomOf(seed);
+  const random = randomFrom(seed);
   // Of its own: whatever a rule keeps, the same days come.
-  const disturbing = randomOf(seed + 1);
+  const disturbing = randomFrom(seed + 1);
   const chance = (share: number): boolean => random() < share;
   const world = newWorld(rules);
   const oracle = new Oracle();

@@ -3,7 +3,7 @@ import { type Clock, realClock } from "../../../actions/lib/base/flow/clock.ts";
 import type { Backing } from "./backing.ts";
 import { Faults } from "./faults.ts";
 import { newProject, type Project, type ProjectFacts } from "./project.ts";
-import { between, hexFrom, randomFrom, refFrom } from "./random.ts";
+import { between, hexFrom, randomFrom, refFrom } from "../random.ts";
 
 /** What Supabase charges for, and refuses by. */
 export interface Organization {
