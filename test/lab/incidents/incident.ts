@@ -1,5 +1,5 @@
-import type { Project, World } from "../supabase-api/index.ts";
 import { between, randomFrom } from "../random.ts";
+import type { Project, World } from "../supabase-api/index.ts";
 import type { RestoreOrder } from "../supabase-api/world.ts";
 
 /** What goes wrong in one incident, drawn from its seed. Times in seconds since its begin. */

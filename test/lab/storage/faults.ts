@@ -25,32 +25,6 @@ export interface Fault {
   readonly times?: number;
 }
 
-/** The faults that a server has been told to have, and how many requests each has met. */
-export class Faults {
-  readonly #armed: { readonly fault: Fault; met: number }[] = [];
-
-  /** @returns a function that ends the fault and tells how many requests it met */
-  inject(fault: Fault): () => number {
-    const armed = { fault, met: 0 };
-    this.#armed.push(armed);
-    return () => {
-      const at = this.#armed.indexOf(armed);
-      if (at >= 0) this.#armed.splice(at, 1);
-      return armed.met;
-    };
-  }
-
-  /** The fault that this request meets, counted. */
-  meet(call: Call): FaultKind | undefined {
-    const armed = this.#armed.find(
-      ({ fault, met }) => met < (fault.times ?? Number.POSITIVE_INFINITY) && (fault.on?.(call) ?? true),
-    );
-    if (armed === undefined) return undefined;
-    armed.met++;
-    return armed.fault.kind;
-  }
-}
-
 /** @throws StorageError for the faults that are answers */
 export async function beforeAnswer(kind: FaultKind | undefined): Promise<void> {
   if (kind === "slow-down") throw new StorageError(429, "SlowDown", "Too many connections issued to the database");

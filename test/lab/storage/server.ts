@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { S3Client } from "@aws-sdk/client-s3";
 import pg from "pg";
+import { Faults } from "../faults.ts";
 import type { LabProject } from "../project.ts";
 import { type Elements, StorageError, sendXml } from "./answer.ts";
 import { FileBytes } from "./bytes.ts";
 import { type Call, type Exchange, prefix, readCall } from "./call.ts";
-import { beforeAnswer, type Fault, Faults } from "./faults.ts";
+import { beforeAnswer, type Fault } from "./faults.ts";
 import { listObjects } from "./listing.ts";
 import { Uploads } from "./multipart.ts";
 import { deleteObject, deleteObjects, getObject, headObject, type Place, putObject } from "./objects.ts";
@@ -69,7 +70,7 @@ export async function startStorage(project: LabProject, options: StorageOptions 
   pool.on("error", () => {});
   const place: Place = { rows: new StorageRows(pool), files };
   const uploads = new Uploads(place);
-  const faults = new Faults();
+  const faults = new Faults<Fault>();
   const answered: Answered[] = [];
 
   const server = createServer({ keepAlive: true }, (request, response) => {
@@ -80,7 +81,7 @@ export async function startStorage(project: LabProject, options: StorageOptions 
     try {
       call = readCall(request, options.base);
       checkSignature(request, credentials);
-      const fault = faults.meet(call);
+      const fault = faults.meet(({ on }) => on?.(call) ?? true);
       await beforeAnswer(fault);
       if (fault === "reset" && call.operation !== "GetObject") request.socket.destroy();
       else await answer(place, uploads, credentials, { call, request, response, fault });

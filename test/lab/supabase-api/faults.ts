@@ -1,3 +1,4 @@
+import { Faults } from "../faults.ts";
 import type { ApiRequest } from "./request.ts";
 
 /** What can be made to go wrong with one request. */
@@ -29,42 +30,19 @@ export interface Fault {
   readonly until?: number;
 }
 
-/** The faults that a world has been told to have, oldest first. */
-export class Faults {
-  readonly #armed: { readonly fault: Fault; met: number }[] = [];
-
-  /** @returns a function that ends the fault and tells how many requests it met */
-  inject(fault: Fault): () => number {
-    const armed = { fault, met: 0 };
-    this.#armed.push(armed);
-    return () => {
-      const at = this.#armed.indexOf(armed);
-      if (at >= 0) this.#armed.splice(at, 1);
-      return armed.met;
-    };
-  }
-
+/** The faults that a world has been told to have. */
+export class ApiFaults extends Faults<Fault> {
   /** The next requests are answered with these statuses, one after another; each says that it may be asked again at once. */
   next(...statuses: number[]): void {
     for (const status of statuses)
       this.inject({ kind: { status, json: { message: "trouble" }, headers: { "retry-after": "0" } }, times: 1 });
   }
 
-  clear(): void {
-    this.#armed.length = 0;
-  }
-
-  /** The fault that this request meets, counted. */
-  meet({ method, url }: ApiRequest, now: number): FaultKind | undefined {
-    const armed = this.#armed.find(
-      ({ fault, met }) =>
-        met < (fault.times ?? Number.POSITIVE_INFINITY) &&
-        (fault.on?.test(`${method} ${url}`) ?? true) &&
-        now >= (fault.from ?? 0) &&
-        now < (fault.until ?? Number.POSITIVE_INFINITY),
+  /** The fault that this request meets now, counted. */
+  meetRequest({ method, url }: ApiRequest, now: number): FaultKind | undefined {
+    return this.meet(
+      ({ on, from = 0, until = Number.POSITIVE_INFINITY }) =>
+        (on?.test(`${method} ${url}`) ?? true) && now >= from && now < until,
     );
-    if (armed === undefined) return undefined;
-    armed.met++;
-    return armed.fault.kind;
   }
 }

@@ -30,7 +30,7 @@ export async function handle(world: World, request: ApiRequest): Promise<Sent> {
   world.requests.push(asked);
   await world.heard?.(asked);
   await settle(world);
-  const fault = world.faults.meet(request, world.clock.now());
+  const fault = world.faults.meetRequest(request, world.clock.now());
   if (fault === "reset") return { status: 0, headers: {}, body: new Uint8Array(), cut: true };
   if (fault === "page") return page(429);
   if (typeof fault === "object") return sent(fault);

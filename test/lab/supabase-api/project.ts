@@ -1,5 +1,5 @@
-import { newAuth } from "./auth-fields.ts";
 import { between, hexFrom } from "../random.ts";
+import { newAuth } from "./auth-fields.ts";
 import type { World } from "./world.ts";
 
 /** Every status that the API has for a project. */

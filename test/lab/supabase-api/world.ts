@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, realClock } from "../../../actions/lib/base/flow/clock.ts";
-import type { Backing } from "./backing.ts";
-import { Faults } from "./faults.ts";
-import { newProject, type Project, type ProjectFacts } from "./project.ts";
 import { between, hexFrom, randomFrom, refFrom } from "../random.ts";
+import type { Backing } from "./backing.ts";
+import { ApiFaults } from "./faults.ts";
+import { newProject, type Project, type ProjectFacts } from "./project.ts";
 
 /** What Supabase charges for, and refuses by. */
 export interface Organization {
@@ -71,7 +71,7 @@ export interface World {
   readonly tokens: Token[];
   /** Regions without room for a new project. */
   readonly fullRegions: Set<string>;
-  readonly faults: Faults;
+  readonly faults: ApiFaults;
   /** For the next restores, in order; afterwards all end well. */
   readonly restoreOrders: RestoreOrder[];
   readonly creationOrders: CreationOrder[];
@@ -103,7 +103,7 @@ export function createWorld({ seed = 1, clock = realClock, pace = 1 }: WorldOpti
     ...{ clock, pace, random, limit: 120 },
     organizations: [{ slug: "org", name: "Org", plan: "pro", restricted: false }],
     tokens: [{ value: `sbp_${hexFrom(random, 40)}`, user: "owner", organizations: ["org"] }],
-    ...{ projects: new Map(), fullRegions: new Set(), faults: new Faults(), asked: new Map() },
+    ...{ projects: new Map(), fullRegions: new Set(), faults: new ApiFaults(), asked: new Map() },
     ...{ restoreOrders: [], creationOrders: [], requests: [], publicTroubles: [] },
   };
 }

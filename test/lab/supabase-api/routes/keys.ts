@@ -1,7 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { z } from "zod";
-import type { Project, SigningKey } from "../project.ts";
 import { hexFrom } from "../../random.ts";
+import type { Project, SigningKey } from "../project.ts";
 import { empty, ofProject, ok, type ProjectCall, type Route, refuse } from "../request.ts";
 import { newId, paced } from "../world.ts";
 import { accept } from "./body.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { newProject, type Project } from "../project.ts";
 import { refFrom } from "../../random.ts";
+import { newProject, type Project } from "../project.ts";
 import { type Call, empty, maySee, ofProject, ok, type Route, refuse } from "../request.ts";
 import { paced, pacedBetween, plan, sinceThen, type World } from "../world.ts";
 import { accept } from "./body.ts";
