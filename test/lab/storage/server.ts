@@ -79,9 +79,10 @@ export async function startStorage(project: LabProject, options: StorageOptions 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let call: Call | undefined;
     try {
-      call = readCall(request, options.base);
+      const asked = readCall(request, options.base);
+      call = asked;
       checkSignature(request, credentials);
-      const fault = faults.meet(({ on }) => on?.(call) ?? true);
+      const fault = faults.meet(({ on }) => on?.(asked) ?? true);
       await beforeAnswer(fault);
       if (fault === "reset" && call.operation !== "GetObject") request.socket.destroy();
       else await answer(place, uploads, credentials, { call, request, response, fault });
