@@ -86,9 +86,8 @@ export async function readSource(
   }
   // Its list has a session of its own under the snapshot: the locks of ours need not last as long as the copy, or as an API is slow.
   await beside.run?.opened;
-  const { client } = schema.snapshot;
-  guard.releases((await client.query("select pg_backend_pid() as pid")).rows[0].pid);
-  await client.query("commit");
+  guard.releases(schema.snapshot.pid);
+  await schema.snapshot.client.query("commit");
   for (const artifact of await configuration) writer.add(artifact);
   await stages.write("inventory", () => writer.describe(schema.snapshot, data.inventory));
 }
