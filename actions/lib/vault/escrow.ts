@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { ConfigurationError, LifeboatError } from "../base/errors.ts";
-import { mapBounded } from "../base/flow/bounded.ts";
+import { LifeboatError } from "../base/errors.ts";
 import { oneChunk, wholeOf } from "../base/flow/chunks.ts";
 import { open, seal } from "../seal/body/message.ts";
 import type { Recipient } from "../seal/keys/keyring.ts";
@@ -11,15 +10,14 @@ import { lockObject } from "./bucket/lock.ts";
 import { setId } from "./format/manifest.ts";
 import { alarmOf } from "./published/publications.ts";
 import {
-  parseDocument,
   publishSigned,
-  readSigned,
+  type Refused,
+  readAllSigned,
   type SignedBy,
   type VerifySignature,
 } from "./published/signed-manifest.ts";
 import type { Vault } from "./s3/client.ts";
-import { vaultAsWritten, writtenObjects } from "./s3/versions.ts";
-import { firstAndLast } from "./sets/proof-store.ts";
+import { writtenObjects } from "./s3/versions.ts";
 
 /** Where what only the owner has is kept, sealed: `escrow/<id>.json` and its signature. Entries are added, and never changed. */
 export const escrowPrefix = "escrow/";
@@ -27,7 +25,6 @@ const keyOf = (id: string): string => `${escrowPrefix}${id}.json`;
 
 /** A sealed value may have as much. Supabase takes 24,576 bytes for a function's secret. */
 export const mostValueBytes = 64 * 1024;
-const maxEntryBytes = 512 * 1024;
 
 /** Key packets and sealed body, base64: one after the other they are an OpenPGP message that gpg opens. */
 const sealedSchema = z.strictObject({ keys: z.base64(), body: z.base64() });
@@ -66,7 +63,7 @@ export interface EscrowList {
   /** How many of each name there are. */
   readonly counts: ReadonlyMap<string, number>;
   /** What lies there and is not to be trusted, and why. */
-  readonly refused: readonly { readonly key: string; readonly problem: string }[];
+  readonly refused: readonly Refused[];
   /** What somebody else did to entries, in words for people. Each of these counts as it was written. */
   readonly alarms: readonly string[];
 }
@@ -116,28 +113,18 @@ export async function writeEscrow(
  */
 export async function readEscrow(vault: Vault, verify: VerifySignature): Promise<EscrowList> {
   const objects = await writtenObjects(vault, [escrowPrefix]);
-  const written = vaultAsWritten(vault, objects);
-  const there = new Set(objects.map(({ key }) => key));
-  const documents = objects.filter(({ key }) => key.endsWith(".json"));
-  const signed = documents.filter(({ key }) => there.has(`${key}.sig`));
-  const chosen = new Set(firstAndLast(signed));
-  const read = await mapBounded(documents, 16, async (one): Promise<Escrowed | EscrowList["refused"][number]> => {
-    const { key } = one;
-    if (chosen.has(one)) return readEntry(written, key, verify);
-    return { key, problem: there.has(`${key}.sig`) ? "there are too many" : "it is not signed" };
-  });
-  const trusted = read.filter((one) => "entry" in one);
+  const { believed, refused } = await readAllSigned(vault, objects, kind, verify);
   const newest = new Map<string, Escrowed>();
   const counts = new Map<string, number>();
-  for (const one of trusted.toSorted((a, b) => (a.entry.id < b.entry.id ? -1 : 1))) {
-    newest.set(one.entry.name, one);
-    counts.set(one.entry.name, (counts.get(one.entry.name) ?? 0) + 1);
+  for (const { document: entry, signedBy } of believed.sort((a, b) => (a.document.id < b.document.id ? -1 : 1))) {
+    newest.set(entry.name, { entry, signedBy });
+    counts.set(entry.name, (counts.get(entry.name) ?? 0) + 1);
   }
   const of = (state: string) => objects.filter((one) => one.state === state).map(({ key }) => key);
   return {
     newest: new Map([...newest].toSorted(([a], [b]) => (a < b ? -1 : 1))),
     counts,
-    refused: read.filter((one) => "problem" in one),
+    refused,
     alarms: [
       ...alarmOf(
         of("hidden"),
@@ -150,16 +137,8 @@ export async function readEscrow(vault: Vault, verify: VerifySignature): Promise
   };
 }
 
-async function readEntry(vault: Vault, key: string, verify: VerifySignature) {
-  const untrusted = (why: string) => new ConfigurationError("escrow-untrusted", why);
-  try {
-    const found = await readSigned(vault, key, maxEntryBytes, verify, untrusted);
-    if (found === undefined) throw untrusted("it cannot be read");
-    const entry = parseDocument(found.bytes, entrySchema, "lifeboat-escrow/1", untrusted);
-    if (key !== keyOf(entry.id)) throw untrusted("it was signed for another place");
-    return { entry, signedBy: found.signedBy };
-  } catch (error) {
-    if (error instanceof LifeboatError && error.code === "escrow-untrusted") return { key, problem: error.message };
-    throw error;
-  }
-}
+const kind = {
+  isKey: (key: string): boolean => key.endsWith(".json"),
+  keyOf: ({ id }: EscrowEntry): string => keyOf(id),
+  ...{ maxBytes: 512 * 1024, schema: entrySchema, format: "lifeboat-escrow/1" },
+};

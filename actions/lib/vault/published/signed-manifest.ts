@@ -1,14 +1,16 @@
 import type { z } from "zod";
 import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
+import { mapBounded } from "../../base/flow/bounded.ts";
 import { isConditionFailed, isMissing } from "../../s3/store-errors.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Vault } from "../s3/client.ts";
 import { assertStored } from "../s3/read-back.ts";
+import { vaultAsWritten, type WrittenObject } from "../s3/versions.ts";
 
 export const manifestName = "manifest.json";
 export const signatureName = `${manifestName}.sig`;
 const maxSignatureBytes = 64 * 1024;
-/** Why a manifest without a signature is not to be trusted. */
+/** Why what has no signature is not to be trusted. */
 const notSigned = "it is not signed";
 
 /** Who signed, and when. */
@@ -108,6 +110,89 @@ export async function readSigned(
     throw untrusted(error instanceof LifeboatError ? error.message : "its signature is not by a trusted key");
   });
   return { bytes, signature, signedBy };
+}
+
+/** Documents of one kind that lie below a prefix: proofs, what is in escrow. */
+interface Kind<Document> {
+  /** Which keys are theirs; their signatures' are none. */
+  readonly isKey: (key: string) => boolean;
+  /** Where a document belongs, by what is in it. */
+  readonly keyOf: (document: Document) => string;
+  readonly maxBytes: number;
+  readonly schema: z.ZodType<Document>;
+  /** Its name, for messages. */
+  readonly format: string;
+}
+
+/** A document that a trusted key has signed, in its place. */
+export interface Believed<Document> {
+  readonly document: Document;
+  readonly signedBy: SignedBy;
+  readonly key: string;
+}
+
+/** A document that is there and not to be trusted, and why. */
+export interface Refused {
+  readonly key: string;
+  readonly problem: string;
+}
+
+/** More than there ever are: a restore test a month makes a hundred proofs in eight years. */
+const mostRead = 2000;
+
+/**
+ * Reads every document of a kind whose signature `verify` accepts. One that is not to be trusted is named, not passed over. One that
+ * somebody hid or replaced is read as it was written: its signature makes it true all the same.
+ * @param objects what `writtenObjects` gave for their prefix
+ * @returns `unread`: how many that bear a signature were not read, because there are too many: any of them may be one of ours
+ */
+export async function readAllSigned<Document>(
+  vault: Vault,
+  objects: readonly WrittenObject[],
+  kind: Kind<Document>,
+  verify: VerifySignature,
+): Promise<{ believed: Believed<Document>[]; refused: Refused[]; unread: number }> {
+  const written = vaultAsWritten(vault, objects);
+  const there = new Set(objects.map(({ key }) => key));
+  const documents = objects.filter(({ key }) => kind.isKey(key));
+  const signed = documents.filter(({ key }) => there.has(`${key}.sig`));
+  const chosen = new Set(firstAndLast(signed));
+  const read = await mapBounded(documents, 24, async (one): Promise<Believed<Document> | Refused> => {
+    if (chosen.has(one)) return readOne(written, one.key, kind, verify);
+    return { key: one.key, problem: there.has(`${one.key}.sig`) ? "there are too many" : notSigned };
+  });
+  return {
+    believed: read.filter((one) => "document" in one),
+    refused: read.filter((one) => "problem" in one),
+    unread: signed.length - chosen.size,
+  };
+}
+
+/** Of very many those that were written first and last: ours are from before somebody laid the others, or from after. */
+function firstAndLast(objects: readonly WrittenObject[]): readonly WrittenObject[] {
+  if (objects.length <= mostRead) return objects;
+  const time = ({ lastModified }: WrittenObject): number => lastModified?.getTime() ?? 0;
+  const inOrder = objects.toSorted((a, b) => time(a) - time(b));
+  return [...inOrder.slice(0, mostRead / 2), ...inOrder.slice(-mostRead / 2)];
+}
+
+async function readOne<Document>(
+  vault: Vault,
+  key: string,
+  { keyOf, maxBytes, schema, format }: Kind<Document>,
+  verify: VerifySignature,
+): Promise<Believed<Document> | Refused> {
+  const untrusted = (why: string) => new ConfigurationError("document-untrusted", why);
+  try {
+    const found = await readSigned(vault, key, maxBytes, verify, untrusted);
+    if (found === undefined) throw untrusted("it cannot be read");
+    const document = parseDocument(found.bytes, schema, format, untrusted);
+    if (key !== keyOf(document)) throw untrusted("it was signed for another place");
+    return { document, signedBy: found.signedBy, key };
+  } catch (error) {
+    if (error instanceof LifeboatError && error.code === "document-untrusted") return { key, problem: error.message };
+    throw error;
+  }
 }
 
 /** Where something is published, and what counts as it: a set of the database, a snapshot of the files. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
+import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { isMissing } from "../../s3/store-errors.ts";
 import { lockObject } from "../bucket/lock.ts";
@@ -7,17 +7,15 @@ import { manifestSchema, setPrefix, type Tier } from "../format/manifest.ts";
 import { type Proof, proofPrefix, proofSchema } from "../format/proof.ts";
 import {
   manifestName,
-  parseDocument,
   publishSigned,
-  readSigned,
+  type Refused,
+  readAllSigned,
   type SignedBy,
   type VerifySignature,
 } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
-import { vaultAsWritten, type WrittenObject, writtenObjects } from "../s3/versions.ts";
+import { writtenObjects } from "../s3/versions.ts";
 import { maxManifestBytes } from "./catalogue.ts";
-
-const maxProofBytes = 2 * 1024 * 1024;
 
 /** A proof that a trusted prover has signed, where it belongs. */
 export interface StoredProof {
@@ -26,16 +24,10 @@ export interface StoredProof {
   readonly key: string;
 }
 
-/** A proof that is there and not to be trusted, and why. */
-export interface RefusedProof {
-  readonly key: string;
-  readonly problem: string;
-}
-
 export interface ProofList {
   /** Oldest first. */
   readonly proofs: readonly StoredProof[];
-  readonly refused: readonly RefusedProof[];
+  readonly refused: readonly Refused[];
   /** How many that bear a signature were not read, because there are too many: any of them may be one of ours. */
   readonly unread: number;
 }
@@ -60,7 +52,7 @@ export async function writeProof(
   signature: string,
   until: Date | null,
 ): Promise<string> {
-  const key = `${proofPrefix(proof.set)}${proof.proof}.json`;
+  const key = keyOf(proof);
   await publishSigned(vault, key, bytes, signature, { kind: "proof" });
   if (until !== null) for (const one of [`${key}.sig`, key]) await lockObject(vault, one, until);
   return key;
@@ -73,44 +65,18 @@ export async function writeProof(
  */
 export async function readProofs(vault: Vault, verify: VerifySignature, set?: string): Promise<ProofList> {
   const objects = await writtenObjects(vault, [set === undefined ? "proofs/" : proofPrefix(set)]);
-  const written = vaultAsWritten(vault, objects);
-  const there = new Set(objects.map(({ key }) => key));
-  const named = objects.filter(({ key }) => /^proofs\/[^/]+\/[^/]+\.json$/.test(key));
-  const signed = named.filter(({ key }) => there.has(`${key}.sig`));
-  const chosen = new Set(firstAndLast(signed));
-  const read = await mapBounded(named, 24, async (one) => {
-    if (chosen.has(one)) return readProof(written, one.key, verify);
-    return { key: one.key, problem: there.has(`${one.key}.sig`) ? "there are too many" : "it is not signed" };
-  });
-  const proofs = read.filter((one) => "proof" in one);
+  const { believed, refused, unread } = await readAllSigned(vault, objects, kind, verify);
+  const proofs = believed.map(({ document, ...rest }) => ({ proof: document, ...rest }));
   proofs.sort((a, b) => (a.proof.proof < b.proof.proof ? -1 : a.proof.proof > b.proof.proof ? 1 : 0));
-  return { proofs, refused: read.filter((one) => "problem" in one), unread: signed.length - chosen.size };
+  return { proofs, refused, unread };
 }
 
-/** A test a month makes a hundred in eight years. */
-const mostRead = 2000;
+const keyOf = ({ set, proof }: Pick<Proof, "set" | "proof">): string => `${proofPrefix(set)}${proof}.json`;
 
-/** Of very many those that were written first and last: ours are from before somebody laid the others, or from after. */
-export function firstAndLast(objects: readonly WrittenObject[]): readonly WrittenObject[] {
-  if (objects.length <= mostRead) return objects;
-  const time = ({ lastModified }: WrittenObject): number => lastModified?.getTime() ?? 0;
-  const inOrder = objects.toSorted((a, b) => time(a) - time(b));
-  return [...inOrder.slice(0, mostRead / 2), ...inOrder.slice(-mostRead / 2)];
-}
-
-async function readProof(vault: Vault, key: string, verify: VerifySignature): Promise<StoredProof | RefusedProof> {
-  const untrusted = (why: string) => new ConfigurationError("proof-untrusted", why);
-  try {
-    const found = await readSigned(vault, key, maxProofBytes, verify, untrusted);
-    if (found === undefined) throw untrusted("it cannot be read");
-    const proof = parseDocument(found.bytes, proofSchema, "lifeboat-proof/1", untrusted);
-    if (key !== `${proofPrefix(proof.set)}${proof.proof}.json`) throw untrusted("it was signed for another place");
-    return { proof, signedBy: found.signedBy, key };
-  } catch (error) {
-    if (error instanceof LifeboatError && error.code === "proof-untrusted") return { key, problem: error.message };
-    throw error;
-  }
-}
+const kind = {
+  ...{ keyOf, maxBytes: 2 * 1024 * 1024, schema: proofSchema, format: "lifeboat-proof/1" },
+  isKey: (key: string): boolean => /^proofs\/[^/]+\/[^/]+\.json$/.test(key),
+};
 
 /** A set of the vault that a restore test has passed, and is still the set that the test was about. */
 export interface ProvenSet {
