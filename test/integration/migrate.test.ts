@@ -1,17 +1,11 @@
-import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import {
-  bringUpToDate,
-  type Migrations,
-  migrationsFor,
-} from "../../actions/lib/operations/migrate/bring-up-to-date.ts";
-import { readMigrationFolder } from "../../actions/lib/operations/migrate/folder.ts";
+import { bringUpToDate, type Migrations } from "../../actions/lib/operations/migrate/bring-up-to-date.ts";
 import { migrate } from "../../actions/lib/operations/migrate/migrate.ts";
 import { restorationPage } from "../../actions/lib/operations/restore/page.ts";
 import { connect } from "../../actions/lib/postgres/connect/connect.ts";
@@ -269,59 +263,5 @@ describe("a restored database", () => {
     await execute(one.postgresUrl, "drop schema lifeboat_restore");
     expect((await run(elsewhere)).applied).toHaveLength(2);
     expect((await run(elsewhere)).applied).toHaveLength(0);
-  });
-});
-
-describe("the folder", () => {
-  test("is read as it was at a ref, and a ref is never an option of git", async () => {
-    const repo = await folder({});
-    const git = (...args: string[]) =>
-      execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.org", ...args], { cwd: repo });
-    await mkdir(join(repo, "m"));
-    await writeFile(join(repo, "m", "1_a.sql"), "select 'é'");
-    await writeFile(join(repo, "m", "2_b.sql"), "select 2\n");
-    git("init", "-q");
-    git("add", ".");
-    git("commit", "-qm", "one");
-    await writeFile(join(repo, "m", "1_a.sql"), "select 'edited'");
-    const before = process.cwd();
-    process.chdir(repo);
-    try {
-      expect(await readMigrationFolder({ folder: "m", ref: "HEAD" })).toEqual([
-        { file: "1_a.sql", sql: "select 'é'" },
-        { file: "2_b.sql", sql: "select 2\n" },
-      ]);
-      for (const ref of ["--output=/tmp/x", "HEAD:m", "nowhere", "HEAD --", "$(touch x)", "", "HEAD\n"]) {
-        await expect(readMigrationFolder({ folder: "m", ref })).rejects.toMatchObject({ code: "migrations-ref" });
-      }
-      await symlink("/etc/hostname", join(repo, "m", "3_link.sql"));
-      git("add", ".");
-      git("commit", "-qm", "link");
-      await expect(readMigrationFolder({ folder: "m", ref: "HEAD" })).rejects.toMatchObject({
-        message: expect.stringContaining("3_link.sql"),
-      });
-      await expect(readMigrationFolder({ folder: "m" })).rejects.toMatchObject({
-        message: expect.stringContaining("3_link.sql"),
-      });
-    } finally {
-      process.chdir(before);
-    }
-  });
-
-  test("is not forgotten where a ref alone is named: that would apply none", () => {
-    const recovery = { migrations: { folder: null, own: [] } } as never;
-    for (const asked of ["none", undefined])
-      expect(() => migrationsFor({ recovery }, { asked, ref: "main" })).toThrow(/none would be applied/);
-    expect(migrationsFor({ recovery }, { asked: "m", ref: "main" })?.source).toEqual({ folder: "m", ref: "main" });
-    expect(migrationsFor({ recovery }, { asked: "none" })).toBeUndefined();
-  });
-
-  test("that is not there, or holds what is no text, is refused", async () => {
-    await expect(readMigrationFolder({ folder: "/nowhere" })).rejects.toMatchObject({ code: "migrations-folder" });
-    const dir = await folder({});
-    await writeFile(join(dir, "1_a.sql"), Buffer.from([0x73, 0xff]));
-    await expect(readMigrationFolder({ folder: dir })).rejects.toMatchObject({
-      message: expect.stringContaining("UTF-8"),
-    });
   });
 });
