@@ -1,7 +1,6 @@
-import { LifeboatError } from "../../../base/errors.ts";
 import { formatDuration } from "../../../base/measures.ts";
 import { type ContentFacts, type InsideFacts, type Judgement, judgeInside } from "./judge-inside.ts";
-import { Decision, type Look, remember, type Work } from "./work.ts";
+import { Decision, type Look, remember, unlessOurs, type Work } from "./work.ts";
 
 /** Out of these nothing comes by waiting. */
 const lost = new Set(["RESTORE_FAILED", "INIT_FAILED", "REMOVED"]);
@@ -26,6 +25,7 @@ export async function awaitReturn(work: Work, until: number, signal: AbortSignal
   const { ports } = work;
   const seen = new Observations(work);
   for (;;) {
+    // It is asked again; that it refuses or is gone does not keep anybody from looking inside.
     const status = await ports.projectStatus().catch(unlessOurs);
     seen.look(await ports.look(work.target.unix, signal));
     const judgement = await seen.judge(signal);
@@ -49,12 +49,6 @@ export async function awaitReturn(work: Work, until: number, signal: AbortSignal
       );
     await ports.clock.sleep(Math.min(seen.pause(), Math.max(0, until - now)), signal);
   }
-}
-
-/** The API is asked again; that it refuses or is gone does not keep anybody from looking inside. */
-function unlessOurs(error: unknown): undefined {
-  if (error instanceof LifeboatError) return undefined;
-  throw error;
 }
 
 /** What was seen so far. */
@@ -114,8 +108,7 @@ class Observations {
     } catch (error) {
       signal.throwIfAborted();
       // It broke off, or was started again: the next look tells.
-      if (error instanceof LifeboatError) return undefined;
-      throw error;
+      return unlessOurs(error);
     }
   }
 

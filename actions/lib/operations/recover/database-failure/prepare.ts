@@ -1,9 +1,8 @@
 import { LifeboatError } from "../../../base/errors.ts";
 import { formatDuration } from "../../../base/measures.ts";
-import { ApiRefusal } from "../../../supabase/api-refusal.ts";
 import type { PublicStatus } from "../../../supabase/status-page.ts";
 import { describeMoment, type LastGood, refuseBeforeWindow } from "./moment.ts";
-import { Decision, type Look, remember, type Work } from "./work.ts";
+import { Decision, type Look, remember, unlessRefused, type Work } from "./work.ts";
 
 /**
  * Looks at everything that a decision needs, and changes nothing: Supabase's status page, its word on the project, what it could go
@@ -15,9 +14,9 @@ export async function lookAround(work: Work, signal: AbortSignal): Promise<void>
   const { ports, target } = work;
   const [page, status, look, newest] = await Promise.all([
     ports.publicStatus(signal),
-    passing(ports.projectStatus),
+    ports.projectStatus().catch(unlessRefused),
     ports.look(target.unix, signal),
-    passing(ports.newestSet),
+    ports.newestSet().catch(unlessRefused),
   ]);
   for (const line of aboutStatus(page)) ports.log.info(line);
   ports.log.info(`Supabase calls the project ${status ?? "nothing: its API does not answer"}.`);
@@ -45,16 +44,6 @@ export async function lookAround(work: Work, signal: AbortSignal): Promise<void>
     ports.log.info(
       `Supabase can go back to it in about ${formatDuration(wait * 1000)}: its newest point is a minute or two old.`,
     );
-}
-
-/** Undefined where it is not to be had now; what the API refuses will not change. */
-async function passing<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof ApiRefusal || !(error instanceof LifeboatError)) throw error;
-    return undefined;
-  }
 }
 
 function aboutStatus(page: PublicStatus): string[] {
@@ -125,7 +114,7 @@ export async function keepASet(work: Work, seconds: number, signal: AbortSignal)
     return remember(work, { noSet });
   }
   const waive = 'Or go on without, and say why: --no-set-because "…". What is there now is then lost for good.';
-  const newest = await passing(ports.newestSet);
+  const newest = await ports.newestSet().catch(unlessRefused);
   if (newest !== undefined && newest.seconds > seconds)
     throw new Decision(
       "set-missing",

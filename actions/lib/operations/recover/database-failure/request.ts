@@ -3,7 +3,7 @@ import { formatDuration } from "../../../base/measures.ts";
 import { ApiRefusal } from "../../../supabase/api-refusal.ts";
 import type { Requested } from "../../../supabase/point-in-time.ts";
 import { refuseBeforeWindow, utcSecond } from "./moment.ts";
-import { Decision, remember, type Work } from "./work.ts";
+import { Decision, remember, unlessRefused, type Work } from "./work.ts";
 
 /** Between two questions: 120 requests a minute are everybody's of the same account together. */
 const pauseMillis = 10_000;
@@ -87,14 +87,9 @@ function waitFor(unix: number, latest: number | undefined): number {
 /** Until what the API says can be reached has passed the moment. Where it does not say, the request itself will tell. */
 async function waitForWindow({ ports, target }: Work, signal: AbortSignal): Promise<void> {
   for (let said = false; ; said = true) {
-    const window = await ports.backups().then(
-      ({ window }) => window,
-      (error: unknown) => {
-        if (error instanceof ApiRefusal || !(error instanceof LifeboatError)) throw error;
-        return null;
-      },
-    );
-    if (window === null || window.latest >= target.unix) return;
+    const backups = await ports.backups().catch(unlessRefused);
+    const window = backups?.window;
+    if (window == null || window.latest >= target.unix) return;
     if (!said)
       ports.log.info(
         `Waiting until Supabase can go back to ${utcSecond(target.unix * 1000)}; its newest point is ${utcSecond(window.latest * 1000)}.`,
@@ -114,10 +109,7 @@ async function hasBegun({ ports, target, known }: Work, requestedAt: number, sig
     const look = await ports.look(target.unix, signal);
     if (look.kind === "inside" && look.facts.askedAt - look.facts.uptime > requestedAt) return true;
     silent = look.kind === "inside" ? 0 : silent + 1;
-    const status = await ports.projectStatus().catch((error: unknown) => {
-      if (error instanceof ApiRefusal || !(error instanceof LifeboatError)) throw error;
-      return undefined;
-    });
+    const status = await ports.projectStatus().catch(unlessRefused);
     if (status !== undefined && /^(RESTOR|COMING_UP|GOING_DOWN|RESTARTING)/.test(status)) return true;
     // It answered before the request, and has stopped since.
     const stopped = known.before !== null && silent > 0;

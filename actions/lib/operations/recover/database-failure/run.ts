@@ -1,6 +1,5 @@
 import { ConfigurationError, LifeboatError } from "../../../base/errors.ts";
 import { type Clock, realClock } from "../../../base/flow/clock.ts";
-import { ApiRefusal } from "../../../supabase/api-refusal.ts";
 import type { Context } from "../../context.ts";
 import type { Told } from "../../operation.ts";
 import { openRecoveries, type Recoveries } from "../access.ts";
@@ -15,7 +14,17 @@ import { besideIt, type PlanBOutcome } from "./plan-b.ts";
 import { realPorts } from "./ports.ts";
 import { lookAround } from "./prepare.ts";
 import { reconcileFiles } from "./reconcile-files.ts";
-import { type Cause, Decision, type FailureRequest, nothingKnown, remember, scenario, type Work } from "./work.ts";
+import {
+  type Cause,
+  Decision,
+  type FailureRequest,
+  nothingKnown,
+  remember,
+  scenario,
+  unlessOurs,
+  unlessRefused,
+  type Work,
+} from "./work.ts";
 
 export interface FailureRun {
   readonly request: FailureRequest;
@@ -77,7 +86,7 @@ export async function runDatabaseFailure(context: Context, run: FailureRun): Pro
 
 /** What can be refused is refused before anything is noted. @throws ConfigurationError `time-before-window`, what the API refuses */
 async function refuseTooOld(ports: Work["ports"], target: Moment): Promise<void> {
-  const backups = await quietly(ports.backups);
+  const backups = await ports.backups().catch(unlessRefused);
   if (backups?.window) refuseBeforeWindow(target, backups.window);
 }
 
@@ -117,7 +126,7 @@ class Failure {
         folder: this.#run.folder,
         again: this.#run.again,
       },
-      set: (await quietly(this.#parts.work.ports.newestSet))?.set ?? "latest",
+      set: (await this.#parts.work.ports.newestSet().catch(unlessRefused))?.set ?? "latest",
       ...{ recovery: state.id, clock: this.#parts.clock, inPlace: waiting },
     });
     if (outcome.winner === "in place") return this.#returned(outcome);
@@ -161,8 +170,9 @@ class Failure {
     const { request } = this.#run;
     const { policy } = this.#context.config();
     const cause: Cause = error.cause instanceof Decision ? error.cause.why : "refused";
-    const forgiving = <T>(ask: () => Promise<T>): Promise<T | undefined> => quietly(ask).catch(unlessRefused);
-    const [newestSet, backups] = await Promise.all([forgiving(work.ports.newestSet), forgiving(work.ports.backups)]);
+    const { ports } = work;
+    const asked = [ports.newestSet().catch(unlessOurs), ports.backups().catch(unlessOurs)] as const;
+    const [newestSet, backups] = await Promise.all(asked);
     const page = decisionPage({
       ...{ recovery: state.id, error, target: work.target, known: work.known, planB, cause },
       ways: {
@@ -259,20 +269,6 @@ class Failure {
     const { state, place, work } = this.#parts;
     return { recovery: state.id, outcome, set: work.known.set ?? "", "project-ref": place.ref, "project-url": "" };
   }
-}
-
-async function quietly<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof LifeboatError && !(error instanceof ApiRefusal)) return undefined;
-    throw error;
-  }
-}
-
-function unlessRefused(error: unknown): undefined {
-  if (error instanceof ApiRefusal) return undefined;
-  throw error;
 }
 
 async function rehearsed(

@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { OperationError } from "../../../base/errors.ts";
+import { LifeboatError, OperationError } from "../../../base/errors.ts";
 import type { Clock } from "../../../base/flow/clock.ts";
 import type { Patience } from "../../../base/flow/retry.ts";
 import type { Log } from "../../../base/log.ts";
+import { ApiRefusal } from "../../../supabase/api-refusal.ts";
 import type { Requested, SupabaseBackups } from "../../../supabase/point-in-time.ts";
 import type { PublicStatus } from "../../../supabase/status-page.ts";
 import type { ContentFacts, InsideFacts } from "./judge-inside.ts";
@@ -115,6 +116,18 @@ export interface Work {
 export async function remember(work: Work, change: Partial<Known>): Promise<void> {
   work.known = { ...work.known, ...change };
   await work.remember(work.known);
+}
+
+/** For `catch`: undefined where something is not to be had now. What the API refuses will not change. @throws it, and what is not ours */
+export function unlessRefused(error: unknown): undefined {
+  if (error instanceof ApiRefusal) throw error;
+  return unlessOurs(error);
+}
+
+/** For `catch`: undefined where something is not to be had, refused or not. @throws what is not ours */
+export function unlessOurs(error: unknown): undefined {
+  if (error instanceof LifeboatError) return undefined;
+  throw error;
 }
 
 /** Why a point-in-time recovery does not go on by itself. */
