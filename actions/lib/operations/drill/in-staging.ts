@@ -6,10 +6,9 @@ import type { IncidentGate } from "../../vault/incident/state.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { refuseMixed } from "../restore-files/one-project.ts";
 import { inventoryOf, refuseKept } from "../test-restore/run-restore-test.ts";
-import { emptyFiles } from "../test-restore/staging/empty-files.ts";
+import { resetWithFiles } from "../test-restore/staging/empty-files.ts";
 import { refuseUsed } from "../test-restore/staging/in-use.ts";
 import { readMarker, setState } from "../test-restore/staging/marker.ts";
-import { resetStaging } from "../test-restore/staging/reset.ts";
 import { admitMarker, placeOfStaging, reachStaging } from "../test-restore/staging/staging.ts";
 
 /** Where a drill is played. */
@@ -54,11 +53,7 @@ export async function inStaging(request: StagingRequest, closing: AsyncDisposabl
   const marker = admitMarker(await readMarker(client), place.ref, identity);
   refuseKept(marker, new Date());
   await refuseUsed(client, marker, inventoryOf(vault, config));
-  const empty = async (): Promise<void> => {
-    // Files first: the endpoint finds them by their rows.
-    if (storage !== undefined) await emptyFiles(client, storage, { log, gate, signal });
-    await resetStaging(client, log, gate);
-  };
+  const empty = () => resetWithFiles(client, config, { log, gate, signal });
   return {
     ...{ name: config.target.name, ref: place.ref },
     async prepare(set) {

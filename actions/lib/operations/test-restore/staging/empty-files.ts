@@ -17,39 +17,10 @@ interface Emptying {
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * The same where staging's Storage is set: a drill that died may have left files, and once their rows are gone nobody finds the bytes any more.
- * @throws as `emptyFiles`
- */
-export async function emptyLeftFiles(
-  client: Client,
-  { env, policy, target }: StagingConfig,
-  emptying: Emptying,
-): Promise<void> {
-  const prefix = policy.targets[target.name]?.env;
-  if (prefix === undefined || lacksProjectStorage(env, prefix)) return;
-  const { targetStorage } = await loadConfig({ needs: ["targetStorage"], env, target: target.name });
-  await emptyFiles(client, targetStorage, emptying);
-}
-
-/** Empties staging of all that is in it, files first. @throws as `emptyLeftFiles`, `resetStaging` */
-export async function resetWithFiles(client: Client, config: StagingConfig, emptying: Emptying): Promise<ResetResult> {
-  await emptyLeftFiles(client, config, emptying);
-  return resetStaging(client, emptying.log, emptying.gate);
-}
-
 const page = 1000;
 
-/**
- * Students' files do not stay in staging, nor as bytes without a row.
- * @param client of staging's database
- * @throws ConfigurationError `target-mixed` when the endpoint is another project's; OperationError `files-left`
- */
-export async function emptyFiles(
-  client: Client,
-  storage: ProjectStorage,
-  { log, gate, signal }: Emptying,
-): Promise<void> {
+/** @param client of staging's database */
+async function emptyFiles(client: Client, storage: ProjectStorage, { log, gate, signal }: Emptying): Promise<void> {
   using files = openProjectFiles(storage, { side: "target" });
   await assertServes(client, files, storage.prefix, signal);
   let removed = 0;
@@ -69,4 +40,26 @@ export async function emptyFiles(
     removed += names.length;
   }
   if (removed > 0) log.info(`Removed ${countOf(removed, "file")} from staging.`);
+}
+
+/**
+ * Removes the files that are in staging, where its Storage is set: students' files do not stay there, and once their rows are gone nobody
+ * finds the bytes any more.
+ * @throws ConfigurationError `target-mixed` when the endpoint is another project's; OperationError `files-left`
+ */
+export async function emptyLeftFiles(
+  client: Client,
+  { env, policy, target }: StagingConfig,
+  emptying: Emptying,
+): Promise<void> {
+  const prefix = policy.targets[target.name]?.env;
+  if (prefix === undefined || lacksProjectStorage(env, prefix)) return;
+  const { targetStorage } = await loadConfig({ needs: ["targetStorage"], env, target: target.name });
+  await emptyFiles(client, targetStorage, emptying);
+}
+
+/** Empties staging of all that is in it, files first. @throws as `emptyLeftFiles`, `resetStaging` */
+export async function resetWithFiles(client: Client, config: StagingConfig, emptying: Emptying): Promise<ResetResult> {
+  await emptyLeftFiles(client, config, emptying);
+  return resetStaging(client, emptying.log, emptying.gate);
 }
