@@ -43,7 +43,7 @@ export async function readSourceLoss(
       await client.query("begin transaction isolation level repeatable read read only");
       await client.query(`set local statement_timeout = '${countSeconds}s'`);
       return {
-        sentinel: (await attempt(client, () => readSentinels(client, at / 1000)))?.before?.at ?? null,
+        sentinel: await attempt(client, () => newestSentinel(client, at)),
         rows: await attempt(client, () => newRows(client, inventory)),
         files: await attempt(client, () => newFiles(client, snapshotAt)),
       };
@@ -93,7 +93,7 @@ async function newFiles(client: Client, snapshotAt: string): Promise<number> {
   return countSchema.parse(rows[0]).n;
 }
 
-/** What came back, by its sentinels up to a moment; null where there are none. @param at milliseconds since 1970 */
+/** When the newest sentinel up to a moment was written; null where there are none. Both in milliseconds since 1970. */
 export async function newestSentinel(client: Client, at: number): Promise<number | null> {
   return (await readSentinels(client, at / 1000))?.before?.at ?? null;
 }
