@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import type { ManagementApi } from "../../supabase/management-api.ts";
-import { monthlyPrice, readPrices } from "../../supabase/new-project/plan.ts";
+import { hoursOfMonth, priceOfMade } from "../../supabase/new-project/plan.ts";
 import type { LossPlan } from "../recover/complete-loss/facts.ts";
 import type { LossWork } from "../recover/complete-loss/work.ts";
 import type { Phase } from "../recover/phases.ts";
@@ -16,10 +16,10 @@ const projectsSchema = z.array(z.object({ ref: z.string().optional(), id: z.stri
  */
 export async function refuseProductionsToken(
   api: ManagementApi,
-  production: readonly (string | null)[],
+  production: readonly string[],
   { drill, recovery }: Pick<Policy, "drill" | "recovery">,
 ): Promise<void> {
-  const refs = new Set(production.filter((ref) => ref !== null));
+  const refs = new Set(production);
   if (refs.size === 0)
     throw new ConfigurationError(
       "production-unknown",
@@ -53,8 +53,6 @@ async function reads(api: ManagementApi, ref: string): Promise<boolean> {
   }
 }
 
-const hoursOfMonth = 730;
-
 /** What a project costs that is there for so long, in US dollars: each hour begun counts. */
 export function costOf(dollarsAMonth: number, seconds: number): number {
   return Math.ceil((dollarsAMonth / hoursOfMonth) * Math.ceil(seconds / 3600) * 100) / 100;
@@ -81,9 +79,7 @@ export function priceOf(plan: LossPlan, rtoMinutes: number, most: number): Phase
     async run(work) {
       const { ref } = work.facts();
       if (ref === null || plan.project === null || plan.project.dollars !== null) return;
-      const { size, diskGigabytes } = plan.project;
-      const prices = await readPrices(work.api, ref);
-      const dollars = monthlyPrice(prices, size ?? prices.size ?? "micro", diskGigabytes);
+      const dollars = await priceOfMade(work.api, ref, plan.project);
       if (dollars === undefined)
         throw new OperationError(
           "price-unknown",

@@ -63,7 +63,7 @@ export interface Prices {
 
 /** What Supabase takes where nothing is said. */
 export const defaultSize = "micro";
-const hoursOfMonth = 730;
+export const hoursOfMonth = 730;
 const computePrefix = "ci_";
 
 /**
@@ -132,6 +132,16 @@ export function monthlyPrice(prices: Prices, size: string, diskGigabytes: number
   const compute = prices.compute.get(size);
   const disk = Math.max(0, diskGigabytes - included.gigabytes) * included.dollarsPerGigabyte;
   return compute === undefined ? undefined : Math.round((compute + disk) * 100) / 100;
+}
+
+/** What a project that was just made costs, in US dollars a month; undefined where no price is listed. @throws as `readPrices` */
+export async function priceOfMade(
+  api: ManagementApi,
+  ref: string,
+  { size, diskGigabytes }: { readonly size: string | null; readonly diskGigabytes: number },
+): Promise<number | undefined> {
+  const prices = await readPrices(api, ref);
+  return monthlyPrice(prices, size ?? prices.size ?? defaultSize, diskGigabytes);
 }
 
 /** @throws ConfigurationError `over-budget` */

@@ -4,7 +4,7 @@ import { connect } from "../../../postgres/connect/connect.ts";
 import { openProjectFiles } from "../../../storage/project-files.ts";
 import { enlargeDisk } from "../../../supabase/new-project/disk.ts";
 import { makeProject, nobodyKnows } from "../../../supabase/new-project/make.ts";
-import { defaultSize, monthlyPrice, readPrices } from "../../../supabase/new-project/plan.ts";
+import { priceOfMade } from "../../../supabase/new-project/plan.ts";
 import { patiently, waitUntilHealthy } from "../../../supabase/new-project/wait.ts";
 import type { LossPlan } from "./facts.ts";
 import type { LossWork, Place } from "./work.ts";
@@ -40,8 +40,7 @@ export async function makePlanned(work: LossWork, signal: AbortSignal): Promise<
 /** Where no other project of the organisation could tell the prices, the new one does, while nothing is in it yet. */
 async function assertPrice(work: LossWork, ref: string, project: NonNullable<LossPlan["project"]>) {
   const { api, context, state } = work;
-  const prices = await readPrices(api, ref);
-  const dollars = monthlyPrice(prices, project.size ?? prices.size ?? defaultSize, project.diskGigabytes);
+  const dollars = await priceOfMade(api, ref, project);
   const most = context.config().policy.recovery.mostUsdPerMonth;
   if (dollars === undefined) {
     // Nobody's money is spent on a guess: a person says once that it may be, by running it again.
