@@ -9,7 +9,7 @@ import type { Context } from "../context.ts";
 import { lockUntil } from "../test-restore/publish-proof.ts";
 import { costOf } from "./in-project.ts";
 import { judgeDrill } from "./judge.ts";
-import { costFacts, type DrillWork, type Played } from "./play.ts";
+import type { DrillWork, Played } from "./play.ts";
 import type { DrillPhase, DrillReport } from "./result.ts";
 import { drillFactsSchema } from "./states.ts";
 
@@ -25,26 +25,14 @@ export async function concludeDrill(context: Context, drill: Concluding, played:
   const { scenario, plan, place, seed, human, before } = drill;
   const { policy } = context.config();
   const { state, machineSeconds, lost, sabotage } = played;
-  const { restored, checks, ref, configuration, migrated } = state.facts(drillFactsSchema);
+  const { restored, checks, ref, configuration, migrated, dollarsAMonth } = state.facts(drillFactsSchema);
   const { rtoMinutes, rpoMinutes } = policy.promises.scenarios[promiseOf[scenario]];
-  const inStaging = plan.project === null;
-  const found = {
-    ...played,
-    scenario,
-    restored,
-    checks,
-    configuration,
-    migrated,
-    inStaging,
-    human,
-    rtoMinutes,
-    rpoMinutes,
-  };
-  const verdict = judgeDrill(found);
-  const monthly = costFacts(state);
-  const dollars = plan.project === null || monthly === null ? null : costOf(monthly, machineSeconds);
+  const promised = { rtoMinutes, rpoMinutes };
+  const cameBack = { restored, configuration, migrated };
+  const found = { ...played, ...cameBack, ...promised, scenario, checks, inStaging: plan.project === null, human };
+  const monthly = plan.project === null ? null : (plan.project.dollars ?? dollarsAMonth);
   const told = {
-    ...verdict,
+    ...judgeDrill(found),
     ...{
       drill: state.id,
       scenario,
@@ -52,24 +40,12 @@ export async function concludeDrill(context: Context, drill: Concluding, played:
       place: { name: place.name, ref: place.ref ?? ref },
       phases: phasesOf(played),
     },
-    ...{
-      machineSeconds,
-      human,
-      rtoMinutes,
-      rpoMinutes,
-      lost,
-      restored,
-      configuration,
-      migrated,
-      checks: checks ?? [],
-      sabotage,
-      dollars,
-    },
+    ...{ machineSeconds, human, ...promised, lost, ...cameBack, checks: checks ?? [], sabotage },
+    dollars: monthly === null ? null : costOf(monthly, machineSeconds),
     byHand: [...policy.recovery.handOver, ...(restored?.byHand ?? [])],
     before,
   };
-  const proof = restored === null || sabotage === null ? null : await signProof(context, drill, played, told);
-  return { ...told, proof };
+  return { ...told, proof: await signProof(context, drill, played, told) };
 }
 
 function phasesOf({ state }: Played): DrillPhase[] {
@@ -78,15 +54,15 @@ function phasesOf({ state }: Played): DrillPhase[] {
   }));
 }
 
-/** @returns its key */
+/** @returns its key; null: so little came back that there is nothing to prove */
 async function signProof(
   context: Context,
   { vault, sources, prover }: Concluding,
-  { startedAt, state }: Played,
+  { startedAt }: Played,
   report: Omit<DrillReport, "proof">,
 ): Promise<string | null> {
-  const { configuration, migrated, checks } = state.facts(drillFactsSchema);
-  const { restored, sabotage, scenario, rtoMinutes, machineSeconds, human, lost, phases, dollars, place } = report;
+  const { restored, configuration, migrated, checks, sabotage, phases, place } = report;
+  const { scenario, rtoMinutes, machineSeconds, human, lost, dollars } = report;
   if (restored === null || sabotage === null) return null;
   const config = context.config();
   const { manifest, tier, set } = await readSignedSet(sources.vault, restored.set, await trustedSigners(config));
@@ -103,7 +79,7 @@ async function signProof(
     },
     differences: restored.differences,
     files: null,
-    checks: (checks ?? []).map(({ finding: _, ...check }) => check),
+    checks: checks.map(({ finding: _, ...check }) => check),
     ...{ performance: [], defect: null },
     stages: phases.map(({ name, seconds }) => ({ name, seconds })),
     restoreSeconds: phases.find(({ name }) => name === "restore the set")?.seconds ?? machineSeconds,

@@ -15,7 +15,7 @@ import { targetConnector } from "../target/sessions.ts";
 import type { AdmittedDrill } from "./admit.ts";
 import { lostSpan, newestSentinel, readSourceLoss, type SourceLoss } from "./lost.ts";
 import { type SabotageResult, trySabotaged } from "./sabotage.ts";
-import { clearDrill, drillFactsSchema } from "./states.ts";
+import { clearDrill } from "./states.ts";
 
 export interface DrillWork extends AdmittedDrill {
   readonly states: StateAccess;
@@ -145,10 +145,4 @@ async function clear({ place, api, clock, signal }: DrillWork, state: RecoverySt
     if (!(error instanceof LifeboatError)) throw error;
     return `what the drill made could not be cleared away: ${error.message.replace(/\.$/, "")}`;
   }
-}
-
-/** US dollars of the project that was made; null: none was, or nobody knows. */
-export function costFacts(state: RecoveryState): number | null {
-  const { plan, dollarsAMonth } = state.facts(drillFactsSchema);
-  return plan.project?.dollars ?? dollarsAMonth;
 }

@@ -1,5 +1,5 @@
 import type { DrillProof, DrillScenario, Proof } from "../../vault/format/proof.ts";
-import type { Carried, Migrated, Restored } from "../recover/complete-loss/facts.ts";
+import type { Carried, LossFacts, Migrated, Restored } from "../recover/complete-loss/facts.ts";
 import type { SabotageResult } from "./sabotage.ts";
 
 /** How one phase went. */
@@ -31,7 +31,7 @@ export interface DrillReport {
   readonly restored: Restored | null;
   readonly configuration: Carried | null;
   readonly migrated: Migrated | null;
-  readonly checks: readonly { readonly name: string; readonly outcome: string; readonly finding: string }[];
+  readonly checks: NonNullable<LossFacts["checks"]>;
   /** Null: it was not tried. */
   readonly sabotage: SabotageResult | null;
   /** Null: the drill was played in staging. */
