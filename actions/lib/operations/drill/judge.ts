@@ -184,6 +184,7 @@ function warningsOf({
   ];
 }
 
-function span(seconds: number): string {
+/** As pages and verdicts of drills tell it. */
+export function span(seconds: number): string {
   return formatDuration(seconds * 1000);
 }

@@ -1,10 +1,9 @@
-import { countOf, few, formatDuration, formatInstant } from "../../base/measures.ts";
+import { countOf, few, formatInstant } from "../../base/measures.ts";
 import { type Page, timeTable } from "../../report/page.ts";
 import type { Outcome } from "../../report/run/outcome.ts";
 import type { Carried } from "../recover/complete-loss/facts.ts";
-import { type DrillNotice, type DrillReport, type DrillResult, isReport } from "./result.ts";
-
-const span = (seconds: number): string => formatDuration(seconds * 1000);
+import { span } from "./judge.ts";
+import { type DrillNotice, type DrillPhase, type DrillReport, type DrillResult, isReport } from "./result.ts";
 
 /** What a drill found out, what failed first. */
 export function drillPage(result: DrillResult): Page {
@@ -39,11 +38,7 @@ function reportPage(report: DrillReport): Page {
       {
         title: "Phases, against the last drill of this scenario",
         header: ["phase", "took", "last time", ""],
-        rows: phases.map(({ name, seconds, late }) => {
-          const last = before?.phases.find((one) => one.name === name)?.seconds;
-          const word = late ? "LATE" : last !== undefined && seconds > slower(last) ? "slower" : "";
-          return [name, span(seconds), last === undefined ? "–" : span(last), word];
-        }),
+        rows: phaseRows(phases, before?.phases, "LATE"),
       },
       timeTable(phases),
       {
@@ -61,8 +56,22 @@ function reportPage(report: DrillReport): Page {
   };
 }
 
+/** Each phase, how long it took, how long the last time, and what there is to say of it. @param late the word for one that was late */
+export function phaseRows(
+  phases: readonly DrillPhase[],
+  before: readonly DrillPhase[] | undefined,
+  late: string,
+): [name: string, took: string, last: string, word: string][] {
+  const last = new Map(before?.map(({ name, seconds }) => [name, seconds]));
+  return phases.map((phase) => {
+    const known = last.get(phase.name);
+    const word = phase.late ? late : known !== undefined && phase.seconds > slower(known) ? "slower" : "";
+    return [phase.name, span(phase.seconds), known === undefined ? "–" : span(known), word];
+  });
+}
+
 /** Noise is no news: a quarter more, and ten seconds. */
-export function slower(last: number): number {
+function slower(last: number): number {
   return last * 1.25 + 10;
 }
 

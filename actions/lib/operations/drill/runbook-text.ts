@@ -1,7 +1,7 @@
 import { markdownText } from "../../base/escaping.ts";
-import { formatDuration } from "../../base/measures.ts";
 import type { DrillProof, DrillScenario, Proof } from "../../vault/format/proof.ts";
-import { slower } from "./page.ts";
+import { span } from "./judge.ts";
+import { phaseRows } from "./page.ts";
 
 export type ProvenDrill = Pick<Proof, "proof" | "outcome" | "set" | "finishedAt" | "target"> & {
   readonly drill: DrillProof;
@@ -34,8 +34,6 @@ function dated(page: string, day: string): string {
   );
 }
 
-const span = (seconds: number): string => formatDuration(seconds * 1000);
-
 function blockOf(
   { proof, outcome, set, finishedAt, target, drill }: ProvenDrill,
   before: ProvenDrill | undefined,
@@ -50,12 +48,7 @@ function blockOf(
     ...(lost.rows === null ? [] : [`${lost.rows} rows`]),
     ...(lost.files === null ? [] : [`${lost.files} files`]),
   ].join(" and ");
-  const last = new Map(before?.drill.phases.map(({ name, seconds }) => [name, seconds]));
-  const rows = phases.map(({ name, seconds, late }) => {
-    const known = last.get(name);
-    const word = late ? "**late**" : known !== undefined && seconds > slower(known) ? "slower" : "";
-    return `| ${markdownText(name)} | ${span(seconds)} | ${known === undefined ? "–" : span(known)} | ${word} |`;
-  });
+  const rows = phaseRows(phases, before?.drill.phases, "**late**");
   return [
     `Written from the signed proof \`${proof}\` by the job that publishes reports; what is changed here by hand is overwritten by the next drill.`,
     "",
@@ -67,7 +60,7 @@ function blockOf(
     "",
     "| phase | took | the time before | |",
     "| --- | --- | --- | --- |",
-    ...rows,
+    ...rows.map(([name, ...rest]) => `| ${[markdownText(name), ...rest].join(" | ")} |`),
     ...list("What failed:", failures),
     ...list("By hand, in a real recovery (time it, and give it to the next drill as `--human-minutes`):", byHand),
   ].join("\n");
