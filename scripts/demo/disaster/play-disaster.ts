@@ -10,6 +10,7 @@ import { pageOf, type Told } from "../../../actions/lib/operations/operation.ts"
 import type { HandOver } from "../../../actions/lib/operations/recover/complete-loss/hand-over.ts";
 import recover from "../../../actions/lib/operations/recover/operation.ts";
 import { renderText } from "../../../actions/lib/report/page.ts";
+import { promiseOf } from "../../../actions/lib/vault/format/proof.ts";
 import { execute, type LabProject, withClient } from "../../../test/lab/index.ts";
 import type { RunningStorage } from "../../../test/lab/storage/index.ts";
 import { Acts } from "../acts.ts";
@@ -67,7 +68,7 @@ export async function playDisaster(
     (one) => !compared.includes(one),
   );
   const { policy } = await loadConfig({ needs: [], env });
-  const { rtoMinutes } = policy.promises.scenarios[promised[disaster]];
+  const { rtoMinutes } = policy.promises.scenarios[promiseOf[disaster]];
   const clock = { disaster, rtoMinutes, phases: came.phases, seconds: came.seconds };
   const page = pageOf(recover, told);
   const proven = came.recovered && different.length === 0;
@@ -86,12 +87,6 @@ export async function playDisaster(
     ],
   };
 }
-
-const promised = {
-  "complete-loss": "completeLoss",
-  "regional-disaster": "regionalDisaster",
-  "database-failure": "databaseFailure",
-} as const;
 
 /** Where everything is again, and how long it took. */
 interface CameBack extends Pick<DisasterClock, "phases" | "seconds"> {
