@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { OperationError } from "../base/errors.ts";
-import type { ManagementApi } from "./management-api.ts";
+import { type ManagementApi, projectPath } from "./management-api.ts";
 
 /** The answer also carries the JWT secret: nothing but this one setting is taken from it. */
 const settingsSchema = z.object({ db_schema: z.string() });
 
-const place = (ref: string): string => `/v1/projects/${encodeURIComponent(ref)}/postgrest`;
+const place = (ref: string): string => projectPath(ref, "/postgrest");
 
 /** Schemas that a project's Data API serves, as the Management API gives them: `public,graphql_public`. Empty: it is off. */
 export async function readDataApi(api: ManagementApi, ref: string): Promise<string> {

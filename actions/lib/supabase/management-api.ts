@@ -22,6 +22,9 @@ interface ManagementApiSettings {
   readonly clock?: Clock;
 }
 
+/** Path of a project, and of what is below it: `/config/auth`. */
+export const projectPath = (ref: string, below = ""): string => `/v1/projects/${encodeURIComponent(ref)}${below}`;
+
 export type Transport = (url: string | URL, init: RequestInit) => Promise<Response>;
 
 type WriteMethod = "POST" | "PUT" | "PATCH" | "DELETE";

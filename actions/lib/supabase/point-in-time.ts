@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { LifeboatError } from "../base/errors.ts";
 import { ApiRefusal } from "./api-refusal.ts";
-import type { ManagementApi } from "./management-api.ts";
+import { type ManagementApi, projectPath } from "./management-api.ts";
 
-const place = (ref: string): string => `/v1/projects/${encodeURIComponent(ref)}`;
 const seconds = z.number().int().nonnegative();
 
 const backupsSchema = z.object({
@@ -32,7 +31,7 @@ export async function readBackups(api: ManagementApi, ref: string): Promise<Supa
     pitr_enabled: pitr,
     backups,
     physical_backup_data: data,
-  } = await api.get(`${place(ref)}/database/backups`, backupsSchema);
+  } = await api.get(projectPath(ref, "/database/backups"), backupsSchema);
   const [earliest, latest] = [data?.earliest_physical_backup_date_unix, data?.latest_physical_backup_date_unix];
   const window = pitr && typeof earliest === "number" && typeof latest === "number" ? { earliest, latest } : null;
   const daily = backups
@@ -45,7 +44,7 @@ export async function readBackups(api: ManagementApi, ref: string): Promise<Supa
 
 /** @returns Supabase's word for how the project is, e.g. `ACTIVE_HEALTHY`. @throws what the client throws */
 export async function readProjectStatus(api: ManagementApi, ref: string): Promise<string> {
-  return (await api.get(place(ref), z.object({ status: z.string().max(60) }))).status;
+  return (await api.get(projectPath(ref), z.object({ status: z.string().max(60) }))).status;
 }
 
 /**
@@ -68,7 +67,7 @@ export type Requested =
 /** @param unix seconds since 1970 @throws ApiRefusal `api-token`, `api-denied`, `api-missing`, `api-plan`; OperationError `api-unavailable` */
 export async function requestPointInTime(api: ManagementApi, ref: string, unix: number): Promise<Requested> {
   try {
-    await api.send("POST", `${place(ref)}/database/backups/restore-pitr`, { recovery_time_target_unix: unix });
+    await api.send("POST", projectPath(ref, "/database/backups/restore-pitr"), { recovery_time_target_unix: unix });
     return { answer: "accepted" };
   } catch (error) {
     if (error instanceof LifeboatError && error.code === "api-unsure") return { answer: "unsure" };

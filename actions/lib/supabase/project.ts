@@ -3,7 +3,7 @@ import { z } from "zod";
 import { LifeboatError, OperationError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { assertRegionAllowed } from "../config/vault-location.ts";
-import type { ManagementApi } from "./management-api.ts";
+import { type ManagementApi, projectPath } from "./management-api.ts";
 
 const projectSchema = z.object({
   status: z.string(),
@@ -14,8 +14,6 @@ const organizationSchema = z.object({ plan: z.string().optional() });
 const diskSchema = z.object({
   metrics: z.object({ fs_size_bytes: z.number(), fs_avail_bytes: z.number(), fs_used_bytes: z.number() }),
 });
-
-const place = (ref: string): string => `/v1/projects/${encodeURIComponent(ref)}`;
 
 /**
  * Refuses a project in a region that the policy does not allow, before data is sent to it: also one that is yet to be made, by its
@@ -28,7 +26,7 @@ export async function assertProjectAllowed(
   ref: string,
   regions: readonly string[],
 ): Promise<string | undefined> {
-  const { region } = await api.get(place(ref), projectSchema);
+  const { region } = await api.get(projectPath(ref), projectSchema);
   if (region !== undefined) assertRegionAllowed(region, regions, `Project ${ref}`);
   return region;
 }
@@ -56,12 +54,12 @@ export async function wakeProject(api: ManagementApi, ref: string, options: Wake
   const until = Date.now() + patienceSeconds * 1000;
   let woken = false;
   for (;;) {
-    const { status } = await api.get(place(ref), projectSchema);
+    const { status } = await api.get(projectPath(ref), projectSchema);
     if (status === healthy) return woken;
     if (status === "INACTIVE" && !woken) {
       log.info(`Project ${ref} is paused: waking it.`);
       // Where it cannot be told whether that was done, the next look shows it.
-      woken = await api.send("POST", `${place(ref)}/restore`).then(
+      woken = await api.send("POST", projectPath(ref, "/restore")).then(
         () => true,
         (error: unknown) => {
           if (error instanceof LifeboatError && error.code === "api-unsure") return false;
@@ -89,8 +87,8 @@ export interface ProjectRoom {
 }
 
 export async function readRoom(api: ManagementApi, ref: string): Promise<ProjectRoom> {
-  const { metrics } = await api.get(`${place(ref)}/config/disk/util`, diskSchema);
-  const { organization_id: organization } = await api.get(place(ref), projectSchema);
+  const { metrics } = await api.get(projectPath(ref, "/config/disk/util"), diskSchema);
+  const { organization_id: organization } = await api.get(projectPath(ref), projectSchema);
   const plan =
     organization === undefined
       ? undefined
@@ -108,7 +106,7 @@ const authSchema = z.record(z.string(), z.unknown());
  * @throws OperationError `outbound-on` when the settings did not stay
  */
 export async function quietAuth(api: ManagementApi, ref: string): Promise<string[]> {
-  const path = `${place(ref)}/config/auth`;
+  const path = projectPath(ref, "/config/auth");
   const change = loudSettings(await api.get(path, authSchema));
   const names = Object.keys(change).sort();
   if (names.length === 0) return [];

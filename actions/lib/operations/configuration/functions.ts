@@ -4,6 +4,7 @@ import { z } from "zod";
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import type { CapturedFunction } from "../../supabase/configuration/document.ts";
+import { projectPath } from "../../supabase/management-api.ts";
 import { readSources } from "./function-sources.ts";
 import { type Carrying, deniedRow, type Row, rowOf } from "./row.ts";
 
@@ -76,7 +77,7 @@ async function carryFunction(work: Carrying, one: CapturedFunction, before: Depl
 /** Whether what is deployed is the body of the set: two compressions of one bundle have two hashes. */
 async function runs(work: Carrying, one: CapturedFunction, there: Deployed, bytes: Uint8Array): Promise<boolean> {
   if ((there.verify_jwt ?? true) !== one.verifyJwt) return false;
-  const { body } = await work.api.bytes(`${placeOf(work)}/functions/${one.slug}/body`);
+  const { body } = await work.api.bytes(projectPath(work.ref, `/functions/${one.slug}/body`));
   return Buffer.from(body).equals(bytes) || unpacked(body).equals(unpacked(bytes));
 }
 
@@ -97,7 +98,7 @@ function unpacked(bytes: Uint8Array): Buffer {
 async function deploySources(work: Carrying, one: CapturedFunction, sources: FormData): Promise<Row> {
   const { slug } = one;
   if (work.rehearse !== true) {
-    await work.api.send("POST", `${placeOf(work)}/functions/deploy?slug=${slug}`, sources);
+    await work.api.send("POST", projectPath(work.ref, `/functions/deploy?slug=${slug}`), sources);
     const there = (await deployedIn(work)).get(slug);
     if (isSame(one, there)) return rowOf("functions", slug, "carried");
     if (there === undefined || (there.verify_jwt ?? true) !== one.verifyJwt)
@@ -107,10 +108,8 @@ async function deploySources(work: Carrying, one: CapturedFunction, sources: For
   return rowOf("functions", slug, "listed", why, "Try it.");
 }
 
-const placeOf = ({ ref }: Carrying): string => `/v1/projects/${encodeURIComponent(ref)}`;
-
 async function deployedIn(work: Carrying): Promise<Map<string, Deployed>> {
-  const all = await work.api.get(`${placeOf(work)}/functions`, listSchema);
+  const all = await work.api.get(projectPath(work.ref, "/functions"), listSchema);
   return new Map(all.map((one) => [one.slug, one]));
 }
 
@@ -130,7 +129,7 @@ async function deploy(work: Carrying, one: CapturedFunction, bytes: Uint8Array, 
       ...(importMapPath !== null && { import_map_path: importMapPath }),
     };
     form.set("metadata", JSON.stringify(metadata));
-    await work.api.send("POST", `${placeOf(work)}/functions/deploy?slug=${slug}`, form);
+    await work.api.send("POST", projectPath(work.ref, `/functions/deploy?slug=${slug}`), form);
     return;
   }
   const bundle = Buffer.from(bytes).subarray(0, magic.length).equals(magic)
@@ -145,7 +144,7 @@ async function deploy(work: Carrying, one: CapturedFunction, bytes: Uint8Array, 
   });
   const path = exists ? `/functions/${slug}` : "/functions";
   const blob = new Blob([bundle], { type: bundleType });
-  await work.api.send(exists ? "PATCH" : "POST", `${placeOf(work)}${path}?${query}`, blob);
+  await work.api.send(exists ? "PATCH" : "POST", projectPath(work.ref, `${path}?${query}`), blob);
 }
 
 async function formOf({ slug }: CapturedFunction, bytes: Uint8Array, type: string): Promise<FormData> {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import type { CapturedField } from "../../supabase/configuration/document.ts";
-import type { ManagementApi } from "../../supabase/management-api.ts";
+import { type ManagementApi, projectPath } from "../../supabase/management-api.ts";
 import { type Carrying, deniedRow, escrowNext, nothingToDo, type Row, rowOf } from "./row.ts";
 
 const publicHalf = z.looseObject({ x: z.string().optional(), n: z.string().optional() }).nullish();
@@ -67,7 +67,7 @@ async function bringKey(
   field: string,
   mine: z.output<typeof privateSchema>,
 ): Promise<Row> {
-  const path = `/v1/projects/${encodeURIComponent(ref)}/config/auth/signing-keys`;
+  const path = projectPath(ref, "/config/auth/signing-keys");
   const find = async () => {
     const { keys } = await api.get(path, keysSchema);
     return keys.find(({ public_jwk }) => markOf(public_jwk) === markOf(mine));
@@ -97,7 +97,7 @@ async function bringKey(
 }
 
 const rootKeySchema = z.object({ root_key: z.string() });
-const pgsodium = (ref: string): string => `/v1/projects/${encodeURIComponent(ref)}/pgsodium`;
+const pgsodium = (ref: string): string => projectPath(ref, "/pgsodium");
 
 /** Whether the target's Vault has the root key that the set knows by its hash. @returns a row for each of `fields` */
 export async function compareRootKey({ api, ref }: Carrying, fields: readonly CapturedField[]): Promise<Row[]> {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import type { CapturedField } from "../../supabase/configuration/document.ts";
+import { projectPath } from "../../supabase/management-api.ts";
 import { type Carrying, deniedRow, escrowNext, type Row, rowOf, staleValue } from "./row.ts";
 import { ruleOf } from "./rules.ts";
 
@@ -13,7 +14,7 @@ const digestsSchema = z.array(z.object({ name: z.string(), value: z.string() }))
  * @throws what the client throws
  */
 export async function carrySecrets(work: Carrying, fields: readonly CapturedField[]): Promise<Row[]> {
-  const path = `/v1/projects/${encodeURIComponent(work.ref)}/secrets`;
+  const path = projectPath(work.ref, "/secrets");
   const digests = async () =>
     new Map((await work.api.get(path, digestsSchema)).map(({ name, value }) => [name, value.toLowerCase()]));
   const rows = new Map<string, Row>();
@@ -93,7 +94,7 @@ type Provider = z.output<typeof providerSchema>;
  */
 export async function carryProviders(work: Carrying, fields: readonly CapturedField[]): Promise<Row[]> {
   if (fields.length === 0) return [];
-  const path = `/v1/projects/${encodeURIComponent(work.ref)}/config/auth/third-party-auth`;
+  const path = projectPath(work.ref, "/config/auth/third-party-auth");
   const list = () => work.api.get(path, z.array(providerSchema));
   const rows: Row[] = [];
   for (const one of fields) {

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import { readPart, type SettingSection } from "../../supabase/configuration/capture.ts";
 import { type CapturedField, isSecretName } from "../../supabase/configuration/document.ts";
+import { projectPath } from "../../supabase/management-api.ts";
 import { type Carrying, deniedRow, escrowNext, type Row, rowOf, spoken, staleValue, whenLive } from "./row.ts";
 import { groupOf, needsSecret, type Rule, ruleOf } from "./rules.ts";
 
@@ -204,7 +205,7 @@ async function write(
   const known = new Map(there);
   const send = async (some: readonly Pending[]): Promise<void> => {
     const fields = Object.fromEntries(some.map(({ field, value }) => [field, value]));
-    await api.send(method, `/v1/projects/${encodeURIComponent(ref)}${path}`, body?.(fields, known) ?? fields);
+    await api.send(method, projectPath(ref, path), body?.(fields, known) ?? fields);
     // What one half has set must not be taken back by the other.
     for (const { field, value } of some) known.set(field, value);
   };

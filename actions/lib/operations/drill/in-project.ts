@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Policy } from "../../config/policy/policy.ts";
-import type { ManagementApi } from "../../supabase/management-api.ts";
+import { type ManagementApi, projectPath } from "../../supabase/management-api.ts";
 import { hoursOfMonth, priceOfMade } from "../../supabase/new-project/plan.ts";
 import type { LossPlan } from "../recover/complete-loss/facts.ts";
 import type { LossWork } from "../recover/complete-loss/work.ts";
@@ -45,7 +45,7 @@ export async function refuseProductionsToken(
 
 async function reads(api: ManagementApi, ref: string): Promise<boolean> {
   try {
-    await api.get(`/v1/projects/${encodeURIComponent(ref)}`, z.unknown());
+    await api.get(projectPath(ref), z.unknown());
     return true;
   } catch (error) {
     if (error instanceof LifeboatError && ["api-missing", "api-denied"].includes(error.code)) return false;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import { ApiRefusal } from "../api-refusal.ts";
-import type { ManagementApi } from "../management-api.ts";
+import { type ManagementApi, projectPath } from "../management-api.ts";
 import {
   type CapturedField,
   type CapturedFunction,
@@ -134,7 +134,7 @@ const mostSilent = 2;
  */
 export async function captureConfiguration(capture: Capture): Promise<Configuration> {
   const { ref, readAt } = capture;
-  const place = `/v1/projects/${encodeURIComponent(ref)}`;
+  const place = projectPath(ref);
   const sections: Configuration["sections"] = [];
   const fields: CapturedField[] = [];
   const functions: CapturedFunction[] = [];
@@ -208,7 +208,7 @@ export async function readPart(
   ref: string,
   section: SettingSection,
 ): Promise<ReadonlyMap<string, unknown>> {
-  const place = `/v1/projects/${encodeURIComponent(ref)}`;
+  const place = projectPath(ref);
   const { path, entries } = parts[section];
   const organization = path.startsWith("@organization") ? organizationOf(await api.get(place, z.unknown())) : undefined;
   try {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { LifeboatError } from "../../base/errors.ts";
 import type { Clock } from "../../base/flow/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type { ManagementApi } from "../management-api.ts";
+import { type ManagementApi, projectPath } from "../management-api.ts";
 import { patiently } from "./wait.ts";
 
 const diskSchema = z.object({ attributes: z.object({ type: z.string().optional(), size_gb: z.number() }).loose() });
@@ -22,7 +22,7 @@ export async function enlargeDisk(
   gigabytes: number,
   waiting: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal },
 ): Promise<number> {
-  const path = `/v1/projects/${encodeURIComponent(ref)}/config/disk`;
+  const path = projectPath(ref, "/config/disk");
   const { attributes } = await api.get(path, diskSchema);
   if (attributes.size_gb < gigabytes) {
     const change = { attributes: { type: "gp3", size_gb: gigabytes, iops: 3000 } };

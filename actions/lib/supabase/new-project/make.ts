@@ -3,7 +3,7 @@ import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Clock } from "../../base/flow/clock.ts";
 import type { Log } from "../../base/log.ts";
 import { assertRegionAllowed } from "../../config/vault-location.ts";
-import type { ManagementApi } from "../management-api.ts";
+import { type ManagementApi, projectPath } from "../management-api.ts";
 import type { ProjectWish } from "./plan.ts";
 
 const ref = z.string().regex(/^[a-z0-9]{6,40}$/);
@@ -114,7 +114,7 @@ function refOf(project: z.output<typeof listedSchema>): string {
 
 /** Read back: what is sent there must be where it was asked to be. */
 async function admitted(api: ManagementApi, ref: string, wish: ProjectWish, making: Making): Promise<string> {
-  const project = await api.get(`/v1/projects/${ref}`, projectSchema);
+  const project = await api.get(projectPath(ref), projectSchema);
   assertRegionAllowed(project.region, making.regions, `Project ${ref}`);
   const other =
     (ref === making.production && "it is production") ||

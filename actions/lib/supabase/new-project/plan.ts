@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import { few } from "../../base/measures.ts";
 import { assertRegionAllowed } from "../../config/vault-location.ts";
-import type { ManagementApi } from "../management-api.ts";
+import { type ManagementApi, projectPath } from "../management-api.ts";
 
 /** A project that is to be made. */
 export interface ProjectWish {
@@ -71,7 +71,7 @@ const computePrefix = "ci_";
  * @throws what the client throws
  */
 export async function readPrices(api: ManagementApi, ref: string): Promise<Prices> {
-  const addons = await api.get(`/v1/projects/${encodeURIComponent(ref)}/billing/addons`, addonsSchema);
+  const addons = await api.get(projectPath(ref, "/billing/addons"), addonsSchema);
   const isCompute = ({ type }: { readonly type: string }): boolean => type === "compute_instance";
   const variants = addons.available_addons.filter(isCompute).flatMap(({ variants }) => variants);
   const selected = addons.selected_addons.find(isCompute)?.variant;

@@ -3,7 +3,7 @@ import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import { type ConnectionSettings, isLocal, parseConnectionUrl, regionOfPooler } from "../../config/connection-url.ts";
 import { type Environment, isEncrypted, optional, type ProjectStorage } from "../../config/environment.ts";
 import { Secret } from "../../config/problems.ts";
-import type { ManagementApi } from "../management-api.ts";
+import { type ManagementApi, projectPath } from "../management-api.ts";
 
 const addressSchema = z.object({
   database_type: z.string().optional(),
@@ -24,7 +24,7 @@ export async function readDatabaseAddress(
   env: Environment,
 ): Promise<ConnectionSettings> {
   const answer = await api.get(
-    `/v1/projects/${encodeURIComponent(project.ref)}/config/database/pooler`,
+    projectPath(project.ref, "/config/database/pooler"),
     z.union([z.array(addressSchema), addressSchema.transform((one) => [one])]),
   );
   const found = answer.find(({ database_type: type }) => (type ?? "PRIMARY") === "PRIMARY");
@@ -62,7 +62,7 @@ const keysSchema = z.array(z.object({ name: z.string(), api_key: z.string().null
 
 /** @throws OperationError `api-keys-missing`; what the client throws */
 export async function readProjectKeys(api: ManagementApi, ref: string): Promise<ProjectKeys> {
-  const keys = await api.get(`/v1/projects/${encodeURIComponent(ref)}/api-keys?reveal=true`, keysSchema);
+  const keys = await api.get(projectPath(ref, "/api-keys?reveal=true"), keysSchema);
   const [anon, service] = ["anon", "service_role"].map(
     (name) => keys.find((key) => key.name === name && typeof key.api_key === "string" && key.api_key !== "")?.api_key,
   );

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Clock } from "../../base/flow/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type { ManagementApi } from "../management-api.ts";
+import { type ManagementApi, projectPath } from "../management-api.ts";
 import { findProject } from "./make.ts";
 
 const projectSchema = z.object({
@@ -42,7 +42,7 @@ export async function removeProject(
   const { by } = made;
   const ref = made.ref ?? (await findProject(api, made.name));
   if (ref === undefined || !(await isThere(api, ref, made))) return undefined;
-  const unanswered = await api.send("DELETE", `/v1/projects/${ref}`).catch(unlessMaybeDone);
+  const unanswered = await api.send("DELETE", projectPath(ref)).catch(unlessMaybeDone);
   for (let looks = 0; looks < 20; looks++) {
     if ((await lookAt(api, ref)) === undefined) {
       log.info(`Project ${ref} of ${by} is deleted.`);
@@ -82,7 +82,7 @@ export async function isThere(
 
 async function lookAt(api: ManagementApi, ref: string) {
   try {
-    const project = await api.get(`/v1/projects/${encodeURIComponent(ref)}`, projectSchema);
+    const project = await api.get(projectPath(ref), projectSchema);
     return project.status === "REMOVED" ? undefined : project;
   } catch (error) {
     if (error instanceof LifeboatError && error.code === "api-missing") return undefined;

@@ -3,7 +3,7 @@ import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Clock } from "../../base/flow/clock.ts";
 import type { Log } from "../../base/log.ts";
 import { formatDuration } from "../../base/measures.ts";
-import type { ManagementApi } from "../management-api.ts";
+import { type ManagementApi, projectPath } from "../management-api.ts";
 
 interface Waiting {
   readonly clock: Clock;
@@ -27,9 +27,8 @@ const healthSchema = z.array(
  * @throws OperationError `project-failed`; what the client throws; the signal's reason
  */
 export async function waitUntilHealthy(api: ManagementApi, ref: string, waiting: Waiting): Promise<void> {
-  const path = `/v1/projects/${encodeURIComponent(ref)}`;
   await patiently("the project", waiting, async () => {
-    const { status } = await api.get(path, statusSchema);
+    const { status } = await api.get(projectPath(ref), statusSchema);
     if (lost.has(status))
       throw new OperationError(
         "project-failed",
@@ -40,7 +39,7 @@ export async function waitUntilHealthy(api: ManagementApi, ref: string, waiting:
   });
   await patiently("its services", waiting, async () => {
     const answer = await api
-      .get(`${path}/health?services=${services.join(",")}&timeout_ms=5000`, healthSchema)
+      .get(projectPath(ref, `/health?services=${services.join(",")}&timeout_ms=5000`), healthSchema)
       .catch((error: unknown) => {
         if (error instanceof LifeboatError && ["api-refused", "api-unavailable"].includes(error.code)) return [];
         throw error;

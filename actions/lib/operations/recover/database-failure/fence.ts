@@ -2,7 +2,7 @@ import { z } from "zod";
 import { describeCode, LifeboatError, OperationError } from "../../../base/errors.ts";
 import type { Environment } from "../../../config/environment.ts";
 import { readDataApi, writeDataApi } from "../../../supabase/data-api.ts";
-import type { ManagementApi } from "../../../supabase/management-api.ts";
+import { type ManagementApi, projectPath } from "../../../supabase/management-api.ts";
 import { quietInside } from "./quiet-inside.ts";
 
 /** One way into a project that is to serve nobody any more, and whether it is shut. */
@@ -63,7 +63,7 @@ export async function openWays(api: ManagementApi, ref: string): Promise<string[
   ];
 }
 
-const restrictionsOf = (ref: string): string => `/v1/projects/${encodeURIComponent(ref)}/network-restrictions`;
+const restrictionsOf = (ref: string): string => projectPath(ref, "/network-restrictions");
 
 async function letsNobodyIn(api: ManagementApi, ref: string): Promise<boolean> {
   const { config, status } = await api.get(restrictionsOf(ref), restrictions);

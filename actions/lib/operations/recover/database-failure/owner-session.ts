@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Environment } from "../../../config/environment.ts";
 import { Secret } from "../../../config/problems.ts";
 import { connect } from "../../../postgres/connect/connect.ts";
-import type { ManagementApi } from "../../../supabase/management-api.ts";
+import { type ManagementApi, projectPath } from "../../../supabase/management-api.ts";
 import { readDatabaseAddress } from "../../../supabase/new-project/reach.ts";
 
 const loginSchema = z.object({ role: z.string().regex(/^[a-z_][a-z0-9_]*$/), password: z.string().min(1) });
@@ -22,9 +22,10 @@ export async function connectAsOwner(
   env: Environment,
   purpose: string,
 ): Promise<Client> {
-  const path = `/v1/projects/${encodeURIComponent(ref)}`;
-  const { region } = await api.get(path, z.object({ region: z.string() }));
-  const { role, password } = await api.ask("POST", `${path}/cli/login-role`, loginSchema, { read_only: false });
+  const { region } = await api.get(projectPath(ref), z.object({ region: z.string() }));
+  const { role, password } = await api.ask("POST", projectPath(ref, "/cli/login-role"), loginSchema, {
+    read_only: false,
+  });
   const address = await readDatabaseAddress(api, { ref, region, password: new Secret(password) }, env);
   const client = await connect(
     { ...address, user: `${role}.${ref}` },
