@@ -6,7 +6,7 @@ import { span } from "./judge.ts";
 import { type DrillNotice, type DrillPhase, type DrillReport, type DrillResult, isReport } from "./result.ts";
 
 /** What a drill found out, what failed first. */
-export function drillPage(result: DrillResult): Page {
+function drillPage(result: DrillResult): Page {
   return isReport(result) ? reportPage(result) : { title: "Drill", sentence: noticeSentence(result), tables: [] };
 }
 
@@ -19,7 +19,7 @@ function noticeSentence(notice: DrillNotice): string {
 }
 
 /** The word `proven` stands in it only when the outcome is that. */
-export function drillSentence(report: DrillReport): string {
+function drillSentence(report: DrillReport): string {
   const { scenario, outcome, failures, machineSeconds, human, rtoMinutes, restored } = report;
   if (outcome !== "proven") return `The drill ${scenario} FAILED: ${few(failures, 3, "; ")}.`;
   const hands = human === null ? ", people's part not measured" : ` and ${span(human.minutes * 60)} of people's work`;

@@ -70,7 +70,7 @@ const computePrefix = "ci_";
  * The one price list that the API has: that of a project's add-ons. It is the same for all projects of an organisation.
  * @throws what the client throws
  */
-export async function readPrices(api: ManagementApi, ref: string): Promise<Prices> {
+async function readPrices(api: ManagementApi, ref: string): Promise<Prices> {
   const addons = await api.get(projectPath(ref, "/billing/addons"), addonsSchema);
   const isCompute = ({ type }: { readonly type: string }): boolean => type === "compute_instance";
   const variants = addons.available_addons.filter(isCompute).flatMap(({ variants }) => variants);
