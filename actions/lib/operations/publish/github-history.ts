@@ -44,13 +44,30 @@ const answerWithin = 20_000;
 const perPage = 100;
 const mostPages = 10;
 
-/** Sends one request about the repository. @throws what octokit throws */
-export function githubRequest({ api, token, repository }: GithubSettings) {
+/** Sends one request about the repository, and reads its answer. @throws what `failed` makes of a refusal, and of an answer of another form */
+export function askGithub({ api, token, repository }: GithubSettings) {
   const octokit = getOctokit(token, { baseUrl: api });
-  return async (method: string, path: string, body: object = {}): Promise<unknown> => {
-    const request = { signal: AbortSignal.timeout(answerWithin) };
-    return (await octokit.request(`${method} /repos/${repository}${path}`, { ...body, request })).data;
+  return async <Answer>(
+    { method = "GET", path, body = {} }: { readonly method?: string; readonly path: string; readonly body?: object },
+    schema: z.ZodType<Answer>,
+    failed: (status: number | undefined, cause: unknown) => OperationError,
+  ): Promise<Answer> => {
+    let data: unknown;
+    try {
+      const request = { signal: AbortSignal.timeout(answerWithin) };
+      ({ data } = await octokit.request(`${method} /repos/${repository}${path}`, { ...body, request }));
+    } catch (error) {
+      throw failed(statusOf(error), error);
+    }
+    const parsed = schema.safeParse(data);
+    if (parsed.success) return parsed.data;
+    throw failed(undefined, undefined);
   };
+}
+
+/** Whether GitHub has said that there is no such thing. */
+export function isUnknownToGithub(error: unknown): boolean {
+  return error instanceof OperationError && statusOf(error.cause) === 404;
 }
 
 /**
@@ -58,19 +75,9 @@ export function githubRequest({ api, token, repository }: GithubSettings) {
  * @throws OperationError `github-unavailable`, which names the question and the status, never the answer
  */
 export function openGithubHistory({ api, token, repository }: GithubSettings): ActionsHistory {
-  const send = githubRequest({ api, token, repository });
-
-  async function ask<Answer>(what: string, path: string, schema: z.ZodType<Answer>): Promise<Answer> {
-    let data: unknown;
-    try {
-      data = await send("GET", path);
-    } catch (error) {
-      throw unavailable(what, statusOf(error), error);
-    }
-    const parsed = schema.safeParse(data);
-    if (parsed.success) return parsed.data;
-    throw unavailable(what, undefined, undefined);
-  }
+  const send = askGithub({ api, token, repository });
+  const ask = <Answer>(what: string, path: string, schema: z.ZodType<Answer>): Promise<Answer> =>
+    send({ path }, schema, (status, cause) => unavailable(what, status, cause));
 
   return {
     async runsSince(since) {
@@ -88,7 +95,7 @@ export function openGithubHistory({ api, token, repository }: GithubSettings): A
       try {
         return readRun(await ask("an earlier attempt", `/actions/runs/${id}/attempts/${attempt}`, runSchema));
       } catch (error) {
-        if (error instanceof OperationError && statusOf(error.cause) === 404) return undefined;
+        if (isUnknownToGithub(error)) return undefined;
         throw error;
       }
     },
@@ -135,7 +142,7 @@ function readRun(run: z.infer<typeof runSchema>): ApiRun {
   };
 }
 
-export function statusOf(error: unknown): number | undefined {
+function statusOf(error: unknown): number | undefined {
   return error instanceof Error && "status" in error && typeof error.status === "number" ? error.status : undefined;
 }
 

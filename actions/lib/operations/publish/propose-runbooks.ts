@@ -6,7 +6,7 @@ import { readProofs } from "../../vault/sets/proof-store.ts";
 import type { Context } from "../context.ts";
 import { drillsOf } from "../drill/result.ts";
 import { type ProvenDrill, runbookOf, withDrill } from "../drill/runbook-text.ts";
-import { type GithubSettings, githubRequest, statusOf } from "./github-history.ts";
+import { askGithub, type GithubSettings, isUnknownToGithub } from "./github-history.ts";
 
 const fileSchema = z.object({ sha: z.string(), content: z.string(), encoding: z.literal("base64") });
 const refSchema = z.object({ object: z.object({ sha: z.string() }) });
@@ -126,19 +126,14 @@ function textOf({ content }: z.output<typeof fileSchema>): string {
 }
 
 function asking(settings: GithubSettings): Ask {
-  const send = githubRequest(settings);
-  return async (method, path, schema, body) => {
-    let data: unknown;
+  const send = askGithub(settings);
+  return async (method, path, schema, body = {}) => {
     try {
-      data = await send(method, path, body);
+      return await send({ method, path, body }, schema, (status, cause) => refused(method, path, status, cause));
     } catch (error) {
-      const status = statusOf(error);
-      if (method === "GET" && status === 404) return undefined;
-      throw refused(method, path, status, error);
+      if (method === "GET" && isUnknownToGithub(error)) return undefined;
+      throw error;
     }
-    const parsed = schema.safeParse(data);
-    if (parsed.success) return parsed.data;
-    throw refused(method, path, undefined, undefined);
   };
 }
 
