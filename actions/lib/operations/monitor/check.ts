@@ -1,0 +1,26 @@
+import type { CheckName, Finding } from "../../policy/monitor/check.ts";
+import type { Context } from "../context.ts";
+
+/** One figure of a day, kept by the monitor. */
+export interface DayValue {
+  /** `YYYY-MM-DD`. */
+  readonly day: string;
+  readonly value: number;
+}
+
+/** What the checks of one run work with. What several of them read is read once, by the room that offers it. */
+export interface Look {
+  readonly context: Context;
+  /** When this run looks: checks judge by it alone, never by the machine's clock. */
+  readonly now: Date;
+  /** What the measure of a check was on earlier days, oldest first, at most one a day; empty when nothing is kept. */
+  history(id: string): readonly DayValue[];
+}
+
+/**
+ * One row of the monitor's table. `look` judges and throws what its sources throw: the table turns a missing permission or an answer that
+ * did not come into `unknown`, and anything that nobody expected into `critical`.
+ */
+export interface Check extends CheckName {
+  look(): Promise<Finding>;
+}
