@@ -6,12 +6,17 @@ const frontMatterSchema = z.strictObject({
   owner: z.string().min(1),
   /** Day of the last review, `YYYY-MM-DD`. */
   reviewed: z.iso.date(),
-  "review-every-days": z.number().int().positive(),
+  /** A quarter at most. */
+  "review-every-days": z.number().int().positive().max(90),
+  /** Also reviewed when a regulation changes: for pages that name one, or send people to `privacy`. */
+  "review-when": z.literal("regulations").optional(),
 });
 
 /** One page of runbooks/, as far as it can be checked. */
 export interface RunbookPage {
   readonly frontMatter: z.infer<typeof frontMatterSchema> | undefined;
+  /** Whether it names a regulation, or the role that answers for them. */
+  readonly regulated: boolean;
   /** Headings of the second level, in order. */
   readonly sections: readonly string[];
   /** Code within sentences. */
@@ -30,6 +35,7 @@ export function readRunbookPage(text: string): RunbookPage {
   const prose = body.replaceAll(/^```.*?^```$/gms, "");
   return {
     frontMatter: frontMatter.success ? frontMatter.data : undefined,
+    regulated: /\b(?:FERPA|GDPR)\b|`privacy`/.test(prose),
     sections: all(prose, /^## (.+)$/gm),
     inlineCode: all(prose, /`([^`\n]+)`/g),
     scripts: runnableBlocks(body),

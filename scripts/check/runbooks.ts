@@ -8,8 +8,10 @@ import { type RunbookPage, readRunbookPage } from "./runbook-page.ts";
 /** In this order: whoever is woken at night reads from the top. */
 const sections = ["Meaning", "Impact", "Diagnosis", "Mitigation"];
 const contacts = "runbooks/contacts.md";
+/** It says when pages are reviewed, those about regulations too. */
+const overview = "runbooks/README.md";
 /** Nobody is woken to read these. */
-const noAlert: ReadonlySet<string> = new Set([contacts, "runbooks/threat-model.md"]);
+const noAlert: ReadonlySet<string> = new Set([contacts, overview, "runbooks/threat-model.md"]);
 
 /** What a page may name. */
 export interface Known {
@@ -59,6 +61,7 @@ export function numberProblems(decisions: readonly string[]): string[] {
 export function pageProblems(path: string, page: RunbookPage, known: Known, today: Date): string[] {
   const problems = [
     ...reviewProblems(page, known, today),
+    ...(path === overview ? [] : regulationProblems(page)),
     ...(noAlert.has(path) ? [] : sectionProblems(page)),
     ...page.links.filter((link) => !known.exists(join(dirname(path), link))).map((link) => `there is no ${link}`),
     ...page.inlineCode.flatMap((code) => nameProblems(code, known)),
@@ -68,7 +71,7 @@ export function pageProblems(path: string, page: RunbookPage, known: Known, toda
 }
 
 function reviewProblems({ frontMatter }: RunbookPage, { owners }: Known, today: Date): string[] {
-  if (frontMatter === undefined) return ["it does not begin with owner, reviewed and review-every-days"];
+  if (frontMatter === undefined) return ["it does not begin with owner, reviewed and review-every-days (90 at most)"];
   const { owner, reviewed, "review-every-days": days } = frontMatter;
   const due = new Date(Date.parse(reviewed) + days * 86_400_000);
   return [
@@ -77,6 +80,12 @@ function reviewProblems({ frontMatter }: RunbookPage, { owners }: Known, today: 
       ? []
       : [`its review has been due since ${due.toISOString().slice(0, 10)}: read it, try it, date it`]),
   ];
+}
+
+function regulationProblems({ frontMatter, regulated }: RunbookPage): string[] {
+  return regulated && frontMatter !== undefined && frontMatter["review-when"] === undefined
+    ? ["it names a regulation, or `privacy`: put 'review-when: regulations' at its top"]
+    : [];
 }
 
 function sectionProblems(page: RunbookPage): string[] {

@@ -51,9 +51,18 @@ test("a page is overdue from the day after its review was due", () => {
   ]);
 });
 
+test("a page that is reviewed when regulations change may name one", () => {
+  const regulated = (page: string): string =>
+    page.replace("30\n---", "30\nreview-when: regulations\n---").replace("None.", "The GDPR asks `privacy`.");
+  expect(problems(regulated)).toEqual([]);
+});
+
 test.each([
   ["has no front matter", (page: string) => page.replace(/^---.*?---\n/s, ""), /does not begin with owner/],
   ["has no date of review", (page: string) => page.replace("2026-01-01", "soon"), /does not begin with owner/],
+  ["is reviewed less often than each quarter", (page: string) => page.replace("30", "91"), /90 at most/],
+  ["names a regulation", (page: string) => page.replace("None.", "The GDPR asks."), /review-when: regulations/],
+  ["sends people to privacy", (page: string) => page.replace("None.", "Call `privacy`."), /review-when: regulations/],
   ["has an owner whom nobody knows", (page: string) => page.replace("owner: backups", "owner: bob"), /owner bob/],
   ["lacks a section", (page: string) => page.replace("## Impact", "## Import"), /its sections are not/],
   ["links to a page that is not there", (page: string) => page.replace("(other.md#top)", "(gone.md)"), /no gone\.md/],
