@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { reportEnd } from "../../actions/lib/operations/incident/page.ts";
 import { type RunbookPage, readRunbookPage } from "../../scripts/check/runbook-page.ts";
 import { type Known, numberProblems, pageProblems, runbookProblems } from "../../scripts/check/runbooks.ts";
 
@@ -96,4 +99,14 @@ test("a decision that takes another's number is named, and every decision of the
   expect((await runbookProblems(root, new Date("2026-01-01"))).filter((each) => each.includes("the number"))).toEqual(
     [],
   );
+});
+
+test("the end of an incident asks for a review of the pages that were followed", () => {
+  const dataApi = { state: "not-noted", distrusted: [] } as const;
+  const sentence = (outcome: "ended" | "would-end") =>
+    reportEnd({ outcome, incidents: ["x"], buckets: ["b"], dataApi }).page?.sentence ?? "";
+  const asked = sentence("ended").match(/runbooks\/[\w-]+\.md/g) ?? [];
+  expect(asked).toEqual(["runbooks/incident.md", "runbooks/contacts.md"]);
+  expect(asked.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  expect(sentence("would-end")).not.toContain("review");
 });

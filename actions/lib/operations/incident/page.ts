@@ -122,7 +122,7 @@ export function reportEnd(ended: Ended): Told {
   const { outcome, incidents, buckets, dataApi } = ended;
   const ids = incidents.join(", ");
   const sentence = {
-    ended: `Ended: ${ids}. Retention and all that was refused may go on.`,
+    ended: `Ended: ${ids}. Retention and all that was refused may go on. Now review the pages that were followed, ${runbook} and runbooks/contacts.md: correct what was otherwise, and date them.`,
     "nothing-on": `No incident is on in ${buckets.join(" and ")}.`,
     "would-end": `Dry run: ${ids} would end; nothing was written.`,
   }[outcome];

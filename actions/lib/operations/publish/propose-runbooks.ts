@@ -115,6 +115,7 @@ function bodyOf({ proof, drill, outcome }: ProvenDrill): string {
     `The drill \`${proof}\` played \`${drill.scenario}\` ${outcome === "proven" ? "and went well" : "and failed: see runbooks/drill-failed.md"}.`,
     "",
     "Read the page as somebody who is woken at night would, and correct what the drill has shown to be otherwise, in this branch.",
+    "Do the same for the pages that it leads to, runbooks/contacts.md among them, and date their review.",
     outcome === "proven"
       ? "Merging it dates the page's review."
       : "The page's review stays due until a drill goes well.",
