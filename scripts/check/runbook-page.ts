@@ -1,20 +1,8 @@
-import { parse } from "yaml";
-import { z } from "zod";
-
-const frontMatterSchema = z.strictObject({
-  /** A role of runbooks/contacts.md. */
-  owner: z.string().min(1),
-  /** Day of the last review, `YYYY-MM-DD`. */
-  reviewed: z.iso.date(),
-  /** A quarter at most. */
-  "review-every-days": z.number().int().positive().max(90),
-  /** Also reviewed when a regulation changes: for pages that name one, or send people to `privacy`. */
-  "review-when": z.literal("regulations").optional(),
-});
+import { type FrontMatter, splitFrontMatter } from "../../actions/lib/policy/monitor/reviews.ts";
 
 /** One page of runbooks/, as far as it can be checked. */
 export interface RunbookPage {
-  readonly frontMatter: z.infer<typeof frontMatterSchema> | undefined;
+  readonly frontMatter: FrontMatter | undefined;
   /** Whether it names a regulation, or the role that answers for them. */
   readonly regulated: boolean;
   /** Headings of the second level, in order. */
@@ -29,12 +17,10 @@ export interface RunbookPage {
 
 /** Reads a page. Front matter that is missing or has another form is undefined. */
 export function readRunbookPage(text: string): RunbookPage {
-  const [, head, rest] = /^---\n(.*?)\n---\n(.*)$/s.exec(text) ?? [];
-  const body = rest ?? text;
-  const frontMatter = frontMatterSchema.safeParse(head === undefined ? undefined : parse(head));
+  const { frontMatter, body } = splitFrontMatter(text);
   const prose = body.replaceAll(/^```.*?^```$/gms, "");
   return {
-    frontMatter: frontMatter.success ? frontMatter.data : undefined,
+    frontMatter,
     regulated: /\b(?:FERPA|GDPR)\b|`privacy`/.test(prose),
     sections: all(prose, /^## (.+)$/gm),
     inlineCode: all(prose, /`([^`\n]+)`/g),

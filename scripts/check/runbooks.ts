@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { commandsOf, optionsOf } from "../../actions/lib/edge/command-line.ts";
 import { loadOperations } from "../../actions/lib/operations/catalogue.ts";
+import { reviewDue } from "../../actions/lib/policy/monitor/reviews.ts";
 import { packageScripts } from "./package-scripts.ts";
 import { type RunbookPage, readRunbookPage } from "./runbook-page.ts";
 
@@ -72,8 +73,8 @@ export function pageProblems(path: string, page: RunbookPage, known: Known, toda
 
 function reviewProblems({ frontMatter }: RunbookPage, { owners }: Known, today: Date): string[] {
   if (frontMatter === undefined) return ["it does not begin with owner, reviewed and review-every-days (90 at most)"];
-  const { owner, reviewed, "review-every-days": days } = frontMatter;
-  const due = new Date(Date.parse(reviewed) + days * 86_400_000);
+  const { owner } = frontMatter;
+  const due = reviewDue(frontMatter);
   return [
     ...(owners.includes(owner) ? [] : [`its owner ${owner} is not in ${contacts}`]),
     ...(due >= today
