@@ -1,17 +1,11 @@
-import { readFileSync } from "node:fs";
-import { glob } from "node:fs/promises";
+import { globSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { judgePromises } from "../../policy/judge-promises.ts";
 import type { PromiseCheck, VaultTruth } from "../../policy/promises.ts";
-import {
-  readSchedules,
-  statedSchedules,
-  type WrittenSchedule,
-  workflowSchedules,
-} from "../../policy/read-schedules.ts";
+import { type ReadSchedules, readSchedules, statedSchedules, workflowSchedules } from "../../policy/read-schedules.ts";
 import { truthOf } from "../../report/branch/standing.ts";
 import { askStanding } from "../../vault/configured.ts";
 import type { Context } from "../context.ts";
@@ -37,8 +31,7 @@ export async function promiseJudge(
   { policy }: Pick<Config, "policy">,
   folder = ".github/workflows",
 ): Promise<PromiseJudge> {
-  const stated = policy.promises.schedules;
-  const schedules = readSchedules(stated === null ? await workflowsOf(folder) : statedSchedules(stated));
+  const schedules = schedulesOf({ policy }, folder);
   return (vault, now) => judgePromises({ policy, schedules, now, vault });
 }
 
@@ -53,9 +46,16 @@ export async function findPromiseJudge(config: Pick<Config, "policy">, log: Log)
   }
 }
 
-async function workflowsOf(folder: string): Promise<WrittenSchedule[]> {
-  const paths: string[] = [];
-  for await (const path of glob(`${folder}/*.{yml,yaml}`)) paths.push(path);
+/** The schedules that the policy states, else those of the workflows. @throws as `checkPromises` */
+export function schedulesOf({ policy }: Pick<Config, "policy">, folder = ".github/workflows"): ReadSchedules {
+  const stated = policy.promises.schedules;
+  if (stated !== null) return readSchedules(statedSchedules(stated));
+  return readSchedules(readWorkflows(folder).flatMap(({ path, text }) => workflowSchedules(path, text)));
+}
+
+/** Every workflow of a folder, by name. @throws ConfigurationError `workflows-missing` */
+export function readWorkflows(folder = ".github/workflows"): { readonly path: string; readonly text: string }[] {
+  const paths = globSync(`${folder}/*.{yml,yaml}`);
   if (paths.length === 0) {
     throw new ConfigurationError(
       "workflows-missing",
@@ -63,7 +63,7 @@ async function workflowsOf(folder: string): Promise<WrittenSchedule[]> {
       "Run from the repository's root, name the folder with --workflows, or state promises.schedules in the policy.",
     );
   }
-  return paths.sort().flatMap((path) => workflowSchedules(path, readFileSync(path, "utf8")));
+  return paths.sort().map((path) => ({ path, text: readFileSync(path, "utf8") }));
 }
 
 /** Undefined, and said so, where the vault is not set or cannot be reached: the rest can be judged without it. */

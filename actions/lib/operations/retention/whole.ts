@@ -11,8 +11,11 @@ import { type PublishedSet, readSet } from "../../vault/sets/catalogue.ts";
  * That its bytes are right was seen when the set was made (`readBack`).
  * @returns a few words, e.g. `data/02-public.sql.zst.pgp is gone`
  */
-export async function lackOf(vault: Vault, one: PublishedSet, verify: VerifySignature): Promise<string | null> {
-  const { tier, set, signed } = one;
+export async function lackOf(
+  vault: Vault,
+  { tier, set, signed }: Pick<PublishedSet, "tier" | "set" | "signed">,
+  verify: VerifySignature,
+): Promise<string | null> {
   const read = await believed(async () => (await readSet(vault, tier, set, verify, signed)).manifest);
   if (read === undefined || "problem" in read) return "its manifest can no longer be trusted";
   const prefix = setPrefix(tier, set);
