@@ -1,0 +1,179 @@
+import { ConfigurationError } from "../../../base/errors.ts";
+import { formatBytes, formatCount } from "../../../base/measures.ts";
+import { hasReplica } from "../../../config/vault-location.ts";
+import type { Finding } from "../../../policy/monitor/check.ts";
+import {
+  alarmTroubles,
+  judgeClocks,
+  judgeDeepReads,
+  judgeIncident,
+  judgeTroubles,
+  type Trouble,
+} from "../../../policy/monitor/vault.ts";
+import { readerSigners } from "../../../vault/configured.ts";
+import { type Manifest, setPrefix, type Tier } from "../../../vault/format/manifest.ts";
+import { manifestName } from "../../../vault/published/signed-manifest.ts";
+import type { Vault } from "../../../vault/s3/client.ts";
+import type { CheckRow } from "../../check/check-row.ts";
+import { checkBucket, checkLifecycle } from "../../check/vault-rows.ts";
+import { readDeepRecord } from "../../verify/files/deep-record.ts";
+import type { Check, Look } from "../check.ts";
+import type { VaultReader } from "./read-vault.ts";
+
+type BackupCheck = Omit<Check, "group">;
+
+/** What keeps the copies from being lost: the replica, locks, holds, the packs' insides, an incident, a clock. */
+export function safetyChecks(look: Look, reader: VaultReader): BackupCheck[] {
+  const { context, now } = look;
+  const { incident } = context.config().policy;
+  return [
+    ...(hasReplica(context.env)
+      ? [
+          {
+            ...{ id: "replica", title: "Replica in another region", runbook: "runbooks/replica.md" },
+            look: async () => lookAtReplica(look, reader),
+          },
+        ]
+      : []),
+    {
+      ...{ id: "locks", title: "Locks and lifecycle", runbook: "runbooks/vault-meddled.md" },
+      look: async () => lookAtLocks(look, reader),
+    },
+    {
+      ...{ id: "holds", title: "Holds", runbook: "runbooks/holds.md" },
+      async look() {
+        const { holds } = await reader.standing();
+        const troubles = alarmTroubles(holds, "See `lifeboat holds --check` and runbooks/holds.md.");
+        const means = "What has to be kept for somebody may be let go, or is gone.";
+        return judgeTroubles(troubles, "What is held is there, and held by the store.", means);
+      },
+    },
+    ...(context.has("storageVault")
+      ? [
+          {
+            ...{ id: "deep-verify", title: "Packs of the files opened", runbook: "runbooks/verification-failed.md" },
+            look: async () => {
+              const { record } = await readDeepRecord(await context.files(), await readerSigners(context.config()));
+              return judgeDeepReads(record?.rotation, now);
+            },
+          },
+        ]
+      : []),
+    {
+      ...{ id: "incident", title: "Incident", runbook: "runbooks/incident.md" },
+      look: async () => judgeIncident((await reader.standing()).incident, incident.longestDays, now),
+    },
+    {
+      ...{ id: "clocks", title: "Clocks", runbook: "runbooks/backup-failed.md" },
+      async look() {
+        const store = await (await reader.vault()).serverTime();
+        // Here the machine's own clock is what is judged.
+        return judgeClocks(new Date(), store);
+      },
+    },
+    {
+      ...{ id: "vault-size", title: "Size of the vault", runbook: "runbooks/retention.md" },
+      look: async () => sizeOf(await bothVaults(reader)),
+    },
+  ];
+}
+
+async function bothVaults(reader: VaultReader): Promise<Vault[]> {
+  return [await reader.vault(), await reader.files()].filter((one) => one !== undefined);
+}
+
+async function lookAtReplica({ context }: Look, reader: VaultReader): Promise<Finding> {
+  const { replica } = await reader.standing();
+  const hours = context.config().policy.replica.lagHours;
+  if (replica === undefined)
+    throw new ConfigurationError(
+      "configuration",
+      "S3_REPLICA_BUCKET is set, and the replica was not looked at.",
+      "Give the monitor S3_REPLICA_REGION and a role that may read the replica.",
+    );
+  const means =
+    "A regional disaster would take more than is promised: what is not in the replica is gone with the region.";
+  const good = `The newest sets and copies of the files are in the replica, or on their way for less than ${hours} hours.`;
+  return judgeTroubles(alarmTroubles(replica, "See runbooks/replica.md."), good, means);
+}
+
+/** Which rows of the preflight belong to this check; the clock has one of its own. */
+const bucketRows = new Set(["region", "versioning", "object lock", "bucket"]);
+
+async function lookAtLocks({ context }: Look, reader: VaultReader): Promise<Finding> {
+  const { policy } = context.config();
+  const rows: CheckRow[] = [];
+  let locks = false;
+  for (const vault of await bothVaults(reader)) {
+    const inspected = await checkBucket(policy, vault, vault.region);
+    rows.push(...inspected.rows.filter(({ check }) => bucketRows.has(check)));
+    locks ||= inspected.locks;
+  }
+  const archive = await reader.newest("monthly");
+  if (archive.manifest !== undefined) rows.push(await checkLifecycle(policy, await reader.vault()));
+  const { keys = [] } = await reader.standing();
+  const renew = "Start the workflow backup by its button, which renews the locks; else see runbooks/vault-meddled.md.";
+  const troubles = [
+    ...rows.flatMap(troubleOf),
+    ...alarmTroubles(keys, renew),
+    ...(locks ? await unlocked(policy.tiers, reader) : []),
+  ];
+  const means = "Whoever gets hold of credentials could delete or replace backups.";
+  return judgeTroubles(troubles, "Buckets, newest sets and their keys are locked as the policy asks.", means);
+}
+
+function troubleOf({ check, status, found, next }: CheckRow): Trouble[] {
+  if (status === "ok") return [];
+  const state = status === "fail" ? "critical" : "warning";
+  return [{ state, found: `${check}: ${found}`, next: next ?? "`lifeboat check` says more." }];
+}
+
+const day = 86_400_000;
+
+/** The newest set of each tier that the store would let go earlier than policy and manifest say. */
+async function unlocked(
+  tiers: Readonly<Record<Tier, { readonly retentionDays: number; readonly lock: string }>>,
+  reader: VaultReader,
+): Promise<Trouble[]> {
+  const troubles: Trouble[] = [];
+  for (const tier of ["daily", "weekly", "monthly"] as const) {
+    const { manifest } = await reader.newest(tier);
+    if (manifest === undefined || tiers[tier].lock === "none") continue;
+    const head = await (await reader.vault()).head(setPrefix(tier, manifest.set) + manifestName);
+    const days = Math.min(tiers[tier].retentionDays, manifest.policy?.terms[tier] ?? Number.POSITIVE_INFINITY);
+    if (head === undefined || isLockedFor(manifest, days, head.retainUntil)) continue;
+    troubles.push({
+      state: "critical",
+      found: `The newest ${tier} set ${manifest.set} is not locked for the ${days} days that the policy keeps it`,
+      next: "See who changed the locks (CloudTrail, PutObjectRetention), then runbooks/vault-meddled.md.",
+    });
+  }
+  return troubles;
+}
+
+function isLockedFor({ finishedAt }: Manifest, days: number, until: Date | undefined): boolean {
+  return until !== undefined && until.getTime() >= Date.parse(finishedAt) + (days - 1) * day;
+}
+
+/** Objects that are counted in each bucket: a hundred requests. */
+const mostListed = 100_000;
+
+async function sizeOf(vaults: readonly Vault[]): Promise<Finding> {
+  let [bytes, objects, all] = [0, 0, true];
+  for (const vault of vaults) {
+    let listed = 0;
+    for await (const one of vault.list("")) {
+      bytes += one.bytes;
+      if (++listed < mostListed) continue;
+      all = false;
+      break;
+    }
+    objects += listed;
+  }
+  const more = all ? "" : " They hold more: not all was counted.";
+  return {
+    state: "ok",
+    found: `The vault's buckets hold ${formatBytes(bytes)} in ${formatCount(objects)} objects.${more}`,
+    ...(all && { measure: { value: bytes, limit: null, unit: "bytes" } }),
+  };
+}
