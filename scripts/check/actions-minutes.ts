@@ -7,7 +7,7 @@ import { parseCron, rhythmOf, type Work } from "../../actions/lib/policy/schedul
 import type { WrittenPart } from "./written-part.ts";
 
 /** What the default schedules may cost in a month. */
-const most = 400;
+const most = 600;
 
 /**
  * Minutes that a job takes beyond the first one when it does a work. The set of a small project and the few files that are new

@@ -9,7 +9,7 @@ export const reportingSchema = z.looseObject({
 });
 type Reporting = z.infer<typeof reportingSchema>;
 
-const environment = "reports";
+const environment = "monitor";
 /** What the job that may write to the repository may hold beside: the vault's address and a way to read it. */
 const allowed = /^(S3_BACKUP_BUCKET|S3_STORAGE_BUCKET|S3_REPLICA_\w+|AWS_\w+|BACKUP_PUBLIC_KEYS)$/;
 

@@ -34,7 +34,7 @@ const entries: Readonly<Record<Role, readonly string[]>> = {
   incident: [edge, `${operations}incident/begin.ts`],
   retention: [edge, `${operations}retention/apply-retention.ts`],
   "replica-retention": [edge, `${operations}retention/apply-replica.ts`],
-  reports: [edge, `${operations}publish/operation.ts`],
+  monitor: [edge, `${operations}publish/operation.ts`],
   keys: [`${operations}keys/rewrap.ts`, "actions/lib/vault/s3/client.ts"],
   hold: [`${operations}hold/run-hold.ts`, `${operations}release/run-release.ts`, "actions/lib/vault/s3/client.ts"],
   escrow: [`${operations}escrow/run-put.ts`, `${operations}escrow/run-list.ts`, "actions/lib/vault/s3/client.ts"],
@@ -73,7 +73,7 @@ const ofPreflight = ["s3:GetBucketVersioning"];
 const neverAsked: Readonly<Partial<Record<Role, readonly string[]>>> = {
   restore: ofPreflight,
   incident: ofPreflight,
-  reports: ["s3:PutObjectRetention", ...ofPreflight],
+  monitor: ["s3:PutObjectRetention", ...ofPreflight],
   hold: ["s3:GetBucketObjectLockConfiguration", "s3:PutObjectRetention", ...ofPreflight], // of the keys' locks, and proofs
   escrow: ["s3:GetObjectLegalHold", ...ofPreflight],
   retention: ["s3:PutObjectTagging"], // it ends uploads, and makes none

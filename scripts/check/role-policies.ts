@@ -39,7 +39,7 @@ export interface Statement {
   readonly resources: readonly string[];
 }
 
-/** Who works with the vault: `backup`, `proving`, `drill`, `restore`, `retention`, `reports`, `keys`, `hold` and `escrow` for a person. */
+/** Who works with the vault: `backup`, `proving`, `drill`, `restore`, `retention`, `monitor`, `keys`, `hold` and `escrow` for a person. */
 export type Role = keyof typeof resources;
 
 const resources = {
@@ -50,7 +50,7 @@ const resources = {
   incident: "IncidentRole",
   retention: "RetentionRole",
   "replica-retention": "ReplicaRetentionRole",
-  reports: "ReportsRole",
+  monitor: "MonitorRole",
   keys: "KeysPolicy",
   hold: "HoldPolicy",
   escrow: "EscrowPolicy",

@@ -209,8 +209,8 @@ test("a restore needs to read, and no more", async () => {
   }
 });
 
-test("who only publishes reports can make no backup, and is told which right is missing", async () => {
-  await using gate = await gateOf("reports");
+test("who monitors and publishes reports can make no backup, and is told which right is missing", async () => {
+  await using gate = await gateOf("monitor");
   const before = await keysIn(lab.lab.vault);
   const config = await lab.lab.config(lab.project.backupUrl, { AWS_ENDPOINT_URL: gate.url });
   await expect(backUp(lab.lab, lab.project.backupUrl, { config })).rejects.toMatchObject({

@@ -46,7 +46,7 @@ describe("the rules that act knows nothing of", () => {
   });
 
   test.each([
-    ["a writer in another environment", "environment: reports", "environment: backup", /not the job that publishes/],
+    ["a writer in another environment", "environment: monitor", "environment: backup", /not the job that publishes/],
     [
       "a key beside the right to write",
       "secrets.S3_BACKUP_BUCKET",
@@ -54,13 +54,13 @@ describe("the rules that act knows nothing of", () => {
       /DATABASE_URL has no place/,
     ],
   ])("%s is found", (_, from, to, problem) => {
-    const text = read(".github/workflows/report.yml");
+    const text = read(".github/workflows/monitor.yml");
     expect(text).toContain(from);
-    expect(workflowProblems("report.yml", text.replace(from, to))).toContainEqual(expect.stringMatching(problem));
+    expect(workflowProblems("monitor.yml", text.replace(from, to))).toContainEqual(expect.stringMatching(problem));
   });
 
   test("runs that nobody tells of are found", () => {
-    const text = read(".github/workflows/report.yml");
+    const text = read(".github/workflows/monitor.yml");
     expect(unreportedProblems([read(".github/workflows/backup.yml"), text])).toEqual([]);
     const silent = [
       text.replace("actions/publish-report", "actions/verify-backup"),

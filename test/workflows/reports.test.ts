@@ -40,7 +40,7 @@ async function report(id: string, change: Partial<Event> = {}): Promise<ActRun> 
   const env = { ...workflows.runner, GITHUB_RUN_ID: id };
   const held = Object.entries(workflows.secrets).filter(([name]) => /^(AWS_|S3_)/.test(name));
   const secrets = Object.fromEntries(held);
-  const ended = await checkout.run("report", { name: "schedule", env, secrets: { ...secrets, ...change.secrets } });
+  const ended = await checkout.run("monitor", { name: "schedule", env, secrets: { ...secrets, ...change.secrets } });
   expect(ended.code, ended.output).toBe(0);
   return ended;
 }
