@@ -99,8 +99,22 @@ export default definePolicy({
   notify: {
     // A failure at once: the first channel that takes it; each that does not is named to the next one and in the report.
     failure: { channels: ["slack", "email", "issue"], reach: "first" },
-    // One message a day about the rest, by the first run that ends after 04:00 UTC: the daily backup, when all is well.
-    summary: { channels: ["slack", "email"], hour: 4 },
+    // A critical check of the monitor by every channel: the mailbox of people who do not look at Slack is one of them.
+    critical: { channels: ["slack", "email", "issue"], reach: "all" },
+    // One message a day with the monitor's table and all that ran, by its first run after 09:00 UTC.
+    summary: { channels: ["slack", "email"], hour: 9 },
+  },
+
+  // What the monitor holds to be bad, and of which checks nobody is told for a while.
+  monitor: {
+    // A check that could not look for a day is as bad as one that found something.
+    unknownHours: 24,
+    // A limit that the trend reaches within four weeks is told: time to buy, to tidy up, or to ask Supabase.
+    limitDays: 28,
+    // Written by `lifeboat silence`; thirty days at most, each with its reason, and in the history of this file.
+    // silences:begin
+    silences: [],
+    // silences:end
   },
 
   // While an incident is on nothing is removed and no new set counts as a good one: after a week somebody has forgotten it.

@@ -10,7 +10,7 @@ import { readInputs } from "../actions/lib/edge/inputs.ts";
 import { createLineLog, streamSink } from "../actions/lib/edge/line-log.ts";
 import { createTerminalLog } from "../actions/lib/edge/terminal-log.ts";
 import { loadOperations } from "../actions/lib/operations/catalogue.ts";
-import { type Operation, pageOf, type Told } from "../actions/lib/operations/operation.ts";
+import { isToldByHand, type Operation, pageOf, type Told } from "../actions/lib/operations/operation.ts";
 import { renderText } from "../actions/lib/report/page.ts";
 
 /** The person's edge: `npx lifeboat <command>`. Results on stdout, everything else on stderr. */
@@ -77,7 +77,7 @@ async function runCommand(
   const { runOperation } = await import("../actions/lib/edge/run-operation.ts");
   const { env } = process;
   const work = (to: Log): Promise<Told> => runOperation(operation, inputs, { env, log: to, signal });
-  if (operation.reported === undefined || inputs["dryRun"] === true || quiet) {
+  if (!isToldByHand(operation) || inputs["dryRun"] === true || quiet) {
     if (quiet) log.info("This run leaves no report, alert or heartbeat (--quiet-run).");
     return untilInterrupted(signal, work(log));
   }

@@ -4,7 +4,7 @@ import { reportedRun } from "../../actions/lib/edge/reported-run.ts";
 import { loadOperations, namesOf } from "../../actions/lib/operations/catalogue.ts";
 import { checkChannels } from "../../actions/lib/operations/check/check-everything.ts";
 import type { Told } from "../../actions/lib/operations/operation.ts";
-import { keysIn, recordingLog } from "./backup-lab.ts";
+import { recordingLog } from "./backup-lab.ts";
 import { done, failed, type NotifyLab, openNotifyLab, to } from "./notify-lab.ts";
 
 let notify: NotifyLab;
@@ -106,34 +106,5 @@ describe("the heartbeat", () => {
     });
     expect(lines).toContain("The heartbeat (success) could not be sent: http_404.");
     expect((await notify.lastReport())("931")?.untold).toEqual(["heartbeat"]);
-  });
-});
-
-describe("the daily summary", () => {
-  test("is sent once, by the first run after its hour, and not by a run that reached nobody", async () => {
-    const at = "2026-11-24T04:30:00Z";
-    notify.slack.troubles.push("token_revoked");
-    await notify.end({ ending: done, env: notify.byToken(), at });
-    expect(notify.slack.messages).toEqual([]);
-    await notify.end({ ending: done, env: notify.byToken(), at });
-    await notify.end({ ending: done, env: notify.byToken(), at });
-    expect(notify.slack.messages).toHaveLength(1);
-    const said = JSON.stringify(notify.slack.messages[0]);
-    expect(said).toContain("Lifeboat on 2026-11-24");
-    expect(said).toMatch(/Backup \(backup\): \d+ done/);
-    expect(said).toMatch(/promise is better than the truth/);
-    expect(await keysIn(notify.vault, "notify/summaries/")).toEqual(["notify/summaries/2026-11-24.json"]);
-  });
-
-  test("is not sent before its hour, nor by a job that is being cancelled", async () => {
-    await notify.end({ ending: done, env: notify.byToken(), at: "2026-11-25T03:59:00Z" });
-    await notify.end({
-      ending: { ...failed, conclusion: "cancelled" },
-      env: notify.byMail(),
-      at: "2026-11-25T05:00:00Z",
-      hurry: true,
-    });
-    expect(notify.slack.messages).toEqual([]);
-    expect(notify.mail.mails).toHaveLength(1);
   });
 });

@@ -29,7 +29,6 @@ export const done: Ending = { conclusion: "success", sentence: "Done.", facts: {
 interface Scene {
   readonly ending: Ending;
   readonly env?: Record<string, string>;
-  /** Default: before the hour of the daily summary. */
   readonly at?: string;
   readonly hurry?: boolean;
   readonly unfinished?: boolean;
@@ -40,10 +39,7 @@ interface Scene {
 export type NotifyLab = Awaited<ReturnType<typeof openNotifyLab>>;
 
 export async function openNotifyLab() {
-  const lab = await openBackupLab(sharedS3(), {
-    lock: false,
-    policy: (policy) => ({ ...policy, notify: { summary: { hour: 4 } } }),
-  });
+  const lab = await openBackupLab(sharedS3(), { lock: false });
   let channels = await startChannels();
   let runs = 0;
 

@@ -65,7 +65,7 @@ test("what ran is called by the declarations, and what no verb declares is calle
   expect(names.label("cost-of-things")).toBe("Cost of things");
   expect(names.ofWorkflow("backup")).toEqual({ operation: "backup", runbook: "runbooks/backup-failed.md" });
   expect(names.ofWorkflow("ci")).toBeUndefined();
-  expect(names.watched).toEqual(["backup", "drill", "restore", "sync", "test"]);
+  expect(names.watched).toEqual(["backup", "drill", "monitor", "restore", "sync", "test"]);
   const settings = readFileSync(join(root, ".env.example"), "utf8");
   for (const name of names.watched) expect(settings).toContain(`HEARTBEAT_URL_${name.toUpperCase()}=`);
 });

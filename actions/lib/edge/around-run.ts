@@ -13,9 +13,9 @@ import type { RunReport } from "../report/run/run-report.ts";
 import type { SignBytes } from "../seal/keys/signature.ts";
 import { noteSigner } from "../vault/configured.ts";
 import { openVault, type Vault } from "../vault/s3/client.ts";
-import { heartbeat } from "./channels.ts";
 import { reportError } from "./error-report.ts";
-import { defaultNotifyPolicy, tellDailySummary, tellPeople } from "./tell-people.ts";
+import { heartbeat } from "./heartbeat.ts";
+import { defaultNotifyPolicy, tellPeople } from "./tell-people.ts";
 
 /**
  * What surrounds every action's work: who is told that it begins and how it ended. Nothing here may fail or hold up the work
@@ -48,7 +48,7 @@ export async function beforeRun(
 
 /**
  * Called once when an action's work has ended, whatever its ending. Channels are told first, so that the report can say which of them
- * could not be; then the report goes into the vault, for the job that publishes it; then, once a day, all that ran is summed up.
+ * could not be; then the report goes into the vault, for the job that publishes it.
  */
 export async function afterRun(told: RunReport, around: Surroundings): Promise<void> {
   const report = cleanReport(told, cleaner(around.env));
@@ -71,10 +71,6 @@ export async function afterRun(told: RunReport, around: Surroundings): Promise<v
   );
   const sign = await noteSigner(env);
   await keepReport(withUntold(report, untold ?? []), vault, sign, log, retry);
-  if (hurry || quick === undefined) return;
-  await safely("The daily summary was not sent", log, () =>
-    tellDailySummary(report, { env, log, names, policy, vault: quick }, sign),
-  );
 }
 
 /** Undefined where the policy file is what is wrong. */

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { ConfigurationError } from "../base/errors.ts";
 import { fieldsOf, type InputField } from "../operations/field.ts";
-import type { Operation } from "../operations/operation.ts";
+import { isToldByHand, type Operation } from "../operations/operation.ts";
 import { type Given, usageOf } from "./inputs.ts";
 
 interface Option {
@@ -20,8 +20,8 @@ const everywhere: readonly Option[] = [
 const quietRun: Option = { name: "quiet-run", isFlag: true, help: "leave no run report, alert or heartbeat" };
 
 /** Every option of a command: its own, and those that all have. */
-export function optionsOf({ inputs, reported }: Operation): readonly Option[] {
-  return [...namedFields(inputs), ...(reported === undefined ? [] : [quietRun]), ...everywhere];
+export function optionsOf(operation: Operation): readonly Option[] {
+  return [...namedFields(operation.inputs), ...(isToldByHand(operation) ? [quietRun] : []), ...everywhere];
 }
 
 function namedFields(inputs: Operation["inputs"]): InputField[] {

@@ -5,8 +5,8 @@ import { type Conclusion, type RunReport, workOf } from "../report/run/run-repor
 
 /** What people are told, before it takes the form of a channel. Nothing in it is personal or secret: reports are cleaned first. */
 export interface Alert {
-  /** `news`: nothing failed, and people have to look. */
-  readonly level: "failed" | "news" | "good" | "summary";
+  /** `news`: nothing failed, and people have to look. `better`: something is well again, and something else is not. */
+  readonly level: "failed" | "critical" | "warning" | "news" | "better" | "good" | "summary";
   /** One line: what happened to what. */
   readonly title: string;
   readonly sentence: string;
@@ -105,8 +105,19 @@ export function alertText({ sentence, facts, lines, next, links }: Alert): strin
   ].join("\n");
 }
 
+const subjectMarks: { readonly [L in Alert["level"]]?: string } = {
+  failed: "[Lifeboat: FAILED]",
+  critical: "[Lifeboat: CRITICAL]",
+  warning: "[Lifeboat: warning]",
+  news: "[Lifeboat: NOW]",
+};
+
+/** Whether it is over for what the alert is about. */
+export function isOver({ level }: Pick<Alert, "level">): boolean {
+  return level === "good" || level === "summary";
+}
+
 /** One line for the subject. */
 export function alertSubject({ level, title }: Alert): string {
-  const marks = { failed: "[Lifeboat: FAILED]", news: "[Lifeboat: NOW]", good: "[Lifeboat]", summary: "[Lifeboat]" };
-  return `${marks[level]} ${title}`.replaceAll(/\s+/g, " ").slice(0, 200);
+  return `${subjectMarks[level] ?? "[Lifeboat]"} ${title}`.replaceAll(/\s+/g, " ").slice(0, 200);
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { boundedFetch } from "../base/bounded-answer.ts";
 import { markdownLink } from "../base/escaping.ts";
 import type { IssueSettings } from "../config/channels.ts";
-import { type Alert, alertText } from "./alert.ts";
+import { type Alert, alertText, isOver } from "./alert.ts";
 import { type Channel, ChannelFailure, failureOf } from "./channel.ts";
 
 const label = "lifeboat-alert";
@@ -30,13 +30,12 @@ export function issueChannel(settings: IssueSettings): Channel {
       const body = issueText(alert);
       if (open === undefined) {
         // What is over opens no issue; where its begin has opened one, that is closed.
-        if (conversation.onlyContinue === true || alert.level === "good") return false;
+        if (conversation.onlyContinue === true || alert.level === "good" || alert.level === "better") return false;
         await api("POST", "issues", { title, body, labels: [label] });
         return true;
       }
       await api("POST", `issues/${open.number}/comments`, { body });
-      if (alert.level !== "failed" && alert.level !== "news")
-        await api("PATCH", `issues/${open.number}`, { state: "closed", state_reason: "completed" });
+      if (isOver(alert)) await api("PATCH", `issues/${open.number}`, { state: "closed", state_reason: "completed" });
       return true;
     },
   };

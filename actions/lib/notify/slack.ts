@@ -2,7 +2,7 @@ import { z } from "zod";
 import { boundedFetch } from "../base/bounded-answer.ts";
 import type { SlackSettings } from "../config/channels.ts";
 import type { Vault } from "../vault/s3/client.ts";
-import type { Alert } from "./alert.ts";
+import { type Alert, isOver } from "./alert.ts";
 import { type Channel, ChannelFailure, type Conversation, failureOf } from "./channel.ts";
 
 /** Answers have some hundred bytes. */
@@ -37,10 +37,7 @@ async function post(
   const { text, blocks } = slackMessage(alert);
   const message = { channel: settings.channel, text, blocks, unfurl_links: false };
   // What failed again is for everybody to see, not only for those who follow the thread.
-  const reply =
-    thread === undefined
-      ? {}
-      : { thread_ts: thread, reply_broadcast: alert.level === "failed" || alert.level === "news" };
+  const reply = thread === undefined ? {} : { thread_ts: thread, reply_broadcast: !isOver(alert) };
   let ts: string | undefined;
   try {
     ts = await call(settings, "chat.postMessage", { ...message, ...reply }, signal);
@@ -127,6 +124,9 @@ interface SlackMessage {
 
 const marks: Readonly<Record<Alert["level"], string>> = {
   failed: ":red_circle:",
+  critical: ":red_circle:",
+  warning: ":large_yellow_circle:",
+  better: ":large_green_circle:",
   news: ":large_orange_circle:",
   good: ":large_green_circle:",
   summary: ":lifebuoy:",

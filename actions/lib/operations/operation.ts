@@ -28,6 +28,8 @@ export interface Reported {
   readonly label?: string;
   /** A watcher outside hears of each run: HEARTBEAT_URL, or HEARTBEAT_URL_<NAME>. */
   readonly watched?: true;
+  /** False: a person's run only looks, and nobody hears of it. Default: it is told as a schedule's. */
+  readonly byHand?: false;
   /**
    * Which of several works of the verb this run does, e.g. `weekly`, where the others must not be called well by it. Then
    * HEARTBEAT_URL_<NAME>_WEEKLY hears of it; where that is not set, the verb's own check hears of its failure alone.
@@ -112,6 +114,11 @@ export function backupNeeds(env: Environment): readonly Section[] {
 /** What people read of a run. */
 export function pageOf({ name, summary }: Pick<Operation, "name" | "summary">, { page, lines = [] }: Told): Page {
   return page ?? { title: `lifeboat ${name}`, sentence: lines.at(-1) ?? summary, tables: [] };
+}
+
+/** Whether a person's run of it leaves a report, an alert and a heartbeat. */
+export function isToldByHand({ reported }: Pick<Operation, "reported">): boolean {
+  return reported !== undefined && reported.byHand !== false;
 }
 
 /** In reports and heartbeats. */

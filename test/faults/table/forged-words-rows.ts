@@ -95,10 +95,8 @@ const dead = {
   ...{ format: "lifeboat-lease/1", state: "held", holder: "nobody", since: "2020-01-01T00:00:00Z" },
   ...{ process: { pid: 1, host: "gone", started: "0" }, renewals: 0, token: "x" },
 };
-const claim = { format: "lifeboat-summary/1", day: "2026-11-24", state: "claimed" } as const;
 const mark = { format: "lifeboat-upkeep/1", at: "2026-11-24T11:00:00Z" } as const;
 
-const claimKey = "notify/summaries/2026-11-24.json";
 const megabyte = Buffer.alloc(1024 * 1024, "x");
 const today = "2026-11-24T11:30:00.000Z";
 
@@ -171,21 +169,12 @@ export const forgedWordsRows: readonly ForgedRow[] = [
   ),
   row("lease", "a lease that is no JSON", ({ put }) => put(lease, Buffer.from("{")), byName, "lease-unreadable"),
   row("lease", "a lease of a megabyte", ({ put }) => put(lease, Buffer.alloc(1024 * 1024, "x")), byName),
-  row("summary claim", "a claim of a megabyte", ({ put }) => put(claimKey, megabyte)),
-  row("summary claim", "a claim that nobody signed", async ({ put }) =>
-    put(claimKey, await writeNote(claim, undefined)),
-  ),
-  row("summary claim", "a claim that a stranger signed", async ({ put, ownSignature }) =>
-    put(claimKey, await writeNote(claim, ownSignature)),
-  ),
-  row("summary claim", "our claim of another day", ({ put, oldClaim }) => put(claimKey, oldClaim)),
-  row("summary claim", "a claim that is no JSON", ({ put }) => put(claimKey, Buffer.from("{"))),
   row("retention mark", "a mark that nobody signed", async ({ put }) => put(markKey, await writeNote(mark, undefined))),
   row("retention mark", "a mark that a stranger signed", async ({ put, ownSignature }) =>
     put(markKey, await writeNote(mark, ownSignature)),
   ),
   row("retention mark", "our mark of a month ago", ({ put, oldMark }) => put(markKey, oldMark)),
-  row("retention mark", "our claim of a summary as the mark", ({ put, oldClaim }) => put(markKey, oldClaim)),
+  row("retention mark", "another note of ours as the mark", ({ put, otherNote }) => put(markKey, otherNote)),
   row("retention mark", "a delete marker over the mark", ({ hide }) => hide(markKey)),
   row("retention mark", "a set's signed manifest as the mark", async (of) => {
     const document = (await bodyOf(of, `${of.newest}manifest.json`)).toString("utf8");

@@ -1,7 +1,6 @@
 import { inspect } from "node:util";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../../../actions/lib/base/errors.ts";
-import { claimSummary } from "../../../actions/lib/notify/daily-summary.ts";
 import { readVaultReports, writeVaultReport } from "../../../actions/lib/operations/publish/vault-reports.ts";
 import { locksAreDue } from "../../../actions/lib/operations/retention/locks.ts";
 import type { RunReport } from "../../../actions/lib/report/run/run-report.ts";
@@ -25,7 +24,7 @@ import { setId, storeUnpublished } from "../proxy/test-manifest.ts";
 import { type BucketAttacker, openBucketAttacker } from "./bucket-attacker.ts";
 import type { FaultRow, Seen } from "./row.ts";
 
-export type Reader = "latest" | "list" | "standing" | "lease" | "reports" | "summary claim" | "retention mark";
+export type Reader = "latest" | "list" | "standing" | "lease" | "reports" | "retention mark";
 
 export interface ForgedRow extends FaultRow<Forger, void> {
   readonly stage: Reader;
@@ -39,9 +38,9 @@ export interface Forger extends BucketAttacker {
   readonly ownSignature: (bytes: Uint8Array) => Promise<string>;
   /** The key of a report that we have signed. */
   readonly report: string;
-  /** The mark of a retention run that we have signed a month ago, and a claim of ours for another day. */
+  /** The mark of a retention run that we have signed a month ago, and another note of ours. */
   readonly oldMark: Uint8Array;
-  readonly oldClaim: Uint8Array;
+  readonly otherNote: Uint8Array;
 }
 
 const now = new Date("2026-11-24T12:00:00Z");
@@ -91,11 +90,11 @@ export class ForgedWords implements AsyncDisposable {
     const attacker = openBucketAttacker(this.#vault, this.#client);
     const [older = "", newest = ""] = this.#sets;
     const sign = (bytes: Uint8Array) => signDetached(bytes, this.#signing.unlocked);
-    const claim = { format: "lifeboat-summary/1", day: "2026-11-20", state: "claimed" } as const;
+    const other = { format: "lifeboat-other/1", at: now.toISOString() } as const;
     await row.inject({
       ...attacker,
       ...{ newest: setPrefix("daily", newest), older: setPrefix("weekly", older), report: this.#report },
-      ...{ oldMark: await writeNote(markOf("2026-10-24T11:00:00Z"), sign), oldClaim: await writeNote(claim, sign) },
+      ...{ oldMark: await writeNote(markOf("2026-10-24T11:00:00Z"), sign), otherNote: await writeNote(other, sign) },
       ownSignature: (bytes) => signDetached(bytes, this.#stranger.unlocked),
     });
     const answer = await this.#ask(row.stage, newest).catch((error: unknown) => ({ error }));
@@ -119,7 +118,6 @@ export class ForgedWords implements AsyncDisposable {
   async #ask(reader: Reader, newest: string): Promise<"success" | "damage named" | "believed"> {
     const vault = this.#vault;
     const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, this.#signing.signers);
-    const sign = (bytes: Uint8Array) => signDetached(bytes, this.#signing.unlocked);
     const kept = { retentionDays: 30, lock: "governance" } as const;
     const tiers = { daily: kept, weekly: kept, monthly: kept };
     const only = (yes: boolean) => (yes ? ("success" as const) : ("believed" as const));
@@ -147,12 +145,6 @@ export class ForgedWords implements AsyncDisposable {
     if (reader === "reports") {
       const { reports } = await readVaultReports(vault, verify, { since: now, now });
       return only(reports.filter(isOurs).length === 1 && reports.filter((one) => !isOurs(one)).every(isHint));
-    }
-    if (reader === "summary claim") {
-      const claim = await claimSummary(vault, "2026-11-24", { sign, verify });
-      const again = await claimSummary(vault, "2026-11-24", { sign, verify });
-      await claim?.release();
-      return only(claim !== undefined && again === undefined);
     }
     return only(await locksAreDue(vault, verify, now));
   }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { monitorPolicySchema } from "./monitor.ts";
 import { promisesPolicySchema } from "./promises.ts";
 import { drillPolicySchema, recoveryPolicySchema } from "./recovery.ts";
 import { fingerprint, restoreTestPolicySchema } from "./restore-test.ts";
@@ -18,12 +19,19 @@ export const notifyPolicySchema = z
         reach: z.enum(["first", "all"]).default("first"),
       })
       .prefault({}),
-    /** One message a day about all that ran, sent by the first run that ends after this hour (UTC). Null: none. */
+    /** A critical check of the monitor: when it turns, and each day until it is well. */
+    critical: z
+      .strictObject({
+        channels: z.array(channel).default(["slack", "email", "issue"]),
+        reach: z.enum(["first", "all"]).default("all"),
+      })
+      .prefault({}),
+    /** One message a day: the monitor's checks and all that ran, sent by its first run after this hour (UTC). Null: none. */
     summary: z
       .strictObject({
         channels: z.array(channel).default(["slack", "email"]),
         reach: z.enum(["first", "all"]).default("first"),
-        hour: z.number().int().min(0).max(23).nullable().default(4),
+        hour: z.number().int().min(0).max(23).nullable().default(9),
       })
       .prefault({}),
   })
@@ -83,7 +91,7 @@ const retentionPolicySchema = z
         proofs: termDays.default(2557),
         /** What each job has said of itself; the branch of the reports keeps its own copy. */
         reports: termDays.default(400),
-        /** Which day's summary was sent, and which thread a run's messages lie in. */
+        /** Which thread a run's messages lie in. */
         notify: termDays.default(90),
       })
       .prefault({}),
@@ -197,6 +205,7 @@ export const policySchema = z.strictObject({
   storage: storagePolicySchema,
   retention: retentionPolicySchema,
   notify: notifyPolicySchema,
+  monitor: monitorPolicySchema,
   incident: incidentPolicySchema,
   replica: replicaPolicySchema,
   recovery: recoveryPolicySchema,

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { mostAnswerBytes, tooLarge } from "../../base/bounded-answer.ts";
 import { OperationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import type { Environment } from "../../config/environment.ts";
+import { type Environment, optional } from "../../config/environment.ts";
 import type { Tree } from "../../report/branch/fold-runs.ts";
 import { applyChanges, folderTree, inTheWay } from "../../report/branch/folder-tree.ts";
 import type { BranchPlan } from "../../report/branch/plan-branch.ts";
@@ -267,4 +267,14 @@ export async function originOf(env: Environment): Promise<string | undefined> {
   const folder = env["GITHUB_WORKSPACE"] ?? process.cwd();
   const { code, stdout } = await openGit({ folder, env })(["-c", "safe.directory=*", "remote", "get-url", "origin"]);
   return code === 0 && stdout.trim() !== "" ? stdout.trim() : undefined;
+}
+
+/** The repository's branch for a job: where it is, and with what it may be pushed to. */
+export async function jobsBranch(
+  { env, log, signal }: Pick<BranchTarget, "env" | "log" | "signal">,
+  token: string | undefined,
+): Promise<Omit<BranchTarget, "message">> {
+  const server = optional(env, "GITHUB_SERVER_URL") ?? "https://github.com";
+  const remote = (await originOf(env)) ?? `${server}/${optional(env, "GITHUB_REPOSITORY")}`;
+  return { env, log, signal, token, server, remote };
 }

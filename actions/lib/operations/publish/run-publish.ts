@@ -12,7 +12,7 @@ import { findPromiseJudge } from "../policy-check/promise-check.ts";
 import { gatherNews, type Publisher, type Sources } from "./gather-news.ts";
 import { openGithubHistory } from "./github-history.ts";
 import { proposeRunbooks } from "./propose-runbooks.ts";
-import { type BranchTarget, originOf, pushReports, reportsBranch } from "./reports-branch.ts";
+import { type BranchTarget, jobsBranch, pushReports, reportsBranch } from "./reports-branch.ts";
 import { openSource } from "./vault-reports.ts";
 
 export interface PublishOptions
@@ -82,16 +82,15 @@ export async function publish(
   const { env, log, signal, run } = context;
   const results = readJobResults(jobs);
   const config = context.config();
-  const server = optional(env, "GITHUB_SERVER_URL") ?? "https://github.com";
   const repository = optional(env, "GITHUB_REPOSITORY");
   const api = optional(env, "GITHUB_API_URL") ?? "https://api.github.com";
   const published = await runPublish({
-    ...{ project: config.policy.project.name, run, results, env, log, signal, token, server },
+    ...(await jobsBranch({ env, log, signal }, token)),
+    ...{ project: config.policy.project.name, run, results },
     names: namesOf(await loadOperations()),
     vault: context.has("vault") ? await openSource(context) : undefined,
     history:
       repository === undefined || token === undefined ? undefined : openGithubHistory({ api, token, repository }),
-    remote: (await originOf(env)) ?? `${server}/${repository}`,
     promises: await findPromiseJudge(config, log),
   });
   const notes = [...published.notes, ...(await proposeRunbooks(context, { api, token, repository }))];

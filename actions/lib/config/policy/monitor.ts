@@ -1,0 +1,30 @@
+import { z } from "zod";
+
+/** Name of a check of the monitor, e.g. `supabase-backups`. */
+export const checkIdPattern = /^[a-z][a-z0-9-]{0,59}$/;
+
+/** Days that a silence lasts at most. One that ends later counts only in its last days. */
+export const longestSilenceDays = 30;
+
+const silenceSchema = z.strictObject({
+  check: z.string().regex(checkIdPattern, "the name of a check, as `lifeboat monitor` prints it"),
+  /** The last day of it (UTC). */
+  until: z.iso.date(),
+  reason: z.string().trim().min(1).max(200),
+});
+
+export type Silence = z.output<typeof silenceSchema>;
+
+/** What the monitor looks at, and of what nobody is told for a while. */
+export const monitorPolicySchema = z
+  .strictObject({
+    /** Checks of which nobody is told until a day. The page shows them with their reason. Written by `lifeboat silence`. */
+    silences: z.array(silenceSchema).max(100).default([]),
+    /** A check that could not look for so many hours counts as critical. */
+    unknownHours: z.number().positive().max(168).default(24),
+    /** A limit that the trend reaches within so many days is a warning; within half of them it is critical. */
+    limitDays: z.number().int().min(14).max(365).default(28),
+  })
+  .prefault({});
+
+export type MonitorPolicy = z.output<typeof monitorPolicySchema>;

@@ -1,0 +1,52 @@
+import { type Advance, advance } from "../../policy/monitor/alerts.ts";
+import { judgeChannels, unreachedAfter } from "../../policy/monitor/channels.ts";
+import type { CheckResult } from "../../policy/monitor/check.ts";
+import { type MonitorState, noState } from "../../policy/monitor/state.ts";
+import { cleaner } from "../../report/run/clean-text.ts";
+import type { Context } from "../context.ts";
+import type { Check, Look } from "./check.ts";
+import { runTable } from "./table.ts";
+import { type TriedChannels, tryChannels } from "./try-channels.ts";
+
+/** What one run looks with. */
+export interface Looking {
+  readonly context: Context;
+  readonly now: Date;
+  readonly checks: (look: Look) => readonly Check[];
+}
+
+/** What the world said, whatever was known before. */
+export interface Seen {
+  readonly results: readonly CheckResult[];
+  readonly tried: TriedChannels;
+}
+
+/** Every check looks once, beside them the channels are tried. @param history what was kept */
+export async function lookAround({ context, now, checks }: Looking, history: MonitorState["history"]): Promise<Seen> {
+  const { env, log, signal } = context;
+  const look: Look = { context, now, history: (id) => (Object.hasOwn(history, id) ? (history[id] ?? []) : []) };
+  const [results, tried] = await Promise.all([
+    runTable(checks(look), { log, signal, clean: cleaner(env) }),
+    tryChannels(env, context.config().policy.notify),
+  ]);
+  return { results, tried };
+}
+
+export interface Judged extends Advance {
+  /** With the check of the channels, which needs to know since when. */
+  readonly results: readonly CheckResult[];
+}
+
+/** What this run makes of what it saw, by what was known. Without it nothing counts as told. */
+export function judge({ results, tried }: Seen, known: MonitorState = noState, { context, now }: Looking): Judged {
+  const { monitor } = context.config().policy;
+  const { run } = context;
+  // A channel that is not set any more is no way to people that fails.
+  const still = Object.fromEntries(
+    tried.set.flatMap((name) => (known.unreached[name] ? [[name, known.unreached[name]]] : [])),
+  );
+  const unreached = unreachedAfter(still, [tried], now, "trial");
+  const all = [...results, judgeChannels(unreached, tried.set, now)];
+  const advanced = advance({ ...known, unreached }, all, { ...monitor, now, run: `${run.runId}/${run.attempt}` });
+  return { ...advanced, results: all };
+}

@@ -1,0 +1,34 @@
+import { type MonitorState, parseState, statePath } from "../../policy/monitor/state.ts";
+import type { Tree } from "../../report/branch/fold-runs.ts";
+import type { Context } from "../context.ts";
+import { openGit, reportsBranch } from "../publish/reports-branch.ts";
+
+interface ReadState {
+  /** Undefined: there is none that counts. */
+  readonly state: MonitorState | undefined;
+  /** What is wrong with it, for people. */
+  readonly problem?: string;
+}
+
+/** What the monitor kept on the branch. */
+export function stateOf(tree: Tree): ReadState {
+  if (!tree.paths.includes(statePath)) return { state: undefined };
+  return read(tree.read(statePath));
+}
+
+/** The same from the checkout's copy of the branch, for a person who looks. */
+export async function fetchedState({ env }: Pick<Context, "env">): Promise<ReadState> {
+  const git = openGit({ folder: process.cwd(), env });
+  const { code, stdout } = await git(["show", `refs/remotes/origin/${reportsBranch}:${statePath}`]);
+  return code === 0 ? read(stdout) : { state: undefined };
+}
+
+function read(text: string): ReadState {
+  const state = parseState(text);
+  return state === undefined
+    ? {
+        state,
+        problem: `${statePath} is damaged or of another version: nothing counts as told, and its history is gone.`,
+      }
+    : { state };
+}

@@ -1,0 +1,115 @@
+import { LifeboatError } from "../../base/errors.ts";
+import { countOf } from "../../base/measures.ts";
+import { openChannels, pageUrls } from "../../notify/open-channels.ts";
+import { noThreads } from "../../notify/slack.ts";
+import { type Confirmation, confirmed } from "../../policy/monitor/alerts.ts";
+import type { CheckResult } from "../../policy/monitor/check.ts";
+import { encodeState, type MonitorState, statePath } from "../../policy/monitor/state.ts";
+import type { Tree } from "../../report/branch/fold-runs.ts";
+import type { BranchPlan } from "../../report/branch/plan-branch.ts";
+import { cleaner } from "../../report/run/clean-text.ts";
+import type { Outcome } from "../../report/run/outcome.ts";
+import type { Told } from "../operation.ts";
+import { type BranchTarget, pushReports } from "../publish/reports-branch.ts";
+import { type Judged, judge, type Looking, lookAround, type Seen } from "./look.ts";
+import { told } from "./page.ts";
+import { stateOf } from "./read-state.ts";
+import { type Telling, tellMessages } from "./tell.ts";
+
+type Target = Omit<BranchTarget, "message">;
+
+/**
+ * One run of the monitor: it looks, keeps what it is about to tell, tells it, and keeps who was told. What is kept lies on the branch
+ * `reports`, and of two runs at once the second finds there what the first is about to tell. When the branch cannot be read or pushed, all
+ * that is bad is told all the same, and the run fails.
+ */
+export async function watch(looking: Looking, target: Target): Promise<Told> {
+  const { context, now } = looking;
+  const notes: string[] = [];
+  let seen: Seen | undefined;
+  let judged: Judged | undefined;
+  const unpublished = await publish(target, "Look at everything", async (tree) => {
+    const { state, problem } = stateOf(tree);
+    if (problem !== undefined && !notes.includes(problem)) notes.push(problem);
+    seen ??= await lookAround(looking, state?.history ?? {});
+    judged = judge(seen, state, looking);
+    return planOf(tree, judged.after);
+  });
+  judged ??= judge(seen ?? (await lookAround(looking, {})), undefined, looking);
+  const { results, after, messages, vanished } = judged;
+  const confirmations = await tellMessages(messages, tellingOf(looking));
+  const unconfirmed =
+    unpublished !== undefined || confirmations.length === 0
+      ? undefined
+      : await publish(target, "Keep who was told", async (tree) =>
+          planOf(tree, confirmed(stateOf(tree).state ?? after, confirmations, now)),
+        );
+  for (const id of vanished) notes.push(`${id} is not in the table any more; people had been told of it.`);
+  for (const { message, told } of confirmations)
+    notes.push(
+      `Told ${told.length === 0 ? "nobody" : told.join(", ")}: ${message.level}, ${countOf(message.turns.length, "check")}.`,
+    );
+  const state = confirmed(after, confirmations, now);
+  const failure = unpublished ?? unconfirmed ?? untold(confirmations) ?? blind(results);
+  const { silences } = context.config().policy.monitor;
+  return {
+    ...told({ results, state, silences, now, notes }),
+    ...(failure !== undefined && { failure }),
+  };
+}
+
+function tellingOf({ context }: Looking): Telling {
+  const { env, log } = context;
+  return {
+    policy: context.config().policy.notify,
+    channels: (names) => openChannels(names, { env, log, threads: noThreads }),
+    pageUrl: pageUrls(env),
+    clean: cleaner(env),
+    log,
+  };
+}
+
+function planOf(tree: Tree, state: MonitorState): BranchPlan {
+  const text = encodeState(state);
+  const same = tree.paths.includes(statePath) && tree.read(statePath) === text;
+  return { changes: new Map(same ? [] : [[statePath, text]]), told: 0, foreign: [], lost: [] };
+}
+
+type Failure = Outcome["failure"];
+
+/** @returns why the branch has not taken it; undefined when it has */
+async function publish(target: Target, message: string, plan: (tree: Tree) => Promise<BranchPlan>): Promise<Failure> {
+  try {
+    await pushReports(plan, { ...target, message });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    target.log.warn(error.message);
+    return {
+      code: error.code,
+      message: `The state of the monitor could not be kept: ${error.message} Until it can, each run tells everything again.`,
+      next: error.next ?? "Run the job again.",
+    };
+  }
+}
+
+function untold(confirmations: readonly Confirmation[]): Failure {
+  const unheard = confirmations.filter(({ message, told }) => message.level !== "good" && told.length === 0);
+  if (unheard.length === 0) return undefined;
+  const checks = unheard.flatMap(({ message }) => message.turns);
+  return {
+    code: "nobody-told",
+    message: `No channel took the news of ${countOf(checks.length, "check")}.`,
+    next: "Set the channels of the environment `monitor`, or correct them: `lifeboat check` tries them.",
+  };
+}
+
+function blind(results: readonly CheckResult[]): Failure {
+  const looked = results.filter(({ id }) => id !== "alert-channels");
+  if (looked.length === 0 || looked.some(({ state }) => state !== "unknown")) return undefined;
+  return {
+    code: "monitor-blind",
+    message: `None of ${countOf(looked.length, "check")} could look.`,
+    next: "Set what they need in the environment `monitor`: the table says what.",
+  };
+}
