@@ -117,7 +117,11 @@ describe("a project that was made", () => {
        insert into auth.refresh_tokens (token, user_id, revoked) select 'carried', id, false from made`,
     );
     const knock = async (path: string, body: object, key = apikey) => {
-      const init = { method: "POST", headers: { apikey: key }, body: JSON.stringify(body) };
+      const init = {
+        method: "POST",
+        headers: { apikey: key, authorization: `Bearer ${key}` },
+        body: JSON.stringify(body),
+      };
       return (await fetch(`${supabase.projectUrl.replace("{ref}", ref)}${path}`, init)).status;
     };
     await until(

@@ -1,6 +1,5 @@
-import { createHmac } from "node:crypto";
 import { request as forward, type IncomingMessage, type ServerResponse } from "node:http";
-import { withClient } from "../connection.ts";
+import { serveAuth } from "./front-auth.ts";
 import type { LabBacking } from "./lab-backing.ts";
 import type { Project, ServiceName } from "./project.ts";
 import { legacyKey } from "./routes/keys.ts";
@@ -20,16 +19,51 @@ export async function serveProject(world: World, request: IncomingMessage, respo
   if (service === "storage") return serveStorage(world, project, down("storage"), request, response);
   const name = service === "functions" ? undefined : (service as ServiceName);
   if (name !== undefined && down(name)) return say(503, { message: "name resolution failed" });
+  if (service === "functions") return void call(world, project, rest, request, response);
+  if (service === "auth" && rest === ".well-known/jwks.json")
+    return say(200, { keys: world.frontFaults.keysHidden ? [] : publishedKeys(project) });
   if (!knows(project, request)) return say(401, { message: "Invalid API key" });
-  if (service === "auth") return say(...(await login(world, project, rest, request)));
+  if (service === "auth") return say(...(await serveAuth(world, project, rest, request)));
   if (service === "rest")
     return project.postgrest["db_schema"] === ""
       ? say(503, { code: "PGRST002", message: "Could not query the database for the schema cache. Retrying." })
       : say(200, {});
-  const deployed = service === "functions" ? project.functions.get(rest.split(/[/?]/, 1)[0] ?? "") : undefined;
-  return deployed === undefined
-    ? say(404, { code: "NOT_FOUND", message: "Requested function was not found" })
-    : say(200, { function: deployed.slug, version: deployed.version });
+  return say(404, { message: "no such service" });
+}
+
+/**
+ * A function behind its gateway, which lets a browser's OPTIONS through; whatever the function itself does is not played.
+ * Codes: supabase.com/docs/guides/functions/error-codes.
+ */
+function call(
+  world: World,
+  project: Project,
+  rest: string,
+  { method, headers }: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const slug = rest.split(/[/?]/, 1)[0] ?? "";
+  const fail = (status: number, code: string): void => {
+    const type = { "content-type": "application/json", "sb-error-code": code };
+    response.writeHead(status, type).end(JSON.stringify({ code, message: "of the platform" }));
+  };
+  world.requests.push(`${method} /functions/v1/${slug}`);
+  const deployed = project.functions.get(slug);
+  if (deployed === undefined) return void fail(404, "NOT_FOUND");
+  const tokens = [legacyKey(project, "anon"), legacyKey(project, "service_role")].map((key) => `Bearer ${key}`);
+  if (deployed.verifyJwt && method !== "OPTIONS" && !tokens.includes(headers.authorization ?? ""))
+    return void fail(401, "UNAUTHORIZED_NO_AUTH_HEADER");
+  const fault = world.frontFaults.functions.get(slug);
+  if (fault !== undefined) return void fail(...fault);
+  const json = { "content-type": "application/json" };
+  response.writeHead(200, json).end(JSON.stringify({ function: slug, version: deployed.version }));
+}
+
+/** Public halves of all that may check a token. */
+function publishedKeys({ signingKeys }: Project): object[] {
+  return signingKeys
+    .filter(({ status, algorithm }) => status !== "revoked" && algorithm !== "HS256")
+    .map(({ id, publicJwk }) => ({ ...(publicJwk as object), kid: id, use: "sig" }));
 }
 
 /** Any key of the project opens the door; what it may do behind it is not played. */
@@ -77,38 +111,4 @@ function serveStorage(
   );
   onward.on("error", () => response.destroy());
   request.pipe(onward);
-}
-
-/** By password or by refresh token, from the rows of auth: what survives a restore. */
-async function login(
-  world: World,
-  project: Project,
-  path: string,
-  request: IncomingMessage,
-): Promise<[number, object]> {
-  if (path === "health") return [200, { name: "GoTrue", version: "v2.180.0" }];
-  const grant = /^token\?grant_type=(password|refresh_token)$/.exec(path)?.[1];
-  if (grant === undefined || world.backing === undefined) return [404, { message: "not found" }];
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  const body = JSON.parse(Buffer.concat(chunks).toString("utf8")) as Record<string, string>;
-  const [sql, values] =
-    grant === "password"
-      ? [
-          "select id from auth.users where email = $1 and encrypted_password = extensions.crypt($2, encrypted_password)",
-          [body["email"], body["password"]],
-        ]
-      : ["select user_id as id from auth.refresh_tokens where token = $1 and not revoked", [body["refresh_token"]]];
-  const { rows } = await withClient((world.backing as LabBacking).lab(project.ref).superuserUrl, (client) =>
-    client.query(sql, values),
-  );
-  if (rows[0] === undefined) return [400, { error_code: "invalid_credentials", msg: "Invalid login credentials" }];
-  return [200, { access_token: tokenOf(project, rows[0].id), token_type: "bearer", user: { id: rows[0].id } }];
-}
-
-/** Signed with the legacy secret. */
-function tokenOf({ jwtSecret }: Project, subject: string): string {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: subject, role: "authenticated" })}`;
-  return `${text}.${createHmac("sha256", jwtSecret).update(text).digest("base64url")}`;
 }

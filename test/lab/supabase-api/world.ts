@@ -60,6 +60,16 @@ export interface CreationOrder {
   readonly seconds?: number;
 }
 
+/** What the Management API shows and takes, and is not so at the project itself. */
+export interface FrontFaults {
+  /** By name: the value that Auth works by, whatever was set. */
+  readonly auth: Map<string, unknown>;
+  /** By slug: status and code of the platform's answer instead of the function's. */
+  readonly functions: Map<string, readonly [status: number, code: string]>;
+  /** Auth publishes no key. */
+  keysHidden: boolean;
+}
+
 /** Everything that the simulated Supabase is. Tests change it as they go. */
 export interface World {
   readonly clock: Clock;
@@ -75,6 +85,8 @@ export interface World {
   /** For the next restores, in order; afterwards all end well. */
   readonly restoreOrders: RestoreOrder[];
   readonly creationOrders: CreationOrder[];
+  /** What projects do otherwise than they were told, all of them. */
+  readonly frontFaults: FrontFaults;
   /** Requests a minute and user. */
   limit: number;
   /** What the public status page says is not well, by name; it knows nothing of single projects. */
@@ -104,6 +116,7 @@ export function createWorld({ seed = 1, clock = realClock, pace = 1 }: WorldOpti
     organizations: [{ slug: "org", name: "Org", plan: "pro", restricted: false }],
     tokens: [{ value: `sbp_${hexFrom(random, 40)}`, user: "owner", organizations: ["org"] }],
     ...{ projects: new Map(), fullRegions: new Set(), faults: new ApiFaults(), asked: new Map() },
+    frontFaults: { auth: new Map(), functions: new Map(), keysHidden: false },
     ...{ restoreOrders: [], creationOrders: [], requests: [], publicTroubles: [] },
   };
 }
