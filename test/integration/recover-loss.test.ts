@@ -16,6 +16,7 @@ let over: HandOver;
 
 beforeAll(async () => {
   lab = await openLossLab("lost_project");
+  lab.production.auth["external_email_enabled"] = true;
   set = await lab.backUp();
 });
 afterAll(() => lab?.[Symbol.asyncDispose]());
@@ -70,6 +71,15 @@ test("everything comes back into one new project: rows, files, settings, checked
   expect((counts?.carried ?? 0) + (counts?.already ?? 0) + (counts?.listed ?? 0)).toBeGreaterThan(250);
   expect(over.configuration?.rows).toHaveLength(counts?.listed ?? 0);
   expect(project.postgrest["max_rows"]).toBe(500);
+  // What was put back is in force at the project itself; a user made to try a login would start the application's own triggers.
+  expect(over.tried.map(({ what, outcome }) => `${what}: ${outcome}`)).toEqual([
+    ...["functions: verified", "settings of sign-in: verified", "signing key: not tried", "login: not tried"],
+  ]);
+  expect(over.tried.find(({ what }) => what === "login")?.why).toContain("on_auth_user_created");
+  expect(lab.supabase.requests).toEqual(
+    expect.arrayContaining(["GET /functions/v1/mail", "OPTIONS /functions/v1/grade"]),
+  );
+  expect(lab.supabase.requests.filter((request) => /^POST \/functions\/v1/.test(request))).toEqual([]);
   expect(over.human).toHaveLength(1);
   // No secret and no person is told anywhere.
   const told_ = [...lines, JSON.stringify(told)].join("\n");
@@ -100,6 +110,7 @@ test("the page of the hand-over leads a person through what is left", () => {
   expect(shown).toEqual(expect.arrayContaining(["secrets STRIPE_KEY", "addons compute_instance"]));
   for (const one of ["project ref", "postgrest jwt_secret", "auth smtp_host", "network dbAllowedCidrs"])
     expect(shown).not.toContain(one);
+  expect(renderMarkdown(handOverPage(over))).toMatch(/Tried at the new project.*login.*not tried/s);
   expect(handOverPage(over).tables[0]?.rows.join("\n")).toMatch(
     new RegExp(`, ${shown.length} to look at, \\d+ wait to be switched on`),
   );

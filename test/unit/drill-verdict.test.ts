@@ -15,7 +15,7 @@ const good: DrillFindings = {
     files: { outcome: "equal", sentence: "All files.", count: 1, bytes: 1 },
   },
   checks: [{ name: "people", outcome: "passed", finding: "" }],
-  ...{ configuration: null, migrated: null, inStaging: false },
+  ...{ configuration: null, migrated: null, tried: null, inStaging: false },
   sabotage: { kind: "missing part", seed: "00000000", refusedBy: "artifact-damaged" },
   lost: { seconds: 60, rows: 1, files: 0, measuredBy: "times" },
   ...{ machineSeconds: 600, human: { minutes: 20, measuredAt: "2026-01-01T00:00:00Z" } },
@@ -40,6 +40,7 @@ test.each<[string, Partial<DrillFindings>]>([
     "drill-configuration",
     { configuration: { why: null, counts: { carried: 9, already: 0, listed: 0, refused: 1 }, rows: [] } },
   ],
+  ["drill-tried", { tried: [{ what: "function grade", outcome: "failed", why: "it does not start" }] }],
   [
     "drill-migrations",
     { migrated: { outcome: "doubtful", why: null, applied: [], own: [], findings: ["a table is other"] } },

@@ -39,7 +39,13 @@ test("an archive is asked for first, and a target that a person has made is neit
   const archived = plan({ candidates: [{ ...candidate, tier: "monthly", archived: true }] });
   expect(names(archived).slice(0, 2)).toEqual(["ask for the archive", "make the project"]);
   expect(names(plan({ project: null }))).toEqual([
-    ...["restore the set", "apply migrations", "carry the configuration", "check the application"],
+    ...[
+      "restore the set",
+      "apply migrations",
+      "carry the configuration",
+      "try the configuration",
+      "check the application",
+    ],
   ]);
 });
 

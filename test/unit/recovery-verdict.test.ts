@@ -28,6 +28,7 @@ const facts: LossFacts = {
   ...{ password: null, asked: false, unpriced: false, ref: null, restored, fileRows: 7, switchedOn: [] },
   migrated: { outcome: "current", why: null, applied: [], own: [], findings: [] },
   configuration: { why: null, counts, rows: [] },
+  tried: [{ what: "login", outcome: "not tried", why: "it would call hooks" }],
   checks: [{ name: "people are there", kind: "sql", outcome: "passed", finding: "", seconds: 1 }],
 };
 
@@ -77,6 +78,10 @@ test.each<[string, Partial<LossFacts>]>([
   ["with rows that nobody could compare", { restored: { ...restored, outcome: "unverified" } }],
   ["with a file that differs", { restored: { ...restored, files: { ...files, outcome: "differs" } } }],
   ["with a setting that was refused", { configuration: { why: null, counts: { ...counts, refused: 1 }, rows: [] } }],
+  [
+    "with a function that does not start",
+    { tried: [{ what: "function grade", outcome: "failed", why: "it does not start (BOOT_ERROR)" }] },
+  ],
   [
     "with a check that did not answer",
     { checks: [{ name: "x", kind: "sql", outcome: "timed-out", finding: "", seconds: 1 }] },

@@ -37,6 +37,8 @@ const configurationSchema = z
     functions: z.boolean().default(true),
     /** Folder of their sources, from which a recovery deploys those whose body a set has not. Null: none. */
     functionsFolder: z.string().min(1).nullable().default(null),
+    /** Slugs of functions that a recovery does not call, not even by OPTIONS, when it tries what it has put back. */
+    notCalled: z.array(z.string().min(1)).default([]),
     /** The root key of Vault is in the set, for operations and escrow alone. */
     vaultRootKey: z.boolean().default(false),
   })

@@ -17,6 +17,12 @@ const algorithms = { RSA: "RS256", EC: "ES256", OKP: "EdDSA", oct: "HS256" } as 
 /** What tells two public keys apart. Undefined: a key without a public half. */
 const markOf = (key: z.output<typeof publicHalf>): string | undefined => key?.x ?? key?.n;
 
+/** Mark of the key that signs, among a project's; undefined where none does, or it is a shared secret. */
+export function inUseMark(keys: readonly unknown[]): string | undefined {
+  const found = keys.map((one) => capturedSchema.safeParse(one).data).find((key) => key?.status === "in_use");
+  return markOf(found?.public_jwk);
+}
+
 /**
  * Puts the key back that signs sessions, where its owner made it and has it in escrow: as standby first, then in use. A key that
  * Supabase made leaves it never.

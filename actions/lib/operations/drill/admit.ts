@@ -7,7 +7,7 @@ import { readSignedSet } from "../../vault/sets/open-set.ts";
 import { Context } from "../context.ts";
 import { type LossPlan, type LossRequest, sourcesFor } from "../recover/complete-loss/facts.ts";
 import { look, openApi } from "../recover/complete-loss/look.ts";
-import { carryName, lossPhases } from "../recover/complete-loss/phases.ts";
+import { lossPhases, ofConfiguration } from "../recover/complete-loss/phases.ts";
 import type { LossWork } from "../recover/complete-loss/work.ts";
 import type { Phase } from "../recover/phases.ts";
 import { openSources, type Sources } from "../recover/sources.ts";
@@ -77,7 +77,7 @@ export async function admitDrill(
   const place = await inStaging({ ...staging, dryRun: wanted.dryRun }, closing);
   const plan = await look(own, sources, request, wanted.known);
   // Production's mail and hooks must not come to life in staging, nor stay there.
-  const phases = lossPhases(plan, policy, promiseOf[scenario]).filter(({ name }) => name !== carryName);
+  const phases = lossPhases(plan, policy, promiseOf[scenario]).filter(({ name }) => !ofConfiguration.includes(name));
   return { scenario, context: own, sources, request, plan, phases, place, production: [] };
 }
 

@@ -25,10 +25,10 @@ export async function concludeDrill(context: Context, drill: Concluding, played:
   const { scenario, plan, place, seed, human, before } = drill;
   const { policy } = context.config();
   const { state, machineSeconds, lost, sabotage } = played;
-  const { restored, checks, ref, configuration, migrated, dollarsAMonth } = state.facts(drillFactsSchema);
+  const { restored, checks, ref, configuration, migrated, tried, dollarsAMonth } = state.facts(drillFactsSchema);
   const { rtoMinutes, rpoMinutes } = policy.promises.scenarios[promiseOf[scenario]];
   const promised = { rtoMinutes, rpoMinutes };
-  const cameBack = { restored, configuration, migrated };
+  const cameBack = { restored, configuration, migrated, tried };
   const found = { ...played, ...cameBack, ...promised, scenario, checks, inStaging: plan.project === null, human };
   const monthly = plan.project === null ? null : (plan.project.dollars ?? dollarsAMonth);
   const told = {

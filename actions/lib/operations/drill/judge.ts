@@ -1,6 +1,6 @@
 import { countOf, few, formatDuration } from "../../base/measures.ts";
 import type { DrillProof, DrillScenario } from "../../vault/format/proof.ts";
-import type { Carried, Migrated, Restored } from "../recover/complete-loss/facts.ts";
+import type { Carried, LossFacts, Migrated, Restored } from "../recover/complete-loss/facts.ts";
 import type { SabotageResult } from "./sabotage.ts";
 
 export interface DrillFindings {
@@ -11,6 +11,7 @@ export interface DrillFindings {
   readonly checks: readonly { readonly name: string; readonly outcome: string; readonly finding: string }[] | null;
   readonly configuration: Carried | null;
   readonly migrated: Migrated | null;
+  readonly tried: LossFacts["tried"];
   /** Which keeps its own settings. */
   readonly inStaging: boolean;
   readonly sabotage: SabotageResult | null;
@@ -77,7 +78,7 @@ function comeBackFailures({ broke, restored }: DrillFindings): Failure[] {
       : [
           {
             code: outcome === "differs" ? "restore-differs" : "restore-unverified",
-            words: `${countOf(differences.failed, "thing")} differ from the set and ${differences.unverified} could not be verified`,
+            words: `${countOf(differences.failed, "thing")} ${differences.failed === 1 ? "differs" : "differ"} from the set and ${differences.unverified} could not be verified`,
           },
         ]),
     ...(files === null || files.outcome === "equal" || files.outcome === "sampled"
@@ -86,7 +87,7 @@ function comeBackFailures({ broke, restored }: DrillFindings): Failure[] {
   ];
 }
 
-function settingFailures({ configuration, migrated }: DrillFindings): Failure[] {
+function settingFailures({ configuration, migrated, tried }: DrillFindings): Failure[] {
   const refused = configuration?.counts.refused ?? 0;
   return [
     ...(refused === 0
@@ -94,6 +95,9 @@ function settingFailures({ configuration, migrated }: DrillFindings): Failure[] 
       : [
           { code: "drill-configuration", words: `${countOf(refused, "setting")} of the project could not be put back` },
         ]),
+    ...(tried ?? [])
+      .filter(({ outcome }) => outcome === "failed")
+      .map(({ what, why }) => ({ code: "drill-tried", words: `tried at the new project, ${what}: ${why}` })),
     ...(migrated?.outcome === "doubtful"
       ? [
           {
@@ -166,7 +170,7 @@ function warningsOf({
       : []),
     ...(inStaging
       ? [
-          "The project's settings were not put back: staging keeps its own. A project of the drill's own shows that (drill.organization).",
+          "The project's settings were not put back nor tried: staging keeps its own. A project of the drill's own shows that (drill.organization).",
         ]
       : configuration?.why == null
         ? []

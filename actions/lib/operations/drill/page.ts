@@ -50,6 +50,15 @@ function reportPage(report: DrillReport): Page {
           finding,
         ]),
       },
+      {
+        title: "Tried at the new project",
+        header: ["what", "", "how"],
+        rows: (report.tried ?? []).map(({ what, outcome, why }) => [
+          what,
+          outcome === "failed" ? "FAILED" : outcome,
+          why,
+        ]),
+      },
       { title: "What people do by hand in a real recovery", header: ["step"], rows: byHand.map((step) => [step]) },
     ],
     notes: [...warnings.map((warning) => `warning: ${warning}`), ...notesOf(report)],

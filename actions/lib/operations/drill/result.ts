@@ -31,6 +31,8 @@ export interface DrillReport {
   readonly restored: Restored | null;
   readonly configuration: Carried | null;
   readonly migrated: Migrated | null;
+  /** Null: nothing of the new project was tried, as in staging. */
+  readonly tried: LossFacts["tried"];
   readonly checks: NonNullable<LossFacts["checks"]>;
   /** Null: it was not tried. */
   readonly sabotage: SabotageResult | null;

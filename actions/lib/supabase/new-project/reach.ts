@@ -60,6 +60,29 @@ export interface ProjectKeys {
 
 const keysSchema = z.array(z.object({ name: z.string(), api_key: z.string().nullish(), type: z.string().nullish() }));
 
+/**
+ * What opens a project's API, of the new kind where it has that and of the legacy one otherwise.
+ * @returns undefined where it shows neither
+ * @throws what the client throws
+ */
+export async function readClientKeys(api: ManagementApi, ref: string): Promise<ClientKeys | undefined> {
+  const keys = await api.get(projectPath(ref, "/api-keys?reveal=true"), keysSchema);
+  const find = (type: string, legacy: string): string | undefined => {
+    const own = keys.find((key) => key.type === type && /^sb_\w{20,}$/.test(key.api_key ?? ""));
+    return (own ?? keys.find(({ name }) => name === legacy))?.api_key || undefined;
+  };
+  const [publishable, secret] = [find("publishable", "anon"), find("secret", "service_role")];
+  return publishable === undefined || secret === undefined
+    ? undefined
+    : { publishable: new Secret(publishable), secret: new Secret(secret) };
+}
+
+/** The one is public; the other may do everything. */
+export interface ClientKeys {
+  readonly publishable: Secret;
+  readonly secret: Secret;
+}
+
 /** @throws OperationError `api-keys-missing`; what the client throws */
 export async function readProjectKeys(api: ManagementApi, ref: string): Promise<ProjectKeys> {
   const keys = await api.get(projectPath(ref, "/api-keys?reveal=true"), keysSchema);

@@ -109,6 +109,8 @@ const carriedSchema = z.strictObject({
 });
 export type Carried = z.output<typeof carriedSchema>;
 
+const triedSchema = z.strictObject({ what: words, outcome: z.enum(["verified", "failed", "not tried"]), why: words });
+
 /** All that a later run needs. */
 export const factsSchema = z.object({
   request: requestSchema,
@@ -123,6 +125,8 @@ export const factsSchema = z.object({
   restored: restoredSchema.nullable().default(null),
   migrated: migratedSchema.nullable().default(null),
   configuration: carriedSchema.nullable().default(null),
+  /** What of it was tried at the new project; null: not yet. */
+  tried: z.array(triedSchema).nullable().default(null),
   checks: z.array(checkSchema).nullable().default(null),
   /** Files that have a row in the restored database; null: not counted. */
   fileRows: count.nullable().default(null),

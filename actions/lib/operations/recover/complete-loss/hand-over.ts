@@ -2,7 +2,7 @@ import { countOf, formatBytes } from "../../../base/measures.ts";
 import type { Policy } from "../../../config/policy/policy.ts";
 import { dashboardTask } from "../../restore/result.ts";
 import { secondsOf } from "../phases.ts";
-import type { Carried, Migrated } from "./facts.ts";
+import type { Carried, LossFacts, Migrated } from "./facts.ts";
 import { type LossWork, restoredOf } from "./work.ts";
 
 /** What a recovery hands over. Names, counts and addresses; never a value of a key. */
@@ -28,6 +28,8 @@ export interface HandOver {
   readonly migrated: Migrated | null;
   /** Null: it was not carried. */
   readonly configuration: Carried | null;
+  /** What of it was tried at the new project, what failed first. */
+  readonly tried: NonNullable<LossFacts["tried"]>;
   readonly checks: readonly { readonly name: string; readonly outcome: string; readonly finding: string }[];
   readonly todo: readonly Todo[];
   /** Still off, with the number or the name by which a person switches each on. */
@@ -48,7 +50,7 @@ export interface Todo {
 
 export async function handOver(work: LossWork): Promise<HandOver> {
   const { state, clock } = work;
-  const { plan, request, checks, fileRows, configuration, migrated, switchedOn } = work.facts();
+  const { plan, request, checks, fileRows, configuration, migrated, switchedOn, tried } = work.facts();
   const { policy } = work.context.config();
   const { ref, url } = await work.place();
   const restored = restoredOf(work);
@@ -64,6 +66,9 @@ export async function handOver(work: LossWork): Promise<HandOver> {
     ...(restored.files === null && (plan.withFiles || (fileRows ?? 0) > 0)
       ? [filesMissing(plan.withFiles, fileRows)]
       : []),
+    ...(tried ?? [])
+      .filter(({ outcome }) => outcome === "failed")
+      .map(({ what, why }) => `Tried at the new project, ${what}: ${why}.`),
     ...failed.map(({ name, outcome, finding }) => `Check "${name}": ${outcome}, ${finding}.`),
   ];
   const unproven = [
@@ -81,6 +86,7 @@ export async function handOver(work: LossWork): Promise<HandOver> {
       restored,
       migrated,
       configuration,
+      tried: tried ?? [],
       checks: checks ?? [],
     },
     project: { ref, url, region: plan.project?.region ?? null },

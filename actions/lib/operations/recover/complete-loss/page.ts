@@ -71,6 +71,11 @@ export function handOverPage(over: HandOver): Page {
         rows: toLookAt(over.configuration).map((row) => [row.section, row.field, row.outcome, row.why, row.next]),
       },
       {
+        title: "Tried at the new project",
+        header: ["what", "", "how"],
+        rows: over.tried.map(({ what, outcome, why }) => [what, outcome === "failed" ? "FAILED" : outcome, why]),
+      },
+      {
         title: "Checks of the application",
         header: ["check", "outcome", "finding"],
         rows: checks.map(({ name, outcome, finding }) => [name, outcome, finding]),

@@ -10,13 +10,16 @@ import { checkApplication } from "./check.ts";
 import type { LossPlan } from "./facts.ts";
 import { migrateRestored } from "./migrate.ts";
 import { enlarge, makePlanned, untilItAnswers } from "./project.ts";
+import { tryOut } from "./try-out.ts";
 import type { LossWork } from "./work.ts";
 
-/** The one phase that a drill in staging leaves out. */
-export const carryName = "carry the configuration";
+const carryName = "carry the configuration";
+const tryName = "try the configuration";
+/** What a drill in staging leaves out: nothing is put back there, so there is nothing to try. */
+export const ofConfiguration: readonly string[] = [carryName, tryName];
 
 /** How the RTO is divided; measured on real projects where they wait for Supabase (created in 126 to 135 s, Storage minutes later). */
-const weights = { thaw: 1, make: 3, answer: 15, disk: 6, restore: 55, migrate: 8, carry: 10, check: 10 };
+const weights = { thaw: 1, make: 3, answer: 15, disk: 6, restore: 55, migrate: 8, carry: 7, try: 3, check: 10 };
 
 const giveUp = "give this recovery up (--give-up) and begin another in another region (--region)";
 
@@ -88,8 +91,16 @@ export function lossPhases(plan: LossPlan, policy: Policy, scenario: Scenario): 
     run: async (work) => work.state.note({ configuration: await carry(work, { goLive: false }) }),
     whenLate: "Leave it alone: it goes on setting by setting. Ctrl-C loses nothing.",
   };
+  const trying: Phase<LossWork> = {
+    name: tryName,
+    does: "Asks the new project itself whether it works by what was put back: sign-in, the signing key, each function, a login.",
+    ...{ waitsFor: "Auth and the functions of the new project", usuallySeconds: 20, late: "goes on" },
+    deadlineSeconds: seconds.try,
+    run: async (work, signal) => work.state.note({ tried: await tryOut(work, signal) }),
+    whenLate: "Leave it alone: each question has its own time limit. Ctrl-C loses nothing.",
+  };
   const own = plan.project === null ? [] : [make, answer, disk];
-  return [...(archived ? [thaw] : []), ...own, restore, migrate, carryBack, check];
+  return [...(archived ? [thaw] : []), ...own, restore, migrate, carryBack, trying, check];
 }
 
 /** Of a restore with its files and the comparison, as measured on two cores that others keep busy (decision 0034). */

@@ -1,0 +1,81 @@
+import { mapBounded } from "../../base/flow/bounded.ts";
+import type { Clock } from "../../base/flow/clock.ts";
+import { readPart } from "../../supabase/configuration/capture.ts";
+import type { CapturedFunction, Configuration } from "../../supabase/configuration/document.ts";
+import type { ManagementApi } from "../../supabase/management-api.ts";
+import type { ClientKeys } from "../../supabase/new-project/reach.ts";
+import { askProject } from "../../supabase/project-api.ts";
+import { inUseMark } from "./keys.ts";
+import { judgeFunction, judgeSettings, judgeSigningKey, questionFor, type Trial } from "./trial-rules.ts";
+
+export interface Trying {
+  readonly api: ManagementApi;
+  readonly ref: string;
+  /** Of the project's API. */
+  readonly url: string;
+  readonly keys: ClientKeys;
+  /** Of the set. */
+  readonly configuration: Configuration;
+  /** Functions that are not called, by the policy's word. */
+  readonly notCalled: readonly string[];
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Tries what was put back, at the project itself and without a trace: what Auth says that it works by, the key that it publishes, each
+ * function. A function that asks for a token is asked without one, which runs nothing of it; any other by OPTIONS.
+ *
+ * @returns what was tried or not, each once
+ * @throws what the Management API's client throws; the signal's reason
+ */
+export async function tryConfiguration(trying: Trying): Promise<Trial[]> {
+  const { api, ref, configuration, notCalled, url, signal } = trying;
+  const there = await readPart(api, ref, "auth");
+  const carried = new Map(
+    configuration.fields.flatMap((one) =>
+      one.section === "auth" && "value" in one && there.get(one.field) === one.value ? [[one.field, one.value]] : [],
+    ),
+  );
+  const headers = { apikey: trying.keys.publishable.reveal() };
+  const settings = await patiently(trying, async () =>
+    judgeSettings(carried, await askProject(`${url}/auth/v1/settings`, { headers, signal })),
+  );
+  const functions = await mapBounded(configuration.functions, 4, (one) =>
+    notCalled.includes(one.slug)
+      ? Promise.resolve<Trial>({ ...named(one), outcome: "not tried", why: "the policy says that it is not called" })
+      : patiently(trying, async () => {
+          const method = questionFor(one);
+          return judgeFunction(one, await askProject(`${url}/functions/v1/${one.slug}`, { method, signal }));
+        }),
+  );
+  return [settings, await trySigningKey(trying, headers), ...functions];
+}
+
+const named = ({ slug }: CapturedFunction) => ({ what: `function ${slug}` });
+
+async function trySigningKey(trying: Trying, headers: Readonly<Record<string, string>>): Promise<Trial> {
+  const { api, ref, configuration, url, signal } = trying;
+  const ofSet = configuration.fields.flatMap((one) =>
+    one.section === "signing-keys" && "value" in one ? [one.value] : [],
+  );
+  const mark = inUseMark(ofSet);
+  const why = "the lost project's key is not the one that signs here: who is logged in needs a new session";
+  if (mark === undefined || inUseMark([...(await readPart(api, ref, "signing-keys")).values()]) !== mark)
+    return { what: "signing key", outcome: "not tried", why };
+  const jwks = `${url}/auth/v1/.well-known/jwks.json`;
+  return patiently(trying, async () => judgeSigningKey(mark, await askProject(jwks, { headers, signal })));
+}
+
+/** Auth takes new settings over within seconds, and a function's first start is its slowest. */
+const pausesSeconds = [2, 5, 10, 20] as const;
+
+async function patiently({ clock, signal }: Trying, attempt: () => Promise<Trial>): Promise<Trial> {
+  let judged = await attempt();
+  for (const seconds of pausesSeconds) {
+    if (judged.outcome !== "failed") break;
+    await clock.sleep(seconds * 1000, signal);
+    judged = await attempt();
+  }
+  return judged;
+}

@@ -1,0 +1,95 @@
+import { LifeboatError } from "../../../base/errors.ts";
+import { countOf } from "../../../base/measures.ts";
+import { readPart } from "../../../supabase/configuration/capture.ts";
+import { type ClientKeys, readClientKeys } from "../../../supabase/new-project/reach.ts";
+import { openingKey, trustedSigners } from "../../../vault/configured.ts";
+import { openSet } from "../../../vault/sets/open-set.ts";
+import { readConfiguration } from "../../configuration/read.ts";
+import { tryConfiguration } from "../../configuration/trial.ts";
+import { tryLogin } from "../../configuration/trial-login.ts";
+import { asksForToken, type Trial } from "../../configuration/trial-rules.ts";
+import { targetConnector } from "../../target/sessions.ts";
+import { type LossWork, restoredOf } from "./work.ts";
+
+/** Functions that work are counted and not told one by one. */
+const mostTold = 100;
+
+/**
+ * Tries the new project as its users will use it, once its configuration is back: what went wrong is named, and what was not tried, with why.
+ * @throws the signal's reason; what the set's reader throws
+ */
+export async function tryOut(work: LossWork, signal: AbortSignal): Promise<Trial[]> {
+  const { log, optionalApi: api } = work;
+  const { ref, url } = await work.place();
+  if (api === undefined || ref === null || url === null)
+    return told(work, [notTried("SUPABASE_ACCESS_TOKEN is not set, or the target's settings name no project")]);
+  try {
+    const keys = await readClientKeys(api, ref);
+    if (keys === undefined) return told(work, [notTried("the project shows no keys of its API")]);
+    const tried = await tryCarried(work, { ref, url, keys }, signal);
+    return told(work, [...tried, await login(work, { ref, url, keys }, signal)]);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof LifeboatError)) throw error;
+    log.warn(error.message);
+    return told(work, [notTried(`it could not be asked: ${error.message}`)]);
+  }
+}
+
+const notTried = (why: string): Trial => ({ what: "everything", outcome: "not tried", why: why.slice(0, 500) });
+
+interface Reached {
+  readonly ref: string;
+  readonly url: string;
+  readonly keys: ClientKeys;
+}
+
+async function tryCarried(work: LossWork, reached: Reached, signal: AbortSignal): Promise<Trial[]> {
+  const { sources, clock, api } = work;
+  const { config, vault } = sources;
+  const { configuration: carried } = work.facts();
+  if (carried === null || carried.why !== null)
+    return [{ ...notTried(carried?.why ?? "nothing was put back"), what: "settings and functions" }];
+  const { tier, set } = restoredOf(work);
+  const open = await openSet(
+    vault,
+    { tier, set },
+    { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) },
+  );
+  const configuration = await readConfiguration(open);
+  if (configuration === undefined) return [];
+  const { notCalled } = config.policy.recovery.configuration;
+  return tryConfiguration({ ...reached, api, configuration, notCalled, clock, signal });
+}
+
+async function login(work: LossWork, { ref, url, keys }: Reached, signal: AbortSignal): Promise<Trial> {
+  const { log, api, state } = work;
+  const { policy } = work.context.config();
+  const auth = await readPart(api, ref, "auth");
+  const hooks = [...auth].flatMap(([name, on]) => (/^hook_\w+_enabled$/.test(name) && on === true ? [name] : []));
+  const { target } = await work.place();
+  const client = await targetConnector({ target, policy }, "recover-try", { log, signal })();
+  try {
+    return await tryLogin({ url, keys, id: state.id, hooks, client, signal });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function summary(good: readonly Trial[]): string {
+  const closed = good.filter(({ why }) => why === asksForToken).length;
+  const rest = closed === 0 ? "" : `; ${closed} of them ${asksForToken}`;
+  return `${countOf(good.length, "function")} answered as each should${rest}`;
+}
+
+/** Failed first, functions that work as one. */
+function told({ log }: LossWork, trials: readonly Trial[]): Trial[] {
+  for (const { what, outcome, why } of trials)
+    if (outcome === "failed") log.warn(`${what}: FAILED: ${why}.`);
+    else log.info(`${what}: ${outcome}: ${why}.`);
+  const good = trials.filter(({ what, outcome }) => outcome === "verified" && what.startsWith("function "));
+  const rest = trials.filter((one) => !good.includes(one));
+  const all: Trial[] = good.length === 0 ? [] : [{ what: "functions", outcome: "verified", why: summary(good) }];
+  const failed = rest.filter(({ outcome }) => outcome === "failed");
+  return [...failed, ...all, ...rest.filter((one) => !failed.includes(one))].slice(0, mostTold);
+}
