@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { OperationError } from "../../actions/lib/base/errors.ts";
+import { readSourceLoss } from "../../actions/lib/operations/drill/lost.ts";
 import { execute } from "../lab/index.ts";
 import { addProject } from "../lab/supabase-api/index.ts";
 import { keysIn } from "./backup-lab.ts";
@@ -69,6 +71,16 @@ test("the loss of production's region is played from the replica, into another o
     code: "configuration",
   });
 }, 120_000);
+
+test("a newest set that does not open ends no drill: what is lost is then counted without its rows", async () => {
+  const asking = { env: lab.env, log: lab.log, signal: new AbortController().signal, at: Date.now() };
+  const damaged = async () => {
+    throw new OperationError("inventory-unreadable", "The inventory of the set cannot be read.");
+  };
+  const loss = await readSourceLoss(damaged, new Date(0).toISOString(), asking);
+  expect(loss).toMatchObject({ rows: null, files: expect.any(Number) });
+  expect(loss?.files).toBeGreaterThan(0);
+});
 
 /** Where a drill dies, and what the simulated Supabase has of it then. */
 test.each([

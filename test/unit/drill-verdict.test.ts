@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { costOf } from "../../actions/lib/operations/drill/in-project.ts";
+import { ConfigurationError, OperationError } from "../../actions/lib/base/errors.ts";
+import { costOf, refsOfProduction } from "../../actions/lib/operations/drill/in-project.ts";
 import { type DrillFindings, judgeDrill } from "../../actions/lib/operations/drill/judge.ts";
 import { lostSpan } from "../../actions/lib/operations/drill/lost.ts";
 
@@ -95,4 +96,12 @@ test("each hour that a project has begun is paid", () => {
   expect(costOf(730, 1)).toBe(1);
   expect(costOf(730, 3600)).toBe(1);
   expect(costOf(730, 3601)).toBe(2);
+});
+
+test("production's ref is told by the environment and the newest set; only a set without a word of its own is passed over", async () => {
+  const failing = (error: Error) => () => Promise.reject(error);
+  for (const code of ["set-unknown", "set-hidden", "manifest-untrusted"])
+    expect(await refsOfProduction("production", failing(new ConfigurationError(code, "no")))).toEqual(["production"]);
+  for (const error of [new OperationError("s3-unavailable", "no answer"), new Error("a mistake of ours")])
+    await expect(refsOfProduction("production", failing(error))).rejects.toBe(error);
 });

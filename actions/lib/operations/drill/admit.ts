@@ -11,7 +11,7 @@ import { lossPhases, ofConfiguration } from "../recover/complete-loss/phases.ts"
 import type { LossWork } from "../recover/complete-loss/work.ts";
 import type { Phase } from "../recover/phases.ts";
 import { openSources, type Sources } from "../recover/sources.ts";
-import { assertWithinDrillBudget, priceOf, refuseProductionsToken } from "./in-project.ts";
+import { assertWithinDrillBudget, priceOf, refsOfProduction, refuseProductionsToken } from "./in-project.ts";
 import { type DrillPlace, inStaging } from "./in-staging.ts";
 
 /** A drill that has passed its gates; nothing was written for it. */
@@ -56,8 +56,8 @@ export async function admitDrill(
   const sources = await openSources(own, sourcesFor(request), sync);
   const { rtoMinutes } = policy.promises.scenarios[promiseOf[scenario]];
   if (request.target === null) {
-    const newest = await readSignedSet(sources.vault, "latest", await trustedSigners(config)).catch(() => undefined);
-    const refs = [config.projectRef, newest?.manifest.source.projectRef ?? null].filter((ref) => ref !== null);
+    const signers = await trustedSigners(config);
+    const refs = await refsOfProduction(config.projectRef, () => readSignedSet(sources.vault, "latest", signers));
     await refuseProductionsToken(openApi(own), refs, policy);
     const plan = await look(own, sources, request, wanted.known);
     const dollars = plan.project?.dollars ?? null;

@@ -3,11 +3,27 @@ import { ConfigurationError, LifeboatError, OperationError } from "../../base/er
 import type { Policy } from "../../config/policy/policy.ts";
 import { type ManagementApi, projectPath } from "../../supabase/management-api.ts";
 import { hoursOfMonth, priceOfMade } from "../../supabase/new-project/plan.ts";
+import type { SignedSet } from "../../vault/sets/open-set.ts";
 import type { LossPlan } from "../recover/complete-loss/facts.ts";
 import type { LossWork } from "../recover/complete-loss/work.ts";
 import type { Phase } from "../recover/phases.ts";
 
 const projectsSchema = z.array(z.object({ ref: z.string().optional(), id: z.string().optional() }));
+
+/** Of a newest set that is not there, hidden or not to be trusted. It says nothing of production, and the drill passes it over. */
+const withoutWord: ReadonlySet<string> = new Set(["set-unknown", "set-hidden", "manifest-untrusted"]);
+
+/**
+ * Refs that are production's, as the environment and the newest set tell them.
+ * @throws what else `newest` throws: a drill must not know less of production because a store did not answer
+ */
+export async function refsOfProduction(ref: string | null, newest: () => Promise<SignedSet>): Promise<string[]> {
+  const signed = await newest().catch((error: unknown) => {
+    if (error instanceof LifeboatError && withoutWord.has(error.code)) return undefined;
+    throw error;
+  });
+  return [ref, signed?.manifest.source.projectRef ?? null].filter((one) => one !== null);
+}
 
 /**
  * A drill makes and deletes projects: its token must not reach production, where a mistake would delete the backups, too.
@@ -29,7 +45,7 @@ export async function refuseProductionsToken(
   if (drill.organization === recovery.organization)
     throw new ConfigurationError(
       "drill-organization",
-      `The policy's drill.organization is ${drill.organization}, in which recoveries make projects, too. Nothing was made.`,
+      `The policy's drill.organization is ${drill.organization}. Recoveries make their projects there (recovery.organization). Nothing was made.`,
       "Make an organisation of its own for drills, without any other project.",
     );
   const listed = (await api.get("/v1/projects", projectsSchema)).flatMap(({ ref, id }) => [ref, id]);
@@ -69,7 +85,7 @@ export function assertWithinDrillBudget(dollarsAMonth: number, rtoMinutes: numbe
   );
 }
 
-/** An organisation without projects shows no prices: they are asked for as soon as there is one. */
+/** The API shows prices only for a project that exists, so an organisation without projects is asked again once the drill has made one. */
 export function priceOf(plan: LossPlan, rtoMinutes: number, most: number): Phase<LossWork> {
   return {
     name: "ask what it costs",

@@ -11,7 +11,7 @@ import { readSentinels, sentinelSeconds } from "../../postgres/sentinels.ts";
 
 /** What the source has at the moment of the loss that the set does not have. */
 export interface SourceLoss {
-  /** Rows in tables of the user's that are more than in the set; null: a table did not answer in time. */
+  /** Rows in tables of the user's that are more than in the set; null: a table did not answer in time, or the set does not open. */
   readonly rows: number | null;
   /** Files that were made or changed since; null: Storage's table cannot be read. */
   readonly files: number | null;
@@ -23,10 +23,11 @@ const countSeconds = 30;
 
 /**
  * Counts at the source, in one transaction that can write nothing, what a loss at this moment would take. Changed rows do not show.
+ * @param inventoryOf opens the set; rows are not counted where it does not open, and the drill goes on with an older one
  * @returns undefined where no source is set, or it does not answer: what is lost is then told by times alone
  */
 export async function readSourceLoss(
-  inventory: Inventory,
+  inventoryOf: () => Promise<Inventory>,
   snapshotAt: string,
   {
     env,
@@ -37,6 +38,12 @@ export async function readSourceLoss(
 ): Promise<SourceLoss | undefined> {
   const { production } = readRestoreTestEnvironment(env);
   if (production === undefined) return undefined;
+  const inventory = await inventoryOf().catch((error: unknown) => {
+    signal.throwIfAborted();
+    if (!(error instanceof LifeboatError)) throw error;
+    log.warn(`Lost rows are not counted: ${error.message}`);
+    return undefined;
+  });
   try {
     const client = await connect(production, { applicationName: "lifeboat/drill", log, signal });
     try {
@@ -44,7 +51,7 @@ export async function readSourceLoss(
       await client.query(`set local statement_timeout = '${countSeconds}s'`);
       return {
         sentinel: await attempt(client, () => newestSentinel(client, at)),
-        rows: await attempt(client, () => newRows(client, inventory)),
+        rows: inventory === undefined ? null : await attempt(client, () => newRows(client, inventory)),
         files: await attempt(client, () => newFiles(client, snapshotAt)),
       };
     } finally {

@@ -85,7 +85,7 @@ async function playThrough(context: Context, drill: DrillWork, state: RecoverySt
   const startedAt = new Date(clock.now());
   const asking = { env, log, signal, at: clock.now() };
   const first = plan.candidates[0];
-  const atSource = first && (await readSourceLoss(await inventoryOf(first), plan.snapshotAt, asking));
+  const atSource = first && (await readSourceLoss(() => inventoryOf(first), plan.snapshotAt, asking));
   const work = new LossWork(drill.context, {
     ...{ sources, state, clock, api: drill.api, staysStaging: plan.project === null },
   });
