@@ -1,6 +1,7 @@
 /**
  * What the Management API's own description says of the paths that the lab plays (supabase/cli, June 2026), as facts: method, path (`~` is a
  * project), permission, status; after `<` the fields that a body must have, after `>` those of the answer (`?`: not always there, `[]`: of each of a list).
+ * The metrics alone are not described; they were seen, and answer with text.
  */
 export const described = `
 GET /v1/organizations organizations_read 200 > [] id slug name
@@ -12,6 +13,7 @@ POST /v1/projects organization_projects_create 201 < db_pass name organization_s
 GET /v1/projects/available-regions - 200 > recommendations all
 DELETE ~ project_admin_write 200 > id ref name
 GET ~ project_admin_read 200 > id ref organization_id organization_slug name region created_at status database
+GET ~/analytics/endpoints/metrics analytics_usage_read 200
 GET ~/api-keys api_gateway_keys_read 200 > [] api_key? id? type? prefix? name description? hash? secret_jwt_template? inserted_at? updated_at?
 POST ~/api-keys api_gateway_keys_write 201 < type name > api_key? id? type? prefix? name description? hash? secret_jwt_template? inserted_at? updated_at?
 GET ~/billing/addons infra_add_ons_read 200 > selected_addons available_addons

@@ -23,6 +23,14 @@ export interface SupabaseBackups {
   readonly pitr: boolean;
   /** Daily backups that are complete, newest first: milliseconds since 1970. With point-in-time recovery on there are none in the list. */
   readonly daily: readonly number[];
+  /** All daily backups, newest first, with Supabase's word for each: COMPLETED, FAILED, PENDING, REMOVED, ARCHIVED or CANCELLED. */
+  readonly listed: readonly DailyBackup[];
+}
+
+export interface DailyBackup {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly status: string;
 }
 
 /** @throws what the client throws */
@@ -34,12 +42,12 @@ export async function readBackups(api: ManagementApi, ref: string): Promise<Supa
   } = await api.get(projectPath(ref, "/database/backups"), backupsSchema);
   const [earliest, latest] = [data?.earliest_physical_backup_date_unix, data?.latest_physical_backup_date_unix];
   const window = pitr && typeof earliest === "number" && typeof latest === "number" ? { earliest, latest } : null;
-  const daily = backups
-    .filter(({ status }) => status === "COMPLETED")
-    .map(({ inserted_at }) => Date.parse(inserted_at))
-    .filter((time) => Number.isFinite(time))
-    .sort((a, b) => b - a);
-  return { window, pitr, daily };
+  const listed = backups
+    .map(({ inserted_at, status }) => ({ at: Date.parse(inserted_at), status }))
+    .filter(({ at }) => Number.isFinite(at))
+    .sort((a, b) => b.at - a.at);
+  const daily = listed.filter(({ status }) => status === "COMPLETED").map(({ at }) => at);
+  return { window, pitr, daily, listed };
 }
 
 /** @returns Supabase's word for how the project is, e.g. `ACTIVE_HEALTHY`. @throws what the client throws */

@@ -5,7 +5,13 @@ import { type Environment, isEncrypted, optional } from "../config/environment.t
 
 /** What Supabase says in public about its own troubles. It says so late, and not of single projects: it decides nothing. */
 export type PublicStatus =
-  | { readonly known: true; readonly summary: string; readonly troubles: readonly string[] }
+  | {
+      readonly known: true;
+      readonly summary: string;
+      readonly troubles: readonly string[];
+      /** The page's own word is major or critical. */
+      readonly severe: boolean;
+    }
   /** The page could not be read, which says nothing about the project. */
   | { readonly known: false; readonly why: string };
 
@@ -55,5 +61,11 @@ export function publicStatusOf(document: unknown): PublicStatus {
     ...incidents.map(({ name, impact }) => `${name} (${impact})`),
     ...components.filter((one) => one.status !== "operational").map((one) => `${one.name}: ${one.status}`),
   ];
-  return { known: true, summary: short(status.description), troubles: troubles.slice(0, mostTroubles).map(short) };
+  const severe = status.indicator === "major" || status.indicator === "critical";
+  return {
+    known: true,
+    summary: short(status.description),
+    troubles: troubles.slice(0, mostTroubles).map(short),
+    severe,
+  };
 }

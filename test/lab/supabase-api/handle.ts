@@ -5,6 +5,7 @@ import { diskRoutes } from "./routes/disk.ts";
 import { functionRoutes } from "./routes/functions.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { metricRoutes } from "./routes/metrics.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
 import { projectRoutes } from "./routes/projects.ts";
 import { settingRoutes } from "./routes/settings.ts";
@@ -13,7 +14,7 @@ import { paced, settle, type Token, type World } from "./world.ts";
 /** Everything that the world answers; what is not here is 404, as `clone` is. */
 export const routes: readonly Route[] = [
   ...[projectRoutes, organizationRoutes, backupRoutes, healthRoutes, diskRoutes].flat(),
-  ...[settingRoutes, functionRoutes, keyRoutes].flat(),
+  ...[settingRoutes, functionRoutes, keyRoutes, metricRoutes].flat(),
 ];
 
 /** An answer as it goes over the wire; `cut`: the connection ends instead, or in the middle of it. */

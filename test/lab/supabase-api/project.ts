@@ -79,9 +79,15 @@ export interface Project extends ProjectFacts {
   /** Services that do not answer, until when. */
   readonly down: Map<ServiceName, number>;
   disk: { sizeGb: number; iops: number; usedBytes: number; modifiedAt: number | undefined; overrideUntil: number };
+  /** How the disk grows by itself; null: what the API does not tell. */
+  autoscale: { growth_percent: number | null; min_increment_gb: number | null; max_size_gb: number | null };
+  /** What its metrics measure, in bytes. */
+  usage: { databaseBytes: number; storageBytes: number };
   addons: { compute: string; pitr: string | undefined; others: string[]; busyUntil: number };
   /** Where in the two minutes WAL is archived. */
   readonly walPhase: number;
+  /** No WAL is archived any more since then, whatever is written. */
+  walStuckAt: number | undefined;
   backups: { id: number; at: number; status: string }[];
   scheduleChanges: number[];
   schedule: string;
@@ -121,8 +127,10 @@ export function newProject(world: World, facts: ProjectFacts): Project {
     },
     storage: { tenantAt: Number.POSITIVE_INFINITY, slowUntil: Number.POSITIVE_INFINITY },
     disk: { sizeGb: 2, iops: 3000, usedBytes: 300 * 1024 ** 2, modifiedAt: undefined, overrideUntil: 0 },
+    autoscale: { growth_percent: 50, min_increment_gb: 4, max_size_gb: 60_000 },
+    usage: { databaseBytes: 40 * 1024 ** 2, storageBytes: 200 * 1024 ** 2 },
     addons: { compute: "ci_micro", pitr: undefined, others: [], busyUntil: 0 },
-    ...{ walPhase: random(), backups: [], scheduleChanges: [], schedule: "02:00" },
+    ...{ walPhase: random(), walStuckAt: undefined, backups: [], scheduleChanges: [], schedule: "02:00" },
     auth: newAuth(),
     postgrest: {
       db_schema: "public,graphql_public",

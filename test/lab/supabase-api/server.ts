@@ -52,12 +52,12 @@ export async function startSupabaseApi(options: WorldOptions | { readonly world:
   };
 }
 
-const publicStatus = ({ publicTroubles }: World) => ({
+const publicStatus = ({ publicTroubles, publicSeverity }: World) => ({
   status:
     publicTroubles.length === 0
       ? { indicator: "none", description: "All Systems Operational" }
-      : { indicator: "major", description: "Partial System Outage" },
-  incidents: publicTroubles.map((name) => ({ name, impact: "major" })),
+      : { indicator: publicSeverity, description: "Partial System Outage" },
+  incidents: publicTroubles.map((name) => ({ name, impact: publicSeverity })),
   components: [{ name: "Database", status: publicTroubles.length === 0 ? "operational" : "partial_outage" }],
 });
 

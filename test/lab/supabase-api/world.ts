@@ -91,6 +91,8 @@ export interface World {
   limit: number;
   /** What the public status page says is not well, by name; it knows nothing of single projects. */
   readonly publicTroubles: string[];
+  /** How bad it calls that. */
+  publicSeverity: "minor" | "major" | "critical";
   /** `METHOD path?query`, in order, those that were refused too. */
   readonly requests: string[];
   /** Told of each request, and waited for, before it is answered. */
@@ -117,7 +119,7 @@ export function createWorld({ seed = 1, clock = realClock, pace = 1 }: WorldOpti
     tokens: [{ value: `sbp_${hexFrom(random, 40)}`, user: "owner", organizations: ["org"] }],
     ...{ projects: new Map(), fullRegions: new Set(), faults: new ApiFaults(), asked: new Map() },
     frontFaults: { auth: new Map(), functions: new Map(), keysHidden: false },
-    ...{ restoreOrders: [], creationOrders: [], requests: [], publicTroubles: [] },
+    ...{ restoreOrders: [], creationOrders: [], requests: [], publicTroubles: [], publicSeverity: "major" },
   };
 }
 

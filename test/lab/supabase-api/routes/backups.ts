@@ -78,12 +78,13 @@ export function addDailyBackups(world: World, project: Project, days: number): v
 const pitrDays = ({ addons }: Project): number | undefined =>
   addons.pitr === undefined ? undefined : Number(addons.pitr.replace("pitr_", ""));
 
-/** Unix seconds. WAL leaves in pieces: the upper bound lags between 19 and 121 seconds, and jumps. */
+/** Unix seconds. WAL leaves in pieces: the upper bound lags between 19 and 121 seconds, and jumps. Of an idle database none does. */
 function windowOf(world: World, project: Project): { readonly earliest: number; readonly latest: number } {
   const now = world.clock.now();
   const [least, step] = [paced(world, 19), paced(world, 102)];
   const phase = project.walPhase * step;
-  const latest = Math.floor((now - least - phase) / step) * step + phase;
+  const archived = Math.floor((now - least - phase) / step) * step + phase;
+  const latest = Math.min(archived, project.walStuckAt ?? now, project.database.written.at(-1)?.to ?? now);
   const earliest = Math.max(project.createdAt, now - (pitrDays(project) ?? 0) * day);
   return { earliest: Math.ceil(earliest / 1000), latest: Math.floor(latest / 1000) };
 }

@@ -30,9 +30,7 @@ export const diskRoutes: readonly Route[] = [
     const metrics = { fs_size_bytes: size, fs_avail_bytes: Math.max(0, size - usedBytes), fs_used_bytes: usedBytes };
     return ok({ timestamp: new Date(now).toISOString(), metrics });
   }),
-  ofProject("GET", "/config/disk/autoscale", "infra_disk_config_read", () =>
-    ok({ growth_percent: 50, min_increment_gb: 4, max_size_gb: 60_000 }),
-  ),
+  ofProject("GET", "/config/disk/autoscale", "infra_disk_config_read", ({ project }) => ok(project.autoscale)),
   ofProject("GET", "/readonly", "database_readonly_config_read", ({ project, now }) => {
     const override = project.disk.overrideUntil > now;
     return ok({
