@@ -16,10 +16,15 @@ const planAllowance: Readonly<Record<PromisesPolicy["supabase"]["plan"], number 
 
 type EgressPolicy = Pick<Policy, "promises"> & { readonly source: Pick<Policy["source"], "egress"> };
 
+/** Bytes that Supabase includes in a calendar month, for everything that is read; null: as agreed. */
+export function egressAllowance({ source, promises }: EgressPolicy): number | null {
+  return source.egress.bytesPerMonth ?? planAllowance[promises.supabase.plan];
+}
+
 /** What the sets of a month may read from Supabase, in bytes; undefined: nobody has set a bound. */
-function egressBound({ source, promises }: EgressPolicy): number | undefined {
-  const allowance = source.egress.bytesPerMonth ?? planAllowance[promises.supabase.plan];
-  return allowance === null ? undefined : allowance * source.egress.share;
+function egressBound(policy: EgressPolicy): number | undefined {
+  const allowance = egressAllowance(policy);
+  return allowance === null ? undefined : allowance * policy.source.egress.share;
 }
 
 /** A set of the month, with what was read for it. */
