@@ -100,17 +100,37 @@ function medianPoint(group: readonly Point[]): Point | undefined {
   return value === undefined || at === undefined ? undefined : { at, value };
 }
 
-const width = 760;
-const height = 240;
-const left = 84;
-const right = 150;
-const top = 40;
+/** Where a chart stands: a file of the branch, as wide as its page, or inside a page of small ones. */
+interface Frame {
+  readonly width: number;
+  readonly height: number;
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+}
+const fileFrame: Frame = { width: 760, height: 240, left: 84, right: 150, top: 40 };
+const pageFrame: Frame = { width: 400, height: 190, left: 64, right: 108, top: 12 };
 const bottom = 34;
-/** Told apart by the colour-blind, too, and readable on light and dark ground. */
-const colours = ["#2b7a9b", "#c98a3c", "#7a5ea8", "#4f8f4f", "#b0506a"];
 
-/** Lines over time as a small SVG of text; the value axis begins at 0, so that nothing looks larger than it is. */
-export function historyChart({ title, unit, series }: History): string {
+/** Lines and words of every chart. Colours that the colour-blind tell apart, too; the lines are dashed differently as well. */
+export const chartStyle = {
+  light: colours("#444", "#2b7a9b", "#a8641a", "#7a5ea8", "#3f7f3f", "#b0506a"),
+  dark: colours("#ccc", "#6fb8d6", "#dba45f", "#b39ae0", "#86c286", "#e08aa2"),
+} as const;
+
+function colours(text: string, ...lines: readonly string[]): string {
+  const each = lines.map((colour, index) => `.chart .l${index}{stroke:${colour}}.chart .t${index}{fill:${colour}}`);
+  return `.chart text{fill:${text}}.chart .g{stroke:#8884}.chart polyline{fill:none}${each.join("")}`;
+}
+const dashes = ["", "7 3", "2 3", "9 3 2 3", "4 4"];
+
+/**
+ * Lines over time as a small SVG of text; the value axis begins at 0, so that nothing looks larger than it is.
+ * @param place `page`: without a title to see and without a style of its own, for a page that has `chartStyle`
+ */
+export function historyChart({ title, unit, series }: History, place: "file" | "page" = "file"): string {
+  const frame = place === "file" ? fileFrame : pageFrame;
+  const { width, height, left, right, top } = frame;
   const points = series.flatMap((line) => line.points);
   const times = points.map(({ at }) => at);
   const [from, to] = [Math.min(...times), Math.max(...times)];
@@ -118,23 +138,30 @@ export function historyChart({ title, unit, series }: History): string {
   const x = (at: number): number => left + (to === from ? 0.5 : (at - from) / (to - from)) * (width - left - right);
   const y = (value: number): number => height - bottom - (value / most) * (height - top - bottom);
   const drawn =
-    points.length === 0 ? [nothing()] : [...grid(most, unit, y), ...axis(from, to, x), ...lines(series, unit, x, y)];
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" font-family="system-ui, sans-serif" font-size="12">`,
-    `<title>${htmlText(title)}</title>`,
-    "<style>text{fill:#444}.g{stroke:#8884}@media(prefers-color-scheme:dark){text{fill:#ccc}}</style>",
+    points.length === 0
+      ? [`<text x="${left}" y="${height / 2}">nothing was measured yet</text>`]
+      : [...grid(most, unit, y, frame), ...axis(from, to, x, frame), ...lines(series, unit, x, y, frame)];
+  const { light, dark } = chartStyle;
+  const alone = [
+    `<style>${light}@media(prefers-color-scheme:dark){${dark}}</style>`,
     `<text x="${left}" y="20" font-size="14" font-weight="600">${htmlText(title)}</text>`,
+  ];
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 ${width} ${height}" role="img" font-family="system-ui, sans-serif" font-size="12">`,
+    `<title>${htmlText(title)}</title>`,
+    ...(place === "file" ? alone : []),
     ...drawn,
     "</svg>",
     "",
   ].join("\n");
 }
 
-function nothing(): string {
-  return `<text x="${left}" y="${height / 2}">nothing was measured yet</text>`;
-}
-
-function grid(most: number, unit: History["unit"], y: (value: number) => number): string[] {
+function grid(
+  most: number,
+  unit: History["unit"],
+  y: (value: number) => number,
+  { left, right, width }: Frame,
+): string[] {
   return [0, 0.5, 1].map((share) => {
     const at = y(share * most).toFixed(1);
     const label = `<text x="${left - 8}" y="${(y(share * most) + 4).toFixed(1)}" text-anchor="end">${amount(share * most, unit)}</text>`;
@@ -142,7 +169,7 @@ function grid(most: number, unit: History["unit"], y: (value: number) => number)
   });
 }
 
-function axis(from: number, to: number, x: (at: number) => number): string[] {
+function axis(from: number, to: number, x: (at: number) => number, { height }: Frame): string[] {
   const label = (at: number, anchor: string): string =>
     `<text x="${x(at).toFixed(1)}" y="${height - 12}" text-anchor="${anchor}">${formatDay(at)}</text>`;
   return to === from ? [label(from, "middle")] : [label(from, "start"), label(to, "end")];
@@ -153,26 +180,31 @@ function lines(
   unit: History["unit"],
   x: (at: number) => number,
   y: (value: number) => number,
+  { width, height, right }: Frame,
 ): string[] {
-  const labels = spread(series.map(({ points }) => y(points.at(-1)?.value ?? 0)));
+  const labels = spread(
+    series.map(({ points }) => y(points.at(-1)?.value ?? 0)),
+    height - bottom,
+  );
   return series.map(({ name, points }, index) => {
-    const colour = colours[index % colours.length] ?? "#888";
+    const kind = index % dashes.length;
     const last = points.at(-1);
     if (last === undefined) return "";
     const place = ({ at, value }: Point): string => `${x(at).toFixed(1)},${y(value).toFixed(1)}`;
-    const path = `<polyline fill="none" stroke="${colour}" stroke-width="2" stroke-linejoin="round" points="${points.map(place).join(" ")}"/>`;
-    const dot = `<circle cx="${x(last.at).toFixed(1)}" cy="${y(last.value).toFixed(1)}" r="3.5" fill="${colour}"/>`;
-    const said = `<text x="${(width - right + 10).toFixed(1)}" y="${((labels[index] ?? 0) + 4).toFixed(1)}"><tspan fill="${colour}" font-weight="600">${htmlText(name)}</tspan> ${amount(last.value, unit)}</text>`;
+    const dash = dashes[kind] === "" ? "" : ` stroke-dasharray="${dashes[kind]}"`;
+    const path = `<polyline class="l${kind}"${dash} stroke-width="2" stroke-linejoin="round" points="${points.map(place).join(" ")}"/>`;
+    const dot = `<circle class="t${kind}" cx="${x(last.at).toFixed(1)}" cy="${y(last.value).toFixed(1)}" r="3.5"/>`;
+    const said = `<text x="${(width - right + 10).toFixed(1)}" y="${((labels[index] ?? 0) + 4).toFixed(1)}"><tspan class="t${kind}" font-weight="600">${htmlText(name)}</tspan> ${amount(last.value, unit)}</text>`;
     return `${path}${dot}${said}`;
   });
 }
 
 /** Moves labels apart that would lie on one another, and up again where they would fall out below. */
-function spread(wanted: readonly number[]): number[] {
+function spread(wanted: readonly number[], lowest: number): number[] {
   const order = wanted.map((at, index) => ({ at, index })).sort((a, b) => a.at - b.at);
   const placed: number[] = [];
   for (const { at } of order) placed.push(Math.max(at, (placed.at(-1) ?? 0) + 16));
-  for (let each = placed.length - 1, limit = height - bottom; each >= 0; each--, limit -= 16)
+  for (let each = placed.length - 1, limit = lowest; each >= 0; each--, limit -= 16)
     placed[each] = Math.min(placed[each] ?? 0, limit);
   const result = wanted.map(() => 0);
   for (const [each, { index }] of order.entries()) result[index] = placed[each] ?? 0;
