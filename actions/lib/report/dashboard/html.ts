@@ -1,0 +1,70 @@
+import { htmlAttribute, htmlText, visible } from "../../base/escaping.ts";
+import { formatMinute } from "../../base/measures.ts";
+import type { CheckState } from "../../policy/monitor/check.ts";
+
+/** Small pieces of HTML. Whatever comes from elsewhere passes `shown` or `attribute`. */
+
+export function shown(text: string): string {
+  return htmlText(visible(text));
+}
+
+export function attribute(text: string): string {
+  return htmlAttribute(visible(text));
+}
+
+/** How bad something is shown: each with a colour, a form and a word of its own. */
+export type Level = CheckState | "silenced";
+
+/** The forms of the levels, once a page; `icon` points at them. */
+export const icons: string = [
+  `<svg width="0" height="0" aria-hidden="true"><defs>`,
+  symbol("ok", '<circle cx="10" cy="10" r="9"/><path d="M5.5 10.5l3 3 6-6.5"/>'),
+  symbol("warning", '<path class="f" d="M10 1.5L19.2 18H.8z"/><path d="M10 7v5.5M10 14.8v.7"/>'),
+  symbol(
+    "critical",
+    '<path class="f" d="M6.3 1h7.4L19 6.3v7.4L13.7 19H6.3L1 13.7V6.3z"/><path d="M6.5 6.5l7 7m0-7l-7 7"/>',
+  ),
+  symbol(
+    "unknown",
+    '<path class="f" d="M10 .8L19.2 10 10 19.2.8 10z"/><path d="M7.6 8.2a2.4 2.4 0 1 1 3.6 2c-.8.5-1.2.9-1.2 1.8M10 14v.6"/>',
+  ),
+  symbol("silenced", '<circle cx="10" cy="10" r="9"/><path d="M5.5 10h9"/>'),
+  "</defs></svg>",
+].join("");
+
+function symbol(level: Level, inside: string): string {
+  return `<symbol id="i-${level}" viewBox="0 0 20 20">${inside}</symbol>`;
+}
+
+/** Says nothing to a screen reader: the word beside it does. */
+export function icon(level: Level): string {
+  return `<svg class="icon" aria-hidden="true"><use href="#i-${level}"/></svg>`;
+}
+
+/** A moment in UTC; the reader's browser adds how long ago that is. @param at ISO 8601, checked */
+export function moment(at: string, local: "local" | "" = ""): string {
+  return `<time datetime="${attribute(at)}"${local === "" ? "" : " data-local"}>${shown(formatMinute(at))}</time>`;
+}
+
+/**
+ * Words that are true only for as long as somebody looks. Without the script the page may be of any age, so they say of when they are; the
+ * script puts `now` in their place, and takes it back when it is not true any more.
+ */
+export function live(now: string, still: string): string {
+  return `<span data-live="${attribute(now)}">${shown(still)}</span>`;
+}
+
+export function section(id: string, title: string, ...content: readonly string[]): string {
+  return `<section id="${id}" aria-labelledby="${id}-h"><h2 id="${id}-h">${title}</h2>${content.join("")}</section>`;
+}
+
+/** Can be scrolled with the keyboard where the screen is narrow. */
+export function table(caption: string, header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = (row: readonly string[]): string =>
+    row.map((cell, at) => (at === 0 ? `<th scope="row">${cell}</th>` : `<td>${cell}</td>`)).join("");
+  return (
+    `<div class="scroll" role="region" tabindex="0" aria-label="${attribute(caption)}"><table><caption>${shown(caption)}</caption>` +
+    `<thead><tr>${header.map((cell) => `<th scope="col">${cell}</th>`).join("")}</tr></thead>` +
+    `<tbody>${rows.map((row) => `<tr>${cells(row)}</tr>`).join("")}</tbody></table></div>`
+  );
+}

@@ -1,0 +1,70 @@
+import { countOf } from "../../base/measures.ts";
+import { type Answer, levelOfAnswer } from "../../policy/monitor/recoverable.ts";
+import type { Level } from "./html.ts";
+import type { StatusCheck, StatusDocument } from "./status.ts";
+
+/** What stands on top of the page and on the badge. */
+export interface Verdict {
+  readonly level: Level;
+  /** Whether we can recover: a few words, true when the page was made. */
+  readonly answer: string;
+  /** What else needs somebody. */
+  readonly sentence: string;
+}
+
+/** The worst first. */
+const order: readonly Level[] = ["critical", "unknown", "warning", "ok", "silenced"];
+
+const words: Readonly<Record<Answer, string>> = {
+  yes: "Yes",
+  gaps: "Yes, with gaps",
+  late: "Yes, but more would be lost than promised",
+  no: "No",
+  unknown: "Not known",
+};
+
+export function answerWords(answer: Answer): string {
+  return words[answer];
+}
+
+/** A silenced check is shown as that, whatever it found. */
+export function levelOf({ state, silence }: Pick<StatusCheck, "state" | "silence">): Level {
+  return silence === null || state === "ok" ? state : "silenced";
+}
+
+export function worst(levels: readonly Level[]): Level {
+  return order.find((level) => levels.includes(level)) ?? "unknown";
+}
+
+export function countsOf(checks: StatusDocument["checks"]): { readonly level: Level; readonly count: number }[] {
+  const levels = checks.map(levelOf);
+  return order.map((level) => ({ level, count: levels.filter((one) => one === level).length }));
+}
+
+/** Silenced checks are left out; nothing looked at is never well. */
+export function verdictOf({ checks, scenarios }: Pick<StatusDocument, "checks" | "scenarios">): Verdict {
+  const levels = [
+    ...checks.map(levelOf).filter((one) => one !== "silenced"),
+    ...scenarios.map((one) => levelOfAnswer[one.answer]),
+  ];
+  const counts = countsOf(checks);
+  const said = (level: Level, word: string): string[] => {
+    const count = counts.find((one) => one.level === level)?.count ?? 0;
+    return count === 0 ? [] : [`${countOf(count, "check")} ${count === 1 ? "is" : "are"} ${word}`];
+  };
+  const bad = [...said("critical", "critical"), ...said("unknown", "unknown"), ...said("warning", "a warning")];
+  const silenced = said("silenced", "silenced");
+  const quiet = checks.length === 0 ? "Nothing was looked at." : "Nothing needs you now.";
+  return {
+    level: checks.length === 0 || scenarios.length === 0 ? worst([...levels, "unknown"]) : worst(levels),
+    answer: answerOf(scenarios.map(({ answer }) => answer)),
+    sentence: [bad.length === 0 ? quiet : `${bad.join(", ")}.`, ...silenced.map((one) => `${one}.`)].join(" "),
+  };
+}
+
+/** Of all scenarios together: the worst, but "no" only where it is so for each. */
+function answerOf(answers: readonly Answer[]): string {
+  const severity: readonly Answer[] = ["no", "late", "unknown", "gaps", "yes"];
+  const found = severity.find((answer) => answers.includes(answer)) ?? "unknown";
+  return found === "no" && answers.some((answer) => answer !== "no") ? "Not in every case" : words[found];
+}
