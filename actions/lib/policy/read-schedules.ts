@@ -52,7 +52,7 @@ export function readSchedules(written: readonly WrittenSchedule[]): ReadSchedule
         wrong.push({ where, text, problem: error.message });
       }
     }
-    const zoned = crons.some(({ timezone }) => timezone !== undefined && !/^(Etc\/)?(UTC|GMT)$/.test(timezone));
+    const zoned = crons.some(({ timezone }) => timezone !== undefined && !inUtc(timezone));
     return { purpose, where, crons: understood, oncePer, zoned };
   });
   return { schedules, wrong };
@@ -90,6 +90,19 @@ export function workflowSchedules(path: string, text: string): WrittenSchedule[]
     }
   }
   return [...done.values()];
+}
+
+/** When a workflow starts by its schedule, in UTC; what follows another zone's clock or is no expression is left out. @throws as `workflowSchedules` */
+export function workflowStarts(path: string, text: string): Cron[] {
+  const { on } = readWorkflow(path, text);
+  const crons = on.schedule.filter(({ timezone }) => timezone === undefined || inUtc(timezone));
+  const written = crons.map(({ cron }) => ({ text: cron, timezone: undefined }));
+  const { schedules } = readSchedules([{ purpose: "daily", where: path, crons: written, oncePer: undefined }]);
+  return schedules.flatMap(({ crons }) => crons);
+}
+
+function inUtc(timezone: string): boolean {
+  return /^(Etc\/)?(UTC|GMT)$/.test(timezone);
 }
 
 function readWorkflow(path: string, text: string): z.infer<typeof workflowSchema> {

@@ -1,0 +1,60 @@
+import { LifeboatError } from "../../base/errors.ts";
+import { allRows, readRuns, type Tree } from "../../report/branch/fold-runs.ts";
+import { type Standing, standingOfRows, truthOf } from "../../report/branch/standing.ts";
+import { dashboardFiles } from "../../report/dashboard/page.ts";
+import { askStanding } from "../../vault/configured.ts";
+import type { Context } from "../context.ts";
+import { findPromiseJudge, type PromiseJudge } from "../policy-check/promise-check.ts";
+import { nextStarts } from "./next-starts.ts";
+import { type StatusFacts, statusDocument } from "./status.ts";
+
+/** What the dashboard shows beside the checks and the branch's runs. */
+export interface Around extends Pick<StatusFacts, "project" | "repository" | "runs" | "now"> {
+  /** Of the vault; undefined when it could not be asked. */
+  readonly standing: Standing | undefined;
+  readonly promises: PromiseJudge | undefined;
+}
+
+/** A vault that does not answer holds up no alarm. */
+const quick = { attempts: 3, totalSeconds: 20, stallSeconds: 5 } as const;
+
+/** Asked beside the checks, once a run. What cannot be read is logged and left out: the page says so, and nobody is told later for it. */
+export async function readAround(context: Context, now: Date): Promise<Around> {
+  const { env, log } = context;
+  const attempt = async <Found>(what: string, work: () => Promise<Found>): Promise<Found | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof LifeboatError)) throw error;
+      log.warn(`${what} not on the dashboard: ${error.message}`);
+      return undefined;
+    }
+  };
+  const [standing, promises, runs = []] = await Promise.all([
+    context.has("vault")
+      ? attempt("What the vault has is", async (): Promise<Standing> => {
+          return { ...(await askStanding(context.config("vault"), quick)), source: "vault" };
+        })
+      : undefined,
+    attempt("The promises are", () => findPromiseJudge(context.config(), log)),
+    attempt("The next runs are", () => nextStarts(now)),
+  ]);
+  const [server, repository] = [env["GITHUB_SERVER_URL"], env["GITHUB_REPOSITORY"]];
+  return {
+    project: context.config().policy.project.name,
+    repository: server && repository ? `${server}/${repository}` : undefined,
+    ...{ now, standing, promises, runs },
+  };
+}
+
+/** The dashboard's files, by their paths on the branch. */
+export function dashboardOf(
+  { standing, promises, ...around }: Around,
+  tree: Tree,
+  judged: Pick<StatusFacts, "results" | "state" | "silences">,
+): ReadonlyMap<string, string> {
+  const rows = allRows(readRuns(tree));
+  const known = standing ?? standingOfRows(rows);
+  const check = promises?.(truthOf(known), around.now);
+  return dashboardFiles(statusDocument({ ...around, ...judged, rows, standing: known, promises: check }));
+}
