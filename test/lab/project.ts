@@ -38,7 +38,9 @@ async function copyDatabase(superuserUrl: string, template: string, name: string
   // Every project has another root key, as on Supabase: ciphertext of one vault does not open in another.
   const rootKey = createHash("sha256").update(`vault root key of ${name}`).digest("hex");
   await withClient(urlFor(superuserUrl, { database: "postgres" }), async (client) => {
-    await client.query(`create database ${database} template ${pg.escapeIdentifier(template)} owner postgres`);
+    // Files are copied as files: page by page through the log, PostgreSQL's usual way, takes several times the CPU.
+    const from = pg.escapeIdentifier(template);
+    await client.query(`create database ${database} template ${from} owner postgres strategy file_copy`);
     // What a template does not hand on: rights on the database, and settings of roles in it.
     await client.query(`grant all on database ${database} to postgres, dashboard_user`);
     await client.query(
