@@ -37,7 +37,7 @@ async function repository(bucket: string, filesPerRunner: number) {
   const run = (runId: string, change: Record<string, string> = {}): Promise<ActRun> =>
     checkout.run("backup", {
       vars: { LIFEBOAT_LEAVE_OUT: "daily weekly monthly" },
-      ...{ name: "schedule", env: { GITHUB_RUN_ID: runId }, secrets: { ...secrets, ...change } },
+      ...{ name: "schedule", env: { ...workflows.runner, GITHUB_RUN_ID: runId }, secrets: { ...secrets, ...change } },
     });
   const snapshots = () =>
     listSnapshots(vault, (bytes, armored) => verifyDetached(bytes, armored, workflows.lab.signers));
