@@ -1,4 +1,5 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statfsSync } from "node:fs";
+import { freemem, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { prepareCluster, recordLabProjects } from "../index.ts";
@@ -19,6 +20,7 @@ declare module "vitest" {
  */
 export default async function startLab(project: TestProject): Promise<() => Promise<void>> {
   // What tests lay into the temporary folder goes with it, however they end: workers inherit the setting.
+  process.env["TMPDIR"] ??= roomInMemory() ?? tmpdir();
   const home = startGuardian("tests");
   chmodSync(home.folder, 0o711);
   process.env["TMPDIR"] = home.folder;
@@ -50,6 +52,23 @@ export default async function startLab(project: TestProject): Promise<() => Prom
     s3: { endpoint, accessKeyId, secretAccessKey, region },
   });
   return stop;
+}
+
+/**
+ * A file that lives for seconds costs a disk's file system several times the CPU that it costs memory's: making a
+ * database, a checkout of a workflow test. The whole lab holds less than two gigabytes at once.
+ *
+ * @returns undefined where memory is short, or where its files cannot be executed (a container's usual /dev/shm)
+ */
+function roomInMemory(): string | undefined {
+  const folder = "/dev/shm";
+  if (!existsSync(folder)) return undefined;
+  const { bavail, bsize } = statfsSync(folder);
+  const mount = readFileSync("/proc/mounts", "utf8")
+    .split("\n")
+    .find((line) => line.split(" ")[1] === folder);
+  const executable = mount !== undefined && !mount.includes("noexec");
+  return executable && Math.min(bavail * bsize, freemem()) > 6 * 1024 ** 3 ? folder : undefined;
 }
 
 function factsOf(cluster: RunningPostgres): PostgresFacts {

@@ -53,7 +53,7 @@ const labSettings = {
   wal_level: "logical",
   max_connections: "200",
   shared_buffers: "128MB",
-  max_wal_size: "2GB",
+  max_wal_size: "512MB",
   max_locks_per_transaction: "256",
   password_encryption: "scram-sha-256",
   timezone: "UTC",
