@@ -1,7 +1,7 @@
-import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
+import { countOf, few, formatBytes, formatDuration } from "../base/measures.ts";
+import type { CheckResult } from "../policy/monitor/check.ts";
 import { incidentFinding } from "../policy/promise-findings.ts";
 import { type PromiseCheck, promisesSentence } from "../policy/promises.ts";
-
 import { isBad } from "../report/run/merge-reports.ts";
 import { type RunReport, workOf } from "../report/run/run-report.ts";
 import type { Alert, AlertWords } from "./alert.ts";
@@ -9,21 +9,59 @@ import type { Alert, AlertWords } from "./alert.ts";
 interface DayFacts {
   /** `YYYY-MM-DD`, the day on which it is told. */
   readonly day: string;
+  /** What the monitor found, the worst first; silenced ones say so. */
+  readonly checks?: readonly SummaryCheck[];
   /** Reports of single jobs of the last 24 hours, oldest first. */
   readonly reports: readonly RunReport[];
   /** Undefined when it could not be made. */
   readonly promises: PromiseCheck | undefined;
 }
 
-/** One message about a day: what ran, how it ended, what would be lost now. */
-export function dailySummary({ day, reports, promises }: DayFacts, words: AlertWords): Alert {
+export interface SummaryCheck extends Pick<CheckResult, "title" | "state" | "found" | "measure"> {
+  /** The last day of its silence. */
+  readonly silencedUntil?: string | undefined;
+}
+
+/** Checks that are not ok, and limits, that stand in a summary with what they found. */
+const most = { checks: 10, limits: 3 } as const;
+
+/** The head of the monitor's table: how many checks are in each state, those that are not ok, the limits that are nearest. */
+function headOf(checks: readonly SummaryCheck[]): string[] {
+  const counts = (["critical", "unknown", "warning", "ok"] as const).flatMap((state) => {
+    const count = checks.filter((one) => one.state === state).length;
+    return count === 0 ? [] : [`${count} ${state}`];
+  });
+  const bad = checks.filter(({ state }) => state !== "ok");
+  const told = bad.slice(0, most.checks).map(({ title, state, found, silencedUntil }) => {
+    const word = state === "warning" ? state : state.toUpperCase();
+    return `${word}${silencedUntil === undefined ? "" : ` (silenced until ${silencedUntil})`}: ${title}: ${found}`;
+  });
+  const left = bad.slice(most.checks).map(({ title }) => title);
+  const limits = checks
+    .filter(({ state, measure }) => state === "ok" && shareOf(measure) > 0)
+    .sort((a, b) => shareOf(b.measure) - shareOf(a.measure))
+    .slice(0, most.limits);
+  return [
+    `Monitor: ${countOf(checks.length, "check")}, ${counts.join(", ")}.`,
+    ...told,
+    ...(left.length === 0 ? [] : [`Not ok as well: ${few(left, 20)}.`]),
+    ...limits.map(({ title, found }) => `Limit: ${title}: ${found}`),
+  ];
+}
+
+function shareOf(measure: CheckResult["measure"]): number {
+  return measure === undefined || measure.limit === null || measure.limit <= 0 ? 0 : measure.value / measure.limit;
+}
+
+/** One message about a day: what the monitor found, what ran, how it ended, what would be lost now. */
+export function dailySummary({ day, checks = [], reports, promises }: DayFacts, words: AlertWords): Alert {
   const failures = reports.filter(({ conclusion }) => isBad(conclusion)).length;
   const broken = promises?.findings.filter(({ level }) => level === "broken") ?? [];
   const incident = promises?.findings.filter(({ name, level }) => name === incidentFinding && level !== "broken") ?? [];
   const page = "runbooks/promise-broken.md";
   const url = words.pageUrl(page);
   return {
-    level: failures > 0 || broken.length > 0 ? "failed" : "summary",
+    level: failures > 0 || broken.length > 0 || bad(checks) ? "failed" : "summary",
     title: `Lifeboat on ${day}`,
     sentence:
       reports.length === 0
@@ -31,6 +69,7 @@ export function dailySummary({ day, reports, promises }: DayFacts, words: AlertW
         : `${countOf(reports.length, "job")} ran in the last 24 hours, ${failures === 0 ? "none of them" : `${failures}`} failed.`,
     facts: [],
     lines: [
+      ...(checks.length === 0 ? [] : headOf(checks)),
       ...incident.map(({ message, next }) => `${message} ${next}`),
       ...groups(reports).map((some) => describe(some, words)),
       ...(promises === undefined ? [] : [promisesSentence(promises)]),
@@ -40,6 +79,10 @@ export function dailySummary({ day, reports, promises }: DayFacts, words: AlertW
     next: failures > 0 ? "See each failure's own message or the runs' logs." : broken[0]?.next,
     links: broken.length === 0 || url === undefined ? [] : [{ text: `Runbook: ${page}`, url }],
   };
+}
+
+function bad(checks: readonly SummaryCheck[]): boolean {
+  return checks.some(({ state, silencedUntil }) => state === "critical" && silencedUntil === undefined);
 }
 
 /** The jobs of one workflow and operation, together. */

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
-import { rename, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { ConfigurationError } from "../../base/errors.ts";
+import { readPolicyText, replacePolicyText } from "../../config/policy-file.ts";
 import type { KeyRole } from "../../seal/keys/keyring.ts";
 import { type Pins, renderPins, replacePins } from "../../seal/keys/pins.ts";
 import { generateKey, type NewKey, readPrivateKey } from "../../seal/keys/private-key.ts";
@@ -149,7 +148,7 @@ export async function generateKeys(options: GenerateOptions): Promise<GeneratedK
   await writeNewFiles(files);
   const pins = withNew(options.pins, made);
   if (options.pin !== undefined && policyText !== undefined) {
-    await replaceFile(options.pin, replacePins(policyText, pins));
+    await replacePolicyText(options.pin, replacePins(policyText, pins));
   }
   return { keys: made, pins, block: renderPins(pins), pinned: options.pin !== undefined };
 }
@@ -190,20 +189,4 @@ function expiry(now: Date, years: number): Date {
     throw new ConfigurationError("key-lifetime", "A key's lifetime must be more than 0 and at most 20 years.");
   }
   return new Date(Math.floor((now.getTime() + years * 365.25 * 24 * 60 * 60 * 1000) / 1000) * 1000);
-}
-
-function readPolicyText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const next = "Name the right file in LIFEBOAT_POLICY, or leave out --pin.";
-    throw new ConfigurationError("policy-unreadable", `The policy ${path} cannot be read.`, next, error);
-  }
-}
-
-/** A reader sees the old policy or the new one, never half of one. */
-async function replaceFile(path: string, content: string): Promise<void> {
-  const beside = `${path}.${process.pid}.new`;
-  await writeFile(beside, content);
-  await rename(beside, path);
 }

@@ -1,9 +1,11 @@
+import { channelsCheck } from "../../policy/monitor/channels.ts";
+import { backupChecks } from "./backups/backup-checks.ts";
 import type { Check, Look } from "./check.ts";
 
 type Room = (look: Look) => readonly Check[];
 
 /** Where checks come from; their order is the table's. */
-const rooms: readonly (readonly [name: string, checks: Room])[] = [];
+const rooms: readonly (readonly [name: string, checks: Room])[] = [["backups", backupChecks]];
 
 /**
  * Every check of this configuration. Making one asks nothing and needs nothing to be set: what it needs it asks for when it looks, so
@@ -17,7 +19,7 @@ export function allChecks(look: Look): Check[] {
       return [
         {
           ...{
-            id: `${name}-checks`,
+            id: `all-of-${name}`,
             group: "backups",
             title: `The checks of ${name}`,
             runbook: "runbooks/report-missing.md",
@@ -27,4 +29,9 @@ export function allChecks(look: Look): Check[] {
       ];
     }
   });
+}
+
+/** The names of all checks, with the one that the table itself adds. */
+export function checkNames(look: Look): string[] {
+  return [...allChecks(look).map(({ id }) => id), channelsCheck];
 }

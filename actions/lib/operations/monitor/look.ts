@@ -1,4 +1,4 @@
-import { type Advance, advance } from "../../policy/monitor/alerts.ts";
+import { type Advance, advance, claimSummary } from "../../policy/monitor/alerts.ts";
 import { judgeChannels, unreachedAfter } from "../../policy/monitor/channels.ts";
 import type { CheckResult } from "../../policy/monitor/check.ts";
 import { type MonitorState, noState } from "../../policy/monitor/state.ts";
@@ -35,18 +35,21 @@ export async function lookAround({ context, now, checks }: Looking, history: Mon
 export interface Judged extends Advance {
   /** With the check of the channels, which needs to know since when. */
   readonly results: readonly CheckResult[];
+  /** The day's summary is this run's to send. */
+  readonly summaryDue: boolean;
 }
 
 /** What this run makes of what it saw, by what was known. Without it nothing counts as told. */
 export function judge({ results, tried }: Seen, known: MonitorState = noState, { context, now }: Looking): Judged {
-  const { monitor } = context.config().policy;
-  const { run } = context;
+  const { monitor, notify } = context.config().policy;
+  const run = `${context.run.runId}/${context.run.attempt}`;
   // A channel that is not set any more is no way to people that fails.
-  const still = Object.fromEntries(
-    tried.set.flatMap((name) => (known.unreached[name] ? [[name, known.unreached[name]]] : [])),
-  );
-  const unreached = unreachedAfter(still, [tried], now, "trial");
+  const still = tried.set.flatMap((name) => (known.unreached[name] ? [[name, known.unreached[name]]] : []));
+  const unreached = unreachedAfter(Object.fromEntries(still), [tried], now, "trial");
   const all = [...results, judgeChannels(unreached, tried.set, now)];
-  const advanced = advance({ ...known, unreached }, all, { ...monitor, now, run: `${run.runId}/${run.attempt}` });
-  return { ...advanced, results: all };
+  const { after, ...advanced } = advance({ ...known, unreached }, all, { ...monitor, now, run });
+  const { hour, channels } = notify.summary;
+  const heard = channels.some((name) => tried.set.includes(name));
+  const { state, due } = claimSummary(after, { now, run, hour: heard ? hour : null });
+  return { ...advanced, after: state, summaryDue: due, results: all };
 }

@@ -35,11 +35,16 @@ export function worstOf(results: readonly Pick<CheckResult, "state">[]): CheckSt
   return order.find((state) => results.some((one) => one.state === state)) ?? "ok";
 }
 
+/** The same order for all who read the table. */
+export function worstFirst<Result extends Pick<CheckResult, "state">>(results: readonly Result[]): Result[] {
+  return [...results].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
+}
+
 const order: readonly CheckState[] = ["critical", "unknown", "warning", "ok"];
 
 /** The table of all checks, the worst first, and what to do about each that is not ok. */
 export function monitorPage({ results, state, silences, now, notes }: Looked): Page {
-  const sorted = [...results].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
+  const sorted = worstFirst(results);
   const bad = sorted.filter((one) => one.state !== "ok");
   return {
     title: "Monitor",

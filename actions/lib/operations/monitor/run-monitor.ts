@@ -1,20 +1,19 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { countOf } from "../../base/measures.ts";
-import { openChannels, pageUrls } from "../../notify/open-channels.ts";
-import { noThreads } from "../../notify/slack.ts";
-import { type Confirmation, confirmed } from "../../policy/monitor/alerts.ts";
+import { type Confirmation, confirmed, type Heard } from "../../policy/monitor/alerts.ts";
+import { channelsCheck } from "../../policy/monitor/channels.ts";
 import type { CheckResult } from "../../policy/monitor/check.ts";
 import { encodeState, type MonitorState, statePath } from "../../policy/monitor/state.ts";
 import type { Tree } from "../../report/branch/fold-runs.ts";
 import type { BranchPlan } from "../../report/branch/plan-branch.ts";
-import { cleaner } from "../../report/run/clean-text.ts";
 import type { Outcome } from "../../report/run/outcome.ts";
 import type { Told } from "../operation.ts";
 import { type BranchTarget, pushReports } from "../publish/reports-branch.ts";
 import { type Judged, judge, type Looking, lookAround, type Seen } from "./look.ts";
 import { told } from "./page.ts";
 import { stateOf } from "./read-state.ts";
-import { type Telling, tellMessages } from "./tell.ts";
+import { tellSummary } from "./summary.ts";
+import { openTelling, tellMessages } from "./tell.ts";
 
 type Target = Omit<BranchTarget, "message">;
 
@@ -36,36 +35,31 @@ export async function watch(looking: Looking, target: Target): Promise<Told> {
     return planOf(tree, judged.after);
   });
   judged ??= judge(seen ?? (await lookAround(looking, {})), undefined, looking);
-  const { results, after, messages, vanished } = judged;
-  const confirmations = await tellMessages(messages, tellingOf(looking));
+  const { results, after, messages, vanished, summaryDue } = judged;
+  const telling = openTelling(context);
+  const confirmations = await tellMessages(messages, telling);
+  // What cannot be kept would be sent by every run.
+  const summary =
+    summaryDue && unpublished === undefined ? await tellSummary(looking, results, after, telling) : undefined;
+  const heard: Heard = { confirmations, summary, now };
+  const silent = confirmations.length === 0 && summary === undefined;
   const unconfirmed =
-    unpublished !== undefined || confirmations.length === 0
+    unpublished !== undefined || silent
       ? undefined
       : await publish(target, "Keep who was told", async (tree) =>
-          planOf(tree, confirmed(stateOf(tree).state ?? after, confirmations, now)),
+          planOf(tree, confirmed(stateOf(tree).state ?? after, heard)),
         );
   for (const id of vanished) notes.push(`${id} is not in the table any more; people had been told of it.`);
   for (const { message, told } of confirmations)
     notes.push(
       `Told ${told.length === 0 ? "nobody" : told.join(", ")}: ${message.level}, ${countOf(message.turns.length, "check")}.`,
     );
-  const state = confirmed(after, confirmations, now);
+  const state = confirmed(after, heard);
   const failure = unpublished ?? unconfirmed ?? untold(confirmations) ?? blind(results);
   const { silences } = context.config().policy.monitor;
   return {
     ...told({ results, state, silences, now, notes }),
     ...(failure !== undefined && { failure }),
-  };
-}
-
-function tellingOf({ context }: Looking): Telling {
-  const { env, log } = context;
-  return {
-    policy: context.config().policy.notify,
-    channels: (names) => openChannels(names, { env, log, threads: noThreads }),
-    pageUrl: pageUrls(env),
-    clean: cleaner(env),
-    log,
   };
 }
 
@@ -105,7 +99,7 @@ function untold(confirmations: readonly Confirmation[]): Failure {
 }
 
 function blind(results: readonly CheckResult[]): Failure {
-  const looked = results.filter(({ id }) => id !== "alert-channels");
+  const looked = results.filter(({ id }) => id !== channelsCheck);
   if (looked.length === 0 || looked.some(({ state }) => state !== "unknown")) return undefined;
   return {
     code: "monitor-blind",

@@ -3,8 +3,12 @@ import type { ChannelName, NotifyPolicy } from "../../config/policy/policy.ts";
 import { type Alert, cleanAlert, type PageUrl } from "../../notify/alert.ts";
 import { type Channel, type Conversation, deliver } from "../../notify/channel.ts";
 import { monitorAlert } from "../../notify/monitor-alert.ts";
+import { openChannels, pageUrls } from "../../notify/open-channels.ts";
+import { noThreads } from "../../notify/slack.ts";
 import type { Confirmation, Message } from "../../policy/monitor/alerts.ts";
 import type { Reached } from "../../policy/monitor/channels.ts";
+import { cleaner } from "../../report/run/clean-text.ts";
+import type { Context } from "../context.ts";
 
 /** How a run of the monitor reaches people. */
 export interface Telling {
@@ -14,6 +18,18 @@ export interface Telling {
   readonly pageUrl: PageUrl;
   readonly clean: (text: string) => string;
   readonly log: Log;
+}
+
+/** With the channels of this job, and the last net under what is sent. */
+export function openTelling(context: Context): Telling {
+  const { env, log } = context;
+  return {
+    policy: context.config().policy.notify,
+    channels: (names) => openChannels(names, { env, log, threads: noThreads }),
+    pageUrl: pageUrls(env),
+    clean: cleaner(env),
+    log,
+  };
 }
 
 /** All messages of a run belong to one conversation: one issue, one thread of mails. */

@@ -1,6 +1,6 @@
 import type { Silence } from "../../config/policy/monitor.ts";
 import type { ChannelName } from "../../config/policy/policy.ts";
-import { unreachedAfter } from "./channels.ts";
+import { type Reached, unreachedAfter } from "./channels.ts";
 import type { CheckResult } from "./check.ts";
 import { silenceOf } from "./silences.ts";
 import { type CheckRecord, type MonitorState, withMeasures } from "./state.ts";
@@ -145,16 +145,21 @@ function dueTurn(
   return !flaps || age(since) >= settledMillis ? "well" : undefined;
 }
 
-/** What was told, by which channels. */
-export interface Confirmation {
+/** What was told, by which channels, and which did not take it. */
+export interface Confirmation extends Reached {
   readonly message: Message;
-  readonly told: readonly ChannelName[];
-  /** Those that did not take it. */
-  readonly untold: readonly { readonly channel: ChannelName; readonly reason: string }[];
+}
+
+/** What one run has told, and whether it has sent the day's summary. */
+export interface Heard {
+  readonly confirmations: readonly Confirmation[];
+  /** Undefined: it was not this run's to send. */
+  readonly summary?: Reached | undefined;
+  readonly now: Date;
 }
 
 /** The state with what was told. What reached nobody is told again by the next run, whichever it is. */
-export function confirmed(state: MonitorState, confirmations: readonly Confirmation[], now: Date): MonitorState {
+export function confirmed(state: MonitorState, { confirmations, summary, now }: Heard): MonitorState {
   const checks = { ...state.checks };
   for (const confirmation of confirmations) {
     for (const turn of confirmation.message.turns) {
@@ -163,7 +168,14 @@ export function confirmed(state: MonitorState, confirmations: readonly Confirmat
         checks[turn.check.id] = { ...record, telling: null, ...heard(record, turn, confirmation, now) };
     }
   }
-  return { ...state, checks, unreached: unreachedAfter(state.unreached, confirmations, now, "message") };
+  const sent = summary === undefined || state.summary === null ? state.summary : told(state.summary, summary);
+  const all = summary === undefined ? confirmations : [...confirmations, summary];
+  return { ...state, checks, summary: sent, unreached: unreachedAfter(state.unreached, all, now, "message") };
+}
+
+/** A summary that reached nobody is free again. */
+function told(claim: NonNullable<MonitorState["summary"]>, { told }: Reached): MonitorState["summary"] {
+  return told.length > 0 ? { ...claim, told: true } : null;
 }
 
 function heard(

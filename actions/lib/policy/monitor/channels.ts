@@ -33,12 +33,15 @@ export function unreachedAfter(
   return after;
 }
 
+/** Its name among the checks. */
+export const channelsCheck = "alert-channels";
+
 const criticalMillis = 7 * 86_400_000;
 
 /** The monitor's check of its own ways to people. @param set those that the policy names and the environment sets */
 export function judgeChannels(unreached: Unreached, set: readonly ChannelName[], now: Date): CheckResult {
   const name = {
-    id: "alert-channels",
+    id: channelsCheck,
     group: "backups",
     title: "Channels that alerts go to",
     runbook: "runbooks/report-missing.md",
