@@ -49,7 +49,7 @@ export default defineOperation({
     critical: "How many checks are critical",
   },
   async run(context, { out, tell, token }) {
-    const { allChecks } = await import("./checks.ts");
+    const { allChecks } = await import("./catalogue/checks.ts");
     const looking = { context, now: new Date(), checks: allChecks };
     if (!tell) return (await import("./look-once.ts")).lookOnce(looking, out);
     const { jobsBranch } = await import("../publish/reports-branch.ts");

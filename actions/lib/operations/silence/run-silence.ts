@@ -5,7 +5,7 @@ import { longestSilenceDays, type Silence } from "../../config/policy/monitor.ts
 import { type MarkedBlock, readPolicyText, replaceMarked, replacePolicyText } from "../../config/policy-file.ts";
 import { endOf } from "../../policy/monitor/silences.ts";
 import type { Context } from "../context.ts";
-import { checkNames } from "../monitor/checks.ts";
+import { checkNames } from "../monitor/catalogue/checks.ts";
 import { fetchedState } from "../monitor/read-state.ts";
 import type { Told } from "../operation.ts";
 

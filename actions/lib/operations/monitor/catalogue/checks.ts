@@ -1,6 +1,6 @@
-import { channelsCheck } from "../../policy/monitor/channels.ts";
-import { backupChecks } from "./backups/backup-checks.ts";
-import type { Check, Look } from "./check.ts";
+import { channelsCheck } from "../../../policy/monitor/channels.ts";
+import { backupChecks } from "../backups/backup-checks.ts";
+import type { Check, Look } from "../check.ts";
 
 type Room = (look: Look) => readonly Check[];
 
