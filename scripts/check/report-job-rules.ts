@@ -10,10 +10,11 @@ export const reportingSchema = z.looseObject({
 type Reporting = z.infer<typeof reportingSchema>;
 
 const environment = "monitor";
-/** What the job that may write to the repository may hold beside: the vault's address and a way to read it. */
-const allowed = /^(S3_BACKUP_BUCKET|S3_STORAGE_BUCKET|S3_REPLICA_\w+|AWS_\w+|BACKUP_PUBLIC_KEYS)$/;
+/** What the job that may write to the repository may hold beside: the vault and a way to read it, a token that reads, ways to people. */
+const allowed =
+  /^(S3_BACKUP_BUCKET|S3_STORAGE_BUCKET|S3_REPLICA_\w+|AWS_\w+|BACKUP_PUBLIC_KEYS|SUPABASE_(PROJECT_REF|ACCESS_TOKEN|API_URL)|SLACK_\w+|SMTP_URL|ALERT_EMAIL_\w+|HEARTBEAT_URL(_MONITOR)?)$/;
 
-/** Who may write to the repository: the job that commits the reports alone. It holds no key. */
+/** Who may write to the repository: the job that commits the reports alone. It holds nothing that opens, signs or reads a database. */
 export function reportJobProblems(jobs: Readonly<Record<string, Reporting>>): string[] {
   return Object.entries(jobs).flatMap(([name, job]) => [
     ...writerProblems(job, name),

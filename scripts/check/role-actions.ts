@@ -34,7 +34,7 @@ const entries: Readonly<Record<Role, readonly string[]>> = {
   incident: [edge, `${operations}incident/begin.ts`],
   retention: [edge, `${operations}retention/apply-retention.ts`],
   "replica-retention": [edge, `${operations}retention/apply-replica.ts`],
-  monitor: [edge, `${operations}publish/operation.ts`],
+  monitor: [edge, `${operations}publish/operation.ts`, `${operations}monitor/operation.ts`],
   keys: [`${operations}keys/rewrap.ts`, "actions/lib/vault/s3/client.ts"],
   hold: [`${operations}hold/run-hold.ts`, `${operations}release/run-release.ts`, "actions/lib/vault/s3/client.ts"],
   escrow: [`${operations}escrow/run-put.ts`, `${operations}escrow/run-list.ts`, "actions/lib/vault/s3/client.ts"],

@@ -8,6 +8,8 @@ const step = z.looseObject({ uses: z.string().optional(), run: z.string().option
 const job = reportingSchema.extend({
   "runs-on": z.unknown().optional(),
   "timeout-minutes": z.number().optional(),
+  /** Another workflow, in the place of steps. */
+  uses: z.string().optional(),
   container: z.unknown().optional(),
   services: z.unknown().optional(),
   defaults: z.unknown().optional(),
@@ -29,8 +31,14 @@ const environmentsOf: Readonly<Record<string, readonly string[]>> = {
   BACKUP_SIGNING_KEY: ["backup", "incident"],
   RESTORE_PRIVATE_KEY: ["restore", "proving", "drill"],
 };
-/** What starts a workflow: our own clock, our own people, a change that runs without keys. */
-const triggers: ReadonlySet<string> = new Set(["schedule", "workflow_dispatch", "push", "pull_request"]);
+/** What starts a workflow: our own clock, our own people, our own workflows, a change that runs without keys. */
+const triggers: ReadonlySet<string> = new Set([
+  "schedule",
+  "workflow_dispatch",
+  "workflow_call",
+  "push",
+  "pull_request",
+]);
 const main = "github.ref == 'refs/heads/main'";
 const runner = /^\$\{\{ vars\.LIFEBOAT_(CI_)?RUNNER \|\| 'ubuntu-latest' \}\}$/;
 
@@ -89,17 +97,20 @@ function jobProblems(each: Job, onPullRequest: boolean): string[] {
   const secrets = [...said.matchAll(/secrets(?:\.(\w+)|\b)/gi)].map(([, name]) => name?.toUpperCase() ?? "all of them");
   const elsewhere = [each.container, each.services, each.defaults].some((one) => one !== undefined);
   const touchesKeys = secrets.length > 0 || each.permissions?.["id-token"] === "write";
+  // What it calls names environment, time-out and runner itself: GitHub takes none of them here.
+  const calls = each.uses !== undefined;
   const guarded = each.if === main || (each.if?.startsWith(`${main} && `) === true && !each.if.includes("||"));
   return [
     ...when([
-      [touchesKeys && each.environment === undefined, "it touches keys without naming an environment"],
+      [calls && !each.uses?.startsWith("./.github/workflows/"), "it calls somebody else's workflow"],
+      [touchesKeys && !calls && each.environment === undefined, "it touches keys without naming an environment"],
       [touchesKeys && !guarded, `it touches keys on other branches than main: its condition begins with ${main}`],
       [touchesKeys && elsewhere, "it touches keys beside a container, a service or a shell of its own"],
       [touchesKeys && onPullRequest, "it gives keys to pull requests"],
       [secrets.includes("all of them"), "it hands on all secrets at once"],
       [each.permissions === undefined, "it names no permissions"],
-      [each["timeout-minutes"] === undefined, "it has no timeout-minutes"],
-      [!runner.test(String(each["runs-on"])), "its runs-on is not the repository variable"],
+      [!calls && each["timeout-minutes"] === undefined, "it has no timeout-minutes"],
+      [!calls && !runner.test(String(each["runs-on"])), "its runs-on is not the repository variable"],
     ]),
     ...Object.entries(environmentsOf)
       .filter(([key, allowed]) => secrets.includes(key) && !allowed.includes(each.environment ?? ""))

@@ -47,12 +47,21 @@ describe("the rules that act knows nothing of", () => {
 
   test.each([
     ["a writer in another environment", "environment: monitor", "environment: backup", /not the job that publishes/],
+    ["a key that signs beside the right to write", "secrets.SMTP_URL", "secrets.BACKUP_SIGNING_KEY", /has no place/],
     [
       "a key beside the right to write",
       "secrets.S3_BACKUP_BUCKET",
       "secrets.DATABASE_URL",
       /DATABASE_URL has no place/,
     ],
+    ["somebody else's workflow", "uses: ./.github/workflows/", "uses: a/b/.github/workflows/", /somebody else's/],
+    [
+      "secrets for a workflow that is called",
+      "uses: ./.github/workflows",
+      "secrets: inherit\n    uses: ./.github/workflows",
+      /all secrets/,
+    ],
+    ["a call on any branch", "if: github.ref == 'refs/heads/main' && !cancelled()", "if: true", /other branches/],
   ])("%s is found", (_, from, to, problem) => {
     const text = read(".github/workflows/monitor.yml");
     expect(text).toContain(from);

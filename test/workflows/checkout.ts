@@ -52,7 +52,7 @@ export function checkOut(policy: unknown, publicKeys: string, branch = "main"): 
   writeFileSync(join(folder, ".github/keys/all.asc"), publicKeys);
   const origin = join(home, "origin.git");
   begin(folder, branch, origin);
-  const standIns = layStandIns(home, folder);
+  const standIns = layStandIns(home, folder, origin);
   let runs = 0;
   return {
     origin,
@@ -104,13 +104,26 @@ function git(folder: string, ...args: string[]): void {
   execFileSync("git", args, { cwd: folder, stdio: "ignore" });
 }
 
-/** Actions of others are not fetched: here the machine has Node already, and no role is assumed. */
-function layStandIns(home: string, folder: string): string[] {
+/**
+ * Actions of others are not fetched: here the machine has Node already, and no role is assumed. act lays the checkout into the job by itself;
+ * a branch that a check-out names comes from `origin`.
+ */
+function layStandIns(home: string, folder: string, origin: string): string[] {
   const standIn = join(home, "stand-in");
   mkdirSync(standIn);
   writeFileSync(
     join(standIn, "action.yml"),
-    'name: stand-in\nruns:\n  using: composite\n  steps: [{ run: ":", shell: sh }]\n',
+    [
+      "name: stand-in",
+      'inputs: { ref: { default: "" } }',
+      "runs:",
+      "  using: composite",
+      "  steps:",
+      "    - shell: sh",
+      `      env: { REF: '$\{{ inputs.ref }}' }`,
+      `      run: if [ -n "$REF" ]; then git clone --quiet --branch "$REF" "${origin}" .; fi`,
+      "",
+    ].join("\n"),
   );
   const files = readdirSync(join(folder, ".github"), { recursive: true, encoding: "utf8" }).filter((name) =>
     name.endsWith(".yml"),
