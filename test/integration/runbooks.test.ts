@@ -92,6 +92,8 @@ function ofFailure(): Record<string, string> {
 
 /** What a page's reader has set, beside what all have. */
 const further: Readonly<Record<string, () => Record<string, string>>> = {
+  // Nothing of Supabase's is asked outside of the lab.
+  "runbooks/monitor-silent.md": () => ({ SUPABASE_STATUS_URL: api.statusUrl }),
   "runbooks/escrow.md": () => ({ RESTORE_PRIVATE_KEY: lab.operations.key.armor(), ...ofEscrow() }),
   "runbooks/recover-complete-loss.md": () => supabase,
   "runbooks/recover-database-failure.md": () => ({ ...supabase, ...ofFailure() }),
