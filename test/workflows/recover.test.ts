@@ -61,6 +61,21 @@ test("a complete loss is rehearsed, then one project is made, filled, checked an
   expectNoSecret(ended);
 }, 600_000);
 
+test("what stayed off is switched on by the same button, when it is said what", async () => {
+  const unsaid = await press({ scenario: "complete-loss", do: "switch-on", write: "true" });
+  expect(unsaid.code).toBe(1);
+  expect(unsaid.output).toMatch(/::error[^\n]*Nothing that is off is called none/);
+  expect(unsaid.output).toContain("switch-on has no rehearsal");
+  const [project] = lab.made();
+  const before = project?.network.v4;
+  const ended = await press({ scenario: "complete-loss", do: "switch-on", which: "all", write: "true" });
+  expect(ended.code, ended.output).toBe(0);
+  expect(ended.output).toMatch(/things? switched on; 0 things still off/);
+  expect(project?.network.v4).not.toEqual(before);
+  expect(lab.made()).toHaveLength(1);
+  expectNoSecret(ended);
+}, 300_000);
+
 test("pressed once more by mistake it makes nothing", async () => {
   const ended = await press({ scenario: "complete-loss", write: "true" });
   expect(ended.code).toBe(1);

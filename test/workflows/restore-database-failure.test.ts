@@ -74,6 +74,11 @@ test("it asks Supabase once, after a set under the incident's mark, when the ref
   expect(await exams()).toBe(before);
   expect(lab.made()).toEqual([]);
 
+  // Nothing is removed that no recovery has made, nor when the ref was left out.
+  const none = await press({ do: "remove-project", write: "true" });
+  expect(none.code).toBe(1);
+  expect(none.output).toMatch(/::error[^\n]*No recovery has noted that it made project none/);
+
   const kept = ["RESTORE_PRIVATE_KEY", "AWS_SECRET_ACCESS_KEY", "SUPABASE_ACCESS_TOKEN", "DATABASE_URL"];
   for (const { output } of [rehearsed, setless, ended]) expectUntold(output, secrets.restore, kept, [PLANTED_EMAIL]);
 }, 900_000);

@@ -72,7 +72,6 @@ export default defineOperation({
     giveUp: flag("give an unfinished recovery up: it deletes nothing, and lets another begin"),
     removeProject: field(z.string().trim().min(1).optional(), {
       ...{ value: "REF", help: "database-failure: remove the project that plan B made and that lost: its ref, typed" },
-      only: { edge: "command", why: "what is deleted for good is typed by a person, after all is over" },
     }),
     state: field(z.string().optional(), {
       ...{ value: "DIR", help: "folder for the recovery's state when no bucket can be written" },
