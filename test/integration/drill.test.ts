@@ -66,7 +66,7 @@ test("the quarter's later attempts find nothing to do, and a rehearsal touches n
   expect(await drills.proofs()).toHaveLength(before);
 });
 
-test("a sabotaged set that is taken for a good one makes the drill red, and its proof", async () => {
+test("a sabotaged set that is accepted makes the drill red, and its proof", async () => {
   using _blind = vi.spyOn(verify, "verifySet").mockImplementation(() => Promise.resolve({ outcome: "whole" } as never));
   const report = await drills.report({ scenario: "complete-loss", seed: seedOf.swapped });
   expect(report).toMatchObject({ outcome: "failed", code: "sabotage-accepted", sabotage: { refusedBy: null } });

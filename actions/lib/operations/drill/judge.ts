@@ -60,7 +60,7 @@ function sabotageFailures({ sabotage, broke }: DrillFindings): Failure[] {
       ? [{ code: "drill-failed", words: "whether a sabotaged set is refused was not tried" }]
       : [];
   if (sabotage.refusedBy !== null) return [];
-  const words = `a set with a ${sabotage.kind} (seed ${sabotage.seed}) was taken for a good one: no restore can be believed`;
+  const words = `a set with a ${sabotage.kind} (seed ${sabotage.seed}) was accepted: no restore can be believed`;
   return [{ code: "sabotage-accepted", words }];
 }
 

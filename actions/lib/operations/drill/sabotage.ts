@@ -17,7 +17,7 @@ import { verifySet } from "../verify/verify.ts";
 export interface SabotageResult {
   readonly kind: Sabotage;
   readonly seed: string;
-  /** Null: it was taken for a good one. */
+  /** Code of the refusal. Null: nothing refused it. */
   readonly refusedBy: string | null;
 }
 
@@ -48,7 +48,7 @@ export async function trySabotaged(trial: Trial): Promise<SabotageResult> {
   const other = overlaid(vault, changes);
   log.info(`Sabotage, seed ${seed}: ${kind}. Whoever reads this set now must refuse it.`);
   const refusedBy = await admits(other, signed, { trusted, prover, log, signal });
-  if (refusedBy === null) log.warn(`The sabotaged set (${kind}) was taken for a good one.`);
+  if (refusedBy === null) log.warn(`The sabotaged set (${kind}) was accepted.`);
   else log.info(`Refused: ${refusedBy}.`);
   return { kind, seed, refusedBy };
 }

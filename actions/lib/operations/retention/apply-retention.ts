@@ -54,8 +54,8 @@ export const nobody: VerifySignature = () => Promise.reject(new Error("no prover
  * Everything that removes: whoever writes to the vaults, backups and syncs, may delete nothing there, and leaves to this what
  * has to go. Runs with a role of its own (`scripts/provision/roles.yml`).
  *
- * Facts first, then one plan for each vault, then a short loop that asks before each removal. Sets go before snapshots of the files: what a
- * set that stays was read together with, stays.
+ * Facts first, then one plan for each vault, then a short loop that asks before each removal. Sets are removed before
+ * snapshots of the files: a snapshot that was made with a set that stays, stays.
  * @throws ConfigurationError `lease-held` while a backup or a sync is at work, `retention-terms`
  */
 export async function applyRetention(options: VaultsRetentionOptions): Promise<VaultsRetention> {
@@ -147,7 +147,7 @@ async function failingSyncs(
   }
   if (!buried) return { why: null, alarms: [] };
   const why =
-    "so many snapshots that no trusted key has signed lie over the newest one that nobody knows whether syncs fail";
+    "more snapshots without a trusted signature lie over the newest one than are read, so whether syncs fail cannot be told";
   return { why, alarms: [`ALARM: ${why}.`] };
 }
 

@@ -49,10 +49,10 @@ export async function lostSnapshots(
   return {
     why:
       first !== undefined
-        ? `the manifest of snapshot ${first} was deleted, and not by Lifeboat: nobody knows what it needs`
+        ? `the manifest of snapshot ${first} was deleted, and not by Lifeboat: which files it needs cannot be read`
         : held === undefined
           ? null
-          : `snapshot ${held} is held and has no manifest: nobody knows what it needs`,
+          : `snapshot ${held} is held and has no manifest: which files it needs cannot be read`,
     alarms: alarmOf(lost, "published once, and their manifests deleted", "snapshot"),
   };
 }
