@@ -111,6 +111,8 @@ describe("what backups read in a month", () => {
   test("is told before it is too much, by its pace", () => {
     expect(read(80, new Date("2026-11-10T00:00:00Z")).state).toBe("warning");
     expect(read(2, new Date("2026-11-01T00:30:00Z")).state).toBe("ok");
+    // The archive, the week's set and two daily ones fall into the month's first day.
+    expect(read(11, new Date("2026-11-01T16:00:00Z")).state).toBe("ok");
   });
 
   test("says that the application's own part is not known, and has no limit where none is agreed", () => {

@@ -83,8 +83,8 @@ describe("point-in-time recovery", () => {
   test.each([
     [0.2, "ok"],
     [0.3, "warning"],
-    [0.9, "warning"],
-    [1.1, "critical"],
+    [5.9, "warning"],
+    [6.1, "critical"],
     [50, "critical"],
   ])("that lags %d hours while rows are written: %s", (lag, state) => {
     expect(judge({ lag, ...writing }).state).toBe(state);
@@ -92,8 +92,8 @@ describe("point-in-time recovery", () => {
 
   test.each([
     [0.9, "ok"],
-    [5, "ok"],
-    [7, "warning"],
+    [23, "ok"],
+    [25, "warning"],
     [90, "warning"],
   ])("that lags %d hours while none is seen to be written, and nothing is known of before: %s", (lag, state) => {
     expect(judge({ lag }).state).toBe(state);

@@ -76,10 +76,13 @@ export interface PitrWindow {
 
 /** WAL is archived every two minutes while there is any; the newest moment was seen 19 to 121 seconds back. */
 const lagOk = 15 * 60_000;
-const lagCritical = hour;
-/** So long a night without a single write is believed. */
-const quietNight = 6 * hour;
-/** Without any count that could show a quiet database, so much is no lag any more. */
+/** The first write after an idle night is seen before it is archived: after a few hours of nothing else, that is no accident any more. */
+const lagCritical = 6 * hour;
+/** So long without a single write is believed: a night, a day of the holidays. */
+const quietNight = 24 * hour;
+/** Without any count that could show a quiet database, so much is odd. */
+const blindWarning = 6 * hour;
+/** And so much is no lag any more. */
 const blindCritical = 48 * hour;
 
 /** Whether point-in-time recovery reaches from its first day to now. Of an idle database nothing new is archived, which is no fault. Pure. */
@@ -110,7 +113,7 @@ export function judgePitrWindow(facts: PitrWindow, now: Date): Finding {
     return say("ok", " No row has been written since then: the database is idle.");
   if (activity === "unreadable" && lag >= blindCritical)
     return say("critical", " Whether anything was written since could not be read.");
-  if (lag >= quietNight)
+  if (lag >= (activity === "unreadable" ? blindWarning : quietNight))
     return say(
       "warning",
       activity === "unreadable"
