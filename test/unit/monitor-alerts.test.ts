@@ -92,6 +92,15 @@ describe("a check", () => {
     expect(monitor.run({ hours: 51, checks: { a: "ok" } })).toEqual(["good: a"]);
   });
 
+  test("that was well for long is told of a warning by the second look that finds it, and at once when it is critical", () => {
+    const monitor = new Monitor();
+    expect(monitor.run({ hours: 0, checks: { a: "ok", b: "ok" } })).toEqual([]);
+    expect(monitor.run({ hours: 12, checks: { a: "unknown", b: "ok" } })).toEqual([]);
+    expect(monitor.run({ hours: 15, checks: { a: "ok", b: "ok" } })).toEqual([]);
+    expect(monitor.run({ hours: 30, checks: { a: "warning", b: "critical" } })).toEqual(["critical: b"]);
+    expect(monitor.run({ hours: 33, checks: { a: "unknown", b: "critical" } })).toEqual(["warning: a"]);
+  });
+
   test("that was critical and cannot look any more stays critical", () => {
     const monitor = new Monitor();
     monitor.run({ hours: 0, checks: { a: "critical" } });

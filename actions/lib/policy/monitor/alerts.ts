@@ -17,6 +17,8 @@ const claimMillis = 15 * 60_000;
 const reminderMillis = 21 * hour;
 /** What turned again within a day of being well is told as well only when it has been so for this long. */
 const settledMillis = 12 * hour;
+/** What was well for so long, and is no worse than a warning now, is told when a second look finds it too: most of it passes by itself. */
+const calmMillis = settledMillis;
 
 /** One check in a message. */
 export interface Turn {
@@ -75,7 +77,8 @@ export function advance(
     const told = past?.silenced === true && !silenced && badness > 0 ? null : (past?.told ?? null);
     const record = { state: check.state, since, told, wellAt: past?.wellAt ?? null, silenced };
     if (badness > 0 && !silenced) bad++;
-    const kind = silenced ? undefined : dueTurn(record, badness, now);
+    const calm = past?.state === "ok" && now.getTime() - Date.parse(past.since) >= calmMillis;
+    const kind = silenced || (calm && badness === 1) ? undefined : dueTurn(record, badness, now);
     const claimed = past?.telling != null && past.telling.run !== run ? past.telling : null;
     checks[check.id] = { ...record, telling: kind === undefined ? null : (claimed ?? { at: now.toISOString(), run }) };
     if (kind !== undefined && claimed === null) {
