@@ -109,8 +109,10 @@ export default definePolicy({
   monitor: {
     // A check that could not look for a day is as bad as one that found something.
     unknownHours: 24,
-    // A limit that the trend reaches within four weeks is told: time to buy, to tidy up, or to ask Supabase.
-    limitDays: 28,
+    // A limit that the trend reaches within six weeks is told, within two it is critical: time to buy, to tidy up, or to ask Supabase.
+    limitDays: 45,
+    // The last day of the environment monitor's SUPABASE_ACCESS_TOKEN, e.g. "2027-06-30": the API does not tell it.
+    tokenExpires: null,
     // Written by `lifeboat silence`; thirty days at most, each with its reason, and in the history of this file.
     // silences:begin
     silences: [],

@@ -90,18 +90,13 @@ export async function readDiskUse(api: ManagementApi, ref: string): Promise<Disk
   return { sizeBytes: metrics.fs_size_bytes, usedBytes: metrics.fs_used_bytes };
 }
 
-const autoscaleSchema = z.object({ growth_percent: size.nullish(), max_size_gb: size.nullish() });
+const autoscaleSchema = z.object({ max_size_gb: size.nullable() });
 const GiB = 1024 ** 3;
 
-/** How the disk grows by itself. Null: Supabase's own default, which the API does not tell. */
-export interface DiskAutoscale {
-  readonly growthPercent: number | null;
-  readonly mostBytes: number | null;
-}
-
-export async function readDiskAutoscale(api: ManagementApi, ref: string): Promise<DiskAutoscale> {
-  const { growth_percent, max_size_gb } = await api.get(projectPath(ref, "/config/disk/autoscale"), autoscaleSchema);
-  return { growthPercent: growth_percent ?? null, mostBytes: max_size_gb ? max_size_gb * GiB : null };
+/** Bytes that the disk grows to by itself; null: up to Supabase's own default, which the API does not tell. */
+export async function readDiskAutoscale(api: ManagementApi, ref: string): Promise<number | null> {
+  const { max_size_gb: most } = await api.get(projectPath(ref, "/config/disk/autoscale"), autoscaleSchema);
+  return most === null ? null : most * GiB;
 }
 
 const organizationSchema = z.object({ plan: word.optional() });

@@ -22,8 +22,12 @@ export const monitorPolicySchema = z
     silences: z.array(silenceSchema).max(100).default([]),
     /** A check that could not look for so many hours counts as critical. */
     unknownHours: z.number().positive().max(168).default(24),
-    /** A limit that the trend reaches within so many days is a warning; within half of them it is critical. */
-    limitDays: z.number().int().min(14).max(365).default(28),
+    /** A limit that the trend reaches within so many days is a warning; within 14 it is critical. */
+    limitDays: z.number().int().min(14).max(365).default(45),
+    /** Bytes of files that the project may hold, where that is not what the plan includes. Null: what the plan of `promises.supabase` has. */
+    storageBytes: z.number().int().positive().nullable().default(null),
+    /** The last day of SUPABASE_ACCESS_TOKEN (UTC), which Supabase's API does not tell. Null: not known. */
+    tokenExpires: z.iso.date().nullable().default(null),
   })
   .prefault({});
 

@@ -1,11 +1,15 @@
 import { channelsCheck } from "../../../policy/monitor/channels.ts";
 import { backupChecks } from "../backups/backup-checks.ts";
 import type { Check, Look } from "../check.ts";
+import { supabaseChecks } from "../supabase/checks.ts";
 
 type Room = (look: Look) => readonly Check[];
 
 /** Where checks come from; their order is the table's. */
-const rooms: readonly (readonly [name: string, checks: Room])[] = [["backups", backupChecks]];
+const rooms: readonly (readonly [name: string, checks: Room])[] = [
+  ["supabase", supabaseChecks],
+  ["backups", backupChecks],
+];
 
 /**
  * Every check of this configuration. Making one asks nothing and needs nothing to be set: what it needs it asks for when it looks, so
