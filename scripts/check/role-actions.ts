@@ -73,7 +73,7 @@ const ofPreflight = ["s3:GetBucketVersioning"];
 const neverAsked: Readonly<Partial<Record<Role, readonly string[]>>> = {
   restore: ofPreflight,
   incident: ofPreflight,
-  monitor: ["s3:PutObjectRetention", ...ofPreflight],
+  monitor: ["s3:GetObjectTagging", "s3:PutObjectRetention", "s3:PutObjectTagging"], // it reads a bucket's rules, and tags nothing
   hold: ["s3:GetBucketObjectLockConfiguration", "s3:PutObjectRetention", ...ofPreflight], // of the keys' locks, and proofs
   escrow: ["s3:GetObjectLegalHold", ...ofPreflight],
   retention: ["s3:PutObjectTagging"], // it ends uploads, and makes none

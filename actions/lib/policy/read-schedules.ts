@@ -69,7 +69,17 @@ const workflowSchema = z.looseObject({
       z.array(z.string()).transform(() => ({ schedule: [] })),
     ])
     .default({ schedule: [] }),
-  jobs: z.record(z.string(), z.looseObject({ steps: z.array(stepSchema).default([]) })).default({}),
+  jobs: z
+    .record(
+      z.string(),
+      z.looseObject({
+        environment: z
+          .union([z.string(), z.looseObject({ name: z.string() }).transform(({ name }) => name)])
+          .optional(),
+        steps: z.array(stepSchema).default([]),
+      }),
+    )
+    .default({}),
 });
 type Step = z.infer<typeof stepSchema>;
 
@@ -92,13 +102,27 @@ export function workflowSchedules(path: string, text: string): WrittenSchedule[]
   return [...done.values()];
 }
 
-/** When a workflow starts by its schedule, in UTC; what follows another zone's clock or is no expression is left out. @throws as `workflowSchedules` */
-export function workflowStarts(path: string, text: string): Cron[] {
-  const { on } = readWorkflow(path, text);
-  const crons = on.schedule.filter(({ timezone }) => timezone === undefined || inUtc(timezone));
-  const written = crons.map(({ cron }) => ({ text: cron, timezone: undefined }));
-  const { schedules } = readSchedules([{ purpose: "daily", where: path, crons: written, oncePer: undefined }]);
-  return schedules.flatMap(({ crons }) => crons);
+/** What GitHub makes of a workflow's file: when it starts by itself, and which environments its jobs run in. */
+export interface WorkflowFacts {
+  /** Without its folder, e.g. `backup.yml`. */
+  readonly file: string;
+  /** Those that GitHub can read, and whether one follows a zone's clock. */
+  readonly crons: readonly Cron[];
+  readonly zoned: boolean;
+  readonly environments: readonly string[];
+}
+
+/** @param path for people @param text of the workflow @throws ConfigurationError `workflow-unreadable` */
+export function workflowFacts(path: string, text: string): WorkflowFacts {
+  const { on, jobs } = readWorkflow(path, text);
+  const crons = on.schedule.map(({ cron, timezone }) => ({ text: cron, timezone }));
+  const [schedule] = readSchedules([{ purpose: "daily", where: path, crons, oncePer: undefined }]).schedules;
+  const environments = Object.values(jobs).flatMap(({ environment }) => environment ?? []);
+  return {
+    file: path.slice(path.lastIndexOf("/") + 1),
+    ...{ crons: schedule?.crons ?? [], zoned: schedule?.zoned ?? false },
+    environments: [...new Set(environments)],
+  };
 }
 
 function inUtc(timezone: string): boolean {

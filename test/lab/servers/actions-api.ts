@@ -10,17 +10,38 @@ export interface LabRun {
   readonly branch?: string;
   readonly status?: string;
   readonly conclusion?: string | null;
+  readonly event?: string;
   readonly createdAt: string;
   readonly updatedAt?: string;
   /** Jobs of this attempt, with the step that failed. */
   readonly jobs?: readonly { readonly name: string; readonly conclusion: string; readonly step?: string }[];
 }
 
-/** GitHub's REST API, as far as it knows of runs and rules, over HTTP on this machine. */
+/** A workflow as GitHub lists it. */
+export interface LabWorkflow {
+  /** `backup.yml` */
+  readonly file: string;
+  readonly state: string;
+  readonly createdAt: string;
+}
+
+/** An environment and who reaches its secrets: runs of protected branches, of these branches, or everybody's. */
+export interface LabEnvironment {
+  readonly name: string;
+  readonly branches: "protected" | readonly string[] | null;
+  readonly reviewers?: boolean;
+}
+
+/** GitHub's REST API, as far as it knows of a repository, its runs and its rules, over HTTP on this machine. */
 export interface LabActionsApi extends AsyncDisposable {
   readonly url: string;
   /** Each attempt is a run of its own here. */
   runs: readonly LabRun[];
+  workflows: readonly LabWorkflow[];
+  environments: readonly LabEnvironment[];
+  isPrivate: boolean;
+  /** What it says of the subjects of its tokens. */
+  subject: { readonly use_default: boolean; readonly sub_claim_prefix?: string };
   mainIsProtected: boolean;
   /** Answers with this status, whatever is asked. */
   broken: number | undefined;
@@ -31,6 +52,10 @@ export interface LabActionsApi extends AsyncDisposable {
 export async function startActionsApi(repository: string): Promise<LabActionsApi> {
   const state: Omit<LabActionsApi, "url" | typeof Symbol.asyncDispose> = {
     runs: [],
+    workflows: [],
+    environments: [],
+    isPrivate: false,
+    subject: { use_default: true, sub_claim_prefix: `repo:${repository}` },
     mainIsProtected: true,
     broken: undefined,
     asked: [],
@@ -56,16 +81,19 @@ export async function startActionsApi(repository: string): Promise<LabActionsApi
   });
 }
 
-function answerTo(
-  { runs, mainIsProtected }: Pick<LabActionsApi, "runs" | "mainIsProtected">,
-  url: URL,
-  at: string,
-): unknown {
+type Answering = Omit<LabActionsApi, "url" | "broken" | "asked" | typeof Symbol.asyncDispose>;
+
+function answerTo(state: Answering, url: URL, at: string): unknown {
+  const { runs, mainIsProtected } = state;
   const path = url.pathname.slice(at.length);
   if (!url.pathname.startsWith(at)) return undefined;
+  const settings = settingsAt(state, path);
+  if (settings !== undefined) return settings;
   if (path === "/rules/branches/main") return mainIsProtected ? [{ type: "pull_request", ruleset_id: 1 }] : [];
   if (path === "/branches/main") return { name: "main", protected: false };
-  if (path === "/actions/runs") {
+  const ofWorkflow = /^\/actions\/workflows\/([^/]+)\.yml\/runs$/.exec(path)?.[1];
+  if (path === "/actions/runs" || ofWorkflow !== undefined) {
+    const event = url.searchParams.get("event");
     const page = Number(url.searchParams.get("page") ?? "1");
     const size = Number(url.searchParams.get("per_page") ?? "30");
     const since = (url.searchParams.get("created") ?? ">=").slice(2);
@@ -73,6 +101,8 @@ function answerTo(
     const newest = [...Map.groupBy(runs, ({ id }) => id).values()].map((attempts) => attempts.at(-1) as LabRun);
     const found = newest
       .filter((run) => run.createdAt >= since && (branch === null || (run.branch ?? "main") === branch))
+      .filter(({ workflow }) => ofWorkflow === undefined || workflow === ofWorkflow)
+      .filter((run) => event === null || (run.event ?? "schedule") === event)
       .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
     return { total_count: found.length, workflow_runs: found.slice((page - 1) * size, page * size).map(told) };
   }
@@ -80,6 +110,39 @@ function answerTo(
   const run = runs.find((each) => String(each.id) === id && String(each.attempt ?? 1) === attempt);
   if (run === undefined) return undefined;
   return jobs === undefined ? told(run) : { jobs: (run.jobs ?? []).map((job) => toldJob(run, job)) };
+}
+
+/** What does not depend on runs. */
+function settingsAt({ workflows, environments, isPrivate, subject }: Answering, path: string): unknown {
+  if (path === "") return { private: isPrivate };
+  if (path === "/actions/oidc/customization/sub") return subject;
+  if (path === "/actions/workflows") {
+    const listed = workflows.map(({ file, state, createdAt }, id) => ({
+      ...{ id, name: file, path: `.github/workflows/${file}`, state, created_at: createdAt, updated_at: createdAt },
+    }));
+    return { total_count: listed.length, workflows: listed };
+  }
+  if (path === "/environments")
+    return { total_count: environments.length, environments: environments.map(toldEnvironment) };
+  const name = /^\/environments\/([^/]+)\/deployment-branch-policies$/.exec(path)?.[1];
+  const branches = environments.find((one) => one.name === name)?.branches;
+  return Array.isArray(branches)
+    ? { total_count: branches.length, branch_policies: branches.map((branch, id) => ({ id, name: branch })) }
+    : undefined;
+}
+
+function toldEnvironment({ name, branches, reviewers = false }: LabEnvironment, id: number): unknown {
+  return {
+    ...{ id, name },
+    protection_rules: [
+      ...(reviewers ? [{ id: 1, type: "required_reviewers", prevent_self_review: false, reviewers: [] }] : []),
+      ...(branches === null ? [] : [{ id: 2, type: "branch_policy" }]),
+    ],
+    deployment_branch_policy:
+      branches === null
+        ? null
+        : { protected_branches: branches === "protected", custom_branch_policies: branches !== "protected" },
+  };
 }
 
 function told(run: LabRun): unknown {
@@ -90,7 +153,7 @@ function told(run: LabRun): unknown {
     name: workflow,
     path: `.github/workflows/${workflow}.yml`,
     head_branch: branch,
-    event: "schedule",
+    event: run.event ?? "schedule",
     html_url: `https://github.com/qimma/lifeboat/actions/runs/${id}`,
     status,
     conclusion,

@@ -24,3 +24,12 @@ export interface Look {
 export interface Check extends CheckName {
   look(): Promise<Finding>;
 }
+
+/** What several checks ask: the first that needs it asks, and its answer, or its failure, is that of all. */
+export function once<Value>(ask: () => Promise<Value>): () => Promise<Value> {
+  let asked: Promise<Value> | undefined;
+  return () => {
+    asked ??= ask();
+    return asked;
+  };
+}

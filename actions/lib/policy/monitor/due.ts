@@ -7,7 +7,7 @@ const dayMillis = 86_400_000;
 const furthestDays = 750;
 
 /** A zone's clock may be this far behind UTC, in which expressions are read here. */
-const zoneMillis = 12 * 60 * minuteMillis;
+export const zoneMillis = 12 * 60 * minuteMillis;
 
 /** The first moment after `after` at which one of the expressions starts, read in UTC; undefined when none does within two years. */
 export function nextAttempt(crons: readonly Cron[], after: Date): Date | undefined {

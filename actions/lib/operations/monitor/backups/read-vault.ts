@@ -5,7 +5,7 @@ import type { Manifest, Tier } from "../../../vault/format/manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import { firstOf, trustedSets, type VaultStanding } from "../../../vault/standing.ts";
 import { readVaultReports } from "../../publish/vault-reports.ts";
-import type { Look } from "../check.ts";
+import { type Look, once } from "../check.ts";
 
 /** The newest set of a tier that counts. */
 export interface NewestSet {
@@ -70,13 +70,5 @@ export function vaultReader({ context, now }: Look): VaultReader {
       const since = new Date(now.getTime() - reportDays * 86_400_000);
       return (await readVaultReports(await vault(), await noteVerifier(config()), { since, now })).reports;
     }),
-  };
-}
-
-function once<Value>(ask: () => Promise<Value>): () => Promise<Value> {
-  let asked: Promise<Value> | undefined;
-  return () => {
-    asked ??= ask();
-    return asked;
   };
 }

@@ -1,6 +1,7 @@
 import { channelsCheck } from "../../../policy/monitor/channels.ts";
 import { backupChecks } from "../backups/backup-checks.ts";
 import type { Check, Look } from "../check.ts";
+import { githubChecks } from "../github/github-checks.ts";
 import { supabaseChecks } from "../supabase/checks.ts";
 
 type Room = (look: Look) => readonly Check[];
@@ -9,6 +10,7 @@ type Room = (look: Look) => readonly Check[];
 const rooms: readonly (readonly [name: string, checks: Room])[] = [
   ["supabase", supabaseChecks],
   ["backups", backupChecks],
+  ["github", githubChecks],
 ];
 
 /**
