@@ -4,6 +4,7 @@ import { minutesProblems } from "./check/actions-minutes.ts";
 import { codeOwnerProblems } from "./check/code-owners.ts";
 import { drawFloors, floorProblems, readImports, sizeProblems } from "./check/floors.ts";
 import { lockfileProblems, productionProblems } from "./check/lockfile.ts";
+import { monitorPageProblems } from "./check/monitor-pages.ts";
 import { promiseProblems } from "./check/promises.ts";
 import { readmeProblems } from "./check/readme.ts";
 import { roleProblems } from "./check/role-actions.ts";
@@ -31,7 +32,10 @@ const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] =
   ["workflows", () => report([...workflowRuleProblems(root), ...minutesProblems(root)]) && workflowsAreClean(root)],
   ["pages", async () => report(await readmeProblems(root))],
   ["promises", async () => report(await promiseProblems(root))],
-  ["runbooks", async () => report(await runbookProblems(root, new Date()))],
+  [
+    "runbooks",
+    async () => report([...(await runbookProblems(root, new Date())), ...(await monitorPageProblems(root))]),
+  ],
 ];
 
 /** Prints the floors of the core as its imports make them, and holds what was reached: small files, few imports. */

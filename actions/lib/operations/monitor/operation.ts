@@ -41,7 +41,7 @@ export default defineOperation({
   retry: { attempts: 2, totalSeconds: 20, stallSeconds: 10 },
   writes: ["branch", "folder"],
   unrehearsed: "at a terminal it changes nothing: that is the rehearsal",
-  runbook: "runbooks/report-missing.md",
+  runbook: "runbooks/monitor-silent.md",
   reported: { label: "Monitor", watched: true, byHand: false },
   action: { folder: "monitor", name: "Monitor" },
   outputs: {

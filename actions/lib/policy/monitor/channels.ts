@@ -44,7 +44,7 @@ export function judgeChannels(unreached: Unreached, set: readonly ChannelName[],
     id: channelsCheck,
     group: "backups",
     title: "Channels that alerts go to",
-    runbook: "runbooks/report-missing.md",
+    runbook: "runbooks/monitor-silent.md",
   } as const;
   return { ...name, ...judged(unreached, set, now) };
 }

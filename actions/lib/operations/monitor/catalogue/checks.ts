@@ -28,7 +28,7 @@ export function allChecks(look: Look): Check[] {
             id: `all-of-${name}`,
             group: "backups",
             title: `The checks of ${name}`,
-            runbook: "runbooks/report-missing.md",
+            runbook: "runbooks/monitor-silent.md",
           },
           look: () => Promise.reject(error),
         } satisfies Check,
