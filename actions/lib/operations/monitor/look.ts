@@ -5,6 +5,7 @@ import { type MonitorState, noState } from "../../policy/monitor/state.ts";
 import { cleaner } from "../../report/run/clean-text.ts";
 import type { Context } from "../context.ts";
 import type { Check, Look } from "./check.ts";
+import { type Around, readAround } from "./dashboard.ts";
 import { runTable } from "./table.ts";
 import { type TriedChannels, tryChannels } from "./try-channels.ts";
 
@@ -19,17 +20,20 @@ export interface Looking {
 export interface Seen {
   readonly results: readonly CheckResult[];
   readonly tried: TriedChannels;
+  /** What the dashboard shows beside the checks. */
+  readonly around: Around;
 }
 
-/** Every check looks once, beside them the channels are tried. @param history what was kept */
+/** Every check looks once; beside them the channels are tried, and what only the dashboard shows is read. @param history what was kept */
 export async function lookAround({ context, now, checks }: Looking, history: MonitorState["history"]): Promise<Seen> {
   const { env, log, signal } = context;
   const look: Look = { context, now, history: (id) => (Object.hasOwn(history, id) ? (history[id] ?? []) : []) };
-  const [results, tried] = await Promise.all([
+  const [results, tried, around] = await Promise.all([
     runTable(checks(look), { log, signal, clean: cleaner(env) }),
     tryChannels(env, context.config().policy.notify),
+    readAround(context, now),
   ]);
-  return { results, tried };
+  return { results, tried, around };
 }
 
 export interface Judged extends Advance {

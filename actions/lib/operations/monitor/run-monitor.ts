@@ -9,6 +9,7 @@ import type { BranchPlan } from "../../report/branch/plan-branch.ts";
 import type { Outcome } from "../../report/run/outcome.ts";
 import type { Told } from "../operation.ts";
 import { type BranchTarget, pushReports } from "../publish/reports-branch.ts";
+import { type Around, dashboardOf } from "./dashboard.ts";
 import { type Judged, judge, type Looking, lookAround, type Seen } from "./look.ts";
 import { told } from "./page.ts";
 import { stateOf } from "./read-state.ts";
@@ -24,49 +25,74 @@ type Target = Omit<BranchTarget, "message">;
  */
 export async function watch(looking: Looking, target: Target): Promise<Told> {
   const { context, now } = looking;
-  const notes: string[] = [];
+  const { silences } = context.config().policy.monitor;
+  const notes = new Set<string>();
+  let undrawn: Failure;
+  const drawn = (tree: Tree, around: Around, results: Judged["results"], state: MonitorState): Files => {
+    try {
+      undrawn = undefined;
+      return dashboardOf(around, tree, { results, state, silences });
+    } catch (error) {
+      undrawn = notDrawn(error);
+      return new Map();
+    }
+  };
   let seen: Seen | undefined;
   let judged: Judged | undefined;
   const unpublished = await publish(target, "Look at everything", async (tree) => {
     const { state, problem } = stateOf(tree);
-    if (problem !== undefined && !notes.includes(problem)) notes.push(problem);
+    if (problem !== undefined) notes.add(problem);
     seen ??= await lookAround(looking, state?.history ?? {});
     judged = judge(seen, state, looking);
-    return planOf(tree, judged.after);
+    return planOf(tree, judged.after, drawn(tree, seen.around, judged.results, judged.after));
   });
-  judged ??= judge(seen ?? (await lookAround(looking, {})), undefined, looking);
+  seen ??= await lookAround(looking, {});
+  judged ??= judge(seen, undefined, looking);
   const { results, after, messages, vanished, summaryDue } = judged;
+  const { around } = seen;
   const telling = openTelling(context);
   const confirmations = await tellMessages(messages, telling);
   // What cannot be kept would be sent by every run.
-  const summary =
-    summaryDue && unpublished === undefined ? await tellSummary(looking, results, after, telling) : undefined;
+  const due = summaryDue && unpublished === undefined;
+  const summary = due ? await tellSummary(looking, { results, around }, after, telling) : undefined;
   const heard: Heard = { confirmations, summary, now };
+  const state = confirmed(after, heard);
   const silent = confirmations.length === 0 && summary === undefined;
   const unconfirmed =
     unpublished !== undefined || silent
       ? undefined
-      : await publish(target, "Keep who was told", async (tree) =>
-          planOf(tree, confirmed(stateOf(tree).state ?? after, heard)),
-        );
-  for (const id of vanished) notes.push(`${id} is not in the table any more; people had been told of it.`);
+      : await publish(target, "Keep who was told", async (tree) => {
+          const kept = confirmed(stateOf(tree).state ?? after, heard);
+          return planOf(tree, kept, drawn(tree, around, results, kept));
+        });
+  for (const id of vanished) notes.add(`${id} is not in the table any more; people had been told of it.`);
   for (const { message, told } of confirmations)
-    notes.push(
+    notes.add(
       `Told ${told.length === 0 ? "nobody" : told.join(", ")}: ${message.level}, ${countOf(message.turns.length, "check")}.`,
     );
-  const state = confirmed(after, heard);
-  const failure = unpublished ?? unconfirmed ?? untold(confirmations) ?? blind(results);
-  const { silences } = context.config().policy.monitor;
+  const failure = unpublished ?? unconfirmed ?? untold(confirmations) ?? blind(results) ?? undrawn;
   return {
-    ...told({ results, state, silences, now, notes }),
+    ...told({ results, state, silences, now, notes: [...notes] }),
     ...(failure !== undefined && { failure }),
   };
 }
 
-function planOf(tree: Tree, state: MonitorState): BranchPlan {
-  const text = encodeState(state);
-  const same = tree.paths.includes(statePath) && tree.read(statePath) === text;
-  return { changes: new Map(same ? [] : [[statePath, text]]), told: 0, foreign: [], lost: [] };
+type Files = ReadonlyMap<string, string>;
+
+/** The state, and the dashboard's files, as far as they change the branch. */
+function planOf(tree: Tree, state: MonitorState, dashboard: Files): BranchPlan {
+  const files = [[statePath, encodeState(state)] as const, ...dashboard];
+  const changed = files.filter(([path, text]) => !tree.paths.includes(path) || tree.read(path) !== text);
+  return { changes: new Map(changed), told: 0, foreign: [], lost: [] };
+}
+
+/** Alerts go out all the same; the page turns red when nobody renews it. Only the error's class is told: its message may hold anything. */
+function notDrawn(error: unknown): Failure {
+  return {
+    code: "dashboard-failed",
+    message: `The dashboard could not be made: ${error instanceof Error ? error.constructor.name : typeof error}.`,
+    next: "Run `lifeboat monitor --out FOLDER --verbose` at a terminal, and report it.",
+  };
 }
 
 type Failure = Outcome["failure"];

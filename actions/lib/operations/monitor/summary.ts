@@ -1,23 +1,21 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { dailySummary } from "../../notify/daily-summary.ts";
 import type { Reached } from "../../policy/monitor/channels.ts";
-import type { CheckResult } from "../../policy/monitor/check.ts";
 import { silenceOf } from "../../policy/monitor/silences.ts";
 import type { MonitorState } from "../../policy/monitor/state.ts";
-import type { PromiseCheck } from "../../policy/promises.ts";
+import { truthOf } from "../../report/branch/standing.ts";
 import type { RunReport } from "../../report/run/run-report.ts";
 import { loadOperations, namesOf } from "../catalogue.ts";
 import type { Context } from "../context.ts";
-import { askVault, checkPromises } from "../policy-check/promise-check.ts";
 import { openSource } from "../publish/vault-reports.ts";
-import type { Looking } from "./look.ts";
+import type { Looking, Seen } from "./look.ts";
 import { worstFirst } from "./page.ts";
 import { type Telling, tellAlert } from "./tell.ts";
 
 /** Sends the day's summary: the head of the table, then what ran in the last 24 hours and what the promises say. */
 export async function tellSummary(
   { context, now }: Looking,
-  results: readonly CheckResult[],
+  { results, around }: Pick<Seen, "results" | "around">,
   { unreached }: MonitorState,
   telling: Telling,
 ): Promise<Reached> {
@@ -26,7 +24,8 @@ export async function tellSummary(
     ...one,
     silencedUntil: silenceOf(monitor.silences, one.id, now)?.until,
   }));
-  const [reports, promises] = await Promise.all([reportsOf(context, now), promisesOf(context)]);
+  const reports = await reportsOf(context, now);
+  const promises = around.promises?.(around.standing && truthOf(around.standing), now);
   const { label } = namesOf(await loadOperations());
   const day = now.toISOString().slice(0, 10);
   const alert = dailySummary({ day, checks, reports, promises }, { pageUrl: telling.pageUrl, label });
@@ -36,32 +35,16 @@ export async function tellSummary(
   return tellAlert(alert, conversation, { channels: notify.summary.channels, reach }, telling);
 }
 
+/** Those of the last 24 hours; none where the vault cannot be asked, which stops no summary. */
 async function reportsOf(context: Context, now: Date): Promise<readonly RunReport[]> {
   if (!context.has("vault")) return [];
   const since = new Date(now.getTime() - 86_400_000);
-  const read = await unlessRefused(context, "The runs of the day are not in the summary", async () =>
-    (await openSource(context)).reports(since),
-  );
-  return read?.reports.filter(({ endedAt }) => Date.parse(endedAt) >= since.getTime()) ?? [];
-}
-
-/** Undefined where they cannot be told, which stops no summary. */
-async function promisesOf(context: Context): Promise<PromiseCheck | undefined> {
-  return unlessRefused(context, "The promises are not in the summary", async () =>
-    checkPromises(context.config(), await askVault(context)),
-  );
-}
-
-async function unlessRefused<Found>(
-  { log }: Context,
-  what: string,
-  work: () => Promise<Found>,
-): Promise<Found | undefined> {
   try {
-    return await work();
+    const { reports } = await (await openSource(context)).reports(since);
+    return reports.filter(({ endedAt }) => Date.parse(endedAt) >= since.getTime());
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
-    log.warn(`${what}: ${error.message}`);
-    return undefined;
+    context.log.warn(`The runs of the day are not in the summary: ${error.message}`);
+    return [];
   }
 }

@@ -6,7 +6,7 @@ import { type MarkedBlock, readPolicyText, replaceMarked, replacePolicyText } fr
 import { endOf } from "../../policy/monitor/silences.ts";
 import type { Context } from "../context.ts";
 import { checkNames } from "../monitor/catalogue/checks.ts";
-import { fetchedState } from "../monitor/read-state.ts";
+import { stateOf, withFetchedBranch } from "../monitor/read-state.ts";
 import type { Told } from "../operation.ts";
 
 interface Request {
@@ -52,8 +52,8 @@ export async function silence(
 
 async function refuseUnknown(context: Context, check: string, now: Date): Promise<void> {
   // A check that this environment does not have, e.g. of a replica, may be known to the monitor's own.
-  const { state } = await fetchedState(context);
-  const known = [...new Set([...checkNames({ context, now, history: () => [] }), ...Object.keys(state?.checks ?? {})])];
+  const kept = await withFetchedBranch(context, async (tree) => Object.keys(stateOf(tree).state?.checks ?? {}));
+  const known = [...new Set([...checkNames({ context, now, history: () => [] }), ...kept])];
   if (known.includes(check)) return;
   throw new ConfigurationError(
     "check-unknown",
