@@ -2,7 +2,11 @@ import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { dashboardPath } from "../../actions/lib/report/dashboard/page.ts";
+import { startHeartbeats } from "../lab/channels/heartbeat-server.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
+import { openBackupLab } from "./backup-lab.ts";
 import { type MonitorLab, openMonitorLab } from "./monitor-lab.ts";
+import { runAction } from "./reports-lab.ts";
 
 let lab: MonitorLab;
 beforeEach(async () => {
@@ -121,4 +125,27 @@ test("a state that somebody damaged, or that another version wrote, counts as no
   expect(lab.heard().slack).toEqual(["Critical: Check sets"]);
   expect(page?.notes?.join(" ")).toContain("damaged or of another version");
   expect(lab.state()?.checks["sets"]?.told).not.toBeNull();
+});
+
+test("the action asks every check of this configuration, and none fails by itself; the watcher outside hears of it", async () => {
+  await using heartbeats = await startHeartbeats();
+  await using backups = await openBackupLab(sharedS3());
+  const ended = await runAction("monitor", {
+    ...{
+      ...backups.env("postgres://nobody@127.0.0.1:9/none"),
+      ...lab.env,
+      LIFEBOAT_POLICY: join(backups.folder, "policy.json"),
+    },
+    ...{ GITHUB_WORKFLOW: "monitor", GITHUB_RUN_ID: "4711", GITHUB_JOB: "monitor", GITHUB_EVENT_NAME: "schedule" },
+    ...{ HEARTBEAT_URL_MONITOR: heartbeats.url, INPUT_TELL: "true" },
+  });
+  expect(ended.code, ended.output).toBe(0);
+  const known = lab.state()?.checks ?? {};
+  expect(Object.keys(known).length).toBeGreaterThan(15);
+  // A vault without a set, and no token for Supabase.
+  expect(known).toMatchObject({ "alert-channels": { state: "ok" } });
+  expect(Object.values(known).some(({ state }) => state === "critical")).toBe(true);
+  expect(lab.origin.branch()?.read(dashboardPath)).not.toContain("This check itself failed");
+  expect(heartbeats.beats).toEqual(["/start", "/"]);
+  expect(lab.heard().slack[0]).toMatch(/^Critical: \d+ checks of the monitor/);
 });

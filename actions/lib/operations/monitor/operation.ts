@@ -42,7 +42,7 @@ export default defineOperation({
   writes: ["branch", "folder"],
   unrehearsed: "at a terminal it changes nothing: that is the rehearsal",
   runbook: "runbooks/monitor-silent.md",
-  reported: { label: "Monitor", watched: true, byHand: false },
+  reported: { label: "Monitor", watched: true, byHand: false, workflows: ["monitor"] },
   action: { folder: "monitor", name: "Monitor" },
   outputs: {
     state: "The worst state of all checks: ok, unknown, warning or critical",
