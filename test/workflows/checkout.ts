@@ -47,7 +47,8 @@ export interface Checkout extends Disposable {
 export function checkOut(policy: unknown, publicKeys: string, branch = "main"): Checkout {
   const home = mkdtempSync(join(tmpdir(), "lifeboat-act-"));
   const folder = join(home, "checkout");
-  exportTree(folder);
+  // act copies the tree for each job. What Node has compiled of a module it finds again by the module's path.
+  exportTree(folder, ["actions/lib", "test"]);
   writeFileSync(join(folder, "lifeboat.config.ts"), `export default ${JSON.stringify(policy)};\n`);
   writeFileSync(join(folder, ".github/keys/all.asc"), publicKeys);
   const origin = join(home, "origin.git");
@@ -72,15 +73,19 @@ export function checkOut(policy: unknown, publicKeys: string, branch = "main"): 
   };
 }
 
-/** The working tree as git sees it, changes and all. The packages are links: whatever a job removes, ours stay. */
-/** A copy of this working tree, with the packages of the real one. */
-export function exportTree(folder: string): void {
+/**
+ * A copy of this working tree as git sees it, changes and all. The packages are links: whatever a job removes, ours stay.
+ *
+ * @param linked folders that are links, too
+ */
+export function exportTree(folder: string, linked: readonly string[] = []): void {
   const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root });
   for (const path of listed.toString().split("\0")) {
     // A file that was deleted and not committed is still listed.
-    if (path === "" || !existsSync(join(root, path))) continue;
+    if (path === "" || !existsSync(join(root, path)) || linked.some((one) => path.startsWith(`${one}/`))) continue;
     cpSync(join(root, path), join(folder, path), { recursive: true, force: true, errorOnExist: false });
   }
+  for (const path of linked) symlinkSync(join(root, path), join(folder, path));
   mkdirSync(join(folder, "node_modules"));
   for (const name of readdirSync(join(root, "node_modules"))) {
     symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
