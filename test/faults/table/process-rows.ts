@@ -65,10 +65,10 @@ const hours =
 
 export const processRows: readonly ProcessRow[] = [
   // Behind each single write of a backup: backup-killed.test.ts.
-  ...(["preflight", "data", "read-back", "publish", "lock"] as const).map((stage) =>
+  ...(["publish", "data", "read-back", "lock", "preflight"] as const).map((stage) =>
     killed("SIGKILL", stage, backup, backupStages[stage]),
   ),
-  ...(["keys", "data", "publish"] as const).map((stage) => killed("SIGTERM", stage, backup, backupStages[stage])),
+  ...(["publish", "data", "keys"] as const).map((stage) => killed("SIGTERM", stage, backup, backupStages[stage])),
   // The set is published: what is left of the run is seconds, and worth more than ending at once.
   killed("SIGTERM", "lock", backup, backupStages.lock, "success"),
   ...Object.entries(restoreStages).map(([stage, on]) =>

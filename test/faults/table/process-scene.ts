@@ -44,10 +44,10 @@ export class ProcessScene implements AsyncDisposable {
 
   async run(row: ProcessRow): Promise<Seen> {
     const injection = await row.inject(this);
-    return injection.args[0] === "restore" ? this.#restore(injection) : this.#backup(injection);
+    return injection.args[0] === "restore" ? this.#restore(injection) : this.#backup(row, injection);
   }
 
-  async #backup(injection: ProcessInjection): Promise<Seen> {
+  async #backup(row: ProcessRow, injection: ProcessInjection): Promise<Seen> {
     const { backups } = this;
     const before = await backups.look();
     const { code, said } = await this.#start(injection, {});
@@ -57,7 +57,7 @@ export class ProcessScene implements AsyncDisposable {
     const appeared = after.visible.filter((prefix) => !before.visible.includes(prefix));
     const broken = [...(await backups.problems(appeared)), ...leaksIn(said, backups.secrets())];
     const falseSuccess = code === 0 && (broken.length > 0 || appeared.length !== 1);
-    if (code !== 0) broken.push(...(await this.#nextBackup()));
+    if (code !== 0) broken.push(...(await this.#afterwards(row)));
     const wrote = after.strays.some((key) => !before.strays.includes(key)) || appeared.length > 0;
     return {
       outcome: hit ? backupOutcome(code, falseSuccess, wrote) : "no fault was injected",
@@ -67,14 +67,14 @@ export class ProcessScene implements AsyncDisposable {
     };
   }
 
-  async #nextBackup(): Promise<string[]> {
-    const { code, said } = await this.#start({ args: ["backup", "--tier", "daily"], hit: () => true }, {});
-    if (code !== 0) return [`the next run failed: ${said}`];
+  async #afterwards(row: ProcessRow): Promise<string[]> {
+    if (this.backups.isFollowed(row)) {
+      const { code, said } = await this.#start({ args: ["backup", "--tier", "daily"], hit: () => true }, {});
+      if (code !== 0) return [`the next run failed: ${said}`];
+    }
     await retentionLater(this.backups.lab);
     const { strays, unfinishedUploads } = await this.backups.look();
-    return strays.length + unfinishedUploads > 0
-      ? [`left over by the next run and retention: ${strays.join(", ")}`]
-      : [];
+    return strays.length + unfinishedUploads > 0 ? [`left over by retention: ${strays.join(", ")}`] : [];
   }
 
   async #restore(injection: ProcessInjection): Promise<Seen> {

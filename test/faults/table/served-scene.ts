@@ -60,7 +60,7 @@ export class ServedScene implements AsyncDisposable {
    * Whether the run after this row's is made, too. What a failed run leaves to the next is decided by how far it came, so
    * the first row of each stage and outcome tells; `npm run faults` makes it after every row.
    */
-  protected isFollowed({ stage, outcome }: Pick<FaultRow<never, unknown>, "stage" | "outcome">): boolean {
+  isFollowed({ stage, outcome }: Pick<FaultRow<never, unknown>, "stage" | "outcome">): boolean {
     const kind = `${stage} → ${outcome}`;
     const first = !this.#followed.has(kind);
     this.#followed.add(kind);
