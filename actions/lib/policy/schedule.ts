@@ -124,6 +124,16 @@ export interface Rhythm {
 
 /** The rhythm of all the works together, each run started on time. Summer time makes a gap an hour longer where a zone has it. */
 export function rhythmOf(works: readonly Work[]): Rhythm {
+  const key = works.map(({ crons, oncePer, zoned }) => [oncePer, zoned, ...crons.map(({ text }) => text)]).join("|");
+  const rhythm = rhythms.get(key) ?? workOut(works);
+  rhythms.set(key, rhythm);
+  return rhythm;
+}
+
+/** Schedules are few, several rules ask for the same ones, and decades of days take a while. */
+const rhythms = new Map<string, Rhythm>();
+
+function workOut(works: readonly Work[]): Rhythm {
   const choose = works.map(dailyChoice);
   // Few different days come back again and again; each is put together once.
   const shapes = new Map<string, Shape | undefined>();

@@ -49,16 +49,6 @@ export function nextDue(madeAt: Date, { works, lateMinutes, runMinutes }: Timing
   });
   if (attempts.length === 0) return undefined;
   const due = Math.min(...attempts) + (lateMinutes + runMinutes) * minuteMillis;
-  const often = worstGapOf(works) + runMinutes + lateMinutes / 2 <= mostHours * 60;
+  const often = rhythmOf(works).worstGap + runMinutes + lateMinutes / 2 <= mostHours * 60;
   return new Date(often ? Math.min(due, madeAt.getTime() + mostHours * 60 * minuteMillis) : due);
-}
-
-/** Schedules are few, and each rhythm takes a while to work out. */
-const gaps = new Map<string, number>();
-
-function worstGapOf(works: readonly Work[]): number {
-  const key = works.map(({ crons, oncePer, zoned }) => [oncePer, zoned, ...crons.map(({ text }) => text)]).join("|");
-  const gap = gaps.get(key) ?? rhythmOf(works).worstGap;
-  gaps.set(key, gap);
-  return gap;
 }
