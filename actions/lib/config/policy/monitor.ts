@@ -24,6 +24,11 @@ export const monitorPolicySchema = z
     unknownHours: z.number().positive().max(168).default(24),
     /** A limit that the trend reaches within so many days is a warning; within 14 it is critical. */
     limitDays: z.number().int().min(14).max(365).default(45),
+    /**
+     * Minutes of GitHub Actions that the plan includes in a month: 2,000 with Free, 3,000 with Pro and Team. Counted for private repositories
+     * alone; others' runs on GitHub's machines cost nothing.
+     */
+    actionsMinutes: z.number().int().positive().default(2000),
     /** Bytes of files that the project may hold, where that is not what the plan includes. Null: what the plan of `promises.supabase` has. */
     storageBytes: z.number().int().positive().nullable().default(null),
     /** The last day of SUPABASE_ACCESS_TOKEN (UTC), which Supabase's API does not tell. Null: not known. */

@@ -136,7 +136,7 @@ export function judgeMinutes({ used, complete, limit, now }: MinutesFacts): Find
     state: used >= 0.9 * limit ? "critical" : "warning",
     found: used >= limit ? found : `${found} At this pace they are used up on ${formatDay(reached)}.`,
     means: "When they are used up, nothing runs until the next month, or each further minute costs money.",
-    next: "See which workflow takes them (Settings, Billing), allow spending for Actions, or run on a machine of your own (LIFEBOAT_RUNNER).",
+    next: "See which workflow takes them (Settings, Billing), allow spending for Actions and say so in monitor.actionsMinutes, or run on a machine of your own (LIFEBOAT_RUNNER).",
     measure,
   };
 }

@@ -109,15 +109,12 @@ async function accessOf({ context }: Look): Promise<SubjectFacts["access"]> {
   return "role";
 }
 
-/** Of plan Free, the smallest (docs.github.com, "GitHub Actions billing"). */
-const freeMinutes = 2000;
-
-async function lookAtMinutes({ now }: Look, github: GithubReader): ReturnType<Check["look"]> {
+async function lookAtMinutes({ context, now }: Look, github: GithubReader): ReturnType<Check["look"]> {
   if (!(await github.isPrivate()))
     return { state: "ok", found: "The repository is public: GitHub's own runners cost it nothing." };
   const { runs, complete } = await github.runsSince(new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth())));
   const used = runs.reduce((sum, run) => sum + minutesOf(run), 0);
-  return judgeMinutes({ used, complete, limit: freeMinutes, now });
+  return judgeMinutes({ used, complete, limit: context.config().policy.monitor.actionsMinutes, now });
 }
 
 /** No job runs longer. What waits for its reviewers takes no minutes, and is not told apart. */
