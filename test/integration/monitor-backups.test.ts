@@ -1,0 +1,147 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { Context } from "../../actions/lib/operations/context.ts";
+import { backupChecks } from "../../actions/lib/operations/monitor/backups/backup-checks.ts";
+import { writeVaultReport } from "../../actions/lib/operations/publish/vault-reports.ts";
+import type { Finding } from "../../actions/lib/policy/monitor/check.ts";
+import { runReportSchema } from "../../actions/lib/report/run/run-report.ts";
+import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { noteSigner } from "../../actions/lib/vault/configured.ts";
+import { type Manifest, setPrefix, type Tier } from "../../actions/lib/vault/format/manifest.ts";
+import { proofSchema } from "../../actions/lib/vault/format/proof.ts";
+import { beginIncident } from "../../actions/lib/vault/incident/write.ts";
+import { lockPublished } from "../../actions/lib/vault/keys-lock.ts";
+import { encodeManifest, publishSet } from "../../actions/lib/vault/sets/catalogue.ts";
+import { encodeProof, manifestHash, writeProof } from "../../actions/lib/vault/sets/proof-store.ts";
+import { storeUnpublished } from "../faults/proxy/test-manifest.ts";
+import { sharedS3 } from "../lab/servers/started.ts";
+import { type BackupLab, openBackupLab } from "./backup-lab.ts";
+
+let lab: BackupLab;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  lab = await openBackupLab(sharedS3());
+  env = lab.env("postgresql://lifeboat@127.0.0.1:1/x");
+});
+afterAll(() => lab?.[Symbol.asyncDispose]());
+
+const now = new Date();
+const ago = (hours: number): Date => new Date(now.getTime() - hours * 3_600_000);
+const idOf = (time: Date): string =>
+  `${time.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
+
+/** @param needs empty: the vault is not set */
+async function checks(needs: readonly ["vault"] | readonly [] = ["vault"], change: Record<string, string> = {}) {
+  const config = await loadConfig({ needs, env: { ...env, ...change } });
+  const run = { workflow: "monitor", runId: "1", attempt: 1, url: null, event: "schedule" };
+  const signal = new AbortController().signal;
+  const retry = { attempts: 1, totalSeconds: 5, stallSeconds: 5 };
+  const context = new Context({ config, log: silentLog, signal, run, retry });
+  return backupChecks({ context, now, history: () => [] });
+}
+
+async function findings(): Promise<Map<string, Finding>> {
+  const all = await checks();
+  return new Map(await Promise.all(all.map(async (check) => [check.id, await check.look()] as const)));
+}
+
+async function states(): Promise<Record<string, string>> {
+  return Object.fromEntries([...(await findings())].map(([id, { state }]) => [id, state]));
+}
+
+/** A set whose data is so many hours old, as a backup leaves it: signed, and locked. */
+async function makeSet(tier: Tier, hours: number, trusted = true): Promise<Manifest> {
+  const at = ago(hours).toISOString();
+  const stored = await storeUnpublished(lab.vault, tier, idOf(ago(hours)));
+  const counts = { ...stored.counts, rows: "1000", plainBytes: "1000000" };
+  const manifest: Manifest = { ...stored, counts, readBack: true, startedAt: at, snapshotAt: at, finishedAt: at };
+  const signing = await readPrivateKey(env["BACKUP_SIGNING_KEY"] ?? "", env["BACKUP_SIGNING_PASSPHRASE"]);
+  const bytes = encodeManifest(manifest);
+  const signature = await signDetached(bytes, trusted ? signing : lab.operations);
+  await publishSet(lab.vault, manifest, bytes, signature, { lease: { assertHeld: async () => {} } });
+  const { policy } = await loadConfig({ needs: [], env });
+  if (trusted) await lockPublished(lab.vault, { ...manifest, finishedAt: now.toISOString() }, policy, true);
+  return manifest;
+}
+
+async function prove({ set, snapshotAt }: Manifest): Promise<void> {
+  const proof = proofSchema.parse({
+    ...{ format: "lifeboat-proof/1", proof: idOf(ago(1)), set, tier: "daily", snapshotAt, turn: "newest" },
+    manifestSha256: await manifestHash(lab.vault, "daily", set),
+    ...{ startedAt: ago(2).toISOString(), finishedAt: ago(1).toISOString(), outcome: "proven" },
+    target: { name: "staging", projectRef: "ref", kind: "supabase", serverVersion: "17.1" },
+    software: { lifeboat: "0", node: "24" },
+    counts: { objects: 1, tables: 1, rows: "1", foreignKeysChecked: 0, databaseBytes: "1", storedBytes: "1" },
+    differences: { failed: 0, expected: 0, unverified: 0 },
+    ...{ files: null, checks: [], performance: [], defect: null, stages: [], restoreSeconds: 77, totalSeconds: 99 },
+  });
+  const bytes = encodeProof(proof);
+  await writeProof(lab.vault, proof, bytes, await signDetached(bytes, lab.prover), null);
+}
+
+async function report(hours: number, conclusion: "success" | "failure", untold: string[] = []): Promise<void> {
+  const at = ago(hours).toISOString();
+  const operation = { operation: "backup", job: "backup.daily", startedAt: at, endedAt: at, conclusion, untold };
+  const told = runReportSchema.parse({
+    format: "lifeboat-run/1",
+    run: { workflow: "backup", runId: `${hours}`.replace(".", ""), attempt: 1, url: null, event: "schedule" },
+    ...{ triggeredAt: at, startedAt: at, endedAt: at, conclusion, source: "job" },
+    operations: [{ ...operation, sentence: "x", facts: {}, warnings: [], failure: null }],
+  });
+  await writeVaultReport(lab.vault, told, await noteSigner(env));
+}
+
+test("a vault in which nothing was ever made is critical, not unknown; what can be well is", async () => {
+  expect(await states()).toMatchObject({
+    ...{ "set-daily": "critical", "set-weekly": "critical", "set-monthly": "critical" },
+    ...{ "set-verified": "critical", "set-proven": "critical", reports: "critical" },
+    ...{ "set-shrinks": "ok", holds: "ok", incident: "ok", clocks: "ok", "keys-expiry": "ok", "vault-size": "ok" },
+    "runbook-reviews": "ok",
+  });
+});
+
+test("sets in time, locked, whole and proven are well, whatever junk lies beside them", async () => {
+  const daily = await makeSet("daily", 5);
+  await Promise.all([makeSet("weekly", 20), makeSet("monthly", 20), prove(daily), report(5, "success")]);
+  // Newer by its name, signed by a key that signs no sets.
+  await makeSet("daily", 1, false);
+  const found = await findings();
+  const trouble = [...found].filter(([, { state }]) => state !== "ok").map(([id]) => id);
+  // The lab's bucket has no rules for archives, and its policy promises what it cannot keep.
+  expect(trouble.sort()).toEqual(["locks", "promises"]);
+  expect(found.get("locks")).toMatchObject({ state: "warning", found: expect.stringContaining("Archive lifecycle") });
+  const due = new Date(ago(5).getTime() + 20 * 3_600_000).toISOString();
+  expect(found.get("set-daily")).toMatchObject({ dueAt: due, measure: { value: 1_000_000, unit: "bytes" } });
+  expect(found.get("set-proven")).toMatchObject({ measure: { value: 77, unit: "seconds" } });
+  expect(found.get("set-shrinks")).toMatchObject({ measure: { value: 1000, unit: "rows" } });
+});
+
+test("a hidden part, a failing job, a channel that takes nothing and an incident each turn their check", async () => {
+  const newest = await makeSet("daily", 0.5);
+  expect((await findings()).get("set-verified")?.state).toBe("ok");
+  await lab.vault.put(`${setPrefix("daily", newest.set)}${newest.artifacts[0]?.name}`, Buffer.from("x"));
+  await report(0.5, "success", ["slack"]);
+  expect(await states()).toMatchObject({ "set-verified": "warning", reports: "warning", incident: "ok" });
+  for (const hours of [0.1, 0.2, 0.3]) await report(hours, "failure");
+  const said = { id: idOf(ago(0)), reason: "keys of Ada", by: "a test", at: now };
+  await beginIncident(lab.vault, said, undefined);
+  const found = await findings();
+  expect(found.get("reports")?.state).toBe("critical");
+  expect(found.get("incident")).toMatchObject({ state: "warning", found: expect.stringContaining(said.id) });
+  expect(JSON.stringify([...found])).not.toContain("Ada");
+});
+
+test("a vault that is not set or does not answer is nobody's finding", async () => {
+  const asking = ["set-daily", "set-verified", "locks", "holds", "incident", "reports", "vault-size", "clocks"];
+  const unset = await checks([]);
+  const away = await checks(["vault"], { AWS_ENDPOINT_URL: "http://127.0.0.1:9" });
+  for (const id of asking) {
+    const look = (all: typeof unset) => all.find((one) => one.id === id)?.look();
+    await expect(look(unset), id).rejects.toMatchObject({ code: "configuration", next: expect.any(String) });
+    if (id !== "locks") await expect(look(away), id).rejects.toMatchObject({ name: "OperationError" });
+  }
+});
