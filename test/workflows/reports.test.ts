@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { allRows, readRuns, type Tree } from "../../actions/lib/report/branch/fold-runs.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
+import { type SlackServer, startSlack } from "../lab/channels/slack-server.ts";
 import { PLANTED_EMAIL, seedQimma } from "../lab/index.ts";
 import type { ActRun, Checkout, Event } from "./checkout.ts";
 import { expectUntold, openWorkflowLab, type WorkflowLab } from "./workflow-lab.ts";
@@ -10,13 +11,18 @@ import { expectUntold, openWorkflowLab, type WorkflowLab } from "./workflow-lab.
 
 let workflows: WorkflowLab;
 let checkout: Checkout;
+let slack: SlackServer;
 
 beforeAll(async () => {
+  slack = await startSlack();
   workflows = await openWorkflowLab("reports");
   await seedQimma(workflows.project.postgresUrl, { bytes: 300_000, seed: 4 });
   checkout = workflows.repository();
 });
-afterAll(() => workflows?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await slack?.[Symbol.asyncDispose]();
+  await workflows?.[Symbol.asyncDispose]();
+});
 
 /** @param work the only one that is tried */
 function run(work: "daily" | "weekly" | "monthly", id: string, change: Partial<Event> = {}): Promise<ActRun> {
@@ -37,9 +43,11 @@ function branch(): Tree & { readonly text: string } {
 
 /** Publishes what lies in the vaults. */
 async function report(id: string, change: Partial<Event> = {}): Promise<ActRun> {
-  const env = { ...workflows.runner, GITHUB_RUN_ID: id };
+  // What the monitor finds after that has to reach somebody, else the job fails; nothing is asked outside of the lab.
+  const env = { ...workflows.runner, GITHUB_RUN_ID: id, SUPABASE_STATUS_URL: "http://127.0.0.1:9" };
   const held = Object.entries(workflows.secrets).filter(([name]) => /^(AWS_|S3_)/.test(name));
-  const secrets = Object.fromEntries(held);
+  const { token: SLACK_BOT_TOKEN, channel: SLACK_CHANNEL, apiUrl: SLACK_API_URL } = slack;
+  const secrets = { ...Object.fromEntries(held), SLACK_BOT_TOKEN, SLACK_CHANNEL, SLACK_API_URL };
   const ended = await checkout.run("monitor", { name: "schedule", env, secrets: { ...secrets, ...change.secrets } });
   expect(ended.code, ended.output).toBe(0);
   return ended;
