@@ -13,9 +13,9 @@ const hour = 3_600_000;
 const ago = (millis: number): string => new Date(madeAt.getTime() - millis).toISOString();
 const groups = ["supabase", "backups", "limits", "github"] as const;
 
-/** A year of a house in order: 365 days of sets and copies of the files, 60 sets of which the vault tells, 45 checks. */
-export function yearFacts(changes: Partial<StatusFacts> = {}): StatusFacts {
-  const results = Array.from({ length: 45 }, (_, index) => checkResult(index));
+/** A year of a house in order: 365 days of sets and copies of the files. @param size how many checks, and sets that the vault tells of */
+export function yearFacts(changes: Partial<StatusFacts> = {}, size = { checks: 9, sets: 12 }): StatusFacts {
+  const results = Array.from({ length: size.checks }, (_, index) => checkResult(index));
   return {
     project: "qimma",
     repository: "https://github.com/qimma/backups",
@@ -37,7 +37,7 @@ export function yearFacts(changes: Partial<StatusFacts> = {}): StatusFacts {
     },
     silences: [],
     rows: yearOfRuns(),
-    standing: standing(),
+    standing: standing({}, size.sets),
     promises: promises(),
     runs: ["monitor", "backup", "retention", "restore-test", "disaster-drill"].map((workflow, index) => ({
       workflow,
@@ -47,8 +47,11 @@ export function yearFacts(changes: Partial<StatusFacts> = {}): StatusFacts {
   };
 }
 
-export function yearStatus(changes: Partial<StatusFacts> = {}): StatusDocument {
-  return statusDocument(yearFacts(changes));
+export function yearStatus(
+  changes: Partial<StatusFacts> = {},
+  size?: { checks: number; sets: number },
+): StatusDocument {
+  return statusDocument(yearFacts(changes, size));
 }
 
 export function checkResult(index: number, changes: Partial<CheckResult> = {}): CheckResult {
@@ -98,8 +101,8 @@ function yearOfRuns(): RunRow[] {
   });
 }
 
-export function standing(changes: Partial<Standing> = {}): Standing {
-  const sets = Array.from({ length: 60 }, (_, index) => {
+export function standing(changes: Partial<Standing> = {}, count = 12): Standing {
+  const sets = Array.from({ length: count }, (_, index) => {
     const at = ago(index * day + 5 * hour);
     const tier = new Date(at).getUTCDay() === 0 ? ("weekly" as const) : ("daily" as const);
     const set = setName(at, 364 - index);

@@ -88,7 +88,7 @@
 
   const clockProblem = () => {
     const real = serverNow();
-    const away = Date.now() - (real ?? Date.now());
+    const away = Math.round((Date.now() - (real ?? Date.now())) / minute) * minute;
     if (Math.abs(away) > tolerance)
       return {
         text: `This device's clock is ${span(away)} ${away > 0 ? "ahead of" : "behind"} the server's. The later of the two counts here. Correct the one that is wrong.`,
