@@ -125,10 +125,12 @@ function scenariosOf({ promises, standing, results }: StatusFacts): StatusScenar
   });
 }
 
+const ownBackupChecks = ["supabase-backups", "pitr-on", "pitr-window"];
+
 /** The worst of the checks of what Supabase keeps itself; undefined where there is none, because the policy does not count on it. */
 function ownBackups(results: readonly CheckResult[]): Pick<CheckResult, "state" | "dueAt"> | undefined {
   const order = ["critical", "unknown", "warning", "ok"];
-  const own = results.filter(({ id }) => id === "supabase-backups" || id === "supabase-pitr");
+  const own = results.filter(({ id }) => ownBackupChecks.includes(id));
   const [worst] = own.toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
   if (worst === undefined) return undefined;
   const due = own.flatMap(({ dueAt }) => (isTime(dueAt) ? [dueAt] : [])).sort()[0];

@@ -6,6 +6,9 @@ import { byTime, decodeRows, encodeRows, type RunRow, rowOf, runKey } from "../r
 /** Where what lies on the branch `reports`. */
 
 export const indexPath = "README.md";
+/** The monitor's. */
+export const dashboardPath = "dashboard/index.html";
+export const badgePath = "dashboard/badge.svg";
 
 /** The months before the present one whose runs keep a file each; older ones are a line each. */
 const fullMonths = 3;

@@ -6,7 +6,7 @@ import { promisesPage } from "../promises-page.ts";
 import { isBad } from "../run/merge-reports.ts";
 import { conclusionWord } from "../run/run-page.ts";
 import type { OperationRow, RunRow } from "../run/run-row.ts";
-import { foldedPath, runStem } from "./fold-runs.ts";
+import { badgePath, dashboardPath, foldedPath, runStem } from "./fold-runs.ts";
 import type { History } from "./history-chart.ts";
 import { renderRestoreNow, restoreNow } from "./restore-now.ts";
 import type { Standing } from "./standing.ts";
@@ -21,16 +21,31 @@ interface IndexFacts {
   /** What a reader should know, one sentence each, e.g. that nothing protects main. */
   readonly notes: readonly string[];
   readonly promises?: PromiseCheck | undefined;
+  /** Whether the monitor has laid its dashboard on the branch. */
+  readonly dashboard?: boolean;
 }
+
+/** GitHub shows a page's source, not the page. */
+const dashboardLine = `![What the monitor found last, and until when that counts](${badgePath}) The dashboard is ${markdownLink(dashboardPath, dashboardPath)}: open the file from a checkout of this branch, or by GitHub Pages where that is switched on.`;
 
 const runsOfWorkflow = 3;
 const lastFailures = 10;
 
 /** The page that opens with the branch: what a restore would bring back, the last runs, the history. */
-export function renderIndex({ project, standing, rows, histories, now, notes, promises }: IndexFacts): string {
+export function renderIndex({
+  project,
+  standing,
+  rows,
+  histories,
+  now,
+  notes,
+  promises,
+  dashboard,
+}: IndexFacts): string {
   return [
     `# ${markdownText(project)}: backups and what they are worth`,
     "",
+    ...(dashboard === true ? [dashboardLine, ""] : []),
     renderRestoreNow(restoreNow(standing, now), standing, now),
     ...(notes.length === 0 ? [] : [...notes.map((note) => `> [!WARNING]\n> ${markdownText(note)}\n`)]),
     ...(promises === undefined ? [] : [renderMarkdown(promisesPage(promises))]),

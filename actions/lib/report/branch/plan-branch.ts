@@ -1,7 +1,7 @@
 import type { PromiseCheck, VaultTruth } from "../../policy/promises.ts";
 import { mergeAll } from "../run/merge-reports.ts";
 import type { RunReport } from "../run/run-report.ts";
-import { allRows, foldRuns, indexPath, readRuns, type Tree } from "./fold-runs.ts";
+import { allRows, dashboardPath, foldRuns, indexPath, readRuns, type Tree } from "./fold-runs.ts";
 import { histories, historyChart } from "./history-chart.ts";
 import { renderIndex } from "./index-page.ts";
 import { lostFailure, lostSets } from "./lost-sets.ts";
@@ -52,6 +52,7 @@ export function planBranch(tree: Tree, { project, reports, standing, notes, prom
       now,
       notes: alarm === undefined ? notes : [alarm, ...notes],
       promises: promises?.(truthOf(facts), now),
+      dashboard: tree.paths.includes(dashboardPath),
     }),
   );
   for (const history of drawn) pages.set(`charts/${history.file}.svg`, historyChart(history));

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { formatMinute } from "../../base/measures.ts";
+import { badgePath, dashboardPath } from "../branch/fold-runs.ts";
 import { chartStyle } from "../branch/history-chart.ts";
 import { badge } from "./badge.ts";
 import { alertsSection, wellSection } from "./check-list.ts";
@@ -15,10 +16,6 @@ import {
   setsSection,
 } from "./sections.ts";
 import type { StatusDocument } from "./status.ts";
-
-/** Where the dashboard lies on the branch `reports`. */
-export const dashboardPath = "dashboard/index.html";
-export const badgePath = "dashboard/badge.svg";
 
 const script = readFileSync(new URL("page.js", import.meta.url), "utf8");
 const style = `${readFileSync(new URL("page.css", import.meta.url), "utf8")}${chartStyle.light}@media(prefers-color-scheme:dark){${chartStyle.dark}}`;
