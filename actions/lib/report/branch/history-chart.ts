@@ -109,7 +109,7 @@ interface Frame {
   readonly top: number;
 }
 const fileFrame: Frame = { width: 760, height: 240, left: 84, right: 150, top: 40 };
-const pageFrame: Frame = { width: 400, height: 190, left: 64, right: 108, top: 12 };
+const pageFrame: Frame = { width: 420, height: 190, left: 60, right: 132, top: 12 };
 const bottom = 34;
 
 /** Lines and words of every chart. Colours that the colour-blind tell apart, too; the lines are dashed differently as well. */

@@ -121,7 +121,7 @@ function sparkline(days: StatusLimit["days"], limit: number): string {
     const x = ((Date.parse(day) - from) / wide) * 200;
     return `${x.toFixed(0)},${(28 - (value / most) * 26).toFixed(1)}`;
   });
-  return `<svg class="spark" viewBox="0 0 200 30" aria-hidden="true"><path d="M0 2h200"/><polyline points="${points.join(" ")}"/></svg>`;
+  return `<svg class="spark" viewBox="0 0 200 30" preserveAspectRatio="none" aria-hidden="true"><path d="M0 2h200"/><polyline points="${points.join(" ")}"/></svg>`;
 }
 
 function amount(value: number, unit: StatusLimit["unit"]): string {
