@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { type Ending, runIdentity } from "../../actions/lib/edge/job-report.ts";
+import { Context } from "../../actions/lib/operations/context.ts";
+import { watchPromise } from "../../actions/lib/operations/recover/complete-loss/promise.ts";
+import type { LossWork } from "../../actions/lib/operations/recover/complete-loss/work.ts";
 import { type IssueServer, startIssues } from "../lab/channels/issue-server.ts";
+import { VirtualClock } from "../lab/virtual-clock.ts";
+import { recordingLog } from "./backup-lab.ts";
 import { done, failed, type NotifyLab, openNotifyLab, planted, to } from "./notify-lab.ts";
 
 let notify: NotifyLab;
@@ -9,6 +16,32 @@ beforeAll(async () => {
 });
 afterAll(() => notify?.[Symbol.asyncDispose]());
 beforeEach(() => notify.newChannels());
+
+test("a recovery that is past its promise tells people while it works, in the conversation in which it is told how it ended", async () => {
+  const env = notify.environment("950", {
+    ...{ ...notify.byToken(), ...notify.byMail(), GITHUB_WORKFLOW: "restore", GITHUB_JOB: "restore" },
+  });
+  const config = await loadConfig({ needs: [], env });
+  const log = recordingLog();
+  const { signal } = new AbortController();
+  using context = new Context({ config, log, signal, run: runIdentity(env) });
+  let facts = { request: { scenario: "complete-loss" }, promise: { decide: "2026-11-29T07:30:00.000Z", past: null } };
+  const state = { id: "950", begunAt: "2026-11-29T06:00:00.000Z", times: [] };
+  const note = async (more: object) => {
+    facts = { ...facts, ...more };
+  };
+  const clock = new VirtualClock("2026-11-29T08:00:00.000Z");
+  const of = { context, clock, log, env, sources: { vault: notify.vault }, facts: () => facts };
+  await watchPromise({ ...of, state: { ...state, note } } as unknown as LossWork, [], signal);
+  // All channels that are for what is critical.
+  expect(log.lines.join("\n")).toContain("Told: slack, email.");
+  expect(notify.mail.mails).toHaveLength(1);
+  const ending: Ending = { ...failed, failure: failed.failure && { ...failed.failure, code: "phase-late" } };
+  await notify.end({ ending, env });
+  const [told, ended] = notify.slack.messages;
+  expect(JSON.stringify(told)).toMatch(/PAST THE PROMISE.*lifeboat recover complete-loss --give-up/);
+  expect([told?.threadTs, ended?.threadTs]).toEqual([undefined, told?.ts]);
+});
 
 describe("a failure", () => {
   test("is told at once: what, next step, runbook and run, escaped as Slack wants it", async () => {

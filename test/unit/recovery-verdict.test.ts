@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
+import { policySchema } from "../../actions/lib/config/policy/policy.ts";
 import type { LossFacts, Restored } from "../../actions/lib/operations/recover/complete-loss/facts.ts";
 import { handOver } from "../../actions/lib/operations/recover/complete-loss/hand-over.ts";
+import { handOverPage } from "../../actions/lib/operations/recover/complete-loss/page.ts";
 import type { LossWork } from "../../actions/lib/operations/recover/complete-loss/work.ts";
+import qimma from "../../lifeboat.config.ts";
 
 /** What a hand-over may be called: `recovered` is said of a project in which nothing is missing, and nothing unknown. */
 
@@ -26,6 +29,7 @@ const facts: LossFacts = {
     ...{ snapshotAt: restored.snapshotAt, databaseBytes: "1", withFiles: true, migrations: [], project: null },
   },
   ...{ password: null, asked: false, unpriced: false, ref: null, restored, fileRows: 7, switchedOn: [] },
+  promise: { decide: null, past: null },
   migrated: { outcome: "current", why: null, applied: [], own: [], findings: [] },
   configuration: { why: null, counts, rows: [] },
   tried: [{ what: "login", outcome: "not tried", why: "it would call hooks" }],
@@ -38,7 +42,7 @@ async function handedOver(change: Partial<LossFacts>) {
     facts: () => now,
     state: { id: "20261129T060000Z-0badcafe", begunAt: "2026-11-29T06:00:00.000Z", times: [], human: [] },
     clock: { now: () => Date.parse("2026-11-29T07:00:00.000Z") },
-    context: { config: () => ({ policy: { project: { name: "lab" }, recovery: { handOver: [] } } }) },
+    context: { config: () => ({ policy: policySchema.parse({ ...qimma, recovery: {} }) }) },
     place: () => Promise.resolve({ ref: "abcdefghijklmnopqrst", url: "https://abcdefghijklmnopqrst.supabase.co" }),
   };
   return handOver(work as unknown as LossWork);
@@ -89,3 +93,11 @@ test.each<[string, Partial<LossFacts>]>([
 ])("one %s is neither recovered nor unproven", async (_, change) =>
   expect(await handedOver(change)).toMatchObject({ outcome: "differs", wrong: [expect.any(String)] }),
 );
+
+test("one that took longer than is promised says so", async () => {
+  const { promise, ...over } = await handedOver({});
+  expect(promise).toEqual({ rtoMinutes: 120, met: true });
+  expect(handOverPage({ ...over, promise: { rtoMinutes: 30, met: false } }).sentence).toContain(
+    "PAST THE PROMISE of 30 min",
+  );
+});

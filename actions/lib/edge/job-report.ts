@@ -1,12 +1,13 @@
 import { type Environment, optional } from "../config/environment.ts";
 import type { News } from "../report/run/outcome.ts";
-import type {
-  Conclusion,
-  Failure,
-  OperationReport,
-  RunFacts,
-  RunIdentity,
-  RunReport,
+import {
+  type Conclusion,
+  type Failure,
+  jobName,
+  type OperationReport,
+  type RunFacts,
+  type RunIdentity,
+  type RunReport,
 } from "../report/run/run-report.ts";
 
 /** How an action's work ended, before it is told to anybody. */
@@ -77,13 +78,4 @@ export function runIdentity(env: Environment): RunIdentity {
     url: runId !== undefined && server !== undefined && repository !== undefined && URL.canParse(url) ? url : null,
     event: optional(env, "GITHUB_EVENT_NAME") ?? "by-hand",
   };
-}
-
-/** The job's id in its workflow, and the step's where a job does several works: `backup.weekly`. No id has a dot in it. */
-export function jobName(env: Environment): string {
-  const job = optional(env, "GITHUB_JOB") ?? "job";
-  const step = optional(env, "GITHUB_ACTION");
-  // A step without an id gets a number or underscores for a name.
-  const named = step !== undefined && step !== job && /^[a-z][\w-]*$/i.test(step);
-  return (named ? `${job}.${step}` : job).slice(0, 100);
 }

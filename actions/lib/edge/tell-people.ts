@@ -1,11 +1,11 @@
 import { type NotifyPolicy, notifyPolicySchema } from "../config/policy/policy.ts";
 import { runAlert } from "../notify/alert.ts";
-import { type Conversation, deliver } from "../notify/channel.ts";
+import { conversationOf, deliver } from "../notify/channel.ts";
 import { openChannels, pageUrls } from "../notify/open-channels.ts";
 import { noThreads, vaultThreads } from "../notify/slack.ts";
 import { isBad } from "../report/run/merge-reports.ts";
 import type { News } from "../report/run/outcome.ts";
-import { type RunReport, workOf } from "../report/run/run-report.ts";
+import type { RunReport } from "../report/run/run-report.ts";
 import type { Vault } from "../vault/s3/client.ts";
 import { heartbeat, type Watched } from "./heartbeat.ts";
 
@@ -39,12 +39,8 @@ export async function tellPeople(report: RunReport, telling: Telling): Promise<s
   // Reports are published in runs of all kinds, those that failed among them: that is no recovery.
   const quiet = !failed && told?.operation === "publish";
   const channels = quiet ? [] : openChannels(policy.failure.channels, { env, log, threads });
-  const conversation: Conversation = {
-    key: [report.run.workflow, report.run.runId, told?.job.split(".")[1]]
-      .filter((each) => each !== undefined)
-      .join("-"),
-    topic: [workOf(report), told?.operation].filter((each) => each !== undefined).join(", "),
-    attempt: report.run.attempt,
+  const conversation = {
+    ...conversationOf(report.run, told?.job, told?.operation),
     onlyContinue: !failed && news === undefined,
   };
   if ((failed || news !== undefined) && channels.length === 0)

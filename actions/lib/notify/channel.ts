@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { boundedFetch } from "../base/bounded-answer.ts";
 import type { ChannelName } from "../config/policy/policy.ts";
 import type { Secret } from "../config/problems.ts";
+import type { RunIdentity } from "../report/run/run-report.ts";
 import type { Alert } from "./alert.ts";
 
 /** What belongs together: a run and all its attempts. */
@@ -13,6 +14,22 @@ export interface Conversation {
   readonly attempt: number;
   /** Whether only a conversation that has begun already is continued, e.g. to say that it is well again. */
   readonly onlyContinue?: boolean;
+}
+
+/** The conversation of a run, or of one of its steps (`backup.weekly`) where a job does several works. */
+export function conversationOf(
+  { workflow, runId, attempt }: Pick<RunIdentity, "workflow" | "runId" | "attempt">,
+  job: string | undefined,
+  operation: string | undefined,
+): Conversation {
+  const step = job?.split(".")[1];
+  const joined = (parts: readonly (string | undefined)[], by: string): string =>
+    parts.filter((each) => each !== undefined).join(by);
+  return {
+    key: joined([workflow, runId, step], "-"),
+    topic: joined([workflow, step, operation], ", "),
+    attempt,
+  };
 }
 
 /** One way to people. */

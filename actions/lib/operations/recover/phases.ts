@@ -160,18 +160,21 @@ function failureOf<Work>({ name }: Phase<Work>, error: unknown, { signal, again 
   return new OperationError(error.code, `${name}: ${error.message}`, next, error);
 }
 
+/** Share of the promised time that is people's, and no phase's. */
+export const kept = 0.25;
+
 /**
  * Divides the time that a scenario has among its phases.
- * @param weights by name, in any unit @param rtoMinutes of the policy @param kept share of it (0 to 1) for what people do, default 0.25
+ * @param weights by name, in any unit @param rtoMinutes of the policy @param share of it (0 to 1) for what people do, default `kept`
  * @returns seconds by name, whole
  */
 export function shares<Name extends string>(
   weights: Readonly<Record<Name, number>>,
   rtoMinutes: number,
-  kept = 0.25,
+  share = kept,
 ): Readonly<Record<Name, number>> {
   const all = Object.values<number>(weights).reduce((sum, weight) => sum + weight, 0);
-  const seconds = rtoMinutes * 60 * (1 - kept);
+  const seconds = rtoMinutes * 60 * (1 - share);
   const divided = Object.entries<number>(weights).map(([name, weight]) => [name, Math.floor((seconds * weight) / all)]);
   return Object.fromEntries(divided) as Record<Name, number>;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Environment, optional } from "../../config/environment.ts";
 import { setIdPattern, tierSchema } from "../../vault/format/manifest.ts";
 
 const count = z.number().int().nonnegative();
@@ -130,4 +131,13 @@ export function parseReport(bytes: Uint8Array): RunReport | undefined {
 export function workOf({ run, operations: [told] }: RunReport): string {
   const step = told?.job.split(".")[1];
   return step === undefined ? run.workflow : `${run.workflow}, ${step}`;
+}
+
+/** The job's id in its workflow, and the step's where a job does several works: `backup.weekly`. No id has a dot in it. */
+export function jobName(env: Environment): string {
+  const job = optional(env, "GITHUB_JOB") ?? "job";
+  const step = optional(env, "GITHUB_ACTION");
+  // A step without an id gets a number or underscores for a name.
+  const named = step !== undefined && step !== job && /^[a-z][\w-]*$/i.test(step);
+  return (named ? `${job}.${step}` : job).slice(0, 100);
 }

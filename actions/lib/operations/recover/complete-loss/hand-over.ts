@@ -2,7 +2,7 @@ import { countOf, formatBytes } from "../../../base/measures.ts";
 import type { Policy } from "../../../config/policy/policy.ts";
 import { dashboardTask } from "../../restore/result.ts";
 import { secondsOf } from "../phases.ts";
-import type { Carried, LossFacts, Migrated } from "./facts.ts";
+import { type Carried, type LossFacts, type Migrated, promiseOf } from "./facts.ts";
 import { type LossWork, restoredOf } from "./work.ts";
 
 /** What a recovery hands over. Names, counts and addresses; never a value of a key. */
@@ -37,6 +37,8 @@ export interface HandOver {
   readonly phases: readonly { readonly name: string; readonly seconds: number; readonly late: boolean }[];
   /** From the first run's begin to now, waiting for people included; and what people did for it. */
   readonly seconds: number;
+  /** Of the scenario, by the policy; not met: `seconds` are more. */
+  readonly promise: { readonly rtoMinutes: number; readonly met: boolean };
   readonly human: readonly { readonly at: string; readonly by: string; readonly what: string }[];
   /** For users, to be read and sent by a person. */
   readonly message: string;
@@ -54,6 +56,8 @@ export async function handOver(work: LossWork): Promise<HandOver> {
   const { policy } = work.context.config();
   const { ref, url } = await work.place();
   const restored = restoredOf(work);
+  const seconds = Math.round((clock.now() - Date.parse(state.begunAt)) / 1000);
+  const { rtoMinutes } = promiseOf(work);
   const failed = (checks ?? []).filter(({ outcome }) => outcome !== "passed");
   const wrong = [
     ...(restored.outcome === "equal" ? [] : [restored.sentence]),
@@ -96,7 +100,8 @@ export async function handOver(work: LossWork): Promise<HandOver> {
       .map(({ what }, index) => ({ number: index + 1, what }))
       .filter(({ what }) => !switchedOn.includes(what)),
     phases: secondsOf(state.times),
-    seconds: Math.round((clock.now() - Date.parse(state.begunAt)) / 1000),
+    seconds,
+    promise: { rtoMinutes, met: seconds <= rtoMinutes * 60 },
     human: state.human,
     message: messageToUsers(policy.project.name, restored.snapshotAt),
   };

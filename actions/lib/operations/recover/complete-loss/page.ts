@@ -128,9 +128,13 @@ function configurationTold({ configuration }: HandOver): string {
   ].join(", ");
 }
 
-function sentenceOf({ outcome, wrong, unproven, checks, seconds, off, human }: HandOver, place: string): string {
+function sentenceOf(
+  { outcome, wrong, unproven, checks, seconds, off, human, promise }: HandOver,
+  place: string,
+): string {
   const took = `after ${formatDuration(seconds * 1000)} and ${countOf(human.length, "action")} of people`;
-  const rest = off.length === 0 ? "" : ` ${countOf(off.length, "thing")} that may speak to others stayed off.`;
+  const late = promise.met ? "" : ` That is PAST THE PROMISE of ${formatDuration(promise.rtoMinutes * 60_000)}.`;
+  const rest = off.length === 0 ? late : `${late} ${countOf(off.length, "thing")} that may speak to others stayed off.`;
   switch (outcome) {
     case "recovered":
       return `Recovered into ${place} ${took}: equal to the set, ${countOf(checks.length, "check")} of the application passed.${rest}`;

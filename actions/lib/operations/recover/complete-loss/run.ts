@@ -9,12 +9,13 @@ import { openRecoveries, type Recoveries } from "../access.ts";
 import { runPhases } from "../phases.ts";
 import { openSources, type Sources } from "../sources.ts";
 import type { RecoveryState } from "../state.ts";
-import { factsSchema, type LossPlan, type LossRequest, sourcesFor } from "./facts.ts";
+import { factsSchema, type LossPlan, type LossRequest, scenarioOf, sourcesFor } from "./facts.ts";
 import { handOver } from "./hand-over.ts";
 import { look, openApi } from "./look.ts";
 import { rehearsalPage, reportHandOver } from "./page.ts";
 import { lossPhases } from "./phases.ts";
 import { newPassword } from "./project.ts";
+import { watchPromise } from "./promise.ts";
 import { LossWork } from "./work.ts";
 
 export interface LossRun {
@@ -46,8 +47,7 @@ export async function runLoss(context: Context, run: LossRun): Promise<Told> {
   if (unfinished === undefined && !again) refuseDone(recoveries, request, clock.now());
   const sources = await openSources(context, sourcesFor(request), closing);
   const plan = unfinished?.facts(factsSchema).plan ?? (await admitted(context, sources, request, recoveries));
-  const scenario = request.scenario === "regional-disaster" ? "regionalDisaster" : "completeLoss";
-  const phases = lossPhases(plan, context.config().policy, scenario);
+  const phases = lossPhases(plan, context.config().policy, scenarioOf(request));
   if (rehearse) {
     const page = rehearsalPage(plan, phases, unfinished?.id ?? null);
     const told = phases.map(({ run: _run, ...phase }) => phase);
@@ -64,7 +64,14 @@ export async function runLoss(context: Context, run: LossRun): Promise<Told> {
   const outer = run.signal ?? context.signal;
   const signal = lease === undefined ? outer : AbortSignal.any([outer, lease.lost]);
   const how = `Run the same command again: recovery ${state.id} goes on where it stopped.`;
-  await runPhases(phases, work, { record: state, clock, log: context.log, signal, again: how });
+  const watching = new AbortController();
+  const watch = watchPromise(work, phases, AbortSignal.any([signal, watching.signal]));
+  try {
+    await runPhases(phases, work, { record: state, clock, log: context.log, signal, again: how });
+  } finally {
+    watching.abort();
+    await watch;
+  }
   // Ended only when it can be told: whoever takes it up after a failure here gets the page.
   const over = await handOver(work);
   await state.end("handed over");
