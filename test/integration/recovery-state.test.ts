@@ -12,7 +12,6 @@ import {
   type RecoveryState,
   readState,
   type StateAccess,
-  unfinishedStates,
 } from "../../actions/lib/operations/recover/state.ts";
 import { folderStates, type StateStore, vaultStates } from "../../actions/lib/operations/recover/state-store.ts";
 import { readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";
@@ -20,6 +19,12 @@ import { generateKey, type NewKey, readPrivateKey } from "../../actions/lib/seal
 import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { newBucket } from "../faults/proxy/test-bucket.ts";
+
+/** The recoveries of a store that are under way. */
+async function unfinishedStates(access: StateAccess): Promise<RecoveryState[]> {
+  const states = await Promise.all((await access.store.list()).map((id) => readState(id, access, silentLog)));
+  return states.filter((state) => state !== undefined).filter(({ ended }) => ended === null);
+}
 
 const passphrase = "long enough for a test";
 let made: readonly NewKey[];
@@ -64,7 +69,7 @@ test.each(["bucket", "folder"])(
       expect(Buffer.from(bytes).includes(password)).toBe(false);
       expect(Buffer.from(bytes).includes("make the project")).toBe(false);
     }
-    const [found, ...others] = await unfinishedStates(await accessOf(store, 1), silentLog);
+    const [found, ...others] = await unfinishedStates(await accessOf(store, 1));
     expect(others).toEqual([]);
     expect(found?.id).toBe(state.id);
     expect(found?.facts(schema)).toEqual({ password });
@@ -73,7 +78,7 @@ test.each(["bucket", "folder"])(
     // The first holder has not seen that, and must not write over it.
     await expect(state.note({ password: "another" })).rejects.toMatchObject({ code: "recovery-taken" });
     await found?.end("handed over");
-    expect(await unfinishedStates(await accessOf(store, 0), silentLog)).toEqual([]);
+    expect(await unfinishedStates(await accessOf(store, 0))).toEqual([]);
   },
 );
 
@@ -106,7 +111,7 @@ test("who can write the bucket and has no key cannot send a recovery elsewhere",
     client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })),
   );
   expect(await read()).toBe(1);
-  const [found] = await unfinishedStates(access, silentLog);
+  const [found] = await unfinishedStates(access);
   expect(found?.facts(schema)).toEqual({ password });
   await found?.note({ password: "made anew" });
   expect((await readState(state.id, access, silentLog))?.facts(schema)).toEqual({ password: "made anew" });

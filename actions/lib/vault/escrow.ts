@@ -20,7 +20,7 @@ import type { Vault } from "./s3/client.ts";
 import { writtenObjects } from "./s3/versions.ts";
 
 /** Where what only the owner has is kept, sealed: `escrow/<id>.json` and its signature. Entries are added, and never changed. */
-export const escrowPrefix = "escrow/";
+const escrowPrefix = "escrow/";
 const keyOf = (id: string): string => `${escrowPrefix}${id}.json`;
 
 /** A sealed value may have as much. Supabase takes 24,576 bytes for a function's secret. */

@@ -37,7 +37,7 @@ export interface Recoveries extends Disposable {
 }
 
 /** The lease of whoever recovers: one recovery at a time works in a vault. */
-export const recoveryLease = "recover";
+const recoveryLease = "recover";
 
 /** Nobody recovers more often, and a run must not read for hours. */
 const mostStates = 100;

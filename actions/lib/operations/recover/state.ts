@@ -183,24 +183,13 @@ export async function beginState(
   return new RecoveryState(document, mark, access);
 }
 
-/**
- * The recoveries of this store that are under way, newest first. What does not open, or that no key of people has signed, counts for
- * nothing and is warned of; of several versions the newest that counts is taken, so that an older one that somebody has put over it,
- * or a marker that hides it, changes nothing.
- */
-export async function unfinishedStates(access: StateAccess, log: Log): Promise<RecoveryState[]> {
-  const found: RecoveryState[] = [];
-  for (const id of await access.store.list()) {
-    const state = await readState(id, access, log);
-    if (state !== undefined && state.ended === null) found.push(state);
-  }
-  return found;
-}
-
 /** What came last is so new that a recovery may be under way below it. */
 const doubtMillis = 7 * 86_400_000;
 
 /**
+ * One recovery. What does not open, or that no key of people has signed, counts for nothing and is warned of; of several versions the newest
+ * that counts is taken, so that an older one that somebody has put over it, or a marker that hides it, changes nothing.
+ *
  * @param doubt told where none counts and yet one may be there: more lies there than is read, or what lies there is new. Somebody may
  * have laid it over a recovery that is under way.
  * @returns undefined where none is that counts

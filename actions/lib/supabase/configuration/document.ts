@@ -2,7 +2,7 @@ import { z } from "zod";
 import { countOf, few } from "../../base/measures.ts";
 
 /** The parts of a project's configuration, by the names under which a set keeps them. */
-export const sectionNames = [
+const sectionNames = [
   "project",
   "auth",
   "postgrest",

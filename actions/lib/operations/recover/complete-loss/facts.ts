@@ -7,7 +7,7 @@ import type { Context } from "../../context.ts";
 const words = z.string().max(2000);
 
 /** What was asked for. A later run goes on with it, and refuses another. */
-export const requestSchema = z.strictObject({
+const requestSchema = z.strictObject({
   scenario: z.enum(["complete-loss", "regional-disaster"]),
   set: z.string(),
   /** Of the policy, made by a person; null: a project is made. */
@@ -45,7 +45,7 @@ const candidateSchema = z.strictObject({ tier: tierSchema, set: setId, why: word
 export type Candidate = z.output<typeof candidateSchema>;
 
 /** What is decided before anything is written. */
-export const planSchema = z.strictObject({
+const planSchema = z.strictObject({
   /** In the order in which they are tried. */
   candidates: z.array(candidateSchema).min(1),
   /** Of the first. ISO 8601; decimal digits. */

@@ -61,7 +61,7 @@ function offsetAdvice(meant: readonly string[]): string {
 }
 
 /** The zone of this machine. */
-export function localZone(): string {
+function localZone(): string {
   return new Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 

@@ -59,7 +59,7 @@ function aboutStatus(page: PublicStatus): string[] {
   ];
 }
 
-export function aboutLook(look: Look): string {
+function aboutLook(look: Look): string {
   if (look.kind === "silent") return `The database does not answer (${look.why}).`;
   if (look.kind === "refused") return `The database answers and lets nobody in (${look.why}).`;
   const { uptime, tables, sentinels } = look.facts;
@@ -71,7 +71,7 @@ export function aboutLook(look: Look): string {
 }
 
 /** @param snapshotAt of the newest set */
-export function lastGoodOf(look: Look, snapshotAt: string | undefined): LastGood | undefined {
+function lastGoodOf(look: Look, snapshotAt: string | undefined): LastGood | undefined {
   const sentinel = look.kind === "inside" ? look.facts.sentinels?.newest : null;
   if (typeof sentinel === "number") return { at: sentinel, what: "the newest sentinel" };
   return snapshotAt === undefined ? undefined : { at: Date.parse(snapshotAt), what: "the newest set" };
