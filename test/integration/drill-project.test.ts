@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { OperationError } from "../../actions/lib/base/errors.ts";
 import { readSourceLoss } from "../../actions/lib/operations/drill/lost.ts";
@@ -72,13 +73,17 @@ test("the loss of production's region is played from the replica, into another o
   });
 }, 120_000);
 
-test("a newest set that does not open ends no drill: what is lost is then counted without its rows", async () => {
-  const asking = { env: lab.env, log: lab.log, signal: new AbortController().signal, at: Date.now() };
+test("a newest set that does not open ends no drill: what is lost is then counted without its rows, also by the rows of the last minutes", async () => {
+  const sentinels = await readFile(new URL("../../runbooks/sql/sentinels.sql", import.meta.url), "utf8");
+  await execute(lab.source.postgresUrl, sentinels);
+  await execute(lab.source.postgresUrl, "select lifeboat.write_sentinel()");
+  const asking = { env: lab.env, log: lab.log, signal: new AbortController().signal, at: Date.now() + 60_000 };
   const damaged = async () => {
     throw new OperationError("inventory-unreadable", "The inventory of the set cannot be read.");
   };
   const loss = await readSourceLoss(damaged, new Date(0).toISOString(), asking);
   expect(loss).toMatchObject({ rows: null, files: expect.any(Number) });
+  expect(loss?.sentinels).toBeGreaterThan(0);
   expect(loss?.files).toBeGreaterThan(0);
 });
 

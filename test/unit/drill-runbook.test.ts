@@ -33,7 +33,7 @@ const drill: ProvenDrill = {
       { name: "restore the set", seconds: 1500, late: false },
       { name: "check the application", seconds: 300, late: true },
     ],
-    lost: { seconds: 25_200, rows: 12, files: 3, measuredBy: "times" },
+    lost: { seconds: 25_200, rows: 12, files: 3, sentinels: 420, measuredBy: "sentinels" },
     ...{ configuration: null, migrations: null, failures: [], byHand: ["Tell the schools."] },
     sabotage: { kind: "missing part", seed: "00000000", refused: true },
   },
@@ -52,7 +52,7 @@ test("a page tells its last drill between its marks alone, and its review is dat
   expect(text).toContain("| restore the set | 25 min | 10 min | slower |");
   expect(text).toContain("| check the application | 5 min | – | **late** |");
   expect(text).toMatch(
-    /30 min by machines, 25 min by people, measured on 2026-01-12; 2 h are promised\. 7 h of work were lost \(12 rows and 3 files\)/,
+    /30 min by machines, 25 min by people, measured on 2026-01-12; 2 h are promised\. 7 h of work were lost \(12 rows, 3 files, 420 sentinels\)/,
   );
   expect(text).toContain("- Tell the schools.");
   expect(text).toContain("$0.03");

@@ -7,7 +7,7 @@ import { connect } from "../../postgres/connect/connect.ts";
 import { quoteQualified } from "../../postgres/identifier.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import { bookkeepingReason, isManagedSchema } from "../../postgres/platform-owned.ts";
-import { readSentinels, sentinelSeconds } from "../../postgres/sentinels.ts";
+import { readSentinels, sentinelSeconds, sentinelTable } from "../../postgres/sentinels.ts";
 
 /** What the source has at the moment of the loss that the set does not have. */
 export interface SourceLoss {
@@ -15,6 +15,8 @@ export interface SourceLoss {
   readonly rows: number | null;
   /** Files that were made or changed since; null: Storage's table cannot be read. */
   readonly files: number | null;
+  /** Sentinels that were written since the set: one a minute, up to the loss; null where there are none. */
+  readonly sentinels: number | null;
   /** Milliseconds since 1970: the newest sentinel; null where there are none. */
   readonly sentinel: number | null;
 }
@@ -53,6 +55,7 @@ export async function readSourceLoss(
         sentinel: await attempt(client, () => newestSentinel(client, at)),
         rows: inventory === undefined ? null : await attempt(client, () => newRows(client, inventory)),
         files: await attempt(client, () => newFiles(client, snapshotAt)),
+        sentinels: await attempt(client, () => newSentinels(client, snapshotAt, at)),
       };
     } finally {
       await client.end().catch(() => undefined);
@@ -96,6 +99,17 @@ async function newFiles(client: Client, snapshotAt: string): Promise<number> {
   const { rows } = await client.query(
     "select count(*)::text as n from storage.objects where greatest(created_at, updated_at) > $1::timestamptz",
     [snapshotAt],
+  );
+  return countSchema.parse(rows[0]).n;
+}
+
+/** The rows that cron writes each minute, also just before the loss: nothing has to be written to have some. */
+async function newSentinels(client: Client, snapshotAt: string, at: number): Promise<number | null> {
+  if ((await newestSentinel(client, at)) === null) return null;
+  const { schema, name } = sentinelTable;
+  const { rows } = await client.query(
+    `select count(*)::text as n from ${quoteQualified(schema, name)} where at > $1::timestamptz and at <= to_timestamp($2::float8)`,
+    [snapshotAt, at / 1000],
   );
   return countSchema.parse(rows[0]).n;
 }

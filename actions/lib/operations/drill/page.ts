@@ -94,6 +94,7 @@ function promiseRows({ machineSeconds, human, rtoMinutes, rpoMinutes, lost }: Dr
     ["work that is lost (RPO)", span(rpoMinutes * 60), `${span(lost.seconds)}, by ${lost.measuredBy}`],
     ["  rows", "", lost.rows === null ? "not counted" : String(lost.rows)],
     ["  files", "", lost.files === null ? "not counted" : String(lost.files)],
+    ["  sentinels, one a minute", "", lost.sentinels == null ? "none are written" : String(lost.sentinels)],
   ];
 }
 

@@ -33,7 +33,7 @@ export interface Played {
   readonly machineSeconds: number;
   /** Undefined: all phases ended well. */
   readonly broke: { readonly code: string; readonly message: string } | undefined;
-  readonly lost: ReturnType<typeof lostSpan> & Pick<SourceLoss, "rows" | "files">;
+  readonly lost: ReturnType<typeof lostSpan> & Pick<SourceLoss, "rows" | "files" | "sentinels">;
   readonly sabotage: SabotageResult | null;
   /** What could not be cleared away, in words. */
   readonly left: string | undefined;
@@ -111,7 +111,7 @@ async function playThrough(context: Context, drill: DrillWork, state: RecoverySt
       { lostAt, snapshotAt: Date.parse(restored?.snapshotAt ?? plan.snapshotAt) },
       { atSource: atSource?.sentinel ?? null, restored: restoredSentinel },
     ),
-    ...{ rows: counted?.rows ?? null, files: counted?.files ?? null },
+    ...{ rows: counted?.rows ?? null, files: counted?.files ?? null, sentinels: counted?.sentinels ?? null },
   };
   const { recipients } = await readKeyring(config.publicKeys.armored);
   // What could not be tried was not refused: the drill is red for it.

@@ -47,7 +47,8 @@ function blockOf(
   const counted = [
     ...(lost.rows === null ? [] : [`${lost.rows} rows`]),
     ...(lost.files === null ? [] : [`${lost.files} files`]),
-  ].join(" and ");
+    ...(lost.sentinels == null ? [] : [`${lost.sentinels} sentinels`]),
+  ].join(", ");
   const rows = phaseRows(phases, before?.drill.phases, "**late**");
   return [
     `Written from the signed proof \`${proof}\` by the job that publishes reports; what is changed here by hand is overwritten by the next drill.`,

@@ -69,6 +69,8 @@ const drillSchema = z.strictObject({
     /** At the source and not in the set; null: the source was not asked, or did not say. */
     rows: count.nullable(),
     files: count.nullable(),
+    /** Sentinels among what is lost, one a minute up to the loss; null: the source has none. Older proofs do not say. */
+    sentinels: count.nullable().optional(),
     /** `sentinels`: rows that the database writes each minute say it themselves. `times`: of the set and of the drill. */
     measuredBy: z.enum(["sentinels", "times"]),
   }),
