@@ -44,7 +44,10 @@ const region = "us-east-1";
 /** @param planBAfterMinutes as in the policy: the lab's Supabase is so much quicker than the real one */
 export async function openFailureLab(planBAfterMinutes = 0.9): Promise<FailureLab> {
   await using opened = new AsyncDisposableStack();
-  const recovery = { organization: "org", region, planBAfterMinutes };
+  const checks = [
+    { kind: "sql", name: "people are there", query: "select count(*) > 0 from auth.users", expect: { value: true } },
+  ] as const;
+  const recovery = { organization: "org", region, planBAfterMinutes, checks: [...checks] };
   const sets = opened.use(await openBackupLab(sharedS3(), { policy: (policy) => ({ ...policy, recovery }) }));
   const filesBucket = `${sets.bucket}-files`;
   await sharedS3().createBucket(filesBucket);

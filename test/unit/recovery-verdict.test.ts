@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { policySchema } from "../../actions/lib/config/policy/policy.ts";
 import type { LossFacts, Restored } from "../../actions/lib/operations/recover/complete-loss/facts.ts";
 import { handOver } from "../../actions/lib/operations/recover/complete-loss/hand-over.ts";
-import { handOverPage } from "../../actions/lib/operations/recover/complete-loss/page.ts";
+import { handOverPage, reportHandOver } from "../../actions/lib/operations/recover/complete-loss/page.ts";
 import type { LossWork } from "../../actions/lib/operations/recover/complete-loss/work.ts";
 import qimma from "../../lifeboat.config.ts";
 
@@ -73,9 +73,15 @@ test.each<[string, Partial<LossFacts>]>([
     "with a schema that may not be today's",
     { migrated: { outcome: "doubtful", why: null, applied: [], own: [], findings: ["1.sql is another"] } },
   ],
-])("one %s is unproven", async (_, change) =>
-  expect(await handedOver(change)).toMatchObject({ outcome: "unproven", unproven: [expect.any(String)] }),
-);
+])("one %s is unproven, and its exit code says so", async (_, change) => {
+  const over = await handedOver(change);
+  expect(over).toMatchObject({ outcome: "unproven", unproven: [expect.any(String)] });
+  expect(reportHandOver(over)).toMatchObject({
+    ...{ failure: { code: "recovery-unproven" }, outputs: { outcome: "unproven" } },
+    page: { sentence: expect.stringContaining("UNPROVEN") },
+  });
+  expect(reportHandOver(await handedOver({})).failure).toBeUndefined();
+});
 
 test.each<[string, Partial<LossFacts>]>([
   ["with rows that differ", { restored: { ...restored, outcome: "differs" } }],

@@ -10,7 +10,7 @@ export interface HandOver {
   /**
    * `recovered`: the copy is equal to the set, the schema is today's and the application's checks passed. `unproven`: equal, and nobody can
    * say so of the rest (`unproven` says why).
-   * `differs`: something of it is not as it was; named. Nothing else may be called recovered.
+   * `differs`: something of it is not as it was; named. Both end with exit code 1. Nothing else may be called recovered.
    */
   readonly outcome: "recovered" | "unproven" | "differs";
   readonly recovery: string;
@@ -158,7 +158,7 @@ function todoOf(work: LossWork, policy: Policy, ref: string | null, url: string 
 }
 
 /** The name of the configuration's part that waits for a person. */
-export const liveSettings = "settings that reach people: mail, text messages, hooks, network restrictions";
+const liveSettings = "settings that reach people: mail, text messages, hooks, network restrictions";
 
 /** All that stays off until somebody says so, in the order in which it is numbered; without a statement: done by the API. */
 export function offOf(

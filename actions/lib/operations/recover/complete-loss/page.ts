@@ -22,14 +22,30 @@ export function reportHandOver(over: HandOver): Outcome {
       ...{ tables: restored.counts.tables, rows: Number(restored.counts.rows), restoreSeconds: over.seconds },
       differences: restored.differences,
     },
-    ...(over.outcome === "differs" && {
-      failure: {
-        code: "recovered-differs",
-        message: page.sentence,
-        next: "Understand each difference before anybody works with the project; `lifeboat prove` compares again.",
-      },
-    }),
+    ...failureOf(over, page.sentence),
   };
+}
+
+/** Only `recovered` goes well: what nobody has shown to work must not look like it to whoever reads an exit code. */
+function failureOf({ outcome }: HandOver, message: string): Pick<Outcome, "failure"> {
+  switch (outcome) {
+    case "recovered":
+      return {};
+    case "unproven":
+      return {
+        failure: {
+          ...{ code: "recovery-unproven", message },
+          next: "Everything is there and equal to the set. Log in, look at what the page calls not proven, and go on when it holds. Checks of the application in the policy (recovery.checks) show it the next time.",
+        },
+      };
+    case "differs":
+      return {
+        failure: {
+          ...{ code: "recovered-differs", message },
+          next: "Understand each difference before anybody works with the project; `lifeboat prove` compares again.",
+        },
+      };
+  }
 }
 
 export function handOverPage(over: HandOver): Page {

@@ -86,8 +86,9 @@ export async function besideIt(beside: Beside): Promise<PlanBOutcome> {
     const planB = `failed: ${ended.error.message}${await leftBy(beside)} In place: ${why.message}`;
     return { winner: "nobody", why: ended.error, planB };
   }
-  const { failure } = ended.told;
-  // A copy that is not as it was must not shut the old one off, which may still come back.
+  // A copy that is not as it was must not shut the old one off, which may still come back. One that is equal, and that nobody has
+  // shown to work, may: its page says so.
+  const failure = ended.told.failure?.code === "recovery-unproven" ? undefined : ended.told.failure;
   if (failure !== undefined) {
     context.log.warn(`Plan B is there, and not as it was: ${failure.message} The database in place is waited for.`);
     if ((await inPlace) === undefined) return lost(beside, `is there, and not as it was (${failure.message})`);
