@@ -137,7 +137,7 @@ test("the action asks every check of this configuration, and none fails by itsel
       LIFEBOAT_POLICY: join(backups.folder, "policy.json"),
     },
     ...{ GITHUB_WORKFLOW: "monitor", GITHUB_RUN_ID: "4711", GITHUB_JOB: "monitor", GITHUB_EVENT_NAME: "schedule" },
-    ...{ HEARTBEAT_URL_MONITOR: heartbeats.url, INPUT_TELL: "true" },
+    ...{ HEARTBEAT_URL_MONITOR: heartbeats.url, INPUT_TELL: "true", GITHUB_API_URL: "http://127.0.0.1:9" },
   });
   expect(ended.code, ended.output).toBe(0);
   const known = lab.state()?.checks ?? {};
