@@ -115,6 +115,13 @@ describe("point-in-time recovery", () => {
     expect(judge({ lag: 96, history })).toMatchObject({ state: "ok", found: expect.stringMatching(/idle/) });
   });
 
+  test("that lags behind the first rows after days without any is well: they cannot be archived yet", () => {
+    const history = [day("2026-11-25", 480), day("2026-11-26", 500), day("2026-11-29", 500)];
+    expect(judge({ lag: 96, history, ...writing }).state).toBe("ok");
+    const moved = [...history.slice(0, 2), day("2026-11-29", 501)];
+    expect(judge({ lag: 96, history: moved, ...writing }).state).toBe("critical");
+  });
+
   test("whose count began anew is not taken for idle", () => {
     const history = [day("2026-11-28", 9_000_000), day("2026-11-29", 9_100_000)];
     expect(judge({ lag: 40, history }).state).toBe("critical");

@@ -110,7 +110,7 @@ export function judgePitrWindow(facts: PitrWindow, now: Date): Finding {
   if (lag > lagOk && activity === "written")
     return say(lag >= lagCritical ? "critical" : "warning", " Rows have been written since.");
   if (lag > lagOk && activity === "idle")
-    return say("ok", " No row has been written since then: the database is idle.");
+    return say("ok", " No row was written since then, until now: the database was idle.");
   if (activity === "unreadable" && lag >= blindCritical)
     return say("critical", " Whether anything was written since could not be read.");
   if (lag >= (activity === "unreadable" ? blindWarning : quietNight))
@@ -131,8 +131,9 @@ export function judgePitrWindow(facts: PitrWindow, now: Date): Finding {
 }
 
 /**
- * Whether rows were written after `latest`, by the server's count of rows: it grows within one look, or since a day that began after
- * `latest`. Idle: it has not moved since the day to which the window reaches. `unclear`: neither can be shown.
+ * Whether rows were written after `latest`, by the server's count of rows. Idle: when the look began it had not moved since the day to
+ * which the window reaches; what is written during the look cannot be archived yet. Written: it has moved since a day that began after
+ * `latest`, or it moves during the look. `unclear`: none of it can be shown.
  */
 function activitySince(
   latest: number,
@@ -140,13 +141,13 @@ function activitySince(
   history: readonly DayFigure[],
 ): "written" | "idle" | "unclear" | "unreadable" {
   if (written === undefined) return "unreadable";
-  if (written.second !== written.first) return "written";
   const begin = (one: DayFigure): number => Date.parse(one.day);
-  const last = history.findLastIndex(({ value }) => value !== written.second);
+  const last = history.findLastIndex(({ value }) => value !== written.first);
   const moved = history[last];
   if (moved !== undefined && begin(moved) > latest) return "written";
   const still = history[last + 1];
-  return still !== undefined && latest >= begin(still) ? "idle" : "unclear";
+  if (still !== undefined && latest >= begin(still)) return "idle";
+  return written.second === written.first ? "unclear" : "written";
 }
 
 /** Whether the add-on is bought on which the policy counts. @param bought days; null: none */

@@ -40,12 +40,11 @@ export function supabaseChecks(look: Look, seams?: Seams): readonly Check[] {
   });
   const looked = (id: string) => ({ history: look.history(id), now, warningDays: monitor.limitDays });
 
-  const windowOf = async (): Promise<Finding> => {
+  const windowOf = async (id: string): Promise<Finding> => {
     const [{ pitr, window }, { createdAt }] = await Promise.all([source.backups(), source.project()]);
     if (!pitr) return judgePitrOn(pitrDays ?? 0, null);
     const written = (await (isLate(window, now) ? source.written() : counted(source)).catch(unreadable)) ?? undefined;
-    const history = look.history("pitr-window");
-    return judgePitrWindow({ window, written, days: pitrDays, createdAt, history }, now);
+    return judgePitrWindow({ window, written, days: pitrDays, createdAt, history: look.history(id) }, now);
   };
 
   return [
@@ -54,7 +53,7 @@ export function supabaseChecks(look: Look, seams?: Seams): readonly Check[] {
       : [
           check("supabase-backups", "Supabase's daily backups", backupsPage, async () => {
             const [{ pitr, listed }, { createdAt }] = await Promise.all([source.backups(), source.project()]);
-            if (pitr && pitrDays === null) return windowOf();
+            if (pitr && pitrDays === null) return windowOf("supabase-backups");
             if (pitr) return { state: "ok", found: "Point-in-time recovery is on and takes their place." };
             const keptDays = (await source.backupDays().catch(unreadable)) ?? planDays[plan];
             return judgeDailyBackups({ listed, keptDays, createdAt }, now);
@@ -72,7 +71,7 @@ export function supabaseChecks(look: Look, seams?: Seams): readonly Check[] {
             const { pitr } = await source.backups();
             return judgePitrOn(pitrDays, pitr ? await source.pitrDays() : null);
           }),
-          check("pitr-window", "What point-in-time recovery reaches", backupsPage, windowOf),
+          check("pitr-window", "What point-in-time recovery reaches", backupsPage, () => windowOf("pitr-window")),
         ]),
     check("project-health", "The project and its services", projectPage, async () => {
       const [{ status }, services] = await Promise.all([source.project(), source.services()]);
