@@ -29,10 +29,10 @@ test("a schedule of which one attempt was dropped is alive, and one that missed 
   });
 });
 
-test("a schedule that never ran is critical after its first attempt, as is one whose next is far away", () => {
+test("a schedule that never ran is critical after its second attempt, and one whose second is far away after its first", () => {
   const fresh = { ...twiceADay, lastAt: undefined, since: "2026-11-24T16:00:00Z" };
-  expect(schedules("2026-11-25T16:18:00", fresh).state).toBe("ok");
-  expect(schedules("2026-11-25T16:19:00", fresh)).toMatchObject({
+  expect(schedules("2026-11-26T04:32:00", fresh).state).toBe("ok");
+  expect(schedules("2026-11-26T04:33:00", fresh)).toMatchObject({
     ...{ state: "critical", found: expect.stringContaining("was never started by its schedule") },
   });
   const yearly = { ...twiceADay, crons: [parseCron("0 0 1 1 *")], lastAt: "2026-01-01T00:30:00Z" };
@@ -44,6 +44,9 @@ test("of several workflows the earliest due decides, and a quarter's attempts li
   expect(schedules("2026-11-24T12:00:00", twiceADay, quarterly)).toMatchObject({ dueAt: "2026-11-25T16:19:00.000Z" });
   expect(schedules("2027-01-13T18:17:00", quarterly).state).toBe("ok");
   expect(schedules("2027-01-13T18:18:00", quarterly).state).toBe("critical");
+  // The third attempt of a quarter was dropped, whose first two were not.
+  expect(schedules("2027-04-13T18:17:00", { ...quarterly, lastAt: "2027-01-13T12:00:00Z" }).state).toBe("ok");
+  expect(schedules("2027-04-13T18:18:00", { ...quarterly, lastAt: "2027-01-13T12:00:00Z" }).state).toBe("critical");
   expect(schedules("2026-11-24T12:00:00", { ...twiceADay, crons: [] }).state).toBe("critical");
 });
 

@@ -41,7 +41,7 @@ const hour = 3_600_000;
  * The page calls itself red without news after so long. A run comes every 3 hours, and GitHub starts schedules up to 12 h 41 min late
  * (`promises.lateMinutes`).
  */
-const validMillis = 16 * hour;
+export const validMillis = 16 * hour;
 /** From the start of a run until its news is there. */
 const runMillis = hour;
 const everyMillis = 3 * hour;

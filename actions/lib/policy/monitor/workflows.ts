@@ -17,14 +17,23 @@ const minuteMillis = 60_000;
 
 /**
  * When a workflow whose schedule works must have been started again: with its second attempt from now, because GitHub drops one now and
- * then; with its first where it never ran, or the second is more than 8 days later.
+ * then; with its first where the second is more than 8 days later. Of attempts that follow each other within days, as in a month's first
+ * week, the last may be dropped when one before it was not.
  */
 function startDue({ crons, zoned, since, lastAt }: ScheduledWorkflow, lateMinutes: number): Date | undefined {
-  const first = nextAttempt(crons, new Date(lastAt ?? since));
-  const second = first && nextAttempt(crons, first);
-  const far = second === undefined || first === undefined || second.getTime() - first.getTime() > farMillis;
-  const due = lastAt === undefined || far ? first : second;
+  const last = new Date(lastAt ?? since);
+  let first = nextAttempt(crons, last);
+  let second = first && nextAttempt(crons, first);
+  if (lastAt !== undefined && first !== undefined && isFar(first, second) && !isFar(last, first)) {
+    first = second;
+    second = first && nextAttempt(crons, first);
+  }
+  const due = first !== undefined && isFar(first, second) ? first : second;
   return due && new Date(due.getTime() + lateMinutes * minuteMillis + (zoned ? zoneMillis : 0));
+}
+
+function isFar(one: Date, next: Date | undefined): boolean {
+  return next === undefined || next.getTime() - one.getTime() > farMillis;
 }
 
 /** Whether GitHub starts what it should. */
