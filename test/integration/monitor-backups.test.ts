@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
+import { policySchema } from "../../actions/lib/config/policy/policy.ts";
 import { Context } from "../../actions/lib/operations/context.ts";
 import { backupChecks } from "../../actions/lib/operations/monitor/backups/backup-checks.ts";
 import { writeVaultReport } from "../../actions/lib/operations/publish/vault-reports.ts";
@@ -16,9 +17,11 @@ import { beginIncident } from "../../actions/lib/vault/incident/write.ts";
 import { lockPublished } from "../../actions/lib/vault/keys-lock.ts";
 import { encodeManifest, publishSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { encodeProof, manifestHash, writeProof } from "../../actions/lib/vault/sets/proof-store.ts";
+import qimma from "../../lifeboat.config.ts";
 import { storeUnpublished } from "../faults/proxy/test-manifest.ts";
-import { sharedS3 } from "../lab/servers/started.ts";
-import { type BackupLab, openBackupLab } from "./backup-lab.ts";
+import { createProject, dropProject } from "../lab/index.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
+import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 
 let lab: BackupLab;
 let env: Record<string, string>;
@@ -134,6 +137,20 @@ test("a hidden part, a failing job, a channel that takes nothing and an incident
   expect(found.get("incident")).toMatchObject({ state: "warning", found: expect.stringContaining(said.id) });
   expect(JSON.stringify([...found])).not.toContain("Ada");
 });
+
+test("the set that a backup has just made by the default policy is verified, without anybody doing anything", async () => {
+  const { vault } = policySchema.parse(qimma);
+  await using made = await openBackupLab(sharedS3(), { policy: (policy) => ({ ...policy, vault }) });
+  const { superuserUrl } = sharedPostgres(17);
+  const project = await createProject(superuserUrl(), `monitor_${process.pid}`);
+  try {
+    const { set } = await backUp(made, project.backupUrl);
+    const check = (await checks(["vault"], made.env(project.backupUrl))).find(({ id }) => id === "set-verified");
+    expect(await check?.look()).toMatchObject({ state: "ok", found: expect.stringContaining(set) });
+  } finally {
+    await dropProject(superuserUrl(), project.name);
+  }
+}, 30_000);
 
 test("a vault that is not set or does not answer is nobody's finding", async () => {
   const asking = ["set-daily", "set-verified", "locks", "holds", "incident", "reports", "vault-size", "clocks"];
