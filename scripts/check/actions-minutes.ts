@@ -15,9 +15,13 @@ const most = 600;
  */
 const more: Readonly<Record<Purpose, number>> = { daily: 1, files: 0, weekly: 1, monthly: 1, restoreTest: 9 };
 
+/** Of each attempt that reads a vault again besides. */
+const moreToVerify = 1;
+
+const stepSchema = z.looseObject({ uses: z.string().optional() });
 const workflowSchema = z.looseObject({
   on: z.looseObject({ schedule: z.array(z.looseObject({ cron: z.string() })).default([]) }),
-  jobs: z.record(z.string(), z.looseObject({ needs: z.unknown().optional() })),
+  jobs: z.record(z.string(), z.looseObject({ needs: z.unknown().optional(), steps: z.array(stepSchema).default([]) })),
 });
 
 export interface Minutes {
@@ -45,7 +49,9 @@ export function minutesOf(path: string, text: string): Minutes | undefined {
   const done = works.length === 0 ? attempts : [...rates.values()].reduce((total, rate) => total + rate, 0);
   const always = Object.values(workflow.jobs).filter(({ needs }) => needs === undefined).length;
   const longer = works.reduce((total, { purpose, rate }) => total + rate * more[purpose], 0);
-  return { workflow: path, attempts, done, minutes: attempts * always + longer };
+  const steps = Object.values(workflow.jobs).flatMap((job) => job.steps);
+  const verifying = steps.filter(({ uses }) => uses?.endsWith("/actions/verify-backup")).length * moreToVerify;
+  return { workflow: path, attempts, done, minutes: attempts * (always + verifying) + longer };
 }
 
 function allMinutes(root: string): Minutes[] {

@@ -21,6 +21,13 @@ test("each attempt costs a minute, and what is made its own", () => {
   expect(thrice).toMatchObject({ attempts: expect.closeTo(3 * days, 0), done: expect.closeTo(days, 0) });
 });
 
+test("an attempt that opens a share of the files takes a minute more", () => {
+  const opening = (step: string): string =>
+    `on: { schedule: [{ cron: "23 7 2 * *" }] }\njobs: { test: { steps: [${step}] } }\n`;
+  expect(minutesOf("x.yml", opening("{ uses: ./actions/verify-backup }"))?.minutes).toBeCloseTo(2, 5);
+  expect(minutesOf("x.yml", opening("{ uses: ./actions/prepare }"))?.minutes).toBeCloseTo(1, 5);
+});
+
 test("what has no schedule costs nothing", () => {
   expect(minutesOf("x.yml", "on: { workflow_dispatch: {} }\njobs: {}\n")).toBeUndefined();
 });

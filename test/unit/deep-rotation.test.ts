@@ -1,5 +1,10 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { readShare } from "../../actions/lib/operations/verify/files/page.ts";
 import { planDeepReads, quarterDays, type Rotation } from "../../actions/lib/policy/deep-rotation.ts";
+import { judgeDeepReads } from "../../actions/lib/policy/monitor/vault.ts";
+import { parseCron } from "../../actions/lib/policy/schedule.ts";
 
 const day = 86_400_000;
 const begin = Date.parse("2026-01-01T04:00:00Z");
@@ -30,6 +35,42 @@ describe("everything is read within a quarter", () => {
       const gaps = [...on, days.at(-1) ?? 0].map((each, index) => each - (on[index - 1] ?? 0));
       expect(Math.max(...gaps)).toBeLessThanOrEqual(quarterDays);
     }
+  });
+});
+
+describe("the workflow restore-test opens everything within a quarter", () => {
+  const url = new URL("../../.github/workflows/restore-test.yml", import.meta.url);
+  const { on, jobs } = parse(readFileSync(url, "utf8"));
+  const step = jobs.test.steps.find(({ uses }: { uses?: string }) => uses === "./actions/verify-backup");
+  const crons = on.schedule.map(({ cron }: { cron: string }) => parseCron(cron)) as ReturnType<typeof parseCron>[];
+  const starts = Array.from({ length: 730 }, (_, after) => begin + after * day).filter((at) => {
+    const date = new Date(at);
+    return crons.some((cron) => cron.runsOn(date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCDay()));
+  });
+
+  /** All that the monitor says from the first run on, looking each day. */
+  function said(runs: readonly number[]): Set<string> {
+    const objects = vault(200);
+    const found = new Set<string>();
+    let last: Rotation | undefined;
+    for (let at = runs[0] ?? 0; at < begin + 730 * day; at += day) {
+      const now = new Date(at);
+      if (runs.includes(at)) last = planDeepReads(objects, last, now, readShare(step.with.share)).next;
+      found.add(judgeDeepReads(last, now).state);
+    }
+    return found;
+  }
+
+  test("and the monitor finds it well each day, also where GitHub leaves out one attempt of each month", () => {
+    expect(step.with).toMatchObject({ files: "true", deep: "true" });
+    expect(starts).toHaveLength(3 * 24);
+    expect(said(starts)).toEqual(new Set(["ok"]));
+    for (const left of [0, 1, 2])
+      expect(said(starts.filter((_, index) => index % 3 !== left))).toEqual(new Set(["ok"]));
+  });
+
+  test("and when its runs stop, that is told first as a warning and then as critical", () => {
+    expect(said(starts.slice(0, 12))).toEqual(new Set(["ok", "warning", "critical"]));
   });
 });
 

@@ -1,15 +1,19 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { provenBy } from "../../actions/lib/vault/configured.ts";
+import { runSync } from "../../actions/lib/operations/sync/run-sync.ts";
+import { readDeepRecord } from "../../actions/lib/operations/verify/files/deep-record.ts";
+import { provenBy, readerSigners } from "../../actions/lib/vault/configured.ts";
 import { readProofs } from "../../actions/lib/vault/sets/proof-store.ts";
-import { backUp } from "../integration/backup-lab.ts";
+import { backUp, keysIn } from "../integration/backup-lab.ts";
 import { openRestoreTestLab, type RestoreTestLab, stagingRef } from "../integration/restore-test-lab.ts";
 import { createProject, execute, PLANTED_EMAIL, seedQimma, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
+import { seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
 import type { ActRun, Checkout } from "./checkout.ts";
 import { expectUntold, openWorkflowLab, secretsIn, type WorkflowLab } from "./workflow-lab.ts";
 
-/** The restore test as act runs it: a vault with a set, a staging project on a server of its own. */
+/** The restore test as act runs it: a vault with a set and a copy of the files, a staging project on a server of its own. */
 
 let workflows: WorkflowLab;
 let cluster: RunningPostgres;
@@ -24,7 +28,12 @@ beforeAll(async () => {
   workflows = await openWorkflowLab("act_tested");
   const { lab, project } = workflows;
   await seedQimma(project.postgresUrl, { bytes: 300_000, seed: 12 });
+  await using storage = await startStorage(project);
+  await seedFiles(project, storage, { count: 6, bytes: 60_000, seed: 12 });
   set = (await backUp(lab, project.backupUrl)).set;
+  const source = { ...lab.env(project.backupUrl), ...storageSettings(storage), S3_STORAGE_BUCKET: lab.bucket };
+  const needs = ["storageVault", "sourceStorage", "signing", "source"] as const;
+  await runSync({ config: await loadConfig({ needs, env: source }), tier: "daily", log: silentLog });
   cluster = await startPostgres(17);
   const staging = await createProject(cluster.superuserUrl(), "staging");
   stagingUrl = staging.postgresUrl;
@@ -39,8 +48,18 @@ afterAll(async () => {
   await workflows?.[Symbol.asyncDispose]();
 });
 
-function run(name: "schedule" | "workflow_dispatch", inputs: Record<string, string> = {}): Promise<ActRun> {
-  return checkout.run("restore-test", { name, inputs, env: workflows.runner, secrets: secretsIn(tests.env) });
+function run(
+  name: "schedule" | "workflow_dispatch",
+  inputs: Record<string, string> = {},
+  vars = { LIFEBOAT_LEAVE_OUT: "files" },
+): Promise<ActRun> {
+  const secrets = { ...secretsIn(tests.env), S3_STORAGE_BUCKET: workflows.lab.bucket };
+  return checkout.run("restore-test", { name, inputs, env: workflows.runner, secrets, vars });
+}
+
+async function opened() {
+  const config = await loadConfig({ needs: [], env: tests.env });
+  return (await readDeepRecord(workflows.lab.vault, await readerSigners(config))).record;
 }
 
 async function proofs() {
@@ -53,14 +72,21 @@ function expectNoSecret({ output }: ActRun): void {
   expectUntold(output, tests.env, kept, [PLANTED_EMAIL]);
 }
 
-test("an unmarked project fails the job and is not touched", async () => {
-  const ended = await run("schedule");
+test("an unmarked project fails the job and is not touched; a share of the files is opened all the same", async () => {
+  const ended = await run("schedule", {}, { LIFEBOAT_LEAVE_OUT: "" });
   expect(ended.code).toBe(1);
   expect(ended.output).toMatch(/::error[^\n]*does not bear the marker of staging/);
   expect(ended.output).toContain("runbooks/restore-test-failed.md");
   expect(await proofs()).toEqual([]);
+  expect(ended.output).toMatch(/Snapshot [\w-]+ is whole: [^\n]* of the bytes opened/);
+  expect(await opened()).toMatchObject({ damaged: [] });
+  const reports = await keysIn(workflows.lab.vault, "reports/");
+  const told = await Promise.all(
+    reports.map(async (key) => Buffer.from((await workflows.lab.vault.get(key)).body).toString()),
+  );
+  expect(told.some((text) => text.includes('"verify"'))).toBe(true);
   expectNoSecret(ended);
-});
+}, 120_000);
 
 test("proves a set once a month, and leaves staging empty", async () => {
   await tests.mark();

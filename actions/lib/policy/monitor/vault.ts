@@ -129,7 +129,7 @@ export function judgeClocks(ours: Date, store: Date): Finding {
 export function judgeDeepReads(rotation: Rotation | undefined, now: Date): Finding {
   const means = "Damage inside of a pack of files would show only when somebody wants the file back.";
   const next =
-    "Run `lifeboat verify latest --files --deep` every week or two: each run opens the share whose turn it is.";
+    "Run restore-test by its button, and see under Actions why it did not run or failed: each of its runs opens the share whose turn it is.";
   if (rotation === undefined)
     return { state: "warning", found: "Nobody has opened the packs of the files yet.", means, next };
   const due = new Date(Date.parse(rotation.roundBegan) + quarterDays * 86_400_000);
