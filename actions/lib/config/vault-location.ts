@@ -55,6 +55,11 @@ export function readVault(
   return bucket === undefined || region === undefined ? undefined : { bucket, region, endpoint, regions };
 }
 
+/** Whether the vault has a bucket for files. */
+export function hasFilesVault(env: Environment): boolean {
+  return optional(env, "S3_STORAGE_BUCKET") !== undefined;
+}
+
 /** Whether a replica of the vault is set. */
 export function hasReplica(env: Environment): boolean {
   return optional(env, "S3_REPLICA_BUCKET") !== undefined;

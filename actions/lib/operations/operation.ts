@@ -3,7 +3,7 @@ import type { RetryPolicy } from "../base/flow/retry.ts";
 import { type Environment, lacksProjectStorage, optional } from "../config/environment.ts";
 import type { Section } from "../config/load.ts";
 import type { Policy } from "../config/policy/policy.ts";
-import { hasReplica } from "../config/vault-location.ts";
+import { hasFilesVault, hasReplica } from "../config/vault-location.ts";
 import type { Page } from "../report/page.ts";
 import type { Outcome } from "../report/run/outcome.ts";
 import type { Context } from "./context.ts";
@@ -97,13 +97,13 @@ export function when(condition: boolean, ...sections: readonly Section[]): reado
 
 /** The buckets of the vault that are set: one of them is enough, and where none is, the database's is asked for. */
 export function vaultNeeds(env: Environment): readonly Section[] {
-  const files = optional(env, "S3_STORAGE_BUCKET") !== undefined;
+  const files = hasFilesVault(env);
   return [...when(files, "storageVault"), ...when(!files || optional(env, "S3_BACKUP_BUCKET") !== undefined, "vault")];
 }
 
 /** What a backup with its files reads; the files' as soon as one of their settings is there: half of them is a mistake, none a choice. */
 export function backupNeeds(env: Environment): readonly Section[] {
-  const files = optional(env, "S3_STORAGE_BUCKET") !== undefined || !lacksProjectStorage(env, "SUPABASE");
+  const files = hasFilesVault(env) || !lacksProjectStorage(env, "SUPABASE");
   return [
     ...(["source", "vault", "signing"] as const),
     ...when(files, "storageVault", "sourceStorage"),

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { hasFilesVault } from "../../config/vault-location.ts";
 import { drillScenarios } from "../../vault/format/proof.ts";
 import { dryRun, field, flag } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
-import { hasFiles } from "../recover/sources.ts";
 import { seedPattern } from "../test-restore/defect/defect.ts";
 
 export default defineOperation({
@@ -29,7 +29,7 @@ export default defineOperation({
     }),
     ...dryRun,
   }),
-  needs: (_, env) => ["vault", "opening", ...when(hasFiles(env), "storageVault")],
+  needs: (_, env) => ["vault", "opening", ...when(hasFilesVault(env), "storageVault")],
   writes: ["target", "vault"],
   forgets: () => "empties staging",
   interrupted: {

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
-import { optional } from "../../config/environment.ts";
-import { hasReplica } from "../../config/vault-location.ts";
+import { hasFilesVault, hasReplica } from "../../config/vault-location.ts";
 import { dryRun, field, flag, reason, reasonField } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
@@ -32,7 +31,7 @@ export default defineOperation({
   }),
   needs: ({ files }, env) => [
     ...when(!files, "vault"),
-    ...when(files || optional(env, "S3_STORAGE_BUCKET") !== undefined, "storageVault"),
+    ...when(files || hasFilesVault(env), "storageVault"),
     ...when(hasReplica(env), "replica"),
   ],
   refuse({ until }) {

@@ -1,5 +1,6 @@
-import { lacksProjectStorage, optional } from "../../config/environment.ts";
+import { lacksProjectStorage } from "../../config/environment.ts";
 import { loadConfig } from "../../config/load.ts";
+import { hasFilesVault } from "../../config/vault-location.ts";
 import type { BackupResult } from "../backup/result.ts";
 import { runBackup } from "../backup/run-backup.ts";
 import type { Context } from "../context.ts";
@@ -13,7 +14,7 @@ export async function takeSet(context: Context, signal = context.signal): Promis
   const { env, log } = context;
   try {
     const config = await loadConfig({ needs: ["source", "vault", "signing"], env });
-    const withFiles = optional(env, "S3_STORAGE_BUCKET") !== undefined && !lacksProjectStorage(env, "SUPABASE");
+    const withFiles = hasFilesVault(env) && !lacksProjectStorage(env, "SUPABASE");
     const files = withFiles && {
       files: {
         ...{ log, acceptShrinkage: true, ...(await context.formerKeys()) },

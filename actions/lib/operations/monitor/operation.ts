@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { optional } from "../../config/environment.ts";
-import { hasReplica } from "../../config/vault-location.ts";
+import { hasFilesVault, hasReplica } from "../../config/vault-location.ts";
 import { field, flag } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
@@ -35,7 +35,7 @@ export default defineOperation({
   }),
   needs: (_, env) => [
     ...when(optional(env, "S3_BACKUP_BUCKET") !== undefined, "vault"),
-    ...when(optional(env, "S3_STORAGE_BUCKET") !== undefined, "storageVault"),
+    ...when(hasFilesVault(env), "storageVault"),
     ...when(hasReplica(env), "replica"),
   ],
   retry: { attempts: 2, totalSeconds: 20, stallSeconds: 10 },

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { optional } from "../../config/environment.ts";
+import { hasFilesVault } from "../../config/vault-location.ts";
 import { field } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
@@ -18,9 +19,7 @@ export default defineOperation({
   }),
   // Without a vault there is still what GitHub knows.
   needs: (_, env) =>
-    optional(env, "S3_BACKUP_BUCKET") === undefined
-      ? []
-      : ["vault", ...when(optional(env, "S3_STORAGE_BUCKET") !== undefined, "storageVault")],
+    optional(env, "S3_BACKUP_BUCKET") === undefined ? [] : ["vault", ...when(hasFilesVault(env), "storageVault")],
   retry: { attempts: 4, totalSeconds: 60, stallSeconds: 20 },
   writes: ["branch"],
   unrehearsed: "it runs when all else has ended, and 'lifeboat report' shows the pages without committing them",

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
-import { hasReplica } from "../../config/vault-location.ts";
+import { hasFilesVault, hasReplica } from "../../config/vault-location.ts";
 import { field, flag, reason, reasonField } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
-import { hasFiles } from "./sources.ts";
 
 export default defineOperation({
   name: "recover",
@@ -82,7 +81,7 @@ export default defineOperation({
   needs: ({ scenario, target, giveUp, removeProject }, env) => [
     ...(scenario === "regional-disaster"
       ? (["replica", "opening"] as const)
-      : (["vault", "opening", ...when(hasFiles(env), "storageVault")] as const)),
+      : (["vault", "opening", ...when(hasFilesVault(env), "storageVault")] as const)),
     ...when(
       scenario === "database-failure" && !giveUp && removeProject === undefined,
       "source",

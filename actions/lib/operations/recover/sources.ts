@@ -1,5 +1,6 @@
-import { type Environment, lacksProjectStorage, optional } from "../../config/environment.ts";
+import { lacksProjectStorage } from "../../config/environment.ts";
 import { type Config, loadConfig, type Section } from "../../config/load.ts";
+import { hasFilesVault } from "../../config/vault-location.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
 import type { Context } from "../context.ts";
 
@@ -28,7 +29,7 @@ export async function openSources(
   const { env } = context;
   const prefix = target === null ? undefined : context.config().policy.targets[target]?.env;
   const needs: Section[] = ["vault", "opening"];
-  if (from === "replica" || hasFiles(env)) needs.push("storageVault");
+  if (from === "replica" || hasFilesVault(env)) needs.push("storageVault");
   if (target !== null) needs.push("target");
   if (prefix !== undefined && !lacksProjectStorage(env, prefix)) needs.push("targetStorage");
   const config: Config = await loadConfig({ needs, env, from, ...(target !== null && { target }) });
@@ -38,9 +39,4 @@ export async function openSources(
     vault: closing.use(openVault(vault)),
     files: storageVault && closing.use(openVault(storageVault)),
   };
-}
-
-/** Whether files are brought back: where the vault has a bucket of them. */
-export function hasFiles(env: Environment): boolean {
-  return optional(env, "S3_STORAGE_BUCKET") !== undefined;
 }

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { countOf } from "../../base/measures.ts";
-import { optional } from "../../config/environment.ts";
+import { hasFilesVault } from "../../config/vault-location.ts";
 import { dryRun, field } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
@@ -19,8 +19,7 @@ export default defineOperation({
     }),
     ...dryRun,
   }),
-  needs: ({ from }, env) =>
-    from === undefined ? ["vault", ...when(optional(env, "S3_STORAGE_BUCKET") !== undefined, "storageVault")] : [],
+  needs: ({ from }, env) => (from === undefined ? ["vault", ...when(hasFilesVault(env), "storageVault")] : []),
   writes: ["folder"],
   async run(context, { out, from, dryRun }) {
     const { buildPages } = await import("../../report/branch/build-pages.ts");

@@ -20,7 +20,7 @@ import { readSignedSet } from "../../../vault/sets/open-set.ts";
 import { provenSets } from "../../../vault/sets/proof-store.ts";
 import { firstFew, trustedSets } from "../../../vault/standing.ts";
 import type { Context } from "../../context.ts";
-import { hasFiles, type Sources } from "../sources.ts";
+import type { Sources } from "../sources.ts";
 import { unusable } from "./bring-back.ts";
 import type { Candidate, LossPlan, LossRequest } from "./facts.ts";
 import { planMigrationsOf } from "./migrate.ts";
@@ -46,7 +46,7 @@ export async function look(
   return {
     ...{ candidates, snapshotAt, databaseBytes: counts.databaseBytes },
     migrations: pending ?? null,
-    withFiles: request.scenario === "regional-disaster" || hasFiles(context.env),
+    withFiles: sources.files !== undefined,
     project: request.target === null ? await planProject(context, request, manifest, known) : null,
   };
 }
