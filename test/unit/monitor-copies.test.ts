@@ -85,6 +85,10 @@ test("a proof is well for as many days as are promised", () => {
   });
   expect(judgeProof({ ...facts, now: at("2026-12-12T09:00:00") }).state).toBe("critical");
   expect(judgeProof({ ...facts, provenAt: undefined, now: at("2026-11-03T00:00:00") }).state).toBe("critical");
+  // By a clock that is wrong: it would count as new for years.
+  expect(judgeProof({ ...facts, provenAt: "2031-01-01T00:00:00Z", now: at("2026-11-03T00:00:00") }).state).toBe(
+    "critical",
+  );
 });
 
 test("a newest set that is not whole is a warning while the last whole one is young, then critical", () => {

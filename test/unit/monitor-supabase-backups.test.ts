@@ -80,6 +80,11 @@ describe("point-in-time recovery", () => {
     expect(judge()).toMatchObject({ state: "ok", measure: { value: 500, limit: null, unit: "rows" } });
   });
 
+  test("that reaches further than now is not believed", () => {
+    expect(judge({ lag: -0.5 }).state).toBe("ok");
+    expect(judge({ lag: -24 * 365 })).toMatchObject({ state: "unknown", found: expect.stringContaining("2027-11-30") });
+  });
+
   test.each([
     [0.2, "ok"],
     [0.3, "warning"],

@@ -3,7 +3,8 @@ import { LifeboatError } from "../base/errors.ts";
 import { ApiRefusal } from "./api-refusal.ts";
 import { type ManagementApi, projectPath } from "./management-api.ts";
 
-const seconds = z.number().int().nonnegative();
+/** No later than a date can be. */
+const seconds = z.number().int().nonnegative().max(8.64e12);
 
 const backupsSchema = z.object({
   pitr_enabled: z.boolean(),

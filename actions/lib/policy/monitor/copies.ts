@@ -1,7 +1,7 @@
 import { formatMinute } from "../../base/measures.ts";
 import { ageOf, span } from "../promises.ts";
 import type { Finding } from "./check.ts";
-import { nextDue, type Timing } from "./due.ts";
+import { isAhead, nextDue, type Timing } from "./due.ts";
 
 /** The newest copy of one kind, beside the schedule that makes it. */
 export interface CopyFacts extends Timing {
@@ -15,8 +15,6 @@ export interface CopyFacts extends Timing {
 }
 
 const start = "Start the workflow backup by its button now, then see why it did not run: runbooks/backup-failed.md.";
-/** So far a clock may be ahead. What is dated later would hide for as long that nothing is made any more. */
-const mostAheadMillis = 3_600_000;
 
 /** Whether the next copy is there in time. */
 export function judgeCopy({ what, newestAt, note, now, ...timing }: CopyFacts): Finding {
@@ -30,7 +28,7 @@ export function judgeCopy({ what, newestAt, note, now, ...timing }: CopyFacts): 
     };
   }
   const at = new Date(newestAt);
-  if (at.getTime() - now.getTime() > mostAheadMillis) {
+  if (isAhead(newestAt, now)) {
     return {
       state: "critical",
       found: `The newest ${what} is dated ${formatMinute(newestAt)}, which has not come yet.${told}`,
@@ -76,6 +74,13 @@ export function judgeProof({ provenAt, restoreSeconds, withinDays, rtoMinutes, n
   const next = "Run restore-test by its button; if it fails, see runbooks/restore-test-failed.md.";
   if (provenAt === undefined)
     return { state: "critical", found: "No set in the vault was ever proven by a restore test.", means, next };
+  if (isAhead(provenAt, now))
+    return {
+      state: "critical",
+      found: `The last proof is dated ${formatMinute(provenAt)}, which has not come yet.`,
+      means,
+      next,
+    };
   const due = new Date(Date.parse(provenAt) + withinDays * 86_400_000);
   const found = `The last proof is of ${formatMinute(provenAt)}; one within ${withinDays} days is promised.`;
   if (due <= now) return { state: "critical", found, means, next };

@@ -2,6 +2,14 @@ import { periodAround } from "../period.ts";
 import { type Cron, rhythmOf, type Work } from "../schedule.ts";
 
 const minuteMillis = 60_000;
+/** So far a clock may be ahead. What is dated later would count as new until then, whatever happens meanwhile. */
+const mostAheadMillis = 60 * minuteMillis;
+
+/** Whether a moment has not come yet, by more than clocks differ. @param at ISO 8601, or milliseconds since 1970 */
+export function isAhead(at: string | number, now: Date): boolean {
+  return new Date(at).getTime() - now.getTime() > mostAheadMillis;
+}
+
 const dayMillis = 86_400_000;
 /** Whatever runs more rarely than every two years, nobody waits for. */
 const furthestDays = 750;

@@ -1,6 +1,7 @@
 import { countOf, formatDuration, formatMinute } from "../../base/measures.ts";
 import type { DailyBackup } from "../../supabase/point-in-time.ts";
 import type { Finding } from "./check.ts";
+import { isAhead } from "./due.ts";
 import type { DayFigure } from "./trend.ts";
 
 const hour = 3_600_000;
@@ -24,7 +25,7 @@ export interface DailyBackups {
 /** Whether Supabase's own daily backups are complete and not older than a day and a bit. For a project without point-in-time recovery. Pure. */
 export function judgeDailyBackups({ listed, keptDays, createdAt = 0 }: DailyBackups, now: Date): Finding {
   // What is dated ahead of us would count as new for ever.
-  const known = listed.filter(({ at }) => at <= now.getTime() + hour);
+  const known = listed.filter(({ at }) => !isAhead(at, now));
   const complete = known.filter(({ status }) => status === "COMPLETED").map(({ at }) => at);
   const [newest] = complete;
   const texts = {
@@ -99,6 +100,11 @@ export function judgePitrWindow(facts: PitrWindow, now: Date): Finding {
     return { ...texts, ...measure, state: known ? "critical" : "warning", found };
   }
   const latest = window.latest * 1000;
+  if (isAhead(latest, now))
+    return {
+      ...{ ...texts, ...measure, state: "unknown" },
+      found: `Supabase says that one can go back to ${formatMinute(latest)}, which has not come yet.`,
+    };
   const lag = Math.max(0, now.getTime() - latest);
   const reaches = `It reaches from ${formatMinute(window.earliest * 1000)} to ${formatMinute(latest)}, ${formatDuration(lag)} ago.`;
   const say = (state: Finding["state"], more = ""): Finding => ({
