@@ -1,8 +1,9 @@
-import { countOf, formatDay } from "../../base/measures.ts";
+import { countOf, few, formatDay, formatMinute } from "../../base/measures.ts";
 import { setIdPattern } from "../../vault/format/manifest.ts";
 import { quarterDays, type Rotation } from "../deep-rotation.ts";
 import { ageOf, type PromiseFinding, span } from "../promises.ts";
 import type { CheckState, Finding } from "./check.ts";
+import { isAhead } from "./due.ts";
 
 /** What is wrong with one part of the vault: one row of a check that looks at several. */
 export interface Trouble {
@@ -132,6 +133,13 @@ export function judgeDeepReads(rotation: Rotation | undefined, now: Date): Findi
     "Run restore-test by its button, and see under Actions why it did not run or failed: each of its runs opens the share whose turn it is.";
   if (rotation === undefined)
     return { state: "warning", found: "Nobody has opened the packs of the files yet.", means, next };
+  if (isAhead(rotation.readAt, now) || isAhead(rotation.roundBegan, now))
+    return {
+      state: "critical",
+      found: `Packs were opened last on ${formatMinute(rotation.readAt)}, by a clock that is wrong.`,
+      means,
+      next,
+    };
   const due = new Date(Date.parse(rotation.roundBegan) + quarterDays * 86_400_000);
   const found =
     `All packs are opened once in ${quarterDays} days: this round began on ${formatDay(rotation.roundBegan)}, ` +
@@ -151,17 +159,16 @@ export function judgeKept(findings: readonly PromiseFinding[]): Finding {
   const of = (level: PromiseFinding["level"]): PromiseFinding[] => own.filter((each) => each.level === level);
   const [broken, accepted, doubtful] = [of("broken"), of("accepted"), of("doubtful")];
   const taken = accepted.length === 0 ? "" : ` ${countOf(accepted.length, "gap is", "gaps are")} accepted for a while.`;
-  const [first] = [...broken, ...doubtful];
-  if (first === undefined) return { state: "ok", found: `What is promised holds.${taken}` };
-  const many = broken.length > 0 ? broken.length : doubtful.length;
-  const more = many === 1 ? "" : ` And ${many - 1} more.`;
+  const doubts =
+    doubtful.length === 0 ? "" : ` Doubtful: ${few(doubtful.map(({ name }) => name))} (\`lifeboat policy check\`).`;
+  const [first] = broken;
+  // What is doubtful may stay so for good: an archive that takes hours to thaw does.
+  if (first === undefined) return { state: "ok", found: `What is promised holds.${taken}${doubts}` };
+  const more = broken.length === 1 ? "" : ` And ${broken.length - 1} more.`;
   return {
-    state: broken.length > 0 ? "critical" : "warning",
+    state: "critical",
     found: `${first.message}${more}${taken}`,
-    means:
-      broken.length > 0
-        ? "A recovery takes longer, or loses more, than is promised."
-        : "A promise holds narrowly, or was never measured.",
+    means: "A recovery takes longer, or loses more, than is promised.",
     next: `${first.next} All of them: \`lifeboat policy check\`.`,
   };
 }
