@@ -27,7 +27,7 @@ beforeEach(() => {
   });
   api.workflows = files.map(({ file }) => ({ file, state: "active", createdAt: "2026-01-01T00:00:00Z" }));
   api.environments = environments.map((name) => ({ name, branches: ["main"], reviewers: name === "restore" }));
-  Object.assign(api, { isPrivate: false, mainIsProtected: true, broken: undefined });
+  Object.assign(api, { isPrivate: false, mainIsProtected: true, beyondPlan: false, broken: undefined });
   api.asked.length = 0;
 });
 
@@ -55,6 +55,12 @@ test("a repository as our pages set it up is well, asked in less than forty requ
   expect(await states()).toEqual(allWell);
   expect(api.asked.length).toBeLessThan(40);
   expect(new Set(api.asked.map(({ token }) => token))).toEqual(new Set(["token ghs_1"]));
+});
+
+test("a private repository with GitHub Free, which has neither rules nor limits of environments, is well", async () => {
+  Object.assign(api, { isPrivate: true, beyondPlan: true });
+  api.environments = api.environments.map((one) => ({ ...one, branches: null, reviewers: false }));
+  expect(await states()).toEqual(allWell);
 });
 
 test("what was switched off, weakened or stopped turns its own check, and no other", async () => {
@@ -98,6 +104,13 @@ test("the month's minutes of a private repository are added up from its runs, ea
   }));
   expect(await (await look()).get("actions-minutes")?.()).toMatchObject({
     ...{ state: "ok", measure: { value: 10, limit: 2000, unit: "minutes" } },
+  });
+});
+
+test("runs on machines of one's own take no minutes", async () => {
+  api.isPrivate = true;
+  expect(await (await look({ RUNNER_ENVIRONMENT: "self-hosted" })).get("actions-minutes")?.()).toEqual({
+    ...{ state: "ok", found: expect.stringContaining("machines of one's own") },
   });
 });
 

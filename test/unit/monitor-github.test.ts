@@ -75,12 +75,14 @@ test.each([
 });
 
 const environment = (name: string, mainOnly = true, reviewers = name === "restore") => ({ name, mainOnly, reviewers });
-const environments = (there: EnvironmentFacts["there"], isPrivate = false) =>
-  judgeEnvironments({ needed: ["backup", "restore"], there, isPrivate });
+const environments = (there: EnvironmentFacts["there"], isPrivate = false, beyondPlan = false) =>
+  judgeEnvironments({ needed: ["backup", "restore"], there, isPrivate, beyondPlan });
 
 test("environments are well when they take main alone, and restore asks reviewers", () => {
   expect(environments([environment("backup"), environment("restore"), environment("other", false)]).state).toBe("ok");
   expect(environments([environment("backup"), environment("restore", true, false)]).state).toBe("warning");
+  // Reviewers of a private repository take GitHub Enterprise.
+  expect(environments([environment("backup"), environment("restore", true, false)], true).state).toBe("ok");
 });
 
 test("an environment that lost its limit is critical, and where the plan has none it is said what protects instead", () => {
@@ -89,16 +91,18 @@ test("an environment that lost its limit is critical, and where the plan has non
       ...{ state: "critical", found: expect.stringContaining("backup") },
     });
   expect(environments([environment("backup", false)]).state).toBe("critical");
-  expect(environments([environment("backup", false)], true)).toMatchObject({
-    ...{ state: "warning", means: expect.stringContaining("production's ref has to be typed") },
+  expect(environments([environment("backup", false)], true).state).toBe("critical");
+  expect(environments([environment("backup", false)], true, true)).toMatchObject({
+    ...{ state: "ok", found: expect.stringContaining("production's ref has to be typed") },
   });
+  expect(environments([], true, true).state).toBe("ok");
   expect(environments([]).state).toBe("warning");
 });
 
-test("an open main is critical where GitHub has rules for it", () => {
-  expect(judgeMain(true, true).state).toBe("ok");
-  expect(judgeMain(false, true).state).toBe("warning");
-  expect(judgeMain(false, false).state).toBe("critical");
+test("an open main is critical where GitHub has rules for it, and where the plan has none it is said", () => {
+  expect(judgeMain(true).state).toBe("ok");
+  expect(judgeMain(false).state).toBe("critical");
+  expect(judgeMain(undefined)).toMatchObject({ state: "ok", found: expect.stringContaining("who may push") });
 });
 
 test.each([

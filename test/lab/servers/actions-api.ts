@@ -43,6 +43,8 @@ export interface LabActionsApi extends AsyncDisposable {
   /** What it says of the subjects of its tokens. */
   subject: { readonly use_default: boolean; readonly sub_claim_prefix?: string };
   mainIsProtected: boolean;
+  /** Private, with GitHub Free: it has no rules for branches. */
+  beyondPlan: boolean;
   /** Answers with this status, whatever is asked. */
   broken: number | undefined;
   /** Paths that were asked for, and with which token. */
@@ -57,12 +59,18 @@ export async function startActionsApi(repository: string): Promise<LabActionsApi
     isPrivate: false,
     subject: { use_default: true, sub_claim_prefix: `repo:${repository}` },
     mainIsProtected: true,
+    beyondPlan: false,
     broken: undefined,
     asked: [],
   };
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://api");
     state.asked.push({ path: url.pathname, token: String(request.headers.authorization ?? "") });
+    if (state.beyondPlan && url.pathname.endsWith("/rules/branches/main")) {
+      response.writeHead(403, { "content-type": "application/json" });
+      const message = "Upgrade to GitHub Pro or make this repository public to enable this feature.";
+      return void response.end(JSON.stringify({ message, status: "403" }));
+    }
     const answer = state.broken === undefined ? answerTo(state, url, `/repos/${repository}`) : undefined;
     const status = state.broken ?? (answer === undefined ? 404 : 200);
     response.writeHead(status, { "content-type": "application/json" });

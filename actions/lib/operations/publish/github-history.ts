@@ -71,6 +71,15 @@ export function isUnknownToGithub(error: unknown): boolean {
 }
 
 /**
+ * Whether GitHub has said that the repository's plan does not have what was asked for: rules and protection of private repositories
+ * with GitHub Free (403, "Upgrade to GitHub Pro or make this repository public to enable this feature.").
+ */
+export function isBeyondPlan(error: unknown): boolean {
+  if (!(error instanceof OperationError) || statusOf(error.cause) !== 403) return false;
+  return error.cause instanceof Error && /^upgrade to github/i.test(error.cause.message);
+}
+
+/**
  * The Actions API of one repository. Needs `actions: read`; what main's rules are needs nothing more.
  * @throws OperationError `github-unavailable`, which names the question and the status, never the answer
  */

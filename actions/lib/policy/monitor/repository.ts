@@ -14,24 +14,32 @@ export interface EnvironmentFacts {
   readonly needed: readonly string[];
   /** That the repository has. */
   readonly there: readonly ProtectedEnvironment[];
-  /** Environments of private repositories have no limits with GitHub Free, and no reviewers below Enterprise. */
+  /** Environments of private repositories have no reviewers below GitHub Enterprise. */
   readonly isPrivate: boolean;
+  /** GitHub says that the plan has no rules for this repository: then it has no limits of environments either (GitHub Free, private). */
+  readonly beyondPlan: boolean;
 }
 
 /** Whose secrets can overwrite production: .github/workflows/README.md asks for reviewers. */
 const reviewed = ["restore"];
 
 /** Whether the environments still protect the keys that lie in them. */
-export function judgeEnvironments({ needed, there, isPrivate }: EnvironmentFacts): Finding {
+export function judgeEnvironments({ needed, there, isPrivate, beyondPlan }: EnvironmentFacts): Finding {
+  if (beyondPlan)
+    return {
+      state: "ok",
+      found:
+        "GitHub's plan has no limits of environments for private repositories: whoever may push can reach their secrets, and production's ref has to be typed.",
+    };
   const ours = there.filter(({ name }) => needed.includes(name));
   const open = ours.filter(({ mainOnly }) => !mainOnly);
   const means = "A workflow on any branch can read the secrets that lie there: whoever may push, may take the keys.";
-  if (ours.length === 0 || (isPrivate && open.length === ours.length)) {
+  if (ours.length === 0) {
     return {
       state: "warning",
-      found: `${ours.length === 0 ? "The repository has none of its environments" : "No environment is limited to main"}; in private repositories GitHub Free has none.`,
-      means: `${means} What protects them is who may push, and that production's ref has to be typed.`,
-      next: "Keep the number of people with write access small, or take a plan with environments, and set them up as .github/workflows/README.md says.",
+      found: "The repository has none of the environments that the workflows name.",
+      means,
+      next: "Set them up as .github/workflows/README.md says.",
     };
   }
   if (open.length > 0) {
@@ -42,14 +50,14 @@ export function judgeEnvironments({ needed, there, isPrivate }: EnvironmentFacts
       next: "Settings, Environments: choose it, and limit its deployment branches to main. If somebody took the limit away, change its secrets.",
     };
   }
-  const alone = ours.filter(({ name, reviewers }) => reviewed.includes(name) && !reviewers);
+  const alone = isPrivate ? [] : ours.filter(({ name, reviewers }) => reviewed.includes(name) && !reviewers);
   if (alone.length > 0) {
     return {
       state: "warning",
       found: `The environment ${alone.map(({ name }) => name).join(", ")} asks no reviewer.`,
       means:
         "Whoever may start workflows can restore over a target alone. The tick write and the typed ref are all that stands in between.",
-      next: "Settings, Environments: ask for required reviewers. A private repository needs GitHub Enterprise for it.",
+      next: "Settings, Environments: ask for required reviewers.",
     };
   }
   return {
@@ -58,12 +66,16 @@ export function judgeEnvironments({ needed, there, isPrivate }: EnvironmentFacts
   };
 }
 
-/** @param guarded a ruleset or the older protection keeps people from pushing to main */
-export function judgeMain(guarded: boolean, isPrivate: boolean): Finding {
+/** @param guarded a ruleset or the older protection keeps people from pushing to main; undefined: the plan has neither */
+export function judgeMain(guarded: boolean | undefined): Finding {
+  if (guarded === undefined)
+    return {
+      state: "ok",
+      found: "GitHub's plan has no rules for branches of private repositories: who may push is all that protects main.",
+    };
   if (guarded) return { state: "ok", found: "main takes changes by pull requests alone." };
   return {
-    // GitHub Free has no rules for branches of private repositories.
-    state: isPrivate ? "warning" : "critical",
+    state: "critical",
     found: "Nothing protects main.",
     means: "Whoever can push to it can change what the backups do, and run it with their keys.",
     next: "Settings, Rules, Rulesets: ask for pull requests and the check ci-ok on main.",

@@ -47,12 +47,14 @@ export function githubChecks(look: Look): readonly Check[] {
       async look() {
         const needed = [...new Set(github.files().flatMap(({ environments }) => environments))];
         const [there, isPrivate] = await Promise.all([github.environments(needed), github.isPrivate()]);
-        return judgeEnvironments({ needed, there, isPrivate });
+        // A plan that has no rules for private repositories has no limits of their environments either.
+        const beyondPlan = isPrivate && (await github.protectsMain()) === undefined;
+        return judgeEnvironments({ needed, there, isPrivate, beyondPlan });
       },
     },
     {
       ...{ id: "main-rules", title: "Rules of main" },
-      look: async () => judgeMain(await github.protectsMain(), await github.isPrivate()),
+      look: async () => judgeMain(await github.protectsMain()),
     },
     {
       ...{ id: "oidc-subject", title: "Subject that AWS trusts" },
@@ -112,6 +114,11 @@ async function accessOf({ context }: Look): Promise<SubjectFacts["access"]> {
 async function lookAtMinutes({ context, now }: Look, github: GithubReader): ReturnType<Check["look"]> {
   if (!(await github.isPrivate()))
     return { state: "ok", found: "The repository is public: GitHub's own runners cost it nothing." };
+  if (optional(context.env, "RUNNER_ENVIRONMENT") === "self-hosted")
+    return {
+      state: "ok",
+      found: "Runs are on machines of one's own (LIFEBOAT_RUNNER), which takes no minutes of the plan.",
+    };
   const { runs, complete } = await github.runsSince(new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth())));
   const used = runs.reduce((sum, run) => sum + minutesOf(run), 0);
   return judgeMinutes({ used, complete, limit: context.config().policy.monitor.actionsMinutes, now });

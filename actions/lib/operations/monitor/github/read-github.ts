@@ -5,7 +5,7 @@ import type { ProtectedEnvironment } from "../../../policy/monitor/repository.ts
 import type { ListedWorkflow } from "../../../policy/monitor/workflows.ts";
 import { type WorkflowFacts, workflowFacts } from "../../../policy/read-schedules.ts";
 import { readWorkflows } from "../../policy-check/promise-check.ts";
-import { askGithub, openGithubHistory } from "../../publish/github-history.ts";
+import { askGithub, isBeyondPlan, openGithubHistory } from "../../publish/github-history.ts";
 import { type Look, once } from "../check.ts";
 
 const time = z.iso.datetime({ offset: true });
@@ -54,7 +54,8 @@ export interface GithubReader {
   runsSince(since: Date): Promise<{ readonly runs: readonly ToldRun[]; readonly complete: boolean }>;
   environments(needed: readonly string[]): Promise<readonly ProtectedEnvironment[]>;
   isPrivate(): Promise<boolean>;
-  protectsMain(): Promise<boolean>;
+  /** Undefined: the plan has no rules for branches of this repository. */
+  protectsMain(): Promise<boolean | undefined>;
   subject(): Promise<{ readonly useDefault: boolean; readonly prefix: string | undefined }>;
 }
 
@@ -86,7 +87,14 @@ export function githubReader({ context: { env } }: Look): GithubReader {
   const ask = async <Answer>(path: string, schema: z.ZodType<Answer>, permission = "actions: read"): Promise<Answer> =>
     askGithub(settings())({ path }, schema, (status, cause) => refusal(status, cause, permission));
   const isPrivate = once(async () => (await ask("", repositorySchema, "metadata: read")).private);
-  const protectsMain = once(async () => openGithubHistory(settings()).protectsMain());
+  const protectsMain = once(async () => {
+    try {
+      return await openGithubHistory(settings()).protectsMain();
+    } catch (error) {
+      if (isBeyondPlan(error)) return undefined;
+      throw error;
+    }
+  });
   const runs = new Map<string, Promise<readonly ToldRun[]>>();
   let files: readonly WorkflowFacts[] | undefined;
   return {
@@ -140,7 +148,7 @@ export function githubReader({ context: { env } }: Look): GithubReader {
 
   /** Where no branch is protected, `protected branches only` lets every branch pass (docs.github.com, Managing environments). */
   async function isMainOnly(name: string, { protected_branches }: { protected_branches: boolean }): Promise<boolean> {
-    if (protected_branches) return await protectsMain();
+    if (protected_branches) return (await protectsMain()) === true;
     const path = `/environments/${encodeURIComponent(name)}/deployment-branch-policies?per_page=100`;
     const { branch_policies } = await ask(path, branchPoliciesSchema);
     return branch_policies.every((policy) => policy.name === "main");
