@@ -39,7 +39,7 @@ export function careChecks(look: Look, reader: VaultReader): BackupCheck[] {
     },
     {
       ...{ id: "reports", title: "Reports of the jobs", runbook: "runbooks/report-missing.md" },
-      look: async () => judgeReports(await reader.reports()),
+      look: async () => judgeReports(await reader.reports(), now),
     },
     {
       ...{ id: "runbook-reviews", title: "Reviews of the runbooks", runbook: "runbooks/README.md" },
@@ -48,7 +48,10 @@ export function careChecks(look: Look, reader: VaultReader): BackupCheck[] {
   ];
 }
 
-function judgeReports(reports: readonly RunReport[]): Finding {
+/** A channel that did not take a message longer ago than that, and has taken all since, was away for a moment. */
+const untoldMillis = 2 * 86_400_000;
+
+function judgeReports(reports: readonly RunReport[], now: Date): Finding {
   if (reports.length === 0) {
     return {
       state: "critical",
@@ -65,8 +68,9 @@ function judgeReports(reports: readonly RunReport[]): Finding {
     return [{ work: told.operation, key, at: told.endedAt, ended, scheduled: report.run.event === "schedule" }];
   });
   const runs = judgeRuns(ends, "run");
-  const untold = reports.filter(({ operations }) => operations.some((one) => one.untold.length > 0)).length;
-  return runs.state === "ok" ? (judgeTold(untold, reports.length) ?? runs) : runs;
+  const lately = reports.filter(({ endedAt }) => now.getTime() - Date.parse(endedAt) < untoldMillis);
+  const untold = lately.filter(({ operations }) => operations.some((one) => one.untold.length > 0)).length;
+  return runs.state === "ok" ? (judgeTold(untold, lately.length) ?? runs) : runs;
 }
 
 /** Pages that the bench writes have no owner. */
