@@ -47,6 +47,7 @@ export async function openMonitorLab() {
     using context = new Context({ config, log: recordingLog(), signal, run: identity });
     const looking = {
       ...{ context, now: new Date(at) },
+      standing: () => Promise.reject(new Error("No vault is set.")),
       checks: () => Object.entries(checks).map(([id, state]) => labCheck(id, state, meanwhile)),
     };
     return await watch(looking, await jobsBranch(context, undefined));

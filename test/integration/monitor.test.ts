@@ -1,7 +1,7 @@
 import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { dashboardPath } from "../../actions/lib/report/dashboard/page.ts";
+import { dashboardPath } from "../../actions/lib/report/branch/fold-runs.ts";
 import { startHeartbeats } from "../lab/channels/heartbeat-server.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { openBackupLab } from "./backup-lab.ts";

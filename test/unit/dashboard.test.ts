@@ -44,6 +44,17 @@ test.each([
   for (const word of page.all(".well .word")) expect(word.textContent).toBe("was ok");
 });
 
+test("a check that stays unknown turns red on the page as it does for alerts", async () => {
+  const due = { state: "unknown", dueAt: after(5).toISOString() } as const;
+  const html = pageOf(yearStatus({ results: [checkResult(0), checkResult(1, due)] }));
+  using early = await openPage(html, { now: after(4) });
+  expect(early.one("#answer").dataset["level"]).toBe("unknown");
+  expect(early.text("#open")).not.toContain("counts until");
+  using late = await openPage(html, { now: after(6) });
+  expect(late.one("#check-check-1").dataset["level"]).toBe("critical");
+  expect(late.one("#answer").dataset["level"]).toBe("critical");
+});
+
 test("one check that was not looked at again in time turns red and stands among the open alerts", async () => {
   const results = [checkResult(0), checkResult(1, { dueAt: after(5).toISOString() }), checkResult(2)];
   const html = pageOf(yearStatus({ results }));

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { Context } from "../../actions/lib/operations/context.ts";
+import { ownBackupChecks } from "../../actions/lib/operations/monitor/status.ts";
 import { supabaseChecks } from "../../actions/lib/operations/monitor/supabase/checks.ts";
 import { runTable } from "../../actions/lib/operations/monitor/table.ts";
 import type { CheckResult } from "../../actions/lib/policy/monitor/check.ts";
@@ -219,6 +220,8 @@ describe("point-in-time recovery", () => {
     expect(statesOf(results)).toMatchObject({
       ...{ "supabase-backups": "ok", "restore-window": "ok", "pitr-on": "ok", "pitr-window": "ok" },
     });
+    // What the page's answers take for Supabase's own backups has these names.
+    expect(Object.keys(results)).toEqual(expect.arrayContaining([...ownBackupChecks]));
     expect(results["pitr-window"]?.measure?.unit).toBe("rows");
   });
 

@@ -2,9 +2,9 @@ import { LifeboatError } from "../../base/errors.ts";
 import { allRows, readRuns, type Tree } from "../../report/branch/fold-runs.ts";
 import { type Standing, standingOfRows, truthOf } from "../../report/branch/standing.ts";
 import { dashboardFiles } from "../../report/dashboard/page.ts";
-import { askStanding } from "../../vault/configured.ts";
-import type { Context } from "../context.ts";
+import type { VaultStanding } from "../../vault/standing.ts";
 import { findPromiseJudge, type PromiseJudge } from "../policy-check/promise-check.ts";
+import type { Look } from "./check.ts";
 import { nextStarts } from "./next-starts.ts";
 import { type StatusFacts, statusDocument } from "./status.ts";
 
@@ -15,25 +15,27 @@ export interface Around extends Pick<StatusFacts, "project" | "repository" | "ru
   readonly promises: PromiseJudge | undefined;
 }
 
-/** A vault that does not answer holds up no alarm. */
-const quick = { attempts: 3, totalSeconds: 20, stallSeconds: 5 } as const;
-
-/** Asked beside the checks, once a run. What cannot be read is logged and left out: the page says so, and nobody is told later for it. */
-export async function readAround(context: Context, now: Date): Promise<Around> {
+/**
+ * Asked beside the checks, once a run. What cannot be read, for whatever reason, is logged and left out: the page says so, and nobody is told
+ * later for it.
+ */
+export async function readAround(
+  { context, now }: Pick<Look, "context" | "now">,
+  askStanding: () => Promise<VaultStanding>,
+): Promise<Around> {
   const { env, log } = context;
   const attempt = async <Found>(what: string, work: () => Promise<Found>): Promise<Found | undefined> => {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof LifeboatError)) throw error;
-      log.warn(`${what} not on the dashboard: ${error.message}`);
+      log.warn(`${what} not on the dashboard: ${reasonOf(error)}`);
       return undefined;
     }
   };
   const [standing, promises, runs = []] = await Promise.all([
     context.has("vault")
       ? attempt("What the vault has is", async (): Promise<Standing> => {
-          return { ...(await askStanding(context.config("vault"), quick)), source: "vault" };
+          return { ...(await askStanding()), source: "vault" };
         })
       : undefined,
     attempt("The promises are", () => findPromiseJudge(context.config(), log)),
@@ -45,6 +47,12 @@ export async function readAround(context: Context, now: Date): Promise<Around> {
     repository: server && repository ? `${server}/${repository}` : undefined,
     ...{ now, standing, promises, runs },
   };
+}
+
+/** Our own words; of any other error only its class, because its message may hold anything. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof LifeboatError) return error.message;
+  return error instanceof Error ? error.constructor.name : typeof error;
 }
 
 /** The dashboard's files, by their paths on the branch. */

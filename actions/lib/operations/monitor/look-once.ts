@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
+import { dashboardPath } from "../../report/branch/fold-runs.ts";
 import { applyChanges } from "../../report/branch/folder-tree.ts";
-import { dashboardPath } from "../../report/dashboard/page.ts";
 import type { Told } from "../operation.ts";
 import { dashboardOf } from "./dashboard.ts";
 import { judge, type Looking, lookAround } from "./look.ts";

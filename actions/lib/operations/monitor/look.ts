@@ -1,8 +1,9 @@
-import { type Advance, advance, claimSummary } from "../../policy/monitor/alerts.ts";
+import { type Advance, advance, claimSummary, shownResults } from "../../policy/monitor/alerts.ts";
 import { judgeChannels, unreachedAfter } from "../../policy/monitor/channels.ts";
 import type { CheckResult } from "../../policy/monitor/check.ts";
 import { type MonitorState, noState } from "../../policy/monitor/state.ts";
 import { cleaner } from "../../report/run/clean-text.ts";
+import type { VaultStanding } from "../../vault/standing.ts";
 import type { Context } from "../context.ts";
 import type { Check, Look } from "./check.ts";
 import { type Around, readAround } from "./dashboard.ts";
@@ -14,6 +15,8 @@ export interface Looking {
   readonly context: Context;
   readonly now: Date;
   readonly checks: (look: Look) => readonly Check[];
+  /** What the vault has, as the same run's checks are told it. Asked where a vault is set. */
+  readonly standing: (look: Look) => Promise<VaultStanding>;
 }
 
 /** What the world said, whatever was known before. */
@@ -25,19 +28,22 @@ export interface Seen {
 }
 
 /** Every check looks once; beside them the channels are tried, and what only the dashboard shows is read. @param history what was kept */
-export async function lookAround({ context, now, checks }: Looking, history: MonitorState["history"]): Promise<Seen> {
+export async function lookAround(
+  { context, now, checks, standing }: Looking,
+  history: MonitorState["history"],
+): Promise<Seen> {
   const { env, log, signal } = context;
   const look: Look = { context, now, history: (id) => (Object.hasOwn(history, id) ? (history[id] ?? []) : []) };
   const [results, tried, around] = await Promise.all([
     runTable(checks(look), { log, signal, clean: cleaner(env) }),
     tryChannels(env, context.config().policy.notify),
-    readAround(context, now),
+    readAround(look, () => standing(look)),
   ]);
   return { results, tried, around };
 }
 
 export interface Judged extends Advance {
-  /** With the check of the channels, which needs to know since when. */
+  /** As everybody is shown them, with the check of the channels, which needs to know since when. */
   readonly results: readonly CheckResult[];
   /** The day's summary is this run's to send. */
   readonly summaryDue: boolean;
@@ -55,5 +61,5 @@ export function judge({ results, tried }: Seen, known: MonitorState = noState, {
   const { hour, channels } = notify.summary;
   const heard = channels.some((name) => tried.set.includes(name));
   const { state, due } = claimSummary(after, { now, run, hour: heard ? hour : null });
-  return { ...advanced, after: state, summaryDue: due, results: all };
+  return { ...advanced, after: state, summaryDue: due, results: shownResults(all, state.checks, { ...monitor, now }) };
 }

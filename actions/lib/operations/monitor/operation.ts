@@ -49,8 +49,8 @@ export default defineOperation({
     critical: "How many checks are critical",
   },
   async run(context, { out, tell, token }) {
-    const { allChecks } = await import("./catalogue/checks.ts");
-    const looking = { context, now: new Date(), checks: allChecks };
+    const { allChecks, vaultStanding } = await import("./catalogue/checks.ts");
+    const looking = { context, now: new Date(), checks: allChecks, standing: vaultStanding };
     if (!tell) return (await import("./look-once.ts")).lookOnce(looking, out);
     const { jobsBranch } = await import("../publish/reports-branch.ts");
     return (await import("./run-monitor.ts")).watch(looking, await jobsBranch(context, token));

@@ -9,7 +9,7 @@ import type { BranchPlan } from "../../report/branch/plan-branch.ts";
 import type { Outcome } from "../../report/run/outcome.ts";
 import type { Told } from "../operation.ts";
 import { type BranchTarget, pushReports } from "../publish/reports-branch.ts";
-import { type Around, dashboardOf } from "./dashboard.ts";
+import { type Around, dashboardOf, reasonOf } from "./dashboard.ts";
 import { type Judged, judge, type Looking, lookAround, type Seen } from "./look.ts";
 import { told } from "./page.ts";
 import { stateOf } from "./read-state.ts";
@@ -70,7 +70,7 @@ export async function watch(looking: Looking, target: Target): Promise<Told> {
     notes.add(
       `Told ${told.length === 0 ? "nobody" : told.join(", ")}: ${message.level}, ${countOf(message.turns.length, "check")}.`,
     );
-  const failure = unpublished ?? unconfirmed ?? untold(confirmations) ?? blind(results) ?? undrawn;
+  const failure = unpublished ?? unconfirmed ?? untold(confirmations) ?? blind(seen.results) ?? undrawn;
   return {
     ...told({ results, state, silences, now, notes: [...notes] }),
     ...(failure !== undefined && { failure }),
@@ -86,29 +86,31 @@ function planOf(tree: Tree, state: MonitorState, dashboard: Files): BranchPlan {
   return { changes: new Map(changed), told: 0, foreign: [], lost: [] };
 }
 
-/** Alerts go out all the same; the page turns red when nobody renews it. Only the error's class is told: its message may hold anything. */
+/** Alerts go out all the same; the page turns red when nobody renews it. */
 function notDrawn(error: unknown): Failure {
   return {
     code: "dashboard-failed",
-    message: `The dashboard could not be made: ${error instanceof Error ? error.constructor.name : typeof error}.`,
+    message: `The dashboard could not be made: ${reasonOf(error)}.`,
     next: "Run `lifeboat monitor --out FOLDER --verbose` at a terminal, and report it.",
   };
 }
 
 type Failure = Outcome["failure"];
 
-/** @returns why the branch has not taken it; undefined when it has */
+/** @returns why the branch has not taken it, whatever the reason: people are told all the same; undefined when it has */
 async function publish(target: Target, message: string, plan: (tree: Tree) => Promise<BranchPlan>): Promise<Failure> {
   try {
     await pushReports(plan, { ...target, message });
     return undefined;
   } catch (error) {
-    if (!(error instanceof LifeboatError)) throw error;
-    target.log.warn(error.message);
+    target.signal?.throwIfAborted();
+    const ours = error instanceof LifeboatError ? error : undefined;
+    const reason = ours?.message ?? `${reasonOf(error)}.`;
+    target.log.warn(reason);
     return {
-      code: error.code,
-      message: `The state of the monitor could not be kept: ${error.message} Until it can, each run tells everything again.`,
-      next: error.next ?? "Run the job again.",
+      code: ours?.code ?? "state-failed",
+      message: `The state of the monitor could not be kept: ${reason} Until it can, each run tells everything again.`,
+      next: ours?.next ?? "Run the job again; when it stays so, report it.",
     };
   }
 }

@@ -125,7 +125,8 @@ function scenariosOf({ promises, standing, results }: StatusFacts): StatusScenar
   });
 }
 
-const ownBackupChecks = ["supabase-backups", "pitr-on", "pitr-window"];
+/** @public Held to the checks' own names by a test. */
+export const ownBackupChecks = ["supabase-backups", "pitr-on", "pitr-window"];
 
 /** The worst of the checks of what Supabase keeps itself; undefined where there is none, because the policy does not count on it. */
 function ownBackups(results: readonly CheckResult[]): Pick<CheckResult, "state" | "dueAt"> | undefined {

@@ -1,3 +1,4 @@
+import { formatMinute } from "../../base/measures.ts";
 import type { Silence } from "../../config/policy/monitor.ts";
 import type { ChannelName } from "../../config/policy/policy.ts";
 import { type Reached, unreachedAfter } from "./channels.ts";
@@ -130,6 +131,24 @@ function badnessNow(
   if (state !== "unknown") return state === "ok" ? 0 : badnessOf[state];
   const lasts = now.getTime() - Date.parse(since) >= unknownHours * hour;
   return lasts || told?.level === "critical" ? 2 : 1;
+}
+
+/**
+ * What everybody is shown: what could not be found out for `unknownHours` is critical, as it is for alerts; until then it says from when on it
+ * will be, so that a page that nobody renews turns by itself.
+ */
+export function shownResults(
+  results: readonly CheckResult[],
+  checks: MonitorState["checks"],
+  { now, unknownHours }: Pick<AdvanceOptions, "now" | "unknownHours">,
+): CheckResult[] {
+  return results.map((result) => {
+    if (result.state !== "unknown") return result;
+    const since = own(checks, result.id)?.since ?? now.toISOString();
+    const due = new Date(Date.parse(since) + unknownHours * hour);
+    if (due > now) return { ...result, dueAt: due.toISOString() };
+    return { ...result, state: "critical", found: `${result.found} Unknown since ${formatMinute(since)}.` };
+  });
 }
 
 /** Whether people hear of it now, and as what. */

@@ -50,7 +50,10 @@ function checkItem(check: StatusCheck, { repository }: StatusDocument): string {
     ...(check.since === null || level === "ok"
       ? []
       : [`${level === "silenced" ? check.state : level} since ${moment(check.since)}`]),
-    ...(dueAt === undefined || level === "critical" ? [] : [`<span class="due">counts until ${moment(dueAt)}</span>`]),
+    // What is unknown only becomes critical then: nothing counts until it.
+    ...(dueAt === undefined || level === "critical" || level === "unknown"
+      ? []
+      : [`<span class="due">counts until ${moment(dueAt)}</span>`]),
     ...(level === "ok" ? [] : [tellings(check)]),
     ...(silence === null ? [] : [`silenced until ${shown(silence.until)}: ${shown(silence.reason)}`]),
     ...link,

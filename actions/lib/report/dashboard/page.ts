@@ -17,8 +17,6 @@ import {
 } from "./sections.ts";
 import type { StatusDocument } from "./status.ts";
 
-export { dashboardPath };
-
 const script = readFileSync(new URL("page.js", import.meta.url), "utf8");
 const style = `${readFileSync(new URL("page.css", import.meta.url), "utf8")}${chartStyle.light}@media(prefers-color-scheme:dark){${chartStyle.dark}}`;
 

@@ -29,8 +29,19 @@ const ofReplica = { attempts: 3, totalSeconds: 15, stallSeconds: 5 } as const;
 /** Days of reports that are read: a work that runs once a week is in there twice. */
 export const reportDays = 14;
 
-/** @throws (each) ConfigurationError `configuration` where the vault is not set, and LifeboatError when it cannot be asked */
-export function vaultReader({ context, now }: Look): VaultReader {
+const readers = new WeakMap<Look, VaultReader>();
+
+/**
+ * The one of this look, whoever asks for it.
+ * @throws (each) ConfigurationError `configuration` where the vault is not set, and LifeboatError when it cannot be asked
+ */
+export function vaultReader(look: Look): VaultReader {
+  const reader = readers.get(look) ?? openReader(look);
+  readers.set(look, reader);
+  return reader;
+}
+
+function openReader({ context, now }: Look): VaultReader {
   const config = () => {
     if (context.has("vault")) return context.config("vault");
     throw new ConfigurationError(

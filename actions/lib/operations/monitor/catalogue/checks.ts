@@ -1,5 +1,7 @@
 import { channelsCheck } from "../../../policy/monitor/channels.ts";
+import type { VaultStanding } from "../../../vault/standing.ts";
 import { backupChecks } from "../backups/backup-checks.ts";
+import { vaultReader } from "../backups/read-vault.ts";
 import type { Check, Look } from "../check.ts";
 import { githubChecks } from "../github/github-checks.ts";
 import { supabaseChecks } from "../supabase/checks.ts";
@@ -35,6 +37,11 @@ export function allChecks(look: Look): Check[] {
       ];
     }
   });
+}
+
+/** What the vault has, read once a run for the checks and for the dashboard. @throws as `VaultReader` */
+export function vaultStanding(look: Look): Promise<VaultStanding> {
+  return vaultReader(look).standing();
 }
 
 /** The names of all checks, with the one that the table itself adds. */
