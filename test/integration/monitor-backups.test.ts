@@ -117,6 +117,8 @@ test("sets in time, locked, whole and proven are well, whatever junk lies beside
   // The lab's bucket has no rules for archives, and its policy promises what it cannot keep.
   expect(trouble.sort()).toEqual(["locks", "promises"]);
   expect(found.get("locks")).toMatchObject({ state: "warning", found: expect.stringContaining("Archive lifecycle") });
+  // Everybody may read what the checks say.
+  expect(JSON.stringify([...found])).not.toContain(lab.vault.bucket);
   const due = new Date(ago(5).getTime() + 20 * 3_600_000).toISOString();
   expect(found.get("set-daily")).toMatchObject({ dueAt: due, measure: { value: 1_000_000, unit: "bytes" } });
   expect(found.get("set-proven")).toMatchObject({ measure: { value: 77, unit: "seconds" } });
