@@ -31,6 +31,7 @@ describe("a message of the monitor", () => {
       "since: 2026-11-24 06:23 UTC",
       "Meaning of a.",
       "Next: Next of a.",
+      "`lifeboat silence a --until DATE --reason TEXT`",
       pageUrl("runbooks/backup-failed.md"),
     ])
       expect(text).toContain(part);
@@ -41,9 +42,10 @@ describe("a message of the monitor", () => {
     expect(few.title).toBe("Critical: 3 checks of the monitor");
     expect(few.lines[1]).toBe("Check b (since 2026-11-24 06:23 UTC): Found of b. Next of b.");
     const many = monitorAlert(message(Array.from({ length: 200 }, (_, at) => turn(`c${at}`))), pageUrl);
-    expect(many.lines).toHaveLength(13);
+    expect(many.lines).toHaveLength(14);
     expect(many.lines[0]).toBe("Check c0: Found of c0.");
-    expect(many.lines.at(-1)).toMatch(/^And Check c12, .* and 168 more\.$/);
+    expect(many.lines.at(-2)).toMatch(/^And Check c12, .* and 168 more\.$/);
+    expect(many.lines.at(-1)).toContain("`lifeboat silence CHECK");
     expect(alertText(many).length).toBeLessThan(2500);
   });
 

@@ -31,10 +31,19 @@ export function monitorAlert(message: Message, pageUrl: PageUrl): Alert {
             ["since", formatMinute(first.since)],
             ["check", alone.id],
           ],
-    lines: alone === undefined ? linesOf(message) : level === "good" || alone.means === undefined ? [] : [alone.means],
+    lines: [
+      ...(alone === undefined ? linesOf(message) : level === "good" || alone.means === undefined ? [] : [alone.means]),
+      ...(level === "good" ? [] : [howToSilence(alone)]),
+    ],
     next: level === "good" ? undefined : (alone ?? first?.check)?.next,
     links: level === "good" ? [] : runbooks(turns, pageUrl),
   };
+}
+
+/** For what people know and work on: the message itself says how not to hear of it every day. */
+function howToSilence(check: Turn["check"] | undefined): string {
+  const which = check === undefined ? " (CHECK is its name in `lifeboat monitor`)" : "";
+  return `Known, and somebody is at work? \`lifeboat silence ${check?.id ?? "CHECK"} --until DATE --reason TEXT\`${which}.`;
 }
 
 function linesOf({ level, turns }: Message): string[] {
