@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { ConfigurationError, OperationError } from "../../actions/lib/base/errors.ts";
 import type { Check } from "../../actions/lib/operations/monitor/check.ts";
+import { monitorPage } from "../../actions/lib/operations/monitor/page.ts";
 import { runTable } from "../../actions/lib/operations/monitor/table.ts";
 import type { Finding } from "../../actions/lib/policy/monitor/check.ts";
+import { noState } from "../../actions/lib/policy/monitor/state.ts";
 import { refusalOf } from "../../actions/lib/supabase/api-refusal.ts";
 import { recordingLog } from "../integration/backup-lab.ts";
 
@@ -16,6 +18,16 @@ async function found(look: Check["look"], clean = (text: string): string => text
   if (result === undefined) throw new Error("The table has no row.");
   return result;
 }
+
+test("what is not set is said once for all checks that need it, and never logged beside the table", async () => {
+  const log = recordingLog();
+  const unset = new ConfigurationError("configuration", "TOKEN is not set.", "Set TOKEN.");
+  const checks = ["a", "b", "c"].map((id) => check(id, () => Promise.reject(unset)));
+  const results = await runTable(checks, { log, signal: new AbortController().signal, clean: (text) => text });
+  const { notes } = monitorPage({ results, state: noState, silences: [], now: new Date(), notes: [] });
+  expect(notes).toEqual([expect.stringMatching(/^a, b, c: .*Set TOKEN\. See runbooks\/backup-failed\.md\.$/)]);
+  expect(log.lines).toEqual([]);
+});
 
 const throwing = (error: unknown) => found(() => Promise.reject(error));
 

@@ -1,4 +1,4 @@
-import { countOf, formatMinute } from "../../base/measures.ts";
+import { countOf, few, formatMinute } from "../../base/measures.ts";
 import type { Silence } from "../../config/policy/monitor.ts";
 import type { CheckResult, CheckState } from "../../policy/monitor/check.ts";
 import { silenceOf } from "../../policy/monitor/silences.ts";
@@ -65,13 +65,22 @@ export function monitorPage({ results, state, silences, now, notes }: Looked): P
         }),
       },
     ],
-    notes: [
-      ...bad.map(({ title, means, next, runbook }) =>
-        [`${title}:`, means, next, `See ${runbook}.`].filter(Boolean).join(" "),
-      ),
-      ...notes,
-    ],
+    notes: [...advice(bad), ...notes],
   };
+}
+
+/** What to do, once for all checks of the same state that say the same: what is not set is missing to a dozen of them. */
+function advice(bad: readonly CheckResult[]): string[] {
+  const alike = Map.groupBy(bad, ({ state, means, next }) => JSON.stringify([state, means, next]));
+  return [...alike.values()].map((same) => {
+    const pages = [...new Set(same.map(({ runbook }) => runbook))];
+    const { means, next } = same[0] ?? {};
+    const names = few(
+      same.map(({ title }) => title),
+      12,
+    );
+    return [`${names}:`, means, next, `See ${few(pages, 8)}.`].filter(Boolean).join(" ");
+  });
 }
 
 /** The run for a terminal, a job's summary, reports and outputs. */

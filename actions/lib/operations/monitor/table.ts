@@ -25,7 +25,7 @@ export async function runTable(
   const results = await Promise.all(
     checks.map(async ({ id, group, title, runbook, look }): Promise<CheckResult> => {
       const finding = await found(look, milliseconds).catch((error: unknown) => {
-        if (error instanceof LifeboatError) log.info(`${id}: ${error.message}`);
+        if (error instanceof LifeboatError && !isUnset(error)) log.info(`${id}: ${error.message}`);
         return findingOf(error);
       });
       return { id, group, title, runbook, ...presentable(finding, clean) };
@@ -47,12 +47,12 @@ async function found(look: Check["look"], milliseconds: number): Promise<Finding
   }
 }
 
-const blind = "Nobody knows whether this is well: until it can be looked at again it does not count as well.";
+const blind = "Nobody knows whether this is well, so it does not count as well.";
 
 function notInTime(seconds: number): Finding {
   return {
     state: "unknown",
-    found: `It was not found out within ${seconds} seconds.`,
+    found: `No answer came within ${seconds} seconds.`,
     means: blind,
     next: "Wait for the next run; when it stays so, run `lifeboat monitor --verbose` at a terminal.",
   };
@@ -68,16 +68,15 @@ export function findingOf(error: unknown): Finding {
     const lacks = missing.length === 0 ? "" : ` The token lacks: ${missing.join(", ")}.`;
     return {
       state: "unknown",
-      found: `Supabase's Management API refuses to tell it (status ${error.status}).${lacks}`,
+      found: `Supabase's Management API refused to answer (status ${error.status}).${lacks}`,
       means: blind,
       next: error.next ?? "Check SUPABASE_ACCESS_TOKEN and its permissions.",
     };
   }
   if (error instanceof LifeboatError) {
-    const unset = error instanceof ConfigurationError && error.code === "configuration";
     return {
       state: "unknown",
-      found: unset ? error.message : `It could not be found out (${error.code}).`,
+      found: isUnset(error) ? error.message : `The check could not look (${error.code}).`,
       means: blind,
       next: error.next ?? "Run `lifeboat monitor --verbose` at a terminal to see why.",
     };
@@ -89,6 +88,11 @@ export function findingOf(error: unknown): Finding {
     means: "A fault of Lifeboat's own hides what this check is there for.",
     next: "Run `lifeboat monitor --verbose` at a terminal, and report it.",
   };
+}
+
+/** The table says itself what is not set. */
+function isUnset(error: LifeboatError): boolean {
+  return error instanceof ConfigurationError && error.code === "configuration";
 }
 
 const longest = 500;

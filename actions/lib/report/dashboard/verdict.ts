@@ -48,17 +48,16 @@ export function verdictOf({ checks, scenarios }: Pick<StatusDocument, "checks" |
     ...scenarios.map((one) => levelOfAnswer[one.answer]),
   ];
   const counts = countsOf(checks);
-  const said = (level: Level, word: string): string[] => {
-    const count = counts.find((one) => one.level === level)?.count ?? 0;
-    return count === 0 ? [] : [`${countOf(count, "check")} ${count === 1 ? "is" : "are"} ${word}`];
-  };
-  const bad = [...said("critical", "critical"), ...said("unknown", "unknown"), ...said("warning", "a warning")];
-  const silenced = said("silenced", "silenced");
+  const said = counts.flatMap(({ level, count }) => (level === "ok" || count === 0 ? [] : [`${count} ${level}`]));
+  const needed = counts.some(({ level, count }) => level !== "ok" && level !== "silenced" && count > 0);
   const quiet = checks.length === 0 ? "Nothing was looked at." : "Nothing needs you now.";
   return {
     level: checks.length === 0 || scenarios.length === 0 ? worst([...levels, "unknown"]) : worst(levels),
     answer: answerOf(scenarios.map(({ answer }) => answer)),
-    sentence: [bad.length === 0 ? quiet : `${bad.join(", ")}.`, ...silenced.map((one) => `${one}.`)].join(" "),
+    sentence: [
+      ...(needed ? [] : [quiet]),
+      ...(said.length === 0 ? [] : [`Of ${countOf(checks.length, "check")}: ${said.join(", ")}.`]),
+    ].join(" "),
   };
 }
 

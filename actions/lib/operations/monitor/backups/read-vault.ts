@@ -46,8 +46,8 @@ function openReader({ context, now }: Look): VaultReader {
     if (context.has("vault")) return context.config("vault");
     throw new ConfigurationError(
       "configuration",
-      "S3_BACKUP_BUCKET is not set: what the vault has is not known.",
-      "Give the monitor S3_BACKUP_BUCKET, AWS_REGION and a role that may read the bucket.",
+      "S3_BACKUP_BUCKET is not set: the vault was not asked.",
+      "Set S3_BACKUP_BUCKET and AWS_REGION, with credentials or a role that may read the bucket: in .env, and in the environment `monitor` on GitHub.",
     );
   };
   const vault = async () => {

@@ -81,7 +81,7 @@ export function githubReader({ context: { env } }: Look): GithubReader {
     throw new ConfigurationError(
       "configuration",
       `${repository === undefined ? "GITHUB_REPOSITORY" : "GITHUB_TOKEN"} is not set: GitHub was not asked.`,
-      "Set GITHUB_REPOSITORY (owner/name) and GITHUB_TOKEN of a token that may read Actions (`gh auth token`).",
+      "Set GITHUB_REPOSITORY to owner/name and GITHUB_TOKEN to a token that may read Actions, e.g. `export GITHUB_TOKEN=$(gh auth token)`. On GitHub both are there.",
     );
   };
   const ask = async <Answer>(path: string, schema: z.ZodType<Answer>, permission = "actions: read"): Promise<Answer> =>

@@ -18,8 +18,8 @@ export async function lookAtEgress({ context, now }: Look): Promise<Finding> {
   if (!context.has("vault"))
     throw new ConfigurationError(
       "configuration",
-      "S3_BACKUP_BUCKET is not set: what backups have read is not known.",
-      "Give the monitor S3_BACKUP_BUCKET, AWS_REGION and a role that may read the bucket.",
+      "S3_BACKUP_BUCKET is not set: the vault was not asked.",
+      "Set S3_BACKUP_BUCKET and AWS_REGION, with credentials or a role that may read the bucket: in .env, and in the environment `monitor` on GitHub.",
     );
   const signers = await context.signers();
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);

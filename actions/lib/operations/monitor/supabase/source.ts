@@ -125,8 +125,8 @@ export class SupabaseSource {
     if (settings !== undefined) return settings;
     throw new ConfigurationError(
       "configuration",
-      "SUPABASE_ACCESS_TOKEN is not set: nothing can be asked of Supabase.",
-      "Set a scoped token with read permissions for this project in the environment monitor.",
+      "SUPABASE_ACCESS_TOKEN is not set: Supabase was not asked.",
+      "Set SUPABASE_ACCESS_TOKEN to a scoped token with read permissions for this project: in .env, and in the environment `monitor` on GitHub.",
     );
   }
 
@@ -135,7 +135,7 @@ export class SupabaseSource {
     if (projectRef !== null) return projectRef;
     throw new ConfigurationError(
       "configuration",
-      "SUPABASE_PROJECT_REF is not set: nothing can be asked of Supabase.",
+      "SUPABASE_PROJECT_REF is not set: Supabase was not asked.",
       "Set the project's ref.",
     );
   }
