@@ -62,7 +62,7 @@ test("a promise that is broken now, or at worst, is no plain yes", () => {
   expect(answersOf(fresh, undefined, promises({ state: "broken" }))["completeLoss"]).toBe("gaps");
 });
 
-test("an answer counts until the oldest of the newest copies is older than is promised", () => {
+test("an answer is valid until the oldest of the newest copies is older than is promised", () => {
   const [loss] = recoverable({ promises: promises(), vault: fresh, supabase: undefined }).slice(2);
   expect(loss).toMatchObject({ scenario: "completeLoss", dueAt: "2026-12-01T03:14:00.000Z" });
 });

@@ -38,7 +38,7 @@ test.each([
   expect(page.text(".said")).toBe(`No news since ${live}`);
   expect(page.one("#answer").dataset["level"]).toBe("critical");
   expect(page.one("#answer .icon use").getAttribute("href")).toBe("#i-critical");
-  expect(page.text("#until")).toMatch(/^This page is red since 2026-12-01 01:14 UTC/);
+  expect(page.text("#until")).toMatch(/^This page turned red at 2026-12-01 01:14 UTC/);
   // What was found says again of when it is.
   expect(page.text(".sentence")).toBe("At that time: Nothing needs you now.");
   for (const word of page.all(".well .word")) expect(word.textContent).toBe("was ok");
@@ -64,7 +64,7 @@ test("one check that was not looked at again in time turns red and stands among 
   using late = await openPage(html, { now: after(6) });
   expect(late.one("#check-check-1").dataset["level"]).toBe("critical");
   expect(late.text("#check-check-1 .word")).toBe("overdue");
-  expect(late.text("#open")).toContain("No news since. It counted until 2026-11-30 14:14 UTC (1 h ago)");
+  expect(late.text("#open")).toContain("No news. This was valid until 2026-11-30 14:14 UTC (1 h ago)");
   expect(late.one("#no-alerts").hidden).toBe(true);
   expect(late.text(".said")).toBe("Something is overdue");
   expect(late.one("#answer").dataset["level"]).toBe("critical");
@@ -123,7 +123,7 @@ test("a page that finds newer news loads it once, and says so when it still sees
   expect(again.text("#clock")).toContain("There is newer news, of 2026-11-30 12:14 UTC");
 });
 
-test("without its script nothing on the page is well without saying when, and it says until when it counts", async () => {
+test("without its script nothing on the page is well without saying when, and it says until when it is valid", async () => {
   using page = await openPage(good, { now: after(1000), script: false });
   expect(page.one("html").getAttribute("class")).toBeNull();
   expect(page.text(".said")).toBe(`At ${live}: yes`);
@@ -147,6 +147,7 @@ test("a script that fails leaves the page as it is without one", async () => {
 test("what is wrong stands on top, with what to do, who was told and the runbook", async () => {
   using page = await openPage(bad, { now: after(1) });
   expect(page.text(".said")).toBe("Yes, but more would be lost than promised");
+  expect(page.text(".sentence")).toMatch(/^Of \d+ checks: 1 critical, 1 unknown, 1 warning, 1 silenced\.$/);
   expect(page.all("#open > li").map(({ dataset }) => dataset["level"])).toEqual([
     "critical",
     "unknown",
@@ -234,8 +235,8 @@ test("axe finds nothing on a page with something of every kind", async () => {
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
 });
 
-test("the badge says until when it counts, and never well when something is critical", () => {
+test("the badge says until when it is valid, and never well when something is critical", () => {
   const badgeOf = (status: StatusDocument): string => dashboardFiles(status).get("dashboard/badge.svg") ?? "";
-  expect(badgeOf(yearStatus())).toContain("backups: ok · counts until 2026-12-01 01:14 UTC");
-  expect(badgeOf(statusDocument(badFacts()))).toContain("backups: critical · counts until");
+  expect(badgeOf(yearStatus())).toContain("backups: ok · valid until 2026-12-01 01:14 UTC");
+  expect(badgeOf(statusDocument(badFacts()))).toContain("backups: critical · valid until");
 });

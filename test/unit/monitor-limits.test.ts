@@ -116,7 +116,7 @@ describe("what backups read in a month", () => {
   });
 
   test("says that the application's own part is not known, and has no limit where none is agreed", () => {
-    expect(read(1).found).toContain("Supabase's API does not tell");
+    expect(read(1).found).toContain("Supabase's API does not say");
     expect(judgeEgress({ bytes: 900 * GB, allowance: null, ...month }, now)).toMatchObject({ state: "ok" });
   });
 });

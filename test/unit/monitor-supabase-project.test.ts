@@ -105,7 +105,7 @@ describe("the token", () => {
     expect(judge({ missing: ["backups_read"] })).toMatchObject({
       ...{ state: "warning", found: "The token lacks backups_read. It ends on 2027-06-30." },
     });
-    expect(judge({ scoped: false }).means).toContain("deleting the project");
+    expect(judge({ scoped: false }).means).toContain("even delete the project");
     expect(judge({ scoped: false, missing: ["x_read"], expires: "2026-12-01" }).state).toBe("critical");
   });
 });

@@ -148,7 +148,8 @@ export interface EgressOfMonth {
   readonly until: Date;
 }
 
-const unknowable = "What the application itself is served, Supabase's API does not tell: see Usage in the dashboard.";
+const unknowable =
+  "Supabase's API does not say how much the application itself serves: see Usage in Supabase's dashboard.";
 
 /** What Lifeboat reads from Supabase in a calendar month, which is a part of what Supabase counts. */
 export function judgeEgress({ bytes, allowance, from, until }: EgressOfMonth, now: Date): Finding {

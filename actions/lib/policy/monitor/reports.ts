@@ -33,7 +33,7 @@ export function judgeRuns(runs: readonly RunEnd[], what: string): Finding {
     .sort((a, b) => b.bad - a.bad);
   const [worst] = failing;
   if (worst === undefined)
-    return { state: "ok", found: `The last ${what} of each work went well (${countOf(works.size, "work")}).` };
+    return { state: "ok", found: `The last ${what} of each job went well (${countOf(works.size, "job")}).` };
   const names = [...new Set(failing.map(({ newest }) => newest?.work ?? ""))];
   const often = worst.bad === 1 ? "" : ` ${worst.bad} times in a row`;
   return {

@@ -55,7 +55,7 @@ export function judgePlan(plan: string, counted: PromisesPolicy["supabase"]["pla
     state: is !== -1 && is < plans.indexOf(counted) ? "critical" : "warning",
     found: `The organisation's plan is ${plan}, and the policy was written for ${counted}.`,
     means:
-      "How long Supabase keeps its backups, what it includes and what can be restored hang on the plan: promises and limits may not hold.",
+      "How long Supabase keeps its backups, what it includes and what can be restored depend on the plan: promises and limits may not hold.",
     next: "Set promises.supabase.plan, run `lifeboat policy check` and see what it says; where nobody has changed the plan, look at the billing page.",
   };
 }
@@ -65,7 +65,11 @@ export function judgeStatusPage(status: PublicStatus): Finding {
   const means = "What Supabase has trouble with may reach this project: backups and recoveries may take longer.";
   const next = "Read status.supabase.com, and wait with what can wait.";
   if (!status.known)
-    return { ...{ means, next }, state: "warning", found: `The public status page cannot be used: ${status.why}.` };
+    return {
+      ...{ means, next },
+      state: "warning",
+      found: `Nothing is known of the public status page: ${status.why}.`,
+    };
   const troubles =
     status.troubles.length === 0 ? "" : ` (${few(status.troubles, 3, "; ").replaceAll(/[\p{C}\s]+/gu, " ")})`;
   const found = `The public status page says: ${status.summary}${troubles}.`;
@@ -92,7 +96,7 @@ const longestDays = 365;
 export function judgeToken({ scoped, expires, missing, refused }: TokenFacts, now: Date): Finding {
   const blind = "Without it nobody sees whether Supabase's own backups are made, and limits come unannounced.";
   const renew =
-    "Make a new scoped token with read permissions for this project (dashboard, Account, Access Tokens), set SUPABASE_ACCESS_TOKEN in the environment monitor, and its last day in monitor.tokenExpires.";
+    "Make a new scoped token with read permissions for this project (dashboard, Account, Access Tokens), set SUPABASE_ACCESS_TOKEN in the environment `monitor`, and its last day in monitor.tokenExpires.";
   const left = expires === null ? null : Math.floor((Date.parse(expires) + day - now.getTime()) / day);
   const due = expires === null || refused ? {} : { dueAt: new Date(Date.parse(expires) + day).toISOString() };
   const say = (state: Finding["state"], found: string, means: string, next: string): Finding =>
@@ -111,7 +115,7 @@ export function judgeToken({ scoped, expires, missing, refused }: TokenFacts, no
     return say(
       "warning",
       `The token lacks ${few(missing)}. ${ends}`.trim(),
-      "The checks that need them do not know how it stands.",
+      "The checks that need them cannot look.",
       "Make a new token that has them too: those of a token cannot be changed later.",
     );
   if (left !== null && left <= warnDays)
@@ -120,13 +124,13 @@ export function judgeToken({ scoped, expires, missing, refused }: TokenFacts, no
     return say(
       "warning",
       `The token is not a scoped one. ${ends}`.trim(),
-      "It may do all that its owner may, deleting the project among it, and whoever reads it from this environment may too.",
+      "It may do everything that its owner may, even delete the project. So may anybody who reads it from this environment.",
       renew,
     );
   if (left === null)
     return say(
       "warning",
-      "When the token ends is not known: Supabase's API does not tell it.",
+      "It is not known when the token ends: Supabase's API does not say.",
       `A scoped token lives for ${longestDays} days at most. ${blind}`,
       "Set its last day in monitor.tokenExpires of the policy: the dashboard shows it (Account, Access Tokens).",
     );

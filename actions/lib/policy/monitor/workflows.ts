@@ -45,13 +45,12 @@ export function judgeSchedules(workflows: readonly ScheduledWorkflow[], lateMinu
     const { file, lastAt, due } = first;
     const last =
       lastAt === undefined ? "was never started by its schedule" : `was last started on ${formatMinute(lastAt)}`;
-    const next =
-      due === undefined ? "its schedule never comes" : `it had to be again by ${formatMinute(due.getTime())}`;
+    const next = due === undefined ? "its schedule never comes" : `it was due again by ${formatMinute(due.getTime())}`;
     const more = missed.length === 1 ? "" : ` And ${countOf(missed.length - 1, "more workflow", "more workflows")}.`;
     return {
       state: "critical",
       found: `${file} ${last}, and ${next}.${more}`,
-      means: "Backups, proofs and reports stop without anybody being told by them.",
+      means: "Backups, proofs and reports stop, and none of them can say so.",
       next: `Start ${file} by its button. See under Actions whether it is disabled, and at githubstatus.com whether schedules are late.`,
     };
   }

@@ -12,11 +12,11 @@ const colours: Readonly<Record<Level, string>> = {
   silenced: "#5a6472",
 };
 
-/** For a README: a picture cannot know how old it is, so it says until when it counts. */
+/** For a README: a picture cannot know how old it is, so it says until when it is valid. */
 export function badge(status: StatusDocument): string {
   const { level } = verdictOf(status);
   const word = level === "unknown" ? "not known" : level;
-  const said = `${word} · counts until ${formatMinute(status.validUntil)}`;
+  const said = `${word} · valid until ${formatMinute(status.validUntil)}`;
   const title = `backups: ${said}`;
   const left = 62;
   const right = Math.round(said.length * 6.3) + 14;

@@ -5,7 +5,7 @@ import type { StatusCalendar } from "./status.ts";
 /** A cell and the gap to the next one, in the picture's own units. */
 const cell = 11;
 const step = 13;
-const left = 54;
+const left = 64;
 const top = 16;
 const dayMillis = 86_400_000;
 const months = "JanFebMarAprMayJunJulAugSepOctNovDec";

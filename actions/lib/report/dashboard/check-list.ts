@@ -33,7 +33,7 @@ export function wellSection(status: StatusDocument): string {
     const items = well.map((check) => checkItem(check, status)).join("");
     return [`<h3>${groupNames[group]}</h3><ul class="checks well">${items}</ul>`];
   });
-  return section("well", `Checks that found nothing at ${formatMinute(status.madeAt)}`, ...groups);
+  return section("well", `Checks that were ok at ${formatMinute(status.madeAt)}`, ...groups);
 }
 
 function checkItem(check: StatusCheck, { repository }: StatusDocument): string {
@@ -50,10 +50,10 @@ function checkItem(check: StatusCheck, { repository }: StatusDocument): string {
     ...(check.since === null || level === "ok"
       ? []
       : [`${level === "silenced" ? check.state : level} since ${moment(check.since)}`]),
-    // What is unknown only becomes critical then: nothing counts until it.
+    // What is unknown only becomes critical then: nothing valid until it.
     ...(dueAt === undefined || level === "critical" || level === "unknown"
       ? []
-      : [`<span class="due">counts until ${moment(dueAt)}</span>`]),
+      : [`<span class="due">valid until ${moment(dueAt)}</span>`]),
     ...(level === "ok" ? [] : [tellings(check)]),
     ...(silence === null ? [] : [`silenced until ${shown(silence.until)}: ${shown(silence.reason)}`]),
     ...link,

@@ -7,7 +7,7 @@
   const all = (selector) => [...document.querySelectorAll(selector)];
   const byId = (id) => document.getElementById(id);
   const minute = 60_000;
-  /** Clocks that differ by less are told as one. */
+  /** Clocks that differ by less count as the same. */
   const tolerance = 5 * minute;
 
   /** What the server's clock said last, and when, by a clock that nobody sets. */
@@ -16,7 +16,7 @@
 
   const serverNow = () => server && server.at + performance.now() - server.heard;
 
-  /** The later clock counts: nothing may look younger than it is. */
+  /** The later of the clocks: nothing may look younger than it is. */
   const clock = () => Math.max(Date.now(), made, serverNow() ?? 0);
 
   const span = (millis) => {
@@ -77,7 +77,7 @@
       setLevel(item, "critical");
       write(item.querySelector(".word"), "overdue");
       const due = item.querySelector(".due");
-      if (due !== null) due.firstChild.textContent = "No news since. It counted until ";
+      if (due !== null) due.firstChild.textContent = "No news. This was valid until ";
       // What was well stands among the open alerts from now on.
       if (item.closest(".well") !== null) byId("open").append(item);
     }
@@ -91,12 +91,12 @@
     const away = Math.round((Date.now() - (real ?? Date.now())) / minute) * minute;
     if (Math.abs(away) > tolerance)
       return {
-        text: `This device's clock is ${span(away)} ${away > 0 ? "ahead of" : "behind"} the server's. The later of the two counts here. Correct the one that is wrong.`,
+        text: `This device's clock is ${span(away)} ${away > 0 ? "ahead of" : "behind"} the server's. This page goes by the later of the two. Correct the one that is wrong.`,
         blind: false,
       };
     if (real === undefined && Date.now() < made - tolerance)
       return {
-        text: `This device's clock says ${utc(Date.now())}, which is before this page was made. Ages cannot be told. Correct the clock.`,
+        text: `This device's clock says ${utc(Date.now())}, which is before this page was made. It cannot say how old anything is. Correct the clock.`,
         blind: true,
       };
     return undefined;
@@ -134,7 +134,7 @@
     }
     const next = byId("next").firstChild;
     next.textContent = now > nextDue ? "Next news was expected by " : "Next news is expected by ";
-    byId("until").firstChild.textContent = late ? "This page is red since " : "Without news this page turns red at ";
+    byId("until").firstChild.textContent = late ? "This page turned red at " : "Without news this page turns red at ";
     // When nobody updates the page, its words say again of when they are.
     for (const { element, now, still } of words) write(element, late || blind ? still : now);
     documentElement.classList.add("live");

@@ -46,7 +46,7 @@ export function dashboardFiles(status: StatusDocument): ReadonlyMap<string, stri
 
 /**
  * One page without a server, complete as it is. Its script adds what only the reader's browser knows: how old everything is by now. Without
- * it, nothing on the page is green, and it says until when it counts.
+ * it, nothing on the page is green, and it says until when it is valid.
  */
 function dashboardPage(status: StatusDocument): string {
   const { project, madeAt, nextDueAt, validUntil } = status;

@@ -7,7 +7,7 @@ import { attribute, icon, live, moment, section, shown, table } from "./html.ts"
 import type { StatusCalendar, StatusDocument, StatusLimit, StatusScenario } from "./status.ts";
 import { answerWords, levelOf, verdictOf } from "./verdict.ts";
 
-/** The question that the page is there for, and until when its answer counts. */
+/** The question that the page is there for, and until when its answer is valid. */
 export function answerSection(status: StatusDocument): string {
   const { level, answer, sentence } = verdictOf(status);
   const { madeAt, nextDueAt, validUntil } = status;
@@ -19,7 +19,7 @@ export function answerSection(status: StatusDocument): string {
     `<p class="clock" id="clock" hidden></p>`,
     `<p class="meta">Looked at ${moment(madeAt, "local")}. <span id="next">Next news is expected by ${moment(nextDueAt)}.</span> `,
     `<span id="until">Without news this page turns red at ${moment(validUntil, "local")}.</span></p>`,
-    `<p class="still"><strong>Is it later than ${shown(formatMinute(validUntil))}? Then nobody has looked since, and nothing on this page counts: treat all of it as red.</strong> `,
+    `<p class="still"><strong>Is it later than ${shown(formatMinute(validUntil))}? Then nobody has looked since, and nothing on this page is valid: treat all of it as red.</strong> `,
     "The page's script is not running, so it cannot tell by itself.</p>",
     "</div></section>",
   ].join("");
@@ -41,11 +41,11 @@ function scenarioCard({ scenario, answer, why, dueAt, loss, time, drill }: Statu
       ? "not known"
       : `<span data-grows="${lostSince}">${shown(`${span(loss.now ?? 0)} at ${formatMinute(madeAt)}`)}</span>`;
   const facts: readonly (readonly [string, string])[] = [
-    ["Data lost now", now],
-    ["Data lost at worst", loss.atWorst === null ? "not known" : span(loss.atWorst)],
-    ["Promised loss", span(loss.promised)],
-    ["Time, measured", time.measured === null ? "never measured" : span(time.measured)],
-    ["Promised time", span(time.promised)],
+    ["Would be lost now", now],
+    ["Would be lost at worst", loss.atWorst === null ? "not known" : span(loss.atWorst)],
+    ["Most loss promised", span(loss.promised)],
+    ["Time it took, measured", time.measured === null ? "never measured" : span(time.measured)],
+    ["Most time promised", span(time.promised)],
     ["Last drill", drill === null ? "none" : formatDay(drill.at)],
   ];
   const name = scenarioNames[scenario];
@@ -55,7 +55,7 @@ function scenarioCard({ scenario, answer, why, dueAt, loss, time, drill }: Statu
     `<p class="verdict">${icon(level)}<b class="word">${live(words, `${words} (${formatMinute(madeAt)})`)}</b></p>`,
     `<p>${shown(why)}</p>`,
     `<dl>${facts.map(([term, fact]) => `<div><dt>${term}</dt><dd>${fact}</dd></div>`).join("")}</dl>`,
-    dueAt === undefined ? "" : `<p class="meta due">Counts until ${moment(dueAt)}.</p>`,
+    dueAt === undefined ? "" : `<p class="meta due">Valid until ${moment(dueAt)}.</p>`,
     "</article>",
   ].join("");
 }
@@ -100,7 +100,7 @@ function limitItem({ title, unit, value, limit, reachedOn, days }: StatusLimit, 
     value >= limit
       ? "It is reached."
       : reachedOn === null
-        ? "Not reached within two years at the present pace, as far as that is known."
+        ? "At the present pace not reached within two years, or the pace is not known yet."
         : `At the present pace it is reached about ${reachedOn}.`;
   const width = Math.max(0.5, Math.min(100, share * 100)).toFixed(1);
   return [

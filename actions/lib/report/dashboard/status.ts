@@ -103,7 +103,7 @@ export const statusSchema = z.strictObject({
   madeAt: time,
   /** When the next news is expected at the latest, if GitHub starts the monitor on time. */
   nextDueAt: time,
-  /** From then on nothing here counts any more: the page says so by itself. */
+  /** From then on nothing here is valid any more: the page says so by itself. */
   validUntil: time,
   /** Whether the vault itself was asked for its sets; else they are known from reports. */
   vaultAsked: z.boolean(),
