@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import axe from "axe-core";
 import { expect, test } from "vitest";
 import { statusDocument } from "../../actions/lib/operations/monitor/status.ts";
+import { chartStyle } from "../../actions/lib/report/branch/history-chart.ts";
 import { dashboardFiles } from "../../actions/lib/report/dashboard/page.ts";
 import { type StatusDocument, statusSchema } from "../../actions/lib/report/dashboard/status.ts";
 import { openPage } from "../lab/browser.ts";
@@ -49,7 +51,7 @@ test("a check that stays unknown turns red on the page as it does for alerts", a
   const html = pageOf(yearStatus({ results: [checkResult(0), checkResult(1, due)] }));
   using early = await openPage(html, { now: after(4) });
   expect(early.one("#answer").dataset["level"]).toBe("unknown");
-  expect(early.text("#open")).not.toContain("counts until");
+  expect(early.text("#open")).not.toContain("valid until");
   using late = await openPage(html, { now: after(6) });
   expect(late.one("#check-check-1").dataset["level"]).toBe("critical");
   expect(late.one("#answer").dataset["level"]).toBe("critical");
@@ -147,7 +149,7 @@ test("a script that fails leaves the page as it is without one", async () => {
 test("what is wrong stands on top, with what to do, who was told and the runbook", async () => {
   using page = await openPage(bad, { now: after(1) });
   expect(page.text(".said")).toBe("Yes, but more would be lost than promised");
-  expect(page.text(".sentence")).toMatch(/^Of \d+ checks: 1 critical, 1 unknown, 1 warning, 1 silenced\.$/);
+  expect(page.text(".sentence")).toMatch(/^1 critical, 1 unknown, 1 warning, 1 silenced of \d+ checks\.$/);
   expect(page.all("#open > li").map(({ dataset }) => dataset["level"])).toEqual([
     "critical",
     "unknown",
@@ -234,6 +236,35 @@ test("axe finds nothing on a page with something of every kind", async () => {
   const { violations } = (await page.window.eval(`axe.run(document, ${options})`)) as axe.AxeResults;
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
 });
+
+test.each([
+  ["light", "#fff", /^:root \{([^}]*)\}/],
+  ["dark", "#1b2129", /\(prefers-color-scheme: dark\) \{\s*:root \{([^}]*)\}/],
+] as const)("words in the pictures have contrast on a %s card, which axe cannot measure", (scheme, card, theme) => {
+  const css = readFileSync(new URL("../../actions/lib/report/dashboard/page.css", import.meta.url), "utf8");
+  const colours = theme.exec(css)?.[1] ?? "";
+  expect(colours).toContain(`--card: ${card};`);
+  const quiet = /--quiet: (#\w+)/.exec(colours)?.[1] ?? "";
+  const words = [...chartStyle[scheme].matchAll(/\{fill:(#\w+)\}/g)].map(([, fill]) => fill ?? "");
+  expect(words.length).toBeGreaterThan(5);
+  for (const colour of [quiet, ...words]) expect(contrast(colour, card), colour).toBeGreaterThanOrEqual(4.5);
+});
+
+/** WCAG 2.2, "contrast ratio" and "relative luminance". */
+function contrast(one: string, other: string): number {
+  const luminance = (colour: string): number => {
+    const [, hex = ""] = /^#(\w+)$/.exec(colour) ?? [];
+    const channels = hex.length === 3 ? [...hex].map((digit) => digit + digit) : (hex.match(/../g) ?? []);
+    const linear = channels.map((two) => {
+      const share = Number.parseInt(two, 16) / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    const [red = 0, green = 0, blue = 0] = linear;
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (light + 0.05) / (dark + 0.05);
+}
 
 test("the badge says until when it is valid, and never well when something is critical", () => {
   const badgeOf = (status: StatusDocument): string => dashboardFiles(status).get("dashboard/badge.svg") ?? "";

@@ -43,9 +43,9 @@ function scenarioCard({ scenario, answer, why, dueAt, loss, time, drill }: Statu
   const facts: readonly (readonly [string, string])[] = [
     ["Would be lost now", now],
     ["Would be lost at worst", loss.atWorst === null ? "not known" : span(loss.atWorst)],
-    ["Most loss promised", span(loss.promised)],
-    ["Time it took, measured", time.measured === null ? "never measured" : span(time.measured)],
-    ["Most time promised", span(time.promised)],
+    ["Loss promised at most", span(loss.promised)],
+    ["Time measured", time.measured === null ? "never measured" : span(time.measured)],
+    ["Time promised at most", span(time.promised)],
     ["Last drill", drill === null ? "none" : formatDay(drill.at)],
   ];
   const name = scenarioNames[scenario];

@@ -56,7 +56,7 @@ export function verdictOf({ checks, scenarios }: Pick<StatusDocument, "checks" |
     answer: answerOf(scenarios.map(({ answer }) => answer)),
     sentence: [
       ...(needed ? [] : [quiet]),
-      ...(said.length === 0 ? [] : [`Of ${countOf(checks.length, "check")}: ${said.join(", ")}.`]),
+      ...(said.length === 0 ? [] : [`${said.join(", ")} of ${countOf(checks.length, "check")}.`]),
     ].join(" "),
   };
 }

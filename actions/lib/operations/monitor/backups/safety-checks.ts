@@ -45,8 +45,8 @@ export function safetyChecks(look: Look, reader: VaultReader): BackupCheck[] {
       async look() {
         const { holds } = await reader.standing();
         const troubles = alarmTroubles(holds, "See `lifeboat holds --check` and runbooks/holds.md.");
-        const means = "What has to be kept for somebody may be let go, or is gone.";
-        return judgeTroubles(troubles, "What is held is there, and held by the store.", means);
+        const means = "Something that must be kept could be removed, or is gone already.";
+        return judgeTroubles(troubles, "Everything on hold is there, and the store holds it, too.", means);
       },
     },
     ...(context.has("storageVault")
@@ -122,7 +122,8 @@ async function lookAtLocks({ context }: Look, reader: VaultReader): Promise<Find
     ...alarmTroubles(keys, renew),
     ...(locks ? await unlocked(policy.tiers, reader) : []),
   ];
-  const means = "Whoever gets hold of credentials could delete or replace backups.";
+  const means =
+    "Somebody with stolen credentials could delete or replace backups, or archives cost more than they should.";
   return judgeTroubles(troubles, "Buckets, newest sets and their keys are locked as the policy asks.", means);
 }
 
