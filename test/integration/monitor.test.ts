@@ -3,10 +3,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { dashboardPath } from "../../actions/lib/report/branch/fold-runs.ts";
 import { startHeartbeats } from "../lab/channels/heartbeat-server.ts";
+import { startActionsApi } from "../lab/servers/actions-api.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
+import { addDailyBackups, addProject, startSupabaseApi } from "../lab/supabase-api/index.ts";
 import { openBackupLab } from "./backup-lab.ts";
 import { type MonitorLab, openMonitorLab } from "./monitor-lab.ts";
 import { runAction } from "./reports-lab.ts";
+import { publishSigned } from "./signed-set.ts";
 
 let lab: MonitorLab;
 beforeEach(async () => {
@@ -127,9 +130,15 @@ test("a state that somebody damaged, or that another version wrote, counts as no
   expect(lab.state()?.checks["sets"]?.told).not.toBeNull();
 });
 
-test("the action asks every check of this configuration, and none fails by itself; the watcher outside hears of it", async () => {
+test("a whole run asks every check, Supabase ten times and GitHub less than forty; none fails by itself, and the watcher outside hears of it", async () => {
   await using heartbeats = await startHeartbeats();
   await using backups = await openBackupLab(sharedS3());
+  await using supabase = await startSupabaseApi();
+  await using github = await startActionsApi("qimma/lifeboat");
+  const project = addProject(supabase.world);
+  addDailyBackups(supabase.world, project, 8);
+  for (const hours of [4, 28, 52])
+    await publishSigned(backups, { at: new Date(Date.now() - hours * 3_600_000), readBack: true });
   const ended = await runAction("monitor", {
     ...{
       ...backups.env("postgres://nobody@127.0.0.1:9/none"),
@@ -137,14 +146,22 @@ test("the action asks every check of this configuration, and none fails by itsel
       LIFEBOAT_POLICY: join(backups.folder, "policy.json"),
     },
     ...{ GITHUB_WORKFLOW: "monitor", GITHUB_RUN_ID: "4711", GITHUB_JOB: "monitor", GITHUB_EVENT_NAME: "schedule" },
-    ...{ HEARTBEAT_URL_MONITOR: heartbeats.url, INPUT_TELL: "true", GITHUB_API_URL: "http://127.0.0.1:9" },
+    ...{ HEARTBEAT_URL_MONITOR: heartbeats.url, INPUT_TELL: "true", GITHUB_API_URL: github.url, GITHUB_TOKEN: "ghs_1" },
+    ...{ SUPABASE_API_URL: supabase.url, SUPABASE_STATUS_URL: supabase.statusUrl },
+    ...{ SUPABASE_ACCESS_TOKEN: supabase.token, SUPABASE_PROJECT_REF: project.ref },
   });
   expect(ended.code, ended.output).toBe(0);
   const known = lab.state()?.checks ?? {};
   expect(Object.keys(known).length).toBeGreaterThan(15);
-  // A vault without a set, and no token for Supabase.
-  expect(known).toMatchObject({ "alert-channels": { state: "ok" } });
-  expect(Object.values(known).some(({ state }) => state === "critical")).toBe(true);
+  expect(known).toMatchObject({
+    ...{ "alert-channels": { state: "ok" }, "set-daily": { state: "ok" }, "set-verified": { state: "ok" } },
+    ...{ "supabase-backups": { state: "ok" }, disk: { state: "ok" }, "actions-minutes": { state: "ok" } },
+    // Nothing was ever proven, and GitHub knows no run.
+    ...{ "set-proven": { state: "critical" }, schedules: { state: "critical" } },
+  });
+  expect(Object.entries(known).filter(([, { state }]) => state === "unknown")).toEqual([]);
+  expect(supabase.requests).toHaveLength(10);
+  expect(github.asked.length).toBeLessThan(40);
   expect(lab.origin.branch()?.read(dashboardPath)).not.toContain("This check itself failed");
   expect(heartbeats.beats).toEqual(["/start", "/"]);
   expect(lab.heard().slack[0]).toMatch(/^Critical: \d+ checks of the monitor/);
