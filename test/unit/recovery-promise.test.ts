@@ -70,6 +70,12 @@ test("a run that takes it up later tells what nobody was told, and nothing twice
   expect(again.told).toEqual([]);
 });
 
+test("a run that takes it up after the promise is broken tells that alone", async () => {
+  const late = scene("2026-11-29T09:00:00.000Z");
+  await late.watch();
+  expect(late.told.map(({ turn }) => turn)).toEqual(["past"]);
+});
+
 test("a recovery that is back in time tells nobody, and one whose channels break goes on", async () => {
   const early = scene(begunAt);
   const watching = early.watch();

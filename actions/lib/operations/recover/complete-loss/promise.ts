@@ -36,7 +36,8 @@ export async function watchPromise(
     for (const [turn, at] of Object.entries(turns) as [Turn, number][]) {
       await clock.sleep(at - clock.now(), signal);
       const noted = work.facts().promise;
-      if (noted[turn] !== null) continue;
+      // Whoever takes it up after the promise is broken has nothing to decide in time any more.
+      if (noted[turn] !== null || (turn === "decide" && clock.now() >= turns.past)) continue;
       await state.note({ promise: { ...noted, [turn]: new Date(clock.now()).toISOString() } });
       const current = phases.find(({ name }) => !state.times.some(({ phase }) => phase === name));
       const alert = promiseAlert(turn, work, current);
