@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Secret } from "../../actions/lib/config/problems.ts";
 import { tryConfiguration } from "../../actions/lib/operations/configuration/trial.ts";
 import { tryLogin } from "../../actions/lib/operations/configuration/trial-login.ts";
-import type { Trial } from "../../actions/lib/operations/configuration/trial-rules.ts";
+import { isUnasked, type Trial } from "../../actions/lib/operations/configuration/trial-rules.ts";
 import type { Configuration } from "../../actions/lib/supabase/configuration/document.ts";
-import { readClientKeys } from "../../actions/lib/supabase/new-project/reach.ts";
+import { type ClientKeys, readClientKeys } from "../../actions/lib/supabase/new-project/reach.ts";
 import { createProject, dropProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import { backByLab, type SupabaseApi, startSupabaseApi } from "../lab/supabase-api/index.ts";
@@ -83,9 +83,17 @@ test("a login is tried by a user made for it, who is gone afterwards, also one t
     );
   const before = await people();
   scene.target.auth["external_email_enabled"] = true;
-  const login = async (hooks: readonly string[] = []) =>
+  const login = async (hooks: readonly string[] = [], by = signal) =>
     withClient(project.postgresUrl, async (client) =>
-      tryLogin({ url: url(), keys: await keysOf(), id: "20261129T060000Z-0badcafe", hooks, client, signal }),
+      tryLogin({
+        url: url(),
+        keys: await keysOf(),
+        id: "20261129T060000Z-0badcafe",
+        hooks,
+        client,
+        clock: scene.world.clock,
+        signal: by,
+      }),
     );
   await execute(
     project.superuserUrl,
@@ -107,6 +115,60 @@ test("a login is tried by a user made for it, who is gone afterwards, also one t
   expect(await login()).toMatchObject({ outcome: "not tried", why: "logins by mail and password are switched off" });
   scene.target.down.set("auth", Number.POSITIVE_INFINITY);
   expect(await login()).toMatchObject({ outcome: "failed" });
+});
+
+test("a login is tried again while Auth starts anew, and a user made for it goes also when that is called off", async () => {
+  const { world, target } = scene;
+  await execute(project.superuserUrl, "drop function public.welcome() cascade");
+  target.auth["external_email_enabled"] = true;
+  const people = async () =>
+    withClient(
+      project.superuserUrl,
+      async (client) => (await client.query("select email from auth.users where email like 'recovery-%'")).rows,
+    );
+  const stop = new AbortController();
+  const login = async (keys: ClientKeys, by: AbortSignal) =>
+    withClient(project.postgresUrl, async (client) =>
+      tryLogin({
+        url: url(),
+        keys,
+        id: "20261129T060000Z-0badcafe",
+        hooks: [],
+        client,
+        clock: world.clock,
+        signal: by,
+      }),
+    );
+  target.down.set("auth", world.clock.now() + 8000);
+  const keys = await keysOf();
+  expect(await login(keys, signal)).toMatchObject({ outcome: "verified" });
+  let asked = 0;
+  const publishable = {
+    reveal() {
+      // The second time is the login of the user who has just been made.
+      if (++asked === 2) stop.abort(new Error("called off"));
+      return keys.publishable.reveal();
+    },
+  } as Secret;
+  await expect(login({ ...keys, publishable }, stop.signal)).rejects.toThrow("called off");
+  expect(await people()).toEqual([]);
+});
+
+test("many functions that do not answer well do not use the promised time up, and those that were left out are named", async () => {
+  const { clock } = scene.world;
+  const [one] = configuration.functions;
+  if (one === undefined) return expect.fail("no function");
+  const functions = Array.from({ length: 200 }, (_, index) => ({ ...one, slug: `gone-${index}` }));
+  const began = clock.now();
+  const trials = await tryConfiguration({
+    ...{ api: scene.apiBy(), ref: scene.target.ref, url: url(), keys: await keysOf(), clock, signal, notCalled: [] },
+    configuration: { ...configuration, functions },
+  });
+  expect(clock.now() - began).toBeLessThan(10 * 60_000);
+  const ends = trials.filter(({ what }) => what.startsWith("function "));
+  expect(ends).toHaveLength(200);
+  expect(ends.some(({ outcome }) => outcome === "failed")).toBe(true);
+  expect(ends.every((trial) => trial.outcome === "failed" || isUnasked(trial))).toBe(true);
 });
 
 test("a project of the new keys alone is asked with those", async () => {

@@ -24,6 +24,13 @@ const good: DrillFindings = {
 };
 const restored = good.restored as NonNullable<DrillFindings["restored"]>;
 
+test("a drill says what could not be asked of the new project", () => {
+  const tried = [
+    { what: "login", outcome: "not tried" as const, why: "it could not be asked: the token may not look" },
+  ];
+  expect(judgeDrill({ ...good, tried }).warnings).toContainEqual(expect.stringContaining("may not look"));
+});
+
 test("a drill in which all went well is proven", () =>
   expect(judgeDrill(good)).toEqual({ outcome: "proven", failures: [], warnings: [], code: null }));
 

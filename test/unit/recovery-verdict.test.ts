@@ -51,6 +51,15 @@ async function handedOver(change: Partial<LossFacts>) {
 test("a project that is equal, with files, settings, migrations and checks, is recovered", async () =>
   expect(await handedOver({})).toMatchObject({ outcome: "recovered", wrong: [], unproven: [] }));
 
+test("one that could not be asked whether it works is unproven", async () => {
+  const tried = [
+    { what: "login", outcome: "not tried" as const, why: "it could not be asked: the token may not look" },
+  ];
+  const over = await handedOver({ tried });
+  expect(over).toMatchObject({ outcome: "unproven", wrong: [], unproven: [expect.stringContaining("login")] });
+  expect(reportHandOver(over).failure?.code).toBe("recovery-unproven");
+});
+
 const without = { ...restored, files: null };
 const plan = { ...facts.plan, withFiles: false };
 

@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { Client } from "pg";
 import { z } from "zod";
+import type { Clock } from "../../base/flow/clock.ts";
 import { few } from "../../base/measures.ts";
 import type { ClientKeys } from "../../supabase/new-project/reach.ts";
 import { askProject, type ProjectAnswer } from "../../supabase/project-api.ts";
+import { patiently } from "./trial.ts";
 import { refusal, type Trial } from "./trial-rules.ts";
 
 export interface LoginTrial {
@@ -16,6 +18,7 @@ export interface LoginTrial {
   readonly hooks: readonly string[];
   /** A session of the new project's `postgres`. */
   readonly client: Client;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
@@ -30,13 +33,17 @@ const otherwise: Readonly<Record<string, string>> = {
 };
 
 /**
- * Tries whether somebody can log in, and sends no mail. First a login that nobody has, which writes nothing. Then, where nothing of the
+ * Tries whether somebody can log in, and sends no mail; again for a while where it fails, because Auth starts anew when it gets settings. First a login that nobody has, which writes nothing. Then, where nothing of the
  * application's hangs on it, that of a user who is made for it by Auth's admin API and removed again: what stays are three rows of
  * `auth.audit_log_entries` and a gap in a sequence.
  *
  * @throws the signal's reason; the server's errors
  */
-export async function tryLogin(trial: LoginTrial): Promise<Trial> {
+export function tryLogin(trial: LoginTrial): Promise<Trial> {
+  return patiently(trial, () => tryOnce(trial));
+}
+
+async function tryOnce(trial: LoginTrial): Promise<Trial> {
   const { client, id, hooks } = trial;
   const email = `recovery-${id.toLowerCase()}@lifeboat.invalid`;
   // Long, and of every kind of sign that a policy may ask for.
@@ -53,7 +60,11 @@ export async function tryLogin(trial: LoginTrial): Promise<Trial> {
   if (triggers.length > 0)
     return notTried(`${refused} a user made for it would start the application's triggers (${few(triggers, 4)})`);
   await removeUser(trial, email);
-  const judged = await byOwnUser(trial, { email, password });
+  const judged = await byOwnUser(trial, { email, password }).catch(async (error: unknown) => {
+    // Called off: this run may be the last one that could know of the user.
+    await removeUser({ ...trial, signal: AbortSignal.timeout(5000) }, email).catch(() => false);
+    throw error;
+  });
   return (await removeUser(trial, email))
     ? judged
     : failedBy(

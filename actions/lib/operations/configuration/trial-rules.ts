@@ -3,13 +3,19 @@ import { countOf, few } from "../../base/measures.ts";
 import type { CapturedFunction } from "../../supabase/configuration/document.ts";
 import type { ProjectAnswer } from "../../supabase/project-api.ts";
 
-/** One thing that was tried at the new project, and what came of it. Never a value of a setting. */
+/** One thing that was tried at the new project, and how it went. Never a value of a setting. */
 export interface Trial {
   readonly what: string;
   readonly outcome: "verified" | "failed" | "not tried";
   /** What was asked and answered; for `not tried` the reason. */
   readonly why: string;
 }
+
+/** How `why` begins where it should have been tried, and nobody could: whether it works is not shown. */
+export const unasked = "it could not be asked";
+
+/** Pure. */
+export const isUnasked = ({ outcome, why }: Trial): boolean => outcome === "not tried" && why.startsWith(unasked);
 
 /** Nothing answers, or not in the form that the service has. */
 const silent = "it does not answer";
@@ -108,8 +114,9 @@ export function judgeFunction(
       : { what, outcome: "failed", why: `it should ask for a token, and answered with status ${status}` };
   if (status === 401 && code?.startsWith("UNAUTHORIZED"))
     return { what, outcome: "failed", why: "it should need no token, and asks for one" };
-  // 404, 503 and 546 without a code of the platform's: older gateways, or the function's own word. Neither is proof.
-  if ([404, 503, 546].includes(status)) return { what, outcome: "failed", why: `it answered with status ${status}` };
+  // Without a code of the platform's they are its gateway's, or the function's own word: no proof that it starts.
+  if ([404, 502, 503, 504, 540, 546].includes(status) || (status >= 520 && status <= 530))
+    return { what, outcome: "failed", why: `it answered with status ${status}` };
   return { what, outcome: "verified", why: `it starts and answers (status ${status})` };
 }
 

@@ -6,7 +6,7 @@ import type { ManagementApi } from "../../supabase/management-api.ts";
 import type { ClientKeys } from "../../supabase/new-project/reach.ts";
 import { askProject } from "../../supabase/project-api.ts";
 import { inUseMark } from "./keys.ts";
-import { judgeFunction, judgeSettings, judgeSigningKey, questionFor, type Trial } from "./trial-rules.ts";
+import { judgeFunction, judgeSettings, judgeSigningKey, questionFor, type Trial, unasked } from "./trial-rules.ts";
 
 export interface Trying {
   readonly api: ManagementApi;
@@ -30,7 +30,7 @@ export interface Trying {
  * @throws what the Management API's client throws; the signal's reason
  */
 export async function tryConfiguration(trying: Trying): Promise<Trial[]> {
-  const { api, ref, configuration, notCalled, url, signal } = trying;
+  const { api, ref, configuration, notCalled, url, clock, signal } = trying;
   const there = await readPart(api, ref, "auth");
   const carried = new Map(
     configuration.fields.flatMap((one) =>
@@ -38,17 +38,20 @@ export async function tryConfiguration(trying: Trying): Promise<Trial[]> {
     ),
   );
   const headers = { apikey: trying.keys.publishable.reveal() };
+  const begun = clock.now();
   const settings = await patiently(trying, async () =>
     judgeSettings(carried, await askProject(`${url}/auth/v1/settings`, { headers, signal })),
   );
-  const functions = await mapBounded(configuration.functions, 4, (one) =>
-    notCalled.includes(one.slug)
-      ? Promise.resolve<Trial>({ ...named(one), outcome: "not tried", why: "the policy says that it is not called" })
-      : patiently(trying, async () => {
-          const method = questionFor(one);
-          return judgeFunction(one, await askProject(`${url}/functions/v1/${one.slug}`, { method, signal }));
-        }),
-  );
+  const functions = await mapBounded(configuration.functions, 4, async (one): Promise<Trial> => {
+    if (notCalled.includes(one.slug))
+      return { ...named(one), outcome: "not tried", why: "the policy says that it is not called" };
+    if (clock.now() - begun > mostSeconds * 1000)
+      return { ...named(one), outcome: "not tried", why: `${unasked}: the others took all the time that there is` };
+    return patiently({ clock, signal, begun }, async () => {
+      const method = questionFor(one);
+      return judgeFunction(one, await askProject(`${url}/functions/v1/${one.slug}`, { method, signal }));
+    });
+  });
   return [settings, await trySigningKey(trying, headers), ...functions];
 }
 
@@ -69,11 +72,20 @@ async function trySigningKey(trying: Trying, headers: Readonly<Record<string, st
 
 /** Auth takes new settings over within seconds, and a function's first start is its slowest. */
 const pausesSeconds = [2, 5, 10, 20] as const;
+/** After so long nothing more is asked: of many functions that hang each would take minutes of the promised time. */
+const mostSeconds = 180;
 
-async function patiently({ clock, signal }: Trying, attempt: () => Promise<Trial>): Promise<Trial> {
+/**
+ * Tries again what failed, for a while.
+ * @param begun when the first of several such trials began, in milliseconds since 1970: late ones are tried once
+ */
+export async function patiently(
+  { clock, signal, begun = clock.now() }: Pick<Trying, "clock" | "signal"> & { readonly begun?: number },
+  attempt: () => Promise<Trial>,
+): Promise<Trial> {
   let judged = await attempt();
   for (const seconds of pausesSeconds) {
-    if (judged.outcome !== "failed") break;
+    if (judged.outcome !== "failed" || clock.now() - begun > (mostSeconds / 2) * 1000) break;
     await clock.sleep(seconds * 1000, signal);
     judged = await attempt();
   }

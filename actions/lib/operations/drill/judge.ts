@@ -1,5 +1,6 @@
 import { countOf, few, formatDuration } from "../../base/measures.ts";
 import type { DrillProof, DrillScenario } from "../../vault/format/proof.ts";
+import { isUnasked } from "../configuration/trial-rules.ts";
 import type { Carried, LossFacts, Migrated, Restored } from "../recover/complete-loss/facts.ts";
 import type { SabotageResult } from "./sabotage.ts";
 
@@ -157,6 +158,7 @@ function warningsOf({
   rpoMinutes,
   checks,
   configuration,
+  tried,
   inStaging,
 }: DrillFindings): string[] {
   return [
@@ -175,6 +177,7 @@ function warningsOf({
       : configuration?.why == null
         ? []
         : [`The project's settings were not put back: ${configuration.why}`]),
+    ...(tried ?? []).filter(isUnasked).map(({ what, why }) => `Not tried at the new project, ${what}: ${why}.`),
     ...(lost.rows === null
       ? ["Lost rows were not counted: no source is set (DATABASE_URL), or it did not answer in time."]
       : []),

@@ -1,5 +1,6 @@
 import { countOf, formatBytes } from "../../../base/measures.ts";
 import type { Policy } from "../../../config/policy/policy.ts";
+import { isUnasked } from "../../configuration/trial-rules.ts";
 import { dashboardTask } from "../../restore/result.ts";
 import { secondsOf } from "../phases.ts";
 import { type Carried, type LossFacts, type Migrated, promiseOf } from "./facts.ts";
@@ -79,6 +80,7 @@ export async function handOver(work: LossWork): Promise<HandOver> {
     ...((checks ?? []).length > 0 ? [] : ["the policy has no checks of the application"]),
     ...(configuration?.why == null ? [] : [`no configuration was put back: ${configuration.why}`]),
     ...(migrated?.findings ?? []).map((finding) => `migration ${finding}`),
+    ...(tried ?? []).filter(isUnasked).map(({ what, why }) => `tried at the new project, ${what}: ${why}`),
   ];
   return {
     outcome: wrong.length > 0 ? "differs" : unproven.length === 0 ? "recovered" : "unproven",

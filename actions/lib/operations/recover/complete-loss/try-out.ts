@@ -1,4 +1,4 @@
-import { LifeboatError } from "../../../base/errors.ts";
+import { describeCode, LifeboatError } from "../../../base/errors.ts";
 import { countOf } from "../../../base/measures.ts";
 import { readPart } from "../../../supabase/configuration/capture.ts";
 import { type ClientKeys, readClientKeys } from "../../../supabase/new-project/reach.ts";
@@ -7,7 +7,7 @@ import { openSet } from "../../../vault/sets/open-set.ts";
 import { readConfiguration } from "../../configuration/read.ts";
 import { tryConfiguration } from "../../configuration/trial.ts";
 import { tryLogin } from "../../configuration/trial-login.ts";
-import { asksForToken, type Trial } from "../../configuration/trial-rules.ts";
+import { asksForToken, type Trial, unasked } from "../../configuration/trial-rules.ts";
 import { targetConnector } from "../../target/sessions.ts";
 import { type LossWork, restoredOf } from "./work.ts";
 
@@ -16,27 +16,53 @@ const mostTold = 100;
 
 /**
  * Tries the new project as its users will use it, once its configuration is back: what went wrong is named, and what was not tried, with why.
- * @throws the signal's reason; what the set's reader throws
+ * What cannot be asked keeps nothing else from being tried, and the recovery from being handed over.
+ * @throws the signal's reason
  */
 export async function tryOut(work: LossWork, signal: AbortSignal): Promise<Trial[]> {
-  const { log, optionalApi: api } = work;
+  const { optionalApi: api } = work;
   const { ref, url } = await work.place();
   if (api === undefined || ref === null || url === null)
     return told(work, [notTried("SUPABASE_ACCESS_TOKEN is not set, or the target's settings name no project")]);
-  try {
-    const keys = await readClientKeys(api, ref);
-    if (keys === undefined) return told(work, [notTried("the project shows no keys of its API")]);
-    const tried = await tryCarried(work, { ref, url, keys }, signal);
-    return told(work, [...tried, await login(work, { ref, url, keys }, signal)]);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof LifeboatError)) throw error;
-    log.warn(error.message);
-    return told(work, [notTried(`it could not be asked: ${error.message}`)]);
-  }
+  const found: ClientKeys[] = [];
+  const looking = async () => {
+    found.push(...[(await readClientKeys(api, ref)) ?? []].flat());
+    return found.length > 0 ? [] : [notTried(`${unasked}: the project shows no keys of its API`)];
+  };
+  const problems = await tryParts({ everything: looking }, signal);
+  const [keys] = found;
+  if (keys === undefined) return told(work, problems);
+  const reached = { ref, url, keys };
+  const parts = {
+    "settings and functions": () => tryCarried(work, reached, signal),
+    login: async () => [await login(work, reached, signal)],
+  };
+  return told(work, await tryParts(parts, signal));
 }
 
-const notTried = (why: string): Trial => ({ what: "everything", outcome: "not tried", why: why.slice(0, 500) });
+/**
+ * Tries one after the other. What breaks one of them is told as not tried, and hides nothing that another has found.
+ * @throws the signal's reason
+ */
+export async function tryParts(
+  parts: Readonly<Record<string, () => Promise<readonly Trial[]>>>,
+  signal: AbortSignal,
+): Promise<Trial[]> {
+  const trials: Trial[] = [];
+  for (const [what, part] of Object.entries(parts)) {
+    try {
+      trials.push(...(await part()));
+    } catch (error) {
+      signal.throwIfAborted();
+      // Errors that are not ours may carry rows.
+      const why = error instanceof LifeboatError ? error.message.replace(/\.$/, "") : describeCode(error);
+      trials.push({ what, outcome: "not tried", why: `${unasked}: ${why}`.slice(0, 500) });
+    }
+  }
+  return trials;
+}
+
+const notTried = (why: string): Trial => ({ what: "everything", outcome: "not tried", why });
 
 interface Reached {
   readonly ref: string;
@@ -63,14 +89,14 @@ async function tryCarried(work: LossWork, reached: Reached, signal: AbortSignal)
 }
 
 async function login(work: LossWork, { ref, url, keys }: Reached, signal: AbortSignal): Promise<Trial> {
-  const { log, api, state } = work;
+  const { log, api, state, clock } = work;
   const { policy } = work.context.config();
   const auth = await readPart(api, ref, "auth");
   const hooks = [...auth].flatMap(([name, on]) => (/^hook_\w+_enabled$/.test(name) && on === true ? [name] : []));
   const { target } = await work.place();
   const client = await targetConnector({ target, policy }, "recover-try", { log, signal })();
   try {
-    return await tryLogin({ url, keys, id: state.id, hooks, client, signal });
+    return await tryLogin({ url, keys, id: state.id, hooks, client, clock, signal });
   } finally {
     await client.end().catch(() => undefined);
   }
