@@ -16,6 +16,12 @@ describe("Supabase's daily backups", () => {
   const judge = (listed: readonly { at: number; status: string }[], when = now, createdAt = 0) =>
     judgeDailyBackups({ listed, keptDays: 7, createdAt }, when);
 
+  test("none at all is critical, whatever a project that is made in the future may say of its age", () => {
+    expect(judge([]).state).toBe("critical");
+    expect(judge([], now, now.getTime() - hour).state).toBe("warning");
+    expect(judge([], now, Date.parse("2030-01-01")).state).toBe("critical");
+  });
+
   test.each([
     ["2026-11-30T09:00:00Z", "ok"],
     ["2026-12-01T05:59:00Z", "ok"],
@@ -148,6 +154,7 @@ describe("point-in-time recovery", () => {
     expect(judge({ window }).state).toBe("warning");
     expect(judge({ window, createdAt: Date.parse("2026-11-27T08:00:00Z") }).state).toBe("ok");
     expect(judge({ window, days: null }).state).toBe("ok");
+    expect(judge({ window, createdAt: Date.parse("2030-01-01") }).state).toBe("warning");
   });
 });
 

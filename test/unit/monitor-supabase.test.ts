@@ -158,6 +158,14 @@ describe("an API that does not answer as it should makes them unknown, with at m
     expect(new Set(Object.values(statesOf(results)))).toEqual(new Set(["unknown"]));
   });
 
+  test("a disk of no size", async () => {
+    world.faults.inject({
+      kind: { status: 200, json: { metrics: { fs_size_bytes: 0, fs_used_bytes: 0 } } },
+      on: /disk\/util/,
+    });
+    expect((await look())["disk"]?.state).toBe("unknown");
+  });
+
   test("but one alone only the checks that need it, and the token's all the same", async () => {
     world.faults.inject({ kind: "page", on: /database\/backups/ });
     const { "supabase-backups": backups, "restore-window": window, ...others } = asksSupabase(await look());

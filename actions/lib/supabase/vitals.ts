@@ -77,7 +77,7 @@ export async function readReadOnly(api: ManagementApi, ref: string): Promise<Rea
 }
 
 const size = z.number().nonnegative();
-const utilSchema = z.object({ metrics: z.object({ fs_size_bytes: size, fs_used_bytes: size }) });
+const utilSchema = z.object({ metrics: z.object({ fs_size_bytes: z.number().positive(), fs_used_bytes: size }) });
 
 /** Bytes of the database's disk. */
 export interface DiskUse {

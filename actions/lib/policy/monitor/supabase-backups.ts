@@ -23,7 +23,8 @@ export interface DailyBackups {
 }
 
 /** Whether Supabase's own daily backups are complete and not older than a day and a bit. For a project without point-in-time recovery. Pure. */
-export function judgeDailyBackups({ listed, keptDays, createdAt = 0 }: DailyBackups, now: Date): Finding {
+export function judgeDailyBackups({ listed, keptDays, ...told }: DailyBackups, now: Date): Finding {
+  const createdAt = begun(told.createdAt, now);
   // What is dated ahead of us would count as new for ever.
   const known = listed.filter(({ at }) => !isAhead(at, now));
   const complete = known.filter(({ status }) => status === "COMPLETED").map(({ at }) => at);
@@ -52,6 +53,11 @@ export function judgeDailyBackups({ listed, keptDays, createdAt = 0 }: DailyBack
   const dueAt = new Date(newest + missingHours * hour).toISOString();
   if (age >= lateHours * hour || failed.length > 0 || missing > 0) return { ...texts, state: "warning", found, dueAt };
   return { state: "ok", found, dueAt };
+}
+
+/** When the project was made; one that is made in the future would be young for ever, and counts as old. */
+function begun(createdAt: number | undefined, now: Date): number {
+  return createdAt === undefined || isAhead(createdAt, now) ? 0 : createdAt;
 }
 
 /** How many are not there that would have been made since `from`, by the holes between those that are. @param times newest first */
@@ -88,7 +94,8 @@ const blindCritical = 48 * hour;
 
 /** Whether point-in-time recovery reaches from its first day to now. Of an idle database nothing new is archived, which is no fault. Pure. */
 export function judgePitrWindow(facts: PitrWindow, now: Date): Finding {
-  const { window, days, createdAt = 0, written, history } = facts;
+  const { window, days, written, history } = facts;
+  const createdAt = begun(facts.createdAt, now);
   const measure = written && { measure: { value: written.second, limit: null, unit: "rows" as const } };
   const texts = {
     means: "Point-in-time recovery cannot bring back the newest work: it would go back to an older moment only.",
