@@ -1,13 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Silence } from "../../actions/lib/config/policy/monitor.ts";
 import type { ChannelName } from "../../actions/lib/config/policy/policy.ts";
-import {
-  advance,
-  claimSummary,
-  confirmed,
-  type Message,
-  shownResults,
-} from "../../actions/lib/policy/monitor/alerts.ts";
+import { advance, claimSummary, confirmed, type Message } from "../../actions/lib/policy/monitor/alerts.ts";
 import { judgeChannels, unreachedAfter } from "../../actions/lib/policy/monitor/channels.ts";
 import type { CheckResult, CheckState } from "../../actions/lib/policy/monitor/check.ts";
 import { silenceOf } from "../../actions/lib/policy/monitor/silences.ts";
@@ -284,16 +278,4 @@ describe("a channel that takes nothing", () => {
     expect(unreachedAfter(refused, told, at(3), "message")).toEqual({});
     expect(unreachedAfter(unreachedAfter({}, silent, at(0), "trial"), told, at(3), "trial")).toEqual({});
   });
-});
-
-test("what is unknown is shown as critical when alerts call it that, and says before from when on", () => {
-  const monitor = new Monitor();
-  const shown = (hours: number) => {
-    monitor.run({ hours, checks: { a: "unknown" } });
-    return shownResults([result("a", "unknown")], monitor.state.checks, { now: at(hours), unknownHours: 24 })[0];
-  };
-  expect(shown(0)).toMatchObject({ state: "unknown", dueAt: at(24).toISOString() });
-  expect(shown(23)).toMatchObject({ state: "unknown", dueAt: at(24).toISOString() });
-  expect(shown(24)).toMatchObject({ state: "critical", found: "It is unknown. Unknown since 2026-11-01 09:00 UTC." });
-  expect(monitor.state.checks["a"]?.state).toBe("unknown");
 });

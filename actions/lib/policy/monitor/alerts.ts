@@ -73,10 +73,12 @@ export function advance(
     const past = trusted(own(known.checks, check.id), now);
     const since = past?.state === check.state ? past.since : now.toISOString();
     const silenced = silenceOf(silences, check.id, now) !== undefined;
-    const badness = badnessNow({ state: check.state, since, told: past?.told ?? null }, now, unknownHours);
+    const dueAt = check.state === "unknown" ? past?.dueAt : check.dueAt;
+    const due = { ...(dueAt !== undefined && { dueAt }) };
+    const badness = badnessNow({ state: check.state, since, told: past?.told ?? null, ...due }, now, unknownHours);
     // What is still bad when its silence ends is told as if nobody had heard of it.
     const told = past?.silenced === true && !silenced && badness > 0 ? null : (past?.told ?? null);
-    const record = { state: check.state, since, told, wellAt: past?.wellAt ?? null, silenced };
+    const record = { state: check.state, since, told, wellAt: past?.wellAt ?? null, silenced, ...due };
     if (badness > 0 && !silenced) bad++;
     const calm = past?.state === "ok" && now.getTime() - Date.parse(past.since) >= calmMillis;
     const kind = silenced || (calm && badness === 1) ? undefined : dueTurn(record, badness, now);
@@ -124,13 +126,18 @@ function trusted(record: CheckRecord | undefined, now: Date): CheckRecord | unde
 
 /** What cannot be found out is as bad as what people last heard, and critical when it lasts. */
 function badnessNow(
-  { state, since, told }: Pick<CheckRecord, "state" | "since" | "told">,
+  { state, since, told, dueAt }: Pick<CheckRecord, "state" | "since" | "told" | "dueAt">,
   now: Date,
   unknownHours: number,
 ): Badness {
   if (state !== "unknown") return state === "ok" ? 0 : badnessOf[state];
-  const lasts = now.getTime() - Date.parse(since) >= unknownHours * hour;
-  return lasts || told?.level === "critical" ? 2 : 1;
+  return unknownDue({ since, dueAt }, unknownHours) <= now || told?.level === "critical" ? 2 : 1;
+}
+
+/** From when on a check that is unknown is critical: after `unknownHours`, and when what was known last stops to be true before that. */
+function unknownDue({ since, dueAt }: Pick<CheckRecord, "since" | "dueAt">, unknownHours: number): Date {
+  const lasts = Date.parse(since) + unknownHours * hour;
+  return new Date(dueAt === undefined ? lasts : Math.min(lasts, Date.parse(dueAt)));
 }
 
 /**
@@ -144,8 +151,9 @@ export function shownResults(
 ): CheckResult[] {
   return results.map((result) => {
     if (result.state !== "unknown") return result;
-    const since = own(checks, result.id)?.since ?? now.toISOString();
-    const due = new Date(Date.parse(since) + unknownHours * hour);
+    const record = own(checks, result.id) ?? { since: now.toISOString() };
+    const { since } = record;
+    const due = unknownDue(record, unknownHours);
     if (due > now) return { ...result, dueAt: due.toISOString() };
     return { ...result, state: "critical", found: `${result.found} Unknown since ${formatMinute(since)}.` };
   });

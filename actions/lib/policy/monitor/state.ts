@@ -23,6 +23,8 @@ const recordSchema = z.strictObject({
   /** When people last heard that it was well again. */
   wellAt: time.nullable(),
   silenced: z.boolean(),
+  /** Until when what was found last stays true without news; kept while it is unknown. */
+  dueAt: time.optional(),
 });
 export type CheckRecord = z.infer<typeof recordSchema>;
 
