@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { OperationError } from "../../actions/lib/base/errors.ts";
 import type { Secret } from "../../actions/lib/config/problems.ts";
 import { tryConfiguration } from "../../actions/lib/operations/configuration/trial.ts";
 import { tryLogin } from "../../actions/lib/operations/configuration/trial-login.ts";
@@ -169,6 +170,22 @@ test("many functions that do not answer well do not use the promised time up, an
   expect(ends).toHaveLength(200);
   expect(ends.some(({ outcome }) => outcome === "failed")).toBe(true);
   expect(ends.every((trial) => trial.outcome === "failed" || isUnasked(trial))).toBe(true);
+});
+
+test("a token that may not look at one part hides nothing of the others", async () => {
+  const api = scene.apiBy();
+  const blind = Object.assign(Object.create(api) as typeof api, {
+    get: (path: string, ...more: Parameters<typeof api.get> extends [string, ...infer Rest] ? Rest : never) =>
+      /config\/auth/.test(path)
+        ? Promise.reject(new OperationError("api-denied", "The token may not look.", ""))
+        : api.get(path, ...more),
+  });
+  const trials = await tryConfiguration({
+    ...{ api: blind, ref: scene.target.ref, url: url(), keys: await keysOf(), configuration, notCalled: [] },
+    ...{ clock: scene.world.clock, signal },
+  });
+  expect(trials.filter(isUnasked).map(({ what }) => what)).toEqual(["settings of sign-in", "signing key"]);
+  expect(trials.find(({ what }) => what === "function mail")).toMatchObject({ outcome: "failed" });
 });
 
 test("a project of the new keys alone is asked with those", async () => {

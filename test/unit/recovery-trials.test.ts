@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { OperationError } from "../../actions/lib/base/errors.ts";
-import { patiently } from "../../actions/lib/operations/configuration/trial.ts";
+import { patiently, tryParts } from "../../actions/lib/operations/configuration/trial.ts";
 import { isUnasked, judgeFunction, type Trial } from "../../actions/lib/operations/configuration/trial-rules.ts";
-import { tryParts } from "../../actions/lib/operations/recover/complete-loss/try-out.ts";
 import { VirtualClock } from "../lab/virtual-clock.ts";
 
 /** What is tried at a new project, where something else than the project is at fault. */

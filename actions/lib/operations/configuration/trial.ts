@@ -1,3 +1,4 @@
+import { describeCode, LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Clock } from "../../base/flow/clock.ts";
 import { readPart } from "../../supabase/configuration/capture.ts";
@@ -27,22 +28,24 @@ export interface Trying {
  * function. A function that asks for a token is asked without one, which runs nothing of it; any other by OPTIONS.
  *
  * @returns what was tried or not, each once
- * @throws what the Management API's client throws; the signal's reason
+ * @throws the signal's reason
  */
 export async function tryConfiguration(trying: Trying): Promise<Trial[]> {
   const { api, ref, configuration, notCalled, url, clock, signal } = trying;
-  const there = await readPart(api, ref, "auth");
-  const carried = new Map(
-    configuration.fields.flatMap((one) =>
-      one.section === "auth" && "value" in one && there.get(one.field) === one.value ? [[one.field, one.value]] : [],
-    ),
-  );
   const headers = { apikey: trying.keys.publishable.reveal() };
   const begun = clock.now();
-  const settings = await patiently(trying, async () =>
-    judgeSettings(carried, await askProject(`${url}/auth/v1/settings`, { headers, signal })),
-  );
-  const functions = await mapBounded(configuration.functions, 4, async (one): Promise<Trial> => {
+  const trySettings = async (): Promise<Trial> => {
+    const there = await readPart(api, ref, "auth");
+    const carried = new Map(
+      configuration.fields.flatMap((one) =>
+        one.section === "auth" && "value" in one && there.get(one.field) === one.value ? [[one.field, one.value]] : [],
+      ),
+    );
+    return patiently(trying, async () =>
+      judgeSettings(carried, await askProject(`${url}/auth/v1/settings`, { headers, signal })),
+    );
+  };
+  const tryFunction = async (one: CapturedFunction): Promise<Trial> => {
     if (notCalled.includes(one.slug))
       return { ...named(one), outcome: "not tried", why: "the policy says that it is not called" };
     if (clock.now() - begun > mostSeconds * 1000)
@@ -51,8 +54,35 @@ export async function tryConfiguration(trying: Trying): Promise<Trial[]> {
       const method = questionFor(one);
       return judgeFunction(one, await askProject(`${url}/functions/v1/${one.slug}`, { method, signal }));
     });
-  });
-  return [settings, await trySigningKey(trying, headers), ...functions];
+  };
+  const parts = {
+    "settings of sign-in": async () => [await trySettings()],
+    "signing key": async () => [await trySigningKey(trying, headers)],
+    functions: () => mapBounded(configuration.functions, 4, tryFunction),
+  };
+  return tryParts(parts, signal);
+}
+
+/**
+ * Tries one after the other. What breaks one of them is told as not tried, and hides nothing that another has found.
+ * @throws the signal's reason
+ */
+export async function tryParts(
+  parts: Readonly<Record<string, () => Promise<readonly Trial[]>>>,
+  signal: AbortSignal,
+): Promise<Trial[]> {
+  const trials: Trial[] = [];
+  for (const [what, part] of Object.entries(parts)) {
+    try {
+      trials.push(...(await part()));
+    } catch (error) {
+      signal.throwIfAborted();
+      // Errors that are not ours may carry rows.
+      const why = error instanceof LifeboatError ? error.message.replace(/\.$/, "") : describeCode(error);
+      trials.push({ what, outcome: "not tried", why: `${unasked}: ${why}`.slice(0, 500) });
+    }
+  }
+  return trials;
 }
 
 const named = ({ slug }: CapturedFunction) => ({ what: `function ${slug}` });

@@ -1,11 +1,10 @@
-import { describeCode, LifeboatError } from "../../../base/errors.ts";
 import { countOf } from "../../../base/measures.ts";
 import { readPart } from "../../../supabase/configuration/capture.ts";
 import { type ClientKeys, readClientKeys } from "../../../supabase/new-project/reach.ts";
 import { openingKey, trustedSigners } from "../../../vault/configured.ts";
 import { openSet } from "../../../vault/sets/open-set.ts";
 import { readConfiguration } from "../../configuration/read.ts";
-import { tryConfiguration } from "../../configuration/trial.ts";
+import { tryConfiguration, tryParts } from "../../configuration/trial.ts";
 import { tryLogin } from "../../configuration/trial-login.ts";
 import { asksForToken, type Trial, unasked } from "../../configuration/trial-rules.ts";
 import { targetConnector } from "../../target/sessions.ts";
@@ -26,8 +25,10 @@ export async function tryOut(work: LossWork, signal: AbortSignal): Promise<Trial
     return told(work, [notTried("SUPABASE_ACCESS_TOKEN is not set, or the target's settings name no project")]);
   const found: ClientKeys[] = [];
   const looking = async () => {
-    found.push(...[(await readClientKeys(api, ref)) ?? []].flat());
-    return found.length > 0 ? [] : [notTried(`${unasked}: the project shows no keys of its API`)];
+    const keys = await readClientKeys(api, ref);
+    if (keys === undefined) return [notTried(`${unasked}: the project shows no keys of its API`)];
+    found.push(keys);
+    return [];
   };
   const problems = await tryParts({ everything: looking }, signal);
   const [keys] = found;
@@ -38,28 +39,6 @@ export async function tryOut(work: LossWork, signal: AbortSignal): Promise<Trial
     login: async () => [await login(work, reached, signal)],
   };
   return told(work, await tryParts(parts, signal));
-}
-
-/**
- * Tries one after the other. What breaks one of them is told as not tried, and hides nothing that another has found.
- * @throws the signal's reason
- */
-export async function tryParts(
-  parts: Readonly<Record<string, () => Promise<readonly Trial[]>>>,
-  signal: AbortSignal,
-): Promise<Trial[]> {
-  const trials: Trial[] = [];
-  for (const [what, part] of Object.entries(parts)) {
-    try {
-      trials.push(...(await part()));
-    } catch (error) {
-      signal.throwIfAborted();
-      // Errors that are not ours may carry rows.
-      const why = error instanceof LifeboatError ? error.message.replace(/\.$/, "") : describeCode(error);
-      trials.push({ what, outcome: "not tried", why: `${unasked}: ${why}`.slice(0, 500) });
-    }
-  }
-  return trials;
 }
 
 const notTried = (why: string): Trial => ({ what: "everything", outcome: "not tried", why });
