@@ -165,6 +165,18 @@ test("what is wrong stands on top, with what to do, who was told and the runbook
   expect(page.text(".unreached")).toContain("slack took no message since 2026-11-27");
 });
 
+test("checks that need the same thing say once what to do", async () => {
+  const unset = { state: "unknown", found: "TOKEN is not set.", means: "Nobody knows.", next: "Set TOKEN." } as const;
+  const results = [1, 2, 3].map((index) => checkResult(index, unset));
+  using page = await openPage(pageOf(yearStatus({ results })), { now: after(1) });
+  expect(page.all("#open .next").map(({ textContent }) => textContent)).toEqual([
+    "Do: Set TOKEN.",
+    "Do: the same as above.",
+    "Do: the same as above.",
+  ]);
+  expect(page.text("#open").match(/Nobody knows/g)).toHaveLength(1);
+});
+
 test("a page without checks or promises is not well", async () => {
   using page = await openPage(pageOf(yearStatus({ results: [], promises: undefined })), { now: after(1) });
   expect(page.one("#answer").dataset["level"]).toBe("unknown");

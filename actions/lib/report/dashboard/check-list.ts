@@ -22,7 +22,7 @@ export function alertsSection(status: StatusDocument): string {
   const unreached = status.unreached.map(
     ({ channel, since }) => `<p class="unreached"><b>${shown(channel)}</b> took no message since ${moment(since)}.</p>`,
   );
-  const items = open.map((check) => checkItem(check, status)).join("");
+  const items = open.map((check, at) => checkItem(check, status, open[at - 1])).join("");
   return section("alerts", "Open alerts", none, `<ul class="checks" id="open">${items}</ul>`, ...unreached);
 }
 
@@ -36,9 +36,11 @@ export function wellSection(status: StatusDocument): string {
   return section("well", `Checks that were ok at ${formatMinute(status.madeAt)}`, ...groups);
 }
 
-function checkItem(check: StatusCheck, { repository }: StatusDocument): string {
+/** @param above what it shares with the one above it is not said again: one missing token is missing to a dozen checks */
+function checkItem(check: StatusCheck, { repository }: StatusDocument, above?: StatusCheck): string {
   const { id, title, found, means, next, dueAt, runbook, silence } = check;
   const level = levelOf(check);
+  const same = above !== undefined && next !== undefined && above.next === next && above.means === means;
   const word = level === "ok" ? live("ok", "was ok") : level;
   const link =
     repository === null || runbook === null || level === "ok"
@@ -61,8 +63,10 @@ function checkItem(check: StatusCheck, { repository }: StatusDocument): string {
   return [
     `<li id="check-${attribute(id)}" data-level="${level}"${due(dueAt)}>${icon(level)}<div>`,
     `<p class="title"><b>${shown(title)}</b> <span class="word">${word}</span></p>`,
-    `<p>${shown(found)}${means === undefined ? "" : ` ${shown(means)}`}</p>`,
-    next === undefined || level === "ok" ? "" : `<p class="next"><b>Do:</b> ${shown(next)}</p>`,
+    `<p>${shown(found)}${means === undefined || same ? "" : ` ${shown(means)}`}</p>`,
+    next === undefined || level === "ok"
+      ? ""
+      : `<p class="next"><b>Do:</b> ${same ? "the same as above." : shown(next)}</p>`,
     meta.length === 0 ? "" : `<p class="meta">${meta.join(" · ")}</p>`,
     "</div></li>",
   ].join("");
