@@ -257,17 +257,17 @@ describe("the day's summary", () => {
 describe("a channel that takes nothing", () => {
   const silent = [{ told: [], untold: [{ channel: "email", reason: "smtp_550" }] }] as const;
 
-  test("is named with since when, and critical after a week or when it is the only one", () => {
+  test("is named with since when, and critical after a day or when it is the only one", () => {
     const first = unreachedAfter({}, silent, at(0), "message");
-    const later = unreachedAfter(first, silent, at(24 * 6), "trial");
+    const later = unreachedAfter(first, silent, at(23), "trial");
     const state = (hours: number, set: readonly ChannelName[]) => judgeChannels(later, set, at(hours));
-    expect(state(24 * 6, ["slack", "email"])).toMatchObject({
+    expect(state(23, ["slack", "email"])).toMatchObject({
       state: "warning",
       found: expect.stringContaining("2026-11-01"),
     });
-    expect(state(24 * 7, ["slack", "email"]).state).toBe("critical");
-    expect(state(24 * 6, ["email"]).state).toBe("critical");
-    expect(state(24 * 6, ["slack"]).state).toBe("ok");
+    expect(state(24, ["slack", "email"]).state).toBe("critical");
+    expect(state(23, ["email"]).state).toBe("critical");
+    expect(state(23, ["slack"]).state).toBe("ok");
     expect(judgeChannels({}, [], at(0)).state).toBe("critical");
   });
 

@@ -80,8 +80,10 @@ export async function beat(url: Secret, what: Beat, milliseconds: number): Promi
   try {
     // GET is what every such service takes.
     const answer = await boundedFetch(address, { signal: AbortSignal.timeout(milliseconds), redirect: "follow" });
-    await answer.arrayBuffer();
-    return answer.ok ? undefined : `http_${answer.status}`;
+    const said = await answer.text();
+    if (!answer.ok) return `http_${answer.status}`;
+    // healthchecks.io answers 200 "OK (not found)" to the address of a check that it does not have.
+    return /\bnot found\b/i.test(said) ? "not_found" : undefined;
   } catch (error) {
     return failureOf(error).reason;
   }

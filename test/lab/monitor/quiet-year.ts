@@ -1,7 +1,7 @@
 import { policySchema } from "../../../actions/lib/config/policy/policy.ts";
-import { validMillis } from "../../../actions/lib/operations/monitor/status.ts";
 import { readWorkflows } from "../../../actions/lib/operations/policy-check/promise-check.ts";
 import { advance, confirmed } from "../../../actions/lib/policy/monitor/alerts.ts";
+import { validHours } from "../../../actions/lib/policy/monitor/outside.ts";
 import { type MonitorState, noState } from "../../../actions/lib/policy/monitor/state.ts";
 import { readSchedules, workflowFacts, workflowSchedules } from "../../../actions/lib/policy/read-schedules.ts";
 import own from "../../../lifeboat.config.ts";
@@ -75,7 +75,7 @@ export function quietYear(seed: number, days = 365): QuietYear {
             checks: turned.map(({ check }) => `${check.id}: ${check.found}`),
           });
       }
-      if (last !== undefined && at - last > validMillis) stale++;
+      if (last !== undefined && at - last > validHours * hour) stale++;
       const well = new Set(results.filter(({ state }) => state === "ok").map(({ id }) => id));
       const first = Math.min(...dues.filter(({ id }) => well.has(id)).map((each) => each.at));
       overdueHours += Math.max(0, at - first) / hour;

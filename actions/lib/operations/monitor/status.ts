@@ -1,6 +1,7 @@
 import { formatDay } from "../../base/measures.ts";
 import type { Silence } from "../../config/policy/monitor.ts";
 import type { CheckResult } from "../../policy/monitor/check.ts";
+import { validHours } from "../../policy/monitor/outside.ts";
 import { recoverable } from "../../policy/monitor/recoverable.ts";
 import { silenceOf } from "../../policy/monitor/silences.ts";
 import type { CheckRecord, MonitorState } from "../../policy/monitor/state.ts";
@@ -37,11 +38,6 @@ export interface StatusFacts {
 }
 
 const hour = 3_600_000;
-/**
- * The page calls itself red without news after so long. A run comes every 3 hours, and GitHub starts schedules up to 12 h 41 min late
- * (`promises.lateMinutes`).
- */
-export const validMillis = 16 * hour;
 /** From the start of a run until its news is there. */
 const runMillis = hour;
 const everyMillis = 3 * hour;
@@ -57,7 +53,7 @@ export function statusDocument(facts: StatusFacts): StatusDocument {
     repository: /^https:\/\/[\w.-]+(?::\d+)?\/[\w.-]+\/[\w.-]+$/.test(repository ?? "") ? (repository ?? null) : null,
     madeAt: now.toISOString(),
     nextDueAt: new Date(nextStart + runMillis).toISOString(),
-    validUntil: new Date(now.getTime() + validMillis).toISOString(),
+    validUntil: new Date(now.getTime() + validHours * hour).toISOString(),
     vaultAsked: standing.source === "vault",
     checks: facts.results.slice(0, 200).map((result) => checkOf(result, facts)),
     scenarios: scenariosOf(facts),

@@ -36,7 +36,8 @@ export function unreachedAfter(
 /** Its name among the checks. */
 export const channelsCheck = "alert-channels";
 
-const criticalMillis = 7 * 86_400_000;
+/** The day's summary has failed by then, or two of a night's alarms. */
+const criticalMillis = 86_400_000;
 
 /** The monitor's check of its own ways to people. @param set those that the policy names and the environment sets */
 export function judgeChannels(unreached: Unreached, set: readonly ChannelName[], now: Date): CheckResult {

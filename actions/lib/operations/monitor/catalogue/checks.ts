@@ -4,6 +4,7 @@ import { backupChecks } from "../backups/backup-checks.ts";
 import { vaultReader } from "../backups/read-vault.ts";
 import type { Check, Look } from "../check.ts";
 import { githubChecks } from "../github/github-checks.ts";
+import { outsideChecks } from "../outside/outside-checks.ts";
 import { supabaseChecks } from "../supabase/checks.ts";
 
 type Room = (look: Look) => readonly Check[];
@@ -13,6 +14,7 @@ const rooms: readonly (readonly [name: string, checks: Room])[] = [
   ["supabase", supabaseChecks],
   ["backups", backupChecks],
   ["github", githubChecks],
+  ["outside", outsideChecks],
 ];
 
 /**

@@ -1,0 +1,212 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { S3Client } from "@aws-sdk/client-s3";
+import { loadConfig } from "../../../actions/lib/config/load.ts";
+import type { PolicyInput } from "../../../actions/lib/config/policy/policy.ts";
+import { readWorkflows } from "../../../actions/lib/operations/policy-check/promise-check.ts";
+import { writeVaultReport } from "../../../actions/lib/operations/publish/vault-reports.ts";
+import { workflowFacts } from "../../../actions/lib/policy/read-schedules.ts";
+import { runReportSchema } from "../../../actions/lib/report/run/run-report.ts";
+import { readPrivateKey } from "../../../actions/lib/seal/keys/private-key.ts";
+import { signDetached } from "../../../actions/lib/seal/keys/signature.ts";
+import { noteSigner } from "../../../actions/lib/vault/configured.ts";
+import { type Manifest, setPrefix, type Tier } from "../../../actions/lib/vault/format/manifest.ts";
+import { proofSchema } from "../../../actions/lib/vault/format/proof.ts";
+import { lockPublished } from "../../../actions/lib/vault/keys-lock.ts";
+import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
+import { uploadStream } from "../../../actions/lib/vault/s3/upload.ts";
+import { encodeManifest, publishSet } from "../../../actions/lib/vault/sets/catalogue.ts";
+import { encodeProof, manifestHash, writeProof } from "../../../actions/lib/vault/sets/proof-store.ts";
+import qimma from "../../../lifeboat.config.ts";
+import { becomeOwner } from "../../../scripts/demo/owner.ts";
+import { replicate } from "../replicate.ts";
+import type { LabActionsApi } from "../servers/actions-api.ts";
+import type { S3Access, S3Facts } from "../servers/s3.ts";
+
+/** What a project's owner has in a vault of the lab: keys, a policy, sets, proofs and reports of jobs. */
+export interface WatchedVault extends AsyncDisposable {
+  /** The settings by the names that every command reads. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly vault: Vault;
+  /** Of its store. */
+  readonly endpoint: string;
+  /** For what is done behind everybody's back. */
+  readonly client: () => S3Client;
+  /** Puts a set there as a backup does, signed and locked. @param rows default 1,000,000 */
+  laySet(tier: Tier, at: Date, rows?: number): Promise<Manifest>;
+  prove(set: Manifest, at: Date): Promise<void>;
+  /** What a job leaves. */
+  report(workflow: string, operation: string, at: Date): Promise<void>;
+  /** All is well now: a new set, proven, replicated, and the report of its job. */
+  inOrder(): Promise<void>;
+  /** Copies to the replica what it lacks. */
+  replicate(): Promise<void>;
+  /** Another policy. @returns its path */
+  policyWith(change: (policy: PolicyInput) => PolicyInput): string;
+}
+
+const day = 86_400_000;
+
+/** As .github/workflows/backup.yml has them. */
+const sevenADay = ["0 1", "26 4", "52 7", "17 11", "43 14", "9 18", "35 21"].map((time) => `${time} * * *`);
+const inAYear = new Date(Date.now() + 300 * day).toISOString().slice(0, 10);
+
+/** What a project without point-in-time recovery can promise, told by Slack and e-mail. */
+const modest = {
+  promises: {
+    ...qimma.promises,
+    scenarios: {
+      minorCorruption: { rtoMinutes: 120, rpoMinutes: 1440 },
+      databaseFailure: { rtoMinutes: 120, rpoMinutes: 1440 },
+      completeLoss: { rtoMinutes: 120, rpoMinutes: 1440 },
+      regionalDisaster: { rtoMinutes: 600, rpoMinutes: 1440 },
+    },
+    supabase: { plan: "pro", pitrDays: null, snapshotDays: 7, region: "us-east-1" },
+    vault: { region: "us-east-1", replicaRegion: "us-east-1" },
+    // No archive, no files: what is not made needs no rule and no bucket.
+    schedules: {
+      daily: { cron: sevenADay, oncePer: "10h" },
+      restoreTest: { cron: "23 7 2,3,5 * *" },
+    },
+    accepted: [{ finding: "regionalDisaster.rpo", reason: "The lab has one region.", until: inAYear }],
+  },
+  notify: {
+    failure: { channels: ["slack", "email"], reach: "first" },
+    critical: { channels: ["slack", "email"], reach: "all" },
+    summary: { channels: ["slack"], hour: null },
+  },
+  monitor: { tokenExpires: inAYear },
+} satisfies Partial<PolicyInput>;
+
+const idOf = (time: Date): string =>
+  `${time.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
+
+export async function openWatchedVault(s3: S3Access & S3Facts): Promise<WatchedVault> {
+  const folder = mkdtempSync(join(tmpdir(), "lifeboat-watched-"));
+  const [bucket, replica] = ["watched", "watched-replica"].map((name) => `${name}-${randomBytes(4).toString("hex")}`);
+  if (bucket === undefined || replica === undefined) throw new Error("There are two buckets.");
+  await Promise.all([s3.createBucket(bucket), s3.createBucket(replica)]);
+  // The SDK reads its credentials from the process's own environment.
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey });
+  const { settings } = await becomeOwner(folder, s3, { ...modest, regions: [s3.region] });
+  const { S3_STORAGE_BUCKET: _, LIFEBOAT_POLICY: policyFile = "", ...others } = settings;
+  const env: Record<string, string> = {
+    ...{ ...others, LIFEBOAT_POLICY: policyFile, PATH: process.env["PATH"] ?? "", S3_BACKUP_BUCKET: bucket },
+    ...{ S3_REPLICA_BUCKET: replica, S3_REPLICA_REGION: s3.region, S3_REPLICA_ENDPOINT_URL: s3.endpoint },
+    ...{ S3_REPLICA_ACCESS_KEY_ID: s3.accessKeyId, S3_REPLICA_SECRET_ACCESS_KEY: s3.secretAccessKey },
+  };
+  const vault = openVault(s3.bucketAccess(bucket));
+  const signing = await readPrivateKey(env["BACKUP_SIGNING_KEY"] ?? "", env["BACKUP_SIGNING_PASSPHRASE"]);
+  const secret = (name: string): string => readFileSync(join(folder, "private-keys", name), "utf8").trim();
+  const prover = await readPrivateKey(secret("prover.private.asc"), secret("prover.passphrase"));
+
+  const own: WatchedVault = {
+    ...{ env, vault, endpoint: s3.endpoint, client: s3.client },
+    async laySet(tier, at, rows = 1_000_000) {
+      const time = at.toISOString();
+      const manifest = await storeSet(vault, tier, idOf(at), time, rows);
+      const bytes = encodeManifest(manifest);
+      const signature = await signDetached(bytes, signing);
+      await publishSet(vault, manifest, bytes, signature, { lease: { assertHeld: async () => {} } });
+      const { policy } = await loadConfig({ needs: [], env });
+      await lockPublished(vault, manifest, policy, true);
+      return manifest;
+    },
+    async prove({ set, tier, snapshotAt }, at) {
+      const proof = proofSchema.parse({
+        ...{ format: "lifeboat-proof/1", proof: idOf(at), set, tier, snapshotAt, turn: "newest", outcome: "proven" },
+        manifestSha256: await manifestHash(vault, tier, set),
+        ...{ startedAt: new Date(at.getTime() - 1_800_000).toISOString(), finishedAt: at.toISOString() },
+        target: { name: "staging", projectRef: "ref", kind: "supabase", serverVersion: "17.1" },
+        software: { lifeboat: "0", node: "24" },
+        counts: { objects: 1, tables: 1, rows: "1", foreignKeysChecked: 0, databaseBytes: "1", storedBytes: "1" },
+        differences: { failed: 0, expected: 0, unverified: 0 },
+        ...{
+          files: null,
+          checks: [],
+          performance: [],
+          defect: null,
+          stages: [],
+          restoreSeconds: 900,
+          totalSeconds: 1800,
+        },
+      });
+      const bytes = encodeProof(proof);
+      await writeProof(vault, proof, bytes, await signDetached(bytes, prover), null);
+    },
+    async report(workflow, operation, at) {
+      const times = { startedAt: at.toISOString(), endedAt: at.toISOString(), conclusion: "success" };
+      const told = { operation, job: operation, ...times, sentence: "Done.", facts: {}, warnings: [], untold: [] };
+      const report = runReportSchema.parse({
+        format: "lifeboat-run/1",
+        run: { workflow, runId: String(at.getTime()), attempt: 1, url: null, event: "schedule" },
+        ...{ triggeredAt: at.toISOString(), ...times, source: "job" },
+        operations: [{ ...told, failure: null }],
+      });
+      await writeVaultReport(vault, report, await noteSigner(env));
+    },
+    async inOrder() {
+      const now = new Date();
+      const set = await own.laySet("daily", now);
+      await Promise.all([own.prove(set, now), own.report("backup", "backup", now)]);
+      await own.replicate();
+    },
+    async replicate() {
+      const client = s3.client();
+      await replicate({ client, bucket }, { client, bucket: replica });
+      client.destroy();
+    },
+    policyWith(change) {
+      const path = join(folder, `policy-${randomBytes(4).toString("hex")}.json`);
+      writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(policyFile, "utf8")))));
+      return path;
+    },
+    async [Symbol.asyncDispose]() {
+      vault.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  return own;
+}
+
+async function storeSet(vault: Vault, tier: Tier, set: string, at: string, rows: number): Promise<Manifest> {
+  const prefix = setPrefix(tier, set);
+  const name = "schema.dump.zst.pgp";
+  await vault.put(`${prefix}keys.pgp`, randomBytes(100), { ifNoneMatch: true });
+  const segments = await uploadStream(
+    vault,
+    prefix + name,
+    (async function* () {
+      yield randomBytes(1000);
+    })(),
+    { prefix },
+  );
+  const none = { tables: 1, sequences: 0, largeObjects: 0, objects: 1, databaseBytes: "0", storedBytes: "1000" };
+  return {
+    ...{ format: "lifeboat-set/1", set, tier, startedAt: at, snapshotAt: at, finishedAt: at, readBack: true },
+    source: { projectRef: null, database: "postgres", serverVersion: "17.1", serverMajor: 17 },
+    software: { lifeboat: "0", node: "24", pgDump: "17" },
+    sealing: {
+      ...{ format: "openpgp-seipd1-aes256", compression: "zstd", sessionKeyCommitment: "0".repeat(64) },
+      recipients: [{ role: "prover", fingerprint: "A".repeat(40) }],
+    },
+    counts: { ...none, rows: String(rows), plainBytes: String(rows * 500) },
+    artifacts: [{ name, kind: "schema", plainBytes: 1000, segments }],
+  };
+}
+
+/** GitHub as our pages set it up, every schedule just started. */
+export function inOrder(github: LabActionsApi, now: Date, workflows = github.workflows): void {
+  const files = readWorkflows().map(({ path, text }) => workflowFacts(path, text));
+  const created = new Date(now.getTime() - 40 * 86_400_000).toISOString();
+  const started = new Date(now.getTime() - 3_600_000).toISOString();
+  github.workflows =
+    workflows.length > 0 ? workflows : files.map(({ file }) => ({ file, state: "active", createdAt: created }));
+  github.runs = files
+    .filter(({ crons }) => crons.length > 0)
+    .map(({ file }, id) => ({ id, workflow: file.replace(".yml", ""), conclusion: "success", createdAt: started }));
+  const environments = [...new Set(files.flatMap((one) => one.environments))];
+  github.environments = environments.map((name) => ({ name, branches: ["main"], reviewers: name === "restore" }));
+}
