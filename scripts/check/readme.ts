@@ -5,6 +5,7 @@ import { loadOperations } from "../../actions/lib/operations/catalogue.ts";
 import { actionFiles } from "./action-files.ts";
 import { minutesPart } from "./actions-minutes.ts";
 import { commandTable } from "./command-table.ts";
+import { linksTable } from "./links-table.ts";
 import { writtenText } from "./marked.ts";
 import { packageScripts } from "./package-scripts.ts";
 import type { WrittenPart } from "./written-part.ts";
@@ -12,7 +13,7 @@ import type { WrittenPart } from "./written-part.ts";
 /** Everything in the pages that is written from the code, and from the workflows. @param root the checkout */
 export async function writtenParts(root: string): Promise<WrittenPart[]> {
   const verbs = await loadOperations();
-  return [commandTable(verbs), ...actionFiles(verbs), minutesPart(root)];
+  return [commandTable(verbs), ...actionFiles(verbs), minutesPart(root), linksTable()];
 }
 
 /** What the pages say that is not so; empty when they are right. @param root the checkout */
