@@ -18,7 +18,7 @@ import { Acts } from "./acts.ts";
 import { readFileContents } from "./files-opinion.ts";
 import { becomeOwner, bucket, filesBucket } from "./owner.ts";
 import { testARestore } from "./restore-test.ts";
-import { writeRunPages } from "./run-pages.ts";
+import { drawDashboard, writeRunPages } from "./run-pages.ts";
 import { type Contents, differing, readContents } from "./second-opinion.ts";
 import type { Stage } from "./stage.ts";
 
@@ -109,6 +109,8 @@ export async function play(stage: Stage, bytes: number, pages: string, signal: A
         pages,
       ),
     ));
+  const dashboard = page && (await acts.act("lifeboat monitor", () => drawDashboard(owner, pages, signal)));
+  if (dashboard) acts.tell(dashboard.sentence);
   return {
     proven: proven && tested?.outcome === "proven",
     settings: owner.settings,
@@ -119,6 +121,7 @@ export async function play(stage: Stage, bytes: number, pages: string, signal: A
       `Second opinion: ${different.length === 0 ? `all ${countOf(before.tables.size, "table")} hold the same rows, all ${countOf(before.files.size, "file")} the same bytes under the same metadata` : `these differ: ${different.join(", ")}`}`,
       ...(tested === undefined ? [] : [restoreTestSentence(tested)]),
       ...(page === undefined ? [] : [`Reports: ${page}`]),
+      ...(dashboard ? [`Dashboard: ${dashboard.page}`] : []),
       proven || result.outcome !== "equal"
         ? verdictSentence(result)
         : "The restore is not what was lost: see the second opinion.",

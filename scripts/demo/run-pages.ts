@@ -1,19 +1,26 @@
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../../actions/lib/config/load.ts";
 import { jobReport } from "../../actions/lib/edge/job-report.ts";
 import { backupFacts, backupPage } from "../../actions/lib/operations/backup/page.ts";
 import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
+import { countsSentence } from "../../actions/lib/operations/monitor/page.ts";
 import { readVaultReports, writeVaultReport } from "../../actions/lib/operations/publish/vault-reports.ts";
 import { restorationFacts, verdictSentence } from "../../actions/lib/operations/restore/page.ts";
 import type { RestoreResult } from "../../actions/lib/operations/restore/result.ts";
 import { restoreTestFacts, restoreTestSentence } from "../../actions/lib/operations/test-restore/page.ts";
 import type { RestoreTestReport } from "../../actions/lib/operations/test-restore/request.ts";
+import type { CheckResult } from "../../actions/lib/policy/monitor/check.ts";
 import { buildPages } from "../../actions/lib/report/branch/build-pages.ts";
+import { dashboardPath } from "../../actions/lib/report/branch/fold-runs.ts";
 import type { RunFacts } from "../../actions/lib/report/run/run-report.ts";
 import { noteSigner, noteVerifier, openStorageVault, standingRules } from "../../actions/lib/vault/configured.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { readStanding } from "../../actions/lib/vault/standing.ts";
+import type { Owner } from "./owner.ts";
+import { runLifeboat } from "./run-lifeboat.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
 
 interface Told {
   readonly workflow: string;
@@ -52,6 +59,34 @@ export async function writeRunPages(config: Config<"vault">, runs: DemoRuns, fol
   const project = config.policy.project.name;
   buildPages(folder, { project, reports, standing: { ...standing, source: "vault" }, notes: [], now: new Date() });
   return join(folder, "index.html");
+}
+
+/**
+ * `lifeboat monitor` over the demo's vault, as a person runs it at a terminal. There is no Supabase and no GitHub, so their checks are unknown.
+ * @param folder where the dashboard goes
+ * @returns what the monitor counts and finds critical, and the page to look at
+ */
+export async function drawDashboard(
+  { settings, folder: home }: Owner,
+  folder: string,
+  signal: AbortSignal,
+): Promise<{ readonly sentence: string; readonly page: string }> {
+  const env = {
+    ...{ PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", TMPDIR: home, ...settings },
+    // Nothing of the demo leaves this machine.
+    SUPABASE_STATUS_URL: "http://127.0.0.1:9",
+  };
+  // The command reads schedules and reviews where it is called. In our own checkout it would also read the branch `reports`, if it was
+  // fetched there, which is another project's.
+  const checkout = join(home, "checkout");
+  mkdirSync(join(checkout, ".github"), { recursive: true });
+  for (const name of [".github/workflows", "runbooks"]) symlinkSync(join(root, name), join(checkout, name));
+  const printed = await runLifeboat(["monitor", "--json", "--out", folder], {
+    ...{ env, signal, cwd: checkout, fine: [0, 1] },
+  });
+  const { checks } = JSON.parse(printed) as { readonly checks: readonly CheckResult[] };
+  const critical = checks.filter(({ state }) => state === "critical").map(({ found }) => found);
+  return { sentence: [countsSentence(checks), ...critical].join(" "), page: join(folder, dashboardPath) };
 }
 
 function toldOf({ backup, restore, test }: DemoRuns): Told[] {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { statusSchema } from "../../actions/lib/report/dashboard/status.ts";
 import { withClient } from "../lab/index.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
@@ -47,6 +48,10 @@ describe("the demo", () => {
     expect(page).toContain("If you restored now");
     expect(page).toContain("The newest set is proven");
     expect(page).toContain("How long a restore takes");
+    expect(output).toContain(`Dashboard: ${join(pages, "dashboard/index.html")}`);
+    const { checks } = statusSchema.parse(JSON.parse(readFileSync(join(pages, "dashboard/status.json"), "utf8")));
+    for (const id of ["set-weekly", "set-proven"])
+      expect(checks).toContainEqual(expect.objectContaining({ id, state: "ok" }));
     expect(last).toMatch(/ is restored into .* and equal to it: /);
     expect(output).toMatch(/Second opinion: all \d+ tables hold the same rows, all \d+ files the same bytes/);
     expect(await becomesEmpty(folder)).toBe(true);

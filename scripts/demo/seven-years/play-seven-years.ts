@@ -1,7 +1,5 @@
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { OperationError } from "../../../actions/lib/base/errors.ts";
 import { countOf, formatCount } from "../../../actions/lib/base/measures.ts";
 import { loadConfig } from "../../../actions/lib/config/load.ts";
 import type { Decision } from "../../../actions/lib/policy/retention.ts";
@@ -12,11 +10,10 @@ import { startGuardian } from "../../../test/lab/servers/guardian.ts";
 import { startS3 } from "../../../test/lab/servers/s3.ts";
 import { Acts } from "../acts.ts";
 import { becomeOwner, bucket } from "../owner.ts";
+import { runLifeboat } from "../run-lifeboat.ts";
 import { laySets } from "./lay-sets.ts";
 import { writePicture } from "./page.ts";
 import { type Story, tellStory } from "./story.ts";
-
-const lifeboat = new URL("../../lifeboat.mjs", import.meta.url).pathname;
 
 /**
  * Seven years of a vault: 2,557 days with the policy's terms, in seconds, by retention's real plan and loop over a vault that is
@@ -58,9 +55,11 @@ export async function playSevenYears(
   for (const set of story.world.sets.filter(({ held }) => held))
     await acts.act("lifeboat hold, for an appeal against an exam", () =>
       // SeaweedFS keeps no legal hold, and the command says so; retention reads the vault's register of holds.
-      run(["hold", names.get(set.name) ?? "", "--reason", "appeal against an exam"], env, signal, [0, 1]),
+      runLifeboat(["hold", names.get(set.name) ?? "", "--reason", "appeal against an exam"], {
+        ...{ env, signal, fine: [0, 1] },
+      }),
     );
-  const told = await acts.act("lifeboat retention", () => run(["retention", "--json"], env, signal));
+  const told = await acts.act("lifeboat retention", () => runLifeboat(["retention", "--json"], { env, signal }));
   const decisions = (JSON.parse(told) as { database: { decisions: Decision[] } }).database.decisions;
   const left = await acts.act("look what is left", async () => {
     using vault = openVault(s3.bucketAccess(bucket));
@@ -101,28 +100,4 @@ function differing(
     const same = decided?.keep === keep && left.has(set) === keep;
     return same ? [] : [`${set}: ${keep ? "stays" : "goes"} (${why}); really: ${decided?.why ?? "not decided"}`];
   });
-}
-
-/** Runs a command of Lifeboat to its end. @returns what it printed @throws OperationError `demo-command-failed` */
-async function run(
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-  fine: readonly (number | null)[] = [0],
-): Promise<string> {
-  const child = spawn(process.execPath, [lifeboat, ...args], { env, signal, stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  let errors = "";
-  child.stdout.on("data", (chunk) => {
-    output += chunk;
-  });
-  child.stderr.on("data", (chunk) => {
-    errors = `${errors}${chunk}`.slice(-2000);
-  });
-  const code = await new Promise<number | null>((resolve, reject) => child.on("error", reject).on("close", resolve));
-  if (fine.includes(code)) return output;
-  throw new OperationError(
-    "demo-command-failed",
-    `lifeboat ${args[0]} ended with ${code}: ${errors}${output.slice(0, 1000)}`,
-  );
 }
