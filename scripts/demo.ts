@@ -7,12 +7,13 @@ import { disasters, playDisaster } from "./demo/disaster/play-disaster.ts";
 import { leaveRunning } from "./demo/leave-running.ts";
 import { play } from "./demo/play.ts";
 import { playSevenYears } from "./demo/seven-years/play-seven-years.ts";
+import { chosenLinks, playSilence } from "./demo/silence/play-silence.ts";
 import { parseSize } from "./demo/size.ts";
 import { setStage } from "./demo/stage.ts";
 
 /**
  * `npm run demo [-- --keep] [--size 20MB]`: loses a project and gets it back. `-- --seven-years`: what a vault keeps of seven years.
- * `-- --disaster SCENARIO`: a recovery on its clock.
+ * `-- --disaster SCENARIO`: a recovery on its clock. `-- --silence`: what is noticed when a link between a fault and people is cut.
  */
 const usage = `npm run demo [-- --keep] [-- --size 20MB] [-- --report demo-report]
   --keep           leave the restored project and the vault running, and say how to reach them
@@ -20,6 +21,8 @@ const usage = `npm run demo [-- --keep] [-- --size 20MB] [-- --report demo-repor
   --seven-years    instead: seven years of a vault, what is kept of them and why, as a picture; the last sets as real objects
   --disaster NAME  instead: ${disasters.join(", ")}: lost, and recovered on its clock, with a Supabase that is simulated
   --pace N         of it: how many times as fast as the real one it makes projects, 1 to 200 (default: 10)
+  --silence        instead: the links between a fault and people, cut one at a time, and what turns red; about four minutes
+  --only TEXT      of it: only the links that have this in their name, e.g. "mail server"
   --report FOLDER  where the pages of the run reports go; what is in it goes (default: demo-report)`;
 
 const { values } = parseArgs({
@@ -27,6 +30,8 @@ const { values } = parseArgs({
     keep: { type: "boolean" },
     "seven-years": { type: "boolean", default: false },
     disaster: { type: "string" },
+    silence: { type: "boolean", default: false },
+    only: { type: "string" },
     pace: { type: "string", default: "10" },
     size: { type: "string", default: "20MB" },
     report: { type: "string", default: "demo-report" },
@@ -57,6 +62,20 @@ if (values.disaster !== undefined && disaster === undefined) {
   );
   process.exit(2);
 }
+if ([values["seven-years"], values.disaster !== undefined, values.silence].filter(Boolean).length > 1) {
+  console.error(`--seven-years, --disaster and --silence are three demos: choose one.\n${usage}`);
+  process.exit(2);
+}
+if (values.only !== undefined && !values.silence) {
+  console.error(`--only goes with --silence.\n${usage}`);
+  process.exit(2);
+}
+const chosen = chosenLinks(values.only);
+if (chosen.length === 0) {
+  const names = chosenLinks().map(({ cut }) => `\n  ${cut}`);
+  console.error(`No link has "${values.only}" in its name. The links:${names.join("")}`);
+  process.exit(2);
+}
 
 using interrupt = onInterrupt();
 const endings: (() => Promise<void>)[] = [];
@@ -77,6 +96,7 @@ const work = (async () => {
     return { proven: agreed, lines };
   }
   const opened = (ending: () => Promise<void>): void => void endings.push(ending);
+  if (values.silence) return playSilence(chosen, opened, resolve(values.report), interrupt.signal);
   if (disaster !== undefined)
     return playDisaster({ disaster, bytes, pace }, opened, resolve(values.report), interrupt.signal);
   const stage = await setStage((ending) => endings.push(ending));

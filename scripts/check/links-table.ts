@@ -9,10 +9,15 @@ export function linksTable(): WrittenPart {
     text: [
       "| what is cut | within | the page says | and beside it |",
       "| --- | --- | --- | --- |",
-      ...links.map((link) => `| ${[link.cut, withinOf(link), pageOf(link), elsewhereOf(link)].join(" | ")} |`),
+      ...links.map((link) => `| ${Object.values(wordsOf(link)).join(" | ")} |`),
     ].join("\n"),
   };
 }
+
+/** What is cut, within which time people know, what the page says then, and by what else they know. */
+export const wordsOf = (link: Link) => ({
+  ...{ cut: link.cut, within: withinOf(link), page: pageOf(link), elsewhere: elsewhereOf(link) },
+});
 
 const withinOf = ({ within, bound }: Link): string => bound ?? `${within} hours`;
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { statusSchema } from "../../actions/lib/report/dashboard/status.ts";
+import { openPage } from "../lab/browser.ts";
 import { withClient } from "../lab/index.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
@@ -110,6 +111,31 @@ describe("the demo", () => {
     ["meteorite", "is not one of database-failure, complete-loss, regional-disaster"],
   ])("--disaster %s is refused, with what to read", async (disaster, said) => {
     const { code, output } = await demo(["--disaster", disaster]);
+    expect({ code, told: output.includes(said) }, output).toEqual({ code: 2, told: true });
+  });
+
+  test("--silence cuts a link, and leaves the page as its reader saw it", async () => {
+    const pages = mkdtempSync(join(tmpdir(), "demo-silence-"));
+    const { code, output, folder, last } = await demo(["--silence", "--only", "watcher's address", "--report", pages]);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(
+      /^the watcher's address is wrong:\n {2}red after 3 h; allowed: 3 hours\. The page: `watcher` is critical/m,
+    );
+    expect(last).toBe("1 link cut: each turned the page and one other channel red in time.");
+    expect(readFileSync(join(pages, "silence/index.html"), "utf8")).toContain("1 of 1 noticed");
+    const page = readFileSync(join(pages, "silence/01-the-watcher-s-address-is-wrong.html"), "utf8");
+    using open = await openPage(page, { now: new Date() });
+    expect(open.one("#check-watcher").dataset["level"]).toBe("critical");
+    expect(open.text("#answer")).not.toMatch(/clock is wrong/);
+    expect(await becomesEmpty(folder)).toBe(true);
+  });
+
+  test.each([
+    [["--silence", "--seven-years"], "choose one"],
+    [["--only", "mail server"], "--only goes with --silence"],
+    [["--silence", "--only", "pigeon"], "the mail server is down"],
+  ])("%s is refused, with what to say", async (args, said) => {
+    const { code, output } = await demo(args);
     expect({ code, told: output.includes(said) }, output).toEqual({ code: 2, told: true });
   });
 

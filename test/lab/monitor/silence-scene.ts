@@ -237,8 +237,9 @@ export class SilenceScene implements Servers, AsyncDisposable {
 
   /** What the watcher outside does: it rings at once when a run says that it failed, else when it hears nothing good for too long. */
   rings(hours: number): boolean {
-    const known = this.#beats.filter(({ path }) => path === "/monitor" || path === "/monitor/fail");
-    const last = known.at(-1);
+    const last = this.#beats.findLast(
+      (beat) => beat.hours <= hours && (beat.path === "/monitor" || beat.path === "/monitor/fail"),
+    );
     if (last === undefined || last.path === "/monitor/fail") return true;
     return hours - last.hours >= watcherHours;
   }
