@@ -77,7 +77,7 @@ test("it asks Supabase once, after a set under the incident's mark, when the ref
   // Nothing is removed that no recovery has made, nor when the ref was left out.
   const none = await press({ do: "remove-project", write: "true" });
   expect(none.code).toBe(1);
-  expect(none.output).toMatch(/::error[^\n]*No recovery has noted that it made project none/);
+  expect(none.output).toMatch(/::error[^\n]*remove-project needs which[^\n]*Nothing was done/);
 
   const kept = ["RESTORE_PRIVATE_KEY", "AWS_SECRET_ACCESS_KEY", "SUPABASE_ACCESS_TOKEN", "DATABASE_URL"];
   for (const { output } of [rehearsed, setless, ended]) expectUntold(output, secrets.restore, kept, [PLANTED_EMAIL]);
