@@ -50,6 +50,7 @@ test("killed in each phase, it goes on in the next run, makes one project, and e
     ["restore the set", 2500],
     ["apply migrations", 100],
     ["carry the configuration", 3000],
+    ["try the configuration", 100],
     ["check the application", 30],
   ] as const;
   for (const [index, [phase, afterMs]] of phases.entries()) {
