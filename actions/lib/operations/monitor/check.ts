@@ -1,12 +1,6 @@
 import type { CheckName, Finding } from "../../policy/monitor/check.ts";
+import type { DayFigure } from "../../policy/monitor/trend.ts";
 import type { Context } from "../context.ts";
-
-/** One figure of a day, kept by the monitor. */
-export interface DayValue {
-  /** `YYYY-MM-DD`. */
-  readonly day: string;
-  readonly value: number;
-}
 
 /** What the checks of one run work with. What several of them read is read once, by the room that offers it. */
 export interface Look {
@@ -14,7 +8,7 @@ export interface Look {
   /** When this run looks: checks judge by it alone, never by the machine's clock. */
   readonly now: Date;
   /** What the measure of a check was on earlier days, oldest first, at most one a day; empty when nothing is kept. */
-  history(id: string): readonly DayValue[];
+  history(id: string): readonly DayFigure[];
 }
 
 /**

@@ -1,5 +1,6 @@
 import { formatBytes, formatCount } from "../../base/measures.ts";
 import type { Finding } from "./check.ts";
+import type { DayFigure } from "./trend.ts";
 
 export interface SetSize {
   /** When its data was read at the source, ISO 8601. */
@@ -13,8 +14,8 @@ export interface ShrinkFacts {
   /** Sets of one tier, newest first. */
   readonly sets: readonly SetSize[];
   /** What was kept of earlier days, oldest first. */
-  readonly rowsByDay: readonly { readonly day: string; readonly value: number }[];
-  readonly bytesByDay: readonly { readonly day: string; readonly value: number }[];
+  readonly rowsByDay: readonly DayFigure[];
+  readonly bytesByDay: readonly DayFigure[];
   /** The policy's `backup.smallestShareOfLastSet`: a set of which less is left is refused. 0: switched off. */
   readonly share: number;
   readonly now: Date;
@@ -31,7 +32,7 @@ export function judgeShrink({ sets, rowsByDay, bytesByDay, share, now }: ShrinkF
   const [newest, ...earlier] = sets;
   if (newest === undefined) return { state: "ok", found: "There is no set yet to compare." };
   const since = now.getTime() - windowDays * 86_400_000;
-  const most = (own: readonly number[], kept: ShrinkFacts["rowsByDay"]): number =>
+  const most = (own: readonly number[], kept: readonly DayFigure[]): number =>
     Math.max(0, ...own, ...kept.filter(({ day }) => Date.parse(day) >= since).map(({ value }) => value));
   const recent = earlier.filter(({ at }) => Date.parse(at) >= since);
   const rows = most(

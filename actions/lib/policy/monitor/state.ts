@@ -102,13 +102,13 @@ export function withMeasures(
   const today = now.toISOString().slice(0, 10);
   const oldest = new Date(now.getTime() - historyDays * 86_400_000).toISOString().slice(0, 10);
   const kept = Object.entries(history).map(([id, values]) => {
-    const own = results.find((one) => one.id === id)?.measure;
-    const young = values.filter(({ day }) => day > oldest && (own === undefined ? day <= today : day < today));
-    return [id, young] as const;
+    return [id, values.filter(({ day }) => day > oldest && day <= today)] as const;
   });
-  const all = new Map<string, { day: string; value: number }[]>(kept);
+  const all = new Map(kept);
   for (const { id, measure } of results) {
-    if (measure !== undefined) all.set(id, [...(all.get(id) ?? []), { day: today, value: measure.value }]);
+    if (measure === undefined) continue;
+    const before = (all.get(id) ?? []).filter(({ day }) => day < today);
+    all.set(id, [...before, { day: today, value: measure.value }]);
   }
   const filled = [...all].filter(([, values]) => values.length > 0).slice(-mostChecks);
   return Object.fromEntries(filled.map(([id, values]) => [id, values.slice(-historyDays)]));
