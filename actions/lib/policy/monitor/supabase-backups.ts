@@ -92,6 +92,11 @@ const blindWarning = 6 * hour;
 /** And so much is no lag any more. */
 const blindCritical = 48 * hour;
 
+/** Whether the newest moment is older than WAL ever waits to be archived: only then it matters whether rows are being written. */
+export function isLagging(window: PitrWindow["window"], now: Date): boolean {
+  return window !== null && now.getTime() - window.latest * 1000 > lagOk;
+}
+
 /** Whether point-in-time recovery reaches from its first day to now. Of an idle database nothing new is archived, which is no fault. Pure. */
 export function judgePitrWindow(facts: PitrWindow, now: Date): Finding {
   const { window, days, written, history } = facts;
@@ -113,6 +118,7 @@ export function judgePitrWindow(facts: PitrWindow, now: Date): Finding {
       found: `Supabase says that one can go back to ${formatMinute(latest)}, which has not come yet.`,
     };
   const lag = Math.max(0, now.getTime() - latest);
+  const lags = isLagging(window, now);
   const reaches = `It reaches from ${formatMinute(window.earliest * 1000)} to ${formatMinute(latest)}, ${formatDuration(lag)} ago.`;
   const say = (state: Finding["state"], more = ""): Finding => ({
     ...{ state, found: `${reaches}${more}` },
@@ -120,9 +126,9 @@ export function judgePitrWindow(facts: PitrWindow, now: Date): Finding {
     ...measure,
   });
   const activity = activitySince(latest, written, history);
-  if (lag > lagOk && activity === "written")
+  if (lags && activity === "written")
     return say(lag >= lagCritical ? "critical" : "warning", " Rows have been written since.");
-  if (lag > lagOk && activity === "idle")
+  if (lags && activity === "idle")
     return say("ok", " No row was written since then, until now: the database was idle.");
   if (activity === "unreadable" && lag >= blindCritical)
     return say("critical", " Whether anything was written since could not be read.");
@@ -140,7 +146,7 @@ export function judgePitrWindow(facts: PitrWindow, now: Date): Finding {
       means: "One cannot go back as far as is counted on: the add-on is new, or its history was lost.",
       next: "Wait until the add-on has been on for so many days; where it has been, open a case with Supabase's support.",
     };
-  return say("ok", lag > lagOk ? " No row was written while this was looked at: the database seems to be idle." : "");
+  return say("ok", lags ? " No row was written while this was looked at: the database seems to be idle." : "");
 }
 
 /**

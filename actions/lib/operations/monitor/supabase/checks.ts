@@ -2,6 +2,7 @@ import { OperationError } from "../../../base/errors.ts";
 import type { Finding } from "../../../policy/monitor/check.ts";
 import { judgeDatabaseSize, judgeDisk, judgeStorageSize } from "../../../policy/monitor/limits.ts";
 import {
+  isLagging,
   judgeDailyBackups,
   judgePitrOn,
   judgePitrWindow,
@@ -43,7 +44,7 @@ export function supabaseChecks(look: Look, seams?: Seams): readonly Check[] {
   const windowOf = async (id: string): Promise<Finding> => {
     const [{ pitr, window }, { createdAt }] = await Promise.all([source.backups(), source.project()]);
     if (!pitr) return judgePitrOn(pitrDays ?? 0, null);
-    const written = (await (isLate(window, now) ? source.written() : counted(source)).catch(unreadable)) ?? undefined;
+    const written = await (isLagging(window, now) ? source.written() : counted(source)).catch(unreadable);
     return judgePitrWindow({ window, written, days: pitrDays, createdAt, history: look.history(id) }, now);
   };
 
@@ -100,10 +101,6 @@ export function supabaseChecks(look: Look, seams?: Seams): readonly Check[] {
     ),
   ];
 }
-
-/** Later than WAL is ever archived: only then it is looked at whether rows are being written, which takes a while. */
-const isLate = (window: { readonly latest: number } | null, now: Date): boolean =>
-  window !== null && now.getTime() / 1000 - window.latest > 900;
 
 /** The rows that were ever written, for the history alone. */
 async function counted(source: SupabaseSource) {
