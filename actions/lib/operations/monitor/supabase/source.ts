@@ -15,7 +15,7 @@ import {
   readReadOnly,
   readServices,
 } from "../../../supabase/vitals.ts";
-import type { Look } from "../check.ts";
+import { type Look, once } from "../check.ts";
 
 /** What a test may put in the place of the world. */
 export interface Seams {
@@ -41,7 +41,6 @@ export class SupabaseSource {
   readonly #look: Look;
   readonly #seams: Seams;
   readonly #clock: Clock;
-  readonly #asked = new Map<string, Promise<unknown>>();
   #api: ManagementApi | undefined;
 
   constructor(look: Look, seams: Seams = {}) {
@@ -50,23 +49,24 @@ export class SupabaseSource {
     this.#clock = seams.clock ?? realClock;
   }
 
-  readonly project = () => this.#once("project", readProject);
-  readonly services = () => this.#once("services", readServices);
-  readonly backups = () => this.#once("backups", readBackups);
-  readonly readOnly = () => this.#once("readOnly", readReadOnly);
-  readonly diskUse = () => this.#once("diskUse", readDiskUse);
-  readonly diskAutoscale = () => this.#once("diskAutoscale", readDiskAutoscale);
-  readonly pitrDays = () => this.#once("pitrDays", readPitrDays);
-  readonly metrics = () => this.#once("metrics", readMetrics);
-  readonly plan = () => this.#once("plan", async (api) => readPlan(api, await this.#organization()));
-  readonly backupDays = () => this.#once("backupDays", async (api) => readBackupDays(api, await this.#organization()));
+  readonly project = this.#once(readProject);
+  readonly services = this.#once(readServices);
+  readonly backups = this.#once(readBackups);
+  readonly readOnly = this.#once(readReadOnly);
+  readonly diskUse = this.#once(readDiskUse);
+  readonly diskAutoscale = this.#once(readDiskAutoscale);
+  readonly pitrDays = this.#once(readPitrDays);
+  readonly metrics = this.#once(readMetrics);
+  readonly #metricsAgain = this.#once(readMetrics);
+  readonly plan = this.#once(async (api) => readPlan(api, await this.#organization()));
+  readonly backupDays = this.#once(async (api) => readBackupDays(api, await this.#organization()));
 
   /** The rows that were ever written, twice within seconds; undefined where the server does not tell. */
   async written(): Promise<{ readonly first: number; readonly second: number } | undefined> {
     const { rowsWritten: first } = await this.metrics();
     if (first === undefined) return undefined;
     await this.#clock.sleep(watched, this.#look.context.signal);
-    const { rowsWritten: second } = await this.#once("metrics again", readMetrics);
+    const { rowsWritten: second } = await this.#metricsAgain();
     return second === undefined ? undefined : { first, second };
   }
 
@@ -104,11 +104,8 @@ export class SupabaseSource {
     );
   }
 
-  #once<T>(name: string, read: (api: ManagementApi, ref: string) => Promise<T>): Promise<T> {
-    const asked = this.#asked.get(name) as Promise<T> | undefined;
-    const answer = asked ?? (async () => read(this.#open(), this.#ref()))();
-    this.#asked.set(name, answer);
-    return answer;
+  #once<T>(read: (api: ManagementApi, ref: string) => Promise<T>): () => Promise<T> {
+    return once(async () => read(this.#open(), this.#ref()));
   }
 
   #open(): ManagementApi {
