@@ -1,10 +1,10 @@
-import { ConfigurationError } from "../../../base/errors.ts";
 import { egressAllowance } from "../../../policy/egress.ts";
 import type { Finding } from "../../../policy/monitor/check.ts";
 import { judgeEgress } from "../../../policy/monitor/limits.ts";
 import { periodAround } from "../../../policy/period.ts";
-import { verifyDetached } from "../../../seal/keys/signature.ts";
+import { manifestVerifier } from "../../../vault/configured.ts";
 import { trustedSets, trustedSnapshots } from "../../../vault/standing.ts";
+import { vaultReader } from "../backups/read-vault.ts";
 import type { Look } from "../check.ts";
 
 /** More than a month of sets, and of snapshots of the files, whatever makes them. */
@@ -14,15 +14,11 @@ const most = 400;
  * What backups have read from Supabase this month, by what the sets and the files' snapshots in the vault say of themselves.
  * @throws ConfigurationError `configuration` where no vault is set; what its store throws
  */
-export async function lookAtEgress({ context, now }: Look): Promise<Finding> {
-  if (!context.has("vault"))
-    throw new ConfigurationError(
-      "configuration",
-      "S3_BACKUP_BUCKET is not set: the vault was not asked.",
-      "Set S3_BACKUP_BUCKET and AWS_REGION, with credentials or a role that may read the bucket: in .env, and in the environment `monitor` on GitHub.",
-    );
-  const signers = await context.signers();
-  const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
+export async function lookAtEgress(look: Look): Promise<Finding> {
+  const { context, now } = look;
+  const reader = vaultReader(look);
+  const [vault, files] = [await reader.vault(), await reader.files()];
+  const verify = await manifestVerifier(context.config());
   const month = periodAround("month", now);
   let bytes = 0;
   const sum = async <One extends { readonly snapshotAt: string }>(
@@ -35,8 +31,8 @@ export async function lookAtEgress({ context, now }: Look): Promise<Finding> {
       bytes += Number(read(one));
     }
   };
-  await sum(trustedSets(await context.vault(), verify, { marked: "count" }), ({ counts }) => counts.plainBytes);
-  if (context.has("storageVault"))
-    await sum(trustedSnapshots(await context.files(), verify, { marked: "count" }), ({ counts }) => counts.egressBytes);
+  await sum(trustedSets(vault, verify, { marked: "count" }), ({ counts }) => counts.plainBytes);
+  if (files !== undefined)
+    await sum(trustedSnapshots(files, verify, { marked: "count" }), ({ counts }) => counts.egressBytes);
   return judgeEgress({ bytes, allowance: egressAllowance(context.config().policy), ...month }, now);
 }
