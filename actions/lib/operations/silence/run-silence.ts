@@ -3,7 +3,7 @@ import { ConfigurationError } from "../../base/errors.ts";
 import { visible } from "../../base/escaping.ts";
 import { longestSilenceDays, type Silence } from "../../config/policy/monitor.ts";
 import { type MarkedBlock, readPolicyText, replaceMarked, replacePolicyText } from "../../config/policy-file.ts";
-import { endOf } from "../../policy/monitor/silences.ts";
+import { standingOf } from "../../policy/monitor/silences.ts";
 import type { Context } from "../context.ts";
 import { checkNames } from "../monitor/catalogue/checks.ts";
 import { stateOf, withFetchedBranch } from "../monitor/read-state.ts";
@@ -34,7 +34,7 @@ export async function silence(
     await refuseUnknown(context, check, now);
     refuseDay(silence.until, now);
   }
-  const others = before.filter((one) => one.check !== check && endOf(one) > now.getTime());
+  const others = before.filter((one) => one.check !== check && standingOf(one, now) !== "over");
   const silences =
     silence === undefined ? others : [...others, { check, until: silence.until, reason: visible(silence.reason) }];
   const text = replaceMarked(readPolicyText(policyPath), block, linesOf(silences));
@@ -63,14 +63,14 @@ async function refuseUnknown(context: Context, check: string, now: Date): Promis
 }
 
 function refuseDay(until: string, now: Date): void {
-  const left = endOf({ check: "", until, reason: "" }) - now.getTime();
-  const day = 86_400_000;
-  if (left <= 0) throw new ConfigurationError("silence-past", `${until} is over.`, "Give a day from today on (UTC).");
-  if (left > (longestSilenceDays + 1) * day)
+  const standing = standingOf({ until }, now);
+  if (standing === "over")
+    throw new ConfigurationError("silence-past", `${until} is over.`, "Give a day from today on (UTC).");
+  if (standing === "too late")
     throw new ConfigurationError(
       "silence-too-long",
       `A silence lasts ${longestSilenceDays} days at most, and ${until} is later.`,
-      "Give an earlier day. What is to stay as it is belongs into the policy, not into a silence.",
+      "Give an earlier day. What should stay as it is belongs in the policy, not in a silence.",
     );
 }
 

@@ -3,7 +3,7 @@ import { longestSilenceDays, type Silence } from "../../config/policy/monitor.ts
 const day = 86_400_000;
 
 /** When a silence is over: at the end of its last day (UTC), ms. */
-export function endOf({ until }: Silence): number {
+function endOf({ until }: Pick<Silence, "until">): number {
   return Date.parse(`${until}T00:00:00Z`) + day;
 }
 
@@ -12,10 +12,14 @@ export function endOf({ until }: Silence): number {
  * must not keep a check quiet for ever.
  */
 export function silenceOf(silences: readonly Silence[], check: string, now: Date): Silence | undefined {
-  return silences.filter((one) => one.check === check && counts(one, now)).sort((a, b) => endOf(b) - endOf(a))[0];
+  return silences
+    .filter((one) => one.check === check && standingOf(one, now) === "counts")
+    .sort((a, b) => endOf(b) - endOf(a))[0];
 }
 
-function counts(silence: Silence, now: Date): boolean {
+/** Whether a silence is over, counts now, or ends so late that it does not count yet. */
+export function standingOf(silence: Pick<Silence, "until">, now: Date): "over" | "counts" | "too late" {
   const left = endOf(silence) - now.getTime();
-  return left > 0 && left <= (longestSilenceDays + 1) * day;
+  if (left <= 0) return "over";
+  return left <= (longestSilenceDays + 1) * day ? "counts" : "too late";
 }
