@@ -13,6 +13,14 @@ test("a page that readers get is critical when it is older than 16 hours, or non
   expect(judgePublished(undefined, now).state).toBe("critical");
 });
 
+test("a page that readers get with a date that has not come yet is critical: it would count as new until then", () => {
+  expect(judgePublished(after(0.5), now).state).toBe("ok");
+  expect(judgePublished(after(1000), now)).toMatchObject({
+    state: "critical",
+    found: expect.stringMatching(/not come/),
+  });
+});
+
 test("a watcher that refuses a beat is critical", () => {
   expect(judgeWatcher(undefined).state).toBe("ok");
   expect(judgeWatcher("not_found")).toMatchObject({ state: "critical", found: expect.stringMatching(/not_found/) });

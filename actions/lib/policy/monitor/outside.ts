@@ -1,5 +1,6 @@
 import { formatMinute } from "../../base/measures.ts";
 import type { Finding } from "./check.ts";
+import { isAhead } from "./due.ts";
 
 /** Hours that a page may be read without news; the monitor runs every 3 hours, and GitHub starts it up to 12 h 41 min late. */
 export const validHours = 16;
@@ -15,6 +16,13 @@ export function judgePublished(madeAt: Date | undefined, now: Date): Finding {
   };
   if (madeAt === undefined)
     return { ...texts, state: "critical", found: "What is served at DASHBOARD_URL is no dashboard." };
+  if (isAhead(madeAt.getTime(), now))
+    return {
+      state: "critical",
+      found: `The page that readers get is dated ${formatMinute(madeAt.getTime())}, which has not come yet.`,
+      means: "A clock is wrong. Until then nobody would notice that the page is not renewed.",
+      next: "Correct the clock of the machine that made it, then run the workflow monitor by its button.",
+    };
   const found = `The page that readers get was made at ${formatMinute(madeAt.getTime())}.`;
   const old = now.getTime() - madeAt.getTime() > validHours * 3_600_000;
   return old ? { ...texts, state: "critical", found } : { state: "ok", found };
