@@ -1,5 +1,5 @@
 import { countOf, few, formatBytes, formatDuration } from "../base/measures.ts";
-import type { CheckResult } from "../policy/monitor/check.ts";
+import { type CheckResult, checkStates } from "../policy/monitor/check.ts";
 import { incidentFinding } from "../policy/promise-findings.ts";
 import { type PromiseCheck, promisesSentence } from "../policy/promises.ts";
 import { isBad } from "../report/run/merge-reports.ts";
@@ -27,7 +27,7 @@ const most = { checks: 10, limits: 3 } as const;
 
 /** The head of the monitor's table: how many checks are in each state, those that are not ok, the limits that are nearest. */
 function headOf(checks: readonly SummaryCheck[]): string[] {
-  const counts = (["critical", "unknown", "warning", "ok"] as const).flatMap((state) => {
+  const counts = checkStates.flatMap((state) => {
     const count = checks.filter((one) => one.state === state).length;
     return count === 0 ? [] : [`${count} ${state}`];
   });

@@ -1,6 +1,6 @@
 import { countOf, few, formatMinute } from "../../base/measures.ts";
 import type { Silence } from "../../config/policy/monitor.ts";
-import type { CheckResult, CheckState } from "../../policy/monitor/check.ts";
+import { type CheckResult, type CheckState, worstFirst, worstOf } from "../../policy/monitor/check.ts";
 import { silenceOf } from "../../policy/monitor/silences.ts";
 import type { MonitorState } from "../../policy/monitor/state.ts";
 import type { Page } from "../../report/page.ts";
@@ -29,18 +29,6 @@ export function countsSentence(results: readonly Pick<CheckResult, "state">[]): 
   );
   return `${countOf(results.length, "check")}: ${parts.join(", ") || "none has looked"}.`;
 }
-
-/** The worst state, the unknown among them; `ok` where nothing is. */
-export function worstOf(results: readonly Pick<CheckResult, "state">[]): CheckState {
-  return order.find((state) => results.some((one) => one.state === state)) ?? "ok";
-}
-
-/** The same order for all who read the table. */
-export function worstFirst<Result extends Pick<CheckResult, "state">>(results: readonly Result[]): Result[] {
-  return [...results].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
-}
-
-const order: readonly CheckState[] = ["critical", "unknown", "warning", "ok"];
 
 /** The table of all checks, the worst first, and what to do about each that is not ok. */
 export function monitorPage({ results, state, silences, now, notes }: Looked): Page {

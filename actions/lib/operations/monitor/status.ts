@@ -1,6 +1,6 @@
 import { formatDay } from "../../base/measures.ts";
 import type { Silence } from "../../config/policy/monitor.ts";
-import type { CheckResult } from "../../policy/monitor/check.ts";
+import { type CheckResult, worstFirst } from "../../policy/monitor/check.ts";
 import { validHours } from "../../policy/monitor/outside.ts";
 import { recoverable } from "../../policy/monitor/recoverable.ts";
 import { silenceOf } from "../../policy/monitor/silences.ts";
@@ -126,9 +126,8 @@ export const ownBackupChecks = ["supabase-backups", "pitr-on", "pitr-window"];
 
 /** The worst of the checks of what Supabase keeps itself; undefined where there is none, because the policy does not count on it. */
 function ownBackups(results: readonly CheckResult[]): Pick<CheckResult, "state" | "dueAt"> | undefined {
-  const order = ["critical", "unknown", "warning", "ok"];
   const own = results.filter(({ id }) => ownBackupChecks.includes(id));
-  const [worst] = own.toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
+  const [worst] = worstFirst(own);
   if (worst === undefined) return undefined;
   const due = own.flatMap(({ dueAt }) => (isTime(dueAt) ? [dueAt] : [])).sort()[0];
   return { state: worst.state, ...(due === undefined ? {} : { dueAt: due }) };

@@ -1,6 +1,7 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { dailySummary } from "../../notify/daily-summary.ts";
 import type { Reached } from "../../policy/monitor/channels.ts";
+import { worstFirst } from "../../policy/monitor/check.ts";
 import { silenceOf } from "../../policy/monitor/silences.ts";
 import type { MonitorState } from "../../policy/monitor/state.ts";
 import { truthOf } from "../../report/branch/standing.ts";
@@ -9,7 +10,6 @@ import { loadOperations, namesOf } from "../catalogue.ts";
 import type { Context } from "../context.ts";
 import { openSource } from "../publish/vault-reports.ts";
 import type { Looking, Seen } from "./look.ts";
-import { worstFirst } from "./page.ts";
 import { type Telling, tellAlert } from "./tell.ts";
 
 /** Sends the day's summary: the head of the table, then what ran in the last 24 hours and what the promises say. */

@@ -4,10 +4,24 @@
  */
 
 /**
- * `unknown`: it could not be found out, because something that it needs is missing or does not answer. Never counted as ok.
+ * The worst first. `unknown`: it could not be found out, because something that it needs is missing or does not answer. Never counted as ok.
  */
-export const checkStates = ["ok", "warning", "critical", "unknown"] as const;
+export const checkStates = ["critical", "unknown", "warning", "ok"] as const;
 export type CheckState = (typeof checkStates)[number];
+
+interface Judged {
+  readonly state: CheckState;
+}
+
+/** The worst state; `ok` where there is none. */
+export function worstOf(judged: readonly Judged[]): CheckState {
+  return checkStates.find((state) => judged.some((one) => one.state === state)) ?? "ok";
+}
+
+/** In the order in which people read them. */
+export function worstFirst<One extends Judged>(judged: readonly One[]): One[] {
+  return judged.toSorted((a, b) => checkStates.indexOf(a.state) - checkStates.indexOf(b.state));
+}
 
 export const checkGroups = ["supabase", "backups", "limits", "github"] as const;
 export type CheckGroup = (typeof checkGroups)[number];

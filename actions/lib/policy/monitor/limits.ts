@@ -1,6 +1,6 @@
 import { formatBytes, formatDay } from "../../base/measures.ts";
 import type { PromisesPolicy } from "../../config/policy/promises.ts";
-import type { CheckState, Finding } from "./check.ts";
+import { type CheckState, type Finding, worstOf } from "./check.ts";
 import { type DayFigure, daysUntil, growthPerDay } from "./trend.ts";
 
 /** Shares of a limit, and days before it is reached, from which on somebody has to know. */
@@ -45,9 +45,9 @@ export function limitFinding(growing: Growing): Finding {
     return { state: "ok", found: tell([`${what} ${formatBytes(value)}.`, pace]), measure };
   const share = value / limit;
   const days = daysUntil(reachedAt, value, perDay);
-  const state = worst([
-    share >= criticalShare ? "critical" : share >= warningShare ? "warning" : "ok",
-    days === null ? "ok" : days <= criticalDays ? "critical" : days <= warningDays ? "warning" : "ok",
+  const state = worstOf([
+    { state: share >= criticalShare ? "critical" : share >= warningShare ? "warning" : "ok" },
+    { state: days === null ? "ok" : days <= criticalDays ? "critical" : days <= warningDays ? "warning" : "ok" },
   ]);
   const found = tell([
     `${what} ${formatBytes(value)} of ${formatBytes(limit)} (${percent(share)}).`,
@@ -59,12 +59,6 @@ export function limitFinding(growing: Growing): Finding {
   ]);
   return { state, found, measure, ...(state === "ok" ? {} : { means, next }) };
 }
-
-const order: readonly CheckState[] = ["ok", "unknown", "warning", "critical"];
-
-/** The one of them that is most to worry about. */
-export const worst = (states: readonly CheckState[]): CheckState =>
-  order[Math.max(0, ...states.map((state) => order.indexOf(state)))] ?? "ok";
 
 const percent = (share: number): string => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 
@@ -134,8 +128,8 @@ export function judgeDisk(disk: Disk, looked: Omit<Looked, "value">): Finding {
         ? "Whether it grows by itself could not be read."
         : "It does not grow by itself any further.",
   });
-  const now: CheckState = share >= criticalShare ? "critical" : share >= growsAt ? "warning" : "ok";
-  const state = worst([finding.state, now]);
+  const full: CheckState = share >= criticalShare ? "critical" : share >= growsAt ? "warning" : "ok";
+  const state = worstOf([finding, { state: full }]);
   return state === "ok" ? finding : { ...finding, ...texts, state };
 }
 
