@@ -52,7 +52,7 @@ export async function tellPeople(report: RunReport, telling: Telling): Promise<s
     {
       // Where it was told that it failed, it has to be told that it works again: that is for each channel to know.
       reach: failed || news === "begun" ? policy.failure.reach : "all",
-      ...(hurry ? { each: 1500, total: 3000 } : { each: 4000, total: 10_000 }),
+      ...(hurry && { each: 1500, total: 3000 }),
     },
   );
   if (reached.length > 0) log.info(`Told: ${reached.join(", ")}.`);

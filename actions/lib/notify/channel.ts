@@ -92,9 +92,9 @@ export async function beat(url: Secret, what: Beat, milliseconds: number): Promi
 interface DeliverOptions {
   /** `first`: until one has taken it. `all`: every one. */
   readonly reach: "first" | "all";
-  /** Milliseconds for one channel, and for all of them. */
-  readonly each: number;
-  readonly total: number;
+  /** Milliseconds for one channel, and for all of them. Default: 4 s and 10 s. */
+  readonly each?: number;
+  readonly total?: number;
 }
 
 interface Delivery {
@@ -110,13 +110,13 @@ export async function deliver(
   alert: Alert,
   conversation: Conversation,
   channels: readonly Channel[],
-  options: DeliverOptions,
+  { reach, each = 4000, total = 10_000 }: DeliverOptions,
 ): Promise<Delivery> {
-  const end = Date.now() + options.total;
+  const end = Date.now() + total;
   const told: ChannelName[] = [];
   const untold: { channel: ChannelName; reason: string }[] = [];
   for (const channel of channels) {
-    const time = Math.min(options.each, end - Date.now());
+    const time = Math.min(each, end - Date.now());
     if (time <= 0) {
       untold.push({ channel: channel.name, reason: "no_time_left" });
       continue;
@@ -125,7 +125,7 @@ export async function deliver(
     const outcome = await tell(channel, { ...alert, lines: [...alert.lines, ...failed] }, conversation, time);
     if (outcome === true) told.push(channel.name);
     else if (outcome !== false) untold.push({ channel: channel.name, reason: outcome.reason });
-    if (outcome === true && options.reach === "first") break;
+    if (outcome === true && reach === "first") break;
   }
   return { told, untold };
 }

@@ -64,7 +64,7 @@ export async function tellAlert(
   { channels: open, clean, log }: Telling,
 ): Promise<Reached> {
   const channels = open(names);
-  const reached = await deliver(cleanAlert(alert, clean), about, channels, { reach, each: 4000, total: 10_000 });
+  const reached = await deliver(cleanAlert(alert, clean), about, channels, { reach });
   if (channels.length === 0) log.info(`Nobody is told "${alert.title}": no channel is set (.env.example).`);
   if (reached.told.length > 0) log.info(`Told ${reached.told.join(", ")}: ${alert.title}`);
   for (const { channel, reason } of reached.untold) log.warn(`${channel} could not be told: ${reason}.`);

@@ -96,11 +96,7 @@ const tellNow =
     const threads = facts().request.scenario === "regional-disaster" ? noThreads : vaultThreads(sources.vault);
     const about = { ...conversationOf(run, jobName(env), "recover"), onlyContinue: false };
     const channels = openChannels(names, { env, log, threads });
-    const reached = await deliver(cleanAlert(alert, cleaner(env)), about, channels, {
-      reach,
-      each: 4000,
-      total: 10_000,
-    });
+    const reached = await deliver(cleanAlert(alert, cleaner(env)), about, channels, { reach });
     if (reached.told.length > 0) log.info(`Told: ${reached.told.join(", ")}.`);
     else log.warn("Nobody could be told: tell them yourself.");
     for (const { channel, reason } of reached.untold) log.warn(`${channel} could not be told: ${reason}.`);
