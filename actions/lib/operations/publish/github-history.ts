@@ -80,6 +80,28 @@ export function isBeyondPlan(error: unknown): boolean {
 }
 
 /**
+ * Runs that were made since then, page by page.
+ * @param ask sends the question, by its path
+ * @param only further conditions of the query, e.g. `&branch=main`
+ * @returns also whether these are all
+ */
+export async function runsSince<Run>(
+  since: Date,
+  ask: (path: string) => Promise<{ readonly workflow_runs: readonly Run[]; readonly total_count?: number }>,
+  only = "",
+): Promise<{ readonly runs: readonly Run[]; readonly complete: boolean }> {
+  const runs: Run[] = [];
+  const created = encodeURIComponent(`>=${since.toISOString().slice(0, 10)}`);
+  for (let page = 1; page <= mostPages; page++) {
+    const query = `per_page=${perPage}&page=${page}&exclude_pull_requests=true${only}&created=${created}`;
+    const { workflow_runs, total_count = Number.POSITIVE_INFINITY } = await ask(`/actions/runs?${query}`);
+    runs.push(...workflow_runs);
+    if (workflow_runs.length < perPage || runs.length >= total_count) return { runs, complete: true };
+  }
+  return { runs, complete: false };
+}
+
+/**
  * The Actions API of one repository. Needs `actions: read`; what main's rules are needs nothing more.
  * @throws OperationError `github-unavailable`, which names the question and the status, never the answer
  */
@@ -90,15 +112,8 @@ export function openGithubHistory({ api, token, repository }: GithubSettings): A
 
   return {
     async runsSince(since) {
-      const runs: ApiRun[] = [];
-      const created = encodeURIComponent(`>=${since.toISOString().slice(0, 10)}`);
-      for (let page = 1; page <= mostPages; page++) {
-        const path = `/actions/runs?per_page=${perPage}&page=${page}&exclude_pull_requests=true&branch=main&created=${created}`;
-        const { workflow_runs } = await ask("the runs of the last days", path, runsSchema);
-        runs.push(...workflow_runs.map(readRun));
-        if (workflow_runs.length < perPage) break;
-      }
-      return runs;
+      const send = (path: string) => ask("the runs of the last days", path, runsSchema);
+      return (await runsSince(since, send, "&branch=main")).runs.map(readRun);
     },
     async attempt({ id }, attempt) {
       try {

@@ -5,7 +5,7 @@ import type { ProtectedEnvironment } from "../../../policy/monitor/repository.ts
 import type { ListedWorkflow } from "../../../policy/monitor/workflows.ts";
 import { type WorkflowFacts, workflowFacts } from "../../../policy/read-schedules.ts";
 import { readWorkflows } from "../../policy-check/promise-check.ts";
-import { askGithub, isBeyondPlan, openGithubHistory } from "../../publish/github-history.ts";
+import { askGithub, isBeyondPlan, openGithubHistory, runsSince } from "../../publish/github-history.ts";
 import { type Look, once } from "../check.ts";
 
 const time = z.iso.datetime({ offset: true });
@@ -61,8 +61,6 @@ export interface GithubReader {
 
 /** So many runs of a workflow tell how it goes. */
 const fewRuns = 20;
-/** GitHub lists no more than a thousand runs of one question. */
-const mostPages = 10;
 /** Environments whose branches are asked for one by one. */
 const mostEnvironments = 12;
 
@@ -117,17 +115,7 @@ export function githubReader({ context: { env } }: Look): GithubReader {
       runs.set(path, asked);
       return asked;
     },
-    async runsSince(since) {
-      const found: ToldRun[] = [];
-      const created = encodeURIComponent(`>=${since.toISOString().slice(0, 10)}`);
-      for (let page = 1; page <= mostPages; page++) {
-        const path = `/actions/runs?per_page=100&page=${page}&exclude_pull_requests=true&created=${created}`;
-        const { workflow_runs, total_count } = await ask(path, runsSchema);
-        found.push(...workflow_runs);
-        if (workflow_runs.length < 100 || found.length >= total_count) return { runs: found, complete: true };
-      }
-      return { runs: found, complete: false };
-    },
+    runsSince: (since) => runsSince(since, (path) => ask(path, runsSchema)),
     async environments(needed) {
       const { environments } = await ask("/environments?per_page=100", environmentsSchema);
       const ours = environments.filter(({ name }) => needed.includes(name)).slice(0, mostEnvironments);
