@@ -63,6 +63,11 @@ export function countOf(count: number | bigint | string, singular: string, plura
   return `${formatCount(count)} ${String(count) === "1" ? singular : plural}`;
 }
 
+/** The text, or as much of it as there is room for, with an ellipsis. @param most characters */
+export function clip(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}
+
 /** `a, b, c and 4 more`: names for a person, not a list for a machine. */
 export function few(names: readonly string[], most = 10, between = ", "): string {
   const shown = names.slice(0, most).join(between);

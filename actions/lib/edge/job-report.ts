@@ -1,3 +1,4 @@
+import { clip } from "../base/measures.ts";
 import { type Environment, optional } from "../config/environment.ts";
 import type { News } from "../report/run/outcome.ts";
 import {
@@ -39,11 +40,11 @@ export function jobReport(ending: Ending, { operation, env, startedAt, endedAt, 
     job: jobName(env),
     ...times,
     conclusion,
-    sentence: cut(sentence, 2000),
+    sentence: clip(sentence, 2000),
     facts,
-    warnings: [...new Set(warnings)].slice(0, 50).map((warning) => cut(warning, 1000)),
+    warnings: [...new Set(warnings)].slice(0, 50).map((warning) => clip(warning, 1000)),
     failure:
-      failure === null ? null : { ...failure, message: cut(failure.message, 2000), next: cut(failure.next, 2000) },
+      failure === null ? null : { ...failure, message: clip(failure.message, 2000), next: clip(failure.next, 2000) },
     untold: [],
   };
   return {
@@ -55,10 +56,6 @@ export function jobReport(ending: Ending, { operation, env, startedAt, endedAt, 
     operations: [told],
     source: "job",
   };
-}
-
-function cut(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }
 
 /** Of a run that GitHub does not number: when this process began, and its own number. */

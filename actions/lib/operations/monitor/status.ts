@@ -1,4 +1,4 @@
-import { formatDay } from "../../base/measures.ts";
+import { clip, formatDay } from "../../base/measures.ts";
 import type { Silence } from "../../config/policy/monitor.ts";
 import { type CheckResult, worstFirst } from "../../policy/monitor/check.ts";
 import { validHours } from "../../policy/monitor/outside.ts";
@@ -83,14 +83,14 @@ function checkOf(
   const silence = silenceOf(silences, id, now);
   const told = record?.told ?? null;
   return {
-    ...{ id, group, title: clip(title, 100), state, found: clip(found) },
-    ...(means === undefined ? {} : { means: clip(means) }),
-    ...(next === undefined ? {} : { next: clip(next) }),
+    ...{ id, group, title: clip(title, 100), state, found: clip(found, mostText) },
+    ...(means === undefined ? {} : { means: clip(means, mostText) }),
+    ...(next === undefined ? {} : { next: clip(next, mostText) }),
     runbook: /^[\w-]+(?:\/[\w-]+)*\.md(?:#[\w-]+)?$/.test(runbook) ? runbook : null,
     since: record === undefined ? null : record.since,
     ...(isTime(dueAt) ? { dueAt } : {}),
     told: told === null ? null : { at: told.at, by: [...told.by] },
-    silence: silence === undefined ? null : { until: silence.until, reason: clip(silence.reason) },
+    silence: silence === undefined ? null : { until: silence.until, reason: clip(silence.reason, mostText) },
   };
 }
 
@@ -112,7 +112,7 @@ function scenariosOf({ promises, standing, results }: StatusFacts): StatusScenar
     const [loss, time] = [row("RPO"), row("RTO")];
     const drill = standing.played?.find((one) => one.scenario === scenario);
     return {
-      ...{ scenario, answer, why: clip(why) },
+      ...{ scenario, answer, why: clip(why, mostText) },
       ...(dueAt === undefined ? {} : { dueAt }),
       loss: { promised: loss?.promised ?? 0, now: finite(loss?.now), atWorst: finite(loss?.atWorst) },
       time: { promised: time?.promised ?? 0, measured: finite(time?.measured) },
@@ -144,8 +144,4 @@ function limitOf({ id, title, measure }: CheckResult, { state, now }: StatusFact
   const left = daysUntil(limit, value, growthPerDay(days, now));
   const reachedOn = left === null ? null : formatDay(now.getTime() + left * 24 * hour);
   return [{ id, title: clip(title, 100), unit, value: Math.max(0, value), limit, reachedOn, days: days.slice(-60) }];
-}
-
-function clip(text: string, most = mostText): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { clip } from "../../base/measures.ts";
 import type { CheckResult, Finding } from "../../policy/monitor/check.ts";
 import { ApiRefusal } from "../../supabase/api-refusal.ts";
 import type { Check } from "./check.ts";
@@ -100,10 +101,7 @@ const longest = 500;
 /** Texts on one line and not long, figures that are figures, times that are times; what is not well says what to do. */
 function presentable(finding: Finding, clean: (text: string) => string): Finding {
   const { state, found, means, next, dueAt, measure } = finding;
-  const text = (words: string): string => {
-    const line = clean(words.replaceAll(/\s+/g, " ").trim());
-    return line.length <= longest ? line : `${line.slice(0, longest - 1)}…`;
-  };
+  const text = (words: string): string => clip(clean(words.replaceAll(/\s+/g, " ").trim()), longest);
   const { value, limit, unit } = measure ?? { value: Number.NaN, limit: null, unit: "bytes" };
   return {
     state,
