@@ -35,5 +35,3 @@ export const monitorPolicySchema = z
     tokenExpires: z.iso.date().nullable().default(null),
   })
   .prefault({});
-
-export type MonitorPolicy = z.output<typeof monitorPolicySchema>;

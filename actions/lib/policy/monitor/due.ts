@@ -41,7 +41,7 @@ export interface Timing {
 }
 
 /** A copy that is made several times a day is never older than this, however late GitHub is allowed to be otherwise. */
-export const mostHours = 20;
+const mostHours = 20;
 
 /**
  * When the next copy must be there at the latest, after one whose data is of `madeAt`: the next attempt that makes one, with GitHub's
