@@ -68,7 +68,7 @@ test("a copy that was never made, that nothing makes again, or that is dated ahe
   expect(copy({ newestAt: "2026-11-24T12:59:00Z" }).state).toBe("ok");
   expect(copy({ newestAt: "2026-11-24T13:01:00Z" })).toMatchObject({
     state: "critical",
-    found: expect.stringContaining("has not come yet"),
+    found: expect.stringContaining("is in the future"),
   });
 });
 

@@ -102,7 +102,7 @@ test("an environment that lost its limit is critical, and where the plan has non
 test("an open main is critical where GitHub has rules for it, and where the plan has none it is said", () => {
   expect(judgeMain(true).state).toBe("ok");
   expect(judgeMain(false).state).toBe("critical");
-  expect(judgeMain(undefined)).toMatchObject({ state: "ok", found: expect.stringContaining("who may push") });
+  expect(judgeMain(undefined)).toMatchObject({ state: "ok", found: expect.stringContaining("anybody who can push") });
 });
 
 test.each([

@@ -44,7 +44,7 @@ function headOf(checks: readonly SummaryCheck[]): string[] {
   return [
     `Monitor: ${countOf(checks.length, "check")}, ${counts.join(", ")}.`,
     ...told,
-    ...(left.length === 0 ? [] : [`Not ok as well: ${few(left, 20)}.`]),
+    ...(left.length === 0 ? [] : [`Also not ok: ${few(left, 20)}.`]),
     ...limits.map(({ title, found }) => `Limit: ${title}: ${found}`),
   ];
 }

@@ -43,7 +43,7 @@ export function monitorAlert(message: Message, pageUrl: PageUrl): Alert {
 /** For what people know and work on: the message itself says how not to hear of it every day. */
 function howToSilence(check: Turn["check"] | undefined): string {
   const which = check === undefined ? " (CHECK is its name in `lifeboat monitor`)" : "";
-  return `Known, and somebody is at work? \`lifeboat silence ${check?.id ?? "CHECK"} --until DATE --reason TEXT\`${which}.`;
+  return `Known, and somebody is working on it? \`lifeboat silence ${check?.id ?? "CHECK"} --until DATE --reason TEXT\`${which}.`;
 }
 
 function linesOf({ level, turns }: Message): string[] {

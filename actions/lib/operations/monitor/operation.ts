@@ -17,7 +17,7 @@ export default defineOperation({
       ...{ value: "FOLDER", help: "write the dashboard into this folder" },
       only: { edge: "command", why: "the action writes it to the branch reports" },
     }),
-    tell: flag("tell people what turned, and commit the state and the dashboard to the branch reports", {
+    tell: flag("tell people what has changed, and commit the state and the dashboard to the branch reports", {
       ...{ actionDefault: "true" },
       only: {
         edge: "action",

@@ -48,7 +48,7 @@ async function found(look: Check["look"], milliseconds: number): Promise<Finding
   }
 }
 
-const blind = "Nobody knows whether this is well, so it does not count as well.";
+const blind = "The state of this is not known, so it does not count as ok.";
 
 function notInTime(seconds: number): Finding {
   return {
@@ -86,7 +86,7 @@ export function findingOf(error: unknown): Finding {
   return {
     state: "critical",
     found: `This check itself failed: ${kind}.`,
-    means: "A fault of Lifeboat's own hides what this check is there for.",
+    means: "A fault in Lifeboat itself hides what this check looks for.",
     next: "Run `lifeboat monitor --verbose` at a terminal, and report it.",
   };
 }

@@ -6,7 +6,7 @@ import { defineOperation } from "../operation.ts";
 
 export default defineOperation({
   name: "silence",
-  summary: "Writes into the policy that nobody is told of a check until a day, or that a silence ends.",
+  summary: "Silences a check of the monitor until a day, or ends its silence, by a change of the policy.",
   details: [
     `The silence holds once the change of lifeboat.config.ts is merged, for ${longestSilenceDays} days at most. The check goes on: the table, the summary and the`,
     "dashboard show it with the reason. When the day is over and it is still bad, people are told.",

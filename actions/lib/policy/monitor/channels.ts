@@ -69,7 +69,7 @@ function judged(unreached: Unreached, set: readonly ChannelName[], now: Date): F
   return {
     state: long || none ? "critical" : "warning",
     found: `Not reached: ${told.join(", ")}.`,
-    means: none ? "Nobody is told when a backup fails." : "Alerts reach people by the other channels alone.",
+    means: none ? "Nobody is told when a backup fails." : "Alerts reach people only by the other channels.",
     next: "Correct the channel's settings; `lifeboat check` tries them.",
   };
 }

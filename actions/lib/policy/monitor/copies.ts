@@ -31,7 +31,7 @@ export function judgeCopy({ what, newestAt, note, now, ...timing }: CopyFacts): 
   if (isAhead(newestAt, now)) {
     return {
       state: "critical",
-      found: `The newest ${what} is dated ${formatMinute(newestAt)}, which has not come yet.${told}`,
+      found: `The newest ${what} is dated ${formatMinute(newestAt)}, which is in the future.${told}`,
       means: "A clock is wrong. Until then nobody would notice that no new one is made.",
       next: "Correct the clock of the machine that made it, then make another one by the button of the workflow backup.",
     };
@@ -77,7 +77,7 @@ export function judgeProof({ provenAt, restoreSeconds, withinDays, rtoMinutes, n
   if (isAhead(provenAt, now))
     return {
       state: "critical",
-      found: `The last proof is dated ${formatMinute(provenAt)}, which has not come yet.`,
+      found: `The last proof is dated ${formatMinute(provenAt)}, which is in the future.`,
       means,
       next,
     };
@@ -118,7 +118,9 @@ export function judgeVerified({ sets, readBack, now }: VerifiedFacts): Finding {
     return { state: "ok", found: `The newest set ${newest.set} was read again after it was stored, and is whole.` };
   const old = good === undefined || ageOf(good.snapshotAt, now) > unverifiedHours * 60;
   const last =
-    good === undefined ? "nor is any other of the newest" : `the last that was is of ${formatMinute(good.snapshotAt)}`;
+    good === undefined
+      ? "and neither is any other recent one"
+      : `the last that was is of ${formatMinute(good.snapshotAt)}`;
   return {
     ...{ state: old && readBack ? "critical" : "warning", means, next },
     found: `The newest set ${newest.set} is not verified and whole; ${last}.`,

@@ -116,7 +116,7 @@ export function judgeDisk(disk: Disk, looked: Omit<Looked, "value">): Finding {
   const texts = {
     means:
       "At 95 % of its disk Supabase makes the database read-only, and a restore in place fails early: the application stops writing.",
-    next: "Enlarge the disk in the dashboard (Database, Settings), which can be done once in hours; then find what has grown.",
+    next: "Enlarge the disk in the dashboard (Database, Settings), which Supabase allows only once every few hours; then find what has grown.",
   };
   const finding = limitFinding({
     ...{ ...looked, ...texts, value: usedBytes, limit },

@@ -19,7 +19,7 @@ export function judgePublished(madeAt: Date | undefined, now: Date): Finding {
   if (isAhead(madeAt.getTime(), now))
     return {
       state: "critical",
-      found: `The page that readers get is dated ${formatMinute(madeAt.getTime())}, which has not come yet.`,
+      found: `The page that readers get is dated ${formatMinute(madeAt.getTime())}, which is in the future.`,
       means: "A clock is wrong. Until then nobody would notice that the page is not renewed.",
       next: "Correct the clock of the machine that made it, then run the workflow monitor by its button.",
     };

@@ -107,7 +107,7 @@ function bySupabase(
         : "The vault has no set that can be trusted either."
       : `The newest set in the vault is of ${formatMinute(set)}.`;
   if (state === "unknown")
-    return { answer: "unknown", why: `Nobody could find out how Supabase's own backups are. ${instead}` };
+    return { answer: "unknown", why: `The state of Supabase's own backups is not known. ${instead}` };
   if (state === "warning") return { answer: "gaps", why: `Supabase's own backups need a look. ${instead}`, ...until };
   return {
     answer: set === undefined && vault !== undefined ? "no" : "late",

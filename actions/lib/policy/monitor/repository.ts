@@ -29,11 +29,11 @@ export function judgeEnvironments({ needed, there, isPrivate, beyondPlan }: Envi
     return {
       state: "ok",
       found:
-        "GitHub's plan has no limits of environments for private repositories: whoever may push can reach their secrets, and production's ref has to be typed.",
+        "GitHub's plan has no limits of environments for private repositories: anybody who can push can reach their secrets. Before a restore production's ref has to be typed.",
     };
   const ours = there.filter(({ name }) => needed.includes(name));
   const open = ours.filter(({ mainOnly }) => !mainOnly);
-  const means = "A workflow on any branch can read the secrets that lie there: whoever may push, may take the keys.";
+  const means = "A workflow on any branch can read the secrets that lie there: anybody who can push can take the keys.";
   if (ours.length === 0) {
     return {
       state: "warning",
@@ -56,13 +56,13 @@ export function judgeEnvironments({ needed, there, isPrivate, beyondPlan }: Envi
       state: "warning",
       found: `The environment ${alone.map(({ name }) => name).join(", ")} asks no reviewer.`,
       means:
-        "Whoever may start workflows can restore over a target alone. The tick write and the typed ref are all that stands in between.",
+        "Anybody who can start workflows can restore over a target without asking a second person. Only the tick write and the typed ref stand in between.",
       next: "Settings, Environments: ask for required reviewers.",
     };
   }
   return {
     state: "ok",
-    found: `${countOf(ours.length, "environment takes", "environments take")} runs of main alone.`,
+    found: `${countOf(ours.length, "environment accepts", "environments accept")} only runs of main.`,
   };
 }
 
@@ -71,9 +71,9 @@ export function judgeMain(guarded: boolean | undefined): Finding {
   if (guarded === undefined)
     return {
       state: "ok",
-      found: "GitHub's plan has no rules for branches of private repositories: who may push is all that protects main.",
+      found: "GitHub's plan has no rules for branches of private repositories: anybody who can push can change main.",
     };
-  if (guarded) return { state: "ok", found: "main takes changes by pull requests alone." };
+  if (guarded) return { state: "ok", found: "main accepts changes only by pull request." };
   return {
     state: "critical",
     found: "Nothing protects main.",
@@ -114,7 +114,7 @@ export function judgeSubject({ useDefault, prefix, access }: SubjectFacts): Find
       return { state: "critical", found: `${told}, and this run was given no role.`, means, next };
     case "person":
       return useDefault
-        ? { state: "ok", found: `${told}. Whether the roles trust it, only a workflow's run can tell.` }
+        ? { state: "ok", found: `${told}. Only a workflow's run can show whether the roles trust it.` }
         : { state: "warning", found: `${told}, which the roles have to name.`, means, next };
   }
 }

@@ -115,7 +115,7 @@ export function judgePitrWindow(facts: PitrWindow, now: Date): Finding {
   if (isAhead(latest, now))
     return {
       ...{ ...texts, ...measure, state: "unknown" },
-      found: `Supabase says that one can go back to ${formatMinute(latest)}, which has not come yet.`,
+      found: `Supabase says that one can go back to ${formatMinute(latest)}, which is in the future.`,
     };
   const lag = Math.max(0, now.getTime() - latest);
   const lags = isLagging(window, now);
@@ -143,7 +143,7 @@ export function judgePitrWindow(facts: PitrWindow, now: Date): Finding {
   if (now.getTime() - window.earliest * 1000 < promised - day)
     return {
       ...say("warning", ` The policy counts on ${countOf(days ?? 0, "day")}.`),
-      means: "One cannot go back as far as is counted on: the add-on is new, or its history was lost.",
+      means: "A recovery cannot go back as far as the policy counts on: the add-on is new, or its history was lost.",
       next: "Wait until the add-on has been on for so many days; where it has been, open a case with Supabase's support.",
     };
   return say("ok", lags ? " No row was written while this was looked at: the database seems to be idle." : "");

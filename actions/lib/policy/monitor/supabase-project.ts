@@ -94,7 +94,8 @@ const longestDays = 365;
 
 /** Whether the token of the Management API can do what the monitor needs, no more, and for how long. */
 export function judgeToken({ scoped, expires, missing, refused }: TokenFacts, now: Date): Finding {
-  const blind = "Without it nobody sees whether Supabase's own backups are made, and limits come unannounced.";
+  const blind =
+    "Without it nobody sees whether Supabase's own backups are made, and limits are reached without warning.";
   const renew =
     "Make a new scoped token with read permissions for this project (dashboard, Account, Access Tokens), set SUPABASE_ACCESS_TOKEN in the environment `monitor`, and its last day in monitor.tokenExpires.";
   const left = expires === null ? null : Math.floor((Date.parse(expires) + day - now.getTime()) / day);

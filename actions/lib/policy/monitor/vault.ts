@@ -128,7 +128,7 @@ export function judgeClocks(ours: Date, store: Date): Finding {
 
 /** How far the opening of all files' packs has come. @param rotation undefined: nothing that counts is noted */
 export function judgeDeepReads(rotation: Rotation | undefined, now: Date): Finding {
-  const means = "Damage inside of a pack of files would show only when somebody wants the file back.";
+  const means = "Damage inside a pack of files would show only when somebody wants the file back.";
   const next =
     "Run restore-test by its button, and see under Actions why it did not run or failed: each of its runs opens the share whose turn it is.";
   if (rotation === undefined)

@@ -45,7 +45,8 @@ export function judgeSchedules(workflows: readonly ScheduledWorkflow[], lateMinu
     const { file, lastAt, due } = first;
     const last =
       lastAt === undefined ? "was never started by its schedule" : `was last started on ${formatMinute(lastAt)}`;
-    const next = due === undefined ? "its schedule never comes" : `it was due again by ${formatMinute(due.getTime())}`;
+    const next =
+      due === undefined ? "its schedule names no day that comes" : `it was due again by ${formatMinute(due.getTime())}`;
     const more = missed.length === 1 ? "" : ` And ${countOf(missed.length - 1, "more workflow", "more workflows")}.`;
     return {
       state: "critical",

@@ -117,7 +117,7 @@ async function lookAtMinutes({ context, now }: Look, github: GithubReader): Retu
   if (optional(context.env, "RUNNER_ENVIRONMENT") === "self-hosted")
     return {
       state: "ok",
-      found: "Runs are on machines of one's own (LIFEBOAT_RUNNER), which takes no minutes of the plan.",
+      found: "Jobs run on your own machines (LIFEBOAT_RUNNER), which use no minutes of the plan.",
     };
   const { runs, complete } = await github.runsSince(new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth())));
   const used = runs.reduce((sum, run) => sum + minutesOf(run), 0);
