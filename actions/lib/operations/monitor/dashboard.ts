@@ -1,4 +1,3 @@
-import { LifeboatError } from "../../base/errors.ts";
 import { allRows, readRuns, type Tree } from "../../report/branch/fold-runs.ts";
 import { type Standing, standingOfRows, truthOf } from "../../report/branch/standing.ts";
 import { dashboardFiles } from "../../report/dashboard/page.ts";
@@ -7,6 +6,7 @@ import { findPromiseJudge, type PromiseJudge } from "../policy-check/promise-che
 import type { Look } from "./check.ts";
 import { nextStarts } from "./next-starts.ts";
 import { type StatusFacts, statusDocument } from "./status.ts";
+import { reasonOf } from "./table.ts";
 
 /** What the dashboard shows beside the checks and the branch's runs. */
 export interface Around extends Pick<StatusFacts, "project" | "repository" | "runs" | "now"> {
@@ -47,12 +47,6 @@ export async function readAround(
     repository: server && repository ? `${server}/${repository}` : undefined,
     ...{ now, standing, promises, runs },
   };
-}
-
-/** Our own words; of any other error only its class, because its message may hold anything. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof LifeboatError) return error.message;
-  return error instanceof Error ? error.constructor.name : typeof error;
 }
 
 /** The dashboard's files, by their paths on the branch. */

@@ -9,11 +9,12 @@ import type { BranchPlan } from "../../report/branch/plan-branch.ts";
 import type { Outcome } from "../../report/run/outcome.ts";
 import type { Told } from "../operation.ts";
 import { type BranchTarget, pushReports } from "../publish/reports-branch.ts";
-import { type Around, dashboardOf, reasonOf } from "./dashboard.ts";
+import { type Around, dashboardOf } from "./dashboard.ts";
 import { type Judged, judge, type Looking, lookAround, type Seen } from "./look.ts";
 import { told } from "./page.ts";
 import { stateOf } from "./read-state.ts";
 import { tellSummary } from "./summary.ts";
+import { reasonOf } from "./table.ts";
 import { openTelling, tellMessages } from "./tell.ts";
 
 type Target = Omit<BranchTarget, "message">;

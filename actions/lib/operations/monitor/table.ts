@@ -59,10 +59,7 @@ function notInTime(seconds: number): Finding {
   };
 }
 
-/**
- * What an error says of the check that threw it. Our own errors say that it could not look; of any other only its class is told, because
- * its message may hold anything.
- */
+/** What an error says of the check that threw it. Our own errors say that it could not look; any other is a fault. */
 export function findingOf(error: unknown): Finding {
   if (error instanceof ApiRefusal) {
     const missing = error.missingPermissions;
@@ -82,13 +79,18 @@ export function findingOf(error: unknown): Finding {
       next: error.next ?? "Run `lifeboat monitor --verbose` at a terminal to see why.",
     };
   }
-  const kind = error instanceof Error ? error.constructor.name : typeof error;
   return {
     state: "critical",
-    found: `This check itself failed: ${kind}.`,
+    found: `This check itself failed: ${reasonOf(error)}.`,
     means: "A fault in Lifeboat itself hides what this check looks for.",
     next: "Run `lifeboat monitor --verbose` at a terminal, and report it.",
   };
+}
+
+/** Our own words; of any other error only its class, because its message may hold anything. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof LifeboatError) return error.message;
+  return error instanceof Error ? error.constructor.name : typeof error;
 }
 
 /** The table says itself what is not set. */
