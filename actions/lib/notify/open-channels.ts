@@ -31,8 +31,14 @@ function openChannel(name: ChannelName, settings: ChannelSettings, threads: Thre
   }
 }
 
-/** Pages of this repository on GitHub; undefined elsewhere. */
-export function pageUrls(env: Environment): PageUrl {
+/** Where this repository is on GitHub; undefined elsewhere. */
+export function repositoryUrl(env: Environment): string | undefined {
   const [server, repository] = [env["GITHUB_SERVER_URL"], env["GITHUB_REPOSITORY"]];
-  return (path) => (server && repository ? `${server}/${repository}/blob/main/${path}` : undefined);
+  return server && repository ? `${server}/${repository}` : undefined;
+}
+
+/** Its pages. */
+export function pageUrls(env: Environment): PageUrl {
+  const repository = repositoryUrl(env);
+  return (path) => (repository === undefined ? undefined : `${repository}/blob/main/${path}`);
 }

@@ -1,3 +1,4 @@
+import { repositoryUrl } from "../../notify/open-channels.ts";
 import { allRows, readRuns, type Tree } from "../../report/branch/fold-runs.ts";
 import { type Standing, standingOfRows, truthOf } from "../../report/branch/standing.ts";
 import { dashboardFiles } from "../../report/dashboard/page.ts";
@@ -41,10 +42,9 @@ export async function readAround(
     attempt("The promises are", () => findPromiseJudge(context.config(), log)),
     attempt("The next runs are", () => nextStarts(now)),
   ]);
-  const [server, repository] = [env["GITHUB_SERVER_URL"], env["GITHUB_REPOSITORY"]];
   return {
     project: context.config().policy.project.name,
-    repository: server && repository ? `${server}/${repository}` : undefined,
+    repository: repositoryUrl(env),
     ...{ now, standing, promises, runs },
   };
 }

@@ -4,7 +4,7 @@ import { judgeCopy, judgeProof, judgeVerified } from "../../../policy/monitor/co
 import { judgeShrink } from "../../../policy/monitor/shrink.ts";
 import type { Purpose } from "../../../policy/read-schedules.ts";
 import { manifestVerifier } from "../../../vault/configured.ts";
-import type { Tier } from "../../../vault/format/manifest.ts";
+import { type Tier, tierSchema } from "../../../vault/format/manifest.ts";
 import type { VaultStanding } from "../../../vault/standing.ts";
 import { schedulesOf } from "../../policy-check/promise-check.ts";
 import { lackOf } from "../../retention/whole.ts";
@@ -13,7 +13,7 @@ import type { VaultReader } from "./read-vault.ts";
 
 type BackupCheck = Omit<Check, "group">;
 
-const tiers = ["daily", "weekly", "monthly"] as const;
+const tiers = tierSchema.options;
 const titles: Readonly<Record<Tier, string>> = {
   daily: "Newest daily set",
   weekly: "Newest weekly set",

@@ -12,7 +12,7 @@ import {
   type Trouble,
 } from "../../../policy/monitor/vault.ts";
 import { readerSigners } from "../../../vault/configured.ts";
-import { type Manifest, setPrefix, type Tier } from "../../../vault/format/manifest.ts";
+import { type Manifest, setPrefix, type Tier, tierSchema } from "../../../vault/format/manifest.ts";
 import { manifestName } from "../../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import type { CheckRow } from "../../check/check-row.ts";
@@ -149,7 +149,7 @@ async function unlocked(
   reader: VaultReader,
 ): Promise<Trouble[]> {
   const troubles: Trouble[] = [];
-  for (const tier of ["daily", "weekly", "monthly"] as const) {
+  for (const tier of tierSchema.options) {
     const { manifest } = await reader.newest(tier);
     if (manifest === undefined || tiers[tier].lock === "none") continue;
     const head = await (await reader.vault()).head(setPrefix(tier, manifest.set) + manifestName);
