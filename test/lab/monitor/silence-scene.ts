@@ -164,7 +164,7 @@ export class SilenceScene implements Servers, AsyncDisposable {
   /** One run of the workflow's job, from its settings to its last word. @returns the code of its failure; undefined: it ended well */
   async look(hours: number): Promise<string | undefined> {
     this.clock.moveTo(hours);
-    inOrder(this.github, this.at(hours), this.github.workflows);
+    inOrder(this.github, this.at(hours));
     if (this.supabaseBacksUp) {
       this.project.backups = [];
       addDailyBackups(this.supabase.world, this.project, 7);

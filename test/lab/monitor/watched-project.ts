@@ -198,12 +198,12 @@ async function storeSet(vault: Vault, tier: Tier, set: string, at: string, rows:
 }
 
 /** GitHub as our pages set it up, every schedule just started. */
-export function inOrder(github: LabActionsApi, now: Date, workflows = github.workflows): void {
+export function inOrder(github: LabActionsApi, now: Date): void {
   const files = readWorkflows().map(({ path, text }) => workflowFacts(path, text));
-  const created = new Date(now.getTime() - 40 * 86_400_000).toISOString();
+  const created = new Date(now.getTime() - 40 * day).toISOString();
   const started = new Date(now.getTime() - 3_600_000).toISOString();
-  github.workflows =
-    workflows.length > 0 ? workflows : files.map(({ file }) => ({ file, state: "active", createdAt: created }));
+  if (github.workflows.length === 0)
+    github.workflows = files.map(({ file }) => ({ file, state: "active", createdAt: created }));
   github.runs = files
     .filter(({ crons }) => crons.length > 0)
     .map(({ file }, id) => ({ id, workflow: file.replace(".yml", ""), conclusion: "success", createdAt: started }));
