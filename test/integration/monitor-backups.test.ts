@@ -7,18 +7,15 @@ import { backupChecks } from "../../actions/lib/operations/monitor/backups/backu
 import { writeVaultReport } from "../../actions/lib/operations/publish/vault-reports.ts";
 import type { Finding } from "../../actions/lib/policy/monitor/check.ts";
 import { runReportSchema } from "../../actions/lib/report/run/run-report.ts";
-import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { noteSigner } from "../../actions/lib/vault/configured.ts";
 import { type Manifest, setPrefix, type Tier } from "../../actions/lib/vault/format/manifest.ts";
-import { proofSchema } from "../../actions/lib/vault/format/proof.ts";
 import { beginIncident } from "../../actions/lib/vault/incident/write.ts";
 import { lockPublished } from "../../actions/lib/vault/keys-lock.ts";
-import { encodeProof, manifestHash, writeProof } from "../../actions/lib/vault/sets/proof-store.ts";
 import qimma from "../../lifeboat.config.ts";
 import { createProject, dropProject } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
-import { idAt, publishSigned } from "./signed-set.ts";
+import { idAt, layProof, publishSigned } from "./signed-set.ts";
 
 let lab: BackupLab;
 let env: Record<string, string>;
@@ -61,21 +58,6 @@ async function makeSet(tier: Tier, hours: number, trusted = true): Promise<Manif
   return manifest;
 }
 
-async function prove({ set, snapshotAt }: Manifest): Promise<void> {
-  const proof = proofSchema.parse({
-    ...{ format: "lifeboat-proof/1", proof: idAt(ago(1)), set, tier: "daily", snapshotAt, turn: "newest" },
-    manifestSha256: await manifestHash(lab.vault, "daily", set),
-    ...{ startedAt: ago(2).toISOString(), finishedAt: ago(1).toISOString(), outcome: "proven" },
-    target: { name: "staging", projectRef: "ref", kind: "supabase", serverVersion: "17.1" },
-    software: { lifeboat: "0", node: "24" },
-    counts: { objects: 1, tables: 1, rows: "1", foreignKeysChecked: 0, databaseBytes: "1", storedBytes: "1" },
-    differences: { failed: 0, expected: 0, unverified: 0 },
-    ...{ files: null, checks: [], performance: [], defect: null, stages: [], restoreSeconds: 77, totalSeconds: 99 },
-  });
-  const bytes = encodeProof(proof);
-  await writeProof(lab.vault, proof, bytes, await signDetached(bytes, lab.prover), null);
-}
-
 async function report(hours: number, conclusion: "success" | "failure", untold: string[] = []): Promise<void> {
   const at = ago(hours).toISOString();
   const operation = { operation: "backup", job: "backup.daily", startedAt: at, endedAt: at, conclusion, untold };
@@ -99,7 +81,12 @@ test("a vault in which nothing was ever made is critical, not unknown; what can 
 
 test("sets in time, locked, whole and proven are well, whatever junk lies beside them", async () => {
   const daily = await makeSet("daily", 5);
-  await Promise.all([makeSet("weekly", 20), makeSet("monthly", 20), prove(daily), report(5, "success")]);
+  await Promise.all([
+    makeSet("weekly", 20),
+    makeSet("monthly", 20),
+    layProof(lab.vault, lab.prover, daily, ago(1), 77),
+    report(5, "success"),
+  ]);
   // Newer by its name, signed by a key that signs no sets.
   await makeSet("daily", 1, false);
   const found = await findings();

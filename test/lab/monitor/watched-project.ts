@@ -10,17 +10,13 @@ import { writeVaultReport } from "../../../actions/lib/operations/publish/vault-
 import { workflowFacts } from "../../../actions/lib/policy/read-schedules.ts";
 import { runReportSchema } from "../../../actions/lib/report/run/run-report.ts";
 import { readPrivateKey } from "../../../actions/lib/seal/keys/private-key.ts";
-import { signDetached } from "../../../actions/lib/seal/keys/signature.ts";
 import { noteSigner } from "../../../actions/lib/vault/configured.ts";
-import { type Manifest, setPrefix, type Tier } from "../../../actions/lib/vault/format/manifest.ts";
-import { proofSchema } from "../../../actions/lib/vault/format/proof.ts";
+import type { Manifest, Tier } from "../../../actions/lib/vault/format/manifest.ts";
 import { lockPublished } from "../../../actions/lib/vault/keys-lock.ts";
 import { openVault, type Vault } from "../../../actions/lib/vault/s3/client.ts";
-import { uploadStream } from "../../../actions/lib/vault/s3/upload.ts";
-import { encodeManifest, publishSet } from "../../../actions/lib/vault/sets/catalogue.ts";
-import { encodeProof, manifestHash, writeProof } from "../../../actions/lib/vault/sets/proof-store.ts";
 import qimma from "../../../lifeboat.config.ts";
 import { becomeOwner } from "../../../scripts/demo/owner.ts";
+import { layProof, laySigned } from "../../integration/signed-set.ts";
 import { replicate } from "../replicate.ts";
 import type { LabActionsApi } from "../servers/actions-api.ts";
 import type { S3Access, S3Facts } from "../servers/s3.ts";
@@ -80,9 +76,6 @@ const modest = {
   monitor: { tokenExpires: inAYear },
 } satisfies Partial<PolicyInput>;
 
-const idOf = (time: Date): string =>
-  `${time.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
-
 export async function openWatchedVault(s3: S3Access & S3Facts): Promise<WatchedVault> {
   const folder = mkdtempSync(join(tmpdir(), "lifeboat-watched-"));
   const [bucket, replica] = ["watched", "watched-replica"].map((name) => `${name}-${randomBytes(4).toString("hex")}`);
@@ -105,37 +98,13 @@ export async function openWatchedVault(s3: S3Access & S3Facts): Promise<WatchedV
   const own: WatchedVault = {
     ...{ env, vault, endpoint: s3.endpoint, client: s3.client },
     async laySet(tier, at, rows = 1_000_000) {
-      const time = at.toISOString();
-      const manifest = await storeSet(vault, tier, idOf(at), time, rows);
-      const bytes = encodeManifest(manifest);
-      const signature = await signDetached(bytes, signing);
-      await publishSet(vault, manifest, bytes, signature, { lease: { assertHeld: async () => {} } });
+      const counts = { tables: 1, objects: 1, rows: String(rows), plainBytes: String(rows * 500) };
+      const manifest = await laySigned(vault, signing, { tier, at, counts, readBack: true });
       const { policy } = await loadConfig({ needs: [], env });
       await lockPublished(vault, manifest, policy, true);
       return manifest;
     },
-    async prove({ set, tier, snapshotAt }, at) {
-      const proof = proofSchema.parse({
-        ...{ format: "lifeboat-proof/1", proof: idOf(at), set, tier, snapshotAt, turn: "newest", outcome: "proven" },
-        manifestSha256: await manifestHash(vault, tier, set),
-        ...{ startedAt: new Date(at.getTime() - 1_800_000).toISOString(), finishedAt: at.toISOString() },
-        target: { name: "staging", projectRef: "ref", kind: "supabase", serverVersion: "17.1" },
-        software: { lifeboat: "0", node: "24" },
-        counts: { objects: 1, tables: 1, rows: "1", foreignKeysChecked: 0, databaseBytes: "1", storedBytes: "1" },
-        differences: { failed: 0, expected: 0, unverified: 0 },
-        ...{
-          files: null,
-          checks: [],
-          performance: [],
-          defect: null,
-          stages: [],
-          restoreSeconds: 900,
-          totalSeconds: 1800,
-        },
-      });
-      const bytes = encodeProof(proof);
-      await writeProof(vault, proof, bytes, await signDetached(bytes, prover), null);
-    },
+    prove: (set, at) => layProof(vault, prover, set, at),
     async report(workflow, operation, at) {
       const times = { startedAt: at.toISOString(), endedAt: at.toISOString(), conclusion: "success" };
       const told = { operation, job: operation, ...times, sentence: "Done.", facts: {}, warnings: [], untold: [] };
@@ -169,32 +138,6 @@ export async function openWatchedVault(s3: S3Access & S3Facts): Promise<WatchedV
     },
   };
   return own;
-}
-
-async function storeSet(vault: Vault, tier: Tier, set: string, at: string, rows: number): Promise<Manifest> {
-  const prefix = setPrefix(tier, set);
-  const name = "schema.dump.zst.pgp";
-  await vault.put(`${prefix}keys.pgp`, randomBytes(100), { ifNoneMatch: true });
-  const segments = await uploadStream(
-    vault,
-    prefix + name,
-    (async function* () {
-      yield randomBytes(1000);
-    })(),
-    { prefix },
-  );
-  const none = { tables: 1, sequences: 0, largeObjects: 0, objects: 1, databaseBytes: "0", storedBytes: "1000" };
-  return {
-    ...{ format: "lifeboat-set/1", set, tier, startedAt: at, snapshotAt: at, finishedAt: at, readBack: true },
-    source: { projectRef: null, database: "postgres", serverVersion: "17.1", serverMajor: 17 },
-    software: { lifeboat: "0", node: "24", pgDump: "17" },
-    sealing: {
-      ...{ format: "openpgp-seipd1-aes256", compression: "zstd", sessionKeyCommitment: "0".repeat(64) },
-      recipients: [{ role: "prover", fingerprint: "A".repeat(40) }],
-    },
-    counts: { ...none, rows: String(rows), plainBytes: String(rows * 500) },
-    artifacts: [{ name, kind: "schema", plainBytes: 1000, segments }],
-  };
 }
 
 /** GitHub as our pages set it up, every schedule just started. */
