@@ -10,7 +10,13 @@ import type { PromiseCheck } from "../../policy/promises.ts";
 import { histories } from "../../report/branch/history-chart.ts";
 import { type Standing, truthOf } from "../../report/branch/standing.ts";
 import { calendars } from "../../report/dashboard/calendar.ts";
-import { mostText, type StatusDocument, type StatusScenario } from "../../report/dashboard/status.ts";
+import {
+  mostText,
+  repositoryPattern,
+  runbookPattern,
+  type StatusDocument,
+  type StatusScenario,
+} from "../../report/dashboard/status.ts";
 import type { RunRow } from "../../report/run/run-row.ts";
 
 /** What the monitor knows at the end of a look. */
@@ -50,7 +56,7 @@ export function statusDocument(facts: StatusFacts): StatusDocument {
   return {
     format: "lifeboat-status/1",
     project: clip(project, 100),
-    repository: /^https:\/\/[\w.-]+(?::\d+)?\/[\w.-]+\/[\w.-]+$/.test(repository ?? "") ? (repository ?? null) : null,
+    repository: repository !== undefined && repositoryPattern.test(repository) ? repository : null,
     madeAt: now.toISOString(),
     nextDueAt: new Date(nextStart + runMillis).toISOString(),
     validUntil: new Date(now.getTime() + validHours * hour).toISOString(),
@@ -86,7 +92,7 @@ function checkOf(
     ...{ id, group, title: clip(title, 100), state, found: clip(found, mostText) },
     ...(means === undefined ? {} : { means: clip(means, mostText) }),
     ...(next === undefined ? {} : { next: clip(next, mostText) }),
-    runbook: /^[\w-]+(?:\/[\w-]+)*\.md(?:#[\w-]+)?$/.test(runbook) ? runbook : null,
+    runbook: runbookPattern.test(runbook) ? runbook : null,
     since: record === undefined ? null : record.since,
     ...(isTime(dueAt) ? { dueAt } : {}),
     told: told === null ? null : { at: told.at, by: [...told.by] },

@@ -1,15 +1,14 @@
 import { htmlText } from "../../base/escaping.ts";
 import { formatMinute } from "../../base/measures.ts";
-import type { Level } from "./html.ts";
+import type { CheckState } from "../../policy/monitor/check.ts";
 import type { StatusDocument } from "./status.ts";
 import { verdictOf } from "./verdict.ts";
 
-const colours: Readonly<Record<Level, string>> = {
+const colours: Readonly<Record<CheckState, string>> = {
   ok: "#116d48",
   warning: "#8a5300",
   critical: "#a8201a",
   unknown: "#5b4a9e",
-  silenced: "#5a6472",
 };
 
 /** For a README: a picture cannot know how old it is, so it says until when it is valid. */

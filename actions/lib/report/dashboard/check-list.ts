@@ -1,9 +1,9 @@
 import { formatMinute } from "../../base/measures.ts";
 import { type CheckGroup, checkGroups } from "../../policy/monitor/check.ts";
-import { attribute, icon, type Level, live, moment, section, shown } from "./html.ts";
+import { attribute, icon, live, moment, section, shown } from "./html.ts";
 import { due } from "./sections.ts";
 import type { StatusCheck, StatusDocument } from "./status.ts";
-import { levelOf } from "./verdict.ts";
+import { levelOf, levels } from "./verdict.ts";
 
 const groupNames: Readonly<Record<CheckGroup, string>> = {
   supabase: "Supabase",
@@ -11,13 +11,12 @@ const groupNames: Readonly<Record<CheckGroup, string>> = {
   limits: "Limits",
   github: "GitHub",
 };
-const worstFirst: readonly Level[] = ["critical", "unknown", "warning", "silenced"];
 
 /** What is not well, worst first, with what to do. The script adds here what becomes overdue. */
 export function alertsSection(status: StatusDocument): string {
-  const open = worstFirst.flatMap((level) =>
-    status.checks.filter((check) => levelOf(check) === level && level !== "ok"),
-  );
+  const open = levels
+    .filter((level) => level !== "ok")
+    .flatMap((level) => status.checks.filter((check) => levelOf(check) === level));
   const none = `<p id="no-alerts"${open.length === 0 ? "" : " hidden"}>${live("None.", `None at ${formatMinute(status.madeAt)}.`)}</p>`;
   const unreached = status.unreached.map(
     ({ channel, since }) => `<p class="unreached"><b>${shown(channel)}</b> took no message since ${moment(since)}.</p>`,

@@ -20,10 +20,7 @@ export const icons: string = [
   `<svg width="0" height="0" aria-hidden="true"><defs>`,
   symbol("ok", '<circle cx="10" cy="10" r="9"/><path d="M5.5 10.5l3 3 6-6.5"/>'),
   symbol("warning", '<path d="M10 1.5L19.2 18H.8z"/><path d="M10 7v5.5M10 14.8v.7"/>'),
-  symbol(
-    "critical",
-    '<path d="M6.3 1h7.4L19 6.3v7.4L13.7 19H6.3L1 13.7V6.3z"/><path d="M6.5 6.5l7 7m0-7l-7 7"/>',
-  ),
+  symbol("critical", '<path d="M6.3 1h7.4L19 6.3v7.4L13.7 19H6.3L1 13.7V6.3z"/><path d="M6.5 6.5l7 7m0-7l-7 7"/>'),
   symbol(
     "unknown",
     '<path d="M10 .8L19.2 10 10 19.2.8 10z"/><path d="M7.6 8.2a2.4 2.4 0 1 1 3.6 2c-.8.5-1.2.9-1.2 1.8M10 14v.6"/>',

@@ -17,7 +17,9 @@ const minutes = amount.nullable();
 export const mostText = 600;
 const text = z.string().max(mostText);
 const name = z.string().max(100);
-const page = z.string().regex(/^[\w-]+(?:\/[\w-]+)*\.md(?:#[\w-]+)?$/);
+/** A page of the checkout, and a place in it. */
+export const runbookPattern: RegExp = /^[\w-]+(?:\/[\w-]+)*\.md(?:#[\w-]+)?$/;
+export const repositoryPattern: RegExp = /^https:\/\/[\w.-]+(?::\d+)?\/[\w.-]+\/[\w.-]+$/;
 const units = ["bytes", "seconds", "minutes", "rows"] as const;
 
 const checkSchema = z.strictObject({
@@ -28,7 +30,7 @@ const checkSchema = z.strictObject({
   found: text,
   means: text.optional(),
   next: text.optional(),
-  runbook: page.nullable(),
+  runbook: z.string().regex(runbookPattern).nullable(),
   /** Since when it is in this state; null: since this run, or nobody knows. */
   since: time.nullable(),
   /** From then on the page shows it as critical, although nobody has looked again. */
@@ -95,10 +97,7 @@ export const statusSchema = z.strictObject({
   format: z.literal("lifeboat-status/1"),
   project: name,
   /** Where runbooks are read, e.g. `https://github.com/owner/name`; null: nowhere that can be linked. */
-  repository: z
-    .string()
-    .regex(/^https:\/\/[\w.-]+(?::\d+)?\/[\w.-]+\/[\w.-]+$/)
-    .nullable(),
+  repository: z.string().regex(repositoryPattern).nullable(),
   /** When it was looked. */
   madeAt: time,
   /** When the next news is expected at the latest, if GitHub starts the monitor on time. */

@@ -1,11 +1,12 @@
 import { countOf } from "../../base/measures.ts";
+import { type CheckState, checkStates } from "../../policy/monitor/check.ts";
 import { type Answer, levelOfAnswer } from "../../policy/monitor/recoverable.ts";
 import type { Level } from "./html.ts";
 import type { StatusCheck, StatusDocument } from "./status.ts";
 
 /** What stands on top of the page and on the badge. */
 export interface Verdict {
-  readonly level: Level;
+  readonly level: CheckState;
   /** Whether we can recover: a few words, true when the page was made. */
   readonly answer: string;
   /** What else needs somebody. */
@@ -13,7 +14,7 @@ export interface Verdict {
 }
 
 /** The worst first. */
-const order: readonly Level[] = ["critical", "unknown", "warning", "ok", "silenced"];
+export const levels: readonly Level[] = [...checkStates, "silenced"];
 
 const words: Readonly<Record<Answer, string>> = {
   yes: "Yes",
@@ -32,18 +33,18 @@ export function levelOf({ state, silence }: Pick<StatusCheck, "state" | "silence
   return silence === null || state === "ok" ? state : "silenced";
 }
 
-export function worst(levels: readonly Level[]): Level {
-  return order.find((level) => levels.includes(level)) ?? "unknown";
+function worst(states: readonly CheckState[]): CheckState {
+  return checkStates.find((state) => states.includes(state)) ?? "unknown";
 }
 
 export function countsOf(checks: StatusDocument["checks"]): { readonly level: Level; readonly count: number }[] {
-  const levels = checks.map(levelOf);
-  return order.map((level) => ({ level, count: levels.filter((one) => one === level).length }));
+  const found = checks.map(levelOf);
+  return levels.map((level) => ({ level, count: found.filter((one) => one === level).length }));
 }
 
 /** Silenced checks are left out; nothing looked at is never well. */
 export function verdictOf({ checks, scenarios }: Pick<StatusDocument, "checks" | "scenarios">): Verdict {
-  const levels = [
+  const states = [
     ...checks.map(levelOf).filter((one) => one !== "silenced"),
     ...scenarios.map((one) => levelOfAnswer[one.answer]),
   ];
@@ -52,7 +53,7 @@ export function verdictOf({ checks, scenarios }: Pick<StatusDocument, "checks" |
   const needed = counts.some(({ level, count }) => level !== "ok" && level !== "silenced" && count > 0);
   const quiet = checks.length === 0 ? "Nothing was looked at." : "Nothing needs you now.";
   return {
-    level: checks.length === 0 || scenarios.length === 0 ? worst([...levels, "unknown"]) : worst(levels),
+    level: checks.length === 0 || scenarios.length === 0 ? worst([...states, "unknown"]) : worst(states),
     answer: answerOf(scenarios.map(({ answer }) => answer)),
     sentence: [
       ...(needed ? [] : [quiet]),
