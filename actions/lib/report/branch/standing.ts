@@ -64,7 +64,7 @@ function provenOf(sets: readonly StandingSet[], restores: readonly MeasuredResto
   return null;
 }
 
-function isTier(tier: string | undefined): tier is Tier {
+export function isTier(tier: string | undefined): tier is Tier {
   return tier === "daily" || tier === "weekly" || tier === "monthly";
 }
 

@@ -10,11 +10,11 @@ const top = 16;
 const dayMillis = 86_400_000;
 const months = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
-const words: Readonly<Record<StatusCalendar["what"], readonly [one: string, many: string, label: string]>> = {
-  days: ["day", "days", "days"],
-  weeks: ["week", "weeks", "weekly"],
-  months: ["month", "months", "monthly"],
-  files: ["day", "days", "days"],
+const words: Readonly<Record<StatusCalendar["what"], readonly [one: string, label: string]>> = {
+  days: ["day", "days"],
+  weeks: ["week", "weekly"],
+  months: ["month", "monthly"],
+  files: ["day", "days"],
 };
 
 /**
@@ -37,7 +37,7 @@ export function calendarChart(title: string, calendars: readonly StatusCalendar[
       right = Math.max(right, x + width);
       return { mark, x, y: daily ? y + new Date(at).getUTCDay() * step : y, width: Math.max(cell, width) };
     });
-    const label = `<text x="${left - 6}" y="${y + (daily ? 3 * step : 0) + 9}" text-anchor="end">${words[what][2]}</text>`;
+    const label = `<text x="${left - 6}" y="${y + (daily ? 3 * step : 0) + 9}" text-anchor="end">${words[what][1]}</text>`;
     drawn.push(label, ...shapes(cells));
     y += (daily ? 7 * step : step) + 5;
   }
@@ -106,17 +106,17 @@ export const calendarLegend: string = `<ul class="legend">${(
   )
   .join("")}</ul>`;
 
-/** The same in words, for who does not see the picture. */
+/** The same in words, for readers who do not see the picture. */
 export function calendarSentence({ what, from, marks }: StatusCalendar): string {
-  const [one, many] = words[what];
+  const [one] = words[what];
   const count = (letters: string): number => [...marks].filter((mark) => letters.includes(mark)).length;
   const missing = [...marks].flatMap((mark, index) => (mark === "x" ? [from[index] ?? ""] : []));
   const due = count("mvpx");
-  const copies = what === "files" ? "a copy" : `a set`;
+  const copies = what === "files" ? "a copy" : "a set";
   const worth = what === "files" ? "" : `, ${count("vp")} verified, ${count("p")} proven`;
   const gaps =
     missing.length === 0
       ? "None is missing."
       : `${missing.length} missing, the newest: ${few(missing.toReversed(), 5)}.`;
-  return `${countOf(count("mvp"), one, many)} of ${due} with ${copies}${worth}. ${gaps}`;
+  return `${countOf(count("mvp"), one)} of ${due} with ${copies}${worth}. ${gaps}`;
 }

@@ -2,6 +2,7 @@ import { formatDay } from "../../base/measures.ts";
 import { type Period, periodAround } from "../../policy/period.ts";
 import type { Tier } from "../../vault/format/manifest.ts";
 import type { StandingSet } from "../../vault/standing.ts";
+import { isTier } from "../branch/standing.ts";
 import type { RunRow } from "../run/run-row.ts";
 import type { StatusCalendar } from "./status.ts";
 
@@ -55,7 +56,6 @@ function copiesOf(rows: readonly RunRow[], sets: readonly StandingSet[]): Copy[]
     const known = copies.get(key);
     copies.set(key, { tier, at, worth: known !== undefined && known.worth > worth ? known.worth : worth });
   };
-  const known = (set: string): Copy | undefined => copies.get(set);
   for (const { set, tier, snapshotAt, provenAt } of sets)
     note(set, { tier, at: Date.parse(snapshotAt), worth: provenAt === null ? 0 : 2 });
   for (const { at, operations } of rows) {
@@ -65,7 +65,7 @@ function copiesOf(rows: readonly RunRow[], sets: readonly StandingSet[]): Copy[]
       if (copied && fileBytes !== undefined)
         note(`files ${snapshotAt ?? at}`, { tier: "files", at: Date.parse(snapshotAt ?? at), worth: 0 });
       if (set === undefined) continue;
-      const stands = known(set) ?? (isTier(tier) && snapshotAt ? { tier, at: Date.parse(snapshotAt) } : undefined);
+      const stands = copies.get(set) ?? (isTier(tier) && snapshotAt ? { tier, at: Date.parse(snapshotAt) } : undefined);
       const worth = worthBy[operation];
       if (stands !== undefined && worth !== undefined) note(set, { ...stands, worth });
     }
@@ -74,7 +74,3 @@ function copiesOf(rows: readonly RunRow[], sets: readonly StandingSet[]): Copy[]
 }
 
 const worthBy: Readonly<Record<string, Copy["worth"]>> = { backup: 0, verify: 1, test: 2 };
-
-function isTier(tier: string | undefined): tier is Tier {
-  return tier === "daily" || tier === "weekly" || tier === "monthly";
-}

@@ -1,7 +1,6 @@
 import { formatMinute } from "../../base/measures.ts";
 import { type CheckGroup, checkGroups } from "../../policy/monitor/check.ts";
-import { attribute, icon, live, moment, section, shown } from "./html.ts";
-import { due } from "./sections.ts";
+import { attribute, due, icon, live, moment, section, shown } from "./html.ts";
 import type { StatusCheck, StatusDocument } from "./status.ts";
 import { levelOf, levels } from "./verdict.ts";
 
@@ -35,7 +34,7 @@ export function wellSection(status: StatusDocument): string {
   return section("well", `Checks that were ok at ${formatMinute(status.madeAt)}`, ...groups);
 }
 
-/** @param above what it shares with the one above it is not said again: one missing token is missing to a dozen checks */
+/** @param above the item above: what both say is not repeated, because one missing token concerns a dozen checks */
 function checkItem(check: StatusCheck, { repository }: StatusDocument, above?: StatusCheck): string {
   const { id, title, found, means, next, dueAt, runbook, silence } = check;
   const level = levelOf(check);
@@ -51,7 +50,7 @@ function checkItem(check: StatusCheck, { repository }: StatusDocument, above?: S
     ...(check.since === null || level === "ok"
       ? []
       : [`${level === "silenced" ? check.state : level} since ${moment(check.since)}`]),
-    // What is unknown only becomes critical then: nothing valid until it.
+    // What is unknown only becomes critical then: it is not valid until then.
     ...(dueAt === undefined || level === "critical" || level === "unknown"
       ? []
       : [`<span class="due">valid until ${moment(dueAt)}</span>`]),

@@ -12,7 +12,7 @@ export function attribute(text: string): string {
   return htmlAttribute(visible(text));
 }
 
-/** How bad something is shown: each with a colour, a form and a word of its own. */
+/** How bad something looks: each with a colour, a form and a word of its own. */
 export type Level = CheckState | "silenced";
 
 /** The forms of the levels, once a page; `icon` points at them. */
@@ -33,7 +33,7 @@ function symbol(level: Level, inside: string): string {
   return `<symbol id="i-${level}" viewBox="0 0 20 20">${inside}</symbol>`;
 }
 
-/** Says nothing to a screen reader: the word beside it does. */
+/** A screen reader passes over it: the word beside it says the same. */
 export function icon(level: Level): string {
   return `<svg class="icon" aria-hidden="true"><use href="#i-${level}"/></svg>`;
 }
@@ -44,11 +44,16 @@ export function moment(at: string, local: "local" | "" = ""): string {
 }
 
 /**
- * Words that are true only for as long as somebody looks. Without the script the page may be of any age, so they say of when they are; the
- * script puts `now` in their place, and takes it back when it is not true any more.
+ * Words that are true only while the page is fresh. Without the script the page may be of any age, so they say from when they are; the
+ * script shows `now` instead, and takes it back when it is no longer true.
  */
 export function live(now: string, still: string): string {
   return `<span data-live="${attribute(now)}">${shown(still)}</span>`;
+}
+
+/** From when on the script shows this as critical. @param at ISO 8601; undefined: never */
+export function due(at: string | undefined): string {
+  return at === undefined ? "" : ` data-due="${attribute(at)}"`;
 }
 
 export function section(id: string, title: string, ...content: readonly string[]): string {

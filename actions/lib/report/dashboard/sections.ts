@@ -3,7 +3,7 @@ import { levelOfAnswer } from "../../policy/monitor/recoverable.ts";
 import { scenarioNames, span } from "../../policy/promises.ts";
 import { historyChart } from "../branch/history-chart.ts";
 import { calendarChart, calendarLegend, calendarSentence } from "./calendar-chart.ts";
-import { attribute, icon, live, moment, section, shown, table } from "./html.ts";
+import { due, icon, live, moment, section, shown, table } from "./html.ts";
 import type { StatusCalendar, StatusDocument, StatusLimit, StatusScenario } from "./status.ts";
 import { answerWords, levelOf, verdictOf } from "./verdict.ts";
 
@@ -60,11 +60,6 @@ function scenarioCard({ scenario, answer, why, dueAt, loss, time, drill }: Statu
   ].join("");
 }
 
-/** What the script turns red by itself. */
-export function due(at: string | undefined): string {
-  return at === undefined ? "" : ` data-due="${attribute(at)}"`;
-}
-
 export function calendarsSection({ calendars }: StatusDocument): string {
   const figure = (title: string, parts: readonly StatusCalendar[]): string => {
     if (parts.length === 0) return "";
@@ -100,7 +95,7 @@ function limitItem({ title, unit, value, limit, reachedOn, days }: StatusLimit, 
     value >= limit
       ? "It is reached."
       : reachedOn === null
-        ? "At the present pace not reached within two years, or the pace is not known yet."
+        ? "At the present pace it is not reached within two years, or the pace is not known yet."
         : `At the present pace it is reached about ${reachedOn}.`;
   const width = Math.max(0.5, Math.min(100, share * 100)).toFixed(1);
   return [
