@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, readFileSync } from "node:fs";
+import { markdownCode, markdownText } from "../../actions/lib/base/escaping.ts";
 import { readRunbookPage } from "./runbook-page.ts";
 
 const policy = "lifeboat.config.ts";
@@ -59,11 +60,11 @@ export function concernedText(concerned: readonly Concerned[]): string {
   return [
     "## Runbooks to review",
     "",
-    "These pages name what this change touches. Read each, correct it in this pull request where it is no longer so, and date its review.",
+    "These pages name what this change touches. Read each of them, correct in this pull request what is no longer true, and set the date of its review.",
     "",
     "| page | names |",
     "| --- | --- |",
-    ...concerned.map(({ page, names }) => `| ${page} | ${names.map((name) => `\`${name}\``).join(", ")} |`),
+    ...concerned.map(({ page, names }) => `| ${markdownText(page)} | ${names.map(markdownCode).join(", ")} |`),
     "",
   ].join("\n");
 }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { changedSections, concernedPages } from "../../scripts/check/pages-concerned.ts";
+import { changedSections, concernedPages, concernedText } from "../../scripts/check/pages-concerned.ts";
 
 const script = new URL("../../scripts/check/pages-concerned.ts", import.meta.url).pathname;
 const workflow = ".github/workflows/backup.yml";
@@ -34,6 +34,11 @@ test("sections that changed, came or went are told, with their comments, and no 
   expect(changedSections(policy(30), policy(30).replace("Why.", "Because."))).toEqual(["tiers"]);
   expect(changedSections(policy(30), policy(30, "  drill: { target: 1 },\n"))).toEqual(["drill"]);
   expect(changedSections(policy(30, "  drill: { target: 1 },\n"), policy(30))).toEqual(["drill"]);
+});
+
+test("names of files are text in the job's summary, whatever they look like", () => {
+  const text = concernedText([{ page: "runbooks/a|<b>.md", names: ["x`|y\n.ts"] }]);
+  expect(text).toContain("| runbooks/a\\|\\<b\\>.md | `x'\\|y .ts` |");
 });
 
 test("the job's step names the pages of a real change", () => {
