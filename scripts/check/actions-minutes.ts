@@ -15,7 +15,7 @@ const most = 600;
  */
 const more: Readonly<Record<Purpose, number>> = { daily: 1, files: 0, weekly: 1, monthly: 1, restoreTest: 9 };
 
-/** Of each attempt that reads a vault again besides. */
+/** Minutes that an attempt takes longer when it verifies copies as well. */
 const moreToVerify = 1;
 
 const stepSchema = z.looseObject({ uses: z.string().optional() });

@@ -7,7 +7,7 @@ import { allChecks } from "../../actions/lib/operations/monitor/catalogue/checks
 import { judgeChannels } from "../../actions/lib/policy/monitor/channels.ts";
 import type { CheckName } from "../../actions/lib/policy/monitor/check.ts";
 
-/** Everything that can be set, so that no check is left out. Nothing is asked. */
+/** All that can be set, so that no check is left out. No server is asked. */
 const everything = {
   AWS_REGION: "us-east-1",
   AWS_ACCESS_KEY_ID: "none",
@@ -18,7 +18,7 @@ const everything = {
   S3_REPLICA_REGION: "eu-central-1",
 };
 
-/** Alerts of the monitor that lead to a page that is not there, or does not say a word of them. @param root the checkout */
+/** Alerts of the monitor that lead to a missing page, or to one that does not name them. @param root the checkout */
 export async function monitorPageProblems(root: string): Promise<string[]> {
   return pageProblems(await everyCheck(root), (path) =>
     existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : undefined,
