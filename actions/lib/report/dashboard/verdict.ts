@@ -1,5 +1,5 @@
 import { countOf } from "../../base/measures.ts";
-import { type CheckState, checkStates } from "../../policy/monitor/check.ts";
+import { type CheckState, checkStates, worstOf } from "../../policy/monitor/check.ts";
 import { type Answer, levelOfAnswer } from "../../policy/monitor/recoverable.ts";
 import type { Level } from "./html.ts";
 import type { StatusCheck, StatusDocument } from "./status.ts";
@@ -33,27 +33,24 @@ export function levelOf({ state, silence }: Pick<StatusCheck, "state" | "silence
   return silence === null || state === "ok" ? state : "silenced";
 }
 
-function worst(states: readonly CheckState[]): CheckState {
-  return checkStates.find((state) => states.includes(state)) ?? "unknown";
-}
-
 export function countsOf(checks: StatusDocument["checks"]): { readonly level: Level; readonly count: number }[] {
   const found = checks.map(levelOf);
   return levels.map((level) => ({ level, count: found.filter((one) => one === level).length }));
 }
 
-/** Silenced checks are left out; nothing looked at is never well. */
+/** Silenced checks are left out. Where nothing was looked at, nothing is well. */
 export function verdictOf({ checks, scenarios }: Pick<StatusDocument, "checks" | "scenarios">): Verdict {
-  const states = [
-    ...checks.map(levelOf).filter((one) => one !== "silenced"),
-    ...scenarios.map((one) => levelOfAnswer[one.answer]),
-  ];
+  const looked = checks.length > 0 && scenarios.length > 0;
   const counts = countsOf(checks);
   const said = counts.flatMap(({ level, count }) => (level === "ok" || count === 0 ? [] : [`${count} ${level}`]));
   const needed = counts.some(({ level, count }) => level !== "ok" && level !== "silenced" && count > 0);
   const quiet = checks.length === 0 ? "Nothing was looked at." : "Nothing needs you now.";
   return {
-    level: checks.length === 0 || scenarios.length === 0 ? worst([...states, "unknown"]) : worst(states),
+    level: worstOf([
+      ...checks.filter((check) => levelOf(check) !== "silenced"),
+      ...scenarios.map(({ answer }) => ({ state: levelOfAnswer[answer] })),
+      ...(looked ? [] : [{ state: "unknown" } as const]),
+    ]),
     answer: answerOf(scenarios.map(({ answer }) => answer)),
     sentence: [
       ...(needed ? [] : [quiet]),
