@@ -202,6 +202,7 @@ test("texts of strangers stay texts", async () => {
       },
     })),
     silences: [{ check: "check-1", until: "2026-12-07", reason: evil }],
+    rows: facts.rows.map((row) => ({ ...row, operations: row.operations.map((one) => ({ ...one, tier: evil })) })),
     runs: [{ workflow: evil, at: madeAt.toISOString() }],
   });
   expect(statusSchema.safeParse(status).error).toBeUndefined();

@@ -1,4 +1,4 @@
-import { htmlText } from "../../base/escaping.ts";
+import { htmlText, visible } from "../../base/escaping.ts";
 import { formatBytes, formatDay, formatDuration } from "../../base/measures.ts";
 import type { RunRow } from "../run/run-row.ts";
 
@@ -194,7 +194,7 @@ function lines(
     const dash = dashes[kind] === "" ? "" : ` stroke-dasharray="${dashes[kind]}"`;
     const path = `<polyline class="l${kind}"${dash} stroke-width="2" stroke-linejoin="round" points="${points.map(place).join(" ")}"/>`;
     const dot = `<circle class="t${kind}" cx="${x(last.at).toFixed(1)}" cy="${y(last.value).toFixed(1)}" r="3.5"/>`;
-    const said = `<text x="${(width - right + 10).toFixed(1)}" y="${((labels[index] ?? 0) + 4).toFixed(1)}"><tspan class="t${kind}" font-weight="600">${htmlText(name)}</tspan> ${amount(last.value, unit)}</text>`;
+    const said = `<text x="${(width - right + 10).toFixed(1)}" y="${((labels[index] ?? 0) + 4).toFixed(1)}"><tspan class="t${kind}" font-weight="600">${htmlText(visible(name))}</tspan> ${amount(last.value, unit)}</text>`;
     return `${path}${dot}${said}`;
   });
 }
