@@ -32,8 +32,8 @@ function timeLine(scenario: string): Line[] {
 }
 
 test.each([
-  ["complete-loss", "completeLoss", lossPhases(plan(false), policy, "completeLoss")],
-  ["regional-disaster", "regionalDisaster", lossPhases(plan(true), policy, "regionalDisaster")],
+  ["complete-loss", "completeLoss", lossPhases(plan(false), policy, "complete-loss")],
+  ["regional-disaster", "regionalDisaster", lossPhases(plan(true), policy, "regional-disaster")],
   [
     "database-failure",
     "databaseFailure",

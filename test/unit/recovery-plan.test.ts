@@ -14,12 +14,12 @@ const plan = (change: Partial<LossPlan> = {}): LossPlan => ({
   ...change,
 });
 const policy = { promises: promisesPolicySchema.parse({}) } as unknown as Policy;
-const names = (given: LossPlan) => lossPhases(given, policy, "completeLoss").map(({ name }) => name);
+const names = (given: LossPlan) => lossPhases(given, policy, "complete-loss").map(({ name }) => name);
 
 test("all phases together have at most three quarters of the RTO, and each says what to do when it is late", () => {
   for (const [scenario, minutes] of [
-    ["completeLoss", 120],
-    ["regionalDisaster", 240],
+    ["complete-loss", 120],
+    ["regional-disaster", 240],
   ] as const) {
     const phases = lossPhases(plan(), policy, scenario);
     const seconds = phases.reduce((sum, { deadlineSeconds }) => sum + deadlineSeconds, 0);

@@ -62,7 +62,7 @@ export async function admitDrill(
     const plan = await look(own, sources, request, wanted.known);
     const dollars = plan.project?.dollars ?? null;
     if (dollars !== null) assertWithinDrillBudget(dollars, rtoMinutes, policy.drill.mostUsd);
-    const phases = lossPhases(plan, policy, promiseOf[scenario]);
+    const phases = lossPhases(plan, policy, scenario);
     const at = 1 + phases.findIndex(({ name }) => name === "make the project");
     const priced = phases.toSpliced(at, 0, priceOf(plan, rtoMinutes, policy.drill.mostUsd));
     const place = { name: "new project", ref: null, prepare: nothing, settle: nothing, clear: nothing };
@@ -77,7 +77,7 @@ export async function admitDrill(
   const place = await inStaging({ ...staging, dryRun: wanted.dryRun }, closing);
   const plan = await look(own, sources, request, wanted.known);
   // Production's mail and hooks must not come to life in staging, nor stay there.
-  const phases = lossPhases(plan, policy, promiseOf[scenario]).filter(({ name }) => !ofConfiguration.includes(name));
+  const phases = lossPhases(plan, policy, scenario).filter(({ name }) => !ofConfiguration.includes(name));
   return { scenario, context: own, sources, request, plan, phases, place, production: [] };
 }
 

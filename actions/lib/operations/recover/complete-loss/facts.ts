@@ -1,8 +1,6 @@
 import { z } from "zod";
-import type { Scenario } from "../../../config/policy/promises.ts";
 import { setId, tierSchema } from "../../../vault/format/manifest.ts";
 import { checkOutcomeSchema } from "../../../vault/format/proof.ts";
-import type { Context } from "../../context.ts";
 
 const words = z.string().max(2000);
 
@@ -24,21 +22,6 @@ export type LossRequest = z.output<typeof requestSchema>;
 export function sourcesFor({ scenario, target }: LossRequest) {
   return { from: scenario === "regional-disaster" ? ("replica" as const) : ("vault" as const), target };
 }
-
-/** The promise that a recovery is measured by. */
-export function promiseOf({
-  context,
-  facts,
-}: {
-  readonly context: Pick<Context, "config">;
-  readonly facts: () => Pick<LossFacts, "request">;
-}): { readonly scenario: Scenario; readonly rtoMinutes: number } {
-  const scenario = scenarioOf(facts().request);
-  return { scenario, rtoMinutes: context.config().policy.promises.scenarios[scenario].rtoMinutes };
-}
-
-export const scenarioOf = ({ scenario }: LossRequest): Scenario =>
-  scenario === "regional-disaster" ? "regionalDisaster" : "completeLoss";
 
 /** A set that can be restored, and whether it has to be thawed first. */
 const candidateSchema = z.strictObject({ tier: tierSchema, set: setId, why: words, archived: z.boolean() });

@@ -3,8 +3,8 @@ import type { Policy } from "../../../config/policy/policy.ts";
 import { isUnasked } from "../../configuration/trial-rules.ts";
 import { dashboardTask } from "../../restore/result.ts";
 import { secondsOf } from "../phases.ts";
-import { type Carried, type LossFacts, type Migrated, promiseOf } from "./facts.ts";
-import { type LossWork, restoredOf } from "./work.ts";
+import type { Carried, LossFacts, Migrated } from "./facts.ts";
+import { type LossWork, restoredOf, rtoMinutesOf } from "./work.ts";
 
 /** What a recovery hands over. Names, counts and addresses; never a value of a key. */
 export interface HandOver {
@@ -58,7 +58,7 @@ export async function handOver(work: LossWork): Promise<HandOver> {
   const { ref, url } = await work.place();
   const restored = restoredOf(work);
   const seconds = Math.round((clock.now() - Date.parse(state.begunAt)) / 1000);
-  const { rtoMinutes } = promiseOf(work);
+  const rtoMinutes = rtoMinutesOf(work);
   const failed = (checks ?? []).filter(({ outcome }) => outcome !== "passed");
   const wrong = [
     ...(restored.outcome === "equal" ? [] : [restored.sentence]),

@@ -1,6 +1,6 @@
 import type { Policy } from "../../../config/policy/policy.ts";
-import type { Scenario } from "../../../config/policy/promises.ts";
 import { trustedSigners } from "../../../vault/configured.ts";
+import { type DrillScenario, promiseOf } from "../../../vault/format/proof.ts";
 import { readSignedSet } from "../../../vault/sets/open-set.ts";
 import { thawSet } from "../../thaw/thaw-set.ts";
 import { type Phase, shares } from "../phases.ts";
@@ -24,8 +24,8 @@ const weights = { thaw: 1, make: 3, answer: 15, disk: 6, restore: 55, migrate: 8
 const giveUp = "give this recovery up (--give-up) and begin another in another region (--region)";
 
 /** The phases of a recovery with this plan, their deadlines from the RTO of its scenario. */
-export function lossPhases(plan: LossPlan, policy: Policy, scenario: Scenario): Phase<LossWork>[] {
-  const seconds = shares(weights, policy.promises.scenarios[scenario].rtoMinutes);
+export function lossPhases(plan: LossPlan, policy: Policy, scenario: DrillScenario): Phase<LossWork>[] {
+  const seconds = shares(weights, policy.promises.scenarios[promiseOf[scenario]].rtoMinutes);
   const archived = plan.candidates[0]?.archived === true;
   const restoreSeconds = Math.ceil(60 + Number(plan.databaseBytes) / bytesPerSecond);
   const thaw: Phase<LossWork> = {

@@ -7,8 +7,7 @@ import { noThreads, vaultThreads } from "../../../notify/slack.ts";
 import { cleaner } from "../../../report/run/clean-text.ts";
 import { jobName } from "../../../report/run/run-report.ts";
 import { kept, type Phase } from "../phases.ts";
-import { promiseOf } from "./facts.ts";
-import type { LossWork } from "./work.ts";
+import { type LossWork, rtoMinutesOf } from "./work.ts";
 
 /** `decide`: what the phases may take together is used up, and what is left of the promised time is people's. `past`: so is that. */
 type Turn = "decide" | "past";
@@ -29,7 +28,7 @@ export async function watchPromise(
   tell: Tell = tellNow(work),
 ): Promise<void> {
   const { clock, state, log } = work;
-  const { rtoMinutes } = promiseOf(work);
+  const rtoMinutes = rtoMinutesOf(work);
   const begun = Date.parse(state.begunAt);
   const turns = { decide: begun + rtoMinutes * 60_000 * (1 - kept), past: begun + rtoMinutes * 60_000 };
   try {
@@ -55,7 +54,7 @@ export async function watchPromise(
 /** What people are told, and what they can choose. */
 function promiseAlert(turn: Turn, work: LossWork, current: Phase<LossWork> | undefined): Alert {
   const { state, clock, env } = work;
-  const { rtoMinutes } = promiseOf(work);
+  const rtoMinutes = rtoMinutesOf(work);
   const { scenario } = work.facts().request;
   const promised = formatDuration(rtoMinutes * 60_000);
   const until = formatInstant(Date.parse(state.begunAt) + rtoMinutes * 60_000);

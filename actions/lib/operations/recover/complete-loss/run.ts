@@ -9,7 +9,7 @@ import { openRecoveries, type Recoveries } from "../access.ts";
 import { runPhases } from "../phases.ts";
 import { openSources, type Sources } from "../sources.ts";
 import type { RecoveryState } from "../state.ts";
-import { factsSchema, type LossPlan, type LossRequest, scenarioOf, sourcesFor } from "./facts.ts";
+import { factsSchema, type LossPlan, type LossRequest, sourcesFor } from "./facts.ts";
 import { handOver } from "./hand-over.ts";
 import { look, openApi } from "./look.ts";
 import { rehearsalPage, reportHandOver } from "./page.ts";
@@ -47,7 +47,7 @@ export async function runLoss(context: Context, run: LossRun): Promise<Told> {
   if (unfinished === undefined && !again) refuseDone(recoveries, request, clock.now());
   const sources = await openSources(context, sourcesFor(request), closing);
   const plan = unfinished?.facts(factsSchema).plan ?? (await admitted(context, sources, request, recoveries));
-  const phases = lossPhases(plan, context.config().policy, scenarioOf(request));
+  const phases = lossPhases(plan, context.config().policy, request.scenario);
   if (rehearse) {
     const page = rehearsalPage(plan, phases, unfinished?.id ?? null);
     const told = phases.map(({ run: _run, ...phase }) => phase);

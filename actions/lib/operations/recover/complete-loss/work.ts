@@ -13,6 +13,7 @@ import {
   storageBySession,
 } from "../../../supabase/new-project/reach.ts";
 import { assertProjectAllowed } from "../../../supabase/project.ts";
+import { promiseOf } from "../../../vault/format/proof.ts";
 import type { Context } from "../../context.ts";
 import type { Sources } from "../sources.ts";
 import type { RecoveryState } from "../state.ts";
@@ -150,4 +151,9 @@ export function restoredOf(work: Pick<LossWork, "facts" | "state">): Restored {
   const { restored } = work.facts();
   if (restored !== null) return restored;
   throw new OperationError("recovery-unknown", `Recovery ${work.state.id} has not noted what was restored.`);
+}
+
+/** Within so many minutes the policy promises the project back. */
+export function rtoMinutesOf({ context, facts }: Pick<LossWork, "context" | "facts">): number {
+  return context.config().policy.promises.scenarios[promiseOf[facts().request.scenario]].rtoMinutes;
 }
