@@ -1,7 +1,9 @@
 import { lacksProjectStorage } from "../../config/environment.ts";
 import { type Config, loadConfig, type Section } from "../../config/load.ts";
 import { hasFilesVault } from "../../config/vault-location.ts";
+import { openingKey, trustedSigners } from "../../vault/configured.ts";
 import { openVault, type Vault } from "../../vault/s3/client.ts";
+import { type OpenSet, openSet } from "../../vault/sets/open-set.ts";
 import type { Context } from "../context.ts";
 
 /** What a recovery reads: the buckets of the vault, or the replica in their place. */
@@ -39,4 +41,13 @@ export async function openSources(
     vault: closing.use(openVault(vault)),
     files: storageVault && closing.use(openVault(storageVault)),
   };
+}
+
+/** Opens a set of these sources with the key that the recovery has. @throws ConfigurationError as `openSet` and `openingKey` */
+export async function openSourceSet(
+  { config, vault }: Sources,
+  { tier, set }: Pick<OpenSet, "tier" | "set">,
+): Promise<OpenSet> {
+  const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
+  return openSet(vault, { tier, set }, keys);
 }

@@ -1,9 +1,9 @@
 import { few } from "../../../base/measures.ts";
-import { openingKey, trustedSigners } from "../../../vault/configured.ts";
-import { openSet } from "../../../vault/sets/open-set.ts";
+import { openingKey } from "../../../vault/configured.ts";
 import { carryConfiguration, type Row, summaryOf } from "../../configuration/carry.ts";
 import { readConfiguration, readFunctionBody } from "../../configuration/read.ts";
 import { openEscrow } from "../../escrow/run-list.ts";
+import { openSourceSet } from "../sources.ts";
 import type { Carried } from "./facts.ts";
 import type { LossWork } from "./work.ts";
 import { restoredOf } from "./work.ts";
@@ -18,7 +18,7 @@ const mostNamed = 400;
 export async function carry(work: LossWork, { goLive }: { readonly goLive: boolean }): Promise<Carried> {
   const { sources, log } = work;
   const { config, vault } = sources;
-  const { set, tier } = restoredOf(work);
+  const restored = restoredOf(work);
   const nothing = (why: string): Carried => {
     log.warn(`No configuration is carried: ${why}.`);
     return { why, counts: { carried: 0, already: 0, listed: 0, refused: 0 }, rows: [] };
@@ -27,11 +27,10 @@ export async function carry(work: LossWork, { goLive }: { readonly goLive: boole
   const api = work.optionalApi;
   if (api === undefined || ref === null)
     return nothing("SUPABASE_ACCESS_TOKEN is not set, or the target's settings name no project");
-  const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
-  const open = await openSet(vault, { tier, set }, keys);
+  const open = await openSourceSet(sources, restored);
   const configuration = await readConfiguration(open);
   if (configuration === undefined) return nothing("the set has none: its backup had no SUPABASE_ACCESS_TOKEN");
-  const escrow = await openEscrow(vault, config, keys.privateKey);
+  const escrow = await openEscrow(vault, config, await openingKey(config));
   for (const alarm of escrow.alarms) log.warn(alarm);
   if (escrow.closed.length > 0)
     log.warn(

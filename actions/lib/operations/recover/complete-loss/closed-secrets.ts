@@ -1,10 +1,10 @@
 import { LifeboatError } from "../../../base/errors.ts";
 import { countOf } from "../../../base/measures.ts";
-import { openingKey, trustedSigners } from "../../../vault/configured.ts";
-import { openSet } from "../../../vault/sets/open-set.ts";
+import { openingKey } from "../../../vault/configured.ts";
 import { bringRootKey, makeClosedSecrets } from "../../configuration/vault-key.ts";
 import { openEscrow } from "../../escrow/run-list.ts";
 import { targetConnector } from "../../target/sessions.ts";
+import { openSourceSet } from "../sources.ts";
 import type { Candidate } from "./facts.ts";
 import type { LossWork, Place } from "./work.ts";
 
@@ -17,7 +17,7 @@ import type { LossWork, Place } from "./work.ts";
  */
 export async function aroundClosedSecrets<Restored>(
   work: LossWork,
-  { tier, set }: Candidate,
+  candidate: Candidate,
   { ref, target }: Place,
   signal: AbortSignal,
   restore: () => Promise<Restored>,
@@ -26,8 +26,7 @@ export async function aroundClosedSecrets<Restored>(
   // Staging is no place for secrets, and a project that nobody names gets no key.
   if (staysStaging || api === undefined || ref === null) return { restored: await restore(), byHand: [] };
   const { config, vault } = sources;
-  const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
-  const open = await openSet(vault, { tier, set }, keys);
+  const open = await openSourceSet(sources, candidate);
   const connect = targetConnector({ target, policy: config.policy }, "recover-vault", { log, signal });
   const attempt = async <T>(what: () => Promise<T>): Promise<T | string> => {
     try {
@@ -38,7 +37,7 @@ export async function aroundClosedSecrets<Restored>(
     }
   };
   const why = await attempt(async () => {
-    const escrow = await openEscrow(vault, config, keys.privateKey);
+    const escrow = await openEscrow(vault, config, await openingKey(config));
     const key = escrow.values.get("vault-root-key")?.reveal();
     return bringRootKey(open, { api, ref, key, connect, clock, log, signal });
   });

@@ -1,10 +1,8 @@
 import type { ConnectionSettings } from "../../../config/connection-url.ts";
 import type { Policy } from "../../../config/policy/policy.ts";
-import { openingKey, trustedSigners } from "../../../vault/configured.ts";
-import { openSet } from "../../../vault/sets/open-set.ts";
 import { bringUpToDate, migrationsFor, planForSet } from "../../migrate/bring-up-to-date.ts";
 import { targetConnector } from "../../target/sessions.ts";
-import type { Sources } from "../sources.ts";
+import { openSourceSet, type Sources } from "../sources.ts";
 import type { Candidate, LossRequest, Migrated } from "./facts.ts";
 import { type LossWork, restoredOf } from "./work.ts";
 
@@ -17,13 +15,12 @@ const wanted = (policy: Policy, { migrations }: LossRequest) =>
  * @throws ConfigurationError what the set, the key and the migrations refuse
  */
 export async function planMigrationsOf(
-  { config, vault }: Sources,
+  sources: Sources,
   request: LossRequest,
-  { tier, set }: Candidate,
+  candidate: Candidate,
 ): Promise<string[] | undefined> {
-  const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
-  const open = await openSet(vault, { tier, set }, keys);
-  const migrations = wanted(config.policy, request);
+  const open = await openSourceSet(sources, candidate);
+  const migrations = wanted(sources.config.policy, request);
   const plan = migrations === undefined ? { pending: [] } : await planForSet(open, migrations);
   return plan?.pending.map(({ file }) => file);
 }

@@ -1,13 +1,12 @@
 import { countOf } from "../../../base/measures.ts";
 import { readPart } from "../../../supabase/configuration/capture.ts";
 import { type ClientKeys, readClientKeys } from "../../../supabase/new-project/reach.ts";
-import { openingKey, trustedSigners } from "../../../vault/configured.ts";
-import { openSet } from "../../../vault/sets/open-set.ts";
 import { readConfiguration } from "../../configuration/read.ts";
 import { tryConfiguration, tryParts } from "../../configuration/trial.ts";
 import { tryLogin } from "../../configuration/trial-login.ts";
 import { asksForToken, type Trial, unasked } from "../../configuration/trial-rules.ts";
 import { targetConnector } from "../../target/sessions.ts";
+import { openSourceSet } from "../sources.ts";
 import { type LossWork, restoredOf } from "./work.ts";
 
 /** Functions that work are counted and not told one by one. */
@@ -51,19 +50,12 @@ interface Reached {
 
 async function tryCarried(work: LossWork, reached: Reached, signal: AbortSignal): Promise<Trial[]> {
   const { sources, clock, api } = work;
-  const { config, vault } = sources;
   const { configuration: carried } = work.facts();
   if (carried === null || carried.why !== null)
     return [{ ...notTried(carried?.why ?? "nothing was put back"), what: "settings and functions" }];
-  const { tier, set } = restoredOf(work);
-  const open = await openSet(
-    vault,
-    { tier, set },
-    { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) },
-  );
-  const configuration = await readConfiguration(open);
+  const configuration = await readConfiguration(await openSourceSet(sources, restoredOf(work)));
   if (configuration === undefined) return [];
-  const { notCalled } = config.policy.recovery.configuration;
+  const { notCalled } = sources.config.policy.recovery.configuration;
   return tryConfiguration({ ...reached, api, configuration, notCalled, clock, signal });
 }
 
