@@ -7,37 +7,32 @@ import { tryLogin } from "../../configuration/trial-login.ts";
 import { asksForToken, type Trial, unasked } from "../../configuration/trial-rules.ts";
 import { targetConnector } from "../../target/sessions.ts";
 import { openSourceSet } from "../sources.ts";
-import { type LossWork, restoredOf } from "./work.ts";
+import { type LossWork, type Place, restoredOf } from "./work.ts";
 
 /** Functions that work are counted and not told one by one. */
 const mostTold = 100;
 
 /**
- * Tries the new project as its users will use it, once its configuration is back: what went wrong is named, and what was not tried, with why.
- * What cannot be asked keeps nothing else from being tried, and the recovery from being handed over.
+ * Tries the new project as its users will use it, once its configuration is back. Each thing that was not tried says why. One that
+ * cannot be asked stops neither the others nor the hand-over.
  * @throws the signal's reason
  */
 export async function tryOut(work: LossWork, signal: AbortSignal): Promise<Trial[]> {
   const { optionalApi: api } = work;
-  const { ref, url } = await work.place();
+  const { ref, url, target } = await work.place();
   if (api === undefined || ref === null || url === null)
     return told(work, [notTried("SUPABASE_ACCESS_TOKEN is not set, or the target's settings name no project")]);
-  const found: ClientKeys[] = [];
-  const looking = async () => {
+  const everything = async () => {
     const keys = await readClientKeys(api, ref);
     if (keys === undefined) return [notTried(`${unasked}: the project shows no keys of its API`)];
-    found.push(keys);
-    return [];
+    const reached = { ref, url, keys, target };
+    const parts = {
+      "settings and functions": () => tryCarried(work, reached, signal),
+      login: async () => [await login(work, reached, signal)],
+    };
+    return tryParts(parts, signal);
   };
-  const problems = await tryParts({ everything: looking }, signal);
-  const [keys] = found;
-  if (keys === undefined) return told(work, problems);
-  const reached = { ref, url, keys };
-  const parts = {
-    "settings and functions": () => tryCarried(work, reached, signal),
-    login: async () => [await login(work, reached, signal)],
-  };
-  return told(work, await tryParts(parts, signal));
+  return told(work, await tryParts({ everything }, signal));
 }
 
 const notTried = (why: string): Trial => ({ what: "everything", outcome: "not tried", why });
@@ -46,6 +41,7 @@ interface Reached {
   readonly ref: string;
   readonly url: string;
   readonly keys: ClientKeys;
+  readonly target: Place["target"];
 }
 
 async function tryCarried(work: LossWork, reached: Reached, signal: AbortSignal): Promise<Trial[]> {
@@ -59,12 +55,11 @@ async function tryCarried(work: LossWork, reached: Reached, signal: AbortSignal)
   return tryConfiguration({ ...reached, api, configuration, notCalled, clock, signal });
 }
 
-async function login(work: LossWork, { ref, url, keys }: Reached, signal: AbortSignal): Promise<Trial> {
+async function login(work: LossWork, { ref, url, keys, target }: Reached, signal: AbortSignal): Promise<Trial> {
   const { log, api, state, clock } = work;
   const { policy } = work.context.config();
   const auth = await readPart(api, ref, "auth");
   const hooks = [...auth].flatMap(([name, on]) => (/^hook_\w+_enabled$/.test(name) && on === true ? [name] : []));
-  const { target } = await work.place();
   const client = await targetConnector({ target, policy }, "recover-try", { log, signal })();
   try {
     return await tryLogin({ url, keys, id: state.id, hooks, client, clock, signal });
