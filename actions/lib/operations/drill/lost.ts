@@ -51,11 +51,12 @@ export async function readSourceLoss(
     try {
       await client.query("begin transaction isolation level repeatable read read only");
       await client.query(`set local statement_timeout = '${countSeconds}s'`);
+      const sentinel = await attempt(client, () => newestSentinel(client, at));
       return {
-        sentinel: await attempt(client, () => newestSentinel(client, at)),
+        sentinel,
         rows: inventory === undefined ? null : await attempt(client, () => newRows(client, inventory)),
         files: await attempt(client, () => newFiles(client, snapshotAt)),
-        sentinels: await attempt(client, () => newSentinels(client, snapshotAt, at)),
+        sentinels: sentinel === null ? null : await attempt(client, () => newSentinels(client, snapshotAt, at)),
       };
     } finally {
       await client.end().catch(() => undefined);
@@ -104,8 +105,7 @@ async function newFiles(client: Client, snapshotAt: string): Promise<number> {
 }
 
 /** The rows that cron writes each minute, also just before the loss: nothing has to be written to have some. */
-async function newSentinels(client: Client, snapshotAt: string, at: number): Promise<number | null> {
-  if ((await newestSentinel(client, at)) === null) return null;
+async function newSentinels(client: Client, snapshotAt: string, at: number): Promise<number> {
   const { schema, name } = sentinelTable;
   const { rows } = await client.query(
     `select count(*)::text as n from ${quoteQualified(schema, name)} where at > $1::timestamptz and at <= to_timestamp($2::float8)`,
