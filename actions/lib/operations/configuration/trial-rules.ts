@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { countOf, few } from "../../base/measures.ts";
+import type { PageTable } from "../../report/page.ts";
 import type { CapturedFunction } from "../../supabase/configuration/document.ts";
 import type { ProjectAnswer } from "../../supabase/project-api.ts";
 
@@ -16,6 +17,15 @@ export const unasked = "it could not be asked";
 
 /** Pure. */
 export const isUnasked = ({ outcome, why }: Trial): boolean => outcome === "not tried" && why.startsWith(unasked);
+
+/** For the page of a recovery, and of a drill. Pure. */
+export function triedTable(trials: readonly Trial[]): PageTable {
+  return {
+    title: "Tried at the new project",
+    header: ["what", "", "how"],
+    rows: trials.map(({ what, outcome, why }) => [what, outcome === "failed" ? "FAILED" : outcome, why]),
+  };
+}
 
 /** Nothing answers, or not in the form that the service has. */
 const silent = "it does not answer";

@@ -1,6 +1,7 @@
 import { countOf, few, formatInstant } from "../../base/measures.ts";
 import { type Page, timeTable } from "../../report/page.ts";
 import type { Outcome } from "../../report/run/outcome.ts";
+import { triedTable } from "../configuration/trial-rules.ts";
 import type { Carried } from "../recover/complete-loss/facts.ts";
 import { span } from "./judge.ts";
 import { type DrillNotice, type DrillPhase, type DrillReport, type DrillResult, isReport } from "./result.ts";
@@ -50,15 +51,7 @@ function reportPage(report: DrillReport): Page {
           finding,
         ]),
       },
-      {
-        title: "Tried at the new project",
-        header: ["what", "", "how"],
-        rows: (report.tried ?? []).map(({ what, outcome, why }) => [
-          what,
-          outcome === "failed" ? "FAILED" : outcome,
-          why,
-        ]),
-      },
+      triedTable(report.tried ?? []),
       { title: "What people do by hand in a real recovery", header: ["step"], rows: byHand.map((step) => [step]) },
     ],
     notes: [...warnings.map((warning) => `warning: ${warning}`), ...notesOf(report)],

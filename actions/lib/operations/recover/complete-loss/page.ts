@@ -2,6 +2,7 @@ import { countOf, few, formatDuration, formatInstant } from "../../../base/measu
 import { type Page, timeTable } from "../../../report/page.ts";
 import type { Outcome } from "../../../report/run/outcome.ts";
 import { nothingToDo, whenLive } from "../../configuration/row.ts";
+import { triedTable } from "../../configuration/trial-rules.ts";
 import type { Phase } from "../phases.ts";
 import type { LossPlan } from "./facts.ts";
 import { filesTold, type HandOver } from "./hand-over.ts";
@@ -86,11 +87,7 @@ export function handOverPage(over: HandOver): Page {
         header: ["part", "setting", "", "why", "what to do"],
         rows: toLookAt(over.configuration).map((row) => [row.section, row.field, row.outcome, row.why, row.next]),
       },
-      {
-        title: "Tried at the new project",
-        header: ["what", "", "how"],
-        rows: over.tried.map(({ what, outcome, why }) => [what, outcome === "failed" ? "FAILED" : outcome, why]),
-      },
+      triedTable(over.tried),
       {
         title: "Checks of the application",
         header: ["check", "outcome", "finding"],
