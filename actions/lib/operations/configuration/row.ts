@@ -41,12 +41,12 @@ export function rowOf(section: SectionName, field: string, outcome: Row["outcome
   return { section, field, outcome, ...(why !== undefined && { why }), ...(next !== undefined && { next }) };
 }
 
-/** The API will not have it. */
+/** A setting that the API has refused. */
 export function deniedRow(section: SectionName, field: string, error: ApiRefusal): Row {
   return rowOf(section, field, "refused", spoken(error), error.next ?? "Set it in the dashboard.");
 }
 
-/** The API's words, as far as it has any. */
+/** What the API says about a refusal; only the status where its answer has no text. */
 export function spoken({ said, status }: ApiRefusal): string {
   return said === "" ? `refused with status ${status}` : said;
 }
