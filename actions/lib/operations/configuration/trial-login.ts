@@ -12,9 +12,9 @@ export interface LoginTrial {
   /** Of the project's API. */
   readonly url: string;
   readonly keys: ClientKeys;
-  /** Of the recovery: the user that is made is called by it, so that a later run finds one that was left. */
+  /** Of the recovery. It is part of the user's name, so that a later run finds a user that an earlier one left. */
   readonly id: string;
-  /** Hooks of Auth that are on: they would be called. */
+  /** Hooks of Auth that are on: a login would call them. */
   readonly hooks: readonly string[];
   /** A session of the new project's `postgres`. */
   readonly client: Client;
@@ -26,16 +26,16 @@ const what = "login";
 const notTried = (why: string): Trial => ({ what, outcome: "not tried", why });
 const failedBy = (why: string): Trial => ({ what, outcome: "failed", why });
 
-/** Settings of the project that end a login by password before Auth looks for the user: no fault of the recovery. */
+/** Settings by which Auth refuses a login by password before it looks for the user: not a fault of the recovery. */
 const otherwise: Readonly<Record<string, string>> = {
   email_provider_disabled: "logins by mail and password are switched off",
   captcha_failed: "a login needs a captcha",
 };
 
 /**
- * Tries whether somebody can log in, and sends no mail; again for a while where it fails, because Auth starts anew when it gets settings. First a login that nobody has, which writes nothing. Then, where nothing of the
- * application's hangs on it, that of a user who is made for it by Auth's admin API and removed again: what stays are three rows of
- * `auth.audit_log_entries` and a gap in a sequence.
+ * Tries whether somebody can log in, without sending mail. What fails is tried again for a while, because Auth restarts when its settings
+ * change. First it logs in as an unknown user, which writes nothing. Then, if no hook or trigger of the application would run, as a user
+ * that it makes with Auth's admin API and removes again. Three rows of `auth.audit_log_entries` and a gap in a sequence stay.
  *
  * @throws the signal's reason; the server's errors
  */
@@ -53,15 +53,15 @@ async function tryOnce(trial: LoginTrial): Promise<Trial> {
   const off = otherwise[unknown.code ?? ""];
   if (off !== undefined) return notTried(off);
   if (unknown.status !== 400 || !/^invalid_(?:credentials|grant)$/.test(unknown.code ?? ""))
-    return failedBy(`Auth should refuse a login that nobody has: ${refusal(unknown)}`);
-  const refused = "Auth looks its users up and refuses a login that nobody has; nobody was logged in:";
-  if (hooks.length > 0) return notTried(`${refused} that would call hooks (${few(hooks, 4)})`);
+    return failedBy(`Auth should refuse the login of an unknown user: ${refusal(unknown)}`);
+  const refused = "Auth refuses the login of an unknown user. No other login was tried:";
+  if (hooks.length > 0) return notTried(`${refused} it would call hooks (${few(hooks, 4)})`);
   const triggers = await triggersOnAuth(client);
   if (triggers.length > 0)
     return notTried(`${refused} a user made for it would start the application's triggers (${few(triggers, 4)})`);
   await removeUser(trial, email);
   const judged = await byOwnUser(trial, { email, password }).catch(async (error: unknown) => {
-    // Called off: this run may be the last one that could know of the user.
+    // Interrupted: no later run may come to remove the user.
     await removeUser({ ...trial, signal: AbortSignal.timeout(5000) }, email).catch(() => false);
     throw error;
   });
@@ -78,15 +78,15 @@ const sessionSchema = z.object({ access_token: z.string() });
 async function byOwnUser(trial: LoginTrial, user: { readonly email: string; readonly password: string }) {
   const made = await asAdmin(trial, "POST", "admin/users", { ...user, email_confirm: true });
   const id = userSchema.safeParse(made?.json).data?.id;
-  if (id === undefined) return failedBy(`Auth makes no user: ${told(made)}`);
+  if (id === undefined) return failedBy(`Auth did not make a user: ${told(made)}`);
   const session = await login(trial, user.email, user.password);
   const token = session?.status === 200 ? sessionSchema.safeParse(session.json).data?.access_token : undefined;
-  if (token === undefined) return failedBy(`a user who was made for it cannot log in: ${told(session)}`);
+  if (token === undefined) return failedBy(`a user made for it cannot log in: ${told(session)}`);
   const headers = { apikey: trial.keys.publishable.reveal(), authorization: `Bearer ${token}` };
   const own = await askProject(`${trial.url}/auth/v1/user`, { headers, signal: trial.signal });
   if (userSchema.safeParse(own?.json).data?.id !== id)
-    return failedBy(`Auth does not accept the session that it has just begun: ${told(own)}`);
-  const why = "a user made for it logged in by password and was removed; three entries of auth.audit_log_entries tell";
+    return failedBy(`Auth does not accept the session that it has just given out: ${told(own)}`);
+  const why = "a user made for it logged in by password and was removed; three entries of auth.audit_log_entries stay";
   return { what, outcome: "verified", why } satisfies Trial;
 }
 

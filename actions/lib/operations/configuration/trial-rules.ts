@@ -12,7 +12,7 @@ export interface Trial {
   readonly why: string;
 }
 
-/** How `why` begins where it should have been tried, and nobody could: whether it works is not shown. */
+/** How `why` begins when the project could not be asked, so that it is not known whether it works. */
 export const unasked = "it could not be asked";
 
 /** Pure. */
@@ -30,10 +30,10 @@ export function triedTable(trials: readonly Trial[]): PageTable {
 /** Nothing answers, or not in the form that the service has. */
 const silent = "it does not answer";
 
-/** What Auth tells everybody of its settings, `GET /settings` (supabase/auth internal/api/settings.go); more is passed over. */
+/** The settings that Auth shows to everybody, `GET /settings` (supabase/auth internal/api/settings.go); more is passed over. */
 const toldSchema = z.looseObject({ external: z.record(z.string(), z.unknown()) });
 
-/** Where Auth tells a setting of the Management API's, by its name there; undefined: it does not. */
+/** Where Auth shows a setting, by the name that the Management API has for it; undefined: it does not show it. */
 function placeOf(field: string): readonly string[] | undefined {
   const provider = /^external_(\w+)_enabled$/.exec(field)?.[1];
   if (provider !== undefined) return ["external", provider];
@@ -63,8 +63,8 @@ export function judgeSettings(carried: ReadonlyMap<string, unknown>, answer: Pro
   if (others.length > 0)
     return { what, outcome: "failed", why: `Auth does not work by ${few(others.sort(), 8)}, though it was put back` };
   if (compared.length === 0)
-    return { what, outcome: "not tried", why: "nothing that Auth tells of itself was put back" };
-  return { what, outcome: "verified", why: `Auth works by ${countOf(compared.length, "setting")} that it tells of` };
+    return { what, outcome: "not tried", why: "none of the settings that Auth shows was put back" };
+  return { what, outcome: "verified", why: `Auth works by ${countOf(compared.length, "setting")} that it shows` };
 }
 
 function memberOf(value: unknown, name: string): unknown {
@@ -105,8 +105,8 @@ export function questionFor({ verifyJwt }: Pick<CapturedFunction, "verifyJwt">):
   return verifyJwt ? "GET" : "OPTIONS";
 }
 
-/** Of a function that is deployed behind a check of tokens: what stands behind that check was not run. */
-export const asksForToken = "asks for a token, and its code was not run";
+/** Of a function that is deployed behind a check of tokens. */
+export const asksForToken = "it asks for a token, and its code was not run";
 
 /** Whether a function is deployed as it was. Pure. */
 export function judgeFunction(

@@ -49,7 +49,7 @@ export async function tryConfiguration(trying: Trying): Promise<Trial[]> {
     if (notCalled.includes(one.slug))
       return { ...named(one), outcome: "not tried", why: "the policy says that it is not called" };
     if (clock.now() - begun > mostSeconds * 1000)
-      return { ...named(one), outcome: "not tried", why: `${unasked}: the others took all the time that there is` };
+      return { ...named(one), outcome: "not tried", why: `${unasked}: the other functions used up the time` };
     return patiently({ clock, signal, begun }, async () => {
       const method = questionFor(one);
       return judgeFunction(one, await askProject(`${url}/functions/v1/${one.slug}`, { method, signal }));
@@ -64,7 +64,7 @@ export async function tryConfiguration(trying: Trying): Promise<Trial[]> {
 }
 
 /**
- * Tries one after the other. What breaks one of them is told as not tried, and hides nothing that another has found.
+ * Tries one part after the other. A part that throws becomes a trial `not tried`, and does not hide what the others found.
  * @throws the signal's reason
  */
 export async function tryParts(
@@ -93,16 +93,16 @@ async function trySigningKey(trying: Trying, headers: Readonly<Record<string, st
     one.section === "signing-keys" && "value" in one ? [one.value] : [],
   );
   const mark = inUseMark(ofSet);
-  const why = "the lost project's key is not the one that signs here: who is logged in needs a new session";
+  const why = "the lost project's key does not sign here: people who are logged in have to log in again";
   if (mark === undefined || inUseMark([...(await readPart(api, ref, "signing-keys")).values()]) !== mark)
     return { what: "signing key", outcome: "not tried", why };
   const jwks = `${url}/auth/v1/.well-known/jwks.json`;
   return patiently(trying, async () => judgeSigningKey(mark, await askProject(jwks, { headers, signal })));
 }
 
-/** Auth takes new settings over within seconds, and a function's first start is its slowest. */
+/** Auth applies new settings within seconds. A function's first start is its slowest. */
 const pausesSeconds = [2, 5, 10, 20] as const;
-/** After so long nothing more is asked: of many functions that hang each would take minutes of the promised time. */
+/** After this time no further function is asked: many that hang would use up the promised time. */
 const mostSeconds = 180;
 
 /**

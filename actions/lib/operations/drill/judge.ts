@@ -172,7 +172,7 @@ function warningsOf({
       : []),
     ...(inStaging
       ? [
-          "The project's settings were not put back nor tried: staging keeps its own. A project of the drill's own shows that (drill.organization).",
+          "The project's settings were neither put back nor tried: staging keeps its own. A project of the drill's own shows that (drill.organization).",
         ]
       : configuration?.why == null
         ? []

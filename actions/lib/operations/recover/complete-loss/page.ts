@@ -27,7 +27,7 @@ export function reportHandOver(over: HandOver): Outcome {
   };
 }
 
-/** Only `recovered` goes well: what nobody has shown to work must not look like it to whoever reads an exit code. */
+/** Only `recovered` ends with exit code 0: a script must not take a project for working when that was not shown. */
 function failureOf({ outcome }: HandOver, message: string): Pick<Outcome, "failure"> {
   switch (outcome) {
     case "recovered":
@@ -36,7 +36,7 @@ function failureOf({ outcome }: HandOver, message: string): Pick<Outcome, "failu
       return {
         failure: {
           ...{ code: "recovery-unproven", message },
-          next: "Everything is there and equal to the set. Log in, look at what the page calls not proven, and go on when it holds. Checks of the application in the policy (recovery.checks) show it the next time.",
+          next: "Everything is there and equal to the set. Log in, check what the page lists as not proven, and go on if it works. Add checks of the application to the policy (recovery.checks) so that the next recovery shows it.",
         },
       };
     case "differs":

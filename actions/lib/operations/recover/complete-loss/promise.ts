@@ -15,9 +15,9 @@ type Turn = "decide" | "past";
 type Tell = (turn: Turn, alert: Alert) => Promise<void>;
 
 /**
- * Watches the time that the policy promises for the whole, from the recovery's begin. Phases that go on at their deadline could use up all of
- * it: when the time of the phases is up, and when all of it is, it is noted and people are told at once what they can choose. Each once,
- * whichever run it is. Nothing is broken off.
+ * Watches the time that the policy promises, from the recovery's begin. Phases that go on past their deadline could use up all of it. When the
+ * phases' share is used up, and again when all of it is, this is noted and people are told at once what they can choose: each once, also
+ * when a later run takes the recovery up. Nothing is interrupted.
  *
  * @param signal ends it, without an error
  */
@@ -35,7 +35,7 @@ export async function watchPromise(
     for (const [turn, at] of Object.entries(turns) as [Turn, number][]) {
       await clock.sleep(at - clock.now(), signal);
       const noted = work.facts().promise;
-      // Whoever takes it up after the promise is broken has nothing to decide in time any more.
+      // Taken up after the promise was broken: it is too late to decide in time.
       if (noted[turn] !== null || (turn === "decide" && clock.now() >= turns.past)) continue;
       await state.note({ promise: { ...noted, [turn]: new Date(clock.now()).toISOString() } });
       const current = phases.find(({ name }) => !state.times.some(({ phase }) => phase === name));

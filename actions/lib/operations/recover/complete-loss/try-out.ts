@@ -70,8 +70,8 @@ async function login(work: LossWork, { ref, url, keys, target }: Reached, signal
 
 function summary(good: readonly Trial[]): string {
   const closed = good.filter(({ why }) => why === asksForToken).length;
-  const rest = closed === 0 ? "" : `; ${closed} of them ${asksForToken}`;
-  return `${countOf(good.length, "function")} answered as each should${rest}`;
+  const rest = closed === 0 ? "" : `; the code of ${closed} that ask for a token was not run`;
+  return `${countOf(good.length, "function")} answered as they should${rest}`;
 }
 
 /** Failed first, functions that work as one. */
