@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
 
 /** What is chosen at the button restore and does not go together is refused before anything is done. */
@@ -9,8 +11,21 @@ const { jobs } = parse(readFileSync(new URL("../../.github/workflows/restore.yml
 const step = jobs.rehearse.steps.find(({ name }: { name: string }) => name === "Look what is asked for");
 const plain = { SCENARIO: "restore-a-set", DO: "recover", WHICH: "", TARGET: "default", FROM: "vault" };
 
+let outputs: string;
+beforeEach(() => {
+  outputs = join(mkdtempSync(join(tmpdir(), "restore-button-")), "outputs");
+});
+afterEach(() => rmSync(dirname(outputs), { recursive: true }));
+
 function look(change: Record<string, string>) {
-  const env = { ...plain, MAKES: "true", OF_SCENARIOS: "", GITHUB_STEP_SUMMARY: "/dev/null", ...change };
+  const env = {
+    ...plain,
+    MAKES: "true",
+    OF_SCENARIOS: "",
+    GITHUB_STEP_SUMMARY: "/dev/null",
+    GITHUB_OUTPUT: outputs,
+    ...change,
+  };
   const { status, stdout } = spawnSync("bash", ["-e", "-c", step.run], { env, encoding: "utf8" });
   return { status, stdout };
 }
@@ -49,6 +64,8 @@ test.each([
 ])("%j is refused", (change: Record<string, string>, why) => {
   const { status, stdout } = look(change);
   expect(status).toBe(1);
+  // Without a code of its own, the step after it says that the job ended before it could say how it went.
+  expect(readFileSync(outputs, "utf8")).toBe("error-code=inputs\n");
   expect(stdout).toMatch(/^::error title=restore::[^\n]* Nothing was done\.$/m);
   expect(stdout).toContain(why);
 });
