@@ -66,4 +66,10 @@ describe("folding", () => {
     expect(decodeRows(encodeRows(rows)).rows).toHaveLength(rows.length);
     expect(decodeRows(`${encodeRows(rows)}{"a":1}\n`).foreign).toBe(1);
   });
+
+  test("passes over a row whose time is none", () => {
+    const [row] = simulatedDay(13, now).map(rowOf);
+    const line = JSON.stringify({ ...row, at: "yesterday" });
+    expect(decodeRows(`${line}\n`)).toEqual({ rows: [], foreign: 1 });
+  });
 });

@@ -4,7 +4,7 @@ import { setIdPattern, tierSchema } from "../../vault/format/manifest.ts";
 
 const count = z.number().int().nonnegative();
 const seconds = z.number().nonnegative();
-const time = z.iso.datetime();
+export const time = z.iso.datetime();
 
 /** What a job does, by the name that the verb is reported as. `publish` is the committing of reports itself. */
 export const operationSchema = z.string().regex(/^[a-z][a-z-]{0,39}$/);

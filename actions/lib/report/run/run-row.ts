@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { conclusionSchema, type OperationReport, operationSchema, type RunReport } from "./run-report.ts";
+import { conclusionSchema, type OperationReport, operationSchema, type RunReport, time } from "./run-report.ts";
 
 const number = z.number().nonnegative();
 
@@ -9,7 +9,7 @@ const operationRowSchema = z.strictObject({
   seconds: number,
   set: z.string().optional(),
   tier: z.string().optional(),
-  snapshotAt: z.string().optional(),
+  snapshotAt: time.optional(),
   bucket: z.string().optional(),
   plainBytes: number.optional(),
   storedBytes: number.optional(),
@@ -24,7 +24,7 @@ export type OperationRow = z.infer<typeof operationRowSchema>;
 
 /** What is left of a run when its month is folded, and all that pages about many runs need: one line of NDJSON. */
 const runRowSchema = z.strictObject({
-  at: z.string(),
+  at: time,
   workflow: z.string(),
   run: z.string(),
   attempt: z.number(),
