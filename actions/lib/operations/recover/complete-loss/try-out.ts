@@ -1,4 +1,4 @@
-import { countOf } from "../../../base/measures.ts";
+import { clip, countOf } from "../../../base/measures.ts";
 import { readPart } from "../../../supabase/configuration/capture.ts";
 import { type ClientKeys, readClientKeys } from "../../../supabase/new-project/reach.ts";
 import { readConfiguration } from "../../configuration/read.ts";
@@ -8,6 +8,9 @@ import { asksForToken, type Trial, unasked } from "../../configuration/trial-rul
 import { targetConnector } from "../../target/sessions.ts";
 import { openSourceSet } from "../sources.ts";
 import { type LossWork, type Place, restoredOf } from "./work.ts";
+
+/** As long as the state of a recovery takes. */
+const longestWhy = 500;
 
 /** Functions that work are counted and not told one by one. */
 const mostTold = 100;
@@ -83,5 +86,7 @@ function told({ log }: LossWork, trials: readonly Trial[]): Trial[] {
   const rest = trials.filter((one) => !good.includes(one));
   const all: Trial[] = good.length === 0 ? [] : [{ what: "functions", outcome: "verified", why: summary(good) }];
   const failed = rest.filter(({ outcome }) => outcome === "failed");
-  return [...failed, ...all, ...rest.filter((one) => !failed.includes(one))].slice(0, mostTold);
+  return [...failed, ...all, ...rest.filter((one) => !failed.includes(one))]
+    .slice(0, mostTold)
+    .map((one) => ({ ...one, why: clip(one.why, longestWhy) }));
 }
