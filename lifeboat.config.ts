@@ -40,8 +40,10 @@ export default definePolicy({
     jobs: 2,
     // A lock that isn't ours within this time means that somebody is changing tables: better later than queued behind.
     lockWaitSeconds: 30,
-    // An ALTER TABLE that waits for us blocks every query behind it: ten seconds of that are felt by the students.
+    // An ALTER TABLE may wait for us ten seconds; once queries queue behind it, for one: the students feel it.
     yieldToDdlSeconds: 10,
+    // Then the backup starts over. One that begins later than this would outlive the hour that AWS lends the job its role for.
+    startOverMinutes: 30,
     // Supabase's smallest session pool has 15 connections; the application needs the others.
     connectionBudget: 10,
     // From this size on, a table of its own: dumped and restored in parallel, and repaired alone.

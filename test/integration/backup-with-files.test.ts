@@ -1,5 +1,6 @@
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Log } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
 import { findSnapshotFor } from "../../actions/lib/operations/restore-files/vault-snapshot.ts";
@@ -7,6 +8,7 @@ import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-fi
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { listSnapshots, readSnapshot } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
 import { readSet } from "../../actions/lib/vault/sets/catalogue.ts";
+import { watchedLog } from "../faults/table/watched-log.ts";
 import { contentOf, type SeedFile, seedFiles } from "../lab/storage/index.ts";
 import { openSyncLab, type SyncLab } from "./sync-lab.ts";
 
@@ -20,10 +22,11 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.[Symbol.asyncDispose]());
 
-async function backUp() {
+async function backUp(startOverMinutes = 0, log: Log = lab.log) {
   const env = lab.env();
   const config = await loadConfig({ needs: ["source", "vault", "storageVault", "sourceStorage", "signing"], env });
-  return runBackup({ tier: "daily", config, log: lab.log, files: { config, log: lab.log } });
+  const policy = { ...config.policy, source: { ...config.policy.source, startOverMinutes } };
+  return runBackup({ tier: "daily", config: { ...config, policy }, log, files: { config, log: lab.log } });
 }
 
 const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, lab.lab.signers);
@@ -42,6 +45,17 @@ test("a backup with files has both of one moment, and set and snapshot name each
   expect(contents.size).toBe(12);
   for (const file of files)
     expect(contents.get(`${file.bucket}/${file.name}`)?.equals(contentOf(file, seed.seed))).toBe(true);
+});
+
+test("a backup that gives way to a migration starts over with its files, of the same later moment", async () => {
+  await lab.sql("create table public.changing (id int)");
+  const change = watchedLog(/^data$/, () => lab.sql("alter table public.changing add column late int"));
+  const { set, files, warnings } = await backUp(2, change);
+  expect(warnings.filter((warning) => warning.startsWith("Started over"))).toHaveLength(1);
+  const { manifest } = await readSet(lab.lab.vault, "daily", set, verify);
+  const stored = await readSnapshot(lab.lab.vault, files?.set ?? "", verify);
+  expect(stored.manifest).toMatchObject({ databaseSet: { tier: "daily", set }, snapshotAt: manifest.snapshotAt });
+  expect((await lab.read(stored.manifest.set)).contents.size).toBe(12);
 });
 
 test("when the backup fails after its files are published, that is told, and the snapshot is of use alone", async () => {

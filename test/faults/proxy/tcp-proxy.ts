@@ -19,7 +19,20 @@ export interface TcpFaultProxy {
   hold(): { release(): void };
   /** Pace of the server's bytes on connections made from now on; undefined for as fast as they come. */
   slow(bytesPerSecond: number | undefined): void;
+  /** Lets so many connections be open at a time; more are refused as Supabase's session pooler refuses them. */
+  admit(most: number): void;
+  /** How many were refused so. */
+  readonly refused: number;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** PostgreSQL's ErrorResponse, as Supavisor writes it. */
+function poolIsFull(): Buffer {
+  const fields =
+    "SFATAL\0VFATAL\0CXX000\0M(EMAXCONNSESSION) max clients reached in session mode - max clients are limited to pool_size: 15\0\0";
+  const head = Buffer.from("E\0\0\0\0");
+  head.writeUInt32BE(4 + fields.length, 1);
+  return Buffer.concat([head, Buffer.from(fields)]);
 }
 
 /** @param target a host and port, or a Unix socket's path */
@@ -31,6 +44,8 @@ export async function startTcpFaultProxy(
   let refusing = false;
   let pace: number | undefined;
   let held = false;
+  let most = Number.POSITIVE_INFINITY;
+  let refused = 0;
   let limit: { left: number; done: () => void } | undefined;
 
   const reset = (pair: { client: Socket; server: Socket }) => {
@@ -39,6 +54,10 @@ export async function startTcpFaultProxy(
   };
   const listener = createServer((client) => {
     if (refusing) return void client.resetAndDestroy();
+    if (pairs.size >= most) {
+      refused += 1;
+      return void client.on("error", () => {}).once("data", () => client.end(poolIsFull()));
+    }
     const server = connect(target);
     const pair = { client, server };
     pairs.add(pair);
@@ -94,6 +113,12 @@ export async function startTcpFaultProxy(
           for (const { client, server } of pairs) for (const socket of [client, server]) socket.resume();
         },
       };
+    },
+    admit(connections) {
+      most = connections;
+    },
+    get refused() {
+      return refused;
     },
     slow(bytesPerSecond) {
       pace = bytesPerSecond;

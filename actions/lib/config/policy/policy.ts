@@ -152,10 +152,12 @@ export const policySchema = z.strictObject({
   source: z.strictObject({
     /** pg_dump processes at the same time. */
     jobs: z.number().int().min(1).max(16),
-    /** Longest wait for a table lock before the run is given up. */
+    /** Longest wait for a table lock before the backup gives way. */
     lockWaitSeconds: seconds,
-    /** Longest time that somebody's DDL may queue behind the backup's locks before the backup gives way. */
+    /** Longest time that somebody's DDL may queue behind the backup's locks before the backup gives way; with others behind it, a second. */
     yieldToDdlSeconds: seconds,
+    /** A backup that gave way starts over when the migration is done, until so many minutes after it began. 0: it fails. */
+    startOverMinutes: z.number().min(0).max(300).default(30),
     /** Connections that Lifeboat may hold at once. */
     connectionBudget: z.number().int().min(5),
     /** Tables of at least this many bytes get an artifact of their own. */

@@ -1,23 +1,28 @@
 import { hostname } from "node:os";
+import { OperationError } from "../../base/errors.ts";
 import { Stop } from "../../base/flow/bounded.ts";
 import { Stages } from "../../base/flow/stages.ts";
 import { releaseVerifier, withVault } from "../../vault/configured.ts";
 import { newSetId } from "../../vault/format/manifest.ts";
 import { backupLease } from "../../vault/format/names.ts";
-import { watchIncident } from "../../vault/incident/state.ts";
-import { acquireLease } from "../../vault/lease/lease.ts";
+import { type IncidentWatch, watchIncident } from "../../vault/incident/state.ts";
+import { acquireLease, type Lease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";
+import type { PublishedSet } from "../../vault/sets/catalogue.ts";
 import { assertPassed } from "../check/check-row.ts";
-import { runPreflight } from "../check/run-preflight.ts";
+import { type Ready, runPreflight } from "../check/run-preflight.ts";
 import { type Beside, readSource, tellOfFilesAlone } from "./read-source.ts";
 import type { BackupRequest, BackupResult } from "./result.ts";
 import { openSetWriter } from "./set-writer.ts";
+import { waitForMigration } from "./source-access.ts";
 import { tidyUp } from "./tidy-up.ts";
 
 /**
  * Makes one backup set: looks at everything, takes the lease, looks after what runs that died have left, takes one snapshot of the
  * database, stores everything that it shows, sealed, and publishes the signed manifest at last. When it throws, no set has
  * become visible, unless the lease was lost in the very moment of publication. Deletes nothing: its role need not be allowed to.
+ * To a migration it gives way, and starts over when that is done, as another set; the files beside it too, which take over what
+ * they have copied. What was given up stays, invisible, until retention clears it away.
  *
  * @throws ConfigurationError `preflight-failed`, `lease-held`: nothing was written
  * @throws OperationError names the stage
@@ -30,7 +35,7 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
   const { config, log, tier } = request;
   const stop = new Stop(request.signal);
   const stages = new Stages(log, stop.signal);
-  const startedAt = new Date();
+  const until = performance.now() + config.policy.source.startOverMinutes * 60_000;
   const warnings: string[] = [];
   const alarms: string[] = [];
   const ready = await stages.gate("preflight", async () =>
@@ -52,9 +57,61 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
       ...{ warnings, alarms, log },
     }),
   );
+  for (let given = 1; ; given++) {
+    const attempt = new Stop();
+    attempt.on(stop.signal);
+    const taken = new Stages(log, attempt.signal);
+    try {
+      const facts = { vault, ready, lease, incident, published, stop: attempt, stages: taken };
+      const made = await makeSet(request, facts, [...warnings]);
+      return { ...made, stages: [...stages.taken, ...taken.taken], alarms };
+    } catch (error) {
+      if (!(error instanceof OperationError && migrating.has(error.code)) || stop.signal.aborted) throw error;
+      if (performance.now() >= until) throw windowOver(error, given);
+      const warning = `Started over (${given}): ${error.message}`;
+      warnings.push(warning);
+      log.warn(warning);
+      const seconds = taken.taken.reduce((sum, stage) => sum + stage.seconds, 0);
+      stages.taken.push({ name: "given up for a migration", seconds });
+      const wait = () => waitForMigration(config.source, until, { stop, log });
+      if (!(await stages.write("wait for the migration", wait))) throw windowOver(error, given);
+    }
+  }
+}
+
+/** Somebody changes tables: it is left to go first. */
+const migrating = new Set(["ddl-waiting", "lock-wait", "catalogue-moving", "catalogue-moved", "definitions-moved"]);
+
+function windowOver({ code, message, next }: OperationError, given: number): OperationError {
+  const times = given === 1 ? "once" : `${given} times`;
+  return new OperationError(
+    code,
+    `${message} The backup was begun ${times}, and the time in which it may start over is past.`,
+    `${next ?? ""} How long it starts over is source.startOverMinutes in the policy.`,
+  );
+}
+
+interface Attempt {
+  readonly vault: Vault;
+  readonly ready: Ready;
+  readonly lease: Lease;
+  readonly incident: IncidentWatch;
+  readonly published: readonly PublishedSet[];
+  readonly stop: Stop;
+  readonly stages: Stages;
+}
+
+/** When it throws, all of its sessions are closed, and no set is visible. */
+async function makeSet(
+  request: BackupRequest,
+  { ready, stages, stop, ...facts }: Attempt,
+  warnings: string[],
+): Promise<Omit<BackupResult, "stages" | "alarms">> {
+  const { config, log, tier } = request;
+  const startedAt = new Date();
   const set = newSetId(startedAt);
   const writer = await stages.write("keys", () =>
-    openSetWriter({ set, tier, startedAt, config, ready, vault, lease, published, incident, stop, log }),
+    openSetWriter({ set, tier, startedAt, config, ready, stop, log, ...facts }),
   );
   const beside: Beside = {};
   try {
@@ -64,7 +121,7 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
     const finished = await stages.write("publish", () =>
       writer.publish({ acceptShrinkage: request.acceptShrinkage ?? false, warnings, files }),
     );
-    return { ...finished, stages: stages.taken, warnings, alarms, ...(files && { files }) };
+    return { ...finished, warnings, ...(files && { files }) };
   } catch (error) {
     stop.now(error);
     await tellOfFilesAlone(beside.run, set, log);

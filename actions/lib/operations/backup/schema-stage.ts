@@ -37,7 +37,7 @@ export async function takeSchema(
     const holder = await source.session("snapshot");
     let held: number | undefined;
     try {
-      const snapshot = await takeLockedSnapshot(holder, source.log);
+      const snapshot = await takeLockedSnapshot(holder, source.policy.lockWaitSeconds, source.log);
       held = snapshot.pid;
       guard.holds(held);
       await holder.query("SET LOCAL row_security = off");

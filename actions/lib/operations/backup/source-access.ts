@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
 import type { Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
@@ -6,7 +7,7 @@ import type { Policy } from "../../config/policy/policy.ts";
 import { type ChildEnvironment, type ClientTools, childEnvironment } from "../../postgres/connect/client-tools.ts";
 import { connect, Sessions } from "../../postgres/connect/connect.ts";
 import type { PgDump } from "../../postgres/dump/pg-dump.ts";
-import { watchForDdl } from "../../postgres/snapshot/snapshot.ts";
+import { isQuiet, watchForDdl } from "../../postgres/snapshot/ddl-watch.ts";
 
 export interface SourceAccessOptions {
   readonly settings: ConnectionSettings;
@@ -22,6 +23,7 @@ export class SourceAccess implements AsyncDisposable {
   readonly log: Log;
   readonly #options: SourceAccessOptions;
   readonly #child: ChildEnvironment;
+  readonly #connect: (purpose: string) => Promise<Client>;
   readonly #sessions: Sessions<[purpose: string]>;
   readonly #children = new Set<Promise<unknown>>();
 
@@ -32,10 +34,8 @@ export class SourceAccess implements AsyncDisposable {
     this.#child = child;
     const { settings, policy, stop, log } = options;
     const also = { lockWaitSeconds: policy.lockWaitSeconds, signal: stop.signal, log };
-    this.#sessions = new Sessions(
-      (purpose) => connect(settings, { applicationName: `lifeboat/${purpose}`, ...also }),
-      stop.signal,
-    );
+    this.#connect = (purpose) => connect(settings, { applicationName: `lifeboat/${purpose}`, ...also });
+    this.#sessions = new Sessions(this.#connect, stop.signal);
   }
 
   static async open(options: SourceAccessOptions): Promise<SourceAccess> {
@@ -45,6 +45,16 @@ export class SourceAccess implements AsyncDisposable {
   /** A session of its own, with everything pinned. */
   session(purpose: string): Promise<Client> {
     return this.#sessions.open(purpose);
+  }
+
+  /** A session that outlives the run's being called off by a moment, and is not one of `backends`. */
+  watcher(): Promise<Client> {
+    return this.#connect("watch");
+  }
+
+  /** The server's processes for our sessions. */
+  backends(): number[] {
+    return this.#sessions.backends();
   }
 
   async hangUp(client: Client): Promise<void> {
@@ -72,30 +82,57 @@ export class SourceAccess implements AsyncDisposable {
 }
 
 export interface DdlGuard extends AsyncDisposable {
-  /** From now on, whoever waits for this backend waits for the backup. */
+  /** From now on, a set without this backend's locks would lie. */
   holds(pid: number): void;
   /** The backend is given up on purpose. */
   releases(pid: number): void;
 }
 
-/** Looks all through the run whether the backup is in anybody's way, and stops the run when it is. */
+/** For the last word at the server, when the run has stopped and its network may be gone. */
+const lastWordMillis = 500;
+
+/**
+ * Looks all through the run whether the backup is in anybody's way, and stops the run when it is: the server ends our sessions
+ * itself, which a pooler, or a query without output, would let go on for a while.
+ */
 export async function startDdlGuard(source: SourceAccess, stop: Stop): Promise<DdlGuard> {
-  const pids = new Set<number>();
+  const held = new Set<number>();
   const done = new AbortController();
-  const watcher = await source.session("watch");
-  const signal = AbortSignal.any([done.signal, stop.signal]);
+  const watcher = await source.watcher();
   const watching = watchForDdl(watcher, {
-    pids: () => [...pids],
+    ours: () => source.backends(),
+    holders: () => [...held],
     yieldSeconds: source.policy.yieldToDdlSeconds,
-    signal,
-  }).catch((error: unknown) => stop.now(error));
+    signal: AbortSignal.any([done.signal, stop.signal]),
+  }).catch(async (error: unknown) => {
+    const ours = source.backends();
+    stop.now(error);
+    await watcher.query("select pg_terminate_backend(pid) from unnest($1::int[]) pid", [ours]).catch(() => {});
+  });
   return {
-    holds: (pid) => void pids.add(pid),
-    releases: (pid) => void pids.delete(pid),
+    holds: (pid) => void held.add(pid),
+    releases: (pid) => void held.delete(pid),
     async [Symbol.asyncDispose]() {
       done.abort();
-      await watching;
+      await Promise.race([watching, delay(lastWordMillis)]);
       await source.hangUp(watcher);
     },
   };
+}
+
+/**
+ * After a backup has given way: waits until nobody changes tables any more.
+ *
+ * @param until of `performance.now()` @returns whether it has come to that in time
+ */
+export async function waitForMigration(
+  settings: ConnectionSettings,
+  until: number,
+  { stop, log }: Pick<SourceAccessOptions, "stop" | "log">,
+): Promise<boolean> {
+  await using sessions = new Sessions(
+    () => connect(settings, { applicationName: "lifeboat/watch", signal: stop.signal, log }),
+    stop.signal,
+  );
+  return await isQuiet(await sessions.open(), until, stop.signal);
 }

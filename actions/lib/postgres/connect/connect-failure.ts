@@ -21,8 +21,16 @@ const passing = new Set([
   "08004",
 ]);
 
+/** What poolers say when they have no connection left, under codes that mean other things too: Supavisor's XX000, PgBouncer's 08P01. */
+const full = /max client|EMAXCONN|no more connections allowed/i;
+
+function isFull(error: unknown): boolean {
+  return errorCode(error) === "53300" || (error instanceof Error && full.test(error.message));
+}
+
 /** Whether trying again may help: never for a refusal. */
 export function mayPass(error: unknown): boolean {
+  if (isFull(error)) return true;
   const code = errorCode(error);
   if (code !== undefined) return passing.has(code);
   // The driver's own errors have no code: a time-out, or a connection that ended during the handshake.
@@ -37,6 +45,13 @@ export async function describeConnectFailure(
 ): Promise<LifeboatError> {
   const code = errorCode(error) ?? "";
   const where = `${settings.host}:${settings.port}`;
+  if (isFull(error)) {
+    return new OperationError(
+      "source-unreachable",
+      `${where} has no connection left (${code}).`,
+      "Run at a quieter hour, raise the pooler's pool size or the role's limit, or lower source.jobs in the policy.",
+    );
+  }
   if (code === "28P01" || code === "28000") {
     return refusal(
       "source-authentication",

@@ -38,13 +38,13 @@ export const sessionPins: Readonly<Record<string, string>> = {
 
 /**
  * Settings that not every server has: `transaction_timeout` is new in 17. `client_connection_check_interval` lets the
- * server notice within seconds that we are gone, also when we were killed in the middle of a long query: otherwise it would
+ * server notice within a second that we are gone, also when we were killed in the middle of a long query: otherwise it would
  * go on holding snapshot and locks. Not every platform can do that, so it is asked for and not demanded.
  */
 const wishes: Readonly<Record<string, string>> = {
   transaction_timeout: "0",
   idle_session_timeout: "0",
-  client_connection_check_interval: "5s",
+  client_connection_check_interval: "1s",
 };
 
 /** The wishes that the server knows, as one statement. */
@@ -58,7 +58,7 @@ export const wishStatement = {
 export function pinStatement(lockWaitSeconds: number): { readonly text: string; readonly values: readonly string[] } {
   const entries = Object.entries({ ...sessionPins, lock_timeout: String(Math.ceil(lockWaitSeconds * 1000)) });
   const calls = entries.map((_, index) => `pg_catalog.set_config($${index * 2 + 1}, $${index * 2 + 2}, false)`);
-  return { text: `SELECT ${calls.join(", ")}`, values: entries.flat() };
+  return { text: `SELECT ${calls.join(", ")}, pg_catalog.pg_backend_pid() AS pid`, values: entries.flat() };
 }
 
 /**
@@ -139,7 +139,8 @@ async function connectOnce(
   try {
     await client.connect();
     const pins = pinStatement(options.lockWaitSeconds ?? 30);
-    await client.query(pins.text, [...pins.values]);
+    const { rows } = await client.query<{ pid: number }>(pins.text, [...pins.values]);
+    if (rows[0] !== undefined) backends.set(client, rows[0].pid);
     await client.query(wishStatement.text, [...wishStatement.values]).catch(refusedOnly);
     return client;
   } catch (error) {
@@ -148,6 +149,13 @@ async function connectOnce(
   } finally {
     clearTimeout(limit);
   }
+}
+
+const backends = new WeakMap<Client, number>();
+
+/** The server's process for a session that `connect` has opened: others wait for it when they wait for us. A pooler's own number is another. */
+export function backendOf(client: Client): number | undefined {
+  return backends.get(client);
 }
 
 /** A server that refuses a wish is fine; a connection that broke is not. */
@@ -216,6 +224,11 @@ export class Sessions<For extends readonly unknown[] = []> implements AsyncDispo
     this.#connect = connect;
     this.#signal = signal;
     signal?.addEventListener("abort", this.#hangUp);
+  }
+
+  /** The server's processes for those that are open now. */
+  backends(): number[] {
+    return [...this.#open].flatMap((client) => backendOf(client) ?? []);
   }
 
   async open(...what: For): Promise<Client> {
