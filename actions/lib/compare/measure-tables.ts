@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { OperationError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { tableName } from "../postgres/identifier.ts";
-import type { Fingerprint, Generated, TableContent } from "../postgres/inventory/model.ts";
+import { type Fingerprint, type Generated, sumOf, type TableContent } from "../postgres/inventory/model.ts";
 import { pathStatement } from "../postgres/inventory/name-lookup.ts";
 import { fingerprintByCopy, isLeftToCopy } from "../postgres/rows/export-rows.ts";
 import { fingerprintGenerated, fingerprintTable } from "../postgres/rows/fingerprint.ts";
@@ -131,11 +131,6 @@ export function overRoots<Some extends RowFacts>(
     if (found !== undefined) measured.set(name, found);
   }
   return { tables: others, facts: { ...facts, measured, instead } };
-}
-
-/** What several tables hold together. */
-export function sumOf(some: readonly Fingerprint[]): Fingerprint {
-  return { rows: add(some.map(({ rows }) => rows)), hash: add(some.map(({ hash }) => hash)) };
 }
 
 const add = (numbers: readonly string[]): string => numbers.reduce((sum, one) => sum + BigInt(one), 0n).toString();

@@ -53,6 +53,12 @@ export type BuiltIn = z.infer<typeof builtInSchema>;
 export const fingerprintSchema = z.strictObject({ rows: z.string(), hash: z.string() });
 export type Fingerprint = z.infer<typeof fingerprintSchema>;
 
+/** The fingerprint of rows that lie in several places. */
+export function sumOf(some: readonly Fingerprint[]): Fingerprint {
+  const sum = (of: keyof Fingerprint): string => some.reduce((total, one) => total + BigInt(one[of]), 0n).toString();
+  return { rows: sum("rows"), hash: sum("hash") };
+}
+
 /**
  * Stored generated columns. No dump holds their values: a restore computes them anew, and they come out otherwise when a
  * function behind them was replaced after they had been stored.
@@ -72,6 +78,13 @@ const generatedSchema = z.strictObject({
 });
 export type Generated = z.infer<typeof generatedSchema>;
 
+/**
+ * One artifact that holds rows of a table: all of them, or a slice of a large one. Slices come in the order in which the table
+ * was cut; rows and hashes of all parts add up to the table's fingerprint.
+ */
+const partSchema = fingerprintSchema.extend({ artifact: z.string() });
+export type Part = z.infer<typeof partSchema>;
+
 /** A table that holds rows of its own (ordinary tables and partitions; not their partitioned parents). */
 export const tableContentSchema = z.strictObject({
   schema: z.string(),
@@ -88,6 +101,8 @@ export const tableContentSchema = z.strictObject({
   filter: z.string().nullable(),
   unlogged: z.boolean(),
   fingerprint: fingerprintSchema.nullable(),
+  /** Where its rows lie in the set; unknown while the database is read. */
+  parts: z.array(partSchema).optional(),
   generated: generatedSchema.nullish(),
 });
 export type TableContent = z.infer<typeof tableContentSchema>;

@@ -54,7 +54,9 @@ const artifactSchema = z.strictObject({
   name: z.string().min(1),
   kind: z.enum([
     "schema",
+    "schema-sql",
     "data",
+    "sequences",
     "large-objects",
     "roles",
     "inventory",
@@ -68,7 +70,7 @@ const artifactSchema = z.strictObject({
   ]),
   /** Bytes before compression and sealing. */
   plainBytes: count,
-  /** `schema.table` of the tables whose rows are in here (kinds `data`, `json`, `extension-rows`). */
+  /** `schema.table` of the tables whose rows are in here, in the order of the blocks (kinds `data`, `json`, `extension-rows`). */
   tables: z.array(z.string()).optional(),
   segments: z.array(segmentSchema).min(1),
 });
