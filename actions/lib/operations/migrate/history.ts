@@ -3,11 +3,10 @@ import { z } from "zod";
 import { OperationError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/measures.ts";
 import type { AppliedMigration } from "../../policy/migrations.ts";
-import { type DataBlock, readArchive } from "../../postgres/dump/archive/data.ts";
-import { readPlainDump } from "../../postgres/dump/plain/read.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import { unescapeCopy } from "../../postgres/rows/copy-text.ts";
 import type { OpenSet } from "../../vault/sets/open-set.ts";
+import { rows } from "../../vault/sets/rows.ts";
 
 /** Where the Supabase CLI notes what it has applied, and with what. */
 export const historyTable = { schema: "supabase_migrations", name: "schema_migrations" } as const;
@@ -43,10 +42,10 @@ export async function historyOfDatabase(client: Client): Promise<AppliedMigratio
     `select coalesce(sum(octet_length(${has("statements", "statements::text")})), 0)::text as bytes ${from}`,
   );
   assertSmall(Number(size.rows[0]?.bytes));
-  const rows = await client.query(
+  const answer = await client.query(
     `select version::text as version, ${has("name", "name::text")} as name, ${has("statements", "to_json(statements::text[])")} as statements ${from}`,
   );
-  return rows.rows.map(applied);
+  return answer.rows.map(applied);
 }
 
 /**
@@ -61,24 +60,8 @@ export async function historyOfSet(open: OpenSet): Promise<AppliedMigration[] | 
   );
   if (table === undefined) return [];
   assertSmall(table.bytes);
-  const key = tableName(historyTable);
-  const holders = open.manifest.artifacts.filter(
-    ({ kind, tables }) => kind === "data" && tables?.includes(key) === true,
-  );
-  if (holders.length === 0) return undefined;
-  const rows: AppliedMigration[] = [];
-  for (const { name } of holders) {
-    const plain = open.artifact(name);
-    const blocks: AsyncIterable<DataBlock> = name.includes(".sql")
-      ? readPlainDump(plain, inventory).blocks()
-      : (await readArchive(plain)).blocks();
-    for await (const block of blocks) {
-      if (block.kind !== "table" || tableName({ schema: block.entry.namespace, name: block.entry.tag }) !== key)
-        continue;
-      for (const line of await linesOf(block.chunks())) rows.push(rowOf(line, table.columns));
-    }
-  }
-  return rows;
+  if (open.manifest.artifacts.some(({ kind }) => kind === "sql")) return undefined;
+  return (await linesOf(rows(open, inventory, table))).map((line) => rowOf(line, table.columns));
 }
 
 async function linesOf(chunks: AsyncIterable<Uint8Array>): Promise<string[]> {

@@ -9,12 +9,14 @@ import { tableName } from "../../postgres/identifier.ts";
 import type { Inventory, SequenceValue, TableContent } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import type { Artifact, Manifest } from "../../vault/format/manifest.ts";
-import type { Contents } from "./deep-contents.ts";
+import { misplacedRows, tellsParts } from "../../vault/sets/rows.ts";
+import { type Contents, sequenceFiles } from "./deep-contents.ts";
 import { type DamageFinding, damageAt, findingOf, warningAt } from "./verify-objects.ts";
 
 /** Findings that also come when an artifact could not be read. */
 export const missingCodes: ReadonlySet<string> = new Set([
   "table-missing",
+  "sequences-missing",
   "schema-missing",
   "dump-incomplete",
   "large-object-missing",
@@ -23,6 +25,19 @@ export const missingCodes: ReadonlySet<string> = new Set([
 
 /** Compares what was found in the artifacts with what the inventory says was in the database at the snapshot. */
 export function compareContents(manifest: Manifest, inventory: Inventory, contents: Contents): DamageFinding[] {
+  if (tellsParts(inventory)) {
+    return [
+      ...contents.findings,
+      ...compareSchema(manifest, inventory, contents),
+      ...misplacedRows(manifest, inventory).map(({ where, code, what }) => damageAt(where, code, what)),
+      ...dumped(inventory).flatMap(unproven),
+      ...compareSequences(inventory, contents),
+      ...attempt("set", () => assertContentsComplete({ ...inventory, sequences: [] }, contents.entries)),
+      ...compareLargeObjects(inventory, contents),
+      ...compareExports(manifest, inventory, contents),
+      ...compareCounts(manifest, inventory),
+    ];
+  }
   return [
     ...compareSchema(manifest, inventory, contents),
     ...dumped(inventory).flatMap((table) => compareTable(table, manifest.artifacts, contents)),
@@ -84,6 +99,17 @@ function compareTable(table: TableContent, artifacts: readonly Artifact[], { tab
     findings.push(damageAt(only.artifact, "rows-differ", what));
   }
   return findings;
+}
+
+function unproven(table: TableContent): DamageFinding[] {
+  if (table.fingerprint !== null) return [];
+  return [warningAt("set", "table-unproven", `The inventory has no fingerprint of ${tableName(table)}`)];
+}
+
+/** Their values are compared as they are read. */
+function compareSequences(inventory: Inventory, contents: Contents): DamageFinding[] {
+  if (contents.sequenceFiles === sequenceFiles(inventory).length) return [];
+  return [damageAt("set", "sequences-missing", "Values of sequences are in no artifact, or in two")];
 }
 
 function compareUnknown(inventory: Inventory, { tables }: Contents): DamageFinding[] {

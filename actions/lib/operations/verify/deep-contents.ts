@@ -1,15 +1,19 @@
 import { OperationError } from "../../base/errors.ts";
+import { wholeOf } from "../../base/flow/chunks.ts";
 import { type DataBlock, readArchive, type TableBlock } from "../../postgres/dump/archive/data.ts";
 import type { TocEntry } from "../../postgres/dump/archive/toc.ts";
 import { readPlainDump } from "../../postgres/dump/plain/read.ts";
 import { tableName } from "../../postgres/identifier.ts";
-import type { Fingerprint, Inventory, TableContent } from "../../postgres/inventory/model.ts";
+import type { Fingerprint, Inventory, SequenceValue, TableContent } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets, vaultSecretsArtifact } from "../../postgres/inventory/vault-secrets.ts";
 import { createLargeObjectHasher } from "../../postgres/row-hash/large-object.ts";
 import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
 import { createNdjsonReader } from "../../postgres/rows/copy-text.ts";
+import { sequencesSql } from "../../postgres/rows/data-sql.ts";
 import { planExport } from "../../postgres/rows/export-rows.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
+import { blocksIn, differing, holdsRows, tellsParts } from "../../vault/sets/rows.ts";
+import { type DamageFinding, findingOf } from "./verify-objects.ts";
 
 export interface FoundTable {
   readonly artifact: string;
@@ -19,6 +23,9 @@ export interface FoundTable {
 
 /** What was found in the artifacts of a set, to be compared with its inventory. */
 export interface Contents {
+  /** What was compared as it was read and is not as it should be. */
+  readonly findings: DamageFinding[];
+  sequenceFiles: number;
   schema: readonly TocEntry[] | undefined;
   /** By the table's OID at the source: every block of rows that there is for it. */
   readonly tables: Map<string, FoundTable[]>;
@@ -30,7 +37,15 @@ export interface Contents {
 }
 
 export function noContents(): Contents {
-  return { schema: undefined, tables: new Map(), entries: [], largeObjects: new Map(), exports: new Map() };
+  return {
+    findings: [],
+    sequenceFiles: 0,
+    schema: undefined,
+    tables: new Map(),
+    entries: [],
+    largeObjects: new Map(),
+    exports: new Map(),
+  };
 }
 
 /**
@@ -44,6 +59,8 @@ export async function readContents(
   contents: Contents,
 ): Promise<void> {
   if (artifact.kind === "schema") contents.schema = await readSchema(artifact, plain);
+  else if (holdsRows(artifact) && tellsParts(inventory)) await readRows(artifact, plain, inventory, contents);
+  else if (artifact.kind === "sequences") await readSequences(artifact, plain, inventory, contents);
   else if (artifact.kind === "data" || artifact.kind === "large-objects") {
     await readData(artifact, plain, inventory, contents);
   } else if (artifact.kind === "sql" || artifact.kind === "extension-rows") {
@@ -66,6 +83,42 @@ async function readSchema(artifact: Artifact, plain: AsyncIterable<Uint8Array>):
     );
   }
   return archive.toc;
+}
+
+async function readRows(
+  artifact: Artifact,
+  plain: AsyncIterable<Uint8Array>,
+  inventory: Inventory,
+  { findings }: Contents,
+): Promise<void> {
+  for await (const { table, chunks } of blocksIn(artifact, plain, inventory)) {
+    const hasher = createRowHasher(table.columns.length);
+    for await (const chunk of chunks()) hasher.push(chunk);
+    const { rows, hash } = hasher.finish();
+    const part = table.parts?.find((one) => one.artifact === artifact.name);
+    if (part === undefined || (part.rows === rows && part.hash === hash)) continue;
+    findings.push(findingOf(differing(part, table, rows), artifact.name));
+  }
+}
+
+/** Sequences by the files that they come in: those that count for an extension's own table stand apart. */
+export function sequenceFiles({ sequences }: Pick<Inventory, "sequences">): (readonly SequenceValue[])[] {
+  const [apart, usual] = [true, false].map((own) =>
+    sequences.filter(({ countsFor }) => (countsFor !== undefined) === own),
+  );
+  return [usual ?? [], apart ?? []].filter(({ length }) => length > 0);
+}
+
+async function readSequences(
+  { name }: Artifact,
+  plain: AsyncIterable<Uint8Array>,
+  inventory: Inventory,
+  contents: Contents,
+): Promise<void> {
+  const text = await wholeOf(plain);
+  contents.sequenceFiles += 1;
+  if (sequenceFiles(inventory).some((some) => text.equals(sequencesSql(some)))) return;
+  throw new OperationError("sequences-differ", `${name} does not hold the values of sequences that the database had.`);
 }
 
 const told = new Set(["SEQUENCE SET", "BLOB", "BLOB METADATA"]);
