@@ -1,15 +1,14 @@
 import type { Client } from "pg";
 import type { Log } from "../../base/log.ts";
 import { measureTables } from "../../compare/measure-tables.ts";
-import type { TableBlock } from "../../postgres/dump/archive/data.ts";
 import { tableName } from "../../postgres/identifier.ts";
-import type { Fingerprint, Inventory, TableContent } from "../../postgres/inventory/model.ts";
+import { type Fingerprint, type Inventory, sumOf, type TableContent } from "../../postgres/inventory/model.ts";
 import { readingPaths } from "../../postgres/inventory/name-lookup.ts";
 import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import type { OpenSet } from "../../vault/sets/open-set.ts";
-import { rowsIn } from "../restore/load/load-data.ts";
-import { loadItem, projectColumns } from "../restore/load/load-table.ts";
+import { blocksIn, holdsRows } from "../../vault/sets/rows.ts";
+import { loadItems, projectColumns } from "../restore/load/load-table.ts";
 import { type DataPlan, planData, readTargetTables } from "../restore/plan/plan-data.ts";
 import { lastingColumns } from "../restore/settle/around-files.ts";
 import { Journal } from "../restore/target/journal.ts";
@@ -68,7 +67,7 @@ export async function planRows(
   const plan = comparisonPlan(planned, equal, reduced, task.sameProject);
   for (const [name, { table }] of plan.loads) {
     const fingerprint = fingerprints.get(name);
-    if (fingerprint !== undefined) notes.set(loadItem(table), { reduced: fingerprint });
+    if (fingerprint !== undefined) notes.set(loadItems(table)[0] ?? "", { reduced: fingerprint });
   }
   return { plan, journal: Journal.unwritten(task.open.set, notes) };
 }
@@ -116,41 +115,26 @@ async function fingerprintSetRows(
   wanted: ReadonlyMap<string, readonly number[]>,
   readable: (artifacts: readonly Artifact[]) => Promise<void>,
 ): Promise<Map<string, Fingerprint>> {
-  const found = new Map<string, Fingerprint>();
-  const oids = new Map(
-    inventory.tables.flatMap((table) => {
-      const keep = wanted.get(tableName(table));
-      return keep === undefined ? [] : [[table.oid, { name: tableName(table), keep }] as const];
-    }),
-  );
+  const found = new Map([...wanted.keys()].map((name) => [name, [] as Fingerprint[]]));
   const artifacts = open.manifest.artifacts.filter((one) => mayHold(one, wanted));
   if (artifacts.length > 0) await readable(artifacts);
   for (const artifact of artifacts) {
-    for await (const block of await rowsIn(artifact, open.artifact(artifact.name), inventory)) {
-      if (block.kind !== "table") continue;
-      const table = oids.get(block.entry.oid);
-      if (table !== undefined) found.set(table.name, sum(found.get(table.name), await hash(block, table.keep)));
+    for await (const { table, chunks } of blocksIn(artifact, open.artifact(artifact.name), inventory)) {
+      const name = tableName(table);
+      const keep = wanted.get(name);
+      if (keep !== undefined) found.get(name)?.push(await hash(chunks(), keep));
     }
   }
-  // A table without rows is in no block.
-  for (const name of wanted.keys()) if (!found.has(name)) found.set(name, { rows: "0", hash: "0" });
-  return found;
+  return new Map([...found].map(([name, parts]) => [name, sumOf(parts)]));
 }
 
-function mayHold({ kind, tables }: Artifact, wanted: ReadonlyMap<string, unknown>): boolean {
-  if (wanted.size === 0 || !["data", "sql", "extension-rows"].includes(kind)) return false;
-  return tables === undefined || tables.some((name) => wanted.has(name));
+function mayHold(artifact: Artifact, wanted: ReadonlyMap<string, unknown>): boolean {
+  const { tables } = artifact;
+  return wanted.size > 0 && holdsRows(artifact) && (tables === undefined || tables.some((name) => wanted.has(name)));
 }
 
-async function hash(block: TableBlock, keep: readonly number[]): Promise<Fingerprint> {
+async function hash(rows: AsyncIterable<Uint8Array>, keep: readonly number[]): Promise<Fingerprint> {
   const hasher = createRowHasher(keep.length);
-  for await (const chunk of projectColumns(block.chunks(), keep)) hasher.push(chunk);
+  for await (const chunk of projectColumns(rows, keep)) hasher.push(chunk);
   return hasher.finish();
-}
-
-/** A table may come in several slices. */
-function sum(a: Fingerprint | undefined, b: Fingerprint): Fingerprint {
-  if (a === undefined) return b;
-  const add = (one: string, other: string): string => (BigInt(one) + BigInt(other)).toString();
-  return { rows: add(a.rows, b.rows), hash: add(a.hash, b.hash) };
 }

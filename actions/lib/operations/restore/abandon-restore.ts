@@ -63,7 +63,10 @@ export async function abandonRestore(request: AbandonRequest): Promise<Abandoned
     if (!dryRun) await finishRestore(client, { holdsRequests: false });
     return {
       ...{ outcome: dryRun ? "dry-run" : "abandoned", set: journal.set, target: config.target.name },
-      ...{ objects: made.length, tables: journal.items().flatMap((item) => loadedTable(item) ?? []) },
+      ...{
+        objects: made.length,
+        tables: [...new Set(journal.items().flatMap((item) => loadedTable(journal, item) ?? []))],
+      },
       switchedOff: journal.quieted(cronItem).length + journal.quieted("rows cron.job").length,
     };
   } finally {

@@ -9,8 +9,7 @@ import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { isManagedSchema } from "../../../postgres/platform-owned.ts";
 import { refuseWithoutWebhooks } from "../../../supabase/platform/platform.ts";
 import { inspectTarget, type TargetFacts } from "../../target/target.ts";
-import { transactionsOverOrphans } from "../load/broken-keys.ts";
-import { loadItem } from "../load/load-table.ts";
+import { rowsBrought } from "../load/load-table.ts";
 import { familiesOf, readTargetTables } from "../plan/plan-data.ts";
 import type { RestoreTask } from "../plan/run.ts";
 import { digestOf, Journal, stateOf, type TargetState } from "../target/journal.ts";
@@ -64,7 +63,7 @@ export async function admitResumed(
   const lines = [
     ...movedOn({ before, end }, target, source),
     ...(await writtenSince(client, journal, source)),
-    ...(await loginsSince(client, target, journal.ageSeconds, (table) => journal.transaction(loadItem(table)))),
+    ...(await loginsSince(client, target, journal.ageSeconds, journal.transactions())),
   ];
   if (lines.length === 0) return;
   throw refused(
@@ -87,7 +86,7 @@ const filesTables = new Set(["storage.buckets", "storage.objects"]);
 /** Tables that a run has loaded and that now hold other rows: every row that it brought has its transaction's number. */
 async function writtenSince(client: Client, journal: Journal, source: Inventory): Promise<string[]> {
   const lines: string[] = [];
-  const moved = transactionsOverOrphans(journal);
+  const ours = journal.transactions();
   const paths = readingPaths(source);
   const families = familiesOf(source.tables, await readTargetTables(client));
   const alone = source.tables.filter((table) => !families.has(tableName(table)));
@@ -99,10 +98,8 @@ async function writtenSince(client: Client, journal: Journal, source: Inventory)
   ];
   for (const { name, tables } of groups) {
     // Where rows go through a root, each partition may hold what any of them brought.
-    const loaded = tables.filter((table) => journal.transaction(loadItem(table)) !== undefined);
-    const wanted = loaded.map(({ fingerprint }) => fingerprint?.rows).filter((rows) => rows !== undefined);
-    if (wanted.length === 0 || wanted.length < loaded.length || filesTables.has(name)) continue;
-    const ours = [...loaded.flatMap((table) => journal.transaction(loadItem(table)) ?? []), ...moved];
+    const wanted = tables.flatMap((table) => rowsBrought(journal, table));
+    if (wanted.length === 0 || wanted.includes(undefined) || filesTables.has(name)) continue;
     const counted: { rows: string; others: string }[] = [];
     for (const table of tables) {
       const found = await countForeign(client, table, ours, paths);
@@ -111,7 +108,8 @@ async function writtenSince(client: Client, journal: Journal, source: Inventory)
     }
     if (counted.length < tables.length) continue;
     if (counted.some(({ others }) => others !== "0")) lines.push(`rows of ${name} were written`);
-    else if (total(counted.map(({ rows }) => rows)) !== total(wanted)) lines.push(`rows of ${name} were deleted`);
+    else if (total(counted.map(({ rows }) => rows)) !== total(wanted.map((rows) => rows ?? "0")))
+      lines.push(`rows of ${name} were deleted`);
   }
   return lines;
 }
@@ -136,13 +134,13 @@ const traces = [
 
 /**
  * What people left who have used a project in the last `seconds`, by the target's clock.
- * @param ours number of the transaction of ours that brought a table's rows, as `xmin` shows it
+ * @param ours numbers of the transactions of ours that brought rows, as `xmin` shows them
  */
 export async function loginsSince(
   client: Client,
   target: Inventory,
   seconds: number,
-  ours: (table: TableContent) => string | undefined = () => undefined,
+  ours: readonly string[] = [],
 ): Promise<string[]> {
   const lines: string[] = [];
   for (const { schema, name, columns, what } of traces) {
@@ -154,8 +152,8 @@ export async function loginsSince(
       .join(" or ");
     try {
       const answer = await client.query(
-        `select exists (select from only ${quoteQualified(schema, name)} where xmin::text <> $2 and (${newer})) as used`,
-        [seconds, ours(table) ?? ""],
+        `select exists (select from only ${quoteQualified(schema, name)} where xmin::text <> all ($2) and (${newer})) as used`,
+        [seconds, ours],
       );
       if (answer.rows[0]?.used === true) lines.push(`${what} (${tableName(table)})`);
     } catch (error) {

@@ -109,11 +109,6 @@ export function keysOverOrphans(journal: Journal): string[] {
   return journal.items().flatMap((item) => (item.startsWith(itemStart) ? [item.slice(itemStart.length)] : []));
 }
 
-/** The transactions that put rows back, as `xmin` shows them. */
-export function transactionsOverOrphans(journal: Journal): string[] {
-  return keysOverOrphans(journal).flatMap((identity) => journal.transaction(itemStart + identity) ?? []);
-}
-
 /** By its name the leaves' own copy of the key, for as long as the transaction asks which rows break it. */
 const probe = "lifeboat_orphans";
 

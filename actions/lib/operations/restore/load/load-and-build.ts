@@ -1,6 +1,6 @@
 import type { Build } from "../plan/plan-builds.ts";
 import { dumpClient, runSteps, type StepFailures } from "../plan/steps.ts";
-import { type DataTask, loadArtifact, rowsToCome } from "./load-data.ts";
+import { type DataTask, type Loading, loadArtifact, rowsToCome } from "./load-data.ts";
 
 export interface LoadAndBuild {
   /** Why a table's rows did not go in, by `schema.table`, when all artifacts have been read; empty when all did. */
@@ -27,7 +27,7 @@ class Workers {
   readonly #jobs: number;
   readonly #artifacts: DataTask["artifacts"][number][];
   readonly #queue: BuildQueue;
-  readonly #rowFailures = new Map<string, string>();
+  readonly #loaded: Loading;
   readonly #stepFailures: StepFailures = new Map();
   readonly #rows = Promise.withResolvers<ReadonlyMap<string, string>>();
   #loading: number;
@@ -39,6 +39,13 @@ class Workers {
     this.#task = task;
     this.#jobs = Math.max(1, jobs);
     this.#artifacts = [...task.artifacts];
+    this.#loaded = {
+      ...{ failures: new Map(), tried: new Set(), checked: new Set() },
+      onLoaded: (table) => {
+        this.#queue.loaded(table);
+        this.#tell();
+      },
+    };
     this.#loading = task.artifacts.length;
     this.#queue = new BuildQueue(builds, rowsToCome(task));
     this.#rows.promise.catch(() => {}); // whoever waits for it hears of it
@@ -74,10 +81,7 @@ class Workers {
     const client = await this.#task.connect();
     try {
       for (let next = this.#artifacts.shift(); next !== undefined; next = this.#artifacts.shift()) {
-        await loadArtifact(this.#task, client, next, this.#rowFailures, (table) => {
-          this.#queue.loaded(table);
-          this.#tell();
-        });
+        await loadArtifact(this.#task, client, next, this.#loaded);
         this.#loading -= 1;
         if (this.#loading === 0) this.#allLoaded();
         if (this.#failure !== undefined) return;
@@ -108,7 +112,7 @@ class Workers {
 
   #allLoaded(): void {
     this.#queue.allLoaded();
-    this.#rows.resolve(this.#rowFailures);
+    this.#rows.resolve(this.#loaded.failures);
     this.#tell();
   }
 

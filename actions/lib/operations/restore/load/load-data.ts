@@ -1,29 +1,27 @@
 import type { Client } from "pg";
-import { describeCode, OperationError } from "../../../base/errors.ts";
+import { counted } from "../../../base/flow/chunks.ts";
 import type { Log, Track } from "../../../base/log.ts";
-import {
-  type DataBlock,
-  type LargeObjectBlock,
-  readArchive,
-  type TableBlock,
-} from "../../../postgres/dump/archive/data.ts";
+import { readArchive } from "../../../postgres/dump/archive/data.ts";
 import { readPlainDump } from "../../../postgres/dump/plain/read.ts";
 import { tableName } from "../../../postgres/identifier.ts";
-import type { Fingerprint, Inventory } from "../../../postgres/inventory/model.ts";
+import type { Fingerprint, Inventory, TableContent } from "../../../postgres/inventory/model.ts";
 import { createRowHasher } from "../../../postgres/row-hash/row-hash.ts";
+import type { DataBlock } from "../../../postgres/rows/data-sql.ts";
 import type { Artifact } from "../../../vault/format/manifest.ts";
-import type { DataPlan, Family } from "../plan/plan-data.ts";
+import { blocksIn, holdsRows } from "../../../vault/sets/rows.ts";
+import type { DataPlan, TableLoad } from "../plan/plan-data.ts";
 import type { Journal } from "../target/journal.ts";
-import { transactionsOverOrphans } from "./broken-keys.ts";
 import { scheduleJobs } from "./cron-jobs.ts";
-import { loadItem, loadTable, projectColumns } from "./load-table.ts";
+import { loadLargeObjects } from "./large-objects.ts";
+import { loadBatch, loadPart, type PartText } from "./load-batch.ts";
+import { isLoaded, itemIn, loadChanged, loadItems, type PartLoad, projectColumns } from "./load-table.ts";
 
 /** What loading needs: where the bytes come from, how to reach the target, what to load. */
 export interface DataTask {
   readonly artifacts: readonly Artifact[];
   /** Of the set. */
   readonly inventory: Inventory;
-  /** The plain archive: verified, opened and decompressed on the way. */
+  /** The plain bytes: verified, opened and decompressed on the way. */
   readonly open: (artifact: Artifact) => AsyncIterable<Uint8Array>;
   readonly connect: () => Promise<Client>;
   readonly plan: DataPlan;
@@ -38,37 +36,46 @@ export interface DataTask {
 
 /** `schema.table` of those that rows are still to come for. */
 export function rowsToCome({ plan, journal }: DataTask): string[] {
-  return [...plan.loads].filter(([, { table }]) => !journal.isDone(loadItem(table))).map(([name]) => name);
+  return [...plan.loads].filter(([, { table }]) => !isLoaded(journal, table)).map(([name]) => name);
 }
 
-type Failures = Map<string, string>;
+/** What came of loading so far, in all sessions. */
+export interface Loading {
+  /** Why rows did not go in, by `schema.table`. */
+  readonly failures: Map<string, string>;
+  /** The journal's names of the parts that were tried. */
+  readonly tried: Set<string>;
+  /** Tables that hold nothing of somebody else's. */
+  readonly checked: Set<string>;
+  /** Told of each table whose rows are in, or will not come. */
+  readonly onLoaded: (table: string) => void;
+}
 
-/**
- * Streams one artifact into the target without touching a disk. What the journal knows is passed over.
- * @param failures why a table's rows did not go in, by `schema.table`
- * @param onLoaded told of each table whose rows are in, or will not come
- */
+/** A table of more text than this travels alone, and so much text of others together: it is held in memory. */
+const smallBytes = 256 * 1024;
+const batchBytes = 1024 * 1024;
+/** As many go together: each is a lock and some statements. */
+const batchTables = 200;
+
+/** Streams one artifact into the target without touching a disk. What the journal knows is passed over. */
 export async function loadArtifact(
   task: DataTask,
   client: Client,
   artifact: Artifact,
-  failures: Failures,
-  onLoaded: (table: string) => void,
+  loading: Loading,
 ): Promise<void> {
-  const item = `artifact ${artifact.name}`;
-  if (task.journal.isDone(item)) return;
+  if (holdsRows(artifact) && !isWanted(task, artifact)) return;
   const track = task.log.track(artifact.name, { bytes: artifact.plainBytes, items: 0 });
-  let whole = true;
   try {
-    for await (const block of await rowsIn(artifact, task.open(artifact), task.inventory)) {
-      if (block.kind === "table") {
-        const name = await loadBlock(task, client, block, failures, track);
-        whole &&= !failures.has(name) && !mayStillCome(task, name);
-        // Rows of others may still come into it: what is built on it waits for all.
-        if (task.plan.loads.get(name)?.through === undefined) onLoaded(name);
-      } else await loadLargeObjects(task, client, block, track);
+    if (holdsRows(artifact)) await new Loader(task, client, artifact, loading, track).run();
+    if (artifact.kind === "large-objects" || artifact.kind === "sql") {
+      const plain = task.open(artifact);
+      const sql = artifact.kind === "sql";
+      const blocks = sql ? readPlainDump(plain, task.inventory).blocks() : (await readArchive(plain)).blocks();
+      for await (const block of blocks) {
+        if (block.kind === "large-objects") await loadLargeObjects(task.journal, client, block, track);
+      }
     }
-    if (whole) await task.journal.note(client, item);
     track.end("done");
   } catch (error) {
     track.end("failed");
@@ -76,133 +83,124 @@ export async function loadArtifact(
   }
 }
 
-/** Whether a table is not there that should be: a second attempt may make it, and then its rows are wanted. */
-function mayStillCome({ plan }: DataTask, name: string): boolean {
-  return plan.left.some(({ table, expected }) => !expected && tableName(table) === name);
+/** Whether rows of it are still to come. */
+function isWanted({ plan, journal }: DataTask, { name, tables }: Artifact): boolean {
+  if (tables === undefined) return true; // a set of format 1
+  return tables.some((table) => {
+    const load = plan.loads.get(table);
+    return load === undefined ? isCron(plan, table) : !journal.isDone(itemIn(load.table, name));
+  });
 }
 
-/** What an artifact holds, from its plain bytes: a data archive, or the plain SQL that stands in for one. */
-export async function rowsIn(
-  { kind }: Pick<Artifact, "kind">,
-  plain: AsyncIterable<Uint8Array>,
-  inventory: Inventory,
-): Promise<AsyncIterable<DataBlock>> {
-  if (kind === "sql" || kind === "extension-rows") return readPlainDump(plain, inventory).blocks();
-  return (await readArchive(plain)).blocks();
-}
+const isCron = ({ cronJobs }: DataPlan, table: string): boolean => cronJobs !== undefined && table === "cron.job";
 
-/** @returns the table's `schema.table` */
-async function loadBlock(
-  task: DataTask,
-  client: Client,
-  block: TableBlock,
-  failures: Failures,
-  track: Track,
-): Promise<string> {
-  const name = tableName({ schema: block.entry.namespace, name: block.entry.tag });
-  if (name === "cron.job" && task.plan.cronJobs !== undefined) {
-    const { columns } = task.plan.cronJobs;
-    const from = { rows: block.chunks(), columns, database: task.inventory.database };
-    const refused = await scheduleJobs(client, from, task.journal);
-    if (refused.length > 0) failures.set(name, refused.join("; "));
-    return name;
+/** Loads the tables of one data file, small ones several at once. */
+class Loader {
+  readonly #task: DataTask;
+  readonly #client: Client;
+  readonly #artifact: Artifact;
+  readonly #loading: Loading;
+  readonly #track: Track;
+  #batch: PartText[] = [];
+  #bytes = 0;
+
+  constructor(task: DataTask, client: Client, artifact: Artifact, loading: Loading, track: Track) {
+    this.#task = task;
+    this.#client = client;
+    this.#artifact = artifact;
+    this.#loading = loading;
+    this.#track = track;
   }
-  const load = task.plan.loads.get(name);
-  if (load === undefined || task.journal.isDone(loadItem(load.table))) return name;
-  track.note(name);
-  // Projected rows may wait in a chunk that has passed; whole ones go straight to the server.
-  const whole = load.keep === undefined && load.blank === undefined;
-  const rows = counted(block.chunks({ recycled: whole }), track);
-  const keep = load.keep ?? load.table.columns.map((_, place) => place);
-  let reduced: Fingerprint | undefined;
-  const source = whole
-    ? rows
-    : hashed(projectColumns(rows, keep, load.blank), keep.length, (fingerprint) => {
-        reduced = fingerprint;
-      });
-  const way = load.through === undefined ? task : { ...task, brought: transactionsOf(task.journal, load.through) };
-  const failure = await loadTable(client, load, source, way, () => reduced);
-  if (failure !== undefined) failures.set(name, failure);
-  return name;
-}
 
-/** Those that brought rows into any of the partitions, and those that put rows back. */
-export function transactionsOf(journal: Journal, { leaves }: Pick<Family, "leaves">): string[] {
-  const loads = leaves.flatMap((leaf) => journal.transaction(loadItem(leaf)) ?? []);
-  return [...loads, ...transactionsOverOrphans(journal)];
-}
-
-async function* counted(chunks: AsyncIterable<Uint8Array>, track: Track): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    track.advance({ bytes: chunk.length });
-    yield chunk;
+  async run(): Promise<void> {
+    const plain = counted(this.#task.open(this.#artifact), (bytes) => this.#track.advance({ bytes }));
+    for await (const block of blocksIn(this.#artifact, plain, this.#task.inventory)) await this.#take(block);
+    await this.#flush();
   }
+
+  async #take({ table, chunks }: DataBlock): Promise<void> {
+    const { plan, journal } = this.#task;
+    const name = tableName(table);
+    const load = plan.loads.get(name);
+    const item = itemIn(table, this.#artifact.name);
+    if (load === undefined) {
+      if (isCron(plan, name)) await this.#schedule(table, chunks());
+      return;
+    }
+    if (journal.isDone(item)) return;
+    const part = { load, item, checked: this.#loading.checked.has(name) };
+    const changed = load.keep !== undefined || load.blank !== undefined || load.quiet !== undefined;
+    const rows = chunks();
+    if (changed) return this.#tell(load, item, await this.#change(part, rows));
+    const text: Uint8Array[] = [];
+    let bytes = 0;
+    for (let next = await rows.next(); next.done !== true; next = await rows.next()) {
+      text.push(next.value);
+      bytes += next.value.length;
+      if (bytes <= smallBytes) continue;
+      this.#track.note(name);
+      return this.#tell(load, item, await loadPart(this.#client, { ...part, text: joined(text, rows) }, this.#task));
+    }
+    this.#batch.push({ ...part, text });
+    this.#bytes += bytes;
+    if (this.#bytes >= batchBytes || this.#batch.length >= batchTables) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#bytes = 0;
+    await loadBatch(this.#client, batch, this.#task, (part, failure) => this.#tell(part.load, part.item, failure));
+  }
+
+  #change(part: PartLoad, rows: AsyncIterable<Uint8Array>): Promise<string | undefined> {
+    const { keep, blank, table } = part.load;
+    if (keep === undefined && blank === undefined)
+      return loadChanged(this.#client, part, rows, this.#task, () => undefined);
+    const kept = keep ?? table.columns.map((_, place) => place);
+    let reduced: Fingerprint | undefined;
+    const projected = hashed(projectColumns(rows, kept, blank), kept.length, (fingerprint) => {
+      reduced = fingerprint;
+    });
+    return loadChanged(this.#client, part, projected, this.#task, () => reduced);
+  }
+
+  #tell({ table, through }: TableLoad, item: string, failure: string | undefined): void {
+    const { failures, tried, checked, onLoaded } = this.#loading;
+    const name = tableName(table);
+    tried.add(item);
+    if (failure === undefined) checked.add(name);
+    else failures.set(name, failure);
+    // Rows of others may still come into it: what is built on it waits for all.
+    const ended = (one: string) => tried.has(one) || this.#task.journal.isDone(one);
+    if (through === undefined && loadItems(table).every(ended)) onLoaded(name);
+  }
+
+  async #schedule({ columns }: TableContent, rows: AsyncIterable<Uint8Array>): Promise<void> {
+    const { inventory, journal } = this.#task;
+    const from = { rows, columns, database: inventory.database };
+    const refused = await scheduleJobs(this.#client, from, journal);
+    if (refused.length > 0) this.#loading.failures.set("cron.job", refused.join("; "));
+  }
+}
+
+async function* joined(
+  first: readonly Uint8Array[],
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* first;
+  yield* rest;
 }
 
 async function* hashed(
   chunks: AsyncIterable<Uint8Array>,
   columns: number,
   tell: (fingerprint: Fingerprint) => void,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Uint8Array, void, undefined> {
   const hasher = createRowHasher(columns);
   for await (const chunk of chunks) {
     hasher.push(chunk);
     yield chunk;
   }
   tell(hasher.finish());
-}
-
-/** A block of large objects is one transaction: the objects and the note of them are there together or not at all. */
-async function loadLargeObjects(task: DataTask, client: Client, block: LargeObjectBlock, track: Track): Promise<void> {
-  const item = `large objects ${block.entry.dumpId}`;
-  if (task.journal.isDone(item)) return;
-  await client.query("begin");
-  try {
-    for await (const object of block.objects()) {
-      track.note(`large object ${object.oid}`);
-      await loadLargeObject(client, object.oid, counted(object.chunks(), track));
-    }
-    await task.journal.note(client, item);
-    await client.query("commit");
-  } catch (error) {
-    await client.query("rollback").catch(() => undefined);
-    throw error;
-  }
-}
-
-const writeBytes = 1_048_576;
-
-/**
- * Creates one large object under its own OID and fills it, 1 MiB a call. Owner, grants and comment follow with those of
- * all objects.
- *
- * @throws OperationError `large-object-failed`
- */
-export async function loadLargeObject(client: Client, oid: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  try {
-    await client.query("select lo_create($1::oid)", [oid]);
-    let offset = 0;
-    let waiting: Uint8Array[] = [];
-    let size = 0;
-    const flush = async (): Promise<void> => {
-      if (size === 0) return;
-      await client.query("select lo_put($1::oid, $2::int8, $3::bytea)", [oid, String(offset), Buffer.concat(waiting)]);
-      offset += size;
-      waiting = [];
-      size = 0;
-    };
-    for await (const chunk of chunks) {
-      waiting.push(chunk);
-      size += chunk.length;
-      if (size >= writeBytes) await flush();
-    }
-    await flush();
-  } catch (error) {
-    if (error instanceof OperationError) throw error;
-    throw new OperationError(
-      "large-object-failed",
-      `Large object ${oid} could not be written to the target (${describeCode(error)}).`,
-      "Empty the target and restore again.",
-    );
-  }
 }

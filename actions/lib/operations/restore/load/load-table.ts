@@ -1,22 +1,45 @@
 import { pipeline } from "node:stream/promises";
-import type { Client } from "pg";
+import type { Client, QueryResult } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
+import { z } from "zod";
 import { OperationError } from "../../../base/errors.ts";
-import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Fingerprint, TableContent } from "../../../postgres/inventory/model.ts";
 import { pathStatement } from "../../../postgres/inventory/name-lookup.ts";
+import { copyStatement } from "../../../postgres/rows/data-sql.ts";
 import { fingerprintTable } from "../../../postgres/rows/fingerprint.ts";
 import { reasonOf } from "../../target/sessions.ts";
 import type { TableLoad } from "../plan/plan-data.ts";
-import type { Journal } from "../target/journal.ts";
+import { isForeign, type Journal } from "../target/journal.ts";
 
-export function loadItem(table: Pick<TableContent, "schema" | "name">): string {
-  return `rows ${tableName(table)}`;
+/** The journal's names for the parts of a table: an artifact holds all of its rows, or one slice. */
+export function loadItems(table: Pick<TableContent, "schema" | "name" | "parts">): string[] {
+  const { parts = [] } = table;
+  return parts.length < 2 ? [`rows ${tableName(table)}`] : parts.map(({ artifact }) => itemIn(table, artifact));
+}
+
+/** The journal's name for what an artifact holds of a table. */
+export function itemIn(table: Pick<TableContent, "schema" | "name" | "parts">, artifact: string): string {
+  return (table.parts?.length ?? 0) < 2 ? `rows ${tableName(table)}` : `slice ${artifact}`;
+}
+
+/** Whether all parts of a table are in. */
+export function isLoaded(journal: Journal, table: TableContent): boolean {
+  return loadItems(table).every((item) => journal.isDone(item));
+}
+
+/** Numbers of the rows that are in, by parts of a table; undefined for one whose rows nobody has counted. */
+export function rowsBrought(journal: Journal, table: TableContent): (string | undefined)[] {
+  const { parts = [], fingerprint } = table;
+  const counts = parts.length < 2 ? [fingerprint?.rows] : parts.map(({ rows }) => rows);
+  const items = loadItems(table);
+  return counts.filter((_, place) => journal.isDone(items[place] ?? ""));
 }
 
 /** The table that an item of the journal is about, as people write it; undefined for an item of another kind. */
-export function loadedTable(item: string): string | undefined {
-  return item.startsWith("rows ") ? item.slice("rows ".length) : undefined;
+export function loadedTable(journal: Journal, item: string): string | undefined {
+  if (item.startsWith("rows ")) return item.slice("rows ".length);
+  return z.object({ table: z.string() }).safeParse(journal.noted(item)).data?.table;
 }
 
 export interface LoadingWay {
@@ -25,69 +48,95 @@ export interface LoadingWay {
   readonly path?: string;
   /** SQL for the end of each transaction that brings rows: takes back what functions of the user's put into the queue. */
   readonly afterRows?: string;
-  /** Transactions whose rows the table may hold before its own come, as `xmin` shows them. */
-  readonly brought?: readonly string[];
+}
+
+/** What an artifact holds of a table. */
+export interface PartLoad {
+  readonly load: TableLoad;
+  /** The journal's name for it. */
+  readonly item: string;
+  /** Whether this run has seen that the table holds nothing of somebody else's: to look reads all of it. */
+  readonly checked: boolean;
+}
+
+/** Whether somebody else has put rows into a table, as an expression. */
+export function filledBy({ table }: TableLoad): string {
+  const rows = `select xmin::text as brought from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`;
+  return `exists (select from (${rows}) r where ${isForeign("r.brought")})`;
+}
+
+/** The columns that the rows are brought with, and the statement that takes them: through the root where they may belong elsewhere. */
+export function copyOf({ table, keep, through }: TableLoad): {
+  readonly columns: string[];
+  readonly statement: string;
+} {
+  const columns = keep === undefined ? table.columns : keep.map((place) => table.columns[place] ?? "");
+  return { columns, statement: copyStatement({ ...table, ...through?.root, columns }) };
+}
+
+/** The statements ahead of rows. */
+export function beforeRows({ mayReplicate, path }: LoadingWay, checks: string): string {
+  const off = mayReplicate ? "set local session_replication_role = 'replica';\n" : "";
+  return `begin;\n${off}${checks}${path === undefined ? "" : pathStatement(path)}`;
+}
+
+/** The statements behind rows: the answer to the last but one goes to `journal.take`. */
+export function behindRows(
+  { journal, path, afterRows }: LoadingWay,
+  notes: readonly (readonly [item: string, note: object])[],
+): string {
+  const back = path === undefined ? "" : pathStatement("pg_catalog");
+  return `${back}${afterRows === undefined ? "" : `${afterRows};\n`}${journal.noteStatement(notes)}commit`;
 }
 
 /**
- * Loads one table in one transaction, noted in the journal in the same transaction: after a crash the rows and the note
- * are both there or both not.
- *
- * @param chunks COPY text, already cut down to the kept columns; each is done with when the next is asked for
- * @returns undefined, or why it did not work: the rows are then not in the table
- * @throws OperationError `target-filled-meanwhile` when the table is no longer empty
+ * Whether a table holds rows that somebody else has put there. What an extension puts into its own table as it is made may stay: the
+ * comparison tells whether it is what the source had.
+ * @throws OperationError `target-filled-meanwhile` for all others
  */
-export async function loadTable(
+export async function isFilled(client: Client, { load }: PartLoad): Promise<boolean> {
+  const answer = await client.query(`select ${filledBy(load)} as filled`);
+  if (answer.rows[0]?.filled !== true) return false;
+  if (!load.table.carried) return true;
+  throw new OperationError(
+    "target-filled-meanwhile",
+    `Somebody else has put rows into ${tableName(load.table)} while the restore was running.`,
+    "Keep everything else off the target, empty it and restore again.",
+  );
+}
+
+/**
+ * Loads one part as `loadPart` does, but what is noted with it is known only when its rows have passed.
+ *
+ * @param chunks COPY text, already cut down to the kept columns
+ * @param reduced called after the last chunk: what the kept columns hash to, noted for the proof
+ */
+export async function loadChanged(
   client: Client,
-  load: TableLoad,
+  part: PartLoad,
   chunks: AsyncIterable<Uint8Array>,
-  { journal, mayReplicate, path, afterRows, brought = [] }: LoadingWay,
-  /** Called after the last chunk: what the kept columns hash to, noted for the proof. */
-  reduced: () => Fingerprint | undefined = () => undefined,
+  way: LoadingWay,
+  reduced: () => Fingerprint | undefined,
 ): Promise<string | undefined> {
-  const { table } = load;
-  const columns = load.keep === undefined ? table.columns : load.keep.map((place) => table.columns[place] ?? "");
-  const name = quoteQualified(table.schema, table.name);
-  const into = load.through === undefined ? name : quoteQualified(load.through.root.schema, load.through.root.name);
-  await client.query("begin");
+  const { load, item, checked } = part;
+  const { columns, statement } = copyOf(load);
+  const name = tableName(load.table);
   try {
-    if (mayReplicate) await client.query("set local session_replication_role = 'replica'");
-    if (path !== undefined) await client.query(pathStatement(path));
-    const rows = `select xmin::text as brought from only ${name} ${table.filter ?? ""}`;
-    const filled = await client.query(
-      `select exists (select from (${rows}) r where r.brought <> all ($1::text[])) as filled`,
-      [brought],
-    );
-    if (filled.rows[0]?.filled === true && !table.carried) {
-      // What an extension puts into its own table as it is made: the comparison tells whether it is what the source had.
-      await client.query("rollback");
-      return undefined;
-    }
-    if (filled.rows[0]?.filled === true) {
-      throw new OperationError(
-        "target-filled-meanwhile",
-        `Somebody else has put rows into ${tableName(table)} while the restore was running.`,
-        "Keep everything else off the target, empty it and restore again.",
-      );
-    }
-    const list = columns.length === 0 ? "" : ` (${columns.map(quoteIdentifier).join(", ")})`;
-    // No stream in between: the next chunk is asked for only when the socket has passed on the one before. That holds
-    // because chunks are larger than the socket's 64 KiB high-water mark; the last one may be smaller.
-    await pipeline(chunks, client.query(copyFrom(`copy ${into}${list} from stdin`)));
-    if (afterRows !== undefined) await client.query(afterRows);
-    const before = load.quiet === undefined ? undefined : await fingerprintBefore(client, table, columns, load.quiet);
-    await journal.note(client, loadItem(table), {
-      ...before,
-      reduced: reduced(),
-      transaction: await ownTransaction(client),
-    });
-    await client.query("commit");
+    if (!checked && (await isFilled(client, part))) return undefined;
+    await client.query(beforeRows(way, ""));
+    await pipeline(chunks, client.query(copyFrom(statement)));
+    const quieted = load.quiet === undefined ? {} : await fingerprintBefore(client, load.table, columns, load.quiet);
+    const note = { ...quieted, reduced: reduced(), table: name };
+    way.journal.take(notesOf(await client.query(behindRows(way, [[item, note]]))));
     return undefined;
   } catch (error) {
     await client.query("rollback").catch(() => undefined);
     return reasonOf(error);
   }
 }
+
+/** What came back from the last but one of several statements in one message, which have as many answers. */
+export const notesOf = (answer: QueryResult): unknown[] => [answer].flat().at(-2)?.rows ?? [];
 
 /** The rows are measured as they came, then changed so that they stay quiet. */
 async function fingerprintBefore(

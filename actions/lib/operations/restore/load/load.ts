@@ -1,4 +1,4 @@
-import type { Artifact } from "../../../vault/format/manifest.ts";
+import { holdsRows } from "../../../vault/sets/rows.ts";
 import { attempt } from "../../target/sessions.ts";
 import { unavailableExtensions } from "../../target/target.ts";
 import { planData, readTargetTables } from "../plan/plan-data.ts";
@@ -40,7 +40,7 @@ export async function load(run: Run): Promise<Loaded> {
       await holdBack();
       return planData(source, await readTargetTables(client), facts.platform, unavailableExtensions(source, facts));
     },
-    makeQueues: () => makeQueues(dataSource(run), client),
+    makeQueues: () => makeQueues(run),
     dataTask: (plan) => ({ ...dataSource(run), plan, ...(heldBack ? { afterRows: clearRequests } : {}) }),
     afterStep: withOwners(facts, switchingOff(quiet)),
   };
@@ -55,9 +55,8 @@ export async function load(run: Run): Promise<Loaded> {
 }
 
 function dataSource({ task, source, journal, facts }: Run): Omit<DataTask, "plan"> {
-  const kinds = new Set<Artifact["kind"]>(["data", "large-objects", "sql", "extension-rows"]);
   return {
-    artifacts: task.open.manifest.artifacts.filter(({ kind }) => kinds.has(kind)),
+    artifacts: task.open.manifest.artifacts.filter((one) => holdsRows(one) || one.kind === "large-objects"),
     inventory: source,
     open: (artifact) => task.open.artifact(artifact.name),
     ...{ connect: task.connect, journal, mayReplicate: facts.mayReplicate, log: task.log },

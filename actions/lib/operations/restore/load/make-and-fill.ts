@@ -23,7 +23,7 @@ import { addOverOrphans, tellDuplicates } from "./broken-keys.ts";
 import { putBackChecks, takeOffChecks } from "./check-constraints.ts";
 import { loadAndBuild } from "./load-and-build.ts";
 import type { DataTask } from "./load-data.ts";
-import { loadItem } from "./load-table.ts";
+import { isLoaded } from "./load-table.ts";
 
 export interface MakingTask {
   readonly client: Client;
@@ -146,7 +146,7 @@ async function again(task: MakingTask, made: Attempted, path: string, harder: bo
 /** The rows that did not go in, and those of tables that were made since. */
 async function loadRest(task: MakingTask, plan: DataPlan, { rows }: Attempted, path: string) {
   const loading = { ...task.dataTask(plan), path };
-  if ([...plan.loads.values()].every(({ table }) => loading.journal.isDone(loadItem(table)))) return rows;
+  if ([...plan.loads.values()].every(({ table }) => isLoaded(loading.journal, table))) return rows;
   const others = [...rows].filter(([name]) => !plan.loads.has(name));
   return new Map([...others, ...(await loadAndBuild(loading, [], task.jobs).rows)]);
 }

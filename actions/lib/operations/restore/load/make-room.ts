@@ -1,16 +1,17 @@
 import type { Client } from "pg";
 import { wholeOf } from "../../../base/flow/chunks.ts";
-import { readPlainDump } from "../../../postgres/dump/plain/read.ts";
 import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
 import { unescapeCopy } from "../../../postgres/rows/copy-text.ts";
 import { makeQueue, type Queue, queueList } from "../../../postgres/rows/extension-rows.ts";
+import type { OpenSet } from "../../../vault/sets/open-set.ts";
+import { rows } from "../../../vault/sets/rows.ts";
 import { attempt } from "../../target/sessions.ts";
 import type { TargetFacts } from "../../target/target.ts";
-import type { DataTask } from "./load-data.ts";
-import { loadItem } from "./load-table.ts";
+import type { Run } from "../plan/run.ts";
+import { isLoaded } from "./load-table.ts";
 
 /**
  * Takes out of a new project what stands in the way of the source's own: a publication that the user has changed there, an
@@ -75,14 +76,16 @@ function moving(extension: string, schema: string): string[] {
  *
  * @returns why a queue could not be made, by the names of its tables
  */
-export async function makeQueues(
-  task: Pick<DataTask, "artifacts" | "inventory" | "open" | "journal">,
-  client: Client,
-): Promise<Map<string, string>> {
+export async function makeQueues({
+  task,
+  source,
+  journal,
+  client,
+}: Pick<Run, "task" | "source" | "journal" | "client">): Promise<Map<string, string>> {
   const failures = new Map<string, string>();
-  const list = task.inventory.tables.find((table) => !table.carried && tableName(table) === tableName(queueList));
+  const list = source.tables.find((table) => !table.carried && tableName(table) === tableName(queueList));
   if (list === undefined || list.fingerprint?.rows === "0") return failures;
-  for (const queue of await readQueues(task, list)) {
+  for (const queue of await readQueues(task.open, source, list)) {
     const reason = await make(client, queue);
     if (reason === undefined) continue;
     // pgmq's format_table_name
@@ -90,7 +93,7 @@ export async function makeQueues(
       failures.set(tableName({ schema: queueList.schema, name: `${kind}_${queue.name}`.toLowerCase() }), reason);
     }
   }
-  if (task.journal.isDone(loadItem(list))) return failures;
+  if (isLoaded(journal, list)) return failures;
   // The list that comes with the rows tells when each queue was made; pgmq has just listed them as made now.
   const reason = await attempt(client, `delete from ${quoteQualified(queueList.schema, queueList.name)}`);
   if (reason !== undefined) failures.set(tableName(queueList), reason);
@@ -102,19 +105,9 @@ async function make(client: Client, queue: Queue): Promise<string | undefined> {
   return `a partitioned queue: make it as it was, with its interval and retention (${makeQueue(queue).slice(0, -2)}, …)), then load data/extensions.sql of the set`;
 }
 
-/** The list is among the first of the artifact; what follows it is not read. */
-async function readQueues(
-  { artifacts, inventory, open }: Pick<DataTask, "artifacts" | "inventory" | "open">,
-  list: TableContent,
-): Promise<Queue[]> {
-  const artifact = artifacts.find(({ kind }) => kind === "extension-rows");
-  if (artifact === undefined) return [];
-  for await (const block of readPlainDump(open(artifact), inventory).blocks()) {
-    if (block.kind !== "table" || block.entry.oid !== list.oid) continue;
-    const lines = (await wholeOf(block.chunks())).toString("utf8").split("\n").slice(0, -1);
-    return lines.map((line) => queueOf(line.split("\t").map(unescapeCopy), list.columns));
-  }
-  return [];
+async function readQueues(open: OpenSet, source: Inventory, list: TableContent): Promise<Queue[]> {
+  const lines = (await wholeOf(rows(open, source, list))).toString("utf8").split("\n").slice(0, -1);
+  return lines.map((line) => queueOf(line.split("\t").map(unescapeCopy), list.columns));
 }
 
 function queueOf(fields: readonly (string | null)[], columns: readonly string[]): Queue {

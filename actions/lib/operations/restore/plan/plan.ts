@@ -8,12 +8,17 @@ import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { isOwnObject } from "../../../postgres/platform-owned.ts";
 import type { Platform } from "../../../supabase/platform/platform.ts";
 import type { OpenSet } from "../../../vault/sets/open-set.ts";
+import { assertRowsPlaced } from "../../../vault/sets/rows.ts";
 import { type Build, planBuilds } from "./plan-builds.ts";
 import { extensionParts } from "./statements.ts";
 import { dependenciesOf, type Entries, type Step, tableKinds } from "./steps.ts";
 
-/** The table of contents of the schema dump. The dump is read to its end, so that a damaged one is refused here. */
+/**
+ * The table of contents of the schema dump. The dump is read to its end, so that a damaged one is refused here, and so is a set
+ * whose lists do not agree on its rows.
+ */
 export async function readSchema(open: OpenSet, source: Inventory): Promise<readonly TocEntry[]> {
+  assertRowsPlaced(open, source);
   const artifact = open.manifest.artifacts.find(({ kind }) => kind === "schema" || kind === "sql");
   if (artifact === undefined) {
     throw new ConfigurationError(

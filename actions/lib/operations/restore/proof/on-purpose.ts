@@ -5,7 +5,7 @@ import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { hashOf, platformKey } from "../../../supabase/platform/fact.ts";
 import type { Platform } from "../../../supabase/platform/platform.ts";
 import { compareJobs } from "../load/cron-jobs.ts";
-import { loadItem } from "../load/load-table.ts";
+import { loadItems } from "../load/load-table.ts";
 import { type DataPlan, oneTimeReason } from "../plan/plan-data.ts";
 import { changedByFiles } from "../settle/around-files.ts";
 import type { ProveTask } from "./prove-contents.ts";
@@ -54,7 +54,7 @@ function droppedColumns(plan: DataPlan, source: Inventory, platform: Platform | 
 function blankedColumns({ plan, journal }: ProveTask): Difference[] {
   return [...plan.loads.values()]
     .filter(({ table, blank, keep }) => {
-      const reduced = journal.fingerprint(loadItem(table), "reduced");
+      const reduced = journal.fingerprint(loadItems(table), "reduced");
       return (
         blank !== undefined &&
         (keep !== undefined || reduced?.hash !== table.fingerprint?.hash) &&

@@ -10,7 +10,7 @@ import { viewsReadBy } from "../../../postgres/inventory/references.ts";
 import { isVaultSecrets } from "../../../postgres/inventory/vault-secrets.ts";
 import { type Platform, relationIdentity } from "../../../supabase/platform/platform.ts";
 import type { TargetFacts } from "../../target/target.ts";
-import { loadItem } from "../load/load-table.ts";
+import { loadItems } from "../load/load-table.ts";
 import type { DataPlan, Family } from "../plan/plan-data.ts";
 import { withoutEmpty } from "../quiet/outbound.ts";
 import { rowsBeforeFiles } from "../settle/around-files.ts";
@@ -84,7 +84,7 @@ export async function measureRows({
 }: ProveTask): Promise<Map<string, Measured>> {
   const known = rowsBeforeFiles(journal);
   for (const [name, load] of plan.loads) {
-    const noted = journal.fingerprint(loadItem(load.table), "fingerprint");
+    const noted = journal.fingerprint(loadItems(load.table), "fingerprint");
     if (noted !== undefined) known.set(name, noted);
   }
   const tables = source.tables
@@ -118,7 +118,7 @@ function reducedFingerprints({ plan, journal }: ProveTask): Map<string, Fingerpr
   const instead = new Map<string, Fingerprint>();
   for (const [name, load] of plan.loads) {
     const whole = load.keep === undefined && load.blank === undefined;
-    const reduced = whole ? undefined : journal.fingerprint(loadItem(load.table), "reduced");
+    const reduced = whole ? undefined : journal.fingerprint(loadItems(load.table), "reduced");
     if (reduced !== undefined) instead.set(name, reduced);
   }
   return instead;

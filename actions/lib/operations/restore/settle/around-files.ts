@@ -97,7 +97,7 @@ function columnsOf({ loads }: DataPlan) {
 
 /** What the rows of files were before any file came in, in the place of what they are now. */
 export function rowsBeforeFiles(journal: Journal): Map<string, Fingerprint> {
-  const before = journal.fingerprint(filesItem, "fingerprint");
+  const before = journal.fingerprint([filesItem], "fingerprint");
   return new Map(before === undefined ? [] : [[filesTable, before]]);
 }
 
@@ -111,7 +111,7 @@ export async function changedByFiles(
   { plan, journal }: Pick<AroundFiles, "plan" | "journal">,
   otherMoment: string | undefined,
 ): Promise<Difference[]> {
-  const before = journal.fingerprint(filesItem, "reduced");
+  const before = journal.fingerprint([filesItem], "reduced");
   const rows = columnsOf(plan);
   const there = source.tables.some((table) => tableName(table) === filesTable && table.fingerprint?.rows !== "0");
   if (before === undefined || rows === undefined) return [];

@@ -2,12 +2,13 @@ import { createHash } from "node:crypto";
 import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError } from "../../../base/errors.ts";
-import { tableName } from "../../../postgres/identifier.ts";
+import { quoteLiteral, tableName } from "../../../postgres/identifier.ts";
 import {
   type Fingerprint,
   fingerprintSchema,
   type Inventory,
   type InventoryObject,
+  sumOf,
 } from "../../../postgres/inventory/model.ts";
 import { grantText, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { isOwnObject, notesSchema, stagingSchema } from "../../../postgres/platform-owned.ts";
@@ -60,6 +61,11 @@ const asleepOf = (done: ReadonlyMap<string, unknown>): Asleep[] =>
   z.object({ asleep: asleepSchema }).safeParse(done.get(asleepItem)).data?.asleep ?? [];
 
 const table = `${notesSchema}.journal`;
+
+/** Condition that a row, its `xmin` as text, came in none of the transactions that are noted: in the same snapshot as its note. */
+export function isForeign(xmin: string): string {
+  return `${xmin} <> all (array(select note->>'transaction' from ${table} where note->>'transaction' is not null))`;
+}
 
 /**
  * Notes what of a restore is done, inside the same transactions that do it: a run that was interrupted is taken up where
@@ -153,9 +159,10 @@ export class Journal {
     await this.note(client, "end", end);
   }
 
-  /** Number of the transaction that brought a table's rows, as `xmin` shows it. */
-  transaction(item: string): string | undefined {
-    return z.object({ transaction: z.string() }).safeParse(this.#done.get(item)).data?.transaction;
+  /** Numbers of the transactions that brought rows, as `xmin` shows them. */
+  transactions(): string[] {
+    const numbered = z.object({ transaction: z.string() });
+    return [...new Set([...this.#done.values()].flatMap((note) => numbered.safeParse(note).data?.transaction ?? []))];
   }
 
   /** Everything that is noted, by name. */
@@ -172,13 +179,16 @@ export class Journal {
   }
 
   /**
-   * A fingerprint that was noted when a table was loaded: `fingerprint`, of the rows as they came, where they were changed
-   * in the same transaction; `reduced`, of what the set has for the columns that the target has too.
+   * What was noted when a table was loaded, of all its parts together: `fingerprint`, of the rows as they came, where they were
+   * changed in the same transaction; `reduced`, of what the set has for the columns that the target has too.
+   * @param items of the table's parts
    */
-  fingerprint(item: string, which: "fingerprint" | "reduced"): Fingerprint | undefined {
-    const note = this.#done.get(item);
-    const found = fingerprintSchema.safeParse(z.record(z.string(), z.unknown()).safeParse(note).data?.[which]);
-    return found.success ? found.data : undefined;
+  fingerprint(items: readonly string[], which: "fingerprint" | "reduced"): Fingerprint | undefined {
+    const found = items.flatMap((item) => {
+      const note = z.record(z.string(), z.unknown()).safeParse(this.#done.get(item)).data;
+      return fingerprintSchema.safeParse(note?.[which]).data ?? [];
+    });
+    return found.length === 0 ? undefined : sumOf(found);
   }
 
   /** What was switched off as it came, by the ids that it has in the target. */
@@ -193,6 +203,24 @@ export class Journal {
       [item, JSON.stringify(note)],
     );
     this.#done.set(item, note);
+  }
+
+  /**
+   * The statement that writes notes, each with the number of the transaction that it is in; what it returns goes to `take`.
+   * Under search path pg_catalog.
+   */
+  noteStatement(notes: readonly (readonly [item: string, note: object])[]): string {
+    const values = notes.map(([item, note]) => `(${quoteLiteral(item)}, ${quoteLiteral(JSON.stringify(note))}::jsonb)`);
+    return `with n as (select jsonb_build_object('transaction', pg_current_xact_id()::xid::text) as note)
+      insert into ${table} (item, note) select v.item, v.note || n.note from n, (values ${values.join(", ")}) v (item, note)
+      on conflict (item) do update set note = excluded.note, at = now() returning item, note;\n`;
+  }
+
+  /** Takes over what `noteStatement` has returned. */
+  take(rows: readonly unknown[]): void {
+    for (const { item, note } of z.array(z.strictObject({ item: z.string(), note: z.unknown() })).parse(rows)) {
+      this.#done.set(item, note);
+    }
   }
 
   /** What the target was when the last run ended does not hold any more. */
