@@ -1,9 +1,8 @@
+import { z } from "zod";
+
 /** Median, least and most of some numbers. */
-export interface Spread {
-  readonly median: number;
-  readonly least: number;
-  readonly most: number;
-}
+export const spreadSchema = z.strictObject({ median: z.number(), least: z.number(), most: z.number() });
+export type Spread = z.infer<typeof spreadSchema>;
 
 /** @param numbers at least one */
 export function spread(numbers: readonly number[]): Spread {

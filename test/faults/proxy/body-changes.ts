@@ -1,20 +1,4 @@
 import { Transform } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
-
-/** Passes a body on at a pace. */
-export function slowly(bytesPerSecond: number): Transform {
-  const tick = Math.max(1, Math.floor(bytesPerSecond / 20));
-  return new Transform({
-    async transform(chunk: Buffer, _encoding, done) {
-      for (let from = 0; from < chunk.byteLength && !this.destroyed; from += tick) {
-        const piece = chunk.subarray(from, from + tick);
-        this.push(piece);
-        await sleep((1000 * piece.byteLength) / bytesPerSecond);
-      }
-      done();
-    },
-  });
-}
 
 /** Changes the byte at `at`, or the last one of a shorter body. */
 export function flipByte(at: number): Transform {

@@ -1,8 +1,9 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { pipeline, type Transform } from "node:stream";
-import { after, firstBytes, flipByte, slowly } from "./body-changes.ts";
+import { type Duplex, pipeline } from "node:stream";
+import { after, firstBytes, flipByte } from "./body-changes.ts";
 import { type Fault, type LaidTrap, layTrap, type Matching, type Trap } from "./http-faults.ts";
+import { Line } from "./line.ts";
 
 /** A request as it passed, whether hit or not. */
 export interface Passed {
@@ -84,8 +85,8 @@ async function forward(
   faults: readonly Fault[],
 ): Promise<void> {
   const reset = () => void request.socket.resetAndDestroy();
-  const outgoing: Transform[] = [];
-  const incoming: Transform[] = [];
+  const outgoing: Duplex[] = [];
+  const incoming: Duplex[] = [];
   let lose: (() => void) | undefined;
   const headers: Record<string, string> = {};
   let truncated: number | undefined;
@@ -96,7 +97,7 @@ async function forward(
     if (fault.kind === "cut") (fault.when === "in-request" ? outgoing : incoming).push(after(fault.afterBytes, reset));
     if (fault.kind === "lose-answer") lose = fault.then;
     if (fault.kind === "replace-answer-header") headers[fault.name.toLowerCase()] = fault.value;
-    if (fault.kind === "slow") (fault.direction === "request" ? outgoing : incoming).push(slowly(fault.bytesPerSecond));
+    if (fault.kind === "slow") (fault.direction === "request" ? outgoing : incoming).push(new Line(fault));
     if (fault.kind === "flip-byte") (fault.direction === "request" ? outgoing : incoming).push(flipByte(fault.at));
     if (fault.kind === "truncate-answer") truncated = fault.bytes;
   }

@@ -1,5 +1,14 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { slowly } from "./body-changes.ts";
+import { pipeline } from "node:stream";
+import { Line } from "./line.ts";
+
+/** A way that takes time, as each connection has it for itself. */
+export interface Link {
+  /** Also what it takes to connect. */
+  readonly roundTripMs: number;
+  /** Of each direction. */
+  readonly bytesPerSecond: number;
+}
 
 /** Stands between a client and any TCP server, Postgres above all. TLS passes through untouched. */
 export interface TcpFaultProxy {
@@ -35,9 +44,13 @@ function poolIsFull(): Buffer {
   return Buffer.concat([head, Buffer.from(fields)]);
 }
 
-/** @param target a host and port, or a Unix socket's path */
+/**
+ * @param target a host and port, or a Unix socket's path
+ * @param link what lies between; default: nothing
+ */
 export async function startTcpFaultProxy(
   target: { readonly host: string; readonly port: number } | { readonly path: string },
+  link?: Link,
 ): Promise<TcpFaultProxy> {
   const pairs = new Set<{ client: Socket; server: Socket }>();
   let received = 0;
@@ -52,21 +65,32 @@ export async function startTcpFaultProxy(
     pair.client.resetAndDestroy();
     pair.server.destroy();
   };
-  const listener = createServer((client) => {
+  const line = (): Line[] => {
+    if (link === undefined) return [];
+    const { bytesPerSecond, roundTripMs } = link;
+    return [new Line({ bytesPerSecond, delayMs: roundTripMs / 2, opensAt: performance.now() + roundTripMs })];
+  };
+  // What is still on its way arrives, though its sender has gone: each direction ends by itself.
+  const ways = { noDelay: true, allowHalfOpen: true };
+  const listener = createServer(ways, (client) => {
     if (refusing) return void client.resetAndDestroy();
     if (pairs.size >= most) {
       refused += 1;
       return void client.on("error", () => {}).once("data", () => client.end(poolIsFull()));
     }
-    const server = connect(target);
+    const server = connect({ ...target, ...ways });
     const pair = { client, server };
     pairs.add(pair);
-    const gone = () => {
+    // A reset that comes when both directions have ended is nobody's any more.
+    for (const socket of [client, server]) socket.on("error", () => {});
+    let open = 2;
+    const ended = (error: unknown) => {
+      open--;
+      if (open > 0 && !error) return;
       pairs.delete(pair);
       client.destroy();
       server.destroy();
     };
-    for (const socket of [client, server]) socket.on("error", gone).on("close", gone);
     server.on("data", (chunk: Buffer) => {
       received += chunk.byteLength;
       if (limit === undefined) return;
@@ -77,9 +101,8 @@ export async function startTcpFaultProxy(
       reset(pair);
       done();
     });
-    client.pipe(server);
-    if (pace === undefined) server.pipe(client);
-    else server.pipe(slowly(pace)).pipe(client);
+    pipeline([client, ...line(), server], ended);
+    pipeline([server, ...(pace === undefined ? line() : [new Line({ bytesPerSecond: pace })]), client], ended);
     if (held) for (const socket of [client, server]) socket.pause();
     return undefined;
   });
