@@ -1,28 +1,25 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, totalmem } from "node:os";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { formatBytes } from "../actions/lib/base/measures.ts";
 import { type Page, renderMarkdown, renderText } from "../actions/lib/report/page.ts";
 import { incidentsPage, playAll } from "../test/lab/incidents/page.ts";
 import { comparedDays, comparisonPage } from "../test/lab/retention/comparison.ts";
-import { chart } from "./bench/chart.ts";
-import { type Contestant, gather } from "./bench/contestants.ts";
+import { benchDatabase } from "./bench/bench-database.ts";
 import { benchFiles } from "./bench/files/bench-files.ts";
 import { benchHostile } from "./bench/hostile/bench-hostile.ts";
-import type { Measured } from "./bench/measured-run.ts";
-import { peaks, readCurve, remember } from "./bench/memory-curve.ts";
-import { benchPage } from "./bench/page.ts";
-import { rowsOf, stagesOf } from "./bench/results.ts";
-import { setStage } from "./bench/stage.ts";
+import { linkForm, parseLink } from "./bench/link.ts";
+import { largeTable, manyTables } from "./bench/shapes.ts";
 import { parseSize } from "./demo/size.ts";
 
 /** Measures backup and restore, as whole processes, beside what else could be done. Never part of a test. */
 const usage = `npm run bench [-- --size 1GB] [-- --rounds 5] [-- --only set,read-limit] [-- --write] [-- --json]
-  --size SIZE   about how large the database is, 1MB to 10GB (default: 1GB)
-  --rounds N    how often everybody runs, in turn (default: 5)
+  --size SIZE   about how large the database is, 1MB to 10GB (default: 1GB; with --link 472MB)
+  --rounds N    how often everybody runs, in turn (default: 5; with --link 3, with very many tables 1)
   --only IDS    only these: read-limit, set, bare, gpg-pipe, seed, verify, pg-restore, restore
-  --write       write runbooks/bench.md and runbooks/bench.svg
+  --link LINK   database and store behind a proxy: ${linkForm}. Then these run, and twice:
+                dump, set, dump-z0, dump-j4, gpg-pipe, pg-restore, restore with a large table; dump, set, pg-restore, restore with very many
+  --shape NAME  with --link: only one of the two, large or many
+  --write       keep the figures, and write runbooks/bench.md and runbooks/bench.svg from all that are kept
   --memory      keep the peak memory at this size for the page's table of it
   --files       copies of Storage's files instead, beside rclone and aws s3 sync (default: 205MB): bench-files.md
   --hostile     every command in a vault that somebody has filled with junk that is named as ours is
@@ -34,8 +31,10 @@ const usage = `npm run bench [-- --size 1GB] [-- --rounds 5] [-- --only set,read
 const { values } = parseArgs({
   options: {
     size: { type: "string" },
-    rounds: { type: "string", default: "5" },
+    rounds: { type: "string" },
     only: { type: "string" },
+    link: { type: "string" },
+    shape: { type: "string" },
     write: { type: "boolean", default: false },
     memory: { type: "boolean", default: false },
     files: { type: "boolean", default: false },
@@ -47,11 +46,22 @@ const { values } = parseArgs({
     help: { type: "boolean", short: "h", default: false },
   },
 });
-const size = values.size ?? (values.files ? "205MB" : "1GB");
+const size = values.size ?? (values.files ? "205MB" : values.link === undefined ? "1GB" : "472MB");
 const bytes = parseSize(size);
-const [rounds, count] = [Number(values.rounds), Number(values.count)];
-const wrong = [rounds, count].some((number) => !Number.isInteger(number) || number < 1);
-if (values.help || bytes === undefined || wrong) {
+const link = values.link === undefined ? undefined : parseLink(values.link);
+const [rounds, count] = [Number(values.rounds ?? 5), Number(values.count)];
+const problems = [
+  ...(bytes === undefined ? [`--size ${size} is no size: give one as 200MB or 1GB.`] : []),
+  ...(values.link !== undefined && link === undefined ? [`--link ${values.link} is no link: give ${linkForm}.`] : []),
+  ...(values.shape !== undefined && (link === undefined || !["large", "many"].includes(values.shape))
+    ? ["--shape is large or many, and goes with --link."]
+    : []),
+  ...([rounds, count].some((number) => !Number.isInteger(number) || number < 1)
+    ? ["--rounds and --count are whole numbers from 1 on."]
+    : []),
+];
+if (values.help || problems.length > 0 || bytes === undefined) {
+  for (const problem of problems) console.error(problem);
   (values.help ? console.log : console.error)(usage);
   process.exit(values.help ? 0 : 2);
 }
@@ -65,9 +75,20 @@ try {
   else if (values.incidents) printed(incidentsPage(await playAll(1000)), "incidents", values.write);
   else if (values.hostile) await benchHostile({ count, load, say, endings });
   else if (values.files) await benchFiles({ ...values, count, bytes, rounds, load, say, endings });
-  else await benchDatabase(bytes);
+  else {
+    const shapes = link === undefined ? [largeTable(bytes)] : [largeTable(bytes), manyTables];
+    for (const shape of shapes.filter(({ id }) => id === (values.shape ?? id))) {
+      const turns = values.rounds === undefined ? (link === undefined ? 5 : shape.rounds) : rounds;
+      await benchDatabase({ ...values, shape, size, link, rounds: turns, load, say }, (end) => endings.push(end));
+      await endAll();
+    }
+  }
 } finally {
-  const [removeFolder, ...servers] = endings;
+  await endAll();
+}
+
+async function endAll(): Promise<void> {
+  const [removeFolder, ...servers] = endings.splice(0);
   await Promise.all(servers.map((end) => end()));
   await removeFolder?.();
 }
@@ -78,42 +99,4 @@ function printed(page: Page, option: keyof typeof pages, write: boolean): void {
   const about = `\`npm run bench -- --${option} --write\` writes this page.\n`;
   const text = renderMarkdown(page).replace(/^## (.*)\n/, `# $1\n\n${about}`);
   writeFileSync(new URL(`../runbooks/${pages[option]}`, import.meta.url), text);
-}
-
-async function benchDatabase(bytes: number): Promise<void> {
-  const stage = await setStage((ending) => endings.push(ending), bytes, say);
-  const { contestants, missing } = await gather(stage);
-  const wanted = values.only?.split(",");
-  const taking = contestants.filter(({ id }) => wanted === undefined || wanted.includes(id));
-  const runs = new Map<Contestant, Measured[]>(taking.map((contestant) => [contestant, []]));
-  for (let round = 1; round <= rounds; round++) {
-    for (const contestant of taking) {
-      await stage.settle();
-      const run = await contestant.run();
-      runs.get(contestant)?.push(run);
-      const { seconds, cpuSeconds, serverCpuSeconds, peakBytes } = run;
-      say(
-        `round ${round}  ${contestant.id.padEnd(10)} ${seconds.toFixed(2)} s  CPU ${cpuSeconds.toFixed(1)} + ${serverCpuSeconds.toFixed(1)} s  ${formatBytes(peakBytes)}`,
-      );
-    }
-  }
-  const machine = `${cpus().length} × ${cpus()[0]?.model ?? "?"} with ${formatBytes(totalmem())}`;
-  const rows = rowsOf(runs);
-  if (values.memory || values.write) {
-    remember({ size, databaseBytes: stage.databaseBytes, peakBytes: peaks(runs) });
-  }
-  const page = benchPage({
-    ...{ rows, stages: stagesOf(runs), rounds, machine, load, missing },
-    databaseBytes: stage.databaseBytes,
-    memory: readCurve(),
-  });
-  console.log(values.json ? JSON.stringify({ machine, rounds, rows }, null, 2) : renderText(page).join("\n"));
-  if (values.write) {
-    const folder = new URL("../runbooks/", import.meta.url).pathname;
-    const about = "`npm run bench -- --write` writes this page.\n\n![ratios](bench.svg)\n";
-    const told = readFileSync(new URL("bench/where-the-time-goes.md", import.meta.url), "utf8");
-    const head = renderMarkdown(page).replace(/^## (.*)\n/, `# $1\n\n${about}`);
-    writeFileSync(join(folder, "bench.md"), `${head}\n${told}`);
-    writeFileSync(join(folder, "bench.svg"), chart(rows));
-  }
 }

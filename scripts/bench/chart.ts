@@ -8,15 +8,26 @@ const right = 90;
 
 type Bar = Pick<Row, "title" | "ratio" | "ours" | "yardstick">;
 
-const databaseTitle = "Wall-clock time as a multiple of the read limit (backup) and of pg_restore -j2 (restore)";
+interface Block {
+  /** Above its bars. */
+  readonly title?: string;
+  readonly rows: readonly Bar[];
+}
 
-/** Ratios as horizontal bars with their spread, one block a group; readable on light and on dark ground. */
-export function chart(rows: readonly Bar[], title = databaseTitle): string {
-  const measured = rows.filter((row) => row.ratio !== undefined);
-  const most = Math.max(1, ...measured.map(({ ratio }) => ratio?.most ?? 0));
+const databaseTitle = "Wall-clock time as a multiple of pg_dump's (backup) and of pg_restore's (restore)";
+
+/** Ratios as horizontal bars with their spread; readable on light and on dark ground. */
+export function chart(blocks: readonly Block[], title = databaseTitle): string {
+  const lines: (Bar | string)[] = blocks.flatMap((block) => [
+    ...(block.title === undefined ? [] : [block.title]),
+    ...block.rows.filter((row) => row.ratio !== undefined),
+  ]);
+  const most = Math.max(1, ...lines.map((one) => (typeof one === "string" ? 0 : (one.ratio?.most ?? 0))));
   const x = (ratio: number): number => left + (ratio / most) * (width - left - right);
-  const height = top + measured.length * line + 16;
-  const bars = measured.map((row, index) => bar(row, top + index * line, x));
+  const height = top + lines.length * line + 16;
+  const bars = lines.map((one, index) =>
+    typeof one === "string" ? heading(one, top + index * line) : bar(one, top + index * line, x),
+  );
   const one = x(1).toFixed(1);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" font-family="system-ui, sans-serif" font-size="13">`,
@@ -28,6 +39,10 @@ export function chart(rows: readonly Bar[], title = databaseTitle): string {
     "</svg>",
     "",
   ].join("\n");
+}
+
+function heading(text: string, y: number): string {
+  return `<text x="10" y="${y + 20}" font-weight="600">${escaped(text)}</text>`;
 }
 
 function bar({ title, ratio, ours, yardstick }: Bar, y: number, x: (ratio: number) => number): string {

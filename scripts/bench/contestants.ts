@@ -3,6 +3,14 @@ import { join } from "node:path";
 import { type Measured, measure } from "./measured-run.ts";
 import { bareBucket, has, type Stage, writeLocalDump } from "./stage.ts";
 
+/** What one run took, and its parts where they are told apart. */
+export interface Round extends Measured {
+  /** Seconds by stage. */
+  readonly parts?: Readonly<Record<string, number>>;
+  /** In the set that was made. */
+  readonly objects?: number;
+}
+
 /** One way to do it, run once a round. */
 export interface Contestant {
   readonly id: string;
@@ -12,8 +20,7 @@ export interface Contestant {
   readonly ours: boolean;
   /** Of the same group: what the ratios are to. */
   readonly yardstick: boolean;
-  /** Several figures when a run has parts that are told apart. */
-  run(): Promise<Measured & { readonly parts?: Readonly<Record<string, number>> }>;
+  run(): Promise<Round>;
 }
 
 export interface Field {
@@ -25,40 +32,65 @@ export interface Field {
 const here = new URL(".", import.meta.url).pathname;
 /** What `npx lifeboat` starts. */
 const cli = join(here, "..", "lifeboat.mjs");
+const daily = [cli, "backup", "--tier", "daily", "--json"];
 
 /** Everybody who can run on this machine. The order within a group is that of the table. */
 export async function gather(stage: Stage): Promise<Field> {
-  const [aws, gpg] = await Promise.all([has("aws"), has("gpg")]);
-  const missing = [
-    ...(aws ? [] : ["no aws on this machine: the gpg pipe and the seed's way are left out"]),
-    ...(gpg ? [] : ["no gpg on this machine: the gpg pipe is left out"]),
-  ];
-  const rivals = [...(aws && gpg ? [gpgPipe(stage)] : []), ...(aws ? [seedsWay(stage)] : [])];
+  const { aws, gpg, missing } = await rivalsPrograms();
   return {
     missing,
     contestants: [
-      readLimit(stage),
-      ours(stage, "set", "daily set, with fingerprints", [cli, "backup", "--tier", "daily"]),
+      pgDump(stage, "read-limit", "pg_dump -Fc -Z0 to nothing", ["-Fc", "-Z0"], true),
+      set(stage),
       ours(stage, "bare", "the same without fingerprints", [join(here, "backup-without-fingerprints.mjs")], bareBucket),
-      ...rivals,
+      ...(gpg ? [gpgPipe(stage, "-Fc -Zzstd:3")] : []),
+      ...(aws ? [seedsWay(stage)] : []),
       {
         ...ours(stage, "verify", "verify --deep of the daily set", [cli, "verify", "latest", "--deep"]),
         group: "verify",
       },
-      await pgRestore(stage),
+      await pgRestore(stage, 2),
       restore(stage),
     ],
   };
 }
 
-function readLimit({ binDir, source, servers }: Stage): Contestant {
+/** Everybody who is measured over a link; with very many tables only those whom an hour is enough for. */
+export async function gatherOverLink(stage: Stage, shape: "large" | "many"): Promise<Field> {
+  const { gpg, missing } = await rivalsPrograms();
+  const dump = pgDump(stage, "dump", "pg_dump -Fc to nothing", ["-Fc"], true);
+  const both = [dump, set(stage), await pgRestore(stage, 4), restore(stage)];
+  if (shape === "many") return { contestants: both, missing: [] };
+  const rivals = [
+    pgDump(stage, "dump-z0", "pg_dump -Fc -Z0 to nothing", ["-Fc", "-Z0"], false),
+    directoryDump(stage),
+    ...(gpg ? [gpgPipe(stage, "-Fc")] : []),
+  ];
+  return { contestants: [...both.slice(0, 2), ...rivals, ...both.slice(2)], missing };
+}
+
+async function rivalsPrograms(): Promise<{ aws: boolean; gpg: boolean; missing: string[] }> {
+  const [aws, gpg] = await Promise.all([has("aws"), has("gpg")]);
+  const missing = [
+    ...(aws ? [] : ["no aws on this machine: those who need it are left out"]),
+    ...(gpg ? [] : ["no gpg on this machine: the gpg pipe is left out"]),
+  ];
+  return { aws, gpg: aws && gpg, missing };
+}
+
+function pgDump(
+  { binDir, source, servers, through }: Stage,
+  id: string,
+  title: string,
+  args: readonly string[],
+  yardstick: boolean,
+): Contestant {
   return {
-    ...{ id: "read-limit", title: "read limit: pg_dump -Fc -Z0 to nothing" },
-    ...{ group: "backup", ours: false, yardstick: true },
+    ...{ id, title, group: "backup", ours: false, yardstick },
     run: () =>
       measure({
         program: join(binDir, "pg_dump"),
-        args: ["-Fc", "-Z0", "--no-sync", "-f", "/dev/null", "-d", source.superuserUrl],
+        args: [...args, "--no-sync", "-f", "/dev/null", "-d", through(source.superuserUrl)],
         servers,
       }),
   };
@@ -72,27 +104,41 @@ function ours(stage: Stage, id: string, title: string, args: readonly string[], 
   };
 }
 
+function set(stage: Stage): Contestant {
+  const contestant = ours(stage, "set", "daily set, with fingerprints", daily);
+  return {
+    ...contestant,
+    async run() {
+      const run = await contestant.run();
+      const { counts } = JSON.parse(run.stdout) as { counts: { objects: number | string } };
+      return { ...run, parts: stageSeconds(run.stdout), objects: Number(counts.objects) };
+    },
+  };
+}
+
 /** A line of shell; a failure anywhere in a pipe counts. */
 function shell(stage: Stage, line: string): Promise<Measured> {
   const folder = join(stage.folder, "rival");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, "gnupg"), { recursive: true, mode: 0o700 });
+  const { settings, through, source, binDir: BIN } = stage;
   return measure({
     program: "bash",
     args: ["-e", "-o", "pipefail", "-c", line],
-    env: { ...stage.settings, URL: stage.source.superuserUrl, BIN: stage.binDir, GNUPGHOME: join(folder, "gnupg") },
+    env: { ...settings, URL: through(source.superuserUrl), BIN, GNUPGHOME: join(folder, "gnupg") },
     cwd: folder,
     servers: stage.servers,
   });
 }
 
-function gpgPipe(stage: Stage): Contestant {
+/** @param form of the dump */
+function gpgPipe(stage: Stage, form: string): Contestant {
   const key = operationsKey(stage);
   const gpg = `gpg --batch --quiet --trust-model always -z 0 --recipient-file '${key}' --encrypt`;
   return {
-    ...{ id: "gpg-pipe", title: "pg_dump -Zzstd:3 | gpg | aws s3 cp -" },
+    ...{ id: "gpg-pipe", title: `pg_dump ${form} | gpg | aws s3 cp -` },
     ...{ group: "backup", ours: false, yardstick: false },
-    run: () => shell(stage, `"$BIN/pg_dump" -Fc -Zzstd:3 -d "$URL" | ${gpg} | aws s3 cp --quiet - s3://rivals/pipe`),
+    run: () => shell(stage, `"$BIN/pg_dump" ${form} -d "$URL" | ${gpg} | aws s3 cp --quiet - s3://rivals/pipe`),
   };
 }
 
@@ -112,10 +158,18 @@ function seedsWay(stage: Stage): Contestant {
   };
 }
 
-async function pgRestore(stage: Stage): Promise<Contestant> {
+function directoryDump(stage: Stage): Contestant {
+  return {
+    ...{ id: "dump-j4", title: "pg_dump -Fd -j4 to a local folder" },
+    ...{ group: "backup", ours: false, yardstick: false },
+    run: () => shell(stage, '"$BIN/pg_dump" -Fd -j4 --no-sync -f dump -d "$URL"'),
+  };
+}
+
+async function pgRestore(stage: Stage, jobs: number): Promise<Contestant> {
   const file = await writeLocalDump(stage);
   return {
-    ...{ id: "pg-restore", title: "pg_restore -j2 from a local file" },
+    ...{ id: "pg-restore", title: `pg_restore -j${jobs} from a local file` },
     ...{ group: "restore", ours: false, yardstick: true },
     async run() {
       const url = await stage.freshDatabase();
@@ -123,7 +177,7 @@ async function pgRestore(stage: Stage): Promise<Contestant> {
       try {
         return await measure({
           program: join(stage.binDir, "pg_restore"),
-          args: ["-j2", "--no-owner", "-d", url, file],
+          args: [`-j${jobs}`, "--no-owner", "-d", stage.through(url), file],
           servers: stage.servers,
           alsoFine: [1], // `public` exists already, which it counts as an error
         });
@@ -141,7 +195,7 @@ function restore(stage: Stage): Contestant {
       const target = await stage.freshTarget();
       await stage.settle();
       try {
-        const env = { ...stage.settings, TARGET_DATABASE_URL: target.postgresUrl };
+        const env = { ...stage.settings, TARGET_DATABASE_URL: stage.through(target.postgresUrl) };
         const args = [cli, "restore", "latest", "--json"];
         const run = await measure({ program: process.execPath, args, env, servers: stage.servers });
         return { ...run, parts: stageSeconds(run.stdout) };

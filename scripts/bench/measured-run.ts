@@ -6,6 +6,8 @@ export interface Measured {
   readonly seconds: number;
   /** User and system time of the process and of every child that it waited for; 0 where /proc does not tell. */
   readonly cpuSeconds: number;
+  /** Of it the process's own, without its children. */
+  readonly ownCpuSeconds: number;
   /** The same of the servers that it used (database and store). */
   readonly serverCpuSeconds: number;
   /** Most resident memory of the process itself, without its children, in bytes; 0 where /proc does not tell. */
@@ -42,9 +44,11 @@ export function measure(run: Run): Promise<Measured> {
     let stdout = "";
     let stderr = "";
     let peakBytes = 0;
-    // The kernel keeps the highest value itself: a late look misses only what came after it.
+    let ownCpuSeconds = 0;
+    // The kernel keeps the values itself: a late look misses only what came after it.
     const timer = setInterval(() => {
       peakBytes = Math.max(peakBytes, highWaterMark(child.pid ?? 0));
+      ownCpuSeconds = Math.max(ownCpuSeconds, cpuSeconds(child.pid ?? 0, "without"));
     }, 20);
     child.stdout.on("data", (chunk) => {
       stdout += chunk;
@@ -63,7 +67,7 @@ export function measure(run: Run): Promise<Measured> {
       // A database server counts a session's time as its own only when it has seen it end.
       setTimeout(() => {
         const [own, used] = [cpuSeconds(process.pid, "only") - before.own, servers() - before.servers];
-        resolve({ seconds, peakBytes, stdout, cpuSeconds: own, serverCpuSeconds: used });
+        resolve({ seconds, peakBytes, stdout, ownCpuSeconds, cpuSeconds: own, serverCpuSeconds: used });
       }, 200);
     });
   });
@@ -72,8 +76,8 @@ export function measure(run: Run): Promise<Measured> {
 /** Linux counts these times in hundredths of a second on every machine (USER_HZ, proc(5)). */
 const ticksPerSecond = 100;
 
-/** CPU time of a process `with` its ended children, or of those `only`. */
-function cpuSeconds(pid: number, children: "with" | "only"): number {
+/** CPU time of a process `with` or `without` its ended children, or of those `only`. */
+function cpuSeconds(pid: number, children: "with" | "without" | "only"): number {
   try {
     // The name in parentheses may hold blanks; after it come the fields from the third on.
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
@@ -81,7 +85,8 @@ function cpuSeconds(pid: number, children: "with" | "only"): number {
       .split(" ")
       .map(Number);
     const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields.slice(11, 15);
-    return ((children === "with" ? user + system : 0) + childUser + childSystem) / ticksPerSecond;
+    const own = children === "only" ? 0 : user + system;
+    return (own + (children === "without" ? 0 : childUser + childSystem)) / ticksPerSecond;
   } catch {
     return 0;
   }

@@ -1,18 +1,23 @@
 import { execFile } from "node:child_process";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { Link } from "../../test/faults/proxy/tcp-proxy.ts";
 import {
   createProject,
   dropProject,
   dropQimmaRoles,
   type LabProject,
-  seedQimma,
+  recordLabProjects,
   withClient,
 } from "../../test/lab/index.ts";
 import { startGuardian } from "../../test/lab/servers/guardian.ts";
+import { startLink } from "../../test/lab/servers/link.ts";
 import { type RunningPostgres, startPostgres } from "../../test/lab/servers/postgres.ts";
 import { type RunningS3, startS3 } from "../../test/lab/servers/s3.ts";
 import { becomeOwner, bucket } from "../demo/owner.ts";
+import { linkText, measureLink } from "./link.ts";
+import type { Shape } from "./shapes.ts";
 
 /** The bench's world: a seeded project, a second cluster to restore into, an S3 server on disk, keys and policy. */
 export interface Stage {
@@ -21,6 +26,12 @@ export interface Stage {
   readonly source: LabProject;
   /** `pg_database_size`. */
   readonly databaseBytes: number;
+  /** Tables with rows of their own in the source. */
+  readonly tables: number;
+  /** The link as it is measured; undefined where there is none. */
+  readonly link: Link | undefined;
+  /** A URL of a database as everybody who is measured has to use it: by way of the link, where there is one. */
+  through(url: string): string;
   readonly other: RunningPostgres;
   readonly s3: RunningS3;
   /** PostgreSQL's programs, of the server's version. */
@@ -42,11 +53,12 @@ export const bareBucket = "qimma-vault-bare";
 
 /**
  * @param opened told of everything that must be ended, as it starts: somebody may press Ctrl-C meanwhile
- * @param bytes of the seeded database, about
+ * @param wanted what lies between everybody who is measured and the servers; undefined: nothing
  */
 export async function setStage(
   opened: (clear: () => Promise<void>) => void,
-  bytes: number,
+  shape: Shape,
+  wanted: Link | undefined,
   say: (line: string) => void,
 ): Promise<Stage> {
   const home = startGuardian("bench");
@@ -63,18 +75,32 @@ export async function setStage(
   await s3.createBucket(bucket);
   await s3.createBucket(bareBucket);
   await s3.createBucket("rivals", { lock: false });
-  const owner = await becomeOwner(home.folder, s3);
+  const servers = [own.superuserUrl(), other.superuserUrl(), s3.endpoint];
+  const between = wanted === undefined ? undefined : await startLink(wanted, servers);
+  if (between !== undefined) opened(between.stop);
+  const through = (url: string): string => between?.through(url) ?? url;
+  const owner = await becomeOwner(home.folder, { ...s3, endpoint: through(s3.endpoint) });
   const source = await createProject(own.superuserUrl(), "bench");
   const begun = performance.now();
-  await seedQimma(source.postgresUrl, { bytes, seed: 1 });
+  await shape.seed(source);
   // The first reader of fresh rows would write their hint bits, and everybody after it would not.
-  const databaseBytes = await withClient(source.superuserUrl, async (client) => {
+  const { databaseBytes, tables } = await withClient(source.superuserUrl, async (client) => {
     await client.query("set statement_timeout = 0");
     await client.query("vacuum (freeze, analyze)");
-    const { rows } = await client.query<{ bytes: string }>("select pg_database_size(current_database()) as bytes");
-    return Number(rows[0]?.bytes);
+    const { rows } = await client.query<{ bytes: string; tables: string }>(
+      `select pg_database_size(current_database()) as bytes,
+              (select count(*) from pg_stat_user_tables where schemaname !~ '^pg_') as tables`,
+    );
+    return { databaseBytes: Number(rows[0]?.bytes), tables: Number(rows[0]?.tables) };
   });
+  const link = wanted === undefined ? undefined : await measureLink(through(source.backupUrl), wanted);
+  if (link !== undefined) say(`link: ${linkText(link)}`);
   say(`seeded ${(databaseBytes / 1e6).toFixed(0)} MB in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
+
+  // So that a restore knows what an empty target has.
+  const newProjects = join(home.folder, "new-projects");
+  mkdirSync(newProjects);
+  await recordLabProjects([other.superuserUrl()], newProjects);
 
   let targets: string[] = [];
   const fresh = (): string => {
@@ -84,11 +110,16 @@ export async function setStage(
   };
   return {
     folder: home.folder,
-    ...{ source, databaseBytes, other, s3 },
+    ...{ source, databaseBytes, tables, other, s3, link, through },
     binDir: own.binDir,
     settings: {
       ...owner.settings,
-      ...{ LIFEBOAT_PG_BIN: own.binDir, TMPDIR: home.folder, DATABASE_URL: source.backupUrl },
+      ...{
+        LIFEBOAT_PG_BIN: own.binDir,
+        TMPDIR: home.folder,
+        DATABASE_URL: through(source.backupUrl),
+        LIFEBOAT_BASELINES: newProjects,
+      },
     },
     servers: [own.pid, other.pid, s3.pid],
     async settle() {

@@ -87,5 +87,5 @@ function writePage(page: Page, rows: readonly FilesRow[]): void {
   const about = "`npm run bench -- --files --write` writes this page.\n\n![ratios](bench-files.svg)\n";
   writeFileSync(join(folder, "bench-files.md"), renderMarkdown(page).replace(/^## (.*)\n/, `# $1\n\n${about}`));
   const bars = rows.map((row) => ({ ...row, title: `${row.group}: ${row.title}` }));
-  writeFileSync(join(folder, "bench-files.svg"), chart(bars, "Wall-clock time as a multiple of rclone's"));
+  writeFileSync(join(folder, "bench-files.svg"), chart([{ rows: bars }], "Wall-clock time as a multiple of rclone's"));
 }

@@ -1,5 +1,5 @@
 import type { Measured } from "../measured-run.ts";
-import type { Row } from "../results.ts";
+import { cpuAndMemory, type Row } from "../results.ts";
 import { ratios, spread } from "../statistics.ts";
 import { type FilesContestant, passes } from "./contestants.ts";
 
@@ -20,10 +20,8 @@ export function filesRows(runs: FilesRuns): FilesRow[] {
       const { title, ours } = contestant;
       return {
         ...{ title, group, ours, yardstick: contestant.yardstick, seconds: spread(seconds(contestant)) },
-        ratio: yardstick === undefined ? undefined : ratios(seconds(contestant), seconds(yardstick)),
-        cpu: spread(all.map((run) => run.cpuSeconds)).median,
-        serverCpu: spread(all.map((run) => run.serverCpuSeconds)).median,
-        peakBytes: Math.max(...all.map((run) => run.peakBytes)),
+        ...(yardstick === undefined ? {} : { ratio: ratios(seconds(contestant), seconds(yardstick)) }),
+        ...cpuAndMemory(all),
       };
     });
   });
