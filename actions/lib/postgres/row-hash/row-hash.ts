@@ -185,8 +185,8 @@ class TextHasher implements RowHasher {
   readonly #instance: Instance;
   #result: Fingerprint | undefined;
 
-  constructor(columns: number) {
-    this.#instance = Instance.take(columns, false, ordinaryInput());
+  constructor(columns: number, input: RowInput | undefined) {
+    this.#instance = Instance.take(columns, false, input ?? ordinaryInput());
   }
 
   push(chunk: Uint8Array): void {
@@ -238,9 +238,12 @@ class FramedHasher implements FramedRowHasher {
   }
 }
 
-/** A hasher for rows as COPY sends them. */
-export function createRowHasher(columnCount: number): RowHasher {
-  return new TextHasher(columnCount);
+/**
+ * A hasher for rows as COPY sends them.
+ * @param input where the text lies; with it, chunks of its memory are not copied
+ */
+export function createRowHasher(columnCount: number, input?: RowInput): RowHasher {
+  return new TextHasher(columnCount, input);
 }
 
 /** @param input where the text lies; with it, chunks of its memory are not copied. Only one hasher at a time may use it. */
