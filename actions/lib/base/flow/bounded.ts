@@ -129,6 +129,37 @@ export class Lanes {
   }
 }
 
+/** A bounded number of things that go on in the background, e.g. uploads. The first that fails stops the run. */
+export class Background implements AsyncDisposable {
+  readonly #stop: Stop;
+  readonly #width: number;
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(stop: Stop, width: number) {
+    this.#stop = stop;
+    this.#width = width;
+  }
+
+  /** Begins the work, as soon as there is room for it. */
+  async add(work: () => Promise<void>): Promise<void> {
+    while (this.#underWay.size >= this.#width) await Promise.race(this.#underWay);
+    this.#stop.signal.throwIfAborted();
+    const settled: Promise<void> = work()
+      .catch((error: unknown) => this.#stop.now(error))
+      .finally(() => this.#underWay.delete(settled));
+    this.#underWay.add(settled);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay);
+    this.#stop.signal.throwIfAborted();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+}
+
 /** That many statements travel together: one by one, a far server would make a large schema take hours. */
 const batchSize = 40;
 

@@ -45,6 +45,15 @@ export async function* readAhead(source: AsyncIterable<Uint8Array>): AsyncGenera
   }
 }
 
+/** The same stream, which ends only when `check` is content: what it refuses is never stored. */
+export async function* heldBack(
+  source: AsyncIterable<Uint8Array>,
+  check: () => Promise<void>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* source;
+  await check();
+}
+
 /**
  * The chunks of `source` until the signal says stop, also while the source itself is silent: a dump that waits for a lock
  * must not keep a failed upload waiting.

@@ -92,15 +92,26 @@ export async function* exportLongRows(client: Client, table: ExportTable): Async
 }
 
 /**
- * The rows of one table in COPY's text format: of the table itself where the whole is wanted, since that is not planned.
- * @throws OperationError as exportRows
+ * The statement that gives a table's rows in COPY's text format: of the table itself where the whole is wanted, since that is
+ * not planned.
+ * @param which of them: pages by `ctid`, from the first up to the second, without it; all by default
  */
+export function copyOutStatement(
+  { schema, name, columns, filter }: ExportTable,
+  which?: { readonly from: number; readonly to: number | undefined },
+): string {
+  const table = quoteQualified(schema, name);
+  const list = columns.map(quoteIdentifier).join(", ");
+  const options = "to stdout (encoding 'UTF8')";
+  if (filter === null && which === undefined) return `copy ${table}${list === "" ? "" : ` (${list})`} ${options}`;
+  const end = which?.to === undefined ? "" : ` and ctid < '(${which.to},0)'::tid`;
+  const rows = which === undefined ? filter : `where ctid >= '(${which.from},0)'::tid${end}`;
+  return `copy (select ${list} from only ${table} ${rows}) ${options}`;
+}
+
+/** The rows of one table in COPY's text format. @throws OperationError as exportRows */
 function copyRows(client: Client, table: ExportTable): AsyncGenerator<Uint8Array, void, undefined> {
-  const name = quoteQualified(table.schema, table.name);
-  const columns = table.columns.map(quoteIdentifier).join(", ");
-  const whole = table.filter === null && columns !== "";
-  const rows = whole ? `${name} (${columns})` : `(select ${columns} from only ${name} ${table.filter ?? ""})`;
-  return copied(client, table, `copy ${rows} to stdout (encoding 'UTF8')`);
+  return copied(client, table, copyOutStatement(table));
 }
 
 async function* copied(
@@ -112,7 +123,7 @@ async function* copied(
   try {
     for await (const chunk of stream) yield chunk as Uint8Array;
   } catch (error) {
-    if (sqlState(error) === rowTooLong.state) throw rowTooLong.of(table);
+    if (rowTooLong.is(error)) throw rowTooLong.of(table);
     if (unplanned.is(sqlState(error))) throw unplanned.of(table, describeCode(error));
     throw new OperationError(
       "export-failed",
@@ -139,9 +150,11 @@ export const unplanned = {
     ),
 };
 
-/** A text or a row in text form may have 1 GB at most (memutils.h, MaxAllocSize; 54000 program_limit_exceeded). */
+/** A text or a row in text form may have 1 GB at most (memutils.h, MaxAllocSize; stringinfo.c, mcxt.c). */
 export const rowTooLong = {
-  state: "54000",
+  is: (error: unknown): boolean =>
+    sqlState(error) === "54000" ||
+    (sqlState(error) === "XX000" && error instanceof Error && /invalid memory alloc request size/.test(error.message)),
   of: (table: { readonly schema: string; readonly name: string }): OperationError =>
     new OperationError(
       "row-too-long",

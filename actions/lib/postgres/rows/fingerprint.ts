@@ -1,4 +1,4 @@
-import type { Client } from "pg";
+import type { Client, QueryResult } from "pg";
 import { z } from "zod";
 import { describeCode, OperationError, sqlState } from "../../base/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
@@ -21,17 +21,68 @@ const sums = (row: string) =>
   `select count(*)::text as rows, coalesce(sum(hashtextextended(${row}::text collate "C", 0::int8)), 0)::text as hash`;
 
 /**
+ * Around what reads tables: the locks that it took, on indexes too, are given up again. Kept until the end of the transaction
+ * they fill the server's lock table (3,000 tables are more than Supabase's smaller machines have room for).
+ */
+export const lent = {
+  begin: "savepoint before_reading",
+  end: "rollback to savepoint before_reading;\nrelease before_reading",
+};
+
+/**
+ * Asks several statements in one message.
+ * @param client inside a transaction
+ * @returns the rows of each; undefined when one of them does not work
+ * @throws the driver's error when the connection is lost
+ */
+export async function askTogether(client: Client, statements: readonly string[]): Promise<unknown[][] | undefined> {
+  try {
+    const results = await client.query([lent.begin, ...statements, lent.end].join(";\n"));
+    return ([results].flat() as QueryResult[]).slice(1, statements.length + 1).map(({ rows }) => rows);
+  } catch (error) {
+    if (sqlState(error) === "none") throw error;
+    await client.query(lent.end);
+    return undefined;
+  }
+}
+
+/** A statement that gives one row, and what it says. */
+export interface Question<Answer> {
+  readonly sql: string;
+  readonly parse: (row: unknown) => Answer;
+}
+
+type Table = Pick<TableContent, "schema" | "name" | "filter">;
+
+const rowsOf = ({ schema, name, filter }: Table): string => `from only ${quoteQualified(schema, name)} ${filter ?? ""}`;
+
+export function fingerprintQuestion(table: Table & Pick<TableContent, "columns">): Question<Fingerprint> {
+  const row = `row(${table.columns.map(quoteIdentifier).join(", ")})`;
+  return { sql: `${sums(row)} ${rowsOf(table)}`, parse: (found) => fingerprintSchema.parse(found) };
+}
+
+/**
  * Fingerprint of one table as the connection's snapshot sees it.
  *
  * @param client a connection with the pinned session settings, row_security off: text depends on them
  * @throws OperationError `table-unreadable` with the SQLSTATE, `row-too-long`, `table-unplanned`
  */
-export async function fingerprintTable(
-  client: Client,
-  table: Pick<TableContent, "schema" | "name" | "columns" | "filter">,
-): Promise<Fingerprint> {
-  const row = `row(${table.columns.map(quoteIdentifier).join(", ")})`;
-  return fingerprintSchema.parse(await readTable(client, table, sums(row)));
+export function fingerprintTable(client: Client, table: Table & Pick<TableContent, "columns">): Promise<Fingerprint> {
+  return readWith(client, table, fingerprintQuestion(table));
+}
+
+export function generatedQuestion(table: Table, { key, columns }: Generated): Question<Generated> {
+  const sumOf = (column: string, place: number) => {
+    const row = `row(${[...key, column].map(quoteIdentifier).join(", ")})`;
+    return `coalesce(sum(hashtextextended(${row}::text collate "C", 0::int8)), 0)::text as "${place}"`;
+  };
+  return {
+    sql: `select ${columns.map(({ name }, place) => sumOf(name, place)).join(", ")} ${rowsOf(table)}`,
+    parse(found) {
+      const hashes = z.record(z.string(), z.string()).parse(found);
+      return { key, columns: columns.map((column, place) => ({ ...column, hash: hashes[place] ?? null })) };
+    },
+  };
 }
 
 /**
@@ -39,22 +90,8 @@ export async function fingerprintTable(
  *
  * @throws OperationError `table-unreadable` with the SQLSTATE
  */
-export async function fingerprintGenerated(
-  client: Client,
-  table: Pick<TableContent, "schema" | "name" | "filter">,
-  { key, columns }: Generated,
-): Promise<Generated> {
-  const sumOf = (column: string, place: number) => {
-    const row = `row(${[...key, column].map(quoteIdentifier).join(", ")})`;
-    return `coalesce(sum(hashtextextended(${row}::text collate "C", 0::int8)), 0)::text as "${place}"`;
-  };
-  const found = await readTable(
-    client,
-    table,
-    `select ${columns.map(({ name }, place) => sumOf(name, place)).join(", ")}`,
-  );
-  const hashes = z.record(z.string(), z.string()).parse(found);
-  return { key, columns: columns.map((column, place) => ({ ...column, hash: hashes[place] ?? null })) };
+export function fingerprintGenerated(client: Client, table: Table, generated: Generated): Promise<Generated> {
+  return readWith(client, table, generatedQuestion(table, generated));
 }
 
 /**
@@ -63,41 +100,65 @@ export async function fingerprintGenerated(
  *
  * @throws OperationError `table-unreadable` with the SQLSTATE
  */
-export async function countRows(
-  client: Client,
-  table: Pick<TableContent, "schema" | "name" | "filter">,
-): Promise<string> {
-  return z.object({ rows: z.string() }).parse(await readTable(client, table, "select count(*)::text as rows")).rows;
+export function countRows(client: Client, table: Table): Promise<string> {
+  const sql = `select count(*)::text as rows ${rowsOf(table)}`;
+  return readWith(client, table, { sql, parse: (row) => z.object({ rows: z.string() }).parse(row).rows });
 }
 
-async function readTable(
+/** @throws OperationError as fingerprintTable */
+export async function readWith<Answer>(
   client: Client,
-  table: Pick<TableContent, "schema" | "name" | "filter">,
-  select: string,
-): Promise<unknown> {
-  const sql = `${select} from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`;
-  return readWith(client, table, sql);
-}
-
-async function readWith(client: Client, table: Pick<TableContent, "schema" | "name">, sql: string): Promise<unknown> {
+  table: Pick<TableContent, "schema" | "name">,
+  { sql, parse }: Question<Answer>,
+): Promise<Answer> {
+  let rows: unknown[];
   try {
-    return (await client.query(sql)).rows[0];
+    rows = (await client.query(sql)).rows;
   } catch (error) {
-    if (sqlState(error) === rowTooLong.state) throw rowTooLong.of(table);
-    if (unplanned.is(sqlState(error))) throw unplanned.of(table, describeCode(error));
-    throw new OperationError(
-      "table-unreadable",
-      `The rows of ${tableName(table)} could not be read (SQLSTATE ${sqlState(error)}).`,
-      sqlState(error) === "53200"
-        ? "The server's lock table is full: raise max_locks_per_transaction."
-        : "Run `lifeboat check`: it names what the role cannot read.",
-    );
+    throw whyUnreadable(table, error);
   }
+  return parse(rows[0]);
+}
+
+/** Why a table or materialised view could not be read, of the server's error. */
+export function whyUnreadable(table: Pick<TableContent, "schema" | "name">, error: unknown): OperationError {
+  if (rowTooLong.is(error)) return rowTooLong.of(table);
+  if (unplanned.is(sqlState(error))) return unplanned.of(table, describeCode(error));
+  return new OperationError(
+    "table-unreadable",
+    `The rows of ${tableName(table)} could not be read (SQLSTATE ${sqlState(error)}).`,
+    sqlState(error) === "53200"
+      ? "The server's lock table is full: raise max_locks_per_transaction."
+      : "Run `lifeboat check`: it names what the role cannot read.",
+  );
+}
+
+type View = Pick<MaterializedView, "schema" | "name">;
+
+/**
+ * What a populated materialised view holds, and what its query gives under the same snapshot: they differ when it is stale. The
+ * second may not work: the role may not run the query.
+ */
+export async function viewQuestions<Some extends View>(
+  client: Client,
+  views: readonly Some[],
+): Promise<{ view: Some; stored: Question<Fingerprint>; fresh: Question<Fingerprint> }[]> {
+  const names = views.map(({ schema, name }) => quoteQualified(schema, name));
+  const answer = await client.query(
+    "select pg_get_viewdef(name::regclass) as query from unnest($1::text[]) with ordinality as n(name, place) order by place",
+    [names],
+  );
+  const queries = z.array(z.object({ query: z.string() })).parse(answer.rows);
+  const parse = (row: unknown) => fingerprintSchema.parse(row);
+  return views.map((view, place) => ({
+    view,
+    stored: { sql: `${sums("row(q.*)")} from ${names[place]} q`, parse },
+    fresh: { sql: `${sums("row(q.*)")} from (${queries[place]?.query.replace(/;\s*$/, "")}) q`, parse },
+  }));
 }
 
 /**
- * Fingerprints what a materialised view holds and what its query gives under the same snapshot: they differ when the
- * view is stale. `fresh` is null when the role may not run the query.
+ * Fingerprints what a materialised view holds and what its query gives; `fresh` is null when the role may not run the query.
  *
  * @throws OperationError as fingerprintTable
  */
@@ -105,14 +166,13 @@ export async function fingerprintMaterializedView(
   client: Client,
   view: Pick<MaterializedView, "schema" | "name" | "populated">,
 ): Promise<MaterializedView> {
-  const name = quoteQualified(view.schema, view.name);
   if (!view.populated) return { ...view, stored: null, fresh: null };
-  const stored = fingerprintSchema.parse(await readWith(client, view, `${sums("row(q.*)")} from ${name} q`));
-  const text = await client.query("select pg_get_viewdef($1::regclass) as query", [name]);
-  const query = z.object({ query: z.string() }).parse(text.rows[0]).query.replace(/;\s*$/, "");
+  const [questions] = await viewQuestions(client, [view]);
+  if (questions === undefined) return { ...view, stored: null, fresh: null };
+  const stored = await readWith(client, view, questions.stored);
   await client.query("savepoint fresh");
   try {
-    const fresh = fingerprintSchema.parse((await client.query(`${sums("row(q.*)")} from (${query}) q`)).rows[0]);
+    const fresh = questions.fresh.parse((await client.query(questions.fresh.sql)).rows[0]);
     await client.query("release savepoint fresh");
     return { ...view, stored, fresh };
   } catch (error) {
@@ -123,27 +183,38 @@ export async function fingerprintMaterializedView(
 }
 
 const pageBytes = 1_048_576;
+const readMode = 0x40000;
+
+interface MeasuredObject {
+  readonly oid: string;
+  readonly bytes: string;
+  readonly hash: string;
+}
 
 /**
- * Size and hash of a large object, read in pages of 1 MiB so that neither side holds more of it.
+ * Sizes and hashes of large objects, read in pages of 1 MiB so that neither side holds more of one.
  * The hash is the sum over the pages of hash(`<page number>:<hex of the page>`).
  *
- * @throws OperationError `large-object-unreadable` with the SQLSTATE
+ * @param client inside a transaction
+ * @throws OperationError `large-object-unreadable` with the SQLSTATE, of one; the server's error, of several
  */
-export async function fingerprintLargeObject(
-  client: Client,
-  oid: string,
-): Promise<{ oid: string; bytes: string; hash: string }> {
+export async function fingerprintLargeObjects(client: Client, oids: readonly string[]): Promise<MeasuredObject[]> {
   try {
-    const bytes = await largeObjectSize(client, oid);
     const answer = await client.query(
-      `select coalesce(sum(hashtextextended(
-                page || ':' || encode(lo_get($1::oid, page * ${pageBytes}::int8, ${pageBytes}), 'hex') collate "C", 0)), 0)::text as hash
-         from generate_series(0, ($2::int8 - 1) / ${pageBytes}) page where $2::int8 > 0`,
-      [oid, bytes],
+      `select o.oid, o.bytes::text, coalesce((
+                select sum(hashtextextended(
+                         page || ':' || encode(lo_get(o.oid::oid, page * ${pageBytes}::int8, ${pageBytes}), 'hex') collate "C", 0))
+                  from generate_series(0, (o.bytes - 1) / ${pageBytes}) page where o.bytes > 0), 0)::text as hash, lo_close(o.fd)
+         from (select oid, fd, lo_lseek64(fd, 0, 2) as bytes
+                 from (select oid, lo_open(oid::oid, ${readMode}) as fd from unnest($1::text[]) oid offset 0) opened offset 0) o`,
+      [oids],
     );
-    return { oid, bytes, hash: z.object({ hash: z.string() }).parse(answer.rows[0]).hash };
+    const found = z.array(z.object({ oid: z.string(), bytes: z.string(), hash: z.string() })).parse(answer.rows);
+    const measured = new Map(found.map((object) => [object.oid, object]));
+    return oids.flatMap((oid) => measured.get(oid) ?? []);
   } catch (error) {
+    const [oid, ...more] = oids;
+    if (more.length > 0 || sqlState(error) === "none") throw error;
     throw new OperationError(
       "large-object-unreadable",
       `Large object ${oid} could not be read (SQLSTATE ${sqlState(error)}).`,
@@ -152,12 +223,9 @@ export async function fingerprintLargeObject(
   }
 }
 
-/** Large object descriptors stay open until the transaction ends unless closed, and there may be many objects. */
-async function largeObjectSize(client: Client, oid: string): Promise<string> {
-  const readMode = 0x40000;
-  const opened = await client.query("select lo_open($1::oid, $2) as fd", [oid, readMode]);
-  const { fd } = z.object({ fd: z.number() }).parse(opened.rows[0]);
-  const size = await client.query("select lo_lseek64($1, 0, 2)::text as bytes", [fd]);
-  await client.query("select lo_close($1)", [fd]);
-  return z.object({ bytes: z.string() }).parse(size.rows[0]).bytes;
+/** The same of one. @throws OperationError `large-object-unreadable` with the SQLSTATE */
+export async function fingerprintLargeObject(client: Client, oid: string): Promise<MeasuredObject> {
+  const [measured] = await fingerprintLargeObjects(client, [oid]);
+  if (measured !== undefined) return measured;
+  throw new OperationError("large-object-unreadable", `Large object ${oid} is not there.`, "Run again.");
 }

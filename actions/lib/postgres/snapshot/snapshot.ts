@@ -78,13 +78,12 @@ async function lockAndExport(client: Client): Promise<LockedSnapshot | undefined
 
 /** Makes the session read exactly what the snapshot shows. @throws the driver's error when the snapshot is gone */
 export async function attachSnapshot(client: Client, id: string): Promise<void> {
-  await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   // A snapshot's name is given by the server; the statement takes no parameters.
   if (!/^[0-9A-F-]+$/.test(id))
     throw new OperationError("snapshot-name", "The server gave the snapshot an unexpected name.");
-  await client.query(`SET TRANSACTION SNAPSHOT '${id}'`);
+  const begin = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '${id}'`;
   // Rows that a policy would hide are an error, never silently left out.
-  await client.query("SET LOCAL row_security = off");
+  await client.query(`${begin}; SET LOCAL row_security = off`);
 }
 
 /** `2026-11-22 22:15:00.123456+00`, as DateStyle ISO and TimeZone UTC give it. */

@@ -1,0 +1,85 @@
+/**
+ * Tables that are hard to copy: types, names, shapes. Each in schema `odd`; the superuser makes them. `_nasty` gives texts of up to
+ * 12 pieces, most of them such as COPY has a rule for.
+ */
+export const oddRows: readonly string[] = [
+  "create schema odd",
+  String.raw`create function odd._nasty(seed int) returns text language sql immutable as $$
+    select coalesce(string_agg((array[
+      '"', '\\', '\\N', '\\.', E'\n\\.\n', ',', '(', ')', '{', '}', '''', ' ', '', 'a', 'NULL', 'x41', '101', 'é', 'ا', '😀',
+      'COPY t FROM stdin;', chr(1), chr(8), chr(9), chr(10), chr(11), chr(12), chr(13), chr(127), chr(160), chr(8232)
+    ])[1 + abs(hashint4(seed * 13 + piece)) % 31], '' order by piece), '')
+    from generate_series(1, abs(hashint4(seed)) % 13) piece $$`,
+  "create type odd.mood as enum ('sad', 'so, so', 'he said \"ok\"')",
+  "create type odd.pair as (a text, b int)",
+  `create table odd.types (a text, b varchar, c char(7), d name, e bytea, f text[], g int4range, h numeric, i float8, j timestamptz,
+     k interval, l jsonb, m xml, n odd.mood, o odd.pair, p odd.pair[], q inet, r tsvector, s money, t bit varying, u uuid, v boolean)`,
+  `insert into odd.types select odd._nasty(i), nullif(odd._nasty(i + 1), ''), 'x', left(odd._nasty(i), 9), decode(md5(i::text), 'hex'),
+     array[odd._nasty(i), null, ''], int4range(i, i + 5), case i % 3 when 0 then 'NaN' else i / 7.0 end, i / 7.0::float8,
+     case when i % 10 = 0 then 'infinity' else timestamptz '2026-01-01 00:00:00.123456+00' + i * interval '1 hour' end,
+     i * interval '1 day 2 hours', jsonb_build_object(odd._nasty(i), array[odd._nasty(i), E'\\n']), '<x a="&lt;">é</x>',
+     (enum_range(null::odd.mood))[1 + i % 3], row(odd._nasty(i), i)::odd.pair, array[row(odd._nasty(-i), null)::odd.pair], '10.0.0.1/8',
+     to_tsvector('simple', 'a b''c ' || i), i, i::bit(32), md5(i::text)::uuid, i % 2 = 0 from generate_series(1, 3000) i`,
+  // Its pages are not in the order of its rows, some are empty, and it ends with some.
+  "create table odd.worn (id int, text text)",
+  "insert into odd.worn select i, repeat(odd._nasty(i), 5) from generate_series(1, 20000) i",
+  "delete from odd.worn where id between 3000 and 9000 or id > 18000",
+  "update odd.worn set text = text || 'y' where id % 5 = 0",
+  "create table odd.no_columns ()",
+  "insert into odd.no_columns default values",
+  "insert into odd.no_columns default values",
+  "create table odd.empty (a int, b text)",
+  "create table odd.generated (a text, b int generated always as (length(a)) stored, c int)",
+  "insert into odd.generated (a, c) select odd._nasty(i), i from generate_series(1, 500) i",
+  "create table odd.only_generated (b int generated always as (7) stored)",
+  "insert into odd.only_generated default values",
+  "create table odd.dropped (a int, b text, c text)",
+  "insert into odd.dropped select i, 'gone', odd._nasty(i) from generate_series(1, 300) i",
+  "alter table odd.dropped drop column b, add column d text default 'later'",
+  "create table odd.counted (id int generated always as identity (start 7 increment 3), other serial, text text)",
+  "insert into odd.counted (text) values ('a'), ('b')",
+  'create sequence odd."unused Seq"',
+  "create table odd.parent (a int, b text)",
+  "create table odd.child (c text) inherits (odd.parent)",
+  "insert into odd.parent select i, 'parent' from generate_series(1, 40) i",
+  "insert into odd.child select i, 'child', odd._nasty(i) from generate_series(1, 9000) i",
+  "create table odd.parted (a int, b text) partition by range (a)",
+  "create table odd.parted_1 partition of odd.parted for values from (0) to (5000)",
+  // Columns in another order than the root's.
+  "create table odd.parted_2 (b text, a int)",
+  "alter table odd.parted attach partition odd.parted_2 for values from (5000) to (90000)",
+  "insert into odd.parted select i, odd._nasty(i) from generate_series(1, 12000) i",
+  "create unlogged table odd.unlogged (a text)",
+  "insert into odd.unlogged select odd._nasty(i) from generate_series(1, 100) i",
+  "create table odd.guarded (a text)",
+  "insert into odd.guarded values ('seen'), ('hidden')",
+  "alter table odd.guarded enable row level security, force row level security",
+  "create policy p on odd.guarded using (a = 'seen')",
+  "create table odd.large (id int, a text, b bytea)",
+  "alter table odd.large alter a set storage external",
+  String.raw`insert into odd.large select i, repeat(E'0123\\4567\t89', 300000), decode(repeat('00ff5c2e0a', 200000), 'hex') from generate_series(1, 3) i`,
+  `do $$ begin execute 'create table odd.wide (' || (select string_agg('c' || i || ' int', ', ') from generate_series(1, 1590) i) || ')';
+     execute 'insert into odd.wide select ' || (select string_agg(i || ' + k', ', ') from generate_series(1, 1590) i) || ' from generate_series(1, 20) k'; end $$`,
+  String.raw`create table odd."Odd "" na.me; -- é" ("col "" 1" text, "COPY" text, "a,b" int)`,
+  String.raw`insert into odd."Odd "" na.me; -- é" select odd._nasty(i), odd._nasty(i * 31), i from generate_series(1, 200) i`,
+  'create table odd."x (a) FROM stdin;\n\\.\nDROP TABLE y; --" ("b\n\\." text)',
+  "insert into odd.\"x (a) FROM stdin;\n\\.\nDROP TABLE y; --\" values ('here')",
+  'create schema "odd.dots"',
+  'create table "odd.dots".tables (a int)',
+  'create table odd."dots.tables" (a int)',
+  'insert into "odd.dots".tables values (1)',
+  'insert into odd."dots.tables" values (2)',
+  'create table odd."select" ("from" int)',
+  'insert into odd."select" values (3)',
+  // A query on it can be planned only where what its index calls finds others by name; on the other nowhere.
+  ...["helped", "broken"].flatMap((name) => [
+    `create table odd.${name} (a int)`,
+    `create function odd.helps_${name}(int) returns int language sql immutable as 'select $1 + 1'`,
+    `create function odd.calls_${name}(int) returns int language sql immutable as 'select odd.helps_${name}($1)'`,
+    `insert into odd.${name} select i from generate_series(1, 60000) i`,
+    `create index on odd.${name} (odd.calls_${name}(a)) where odd.calls_${name}(a) > 5`,
+    `set check_function_bodies = off;
+     create or replace function odd.calls_${name}(int) returns int language sql immutable as 'select helps_${name}($1)'`,
+  ]),
+  "drop function odd.helps_broken(int)",
+];
