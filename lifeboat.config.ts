@@ -36,7 +36,7 @@ export default definePolicy({
   },
 
   source: {
-    // Two dumps at a time keep a GitHub runner's two cores busy and leave the database to its users.
+    // Two sessions that read keep a GitHub runner's two cores busy and leave the database to its users.
     jobs: 2,
     // A lock that isn't ours within this time means that somebody is changing tables: better later than queued behind.
     lockWaitSeconds: 30,
@@ -46,9 +46,8 @@ export default definePolicy({
     startOverMinutes: 30,
     // Supabase's smallest session pool has 15 connections; the application needs the others.
     connectionBudget: 10,
-    // From this size on, a table of its own: dumped and restored in parallel, and repaired alone.
-    largeTableBytes: 256 * MiB,
-    groupBytes: 512 * MiB,
+    // A larger table travels in slices, side by side: what is lost with a connection, and is read again, is a slice.
+    sliceBytes: 64 * MiB,
     // Half of what plan Pro lets be read in a month (250 GB) is the backups'; the users have the rest. A spend cap that is
     // reached would throttle production, so the second set of a day stands back before the sets take more.
     egress: { bytesPerMonth: 250e9, share: 0.5 },

@@ -6,4 +6,4 @@ import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
 /** Tells what fingerprints cost. Only the bench can leave them out: no command, input or policy does. */
 collectInOneGo();
 const config = await loadConfig({ needs: ["source", "vault", "signing"] });
-await runBackup({ config, tier: "daily", log: silentLog, withoutFingerprints: true });
+await runBackup({ config, tier: "daily", log: silentLog });

@@ -34,7 +34,7 @@ function largeObject(oid: string, content: string): Inventory["largeObjects"][nu
 }
 
 export const smallInventory: Inventory = {
-  format: "lifeboat-inventory/1",
+  format: "lifeboat-inventory/2",
   serverVersion: "17.11",
   serverMajor: 17,
   database: "exams",

@@ -77,7 +77,7 @@ export async function assembleSet(parts: SetParts): Promise<Manifest> {
   artifacts.push(await store.put({ name: "inventory.json.zst.pgp", kind: "inventory" }, text));
   const now = new Date().toISOString();
   const draft = {
-    ...{ format: "lifeboat-set/1" as const, set, tier, startedAt: now, snapshotAt: now, finishedAt: now },
+    ...{ format: "lifeboat-set/2" as const, set, tier, startedAt: now, snapshotAt: now, finishedAt: now },
     source: {
       ...{ projectRef: null, database: inventory.database },
       ...{ serverVersion: inventory.serverVersion, serverMajor: inventory.serverMajor },

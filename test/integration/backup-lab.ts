@@ -131,7 +131,7 @@ export function labPolicy(keys: PolicyInput["keys"]): PolicyInput {
     backup: { smallestShareOfLastSet: 0.5, warnBeforeKeyExpiryDays: 30 },
     source: {
       ...{ jobs: 2, lockWaitSeconds: 2, yieldToDdlSeconds: 1, startOverMinutes: 0, connectionBudget: 10 },
-      ...{ largeTableBytes: 4 * 1024 * 1024, groupBytes: 8 * 1024 * 1024 },
+      sliceBytes: 2 * 1024 * 1024,
     },
     vault: { partBytes: 5 * 1024 * 1024, maxParts: 10_000, readBack: true, objectLock: "required" },
     targets: { default: { env: "TARGET" } },

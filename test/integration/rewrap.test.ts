@@ -61,7 +61,7 @@ async function putSet(
   const now = new Date().toISOString();
   const part = { bytes: 1, sha256: "0".repeat(64) };
   const manifest: Manifest = {
-    ...{ format: "lifeboat-set/1", set, tier: "daily", startedAt: now, snapshotAt: now, finishedAt: now },
+    ...{ format: "lifeboat-set/2", set, tier: "daily", startedAt: now, snapshotAt: now, finishedAt: now },
     source: { projectRef: null, database: "postgres", serverVersion: "17.0", serverMajor: 17 },
     software: { lifeboat: "0.1.0", node: process.version, pgDump: "17.0" },
     sealing: {

@@ -39,7 +39,7 @@ const baseline = new Baseline([file]);
 
 function inventory(objects: readonly InventoryObject[]): Inventory {
   return {
-    ...{ format: "lifeboat-inventory/1", serverVersion: "17.4", serverMajor: 17, database: "postgres" },
+    ...{ format: "lifeboat-inventory/2", serverVersion: "17.4", serverMajor: 17, database: "postgres" },
     ...{ databaseSettings: [], roles: [], memberships: [], tables: [], sequences: [], materializedViews: [] },
     ...{ largeObjects: [], objects: [...objects] },
   };

@@ -31,7 +31,7 @@ const pgNet = object("function", "net.http_post(text,jsonb)", "", { schema: "net
 
 function inventory(objects: readonly InventoryObject[]): Inventory {
   return {
-    ...{ format: "lifeboat-inventory/1", serverVersion: "17.4", serverMajor: 17, database: "d", databaseSettings: [] },
+    ...{ format: "lifeboat-inventory/2", serverVersion: "17.4", serverMajor: 17, database: "d", databaseSettings: [] },
     ...{ roles: [], memberships: [], tables: [], sequences: [], materializedViews: [], largeObjects: [] },
     objects: [pgNet, ...objects],
   };

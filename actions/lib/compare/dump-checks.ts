@@ -1,9 +1,9 @@
 import { OperationError } from "../base/errors.ts";
 import { few } from "../base/measures.ts";
 import type { TocEntry } from "../postgres/dump/archive/toc.ts";
-import type { DumpGroup } from "../postgres/dump/dump-plan.ts";
 import { tableName } from "../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../postgres/inventory/model.ts";
+import { isVaultSecrets } from "../postgres/inventory/vault-secrets.ts";
 import type { Artifact, Manifest } from "../vault/format/manifest.ts";
 
 /**
@@ -21,14 +21,34 @@ export function assertSchemaComplete(inventory: Pick<Inventory, "objects">, toc:
   );
 }
 
-/** @throws OperationError `dump-incomplete` that names the tables whose rows should be in the group and aren't */
-export function assertGroupComplete(group: DumpGroup, toc: readonly TocEntry[]): void {
-  const dumped = new Set(toc.filter(({ desc }) => desc === "TABLE DATA").map(({ oid }) => oid));
-  const missing = group.tables.filter(({ oid }) => !dumped.has(oid)).map(tableName);
+/**
+ * Compares what was read of the rows with the catalogue, by OID.
+ * @param parts a place for each file that was to hold rows of the table; undefined where it does not
+ * @throws OperationError `dump-incomplete` that names the tables whose rows should be in the set and aren't
+ */
+export function assertRowsComplete(
+  { tables }: Pick<Inventory, "tables">,
+  parts: ReadonlyMap<string, readonly unknown[]>,
+): void {
+  const missing = tables.filter(
+    (table) => !isVaultSecrets(table) && (parts.get(table.oid) ?? [undefined]).includes(undefined),
+  );
   if (missing.length === 0) return;
   throw new OperationError(
     "dump-incomplete",
-    `The dump ${group.name} lacks the rows of ${missing.length} tables: ${few(missing)}.`,
+    `The set lacks rows of ${missing.length} tables: ${few(missing.map(tableName))}.`,
+    "Run again; if it comes back, report it with this line.",
+  );
+}
+
+/** @throws OperationError `dump-incomplete` that names the large objects which the dump lacks */
+export function assertLargeObjectsComplete(inventory: Pick<Inventory, "largeObjects">, toc: readonly TocEntry[]): void {
+  const dumped = new Set(toc.flatMap(largeObjectsOf));
+  const missing = inventory.largeObjects.filter(({ oid }) => !dumped.has(oid)).map(({ oid }) => oid);
+  if (missing.length === 0) return;
+  throw new OperationError(
+    "dump-incomplete",
+    `The dump lacks ${missing.length} large objects: ${few(missing)}.`,
     "Run again; if it comes back, run `lifeboat check`.",
   );
 }

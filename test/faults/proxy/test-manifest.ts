@@ -19,7 +19,7 @@ export async function storeUnpublished(vault: Vault, tier: Tier, set: string, by
   const at = "2026-01-01T00:00:00Z";
   const none = { tables: 0, rows: "0", sequences: 0, largeObjects: 0, objects: 0, databaseBytes: "0", plainBytes: "0" };
   return {
-    format: "lifeboat-set/1",
+    format: "lifeboat-set/2",
     ...{ set, tier, startedAt: at, snapshotAt: at, finishedAt: at },
     source: { projectRef: null, database: "postgres", serverVersion: "17.1", serverMajor: 17 },
     software: { lifeboat: "0", node: "24", pgDump: "17" },

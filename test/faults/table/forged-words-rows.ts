@@ -65,7 +65,7 @@ const manifests: readonly (readonly [string, (forger: Forger) => Promise<unknown
   ],
   [
     "numbers that are too great, and negative ones",
-    (of) => layOwn(of, future, Buffer.from('{"format":"lifeboat-set/1","counts":{"tables":1e400,"rows":"-1"}}')),
+    (of) => layOwn(of, future, Buffer.from('{"format":"lifeboat-set/2","counts":{"tables":1e400,"rows":"-1"}}')),
   ],
   ["a nesting of a million", (of) => layOwn(of, future, Buffer.from("[".repeat(1_000_000)))],
   [

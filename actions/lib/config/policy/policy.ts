@@ -150,7 +150,7 @@ export const policySchema = z.strictObject({
     warnBeforeKeyExpiryDays: days,
   }),
   source: z.strictObject({
-    /** pg_dump processes at the same time. */
+    /** Sessions that read rows at the same time. */
     jobs: z.number().int().min(1).max(16),
     /** Longest wait for a table lock before the backup gives way. */
     lockWaitSeconds: seconds,
@@ -160,10 +160,8 @@ export const policySchema = z.strictObject({
     startOverMinutes: z.number().min(0).max(300).default(30),
     /** Connections that Lifeboat may hold at once. */
     connectionBudget: z.number().int().min(5),
-    /** Tables of at least this many bytes get an artifact of their own. */
-    largeTableBytes: z.number().int().positive(),
-    /** Smaller tables are gathered until a group reaches this many bytes. */
-    groupBytes: z.number().int().positive(),
+    /** Bytes on disk that a file of rows has at most: a larger table travels in slices, smaller ones together. */
+    sliceBytes: z.number().int().positive(),
     /** What Supabase lets a project read out in a calendar month before it bills, or throttles behind a spend cap. */
     egress: z
       .strictObject({

@@ -1,13 +1,14 @@
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import type { Stop } from "../../base/flow/bounded.ts";
+import { heldBack } from "../../base/flow/chunks.ts";
 import { countOf } from "../../base/measures.ts";
+import { assertLargeObjectsComplete } from "../../compare/dump-checks.ts";
 import { readManagementApi } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
-import { tableName } from "../../postgres/identifier.ts";
-import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
+import { inspectArchive } from "../../postgres/dump/archive/inspect.ts";
+import { largeObjectArguments, runPgDump } from "../../postgres/dump/pg-dump.ts";
+import type { Inventory } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets, readVaultSecrets, vaultSecretsArtifact } from "../../postgres/inventory/vault-secrets.ts";
-import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
-import { extensionRows, extensionTables } from "../../postgres/rows/extension-rows.ts";
 import { attachSnapshot, type LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import { captureConfiguration } from "../../supabase/configuration/capture.ts";
 import {
@@ -22,54 +23,30 @@ import { type ArtifactStore, jsonSource } from "./artifact-store.ts";
 import type { SourceAccess } from "./source-access.ts";
 
 /**
- * Copies the rows of tables that belong to an extension and are in no dump (pgmq's queues, what an audit extension wrote
- * down) under the set's own snapshot. They have to be what the server's fingerprints say.
+ * Dumps the large objects with pg_dump, under the set's own snapshot.
  *
- * @param inventory with fingerprints
- * @throws OperationError `extension-rows-failed`, `dump-differs`, and what the vault throws
+ * @returns nothing where there are none
+ * @throws OperationError `dump-failed`, `dump-incomplete`, and what the vault throws
  */
-export async function takeExtensionRows(
+export async function takeLargeObjects(
   source: SourceAccess,
   store: ArtifactStore,
   snapshot: LockedSnapshot,
-  inventory: Inventory,
+  inventory: Pick<Inventory, "largeObjects">,
 ): Promise<Artifact[]> {
-  const tables = extensionTables(inventory);
-  if (tables.length === 0) return [];
-  const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
-  const track = source.log.track("rows of extensions", { bytes, items: 0 });
-  const client = await source.session("extension rows");
+  const { largeObjects } = inventory;
+  if (largeObjects.length === 0) return [];
+  const track = source.log.track("large objects", { bytes: 0, items: largeObjects.length });
   try {
-    await attachSnapshot(client, snapshot.id);
-    const name = "data/extensions.sql.zst.pgp";
-    const sql = extensionRows(client, inventory, compared);
-    const artifact = await store.put({ name, kind: "extension-rows", tables: tables.map(tableName) }, sql, track);
+    const dump = inspectArchive(runPgDump(source.dump(snapshot.id), largeObjectArguments(), "the large objects"));
+    const stream = heldBack(dump.stream, async () => assertLargeObjectsComplete(inventory, await dump.toc));
+    const artifact = await store.put({ name: "large-objects.dump.zst.pgp", kind: "large-objects" }, stream, track);
     track.end("done");
     return [artifact];
   } catch (error) {
     track.end("failed");
     throw error;
-  } finally {
-    await source.hangUp(client);
   }
-}
-
-async function* compared(
-  { fingerprint, columns, ...table }: TableContent,
-  rows: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const hasher = createRowHasher(columns.length);
-  for await (const chunk of rows) {
-    hasher.push(chunk);
-    yield chunk;
-  }
-  const found = hasher.finish();
-  if (fingerprint === null || (found.rows === fingerprint.rows && found.hash === fingerprint.hash)) return;
-  throw new OperationError(
-    "dump-differs",
-    `The copy of ${tableName(table)} does not hold its rows as they are at the snapshot.`,
-    "Run again; if it comes back, report it with this line.",
-  );
 }
 
 /**

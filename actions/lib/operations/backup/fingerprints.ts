@@ -1,111 +1,111 @@
 import type { Client } from "pg";
 import { heapUsed } from "../../base/collector.ts";
-import { OperationError, sqlState } from "../../base/errors.ts";
+import { sqlState } from "../../base/errors.ts";
 import { inLanes, type Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
-import { tableName } from "../../postgres/identifier.ts";
-import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
+import type { Fingerprint, Inventory, TableContent } from "../../postgres/inventory/model.ts";
 import { pathStatement, readingPaths } from "../../postgres/inventory/name-lookup.ts";
+import { connectionLost, isLost } from "../../postgres/rows/data-file.ts";
 import { fingerprintByCopy, isLeftToCopy, isRowTooLong } from "../../postgres/rows/export-rows.ts";
 import {
-  countRows,
-  fingerprintGenerated,
+  askTogether,
   fingerprintLargeObject,
-  fingerprintMaterializedView,
-  fingerprintTable,
+  fingerprintLargeObjects,
+  fingerprintQuestion,
+  generatedQuestion,
+  lent,
+  type Question,
+  readWith,
+  viewQuestions,
 } from "../../postgres/rows/fingerprint.ts";
 
-/**
- * Rolling back to it gives up the locks that reading a table took, on its indexes too. Kept until the end of the
- * transaction they fill the server's lock table: 3,000 tables are more than Supabase's smaller machines have room for.
- */
-const beforeTable = "before_table";
+/** What the server is asked; a far server is asked many things at a time. */
+interface Asked {
+  readonly about: Pick<TableContent, "schema" | "name">;
+  readonly bytes: number;
+  readonly question: Question<unknown>;
+  readonly take: (answer: unknown) => void;
+  /** What else can be done where no query on it can be planned, or a row is too long. */
+  readonly last: (client: Client) => Promise<unknown>;
+  /** Then also where it may not be read. */
+  readonly optional: boolean;
+}
 
-export interface Taken {
+function asked<Answer>(
+  about: Asked["about"] & { readonly bytes?: number },
+  question: Question<Answer>,
+  take: (answer: Answer) => void,
+  last: (client: Client) => Promise<Answer>,
+  optional = false,
+): Asked {
+  return { about, bytes: about.bytes ?? 0, question, last, optional, take: (answer) => take(answer as Answer) };
+}
+const none = async () => null;
+
+const together = { questions: 100, bytes: 8 * 1024 * 1024 };
+/** Their queries may take long. */
+const viewsTogether = 10;
+
+export interface Said {
+  /** With what only the server can tell: generated columns, materialised views, large objects. */
   readonly inventory: Inventory;
-  /** By the table's OID, of those that were asked for no more: how many rows they have. */
-  readonly rows: ReadonlyMap<string, string>;
+  /** By OID, the fingerprints that the server was asked for. */
+  readonly tables: ReadonlyMap<string, Fingerprint>;
 }
 
 /**
- * Fills an inventory's fingerprints, on every given session at once. Largest tables first, as in the plan, so that both
- * read a table while the server still has it in memory.
+ * Asks the server for fingerprints, on every given session at once.
  *
  * @param sessions attached to the snapshot; each is used by one query at a time
- * @param ask what to find out about a table (default: its fingerprint)
- * @throws OperationError `table-unreadable`, `large-object-unreadable`
+ * @param tables whose rows it is to hash
+ * @throws OperationError `table-unreadable`, `large-object-unreadable`, `connection-lost`
  */
-export async function takeFingerprints(
+export async function askServer(
   inventory: Inventory,
+  tables: readonly TableContent[],
   sessions: readonly Client[],
   stop: Stop,
   log: Log,
-  ask: (table: TableContent) => "fingerprint" | "rows" = () => "fingerprint",
-): Promise<Taken> {
-  const rows = new Map<string, string>();
-  const tables = inventory.tables.map((table) => ({ ...table }));
+): Promise<Said> {
+  const said = new Map<string, Fingerprint>();
+  const generated = new Map<string, TableContent["generated"]>();
   const views = inventory.materializedViews.map((view) => ({ ...view }));
   const largeObjects = inventory.largeObjects.map((object) => ({ ...object }));
-  const sorted = tables.toSorted((a, b) => b.bytes - a.bytes);
-  const bytes = sorted.reduce((sum, table) => sum + table.bytes, 0);
-  const track = log.track("fingerprints", { bytes, items: sorted.length + views.length + largeObjects.length });
-
   const paths = readingPaths(inventory);
+
+  const questions: Asked[] = [];
+  for (const table of tables) {
+    const take = (found: Fingerprint): void => void said.set(table.oid, found);
+    questions.push(asked(table, fingerprintQuestion(table), take, (client) => fingerprintByCopy(client, table)));
+  }
+  for (const table of inventory.tables) {
+    const { generated: columns } = table;
+    if (!columns) continue;
+    const take = (found: typeof columns): void => void generated.set(table.oid, found);
+    questions.push(asked(table, generatedQuestion(table, columns), take, async () => columns));
+  }
+  const [client] = sessions;
+  const populated = views.filter((view) => view.populated);
+  const ofViews = client === undefined || populated.length === 0 ? [] : await viewQuestions(client, populated);
+  const viewBatches = inGroups(ofViews, viewsTogether).map((some) =>
+    some.flatMap(({ view, stored, fresh }) => [
+      asked<Fingerprint | null>(view, stored, (found) => Object.assign(view, { stored: found }), none),
+      asked<Fingerprint | null>(view, fresh, (found) => Object.assign(view, { fresh: found }), none, true),
+    ]),
+  );
   const jobs: ((client: Client) => Promise<void>)[] = [
-    ...sorted.map((table) => async (client: Client) => {
-      track.note(tableName(table));
-      if (ask(table) === "fingerprint") {
-        table.fingerprint = await otherwise(
-          client,
-          paths,
-          () => fingerprintTable(client, table),
-          () => fingerprintByCopy(client, table),
-        );
-      } else {
-        const count = await otherwise(
-          client,
-          paths,
-          () => countRows(client, table),
-          async () => (await fingerprintByCopy(client, table)).rows,
-        );
-        rows.set(table.oid, count);
-      }
-      const { generated } = table;
-      if (generated) {
-        table.generated = await otherwise(
-          client,
-          paths,
-          () => fingerprintGenerated(client, table, generated),
-          async () => generated,
-        );
-      }
-      track.advance({ bytes: table.bytes, items: 1 });
-    }),
-    ...views.map((view) => async (client: Client) => {
-      track.note(tableName(view));
-      const measured = await otherwise(
-        client,
-        paths,
-        () => fingerprintMaterializedView(client, view),
-        async () => view,
-      );
-      Object.assign(view, measured);
-      track.advance({ items: 1 });
-    }),
-    ...largeObjects.map((object) => async (client: Client) => {
-      Object.assign(object, await fingerprintLargeObject(client, object.oid));
-      track.advance({ items: 1 });
-    }),
+    ...[...inBatches(questions), ...viewBatches].map((batch) => (session: Client) => askBatch(session, batch, paths)),
+    ...inGroups(largeObjects, together.questions).map((some) => (session: Client) => measureObjects(session, some)),
   ];
+  const track = log.track("fingerprints", { bytes: 0, items: jobs.length });
   try {
-    for (const client of sessions) await client.query(`savepoint ${beforeTable}`);
     await inLanes(stop, jobs, sessions.length, async (job, lane) => {
-      const client = sessions[lane];
-      if (client === undefined) return;
-      await job(client).catch(async (error: unknown) => {
-        throw (await isCut(client)) ? connectionLost() : error;
+      const session = sessions[lane];
+      if (session === undefined) return;
+      await job(session).catch(async (error: unknown) => {
+        throw (await isCut(session)) ? connectionLost() : error;
       });
-      await client.query(`rollback to savepoint ${beforeTable}`);
+      track.advance({ items: 1 });
       heapUsed();
     });
   } catch (error) {
@@ -113,30 +113,83 @@ export async function takeFingerprints(
     throw error;
   }
   track.end("done");
-  return { inventory: { ...inventory, tables, materializedViews: views, largeObjects }, rows };
+  const filled = inventory.tables.map((table) => ({
+    ...table,
+    generated: generated.get(table.oid) ?? table.generated,
+  }));
+  return { inventory: { ...inventory, tables: filled, materializedViews: views, largeObjects }, tables: said };
+}
+
+/** All in one message; where one does not work, each by itself. */
+async function askBatch(client: Client, batch: readonly Asked[], paths: readonly string[]): Promise<void> {
+  const answers = await askTogether(
+    client,
+    batch.map(({ question }) => question.sql),
+  );
+  for (const [place, one] of batch.entries()) {
+    one.take(answers === undefined ? await askAlone(client, one, paths) : one.question.parse(answers[place]?.[0]));
+  }
 }
 
 /**
- * What to do where a query does not work although the rows may be read: under the paths that the source's functions are
- * used to, if planning it does not work; last, or if a row is too long for the server to hash, in another way.
+ * Where a query does not work although the rows may be read: under the paths that the source's functions are used to, if planning it
+ * does not work; last, or if a row is too long for the server to hash, in another way.
  */
-async function otherwise<T>(
-  client: Client,
-  paths: readonly string[],
-  usual: () => Promise<T>,
-  last: () => Promise<T>,
-): Promise<T> {
-  for (const path of [undefined, ...paths]) {
-    try {
-      if (path !== undefined) await client.query(pathStatement(path));
-      return await usual();
-    } catch (error) {
-      if (!isLeftToCopy(error)) throw error;
-      await client.query(`rollback to savepoint ${beforeTable}`);
-      if (isRowTooLong(error)) break;
+async function askAlone(client: Client, one: Asked, paths: readonly string[]): Promise<unknown> {
+  const { about, question, last, optional } = one;
+  await client.query(lent.begin);
+  try {
+    for (const path of [undefined, ...paths]) {
+      try {
+        if (path !== undefined) await client.query(pathStatement(path));
+        return await readWith(client, about, question);
+      } catch (error) {
+        if (!isLeftToCopy(error) && !optional) throw error;
+        await client.query("rollback to savepoint before_reading");
+        if (isRowTooLong(error)) break;
+      }
+    }
+    return await last(client);
+  } finally {
+    await client.query(lent.end).catch(() => {});
+  }
+}
+
+async function measureObjects(client: Client, objects: readonly Inventory["largeObjects"][number][]): Promise<void> {
+  const oids = objects.map(({ oid }) => oid);
+  await client.query(lent.begin);
+  const measured = await fingerprintLargeObjects(client, oids).catch(async (error: unknown) => {
+    if (isLost(error)) throw error;
+    await client.query("rollback to savepoint before_reading");
+    const each = [];
+    for (const oid of oids) each.push(await fingerprintLargeObject(client, oid));
+    return each;
+  });
+  await client.query(lent.end);
+  for (const [place, object] of objects.entries()) Object.assign(object, measured[place]);
+}
+
+function inGroups<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, group) =>
+    items.slice(group * size, (group + 1) * size),
+  );
+}
+
+/** The largest first, each message with not too much to read. */
+function inBatches(questions: readonly Asked[]): Asked[][] {
+  const batches: Asked[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const one of questions.toSorted((a, b) => b.bytes - a.bytes)) {
+    const last = batches.at(-1);
+    if (last === undefined || last.length === together.questions || bytes + one.bytes > together.bytes) {
+      batches.push([one]);
+      bytes = one.bytes;
+    } else {
+      last.push(one);
+      bytes += one.bytes;
     }
   }
-  return last();
+  return batches;
 }
 
 /** A server that still answers, be it with a refusal, is there. */
@@ -144,13 +197,5 @@ async function isCut(client: Client): Promise<boolean> {
   return client.query("select 1").then(
     () => false,
     (error: unknown) => sqlState(error) === "none",
-  );
-}
-
-function connectionLost(): OperationError {
-  return new OperationError(
-    "connection-lost",
-    "The connection to the database was lost while rows were read.",
-    "Run again; if it comes back, look at the database's health and at the network between.",
   );
 }

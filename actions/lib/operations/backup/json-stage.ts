@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { OperationError } from "../../base/errors.ts";
-import { inLanes, type Stop } from "../../base/flow/bounded.ts";
+import { Background, inLanes, type Stop } from "../../base/flow/bounded.ts";
 import type { Track } from "../../base/log.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import { type ExportItem, exportLongRows, exportRows, isLeftToCopy } from "../../postgres/rows/export-rows.ts";
@@ -43,7 +43,7 @@ export async function takeJsonExport(
       return client;
     }),
   );
-  await using small = new SmallUploads(stop);
+  await using small = new Background(stop, smallInFlight);
   try {
     await inLanes(stop, items, lanes, async (item, lane) => {
       track.note(tableName(item.table));
@@ -75,7 +75,7 @@ async function exportTable(
   exported: AsyncGenerator<Uint8Array, void, undefined>,
   item: ExportItem,
   store: ArtifactStore,
-  small: SmallUploads,
+  small: Background,
   track: Track,
   done: (artifact: Artifact) => void,
 ): Promise<void> {
@@ -127,33 +127,4 @@ async function* countedRows(
     `The JSON export of ${tableName(table)} has ${rows} rows; the snapshot has ${table.fingerprint.rows}.`,
     "Run again; if it comes back, report it with this line.",
   );
-}
-
-/** A bounded number of uploads in the background. The first that fails stops the run. */
-class SmallUploads implements AsyncDisposable {
-  readonly #stop: Stop;
-  readonly #onTheWay = new Set<Promise<void>>();
-
-  constructor(stop: Stop) {
-    this.#stop = stop;
-  }
-
-  /** Begins the work, as soon as there is room for it. */
-  async add(work: () => Promise<void>): Promise<void> {
-    while (this.#onTheWay.size >= smallInFlight) await Promise.race(this.#onTheWay);
-    this.#stop.signal.throwIfAborted();
-    const settled: Promise<void> = work()
-      .catch((error: unknown) => this.#stop.now(error))
-      .finally(() => this.#onTheWay.delete(settled));
-    this.#onTheWay.add(settled);
-  }
-
-  async settled(): Promise<void> {
-    await Promise.all(this.#onTheWay);
-    this.#stop.signal.throwIfAborted();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#onTheWay);
-  }
 }

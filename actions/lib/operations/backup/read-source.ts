@@ -6,8 +6,7 @@ import { planExport, planGenerated } from "../../postgres/rows/export-rows.ts";
 import type { Ready } from "../check/run-preflight.ts";
 import type { SyncRequest, SyncResult } from "../sync/request.ts";
 import { runSync } from "../sync/run-sync.ts";
-import { takeConfiguration, takeExtensionRows, takeSecrets } from "./apart-stage.ts";
-import { nowhere, takeArchive } from "./archive-stage.ts";
+import { takeConfiguration, takeSecrets } from "./apart-stage.ts";
 import { takeData } from "./data-stage.ts";
 import { takeJsonExport } from "./json-stage.ts";
 import type { BackupRequest, FileRequest } from "./result.ts";
@@ -37,7 +36,7 @@ export async function readSource(
   stages: Stages,
   stop: Stop,
 ): Promise<void> {
-  const { config, log, withoutFingerprints = false } = request;
+  const { config, log } = request;
   await using source = await SourceAccess.open({
     settings: config.source,
     policy: config.policy.source,
@@ -46,9 +45,8 @@ export async function readSource(
     log,
   });
   await using guard = await stages.write("watch", () => startDdlGuard(source, stop));
-  const archive = request.tier === "monthly";
-  const schema = await stages.write("schema", () => takeSchema(source, archive ? nowhere : writer.store, guard));
-  if (!archive) writer.add(schema.artifact);
+  const schema = await stages.write("schema", () => takeSchema(source, writer.store, guard));
+  writer.add(schema.artifact);
   const databaseSet = { tier: request.tier, set };
   if (request.files) beside.run = startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
   const warn = (text: string) => {
@@ -64,21 +62,14 @@ export async function readSource(
   );
   // It goes on beside the rows: that it failed is told when all are there, or by what stopped both.
   configuration.catch(() => {});
-  const data = await stages.write("data", () =>
-    archive
-      ? takeArchive(source, writer.store, stop, schema)
-      : takeData(source, writer.store, stop, schema, { withoutFingerprints }),
-  );
+  const data = await stages.write("data", () => takeData(source, writer.store, stop, schema));
   for (const artifact of data.artifacts) writer.add(artifact);
-  for (const artifact of await takeExtensionRows(source, writer.store, schema.snapshot, data.inventory)) {
-    writer.add(artifact);
-  }
   const sealed = { snapshot: schema.snapshot, inventory: data.inventory };
   const secrets = await takeSecrets(source, writer.secrets, sealed, warn);
   if (secrets !== undefined) writer.add(secrets);
   if (request.tier !== "daily") {
     const tables = data.inventory.tables.filter((table) => !isVaultSecrets(table));
-    const items = [...(archive ? [] : planExport(tables)), ...planGenerated(tables)];
+    const items = [...(request.tier === "weekly" ? planExport(tables) : []), ...planGenerated(tables)];
     const rows = await stages.write("JSON export", () =>
       takeJsonExport(source, writer.store, stop, schema.snapshot, items),
     );

@@ -47,8 +47,6 @@ export interface BackupRequest {
   readonly acceptShrinkage?: boolean;
   /** Copies the files too, as they were at the set's own moment; set and files' snapshot name each other. */
   readonly files?: FileRequest;
-  /** For the bench alone, which tells what fingerprints cost: no restore could prove the rows of such a set. */
-  readonly withoutFingerprints?: boolean;
   /** The vault, when the caller has it open already. */
   readonly vault?: Vault;
   /** Who runs it, for the lease, e.g. `backup, run 42`. */

@@ -1,4 +1,5 @@
 import { OperationError } from "../../base/errors.ts";
+import { heldBack } from "../../base/flow/chunks.ts";
 import { few } from "../../base/measures.ts";
 import { assertSchemaComplete, movedObjects } from "../../compare/dump-checks.ts";
 import { inspectArchive } from "../../postgres/dump/archive/inspect.ts";
@@ -92,15 +93,6 @@ async function assertUnmoved(source: SourceAccess, before: Inventory): Promise<v
   } finally {
     await source.hangUp(client);
   }
-}
-
-/** The same stream, which ends only when `check` is content: what it refuses is never stored. */
-export async function* heldBack(
-  source: AsyncIterable<Uint8Array>,
-  check: () => Promise<void>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* source;
-  await check();
 }
 
 function nameFew(objects: readonly InventoryObject[]): string {

@@ -104,7 +104,7 @@ export function draftOf(
   sealing: Manifest["sealing"],
 ): Draft {
   return {
-    format: "lifeboat-set/1",
+    format: "lifeboat-set/2",
     ...{ set, tier },
     startedAt: startedAt.toISOString(),
     snapshotAt: snapshot.takenAt.toISOString(),

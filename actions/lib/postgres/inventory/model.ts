@@ -163,7 +163,7 @@ export type Membership = z.infer<typeof membershipSchema>;
 
 /** Everything in scope of one database at one snapshot. Sealed as `inventory.json.zst.pgp`. */
 export const inventorySchema = z.strictObject({
-  format: z.literal("lifeboat-inventory/1"),
+  format: z.literal("lifeboat-inventory/2"),
   serverVersion: z.string(),
   serverMajor: z.number(),
   database: z.string(),

@@ -130,7 +130,7 @@ export async function readInventory(client: Client): Promise<Inventory> {
       .map(({ setting }) => setting);
   // Each part is parsed by itself: all of it once more would be a second catalogue in memory.
   return {
-    format: "lifeboat-inventory/1",
+    format: "lifeboat-inventory/2",
     serverVersion: facts.version,
     serverMajor,
     database: facts.database,

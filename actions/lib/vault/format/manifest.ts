@@ -97,7 +97,7 @@ export function madeUnder({ tiers, vault }: Pick<Policy, "tiers" | "vault">) {
 const recipientsSchema = z.array(z.strictObject({ role: z.string(), fingerprint })).min(1);
 
 export const manifestSchema = z.strictObject({
-  format: z.literal("lifeboat-set/1"),
+  format: z.literal("lifeboat-set/2"),
   set: setId,
   tier: tierSchema,
   /** When the run began, when the snapshot was taken, when the last artifact had been read back: ISO 8601, UTC. */

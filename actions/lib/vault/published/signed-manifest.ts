@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import { isConditionFailed, isMissing } from "../../s3/store-errors.ts";
@@ -275,6 +275,10 @@ export function parseDocument<Document>(
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
+  const said = z.object({ format: z.string().regex(/^lifeboat-[a-z-]{1,20}\/\d{1,4}$/) }).safeParse(json).data?.format;
+  if (said !== undefined && said !== format) {
+    throw untrusted(`it is of format ${said}, and this version of Lifeboat reads ${format} alone`);
+  }
   const where = parsed.error.issues[0]?.path.join(".");
   throw untrusted(`it does not have the form of ${format}${where ? ` (${where})` : ""}`);
 }
