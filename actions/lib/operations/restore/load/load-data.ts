@@ -128,6 +128,7 @@ class Loader {
       return;
     }
     if (journal.isDone(item)) return;
+    this.#track.note(name);
     const part = { load, item, checked: this.#loading.checked.has(name) };
     const changed = load.keep !== undefined || load.blank !== undefined || load.quiet !== undefined;
     const rows = chunks();
@@ -138,7 +139,6 @@ class Loader {
       text.push(next.value);
       bytes += next.value.length;
       if (bytes <= smallBytes) continue;
-      this.#track.note(name);
       return this.#tell(load, item, await loadPart(this.#client, { ...part, text: joined(text, rows) }, this.#task));
     }
     this.#batch.push({ ...part, text });

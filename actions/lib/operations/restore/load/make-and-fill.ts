@@ -65,8 +65,12 @@ export async function makeAndFill(task: MakingTask): Promise<Made> {
   const before = await stages.run("schema", () => makeSchema(task));
   const queues = await task.makeQueues();
   const plan = await task.planRows();
-  const working = loadAndBuild(task.dataTask(plan), schema.builds, task.jobs);
-  const rows = new Map([...(await stages.run("data", () => working.rows)), ...queues]);
+  const working = await stages.run("data", async () => {
+    const begun = loadAndBuild(task.dataTask(plan), schema.builds, task.jobs);
+    await begun.rows;
+    return begun;
+  });
+  const rows = new Map([...(await working.rows), ...queues]);
   const made = await stages.run("keys and indexes", async () => {
     const built = await working.builds;
     return { plan, before, rows, built, after: await runSteps(client, schema.after, task.afterStep) };
