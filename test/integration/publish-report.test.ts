@@ -1,6 +1,8 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import { jobsBranch } from "../../actions/lib/operations/publish/reports-branch.ts";
 import { allRows, readRuns } from "../../actions/lib/report/branch/fold-runs.ts";
 import { PLANTED_EMAIL } from "../lab/index.ts";
 import { reportOf } from "../unit/simulated-runs.ts";
@@ -21,6 +23,11 @@ beforeEach(async () => {
   ({ origin, api } = lab);
 });
 afterEach(() => lab[Symbol.asyncDispose]());
+
+test("outside of a job nothing is pushed, wherever the folder that it is run in came from", async () => {
+  const target = { env: { PATH: process.env["PATH"] }, log: silentLog, signal: undefined };
+  await expect(jobsBranch(target, token)).rejects.toMatchObject({ code: "no-workspace", exitCode: 2 });
+});
 
 const publish: PublishLab["publish"] = (...run) => lab.publish(...run);
 const tell: PublishLab["tell"] = (report) => lab.tell(report);

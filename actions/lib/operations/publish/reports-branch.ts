@@ -5,7 +5,7 @@ import { devNull, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { mostAnswerBytes, tooLarge } from "../../base/bounded-answer.ts";
-import { OperationError } from "../../base/errors.ts";
+import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { type Environment, optional } from "../../config/environment.ts";
 import type { Tree } from "../../report/branch/fold-runs.ts";
@@ -263,8 +263,14 @@ export function openGit({ folder, env, token, server, signal }: GitSettings): Gi
 }
 
 /** Where the checkout that the job works in came from; undefined when it has no origin. */
-export async function originOf(env: Environment): Promise<string | undefined> {
-  const folder = env["GITHUB_WORKSPACE"] ?? process.cwd();
+async function originOf(env: Environment): Promise<string | undefined> {
+  const folder = optional(env, "GITHUB_WORKSPACE");
+  if (folder === undefined)
+    throw new ConfigurationError(
+      "no-workspace",
+      "Only a job of a GitHub workflow commits to the branch reports: GITHUB_WORKSPACE is not set.",
+      "Run it in a workflow; `lifeboat report` writes the same pages into a folder.",
+    );
   const { code, stdout } = await openGit({ folder, env })(["-c", "safe.directory=*", "remote", "get-url", "origin"]);
   return code === 0 && stdout.trim() !== "" ? stdout.trim() : undefined;
 }
