@@ -21,13 +21,13 @@ const seed = `
   insert into small values (1), (2);
   create view answers as select 1 as answer;`;
 
-/** Calls `when` once, as soon as something of this name begins: `schema`, or `01-public.big` for the first dump of rows. */
-function atBegin(name: RegExp, when: () => void): Log {
+/** Calls `when` once, as soon as something of this name begins: `schema`, or `rows`, before the sessions for them are opened. */
+function atBegin(name: "schema" | "rows", when: () => void): Log {
   let done = false;
   return {
     ...silentLog,
     track(title, total) {
-      if (!done && name.test(title)) {
+      if (!done && name === title) {
         done = true;
         when();
       }
@@ -76,7 +76,7 @@ describe("a backup whose source fails under it", () => {
     await server.stop();
   });
 
-  /** The same database behind the proxy; what is connected to after the first dump of rows has begun is slow. */
+  /** The same database behind the proxy; what is connected to after it was made slow is slow. */
   const behindProxy = async (): Promise<string> => {
     await proxy[Symbol.asyncDispose]();
     proxy = await startTcpFaultProxy({ host: "127.0.0.1", port: server.port });
@@ -85,11 +85,11 @@ describe("a backup whose source fails under it", () => {
     return through.href;
   };
 
-  /** Calls `when` in the middle of the first dump of rows, which takes some seconds. */
-  const inTheMiddle = (when: (pid: number) => unknown): Log =>
-    atBegin(/^\d\d-/, () => {
-      proxy.slow(3_000_000);
-      void until(() => pgDumps()[0]).then((pid) => delay(400).then(() => when(pid)));
+  /** Calls `when` in the middle of the first file of rows, which takes some seconds. */
+  const inTheMiddle = (when: () => unknown): Log =>
+    atBegin("rows", () => {
+      proxy.slow(1_000_000);
+      void delay(1000).then(when);
     });
 
   /** Runs a backup that must fail, and holds it to what every failure promises. */
@@ -123,7 +123,10 @@ describe("a backup whose source fails under it", () => {
   test("fails by name when pg_dump is killed, and the next run is clean", async () => {
     const error = await failing(
       await behindProxy(),
-      inTheMiddle((pid) => process.kill(pid, "SIGKILL")),
+      atBegin("schema", () => {
+        proxy.slow(20_000);
+        void until(() => pgDumps()[0]).then((pid) => process.kill(pid, "SIGKILL"));
+      }),
     );
     expect(error).toMatchObject({ code: "dump-failed", exitCode: 1 });
     expect(error.message).toContain("SIGKILL");
@@ -131,24 +134,16 @@ describe("a backup whose source fails under it", () => {
   });
 
   test("fails when the server cancels what it runs", async () => {
-    let going = true;
-    const cancel = async (): Promise<void> => {
-      while (going) {
-        await execute(
-          server.superuserUrl(),
-          "select pg_cancel_backend(pid) from pg_stat_activity where application_name in ('lifeboat/dump', 'lifeboat/fingerprints')",
-        );
-      }
-    };
-    const slowly = atBegin(/^\d\d-/, () => {
+    const cancel = `do $$ begin for i in 1..2000 loop
+      perform pg_cancel_backend(pid) from pg_stat_activity where application_name = 'lifeboat/rows';
+      perform pg_stat_clear_snapshot(), pg_sleep(0.001); end loop; end $$`;
+    let cancelled: Promise<void> | undefined;
+    const slowly = atBegin("rows", () => {
       proxy.slow(1_000_000);
-      void cancel();
+      cancelled = execute(server.superuserUrl(), cancel);
     });
-    try {
-      expect((await failing(await behindProxy(), slowly)).exitCode).toBe(1);
-    } finally {
-      going = false;
-    }
+    expect((await failing(await behindProxy(), slowly)).exitCode).toBe(1);
+    await cancelled;
   });
 
   test("gives up a lock that doesn't come, and names the table", async () => {
@@ -174,7 +169,7 @@ describe("a backup whose source fails under it", () => {
 
   test("takes a new snapshot when a definition changes during the schema dump", async () => {
     const lines: string[] = [];
-    const change = atBegin(/^schema$/, () => void execute(url, "create or replace view answers as select 2 as answer"));
+    const change = atBegin("schema", () => void execute(url, "create or replace view answers as select 2 as answer"));
     const log = { ...change, info: (line: string) => void lines.push(line) };
     await backUp(lab, url, { log });
     expect(lines.filter((line) => line.includes("view public.answers"))).toHaveLength(1);

@@ -21,7 +21,7 @@ const places = {
   "first sessions": /^watch$/,
   schema: /^schema$/,
   data: /^data$/,
-  "first rows": /^\d\d-/,
+  "first rows": /^rows$/,
   inventory: /^inventory$/,
   publish: /^publish$/,
 } as const;
@@ -130,7 +130,7 @@ const sessions: readonly BackupRow[] = [
   row("no connection left", "preflight", "refused before writing", "preflight-failed"),
   row("no connection left", "first sessions", failed),
   row("no connection left", "data", failed),
-  row("pg_dump killed", "first rows", failed, "dump-failed"),
+  row("pg_dump killed", "schema", failed, "dump-failed"),
   row("DDL waits for us", "first rows", failed, "ddl-waiting"),
   row("server process killed", "data", failed),
   row("server process killed", "publish", "success"),

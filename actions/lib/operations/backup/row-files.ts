@@ -60,7 +60,7 @@ export class FilesRead implements AsyncDisposable {
   /** @returns what reads the file through a session, and sends it */
   reading(file: DataFile): Reading {
     return async (client, attempt) => {
-      this.#track.note(file.tables.length === 1 ? file.tables.map(tableName).join() : file.name);
+      this.#track.note(file.name.replace(/^data\/|\.sql\.zst\.pgp$/g, ""));
       const input = this.#spare.pop() ?? copyMemory();
       const found = new Map<TableContent, Fingerprint>();
       const rows = readDataFile(client, file, input, (table, fingerprint) => void found.set(table, fingerprint));
