@@ -110,38 +110,48 @@ describe("what is built in one go", () => {
 });
 
 describe("what may begin now", () => {
+  const next = (queue: BuildQueue) => queue.takeSome().flatMap((build) => tags(build) ?? []);
+
   test("is nothing as long as the rows are missing, then the table that has them", () => {
     const queue = new BuildQueue(plan({ users: 10, marks: large }), ["public.users", "public.marks"]);
-    expect(queue.take()).toBeUndefined();
+    expect(next(queue)).toEqual([]);
     queue.loaded("public.users");
-    expect(tags(queue.take())).toEqual(["users users_pkey"]);
-    expect(queue.take()).toBeUndefined();
+    expect(next(queue)).toEqual(["users users_pkey"]);
+    expect(next(queue)).toEqual([]);
   });
 
   test("is one table's indexes side by side, but nothing beside what locks it, nor what reads rows still to come", () => {
     const queue = new BuildQueue(plan({ users: 10, marks: large }), ["public.users", "public.marks"]);
     queue.loaded("public.marks");
-    const key = queue.take();
-    expect(tags(key)).toEqual(["marks marks_pkey", "marks_by_user"]);
-    expect(queue.take()).toBeUndefined();
-    if (key !== undefined) queue.ended(key);
-    expect(tags(queue.take())).toEqual(["marks_by_mark"]);
-    expect(queue.take()).toBeUndefined();
+    const key = queue.takeSome();
+    expect(key.flatMap(tags)).toEqual(["marks marks_pkey", "marks_by_user"]);
+    expect(next(queue)).toEqual([]);
+    for (const build of key) queue.ended(build);
+    expect(next(queue)).toEqual(["marks_by_mark"]);
+    expect(next(queue)).toEqual([]);
     queue.allLoaded();
-    expect(tags(queue.take())).toEqual(["marks_by_judge"]);
+    expect(next(queue)).toEqual(["marks_by_judge"]);
   });
 
-  test("is a foreign key only when what it needs has ended and nobody works at its tables", () => {
+  test("are all of small tables together, and foreign keys only when what they need has ended", () => {
     const queue = new BuildQueue(plan({ users: 10, marks: 20 }, [marksUser, measuredUser]), []);
-    const [ofMarks, ofUsers, ofMeasurements] = [queue.take(), queue.take(), queue.take()];
-    expect(queue.take()).toBeUndefined();
-    for (const build of [ofMarks, ofUsers, ofMeasurements]) if (build !== undefined) queue.ended(build);
-    const first = queue.take();
-    expect(tags(first)).toEqual(["marks marks_user_fkey"]);
-    expect(queue.isEmpty).toBe(false);
-    expect(queue.take()).toBeUndefined(); // both lock public.users
-    if (first !== undefined) queue.ended(first);
-    expect(tags(queue.take())).toEqual(["measurements measurements_user_fkey"]);
+    const keys = queue.takeSome();
+    expect(keys.map(({ tables }) => tables)).toEqual([["public.marks"], ["public.users"], ["public.measurements"]]);
+    expect(next(queue)).toEqual([]);
+    for (const build of keys) queue.ended(build);
+    expect(next(queue)).toEqual(["marks marks_user_fkey", "measurements measurements_user_fkey"]);
     expect(queue.isEmpty).toBe(true);
+  });
+
+  test("is no foreign key while another session works at one of its tables", () => {
+    const queue = new BuildQueue(plan({ users: large, marks: 20 }, [marksUser, measuredUser]), []);
+    const keys: Build[] = [];
+    for (let some = queue.takeSome(); some.length > 0; some = queue.takeSome()) keys.push(...some);
+    for (const build of keys) queue.ended(build);
+    const first = queue.takeSome();
+    expect(first.flatMap(tags)).toEqual(["marks marks_user_fkey"]);
+    expect(next(queue)).toEqual([]);
+    for (const build of first) queue.ended(build);
+    expect(next(queue)).toEqual(["measurements measurements_user_fkey"]);
   });
 });

@@ -1,14 +1,16 @@
 import type { Client } from "pg";
 import { OperationError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { askEach } from "../postgres/connect/connect.ts";
 import { tableName } from "../postgres/identifier.ts";
 import { type Fingerprint, type Generated, sumOf, type TableContent } from "../postgres/inventory/model.ts";
-import { pathStatement } from "../postgres/inventory/name-lookup.ts";
 import { fingerprintByCopy, isLeftToCopy } from "../postgres/rows/export-rows.ts";
 import { fingerprintGenerated, fingerprintTable } from "../postgres/rows/fingerprint.ts";
 
 /** A fingerprint, or why there is none. */
 export type Measured = (Fingerprint & { readonly generated?: Generated | undefined }) | { readonly unreadable: string };
+
+type MeasuredTable = Pick<TableContent, "schema" | "name" | "columns" | "filter" | "bytes" | "generated">;
 
 /**
  * Computes the fingerprints of tables, several at once, largest first.
@@ -19,7 +21,7 @@ export type Measured = (Fingerprint & { readonly generated?: Generated | undefin
  */
 export async function measureTables(
   connect: () => Promise<Client>,
-  tables: readonly Pick<TableContent, "schema" | "name" | "columns" | "filter" | "bytes" | "generated">[],
+  tables: readonly MeasuredTable[],
   jobs: number,
   log: Log,
   paths: readonly string[],
@@ -30,11 +32,10 @@ export async function measureTables(
   const worker = async (): Promise<void> => {
     const client = await connect();
     try {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const name = tableName(next);
-        track.note(name);
-        measured.set(name, await measure(client, next, paths));
-        track.advance({ items: 1 });
+      for (let some = takeSome(queue); some[0] !== undefined; some = takeSome(queue)) {
+        track.note(tableName(some[0]));
+        for (const [name, found] of await measureSome(client, some, paths)) measured.set(name, found);
+        track.advance({ items: some.length });
       }
     } finally {
       await client.end().catch(() => undefined);
@@ -45,20 +46,43 @@ export async function measureTables(
   return measured;
 }
 
-async function measure(
+/** Tables up to this size are asked for together, for the time that a question takes to get there is more than its answer's. */
+const smallBytes = 262_144;
+const together = 100;
+
+/** A large table alone, or many small ones. */
+function takeSome(queue: MeasuredTable[]): MeasuredTable[] {
+  const large = (queue[0]?.bytes ?? 0) > smallBytes;
+  return queue.splice(0, large ? 1 : together);
+}
+
+async function measureSome(
   client: Client,
-  table: Pick<TableContent, "schema" | "name" | "columns" | "filter" | "generated">,
+  tables: readonly MeasuredTable[],
   paths: readonly string[],
-): Promise<Measured> {
+): Promise<[name: string, found: Measured][]> {
+  const rows = await askEach(client, tables, (table) =>
+    readable(() =>
+      fingerprintTable(client, table).catch((error: unknown) => {
+        if (!isLeftToCopy(error)) throw error;
+        return undefined;
+      }),
+    ),
+  );
+  const values = await askEach(client, tables, async (table) =>
+    table.generated ? generated(client, table, table.generated, paths) : undefined,
+  );
+  const measured: [string, Measured][] = [];
+  for (const [at, table] of tables.entries()) {
+    const found = rows[at] ?? (await readable(() => fingerprintByCopy(client, table)));
+    measured.push([tableName(table), "unreadable" in found ? found : { ...found, generated: values[at] }]);
+  }
+  return measured;
+}
+
+async function readable<T>(read: () => Promise<T>): Promise<T | { readonly unreadable: string }> {
   try {
-    const fingerprint = await fingerprintTable(client, table).catch((error: unknown) => {
-      if (!isLeftToCopy(error)) throw error;
-      return fingerprintByCopy(client, table);
-    });
-    return {
-      ...fingerprint,
-      generated: table.generated ? await generated(client, table, table.generated, paths) : undefined,
-    };
+    return await read();
   } catch (error) {
     if (error instanceof OperationError) return { unreadable: error.message };
     throw error;
@@ -73,15 +97,11 @@ async function generated(
   paths: readonly string[],
 ): Promise<Generated> {
   for (const path of [undefined, ...paths]) {
-    await client.query("begin");
     try {
-      if (path !== undefined) await client.query(pathStatement(path));
-      return await fingerprintGenerated(client, table, wanted);
+      return await fingerprintGenerated(client, table, wanted, path);
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
       if (!isLeftToCopy(error)) break;
-    } finally {
-      await client.query("rollback").catch(() => undefined);
     }
   }
   return { ...wanted, columns: wanted.columns.map((column) => ({ ...column, hash: null })) };

@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { sqlState } from "../../base/errors.ts";
+import { askEach } from "../../postgres/connect/connect.ts";
 import type { Inventory, InventoryObject } from "../../postgres/inventory/model.ts";
 import { namesakesAside } from "../../postgres/inventory/name-lookup.ts";
 import { byKey, objectKey } from "../../postgres/inventory/object-query.ts";
@@ -36,23 +37,32 @@ export async function inOtherWords(client: Client, source: Inventory, target: In
   if (doubtful.length === 0) return { same, untold };
   const homes = await homesOf(client, doubtful);
   const told = await PrintAgain.during(client, async (print) => {
-    for (const pair of doubtful) {
-      try {
-        const compare = () => isSame(pair, homes.get(homeKey(pair.twin)) ?? "", print);
-        const away = namesakesAside(pair.wanted, source).map((one) => one.away);
-        if ((await compare()) || (away.length > 0 && (await print.after(away.join(""), compare)) === true)) {
-          same.add(objectKey(pair.object));
+    const compareEach = (
+      pairs: readonly Pair[],
+      after: (pair: Pair, compare: Compare) => Promise<boolean | undefined>,
+    ) =>
+      askEach(client, pairs, async (pair) => {
+        try {
+          const compare = () => isSame(pair, homes.get(homeKey(pair.twin)) ?? "", print);
+          if (await after(pair, compare)) same.add(objectKey(pair.object));
+        } catch (error) {
+          if (sqlState(error) === "none") throw error;
+          untold.add(objectKey(pair.object));
         }
-      } catch (error) {
-        if (sqlState(error) === "none") throw error;
-        untold.add(objectKey(pair.object));
-      }
+      });
+    await compareEach(doubtful, (_, compare) => compare());
+    for (const pair of doubtful) {
+      const away = namesakesAside(pair.wanted, source).map((one) => one.away);
+      if (away.length === 0 || same.has(objectKey(pair.object)) || untold.has(objectKey(pair.object))) continue;
+      await compareEach([pair], (_, compare) => print.after(away.join(""), compare));
     }
     return true;
   });
   if (told === undefined) for (const { object } of doubtful) untold.add(objectKey(object));
   return { same, untold };
 }
+
+type Compare = () => Promise<boolean>;
 
 interface Pair {
   readonly object: InventoryObject;

@@ -16,7 +16,7 @@ export function withReadableCycles(statement: string): string {
 /**
  * Has the server read definitions and print them, in one transaction that is rolled back. Making a view, a domain, a rule
  * or a function analyses its text and runs nothing of it: expressions are only folded and executed when a query is planned.
- * Each text is sent as one statement of the extended protocol, so it cannot be two.
+ * Each text is sent as one statement of the extended protocol, so it cannot be two. Only within `askEach`.
  */
 export class PrintAgain {
   readonly #client: Client;
@@ -42,7 +42,7 @@ export class PrintAgain {
 
   query(text: string): Promise<string | undefined> {
     return this.#print(
-      `create temporary view lifeboat_words as ${withReadableCycles(text)}`,
+      [`create temporary view lifeboat_words as ${withReadableCycles(text)}`],
       `select pg_get_viewdef('${scratch}'::regclass) as text`,
     );
   }
@@ -50,7 +50,7 @@ export class PrintAgain {
   /** A check of a domain over `base`: an expression that says VALUE. */
   domainCheck(text: string, base: string): Promise<string | undefined> {
     return this.#print(
-      `create domain ${scratch} as ${base} constraint c check (${text}\n)`,
+      [`create domain ${scratch} as ${base} constraint c check (${text}\n)`],
       `select pg_get_constraintdef(oid) as text from pg_constraint where contypid = '${scratch}'::regtype`,
     );
   }
@@ -58,17 +58,16 @@ export class PrintAgain {
   /** CREATE FUNCTION or PROCEDURE: what comes before its schema and after it. A body calls its arguments by its name. */
   routine(before: string, after: string): Promise<string | undefined> {
     return this.#print(
-      `${before}pg_temp.${after}`,
+      [`${before}pg_temp.${after}`],
       "select pg_get_functiondef(oid) as text from pg_proc where pronamespace = pg_my_temp_schema()",
     );
   }
 
   /** CREATE RULE: what comes before the relation's name and after it. */
-  async rule(before: string, after: string, relation: string): Promise<string | undefined> {
-    // A view can have any rule, and has the columns of the relation without anything that hangs on them.
-    if (!(await this.#make(`create temporary view lifeboat_words as select * from ${relation}`))) return undefined;
+  rule(before: string, after: string, relation: string): Promise<string | undefined> {
     return this.#print(
-      `${before}${scratch}${after}`,
+      // A view can have any rule, and has the columns of the relation without anything that hangs on them.
+      [`create temporary view lifeboat_words as select * from ${relation}`, `${before}${scratch}${after}`],
       `select pg_get_ruledef(oid) as text from pg_rewrite
         where ev_class = '${scratch}'::regclass and rulename <> '_RETURN'`,
     );
@@ -76,7 +75,13 @@ export class PrintAgain {
 
   /** Does `work` after statements that are undone with it; undefined where the role may not run them. */
   async after<T>(statements: string, work: () => Promise<T>): Promise<T | undefined> {
-    if (!(await this.#make(statements, "simple"))) return undefined;
+    try {
+      await this.#client.query(statements);
+    } catch (error) {
+      await this.#client.query("rollback to savepoint lifeboat_words");
+      if (!isOfTheText(error)) throw error;
+      return undefined;
+    }
     await this.#client.query("savepoint lifeboat_words");
     try {
       return await work();
@@ -88,37 +93,38 @@ export class PrintAgain {
   /** The name that the server gives an ICU locale. */
   icuLocale(locale: string): Promise<string | undefined> {
     return this.#print(
-      `create collation ${scratch} (provider = icu, locale = '${locale.replaceAll("'", "''")}')`,
+      [`create collation ${scratch} (provider = icu, locale = '${locale.replaceAll("'", "''")}')`],
       `select coalesce(to_jsonb(c)->>'colllocale', to_jsonb(c)->>'colliculocale') as text from pg_collation c
         where collname = 'lifeboat_words' and collnamespace = pg_my_temp_schema()`,
     );
   }
 
-  async #print(create: string, show: string): Promise<string | undefined> {
-    if (!(await this.#make(create))) return undefined;
-    const answer = await this.#client.query(show);
-    await this.#client.query("rollback to savepoint lifeboat_words");
-    const text: unknown = answer.rows[0]?.text;
-    return typeof text === "string" ? text : undefined;
-  }
-
-  /** @throws what says nothing of the text: a lock that did not come, a full disk, a cut connection */
-  async #make(create: string, queryMode: "extended" | "simple" = "extended"): Promise<boolean> {
-    const statement = { text: create, queryMode };
-    try {
-      await this.#client.query(statement);
-      return true;
-    } catch (error) {
-      if (sqlState(error) === "none") throw error;
-      await this.#client.query("rollback to savepoint lifeboat_words");
-      if (!ofTheText.has(sqlState(error).slice(0, 2))) throw error;
-      return false;
+  /**
+   * All of it is sent at once, so that others may be printed behind it.
+   * @throws what says nothing of the text: a lock that did not come, a full disk, a cut connection
+   */
+  async #print(create: readonly string[], show: string): Promise<string | undefined> {
+    const made = create.map((text) => {
+      const statement = { text, queryMode: "extended" };
+      return this.#client.query(statement);
+    });
+    const shown = this.#client.query<{ text: unknown }>(show);
+    const undone = this.#client.query("rollback to savepoint lifeboat_words");
+    const answers = await Promise.allSettled([...made, shown, undone]);
+    const failed = answers.find(({ status }) => status === "rejected");
+    if (failed?.status === "rejected") {
+      if (answers.indexOf(failed) >= made.length || !isOfTheText(failed.reason)) throw failed.reason;
+      return undefined;
     }
+    const text = (await shown).rows[0]?.text;
+    return typeof text === "string" ? text : undefined;
   }
 }
 
 /** Classes of SQLSTATE by which a server refuses a statement for what it says. */
 const ofTheText = new Set(["0A", "21", "22", "2F", "42", "54"]);
+
+const isOfTheText = (error: unknown): boolean => ofTheText.has(sqlState(error).slice(0, 2));
 
 /**
  * Event triggers would fire at what is made here, and may do what no rollback takes back. None fires in replica mode, which

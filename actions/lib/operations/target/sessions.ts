@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { describeCode, LifeboatError, OperationError, sqlState } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
-import { connect } from "../../postgres/connect/connect.ts";
+import { askEach, connect, hangUp } from "../../postgres/connect/connect.ts";
 import { pathStatement } from "../../postgres/inventory/name-lookup.ts";
 
 /**
@@ -42,20 +42,26 @@ export function brokenOff(error: unknown): unknown {
 /** What a step found in place already: an interrupted run, or the platform, was there first. */
 const alreadyThere = new Set(["42710", "42P07", "42P06", "42723", "42701"]);
 
-/** Runs one statement or several that belong together; undefined when it worked or was not needed. */
-export async function attempt(client: Client, sql: string): Promise<string | undefined> {
+/**
+ * Runs one statement or several that belong together; undefined when it worked or was not needed.
+ * @param needless SQLSTATEs that say that it was not
+ */
+export async function attempt(
+  client: Client,
+  sql: string,
+  needless: ReadonlySet<string> = alreadyThere,
+): Promise<string | undefined> {
   try {
     await client.query(sql);
     return undefined;
   } catch (error) {
     const reason = reasonOf(error);
-    return alreadyThere.has(sqlState(error)) ? undefined : reason;
+    return needless.has(sqlState(error)) ? undefined : reason;
   }
 }
 
 /**
- * Why a statement did not work. What no other statement could do either ends the restore: a lost session, and a lock that
- * somebody holds, for which each further attempt would wait as long again.
+ * Why a statement did not work. What no other statement could do either ends the restore: a lost session, and a lock that somebody holds, for which each further attempt would wait as long again.
  * @throws OperationError `target-locked`; `error` itself when the session was lost
  */
 export function reasonOf(error: unknown): string {
@@ -80,13 +86,57 @@ export async function attemptUnder(client: Client, paths: readonly string[], sql
   return reason;
 }
 
-/** Runs statements one at a time and keeps, by key, why one did not work. */
-export function attemptInto(
+/**
+ * Attempts each of many things in its own transaction, without waiting for one before the next is sent. What no other statement
+ * could do either hangs the session up.
+ *
+ * @param text one statement, or several that belong together
+ * @param needless as of `attempt`
+ * @returns what did not work, with the reasons
+ * @throws as `reasonOf`
+ */
+export async function attemptEach<Item>(
   client: Client,
-  failures: Map<string, string>,
-): (key: string, sql: string) => Promise<void> {
-  return async (key, sql) => {
-    const reason = await attempt(client, sql);
-    if (reason !== undefined) failures.set(key, reason);
-  };
+  items: readonly Item[],
+  text: (item: Item) => string,
+  needless?: ReadonlySet<string>,
+): Promise<Map<Item, string>> {
+  const failures = new Map<Item, string>();
+  const ended: unknown[] = [];
+  await askEach(client, items, async (item) => {
+    if (ended.length > 0) return;
+    try {
+      const reason = await attempt(client, text(item), needless);
+      if (reason !== undefined) failures.set(item, reason);
+    } catch (error) {
+      if (ended.push(error) === 1) hangUp(client);
+    }
+  });
+  if (ended.length > 0) throw ended[0];
+  return failures;
+}
+
+/**
+ * The same, and again what failed as long as that gets further, so that a dependency that the order did not show is no failure.
+ */
+export async function attemptAgain<Item>(
+  client: Client,
+  items: readonly Item[],
+  text: (item: Item) => string,
+  needless?: ReadonlySet<string>,
+): Promise<Map<Item, string>> {
+  for (let left = items; ; ) {
+    const failures = await attemptEach(client, left, text, needless);
+    if (failures.size === 0 || failures.size === left.length) return failures;
+    left = [...failures.keys()];
+  }
+}
+
+/** A statement and what it is told by when it does not work. */
+export type Keyed = readonly [key: string, statement: string];
+
+/** `attemptEach`, with the last reason by key. */
+export async function attemptKeyed(client: Client, statements: readonly Keyed[]): Promise<Map<string, string>> {
+  const failures = await attemptEach(client, statements, ([, statement]) => statement);
+  return new Map([...failures].map(([[key], reason]) => [key, reason]));
 }

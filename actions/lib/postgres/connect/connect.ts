@@ -3,6 +3,7 @@ import tls from "node:tls";
 import type { Client } from "pg";
 import pg from "pg";
 import { sqlState } from "../../base/errors.ts";
+import { mapBounded } from "../../base/flow/bounded.ts";
 import { type Patience, withRetries } from "../../base/flow/retry.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import type { ConnectionSettings } from "../../config/connection-url.ts";
@@ -210,6 +211,43 @@ export async function isSameDatabase(one: Client, other: Client): Promise<boolea
   }
 }
 
+/** How many questions may be under way at once: so many that a far server has the next one before it is done with the last. */
+const underWay = 128;
+
+/** A client's pipeline mode, which its types only let a constructor choose: COPY, which most sessions do too, works without it alone. */
+const pipelining = (client: Client, pipeline: boolean) => Object.assign(client, { pipeline });
+
+/**
+ * Asks a session many things without waiting for one answer before the next is asked. Each is answered, and fails, by itself, in
+ * the order of the items; what `ask` asks in one go stays together. Not for COPY.
+ *
+ * @returns the answers in the items' order
+ * @throws the first error, when all have been answered
+ */
+export async function askEach<Item, Answer>(
+  client: Client,
+  items: readonly Item[],
+  ask: (item: Item) => Promise<Answer>,
+): Promise<Answer[]> {
+  pipelining(client, true);
+  try {
+    const answers = await mapBounded(items, underWay, async (item) => (await Promise.allSettled([ask(item)]))[0]);
+    return answers.map((answer) => {
+      if (answer.status === "rejected") throw answer.reason;
+      return answer.value;
+    });
+  } finally {
+    pipelining(client, false);
+  }
+}
+
+/** Ends a session at once, whatever it has been asked. */
+export function hangUp(client: Client): void {
+  pipelining(client, false)
+    .end()
+    .catch(() => undefined);
+}
+
 /** All sessions of one run: hung up together when it ends or is called off, so that none keeps a lock. */
 export class Sessions<For extends readonly unknown[] = []> implements AsyncDisposable {
   readonly #connect: (...what: For) => Promise<Client>;
@@ -217,7 +255,7 @@ export class Sessions<For extends readonly unknown[] = []> implements AsyncDispo
   readonly #open = new Set<Client>();
   // Ends a query that is under way, too: a run that stops must not wait for the longest one.
   readonly #hangUp = (): void => {
-    for (const client of this.#open) client.end().catch(() => undefined);
+    for (const client of this.#open) hangUp(client);
   };
 
   constructor(connect: (...what: For) => Promise<Client>, signal: AbortSignal | undefined) {

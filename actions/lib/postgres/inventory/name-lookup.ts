@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import { sqlState } from "../../base/errors.ts";
+import { askEach } from "../connect/connect.ts";
 import { bare, quoteIdentifier, quoteLiteral } from "../identifier.ts";
 import { isManagedSchema } from "../platform-owned.ts";
 import type { Inventory, InventoryObject } from "./model.ts";
@@ -48,28 +49,47 @@ export function readingPaths(source: Pick<Inventory, "objects" | "roles" | "data
   return widerPaths(source).map((path) => `pg_catalog, ${path}`);
 }
 
+/** A query that only reads. */
+export interface Question {
+  readonly sql: string;
+  readonly values?: readonly unknown[];
+}
+
 /**
- * The first row of a query that only reads: under the session's search path and, where it does not work so, under wider ones.
- * Undefined when it works under none: the role may not read, or what is asked cannot be told. Not within a transaction.
+ * The first row of each query: under the session's search path and, where it does not work so, under wider ones. Undefined when it
+ * works under none: the role may not read, or what is asked cannot be told. Not within a transaction.
  */
-export async function firstRow(
+export async function firstRows(
   client: Client,
   paths: readonly string[],
-  sql: string,
-  values: readonly unknown[] = [],
-): Promise<unknown> {
-  for (const path of [undefined, ...paths]) {
-    await client.query("begin");
-    try {
-      if (path !== undefined) await client.query(pathStatement(path));
-      return (await client.query(sql, [...values])).rows[0];
-    } catch (error) {
-      if (sqlState(error) === "none") throw error;
-    } finally {
-      await client.query("rollback").catch(() => undefined);
+  questions: readonly Question[],
+): Promise<unknown[]> {
+  return askEach(client, questions, async (question) => {
+    for (const path of [undefined, ...paths]) {
+      try {
+        return await firstRowUnder(client, path, question);
+      } catch (error) {
+        if (sqlState(error) === "none") throw error;
+      }
     }
-  }
-  return undefined;
+    return undefined;
+  });
+}
+
+/** Asked in a transaction of its own that is rolled back, all of it sent at once; only within `askEach`. */
+export async function firstRowUnder(
+  client: Client,
+  path: string | undefined,
+  { sql, values = [] }: Question,
+): Promise<unknown> {
+  const [begun, answer, ended] = await Promise.allSettled([
+    client.query(`begin;\n${path === undefined ? "" : pathStatement(path)}`),
+    client.query(sql, [...values]),
+    client.query("rollback"),
+  ]);
+  const failed = [begun, answer, ended].find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
+  return answer.status === "fulfilled" ? answer.value.rows[0] : undefined;
 }
 
 /** Statements that give a function another name, and its own again. */

@@ -2,6 +2,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { heapUsed } from "../../base/collector.ts";
 import { OperationError } from "../../base/errors.ts";
+import { askEach } from "../connect/connect.ts";
 import { quoteQualified } from "../identifier.ts";
 import {
   accessMethodsQuery,
@@ -90,7 +91,27 @@ const objectQueries = [
   databaseQuery,
 ];
 
-const settingSchema = z.strictObject({ setting: z.string() });
+/** What is no object, beside what hangs on the server's version. */
+const others = [
+  columnGrantsQuery,
+  databaseSettingsQuery,
+  everybodysSettingsQuery,
+  rolesQuery,
+  membershipsQuery,
+  tablesQuery,
+  sequenceNamesQuery,
+  materializedViewsQuery,
+  largeObjectNumbersQuery,
+];
+
+const settingsSchema = z.array(z.strictObject({ setting: z.string() }));
+const tablesSchema = z.array(tableContentSchema.omit({ fingerprint: true }));
+const ownTable = z.strictObject({ schema: z.string(), name: z.string() });
+const sequenceNamesSchema = z.array(
+  sequenceValueSchema.pick({ schema: true, name: true }).extend({ countsFor: ownTable.nullable() }),
+);
+const viewsSchema = z.array(ownTable.extend({ populated: z.boolean() }));
+const numbersSchema = z.array(z.strictObject({ oid: z.string() }));
 const columnGrantsSchema = z.array(z.strictObject({ oid: z.string(), grants: z.array(grantSchema) }));
 
 /**
@@ -103,7 +124,7 @@ const columnGrantsSchema = z.array(z.strictObject({ oid: z.string(), grants: z.a
  * @throws OperationError `catalogue-moved` when an object went away while it was being read
  */
 export async function readInventory(client: Client): Promise<Inventory> {
-  const rows = async (sql: string): Promise<unknown[]> => {
+  const rows: Rows = async (sql) => {
     const answer = await client.query(sql);
     heapUsed();
     return answer.rows;
@@ -114,51 +135,54 @@ export async function readInventory(client: Client): Promise<Inventory> {
   );
   const facts = server.rows[0];
   if (facts === undefined) throw new OperationError("catalogue-unreadable", "The server did not tell its version.");
-  const tables = z
-    .array(tableContentSchema.omit({ fingerprint: true }))
-    .parse(await rows(tablesQuery))
-    .map((table) => ({ ...table, fingerprint: null }));
-  const views = z
-    .array(z.strictObject({ schema: z.string(), name: z.string(), populated: z.boolean() }))
-    .parse(await rows(materializedViewsQuery));
-  const largeObjects = z.array(z.strictObject({ oid: z.string() })).parse(await rows(largeObjectNumbersQuery));
   const serverMajor = Math.floor(Number(facts.number) / 10_000);
-  const settings = async (sql: string) =>
-    z
-      .array(settingSchema)
-      .parse(await rows(sql))
-      .map(({ setting }) => setting);
   // Each part is parsed by itself: all of it once more would be a second catalogue in memory.
+  const objects = await readObjects(client, objectQueries, rows);
+  const [columns, settings, everybodys, roles, memberships, tables, sequences, views, largeObjects, builtIns] =
+    await askEach(client, [...others, builtInsQuery(serverMajor)], rows);
   return {
     format: "lifeboat-inventory/2",
     serverVersion: facts.version,
     serverMajor,
     database: facts.database,
-    databaseSettings: await settings(databaseSettingsQuery),
-    everybodysSettings: await settings(everybodysSettingsQuery),
-    objects: await readObjects(rows),
-    builtIns: z.array(builtInSchema).parse(await rows(builtInsQuery(serverMajor))),
-    roles: z.array(roleSchema).parse(await rows(rolesQuery)),
-    memberships: z.array(membershipSchema).parse(await rows(membershipsQuery)),
-    tables,
-    sequences: await readSequences(rows),
-    materializedViews: views.map((view) => ({ ...view, stored: null, fresh: null })),
-    largeObjects: largeObjects.map(({ oid }) => ({ oid, bytes: "0", hash: "0" })),
+    databaseSettings: settingsSchema.parse(settings).map(({ setting }) => setting),
+    everybodysSettings: settingsSchema.parse(everybodys).map(({ setting }) => setting),
+    objects: withColumnGrants(objects, columns),
+    builtIns: z.array(builtInSchema).parse(builtIns),
+    roles: z.array(roleSchema).parse(roles),
+    memberships: z.array(membershipSchema).parse(memberships),
+    tables: tablesSchema.parse(tables).map((table) => ({ ...table, fingerprint: null })),
+    sequences: await readSequences(client, sequenceNamesSchema.parse(sequences), rows),
+    materializedViews: viewsSchema.parse(views).map((view) => ({ ...view, stored: null, fresh: null })),
+    largeObjects: numbersSchema.parse(largeObjects).map(({ oid }) => ({ oid, bytes: "0", hash: "0" })),
   };
 }
 
-async function readObjects(rows: (sql: string) => Promise<unknown[]>): Promise<InventoryObject[]> {
-  const objects: InventoryObject[] = [];
-  for (const query of objectQueries) objects.push(...z.array(objectSchema).parse(await rows(query)));
+type Rows = (sql: string) => Promise<unknown[]>;
+
+/**
+ * Objects of some kinds, grants on columns not among theirs.
+ * @throws OperationError as `readInventory`
+ */
+export async function readObjects(
+  client: Client,
+  queries: readonly string[],
+  rows: Rows = async (sql) => (await client.query(sql)).rows,
+): Promise<InventoryObject[]> {
+  const parse = async (query: string) => z.array(objectSchema).parse(await rows(query));
+  const objects = (await askEach(client, queries, parse)).flat();
   const gone = objects.find((object) => object.identity === "");
-  if (gone !== undefined) {
-    throw new OperationError(
-      "catalogue-moved",
-      `An object (catalogue ${gone.classId}, OID ${gone.oid}) was dropped while the catalogue was being read.`,
-      "Run again when no migration is under way.",
-    );
-  }
-  const byOid = new Map(columnGrantsSchema.parse(await rows(columnGrantsQuery)).map((row) => [row.oid, row.grants]));
+  if (gone === undefined) return objects;
+  throw new OperationError(
+    "catalogue-moved",
+    `An object (catalogue ${gone.classId}, OID ${gone.oid}) was dropped while the catalogue was being read.`,
+    "Run again when no migration is under way.",
+  );
+}
+
+/** Sorted, each relation with the grants on its columns. */
+function withColumnGrants(objects: InventoryObject[], columnGrants: unknown): InventoryObject[] {
+  const byOid = new Map(columnGrantsSchema.parse(columnGrants).map((row) => [row.oid, row.grants]));
   objects.sort((a, b) => order(a.kind, b.kind) || order(a.identity, b.identity));
   return objects.map((object) => {
     const columns = isRelation(object.kind) ? byOid.get(object.oid) : undefined;
@@ -177,27 +201,28 @@ export function isRelation(kind: string): boolean {
   return relationKinds.has(kind);
 }
 
-const ownTable = z.strictObject({ schema: z.string(), name: z.string() });
+/** Sequences whose values come with one answer. */
+const together = 200;
 
-async function readSequences(rows: (sql: string) => Promise<unknown[]>): Promise<SequenceValue[]> {
-  const names = z
-    .array(sequenceValueSchema.pick({ schema: true, name: true }).extend({ countsFor: ownTable.nullable() }))
-    .parse(await rows(sequenceNamesQuery));
-  const values: SequenceValue[] = [];
-  for (let start = 0; start < names.length; start += 200) {
+async function readSequences(
+  client: Client,
+  names: z.infer<typeof sequenceNamesSchema>,
+  rows: Rows,
+): Promise<SequenceValue[]> {
+  const groups = Array.from({ length: Math.ceil(names.length / together) }, (_, group) => group * together);
+  const answers = await askEach(client, groups, async (start) => {
     const selects = names
-      .slice(start, start + 200)
+      .slice(start, start + together)
       .map(
         (one, index) =>
           `select ${start + index} as at, last_value::text as "lastValue", is_called as "isCalled" from ${quoteQualified(one.schema, one.name)}`,
       );
-    const answer = z
+    return z
       .array(z.strictObject({ at: z.number(), lastValue: z.string(), isCalled: z.boolean() }))
       .parse(await rows(selects.join(" union all ")));
-    for (const { at, ...value } of answer) {
-      const { countsFor, ...name } = names[at] ?? {};
-      values.push(sequenceValueSchema.parse({ ...name, ...value, ...(countsFor && { countsFor }) }));
-    }
-  }
-  return values;
+  });
+  return answers.flat().map(({ at, ...value }) => {
+    const { countsFor, ...name } = names[at] ?? {};
+    return sequenceValueSchema.parse({ ...name, ...value, ...(countsFor && { countsFor }) });
+  });
 }

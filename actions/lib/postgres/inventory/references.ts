@@ -1,8 +1,9 @@
 import type { Client } from "pg";
 import { z } from "zod";
+import { askEach } from "../connect/connect.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
 import { isManagedSchema } from "../platform-owned.ts";
-import { firstRow } from "./name-lookup.ts";
+import { firstRows } from "./name-lookup.ts";
 import { ownSchema } from "./object-query.ts";
 
 const keySchema = z.strictObject({
@@ -76,16 +77,21 @@ export function orphansOf(key: ForeignKey): string {
 }
 
 /**
- * Counts rows in decimal digits; undefined when the role may not read them, or what they are asked cannot be told.
+ * Counts rows, FROM clause by FROM clause, in decimal digits; undefined where the role may not read them, or what they are asked
+ * cannot be told.
  * @param paths search paths to try when it does not work under the session's
  */
-export async function countFrom(
+export async function countEach(
   client: Client,
-  from: string,
+  from: readonly string[],
   paths: readonly string[] = [],
-): Promise<string | undefined> {
-  const row = await firstRow(client, paths, `select count(*)::text as found ${from}`);
-  return z.strictObject({ found: z.string() }).optional().parse(row)?.found;
+): Promise<(string | undefined)[]> {
+  const rows = await firstRows(
+    client,
+    paths,
+    from.map((one) => ({ sql: `select count(*)::text as found ${one}` })),
+  );
+  return rows.map((row) => z.strictObject({ found: z.string() }).optional().parse(row)?.found);
 }
 
 const columnSchema = z.strictObject({ schema: z.string(), name: z.string(), column: z.string(), bytes: z.number() });
@@ -108,17 +114,17 @@ const readBytes = 1024 ** 3;
  * which are others in every copy. What the role may not read is left out.
  */
 export async function strayOids(client: Client): Promise<string[]> {
-  const found: string[] = [];
-  for (const { schema, name, column, bytes } of z.array(columnSchema).parse((await client.query(columns)).rows)) {
-    if (isManagedSchema(schema)) continue;
+  const all = z.array(columnSchema).parse((await client.query(columns)).rows);
+  const looked = all.filter(({ schema }) => !isManagedSchema(schema));
+  const found = await askEach(client, looked, async ({ schema, name, column, bytes }) => {
+    if (bytes > readBytes) return true;
     const value = `t.${quoteIdentifier(column)}`;
     const stray = `select exists (select from only ${quoteQualified(schema, name)} t
        where ${value} <> 0 and not exists (select from pg_largeobject_metadata m where m.oid = ${value})) as stray`;
-    const answer =
-      bytes > readBytes ? undefined : await client.query(stray).catch(() => ({ rows: [{ stray: false }] }));
-    if (answer === undefined || answer.rows[0]?.stray === true) found.push(`${tableName({ schema, name })}.${column}`);
-  }
-  return found;
+    const answer = await client.query<{ stray: boolean }>(stray).catch(() => ({ rows: [{ stray: false }] }));
+    return answer.rows[0]?.stray === true;
+  });
+  return looked.filter((_, at) => found[at]).map((one) => `${tableName(one)}.${one.column}`);
 }
 
 const rowSchema = z.strictObject({

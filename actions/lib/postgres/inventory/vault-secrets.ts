@@ -125,39 +125,56 @@ const rowSchema = z.object({
   nonce: z.string().nullable(),
 });
 
+/** Secrets that are asked for together. */
+const together = 100;
+
 /**
- * Reads Vault's secrets in the transaction that the session is in, each by itself: one that was sealed with another root key
- * does not open, and must not hide the others.
+ * Reads Vault's secrets in the transaction that the session is in: one that was sealed with another root key does not open, and must
+ * not hide the others.
  *
  * @throws OperationError `secrets-failed`, with an SQLSTATE and nothing else of the server's words
  */
 export async function* readVaultSecrets(client: Client): AsyncGenerator<VaultSecret, void, undefined> {
   const asked = "select s.id::text as id from vault.secrets s order by s.created_at, s.id";
-  for (const { id } of await rowsOf(client, z.object({ id: z.string() }), asked)) {
-    const kept = `select s.id::text as id, s.name, s.description, s.secret as ciphertext, encode(s.nonce, 'base64') as nonce
-      from vault.secrets s where s.id = $1`;
-    const [row] = await rowsOf(client, rowSchema, kept, [id]);
-    if (row !== undefined) yield { ...row, secret: await openedByServer(client, id) };
+  const ids = (await rowsOf(client, z.object({ id: z.string() }), asked)).map(({ id }) => id);
+  const kept = `select s.id::text as id, s.name, s.description, s.secret as ciphertext, encode(s.nonce, 'base64') as nonce
+    from vault.secrets s where s.id = any ($1::uuid[]) order by s.created_at, s.id`;
+  for (let start = 0; start < ids.length; start += together) {
+    const some = ids.slice(start, start + together);
+    const rows = await rowsOf(client, rowSchema, kept, [some]);
+    const opened = await openedByServer(client, some);
+    for (const row of rows) yield { ...row, secret: opened.get(row.id) ?? null };
   }
 }
 
-async function openedByServer(client: Client, id: string): Promise<string | null> {
-  await client.query("savepoint one_secret");
+/** Values by id, of those that open: all together, and one by one where one of them does not. */
+async function openedByServer(client: Client, ids: readonly string[]): Promise<Map<string, string | null>> {
+  await client.query("savepoint some_secrets");
   try {
     const answer = await client.query(
-      "select d.decrypted_secret as secret from vault.decrypted_secrets d where d.id = $1",
-      [id],
+      "select d.id::text as id, d.decrypted_secret as secret from vault.decrypted_secrets d where d.id = any ($1::uuid[])",
+      [ids],
     );
-    await client.query("release savepoint one_secret");
-    return z.object({ secret: z.string().nullable() }).parse(answer.rows[0]).secret;
+    await client.query("release savepoint some_secrets");
+    return new Map(
+      z
+        .array(openedSchema)
+        .parse(answer.rows)
+        .map(({ id, secret }) => [id, secret]),
+    );
   } catch (error) {
     if (sqlState(error) === "none") throw failed(error);
-    await client.query("rollback to savepoint one_secret");
-    return null;
+    await client.query("rollback to savepoint some_secrets");
+    if (ids.length === 1) return new Map();
+    const singly: [string, string | null][] = [];
+    for (const id of ids) singly.push(...(await openedByServer(client, [id])));
+    return new Map(singly);
   }
 }
 
-async function rowsOf<Row>(client: Client, row: z.ZodType<Row>, sql: string, values: string[] = []): Promise<Row[]> {
+const openedSchema = z.object({ id: z.string(), secret: z.string().nullable() });
+
+async function rowsOf<Row>(client: Client, row: z.ZodType<Row>, sql: string, values: unknown[] = []): Promise<Row[]> {
   const answer = await client.query(sql, values).catch((error: unknown) => {
     throw failed(error);
   });

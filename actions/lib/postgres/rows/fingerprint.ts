@@ -9,6 +9,7 @@ import {
   type MaterializedView,
   type TableContent,
 } from "../inventory/model.ts";
+import { firstRowUnder } from "../inventory/name-lookup.ts";
 import { rowTooLong, unplanned } from "./export-rows.ts";
 
 /**
@@ -88,10 +89,16 @@ export function generatedQuestion(table: Table, { key, columns }: Generated): Qu
 /**
  * The stored generated columns with the hashes of their values, each beside the key of its row.
  *
+ * @param path as of readWith
  * @throws OperationError `table-unreadable` with the SQLSTATE
  */
-export function fingerprintGenerated(client: Client, table: Table, generated: Generated): Promise<Generated> {
-  return readWith(client, table, generatedQuestion(table, generated));
+export function fingerprintGenerated(
+  client: Client,
+  table: Table,
+  generated: Generated,
+  path?: string,
+): Promise<Generated> {
+  return readWith(client, table, generatedQuestion(table, generated), path);
 }
 
 /**
@@ -105,19 +112,23 @@ export function countRows(client: Client, table: Table): Promise<string> {
   return readWith(client, table, { sql, parse: (row) => z.object({ rows: z.string() }).parse(row).rows });
 }
 
-/** @throws OperationError as fingerprintTable */
+/**
+ * @param path search path to read under: in a transaction of its own, and only within `askEach`
+ * @throws OperationError as fingerprintTable
+ */
 export async function readWith<Answer>(
   client: Client,
   table: Pick<TableContent, "schema" | "name">,
   { sql, parse }: Question<Answer>,
+  path?: string,
 ): Promise<Answer> {
-  let rows: unknown[];
+  let row: unknown;
   try {
-    rows = (await client.query(sql)).rows;
+    row = path === undefined ? (await client.query(sql)).rows[0] : await firstRowUnder(client, path, { sql });
   } catch (error) {
     throw whyUnreadable(table, error);
   }
-  return parse(rows[0]);
+  return parse(row);
 }
 
 /** Why a table or materialised view could not be read, of the server's error. */
@@ -137,7 +148,7 @@ type View = Pick<MaterializedView, "schema" | "name">;
 
 /**
  * What a populated materialised view holds, and what its query gives under the same snapshot: they differ when it is stale. The
- * second may not work: the role may not run the query.
+ * second may not work: the role may not run the query. Views that are not there are left out.
  */
 export async function viewQuestions<Some extends View>(
   client: Client,
@@ -145,41 +156,17 @@ export async function viewQuestions<Some extends View>(
 ): Promise<{ view: Some; stored: Question<Fingerprint>; fresh: Question<Fingerprint> }[]> {
   const names = views.map(({ schema, name }) => quoteQualified(schema, name));
   const answer = await client.query(
-    "select pg_get_viewdef(name::regclass) as query from unnest($1::text[]) with ordinality as n(name, place) order by place",
+    "select pg_get_viewdef(to_regclass(name)) as query from unnest($1::text[]) with ordinality as n(name, place) order by place",
     [names],
   );
-  const queries = z.array(z.object({ query: z.string() })).parse(answer.rows);
+  const queries = z.array(z.object({ query: z.string().nullable() })).parse(answer.rows);
   const parse = (row: unknown) => fingerprintSchema.parse(row);
-  return views.map((view, place) => ({
-    view,
-    stored: { sql: `${sums("row(q.*)")} from ${names[place]} q`, parse },
-    fresh: { sql: `${sums("row(q.*)")} from (${queries[place]?.query.replace(/;\s*$/, "")}) q`, parse },
-  }));
-}
-
-/**
- * Fingerprints what a materialised view holds and what its query gives; `fresh` is null when the role may not run the query.
- *
- * @throws OperationError as fingerprintTable
- */
-export async function fingerprintMaterializedView(
-  client: Client,
-  view: Pick<MaterializedView, "schema" | "name" | "populated">,
-): Promise<MaterializedView> {
-  if (!view.populated) return { ...view, stored: null, fresh: null };
-  const [questions] = await viewQuestions(client, [view]);
-  if (questions === undefined) return { ...view, stored: null, fresh: null };
-  const stored = await readWith(client, view, questions.stored);
-  await client.query("savepoint fresh");
-  try {
-    const fresh = questions.fresh.parse((await client.query(questions.fresh.sql)).rows[0]);
-    await client.query("release savepoint fresh");
-    return { ...view, stored, fresh };
-  } catch (error) {
-    if (sqlState(error) === "none") throw error;
-    await client.query("rollback to savepoint fresh");
-    return { ...view, stored, fresh: null };
-  }
+  return views.flatMap((view, place) => {
+    const query = queries[place]?.query?.replace(/;\s*$/, "");
+    if (query === undefined) return [];
+    const stored = { sql: `${sums("row(q.*)")} from ${names[place]} q`, parse };
+    return [{ view, stored, fresh: { sql: `${sums("row(q.*)")} from (${query}) q`, parse } }];
+  });
 }
 
 const pageBytes = 1_048_576;

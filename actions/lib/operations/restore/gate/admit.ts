@@ -4,7 +4,7 @@ import { ConfigurationError, sqlState } from "../../../base/errors.ts";
 import { countOf, few } from "../../../base/measures.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, SequenceValue, TableContent } from "../../../postgres/inventory/model.ts";
-import { firstRow, readingPaths } from "../../../postgres/inventory/name-lookup.ts";
+import { firstRows, type Question, readingPaths } from "../../../postgres/inventory/name-lookup.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { isManagedSchema } from "../../../postgres/platform-owned.ts";
 import { refuseWithoutWebhooks } from "../../../supabase/platform/platform.ts";
@@ -85,9 +85,7 @@ const filesTables = new Set(["storage.buckets", "storage.objects"]);
 
 /** Tables that a run has loaded and that now hold other rows: every row that it brought has its transaction's number. */
 async function writtenSince(client: Client, journal: Journal, source: Inventory): Promise<string[]> {
-  const lines: string[] = [];
   const ours = journal.transactions();
-  const paths = readingPaths(source);
   const families = familiesOf(source.tables, await readTargetTables(client));
   const alone = source.tables.filter((table) => !families.has(tableName(table)));
   const groups = [
@@ -95,33 +93,33 @@ async function writtenSince(client: Client, journal: Journal, source: Inventory)
     ...new Map(
       [...families.values()].map(({ root, leaves }) => [tableName(root), { name: tableName(root), tables: leaves }]),
     ).values(),
-  ];
-  for (const { name, tables } of groups) {
+  ].flatMap(({ name, tables }) => {
     // Where rows go through a root, each partition may hold what any of them brought.
     const wanted = tables.flatMap((table) => rowsBrought(journal, table));
-    if (wanted.length === 0 || wanted.includes(undefined) || filesTables.has(name)) continue;
-    const counted: { rows: string; others: string }[] = [];
-    for (const table of tables) {
-      const found = await countForeign(client, table, ours, paths);
-      if (found === undefined) lines.push(`table ${tableName(table)} can no longer be read`);
-      else counted.push(found);
-    }
-    if (counted.length < tables.length) continue;
-    if (counted.some(({ others }) => others !== "0")) lines.push(`rows of ${name} were written`);
-    else if (total(counted.map(({ rows }) => rows)) !== total(wanted.map((rows) => rows ?? "0")))
-      lines.push(`rows of ${name} were deleted`);
-  }
-  return lines;
+    if (wanted.length === 0 || wanted.includes(undefined) || filesTables.has(name)) return [];
+    return [{ name, tables, wanted: wanted.map((rows) => rows ?? "0") }];
+  });
+  const questions = groups.flatMap(({ tables }) => tables.map((table) => foreignRows(table, ours)));
+  const answers = await firstRows(client, readingPaths(source), questions);
+  return groups.flatMap(({ name, tables, wanted }) => {
+    const counts = answers.splice(0, tables.length).map((row) => countsSchema.parse(row));
+    const counted = counts.filter((one) => one !== undefined);
+    const unread = tables.filter((_, at) => counts[at] === undefined);
+    if (unread.length > 0) return unread.map((table) => `table ${tableName(table)} can no longer be read`);
+    if (counted.some(({ others }) => others !== "0")) return [`rows of ${name} were written`];
+    return total(counted.map(({ rows }) => rows)) === total(wanted) ? [] : [`rows of ${name} were deleted`];
+  });
 }
 
 const total = (counts: readonly string[]): bigint => counts.reduce((sum, one) => sum + BigInt(one), 0n);
 
+const countsSchema = z.strictObject({ rows: z.string(), others: z.string() }).optional();
+
 /** An index whose functions find others by a search path is looked into as the query is planned. */
-async function countForeign(client: Client, table: TableContent, ours: readonly string[], paths: readonly string[]) {
+function foreignRows(table: TableContent, ours: readonly string[]): Question {
   const from = `from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`;
-  const counts = `select count(*)::text as rows, count(*) filter (where xmin::text <> all ($1))::text as others ${from}`;
-  const row = await firstRow(client, paths, counts, [ours]);
-  return z.strictObject({ rows: z.string(), others: z.string() }).optional().parse(row);
+  const sql = `select count(*)::text as rows, count(*) filter (where xmin::text <> all ($1))::text as others ${from}`;
+  return { sql, values: [ours] };
 }
 
 /** Where people leave a trace when they use a project. `sessions` keeps its times without a zone, in UTC. */

@@ -7,8 +7,9 @@ import { addsNothing } from "../../../compare/grants.ts";
 import { judgeStranger, PlatformJudge } from "../../../compare/judge-platform.ts";
 import { extraRoles } from "../../../compare/roles.ts";
 import { strangeDatabaseSettings, strangeRoleSettings } from "../../../compare/settings.ts";
+import { askEach } from "../../../postgres/connect/connect.ts";
 import { nameBehind, nameOnTable, quoteQualified, tableName } from "../../../postgres/identifier.ts";
-import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
+import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { grantText, isBuiltIn } from "../../../postgres/inventory/object-query.ts";
 import { bookkeepingReason, isManagedSchema, isOwnObject } from "../../../postgres/platform-owned.ts";
 import { componentOf, platformKey } from "../../../supabase/platform/fact.ts";
@@ -94,23 +95,22 @@ function strangeRoles({ inventory, platform, role, firstRole }: TargetFacts, wan
 /** Tables of the platform and of extensions that are not empty, as `schema.table`: in a new project all of them are. */
 export async function occupiedTables(client: Client, facts: TargetFacts): Promise<string[]> {
   if (!facts.supabase) return [];
-  const occupied: string[] = [];
-  for (const table of facts.inventory.tables) {
-    if (!isManagedSchema(table.schema)) continue;
-    const waiting = table.schema === "net" && table.name === "http_request_queue";
-    if (!waiting && bookkeepingReason(table.schema, table.name) !== undefined) continue;
-    if (await hasRows(client, table)) occupied.push(tableName(table));
-  }
-  return occupied;
-}
-
-async function hasRows(client: Client, table: TableContent): Promise<boolean> {
-  const readable = await client.query("select has_table_privilege($1::oid, 'select') as readable", [table.oid]);
-  if (readable.rows[0]?.readable !== true) return false;
-  const answer = await client.query(
-    `select exists (select from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}) as occupied`,
+  const empty = facts.inventory.tables.filter(({ schema, name }) => {
+    const waiting = schema === "net" && name === "http_request_queue";
+    return isManagedSchema(schema) && (waiting || bookkeepingReason(schema, name) === undefined);
+  });
+  const readable = await client.query<{ oid: string }>(
+    "select oid::int8::text as oid from unnest($1::oid[]) oid where has_table_privilege(oid, 'select')",
+    [empty.map(({ oid }) => oid)],
   );
-  return answer.rows[0]?.occupied === true;
+  const mayRead = new Set(readable.rows.map(({ oid }) => oid));
+  const looked = empty.filter(({ oid }) => mayRead.has(oid));
+  const found = await askEach(client, looked, async ({ schema, name, filter }) => {
+    const rows = `select from only ${quoteQualified(schema, name)} ${filter ?? ""}`;
+    const answer = await client.query<{ occupied: boolean }>(`select exists (${rows}) as occupied`);
+    return answer.rows[0]?.occupied === true;
+  });
+  return looked.filter((_, at) => found[at]).map(tableName);
 }
 
 async function subscriptions(client: Client): Promise<string[]> {

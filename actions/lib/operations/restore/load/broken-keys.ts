@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { quoteQualified } from "../../../postgres/identifier.ts";
 import { pathStatement } from "../../../postgres/inventory/name-lookup.ts";
-import { countFrom, type ForeignKey, foreignKeys, orphansOf } from "../../../postgres/inventory/references.ts";
+import { countEach, type ForeignKey, foreignKeys, orphansOf } from "../../../postgres/inventory/references.ts";
 import { reasonOf } from "../../target/sessions.ts";
 import { type Step, type StepFailures, statementOf } from "../plan/steps.ts";
 import type { Journal } from "../target/journal.ts";
@@ -28,7 +28,7 @@ export async function tellDuplicates(
     if (unique === undefined) continue;
     const { table, where, by } = unique;
     const grouped = `from ${table}${where} group by ${by} having count(*) > 1`;
-    const found = await countFrom(client, `from (select 1 as one ${grouped}) d`, paths);
+    const [found] = await countEach(client, [`from (select 1 as one ${grouped}) d`], paths);
     if (found === undefined || found === "0") continue;
     told.set(
       step,

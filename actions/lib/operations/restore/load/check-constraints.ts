@@ -4,7 +4,7 @@ import { nameOnTable, quoteLiteral, quoteQualified } from "../../../postgres/ide
 import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
 import { pathStatement } from "../../../postgres/inventory/name-lookup.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
-import { attempt } from "../../target/sessions.ts";
+import { attempt, attemptEach } from "../../target/sessions.ts";
 
 /** Checks of some tables, of those that they inherit from, and of the domains that their columns are made of. */
 const checksOf = `
@@ -46,13 +46,10 @@ export async function takeOffChecks(
   const names = tables.map(({ schema, name }) => quoteQualified(schema, name));
   // What a child has of its own comes to light when its parent's is gone.
   for (let more = true; more; ) {
-    more = false;
-    for (const one of namesSchema.parse((await client.query(checksOf, [names])).rows)) {
-      if (!known.has(objectKey(one))) continue;
-      const parts = place(one);
-      if (parts === undefined) continue;
-      more = (await attempt(client, `alter ${parts.on} drop constraint ${parts.name}`)) === undefined || more;
-    }
+    const found = namesSchema.parse((await client.query(checksOf, [names])).rows);
+    const parts = found.flatMap((one) => (known.has(objectKey(one)) ? (place(one) ?? []) : []));
+    const refused = await attemptEach(client, parts, ({ on, name }) => `alter ${on} drop constraint ${name}`);
+    more = refused.size < parts.length;
   }
 }
 
@@ -70,16 +67,22 @@ export async function putBackChecks(
   const missing = source.objects.filter(
     (object) => isOwnCheck(object) && object.extension === null && !here.has(objectKey(object)),
   );
-  for (const object of missing) {
-    const reason = await putBack(client, object, paths);
-    if (reason !== undefined) failures.set(objectKey(object), reason);
+  const ways = missing
+    .map((object) => ({ object, ways: waysBack(object, paths) }))
+    .filter(({ ways }) => ways.length > 0);
+  const refused = await attemptEach(client, ways, ({ ways: [first = ""] }) => first);
+  for (const [{ object, ways: others }, reason] of refused) {
+    let last: string | undefined = reason;
+    for (const way of others.slice(1)) if (last !== undefined) last = await attempt(client, way);
+    if (last !== undefined) failures.set(objectKey(object), last);
   }
   return failures;
 }
 
-async function putBack(client: Client, object: InventoryObject, paths: readonly string[]): Promise<string | undefined> {
+/** What adds a check with its comment, each to be tried where the one before does not work. */
+function waysBack(object: InventoryObject, paths: readonly string[]): string[] {
   const parts = place(object);
-  if (parts === undefined) return undefined;
+  if (parts === undefined) return [];
   const text = checkText(object);
   const add = `alter ${parts.on} add constraint ${parts.name} ${text};\n`;
   const comment =
@@ -88,12 +91,7 @@ async function putBack(client: Client, object: InventoryObject, paths: readonly 
       : `comment on constraint ${parts.name} on ${parts.of} is ${quoteLiteral(object.comment)};\n`;
   const ways = [add, ...paths.map((path) => pathStatement(path) + add)];
   if (!text.endsWith("NOT VALID")) ways.push(`alter ${parts.on} add constraint ${parts.name} ${text} NOT VALID;\n`);
-  let reason: string | undefined;
-  for (const way of ways) {
-    reason = await attempt(client, way + comment);
-    if (reason === undefined) return undefined;
-  }
-  return reason;
+  return ways.map((way) => way + comment);
 }
 
 /** Whether it is a check that its table or domain has itself, and not from a parent alone. */

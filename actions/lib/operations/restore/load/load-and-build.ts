@@ -96,13 +96,14 @@ class Workers {
     const client = await dumpClient(this.#task.connect);
     try {
       while (this.#failure === undefined && !this.#queue.isEmpty) {
-        const build = this.#queue.take();
-        if (build === undefined) {
+        const builds = this.#queue.takeSome();
+        if (builds.length === 0) {
           await this.#news.promise;
           continue;
         }
-        for (const [step, reason] of await runSteps(client, build.steps)) this.#stepFailures.set(step, reason);
-        this.#queue.ended(build);
+        const steps = builds.flatMap((build) => build.steps);
+        for (const [step, reason] of await runSteps(client, steps)) this.#stepFailures.set(step, reason);
+        for (const build of builds) this.#queue.ended(build);
         this.#tell();
       }
     } finally {
@@ -123,12 +124,15 @@ class Workers {
   }
 }
 
+/** Small builds that one session does in one go. */
+const together = 64;
+
 /**
  * Which build may begin now: one whose rows are in, whose needs are built, and that no running one would keep waiting for
  * a lock. Knows the sessions' work only by what it is told.
  */
 export class BuildQueue {
-  readonly #waiting: Build[];
+  #waiting: Build[];
   readonly #running = new Set<Build>();
   readonly #built = new Set<Build>();
   readonly #unloaded: Set<string>;
@@ -153,12 +157,16 @@ export class BuildQueue {
     this.#unloaded.clear();
   }
 
-  /** The first that may begin, which counts as running from now on. */
-  take(): Build | undefined {
-    const place = this.#waiting.findIndex((build) => this.#mayBegin(build));
-    const [build] = place < 0 ? [] : this.#waiting.splice(place, 1);
-    if (build !== undefined) this.#running.add(build);
-    return build;
+  /** The first that may begin, or many small ones, for one session in this order: they count as running from now on. */
+  takeSome(): readonly Build[] {
+    const first = this.#waiting.find((build) => this.#mayBegin(build));
+    if (first === undefined) return [];
+    const some = first.small
+      ? this.#waiting.filter((build) => build.small && this.#mayBegin(build)).slice(0, together)
+      : [first];
+    for (const build of some) this.#running.add(build);
+    this.#waiting = this.#waiting.filter((build) => !this.#running.has(build));
+    return some;
   }
 
   /** It has ended, well or not. */

@@ -1,5 +1,5 @@
 import { holdsRows } from "../../../vault/sets/rows.ts";
-import { attempt } from "../../target/sessions.ts";
+import { attemptEach } from "../../target/sessions.ts";
 import { unavailableExtensions } from "../../target/target.ts";
 import { planData, readTargetTables } from "../plan/plan-data.ts";
 import type { Run } from "../plan/run.ts";
@@ -34,9 +34,9 @@ export async function load(run: Run): Promise<Loaded> {
     // Without them, so that none is put back.
     source: { ...source, objects: source.objects.filter((object) => !off.some((one) => one.object === object)) },
     planRows: async () => {
-      for (const { switchOff } of off) await attempt(client, switchOff ?? "");
-      for (const { how, switchOff } of outbound) if (how === "later") await attempt(client, switchOff ?? "");
-      for (const { put } of standIns) await attempt(client, put);
+      const later = outbound.filter(({ how }) => how === "later");
+      const switched = [...off, ...later].map(({ switchOff }) => switchOff ?? "");
+      await attemptEach(client, [...switched, ...standIns.map(({ put }) => put)], (statement) => statement);
       await holdBack();
       return planData(source, await readTargetTables(client), facts.platform, unavailableExtensions(source, facts));
     },

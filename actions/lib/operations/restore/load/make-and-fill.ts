@@ -4,7 +4,7 @@ import { withReadableCycles } from "../../../compare/other-words/print-again.ts"
 import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { widerPaths } from "../../../postgres/inventory/name-lookup.ts";
 import { objectKey } from "../../../postgres/inventory/object-query.ts";
-import { attempt, attemptInto } from "../../target/sessions.ts";
+import { attempt, attemptKeyed, type Keyed } from "../../target/sessions.ts";
 import type { SchemaPlan } from "../plan/plan.ts";
 import type { DataPlan } from "../plan/plan-data.ts";
 import {
@@ -98,11 +98,11 @@ async function settled(task: MakingTask, made: Attempted, paths: readonly string
 }
 
 /** What did nothing while rows came in becomes what it was. Returns reasons by object key. */
-async function takeBack({ client, standIns }: MakingTask): Promise<Map<string, string>> {
-  const failures = new Map<string, string>();
-  const run = attemptInto(client, failures);
-  for (const { object, takeBack: statement } of standIns) await run(objectKey(object), statement);
-  return failures;
+function takeBack({ client, standIns }: MakingTask): Promise<Map<string, string>> {
+  return attemptKeyed(
+    client,
+    standIns.map(({ object, takeBack: statement }): Keyed => [objectKey(object), statement]),
+  );
 }
 
 /** A generated column is enough for a function to run as its table is made: constants are folded. */

@@ -8,7 +8,7 @@ import { unescapeCopy } from "../../../postgres/rows/copy-text.ts";
 import { makeQueue, type Queue, queueList } from "../../../postgres/rows/extension-rows.ts";
 import type { OpenSet } from "../../../vault/sets/open-set.ts";
 import { rows } from "../../../vault/sets/rows.ts";
-import { attempt } from "../../target/sessions.ts";
+import { attempt, attemptEach } from "../../target/sessions.ts";
 import type { TargetFacts } from "../../target/target.ts";
 import type { Run } from "../plan/run.ts";
 import { isLoaded } from "./load-table.ts";
@@ -85,9 +85,12 @@ export async function makeQueues({
   const failures = new Map<string, string>();
   const list = source.tables.find((table) => !table.carried && tableName(table) === tableName(queueList));
   if (list === undefined || list.fingerprint?.rows === "0") return failures;
-  for (const queue of await readQueues(task.open, source, list)) {
-    const reason = await make(client, queue);
-    if (reason === undefined) continue;
+  const queues = await readQueues(task.open, source, list);
+  const partitioned = queues.filter(({ kind }) => kind === "create_partitioned");
+  const others = queues.filter((queue) => !partitioned.includes(queue));
+  const refused = await attemptEach(client, others, makeQueue);
+  for (const queue of partitioned) refused.set(queue, madeByHand(queue));
+  for (const [queue, reason] of refused) {
     // pgmq's format_table_name
     for (const kind of ["q", "a"]) {
       failures.set(tableName({ schema: queueList.schema, name: `${kind}_${queue.name}`.toLowerCase() }), reason);
@@ -100,8 +103,7 @@ export async function makeQueues({
   return failures;
 }
 
-async function make(client: Client, queue: Queue): Promise<string | undefined> {
-  if (queue.kind !== "create_partitioned") return attempt(client, makeQueue(queue));
+function madeByHand(queue: Queue): string {
   return `a partitioned queue: make it as it was, with its interval and retention (${makeQueue(queue).slice(0, -2)}, …)), then load data/extensions.sql of the set`;
 }
 

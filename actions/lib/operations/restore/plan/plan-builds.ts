@@ -11,6 +11,8 @@ export interface Build {
   readonly shared: boolean;
   /** Whether the rows of its own tables are enough to begin. Otherwise all rows have to be there. */
   readonly early: boolean;
+  /** Whether it is so quick that a far server's answer takes longer: many of these go together. */
+  readonly small: boolean;
   /** What has to be built before. */
   readonly needs: readonly Build[];
 }
@@ -24,6 +26,8 @@ export interface BuildSource {
 
 /** From this size on a table's indexes are built apart: then several sessions have something to do at it. */
 const largeBytes = 64 * 1024 * 1024;
+
+const smallBytes = 1024 * 1024;
 
 /** An index that hangs on nothing else reads nothing but its table. A function of the user's could read other tables. */
 const readsOnlyItsTable = new Set(["COLLATION", "CONSTRAINT", "INDEX", "SCHEMA", "TABLE"]);
@@ -46,7 +50,7 @@ function indexBuilds(indexes: readonly TocEntry[], source: BuildSource): Build[]
     const build = (some: readonly TocEntry[], shared: boolean): Build => ({
       steps: some.map(source.step),
       tables: table === undefined ? [] : [nameOf(table)],
-      ...{ shared, needs: [] },
+      ...{ shared, small: bytesOf(table, source) <= smallBytes, needs: [] },
       early: hasRows(table, source) && some.every((entry) => readsOnly(entry, source.entries)),
     });
     const apart = bytesOf(table, source) < largeBytes ? [] : group.filter(isPlainIndex);
@@ -68,7 +72,7 @@ function foreignKeyBuilds(keys: readonly TocEntry[], indexes: readonly Build[], 
       return {
         steps: some.map(source.step),
         tables: names,
-        shared: false,
+        ...{ shared: false, small: tables.every((table) => bytesOf(table, source) <= smallBytes) },
         early: known && tables.every((table) => hasRows(table, source)),
         needs: known ? indexes.filter((build) => build.tables.some((name) => names.includes(name))) : indexes,
       };

@@ -1,5 +1,4 @@
 import type { Client } from "pg";
-import { doInBatches } from "../../../base/flow/bounded.ts";
 import type { TocEntry } from "../../../postgres/dump/archive/toc.ts";
 import { bare, parseQualified, quoteIdentifier } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
@@ -7,7 +6,7 @@ import { namesakesAside, pathStatement } from "../../../postgres/inventory/name-
 import { objectKey } from "../../../postgres/inventory/object-query.ts";
 import { isRelation } from "../../../postgres/inventory/read.ts";
 import { assignment } from "../../../postgres/inventory/roles.ts";
-import { attempt, reasonOf } from "../../target/sessions.ts";
+import { attemptAgain } from "../../target/sessions.ts";
 
 /** One entry of the schema dump that will be run, with the object that it makes where it makes one. */
 export interface Step {
@@ -37,8 +36,12 @@ export type StepFailures = Map<Step, string>;
 
 export type AfterStep = (step: Step) => string | undefined;
 
-/** Settings under which pg_dump's statements mean what they say. */
+/**
+ * Settings under which pg_dump's statements mean what they say. None of them waits for the disk: what comes later does (rows, the
+ * end of the restore), and the server writes all in one order, so that a note is never there without what it notes.
+ */
 const dumpSession = `
+  set synchronous_commit = off;
   set search_path = '';
   set check_function_bodies = off;
   set standard_conforming_strings = on;
@@ -63,33 +66,19 @@ export function statementOf({ entry }: Step): string {
 }
 
 /**
- * Runs steps in order, several a message (see `doInBatches`).
+ * Runs steps in order, see `attemptAgain`.
  *
  * @param afterStep a statement to be run with the step, in the same transaction
  * @param path search path in the place of the empty one
  */
-export async function runSteps(
+export function runSteps(
   client: Client,
   steps: readonly Step[],
   afterStep: AfterStep = () => undefined,
   path?: string,
 ): Promise<StepFailures> {
   const before = path === undefined ? "" : pathStatement(path);
-  const text = (step: Step) => before + statementOf(step) + (afterStep(step) ?? "");
-  return doInBatches(steps, {
-    together: (batch) => worked(client, batch.map(text).join("")),
-    alone: (step) => attempt(client, text(step)),
-  });
-}
-
-async function worked(client: Client, sql: string): Promise<boolean> {
-  try {
-    await client.query(sql);
-    return true;
-  } catch (error) {
-    reasonOf(error); // throws what no other statement could do
-    return false;
-  }
+  return attemptAgain(client, steps, (step) => before + statementOf(step) + (afterStep(step) ?? ""));
 }
 
 /** SQLSTATE of a call that more than one function would answer. */

@@ -12,7 +12,7 @@ import {
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import {
-  countFrom,
+  countEach,
   type ForeignKey,
   foreignKeys,
   orphansOf,
@@ -80,7 +80,7 @@ async function describe(
         ? breaking(object)
         : breakingDomain(object, domain.columns)
       : orphansOf(key);
-  const found = from === undefined ? "0" : await countFrom(client, from, paths);
+  const [found] = from === undefined ? ["0"] : await countEach(client, [from], paths);
   if (found === "0" && domain?.deeper === true) return { why: unlooked, tables: [] };
   if (found === "0" || at === undefined) return undefined;
   const table = parseQualified(nameOnTable(object.identity)?.table ?? "");
@@ -157,11 +157,9 @@ export interface References {
  */
 export async function checkReferences(client: Client, unchecked: ReadonlySet<string>): Promise<References> {
   const keys = (await foreignKeys(client)).filter(({ valid }) => valid);
-  const orphans: { key: ForeignKey; found: string | undefined }[] = [];
-  for (const key of keys.filter(({ identity }) => unchecked.has(identity))) {
-    const found = await countFrom(client, orphansOf(key));
-    if (found !== "0") orphans.push({ key, found });
-  }
+  const looked = keys.filter(({ identity }) => unchecked.has(identity));
+  const counts = await countEach(client, looked.map(orphansOf));
+  const orphans = looked.map((key, at) => ({ key, found: counts[at] })).filter(({ found }) => found !== "0");
   return {
     total: keys.length,
     differences: (isEqual) => orphans.map(({ key, found }) => dangling(key, found, tablesOf(key).every(isEqual))),

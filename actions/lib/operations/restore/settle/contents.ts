@@ -1,12 +1,13 @@
 import type { Client } from "pg";
+import { askEach } from "../../../postgres/connect/connect.ts";
 import { parseQualified, quoteLiteral, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, MaterializedView, SequenceValue } from "../../../postgres/inventory/model.ts";
-import { pathStatement, readingPaths } from "../../../postgres/inventory/name-lookup.ts";
-import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
+import { readingPaths } from "../../../postgres/inventory/name-lookup.ts";
+import { objectKey } from "../../../postgres/inventory/object-query.ts";
 import { viewsReadBy } from "../../../postgres/inventory/references.ts";
 import { isLeftToCopy } from "../../../postgres/rows/export-rows.ts";
-import { fingerprintLargeObject, fingerprintMaterializedView } from "../../../postgres/rows/fingerprint.ts";
-import { attempt, attemptUnder } from "../../target/sessions.ts";
+import { fingerprintLargeObject, readWith, viewQuestions } from "../../../postgres/rows/fingerprint.ts";
+import { attempt, attemptAgain, attemptEach, attemptKeyed, attemptUnder, type Keyed } from "../../target/sessions.ts";
 import { place } from "../load/check-constraints.ts";
 import type { DataPlan } from "../plan/plan-data.ts";
 import { definitionsPlanned, lendingPath, namesAsTemporary } from "../plan/steps.ts";
@@ -21,7 +22,6 @@ export async function settleSequences(
   source: Inventory,
   plan: Pick<DataPlan, "loads">,
 ): Promise<Map<string, string>> {
-  const failures = new Map<string, string>();
   const statement = (one: SequenceValue) => {
     const name = quoteQualified(one.schema, one.name);
     const [value, called] = [`${quoteLiteral(one.lastValue)}::int8`, String(one.isCalled)];
@@ -35,16 +35,10 @@ export async function settleSequences(
   const sequences = source.sequences.filter(
     ({ countsFor }) => countsFor === undefined || plan.loads.has(tableName(countsFor)),
   );
-  const batch = 100;
-  for (let start = 0; start < sequences.length; start += batch) {
-    const some = sequences.slice(start, start + batch);
-    if ((await attempt(client, some.map(statement).join("\n"))) === undefined) continue;
-    for (const one of some) {
-      const reason = await attempt(client, statement(one));
-      if (reason !== undefined) failures.set(tableName(one), reason);
-    }
-  }
-  return failures;
+  return attemptKeyed(
+    client,
+    sequences.map((one): Keyed => [tableName(one), statement(one)]),
+  );
 }
 
 /**
@@ -55,15 +49,19 @@ export async function settleSequences(
 export async function validateConstraints(
   client: Client,
   source: Inventory,
-  target: Inventory,
   paths: readonly string[],
 ): Promise<Map<string, string>> {
+  const unvalidated = await client.query<{ kind: string; identity: string }>(
+    `select i.type as kind, i.identity
+       from pg_constraint k cross join lateral pg_identify_object('pg_constraint'::regclass, k.oid, 0) i
+      where not k.convalidated`,
+  );
+  const here = new Set(unvalidated.rows.map(objectKey));
   const failures = new Map<string, string>();
-  const present = byKey(target.objects);
   for (const object of source.objects) {
     if (!/^(table|domain) constraint$/.test(object.kind) || object.definition.includes("NOT VALID")) continue;
     const at = place(object);
-    if (at === undefined || !present.get(objectKey(object))?.definition.includes("NOT VALID")) continue;
+    if (at === undefined || !here.has(objectKey(object))) continue;
     const reason = await attemptUnder(client, paths, `alter ${at.on} validate constraint ${at.name}`);
     if (reason !== undefined) failures.set(objectKey(object), reason);
   }
@@ -72,10 +70,12 @@ export async function validateConstraints(
 
 /** Comments on large objects: pg_dump keeps them with the objects' data, not with the schema. */
 export async function commentLargeObjects(client: Client, source: Inventory): Promise<void> {
-  for (const object of source.objects) {
-    if (object.kind !== "large object" || object.comment === null) continue;
-    await attempt(client, `comment on large object ${object.identity} is ${quoteLiteral(object.comment)}`);
-  }
+  const commented = source.objects.filter(({ kind, comment }) => kind === "large object" && comment !== null);
+  await attemptEach(
+    client,
+    commented,
+    ({ identity, comment }) => `comment on large object ${identity} is ${quoteLiteral(comment ?? "")}`,
+  );
 }
 
 /** The target's large objects that the set has too, by OID. */
@@ -85,35 +85,29 @@ export async function measureLargeObjects(
   target: Inventory,
 ): Promise<Map<string, { bytes: string; hash: string }>> {
   const present = new Set(target.largeObjects.map((one) => one.oid));
-  const measured = new Map<string, { bytes: string; hash: string }>();
-  await client.query("begin");
-  for (const { oid } of source.largeObjects) {
-    if (present.has(oid)) measured.set(oid, await fingerprintLargeObject(client, oid));
-  }
-  await client.query("rollback");
-  return measured;
+  const both = source.largeObjects.filter(({ oid }) => present.has(oid));
+  const measured = await askEach(client, both, ({ oid }) => fingerprintLargeObject(client, oid));
+  return new Map(measured.map(({ oid, ...found }) => [oid, found]));
 }
 
 /** What the target's materialised views hold now, by `schema.view`. */
 export async function measureViews(client: Client, source: Inventory): Promise<Map<string, MaterializedView>> {
-  const measured = new Map<string, MaterializedView>();
+  const filled = source.materializedViews.filter((one) => one.populated);
   const paths = [undefined, ...readingPaths(source)];
-  for (const view of source.materializedViews.filter((one) => one.populated)) {
+  const asked = await viewQuestions(client, filled);
+  const found = await askEach(client, asked, async ({ view, stored, fresh }): Promise<MaterializedView[]> => {
     for (const path of paths) {
-      await client.query("begin");
       try {
-        if (path !== undefined) await client.query(pathStatement(path));
-        measured.set(tableName(view), await fingerprintMaterializedView(client, view));
-        break;
+        const held = await readWith(client, view, stored, path);
+        return [{ ...view, stored: held, fresh: await readWith(client, view, fresh, path).catch(() => null) }];
       } catch (error) {
-        // Not there or not filled: the comparison finds no measurement and says so.
-        if (!isLeftToCopy(error)) break;
-      } finally {
-        await client.query("rollback");
+        // Not filled: the comparison finds no measurement and says so.
+        if (!isLeftToCopy(error)) return [];
       }
     }
-  }
-  return measured;
+    return [];
+  });
+  return new Map(found.flat().map((view) => [tableName(view), view]));
 }
 
 type View = Pick<MaterializedView, "schema" | "name">;
@@ -173,17 +167,22 @@ async function fill(
   views: readonly View[],
   paths: readonly string[],
 ): Promise<Map<string, string>> {
-  let left = views;
-  for (;;) {
-    const failures = new Map<string, string>();
+  const refused = await attemptAgain(client, views, refreshStatement);
+  let failures = new Map([...refused].map(([view, reason]) => [tableName(view), reason]));
+  for (let left = [...refused.keys()], before = left.length + 1; left.length > 0 && left.length < before; ) {
+    before = left.length;
+    failures = new Map();
     for (const view of left) {
       const reason = await refresh(client, source, view, paths);
       if (reason !== undefined) failures.set(tableName(view), reason);
     }
-    if (failures.size === 0 || failures.size === left.length) return failures;
     left = left.filter((view) => failures.has(tableName(view)));
   }
+  return failures;
 }
+
+const refreshStatement = ({ schema, name }: View): string =>
+  `refresh materialized view ${quoteQualified(schema, name)};\n`;
 
 function qualifiedName(identity: string): string | undefined {
   const parts = parseQualified(identity);
@@ -197,7 +196,7 @@ async function refresh(
   view: View,
   paths: readonly string[],
 ): Promise<string | undefined> {
-  const statement = `refresh materialized view ${quoteQualified(view.schema, view.name)};\n`;
+  const statement = refreshStatement(view);
   let reason = await attemptUnder(client, paths, statement);
   const named = source.objects.find(
     ({ kind, identity }) => kind === "materialized view" && qualifiedName(identity) === tableName(view),

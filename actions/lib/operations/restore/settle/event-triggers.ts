@@ -73,7 +73,8 @@ export async function finishRestore(
 ): Promise<void> {
   const notes = await Journal.find(client);
   const silent = await maySetReplicationRole(client);
-  await client.query("begin");
+  // With it all is on the disk that did not wait for that.
+  await client.query("begin; set local synchronous_commit = on");
   try {
     // Silences what was there before and is no part of the set; those that sleep are made to.
     if (silent) await client.query("set local session_replication_role = 'replica'");
@@ -84,7 +85,7 @@ export async function finishRestore(
     const waking = (notes?.asleep ?? []).filter(({ name }) => there.has(name));
     await client.query(`drop schema if exists ${notesSchema} cascade`);
     if (!holdsRequests) await client.query(letRequestsGo);
-    for (const { name, state } of waking) await client.query(switchOnEventTrigger(name, state));
+    await client.query(waking.map(({ name, state }) => switchOnEventTrigger(name, state)).join("\n"));
     const after = await client.query<{ name: string; state: string }>(
       "select quote_ident(evtname) as name, evtenabled::text as state from pg_event_trigger",
     );

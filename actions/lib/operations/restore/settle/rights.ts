@@ -6,7 +6,7 @@ import { widerPaths } from "../../../postgres/inventory/name-lookup.ts";
 import { byKey, grantsUnder, isBuiltIn, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
 import type { Platform } from "../../../supabase/platform/platform.ts";
-import { attempt } from "../../target/sessions.ts";
+import { attemptEach, attemptKeyed, type Keyed } from "../../target/sessions.ts";
 import type { TargetFacts } from "../../target/target.ts";
 import { grantStatements, ownerStatement } from "../plan/statements.ts";
 import { commentLargeObjects, validateConstraints } from "./contents.ts";
@@ -27,9 +27,12 @@ export async function settleRights(
   // Rights that a new owner needs before he can be one: CREATE on the database, USAGE on a foreign-data wrapper.
   const needed = source.objects.filter(({ kind }) => kind === "database" || kind === "foreign-data wrapper");
   const before = await readInventory(client);
-  await settleGrants(client, { ...source, objects: needed, builtIns: [] }, before, platform);
-  const owners = await settleOwners(client, source, before, leave);
-  const owned = await readInventory(client);
+  const gifts = changesOfGrants({ ...source, objects: needed, builtIns: [] }, before, platform);
+  const moves = changesOfOwners(source, before, leave);
+  await makeGrants(client, gifts);
+  const owners = await giveAway(client, moves);
+  // Most have had their owner since they were made.
+  const owned = gifts.length + moves.length === 0 ? before : await readInventory(client);
   let grants = await settleGrants(client, source, owned, platform);
   // Some can only be given when others have been: a grantor needs the schema first.
   for (let refused = -1; grants.size > 0 && grants.size !== refused; ) {
@@ -49,10 +52,9 @@ export async function settleMembers(
   source: Inventory,
   facts: TargetFacts,
 ): Promise<Map<string, string>> {
-  const owned = await readInventory(client);
-  const valid = await validateConstraints(client, source, owned, widerPaths(source));
+  const valid = await validateConstraints(client, source, widerPaths(source));
   await commentLargeObjects(client, source);
-  const memberships = await settleMemberships(client, source, owned, facts.supabase, facts.role);
+  const memberships = await settleMemberships(client, source, facts);
   return new Map([...valid, ...memberships]);
 }
 
@@ -61,41 +63,36 @@ export async function settleMembers(
  * grant each new function to `anon` again, also those that the source had revoked.
  */
 export async function clearDefaultPrivileges(client: Client, target: Inventory): Promise<void> {
-  for (const object of target.objects.filter((one) => one.kind === "default acl")) {
-    const place = defaultPlace(object);
-    if (place === undefined) continue;
-    for (const grantee of new Set((object.grants ?? []).map((grant) => grant.grantee))) {
-      if (grantee === place.role) continue;
-      await attempt(
-        client,
-        `${place.prefix} REVOKE ALL ON ${place.kind} FROM ${grantee === "" ? "PUBLIC" : quoteIdentifier(grantee)}`,
-      );
-    }
-  }
+  const statements = target.objects.flatMap((object) => {
+    const place = object.kind === "default acl" ? defaultPlace(object) : undefined;
+    if (place === undefined) return [];
+    const grantees = new Set((object.grants ?? []).map(({ grantee }) => grantee));
+    grantees.delete(place.role);
+    return [...grantees].map(
+      (one) => `${place.prefix} REVOKE ALL ON ${place.kind} FROM ${one === "" ? "PUBLIC" : quoteIdentifier(one)}`,
+    );
+  });
+  await attemptEach(client, statements, (statement) => statement);
 }
 
 /** Puts the source's default privileges in the place of what the target has. Returns reasons by object key. */
 export async function settleDefaultPrivileges(client: Client, source: Inventory, target: Inventory): Promise<Failures> {
-  const failures: Failures = new Map();
   const present = byKey(target.objects);
   const wanted = source.objects.filter((one) => one.kind === "default acl");
   const keys = new Set(wanted.map(objectKey));
   const stale = target.objects.filter((one) => one.kind === "default acl" && !keys.has(objectKey(one)));
-  for (const object of [...wanted, ...stale.map((one) => ({ ...one, grants: [] }))]) {
+  const statements = [...wanted, ...stale.map((one) => ({ ...one, grants: [] }))].flatMap((object) => {
     const place = defaultPlace(object);
-    if (place === undefined) continue;
+    if (place === undefined) return [];
     const has = present.get(objectKey(object))?.grants ?? (place.global ? builtIn(object, place) : []);
-    const statements = defaultStatements(place, object.grants ?? [], has);
     // A role may have taken from itself what is its own without any entry.
-    if (place.global && !object.grants?.some((grant) => grant.grantee === place.role)) {
-      statements.unshift(`${place.prefix} REVOKE ALL ON ${place.kind} FROM ${quoteIdentifier(place.role)}`);
-    }
-    for (const statement of statements) {
-      const reason = await attempt(client, statement);
-      if (reason !== undefined) failures.set(objectKey(object), reason);
-    }
-  }
-  return failures;
+    const own = place.global && !object.grants?.some((grant) => grant.grantee === place.role);
+    return [
+      ...(own ? [`${place.prefix} REVOKE ALL ON ${place.kind} FROM ${quoteIdentifier(place.role)}`] : []),
+      ...defaultStatements(place, object.grants ?? [], has),
+    ].map((statement): Keyed => [objectKey(object), statement]);
+  });
+  return attemptKeyed(client, statements);
 }
 
 interface DefaultPlace {
@@ -155,50 +152,63 @@ function defaultStatements(place: DefaultPlace, wanted: readonly Grant[], presen
 /** Whether an object of the set, found in the target as `twin`, is left as the target's platform has it. */
 export type Leave = (object: InventoryObject, twin: InventoryObject) => boolean;
 
-/**
- * Settles, one after the other, the objects that the target has too.
- *
- * @param settle undefined when it worked or there was nothing to do, otherwise the reason why it did not work
- */
-async function settleEach(
+/** Objects with what the target has of them, where it has them too. */
+function pairs(
   objects: readonly InventoryObject[],
-  target: Inventory,
-  settle: (object: InventoryObject, twin: InventoryObject) => Promise<string | undefined>,
-): Promise<Failures> {
+  target: Pick<Inventory, "objects" | "builtIns">,
+): [InventoryObject, InventoryObject][] {
   const present = byKey([...target.objects, ...filledUp(target.builtIns ?? [], objects.filter(isBuiltIn))]);
-  const failures: Failures = new Map();
-  for (const object of objects) {
+  return objects.flatMap((object) => {
     const twin = present.get(objectKey(object));
-    const reason = twin && (await settle(object, twin));
-    if (reason !== undefined) failures.set(objectKey(object), reason);
-  }
-  return failures;
-}
-
-/** Gives each object the owner that it had. What `leave` says stays: the platform's own in the target's own version. */
-export async function settleOwners(
-  client: Client,
-  source: Inventory,
-  target: Inventory,
-  leave: Leave,
-): Promise<Failures> {
-  return settleEach(source.objects, target, async (object, twin) => {
-    if (object.owner === null || twin.owner === object.owner || leave(object, twin)) return undefined;
-    const statement = ownerStatement(object, object.owner);
-    return statement && giveAway(client, object, statement);
+    return twin === undefined ? [] : [[object, twin]];
   });
 }
 
 /**
- * A new owner needs CREATE on the schema, which the old one may have lost since: it is lent, and the grants that are
- * settled afterwards take it back where it was not there.
+ * Gives each object the owner that it had. What `leave` says stays: the platform's own in the target's own version.
+ * @returns reasons by object key
  */
-async function giveAway(client: Client, object: InventoryObject, statement: string): Promise<string | undefined> {
-  const reason = await attempt(client, statement);
-  if (reason === undefined || object.schema === null || object.owner === null) return reason;
-  const lend = `GRANT CREATE ON SCHEMA ${quoteIdentifier(object.schema)} TO ${quoteIdentifier(object.owner)}`;
-  if ((await attempt(client, lend)) !== undefined) return reason;
-  return attempt(client, statement);
+export function settleOwners(
+  client: Client,
+  source: Pick<Inventory, "objects">,
+  target: Pick<Inventory, "objects" | "builtIns">,
+  leave: Leave,
+): Promise<Failures> {
+  return giveAway(client, changesOfOwners(source, target, leave));
+}
+
+interface ChangeOfOwner extends Pick<InventoryObject, "schema"> {
+  readonly key: string;
+  readonly owner: string;
+  readonly statement: string;
+}
+
+function changesOfOwners(
+  source: Pick<Inventory, "objects">,
+  target: Pick<Inventory, "objects" | "builtIns">,
+  leave: Leave,
+): ChangeOfOwner[] {
+  return pairs(source.objects, target).flatMap(([object, twin]) => {
+    const { owner, schema } = object;
+    if (owner === null || twin.owner === owner || leave(object, twin)) return [];
+    const statement = ownerStatement(object, owner);
+    return statement === undefined ? [] : [{ key: objectKey(object), statement, owner, schema }];
+  });
+}
+
+/**
+ * A new owner needs CREATE on the schema, which the old one may have lost since: it is lent, and the grants that are settled
+ * afterwards take it back where it was not there.
+ */
+async function giveAway(client: Client, changes: readonly ChangeOfOwner[]): Promise<Failures> {
+  const refused = await attemptEach(client, changes, ({ statement }) => statement);
+  const lent = [...refused.keys()].filter(({ schema }) => schema !== null);
+  const still = await attemptEach(client, lent, ({ statement, owner, schema }) => {
+    const lend = `GRANT CREATE ON SCHEMA ${quoteIdentifier(schema ?? "")} TO ${quoteIdentifier(owner)}`;
+    return `${lend}; ${statement}`;
+  });
+  const left = [...refused].filter(([change]) => change.schema === null || still.has(change));
+  return new Map(left.map(([{ key }, reason]) => [key, reason]));
 }
 
 /** Before 17 there was no MAINTAIN, so a set from there does not say that anybody, the owner first of all, has lost it. */
@@ -207,27 +217,42 @@ function knownGrants(object: InventoryObject, source: Inventory): Grant[] | null
   return object.grants.filter((grant) => grant.privilege !== "MAINTAIN");
 }
 
-/** Makes the grants exactly what they were; on what is the platform's, only what the user has changed at the source. */
-export async function settleGrants(
+/**
+ * Makes the grants exactly what they were; on what is the platform's, only what the user has changed at the source.
+ * @returns reasons by object key
+ */
+export function settleGrants(
   client: Client,
   source: Inventory,
   target: Inventory,
   platform: Platform | undefined,
 ): Promise<Failures> {
+  return makeGrants(client, changesOfGrants(source, target, platform));
+}
+
+interface ChangeOfGrants {
+  readonly key: string;
+  readonly statements: readonly string[];
+}
+
+function changesOfGrants(source: Inventory, target: Inventory, platform: Platform | undefined): ChangeOfGrants[] {
   // Schemas first: a name is only found by a grantor who may use its schema.
   const schemas = source.objects.filter((object) => object.kind === "schema");
   const others = source.objects.filter(({ kind }) => kind !== "schema" && kind !== "default acl");
-  return settleEach([...schemas, ...others, ...(source.builtIns ?? [])], target, async (object, twin) => {
+  return pairs([...schemas, ...others, ...(source.builtIns ?? [])], target).flatMap(([object, twin]) => {
     const { lost, gained } = differingGrants(object, twin, source.serverMajor);
-    if (lost.length + gained.length === 0) return undefined;
+    if (lost.length + gained.length === 0) return [];
     const isPlatforms = platform !== undefined && (platform.owns(object) || platform.owns(twin));
     const grants = isPlatforms ? platform.wantedGrants(object, twin) : grantsUnder(object, twin.owner);
-    const wanted = { ...object, owner: twin.owner, grants };
-    const statements = grantStatements(wanted, { ...twin, grants: knownGrants(twin, source) }, target.database);
-    if (statements.length === 0) return undefined;
-    if ((await attempt(client, statements.join(";\n"))) === undefined) return undefined;
-    let reason: string | undefined;
-    for (const statement of statements) reason = (await attempt(client, statement)) ?? reason;
-    return reason;
+    const shall = { ...object, owner: twin.owner, grants };
+    const statements = grantStatements(shall, { ...twin, grants: knownGrants(twin, source) }, target.database);
+    return statements.length === 0 ? [] : [{ key: objectKey(object), statements }];
   });
+}
+
+/** An object's all together, and one by one where one of them does not work. */
+async function makeGrants(client: Client, changes: readonly ChangeOfGrants[]): Promise<Failures> {
+  const refused = await attemptEach(client, changes, ({ statements }) => statements.join(";\n"));
+  const singly = [...refused.keys()].flatMap(({ key, statements }) => statements.map((one): Keyed => [key, one]));
+  return attemptKeyed(client, singly);
 }

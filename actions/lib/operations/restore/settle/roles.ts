@@ -1,10 +1,11 @@
 import type { Client } from "pg";
+import { z } from "zod";
 import { quoteIdentifier, quoteLiteral } from "../../../postgres/identifier.ts";
-import type { Inventory, Membership, Role } from "../../../postgres/inventory/model.ts";
-import { assignment } from "../../../postgres/inventory/roles.ts";
+import { type Inventory, type Membership, membershipSchema, type Role } from "../../../postgres/inventory/model.ts";
+import { assignment, membershipsQuery } from "../../../postgres/inventory/roles.ts";
 import { isReservedRole } from "../../../postgres/platform-owned.ts";
 import { roleKey } from "../../../supabase/platform/fact.ts";
-import { attempt, attemptInto } from "../../target/sessions.ts";
+import { attemptAgain, attemptEach, attemptKeyed, type Keyed } from "../../target/sessions.ts";
 import type { TargetFacts } from "../../target/target.ts";
 
 /** Reasons by object key (see postgres/inventory/object-query). */
@@ -32,27 +33,26 @@ function attributeWords(role: Role): string[] {
  * @returns reasons by `role <name>`, `membership <role> to <member>`
  */
 export async function restoreRoles(client: Client, source: Inventory, facts: TargetFacts): Promise<Failures> {
-  const failures: Failures = new Map();
+  const statements: Keyed[] = [];
   const present = new Map(facts.inventory.roles.map((role) => [role.name, role]));
-  const run = attemptInto(client, failures);
   for (const role of source.roles) {
     const name = quoteIdentifier(role.name);
-    const key = `role ${role.name}`;
+    const run = (sql: string) => statements.push([`role ${role.name}`, sql]);
     const twin = present.get(role.name);
     const platforms = facts.supabase && isReservedRole(role.name);
     // A platform's role that is missing comes with the extension that wants it, made by the platform itself.
     if (platforms && twin === undefined) continue;
-    if (twin === undefined) await run(key, `CREATE ROLE ${name} NOLOGIN`);
+    if (twin === undefined) run(`CREATE ROLE ${name} NOLOGIN`);
     if (!platforms && role.name !== facts.role) {
       const wanted = attributeWords(role);
       const has = twin === undefined ? attributeWords(bareRole) : attributeWords(twin);
-      for (const word of wanted.filter((one) => !has.includes(one))) await run(key, `ALTER ROLE ${name} ${word}`);
+      for (const word of wanted.filter((one) => !has.includes(one))) run(`ALTER ROLE ${name} ${word}`);
       if (role.comment !== (twin?.comment ?? null)) {
-        await run(key, `COMMENT ON ROLE ${name} IS ${role.comment === null ? "NULL" : quoteLiteral(role.comment)}`);
+        run(`COMMENT ON ROLE ${name} IS ${role.comment === null ? "NULL" : quoteLiteral(role.comment)}`);
       }
     }
   }
-  return failures;
+  return attemptKeyed(client, statements);
 }
 
 /**
@@ -62,20 +62,20 @@ export async function restoreRoles(client: Client, source: Inventory, facts: Tar
  * @returns reasons by `role <name>`, and `database settings`
  */
 export async function settleSettings(client: Client, source: Inventory, facts: TargetFacts): Promise<Failures> {
-  const failures: Failures = new Map();
+  const statements: Keyed[] = [];
   const present = new Map(facts.inventory.roles.map((role) => [role.name, role]));
-  const run = attemptInto(client, failures);
+  const run = (key: string, sql: string) => statements.push([key, sql]);
   for (const role of source.roles) {
     const twin = present.get(role.name);
     if (facts.supabase && isReservedRole(role.name) && twin === undefined) continue;
     for (const { setting, database } of role.settings) {
       if (twin?.settings.some((one) => one.setting === setting && one.database === database)) continue;
       const where = database ? ` IN DATABASE ${quoteIdentifier(facts.inventory.database)}` : "";
-      await run(`role ${role.name}`, `ALTER ROLE ${quoteIdentifier(role.name)}${where} SET ${assignment(setting)}`);
+      run(`role ${role.name}`, `ALTER ROLE ${quoteIdentifier(role.name)}${where} SET ${assignment(setting)}`);
     }
   }
   for (const { role, setting } of takenAtSource(source, facts)) {
-    await run(
+    run(
       `role ${role}`,
       `ALTER ROLE ${quoteIdentifier(role)} RESET ${setting.split(".").map(quoteIdentifier).join(".")}`,
     );
@@ -83,19 +83,13 @@ export async function settleSettings(client: Client, source: Inventory, facts: T
   const comment = databaseComment(source);
   if (comment !== databaseComment(facts.inventory)) {
     const database = quoteIdentifier(facts.inventory.database);
-    await run(
-      "database current",
-      `COMMENT ON DATABASE ${database} IS ${comment === null ? "NULL" : quoteLiteral(comment)}`,
-    );
+    run("database current", `COMMENT ON DATABASE ${database} IS ${comment === null ? "NULL" : quoteLiteral(comment)}`);
   }
   for (const setting of source.databaseSettings) {
     if (facts.inventory.databaseSettings.includes(setting)) continue;
-    await run(
-      "database settings",
-      `ALTER DATABASE ${quoteIdentifier(facts.inventory.database)} SET ${assignment(setting)}`,
-    );
+    run("database settings", `ALTER DATABASE ${quoteIdentifier(facts.inventory.database)} SET ${assignment(setting)}`);
   }
-  return failures;
+  return attemptKeyed(client, statements);
 }
 
 /** Settings that new projects give a role and that somebody has taken from it at the source, e.g. anon's time limit. */
@@ -144,60 +138,48 @@ export async function joinOwners(client: Client, source: Inventory, facts: Targe
       .filter((role) => role !== null),
   );
   const how = facts.major >= 16 ? " WITH INHERIT TRUE, SET TRUE" : "";
-  for (const owner of owners) {
-    if (owner === facts.role || isReservedRole(owner)) continue;
-    await attempt(client, `GRANT ${quoteIdentifier(owner)} TO ${quoteIdentifier(facts.role)}${how}`);
-  }
+  const others = [...owners].filter((owner) => owner !== facts.role && !isReservedRole(owner));
+  const to = quoteIdentifier(facts.role);
+  await attemptEach(client, others, (owner) => `GRANT ${quoteIdentifier(owner)} TO ${to}${how}`);
 }
 
-/** Memberships among users' roles exactly as they were; those among the platform's own are left alone. */
-export async function settleMemberships(
-  client: Client,
-  source: Inventory,
-  target: Inventory,
-  supabase: boolean,
-  session: string,
-): Promise<Failures> {
-  const failures: Failures = new Map();
+/**
+ * Memberships among users' roles exactly as they were; those among the platform's own are left alone.
+ * @returns reasons by `membership <role> to <member>`
+ */
+export async function settleMemberships(client: Client, source: Inventory, facts: TargetFacts): Promise<Failures> {
+  const present = z.array(membershipSchema).parse((await client.query(membershipsQuery)).rows);
   const known = new Set(source.roles.map((role) => role.name));
   const mine = (one: Membership) =>
     (known.has(one.role) || one.role.startsWith("pg_")) &&
     known.has(one.member) &&
-    !(supabase && isReservedRole(one.role) && isReservedRole(one.member));
-  const options = source.serverMajor >= 16 && target.serverMajor >= 16;
+    !(facts.supabase && isReservedRole(one.role) && isReservedRole(one.member));
+  const options = source.serverMajor >= 16 && facts.major >= 16;
   const same = (a: Membership, b: Membership) =>
     a.role === b.role &&
     a.member === b.member &&
     a.admin === b.admin &&
     (!options || (a.inherit === b.inherit && a.set === b.set));
-  const excess = target.memberships.filter(
-    (one) => mine(one) && one.grantor === session && !source.memberships.some((other) => same(one, other)),
+  const excess = present.filter(
+    (one) => mine(one) && one.grantor === facts.role && !source.memberships.some((other) => same(one, other)),
   );
-  for (const one of excess)
-    await attempt(client, `REVOKE ${quoteIdentifier(one.role)} FROM ${quoteIdentifier(one.member)}`);
-  let left = source.memberships.filter((one) => mine(one) && !target.memberships.some((other) => same(one, other)));
+  await attemptEach(
+    client,
+    excess,
+    ({ role, member }) => `REVOKE ${quoteIdentifier(role)} FROM ${quoteIdentifier(member)}`,
+  );
+  const lacking = source.memberships.filter((one) => mine(one) && !present.some((other) => same(one, other)));
   // Administrators first: they are the grantors of the others.
-  left.sort((a, b) => Number(b.admin) - Number(a.admin));
-  for (let before = left.length + 1; left.length > 0 && left.length < before; ) {
-    before = left.length;
-    failures.clear();
-    const refused: Membership[] = [];
-    for (const one of left) {
-      const reason = await grantMembership(client, one, options);
-      if (reason === undefined) continue;
-      refused.push(one);
-      failures.set(`membership ${one.role} to ${one.member}`, reason);
-    }
-    left = refused;
-  }
-  return failures;
+  lacking.sort((a, b) => Number(b.admin) - Number(a.admin));
+  const failures = await attemptAgain(client, lacking, (one) => membershipStatement(one, options));
+  return new Map([...failures].map(([{ role, member }, reason]) => [`membership ${role} to ${member}`, reason]));
 }
 
 /** As the grantor that it had, so that two grants of one membership stay two; else as whoever may. */
-async function grantMembership(client: Client, one: Membership, options: boolean): Promise<string | undefined> {
-  const grant = `GRANT ${quoteIdentifier(one.role)} TO ${quoteIdentifier(one.member)}`;
+function membershipStatement(one: Membership, options: boolean): string {
   const newer = ` WITH ADMIN ${one.admin}, INHERIT ${one.inherit}, SET ${one.set}`;
   const how = options ? newer : one.admin ? " WITH ADMIN OPTION" : "";
-  const asGrantor = await attempt(client, `${grant}${how} GRANTED BY ${quoteIdentifier(one.grantor)}`);
-  return asGrantor === undefined ? undefined : attempt(client, grant + how);
+  const grant = `GRANT ${quoteIdentifier(one.role)} TO ${quoteIdentifier(one.member)}${how}`;
+  const asGrantor = `${grant} GRANTED BY ${quoteIdentifier(one.grantor)}`;
+  return `do ${quoteLiteral(`begin ${asGrantor}; exception when others then ${grant}; end`)}`;
 }

@@ -1,6 +1,7 @@
+import { eventTriggersQuery } from "../../../postgres/inventory/around-relations.ts";
 import type { InventoryObject } from "../../../postgres/inventory/model.ts";
 import { widerPaths } from "../../../postgres/inventory/name-lookup.ts";
-import { readInventory } from "../../../postgres/inventory/read.ts";
+import { readObjects } from "../../../postgres/inventory/read.ts";
 import { isPlatformOwner } from "../../../postgres/platform-owned.ts";
 import { type Loaded, switchingOff } from "../load/load.ts";
 import type { DataPlan } from "../plan/plan-data.ts";
@@ -70,7 +71,8 @@ export async function settle(
   // One that is given to the platform could not be woken any more: Supabase's postgres may give it away, and not take it back.
   const others = ({ kind, owner }: InventoryObject) =>
     kind !== "event trigger" || (facts.supabase && isPlatformOwner(owner));
-  const eventOwners = await settleOwners(client, source, await readInventory(client), others);
+  const present = { objects: await readObjects(client, [eventTriggersQuery]) };
+  const eventOwners = await settleOwners(client, source, present, others);
   const settings = await settleSettings(client, source, facts);
   const failures = new Map([
     ...run.failures,

@@ -1,7 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { OperationError, sqlState } from "../../../base/errors.ts";
-import { doInBatches } from "../../../base/flow/bounded.ts";
+import { OperationError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import { quoteIdentifier, quoteLiteral, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
@@ -12,7 +11,7 @@ import type { IncidentGate } from "../../../vault/incident/state.ts";
 import { occupants } from "../../restore/gate/occupants.ts";
 import { settleDefaultPrivileges, settleGrants, settleOwners } from "../../restore/settle/rights.ts";
 import { joinOwners, settleMemberships, settleSettings } from "../../restore/settle/roles.ts";
-import { attempt } from "../../target/sessions.ts";
+import { attempt, attemptAgain } from "../../target/sessions.ts";
 import { inspectTarget, type TargetFacts } from "../../target/target.ts";
 import { readBaseline } from "./marker.ts";
 import { planRemovals, rolesToDrop, settingResets, tablesToEmpty } from "./reset-plan.ts";
@@ -59,41 +58,18 @@ export async function resetStaging(client: Client, log: Log, gate?: IncidentGate
   return { removed: removed + roles.dropped, left };
 }
 
-/** Drops in batches, one by one where a batch fails, and again as long as that gets further. */
+/** Drops one by one, and again as long as that gets further. */
 async function removeAll(client: Client, baseline: Inventory, facts: TargetFacts, log: Log): Promise<number> {
   const planned = planRemovals(baseline, facts.inventory, facts.supabase);
   const track = log.track("reset", { bytes: 0, items: planned.length });
-  const refused = await doInBatches(planned, {
-    async together(batch) {
-      // Policies and triggers of the platform's tables are lent to us by the statement's own text: one at a time.
-      if (batch.some(({ what }) => /^(policy|trigger|event trigger|publication) /.test(what))) return false;
-      if ((await attempt(client, batch.map(({ sql }) => sql).join(";\n"))) !== undefined) return false;
-      track.advance({ items: batch.length });
-      return true;
-    },
-    async alone({ sql }) {
-      // What went with another by CASCADE is gone already: undefined table, object, function, schema.
-      if (!(await worked(client, sql))) return "refused";
-      track.advance({ items: 1 });
-      return undefined;
-    },
-  });
+  const refused = await attemptAgain(client, planned, ({ sql }) => sql, goneAlready);
+  track.advance({ items: planned.length - refused.size });
   track.end(refused.size === 0 ? "done" : "failed");
   return planned.length - refused.size;
 }
 
+/** What went with another by CASCADE is gone already: undefined table, object, function, schema. */
 const goneAlready = new Set(["42P01", "42704", "42883", "3F000"]);
-
-async function worked(client: Client, sql: string): Promise<boolean> {
-  try {
-    await client.query(sql);
-    return true;
-  } catch (error) {
-    const state = sqlState(error);
-    if (state === "none") throw error;
-    return goneAlready.has(state);
-  }
-}
 
 /** Rights, default privileges, memberships and settings as they were. */
 async function putBack(client: Client, baseline: Inventory, facts: TargetFacts): Promise<void> {
@@ -107,7 +83,7 @@ async function putBack(client: Client, baseline: Inventory, facts: TargetFacts):
   }
   for (const { sql } of settingResets(baseline, present)) await attempt(client, sql);
   await settleSettings(client, baseline, { ...facts, inventory: present });
-  await settleMemberships(client, baseline, present, facts.supabase, facts.role);
+  await settleMemberships(client, baseline, facts);
 }
 
 /** Schemas that stay, `public` above all, and are described otherwise by now. */
