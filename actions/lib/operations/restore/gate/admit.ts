@@ -27,7 +27,9 @@ export async function admit(task: RestoreTask, client: Client, source: Inventory
   earlier.refuseOther(task.open.set);
   await admitResumed(client, earlier, facts.inventory, source);
   task.log.info(`Taking up the interrupted restore of set ${earlier.set}.`);
-  return facts;
+  // What an earlier run has brought to plain PostgreSQL makes no project of it.
+  const plain = earlier.before !== undefined && !("schema auth" in earlier.before.objects);
+  return plain ? { ...facts, supabase: false, platform: undefined } : facts;
 }
 
 /** A restore takes hours, and its cause of failure a day or two to repair; what is older than that is somebody's project. */
