@@ -13,8 +13,9 @@ import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 import { readInventory } from "../../actions/lib/postgres/inventory/read.ts";
 import {
   fingerprintLargeObject,
-  fingerprintMaterializedView,
   fingerprintTable,
+  readWith,
+  viewQuestions,
 } from "../../actions/lib/postgres/rows/fingerprint.ts";
 import { copyProject, createProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
@@ -178,8 +179,12 @@ async function recorded(url: string): Promise<Inventory> {
   for (const table of found.tables) {
     tables.push({ ...table, fingerprint: table.carried ? await fingerprintTable(client, table) : null });
   }
-  const materializedViews: Inventory["materializedViews"] = [];
-  for (const view of found.materializedViews) materializedViews.push(await fingerprintMaterializedView(client, view));
+  const materializedViews = found.materializedViews.filter(({ populated }) => !populated);
+  const filled = found.materializedViews.filter(({ populated }) => populated);
+  for (const { view, stored, fresh } of await viewQuestions(client, filled)) {
+    const [held, now] = [await readWith(client, view, stored), await readWith(client, view, fresh)];
+    materializedViews.push({ ...view, stored: held, fresh: now });
+  }
   const largeObjects: Inventory["largeObjects"] = [];
   for (const { oid } of found.largeObjects) largeObjects.push(await fingerprintLargeObject(client, oid));
   await client.end();

@@ -11,7 +11,7 @@ import type { RestoredWithFiles } from "./run-restore-with-files.ts";
 
 /** What a restore did, what came out of the comparison, and what is left for a person. */
 export function restorationPage(result: RestoreResult): Page {
-  const { differences, stages, switchedOff, byHand, migrations } = result;
+  const { differences, stages, switchedOff, byHand, room, migrations } = result;
   const of = (verdict: Difference["verdict"]) => differences.filter((difference) => difference.verdict === verdict);
   return {
     title: `Restore of ${result.set}`,
@@ -28,7 +28,7 @@ export function restorationPage(result: RestoreResult): Page {
       ...(migrations ? migrationTables(migrations) : []),
       timeTable(stages),
     ],
-    notes: byHand.map((task) => `by hand: ${task}`),
+    notes: [...(room === undefined ? [] : [room]), ...byHand.map((task) => `by hand: ${task}`)],
   };
 }
 

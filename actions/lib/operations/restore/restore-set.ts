@@ -1,3 +1,4 @@
+import type { Client } from "pg";
 import { Stages } from "../../base/flow/stages.ts";
 import { outcomeOf } from "../../compare/difference.ts";
 import { Sessions } from "../../postgres/connect/connect.ts";
@@ -43,18 +44,25 @@ async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
     refuseSpeakingKeys(quiet);
     const meaning = whatRunsAs(source, facts);
     if (meaning !== undefined) task.log.warn(meaning);
-    if (task.dryRun) return dryRunResult(task, source, facts, stages.taken);
+    const room = await stages.run("look at the disk", () => roomOnDisk(task, client));
+    if (task.dryRun) return { ...dryRunResult(task, source, facts, stages.taken), ...room };
     const journal = await Journal.open(client, task.open.set, stateOf(facts.inventory), task.unmark);
-    const room = await makeRoom(client, source, facts);
+    const freed = await makeRoom(client, source, facts);
     const leftOut = new Set(quiet.outbound.filter(({ how }) => how === "left out").map(({ object }) => object));
-    const schema = planSchema(toc, source, room.facts.inventory, facts.platform, {
+    const schema = planSchema(toc, source, freed.facts.inventory, facts.platform, {
       without: leftOut,
       withFiles: task.bringFiles !== undefined,
     });
-    return await restoreInto({ task, source, client, ...room, quiet, schema, journal, stages });
+    return { ...(await restoreInto({ task, source, client, ...freed, quiet, schema, journal, stages })), ...room };
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+async function roomOnDisk(task: RestoreTask, client: Client): Promise<Pick<RestoreResult, "room">> {
+  const present = await client.query<{ bytes: string }>("select pg_database_size(current_database())::text as bytes");
+  const room = await task.makeRoomOnDisk?.(BigInt(present.rows[0]?.bytes ?? "0"));
+  return room === undefined ? {} : { room };
 }
 
 async function restoreInto(run: Run): Promise<RestoreResult> {

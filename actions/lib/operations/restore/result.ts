@@ -42,6 +42,8 @@ export interface RestoreResult {
   readonly switchedOff: readonly { readonly what: string; readonly on: string }[];
   /** What a person has to do by hand afterwards. */
   readonly byHand: readonly string[];
+  /** What is to be said of the room on the target's disk, if anything. */
+  readonly room?: string;
   /** Where they were asked for, and the restore was equal. */
   readonly migrations?: MigrationResult;
 }

@@ -1,18 +1,14 @@
-import { OperationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
-import type { Signer } from "../../seal/keys/keyring.ts";
-import { objectStates } from "../../vault/bucket/thaw.ts";
 import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
-import type { Artifact } from "../../vault/format/manifest.ts";
 import { announceUse } from "../../vault/holds/uses.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { type OpenSet, openSet, type SetRef } from "../../vault/sets/open-set.ts";
+import { openSet, type SetRef } from "../../vault/sets/open-set.ts";
 import { type Migrations, migrationsAfter } from "../migrate/migrate.ts";
+import { makeRoomOnDisk } from "../target/room.ts";
 import { targetConnector } from "../target/sessions.ts";
 import { admitTarget } from "../target/whose.ts";
-import { refuseFrozen, thawSet } from "../thaw/thaw-set.ts";
-import { verifySet } from "../verify/verify.ts";
+import { makeReadable, refuseDamaged } from "./gate/readable.ts";
 import type { RestoreTask } from "./plan/run.ts";
 import { restoreSet } from "./restore-set.ts";
 import type { RestoreResult } from "./result.ts";
@@ -77,6 +73,15 @@ async function restore(request: RestoreRequest, vault: Vault): Promise<RestoreRe
     whileProven: request.whileProven,
     bringFiles: request.bringFiles,
     unmark: request.staysStaging !== true,
+    // A restore test has looked at staging's disk by itself, and never enlarges it.
+    makeRoomOnDisk:
+      request.staysStaging === true
+        ? undefined
+        : (presentBytes) =>
+            makeRoomOnDisk({
+              ...{ config, presentBytes, databaseBytes: BigInt(open.manifest.counts.databaseBytes) },
+              ...{ dryRun: request.dryRun ?? false, log, signal },
+            }),
     log,
     signal,
   });
@@ -86,41 +91,4 @@ async function restore(request: RestoreRequest, vault: Vault): Promise<RestoreRe
 /** See runbooks/decisions/0017: what is lost altogether names nobody, and an empty database has nothing to lose. */
 function untoldWarning(name: string, prefix: string): string {
   return `Whether target ${name} is the project that the backups come from cannot be told: its settings name no project, and both databases could not be reached. It is admitted only if it is empty, or holds an unfinished restore of this set. ${prefix}_PROJECT_REF and SUPABASE_PROJECT_REF tell it.`;
-}
-
-/** A weekly set's JSON export and the project's configuration are for other purposes: a restore does not wait for their bytes. */
-const unneeded: ReadonlySet<Artifact["kind"]> = new Set(["json", "configuration"]);
-
-/** An archive is thawed when that was asked for; otherwise it is refused before the target is looked at. */
-async function makeReadable(vault: Vault, open: OpenSet, { thaw, dryRun, log, signal }: RestoreRequest): Promise<void> {
-  if (thaw === true && dryRun !== true) {
-    await thawSet(vault, open, { tier: "Standard", days: 7, dryRun: false, wait: true, log, signal });
-  }
-  const needed = open.manifest.artifacts.filter(({ kind }) => !unneeded.has(kind));
-  refuseFrozen(open.set, await objectStates(vault, open.prefix, needed));
-}
-
-/**
- * Every stored byte is checked before the first is written: a damaged set must not leave half a database behind. What is wrong
- * with Vault's secrets is told of them, when they are opened: it must not keep all else from being restored.
- */
-async function refuseDamaged(
-  vault: Vault,
-  open: OpenSet,
-  trustedSigners: readonly Signer[],
-  { log, signal }: Pick<RestoreRequest, "log"> & { readonly signal: AbortSignal | undefined },
-): Promise<void> {
-  const result = await verifySet(
-    vault,
-    { tier: open.tier, set: open.set },
-    { trustedSigners, deep: false, signal, leaveOut: new Set<Artifact["kind"]>([...unneeded, "secrets"]) },
-    log,
-  );
-  if (result.outcome === "whole") return;
-  const damage = result.findings.filter(({ severity }) => severity === "damage");
-  throw new OperationError(
-    "set-damaged",
-    `Set ${open.set} is damaged: ${damage.map(({ where, what }) => `${where}: ${what}`).join("; ")}.`,
-    "Restore another set (`lifeboat list`); nothing has been written to the target.",
-  );
 }

@@ -60,13 +60,44 @@ export async function attempt(
   }
 }
 
+/** Where the server writes files. Anybody's function may raise the same SQLSTATE, and must not end a restore by it. */
+const writers = /^(?:buffile|copydir|fd|logtape|md|slru|xlog\w*)\.c$/;
+
+function isServers(error: unknown): boolean {
+  return error instanceof Error && "file" in error && typeof error.file === "string" && writers.test(error.file);
+}
+
+function diskFull(what: string): OperationError {
+  return new OperationError(
+    "target-disk-full",
+    what,
+    "Enlarge the disk (Supabase: Database, Settings, Disk size), wait until the database can be written again, and run the same command again: it takes up what is done already.",
+  );
+}
+
 /**
- * Why a statement did not work. What no other statement could do either ends the restore: a lost session, and a lock that somebody holds, for which each further attempt would wait as long again.
- * @throws OperationError `target-locked`; `error` itself when the session was lost
+ * Ends a restore whose target has become read-only: at 95 % of its disk Supabase makes a project so (supabase.com/docs, Database size).
+ * @param reasons of `reasonOf`
+ * @throws OperationError `target-disk-full`
+ */
+export async function refuseReadOnly(client: Client, reasons: Iterable<string>): Promise<void> {
+  if (![...reasons].some((reason) => reason.startsWith("25006"))) return;
+  const answer = await client.query<{ only: boolean }>(
+    "select current_setting('default_transaction_read_only')::bool as only",
+  );
+  if (answer.rows[0]?.only !== true) return;
+  throw diskFull("The target has become read-only (25006), as Supabase makes a project whose disk is nearly full.");
+}
+
+/**
+ * Why a statement did not work. What no other statement could do either ends the restore: a lost session, a disk that is full, and
+ * a lock that somebody holds, for which each further attempt would wait as long again.
+ * @throws OperationError `target-locked`, `target-disk-full`; `error` itself when the session was lost
  */
 export function reasonOf(error: unknown): string {
   const state = sqlState(error);
   if (state === "none") throw error;
+  if (state === "53100" && isServers(error)) throw diskFull("The target's disk is full (53100).");
   if (state !== "55P03") return describeCode(error);
   throw new OperationError(
     "target-locked",

@@ -4,6 +4,7 @@ import { formatBytes } from "../../base/measures.ts";
 import { type ProjectRoom, quietAuth, readRoom } from "../../supabase/project.ts";
 import { trustedSigners } from "../../vault/configured.ts";
 import { runRestore } from "../restore/run-restore.ts";
+import { freePlanBytes } from "../target/room.ts";
 import { type FurtherFindings, runFurtherChecks } from "./further-checks.ts";
 import { judgeTest, publishProof } from "./publish-proof.ts";
 import {
@@ -130,8 +131,6 @@ async function emptyAfterFailure({ client, request }: AdmittedTest): Promise<voi
 
 /** Rows arrive with their write-ahead log, and indexes are built beside their tables. */
 const headroom = 1.3;
-/** The free plan sets a database of more to read-only (supabase.com/docs, Database size). */
-const freePlanBytes = 500 * 1024 * 1024;
 
 /**
  * Refuses a project that is too small for the data, before any is loaded. Pure.

@@ -4,7 +4,7 @@ import { withReadableCycles } from "../../../compare/other-words/print-again.ts"
 import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { widerPaths } from "../../../postgres/inventory/name-lookup.ts";
 import { objectKey } from "../../../postgres/inventory/object-query.ts";
-import { attempt, attemptKeyed, type Keyed } from "../../target/sessions.ts";
+import { attempt, attemptKeyed, type Keyed, refuseReadOnly } from "../../target/sessions.ts";
 import type { SchemaPlan } from "../plan/plan.ts";
 import type { DataPlan } from "../plan/plan-data.ts";
 import {
@@ -71,6 +71,7 @@ export async function makeAndFill(task: MakingTask): Promise<Made> {
     return begun;
   });
   const rows = new Map([...(await working.rows), ...queues]);
+  await refuseReadOnly(client, rows.values());
   const made = await stages.run("keys and indexes", async () => {
     const built = await working.builds;
     return { plan, before, rows, built, after: await runSteps(client, schema.after, task.afterStep) };

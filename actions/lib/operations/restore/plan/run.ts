@@ -24,6 +24,11 @@ export interface RestoreTask {
   readonly bringFiles?: (() => Promise<string | undefined>) | undefined;
   /** Done in the target while it is proven and its notes are still there, so that the proof can be repeated. */
   readonly whileProven?: ((proven: ProvenTarget) => Promise<void>) | undefined;
+  /**
+   * Looks, and sees to it, that the target's disk has room, before any row comes. Returns what is to be said of it.
+   * @param presentBytes size of the target's database now
+   */
+  readonly makeRoomOnDisk?: ((presentBytes: bigint) => Promise<string | undefined>) | undefined;
   /** Takes the marker of staging out of the target before anything else: what a person restores, they mean to use. */
   readonly unmark?: boolean;
   readonly log: Log;
