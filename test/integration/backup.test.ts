@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
@@ -18,10 +20,27 @@ import {
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, keysIn, openBackupLab, recordingLog } from "./backup-lab.ts";
 
-async function read(stream: AsyncIterable<Uint8Array>): Promise<string> {
+async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
+}
+
+const read = async (stream: AsyncIterable<Uint8Array>) => (await bytesOf(stream)).toString();
+
+/** Each entry's SQL by its heading, which is none other's. */
+function entriesOf(sql: string): Map<string, string> {
+  const [, ...parts] = sql.split(/^--\n-- TOC entry (\d+) .*\n/m);
+  const entries = new Map<string, string>();
+  for (let at = 0; at < parts.length; at += 2) entries.set(parts[at] ?? "", entryText(parts[at + 1] ?? ""));
+  return entries;
+}
+
+/** Without the settings that pg_restore changes between two entries, and its farewell. */
+function entryText(text: string): string {
+  return text
+    .replace(/^(SET default_.*|-- Completed on .*|--|-- PostgreSQL database dump complete|\\unrestrict .*)\n/gm, "")
+    .trim();
 }
 
 describe.each([17, 15] as const)("a backup of a Supabase-shaped project on PostgreSQL %i", (major) => {
@@ -68,6 +87,23 @@ describe.each([17, 15] as const)("a backup of a Supabase-shaped project on Postg
     const names = result.artifacts.map(({ name }) => name).filter((name) => /^data\/\d/.test(name));
     expect(names.filter((name) => name.includes(".001."))).not.toEqual([]);
     expect(names.toSorted().at(-1)).toMatch(/-sequences\.sql\.zst\.pgp$/);
+  });
+
+  test("has the schema as SQL for psql too: every entry of its dump, once, before the rows or behind them", async () => {
+    const set = await openSet(lab.vault, result, { trustedSigners: lab.signers, privateKey: lab.operations });
+    const program = join(sharedPostgres(major).binDir, "pg_restore");
+    const dump = await bytesOf(set.artifact("schema.dump.zst.pgp"));
+    const whole = execFileSync(program, ["--verbose", "--file=-"], {
+      ...{ input: dump, encoding: "utf8", maxBuffer: 1e9, stdio: ["pipe", "pipe", "ignore"] },
+    });
+    const [before, behind] = await Promise.all(
+      ["01-schema.sql.zst.pgp", "99-schema.sql.zst.pgp"].map(async (name) => entriesOf(await read(set.artifact(name)))),
+    );
+    expect([...(before?.keys() ?? [])].filter((id) => behind?.has(id))).toEqual([]);
+    const wanted = entriesOf(whole);
+    expect(wanted.size).toBeGreaterThan(500);
+    expect(new Map([...(before ?? []), ...(behind ?? [])].sort())).toEqual(new Map([...wanted].sort()));
+    expect([...(behind?.values() ?? [])].join("\n")).not.toMatch(/^CREATE (TABLE|FUNCTION|SCHEMA) /m);
   });
 
   test("locks every object of the set, the manifest too", async () => {

@@ -76,6 +76,9 @@ const kinds = {
     },
     end: ({ network }) => network.slow(undefined),
   },
+  "pg_restore killed": {
+    act: () => void firstChild("pg_restore").then((pid) => process.kill(pid, "SIGKILL")),
+  },
   "DDL waits for us": {
     act: (scene) => {
       scene.network.slow(20_000);
@@ -131,6 +134,7 @@ const sessions: readonly BackupRow[] = [
   row("no connection left", "first sessions", failed),
   row("no connection left", "data", failed),
   row("pg_dump killed", "schema", failed, "dump-failed"),
+  row("pg_restore killed", "schema", failed, "dump-failed"),
   row("DDL waits for us", "first rows", failed, "ddl-waiting"),
   row("server process killed", "data", failed),
   row("server process killed", "publish", "success"),

@@ -46,7 +46,7 @@ export async function readSource(
   });
   await using guard = await stages.write("watch", () => startDdlGuard(source, stop));
   const schema = await stages.write("schema", () => takeSchema(source, writer.store, guard));
-  writer.add(schema.artifact);
+  for (const artifact of schema.artifacts) writer.add(artifact);
   const databaseSet = { tier: request.tier, set };
   if (request.files) beside.run = startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
   const warn = (text: string) => {

@@ -1,5 +1,6 @@
 import { OperationError } from "../../base/errors.ts";
 import { heldBack } from "../../base/flow/chunks.ts";
+import type { Track } from "../../base/log.ts";
 import { few } from "../../base/measures.ts";
 import { assertSchemaComplete, movedObjects } from "../../compare/dump-checks.ts";
 import { inspectArchive } from "../../postgres/dump/archive/inspect.ts";
@@ -15,7 +16,8 @@ export interface SchemaStage {
   readonly snapshot: LockedSnapshot;
   /** Without fingerprints. */
   readonly inventory: Inventory;
-  readonly artifact: Artifact;
+  /** The dump, and the SQL that is made of it. */
+  readonly artifacts: readonly Artifact[];
 }
 
 export const schemaArtifact = { name: "schema.dump.zst.pgp", kind: "schema" } as const;
@@ -44,22 +46,14 @@ export async function takeSchema(
       await holder.query("SET LOCAL row_security = off");
       const inventory = await readInventory(holder);
       const track = source.log.track("schema", undefined);
-      const dump = inspectArchive(runPgDump(source.dump(snapshot.id), schemaArguments(), "the schema"));
-      const artifact = await store
-        .put(
-          schemaArtifact,
-          heldBack(dump.stream, async () => {
-            assertSchemaComplete(inventory, await dump.toc);
-            await assertUnmoved(source, inventory);
-          }),
-          track,
-        )
-        .catch((error: unknown) => {
-          track.end("failed");
-          throw error;
-        });
-      track.end("done");
-      return { snapshot, inventory, artifact };
+      try {
+        const artifacts = await storeSchema(source, store, { snapshot, inventory }, track);
+        track.end("done");
+        return { snapshot, inventory, artifacts };
+      } catch (error) {
+        track.end("failed");
+        throw error;
+      }
     } catch (error) {
       if (held !== undefined) guard.releases(held);
       await source.hangUp(holder);
@@ -73,6 +67,24 @@ export async function takeSchema(
     `Definitions kept changing during the backup: ${nameFew(moved)}.`,
     "Run again when no migration is under way.",
   );
+}
+
+/** The SQL is stored when the dump has been found right. */
+async function storeSchema(
+  source: SourceAccess,
+  store: Pick<ArtifactStore, "put">,
+  { snapshot, inventory }: Pick<SchemaStage, "snapshot" | "inventory">,
+  track: Track,
+): Promise<Artifact[]> {
+  await using made = source.schemaSql();
+  const dump = inspectArchive(made.watch(runPgDump(source.dump(snapshot.id), schemaArguments(), "the schema")));
+  const stream = heldBack(dump.stream, async () => {
+    assertSchemaComplete(inventory, await dump.toc);
+    await assertUnmoved(source, inventory);
+  });
+  const schema = await store.put(schemaArtifact, stream, track);
+  const sql = made.parts.map(({ name, sql }) => store.put({ name, kind: "schema-sql" }, sql()));
+  return [schema, ...(await Promise.all(sql))];
 }
 
 class DefinitionsMoved extends Error {

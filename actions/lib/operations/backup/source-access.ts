@@ -6,7 +6,7 @@ import type { ConnectionSettings } from "../../config/connection-url.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import { type ChildEnvironment, type ClientTools, childEnvironment } from "../../postgres/connect/client-tools.ts";
 import { connect, Sessions } from "../../postgres/connect/connect.ts";
-import type { PgDump } from "../../postgres/dump/pg-dump.ts";
+import { type PgDump, SchemaSql } from "../../postgres/dump/pg-dump.ts";
 import { isQuiet, watchForDdl } from "../../postgres/snapshot/ddl-watch.ts";
 
 export interface SourceAccessOptions {
@@ -72,6 +72,13 @@ export class SourceAccess implements AsyncDisposable {
       signal: stop.signal,
       onStart: (ended) => this.#children.add(ended),
     };
+  }
+
+  /** Makes SQL of the schema dump that passes by; to be disposed of. */
+  schemaSql(): SchemaSql {
+    const { tools, stop } = this.#options;
+    const onStart = (ended: Promise<unknown>): void => void this.#children.add(ended);
+    return new SchemaSql({ program: tools.pgRestore, env: this.#child.env, signal: stop.signal, onStart });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

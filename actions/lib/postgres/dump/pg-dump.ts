@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
+import { PassThrough, pipeline, type Readable, type Writable } from "node:stream";
 import { OperationError } from "../../base/errors.ts";
 
 export interface PgDump {
@@ -68,6 +69,90 @@ export async function* runPgDump(
     dump.signal.removeEventListener("abort", kill);
     child.stdout.destroy();
     await reap(child, ended);
+  }
+}
+
+/** pg_restore as a maker of SQL: it reads an archive and asks no server. */
+type PgRestore = Pick<PgDump, "program" | "env" | "signal" | "onStart">;
+
+/** What comes before the rows, and what after them: names sort around those of the rows. */
+const sections = [
+  { section: "pre-data", name: "01-schema.sql.zst.pgp" },
+  { section: "post-data", name: "99-schema.sql.zst.pgp" },
+] as const;
+
+/**
+ * Makes plain SQL of a schema dump that passes by. pg_restore reads all of it, which is a table of contents, before it writes
+ * anything, and waits until somebody reads: nothing lies on a disk, and the server is asked for its schema once. To be
+ * disposed of, read or not.
+ */
+export class SchemaSql implements AsyncDisposable {
+  readonly parts: readonly { readonly name: string; sql(): AsyncGenerator<Uint8Array, void, undefined> }[];
+  readonly #makers: readonly SectionMaker[];
+
+  constructor(restore: PgRestore) {
+    this.#makers = sections.map(({ section }) => new SectionMaker(restore, section));
+    this.parts = this.#makers.map((maker, at) => ({ name: sections[at]?.name ?? "", sql: () => maker.sql() }));
+  }
+
+  /** The dump's own chunks. Each is handed on when it has been read here. */
+  async *watch(dump: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of dump) {
+      await Promise.all(this.#makers.map((maker) => maker.take(chunk)));
+      yield chunk;
+    }
+    for (const maker of this.#makers) maker.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#makers.map((maker) => maker.close()));
+  }
+}
+
+class SectionMaker {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #ended: Promise<Exit>;
+  readonly #signal: AbortSignal;
+  /** Node throws away what a child has written that ended before anybody read: here somebody reads from the start. */
+  readonly #sql = new PassThrough();
+
+  constructor({ program, env, signal, onStart }: PgRestore, section: string) {
+    this.#signal = signal;
+    // `--verbose` puts each entry's number, catalogue and OID above it, by which RECOVER.md knows what a target has already.
+    this.#child = spawn(program, ["--verbose", `--section=${section}`, "--file=-"], {
+      env: { ...env },
+      stdio: ["pipe", "pipe", "ignore"],
+      signal,
+    });
+    this.#ended = exit(this.#child);
+    onStart?.(this.#ended);
+    pipeline(this.#child.stdout, this.#sql, () => {});
+    this.#child.stdin.on("error", () => {}); // how it ended tells why it reads no more
+  }
+
+  take(chunk: Uint8Array): Promise<void> {
+    return new Promise((resolve) => void this.#child.stdin.write(chunk, () => resolve()));
+  }
+
+  end(): void {
+    this.#child.stdin.end();
+  }
+
+  /** Ends well only when pg_restore exited with 0. @throws OperationError `dump-failed`, or the signal's reason */
+  async *sql(): AsyncGenerator<Uint8Array, void, undefined> {
+    yield* this.#sql;
+    const { code, signal } = await this.#ended;
+    this.#signal.throwIfAborted();
+    if (code === 0) return;
+    throw new OperationError(
+      "dump-failed",
+      `pg_restore could not make SQL of the schema dump (${signal ?? `exit code ${code}`}).`,
+      "Run `lifeboat check`, then run the backup again; nothing of this run is visible in the vault.",
+    );
+  }
+
+  close(): Promise<void> {
+    return reap(this.#child, this.#ended);
   }
 }
 
