@@ -69,7 +69,7 @@ export async function assembleSet(parts: SetParts): Promise<Manifest> {
   const keysPgp = await wrapSessionKey(key, recipient.recipients);
   const metadata = { [keysSignatureMetadata]: await signKeysFile(set, keysPgp, signing.unlocked) };
   await vault.put(prefix + keysFileName, keysPgp, { metadata });
-  const limits = { partBytes: 5 * 1024 * 1024, maxParts: 10_000, readBack: false, replicated: false };
+  const limits = { partBytes: 5 * 1024 * 1024, maxParts: 10_000, readBack: false, archive: false, replicated: false };
   const store = openArtifactStore({ ...limits, vault, prefix, key, signal: new AbortController().signal });
   const artifacts: Artifact[] = [];
   for (const { source, ...name } of parts.pieces) artifacts.push(await store.put(name, source));

@@ -64,7 +64,7 @@ async function copy(only?: (key: string) => boolean): Promise<void> {
 }
 
 async function tagsOf(id: string) {
-  const Key = `database/monthly/${id}/database.sql.zst.pgp`;
+  const Key = `database/monthly/${id}/01-schema.sql.zst.pgp`;
   const { TagSet } = await sharedS3()
     .client()
     .send(new GetObjectTaggingCommand({ Bucket: lab.bucket, Key }));

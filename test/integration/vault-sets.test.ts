@@ -80,7 +80,7 @@ test("a manifest that was written while the lease went to somebody else is there
   expect((await keysIn(vault, setPrefix("daily", manifest.set))).length).toBe(4);
 });
 
-test.each<[string, (prefix: string) => Promise<unknown>]>([
+test.each<[string, (prefix: string) => Promise<unknown>, RegExp?]>([
   ["unsigned", async (prefix) => vault.put(`${prefix}manifest.json`, await body(prefix, "daily"))],
   [
     "signed by a foreign key",
@@ -108,14 +108,21 @@ test.each<[string, (prefix: string) => Promise<unknown>]>([
   ["of another tier, correctly signed", async (prefix) => signAndPut(prefix, await body(prefix, "monthly"))],
   ["not JSON, correctly signed", async (prefix) => signAndPut(prefix, Buffer.from("nonsense"))],
   [
+    "of the first format, which nothing reads any more, correctly signed",
+    async (prefix) => signAndPut(prefix, Buffer.from('{"format":"lifeboat-set/1"}')),
+    /it is of format lifeboat-set\/1, and this version of Lifeboat reads lifeboat-set\/2 alone/,
+  ],
+  [
     "of an unknown form, correctly signed",
     async (prefix) => signAndPut(prefix, Buffer.from('{"format":"lifeboat-set/2"}')),
   ],
-])("a manifest that is %s is refused", async (_name, put) => {
+])("a manifest that is %s is refused", async (_name, put, why = /not to be trusted/) => {
   const set = setId(3);
   const prefix = setPrefix("daily", set);
   await put(prefix);
-  await expect(readSet(vault, "daily", set, verify)).rejects.toMatchObject({ code: "manifest-untrusted", exitCode: 2 });
+  await expect(readSet(vault, "daily", set, verify)).rejects.toMatchObject({
+    ...{ code: "manifest-untrusted", exitCode: 2, message: expect.stringMatching(why) },
+  });
   const listed = (await listSets(vault, { tier: "daily", verify })).find((each) => each.set === set);
   expect(listed).toMatchObject({ signature: "refused", counts: null });
   await removeAll(prefix);
@@ -126,7 +133,7 @@ async function body(prefix: string, tier: Tier): Promise<Uint8Array> {
   const segments = [{ key: "a", bytes: 1, sha256: "0".repeat(64), parts: [{ bytes: 1, sha256: "0".repeat(64) }] }];
   const manifest = template ?? (await storeUnpublished(vault, "weekly", setId(0)));
   template = manifest;
-  return encodeManifest({ ...manifest, set, tier, artifacts: [{ name: "a", kind: "sql", plainBytes: 1, segments }] });
+  return encodeManifest({ ...manifest, set, tier, artifacts: [{ name: "a", kind: "data", plainBytes: 1, segments }] });
 }
 let template: Manifest | undefined;
 

@@ -129,23 +129,15 @@ export function storedBytes(artifact: Artifact): number {
   return artifact.segments.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-const dumps: ReadonlySet<Artifact["kind"]> = new Set(["schema", "data", "large-objects"]);
+const compared: ReadonlySet<Artifact["kind"]> = new Set(["schema", "data", "large-objects"]);
 
-/**
- * What of a set may be compared with another's: a weekly set also holds every row as JSON, and a monthly one is a script,
- * in which large objects are written otherwise. Bytes are those of the dumps; 0, which bounds nothing, where there are none.
- */
+/** What of a set may be compared with another's of any tier: a weekly set also holds every row as JSON. */
 export function comparableCounts(
   { rows }: Pick<Manifest["counts"], "rows">,
   artifacts: readonly Pick<Artifact, "kind" | "plainBytes">[],
 ): Pick<Manifest["counts"], "rows" | "plainBytes"> {
   const bytes = artifacts
-    .filter(({ kind }) => dumps.has(kind))
+    .filter(({ kind }) => compared.has(kind))
     .reduce((sum, { plainBytes }) => sum + BigInt(plainBytes), 0n);
   return { rows, plainBytes: bytes.toString() };
-}
-
-/** Whether a set holds dumps, as all but the monthly ones do. */
-export function hasDumps(artifacts: readonly Pick<Artifact, "kind">[]): boolean {
-  return artifacts.some(({ kind }) => kind === "data");
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Track } from "../../base/log.ts";
 import { sealArtifact, sealWhole } from "../../seal/body/artifact.ts";
 import type { SessionKey } from "../../seal/keys/session-key.ts";
-import { archiveTag } from "../../vault/bucket/lifecycle.ts";
+import { archiveTag, leavesStandard } from "../../vault/bucket/lifecycle.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { readBack } from "../../vault/s3/read-back.ts";
@@ -32,7 +32,9 @@ export interface ArtifactStoreOptions {
   readonly partBytes: number;
   readonly maxParts: number;
   readonly readBack: boolean;
-  /** It gets its tag from a later run, when all of it is in the replica. */
+  /** The set is an archive: what is large of it leaves Standard. */
+  readonly archive: boolean;
+  /** It gets its tags from a later run, when all of it is in the replica. */
   readonly replicated: boolean;
   readonly signal: AbortSignal;
 }
@@ -43,6 +45,7 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
   return {
     async put(artifact, source, track) {
       let plainBytes = 0;
+      const cold = options.archive && leavesStandard(artifact.name);
       const sealed = sealArtifact(source, key, {
         recycled: true, // the upload copies each block into its part
         onPlainBytes(bytes) {
@@ -56,10 +59,10 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
         partBytes,
         maxParts,
         signal,
-        ...(artifact.kind === "sql" && !options.replicated && { tags: archiveTag }),
+        ...(cold && !options.replicated && { tags: archiveTag }),
       });
       // What the lifecycle takes out of Standard is always read back while it can be.
-      if (options.readBack || artifact.kind === "sql") {
+      if (options.readBack || cold) {
         track?.note("reading back");
         await readBack(vault, prefix, segments, { signal });
       }

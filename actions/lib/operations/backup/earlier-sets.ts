@@ -1,7 +1,7 @@
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { few } from "../../base/measures.ts";
-import { comparableCounts, hasDumps } from "../../compare/dump-checks.ts";
+import { comparableCounts } from "../../compare/dump-checks.ts";
 import type { Environment } from "../../config/environment.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import { standsBack } from "../../policy/egress.ts";
@@ -137,7 +137,7 @@ export async function boundShrinkage(
   const { vault, ready, published } = options;
   const last = share === 0 ? undefined : await readLastSet(vault, ready.keys.signers, warnings, published);
   if (last === undefined) return;
-  const comparable = (of: typeof now) => comparableCounts(of.counts, hasDumps(now.artifacts) ? of.artifacts : []);
+  const comparable = (of: typeof now) => comparableCounts(of.counts, of.artifacts);
   const shrunk = findShrinkage(comparable(last), comparable(now), share);
   if (shrunk.length === 0) return;
   const what = shrunk.map((one) => `${one.what} from ${one.before} to ${one.now}`).join(", ");

@@ -18,7 +18,7 @@ import {
   signKeysFile,
   wrapSessionKey,
 } from "../../seal/keys/session-key.ts";
-import { type Artifact, type Manifest, madeUnder, type Tier } from "../../vault/format/manifest.ts";
+import { type Artifact, type Manifest, madeUnder, setFormat, type Tier } from "../../vault/format/manifest.ts";
 import type { IncidentWatch } from "../../vault/incident/state.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import type { Vault } from "../../vault/s3/client.ts";
@@ -52,7 +52,7 @@ export interface SetKeys {
 
 /** Makes the set's session key and stores it, wrapped and signed, before anything is sealed with it. */
 export async function openSetKeys(options: SetWriterOptions, prefix: string): Promise<SetKeys> {
-  const { set, vault, ready, config, stop } = options;
+  const { set, tier, vault, ready, config, stop } = options;
   const { partBytes, maxParts, readBack } = config.policy.vault;
   const key = newSessionKey();
   const putKey = async (name: string, scope: string, key: SessionKey, recipients: readonly Recipient[]) => {
@@ -63,8 +63,8 @@ export async function openSetKeys(options: SetWriterOptions, prefix: string): Pr
   };
   await putKey(keysFileName, set, key, ready.keys.recipients);
   const replicated = hasReplica(config.env);
-  const storeWith = (key: SessionKey) =>
-    openArtifactStore({ vault, prefix, key, partBytes, maxParts, readBack, replicated, signal: stop.signal });
+  const limits = { partBytes, maxParts, readBack, replicated, archive: tier === "monthly" };
+  const storeWith = (key: SessionKey) => openArtifactStore({ vault, prefix, key, ...limits, signal: stop.signal });
   let secrets: Manifest["sealing"]["secrets"];
   let apart: Promise<ArtifactStore> | undefined;
   const openApart = async (): Promise<ArtifactStore> => {
@@ -104,7 +104,7 @@ export function draftOf(
   sealing: Manifest["sealing"],
 ): Draft {
   return {
-    format: "lifeboat-set/2",
+    format: setFormat,
     ...{ set, tier },
     startedAt: startedAt.toISOString(),
     snapshotAt: snapshot.takenAt.toISOString(),

@@ -1,4 +1,4 @@
-import { countOf, formatBytes } from "../../base/measures.ts";
+import { countOf, few, formatBytes } from "../../base/measures.ts";
 import type { Page } from "../../report/page.ts";
 import type { Outcome } from "../../report/run/outcome.ts";
 import type { VerifyResult } from "./verify.ts";
@@ -16,7 +16,7 @@ export function verificationPage(result: VerifyResult): Page {
       outcome === "whole"
         ? `Set ${set} (${tier}) is whole: ${amount}, ${looked}; signed by ${signedBy.fingerprint}.`
         : outcome === "unread"
-          ? `Nothing wrong was found in set ${set} (${tier}), but ${unread.join(", ")} cannot be read: archived, and only its presence and size were compared. 'lifeboat thaw ${set} --wait' brings it back.`
+          ? `Nothing wrong was found in set ${set} (${tier}), but ${few(unread, 5)} cannot be read: archived, and only its presence and size were compared. 'lifeboat thaw ${set} --wait' brings it back.`
           : `Set ${set} (${tier}) is DAMAGED: ${countOf(damage.length, "finding")}. Do not rely on it; see 'lifeboat list' for others.`,
     tables: [
       {

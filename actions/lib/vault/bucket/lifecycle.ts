@@ -11,8 +11,8 @@ import type { Vault } from "../s3/client.ts";
 import { isReplicated, replicationOf, type Sides } from "./replication.ts";
 
 /**
- * Tag of the objects that may leave Standard: an archive's SQL, and nothing else of a set. The bucket's lifecycle rule asks
- * for it, so keys, manifest, inventory and RECOVER.md, which have none, stay readable at once.
+ * Tag of the objects that may leave Standard: what is large of an archive. The bucket's lifecycle rule asks for it, so what has
+ * none stays readable at once: keys, manifest, the schema dump, inventory, RECOVER.md.
  */
 export const archiveTagging = { key: "lifeboat-archive", value: "cold" } as const;
 
@@ -21,8 +21,12 @@ export const archiveTag = `${archiveTagging.key}=${archiveTagging.value}`;
 
 export type { LifecycleRule };
 
-/** The SQL of an archive, its further segments included. */
-const archiveSql = /^database\/monthly\/([^/]+)\/database\.sql\.zst\.pgp(?:\.\d+)?$/;
+const archived = /^database\/monthly\/(?<set>[^/]+)\/(?<name>.+)$/;
+
+/** Whether an archive's object, by its key below the set's prefix, may: rows, large objects, the schema as SQL. */
+export function leavesStandard(key: string): boolean {
+  return /^(?:data\/|large-objects\.|\d\d-schema\.)/.test(key);
+}
 
 /** What became of the archives that still lie in Standard without the tag. */
 export interface Released {
@@ -40,8 +44,9 @@ export interface Released {
 export async function releaseArchives(sides: Sides, ours: (set: string) => Promise<boolean>): Promise<Released> {
   const bySet = new Map<string, string[]>();
   for await (const { key, storageClass } of sides.vault.list(archives)) {
-    const set = archiveSql.exec(key)?.[1];
-    if (set !== undefined && storageClass === "STANDARD") bySet.set(set, [...(bySet.get(set) ?? []), key]);
+    const { set, name = "" } = archived.exec(key)?.groups ?? {};
+    if (set !== undefined && leavesStandard(name) && storageClass === "STANDARD")
+      bySet.set(set, [...(bySet.get(set) ?? []), key]);
   }
   const released: string[] = [];
   const waiting: string[] = [];
@@ -111,7 +116,7 @@ const ourId = "lifeboat-archive";
 const everySet = "database/";
 const archives = "database/monthly/";
 
-/** The rule that moves an archive's SQL, and nothing else, out of Standard. */
+/** The rule that moves what is large of an archive, and nothing else, out of Standard. */
 export function archiveRule({ storageClass, afterDays }: ArchiveWish): LifecycleRule {
   const { key, value } = archiveTagging;
   return {

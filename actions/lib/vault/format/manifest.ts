@@ -96,8 +96,11 @@ export function madeUnder({ tiers, vault }: Pick<Policy, "tiers" | "vault">) {
 
 const recipientsSchema = z.array(z.strictObject({ role: z.string(), fingerprint })).min(1);
 
+/** Of a set. There are no others any more. */
+export const setFormat = "lifeboat-set/2";
+
 export const manifestSchema = z.strictObject({
-  format: z.literal("lifeboat-set/2"),
+  format: z.literal(setFormat),
   set: setId,
   tier: tierSchema,
   /** When the run began, when the snapshot was taken, when the last artifact had been read back: ISO 8601, UTC. */

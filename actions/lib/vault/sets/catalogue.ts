@@ -1,5 +1,5 @@
 import { ConfigurationError } from "../../base/errors.ts";
-import { type Manifest, manifestSchema, setPrefix, type Tier, tierSchema } from "../format/manifest.ts";
+import { type Manifest, manifestSchema, setFormat, setPrefix, type Tier, tierSchema } from "../format/manifest.ts";
 import {
   hiddenProblem,
   type LatestOptions,
@@ -68,7 +68,7 @@ export function publishSet(
 
 /** @throws what `untrusted` makes when the bytes are not a manifest of this format, or contradict themselves */
 export function parseManifest(bytes: Uint8Array, untrusted: Untrusted): Manifest {
-  const manifest = parseDocument(bytes, manifestSchema, "lifeboat-set/2", untrusted);
+  const manifest = parseDocument(bytes, manifestSchema, setFormat, untrusted);
   for (const segment of manifest.artifacts.flatMap(({ segments }) => segments)) {
     const sum = segment.parts.reduce((bytes, part) => bytes + part.bytes, 0);
     if (sum !== segment.bytes || segment.key.split("/").includes(".."))
