@@ -1,26 +1,18 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
-import { findExport, loadExport } from "../../actions/lib/operations/export/load-export.ts";
+import { loadExport } from "../../actions/lib/operations/export/load-export.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
 import { pinStatement } from "../../actions/lib/postgres/connect/connect.ts";
 import { tableName } from "../../actions/lib/postgres/identifier.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 import { exportLongRows, exportRows, fingerprintByCopy } from "../../actions/lib/postgres/rows/export-rows.ts";
-import { fingerprintTable } from "../../actions/lib/postgres/rows/fingerprint.ts";
 import { type OpenSet, openSet } from "../../actions/lib/vault/sets/open-set.ts";
 import { createProject, dropProject, execute, type LabProject, seedQimma, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { findingsWhenChanged } from "./changed-content.ts";
-import { recoverPageOf } from "./recovery-lab.ts";
 
 /** Constraints that are NOT VALID because some rows of the lab break them. */
 const dropUnkept = `do $$ declare one record; begin
@@ -91,29 +83,6 @@ describe.each([17, 15] as const)("the JSON export of a weekly set of PostgreSQL 
       return loadExport({ open, inventory, table, client, dryRun: false, log: silentLog });
     });
 
-  /** By the SQL of RECOVER.md and psql. */
-  async function loadByPage(quoted: string): Promise<{ said: string; code: unknown }> {
-    const page = await recoverPageOf(lab.vault, made.prefix);
-    const sql = /^cat > load\.sql <<'SQL'\n(.*?)^SQL$/ms.exec(page)?.[1] ?? "";
-    const file = join(lab.folder, `load-${major}.sql`);
-    await writeFile(file, sql);
-    const { artifact } = findExport(open, inventory, quoted);
-    const psql = join(sharedPostgres(major).binDir, "psql");
-    const args = [
-      "--no-psqlrc",
-      "--quiet",
-      `--set=table=${quoted}`,
-      `--dbname=${empty.superuserUrl}`,
-      `--file=${file}`,
-    ];
-    const child = spawn(psql, args, { stdio: ["pipe", "ignore", "pipe"] });
-    let said = "";
-    child.stderr.on("data", (chunk) => (said += chunk));
-    const ended = once(child, "close");
-    await pipeline(Readable.from(open.artifact(artifact.name)), child.stdin);
-    return { said, code: (await ended)[0] };
-  }
-
   test("has one artifact for every table that the dumps carry, under names that a disk without case can hold", () => {
     const names = made.artifacts.filter(({ kind }) => kind === "json").map(({ name }) => name);
     // All but Vault's secrets, which go under a key of their own.
@@ -172,26 +141,7 @@ describe.each([17, 15] as const)("the JSON export of a weekly set of PostgreSQL 
     }
   });
 
-  test("loads by the page's SQL with psql alone, every type the lab has", async () => {
-    const tables = inventory.tables.filter(({ name }) =>
-      /^(odd_values|no_columns|duplicates|shape_shifter|Table with.*)$/.test(name),
-    );
-    expect(tables.length).toBe(5);
-    for (const table of tables) {
-      const quoted = `"${table.schema}"."${table.name.replaceAll('"', '""')}"`;
-      await execute(empty.superuserUrl, `delete from ${quoted}`);
-      const { said, code } = await loadByPage(quoted);
-      expect([quoted, said, code]).toEqual([quoted, "", 0]);
-      const found = await withClient(empty.superuserUrl, async (client) => {
-        const pins = pinStatement(5);
-        await client.query(pins.text, [...pins.values]);
-        return fingerprintTable(client, table);
-      });
-      expect([quoted, found]).toEqual([quoted, table.fingerprint]);
-    }
-  });
-
-  test("loads a partition whose rows belong into others here through the table above it, and the page's SQL does", async () => {
+  test("loads a partition whose rows belong into others here through the table above it", async () => {
     await execute(
       empty.superuserUrl,
       `drop schema hashed cascade; create schema hashed; create type hashed.filler as enum ('z'); ${hashedTables};
@@ -209,17 +159,6 @@ describe.each([17, 15] as const)("the JSON export of a weekly set of PostgreSQL 
       code: "target-table-filled",
       message: expect.stringContaining("hashed.shirts of the target is not empty: rows of hashed.shirts_1 belong"),
     });
-    await execute(empty.superuserUrl, "delete from hashed.shirts");
-    for (const name of ["shirts_0", "shirts_1", "shirts_2"]) {
-      const { said, code } = await loadByPage(`hashed.${name}`);
-      expect([name, said, code]).toEqual([name, "", 0]);
-    }
-    const both = await Promise.all(
-      [project.superuserUrl, empty.superuserUrl].map((url) =>
-        withClient(url, (client) => client.query("select size::text, n from hashed.shirts order by n")),
-      ),
-    );
-    expect(both[1]?.rows).toEqual(both[0]?.rows);
   });
 
   test("refuses a table that is not empty, not there, meant twice, or has other columns", async () => {

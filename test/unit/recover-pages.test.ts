@@ -28,7 +28,9 @@ function factsOf(tier: RecoverFacts["tier"], secrets: boolean, database = "postg
   return {
     ...{ tier, set: "20261129T023300Z-abc123", snapshotAt: "2026-11-29T02:33:00.000Z" },
     artifacts: [
-      artifact(tier === "monthly" ? "sql" : "schema", "a.pgp"),
+      ...[artifact("schema", "schema.dump.zst.pgp"), artifact("data", "data/01-a.sql.zst.pgp")],
+      artifact("sequences", "data/02-sequences.sql.zst.pgp"),
+      ...(tier === "daily" ? [] : [artifact("large-objects", "large-objects.dump.zst.pgp")]),
       ...(tier === "weekly" ? [artifact("json", "json/a.pgp")] : []),
       ...(tier === "monthly" ? [] : [artifact("configuration", "configuration.json.zst.pgp")]),
       ...(secrets ? [artifact("configuration", functionArtifact("grade")), artifact("secrets", rootKeyArtifact)] : []),
@@ -92,11 +94,7 @@ describe("the pages", () => {
     }
     const texts = readdirSync(templates).map((name) => readFileSync(new URL(name, templates), "utf8"));
     const naming = [...texts, readFileSync(new URL("../pages.ts", templates), "utf8")].join("\n");
-    const forgotten = readdirSync(templates).filter(
-      (name) =>
-        !new RegExp(`«${name}»|"${name}"|\`${name.replace(/-(dumps|archive)[.]/, "-[$]{form}[.]")}\``).test(naming),
-    );
-    expect(forgotten).toEqual([]);
+    expect(readdirSync(templates).filter((name) => !new RegExp(`«${name}»|"${name}"`).test(naming))).toEqual([]);
   });
 
   test("say how the configuration is read, its functions and root key where they are there, or that there is none", () => {
@@ -107,6 +105,13 @@ describe("the pages", () => {
     for (const way of ["configuration() {", "open_artifact functions/grade.zst.pgp", `secrets.pgp ${rootKeyArtifact}`])
       expect([withAll.includes(way), without.includes(way)]).toEqual([true, false]);
     expect(without).toMatch(/It is not in this set: no access token/);
+  });
+
+  test("ask for pg_restore only where there are large objects", () => {
+    const [without, withThem] = [renderRecoverPage(factsOf("daily", true)), renderRecoverPage(factsOf("weekly", true))];
+    expect(without).not.toContain("pg_restore");
+    expect(withThem).toContain("you need `pg_restore` of PostgreSQL 17 or newer too");
+    expect(withThem).toContain("open_artifact large-objects.dump.zst.pgp | { pg_restore");
   });
 
   test("let no name of a database out of its place", () => {

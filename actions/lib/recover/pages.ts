@@ -6,7 +6,7 @@ import { createsOfExtensionSql, hasVaultSql, loadSecrets, makeSecrets } from "..
 import { managedSchemaNames, oneTimeColumnsOfUsers, oneTimeTables, rowsThatStay } from "../postgres/platform-owned.ts";
 import { keysSignatureMetadata, secretsScope } from "../seal/keys/session-key.ts";
 import { configurationArtifact, rootKeyArtifact } from "../supabase/configuration/document.ts";
-import { type Artifact, type Manifest, setPrefix } from "../vault/format/manifest.ts";
+import { type Artifact, type Manifest, setFormat, setPrefix } from "../vault/format/manifest.ts";
 
 const render = templatesIn(new URL("./templates/", import.meta.url));
 
@@ -17,7 +17,7 @@ export interface RecoverFacts
 }
 
 /**
- * RECOVER.md: how to restore this very set with aws, gpg, zstd, sha256sum, psql and pg_restore alone. Its `sh` blocks, one
+ * RECOVER.md: how to restore this very set with aws, gpg, zstd, sha256sum and psql alone (and pg_restore, where it has large objects). Its `sh` blocks, one
  * after the other, are a bash script. It tells no more of the data than the manifest does.
  */
 export function renderRecoverPage({
@@ -34,12 +34,11 @@ export function renderRecoverPage({
   const bodies = artifacts.filter(({ name, kind }) => kind === "configuration" && name !== configurationArtifact);
   const rootKey = artifacts.some(({ name }) => name === rootKeyArtifact);
   const serverMajor = String(source.serverMajor);
-  // The set may hold plain SQL instead of pg_dump's archives.
-  const form = has("sql") ? "archive" : "dumps";
+  const nameOf = (kind: Artifact["kind"]) => artifacts.find((artifact) => artifact.kind === kind)?.name;
+  const [sequences, largeObjects] = [nameOf("sequences"), nameOf("large-objects")];
   return render("set.md", {
-    ...{ set, tier, snapshotAt, serverMajor, prefix: setPrefix(tier, set).replace(/\/$/, "") },
-    ...{ serverVersion: source.serverVersion, pgDump: software.pgDump, database: source.database },
-    dumpMajor: software.pgDump.match(/\d+/)?.[0] ?? serverMajor,
+    ...{ format: setFormat, set, tier, snapshotAt, serverMajor, prefix: setPrefix(tier, set).replace(/\/$/, "") },
+    ...{ serverVersion: source.serverVersion, database: source.database },
     ofProject: source.projectRef === null ? null : { own: ` of Supabase project ${markdownCode(source.projectRef)}` },
     recipients: rows(
       sealing.recipients.map(({ role, fingerprint }) => [markdownText(role), markdownCode(fingerprint)]),
@@ -51,8 +50,17 @@ export function renderRecoverPage({
     pins: { own: lines(Object.entries(sessionPins).map(([name, value]) => `set ${name} = '${value}';`)) },
     ...{ managedSchemas: managedSchemaNames(), staying: rowsThatStay(), oneTimeColumns: [...oneTimeColumnsOfUsers] },
     oneTimeTables: [...oneTimeTables].map((name) => `auth.${name}`),
-    ...{ rowsOf: { file: `rows-of-${form}.sh` }, restoring: { file: `restoring-${form}.md` } },
-    oneTable: has("json") ? { file: "one-table.md" } : null,
+    sequences: sequences === undefined ? null : { file: "sequences.sh" },
+    ...(sequences !== undefined && { sequencesName: sequences }),
+    ...{ pgRestore: null, largeObjects: null },
+    ...(largeObjects !== undefined && {
+      ...{
+        pgRestore: { file: "pg-restore.md" },
+        largeObjects: { file: "large-objects.sh" },
+        largeObjectsName: largeObjects,
+      },
+      dumpMajor: software.pgDump.match(/\d+/)?.[0] ?? serverMajor,
+    }),
     configuration: { file: has("configuration") ? "configuration.md" : "no-configuration.md" },
     last: secrets === undefined ? "8" : "9",
     secrets: secrets === undefined ? null : { file: "secrets.md" },

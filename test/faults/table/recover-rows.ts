@@ -65,7 +65,7 @@ async function forgeAll(attacker: BucketWriter): Promise<void> {
 }
 
 const roles = "roles.sql.zst.pgp";
-const schema = "schema.dump.zst.pgp";
+const schema = "01-schema.sql.zst.pgp";
 const objects = ["manifest.json", "manifest.json.sig", schema, roles, "RECOVER.md"];
 
 export const recoverRows: readonly RecoverRow[] = [
@@ -112,8 +112,8 @@ export const recoverRows: readonly RecoverRow[] = [
   row(
     "artifacts that the manifest does not name lie beside the true ones",
     async (of) => {
-      await of.put(`${of.prefix}data/00-first.dump.zst.pgp`, await stored(of));
-      await of.put(`${of.prefix}data/99-last.dump.zst.pgp`, await sealed(of));
+      await of.put(`${of.prefix}data/00-first.sql.zst.pgp`, await stored(of));
+      await of.put(`${of.prefix}data/99-last.sql.zst.pgp`, await sealed(of));
       for (const name of [schema, roles]) await of.put(`${of.prefix}${name}.002`, await stored(of));
     },
     "success",

@@ -1,5 +1,5 @@
 «# Makes the cron jobs anew by pg_cron's own functions, each as the role that it ran as, and switched off. Takes them from the
-table of jobs-table.sql; prints a line for each that could not be made.»
+table `made`; prints a line for each that could not be made.»
 create temp table lost (what text);
 do $$
 declare
@@ -7,7 +7,7 @@ declare
   id bigint;
   how text;
 begin
-  for one in select * from pg_temp.job order by jobid loop
+  for one in select * from pg_temp.made order by jobid loop
     begin
       if one.username <> current_user then execute format('set local role %I', one.username); end if;
       if one.jobname is null then

@@ -1,25 +1,14 @@
-«# Sets the sequences, and computes the materialised views that were populated at the source. One that reads another which has
-no rows yet fails with SQLSTATE 55000 and has its turn in a later round.»
+«# Computes the materialised views that were populated at the source. One that reads another which has no rows yet fails with
+SQLSTATE 55000 and has its turn in a later round.»
 «take-inventory.sql»
 «session.sql»
 do $$
 declare
   view record;
-  value record;
   one text;
   waiting int;
   before int := -1;
 begin
-  for value in
-    select format('%I.%I', s ->> 'schema', s ->> 'name') as name, s ->> 'lastValue' as last, (s ->> 'isCalled')::boolean as called
-      from pg_temp.inventory, json_array_elements(document::json -> 'sequences') s
-  loop
-    begin
-      perform setval(to_regclass(value.name), value.last::bigint, value.called);
-    exception when others then
-      raise warning 'sequence % is left as it is', value.name;
-    end;
-  end loop;
   -- No dump knows what people have set on an extension's own tables.
   for one in
     select to_regclass(case when o ->> 'kind' = 'table' and o ->> 'extension' is not null
