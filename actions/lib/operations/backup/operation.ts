@@ -12,7 +12,7 @@ export default defineOperation({
   inputs: z.object({
     tier: field(tierSchema, {
       value: "TIER",
-      help: "the policy's tier that the set belongs to: daily, weekly (with the JSON export) or monthly (SQL, archived)",
+      help: "the policy's tier that the set belongs to: daily, weekly (with the JSON export) or monthly (archived)",
     }),
     oncePer: field(z.enum(periods).optional(), {
       value: "PERIOD",
