@@ -89,7 +89,7 @@ function worldOf({ shape, rounds, load }: DatabaseBench, stage: Stage, runs: Run
       ...(link === undefined ? [] : [`over a link of ${linkText(link)}, as measured`]),
       `on ${machine}, ${rounds} alternating rounds; load of the machine before it: ${load.toFixed(1)}.`,
     ].join(", "),
-    rows: rowsOf(runs, databaseBytes),
+    rows: rowsOf(runs, shape.id === "many" ? undefined : databaseBytes),
     stages: stagesOf(runs),
   };
 }

@@ -22,11 +22,11 @@ export type Row = z.infer<typeof rowSchema>;
 
 export type Runs = ReadonlyMap<Contestant, readonly Round[]>;
 
-/** Below it a database is its catalogue, and its CPU time is not that of its bytes. */
-const leastForGigabyte = 100e6;
-
-/** What all rounds come to. A restore also counts without its proof, which pg_restore has none of. */
-export function rowsOf(runs: Runs, databaseBytes: number): Row[] {
+/**
+ * What all rounds come to. A restore also counts without its proof, which pg_restore has none of.
+ * @param databaseBytes undefined where the database is its catalogue, and its CPU time is not that of its bytes
+ */
+export function rowsOf(runs: Runs, databaseBytes: number | undefined): Row[] {
   const rows: Row[] = [];
   for (const [contestant, measured] of runs) {
     const { title, group, ours } = contestant;
@@ -36,11 +36,11 @@ export function rowsOf(runs: Runs, databaseBytes: number): Row[] {
       ...(yardstick === undefined ? {} : { ratio: ratios(of, yardstick) }),
     });
     const used = cpuAndMemory(measured);
-    const a = (seconds: number): number => (seconds * 1e9) / databaseBytes;
+    const a = (seconds: number): number => (seconds * 1e9) / (databaseBytes ?? 0);
     const { own, children } = used.cpu;
     rows.push({
       ...{ title, group, ours, yardstick: contestant.yardstick, ...timed(measured.map((run) => run.seconds)), ...used },
-      ...(databaseBytes < leastForGigabyte ? {} : { cpuOfGigabyte: { own: a(own), all: a(own + children) } }),
+      ...(databaseBytes === undefined ? {} : { cpuOfGigabyte: { own: a(own), all: a(own + children) } }),
     });
     if (group === "restore" && measured.every(({ parts }) => parts?.["prove"] !== undefined)) {
       const without = measured.map((run) => run.seconds - (run.parts?.["prove"] ?? 0));

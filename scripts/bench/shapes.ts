@@ -22,8 +22,8 @@ export function largeTable(bytes: number): Shape {
 const tables = 2000;
 
 /**
- * Beside what a new project has, tables of one row, each with an identity, a primary key, an index, a foreign key and a policy: seven objects
- * a table. What a table costs by itself is all that such a database costs.
+ * Beside what a new project has, tables of one row, each with an identity, a primary key, a check, a foreign key, an index and a policy:
+ * seven objects a table. What a table costs by itself is all that such a database costs.
  */
 export const manyTables: Shape = {
   ...{ id: "many", title: `${formatCount(tables)} tables of one row`, rounds: 1 },
@@ -37,8 +37,8 @@ export const manyTables: Shape = {
          begin
            for n in ${from}..${from + step - 1} loop
              own := format('many_%s', n);
-             execute format('create table public.%I (id bigint generated always as identity primary key, name text not null, '
-               || 'parent bigint references public.%I (id))', own, case n when 1 then own else format('many_%s', n - 1) end);
+             execute format('create table public.%I (id bigint generated always as identity primary key, name text not null check (name <> %L), '
+               || 'parent bigint references public.%I (id))', own, '', case n when 1 then own else format('many_%s', n - 1) end);
              execute format('create index on public.%I (name)', own);
              execute format('alter table public.%I enable row level security', own);
              execute format('create policy readers on public.%I for select to authenticated using (true)', own);
