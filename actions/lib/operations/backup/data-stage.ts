@@ -11,7 +11,7 @@ import { askServer, type Said } from "./fingerprints.ts";
 import { planFiles } from "./plan-files.ts";
 import { readInLanes } from "./reading-lanes.ts";
 import { chooseCompared, FilesRead, RowsRead } from "./row-files.ts";
-import type { SchemaStage } from "./schema-stage.ts";
+import type { Catalogue } from "./schema-stage.ts";
 import type { SourceAccess } from "./source-access.ts";
 
 export interface DataStage {
@@ -24,6 +24,7 @@ export interface DataStage {
  * Reads the rows in files, several at a time, and fingerprints them on their way; what the server itself says of them is asked
  * beside, all under the one snapshot. Large objects and the values of sequences come with them.
  *
+ * @param before what the server is asked waits for it: the two make do with one connection
  * @throws OperationError `connection-lost`, `dump-failed`, `dump-incomplete`, `dump-differs`, `table-unreadable`, `table-unplanned`,
  * `row-too-long`, `value-too-long`, `large-object-unreadable`, and what the vault throws
  */
@@ -31,7 +32,8 @@ export async function takeData(
   source: SourceAccess,
   store: ArtifactStore,
   stop: Stop,
-  { snapshot, inventory }: Pick<SchemaStage, "snapshot" | "inventory">,
+  { snapshot, inventory }: Catalogue,
+  before: Promise<unknown>,
 ): Promise<DataStage> {
   const files = await planFiles(snapshot.client, inventory, source.policy);
   const tables = files.flatMap((file) => file.tables);
@@ -57,6 +59,7 @@ export async function takeData(
     }
   };
   const asking = async (): Promise<Said> => {
+    await before; // with the connection that it no longer needs
     const beside = await source.session("fingerprints");
     await attachSnapshot(beside, snapshot.id);
     const asked = [...chooseCompared(inventory), ...inventory.tables.filter(isVaultSecrets)];

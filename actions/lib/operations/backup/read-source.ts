@@ -1,4 +1,4 @@
-import type { Stop } from "../../base/flow/bounded.ts";
+import { type Stop, together } from "../../base/flow/bounded.ts";
 import type { Stages } from "../../base/flow/stages.ts";
 import type { Log } from "../../base/log.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
@@ -7,10 +7,10 @@ import type { Ready } from "../check/run-preflight.ts";
 import type { SyncRequest, SyncResult } from "../sync/request.ts";
 import { runSync } from "../sync/run-sync.ts";
 import { takeConfiguration, takeSecrets } from "./apart-stage.ts";
-import { takeData } from "./data-stage.ts";
+import { type DataStage, takeData } from "./data-stage.ts";
 import { takeJsonExport } from "./json-stage.ts";
 import type { BackupRequest, FileRequest } from "./result.ts";
-import { takeSchema } from "./schema-stage.ts";
+import { dumpSchema, takeCatalogue, untilConnected } from "./schema-stage.ts";
 import type { SetWriter } from "./set-writer.ts";
 import { SourceAccess, startDdlGuard } from "./source-access.ts";
 /** What goes on beside the backup, known as soon as it has begun. */
@@ -45,10 +45,7 @@ export async function readSource(
     log,
   });
   await using guard = await stages.write("watch", () => startDdlGuard(source, stop));
-  const schema = await stages.write("schema", () => takeSchema(source, writer.store, guard));
-  for (const artifact of schema.artifacts) writer.add(artifact);
-  const databaseSet = { tier: request.tier, set };
-  if (request.files) beside.run = startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
+  const schema = await stages.write("schema", () => takeCatalogue(source, guard));
   const warn = (text: string) => {
     warnings.push(text);
     log.warn(text);
@@ -62,7 +59,23 @@ export async function readSource(
   );
   // It goes on beside the rows: that it failed is told when all are there, or by what stopped both.
   configuration.catch(() => {});
-  const data = await stages.write("data", () => takeData(source, writer.store, stop, schema));
+  const data = await stages.write("data", async () => {
+    // Over a long way pg_dump asks for longer than the rows need: they are read meanwhile.
+    const dump = dumpSchema(source, writer.store, schema);
+    dump.catch(() => {}); // told below, or by what stopped both
+    const dumped = async (): Promise<undefined> => {
+      for (const artifact of await dump) writer.add(artifact);
+      const databaseSet = { tier: request.tier, set };
+      if (request.files) beside.run = startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
+    };
+    const read = async (): Promise<DataStage> => {
+      await untilConnected(schema, dump);
+      return await takeData(source, writer.store, stop, schema, dump);
+    };
+    const [rows] = await together<DataStage | undefined>(stop, [read, dumped]);
+    if (rows === undefined) throw new Error("The rows have not been read.");
+    return rows;
+  });
   for (const artifact of data.artifacts) writer.add(artifact);
   const sealed = { snapshot: schema.snapshot, inventory: data.inventory };
   const secrets = await takeSecrets(source, writer.secrets, sealed, warn);

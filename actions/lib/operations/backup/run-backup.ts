@@ -67,17 +67,23 @@ async function backUp(request: BackupRequest, vault: Vault): Promise<BackupResul
       return { ...made, stages: [...stages.taken, ...taken.taken], alarms };
     } catch (error) {
       if (!(error instanceof OperationError && migrating.has(error.code)) || stop.signal.aborted) throw error;
-      if (performance.now() >= until) throw windowOver(error, given);
+      // A definition that was replaced is no migration to wait for: begun anew at once, a few times.
+      const atOnce = error.code === "definitions-moved" && given < attempts;
+      if (!atOnce && performance.now() >= until) throw windowOver(error, given);
       const warning = `Started over (${given}): ${error.message}`;
       warnings.push(warning);
       log.warn(warning);
       const seconds = taken.taken.reduce((sum, stage) => sum + stage.seconds, 0);
       stages.taken.push({ name: "given up for a migration", seconds });
+      if (atOnce) continue;
       const wait = () => waitForMigration(config.source, until, { stop, log });
       if (!(await stages.write("wait for the migration", wait))) throw windowOver(error, given);
     }
   }
 }
+
+/** Begun at most so often at once, when definitions change under the dump of the schema. */
+const attempts = 3;
 
 /** Somebody changes tables: it is left to go first. */
 const migrating = new Set(["ddl-waiting", "lock-wait", "catalogue-moving", "catalogue-moved", "definitions-moved"]);

@@ -1,6 +1,6 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { OperationError } from "../../base/errors.ts";
 import { heldBack } from "../../base/flow/chunks.ts";
-import type { Track } from "../../base/log.ts";
 import { few } from "../../base/measures.ts";
 import { assertSchemaComplete, movedObjects } from "../../compare/dump-checks.ts";
 import { inspectArchive } from "../../postgres/dump/archive/inspect.ts";
@@ -12,87 +12,68 @@ import type { Artifact } from "../../vault/format/manifest.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import type { DdlGuard, SourceAccess } from "./source-access.ts";
 
-export interface SchemaStage {
+/** What everything else of a set is read by. */
+export interface Catalogue {
   readonly snapshot: LockedSnapshot;
   /** Without fingerprints. */
   readonly inventory: Inventory;
-  /** The dump, and the SQL that is made of it. */
-  readonly artifacts: readonly Artifact[];
 }
 
 export const schemaArtifact = { name: "schema.dump.zst.pgp", kind: "schema" } as const;
-const attempts = 3;
+
+/** Takes the snapshot and reads the catalogue under it. @throws as takeLockedSnapshot */
+export async function takeCatalogue(source: SourceAccess, guard: DdlGuard): Promise<Catalogue> {
+  const holder = await source.session("snapshot");
+  const snapshot = await takeLockedSnapshot(holder, source.policy.lockWaitSeconds, source.log);
+  guard.holds(snapshot.pid);
+  await holder.query("SET LOCAL row_security = off");
+  return { snapshot, inventory: await readInventory(holder) };
+}
 
 /**
- * Takes the snapshot, reads the catalogue under it, dumps the schema and makes sure that the two say the same. The
- * catalogue is read before the dump and again after it: definitions that changed in between cannot be told from those of
- * the snapshot, so everything starts over with a new one.
+ * Dumps the schema, makes SQL of it, and makes sure that it says what the catalogue does. That was read before the dump and is read
+ * again after it: definitions that changed in between cannot be told from those of the snapshot.
  *
- * @throws OperationError `dump-incomplete`; `definitions-moved` when DDL kept running; as takeLockedSnapshot and runPgDump
+ * @returns the dump, and the SQL that is made of it, which is stored when the dump has been found right
+ * @throws OperationError `dump-incomplete`; `definitions-moved`: everything has to start over; as runPgDump
  */
-export async function takeSchema(
+export async function dumpSchema(
   source: SourceAccess,
   store: Pick<ArtifactStore, "put">,
-  guard: DdlGuard,
-): Promise<SchemaStage> {
-  let moved: readonly InventoryObject[] = [];
-  for (let attempt = 1; attempt <= attempts; attempt += 1) {
-    const holder = await source.session("snapshot");
-    let held: number | undefined;
-    try {
-      const snapshot = await takeLockedSnapshot(holder, source.policy.lockWaitSeconds, source.log);
-      held = snapshot.pid;
-      guard.holds(held);
-      await holder.query("SET LOCAL row_security = off");
-      const inventory = await readInventory(holder);
-      const track = source.log.track("schema", undefined);
-      try {
-        const artifacts = await storeSchema(source, store, { snapshot, inventory }, track);
-        track.end("done");
-        return { snapshot, inventory, artifacts };
-      } catch (error) {
-        track.end("failed");
-        throw error;
-      }
-    } catch (error) {
-      if (held !== undefined) guard.releases(held);
-      await source.hangUp(holder);
-      if (!(error instanceof DefinitionsMoved)) throw error;
-      moved = error.objects;
-      source.log.info(`Definitions changed during the schema dump (${nameFew(moved)}); taking another snapshot.`);
-    }
-  }
-  throw new OperationError(
-    "definitions-moved",
-    `Definitions kept changing during the backup: ${nameFew(moved)}.`,
-    "Run again when no migration is under way.",
-  );
-}
-
-/** The SQL is stored when the dump has been found right. */
-async function storeSchema(
-  source: SourceAccess,
-  store: Pick<ArtifactStore, "put">,
-  { snapshot, inventory }: Pick<SchemaStage, "snapshot" | "inventory">,
-  track: Track,
+  { snapshot, inventory }: Catalogue,
 ): Promise<Artifact[]> {
+  const track = source.log.track("schema", undefined);
   await using made = source.schemaSql();
-  const dump = inspectArchive(made.watch(runPgDump(source.dump(snapshot.id), schemaArguments(), "the schema")));
-  const stream = heldBack(dump.stream, async () => {
-    assertSchemaComplete(inventory, await dump.toc);
-    await assertUnmoved(source, inventory);
-  });
-  const schema = await store.put(schemaArtifact, stream, track);
-  const sql = made.parts.map(({ name, sql }) => store.put({ name, kind: "schema-sql" }, sql()));
-  return [schema, ...(await Promise.all(sql))];
+  try {
+    const dump = inspectArchive(made.watch(runPgDump(source.dump(snapshot.id), schemaArguments(), "the schema")));
+    const stream = heldBack(dump.stream, async () => {
+      assertSchemaComplete(inventory, await dump.toc);
+      await assertUnmoved(source, inventory);
+    });
+    const schema = await store.put(schemaArtifact, stream, track);
+    const sql = made.parts.map(({ name, sql }) => store.put({ name, kind: "schema-sql" }, sql()));
+    const artifacts = [schema, ...(await Promise.all(sql))];
+    track.end("done");
+    return artifacts;
+  } catch (error) {
+    track.end("failed");
+    throw error;
+  }
 }
 
-class DefinitionsMoved extends Error {
-  readonly objects: readonly InventoryObject[];
-  constructor(objects: readonly InventoryObject[]) {
-    super("definitions moved");
-    this.objects = objects;
-  }
+const dumping = "select from pg_stat_activity where application_name = 'lifeboat/dump'";
+
+/**
+ * Waits until pg_dump has its connection, or needs none any more: it gives up where there is none left, and those who read rows make do
+ * with fewer.
+ */
+export async function untilConnected({ snapshot }: Catalogue, dump: Promise<unknown>): Promise<void> {
+  let over = false;
+  const ended = (): void => {
+    over = true;
+  };
+  dump.then(ended, ended);
+  while (!over && (await snapshot.client.query(dumping)).rowCount === 0) await delay(20);
 }
 
 async function assertUnmoved(source: SourceAccess, before: Inventory): Promise<void> {
@@ -101,7 +82,12 @@ async function assertUnmoved(source: SourceAccess, before: Inventory): Promise<v
     await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     const after = await readInventory(client);
     const moved = movedObjects(before.objects, after.objects);
-    if (moved.length > 0) throw new DefinitionsMoved(moved);
+    if (moved.length === 0) return;
+    throw new OperationError(
+      "definitions-moved",
+      `Definitions changed during the backup: ${nameFew(moved)}.`,
+      "Run again when no migration is under way.",
+    );
   } finally {
     await source.hangUp(client);
   }
