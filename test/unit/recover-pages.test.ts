@@ -29,7 +29,7 @@ function factsOf(tier: RecoverFacts["tier"], secrets: boolean, database = "postg
     ...{ tier, set: "20261129T023300Z-abc123", snapshotAt: "2026-11-29T02:33:00.000Z" },
     artifacts: [
       ...[artifact("schema", "schema.dump.zst.pgp"), artifact("data", "data/01-a.sql.zst.pgp")],
-      artifact("sequences", "data/02-sequences.sql.zst.pgp"),
+      ...["02", "03-extension"].map((name) => artifact("sequences", `data/${name}-sequences.sql.zst.pgp`)),
       ...(tier === "daily" ? [] : [artifact("large-objects", "large-objects.dump.zst.pgp")]),
       ...(tier === "weekly" ? [artifact("json", "json/a.pgp")] : []),
       ...(tier === "monthly" ? [] : [artifact("configuration", "configuration.json.zst.pgp")]),

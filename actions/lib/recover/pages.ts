@@ -34,8 +34,8 @@ export function renderRecoverPage({
   const bodies = artifacts.filter(({ name, kind }) => kind === "configuration" && name !== configurationArtifact);
   const rootKey = artifacts.some(({ name }) => name === rootKeyArtifact);
   const serverMajor = String(source.serverMajor);
-  const nameOf = (kind: Artifact["kind"]) => artifacts.find((artifact) => artifact.kind === kind)?.name;
-  const [sequences, largeObjects] = [nameOf("sequences"), nameOf("large-objects")];
+  const namesOf = (kind: Artifact["kind"]) => artifacts.flatMap((one) => (one.kind === kind ? one.name : []));
+  const [largeObjects] = namesOf("large-objects");
   return render("set.md", {
     ...{ format: setFormat, set, tier, snapshotAt, serverMajor, prefix: setPrefix(tier, set).replace(/\/$/, "") },
     ...{ serverVersion: source.serverVersion, database: source.database },
@@ -50,8 +50,7 @@ export function renderRecoverPage({
     pins: { own: lines(Object.entries(sessionPins).map(([name, value]) => `set ${name} = '${value}';`)) },
     ...{ managedSchemas: managedSchemaNames(), staying: rowsThatStay(), oneTimeColumns: [...oneTimeColumnsOfUsers] },
     oneTimeTables: [...oneTimeTables].map((name) => `auth.${name}`),
-    sequences: sequences === undefined ? null : { file: "sequences.sh" },
-    ...(sequences !== undefined && { sequencesName: sequences }),
+    sequences: { own: namesOf("sequences").join(" ") },
     ...{ pgRestore: null, largeObjects: null },
     ...(largeObjects !== undefined && {
       ...{
