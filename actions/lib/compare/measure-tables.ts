@@ -5,7 +5,7 @@ import { askEach } from "../postgres/connect/connect.ts";
 import { tableName } from "../postgres/identifier.ts";
 import { type Fingerprint, type Generated, sumOf, type TableContent } from "../postgres/inventory/model.ts";
 import { fingerprintByCopy, isLeftToCopy } from "../postgres/rows/export-rows.ts";
-import { fingerprintGenerated, fingerprintTable } from "../postgres/rows/fingerprint.ts";
+import { fingerprintQuestion, generatedQuestion, readApart } from "../postgres/rows/fingerprint.ts";
 
 /** A fingerprint, or why there is none. */
 export type Measured = (Fingerprint & { readonly generated?: Generated | undefined }) | { readonly unreadable: string };
@@ -63,7 +63,7 @@ async function measureSome(
 ): Promise<[name: string, found: Measured][]> {
   const rows = await askEach(client, tables, (table) =>
     readable(() =>
-      fingerprintTable(client, table).catch((error: unknown) => {
+      readApart(client, table, fingerprintQuestion(table)).catch((error: unknown) => {
         if (!isLeftToCopy(error)) throw error;
         return undefined;
       }),
@@ -98,7 +98,7 @@ async function generated(
 ): Promise<Generated> {
   for (const path of [undefined, ...paths]) {
     try {
-      return await fingerprintGenerated(client, table, wanted, path);
+      return await readApart(client, table, generatedQuestion(table, wanted), path);
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
       if (!isLeftToCopy(error)) break;

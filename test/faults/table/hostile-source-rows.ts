@@ -138,6 +138,10 @@ const rises: readonly (Pick<Way, "kind" | "lay" | "named"> & { readonly outcome?
     lay: `${entries} create unique index i on $schema.entries (id) where $rise(note) <> '';`,
   },
   {
+    kind: "a low role's index, by its condition over a constant, tries to raise it",
+    lay: `${entries} create index i on $schema.entries (id) where $rise('x') <> '';`,
+  },
+  {
     kind: "a low role's exclusion constraint tries to raise it",
     lay: `${entries} alter table $schema.entries add constraint apart exclude using btree ($rise(note) with =);`,
   },

@@ -72,6 +72,7 @@ export function fingerprintTable(client: Client, table: Table & Pick<TableConten
   return readWith(client, table, fingerprintQuestion(table));
 }
 
+/** The stored generated columns with the hashes of their values, each beside the key of its row. */
 export function generatedQuestion(table: Table, { key, columns }: Generated): Question<Generated> {
   const sumOf = (column: string, place: number) => {
     const row = `row(${[...key, column].map(quoteIdentifier).join(", ")})`;
@@ -87,21 +88,6 @@ export function generatedQuestion(table: Table, { key, columns }: Generated): Qu
 }
 
 /**
- * The stored generated columns with the hashes of their values, each beside the key of its row.
- *
- * @param path as of readWith
- * @throws OperationError `table-unreadable` with the SQLSTATE
- */
-export function fingerprintGenerated(
-  client: Client,
-  table: Table,
-  generated: Generated,
-  path?: string,
-): Promise<Generated> {
-  return readWith(client, table, generatedQuestion(table, generated), path);
-}
-
-/**
  * Number of rows of one table as the connection's snapshot sees it, in decimal digits. Reads the table, but none of the
  * long values that are kept beside it, and writes no row out.
  *
@@ -112,23 +98,40 @@ export function countRows(client: Client, table: Table): Promise<string> {
   return readWith(client, table, { sql, parse: (row) => z.object({ rows: z.string() }).parse(row).rows });
 }
 
-/**
- * @param path search path to read under: in a transaction of its own, and only within `askEach`
- * @throws OperationError as fingerprintTable
- */
-export async function readWith<Answer>(
+/** Reads in the session's own transaction. @throws OperationError as fingerprintTable */
+export function readWith<Answer>(
   client: Client,
   table: Pick<TableContent, "schema" | "name">,
-  { sql, parse }: Question<Answer>,
+  question: Question<Answer>,
+): Promise<Answer> {
+  return rowOf(table, question, async ({ sql }) => (await client.query(sql)).rows[0]);
+}
+
+/**
+ * Reads in a transaction that is rolled back: what a query calls may be the user's own functions, and a role that restores may do
+ * more than their owner. Only within `askEach`.
+ *
+ * @param path search path to read under
+ * @throws OperationError as fingerprintTable
+ */
+export function readApart<Answer>(
+  client: Client,
+  table: Pick<TableContent, "schema" | "name">,
+  question: Question<Answer>,
   path?: string,
 ): Promise<Answer> {
-  let row: unknown;
-  try {
-    row = path === undefined ? (await client.query(sql)).rows[0] : await firstRowUnder(client, path, { sql });
-  } catch (error) {
+  return rowOf(table, question, ({ sql }) => firstRowUnder(client, path, { sql }));
+}
+
+async function rowOf<Answer>(
+  table: Pick<TableContent, "schema" | "name">,
+  question: Question<Answer>,
+  ask: (question: Question<Answer>) => Promise<unknown>,
+): Promise<Answer> {
+  const row = await ask(question).catch((error: unknown) => {
     throw whyUnreadable(table, error);
-  }
-  return parse(row);
+  });
+  return question.parse(row);
 }
 
 /** Why a table or materialised view could not be read, of the server's error. */

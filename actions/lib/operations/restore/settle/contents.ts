@@ -6,7 +6,7 @@ import { readingPaths } from "../../../postgres/inventory/name-lookup.ts";
 import { objectKey } from "../../../postgres/inventory/object-query.ts";
 import { viewsReadBy } from "../../../postgres/inventory/references.ts";
 import { isLeftToCopy } from "../../../postgres/rows/export-rows.ts";
-import { fingerprintLargeObject, readWith, viewQuestions } from "../../../postgres/rows/fingerprint.ts";
+import { fingerprintLargeObject, readApart, viewQuestions } from "../../../postgres/rows/fingerprint.ts";
 import { attempt, attemptAgain, attemptEach, attemptKeyed, attemptUnder, type Keyed } from "../../target/sessions.ts";
 import { place } from "../load/check-constraints.ts";
 import type { DataPlan } from "../plan/plan-data.ts";
@@ -98,8 +98,8 @@ export async function measureViews(client: Client, source: Inventory): Promise<M
   const found = await askEach(client, asked, async ({ view, stored, fresh }): Promise<MaterializedView[]> => {
     for (const path of paths) {
       try {
-        const held = await readWith(client, view, stored, path);
-        return [{ ...view, stored: held, fresh: await readWith(client, view, fresh, path).catch(() => null) }];
+        const held = await readApart(client, view, stored, path);
+        return [{ ...view, stored: held, fresh: await readApart(client, view, fresh, path).catch(() => null) }];
       } catch (error) {
         // Not filled: the comparison finds no measurement and says so.
         if (!isLeftToCopy(error)) return [];
