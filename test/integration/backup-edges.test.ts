@@ -59,13 +59,3 @@ test("a database that lost most of its rows fails the run, unless somebody says 
   expect(accepted.warnings.join()).toContain("rows from 5001 to 11");
   await whole(accepted);
 });
-
-test("nothing is dumped twice or forgotten when groups are made by exclusion", async () => {
-  await execute(
-    url,
-    "create table large_one as select n as id, repeat(md5(n::text), 40) as filler from generate_series(1, 8000) n; create table later as select 1 as id",
-  );
-  const result = await backUp(lab, url);
-  expect(result.artifacts.map(({ name: artifact }) => artifact)).toContain("data/01-public.large_one.dump.zst.pgp");
-  await whole(result);
-});

@@ -14,9 +14,13 @@ let source: LabProject;
 let target: LabProject;
 
 beforeAll(async () => {
-  // S3's own limits are 10,000 parts and 5 TB an object; ten parts of 5 MiB are passed by a database of the lab.
+  // S3's own limits are 10,000 parts and 5 TB an object; ten parts of 5 MiB are passed by a table of the lab that is not cut.
   lab = await openBackupLab(sharedS3(), {
-    policy: (policy) => ({ ...policy, vault: { ...policy.vault, partBytes: 5 * MiB, maxParts: 10 } }),
+    policy: (policy) => ({
+      ...policy,
+      source: { ...policy.source, sliceBytes: 1024 * MiB },
+      vault: { ...policy.vault, partBytes: 5 * MiB, maxParts: 10 },
+    }),
   });
   const url = sharedPostgres(17).superuserUrl();
   source = await createProject(url, `segments_${process.pid}`);

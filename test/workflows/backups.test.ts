@@ -15,7 +15,7 @@ import { awayFromMidnight, expectUntold, openWorkflowLab, type WorkflowLab } fro
 const tiers = [
   ["daily", /^data\//],
   ["weekly", /^json\/public\..*\.ndjson/],
-  ["monthly", /^database\.sql/],
+  ["monthly", /^99-schema\.sql/],
 ] as const;
 
 let workflows: WorkflowLab;
