@@ -19,6 +19,9 @@ const refused = `create table public.a_refused (n int);
   create function public.is_fine(int) returns boolean language sql as 'select $1 <= (select count(*) from a_refused) + 9';
   alter table public.a_refused add check (public.is_fine(n));
   set search_path = public; insert into public.a_refused values (1), (2)`;
+/** A name that would end its own statement where somebody looked for the end. */
+const hostile = `create table public."h (a) FROM stdin;\n\\.\n\nDROP TABLE y; --" ("b\n\\" text);
+  insert into public."h (a) FROM stdin;\n\\.\n\nDROP TABLE y; --" values ('\\.'), (E'\n\\.\n')`;
 /** Tables that an extension makes by itself, for what only their rows say. */
 const queues = `create extension pgmq; select pgmq.create('Mails to us'); select pgmq.create_unlogged('fast');
   select pgmq.send('Mails to us', '{"say": "x\\\\y\\tz"}') from generate_series(1, 20); delete from pgmq."q_mails to us" where msg_id = 20`;
@@ -75,6 +78,7 @@ describe.each([17, 15] as const)("RECOVER.md of a set of PostgreSQL %i, run as a
     );
     await execute(source.postgresUrl, refused);
     await execute(source.postgresUrl, queues);
+    await execute(source.postgresUrl, hostile);
     set = await backUp(lab, source.backupUrl, { tier: "daily" });
     page = await recoverPageOf(lab.vault, set.prefix);
   });
