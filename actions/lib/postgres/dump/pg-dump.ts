@@ -109,6 +109,10 @@ export class SchemaSql implements AsyncDisposable {
   }
 }
 
+/** What pg_restore writes when it is done, and how much may follow: when that was, and `\unrestrict`. */
+const lastLine = "-- PostgreSQL database dump complete";
+const lastLineBytes = 300;
+
 class SectionMaker {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #ended: Promise<Exit>;
@@ -138,15 +142,20 @@ class SectionMaker {
     this.#child.stdin.end();
   }
 
-  /** Ends well only when pg_restore exited with 0. @throws OperationError `dump-failed`, or the signal's reason */
+  /** Ends well only when pg_restore exited with 0 and has written its last line. @throws OperationError `dump-failed`, or the signal's reason */
   async *sql(): AsyncGenerator<Uint8Array, void, undefined> {
-    yield* this.#sql;
+    let end = Buffer.alloc(0);
+    for await (const chunk of this.#sql) {
+      end = Buffer.concat([end, chunk]).subarray(-lastLineBytes);
+      yield chunk;
+    }
     const { code, signal } = await this.#ended;
     this.#signal.throwIfAborted();
-    if (code === 0) return;
+    const whole = end.includes(lastLine);
+    if (code === 0 && whole) return;
     throw new OperationError(
       "dump-failed",
-      `pg_restore could not make SQL of the schema dump (${signal ?? `exit code ${code}`}).`,
+      `pg_restore could not make SQL of the schema dump (${signal ?? `exit code ${code}`}${whole ? "" : ", without its last line"}).`,
       "Run `lifeboat check`, then run the backup again; nothing of this run is visible in the vault.",
     );
   }
