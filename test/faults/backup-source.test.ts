@@ -174,6 +174,27 @@ describe("a backup whose source fails under it", () => {
     await succeeding();
   });
 
+  test("reads the rows while pg_dump still asks for the schema, where the way is long", async () => {
+    await using far = await startTcpFaultProxy(
+      { host: "127.0.0.1", port: server.port },
+      { roundTripMs: 20, bytesPerSecond: 20e6 },
+    );
+    const through = new URL(url);
+    through.port = String(far.port);
+    const told: string[] = [];
+    const log: Log = {
+      ...silentLog,
+      track(title, total) {
+        told.push(`${title} begins`);
+        return { ...silentLog.track(title, total), end: () => void told.push(`${title} ends`) };
+      },
+    };
+    await backUp(lab, through.href, { log });
+    const schema = [told.indexOf("schema begins"), told.indexOf("rows begins"), told.indexOf("schema ends")];
+    expect(schema).toEqual(schema.toSorted((a, b) => a - b));
+    expect(schema).not.toContain(-1);
+  });
+
   test("fails by name when definitions never stop changing", async () => {
     let answer = 10;
     const log: Log = {

@@ -73,7 +73,11 @@ export async function untilConnected({ snapshot }: Catalogue, dump: Promise<unkn
     over = true;
   };
   dump.then(ended, ended);
-  while (!over && (await snapshot.client.query(dumping)).rowCount === 0) await delay(20);
+  while (!over && (await snapshot.client.query(dumping)).rowCount === 0) {
+    // What was seen of others' sessions is kept until the transaction ends.
+    await snapshot.client.query("select pg_stat_clear_snapshot()");
+    await delay(20);
+  }
 }
 
 async function assertUnmoved(source: SourceAccess, before: Inventory): Promise<void> {
