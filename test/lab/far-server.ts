@@ -1,15 +1,13 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 
-/** A PostgreSQL server as if it were far away, without TLS. */
+/** A PostgreSQL server, without TLS, and how often one would wait for it if it were far away. */
 export interface FarServer extends AsyncDisposable {
   readonly port: number;
   /** How often a client has asked when everything before was answered: that many times it has waited for the link. Over all sessions. */
   readonly waits: number;
 }
 
-/** @param delayMillis of each byte, in each direction */
-export async function startFarServer(serverPort: number, delayMillis = 0): Promise<FarServer> {
+export async function startFarServer(serverPort: number): Promise<FarServer> {
   const sockets = new Set<Socket>();
   let waits = 0;
   const listener = createServer((client) => {
@@ -23,8 +21,8 @@ export async function startFarServer(serverPort: number, delayMillis = 0): Promi
     const answered = frames(false, (type) => {
       if (type === "Z") unanswered = Math.max(0, unanswered - 1);
     });
-    pass(client, server, asked, delayMillis);
-    pass(server, client, answered, delayMillis);
+    pass(client, server, asked);
+    pass(server, client, answered);
     for (const socket of [client, server]) sockets.add(socket.on("close", () => sockets.delete(socket)));
   });
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
@@ -40,17 +38,9 @@ export async function startFarServer(serverPort: number, delayMillis = 0): Promi
   };
 }
 
-function pass(from: Socket, to: Socket, look: (chunk: Buffer) => void, delayMillis: number): void {
-  from.on("data", async (chunk: Buffer) => {
-    look(chunk);
-    if (delayMillis > 0) await sleep(delayMillis);
-    to.write(chunk);
-  });
-  from.on("error", () => to.destroy());
-  from.on("close", async () => {
-    await sleep(delayMillis);
-    to.destroy();
-  });
+function pass(from: Socket, to: Socket, look: (chunk: Buffer) => void): void {
+  from.on("data", look).on("error", () => to.destroy());
+  from.on("close", () => to.destroy()).pipe(to);
 }
 
 /** Tells the type of each message; a client's first has none (PostgreSQL's manual, "Message Flow"). */

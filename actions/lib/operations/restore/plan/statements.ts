@@ -89,28 +89,44 @@ export function grantStatements(wanted: InventoryObject, present: InventoryObjec
   if (word === undefined || wanted.grants === null || present.grants === null) return [];
   const on = `ON ${word} ${nameOf(wanted, database)}`;
   const to = (grant: Grant) => (grant.grantee === "" ? "PUBLIC" : quoteIdentifier(grant.grantee));
-  const what = (grant: Grant) =>
-    `${grant.privilege}${grant.column === null ? "" : ` (${quoteIdentifier(grant.column)})`}`;
+  const what = (some: readonly Grant[]) =>
+    some
+      .map(({ privilege, column }) => `${privilege}${column === null ? "" : ` (${quoteIdentifier(column)})`}`)
+      .join(", ");
   const excess = present.grants.filter((grant) => !wanted.grants?.some((one) => sameGrant(one, grant)));
   const lacking = wanted.grants.filter((grant) => !present.grants?.some((one) => sameGrant(one, grant)));
   return [
-    ...excess.map((grant) => `REVOKE ${what(grant)} ${on} FROM ${to(grant)}`),
-    ...downTheChain(lacking, present.grants, wanted.owner).map((grant) =>
-      asGrantor(
-        grant,
-        wanted.owner,
-        `GRANT ${what(grant)} ${on} TO ${to(grant)}${grant.grantable ? " WITH GRANT OPTION" : ""}`,
+    ...alike(excess).map(([grant, ...more]) => `REVOKE ${what([grant, ...more])} ${on} FROM ${to(grant)}`),
+    ...downTheChain(lacking, present.grants, wanted.owner).flatMap((round) =>
+      alike(round).map(([grant, ...more]) =>
+        asGrantor(
+          grant,
+          wanted.owner,
+          `GRANT ${what([grant, ...more])} ${on} TO ${to(grant)}${grant.grantable ? " WITH GRANT OPTION" : ""}`,
+        ),
       ),
     ),
   ];
 }
 
+/** Those that one statement gives or takes: a table has seven rights a role, and a project thousands of tables. */
+function alike(grants: readonly Grant[]): [Grant, ...Grant[]][] {
+  const groups = new Map<string, [Grant, ...Grant[]]>();
+  for (const grant of grants) {
+    const key = JSON.stringify([grant.grantor, grant.grantee, grant.grantable]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [grant]);
+    else group.push(grant);
+  }
+  return [...groups.values()];
+}
+
 /** The owner's grants first, then what others pass on: they can only do that when they have been given the grant option. */
-function downTheChain(lacking: readonly Grant[], present: readonly Grant[], owner: string | null): Grant[] {
-  const ordered: Grant[] = [];
+function downTheChain(lacking: readonly Grant[], present: readonly Grant[], owner: string | null): Grant[][] {
+  const rounds: Grant[][] = [];
   const mayGive = ({ grantor, privilege, column }: Grant) =>
     grantor === owner ||
-    [...present, ...ordered].some(
+    [...present, ...rounds.flat()].some(
       (one) =>
         one.grantable &&
         one.grantee === grantor &&
@@ -120,11 +136,11 @@ function downTheChain(lacking: readonly Grant[], present: readonly Grant[], owne
   for (let left = lacking; left.length > 0; ) {
     const ready = left.filter(mayGive);
     // Whoever gave it is not to be told: it is tried as it stands.
-    const next = ready.length > 0 ? ready : left;
-    ordered.push(...next);
+    const next = ready.length > 0 ? ready : [...left];
+    rounds.push(next);
     left = left.filter((grant) => !next.includes(grant));
   }
-  return ordered;
+  return rounds;
 }
 
 /** A grant by somebody else than the owner is made in that role; the owner's own are made so by Postgres anyhow. */
