@@ -62,8 +62,9 @@ describe.each([15, 17] as const)("an archive that pg_dump %i writes into a pipe"
   const program = (tool: string) => join(server.binDir, tool);
 
   /** As it comes out of the process, so in the pipe's own pieces. */
-  const dumpStream = () =>
-    spawn(program("pg_dump"), ["-Fc", "-Z0", project.superuserUrl], { stdio: ["ignore", "pipe", "ignore"] }).stdout;
+  const dumpStream = (more: readonly string[] = []) =>
+    spawn(program("pg_dump"), ["-Fc", "-Z0", ...more, project.superuserUrl], { stdio: ["ignore", "pipe", "ignore"] })
+      .stdout;
 
   const listLine = ({ dumpId, tableOid, oid, desc, namespace, tag, owner }: TocEntry) =>
     `${dumpId}; ${tableOid} ${oid} ${desc} ${namespace ?? "-"} ${tag} ${owner}`.replaceAll(/[\r\n]/g, " ").trim();
@@ -91,22 +92,11 @@ describe.each([15, 17] as const)("an archive that pg_dump %i writes into a pipe"
     });
   });
 
-  test("gives each table the text that COPY gives, and each large object its bytes", async () => {
+  test("gives each large object its bytes", async () => {
     const found = new Map<string, string>();
-    const archive = await readArchive(dumpStream());
-    for await (const block of archive.blocks()) {
-      if (block.kind === "table") found.set(block.entry.oid, await digest(block.chunks()));
-      else for await (const object of block.objects()) found.set(`lo ${object.oid}`, await digest(object.chunks()));
-    }
-    const tables = archive.toc.filter(({ hasData, desc }) => hasData && desc === "TABLE DATA");
-    expect(tables.length).toBeGreaterThan(20);
-    for (const { oid, copyStmt, tag } of tables) {
-      const copy = copyStmt.trim().replace(/ FROM stdin;$/, " TO STDOUT");
-      const out = spawn(program("psql"), ["-X", "-q", "-d", project.superuserUrl, "-c", copy], {
-        stdio: ["ignore", "pipe", "inherit"],
-        env: { PGTZ: "UTC", PGOPTIONS: "-c extra_float_digits=3 -c search_path=" },
-      });
-      expect(found.get(oid), tag).toBe(await digest(out.stdout));
+    const objects = ["--data-only", "--blobs", "--exclude-schema=*"];
+    for await (const block of (await readArchive(dumpStream(objects))).blocks()) {
+      for await (const object of block.objects()) found.set(`lo ${object.oid}`, await digest(object.chunks()));
     }
     await withClient(project.superuserUrl, async (client) => {
       const answer = await client.query<{ oid: string; bytes: Buffer }>(

@@ -49,18 +49,18 @@ export async function historyOfDatabase(client: Client): Promise<AppliedMigratio
 }
 
 /**
- * What is noted in a set: its rows of the history. Undefined where they stand among all others in one artifact, as in an
- * archive: then only the restored database can tell.
+ * What is noted in a set: its rows of the history. Undefined for a monthly set, whose rows may lie in an archive class: then only
+ * the restored database can tell.
  * @throws OperationError `migrations-history`; what reading a set's artifact throws
  */
 export async function historyOfSet(open: OpenSet): Promise<AppliedMigration[] | undefined> {
+  if (open.tier === "monthly") return undefined;
   const inventory = await open.inventory();
   const table = inventory.tables.find(
     ({ schema, name }) => schema === historyTable.schema && name === historyTable.name,
   );
   if (table === undefined) return [];
   assertSmall(table.bytes);
-  if (open.manifest.artifacts.some(({ kind }) => kind === "sql")) return undefined;
   return (await linesOf(rows(open, inventory, table))).map((line) => rowOf(line, table.columns));
 }
 

@@ -1,21 +1,15 @@
 import { few } from "../../base/measures.ts";
-import {
-  assertContentsComplete,
-  assertSchemaComplete,
-  assertSqlSchemaComplete,
-  countSet,
-} from "../../compare/dump-checks.ts";
+import { assertLargeObjectsComplete, assertSchemaComplete, countSet } from "../../compare/dump-checks.ts";
 import { tableName } from "../../postgres/identifier.ts";
-import type { Inventory, SequenceValue, TableContent } from "../../postgres/inventory/model.ts";
+import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
-import type { Artifact, Manifest } from "../../vault/format/manifest.ts";
-import { misplacedRows, tellsParts } from "../../vault/sets/rows.ts";
+import type { Manifest } from "../../vault/format/manifest.ts";
+import { misplacedRows } from "../../vault/sets/rows.ts";
 import { type Contents, sequenceFiles } from "./deep-contents.ts";
 import { type DamageFinding, damageAt, findingOf, warningAt } from "./verify-objects.ts";
 
 /** Findings that also come when an artifact could not be read. */
 export const missingCodes: ReadonlySet<string> = new Set([
-  "table-missing",
   "sequences-missing",
   "schema-missing",
   "dump-incomplete",
@@ -25,25 +19,13 @@ export const missingCodes: ReadonlySet<string> = new Set([
 
 /** Compares what was found in the artifacts with what the inventory says was in the database at the snapshot. */
 export function compareContents(manifest: Manifest, inventory: Inventory, contents: Contents): DamageFinding[] {
-  if (tellsParts(inventory)) {
-    return [
-      ...contents.findings,
-      ...compareSchema(manifest, inventory, contents),
-      ...misplacedRows(manifest, inventory).map(({ where, code, what }) => damageAt(where, code, what)),
-      ...dumped(inventory).flatMap(unproven),
-      ...compareSequences(inventory, contents),
-      ...attempt("set", () => assertContentsComplete({ ...inventory, sequences: [] }, contents.entries)),
-      ...compareLargeObjects(inventory, contents),
-      ...compareExports(manifest, inventory, contents),
-      ...compareCounts(manifest, inventory),
-    ];
-  }
   return [
+    ...contents.findings,
     ...compareSchema(manifest, inventory, contents),
-    ...dumped(inventory).flatMap((table) => compareTable(table, manifest.artifacts, contents)),
-    ...compareUnknown(inventory, contents),
-    ...attempt("set", () => assertContentsComplete(inventory, contents.entries)),
-    ...inventory.sequences.flatMap((sequence) => compareSequence(sequence, contents)),
+    ...misplacedRows(manifest, inventory).map(({ where, code, what }) => damageAt(where, code, what)),
+    ...dumped(inventory).flatMap(unproven),
+    ...compareSequences(inventory, contents),
+    ...attempt("set", () => assertLargeObjectsComplete(inventory, contents.entries)),
     ...compareLargeObjects(inventory, contents),
     ...compareExports(manifest, inventory, contents),
     ...compareCounts(manifest, inventory),
@@ -65,40 +47,10 @@ function attempt(where: string, check: () => void): DamageFinding[] {
 }
 
 function compareSchema({ artifacts }: Manifest, inventory: Inventory, { schema }: Contents): DamageFinding[] {
-  const where = artifacts.find(({ kind }) => kind === "schema" || kind === "sql")?.name;
-  const sql = artifacts.some(({ kind }) => kind === "sql");
-  const assertComplete = sql ? assertSqlSchemaComplete : assertSchemaComplete;
+  const where = artifacts.find(({ kind }) => kind === "schema")?.name;
   // An archive that could not be read has its own finding.
-  if (schema !== undefined) return attempt(where ?? "set", () => assertComplete(inventory, schema));
+  if (schema !== undefined) return attempt(where ?? "set", () => assertSchemaComplete(inventory, schema));
   return where === undefined ? [damageAt("set", "schema-missing", "The set has no schema dump")] : [];
-}
-
-function compareTable(table: TableContent, artifacts: readonly Artifact[], { tables }: Contents): DamageFinding[] {
-  const name = tableName(table);
-  const found = tables.get(table.oid) ?? [];
-  const [only] = found;
-  if (only === undefined) {
-    return [damageAt("set", "table-missing", `The rows of ${name} are in no artifact`)];
-  }
-  if (found.length > 1) {
-    const where = found.map(({ artifact }) => artifact).join(", ");
-    return [damageAt("set", "table-twice", `The rows of ${name} are there ${found.length} times: ${where}`)];
-  }
-  const findings: DamageFinding[] = [];
-  const named = artifacts.find((artifact) => artifact.name === only.artifact)?.tables;
-  if (named !== undefined && !named.includes(name)) {
-    findings.push(warningAt(only.artifact, "table-unnamed", `The manifest does not say that ${name} is in here`));
-  }
-  if (table.fingerprint === null) {
-    findings.push(warningAt(only.artifact, "table-unproven", `The inventory has no fingerprint of ${name}`));
-  } else if (only.fingerprint?.rows !== table.fingerprint.rows) {
-    const rows = `${only.fingerprint?.rows ?? "no"} rows; the database had ${table.fingerprint.rows}`;
-    findings.push(damageAt(only.artifact, "rows-differ", `${name} has ${rows}`));
-  } else if (only.fingerprint.hash !== table.fingerprint.hash) {
-    const what = `The ${table.fingerprint.rows} rows of ${name} are not those that the database had`;
-    findings.push(damageAt(only.artifact, "rows-differ", what));
-  }
-  return findings;
 }
 
 function unproven(table: TableContent): DamageFinding[] {
@@ -110,39 +62,6 @@ function unproven(table: TableContent): DamageFinding[] {
 function compareSequences(inventory: Inventory, contents: Contents): DamageFinding[] {
   if (contents.sequenceFiles === sequenceFiles(inventory).length) return [];
   return [damageAt("set", "sequences-missing", "Values of sequences are in no artifact, or in two")];
-}
-
-function compareUnknown(inventory: Inventory, { tables }: Contents): DamageFinding[] {
-  const known = new Set(inventory.tables.map(({ oid }) => oid));
-  return [...tables].flatMap(([oid, found]) =>
-    known.has(oid)
-      ? []
-      : found.map(({ artifact }) =>
-          damageAt(
-            artifact,
-            "table-unknown",
-            `There are rows of a table (OID ${oid}) that the inventory does not know`,
-          ),
-        ),
-  );
-}
-
-/** `SELECT pg_catalog.setval('schema.name', 42, true);` */
-const setval = /setval\(.*, (-?\d+), (true|false)\)/s;
-
-function compareSequence({ schema, name, lastValue, isCalled }: SequenceValue, { entries }: Contents): DamageFinding[] {
-  const entry = entries.find(
-    ({ desc, namespace, tag }) => desc === "SEQUENCE SET" && namespace === schema && tag === name,
-  );
-  if (entry === undefined) return []; // assertContentsComplete names it
-  const [, value, called] = setval.exec(entry.defn) ?? [];
-  if (value === lastValue && called === String(isCalled)) return [];
-  // Sequences are outside of every snapshot (postgresql.org/docs/current/functions-sequence.html): what is read earlier
-  // may be less. A restore takes the one that is further on.
-  const what = `Sequence ${schema}.${name} moved while the backup ran`;
-  return value === undefined
-    ? [damageAt("set", "sequence-unreadable", `The value of sequence ${schema}.${name} is not in its entry`)]
-    : [warningAt("set", "sequence-moved", what)];
 }
 
 function compareLargeObjects(inventory: Inventory, { largeObjects }: Contents): DamageFinding[] {
@@ -174,7 +93,7 @@ function compareExports({ artifacts }: Manifest, inventory: Inventory, { exports
       return [damageAt("set", "export-missing", `There is no JSON export of ${name}`)];
     }
     if (table.fingerprint === null) return [];
-    if (found.fingerprint?.rows === table.fingerprint.rows && found.fingerprint.hash === table.fingerprint.hash)
+    if (found.fingerprint.rows === table.fingerprint.rows && found.fingerprint.hash === table.fingerprint.hash)
       return [];
     const what = `The JSON export of ${name} does not hold the ${table.fingerprint.rows} rows that the database had`;
     return [damageAt(found.artifact, "rows-differ", what)];

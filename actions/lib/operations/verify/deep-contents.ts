@@ -1,8 +1,7 @@
 import { OperationError } from "../../base/errors.ts";
 import { wholeOf } from "../../base/flow/chunks.ts";
-import { type DataBlock, readArchive, type TableBlock } from "../../postgres/dump/archive/data.ts";
+import { readArchive } from "../../postgres/dump/archive/data.ts";
 import type { TocEntry } from "../../postgres/dump/archive/toc.ts";
-import { readPlainDump } from "../../postgres/dump/plain/read.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { Fingerprint, Inventory, SequenceValue, TableContent } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets, vaultSecretsArtifact } from "../../postgres/inventory/vault-secrets.ts";
@@ -12,28 +11,26 @@ import { createNdjsonReader } from "../../postgres/rows/copy-text.ts";
 import { sequencesSql } from "../../postgres/rows/data-sql.ts";
 import { planExport } from "../../postgres/rows/export-rows.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
-import { blocksIn, differing, holdsRows, tellsParts } from "../../vault/sets/rows.ts";
+import { blocksIn, differing, holdsRows } from "../../vault/sets/rows.ts";
 import { type DamageFinding, findingOf } from "./verify-objects.ts";
 
-export interface FoundTable {
+interface Exported {
   readonly artifact: string;
-  /** Null when the inventory does not know the table, and so not how many columns its rows have. */
-  readonly fingerprint: Fingerprint | null;
+  readonly fingerprint: Fingerprint;
 }
 
 /** What was found in the artifacts of a set, to be compared with its inventory. */
 export interface Contents {
   /** What was compared as it was read and is not as it should be. */
   readonly findings: DamageFinding[];
+  /** Files of sequences' values that there are. */
   sequenceFiles: number;
   schema: readonly TocEntry[] | undefined;
-  /** By the table's OID at the source: every block of rows that there is for it. */
-  readonly tables: Map<string, FoundTable[]>;
-  /** SEQUENCE SET and large object entries of all archives. */
+  /** What the archive of large objects lists. */
   readonly entries: TocEntry[];
   readonly largeObjects: Map<string, { readonly bytes: string; readonly hash: string }>;
   /** JSON exports, by the table's OID at the source. */
-  readonly exports: Map<string, FoundTable>;
+  readonly exports: Map<string, Exported>;
 }
 
 export function noContents(): Contents {
@@ -41,7 +38,6 @@ export function noContents(): Contents {
     findings: [],
     sequenceFiles: 0,
     schema: undefined,
-    tables: new Map(),
     entries: [],
     largeObjects: new Map(),
     exports: new Map(),
@@ -59,19 +55,12 @@ export async function readContents(
   contents: Contents,
 ): Promise<void> {
   if (artifact.kind === "schema") contents.schema = await readSchema(artifact, plain);
-  else if (holdsRows(artifact) && tellsParts(inventory)) await readRows(artifact, plain, inventory, contents);
+  else if (holdsRows(artifact)) await readRows(artifact, plain, inventory, contents);
   else if (artifact.kind === "sequences") await readSequences(artifact, plain, inventory, contents);
-  else if (artifact.kind === "data" || artifact.kind === "large-objects") {
-    await readData(artifact, plain, inventory, contents);
-  } else if (artifact.kind === "sql" || artifact.kind === "extension-rows") {
-    await readSql(artifact, plain, inventory, contents);
-  } else if (artifact.kind === "json") {
-    await readExport(artifact, plain, inventory, contents);
-  } else if (artifact.name === vaultSecretsArtifact) {
-    await readSecrets(artifact, plain, inventory);
-  } else {
-    for await (const _chunk of plain);
-  }
+  else if (artifact.kind === "large-objects") await readLargeObjects(plain, contents);
+  else if (artifact.kind === "json") await readExport(artifact, plain, inventory, contents);
+  else if (artifact.name === vaultSecretsArtifact) await readSecrets(artifact, plain, inventory);
+  else for await (const _chunk of plain);
 }
 
 async function readSchema(artifact: Artifact, plain: AsyncIterable<Uint8Array>): Promise<readonly TocEntry[]> {
@@ -121,47 +110,13 @@ async function readSequences(
   throw new OperationError("sequences-differ", `${name} does not hold the values of sequences that the database had.`);
 }
 
-const told = new Set(["SEQUENCE SET", "BLOB", "BLOB METADATA"]);
+const told = new Set(["BLOB", "BLOB METADATA"]);
 
-async function readData(
-  artifact: Artifact,
-  plain: AsyncIterable<Uint8Array>,
-  inventory: Inventory,
-  contents: Contents,
-): Promise<void> {
-  const known = new Map(inventory.tables.map((table) => [table.oid, table]));
+async function readLargeObjects(plain: AsyncIterable<Uint8Array>, contents: Contents): Promise<void> {
   const archive = await readArchive(plain);
   contents.entries.push(...archive.toc.filter(({ desc }) => told.has(desc)));
-  await readBlocks(artifact, archive.blocks(), known, contents);
-}
-
-/** Plain SQL is schema and data in one; it was read to its end when its last line is pg_dump's. */
-async function readSql(
-  artifact: Artifact,
-  plain: AsyncIterable<Uint8Array>,
-  inventory: Inventory,
-  contents: Contents,
-): Promise<void> {
-  const dump = readPlainDump(plain, inventory);
-  await readBlocks(artifact, dump.blocks(), new Map(inventory.tables.map((table) => [table.oid, table])), contents);
-  if (artifact.kind === "sql") contents.schema = dump.toc;
-  contents.entries.push(...dump.toc.filter(({ desc }) => told.has(desc)));
-}
-
-async function readBlocks(
-  artifact: Artifact,
-  blocks: AsyncIterable<DataBlock>,
-  known: ReadonlyMap<string, TableContent>,
-  contents: Contents,
-): Promise<void> {
-  for await (const block of blocks) {
-    if (block.kind === "table") {
-      const fingerprint = await hashRows(block, known.get(block.entry.oid));
-      const found = contents.tables.get(block.entry.oid) ?? [];
-      contents.tables.set(block.entry.oid, [...found, { artifact: artifact.name, fingerprint }]);
-      continue;
-    }
-    for await (const object of block.objects()) {
+  for await (const { objects } of archive.blocks()) {
+    for await (const object of objects()) {
       const hasher = createLargeObjectHasher();
       for await (const chunk of object.chunks()) hasher.push(chunk);
       contents.largeObjects.set(object.oid, hasher.finish());
@@ -203,11 +158,4 @@ export function exportedTable({ name, tables }: Artifact, inventory: Inventory):
   const called = inventory.tables.filter((table) => tables?.[0] === tableName(table));
   if (called.length < 2) return called[0];
   return planExport(inventory.tables).find(({ artifact }) => artifact === name)?.table;
-}
-
-async function hashRows(block: TableBlock, table: TableContent | undefined): Promise<Fingerprint | null> {
-  if (table === undefined) return null;
-  const hasher = createRowHasher(table.columns.length);
-  for await (const chunk of block.chunks({ recycled: true })) hasher.push(chunk);
-  return hasher.finish();
 }

@@ -1,7 +1,5 @@
 import { OperationError } from "../../base/errors.ts";
 import { few } from "../../base/measures.ts";
-import { readArchive } from "../../postgres/dump/archive/data.ts";
-import { readPlainDump } from "../../postgres/dump/plain/read.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import { type Inventory, type Part, sumOf, type TableContent } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
@@ -14,29 +12,7 @@ type Holder = Pick<Artifact, "name" | "kind" | "tables">;
 
 /** Whether an artifact is a data file. */
 export function holdsRows({ kind }: Pick<Artifact, "kind">): boolean {
-  return kind === "data" || kind === "extension-rows" || kind === "sql";
-}
-
-/** Whether the set says where its rows are, as format 2 does. */
-export function tellsParts({ tables }: Pick<Inventory, "tables">): boolean {
-  return tables.some(({ parts }) => parts !== undefined);
-}
-
-/** The same blocks out of a set of format 1. */
-async function* formerBlocks(
-  { kind }: Holder,
-  plain: AsyncIterable<Uint8Array>,
-  inventory: Pick<Inventory, "tables">,
-): AsyncGenerator<DataBlock, void, undefined> {
-  const known = new Map(inventory.tables.map((table) => [table.oid, table]));
-  const blocks =
-    kind === "data"
-      ? (await readArchive(plain)).blocks()
-      : readPlainDump(plain, { sequences: [], ...inventory } as never).blocks();
-  for await (const block of blocks) {
-    const table = known.get(block.entry.oid);
-    if (block.kind === "table" && table !== undefined) yield { table, chunks: () => block.chunks() };
-  }
+  return kind === "data" || kind === "extension-rows";
 }
 
 /**
@@ -49,7 +25,6 @@ export function blocksIn(
   plain: AsyncIterable<Uint8Array>,
   inventory: Pick<Inventory, "tables">,
 ): AsyncGenerator<DataBlock, void, undefined> {
-  if (!tellsParts(inventory)) return formerBlocks(artifact, plain, inventory);
   const known = new Map(inventory.tables.map((table) => [tableName(table), table]));
   const tables = (artifact.tables ?? []).map((name) => {
     const table = known.get(name);
@@ -75,7 +50,7 @@ export async function* rows(
   table: TableContent,
   slice?: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const parts = table.parts ?? partsBefore(set, table);
+  const parts = table.parts ?? [];
   for (const part of slice === undefined ? parts : parts.slice(slice, slice + 1)) {
     const artifact = set.manifest.artifacts.find(({ name }) => name === part.artifact);
     const block = artifact && blocksIn(artifact, set.artifact(artifact.name), inventory);
@@ -89,18 +64,11 @@ export async function* rows(
         yield chunk;
       }
       const { rows, hash } = hasher.finish();
-      if (table.parts !== undefined && (rows !== part.rows || hash !== part.hash)) throw differing(part, table, rows);
+      if (rows !== part.rows || hash !== part.hash) throw differing(part, table, rows);
       break;
     }
     if (!found) throw missing(part, table);
   }
-}
-
-/** Of a set of format 1. */
-function partsBefore({ manifest }: Pick<OpenSet, "manifest">, table: TableContent): Part[] {
-  const kind = table.carried ? "data" : "extension-rows";
-  const holds = ({ kind: one, tables }: Artifact) => one === kind && tables?.includes(tableName(table)) !== false;
-  return manifest.artifacts.filter(holds).map(({ name }) => ({ artifact: name, rows: "0", hash: "0" }));
 }
 
 /** @param found rows that there are */
@@ -188,7 +156,7 @@ export function assertRowsPlaced(
   { set, manifest }: Pick<OpenSet, "set" | "manifest">,
   inventory: Pick<Inventory, "tables">,
 ): void {
-  const found = tellsParts(inventory) ? misplacedRows(manifest, inventory) : [];
+  const found = misplacedRows(manifest, inventory);
   if (found.length === 0) return;
   throw new OperationError(
     "set-inconsistent",

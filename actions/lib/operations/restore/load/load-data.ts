@@ -2,7 +2,6 @@ import type { Client } from "pg";
 import { counted } from "../../../base/flow/chunks.ts";
 import type { Log, Track } from "../../../base/log.ts";
 import { readArchive } from "../../../postgres/dump/archive/data.ts";
-import { readPlainDump } from "../../../postgres/dump/plain/read.ts";
 import { tableName } from "../../../postgres/identifier.ts";
 import type { Fingerprint, Inventory, TableContent } from "../../../postgres/inventory/model.ts";
 import { createRowHasher } from "../../../postgres/row-hash/row-hash.ts";
@@ -68,13 +67,9 @@ export async function loadArtifact(
   const track = task.log.track(artifact.name, { bytes: artifact.plainBytes, items: 0 });
   try {
     if (holdsRows(artifact)) await new Loader(task, client, artifact, loading, track).run();
-    if (artifact.kind === "large-objects" || artifact.kind === "sql") {
-      const plain = task.open(artifact);
-      const sql = artifact.kind === "sql";
-      const blocks = sql ? readPlainDump(plain, task.inventory).blocks() : (await readArchive(plain)).blocks();
-      for await (const block of blocks) {
-        if (block.kind === "large-objects") await loadLargeObjects(task.journal, client, block, track);
-      }
+    else {
+      const archive = await readArchive(task.open(artifact));
+      for await (const block of archive.blocks()) await loadLargeObjects(task.journal, client, block, track);
     }
     track.end("done");
   } catch (error) {
@@ -84,8 +79,7 @@ export async function loadArtifact(
 }
 
 /** Whether rows of it are still to come. */
-function isWanted({ plan, journal }: DataTask, { name, tables }: Artifact): boolean {
-  if (tables === undefined) return true; // a set of format 1
+function isWanted({ plan, journal }: DataTask, { name, tables = [] }: Artifact): boolean {
   return tables.some((table) => {
     const load = plan.loads.get(table);
     return load === undefined ? isCron(plan, table) : !journal.isDone(itemIn(load.table, name));

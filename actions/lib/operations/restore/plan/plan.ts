@@ -1,7 +1,6 @@
 import { ConfigurationError } from "../../../base/errors.ts";
 import { readArchive } from "../../../postgres/dump/archive/data.ts";
 import type { TocEntry } from "../../../postgres/dump/archive/toc.ts";
-import { readPlainDump, withTables } from "../../../postgres/dump/plain/read.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { isRoutine } from "../../../postgres/inventory/name-lookup.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
@@ -19,18 +18,13 @@ import { dependenciesOf, type Entries, type Step, tableKinds } from "./steps.ts"
  */
 export async function readSchema(open: OpenSet, source: Inventory): Promise<readonly TocEntry[]> {
   assertRowsPlaced(open, source);
-  const artifact = open.manifest.artifacts.find(({ kind }) => kind === "schema" || kind === "sql");
+  const artifact = open.manifest.artifacts.find(({ kind }) => kind === "schema");
   if (artifact === undefined) {
     throw new ConfigurationError(
       "set-without-schema",
       `Set ${open.set} has no schema dump.`,
       "Choose another set (`lifeboat list`).",
     );
-  }
-  if (artifact.kind === "sql") {
-    const dump = readPlainDump(open.artifact(artifact.name), source);
-    for await (const _block of dump.blocks());
-    return withTables(dump.toc);
   }
   const archive = await readArchive(open.artifact(artifact.name));
   for await (const _block of archive.blocks()) {

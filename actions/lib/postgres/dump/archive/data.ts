@@ -1,18 +1,6 @@
 import { type ArchiveHeader, Cursor, damaged, readHeader, readToc, type TocEntry } from "./toc.ts";
 
-/** The rows of one table. */
-export interface TableBlock {
-  readonly kind: "table";
-  readonly entry: TocEntry;
-  /**
-   * The text that `COPY … FROM STDIN` takes, without its end marker, cut anywhere. To be read once.
-   * With `recycled` a chunk is valid only until the next one is asked for.
-   */
-  chunks(options?: { readonly recycled?: boolean }): AsyncGenerator<Uint8Array, void, undefined>;
-}
-
 export interface LargeObjectBlock {
-  readonly kind: "large-objects";
   readonly entry: TocEntry;
   /** To be read once; an object that is passed over is skipped. */
   objects(): AsyncGenerator<LargeObject, void, undefined>;
@@ -23,22 +11,19 @@ export interface LargeObject {
   chunks(): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
-export type DataBlock = TableBlock | LargeObjectBlock;
-
 interface Archive {
   readonly header: ArchiveHeader;
   readonly toc: readonly TocEntry[];
   /**
    * The data, in the order of the archive, each block to be read before the next is asked for; what is not read is
-   * skipped. Ends well only when every entry with data had its block.
+   * skipped. Ends well only when every entry with data had its block. Rows of tables are not read.
    * @throws OperationError `archive-damaged`
    */
-  blocks(): AsyncGenerator<DataBlock, void, undefined>;
+  blocks(): AsyncGenerator<LargeObjectBlock, void, undefined>;
   /** Lets go of the source when the blocks are not wanted; not needed after `blocks`. */
   close(): Promise<void>;
 }
 
-const tableData = 1;
 const largeObjects = 3;
 
 /**
@@ -58,7 +43,10 @@ export async function readArchive(source: AsyncIterable<Uint8Array>): Promise<Ar
   }
 }
 
-async function* readBlocks(cursor: Cursor, toc: readonly TocEntry[]): AsyncGenerator<DataBlock, void, undefined> {
+async function* readBlocks(
+  cursor: Cursor,
+  toc: readonly TocEntry[],
+): AsyncGenerator<LargeObjectBlock, void, undefined> {
   const awaited = new Map(toc.filter((entry) => entry.hasData).map((entry) => [entry.dumpId, entry]));
   try {
     while (await cursor.more()) {
@@ -66,17 +54,10 @@ async function* readBlocks(cursor: Cursor, toc: readonly TocEntry[]): AsyncGener
       const entry = awaited.get(await cursor.integer("a block's header"));
       if (entry === undefined) throw damaged("a block of data belongs to no entry that awaits one", cursor.offset);
       awaited.delete(entry.dumpId);
-      if (type === tableData) {
-        const frames = new Frames(cursor, `the rows of ${entry.namespace ?? ""}.${entry.tag}`);
-        yield { kind: "table", entry, chunks: (options) => frames.copyChunks(options) };
-        await frames.skip();
-      } else if (type === largeObjects) {
-        const objects = new LargeObjects(cursor);
-        yield { kind: "large-objects", entry, objects: () => objects.each() };
-        await objects.skip();
-      } else {
-        throw damaged("a block of data is of no known type", cursor.offset);
-      }
+      if (type !== largeObjects) throw damaged(`there is more in it than large objects (${entry.desc})`, cursor.offset);
+      const objects = new LargeObjects(cursor);
+      yield { entry, objects: () => objects.each() };
+      await objects.skip();
     }
     const [missing] = awaited.values();
     if (missing !== undefined) {
@@ -124,13 +105,10 @@ class LargeObjects {
   }
 }
 
-/** What a reader of table data hands on at a time; pg_dump up to 17 frames each row by itself. */
+/** What a reader hands on at a time. */
 const chunkBytes = 128 * 1024;
-/** What pg_dump writes after the last row: the end marker of COPY and two empty lines. */
-const copyEnd = Buffer.from("\\.\n\n\n", "latin1");
-
 /**
- * The data of one table or one large object: frames (a length and that many bytes) up to one of length 0, handed on in
+ * The data of one large object: frames (a length and that many bytes) up to one of length 0, handed on in
  * chunks of about 128 KiB. The last chunk may be of any size.
  */
 class Frames {
@@ -140,7 +118,7 @@ class Frames {
   #left = 0;
   #ended = false;
 
-  /** @param what names the data in errors, e.g. `the rows of public.exams` */
+  /** @param what names the data in errors, e.g. `large object 1` */
   constructor(cursor: Cursor, what: string) {
     this.#cursor = cursor;
     this.#what = what;
@@ -152,33 +130,6 @@ class Frames {
       const out = Buffer.allocUnsafeSlow(chunkBytes);
       const length = await this.#fill(out, 0);
       if (length > 0) yield out.subarray(0, length);
-    }
-  }
-
-  /**
-   * Content of a table: checks that COPY's end marker is there, and keeps it back.
-   * @param recycled the reader is done with a chunk when it asks for the next: two chunks' memory serves the whole table
-   */
-  async *copyChunks({ recycled = false } = {}): AsyncGenerator<Uint8Array, void, undefined> {
-    let out = Buffer.allocUnsafeSlow(chunkBytes);
-    let other = recycled ? Buffer.allocUnsafeSlow(chunkBytes) : undefined;
-    let length = 0;
-    for (;;) {
-      length = await this.#fill(out, length);
-      const rows = length - copyEnd.length;
-      if (this.#ended) {
-        if (rows < 0 || copyEnd.compare(out, rows, length) !== 0) {
-          throw damaged(`no end marker after ${this.#what}`, this.#cursor.offset);
-        }
-        if (rows > 0) yield out.subarray(0, rows);
-        return;
-      }
-      const next = other ?? Buffer.allocUnsafeSlow(chunkBytes);
-      out.copy(next, 0, rows, length);
-      yield out.subarray(0, rows);
-      if (recycled) other = out;
-      out = next;
-      length = copyEnd.length;
     }
   }
 
