@@ -18,8 +18,8 @@ import type { S3Access } from "../lab/servers/s3.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { contents, examRows, gradeRows, schemaEntries, smallInventory, smallPieces } from "./small-set.ts";
 
-const exams = "data/01-public.exams.dump.zst.pgp";
-const rest = "data/02-rest.dump.zst.pgp";
+const exams = "data/01-public.exams.sql.zst.pgp";
+const rest = "data/02-rest.sql.zst.pgp";
 
 const bucket = `artifacts-${randomBytes(4).toString("hex")}`;
 let s3: S3Access;
@@ -91,7 +91,7 @@ test("a whole set is found whole, and an unlocked bucket is a warning only", asy
       set: manifest.set,
       findings: [{ code: "object-unlocked" }],
     });
-    expect(result.artifacts.map(({ outcome }) => outcome)).toEqual(["whole", "whole", "whole", "whole", "whole"]);
+    expect(result.artifacts.map(({ outcome }) => outcome)).toEqual(Array(6).fill("whole"));
   }
 });
 
@@ -186,40 +186,51 @@ test("an object that the manifest does not name is named", async () => {
 });
 
 describe("a set that is signed but whose contents are not those of its inventory is found by opening it", () => {
-  const { schema, exams: examData, rest: restData, largeObjects } = contents;
+  const { schema, exams: examData, rest: restData, sequences, largeObjects } = contents;
   const lies: [string, string, () => Piece[]][] = [
     [
       "a row is missing",
       `${exams}: rows-differ`,
-      () => [schema(), examData(examRows.slice(1)), restData(), largeObjects()],
+      () => [schema(), examData(examRows.slice(1)), restData(), sequences(), largeObjects()],
     ],
     [
       "a value is another",
       `${rest}: rows-differ`,
-      () => [schema(), examData(), restData(gradeRows.with(7, "7\t0\n")), largeObjects()],
+      () => [schema(), examData(), restData(gradeRows.with(7, "7\t0\n")), sequences(), largeObjects()],
     ],
     [
       "two rows stand for two others",
       `${exams}: rows-differ`,
-      () => [schema(), examData(examRows.with(0, examRows[1] as string)), restData(), largeObjects()],
+      () => [schema(), examData(examRows.with(0, examRows[1] as string)), restData(), sequences(), largeObjects()],
     ],
-    ["a table's rows are in no artifact", "set: table-missing", () => [schema(), restData(), largeObjects()]],
+    [
+      "a table's rows are in no artifact",
+      "set: slice-missing",
+      () => [schema(), restData(), sequences(), largeObjects()],
+    ],
     [
       "a table's rows are there twice",
-      "set: table-twice",
-      () => [schema(), examData(), { ...examData(), name: "data/04-again.dump.zst.pgp" }, restData(), largeObjects()],
+      "data/04-again.sql.zst.pgp: table-unknown",
+      () => [
+        schema(),
+        examData(),
+        { ...examData(), name: "data/04-again.sql.zst.pgp" },
+        restData(),
+        sequences(),
+        largeObjects(),
+      ],
     ],
     [
       "the schema lacks a function",
       "schema.dump.zst.pgp: dump-incomplete",
-      () => [schema(schemaEntries.slice(0, 2)), examData(), restData(), largeObjects()],
+      () => [schema(schemaEntries.slice(0, 2)), examData(), restData(), sequences(), largeObjects()],
     ],
     [
       "a large object is another",
       "set: large-object-differs",
-      () => [schema(), examData(), restData(), largeObjects("another")],
+      () => [schema(), examData(), restData(), sequences(), largeObjects("another")],
     ],
-    ["there is no schema", "set: schema-missing", () => [examData(), restData(), largeObjects()]],
+    ["there is no schema", "set: schema-missing", () => [examData(), restData(), sequences(), largeObjects()]],
   ];
 
   test.each(lies)("%s", async (_name, finding, pieces) => {

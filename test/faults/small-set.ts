@@ -1,22 +1,29 @@
-import type { Inventory, InventoryObject, TableContent } from "../../actions/lib/postgres/inventory/model.ts";
+import type {
+  Fingerprint,
+  Inventory,
+  InventoryObject,
+  TableContent,
+} from "../../actions/lib/postgres/inventory/model.ts";
 import { createLargeObjectHasher } from "../../actions/lib/postgres/row-hash/large-object.ts";
 import { createRowHasher } from "../../actions/lib/postgres/row-hash/row-hash.ts";
+import { blockBegin, blockEnd, dataHeader, sequencesSql } from "../../actions/lib/postgres/rows/data-sql.ts";
 import type { Piece } from "../integration/assembled-set.ts";
-import { header, largeObjectsBlock, pieces, tableBlock, toc } from "../unit/archive-writer.ts";
+import { header, largeObjectsBlock, pieces, toc } from "../unit/archive-writer.ts";
 
 export const examRows = ["1\tAlgebra\n", "2\tالجبر\n", "3\t\\N\n"];
 export const gradeRows = Array.from({ length: 20_000 }, (_, row) => `${row}\t${Math.sin(row)}\n`);
 
-function fingerprint(rows: readonly string[]): TableContent["fingerprint"] {
+function fingerprint(rows: readonly string[]): Fingerprint {
   const hasher = createRowHasher(2);
   hasher.push(Buffer.from(rows.join("")));
   return hasher.finish();
 }
 
-function table(name: string, oid: string, rows: readonly string[]): TableContent {
+function table(name: string, oid: string, rows: readonly string[], artifact: string): TableContent {
   return {
     ...{ schema: "public", name, oid, columns: ["id", "value"], bytes: 8192, extension: null, carried: true },
     ...{ filter: null, unlogged: false, fingerprint: fingerprint(rows) },
+    parts: [{ artifact, ...fingerprint(rows) }],
   };
 }
 
@@ -33,6 +40,11 @@ function largeObject(oid: string, content: string): Inventory["largeObjects"][nu
   return { oid, ...hasher.finish() };
 }
 
+export const examFile = "data/01-public.exams.sql.zst.pgp";
+export const restFile = "data/02-rest.sql.zst.pgp";
+const examTable = table("exams", "16401", examRows, examFile);
+const gradeTable = table("grades", "16402", gradeRows, restFile);
+
 export const smallInventory: Inventory = {
   format: "lifeboat-inventory/2",
   serverVersion: "17.11",
@@ -46,7 +58,7 @@ export const smallInventory: Inventory = {
   ],
   roles: [],
   memberships: [],
-  tables: [table("exams", "16401", examRows), table("grades", "16402", gradeRows)],
+  tables: [examTable, gradeTable],
   sequences: [{ schema: "public", name: "exams_id_seq", lastValue: "3", isCalled: true }],
   materializedViews: [],
   largeObjects: [largeObject("16500", "an object")],
@@ -57,12 +69,6 @@ const schemaEntries = [
   { dumpId: 2, desc: "TABLE", tag: "grades", classId: "1259", oid: "16402" },
   { dumpId: 3, desc: "FUNCTION", tag: "mark()", classId: "1255", oid: "16403" },
 ];
-const examsEntry = { dumpId: 4, desc: "TABLE DATA", tag: "exams", oid: "16401", hasData: true };
-const gradesEntry = { dumpId: 5, desc: "TABLE DATA", tag: "grades", oid: "16402", hasData: true };
-const sequenceEntry = {
-  ...{ dumpId: 6, desc: "SEQUENCE SET", tag: "exams_id_seq" },
-  defn: "SELECT pg_catalog.setval('public.exams_id_seq', 3, true);\n",
-};
 const blobEntries = [
   { dumpId: 7, desc: "BLOB METADATA", tag: "16500", defn: "16500\n", oid: "16500" },
   { dumpId: 8, desc: "BLOBS", tag: "16500", oid: "16500", hasData: true },
@@ -70,18 +76,25 @@ const blobEntries = [
 
 const archive = (...parts: Buffer[]) => pieces(Buffer.concat([header(16), ...parts]), 50_000);
 
+const dataFile = (table: TableContent, rows: readonly string[]) =>
+  pieces(Buffer.concat([dataHeader, blockBegin(table), Buffer.from(rows.join("")), blockEnd]), 50_000);
+
 /** Contents of a small set that its inventory describes truly; the functions make one that lies. */
 export const contents = {
   schema: (entries = schemaEntries): Piece => ({
     ...{ name: "schema.dump.zst.pgp", kind: "schema" as const, source: archive(toc(16, entries)) },
   }),
   exams: (rows = examRows): Piece => ({
-    ...{ name: "data/01-public.exams.dump.zst.pgp", kind: "data" as const, tables: ["public.exams"] },
-    source: archive(toc(16, [examsEntry]), tableBlock(4, rows)),
+    ...{ name: examFile, kind: "data" as const, tables: ["public.exams"] },
+    source: dataFile(examTable, rows),
   }),
   rest: (rows = gradeRows): Piece => ({
-    ...{ name: "data/02-rest.dump.zst.pgp", kind: "data" as const, tables: ["public.grades"] },
-    source: archive(toc(16, [gradesEntry, sequenceEntry]), tableBlock(5, rows)),
+    ...{ name: restFile, kind: "data" as const, tables: ["public.grades"] },
+    source: dataFile(gradeTable, rows),
+  }),
+  sequences: (): Piece => ({
+    ...{ name: "data/03-sequences.sql.zst.pgp", kind: "sequences" as const },
+    source: pieces(Buffer.from(sequencesSql(smallInventory.sequences)), 50_000),
   }),
   largeObjects: (content = "an object"): Piece => ({
     ...{ name: "data/03-large-objects.dump.zst.pgp", kind: "large-objects" as const },
@@ -90,7 +103,7 @@ export const contents = {
 };
 
 export function smallPieces(): Piece[] {
-  return [contents.schema(), contents.exams(), contents.rest(), contents.largeObjects()];
+  return [contents.schema(), contents.exams(), contents.rest(), contents.sequences(), contents.largeObjects()];
 }
 
 export { schemaEntries };

@@ -31,8 +31,8 @@ function poisoned(
 }
 
 const keys = "keys.pgp";
-const exams = "data/01-public.exams.dump.zst.pgp";
-const rest = "data/02-rest.dump.zst.pgp";
+const exams = "data/01-public.exams.sql.zst.pgp";
+const rest = "data/02-rest.sql.zst.pgp";
 const inventory = "inventory.json.zst.pgp";
 const keysCode = /^(keys-(unsigned|damaged|foreign)|signature-(invalid|foreign|unreadable)|s3-(missing|too-large))$/;
 
@@ -216,7 +216,13 @@ const claims = (kind: Artifact["kind"], plainBytes: number) => (manifest: Manife
 /** Rows of one table that become a gigabyte when they are opened. */
 const bomb = (of: Poisoner) =>
   of.assemble({
-    pieces: [contents.schema(), contents.exams(), { ...contents.rest(), source: zeros(1000) }, contents.largeObjects()],
+    pieces: [
+      contents.schema(),
+      contents.exams(),
+      { ...contents.rest(), source: zeros(1000) },
+      contents.sequences(),
+      contents.largeObjects(),
+    ],
     change: claims("data", 1000),
   });
 
