@@ -62,7 +62,6 @@ const artifactSchema = z.strictObject({
     "inventory",
     "recover",
     "json",
-    "sql",
     "extension-rows",
     "generated",
     "secrets",
