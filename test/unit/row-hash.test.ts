@@ -1,11 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { RowInput } from "../../actions/lib/postgres/row-hash/memory.ts";
-import {
-  createFramedRowHasher,
-  createRowHasher,
-  type RowHasher,
-} from "../../actions/lib/postgres/row-hash/row-hash.ts";
-import { frame, integer } from "./archive-writer.ts";
+import { createRowHasher, type RowHasher } from "../../actions/lib/postgres/row-hash/row-hash.ts";
 import { PlainRowHasher } from "./plain-row-hasher.ts";
 
 type Fingerprint = { rows: string; hash: string };
@@ -102,55 +97,22 @@ test("both hashers say the same of every mixture of bytes and of every cut", () 
   }
 });
 
-describe("rows in an archive's frames", () => {
-  const rows = ["1\tabc\n", "2\t\\\\.\n", `3\t${"z y".repeat(60_000)}\n`];
-  const block = Buffer.concat([...rows.map(frame), frame("\\.\n\n\n"), integer(0)]);
-  const following = Buffer.from("what follows");
-
-  test("have the same fingerprint, however they are cut, and nothing after them is taken", () => {
-    const wanted = fingerprintBy(createRowHasher(2), rows.join(""), 1000);
-    for (const size of [1, 4, 17, 70_000, 1_000_000]) {
-      const hasher = createFramedRowHasher(2);
-      const bytes = Buffer.concat([block, following]);
-      let taken = 0;
-      for (let at = 0; at < bytes.length; at += size) taken += hasher?.push(bytes.subarray(at, at + size)) ?? 0;
-      expect(taken).toBe(block.length);
-      expect(hasher?.ended).toBe(true);
-      expect(hasher?.finish()).toEqual(wanted);
-    }
-  });
-
-  test("have the same fingerprint where they were received, and in turns with text that lies elsewhere", () => {
-    const wanted = fingerprintBy(createRowHasher(2), rows.join(""), 1000);
-    const input = new RowInput(2 * block.length);
-    for (const table of [0, 1]) {
-      input.bytes.set(block, table * block.length);
-      const received = input.bytes.subarray(table * block.length, (table + 1) * block.length);
-      for (const size of [17, 70_000, block.length]) {
-        const hasher = createFramedRowHasher(2, input);
-        for (let at = 0, turn = 0; at < block.length; at += size, turn += 1) {
-          hasher?.push((turn % 2 === 0 ? received : block).subarray(at, at + size));
-        }
-        expect(hasher?.finish()).toEqual(wanted);
+test("rows have the same fingerprint where they were received, and in turns with text that lies elsewhere", () => {
+  const rows = Buffer.from(["1\tabc\n", "2\t\\\\.\n", `3\t${"z y".repeat(60_000)}\n`].join(""));
+  const wanted = fingerprintBy(createRowHasher(2), rows, 1000);
+  const input = new RowInput(2 * rows.length);
+  for (const table of [0, 1]) {
+    input.bytes.set(rows, table * rows.length);
+    const received = input.bytes.subarray(table * rows.length, (table + 1) * rows.length);
+    for (const size of [17, 70_000, rows.length]) {
+      const hasher = createRowHasher(2, input);
+      for (let at = 0, turn = 0; at < rows.length; at += size, turn += 1) {
+        hasher.push((turn % 2 === 0 ? received : rows).subarray(at, at + size));
       }
+      expect(hasher.finish()).toEqual(wanted);
     }
-    expect(Buffer.compare(input.bytes, Buffer.concat([block, block]))).toBe(0);
-  });
-
-  test.each([
-    ["without COPY's end marker", [frame("1\ta\n"), integer(0)]],
-    ["with rows after the end marker", [frame("\\.\n\n\n"), frame("1\ta\n"), integer(0)]],
-    ["cut off before the last frame", [frame("1\ta\n"), frame("\\.\n\n\n")]],
-    ["in a frame of negative length", [integer(-5)]],
-    ["with a length beyond all bounds", [Buffer.from([0, 0, 0, 0, 0x80])]],
-    ["with too few columns", [frame("1\n"), frame("\\.\n\n\n"), integer(0)]],
-  ])("%s are refused", (_name, parts) => {
-    const hasher = createFramedRowHasher(2);
-    expect(() => {
-      hasher?.push(Buffer.concat(parts));
-      hasher?.finish();
-    }).toThrow(expect.objectContaining({ code: "rows-malformed" }));
-  });
+  }
+  expect(Buffer.compare(input.bytes, Buffer.concat([rows, rows]))).toBe(0);
 });
 
 test("tables that are hashed one after another and side by side do not get in each other's way", () => {

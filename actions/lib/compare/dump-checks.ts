@@ -53,35 +53,6 @@ export function assertLargeObjectsComplete(inventory: Pick<Inventory, "largeObje
   );
 }
 
-/**
- * What must be in one of the data dumps, whichever: sequence values and large objects.
- * @throws OperationError `dump-incomplete`
- */
-export function assertContentsComplete(
-  inventory: Pick<Inventory, "sequences" | "largeObjects">,
-  toc: readonly TocEntry[],
-): void {
-  const sequences = new Set(
-    toc
-      .filter(({ desc }) => desc === "SEQUENCE SET")
-      .map(({ namespace, tag }) => tableName({ schema: namespace, name: tag })),
-  );
-  const largeObjects = new Set(toc.flatMap(largeObjectsOf));
-  const missing = [
-    ...inventory.sequences
-      .filter(({ countsFor }) => countsFor === undefined)
-      .map(tableName)
-      .filter((name) => !sequences.has(name)),
-    ...inventory.largeObjects.filter(({ oid }) => !largeObjects.has(oid)).map(({ oid }) => `large object ${oid}`),
-  ];
-  if (missing.length === 0) return;
-  throw new OperationError(
-    "dump-incomplete",
-    `The data dumps lack ${missing.length} of the database's contents: ${few(missing)}.`,
-    "Run again; if it comes back, run `lifeboat check`.",
-  );
-}
-
 /** pg_dump 15 and 16 list each large object; from 17 on one entry stands for many, its definition listing their OIDs. */
 function largeObjectsOf(entry: TocEntry): string[] {
   if (entry.desc === "BLOB") return [entry.oid];
@@ -100,11 +71,6 @@ export function movedObjects(before: readonly InventoryObject[], after: readonly
     const later = now.get(`${object.classId}.${object.oid}`);
     return later === undefined || later.definition !== object.definition || later.identity !== object.identity;
   });
-}
-
-/** The same as for an archive, but for the database itself, which plain SQL leaves to whoever creates one. */
-export function assertSqlSchemaComplete(inventory: Pick<Inventory, "objects">, toc: readonly TocEntry[]): void {
-  assertSchemaComplete({ objects: inventory.objects.filter(({ kind }) => kind !== "database") }, toc);
 }
 
 /** Sums up what is in a set. Rows are those of the tables that a dump carries. */

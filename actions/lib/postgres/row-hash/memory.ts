@@ -72,9 +72,6 @@ export const memories = ["row", "input"] as const;
 export const rowAt = 1024;
 export const usualPages = 8;
 
-/** What `error` says. */
-export const [malformedRow, malformedFrame, malformedEnd] = [1, 2, 3];
-
 // Classes of bytes, for the byte that stops the sixteen.
 export const classesAt = 0;
 export const [quotedClass, doubledClass] = [1, 2];
@@ -116,13 +113,8 @@ const names = [
   ...["inQuotes", "fields", "columns"],
   /** What the last bytes were the beginning of; the value of a number in an escape, and its digits so far. */
   ...["state", "value", "digits"],
-  /** 1: the text comes as an archive's frames and ends with COPY's end marker. */
-  "framed",
+  /** 1: a row has another number of columns. */
   "error",
-  /** Of the frame: unread bytes; bytes of its length that were read, and their value. `ended` after the last frame. */
-  ...["left", "headBytes", "head", "ended"],
-  /** Bytes after COPY's end marker. */
-  "afterEnd",
 ] as const;
 const sums = ["rows", "high", "low"] as const;
 /** What a module exports as its state. */
@@ -133,4 +125,4 @@ const index = (name: Variables) => globals.findIndex(([known]) => known === name
 export const read = (name: Variables) => getGlobal(index(name));
 export const write = (name: Variables, value: Code) => setGlobal(index(name), value);
 
-export const [plainState, escapeState, nullState, octalState, hexState, endState] = [0, 1, 2, 3, 4, 5];
+export const [plainState, escapeState, nullState, octalState, hexState] = [0, 1, 2, 3, 4];

@@ -1,34 +1,26 @@
-import { data, globals, malformedFrame, memories, read, rowAt, write } from "./memory.ts";
+import { data, globals, memories, read, rowAt, write } from "./memory.ts";
 import { takeText } from "./text.ts";
 import {
   add,
   add64,
   assemble,
-  atLeast,
   below,
   block,
   type Code,
-  call,
-  equal,
   extendSigned,
   extendUnsigned,
   get,
-  isZero,
   type LocalFunction,
   leave,
   leaveWhen,
   load32,
-  loadSecond8,
   loop,
   number,
-  or,
   rotateLeft,
-  select,
   set,
   shiftLeft,
   store32,
   subtract,
-  when,
   xor,
 } from "./webassembly.ts";
 
@@ -74,63 +66,10 @@ function hashRow(): LocalFunction {
   };
 }
 
-/** Takes an archive's frames from one place of the input to another; gives the place after what it has taken. */
-function takeFrames(): LocalFunction {
-  const [at, end, count] = [0, 1, 2];
-  const one = number(1);
-  return {
-    ...{ name: "takeFrames", parameters: 2, result: true, locals: ["i32"] },
-    body: [
-      block(
-        "stop",
-        loop(
-          "next",
-          leaveWhen("stop", or(atLeast(get(at), get(end)), or(read("ended"), read("error")))),
-          when(
-            read("left"),
-            [
-              set(count, subtract(get(end), get(at))),
-              set(count, select(get(count), read("left"), below(get(count), read("left")))),
-              call(1, get(at), add(get(at), get(count))),
-              write("left", subtract(read("left"), get(count))),
-              set(at, add(get(at), get(count))),
-            ],
-            [
-              // A length: a byte for the sign, then four bytes, the lowest first.
-              when(
-                read("headBytes"),
-                [
-                  write(
-                    "head",
-                    or(
-                      read("head"),
-                      shiftLeft(loadSecond8(0, get(at)), shiftLeft(subtract(read("headBytes"), one), number(3))),
-                    ),
-                  ),
-                ],
-                [write("head", number(0)), when(loadSecond8(0, get(at)), [write("error", number(malformedFrame))])],
-              ),
-              set(at, add(get(at), one)),
-              write("headBytes", add(read("headBytes"), one)),
-              when(equal(read("headBytes"), number(5)), [
-                ...[write("headBytes", number(0)), write("left", read("head"))],
-                when(isZero(read("head")), [write("ended", one)]),
-                when(atLeast(read("head"), number(0x8000_0000 | 0)), [write("error", number(malformedFrame))]),
-              ]),
-            ],
-          ),
-          leave("next"),
-        ),
-      ),
-      get(at),
-    ],
-  };
-}
-
 /**
  * The row hasher as a WebAssembly module: sixteen bytes at a time.
  * Hashing every row of a dump on its way must not take a backup much longer than copying it.
  */
 export function rowHashProgram(): Uint8Array<ArrayBuffer> {
-  return assemble({ functions: [hashRow(), takeText(), takeFrames()], globals, memories, data });
+  return assemble({ functions: [hashRow(), takeText()], globals, memories, data });
 }

@@ -4,8 +4,6 @@ import {
   compileProgram,
   instantiate,
   type Memory,
-  malformedEnd,
-  malformedFrame,
   newMemory,
   type Program,
   pageBytes,
@@ -35,23 +33,8 @@ export interface RowHasher {
   finish(): Fingerprint;
 }
 
-/** The same for rows as a pg_dump archive holds them: in frames, with COPY's end marker in the last one. */
-export interface FramedRowHasher {
-  /**
-   * Takes the next bytes, cut anywhere, up to the end of the frames.
-   * @returns how many it has taken: all of them before the end
-   * @throws OperationError `rows-malformed`
-   */
-  push(chunk: Uint8Array): number;
-  /** Whether the last frame has passed. */
-  readonly ended: boolean;
-  /** @throws OperationError `rows-malformed` when the end marker is missing */
-  finish(): Fingerprint;
-}
-
 interface Exports {
   takeText(from: number, to: number): void;
-  takeFrames(from: number, to: number): number;
   readonly [global: string]: unknown;
 }
 
@@ -85,7 +68,7 @@ class Instance {
     this.#bytes = new Uint8Array(this.#memory.buffer);
   }
 
-  static take(columns: number, framed: boolean, input: RowInput): Instance {
+  static take(columns: number, input: RowInput): Instance {
     const instance = Instance.#spare.get(input)?.pop() ?? new Instance(input);
     for (const name of variables) {
       const variable = instance.#variable(name);
@@ -94,7 +77,6 @@ class Instance {
     instance.#variable("length").value = rowAt + 1;
     instance.#variable("valueAt").value = rowAt + 1;
     instance.#variable("columns").value = columns;
-    instance.#variable("framed").value = framed ? 1 : 0;
     return instance;
   }
 
@@ -122,18 +104,6 @@ class Instance {
     this.#assertWell();
   }
 
-  /**
-   * @param piece at most `pieceBytes`
-   * @returns how many bytes it has taken: all before the end
-   */
-  takeFrames(piece: Uint8Array): number {
-    this.#makeRoom(piece.length);
-    const from = this.#input.place(piece);
-    const taken = this.#exports.takeFrames(from, from + piece.length) - from;
-    this.#assertWell();
-    return taken;
-  }
-
   /** The row may need more than there is; after a large one, a new and small memory takes the place of the grown one. */
   #makeRoom(bytes: number): void {
     const length = this.read("length");
@@ -154,12 +124,8 @@ class Instance {
 
   /** @throws OperationError `rows-malformed` */
   #assertWell(): void {
-    const error = this.read("error");
-    if (error === 0) return;
-    const rows = this.rows;
-    if (error === malformedFrame) throw malformed("a frame has no valid length", rows);
-    if (error === malformedEnd) throw malformed("something follows the end marker", rows);
-    throw malformed(`${this.read("fields")} columns where there should be ${this.read("columns")}`, rows);
+    if (this.read("error") === 0) return;
+    throw malformed(`${this.read("fields")} columns where there should be ${this.read("columns")}`, this.rows);
   }
 
   /** The result; the instance belongs to the next table then. */
@@ -186,7 +152,7 @@ class TextHasher implements RowHasher {
   #result: Fingerprint | undefined;
 
   constructor(columns: number, input: RowInput | undefined) {
-    this.#instance = Instance.take(columns, false, input ?? ordinaryInput());
+    this.#instance = Instance.take(columns, input ?? ordinaryInput());
   }
 
   push(chunk: Uint8Array): void {
@@ -203,52 +169,12 @@ class TextHasher implements RowHasher {
   }
 }
 
-/** COPY's end marker is followed by its line's end and pg_dump's two empty lines. */
-const linesAtEnd = 3;
-
-class FramedHasher implements FramedRowHasher {
-  readonly #instance: Instance;
-  #result: Fingerprint | undefined;
-  #ended = false;
-
-  constructor(columns: number, input: RowInput | undefined) {
-    this.#instance = Instance.take(columns, true, input ?? ordinaryInput());
-  }
-
-  get ended(): boolean {
-    return this.#ended;
-  }
-
-  push(chunk: Uint8Array): number {
-    let at = 0;
-    while (at < chunk.length && !this.#ended) {
-      at += this.#instance.takeFrames(chunk.subarray(at, at + pieceBytes));
-      this.#ended = this.#instance.read("ended") === 1;
-    }
-    return at;
-  }
-
-  finish(): Fingerprint {
-    if (this.#result !== undefined) return this.#result;
-    if (!this.#ended || this.#instance.read("afterEnd") !== linesAtEnd) {
-      throw malformed("the end marker is missing", this.#instance.rows);
-    }
-    this.#result = this.#instance.finish();
-    return this.#result;
-  }
-}
-
 /**
  * A hasher for rows as COPY sends them.
  * @param input where the text lies; with it, chunks of its memory are not copied
  */
 export function createRowHasher(columnCount: number, input?: RowInput): RowHasher {
   return new TextHasher(columnCount, input);
-}
-
-/** @param input where the text lies; with it, chunks of its memory are not copied. Only one hasher at a time may use it. */
-export function createFramedRowHasher(columnCount: number, input?: RowInput): FramedRowHasher {
-  return new FramedHasher(columnCount, input);
 }
 
 export function malformed(what: string, row: number | bigint): OperationError {

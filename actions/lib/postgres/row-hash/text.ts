@@ -4,7 +4,6 @@ import {
   close,
   comma,
   doubledClass,
-  endState,
   escapeState,
   hexState,
   high,
@@ -13,8 +12,6 @@ import {
   lineFeed,
   lowPlain,
   lowQuoted,
-  malformedEnd,
-  malformedRow,
   nullState,
   octalState,
   plainState,
@@ -78,7 +75,7 @@ export function takeText(): LocalFunction {
   const unread = set(at, subtract(get(at), number(1)));
   const outsideQuotes = [set(inQuotes, number(0)), set(low, load128(0, number(lowPlain)))];
   const withinQuotes = [set(inQuotes, number(1)), set(low, load128(0, number(lowQuoted)))];
-  const failed = [write("error", number(malformedRow)), leave("stop")];
+  const failed = [write("error", number(1)), leave("stop")];
   const rowIsEmpty = equal(get(length), number(rowAt + 1));
 
   const endValue: Code[] = [
@@ -132,10 +129,6 @@ export function takeText(): LocalFunction {
         set(state, number(nullState)),
         leave("next"),
       ]),
-      when(and(and(isByte(letter(".")), read("framed")), and(rowIsEmpty, isZero(read("fields")))), [
-        set(state, number(endState)),
-        leave("next"),
-      ]),
       when(isOctal, [
         ...[set(state, number(octalState)), write("digits", number(1))],
         ...[write("value", subtract(get(byte), number(letter("0")))), leave("next")],
@@ -156,25 +149,21 @@ export function takeText(): LocalFunction {
       when(below(read("digits"), number(3)), [leave("next")]),
       ...[...numberEnds, leave("decoded")],
     ]),
-    when(isState(hexState), [
-      block(
-        "digit",
-        ...hexDigits.map(([from, many, value]) =>
-          when(inHexRange(from, many), [
-            ...addDigit(4, add(subtract(get(byte), number(letter(from))), number(value))),
-            leave("digit"),
-          ]),
-        ),
-        ...[unread, ...numberEnds],
-        when(isZero(read("digits")), [set(byte, number(letter("x")))]),
-        leave("decoded"),
+    // Of a hexadecimal number.
+    block(
+      "digit",
+      ...hexDigits.map(([from, many, value]) =>
+        when(inHexRange(from, many), [
+          ...addDigit(4, add(subtract(get(byte), number(letter(from))), number(value))),
+          leave("digit"),
+        ]),
       ),
-      when(below(read("digits"), number(2)), [leave("next")]),
-      ...[...numberEnds, leave("decoded")],
-    ]),
-    // After COPY's end marker.
-    when(isByte(lineFeed), [write("afterEnd", add(read("afterEnd"), number(1))), leave("next")]),
-    ...[write("error", number(malformedEnd)), leave("stop")],
+      ...[unread, ...numberEnds],
+      when(isZero(read("digits")), [set(byte, number(letter("x")))]),
+      leave("decoded"),
+    ),
+    when(below(read("digits"), number(2)), [leave("next")]),
+    ...[...numberEnds, leave("decoded")],
   ];
 
   const takeSixteen: Code[] = [
