@@ -8,7 +8,7 @@ const quote = 0x22;
 const open = 0x28;
 const close = 0x29;
 const comma = 0x2c;
-const backslash = 0x5c;
+const [backslash, dot] = [0x5c, 0x2e];
 const letterN = 0x4e;
 
 /** What a byte means: nothing, the end of a field or row, that the value is to be quoted, doubled in quotes, an escape. */
@@ -100,6 +100,8 @@ export class PlainRowHasher implements RowHasher {
           this.#isNull = true;
           continue;
         }
+        if (byte === dot && length === 1 && this.#fields === 0)
+          throw malformed("an end marker stands among them", this.#rows);
         if (byte !== backslash) {
           const letter = control[byte] as number;
           if (letter !== 0) byte = letter;

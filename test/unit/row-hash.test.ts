@@ -58,6 +58,9 @@ describe.each([
     ["text in a table without columns", 0, "x\n"],
     ["a row without its end", 2, "1\t2\n3\t4"],
     ["a row cut after a column", 2, "3\t"],
+    ["an end marker among them, where psql would read on as commands", 1, "1\n\\.\n\\! id\n"],
+    ["an end marker before them", 2, "\\.\n"],
+    ["an end marker in a table without columns", 0, "\n\\.\n"],
   ])("rows with %s are refused", (_name, columns, text) => {
     expect(() => fingerprint(columns, text)).toThrow(expect.objectContaining({ code: "rows-malformed" }));
   });

@@ -113,7 +113,7 @@ const names = [
   ...["inQuotes", "fields", "columns"],
   /** What the last bytes were the beginning of; the value of a number in an escape, and its digits so far. */
   ...["state", "value", "digits"],
-  /** 1: a row has another number of columns. */
+  /** Why the rows are not as COPY writes them: `malformedRow`, `malformedEnd`; 0 when they are. */
   "error",
 ] as const;
 const sums = ["rows", "high", "low"] as const;
@@ -125,4 +125,6 @@ const index = (name: Variables) => globals.findIndex(([known]) => known === name
 export const read = (name: Variables) => getGlobal(index(name));
 export const write = (name: Variables, value: Code) => setGlobal(index(name), value);
 
+/** A row has another number of columns; COPY's end marker stands in a row's place. */
+export const [malformedRow, malformedEnd] = [1, 2];
 export const [plainState, escapeState, nullState, octalState, hexState] = [0, 1, 2, 3, 4];

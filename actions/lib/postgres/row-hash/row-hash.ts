@@ -4,6 +4,7 @@ import {
   compileProgram,
   instantiate,
   type Memory,
+  malformedEnd,
   newMemory,
   type Program,
   pageBytes,
@@ -124,7 +125,9 @@ class Instance {
 
   /** @throws OperationError `rows-malformed` */
   #assertWell(): void {
-    if (this.read("error") === 0) return;
+    const error = this.read("error");
+    if (error === 0) return;
+    if (error === malformedEnd) throw malformed("an end marker stands among them", this.rows);
     throw malformed(`${this.read("fields")} columns where there should be ${this.read("columns")}`, this.rows);
   }
 

@@ -12,6 +12,8 @@ import {
   lineFeed,
   lowPlain,
   lowQuoted,
+  malformedEnd,
+  malformedRow,
   nullState,
   octalState,
   plainState,
@@ -75,7 +77,7 @@ export function takeText(): LocalFunction {
   const unread = set(at, subtract(get(at), number(1)));
   const outsideQuotes = [set(inQuotes, number(0)), set(low, load128(0, number(lowPlain)))];
   const withinQuotes = [set(inQuotes, number(1)), set(low, load128(0, number(lowQuoted)))];
-  const failed = [write("error", number(1)), leave("stop")];
+  const failed = [write("error", number(malformedRow)), leave("stop")];
   const rowIsEmpty = equal(get(length), number(rowAt + 1));
 
   const endValue: Code[] = [
@@ -128,6 +130,10 @@ export function takeText(): LocalFunction {
       when(and(isByte(letter("N")), and(equal(get(length), get(valueAt)), isZero(get(inQuotes)))), [
         set(state, number(nullState)),
         leave("next"),
+      ]),
+      // COPY never writes it among rows, and psql takes what follows it for commands.
+      when(and(isByte(letter(".")), and(rowIsEmpty, isZero(read("fields")))), [
+        ...[write("error", number(malformedEnd)), leave("stop")],
       ]),
       when(isOctal, [
         ...[set(state, number(octalState)), write("digits", number(1))],
