@@ -34,6 +34,8 @@ export interface BackupInjection {
   readonly log?: WatchedLog;
   readonly signal?: AbortSignal;
   readonly vault?: Vault;
+  /** For how long the backup may start over; default: it may not. */
+  readonly startOverMinutes?: number;
   /** Whether it really happened. */
   hit(): boolean;
   /** Takes it away again; the next run must be clean. */
@@ -60,8 +62,11 @@ export class BackupScene extends ServedScene {
     const injection = await row.inject(this);
     const log = injection.log ?? watchedLog();
     using vault = injection.vault ?? this.vault();
-    const { url = this.url, signal } = injection;
-    const ended = await this.#ended(url, { log, vault, ...(signal && { signal }) });
+    const { url = this.url, signal, startOverMinutes = 0 } = injection;
+    const config = await this.lab.config(url);
+    const source = { ...config.policy.source, startOverMinutes };
+    const policy = { ...config.policy, source };
+    const ended = await this.#ended(url, { log, vault, config: { ...config, policy }, ...(signal && { signal }) });
     const hit = injection.hit();
     await injection.end?.();
     this.store.clear();
@@ -73,6 +78,7 @@ export class BackupScene extends ServedScene {
     const success = ended !== "hangs" && !("error" in ended);
     const falseSuccess = success && (broken.length > 0 || appeared.length !== 1 || !appeared[0]?.includes(ended.set));
     if (!success) broken.push(...(await this.#afterwards(row)));
+    else if (startOverMinutes > 0) broken.push(...(await this.#leftByRetention()));
     else if (after.strays.length + after.unfinishedUploads > 0) broken.push(`left over: ${after.strays.join(", ")}`);
     const outcome = hit ? outcomeOf(ended, falseSuccess, before, after, appeared) : "no fault was injected";
     return { outcome, code: codeOf(ended), broken, falseSuccess };
@@ -91,6 +97,11 @@ export class BackupScene extends ServedScene {
       const ended = await this.#ended(this.url, {});
       if (ended === "hangs" || "error" in ended) return [`the next run failed: ${inspect(ended)}`];
     }
+    return await this.#leftByRetention();
+  }
+
+  /** What a run has given up, and may not delete, goes with retention. */
+  async #leftByRetention(): Promise<string[]> {
     await retentionLater(this.lab);
     const { strays, unfinishedUploads } = await this.look();
     return strays.length + unfinishedUploads > 0 ? [`left over by retention: ${strays.join(", ")}`] : [];

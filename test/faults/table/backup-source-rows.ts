@@ -21,7 +21,7 @@ const places = {
   "first sessions": /^watch$/,
   schema: /^schema$/,
   data: /^data$/,
-  "first rows": /^rows$/,
+  "first rows": /^data\/\d\d-/,
   inventory: /^inventory$/,
   publish: /^publish$/,
 } as const;
@@ -91,6 +91,11 @@ const kinds = {
       await killBackend(server.superuserUrl("source"));
     },
   },
+  "sessions that read rows terminated": { act: terminate("application_name = 'lifeboat/rows'") },
+  "pooler full": {
+    act: ({ network }) => network.admit(4),
+    end: ({ network }) => network.admit(Number.POSITIVE_INFINITY),
+  },
   "watcher terminated": { act: terminate("application_name = 'lifeboat/watch'") },
 } as const satisfies Record<string, Kind>;
 
@@ -126,6 +131,8 @@ const sessions: readonly BackupRow[] = [
   row("snapshot holder terminated", "first rows", failed),
   row("all sessions terminated", "data", failed),
   row("all sessions terminated", "first rows", failed),
+  row("sessions that read rows terminated", "first rows", "success"),
+  row("pooler full", "data", "success"),
   row("watcher terminated", "data", failed),
   row("snapshot holder terminated", "inventory", failed),
   row("connections cut", "inventory", failed),
@@ -140,6 +147,47 @@ const sessions: readonly BackupRow[] = [
   row("server process killed", "publish", "success"),
 ];
 
+/** Of a table that somebody changes between the catalogue and its rows: he gets it, and the backup starts over. */
+function changed(kind: string, sql: string): BackupRow {
+  return {
+    ...{ kind: `table ${kind}`, stage: "data", outcome: "success" },
+    async inject(scene) {
+      await asSuperuser(
+        scene,
+        `create table moving (id int primary key, filler text);
+         insert into moving select n, repeat(md5(n::text), 9) from generate_series(1, 3000) n`,
+      );
+      let change: Promise<unknown> | undefined;
+      const act = () => {
+        scene.network.slow(100_000);
+        // One by one: VACUUM and its like run outside of a transaction.
+        change = withClient(scene.url, async (client) => {
+          for (const statement of sql.split(";")) await client.query(statement);
+          scene.network.slow(undefined);
+        });
+      };
+      const end = async () => {
+        await change;
+        await asSuperuser(scene, "drop table if exists moving_all; drop table if exists moving");
+      };
+      return { ...at(/^data$/, act, scene.throughProxy(), end), startOverMinutes: 1 };
+    },
+  };
+}
+
+const changes: readonly BackupRow[] = [
+  changed("shrinks", "delete from moving where id > 20; vacuum moving"),
+  changed("emptied", "truncate moving"),
+  changed("rewritten by VACUUM FULL", "delete from moving where id > 20; vacuum full moving"),
+  changed("rewritten by CLUSTER", "cluster moving using moving_pkey"),
+  changed("rewritten by ALTER TABLE", "alter table moving alter id type int8"),
+  changed(
+    "made a partition",
+    "create table moving_all (like moving) partition by range (id); alter table moving_all attach partition moving for values from (0) to (9000)",
+  ),
+  changed("dropped before it is read", "drop table moving"),
+];
+
 /** A role with something set against us. */
 function asRole(
   name: string,
@@ -150,6 +198,11 @@ function asRole(
     await asSuperuser(scene, `create role ${name} login ${attributes} password 'of-a-role'; ${setting}`);
     return { url: urlFor(scene.url, { user: name, password: "of-a-role" }), hit: () => true };
   };
+}
+
+/** The large object of the scene is somebody else's. */
+function narrow(role: string, connections: number): string {
+  return `alter role ${role} connection limit ${connections}; alter role ${role} set lo_compat_privileges = on`;
 }
 
 const settings: readonly BackupRow[] = [
@@ -168,6 +221,15 @@ const settings: readonly BackupRow[] = [
   {
     ...{ kind: "connection limit of the role", stage: "preflight", outcome: "refused before writing" },
     inject: asRole("crowded", "alter role crowded connection limit 0", "in role pg_read_all_data"),
+  },
+  {
+    ...{ kind: "one connection alone", stage: "preflight", outcome: "refused before writing" },
+    inject: asRole("lonely", narrow("lonely", 1), "in role pg_read_all_data"),
+    code: "preflight-failed",
+  },
+  {
+    ...{ kind: "one connection for rows", stage: "data", outcome: "success" },
+    inject: asRole("narrow", narrow("narrow", 4), "in role pg_read_all_data"),
   },
   {
     ...{ kind: "role may not read a table", stage: "preflight", outcome: "refused before writing" },
@@ -231,4 +293,4 @@ function calledOff(place: RegExp, url: string): BackupInjection {
   return { ...at(place, () => controller.abort(), url), signal: controller.signal };
 }
 
-export const backupSourceRows: readonly BackupRow[] = [...sessions, ...settings];
+export const backupSourceRows: readonly BackupRow[] = [...sessions, ...changes, ...settings];

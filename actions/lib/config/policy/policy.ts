@@ -150,7 +150,7 @@ export const policySchema = z.strictObject({
     warnBeforeKeyExpiryDays: days,
   }),
   source: z.strictObject({
-    /** Sessions that read rows at the same time. */
+    /** Sessions that read or write rows at the same time, at most: how many of them read is found out as they do. */
     jobs: z.number().int().min(1).max(16),
     /** Longest wait for a table lock before the backup gives way. */
     lockWaitSeconds: seconds,

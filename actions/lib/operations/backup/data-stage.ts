@@ -9,10 +9,9 @@ import { takeLargeObjects } from "./apart-stage.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { askServer, type Said } from "./fingerprints.ts";
 import { planFiles } from "./plan-files.ts";
-import { readInLanes } from "./reading-lanes.ts";
 import { chooseCompared, FilesRead, RowsRead } from "./row-files.ts";
 import type { Catalogue } from "./schema-stage.ts";
-import type { SourceAccess } from "./source-access.ts";
+import { readInLanes, type SourceAccess } from "./source-access.ts";
 
 export interface DataStage {
   readonly artifacts: readonly Artifact[];
@@ -37,22 +36,14 @@ export async function takeData(
 ): Promise<DataStage> {
   const files = await planFiles(snapshot.client, inventory, source.policy);
   const tables = files.flatMap((file) => file.tables);
-  source.log.info(`${new Set(tables).size} tables in ${files.length} files, ${source.policy.jobs} at a time.`);
+  source.log.info(`${new Set(tables).size} tables in ${files.length} files, up to ${source.policy.jobs} at a time.`);
   const rows = new RowsRead(files);
   await using read = new FilesRead(source, store, stop, snapshot, files, rows);
   const artifacts: Artifact[] = [];
-  const objects = async (): Promise<void> => {
-    artifacts.push(...(await takeLargeObjects(source, store, snapshot, inventory)));
-  };
   const readings = files.map((file) => read.reading(file));
 
   const reading = async (): Promise<undefined> => {
-    await readInLanes(
-      source,
-      stop,
-      snapshot.id,
-      inventory.largeObjects.length === 0 ? readings : [objects, ...readings],
-    );
+    await readInLanes(source, stop, snapshot.id, readings, () => read.bytes);
     await read.settled();
     for (const [name, values] of sequenceFiles(inventory.sequences, sequencesName(files))) {
       artifacts.push(await store.putSmall({ name, kind: "sequences" }, sequencesSql(values)));
@@ -65,6 +56,8 @@ export async function takeData(
     const asked = [...chooseCompared(inventory), ...inventory.tables.filter(isVaultSecrets)];
     const said = await askServer(inventory, asked, [snapshot.client, beside], stop, source.log);
     await source.hangUp(beside);
+    // Only now: pg_dump has a connection of its own.
+    artifacts.push(...(await takeLargeObjects(source, store, snapshot, inventory)));
     return said;
   };
   const [, said] = await together<Said | undefined>(stop, [reading, asking]);

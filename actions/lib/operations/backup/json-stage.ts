@@ -1,13 +1,14 @@
 import type { Client } from "pg";
 import { OperationError } from "../../base/errors.ts";
-import { Background, inLanes, type Stop } from "../../base/flow/bounded.ts";
+import { Background, type Stop } from "../../base/flow/bounded.ts";
+import { counted } from "../../base/flow/chunks.ts";
 import type { Track } from "../../base/log.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import { type ExportItem, exportLongRows, exportRows, isLeftToCopy } from "../../postgres/rows/export-rows.ts";
-import { attachSnapshot, type LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
+import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
-import type { SourceAccess } from "./source-access.ts";
+import { readInLanes, type SourceAccess } from "./source-access.ts";
 
 /** Rows up to so many bytes are read whole, so that the session can go on while they are on their way to the vault. */
 const smallBytes = 256 * 1024;
@@ -27,45 +28,42 @@ export async function takeJsonExport(
   snapshot: LockedSnapshot,
   items: readonly ExportItem[],
 ): Promise<Artifact[]> {
-  const { log, policy } = source;
-  const track = log.track("JSON export", {
+  const track = source.log.track("JSON export", {
     bytes: items.reduce((sum, { table }) => sum + table.bytes, 0),
     items: items.length,
   });
   const made = new Map<ExportItem, Artifact>();
-  const lanes = Math.max(1, Math.min(policy.jobs, items.length));
-  const sessions = await Promise.all(
-    Array.from({ length: lanes }, async () => {
-      const client = await source.session("export");
-      await attachSnapshot(client, snapshot.id);
-      // Rolled back to after each table, so that its locks do not pile up in the server's lock table.
-      await client.query("savepoint before_table");
-      return client;
-    }),
-  );
+  // Rolled back to after each table, so that its locks do not pile up in the server's lock table.
+  const prepared = new WeakSet<Client>();
+  let bytes = 0;
   await using small = new Background(stop, smallInFlight);
-  try {
-    await inLanes(stop, items, lanes, async (item, lane) => {
-      track.note(tableName(item.table));
-      const done = (artifact: Artifact): void => {
-        made.set(item, artifact);
-        track.advance({ bytes: item.table.bytes, items: 1 });
-      };
-      const client = sessions[lane] as Client;
-      const take = (rows: typeof exportRows) => exportTable(rows(client, item.table), item, store, small, track, done);
-      await take(exportRows).catch(async (error: unknown) => {
-        if (!isLeftToCopy(error)) throw error;
-        await client.query("rollback to savepoint before_table");
-        await take(exportLongRows);
+  const readings = items.map((item) => async (client: Client) => {
+    track.note(tableName(item.table));
+    if (!prepared.has(client)) await client.query("savepoint before_table");
+    prepared.add(client);
+    const done = (artifact: Artifact): void => {
+      made.set(item, artifact);
+      track.advance({ bytes: item.table.bytes, items: 1 });
+    };
+    const take = (rows: typeof exportRows) => {
+      const read = counted(rows(client, item.table), (more) => {
+        bytes += more;
       });
+      return exportTable(read, item, store, small, track, done);
+    };
+    await take(exportRows).catch(async (error: unknown) => {
+      if (!isLeftToCopy(error)) throw error;
       await client.query("rollback to savepoint before_table");
+      await take(exportLongRows);
     });
+    await client.query("rollback to savepoint before_table");
+  });
+  try {
+    await readInLanes(source, stop, snapshot.id, readings, () => bytes);
     await small.settled();
   } catch (error) {
     track.end("failed");
     throw error;
-  } finally {
-    await Promise.all(sessions.map((client) => source.hangUp(client)));
   }
   track.end("done");
   return items.flatMap((item) => made.get(item) ?? []);

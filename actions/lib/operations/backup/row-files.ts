@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { Background, type Stop } from "../../base/flow/bounded.ts";
-import { heldBack, readAhead } from "../../base/flow/chunks.ts";
+import { counted, heldBack, readAhead } from "../../base/flow/chunks.ts";
 import type { Track } from "../../base/log.ts";
 import { assertRowsComplete } from "../../compare/dump-checks.ts";
 import { tableName } from "../../postgres/identifier.ts";
@@ -19,8 +19,7 @@ import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { withReason } from "./long-values.ts";
-import type { Reading } from "./reading-lanes.ts";
-import type { SourceAccess } from "./source-access.ts";
+import type { Reading, SourceAccess } from "./source-access.ts";
 
 /**
  * The files of rows on their way into the vault. A session is free for the next as soon as a file has been read: the last of it is
@@ -38,6 +37,7 @@ export class FilesRead implements AsyncDisposable {
   /** Of files that have been stored: what a failed one has left may still be in use. */
   readonly #spare: RowInput[] = [];
   #ended = false;
+  #bytes = 0;
 
   constructor(
     source: SourceAccess,
@@ -63,12 +63,15 @@ export class FilesRead implements AsyncDisposable {
       this.#track.note(file.name.replace(/^data\/|\.sql\.zst\.pgp$/g, ""));
       const input = this.#spare.pop() ?? copyMemory();
       const found = new Map<TableContent, Fingerprint>();
-      const rows = readDataFile(client, file, input, (table, fingerprint) => void found.set(table, fingerprint));
-      const read = Promise.withResolvers<void>();
+      const read = readDataFile(client, file, input, (table, fingerprint) => void found.set(table, fingerprint));
+      const rows = counted(read, (bytes) => {
+        this.#bytes += bytes;
+      });
+      const ended = Promise.withResolvers<void>();
       const name = nameOfTry(file, attempt);
       const artifact = { name, kind: file.kind, tables: file.tables.map(tableName) };
       // Rows are hashed while those before them are compressed.
-      const source = heldBack(readAhead(rows), async () => read.resolve());
+      const source = heldBack(readAhead(rows), async () => ended.resolve());
       const stored = this.#store.put(artifact, source, this.#track).then((made) => {
         this.#rows.stored(file, name, found);
         this.#artifacts.set(file, made);
@@ -76,12 +79,17 @@ export class FilesRead implements AsyncDisposable {
         this.#track.advance({ items: 1 });
       });
       try {
-        await Promise.race([read.promise, stored]);
+        await Promise.race([ended.promise, stored]);
       } catch (error) {
         throw await withReason(this.#source, this.#snapshot, file.tables, error);
       }
       await this.#sending.add(() => stored);
     };
+  }
+
+  /** That have been read, those of a file that has to be read again included. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** @throws what the first of those that were still being sent has thrown */

@@ -1,13 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
+import { LifeboatError } from "../../base/errors.ts";
 import type { Stop } from "../../base/flow/bounded.ts";
+import { inGrowingLanes } from "../../base/flow/growing-lanes.ts";
 import type { Log } from "../../base/log.ts";
 import type { ConnectionSettings } from "../../config/connection-url.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import { type ChildEnvironment, type ClientTools, childEnvironment } from "../../postgres/connect/client-tools.ts";
 import { connect, Sessions } from "../../postgres/connect/connect.ts";
 import { type PgDump, SchemaSql } from "../../postgres/dump/pg-dump.ts";
+import { isLost } from "../../postgres/rows/data-file.ts";
 import { isQuiet, watchForDdl } from "../../postgres/snapshot/ddl-watch.ts";
+import { attachSnapshot } from "../../postgres/snapshot/snapshot.ts";
 
 export interface SourceAccessOptions {
   readonly settings: ConnectionSettings;
@@ -21,6 +25,8 @@ export interface SourceAccessOptions {
 export class SourceAccess implements AsyncDisposable {
   readonly policy: Policy["source"];
   readonly log: Log;
+  /** Milliseconds that the watcher's last look took. */
+  lastLook: number | undefined;
   readonly #options: SourceAccessOptions;
   readonly #child: ChildEnvironment;
   readonly #connect: (purpose: string) => Promise<Client>;
@@ -110,6 +116,9 @@ export async function startDdlGuard(source: SourceAccess, stop: Stop): Promise<D
     ours: () => source.backends(),
     holders: () => [...held],
     yieldSeconds: source.policy.yieldToDdlSeconds,
+    looked: (millis) => {
+      source.lastLook = millis;
+    },
     signal: AbortSignal.any([done.signal, stop.signal]),
   }).catch(async (error: unknown) => {
     const ours = source.backends();
@@ -142,4 +151,49 @@ export async function waitForMigration(
     stop.signal,
   );
   return await isQuiet(await sessions.open(), until, stop.signal);
+}
+
+/** Reads something through a session under the snapshot; `attempt` counts from 1. */
+export type Reading = (client: Client, attempt: number) => Promise<void>;
+
+/**
+ * Reads one thing after the other under one snapshot, each lane through a session of its own, the next as soon as the one before has been
+ * read. There are as many as bring more, are let in, and let the server answer others as before. A lost connection costs what
+ * was read through it.
+ *
+ * @param bytes read so far
+ * @throws what a reading throws; OperationError `connection-lost` when it was lost again and again, `snapshot-lost`
+ */
+export async function readInLanes(
+  source: SourceAccess,
+  stop: Stop,
+  snapshotId: string,
+  queue: readonly Reading[],
+  bytes: () => number,
+): Promise<void> {
+  await inGrowingLanes<Reading, Client>(stop, queue, {
+    most: source.policy.jobs,
+    open: () => openReader(source, snapshotId),
+    close: (client) => source.hangUp(client),
+    async work(read, client, attempt) {
+      if (attempt > 1)
+        source.log.info("The connection to the database was lost while rows were read; reading these again.");
+      await read(client, attempt);
+    },
+    isFull: (error) => error instanceof LifeboatError && error.code === "source-unreachable",
+    isLost: (error) => (error instanceof LifeboatError ? error.code === "connection-lost" : isLost(error)),
+    done: bytes,
+    probe: () => source.lastLook,
+  });
+}
+
+/** Rows come in the order in which they lie, read by this session alone: what a backup takes from the server is what it was given. */
+const asTheyLie =
+  "set local synchronize_seqscans = off; set local max_parallel_workers_per_gather = 0; set local jit = off";
+
+async function openReader(source: SourceAccess, snapshotId: string): Promise<Client> {
+  const client = await source.session("rows");
+  await attachSnapshot(client, snapshotId);
+  await client.query(asTheyLie);
+  return client;
 }

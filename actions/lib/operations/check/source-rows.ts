@@ -87,8 +87,8 @@ export async function readServerFacts(client: Client): Promise<ServerFacts> {
   return serverSchema.parse(rows[0]);
 }
 
-/** Beside the dumps: one session holds the snapshot, one takes fingerprints, one watches. */
-const sessionsBesideDumps = 3;
+/** Beside the sessions that read rows: one holds the snapshot, one asks for fingerprints, one watches. */
+const sessionsBeside = 3;
 
 export function checkServer(facts: ServerFacts, tools: ClientTools | undefined, policy: Policy["source"]): CheckRow[] {
   const rows: CheckRow[] = [];
@@ -144,19 +144,17 @@ function checkRole(facts: ServerFacts): CheckRow {
   return ok("role", `${facts.role}, read-only`);
 }
 
+/** One session that reads is enough; how many there are to be is found out as they read. */
 function checkConnections(facts: ServerFacts, policy: Policy["source"]): CheckRow {
-  const needed = policy.jobs + sessionsBesideDumps;
+  const least = 1 + sessionsBeside;
+  const most = policy.jobs + sessionsBeside;
   // The preflight's own session is counted by the server and is free again before the backup's begin.
   const left = Math.min(facts.connectionsLeft, facts.roleLeft ?? Number.POSITIVE_INFINITY) + 1;
-  const found = `needs ${needed}, the server has ${left} left, the policy allows ${policy.connectionBudget}`;
-  if (needed > policy.connectionBudget)
+  const found = `needs ${least} to ${most}, the server has ${left} left, the policy allows ${policy.connectionBudget}`;
+  if (most > policy.connectionBudget)
     return fail("connections", found, "Lower source.jobs or raise source.connectionBudget in the policy.");
-  if (needed > left)
-    return fail(
-      "connections",
-      found,
-      "Lower source.jobs, raise the role's or the server's limit, or run at a quieter hour.",
-    );
+  if (least > left)
+    return fail("connections", found, "Raise the role's or the server's limit, or run at a quieter hour.");
   return ok("connections", found);
 }
 

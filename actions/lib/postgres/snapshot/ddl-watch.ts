@@ -3,6 +3,7 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { describeCode, OperationError } from "../../base/errors.ts";
 import { ownSchema } from "../inventory/object-query.ts";
+import { snapshotLost } from "./snapshot.ts";
 
 const lookSchema = z.strictObject({
   gone: z.array(z.number()),
@@ -35,6 +36,8 @@ interface DdlWatch {
   readonly holders: () => readonly number[];
   /** How long somebody may wait for them, alone. */
   readonly yieldSeconds: number;
+  /** Told how long each look took: a small question, which takes longer when the server or the way to it is busy. */
+  readonly looked: (millis: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -49,9 +52,13 @@ const pollSeconds = 0.5;
  * @returns when `signal` aborts
  * @throws OperationError `ddl-waiting` that names the table; `snapshot-lost`; `watch-lost` when the watching session is cut
  */
-export async function watchForDdl(client: Client, { ours, holders, yieldSeconds, signal }: DdlWatch): Promise<void> {
+export async function watchForDdl(
+  client: Client,
+  { ours, holders, yieldSeconds, looked, signal }: DdlWatch,
+): Promise<void> {
   while (!signal.aborted) {
     let seen: z.infer<typeof lookSchema>;
+    const begun = performance.now();
     try {
       seen = lookSchema.parse((await client.query(look, [ours(), holders()])).rows[0]);
     } catch (error) {
@@ -62,13 +69,8 @@ export async function watchForDdl(client: Client, { ours, holders, yieldSeconds,
         "Run again; if it comes back, look at the database's health.",
       );
     }
-    if (!signal.aborted && seen.gone.some((pid) => holders().includes(pid))) {
-      throw new OperationError(
-        "snapshot-lost",
-        "The session that holds the snapshot and its locks was ended by the server or by somebody.",
-        "Run again; if it comes back, look for what ends long transactions.",
-      );
-    }
+    looked(performance.now() - begun);
+    if (!signal.aborted && seen.gone.some((pid) => holders().includes(pid))) throw snapshotLost();
     const { relation, seconds, queued } = seen;
     if (seconds !== null && seconds >= (queued === true ? Math.min(queuedSeconds, yieldSeconds) : yieldSeconds)) {
       throw new OperationError(

@@ -76,14 +76,27 @@ async function lockAndExport(client: Client): Promise<LockedSnapshot | undefined
   return unlocked > 0 ? undefined : { client, id, takenAt: parseTimestamp(takenAt), pid };
 }
 
-/** Makes the session read exactly what the snapshot shows. @throws the driver's error when the snapshot is gone */
+/** Makes the session read exactly what the snapshot shows. @throws OperationError `snapshot-lost`; the driver's error */
 export async function attachSnapshot(client: Client, id: string): Promise<void> {
   // A snapshot's name is given by the server; the statement takes no parameters.
   if (!/^[0-9A-F-]+$/.test(id))
     throw new OperationError("snapshot-name", "The server gave the snapshot an unexpected name.");
   const begin = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '${id}'`;
-  // Rows that a policy would hide are an error, never silently left out.
-  await client.query(`${begin}; SET LOCAL row_security = off`);
+  try {
+    // Rows that a policy would hide are an error, never silently left out.
+    await client.query(`${begin}; SET LOCAL row_security = off`);
+  } catch (error) {
+    // snapmgr.c, ImportSnapshot: there is none of that name (15: 22023, 17: 42704), or its owner has just ended.
+    throw ["22023", "42704", "55000"].includes(sqlState(error)) ? snapshotLost() : error;
+  }
+}
+
+export function snapshotLost(): OperationError {
+  return new OperationError(
+    "snapshot-lost",
+    "The session that holds the snapshot and its locks was ended by the server or by somebody.",
+    "Run again; if it comes back, look for what ends long transactions.",
+  );
 }
 
 /** `2026-11-22 22:15:00.123456+00`, as DateStyle ISO and TimeZone UTC give it. */
