@@ -21,7 +21,7 @@ const places = {
   "first sessions": /^watch$/,
   schema: /^schema$/,
   data: /^data$/,
-  "first rows": /^data\/\d\d-/,
+  "first rows": /^\d\d-/,
   inventory: /^inventory$/,
   publish: /^publish$/,
 } as const;
