@@ -92,6 +92,11 @@ export const tableContentSchema = z.strictObject({
   oid: z.string(),
   /** Stored, not generated columns in attribute order: what COPY carries and the fingerprint covers. */
   columns: z.array(z.string()),
+  /**
+   * The columns that tell its rows apart, in the order of their index: the primary key's, or those of a unique index over columns
+   * that are never NULL. Null where there are none; sets made before it was read have no word of it.
+   */
+  key: z.array(z.string()).nullable().optional(),
   /** Bytes on disk, TOAST included: what planning goes by. */
   bytes: z.number(),
   extension: z.string().nullable(),

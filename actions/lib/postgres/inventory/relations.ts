@@ -116,6 +116,24 @@ const keyColumns = `
            (select json_agg(a.attname order by a.attname) from pg_attribute a
              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''), '[]')`;
 
+/**
+ * Columns that tell rows apart, in the index's order: the primary key's, else those of the narrowest unique index that holds for
+ * every row at any time (none may be NULL, and nothing is put off to the commit). A generated column is in no copy of the rows.
+ */
+const rowKey = `
+  (select found.names
+     from (select x.indisprimary, x.indnkeyatts, ic.relname, json_agg(a.attname order by k.place) as names,
+                  bool_and(a.attnotnull and a.attgenerated = '') as usable
+             from pg_index x
+             join pg_class ic on ic.oid = x.indexrelid
+            cross join lateral unnest(x.indkey::int2[]) with ordinality k (attnum, place)
+             join pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.attnum
+            where x.indrelid = c.oid and x.indisvalid and x.indpred is null and x.indexprs is null
+              and (x.indisprimary or (x.indisunique and x.indimmediate)) and k.place <= x.indnkeyatts
+            group by x.indexrelid, x.indisprimary, x.indnkeyatts, ic.relname) found
+    where found.usable
+    order by found.indisprimary desc, found.indnkeyatts, found.relname collate "C" limit 1)`;
+
 /** What is built in, is pinned and has no dependency recorded; what is left beside columns is somebody's. */
 const generatedColumns = `
   (select json_agg(json_build_object('name', a.attname, 'changeable', exists (
@@ -134,7 +152,7 @@ export const tablesQuery = `
          coalesce((select json_agg(a.attname order by a.attnum) from pg_attribute a
                     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''), '[]')
            as columns,
-         pg_table_size(c.oid)::float8 as bytes, e.extname as extension,
+         ${rowKey} as key, pg_table_size(c.oid)::float8 as bytes, e.extname as extension,
          (e.extname is null or coalesce(c.oid = any (e.extconfig), false)) and not ${isVaultSecretsSql} as carried,
          nullif(e.extcondition[array_position(e.extconfig, c.oid)], '') as filter,
          c.relpersistence = 'u' as unlogged,
