@@ -3,6 +3,7 @@ import { type Log, silentLog } from "../../actions/lib/base/log.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
 import { tableName } from "../../actions/lib/postgres/identifier.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
+import { startTcpFaultProxy } from "../faults/proxy/tcp-proxy.ts";
 import { createProject, dropProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
@@ -34,16 +35,17 @@ const contents = `
   create table public.a_late (id int check (public.known(id)));
   insert into public.a_late values (7);`;
 
-const superuser = () => sharedPostgres(17).superuserUrl();
-const made: string[] = [];
+const made = new AsyncDisposableStack();
+let projects = 0;
 let lab: BackupLab;
 let source: LabProject;
 let set: string;
 
-async function another(): Promise<LabProject> {
-  const name = `slices_${process.pid}_${made.length}`;
-  made.push(name);
-  return createProject(superuser(), name);
+async function another(major: 15 | 17 = 17): Promise<LabProject> {
+  const superuser = sharedPostgres(major).superuserUrl();
+  const project = await createProject(superuser, `slices_${process.pid}_${projects++}`);
+  made.defer(() => dropProject(superuser, project.name));
+  return project;
 }
 
 beforeAll(async () => {
@@ -53,7 +55,7 @@ beforeAll(async () => {
   set = (await backUp(lab, source.backupUrl)).set;
 });
 afterAll(async () => {
-  for (const name of made) await dropProject(superuser(), name);
+  await made.disposeAsync();
   await lab[Symbol.asyncDispose]();
 });
 
@@ -100,6 +102,39 @@ describe("a set of slices", () => {
     const result = await restoreInto(lab, target.postgresUrl, { ref: set });
     expect({ restored: result.outcome, failed: told(result, "failed") }).toEqual({ restored: "equal", failed: [] });
     expect(await sums(target.superuserUrl)).toEqual(await sums(source.superuserUrl));
+  });
+
+  test("of PostgreSQL 15, as a backup cuts it, goes into 17, though the network is cut in each slice", async () => {
+    const old = await another(15);
+    const contents = String.raw`
+      create table public.big (id int primary key, body text not null);
+      insert into public.big select i, repeat(E'\\.\n\\N\t' || md5(i::text), 30) from generate_series(1, 6000) i;
+      create table public.letters (letter text, n int);`;
+    await execute(old.postgresUrl, contents);
+    const { set, artifacts } = await backUp(lab, old.backupUrl, { acceptShrinkage: true });
+    const slices = artifacts.map(({ name }) => name).filter((name) => /-public\.big\.\d{3}\./.test(name));
+    expect(slices.length).toBeGreaterThan(2);
+    const target = await another();
+    const through = new URL(target.postgresUrl);
+    await using proxy = await startTcpFaultProxy(
+      { host: through.hostname, port: Number(through.port) },
+      { roundTripMs: 1, bytesPerSecond: 4_000_000 },
+    );
+    through.port = String(proxy.port);
+    const uncut = new Set(slices);
+    const restore = () => {
+      const track: Log["track"] = (name, total) => {
+        if (uncut.delete(name)) setTimeout(() => proxy.cut(), 100);
+        return silentLog.track(name, total);
+      };
+      return restoreInto(lab, through.href, { ref: set, log: { ...silentLog, track } });
+    };
+    while (uncut.size > 0) await expect(restore()).rejects.toMatchObject({ code: "restore-interrupted" });
+    const result = await restore();
+    expect({ restored: result.outcome, begun: result.begun, failed: told(result, "failed") }).toEqual({
+      ...{ restored: "equal", begun: "resumed", failed: [] },
+    });
+    expect(await sums(target.superuserUrl)).toEqual(await sums(old.superuserUrl));
   });
 
   test("is not taken up when somebody has written between two slices", async () => {
@@ -228,6 +263,15 @@ describe("a signed set of which a slice is not as it should be is found out by -
       code: "set-inconsistent",
     });
     expect(await isUntouched(target.superuserUrl)).toBe(true);
+  });
+
+  test("a slice with another table's rows ends the restore by name", async () => {
+    const { set } = await reslice((files) =>
+      swap(file(files, "data/10-big.003"), file(files, "data/10-letters_0.001")),
+    );
+    await expect(restoreInto(lab, (await another()).postgresUrl, { ref: set })).rejects.toMatchObject({
+      ...{ code: "rows-malformed", message: expect.stringContaining("do not come next") },
+    });
   });
 
   test("a slice that is not what its list says is restored, and the proof tells", async () => {
