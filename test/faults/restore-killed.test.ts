@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { PolicyInput } from "../../actions/lib/config/policy/policy.ts";
 import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab.ts";
 import { compareDatabases, execute, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
@@ -13,19 +14,23 @@ let lab: BackupLab;
 let server: RunningPostgres;
 
 beforeAll(async () => {
-  [server, lab] = await Promise.all([startPostgres(17), openBackupLab(sharedS3())]);
+  const policy = (given: PolicyInput) => ({ ...given, source: { ...given.source, sliceBytes: 1024 * 1024 } });
+  [server, lab] = await Promise.all([startPostgres(17), openBackupLab(sharedS3(), { policy })]);
   await execute(server.superuserUrl(), "create database source");
   await execute(
     server.superuserUrl("source"),
     `create table pupils (id int primary key, name text unique);
      insert into pupils select n, md5(n::text) from generate_series(1, 2000) n;
+     create table scripts (id int primary key, said text);
+     insert into scripts select n, repeat(E'\\\\.\\n' || md5(n::text), 30) from generate_series(1, 9000) n;
      create table marks (pupil int references pupils, mark numeric);
      insert into marks select n, n / 7.0 from generate_series(1, 2000) n;
      create index marks_mark on marks (mark);
      create sequence tickets;
      select lo_from_bytea(0, 'an object');`,
   );
-  await backUp(lab, server.superuserUrl("source"));
+  const { artifacts } = await backUp(lab, server.superuserUrl("source"));
+  expect(artifacts.filter(({ name }) => name.includes("public.scripts.")).length).toBeGreaterThan(1);
 });
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
