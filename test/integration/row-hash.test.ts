@@ -130,6 +130,29 @@ describe.each([15, 17] as const)("with PostgreSQL %i", (major) => {
     }
   });
 
+  test("the hashes of each row and of its key are those that the database computes, whatever the key's types", async () => {
+    for (const [name, columns] of await storedColumnsOfAll()) {
+      if (columns.length === 0) continue;
+      const row = (some: readonly string[]) =>
+        `hashtextextended(row(${some.map(pg.escapeIdentifier).join(", ")})::text collate "C", 0)`;
+      const table = `public.${pg.escapeIdentifier(name)}`;
+      const hasher = (key: readonly number[] | null, pairs: (some: BigInt64Array) => void) =>
+        createRowHasher(columns.length, undefined, { key, pairs });
+      for (const key of [null, columns.map((_, place) => place).toReversed(), ...columns.map((_, place) => [place])]) {
+        const found: string[] = [];
+        const keyed = hasher(key, (some) => void found.push(...Array.from(some, String)));
+        const stream = client.query(copyTo(`copy ${table} (${columns.map(pg.escapeIdentifier).join(", ")}) to stdout`));
+        for await (const chunk of stream) keyed.push(chunk as Uint8Array);
+        keyed.finish();
+        const keyHash = row(key?.map((place) => columns[place] ?? "") ?? columns);
+        const answer = await client.query<{ key: string; row: string }>(
+          `select ${keyHash}::text as key, ${row(columns)}::text as row from ${table}`,
+        );
+        expect(found, name).toEqual(answer.rows.flatMap((one) => [one.key, one.row]));
+      }
+    }
+  });
+
   test("the hash of a large object out of a dump is the one that the database computes", async () => {
     const all = ["-Fc", "-Z0", "--data-only", "--blobs", "--exclude-schema=*", "-d", server.superuserUrl(database)];
     const dump = spawn(join(server.binDir, "pg_dump"), all, { stdio: ["ignore", "pipe", "inherit"] });

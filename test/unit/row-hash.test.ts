@@ -131,3 +131,77 @@ test("tables that are hashed one after another and side by side do not get in ea
   expect(first.finish()).toEqual(one);
   expect(third.finish()).toEqual({ rows: "2", hash: "-4998202764225760084" });
 });
+
+describe("the keyed row hasher", () => {
+  /** The hash of a row of these columns of a line. */
+  const hashOf = (line: string, places: readonly number[]): bigint => {
+    const values = line.split("\t");
+    const text = `${places.map((place) => values[place]).join("\t")}\n`;
+    return BigInt.asIntN(64, BigInt(fingerprintBy(createRowHasher(places.length), text, 1000).hash));
+  };
+  const values = ["a", "", "\\N", "x y", 'q"', "\\\\", "(1,2)", "\\x41", "0123456789abcdefghij", "é", "\\t"];
+  const lines = Array.from({ length: 500 }, (_, row) =>
+    [0, 1, 2, 3].map((column) => values[(row * (column + 3) + (row >> 4)) % values.length]).join("\t"),
+  );
+  const text = Buffer.from(lines.map((line) => `${line}\n`).join(""));
+
+  test.each([
+    ["a key of one column", [0], undefined],
+    ["a key in another order than the columns", [3, 1], undefined],
+    ["a part of the row", [2], [1, 3]],
+    ["a part of the row in another order", [1, 2], [3, 0]],
+    ["no key", null, undefined],
+    ["no key, of a part of the row", null, [2, 0, 1]],
+  ])("gives the hashes of key and row, however the rows are cut: %s", (_name, key, row) => {
+    const all = [0, 1, 2, 3];
+    const wanted = lines.flatMap((line) => [hashOf(line, key ?? row ?? all), hashOf(line, row ?? all)]);
+    const buckets = new BigInt64Array(1024);
+    for (let at = 0; at < wanted.length; at += 2) {
+      const bucket = Number(BigInt.asUintN(10, wanted[at] as bigint));
+      buckets[bucket] = (buckets[bucket] as bigint) + (wanted[at + 1] as bigint);
+    }
+    const plain = fingerprintBy(createRowHasher(4), text.toString(), 1000);
+    for (const size of [1, 7, 1000, text.length]) {
+      const found: bigint[] = [];
+      const keyed = { key, ...(row && { row }), pairs: (pairs: BigInt64Array) => void found.push(...pairs) };
+      const hasher = createRowHasher(4, undefined, keyed);
+      for (let at = 0; at < text.length; at += size) hasher.push(text.subarray(at, at + size));
+      expect(hasher.finish()).toEqual({ ...plain, buckets });
+      expect(found).toEqual(wanted);
+    }
+  });
+
+  test("takes a row that is larger than its memory, and small ones after it", () => {
+    const large = `1\t${"y ".repeat(3_000_000)}`;
+    const found: bigint[] = [];
+    const hasher = createRowHasher(2, undefined, { key: [1, 0], pairs: (pairs) => void found.push(...pairs) });
+    for (const line of [large, "2\tb", large, "3\tc"]) hasher.push(Buffer.from(`${line}\n`));
+    hasher.finish();
+    const wanted = [large, "2\tb", large, "3\tc"].flatMap((line) => [hashOf(line, [1, 0]), hashOf(line, [0, 1])]);
+    expect(found).toEqual(wanted);
+  });
+
+  test("counts as many rows as bytes: a table without columns", () => {
+    const counts: number[] = [];
+    const hasher = createRowHasher(0, undefined, { key: null, pairs: (some) => counts.push(some.length / 2) });
+    hasher.push(Buffer.alloc(200_000, "\n"));
+    expect(hasher.finish().rows).toBe("200000");
+    expect(counts.reduce((sum, one) => sum + one, 0)).toBe(200_000);
+  });
+
+  test("begins anew with each table, and refuses rows that are not as COPY writes them", () => {
+    const once = createRowHasher(4, undefined, { key: [0] });
+    once.push(text);
+    const again = createRowHasher(4, undefined, { key: [0] });
+    const first = once.finish();
+    again.push(text);
+    expect(again.finish()).toEqual(first);
+    const next = createRowHasher(4, undefined, { key: [0] });
+    next.push(text);
+    expect(next.finish()).toEqual(first);
+    const many = createRowHasher(2, undefined, { key: [0] });
+    expect(() => many.push(Buffer.from(`${"x\t".repeat(5000)}\n`))).toThrow(
+      expect.objectContaining({ code: "rows-malformed" }),
+    );
+  });
+});

@@ -68,9 +68,25 @@ export class RowInput {
 
 /** The program's two memories: the row and what is needed to write it, and the text that is to be taken. */
 export const memories = ["row", "input"] as const;
+/** The keyed program's third one takes the hashes of the rows of one piece: a row is a byte at least. */
+export const keyedMemories = [...memories, "pairs"] as const;
+export const pairBytes = 16;
+export const pairsPages = (pieceBytes * pairBytes) / pageBytes;
 /** Where the row stands as record_out would write it. It may grow to the end of its memory. */
-export const rowAt = 1024;
+export const rowAt = 0x6000;
 export const usualPages = 8;
+
+// What the keyed program has below the row. A table has 1,600 columns at most (MaxHeapAttributeNumber).
+export const mostColumns = 1600;
+/** The hash that was computed last. */
+export const hashAt = 0x200;
+/** Places of the key's columns (INDEX_MAX_KEYS), and of those of the row that are compared. */
+export const mostKeyColumns = 32;
+export const [keyListAt, rowListAt] = [0x400, 0x480];
+/** Where each value of the row ends, behind the place before the first. */
+export const endsAt = 0x2000;
+export const buckets = 1024;
+export const bucketsAt = 0x4000;
 
 // Classes of bytes, for the byte that stops the sixteen.
 export const classesAt = 0;
@@ -106,11 +122,14 @@ export const data = [
   { at: high, bytes: halves([...quotedBytes, ...doubledBytes], upper) },
   { at: rowAt, bytes: [open] },
 ];
+export const keyedData = [...data, { at: endsAt, bytes: [...Buffer.from(Uint32Array.of(rowAt).buffer)] }];
 
 const names = [
   /** The place after the row's last byte; where the value that is being written begins. */
   ...["length", "valueAt"],
   ...["inQuotes", "fields", "columns"],
+  /** Of the keyed program: columns of the key and of the compared part (0: all of the row), pairs of the piece. */
+  ...["keyColumns", "rowColumns", "pairs"],
   /** What the last bytes were the beginning of; the value of a number in an escape, and its digits so far. */
   ...["state", "value", "digits"],
   /** Why the rows are not as COPY writes them: `malformedRow`, `malformedEnd`; 0 when they are. */

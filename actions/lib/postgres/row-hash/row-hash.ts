@@ -1,21 +1,28 @@
 import { OperationError } from "../../base/errors.ts";
 import type { Fingerprint } from "../inventory/model.ts";
 import {
+  buckets,
+  bucketsAt,
   compileProgram,
   instantiate,
+  keyListAt,
   type Memory,
   malformedEnd,
+  mostColumns,
+  mostKeyColumns,
   newMemory,
   type Program,
   pageBytes,
+  pairsPages,
   pieceBytes,
   RowInput,
   rowAt,
+  rowListAt,
   usualPages,
   type Variables,
   variables,
 } from "./memory.ts";
-import { rowHashProgram } from "./program.ts";
+import { keyedProgram, rowHashProgram } from "./program.ts";
 
 /**
  * Computes a table's fingerprint from its rows in COPY's text format, without a database: each line is turned into what
@@ -34,14 +41,50 @@ export interface RowHasher {
   finish(): Fingerprint;
 }
 
+/** What is wanted of the rows of a table beside their fingerprint. */
+export interface Keyed {
+  /** Places, from 0, of the key's columns in the key's order; null where the compared part of the row is its key. */
+  readonly key: readonly number[] | null;
+  /** Places of what is compared, in the order in which it is; all of the row by default. */
+  readonly row?: readonly number[];
+  /**
+   * Told the hash of each row's key and, behind it, that of what is compared, in the order of the rows, many rows at a time.
+   * Both are what the server has as `hashtextextended(row(…)::text collate "C", 0)`. Valid during the call only.
+   */
+  readonly pairs?: (pairs: BigInt64Array) => void;
+}
+
+export interface KeyedRowHasher extends RowHasher {
+  /** For each bucket, the key's hash modulo 1,024, the sum of what its rows' hashes are, modulo 2^64. */
+  finish(): Fingerprint & { readonly buckets: BigInt64Array };
+}
+
 interface Exports {
   takeText(from: number, to: number): void;
   readonly [global: string]: unknown;
 }
 
-let program: Program | undefined;
-/** The assembled module, made when it is first needed. */
-const theProgram = (): Program => (program ??= compileProgram(rowHashProgram()));
+/** A form of the program and the spare instances of it. Assembled when it is first needed. */
+class Form {
+  readonly spare = new WeakMap<RowInput, Instance[]>();
+  readonly #assemble: () => Uint8Array<ArrayBuffer>;
+  #program: Program | undefined;
+
+  constructor(assemble: () => Uint8Array<ArrayBuffer>) {
+    this.#assemble = assemble;
+  }
+
+  get program(): Program {
+    this.#program ??= compileProgram(this.#assemble());
+    return this.#program;
+  }
+}
+
+const [plainForm, keyedForm] = [new Form(rowHashProgram), new Form(keyedProgram)];
+
+let pairs: Memory | undefined;
+/** Filled and read within one call, so that all have one. */
+const pairsMemory = (): Memory => (pairs ??= newMemory(pairsPages));
 
 const usualBytes = usualPages * pageBytes;
 /** An empty value, one byte, becomes quotes and a comma; and some room for what is stored sixteen bytes at a time. */
@@ -56,21 +99,22 @@ interface Variable {
  * for each of thousands of tables would be half a gigabyte of memories.
  */
 class Instance {
-  static readonly #spare = new WeakMap<RowInput, Instance[]>();
+  readonly #form: Form;
   readonly #input: RowInput;
   #memory: Memory;
   #exports: Exports;
   #bytes: Uint8Array;
 
-  private constructor(input: RowInput) {
+  private constructor(form: Form, input: RowInput) {
+    this.#form = form;
     this.#input = input;
     this.#memory = newMemory(usualPages);
     this.#exports = this.#instantiate();
     this.#bytes = new Uint8Array(this.#memory.buffer);
   }
 
-  static take(columns: number, input: RowInput): Instance {
-    const instance = Instance.#spare.get(input)?.pop() ?? new Instance(input);
+  static take(form: Form, columns: number, input: RowInput): Instance {
+    const instance = form.spare.get(input)?.pop() ?? new Instance(form, input);
     for (const name of variables) {
       const variable = instance.#variable(name);
       variable.value = typeof variable.value === "bigint" ? 0n : 0;
@@ -82,7 +126,9 @@ class Instance {
   }
 
   #instantiate(): Exports {
-    return instantiate(theProgram(), { row: this.#memory, input: this.#input.memory }) as Exports;
+    const memories = { row: this.#memory, input: this.#input.memory };
+    if (this.#form !== keyedForm) return instantiate(this.#form.program, memories) as Exports;
+    return instantiate(this.#form.program, { ...memories, pairs: pairsMemory() }) as Exports;
   }
 
   #variable(name: Variables, exports = this.#exports): Variable {
@@ -97,6 +143,40 @@ class Instance {
     return BigInt(this.#variable("rows").value);
   }
 
+  /** Of an instance of the keyed form. */
+  choose({ key, row }: Keyed): void {
+    const columns = this.read("columns");
+    const lists = [
+      { name: "keyColumns", at: keyListAt, most: mostKeyColumns, places: key ?? [] },
+      { name: "rowColumns", at: rowListAt, most: mostColumns, places: row ?? [] },
+    ] as const;
+    for (const { name, at, most, places } of lists) {
+      const known = places.every((place) => Number.isInteger(place) && place >= 0 && place < columns);
+      if (!known || places.length > most || columns > mostColumns || new Set(places).size < places.length) {
+        throw new RangeError(`${places.length} places of ${columns} columns are not what a row can have`);
+      }
+      this.#variable(name).value = places.length;
+      new Uint32Array(this.#memory.buffer, at, places.length).set(places);
+    }
+    this.#buckets().fill(0n);
+  }
+
+  #buckets(): BigInt64Array {
+    return new BigInt64Array(this.#memory.buffer, bucketsAt, buckets);
+  }
+
+  /** A copy. */
+  get buckets(): BigInt64Array {
+    return this.#buckets().slice();
+  }
+
+  /** @param piece at most `pieceBytes` @returns its pairs, until the next call of whichever instance */
+  takeKeyed(piece: Uint8Array): BigInt64Array {
+    this.#variable("pairs").value = 0;
+    this.takeText(piece);
+    return new BigInt64Array(pairsMemory().buffer, 0, 2 * this.read("pairs"));
+  }
+
   /** @param piece at most `pieceBytes` */
   takeText(piece: Uint8Array): void {
     this.#makeRoom(piece.length);
@@ -108,18 +188,19 @@ class Instance {
   /** The row may need more than there is; after a large one, a new and small memory takes the place of the grown one. */
   #makeRoom(bytes: number): void {
     const length = this.read("length");
-    const needed = length + roomFor(bytes);
+    // The keyed form writes values of the row once more behind it.
+    const needed = this.#form === keyedForm ? 2 * (length + roomFor(bytes)) : length + roomFor(bytes);
     const has = this.#bytes.length;
     if (needed > has) {
       this.#memory.grow(Math.ceil(Math.max(needed - has, (length - rowAt) / 4) / pageBytes));
       this.#bytes = new Uint8Array(this.#memory.buffer);
     } else if (has > usualBytes && needed <= usualBytes) {
-      const [before, row] = [this.#exports, this.#bytes.subarray(rowAt, length)];
+      const [before, row] = [this.#exports, this.#bytes.subarray(0, length)];
       this.#memory = newMemory(usualPages);
       this.#exports = this.#instantiate();
       for (const name of variables) this.#variable(name).value = this.#variable(name, before).value;
       this.#bytes = new Uint8Array(this.#memory.buffer);
-      this.#bytes.set(row, rowAt);
+      this.#bytes.set(row);
     }
   }
 
@@ -133,14 +214,15 @@ class Instance {
 
   /** The result; the instance belongs to the next table then. */
   finish(): Fingerprint {
-    if (this.read("length") > rowAt + 1 || this.read("fields") > 0) {
+    if (this.read("length") > rowAt + 1 || this.read("fields") > 0 || this.read("state") !== 0) {
       throw malformed("the last row is cut off", this.rows);
     }
     const [high, low] = [this.#variable("high").value, this.#variable("low").value];
     const hash = BigInt(high) * 0x1_0000_0000n + BigInt(low);
     const fingerprint = { rows: this.rows.toString(), hash: hash.toString() };
     if (this.#bytes.length === usualBytes) {
-      Instance.#spare.set(this.#input, [...(Instance.#spare.get(this.#input) ?? []), this]);
+      const { spare } = this.#form;
+      spare.set(this.#input, [...(spare.get(this.#input) ?? []), this]);
     }
     return fingerprint;
   }
@@ -155,7 +237,7 @@ class TextHasher implements RowHasher {
   #result: Fingerprint | undefined;
 
   constructor(columns: number, input: RowInput | undefined) {
-    this.#instance = Instance.take(columns, input ?? ordinaryInput());
+    this.#instance = Instance.take(plainForm, columns, input ?? ordinaryInput());
   }
 
   push(chunk: Uint8Array): void {
@@ -166,8 +248,33 @@ class TextHasher implements RowHasher {
 
   finish(): Fingerprint {
     if (this.#result !== undefined) return this.#result;
-    if (this.#instance.read("state") !== 0) throw malformed("the last row is cut off", this.#instance.rows);
     this.#result = this.#instance.finish();
+    return this.#result;
+  }
+}
+
+class KeyedTextHasher implements KeyedRowHasher {
+  readonly #instance: Instance;
+  readonly #pairs: Keyed["pairs"];
+  #result: (Fingerprint & { readonly buckets: BigInt64Array }) | undefined;
+
+  constructor(columns: number, input: RowInput | undefined, keyed: Keyed) {
+    this.#instance = Instance.take(keyedForm, columns, input ?? ordinaryInput());
+    this.#instance.choose(keyed);
+    this.#pairs = keyed.pairs;
+  }
+
+  push(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length; at += pieceBytes) {
+      const pairs = this.#instance.takeKeyed(chunk.subarray(at, at + pieceBytes));
+      if (pairs.length > 0) this.#pairs?.(pairs);
+    }
+  }
+
+  finish(): Fingerprint & { readonly buckets: BigInt64Array } {
+    if (this.#result !== undefined) return this.#result;
+    const { buckets } = this.#instance;
+    this.#result = { ...this.#instance.finish(), buckets };
     return this.#result;
   }
 }
@@ -175,9 +282,12 @@ class TextHasher implements RowHasher {
 /**
  * A hasher for rows as COPY sends them.
  * @param input where the text lies; with it, chunks of its memory are not copied
+ * @param keyed with it, keys are hashed too
  */
-export function createRowHasher(columnCount: number, input?: RowInput): RowHasher {
-  return new TextHasher(columnCount, input);
+export function createRowHasher(columnCount: number, input: RowInput | undefined, keyed: Keyed): KeyedRowHasher;
+export function createRowHasher(columnCount: number, input?: RowInput): RowHasher;
+export function createRowHasher(columnCount: number, input?: RowInput, keyed?: Keyed): RowHasher {
+  return keyed === undefined ? new TextHasher(columnCount, input) : new KeyedTextHasher(columnCount, input, keyed);
 }
 
 export function malformed(what: string, row: number | bigint): OperationError {

@@ -4,6 +4,7 @@ import {
   close,
   comma,
   doubledClass,
+  endsAt,
   escapeState,
   hexState,
   high,
@@ -60,14 +61,18 @@ import {
   shiftLeft,
   store8,
   store16,
+  store32,
   store128,
   subtract,
   trailingZeros,
   when,
 } from "./webassembly.ts";
 
-/** Takes COPY text from one place of the input to another. */
-export function takeText(): LocalFunction {
+/**
+ * Takes COPY text from one place of the input to another.
+ * @param keyed notes where each value ends
+ */
+export function takeText(keyed?: "keyed"): LocalFunction {
   const [at, end, length, valueAt, inQuotes, byte, state, isNull, count, low, chunk, highTable] = [
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
   ];
@@ -87,6 +92,14 @@ export function takeText(): LocalFunction {
         set(length, add(get(length), number(2))),
       ]),
     ]),
+    // A row may have more values than it should: that is told at its end.
+    ...(keyed === undefined
+      ? []
+      : [
+          when(below(read("fields"), read("columns")), [
+            store32(endsAt + 4, shiftLeft(read("fields"), number(2)), get(length)),
+          ]),
+        ]),
     write("fields", add(read("fields"), number(1))),
     ...[...outsideQuotes, set(isNull, number(0))],
     when(

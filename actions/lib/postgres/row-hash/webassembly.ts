@@ -128,6 +128,10 @@ export const rotateLeft = operation([0x77]);
 export const select = operation([0x1b]);
 
 export const add64 = operation([0x7c]);
+export const load64 = memory([0x29]);
+export const store64 = memory([0x37]);
+/** Into the third memory. */
+export const storeThird64 = memory([0x37], 2);
 export const extendSigned = operation([0xac]);
 export const extendUnsigned = operation([0xad]);
 
