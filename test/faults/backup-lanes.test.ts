@@ -84,7 +84,7 @@ describe("the sessions that read a backup's rows", () => {
     let most = 0;
     const log = watchedLog(/^data$/, () => {
       proxy.slow(2_000_000);
-      // The snapshot's holder, the watcher, and three that read, once nobody asks for fingerprints any more.
+      // The snapshot's holder, the watcher, and three that read, once pg_dump is gone.
       proxy.admit(5);
     });
     const { set } = await during(run(log), (pids) => {

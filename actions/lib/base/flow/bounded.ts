@@ -82,26 +82,6 @@ export async function together<T>(stop: Stop, works: readonly (() => Promise<T>)
   });
 }
 
-/** Takes items off the front of `queue`, `lanes` at a time. */
-export function inLanes<T>(
-  stop: Stop,
-  queue: readonly T[],
-  lanes: number,
-  work: (item: T, lane: number) => Promise<void>,
-): Promise<unknown> {
-  const left = [...queue];
-  const lane = async (number: number): Promise<void> => {
-    for (let item = left.shift(); item !== undefined; item = left.shift()) {
-      stop.signal.throwIfAborted();
-      await work(item, number);
-    }
-  };
-  return together(
-    stop,
-    Array.from({ length: lanes }, (_, number) => () => lane(number)),
-  );
-}
-
 /** Lets so many pieces of work run at a time, and so many bytes of theirs be held. One alone is always let in. */
 export class Lanes {
   readonly #width: number;

@@ -3,7 +3,6 @@ import type { Inventory, SequenceValue } from "../../postgres/inventory/model.ts
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { extensionSequencesName, sequencesName } from "../../postgres/rows/data-plan.ts";
 import { sequencesSql } from "../../postgres/rows/data-sql.ts";
-import { attachSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import { takeLargeObjects } from "./apart-stage.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
@@ -23,7 +22,6 @@ export interface DataStage {
  * Reads the rows in files, several at a time, and fingerprints them on their way; what the server itself says of them is asked
  * beside, all under the one snapshot. Large objects and the values of sequences come with them.
  *
- * @param before what the server is asked waits for it: the two make do with one connection
  * @throws OperationError `connection-lost`, `dump-failed`, `dump-incomplete`, `dump-differs`, `table-unreadable`, `table-unplanned`,
  * `row-too-long`, `value-too-long`, `large-object-unreadable`, and what the vault throws
  */
@@ -32,7 +30,6 @@ export async function takeData(
   store: ArtifactStore,
   stop: Stop,
   { snapshot, inventory }: Catalogue,
-  before: Promise<unknown>,
 ): Promise<DataStage> {
   const files = await planFiles(snapshot.client, inventory, source.policy);
   const tables = files.flatMap((file) => file.tables);
@@ -42,25 +39,25 @@ export async function takeData(
   const artifacts: Artifact[] = [];
   const readings = files.map((file) => read.reading(file));
 
+  const lanes = readInLanes(source, stop, snapshot.id, readings, () => read.bytes);
+  lanes.catch(() => {}); // told by those who wait for it
   const reading = async (): Promise<undefined> => {
-    await readInLanes(source, stop, snapshot.id, readings, () => read.bytes);
+    await lanes;
     await read.settled();
     for (const [name, values] of sequenceFiles(inventory.sequences, sequencesName(files))) {
       artifacts.push(await store.putSmall({ name, kind: "sequences" }, sequencesSql(values)));
     }
   };
-  const asking = async (): Promise<Said> => {
-    await before; // with the connection that it no longer needs
-    const beside = await source.session("fingerprints");
-    await attachSnapshot(beside, snapshot.id);
+  // The session that holds the snapshot has nothing else to do, and is a connection less.
+  const asking = (): Promise<Said> => {
     const asked = [...chooseCompared(inventory), ...inventory.tables.filter(isVaultSecrets)];
-    const said = await askServer(inventory, asked, [snapshot.client, beside], stop, source.log);
-    await source.hangUp(beside);
-    // Only now: pg_dump has a connection of its own.
-    artifacts.push(...(await takeLargeObjects(source, store, snapshot, inventory)));
-    return said;
+    return askServer(inventory, asked, snapshot.client, stop, source.log);
   };
-  const [, said] = await together<Said | undefined>(stop, [reading, asking]);
+  const copyingObjects = async (): Promise<undefined> => {
+    await lanes; // these give back the connection that pg_dump takes here, and take no other
+    artifacts.push(...(await takeLargeObjects(source, store, snapshot, inventory)));
+  };
+  const [, said] = await together<Said | undefined>(stop, [reading, asking, copyingObjects]);
   return {
     artifacts: [...read.artifacts(), ...artifacts],
     inventory: rows.settle(said?.inventory ?? inventory, said?.tables ?? new Map()),

@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { heapUsed } from "../../base/collector.ts";
 import { sqlState } from "../../base/errors.ts";
-import { inLanes, type Stop } from "../../base/flow/bounded.ts";
+import type { Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import type { Fingerprint, Inventory, TableContent } from "../../postgres/inventory/model.ts";
 import { pathStatement, readingPaths } from "../../postgres/inventory/name-lookup.ts";
@@ -54,16 +54,16 @@ export interface Said {
 }
 
 /**
- * Asks the server for fingerprints, on every given session at once.
+ * Asks the server for fingerprints.
  *
- * @param sessions attached to the snapshot; each is used by one query at a time
  * @param tables whose rows it is to hash
+ * @param client attached to the snapshot
  * @throws OperationError `table-unreadable`, `large-object-unreadable`, `connection-lost`
  */
 export async function askServer(
   inventory: Inventory,
   tables: readonly TableContent[],
-  sessions: readonly Client[],
+  client: Client,
   stop: Stop,
   log: Log,
 ): Promise<Said> {
@@ -84,30 +84,28 @@ export async function askServer(
     const take = (found: typeof columns): void => void generated.set(table.oid, found);
     questions.push(asked(table, generatedQuestion(table, columns), take, async () => columns));
   }
-  const [client] = sessions;
   const populated = views.filter((view) => view.populated);
-  const ofViews = client === undefined || populated.length === 0 ? [] : await viewQuestions(client, populated);
+  const ofViews = populated.length === 0 ? [] : await viewQuestions(client, populated);
   const viewBatches = inGroups(ofViews, viewsTogether).map((some) =>
     some.flatMap(({ view, stored, fresh }) => [
       asked<Fingerprint | null>(view, stored, (found) => Object.assign(view, { stored: found }), none),
       asked<Fingerprint | null>(view, fresh, (found) => Object.assign(view, { fresh: found }), none, true),
     ]),
   );
-  const jobs: ((client: Client) => Promise<void>)[] = [
-    ...[...inBatches(questions), ...viewBatches].map((batch) => (session: Client) => askBatch(session, batch, paths)),
-    ...inGroups(largeObjects, together.questions).map((some) => (session: Client) => measureObjects(session, some)),
+  const jobs: (() => Promise<void>)[] = [
+    ...[...inBatches(questions), ...viewBatches].map((batch) => () => askBatch(client, batch, paths)),
+    ...inGroups(largeObjects, together.questions).map((some) => () => measureObjects(client, some)),
   ];
   const track = log.track("fingerprints", { bytes: 0, items: jobs.length });
   try {
-    await inLanes(stop, jobs, sessions.length, async (job, lane) => {
-      const session = sessions[lane];
-      if (session === undefined) return;
-      await job(session).catch(async (error: unknown) => {
-        throw (await isCut(session)) ? connectionLost() : error;
+    for (const job of jobs) {
+      stop.signal.throwIfAborted();
+      await job().catch(async (error: unknown) => {
+        throw (await isCut(client)) ? connectionLost() : error;
       });
       track.advance({ items: 1 });
       heapUsed();
-    });
+    }
   } catch (error) {
     track.end("failed");
     throw error;

@@ -70,7 +70,7 @@ export async function readSource(
     };
     const read = async (): Promise<DataStage> => {
       await untilConnected(schema, dump);
-      return await takeData(source, writer.store, stop, schema, dump);
+      return await takeData(source, writer.store, stop, schema);
     };
     const [rows] = await together<DataStage | undefined>(stop, [read, dumped]);
     if (rows === undefined) throw new Error("The rows have not been read.");
