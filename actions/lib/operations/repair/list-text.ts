@@ -76,6 +76,8 @@ export interface ListReader {
    * @throws OperationError `list-malformed`; what the source throws
    */
   lines(): AsyncGenerator<Change | Conflict, ListSummary, undefined>;
+  /** For whoever wants the header alone. */
+  close(): Promise<unknown>;
 }
 
 /**
@@ -96,7 +98,11 @@ export async function readList(plain: AsyncIterable<Uint8Array>): Promise<ListRe
     await source.return();
     throw malformed("it does not begin with a header that this version knows");
   }
-  return { header, lines: () => readLines(header, source, () => ({ hash: hash.digest("hex"), bytes })) };
+  return {
+    header,
+    lines: () => readLines(header, source, () => ({ hash: hash.digest("hex"), bytes })),
+    close: () => source.return(),
+  };
 }
 
 async function* readLines(

@@ -35,7 +35,7 @@ export type Untrusted = (why: string) => Error;
  * Puts a document into the vault for good: its signature first (`<key>.sig`), then, under the lease where there is one, the
  * document, which counts from then on. Neither replaces anything, and both are read back.
  * @param bytes what `signature` (armored) covers
- * @throws OperationError `set-taken`, `proof-taken` or `escrow-taken` when another writer was first, `lease-lost` (with the document there when
+ * @throws OperationError `set-taken`, `proof-taken`, `escrow-taken` or `repair-taken` when another writer was first, `lease-lost` (with the document there when
  * it was lost in that very moment), `s3-unavailable`; `stored-differs` when the store does not hold what it said it had stored
  */
 export async function publishSigned(
@@ -43,7 +43,7 @@ export async function publishSigned(
   key: string,
   bytes: Uint8Array,
   signature: string,
-  options: Partial<PublishOptions> & { readonly kind: "set" | "proof" | "escrow" },
+  options: Partial<PublishOptions> & { readonly kind: "set" | "proof" | "escrow" | "repair" },
 ): Promise<void> {
   const { kind, lease, signal } = options;
   const put = (name: string, body: Uint8Array, contentType: string) =>

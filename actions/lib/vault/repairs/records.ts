@@ -1,0 +1,179 @@
+import { z } from "zod";
+import { bigCount, count, fingerprint, segmentSchema, setId, sha256 } from "../format/manifest.ts";
+import {
+  type Believed,
+  type Refused,
+  readAllSigned,
+  type SignedBy,
+  type VerifySignature,
+} from "../published/signed-manifest.ts";
+import type { Vault } from "../s3/client.ts";
+import { type WrittenObject, writtenObjects } from "../s3/versions.ts";
+
+/**
+ * What lies below `repairs/<id>/`: keys.pgp, the plan, and for each transaction that was about to end its undo, its begin and, when
+ * its end is known, its end. Only what the key of people has signed counts: whoever can write the bucket can lay a plan or an undo there.
+ */
+export const repairsPrefix = "repairs/";
+export const repairPrefix = (id: string): string => `${repairsPrefix}${id}/`;
+
+/** Sealed bodies and signed documents of a repair, below its prefix. */
+export const repairFiles = {
+  plan: "plan.ndjson.zst.pgp",
+  planRecord: "plan.json",
+  undo: (transaction: string): string => `undo-${transaction}.ndjson.zst.pgp`,
+  begun: (transaction: string): string => `begun-${transaction}.json`,
+  done: (transaction: string): string => `done-${transaction}.json`,
+} as const;
+
+/** A sealed change list: what it holds, without a value. */
+const bodySchema = z.strictObject({
+  /** SHA-256 of the plain bytes. */
+  hash: sha256,
+  plainBytes: count,
+  tables: z.array(
+    z.strictObject({ table: z.string(), updates: count, inserts: count, deletes: count, conflicts: count }),
+  ),
+  segments: z.array(segmentSchema).min(1),
+});
+export type ListBody = z.infer<typeof bodySchema>;
+
+const planSchema = z.strictObject({
+  format: z.literal("lifeboat-repair-plan/1"),
+  id: setId,
+  kind: z.enum(["plan", "undo"]),
+  /** The repair that an undo takes back. */
+  of: setId.nullable(),
+  project: z.string().nullable(),
+  madeAt: z.iso.datetime(),
+  sealedTo: z.array(fingerprint).min(1),
+  /** Binds the session key to this repair. */
+  sessionKeyCommitment: sha256,
+  body: bodySchema,
+});
+export type PlanRecord = z.infer<typeof planSchema>;
+
+/** Which database it was: a transaction's number says something there alone. */
+const placeSchema = z.strictObject({
+  ref: z.string().nullable(),
+  database: z.string(),
+  /** `pg_control_system()`, and the timeline of `pg_control_checkpoint()`: a restore to a moment begins another. */
+  system: bigCount,
+  timeline: count,
+});
+export type RepairPlace = z.infer<typeof placeSchema>;
+
+const begunSchema = z.strictObject({
+  format: z.literal("lifeboat-repair-begun/1"),
+  id: setId,
+  /** `pg_current_xact_id()`: the database says what has become of it. */
+  transaction: bigCount,
+  at: z.iso.datetime(),
+  by: z.string(),
+  planHash: sha256,
+  place: placeSchema,
+  /** Which changes of the plan, by their number: all, or a batch of them. */
+  from: count,
+  to: count,
+  undo: bodySchema,
+});
+export type BegunRecord = z.infer<typeof begunSchema>;
+
+const doneSchema = z.strictObject({
+  format: z.literal("lifeboat-repair-done/1"),
+  id: setId,
+  transaction: bigCount,
+  at: z.iso.datetime(),
+  by: z.string(),
+  outcome: z.enum(["committed", "rolled-back"]),
+});
+export type DoneRecord = z.infer<typeof doneSchema>;
+
+/** One transaction of a repair. `end` undefined: nobody has noted what became of it. */
+export interface RepairStep {
+  readonly begun: BegunRecord;
+  readonly end: DoneRecord["outcome"] | undefined;
+}
+
+/** A repair as the vault knows it. */
+export interface RepairRecord {
+  readonly id: string;
+  readonly plan: PlanRecord;
+  readonly signedBy: SignedBy;
+  /** In the order in which they were begun. */
+  readonly steps: readonly RepairStep[];
+}
+
+export interface RepairsFound {
+  /** Oldest first. */
+  readonly repairs: readonly RepairRecord[];
+  /** Documents that are there and not to be trusted, and why. */
+  readonly refused: readonly Refused[];
+  /** Keys of what somebody hid or wrote again; what is signed is read as it was written. */
+  readonly meddled: readonly string[];
+}
+
+/** Many changes over a year, each a repair of its own, come to some thousands of objects. */
+const mostObjects = 50_000;
+const most = { maxBytes: 8 * 1024 * 1024 };
+
+/**
+ * Reads what is known of all repairs.
+ * @param verify of people's keys alone (`releaseVerifier`)
+ * @throws OperationError `s3-unavailable`; ConfigurationError `s3-denied`
+ */
+export async function readRepairs(vault: Vault, verify: VerifySignature): Promise<RepairsFound> {
+  const objects = await writtenObjects(vault, [repairsPrefix], mostObjects);
+  return repairsOf(vault, objects, verify);
+}
+
+/** The same of objects that have been listed. */
+export async function repairsOf(
+  vault: Vault,
+  objects: readonly WrittenObject[],
+  verify: VerifySignature,
+): Promise<RepairsFound> {
+  const own = objects.filter(({ key }) => key.startsWith(repairsPrefix));
+  const plans = await readAllSigned(
+    vault,
+    own,
+    { isKey: planKey, keyOf: planOf, schema: planSchema, format: "lifeboat-repair-plan/1", ...most },
+    verify,
+  );
+  const begun = await readAllSigned(
+    vault,
+    own,
+    { isKey: begunKey, keyOf: begunOf, schema: begunSchema, format: "lifeboat-repair-begun/1", ...most },
+    verify,
+  );
+  const done = await readAllSigned(
+    vault,
+    own,
+    { isKey: doneKey, keyOf: doneOf, schema: doneSchema, format: "lifeboat-repair-done/1", ...most },
+    verify,
+  );
+  const ends = new Map(done.believed.map(({ key, document }) => [key, document.outcome]));
+  const steps = Map.groupBy(
+    begun.believed.map(({ document }) => document),
+    ({ id }) => id,
+  );
+  const repairs = plans.believed.map(({ document: plan, signedBy }: Believed<PlanRecord>) => ({
+    ...{ id: plan.id, plan, signedBy },
+    steps: (steps.get(plan.id) ?? [])
+      .toSorted((a, b) => (BigInt(a.transaction) < BigInt(b.transaction) ? -1 : 1))
+      .map((one) => ({ begun: one, end: ends.get(doneOf(one)) })),
+  }));
+  return {
+    repairs: repairs.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    refused: [plans, begun, done].flatMap(({ refused }) => refused),
+    meddled: own.filter(({ state }) => state !== "as written").map(({ key }) => key),
+  };
+}
+
+const planKey = (key: string): boolean => key.endsWith(`/${repairFiles.planRecord}`);
+const begunKey = (key: string): boolean => /\/begun-\d+\.json$/.test(key);
+const doneKey = (key: string): boolean => /\/done-\d+\.json$/.test(key);
+const planOf = ({ id }: PlanRecord): string => repairPrefix(id) + repairFiles.planRecord;
+const begunOf = ({ id, transaction }: BegunRecord): string => repairPrefix(id) + repairFiles.begun(transaction);
+const doneOf = ({ id, transaction }: { readonly id: string; readonly transaction: string }): string =>
+  repairPrefix(id) + repairFiles.done(transaction);
