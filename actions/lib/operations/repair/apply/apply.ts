@@ -1,23 +1,19 @@
 import type { Client } from "pg";
-import { ConfigurationError, describeCode, LifeboatError, OperationError, sqlState } from "../../../base/errors.ts";
-import { withRetries } from "../../../base/flow/retry.ts";
+import { ConfigurationError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import { countOf } from "../../../base/measures.ts";
-import type { SessionKey } from "../../../seal/keys/session-key.ts";
 import type { VerifySignature } from "../../../vault/published/signed-manifest.ts";
-import { type RepairPlace, type RepairRecord, readRepairs } from "../../../vault/repairs/records.ts";
-import { type RepairVault, storeBegun, storeDone } from "../../../vault/repairs/store.ts";
-import { type ListHeader, listFormat } from "../change-list.ts";
+import { readRepairs } from "../../../vault/repairs/records.ts";
+import type { RepairVault } from "../../../vault/repairs/store.ts";
 import { shortHash } from "../list-text.ts";
 import { admitPlan, stepsAt } from "../repair-state.ts";
-import { listSource, openPlan } from "../stored-list.ts";
-import { assertWritable, type LiveTable, readLiveTables } from "./live-table.ts";
+import { openPlan } from "../stored-list.ts";
+import { assertWritable, readLiveTables } from "./live-table.ts";
 import type { Outcome } from "./outcomes.ts";
 import type { TableProof } from "./proof.ts";
 import { placeOf, type Settled, settle } from "./settle.ts";
 import { loadStaged, makeStaged, usesOf } from "./staged.ts";
-import { type Share, type TransactionRules, type Written, writeOnce } from "./transaction.ts";
-import { undoChanges, undoTables } from "./undo-list.ts";
+import type { Share, TransactionRules, Written } from "./transaction.ts";
 
 export interface ApplyRequest {
   /** Opens a session of the target; two are open at a time. */
@@ -145,73 +141,4 @@ function sharesOf(total: number, batchRows: number | undefined): Share[] {
     from: at * batchRows + 1,
     to: Math.min(total, (at + 1) * batchRows),
   }));
-}
-
-interface Work {
-  readonly tables: readonly LiveTable[];
-  readonly share: Share;
-  readonly header: ListHeader;
-  readonly record: RepairRecord;
-  readonly session: SessionKey;
-  readonly here: RepairPlace;
-}
-
-/** What passes by itself: a deadlock, a conflict with another transaction, a lock that did not come in time. */
-const passing = new Set(["40P01", "40001", "55P03"]);
-const patience = { attempts: 4, baseMillis: 300, capMillis: 3000 };
-
-async function writeShare(client: Client, other: Client, work: Work, request: ApplyRequest): Promise<Written> {
-  const { store, by, rules, log, signal } = request;
-  const { id } = work.record;
-  const at = () => new Date().toISOString();
-  const keep = async (transaction: string): Promise<void> => {
-    const { madeAt: _, ...header } = { ...work.header, madeAt: undefined };
-    const undo: ListHeader = {
-      ...{ ...header, format: listFormat, kind: "undo", of: id, madeAt: at() },
-      tables: undoTables(work.tables),
-    };
-    const source = listSource(undo, undoChanges(client, work.tables));
-    const begun = {
-      id,
-      transaction,
-      at: at(),
-      by,
-      planHash: work.record.plan.body.hash,
-      place: work.here,
-      ...work.share,
-    };
-    await storeBegun(store, work.session, begun, source);
-  };
-  const written = await withRetries(
-    patience,
-    () => writeOnce(client, other, work.tables, work.share, rules, keep),
-    (error) => {
-      const again = passing.has(sqlState(error));
-      if (again) log.warn(`The repair gave way (${describeCode(error)}) and begins again.`);
-      return again;
-    },
-    ({ error }) => told(error),
-    signal,
-  );
-  if (written.transaction !== undefined)
-    await storeDone(store, { id, transaction: written.transaction, at: at(), by, outcome: "committed" });
-  return written;
-}
-
-/** What ended it, without what the server said: that may quote rows. */
-function told(error: unknown): unknown {
-  if (error instanceof LifeboatError || sqlState(error) === "none") return error;
-  const state = sqlState(error);
-  const next =
-    state === "55P03"
-      ? "Somebody holds locks on these rows or tables for longer: see pg_stat_activity, and try again."
-      : state === "53100"
-        ? "Enlarge the target's disk, and try again."
-        : "See what it means in PostgreSQL's manual (Appendix A), and try again.";
-  return new OperationError(
-    "repair-failed",
-    `The target refused the repair (${describeCode(error)}).`,
-    `Nothing was changed. ${next}`,
-    error,
-  );
 }
