@@ -14,6 +14,7 @@ import type { TableProof } from "./proof.ts";
 import { placeOf, type Settled, settle } from "./settle.ts";
 import { loadStaged, makeStaged, usesOf } from "./staged.ts";
 import type { Share, TransactionRules, Written } from "./transaction.ts";
+import { writeShare } from "./write-share.ts";
 
 export interface ApplyRequest {
   /** Opens a session of the target; two are open at a time. */
