@@ -120,7 +120,7 @@ const keyColumns = `
  * Columns that tell rows apart, in the index's order: the primary key's, else those of the narrowest unique index that holds for
  * every row at any time (none may be NULL, and nothing is put off to the commit). A generated column is in no copy of the rows.
  */
-const rowKey = `
+export const rowKey = `
   (select found.names
      from (select x.indisprimary, x.indnkeyatts, ic.relname, json_agg(a.attname order by k.place) as names,
                   bool_and(a.attnotnull and a.attgenerated = '') as usable

@@ -3,7 +3,7 @@ import { few } from "../../base/measures.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import { type Inventory, type Part, sumOf, type TableContent } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
-import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
+import { createRowHasher, type Keyed } from "../../postgres/row-hash/row-hash.ts";
 import { type DataBlock, readDataSql } from "../../postgres/rows/data-sql.ts";
 import type { Artifact, Manifest } from "../format/manifest.ts";
 import type { OpenSet } from "./open-set.ts";
@@ -42,6 +42,7 @@ export function blocksIn(
  * The rows of one table as COPY's text, cut anywhere, compared with what the inventory says of them: they can be relied on only
  * once the iteration has ended without an error.
  * @param slice of a table that lies in several, from 0; all of them by default
+ * @param keyed its `pairs` are told before the chunk that their rows end in
  * @throws OperationError `rows-differ`, `rows-missing`; what reading the artifact throws
  */
 export async function* rows(
@@ -49,6 +50,7 @@ export async function* rows(
   inventory: Pick<Inventory, "tables">,
   table: TableContent,
   slice?: number,
+  keyed?: Keyed,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const parts = table.parts ?? [];
   for (const part of slice === undefined ? parts : parts.slice(slice, slice + 1)) {
@@ -58,7 +60,8 @@ export async function* rows(
     for await (const { table: next, chunks } of block ?? []) {
       found = next === table;
       if (!found) continue;
-      const hasher = createRowHasher(table.columns.length);
+      const columns = table.columns.length;
+      const hasher = keyed === undefined ? createRowHasher(columns) : createRowHasher(columns, undefined, keyed);
       for await (const chunk of chunks()) {
         hasher.push(chunk);
         yield chunk;

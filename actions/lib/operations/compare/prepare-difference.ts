@@ -1,0 +1,267 @@
+import type { Client } from "pg";
+import { z } from "zod";
+import { ConfigurationError, LifeboatError, sqlState } from "../../base/errors.ts";
+import type { Track } from "../../base/log.ts";
+import { quoteIdentifier, tableName } from "../../postgres/identifier.ts";
+import { keepChosen, makeCondition } from "./condition.ts";
+import {
+  type Difference,
+  damagedRows,
+  differingKeys,
+  type Expressions,
+  expressionsFor,
+  goodRows,
+  liveRows,
+  type RowCounts,
+} from "./difference.ts";
+import { type Choice, type Differing, findDiffering } from "./find-differing.ts";
+import type { GoodSide } from "./good-side.ts";
+import { allRowsOf, hashOf, type LiveTable, readLiveTable } from "./live-table.ts";
+import { comparisonFailed, loadAddresses, loadKeys, loadRows, UnfitValue } from "./load-rows.ts";
+import { type ColumnMatch, chooseKey, matchColumns } from "./match-columns.ts";
+
+export interface DifferenceTask {
+  readonly table: { readonly schema: string; readonly name: string };
+  readonly good: GoodSide;
+  /** A set that was taken after the damage. */
+  readonly damaged?: GoodSide | undefined;
+  /** Only rows that it holds for, on one side at least. */
+  readonly where?: string | undefined;
+  /** Of rows that may be put beside the table for the time of the comparison. */
+  readonly mostBytes: number;
+  readonly track?: Track;
+}
+
+/** What a first attempt has found out. */
+interface Known {
+  /** Values of columns with another type fit the live table's. */
+  readonly fits: boolean;
+  readonly keyless?: string;
+}
+
+/** The form of the comparison turned out to be another one. */
+class Otherwise extends Error {
+  readonly known: Partial<Known>;
+  constructor(known: Partial<Known>) {
+    super("the comparison has to begin anew");
+    this.known = known;
+  }
+}
+
+/** Hashes of keys that may differ, and where the live rows lie that have them. */
+const [candidates, addresses] = ["pg_temp.lifeboat_candidates", "pg_temp.lifeboat_at"];
+
+/**
+ * Compares and leaves what differs in temporary tables of the session: see `Difference`. The session is in a transaction
+ * afterwards that only reads.
+ *
+ * @param client a session at the live table with the pinned settings, outside of a transaction and used for nothing else
+ * @throws ConfigurationError `target-replica`, `target-denied`, `table-unknown`, `columns-differ`; as `makeCondition`, `keepChosen`
+ * @throws OperationError `temporary-space`, `comparison-failed`; what the good side throws
+ */
+export async function prepareDifference(client: Client, task: DifferenceTask): Promise<Difference> {
+  let known: Known = { fits: true };
+  for (;;) {
+    try {
+      return await prepare(client, task, known);
+    } catch (error) {
+      if (error instanceof Otherwise) {
+        known = { ...known, ...error.known };
+        await client.query("rollback");
+        continue;
+      }
+      if (error instanceof LifeboatError || sqlState(error) === "none") throw error;
+      throw comparisonFailed(error, tableName(task.table));
+    }
+  }
+}
+
+async function prepare(client: Client, task: DifferenceTask, known: Known): Promise<Difference> {
+  const { good, damaged, where } = task;
+  await begin(client);
+  const table = await readLiveTable(client, task.table);
+  const sides = [good, ...(damaged ? [damaged] : [])];
+  const pieces = sides.flatMap((side) => side.pieces.map(({ columns }) => columns));
+  const match = matchColumns(pieces, good.types, table.columns, known.fits);
+  if (match.both.length === 0 && pieces.some((columns) => columns.length > 0)) {
+    throw new ConfigurationError(
+      "columns-differ",
+      `${tableName(table)} of the target has no column that ${good.what} has, too.`,
+      "Compare with a set that was made while the table had its present form (`lifeboat list`).",
+    );
+  }
+  const key = known.keyless === undefined ? chooseKey(match.both, table.key, good.key) : null;
+  const choice = { key, columns: match.both };
+  await assertUnique(client, table, key);
+  await createTables(client, table, match, damaged !== undefined);
+  if (where !== undefined) await makeCondition(client, table, choice, where);
+  await client.query("set transaction read only");
+  const differing = await findDiffering(client, table, good, choice, task.track);
+  await loadSides(client, task, choice, match, differing);
+  await findLiveRows(client, table, choice, differing);
+  // Their sizes alone: the planner knows nothing of a new table's.
+  const [first] = match.both;
+  const sizes = `analyze ${addresses} (hash); analyze ${goodRows} (${quoteIdentifier(first ?? "")})`;
+  if (first !== undefined) await client.query(sizes);
+  const expressions = expressionsFor(table, key, match.both);
+  await assertTellable(client, key, expressions);
+  await judge(client, choice, expressions);
+  const chosen = where === undefined ? undefined : await keepChosen(client, table);
+  await sweep(client, expressions, damaged !== undefined);
+  const counts = await countRows(client, differing.liveRows, chosen?.equal);
+  return {
+    ...{ table, good, match, key, counts, ...expressions },
+    ...(known.keyless !== undefined && { keyless: known.keyless }),
+    ...(chosen !== undefined && { chosen: chosen.rows }),
+  };
+}
+
+async function begin(client: Client): Promise<void> {
+  await client.query("begin isolation level repeatable read; set local row_security = off");
+  const answer = await client.query(
+    `select pg_is_in_recovery() as replica, current_setting('transaction_read_only')::bool as "readOnly",
+            has_database_privilege(current_database(), 'temporary') as temporary`,
+  );
+  const { replica, readOnly, temporary } = z
+    .object({ replica: z.boolean(), readOnly: z.boolean(), temporary: z.boolean() })
+    .parse(answer.rows[0]);
+  if (replica || readOnly) {
+    throw new ConfigurationError(
+      "target-replica",
+      `The target ${replica ? "is a replica" : "takes no writes"}: the comparison puts its findings into temporary tables, which it cannot make there.`,
+      "Compare with the primary database; it is only read.",
+    );
+  }
+  if (temporary) return;
+  throw new ConfigurationError(
+    "target-denied",
+    "The target's role may not make temporary tables.",
+    "GRANT TEMPORARY ON DATABASE … to the role, or use `postgres`.",
+  );
+}
+
+/** A key that the live table does not guarantee is looked at before it is believed. @throws Otherwise */
+async function assertUnique(client: Client, table: LiveTable, key: readonly string[] | null): Promise<void> {
+  if (key === null || key.join("\0") === table.key?.join("\0")) return;
+  const row = `row(${key.map(quoteIdentifier).join(", ")})::text collate "C"`;
+  const answer = await client.query<{ found: boolean }>(
+    `select exists (select from ${allRowsOf(table)} group by ${row} having count(*) > 1) as found`,
+  );
+  if (answer.rows[0]?.found === true) throw notUnique(key);
+}
+
+function notUnique(key: readonly string[]): Otherwise {
+  return new Otherwise({ keyless: `its key (${key.join(", ")}) does not tell all rows apart` });
+}
+
+async function createTables(
+  client: Client,
+  table: LiveTable,
+  { both }: ColumnMatch,
+  withDamaged: boolean,
+): Promise<void> {
+  const columns = table.columns
+    .filter(({ name }) => both.includes(name))
+    .map(({ name, base }) => `${quoteIdentifier(name)} ${base}`)
+    .join(", ");
+  await client.query(
+    [
+      ...[goodRows, ...(withDamaged ? [damagedRows] : [])].map(
+        (name) => `create temporary table ${bareName(name)} (${columns})`,
+      ),
+      `create temporary table ${bareName(candidates)} (hash int8)`,
+      `create temporary table ${bareName(differingKeys)} (hash int8, kind text, many int8)`,
+      `create temporary table ${bareName(addresses)} (hash int8, relation oid, place tid)`,
+      `create temporary view ${bareName(liveRows)} as
+         select t.tableoid, t.ctid, t.xmin, t.*
+           from ${addresses} a join ${allRowsOf(table)} t on t.ctid = a.place and (a.relation = 0 or t.tableoid = a.relation)`,
+    ].join(";\n"),
+  );
+}
+
+const bareName = (name: string): string => name.replace("pg_temp.", "");
+
+/** @throws Otherwise when a value does not fit a column that has another type now */
+async function loadSides(
+  client: Client,
+  { good, damaged, mostBytes }: DifferenceTask,
+  choice: Choice,
+  match: ColumnMatch,
+  { keys }: Differing,
+): Promise<void> {
+  if (keys?.size === 0) return;
+  try {
+    await loadRows(client, goodRows, good, choice, keys, mostBytes);
+    if (damaged) await loadRows(client, damagedRows, damaged, choice, keys, mostBytes);
+  } catch (error) {
+    if (!(error instanceof UnfitValue)) throw error;
+    if (match.retyped.some(({ compared }) => compared)) throw new Otherwise({ fits: false });
+    throw new ConfigurationError(
+      "columns-differ",
+      `A value of ${good.what} does not fit the columns of the live table.`,
+      "Compare with a set that was made while the table had its present form (`lifeboat list`).",
+    );
+  }
+}
+
+async function findLiveRows(client: Client, table: LiveTable, choice: Choice, found: Differing): Promise<void> {
+  if (found.addresses !== undefined) await loadAddresses(client, addresses, found.addresses);
+  else if (found.keys === undefined || found.keys.size > 0) {
+    const hash = hashOf(choice.key ?? choice.columns, "t");
+    const only = found.keys === undefined ? "" : `where exists (select from ${candidates} c where c.hash = ${hash})`;
+    if (found.keys !== undefined) await loadKeys(client, candidates, found.keys);
+    await client.query(
+      `insert into ${addresses} select ${hash}, t.tableoid, t.ctid from ${allRowsOf(table)} t ${only}`,
+    );
+  }
+}
+
+/** Two good rows of one key, or two keys of one hash, cannot be told apart by it. @throws Otherwise */
+async function assertTellable(
+  client: Client,
+  key: readonly string[] | null,
+  { hash, sameKey }: Expressions,
+): Promise<void> {
+  if (key === null) return;
+  const answer = await client.query<{ found: boolean }>(
+    `select exists (select from ${goodRows} g group by ${hash("g")} having count(*) > 1)
+         or exists (select from ${goodRows} g join ${liveRows} l on ${hash("g")} = ${hash("l")} and not ${sameKey("g", "l")}) as found`,
+  );
+  if (answer.rows[0]?.found === true) throw notUnique(key);
+}
+
+/** Compares the rows that may differ with one another, under the types of the live table. */
+async function judge(client: Client, choice: Choice, { hash, sameKey, sameRow }: Expressions): Promise<void> {
+  const [good, live] = [hash("g"), hash("l")];
+  const same = `${good} = ${live} and ${sameKey("g", "l")}`;
+  const byKey = `
+    select ${good}, case when l.ctid is null then 'missing' else 'changed' end, 1
+      from ${goodRows} g left join ${liveRows} l on ${same} where l.ctid is null or not ${sameRow("g", "l")}
+    union all
+    select ${live}, 'added', 1 from ${liveRows} l where not exists (select from ${goodRows} g where ${same})`;
+  const byRow = `
+    select hash, case when sum(many) > 0 then 'missing' else 'added' end, abs(sum(many))
+      from (select ${good} as hash, 1 as many from ${goodRows} g union all select ${live}, -1 from ${liveRows} l) both_sides
+     group by hash having sum(many) <> 0`;
+  await client.query(`insert into ${differingKeys} ${choice.key === null ? byRow : byKey}`);
+}
+
+/** Leaves those rows alone whose keys differ. */
+async function sweep(client: Client, { hash }: Expressions, withDamaged: boolean): Promise<void> {
+  const others = (relation: string, key: string) =>
+    `delete from ${relation} r where not exists (select from ${differingKeys} k where k.hash = ${key})`;
+  const sides = [goodRows, ...(withDamaged ? [damagedRows] : [])];
+  await client.query([others(addresses, "r.hash"), ...sides.map((side) => others(side, hash("r")))].join(";\n"));
+}
+
+const countSchema = z.object({ missing: z.string(), changed: z.string(), added: z.string() });
+
+async function countRows(client: Client, live: number, equal: number | undefined): Promise<RowCounts> {
+  const kinds = ["missing", "changed", "added"].map(
+    (kind) => `coalesce(sum(many) filter (where kind = '${kind}'), 0)::text as ${kind}`,
+  );
+  const answer = await client.query(`select ${kinds.join(", ")} from ${differingKeys}`);
+  const found = countSchema.parse(answer.rows[0]);
+  const [missing, changed, added] = [Number(found.missing), Number(found.changed), Number(found.added)];
+  return { missing, changed, added, equal: equal ?? live - changed - added };
+}
