@@ -94,7 +94,7 @@ export default definePolicy({
     staleDays: 7,
     staleProofDays: 45,
     // A proof may be asked for as long as the results it stands for.
-    records: { proofs: 2557, reports: 400, notify: 90 },
+    records: { proofs: 2557, reports: 400, notify: 90, repairs: 400 },
   },
 
   // Who is told; the ways to them are in the environment (.env.example), and one that is not set is passed over.

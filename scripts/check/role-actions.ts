@@ -29,6 +29,8 @@ const entries: Readonly<Record<Role, readonly string[]>> = {
     `${operations}prove/run-prove.ts`,
     `${operations}export/run-export-load.ts`,
     `${operations}incident/end.ts`,
+    `${operations}repair/apply/apply.ts`,
+    `${operations}repair/repair-vault.ts`,
     `${operations}recover/complete-loss/run.ts`,
   ],
   incident: [edge, `${operations}incident/begin.ts`],
@@ -71,7 +73,7 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
 const ofPreflight = ["s3:GetBucketVersioning"];
 /** What a role's files could ask for and never do: a file is reached whole, and these roles use another part of it. */
 const neverAsked: Readonly<Partial<Record<Role, readonly string[]>>> = {
-  restore: ofPreflight,
+  restore: [...ofPreflight, "s3:ListBucketMultipartUploads", "s3:PutObjectTagging"], // it uploads, and neither tidies up nor tags
   incident: ofPreflight,
   monitor: ["s3:GetObjectTagging", "s3:PutObjectRetention", "s3:PutObjectTagging"], // it reads a bucket's rules, and tags nothing
   hold: ["s3:GetBucketObjectLockConfiguration", "s3:PutObjectRetention", ...ofPreflight], // of the keys' locks, and proofs

@@ -93,6 +93,8 @@ const retentionPolicySchema = z
         reports: termDays.default(400),
         /** Which thread a run's messages lie in. */
         notify: termDays.default(90),
+        /** Plans of repairs and what takes them back: rows of the database, sealed. */
+        repairs: termDays.default(400),
       })
       .prefault({}),
   })
@@ -112,6 +114,16 @@ const incidentPolicySchema = z
     longestDays: z.number().int().min(1).max(365).default(7),
     /** Who has to hear of one, in words: people, roles, authorities. `lifeboat incident begin` prints them. */
     tell: z.array(z.string().min(1).max(200)).max(20).default([]),
+  })
+  .prefault({});
+
+/** `lifeboat repair`. */
+const repairPolicySchema = z
+  .strictObject({
+    /** Days for which nobody can remove a plan or an undo, where the bucket can lock; never longer than they are kept. */
+    lockDays: termDays.default(90),
+    /** What may fire for rows that are put back though it is ENABLE ALWAYS: `schema.table trigger name`. All other triggers are off. */
+    mayFire: z.array(z.string().min(1)).default([]),
   })
   .prefault({});
 
@@ -208,6 +220,7 @@ export const policySchema = z.strictObject({
   monitor: monitorPolicySchema,
   incident: incidentPolicySchema,
   replica: replicaPolicySchema,
+  repair: repairPolicySchema,
   recovery: recoveryPolicySchema,
   drill: drillPolicySchema,
 });

@@ -56,7 +56,7 @@ export function admitPlan(
 ): RepairRecord {
   const record = findRepair(repairs, id);
   const { hash } = record.plan.body;
-  if (planHash !== undefined && planHash !== hash && planHash !== shortHash(hash))
+  if (planHash !== undefined && !(planHash.length >= shortHash(hash).length && hash.startsWith(planHash)))
     throw refusal(
       "plan-other",
       `Plan ${id} has the hash ${shortHash(hash)}, not ${planHash}.`,

@@ -25,6 +25,7 @@ export function recordRules({ retention: { records } }: Pick<Policy, "retention"
     { prefix: "proofs/", days: records.proofs, setOf: (key) => /^proofs\/([^/]+)\//.exec(key)?.[1] },
     { prefix: "reports/", days: records.reports },
     { prefix: "notify/", days: records.notify },
+    { prefix: "repairs/", days: records.repairs },
     { prefix: "retention/removed/", days: records.reports, ofFiles: true },
     // Nobody believes a use that is older than a day.
     { prefix: "uses/", days: 30, ofFiles: true },

@@ -24,7 +24,7 @@ export interface ApplyRequest {
   readonly verify: VerifySignature;
   /** Whose plan lies in the vault. */
   readonly id: string;
-  /** What was signed off, where somebody says so: the plan's hash, or its first 16 digits. */
+  /** What was signed off, where somebody says so: the plan's hash, or its first 16 digits at least. */
   readonly planHash?: string | undefined;
   readonly rules: TransactionRules;
   /** So many changes a transaction, where the plan is not to be one. */
