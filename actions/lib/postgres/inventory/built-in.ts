@@ -20,7 +20,8 @@ const textOfFunction = `concat_ws(' ', l.lanname, case when p.prosecdef then 'se
   case when p.proowner <> 10 then 'owner ' || pg_get_userbyid(p.proowner) end,
   coalesce(pg_get_function_sqlbody(p.oid), p.prosrc))`;
 
-/** Its own function of that name in C, and nothing beside: as most are made. Spares a line for rights that were given. */
+/** Its own function of that name in C, and nothing beside: as most are made. Spares a line for rights that were given,
+ * and hashing all functions, which takes longer than the rest: PostgreSQL does that for the first row that asks. */
 const namesItself = `(l.lanname = 'internal' and p.prosrc = p.proname and p.proowner = 10 and p.proconfig is null
   and not p.prosecdef and not p.proleakproof)`;
 
@@ -33,10 +34,9 @@ const inOwnSchema = (namespace: string) =>
  */
 const everything = `
   select 'pg_proc'::regclass as class, p.oid, p.proowner as owner, 'f'::"char" as t, p.proacl as acl, ${touched("p")} as touched,
-         '' as open, case when ${touched("p")} and not (p.oid < 10000 and untouched.functions) and not ${namesItself} then ${textOfFunction} else '' end as definition
+         '' as open, case when ${touched("p")} and not ${namesItself} and not (p.oid < 10000 and (select functions from untouched)) then ${textOfFunction} else '' end as definition
     from pg_proc p ${inOwnSchema("p.pronamespace")}
     join pg_language l on l.oid = p.prolang
-   cross join untouched
    where p.oid < ${firstUserOid}
   union all
   select 'pg_class'::regclass, c.oid, c.relowner, 'r', c.relacl, ${touched("c")},

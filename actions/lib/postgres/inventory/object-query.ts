@@ -13,12 +13,14 @@ import type { BuiltIn, Grant, InventoryObject } from "./model.ts";
  */
 export function objectQuery(inner: string, part: "part" | "relation" | "whole" = "whole"): string {
   const home = part === "part" ? "o.home" : "null";
-  const body = part === "part" ? "or (p.classid = 'pg_class'::regclass and p.objid = o.part_of)" : "";
+  const extension = part === "part" ? "coalesce(x.extname, y.extname)" : "x.extname";
+  const body =
+    part === "part" ? `left join ${members} y on y.classid = 'pg_class'::regclass and y.objid = o.part_of` : "";
   return `
     select coalesce(i.type, '') as kind, coalesce(i.identity, '') as identity, coalesce(i.schema, ${home}) as schema,
            o.classid::int8::text as "classId", o.oid::int8::text as oid,
            case when o.owner <> 0 then pg_get_userbyid(o.owner) end as owner,
-           ${part === "whole" ? "case when x.extname is null then o.definition else '' end" : "o.definition"} as definition,
+           ${part === "whole" ? `case when ${extension} is null then o.definition else '' end` : "o.definition"} as definition,
            case when o.acl is not null then (
              select coalesce(json_agg(json_build_object(
                       'grantee', case when a.grantee = 0 then '' else pg_get_userbyid(a.grantee) end,
@@ -27,18 +29,20 @@ export function objectQuery(inner: string, part: "part" | "relation" | "whole" =
                     order by case when a.grantee = 0 then '' else pg_get_userbyid(a.grantee) end collate "C",
                              a.privilege_type collate "C", pg_get_userbyid(a.grantor) collate "C"), '[]')
                from aclexplode(o.acl) a) end as grants,
-           d.description as comment, x.extname as extension,
-           o.listed and x.extname is null and coalesce(i.schema, ${home}, '') not in (${systemSchemas}) as listed
+           (select d.description from pg_description d
+             where d.objoid = o.oid and d.classoid = o.classid and d.objsubid = 0) as comment, ${extension} as extension,
+           o.listed and ${extension} is null and coalesce(i.schema, ${home}, '') not in (${systemSchemas}) as listed
       from (${inner}) o
      cross join lateral pg_identify_object(o.classid, o.oid, 0) i
-      left join pg_description d on d.classoid = o.classid and d.objoid = o.oid and d.objsubid = 0
-      left join lateral (
-             select e.extname
-               from pg_depend p join pg_extension e on e.oid = p.refobjid
-              where ((p.classid = o.classid and p.objid = o.oid) ${body}) and p.deptype = 'e'
-                and p.refclassid = 'pg_extension'::regclass
-              limit 1) x on true`;
+      left join ${members} x on x.classid = o.classid and x.objid = o.oid
+      ${body}`;
 }
+
+/** Read once for a query: asked for each object, PostgreSQL may go through the members of every extension each time. */
+const members = `(
+  select p.classid, p.objid, e.extname
+    from pg_depend p join pg_extension e on e.oid = p.refobjid
+   where p.deptype = 'e' and p.refclassid = 'pg_extension'::regclass)`;
 
 const systemSchemas = "'pg_catalog', 'information_schema'";
 
