@@ -1,9 +1,9 @@
-import { execFile } from "node:child_process";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { readVaultReports } from "../../actions/lib/operations/publish/vault-reports.ts";
 import { noteVerifier } from "../../actions/lib/vault/configured.ts";
 import { type HeartbeatServer, startHeartbeats } from "../lab/channels/heartbeat-server.ts";
 import { type SlackServer, startSlack } from "../lab/channels/slack-server.ts";
+import { lifeboat as command } from "../lab/command-line.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
@@ -11,7 +11,6 @@ import { isUntouched } from "./restore-lab.ts";
 
 /** What a person's run at a terminal leaves behind: the same as a schedule's. */
 
-const program = new URL("../../scripts/lifeboat.mjs", import.meta.url).pathname;
 const superuser = () => sharedPostgres(17).superuserUrl();
 let lab: BackupLab;
 let source: LabProject;
@@ -39,19 +38,14 @@ afterAll(async () => {
   await lab?.[Symbol.asyncDispose]();
 });
 
-function lifeboat(args: readonly string[], env: Record<string, string> = {}) {
-  const whole = {
+async function lifeboat(args: readonly string[], env: Record<string, string> = {}) {
+  const { code, stdout, stderr } = await command(args, {
     ...lab.env(source.backupUrl),
     ...{ RESTORE_PRIVATE_KEY: lab.operations.key.armor(), TARGET_DATABASE_URL: target.postgresUrl },
     ...{ SLACK_BOT_TOKEN: slack.token, SLACK_CHANNEL: slack.channel, SLACK_API_URL: slack.apiUrl },
-    ...{ HEARTBEAT_URL_RESTORE: heartbeats.url, LIFEBOAT_PG_BIN: sharedPostgres(17).binDir },
-    ...{ LIFEBOAT_BASELINES: process.env["LIFEBOAT_BASELINES"] ?? "", ...env },
-  };
-  return new Promise<{ readonly code: number | string; readonly said: string }>((resolve) =>
-    execFile(process.execPath, [program, ...args], { env: whole }, (error, stdout, stderr) =>
-      resolve({ code: error?.code ?? 0, said: `${stdout}\n${stderr}` }),
-    ),
-  );
+    ...{ HEARTBEAT_URL_RESTORE: heartbeats.url, LIFEBOAT_PG_BIN: sharedPostgres(17).binDir, ...env },
+  });
+  return { code, said: `${stdout}\n${stderr}` };
 }
 
 const alerts = () => slack.messages.filter((message) => JSON.stringify(message).includes("Restore failed"));

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
+import { lifeboat as command } from "../lab/command-line.ts";
 import { createProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { PLANTED_NAME, type RunningStorage, seedFiles, startStorage, storageSettings } from "../lab/storage/index.ts";
@@ -16,7 +17,6 @@ import { type FilesLab, openFilesLab, targetEnv } from "./files-lab.ts";
 
 const run = promisify(execFile);
 const superuserUrl = sharedPostgres(17).superuserUrl();
-const cli = new URL("../../scripts/lifeboat.mjs", import.meta.url).pathname;
 
 let lab: FilesLab;
 let source: LabProject;
@@ -48,11 +48,7 @@ async function lifeboat(
   args: string[],
   env: Record<string, string>,
 ): Promise<{ code: number; json: Record<string, unknown>; stderr: string }> {
-  const options = { env: { ...lab.env, ...env }, maxBuffer: 1e8 };
-  const ended = await run(process.execPath, [cli, ...args, "--json"], options).then(
-    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: { code: number; stdout: string; stderr: string }) => error,
-  );
+  const ended = await command([...args, "--json"], { ...lab.env, ...env });
   return { code: ended.code, stderr: ended.stderr, json: ended.stdout === "" ? {} : JSON.parse(ended.stdout) };
 }
 

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { dailySummary } from "../../actions/lib/notify/daily-summary.ts";
@@ -9,11 +8,10 @@ import { askStanding } from "../../actions/lib/vault/configured.ts";
 import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { type HeldScene, manifestOf, openHeldScene } from "../faults/table/holds-scene.ts";
-import { compileCache } from "../runner/compile-cache.ts";
+import { lifeboat as command } from "../lab/command-line.ts";
 
 /** What people do with holds, at the command line, in a store that enforces them. */
 
-const root = new URL("../..", import.meta.url).pathname;
 let scenes: Awaited<ReturnType<typeof openHeldScene>>;
 let scene: HeldScene;
 beforeAll(async () => {
@@ -28,16 +26,10 @@ afterAll(async () => {
   await scenes?.[Symbol.asyncDispose]();
 });
 
-function lifeboat(args: readonly string[], change: Record<string, string> = {}) {
-  const env = { ...scene.env, ...compileCache, ...change };
-  const command = [
-    "scripts/lifeboat.mjs",
-    ...args,
-    "--json",
-    ...(args[0] === "hold" || args[0] === "release" ? ["--quiet-run"] : []),
-  ];
-  const { status, stdout, stderr } = spawnSync(process.execPath, command, { cwd: root, env, encoding: "utf8" });
-  return { status, stdout, stderr, json: () => JSON.parse(stdout) };
+async function lifeboat(args: readonly string[], change: Record<string, string> = {}) {
+  const quiet = args[0] === "hold" || args[0] === "release" ? ["--quiet-run"] : [];
+  const ended = await command([...args, "--json", ...quiet], { ...scene.env, ...change });
+  return { ...ended, status: ended.code, json: () => JSON.parse(ended.stdout) };
 }
 
 /** Versions of the free set that the store's hold is on. */
@@ -49,39 +41,37 @@ async function heldOf(vault = scene.vault): Promise<number> {
 
 test("hold, list and release: the register says it, the store enforces it, and lets go again", async () => {
   const { set } = scene.free;
-  expect(lifeboat(["hold", set, "--reason", "court order", "--dry-run"]).json()).toMatchObject({
+  expect((await lifeboat(["hold", set, "--reason", "court order", "--dry-run"])).json()).toMatchObject({
     outcome: "would-place",
   });
   expect(await heldOf()).toBe(0);
   expect(await scene.why(set)).toBeNull();
 
-  const held = lifeboat(["hold", set, "--reason", "court order"]);
+  const held = await lifeboat(["hold", set, "--reason", "court order"]);
   expect(held).toMatchObject({ status: 0 });
   expect([await heldOf(), await heldOf(scene.replica)]).toEqual([4, 4]);
   expect(await scene.why(set)).toContain("court order");
   const { hold } = held.json();
-  expect(lifeboat(["holds", "--check"])).toMatchObject({ status: 0 });
+  expect(await lifeboat(["holds", "--check"])).toMatchObject({ status: 0 });
   // The entry comes to the replica by replication, and the next run holds it there.
   await scene.replicate(`holds/${set}/`);
-  const unfinished = lifeboat(["holds", "--check"]);
+  const unfinished = await lifeboat(["holds", "--check"]);
   expect(unfinished).toMatchObject({ status: 1 });
   expect(unfinished.stdout).toContain("never finished");
-  expect(lifeboat(["hold", set])).toMatchObject({ status: 0 });
+  expect(await lifeboat(["hold", set])).toMatchObject({ status: 0 });
   expect((await scene.register()).holds.filter(({ subject }) => subject.set === set)).toMatchObject([{ id: hold.id }]);
 
-  const listed = lifeboat(["holds", "--check"]);
+  const listed = await lifeboat(["holds", "--check"]);
   expect(listed).toMatchObject({ status: 0 });
   expect(listed.json()).toMatchObject({
     alarms: [],
     holds: [{ signed: true }, { signed: true, reason: "court order" }],
   });
-  expect(
-    lifeboat(["list"])
-      .json()
-      .sets.find((one: { set: string }) => one.set === set).hold,
-  ).toContain("court order");
+  expect((await lifeboat(["list"])).json().sets.find((one: { set: string }) => one.set === set).hold).toContain(
+    "court order",
+  );
 
-  expect(lifeboat(["release", set, "--reason", "case closed"])).toMatchObject({ status: 0 });
+  expect(await lifeboat(["release", set, "--reason", "case closed"])).toMatchObject({ status: 0 });
   expect([await heldOf(), await heldOf(scene.replica)]).toEqual([0, 0]);
   expect(await scene.why(set)).toBeNull();
   // The other hold was not touched.
@@ -90,8 +80,8 @@ test("hold, list and release: the register says it, the store enforces it, and l
 
 test("what another hold needs stays held when one is released", async () => {
   const files = scene.subject.files ?? "";
-  lifeboat(["hold", files, "--files", "--reason", "the files alone"]);
-  expect(lifeboat(["release", scene.subject.set, "--reason", "over"])).toMatchObject({ status: 0 });
+  await lifeboat(["hold", files, "--files", "--reason", "the files alone"]);
+  expect(await lifeboat(["release", scene.subject.set, "--reason", "over"])).toMatchObject({ status: 0 });
   const { versionId } = (await versionsBelow(scene.vault.transport, scene.pack))[0] ?? {};
   expect(await legalHoldOf(scene.vault, { key: scene.pack, versionId })).toBe("on");
   expect(await scene.why(files)).toContain("the files alone");
@@ -101,20 +91,20 @@ test("what another hold needs stays held when one is released", async () => {
 test("what makes no sense is refused before anything is written", async () => {
   const { set } = scene.free;
   const before = await versionsBelow(scene.vault.transport, "holds/");
-  const refused = (args: string[], said: string, change: Record<string, string> = {}) => {
-    const { status, stderr } = lifeboat(args, change);
+  const refused = async (args: string[], said: string, change: Record<string, string> = {}) => {
+    const { status, stderr } = await lifeboat(args, change);
     expect({ args, status }).toEqual({ args, status: 2 });
     expect(stderr).toContain(said);
   };
-  refused(["hold", set], "no reason");
-  refused(["hold", set, "--reason", " "], "--reason");
-  refused(["hold", set, "--reason", "x", "--until", "2020-01-01"], "in the past");
-  refused(["hold", set, "--reason", "x", "--until", "soon"], "--until");
-  refused(["hold", "20200101T000000Z-00000000", "--reason", "x"], "There is no set");
-  refused(["hold", set, "--reason", "x", "--until", "2099-01-01"], "signature", { RESTORE_PRIVATE_KEY: "" });
-  refused(["release", set, "--reason", "x"], "no hold");
-  refused(["release", "latest", "--reason", "x"], "is named like");
-  refused(["release", scene.subject.set, "--reason", "x"], "no key that signs", { RESTORE_PRIVATE_KEY: "" });
+  await refused(["hold", set], "no reason");
+  await refused(["hold", set, "--reason", " "], "--reason");
+  await refused(["hold", set, "--reason", "x", "--until", "2020-01-01"], "in the past");
+  await refused(["hold", set, "--reason", "x", "--until", "soon"], "--until");
+  await refused(["hold", "20200101T000000Z-00000000", "--reason", "x"], "There is no set");
+  await refused(["hold", set, "--reason", "x", "--until", "2099-01-01"], "signature", { RESTORE_PRIVATE_KEY: "" });
+  await refused(["release", set, "--reason", "x"], "no hold");
+  await refused(["release", "latest", "--reason", "x"], "is named like");
+  await refused(["release", scene.subject.set, "--reason", "x"], "no key that signs", { RESTORE_PRIVATE_KEY: "" });
   expect(await versionsBelow(scene.vault.transport, "holds/")).toEqual(before);
 });
 
@@ -123,14 +113,14 @@ test("what cannot be held is named with exit 1, the register keeps the set all t
   const key = `${setPrefix("daily", set)}schema.dump.zst.pgp`;
   const lost = (await versionsBelow(scene.replica.transport, key))[0];
   await scene.destroy(scene.replica, key);
-  const held = lifeboat(["hold", set, "--reason", "x"]);
+  const held = await lifeboat(["hold", set, "--reason", "x"]);
   expect(held).toMatchObject({ status: 1 });
   expect(held.stdout).toContain(`"key": "${key}"`);
   expect(lost?.key).toBe(key);
   expect(await scene.why(set)).not.toBeNull();
   expect([await heldOf(), await heldOf(scene.replica)]).toEqual([4, 3]);
   await scene.replicate(key);
-  expect(lifeboat(["hold", set])).toMatchObject({ status: 0 });
+  expect(await lifeboat(["hold", set])).toMatchObject({ status: 0 });
   expect(await heldOf(scene.replica)).toBe(4);
 });
 
@@ -145,14 +135,14 @@ test("a broken hold is told by the policy check, the daily summary and what the 
   const words = { pageUrl: () => undefined, label: (operation: string) => operation };
   const summary = dailySummary({ day: "2026-11-29", reports: [], promises }, words);
   expect(summary.lines.join("\n")).toContain(told);
-  const check = lifeboat(["policy", "check"]);
+  const check = await lifeboat(["policy", "check"]);
   expect(check.status).toBe(1);
   expect(check.stdout).toContain(told);
 });
 
 test("a hold ends by the store's clock, whatever this machine's says", async () => {
   const { set } = scene.free;
-  lifeboat([
+  await lifeboat([
     "hold",
     set,
     "--reason",

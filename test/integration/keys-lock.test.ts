@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ConfigurationError } from "../../actions/lib/base/errors.ts";
@@ -16,11 +15,11 @@ import type { VerifySignature } from "../../actions/lib/vault/published/signed-m
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import { encodeManifest, publishSet } from "../../actions/lib/vault/sets/catalogue.ts";
 import { storeUnpublished } from "../faults/proxy/test-manifest.ts";
+import { lifeboat } from "../lab/command-line.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { newSetId, newTestKey, signAndPublish, type TestKey } from "./assembled-set.ts";
 import { type BackupLab, openBackupLab } from "./backup-lab.ts";
 
-const root = new URL("../..", import.meta.url).pathname;
 const day = 86_400_000;
 let lab: BackupLab;
 let policy: Config<"vault">["policy"];
@@ -137,12 +136,7 @@ test("keys that run out are told in the same words by the policy check, the dail
     );
     expect([...plan.changes.values()].join("\n")).toContain(told);
     for (const args of [["policy", "check"], ["check"]]) {
-      const run = spawnSync(process.execPath, ["scripts/lifeboat.mjs", ...args, "--json"], {
-        cwd: root,
-        env,
-        encoding: "utf8",
-      });
-      expect(run.stdout).toContain(told);
+      expect((await lifeboat([...args, "--json"], env)).stdout).toContain(told);
     }
 
     await lockObject(ours.vault, `${setPrefix("daily", set)}keys.pgp`, later(46));

@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +6,7 @@ import { loadConfig } from "../../actions/lib/config/load.ts";
 import { runBackup } from "../../actions/lib/operations/backup/run-backup.ts";
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
+import { lifeboat as command } from "../lab/command-line.ts";
 import { createProject, dropProject, type LabProject, withClient } from "../lab/index.ts";
 import { replicate } from "../lab/replicate.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
@@ -15,7 +15,6 @@ import { addProject, startSupabaseApi } from "../lab/supabase-api/index.ts";
 import { targetEnv } from "./files-lab.ts";
 import { openSyncLab, type SyncLab } from "./sync-lab.ts";
 
-const program = new URL("../../scripts/lifeboat.mjs", import.meta.url).pathname;
 /** Nothing listens there: the vault's region is lost. */
 const nowhere = "http://127.0.0.1:9";
 const superuser = () => sharedPostgres(17).superuserUrl();
@@ -54,19 +53,15 @@ afterAll(async () => {
   await lab?.[Symbol.asyncDispose]();
 });
 
-function lifeboat(args: readonly string[], env: Record<string, string> = {}) {
-  const whole = {
+async function lifeboat(args: readonly string[], env: Record<string, string> = {}) {
+  const { code, stdout, stderr } = await command(args, {
     ...lab.env(),
     ...{ S3_REPLICA_BUCKET: bucket, S3_REPLICA_REGION: "us-east-1", S3_REPLICA_ENDPOINT_URL: sharedS3().endpoint },
     ...{ AWS_ENDPOINT_URL: nowhere, RESTORE_PRIVATE_KEY: lab.lab.operations.key.armor() },
     ...targetEnv(target, storage),
     ...env,
-  };
-  return new Promise<{ readonly code: number | string; readonly out: string; readonly said: string }>((resolve) =>
-    execFile(process.execPath, [program, ...args], { env: whole }, (error, out, stderr) =>
-      resolve({ code: error?.code ?? 0, out, said: `${out}\n${stderr}` }),
-    ),
-  );
+  });
+  return { code, out: stdout, said: `${stdout}\n${stderr}` };
 }
 
 describe("with the vault out of reach, the replica", () => {

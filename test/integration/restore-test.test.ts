@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy/policy.ts";
@@ -7,6 +6,7 @@ import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { retentionOf } from "../../actions/lib/vault/bucket/lock.ts";
 import { provenBy } from "../../actions/lib/vault/configured.ts";
 import { encodeProof, provenSets, readProofs, writeProof } from "../../actions/lib/vault/sets/proof-store.ts";
+import { lifeboat as command } from "../lab/command-line.ts";
 import { execute, PLANTED_EMAIL } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 import { stagingRef } from "./restore-test-lab.ts";
@@ -186,27 +186,24 @@ describe("a marked project", () => {
 
 describe("the command", () => {
   const lifeboat = (...args: string[]) =>
-    spawnSync(process.execPath, [new URL("../../scripts/lifeboat.mjs", import.meta.url).pathname, ...args], {
-      env: { ...on.tests.env, LIFEBOAT_PG_BIN: sharedPostgres(17).binDir },
-      encoding: "utf8",
-    });
+    command(args, { ...on.tests.env, LIFEBOAT_PG_BIN: sharedPostgres(17).binDir });
 
-  test("says what it would do, empties, and refuses a ref that is not staging's", () => {
-    const dry = lifeboat("test-restore", "--dry-run", "--json");
-    expect(dry.status).toBe(0);
+  test("says what it would do, empties, and refuses a ref that is not staging's", async () => {
+    const dry = await lifeboat("test-restore", "--dry-run", "--json");
+    expect(dry.code).toBe(0);
     expect(JSON.parse(dry.stdout)).toMatchObject({ outcome: "dry-run", projectRef: stagingRef, checks: 4, queries: 2 });
-    expect(lifeboat("test-restore", "--wipe").stdout).toContain("is empty already");
-    expect(lifeboat("test-restore", "--mark-staging", "another").status).toBe(2);
-    expect(lifeboat("test-restore", "--seed", "zzz").stderr).toContain("8 hexadecimal digits");
+    expect((await lifeboat("test-restore", "--wipe")).stdout).toContain("is empty already");
+    expect((await lifeboat("test-restore", "--mark-staging", "another")).code).toBe(2);
+    expect((await lifeboat("test-restore", "--seed", "zzz")).stderr).toContain("8 hexadecimal digits");
   });
 
-  test("list shows which sets are proven, and since when", () => {
-    const listed = JSON.parse(lifeboat("list", "--json").stdout);
+  test("list shows which sets are proven, and since when", async () => {
+    const listed = JSON.parse((await lifeboat("list", "--json")).stdout);
     expect(listed.sets.map(({ provenAt }: { provenAt: string | null }) => typeof provenAt)).toEqual([
       "string",
       "string",
     ]);
-    expect(lifeboat("list").stdout).toContain("the newest proven one of");
+    expect((await lifeboat("list")).stdout).toContain("the newest proven one of");
   });
 });
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runnableBlocks } from "../../scripts/check/runbook-page.ts";
+import { type CommandServer, startCommands } from "../lab/command-server.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";
 import { replicate } from "../lab/replicate.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
@@ -31,8 +32,10 @@ let replica: Record<string, string>;
 /** What a person has who may make projects, as `recover` reads it. */
 let supabase: Record<string, string>;
 let api: SupabaseApi;
+let commands: CommandServer;
 
 beforeAll(async () => {
+  commands = await startCommands();
   files = await openFilesLab();
   lab = files.sets;
   project = await createProject(server.superuserUrl(), source);
@@ -73,6 +76,7 @@ afterAll(async () => {
   for (const name of [source, target, staging]) await dropProject(server.superuserUrl(), name);
   for (const storage of storages) await storage.stop();
   await api?.[Symbol.asyncDispose]();
+  await commands?.[Symbol.asyncDispose]();
   await lab?.[Symbol.asyncDispose]();
 });
 
@@ -102,8 +106,7 @@ const further: Readonly<Record<string, () => Record<string, string>>> = {
 
 test.each(scripts)("$page, block $number: what it says to run does run", async ({ page, script }) => {
   // The command line itself, without npm before it: whoever reads the page has installed it.
-  const npx = `npx() { shift; "${process.execPath}" "${join(root, "scripts/lifeboat.mjs")}" "$@"; }\n`;
-  const { stdout } = await run("bash", ["-euo", "pipefail", "-c", npx + script], {
+  const { stdout } = await run("bash", ["-euo", "pipefail", "-c", commands.npx + script], {
     ...{ cwd: root, env: { ...env, ...further[page]?.() } },
   });
   expect(stdout).not.toBe("");
