@@ -45,6 +45,45 @@ export async function* readAhead(source: AsyncIterable<Uint8Array>): AsyncGenera
   }
 }
 
+/** The same chunks, so long as they are not more than they may be: then what `tooMany` makes is thrown. */
+export async function* atMost(
+  source: AsyncIterable<Uint8Array>,
+  most: number,
+  tooMany: () => Error,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    if (bytes > most) throw tooMany();
+    yield chunk;
+  }
+}
+
+/**
+ * The lines of a text in UTF-8 without their ends, empty ones left out.
+ * @param longest characters; a longer line is what `endless` says, and thrown
+ */
+export async function* linesOf(
+  source: AsyncIterable<Uint8Array>,
+  longest: number,
+  endless: () => Error,
+): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let text = "";
+  for await (const chunk of source) {
+    text += decoder.decode(chunk, { stream: true });
+    let from = 0;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
+      if (end > from) yield text.slice(from, end);
+      from = end + 1;
+    }
+    text = text.slice(from);
+    if (text.length > longest) throw endless();
+  }
+  text += decoder.decode();
+  if (text !== "") yield text;
+}
+
 /** The same stream, which ends only when `check` is content: what it refuses is never stored. */
 export async function* heldBack(
   source: AsyncIterable<Uint8Array>,

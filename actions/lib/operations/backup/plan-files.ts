@@ -4,8 +4,14 @@ import type { Policy } from "../../config/policy/policy.ts";
 import { quoteQualified } from "../../postgres/identifier.ts";
 import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
 import { pathStatement, readingPaths } from "../../postgres/inventory/name-lookup.ts";
-import { type DataFile, extensionFile, fileBytes, type Heap, planData } from "../../postgres/rows/data-plan.ts";
-import { extensionTables } from "../../postgres/rows/extension-rows.ts";
+import {
+  type DataFile,
+  extensionFile,
+  extensionTables,
+  fileBytes,
+  type Heap,
+  planData,
+} from "../../postgres/rows/data-plan.ts";
 import { askTogether } from "../../postgres/rows/fingerprint.ts";
 
 /**

@@ -1,5 +1,6 @@
 import { tableName } from "../identifier.ts";
-import type { TableContent } from "../inventory/model.ts";
+import type { Inventory, TableContent } from "../inventory/model.ts";
+import { isVaultSecrets } from "../inventory/vault-secrets.ts";
 
 /** Pages of a table's heap from `from` up to `to`, without it; the last slice has no end, whatever was added since. */
 export interface Slice {
@@ -75,6 +76,11 @@ export function planData(
     const title = `${String(index + 1).padStart(digits, "0")}-${titleOf(files[0]?.tables ?? [])}`;
     return files.map((file, slice) => ({ ...file, name: nameOf(title, file.slice && slice + 1) }));
   });
+}
+
+/** Tables with rows of their own that pg_dump leaves to their extension, the smallest first: what others hang on is small. */
+export function extensionTables({ tables }: Pick<Inventory, "tables">): TableContent[] {
+  return tables.filter((table) => !table.carried && !isVaultSecrets(table)).sort((a, b) => a.bytes - b.bytes);
 }
 
 /** The rows of extensions' own tables, in the order given. */

@@ -1,4 +1,4 @@
-import { counted, oneChunk, wholeOf } from "../../base/flow/chunks.ts";
+import { atMost, counted, oneChunk, wholeOf } from "../../base/flow/chunks.ts";
 import type { SessionKey } from "../keys/session-key.ts";
 import { damage } from "../packets/packets.ts";
 import { compress, compressWhole, decompress } from "./compress.ts";
@@ -32,19 +32,11 @@ export async function sealWhole(plain: Uint8Array, key: SessionKey): Promise<Uin
 
 /** Whoever has the key can have sealed what a few bytes become without an end. */
 const mostWhole = 128 * 1024 * 1024;
+const endless = () => damage.compression(`it has more than ${mostWhole} bytes`);
 
 /** The reverse, for small ones. @throws as `openSealed`; `compressed-damaged` for what becomes larger than any is */
 export function openWhole(stored: Uint8Array, key: SessionKey): Promise<Buffer> {
-  return wholeOf(atMost(openSealed(oneChunk(stored), key), mostWhole));
-}
-
-async function* atMost(source: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<Uint8Array, void, undefined> {
-  let bytes = 0;
-  for await (const chunk of source) {
-    bytes += chunk.length;
-    if (bytes > most) throw damage.compression(`it has more than ${most} bytes`);
-    yield chunk;
-  }
+  return wholeOf(atMost(openSealed(oneChunk(stored), key), mostWhole, endless));
 }
 
 /**

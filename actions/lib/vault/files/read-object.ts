@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { LifeboatError, OperationError } from "../../base/errors.ts";
-import { oneChunk } from "../../base/flow/chunks.ts";
+import { linesOf, oneChunk } from "../../base/flow/chunks.ts";
 import { openSealed, openWhole } from "../../seal/body/artifact.ts";
 import type { SessionKey } from "../../seal/keys/session-key.ts";
 import { ByteReader } from "../../seal/packets/blocks.ts";
@@ -50,21 +50,9 @@ export async function* readLines(
 ): AsyncGenerator<string, void, undefined> {
   // Its SHA-256 is the one that a signed document tells: lines can be relied on before the seal's end.
   const stored = await readHashed(vault, object);
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  let text = "";
-  for await (const chunk of openSealed(oneChunk(stored), key)) {
-    text += decoder.decode(chunk, { stream: true });
-    let from = 0;
-    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
-      if (end > from) yield text.slice(from, end);
-      from = end + 1;
-    }
-    text = text.slice(from);
-    if (text.length > longestLine)
-      throw new OperationError("snapshot-damaged", `A line of ${object.key} has no end.`, "Use another snapshot.");
-  }
-  text += decoder.decode();
-  if (text !== "") yield text;
+  const endless = () =>
+    new OperationError("snapshot-damaged", `A line of ${object.key} has no end.`, "Use another snapshot.");
+  yield* linesOf(openSealed(oneChunk(stored), key), longestLine, endless);
 }
 
 /**

@@ -1,11 +1,10 @@
 import type { Client } from "pg";
 import { wholeOf } from "../../../base/flow/chunks.ts";
-import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import { quoteLiteral, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../../../postgres/inventory/model.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
 import { readInventory } from "../../../postgres/inventory/read.ts";
 import { unescapeCopy } from "../../../postgres/rows/copy-text.ts";
-import { makeQueue, type Queue, queueList } from "../../../postgres/rows/extension-rows.ts";
 import type { OpenSet } from "../../../vault/sets/open-set.ts";
 import { rows } from "../../../vault/sets/rows.ts";
 import { attempt, attemptEach } from "../../target/sessions.ts";
@@ -116,4 +115,18 @@ function queueOf(fields: readonly (string | null)[], columns: readonly string[])
   const field = (name: string) => fields[columns.indexOf(name)] ?? "";
   const kind = field("is_partitioned") === "t" ? "create_partitioned" : "create";
   return { name: field("queue_name"), kind: field("is_unlogged") === "t" ? "create_unlogged" : kind };
+}
+
+/** Where pgmq keeps the names of its queues; the tables of each it makes by itself, as members of the extension. */
+const queueList = { schema: "pgmq", name: "meta" };
+
+/** A queue of pgmq and the function that makes it. */
+interface Queue {
+  readonly name: string;
+  readonly kind: "create" | "create_unlogged" | "create_partitioned";
+}
+
+/** The statement that makes a queue anew. */
+function makeQueue({ name, kind }: Queue): string {
+  return `SELECT pgmq.${kind}(${quoteLiteral(name)});`;
 }
