@@ -8,14 +8,12 @@ import { readVault } from "../config/vault-location.ts";
 import type { Names } from "../operations/catalogue.ts";
 import { writeVaultReport } from "../operations/publish/vault-reports.ts";
 import { cleaner, cleanReport } from "../report/run/clean-text.ts";
-import type { News } from "../report/run/outcome.ts";
-import type { RunReport } from "../report/run/run-report.ts";
+import type { News, RunReport } from "../report/run/run-report.ts";
 import type { SignBytes } from "../seal/keys/signature.ts";
 import { noteSigner } from "../vault/configured.ts";
 import { openVault, type Vault } from "../vault/s3/client.ts";
 import { reportError } from "./error-report.ts";
-import { heartbeat } from "./heartbeat.ts";
-import { defaultNotifyPolicy, tellPeople } from "./tell-people.ts";
+import { defaultNotifyPolicy, heartbeat, tellPeople } from "./tell-people.ts";
 
 /**
  * What surrounds every action's work: who is told that it begins and how it ended. Nothing here may fail or hold up the work

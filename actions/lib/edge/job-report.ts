@@ -1,6 +1,6 @@
 import { clip } from "../base/measures.ts";
 import { type Environment, optional } from "../config/environment.ts";
-import type { News } from "../report/run/outcome.ts";
+import type { News } from "../report/run/run-report.ts";
 import {
   type Conclusion,
   type Failure,

@@ -1,13 +1,24 @@
+import type { Log } from "../base/log.ts";
+import { heartbeatSetting, readHeartbeat } from "../config/channels.ts";
+import { type Environment, optional } from "../config/environment.ts";
 import { type NotifyPolicy, notifyPolicySchema } from "../config/policy/policy.ts";
+import { Problems } from "../config/problems.ts";
 import { runAlert } from "../notify/alert.ts";
-import { conversationOf, deliver } from "../notify/channel.ts";
+import { type Beat, beat, conversationOf, deliver } from "../notify/channel.ts";
 import { openChannels, pageUrls } from "../notify/open-channels.ts";
 import { noThreads, vaultThreads } from "../notify/slack.ts";
+import type { Names } from "../operations/catalogue.ts";
 import { isBad } from "../report/run/merge-reports.ts";
-import type { News } from "../report/run/outcome.ts";
-import type { RunReport } from "../report/run/run-report.ts";
+import type { News, RunReport } from "../report/run/run-report.ts";
 import type { Vault } from "../vault/s3/client.ts";
-import { heartbeat, type Watched } from "./heartbeat.ts";
+
+export interface Watched {
+  readonly env: Environment;
+  readonly log: Log;
+  readonly names: Names;
+  /** Which of several works of the operation it is; see `Reported`. */
+  readonly aside?: string | undefined;
+}
 
 export interface Telling extends Watched {
   /** Undefined where the step does not know the vault: then there are no threads. */
@@ -51,11 +62,26 @@ export async function tellPeople(report: RunReport, telling: Telling): Promise<s
     channels,
     {
       // Where it was told that it failed, it has to be told that it works again: that is for each channel to know.
-      reach: failed || news === "begun" ? policy.failure.reach : "all",
+      reach: failed || news === "begun" || news === "jumps" ? policy.failure.reach : "all",
       ...(hurry && { each: 1500, total: 3000 }),
     },
   );
   if (reached.length > 0) log.info(`Told: ${reached.join(", ")}.`);
   for (const { channel, reason } of untold) log.warn(`${channel} could not be told: ${reason}.`);
   return [...untold.map(({ channel }) => channel), ...((await beating) ? [] : ["heartbeat"])];
+}
+
+/** One request of at most three seconds to the operation's heartbeat, if it has one. @returns whether it was heard, or had none */
+export async function heartbeat(operation: string, what: Beat, { env, log, names, aside }: Watched): Promise<boolean> {
+  if (!names.watched.includes(operation)) return true;
+  const own = aside === undefined ? operation : `${operation}-${aside}`;
+  const shared = own !== operation && optional(env, heartbeatSetting(own)) === undefined;
+  if (shared && what !== "fail") return true;
+  const problems = new Problems();
+  const url = readHeartbeat(env, shared ? operation : own, problems);
+  for (const { setting, text } of problems.list()) log.warn(`The heartbeat is not sent: ${setting} ${text}`);
+  if (url === undefined) return problems.list().length === 0;
+  const failure = await beat(url, what, 3000);
+  if (failure !== undefined) log.warn(`The heartbeat (${what}) could not be sent: ${failure}.`);
+  return failure === undefined;
 }

@@ -1,7 +1,7 @@
 import { countOf, formatBytes, formatDuration } from "../base/measures.ts";
 import { isBad } from "../report/run/merge-reports.ts";
-import type { News } from "../report/run/outcome.ts";
-import { type Conclusion, type RunReport, workOf } from "../report/run/run-report.ts";
+import type { News } from "../report/run/run-report.ts";
+import { type Conclusion, jumpLines, type RunReport, workOf } from "../report/run/run-report.ts";
 
 /** What people are told, before it takes the form of a channel. Nothing in it is personal or secret: reports are cleaned first. */
 export interface Alert {
@@ -38,6 +38,15 @@ const endings: Readonly<Record<Conclusion, string>> = {
   lost: "never said how it ended",
 };
 
+const newsWords: Readonly<Record<News, string>> = {
+  begun: "begun",
+  over: "over",
+  jumps: "made, and much has changed",
+};
+
+const jumpNext =
+  "If nobody meant it, look when it happened with `lifeboat history --table <table>`. What is usual can be left out: backup.jumps in the policy.";
+
 /** The same alert with every text of it cleaned, links apart. */
 export function cleanAlert(alert: Alert, clean: (text: string) => string): Alert {
   const { title, sentence, facts, lines, next } = alert;
@@ -55,14 +64,16 @@ export function runAlert(report: RunReport, { pageUrl, label }: AlertWords, news
   const { run, conclusion } = report;
   const name = told === undefined ? run.workflow : label(told.operation);
   const page = told?.failure?.runbook;
+  const jumps = told === undefined ? [] : jumpLines(told.facts);
+  const ending = isBad(conclusion) || news === undefined ? endings[conclusion] : newsWords[news];
   const pageLink = page === undefined ? undefined : pageUrl(page);
   return {
-    level: isBad(conclusion) ? "failed" : news === "begun" ? "news" : "good",
-    title: `${name} ${isBad(conclusion) || news === undefined ? endings[conclusion] : news}: ${workOf(report)}${run.attempt > 1 ? `, attempt ${run.attempt}` : ""}`,
+    level: isBad(conclusion) ? "failed" : news === undefined || news === "over" ? "good" : "news",
+    title: `${name} ${ending}: ${workOf(report)}${run.attempt > 1 ? `, attempt ${run.attempt}` : ""}`,
     sentence: told?.failure?.message ?? told?.sentence ?? "",
     facts: told === undefined ? [] : factsOf(report),
-    lines: told?.warnings.map((warning) => `Warning: ${warning}`) ?? [],
-    next: told?.failure?.next,
+    lines: [...jumps, ...(told?.warnings.map((warning) => `Warning: ${warning}`) ?? [])],
+    next: told?.failure?.next ?? (jumps.length === 0 ? undefined : jumpNext),
     links: [
       ...(page === undefined || pageLink === undefined ? [] : [{ text: `Runbook: ${page}`, url: pageLink }]),
       ...(run.url === null ? [] : [{ text: "Log of the run", url: run.url }]),

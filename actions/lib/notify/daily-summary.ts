@@ -3,7 +3,7 @@ import { type CheckResult, checkStates } from "../policy/monitor/check.ts";
 import { incidentFinding } from "../policy/promise-findings.ts";
 import { type PromiseCheck, promisesSentence } from "../policy/promises.ts";
 import { isBad } from "../report/run/merge-reports.ts";
-import { type RunReport, workOf } from "../report/run/run-report.ts";
+import { jumpLines, type RunReport, workOf } from "../report/run/run-report.ts";
 import type { Alert, AlertWords } from "./alert.ts";
 
 interface DayFacts {
@@ -72,6 +72,7 @@ export function dailySummary({ day, checks = [], reports, promises }: DayFacts, 
       ...(checks.length === 0 ? [] : headOf(checks)),
       ...incident.map(({ message, next }) => `${message} ${next}`),
       ...groups(reports).map((some) => describe(some, words)),
+      ...reports.flatMap(({ operations }) => operations.flatMap(({ facts }) => jumpLines(facts))),
       ...(promises === undefined ? [] : [promisesSentence(promises)]),
       ...(promises?.shortened ?? []),
       ...broken.slice(0, 8).map(({ message, next }) => `${message} ${next}`),

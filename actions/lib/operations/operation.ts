@@ -5,7 +5,7 @@ import type { Section } from "../config/load.ts";
 import type { Policy } from "../config/policy/policy.ts";
 import { hasFilesVault, hasReplica } from "../config/vault-location.ts";
 import type { Page } from "../report/page.ts";
-import type { Outcome } from "../report/run/outcome.ts";
+import type { Outcome } from "../report/run/run-report.ts";
 import type { Context } from "./context.ts";
 
 /** What a run came to, and how a person's terminal hears of it: as JSON, as lines. */

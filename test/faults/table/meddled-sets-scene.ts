@@ -3,7 +3,7 @@ import { LifeboatError } from "../../../actions/lib/base/errors.ts";
 import { silentLog } from "../../../actions/lib/base/log.ts";
 import { selectSet } from "../../../actions/lib/operations/test-restore/select-set.ts";
 import { verifySet } from "../../../actions/lib/operations/verify/verify.ts";
-import { meddlingFailure } from "../../../actions/lib/report/run/outcome.ts";
+import { meddlingFailure } from "../../../actions/lib/report/run/run-report.ts";
 import { verifyDetached } from "../../../actions/lib/seal/keys/signature.ts";
 import { setPrefix } from "../../../actions/lib/vault/format/manifest.ts";
 import { listSets } from "../../../actions/lib/vault/sets/catalogue.ts";

@@ -158,6 +158,22 @@ export const policySchema = z.strictObject({
   backup: z.strictObject({
     /** Fail when rows or bytes are less than this share (0 to 1) of the newest set's of any tier; 0 switches it off. */
     smallestShareOfLastSet: z.number().min(0).max(1),
+    /**
+     * A table of which more is gone, or changed, than this since the set before is told in the run's page, report and messages: an
+     * accident shows the same day. It fails nothing. What a table does again and again is usual and not told.
+     */
+    jumps: z
+      .strictObject({
+        /** Of smaller tables nothing is told, nor of fewer rows. */
+        leastRows: z.number().int().min(1).default(100),
+        /** Share (above 0, to 1) of a table's rows that are gone. */
+        lostShare: z.number().gt(0).max(1).default(0.05),
+        /** Share of a table's rows that were updated or deleted: an estimate. */
+        changedShare: z.number().gt(0).max(1).default(0.3),
+        /** Tables (`schema.table`) of which nothing is told. */
+        ignore: z.array(z.string().min(1)).default([]),
+      })
+      .prefault({}),
     /** A key that expires within so many days is a warning in every run. */
     warnBeforeKeyExpiryDays: days,
   }),

@@ -7,6 +7,7 @@ import type { Artifact } from "../../vault/format/manifest.ts";
 import { takeLargeObjects } from "./apart-stage.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { askServer, type Said } from "./fingerprints.ts";
+import { type Measured, readCounters } from "./index-stage.ts";
 import { planFiles } from "./plan-files.ts";
 import { chooseCompared, FilesRead, RowsRead } from "./row-files.ts";
 import type { Catalogue } from "./schema-stage.ts";
@@ -16,6 +17,8 @@ export interface DataStage {
   readonly artifacts: readonly Artifact[];
   /** With fingerprints, and where each table's rows lie. */
   readonly inventory: Inventory;
+  /** For the index, beside the inventory. */
+  readonly measured: Measured;
 }
 
 /**
@@ -31,6 +34,7 @@ export async function takeData(
   stop: Stop,
   { snapshot, inventory }: Catalogue,
 ): Promise<DataStage> {
+  const counted = await readCounters(snapshot.client);
   const files = await planFiles(snapshot.client, inventory, source.policy);
   const tables = files.flatMap((file) => file.tables);
   source.log.info(`${new Set(tables).size} tables in ${files.length} files, up to ${source.policy.jobs} at a time.`);
@@ -61,6 +65,7 @@ export async function takeData(
   return {
     artifacts: [...read.artifacts(), ...artifacts],
     inventory: rows.settle(said?.inventory ?? inventory, said?.tables ?? new Map()),
+    measured: { counted, buckets: rows.buckets },
   };
 }
 

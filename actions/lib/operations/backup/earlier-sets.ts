@@ -15,7 +15,6 @@ import { readIncident } from "../../vault/incident/state.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { PublishedSet } from "../../vault/sets/catalogue.ts";
 import { firstFew, firstOf, trustedSets } from "../../vault/standing.ts";
-import type { SetWriterOptions } from "./set-keys.ts";
 
 /**
  * The newest set of the tier whose snapshot lies in the present day, week or month, by the store's clock: what makes a
@@ -126,17 +125,15 @@ export async function releaseReplicated(
   if (waiting.length > 0) log.info(`Not in the replica yet, and kept in Standard: ${few(waiting)}`);
 }
 
-/** @throws OperationError `shrunk` when the database lost more than the policy finds believable */
-export async function boundShrinkage(
-  options: Pick<SetWriterOptions, "config" | "vault" | "ready" | "published">,
+/** @param share of `last`; 0: nothing is bound @throws OperationError `shrunk` when the database lost more than the policy finds believable */
+export function boundShrinkage(
+  last: Manifest | undefined,
   now: Pick<Manifest, "counts" | "artifacts">,
+  share: number,
   accept: boolean,
   warnings: string[],
-): Promise<void> {
-  const share = options.config.policy.backup.smallestShareOfLastSet;
-  const { vault, ready, published } = options;
-  const last = share === 0 ? undefined : await readLastSet(vault, ready.keys.signers, warnings, published);
-  if (last === undefined) return;
+): void {
+  if (last === undefined || share === 0) return;
   const comparable = (of: typeof now) => comparableCounts(of.counts, of.artifacts);
   const shrunk = findShrinkage(comparable(last), comparable(now), share);
   if (shrunk.length === 0) return;

@@ -75,9 +75,11 @@ export default defineOperation({
         period === "10h" ? await findStandBack(vault, config.policy, await context.signers(), log) : undefined;
       if (why !== undefined) return reportStandBack(tier, why, log);
     }
-    const files = withFiles && {
+    const formerKeys = withFiles ? await context.formerKeys() : undefined;
+    const files = formerKeys && {
+      former: formerKeys.formerSigning,
       files: {
-        ...{ log, acceptShrinkage, ...(await context.formerKeys()) },
+        ...{ log, acceptShrinkage, ...formerKeys },
         config: context.config("source", "storageVault", "sourceStorage", "signing"),
         vault: await context.files(),
       },

@@ -1,9 +1,10 @@
+import { visible } from "../../base/escaping.ts";
 import type { Log } from "../../base/log.ts";
-import { countOf, formatBytes, formatCount, formatDuration } from "../../base/measures.ts";
+import { clip, countOf, formatBytes, formatCount, formatDuration } from "../../base/measures.ts";
 import type { Period } from "../../policy/period.ts";
 import { type Page, renderText, timeTable } from "../../report/page.ts";
-import { meddlingFailure } from "../../report/run/outcome.ts";
 import type { RunFacts } from "../../report/run/run-report.ts";
+import { meddlingFailure } from "../../report/run/run-report.ts";
 import type { Manifest, Tier } from "../../vault/format/manifest.ts";
 import type { Told } from "../operation.ts";
 import { snapshotFacts, syncPage } from "../sync/page.ts";
@@ -11,7 +12,7 @@ import type { BackupResult } from "./result.ts";
 
 /** What a backup made, and how long each part of it took. */
 export function backupPage(result: BackupResult): Page {
-  const { set, tier, bucket, prefix, counts, artifacts, stages, warnings, alarms } = result;
+  const { set, tier, bucket, prefix, counts, artifacts, stages, warnings, alarms, sinceLast } = result;
   const took = formatDuration(Date.parse(result.finishedAt) - Date.parse(result.startedAt));
   return {
     title: `Backup set ${set}`,
@@ -41,11 +42,15 @@ export function backupPage(result: BackupResult): Page {
     ],
     notes: [
       ...alarms,
+      ...(sinceLast?.jumps ?? []).slice(0, mostJumps).map(({ what }) => `Since set ${sinceLast?.set}: ${what}.`),
       ...(result.incident === null ? [] : [markNote(result.incident)]),
       ...warnings.map((warning) => `warning: ${warning}`),
     ],
   };
 }
+
+/** So many tables are told of. */
+const mostJumps = 10;
 
 /** Of a set or a snapshot that was made while an incident was on. */
 export function markNote(incident: string): string {
@@ -98,6 +103,7 @@ export function reportBackup(result: BackupResult): Told {
   const files = result.files === undefined ? [] : [...renderText(syncPage(result.files)), ""];
   return {
     ...{ result, page, lines: [...files, ...renderText(page)], facts: backupFacts(result) },
+    ...((result.sinceLast?.jumps.length ?? 0) > 0 && { news: "jumps" as const }),
     outputs: { made: "true", set: result.set, prefix: result.prefix, "stored-bytes": result.counts.storedBytes },
     ...(failure !== undefined && { failure }),
   };
@@ -117,14 +123,21 @@ export function reportStandBack(tier: Tier, why: string, log: Log): Told {
   return { result: { made: null }, page, outputs: { made: "false" }, skipped: true };
 }
 
-export function backupFacts({ set, tier, snapshotAt, bucket, counts, stages, files }: BackupResult): RunFacts {
+export function backupFacts(result: BackupResult): RunFacts {
+  const { set, tier, snapshotAt, bucket, counts, stages, files, sinceLast } = result;
   return {
+    ...(sinceLast !== null && sinceLast.jumps.length > 0 && { jumps: jumpFacts(sinceLast) }),
     ...setFacts({ set, tier, snapshotAt, counts }),
     bucket,
     // The files that were copied in the same snapshot.
     ...(files === undefined ? {} : { files: snapshotFacts(files).files }),
     stages: [...stages],
   };
+}
+
+function jumpFacts({ set, jumps }: NonNullable<BackupResult["sinceLast"]>): RunFacts["jumps"] {
+  const what = jumps.slice(0, mostJumps).map((jump) => clip(visible(jump.what), 300));
+  return { since: set, what, more: jumps.length - what.length };
 }
 
 /** Of a set that was there already. */

@@ -93,7 +93,7 @@ export async function readSource(
   guard.releases(schema.snapshot.pid);
   await schema.snapshot.client.query("commit");
   for (const artifact of await configuration) writer.add(artifact);
-  await stages.write("inventory", () => writer.describe(schema.snapshot, data.inventory));
+  await stages.write("inventory", () => writer.describe(schema.snapshot, data.inventory, data.measured));
 }
 
 /** A copy of the files that runs beside a backup, under the backup's own snapshot. */

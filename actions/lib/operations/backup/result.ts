@@ -1,9 +1,11 @@
 import type { StageTime } from "../../base/flow/stages.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
+import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import type { Manifest, Tier } from "../../vault/format/manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { SyncConfig, SyncRequest, SyncResult } from "../sync/request.ts";
+import type { SinceLast } from "./index-stage.ts";
 
 /** What a finished backup tells about itself. Nothing in it is secret. */
 export interface BackupResult {
@@ -18,6 +20,8 @@ export interface BackupResult {
   /** Id of the incident that was on while it was made; null: none. */
   readonly incident: string | null;
   readonly counts: Manifest["counts"];
+  /** What has changed much since the set before; null where there is none that it can be compared with. */
+  readonly sinceLast: SinceLast | null;
   readonly artifacts: readonly {
     readonly name: string;
     readonly kind: string;
@@ -47,6 +51,8 @@ export interface BackupRequest {
   readonly acceptShrinkage?: boolean;
   /** Copies the files too, as they were at the set's own moment; set and files' snapshot name each other. */
   readonly files?: FileRequest;
+  /** Signing keys of before, to compare with sets that were made under them. */
+  readonly former?: readonly UnlockedKey[];
   /** The vault, when the caller has it open already. */
   readonly vault?: Vault;
   /** Who runs it, for the lease, e.g. `backup, run 42`. */

@@ -13,10 +13,11 @@ import {
 } from "../../postgres/inventory/model.ts";
 import type { RowInput } from "../../postgres/row-hash/memory.ts";
 import { copyMemory } from "../../postgres/rows/copy-frames.ts";
-import { differs, readDataFile } from "../../postgres/rows/data-file.ts";
+import { differs, type HashedRows, readDataFile } from "../../postgres/rows/data-file.ts";
 import { type DataFile, nameOfTry } from "../../postgres/rows/data-plan.ts";
 import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
+import { addBuckets } from "../../vault/sets/table-index.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { withReason } from "./long-values.ts";
 import type { Reading, SourceAccess } from "./source-access.ts";
@@ -62,8 +63,8 @@ export class FilesRead implements AsyncDisposable {
     return async (client, attempt) => {
       this.#track.note(file.name.replace(/^data\/|\.sql\.zst\.pgp$/g, ""));
       const input = this.#spare.pop() ?? copyMemory();
-      const found = new Map<TableContent, Fingerprint>();
-      const read = readDataFile(client, file, input, (table, fingerprint) => void found.set(table, fingerprint));
+      const found = new Map<TableContent, HashedRows>();
+      const read = readDataFile(client, file, input, (table, hashed) => void found.set(table, hashed));
       const rows = counted(read, (bytes) => {
         this.#bytes += bytes;
       });
@@ -120,6 +121,7 @@ export class RowsRead {
   /** By the table's OID: a place for each file that is to hold rows of it. */
   readonly #parts = new Map<string, (Part | undefined)[]>();
   readonly #places = new Map<DataFile, number>();
+  readonly #buckets = new Map<string, Buffer>();
 
   constructor(files: readonly DataFile[]) {
     for (const file of files) {
@@ -135,12 +137,19 @@ export class RowsRead {
    * A file of the plan is stored, under a name of its try.
    * @param found what it holds of each of its tables
    */
-  stored(file: DataFile, artifact: string, found: ReadonlyMap<TableContent, Fingerprint>): void {
+  stored(file: DataFile, artifact: string, found: ReadonlyMap<TableContent, HashedRows>): void {
     const place = file.slice === undefined ? 0 : (this.#places.get(file) ?? 0);
-    for (const [{ oid }, fingerprint] of found) {
+    for (const [{ oid }, { rows, hash, buckets }] of found) {
       const parts = this.#parts.get(oid);
-      if (parts !== undefined) parts[place] = { artifact, ...fingerprint };
+      if (parts !== undefined) parts[place] = { artifact, rows, hash };
+      // Thousands of tables have a few rows each: packed, they are next to nothing.
+      if (buckets !== undefined) this.#buckets.set(oid, addBuckets(this.#buckets.get(oid), buckets));
     }
+  }
+
+  /** By OID, of tables with a key: the sums of their buckets, packed, over all of their slices. */
+  get buckets(): ReadonlyMap<string, Buffer> {
+    return this.#buckets;
   }
 
   /**

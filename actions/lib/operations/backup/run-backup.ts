@@ -113,11 +113,11 @@ async function makeSet(
   { ready, stages, stop, ...facts }: Attempt,
   warnings: string[],
 ): Promise<Omit<BackupResult, "stages" | "alarms">> {
-  const { config, log, tier } = request;
+  const { config, log, tier, former = [] } = request;
   const startedAt = new Date();
   const set = newSetId(startedAt);
   const writer = await stages.write("keys", () =>
-    openSetWriter({ set, tier, startedAt, config, ready, stop, log, ...facts }),
+    openSetWriter({ set, tier, startedAt, config, ready, stop, log, warnings, former, ...facts }),
   );
   const beside: Beside = {};
   try {
@@ -125,7 +125,7 @@ async function makeSet(
     const { run } = beside;
     const files = run === undefined ? undefined : await stages.write("files", () => run.done);
     const finished = await stages.write("publish", () =>
-      writer.publish({ acceptShrinkage: request.acceptShrinkage ?? false, warnings, files }),
+      writer.publish({ acceptShrinkage: request.acceptShrinkage ?? false, files }),
     );
     return { ...finished, warnings, ...(files && { files }) };
   } catch (error) {

@@ -7,7 +7,10 @@ import type { Inventory } from "../../postgres/inventory/model.ts";
 import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import { opensSecrets, type Recipient } from "../../seal/keys/keyring.ts";
 import type { PinnedRecipient } from "../../seal/keys/pins.ts";
+import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import {
+  deriveIndexKey,
+  indexKeyScope,
   keysFileName,
   keysSignatureMetadata,
   newSessionKey,
@@ -38,6 +41,10 @@ export interface SetWriterOptions {
   /** What is published in the vault, looked up under the lease. */
   readonly published: readonly PublishedSet[];
   readonly incident: IncidentWatch;
+  /** Signing keys of before, where they are still at hand: with them older indexes open. */
+  readonly former: readonly UnlockedKey[];
+  /** What the run warns of, as it becomes known. */
+  readonly warnings: string[];
   readonly stop: Stop;
   readonly log: Log;
 }
@@ -47,7 +54,14 @@ export interface SetKeys {
   readonly store: ArtifactStore;
   /** Where Vault's secrets go: under a second session key, which the prover does not get. Made when it is first asked for. */
   readonly secrets: () => Promise<ArtifactStore>;
+  /** Where the index goes, and the key that seals it there. */
+  readonly index: SetIndex;
   sealing(): Manifest["sealing"];
+}
+
+export interface SetIndex {
+  readonly store: ArtifactStore;
+  readonly key: SessionKey;
 }
 
 /** Makes the set's session key and stores it, wrapped and signed, before anything is sealed with it. */
@@ -65,6 +79,7 @@ export async function openSetKeys(options: SetWriterOptions, prefix: string): Pr
   const replicated = hasReplica(config.env);
   const limits = { partBytes, maxParts, readBack, replicated, archive: tier === "monthly" };
   const storeWith = (key: SessionKey) => openArtifactStore({ vault, prefix, key, ...limits, signal: stop.signal });
+  const indexKey = deriveIndexKey(ready.signing, set);
   let secrets: Manifest["sealing"]["secrets"];
   let apart: Promise<ArtifactStore> | undefined;
   const openApart = async (): Promise<ArtifactStore> => {
@@ -76,6 +91,7 @@ export async function openSetKeys(options: SetWriterOptions, prefix: string): Pr
   };
   return {
     store: storeWith(key),
+    index: { store: storeWith(indexKey), key: indexKey },
     secrets() {
       apart ??= openApart();
       return apart;
@@ -86,6 +102,10 @@ export async function openSetKeys(options: SetWriterOptions, prefix: string): Pr
       recipients: named(ready.keys.recipients),
       sessionKeyCommitment: sessionKeyCommitment(key, set),
       ...(secrets !== undefined && { secrets }),
+      index: {
+        signer: ready.signing.fingerprint,
+        sessionKeyCommitment: sessionKeyCommitment(indexKey, indexKeyScope(set)),
+      },
     }),
   };
 }

@@ -10,7 +10,8 @@ import { type Artifact, type Manifest, setPrefix } from "../../vault/format/mani
 import { lockPublished } from "../../vault/keys-lock.ts";
 import { encodeManifest, publishSet } from "../../vault/sets/catalogue.ts";
 import { type ArtifactStore, jsonSource, textSource } from "./artifact-store.ts";
-import { boundShrinkage } from "./earlier-sets.ts";
+import { boundShrinkage, readLastSet } from "./earlier-sets.ts";
+import { compareWithLast, indexOf, type Measured, type SinceLast, storeIndex } from "./index-stage.ts";
 import type { BackupResult } from "./result.ts";
 import { type Draft, draftOf, openSetKeys, putPage, type SetWriterOptions } from "./set-keys.ts";
 
@@ -20,47 +21,65 @@ export interface SetWriter {
   /** Where Vault's secrets go: under a second session key, which the prover does not get. Made when it is asked for. */
   readonly secrets: () => Promise<ArtifactStore>;
   add(artifact: Artifact): void;
-  /** Stores what is known only when all has been read: roles, inventory, RECOVER.md. */
-  describe(snapshot: LockedSnapshot, inventory: Inventory): Promise<void>;
+  /** Stores what is known only when all has been read: roles, inventory, the index, RECOVER.md. */
+  describe(snapshot: LockedSnapshot, inventory: Inventory, measured: Measured): Promise<void>;
   /** @throws OperationError `shrunk`, and what the vault throws; no set is visible then */
   publish(options: {
     acceptShrinkage: boolean;
-    warnings: string[];
     /** The files' snapshot that belongs to the set. */
     files?: { readonly set: string } | undefined;
   }): Promise<Omit<BackupResult, "stages" | "warnings" | "alarms" | "files">>;
 }
 
 export async function openSetWriter(options: SetWriterOptions): Promise<SetWriter> {
-  const { set, tier, vault, ready, config, incident, stop, log } = options;
+  const { set, tier, vault, ready, config, incident, stop, log, warnings, published, former } = options;
   const prefix = setPrefix(tier, set);
   const keys = await openSetKeys(options, prefix);
+  const warn = (text: string): void => {
+    warnings.push(text);
+    log.warn(text);
+  };
   const { store } = keys;
   const artifacts: Artifact[] = [];
   let draft: Draft | undefined;
   let inventory: Inventory | undefined;
   let databaseBytes = "0";
+  let last: Manifest | undefined;
+  let sinceLast: SinceLast | undefined;
 
   return {
     store,
     secrets: keys.secrets,
     add: (artifact) => void artifacts.push(artifact),
-    async describe(snapshot, read) {
+    async describe(snapshot, read, measured) {
       inventory = read;
       const size = await snapshot.client.query("select pg_database_size(current_database())::text as bytes");
       databaseBytes = z.object({ bytes: z.string() }).parse(size.rows[0]).bytes;
       artifacts.push(await store.put({ name: "roles.sql.zst.pgp", kind: "roles" }, textSource(renderRolesSql(read))));
       artifacts.push(await store.put({ name: "inventory.json.zst.pgp", kind: "inventory" }, jsonSource(read)));
       draft = draftOf(options, snapshot, read, keys.sealing());
+      last = await readLastSet(vault, ready.keys.signers, warnings, published);
+      const index = indexOf(draft, read, measured);
+      const among = {
+        vault,
+        keys: { signing: [ready.signing, ...former] },
+        policy: config.policy.backup.jumps,
+        warn,
+        signal: stop.signal,
+      };
+      sinceLast = await compareWithLast(index, last, among);
+      artifacts.push(...(await storeIndex(store, keys.index, index)));
       artifacts.push(await putPage(vault, prefix, renderRecoverPage({ ...draft, artifacts })));
     },
-    async publish({ acceptShrinkage, warnings, files }) {
+    async publish({ acceptShrinkage, files }) {
       if (draft === undefined || inventory === undefined)
         throw new OperationError("set-incomplete", "The set was not read to its end.");
       const counts = countSet(inventory, artifacts, databaseBytes);
       const mark = await incident.mark();
       // What an incident has left is worth keeping as it is: under its mark it takes no good set's place.
-      await boundShrinkage(options, { counts, artifacts }, acceptShrinkage || mark !== undefined, warnings);
+      const { smallestShareOfLastSet } = config.policy.backup;
+      const now = { counts, artifacts };
+      boundShrinkage(last, now, smallestShareOfLastSet, acceptShrinkage || mark !== undefined, warnings);
       const named = { ...(files && { files: { set: files.set } }), ...(mark !== undefined && { incident: mark }) };
       const manifest: Manifest = { ...draft, ...named, finishedAt: new Date().toISOString(), counts, artifacts };
       const bytes = encodeManifest(manifest);
@@ -71,7 +90,7 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
       const until = await lockPublished(vault, manifest, config.policy, ready.bucketLocks);
       return {
         ...{ set, tier, bucket: vault.bucket, prefix, counts, retainUntil: until?.toISOString() ?? null },
-        incident: mark ?? null,
+        ...{ incident: mark ?? null, sinceLast: sinceLast ?? null },
         ...{ startedAt: manifest.startedAt, snapshotAt: manifest.snapshotAt, finishedAt: manifest.finishedAt },
         artifacts: artifacts.map((artifact) => ({
           ...{ name: artifact.name, kind: artifact.kind, plainBytes: artifact.plainBytes },

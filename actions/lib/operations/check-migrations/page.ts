@@ -1,6 +1,6 @@
 import { countOf, formatDay } from "../../base/measures.ts";
 import type { Page } from "../../report/page.ts";
-import type { Outcome } from "../../report/run/outcome.ts";
+import type { Outcome } from "../../report/run/run-report.ts";
 import type { CheckedMigrations } from "./check-migrations.ts";
 import type { SetsWithIt } from "./kept-in.ts";
 import { feltAs } from "./observe.ts";

@@ -1,6 +1,6 @@
 import { countOf, few, formatInstant } from "../../base/measures.ts";
 import { type Page, timeTable } from "../../report/page.ts";
-import type { Outcome } from "../../report/run/outcome.ts";
+import type { Outcome } from "../../report/run/run-report.ts";
 import { triedTable } from "../configuration/trial-rules.ts";
 import type { Carried } from "../recover/complete-loss/facts.ts";
 import { span } from "./judge.ts";

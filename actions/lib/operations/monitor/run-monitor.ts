@@ -6,7 +6,7 @@ import type { CheckResult } from "../../policy/monitor/check.ts";
 import { encodeState, type MonitorState, statePath } from "../../policy/monitor/state.ts";
 import type { Tree } from "../../report/branch/fold-runs.ts";
 import type { BranchPlan } from "../../report/branch/plan-branch.ts";
-import type { Outcome } from "../../report/run/outcome.ts";
+import type { Outcome } from "../../report/run/run-report.ts";
 import type { Told } from "../operation.ts";
 import { type BranchTarget, pushReports } from "../publish/reports-branch.ts";
 import { type Around, dashboardOf } from "./dashboard.ts";

@@ -1,6 +1,6 @@
 import { countOf, formatBytes, formatDuration } from "../../base/measures.ts";
 import type { Page } from "../../report/page.ts";
-import type { Outcome } from "../../report/run/outcome.ts";
+import type { Outcome } from "../../report/run/run-report.ts";
 import type { FilesResult } from "./files-result.ts";
 import type { FolderResult } from "./to-folder.ts";
 import type { FileDifference } from "./verify-files.ts";

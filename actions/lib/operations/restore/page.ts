@@ -1,8 +1,7 @@
 import { countOf } from "../../base/measures.ts";
 import type { Difference } from "../../compare/difference.ts";
 import { type Page, timeTable } from "../../report/page.ts";
-import type { Outcome } from "../../report/run/outcome.ts";
-import type { RunFacts } from "../../report/run/run-report.ts";
+import type { Outcome, RunFacts } from "../../report/run/run-report.ts";
 import { migrationSentence, migrationTables } from "../migrate/page.ts";
 import { fileRestorationPage, restoreFailure } from "../restore-files/page.ts";
 import type { Abandoned } from "./abandon-restore.ts";

@@ -2,7 +2,7 @@ import { countOf, formatBytes, formatDay } from "../../base/measures.ts";
 import type { Decision, Subject } from "../../policy/retention.ts";
 import { describePending, type PendingTerm } from "../../policy/terms.ts";
 import type { Page, PageTable } from "../../report/page.ts";
-import { meddlingFailure } from "../../report/run/outcome.ts";
+import { meddlingFailure } from "../../report/run/run-report.ts";
 import { tierSchema } from "../../vault/format/manifest.ts";
 import type { Told } from "../operation.ts";
 import type { VaultsRetention } from "./apply-retention.ts";

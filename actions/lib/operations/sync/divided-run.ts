@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { OperationError } from "../../base/errors.ts";
 import { countOf, formatBytes } from "../../base/measures.ts";
 import type { FanOutPolicy } from "../../config/policy/storage.ts";
-import type { Outcome } from "../../report/run/outcome.ts";
+import type { Outcome } from "../../report/run/run-report.ts";
 import { syncLease } from "../../vault/format/names.ts";
 import { pathOf } from "../../vault/format/snapshot-manifest.ts";
 import { joinRunLease, type RunLease } from "../../vault/lease/run-lease.ts";

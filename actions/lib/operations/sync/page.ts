@@ -1,7 +1,7 @@
 import { countOf, formatBytes, formatCount, formatDuration } from "../../base/measures.ts";
 import { type Page, timeTable } from "../../report/page.ts";
-import { meddlingFailure, type Outcome } from "../../report/run/outcome.ts";
 import type { RunFacts } from "../../report/run/run-report.ts";
+import { meddlingFailure, type Outcome } from "../../report/run/run-report.ts";
 import type { SnapshotManifest } from "../../vault/format/snapshot-manifest.ts";
 import type { SyncResult } from "./request.ts";
 

@@ -1,8 +1,7 @@
 import { countOf, few, formatBytes, formatDuration } from "../../base/measures.ts";
 import type { Difference } from "../../compare/difference.ts";
 import { type Page, type PageTable, timeTable } from "../../report/page.ts";
-import type { Outcome } from "../../report/run/outcome.ts";
-import type { RunFacts } from "../../report/run/run-report.ts";
+import type { Outcome, RunFacts } from "../../report/run/run-report.ts";
 import { failureCode, isReport, type RestoreTestReport, type RestoreTestResult } from "./request.ts";
 import type { MarkResult, WipeResult } from "./staging/mark-staging.ts";
 

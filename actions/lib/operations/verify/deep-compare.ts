@@ -15,6 +15,7 @@ export const missingCodes: ReadonlySet<string> = new Set([
   "dump-incomplete",
   "large-object-missing",
   "export-missing",
+  "index-differs",
 ]);
 
 /** Compares what was found in the artifacts with what the inventory says was in the database at the snapshot. */
@@ -28,6 +29,7 @@ export function compareContents(manifest: Manifest, inventory: Inventory, conten
     ...attempt("set", () => assertLargeObjectsComplete(inventory, contents.entries)),
     ...compareLargeObjects(inventory, contents),
     ...compareExports(manifest, inventory, contents),
+    ...compareIndex(manifest, inventory, contents),
     ...compareCounts(manifest, inventory),
   ];
 }
@@ -98,6 +100,35 @@ function compareExports({ artifacts }: Manifest, inventory: Inventory, { exports
     const what = `The JSON export of ${name} does not hold the ${table.fingerprint.rows} rows that the database had`;
     return [damageAt(found.artifact, "rows-differ", what)];
   });
+}
+
+/** What `lifeboat history` and the next backup believe of the rows. */
+function compareIndex({ artifacts }: Manifest, inventory: Inventory, { index, buckets }: Contents): DamageFinding[] {
+  const where = artifacts.find(({ kind }) => kind === "index")?.name;
+  if (where === undefined || index === undefined) return [];
+  const wanted = new Map(dumped(inventory).map((table) => [table.oid, table]));
+  const findings: DamageFinding[] = [];
+  for (const { oid, key, rows, hash, columns, buckets: sums, ...named } of index) {
+    const table = wanted.get(oid);
+    wanted.delete(oid);
+    const isSame =
+      table !== undefined &&
+      tableName(table) === tableName(named) &&
+      table.columns.join("\0") === columns.join("\0") &&
+      (table.key?.join("\0") ?? null) === (key?.join("\0") ?? null) &&
+      table.fingerprint?.rows === rows &&
+      table.fingerprint.hash === hash &&
+      (sums === null) === (key === null);
+    const found = buckets.get(oid);
+    // Rows that could not be read have a finding of their own.
+    const rowsFit = sums === null || found === undefined || found.equals(sums);
+    if (isSame && rowsFit) continue;
+    const what = isSame ? "does not fit the rows of" : "says something else than the inventory of";
+    findings.push(damageAt(where, "index-differs", `The index ${what} ${tableName(named)}`));
+  }
+  for (const table of wanted.values())
+    findings.push(damageAt(where, "index-differs", `The index does not name ${tableName(table)}`));
+  return findings;
 }
 
 const counted = ["tables", "rows", "sequences", "largeObjects", "objects"] as const;

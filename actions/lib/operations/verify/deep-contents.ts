@@ -8,10 +8,12 @@ import { isVaultSecrets, vaultSecretsArtifact } from "../../postgres/inventory/v
 import { createLargeObjectHasher } from "../../postgres/row-hash/large-object.ts";
 import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
 import { createNdjsonReader } from "../../postgres/rows/copy-text.ts";
+import { hasherOf } from "../../postgres/rows/data-file.ts";
 import { sequencesSql } from "../../postgres/rows/data-sql.ts";
 import { planExport } from "../../postgres/rows/export-rows.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import { blocksIn, differing, holdsRows } from "../../vault/sets/rows.ts";
+import { addBuckets, type IndexedTable, parseIndex } from "../../vault/sets/table-index.ts";
 import { type DamageFinding, findingOf } from "./verify-objects.ts";
 
 interface Exported {
@@ -29,6 +31,10 @@ export interface Contents {
   /** What the archive of large objects lists. */
   readonly entries: TocEntry[];
   readonly largeObjects: Map<string, { readonly bytes: string; readonly hash: string }>;
+  /** By the table's OID, over all of its files: what its rows come to in the buckets of the index, packed. */
+  readonly buckets: Map<string, Buffer>;
+  /** The lines of the index behind its head; undefined where there is none, or it could not be read. */
+  index: IndexedTable[] | undefined;
   /** JSON exports, by the table's OID at the source. */
   readonly exports: Map<string, Exported>;
 }
@@ -40,6 +46,8 @@ export function noContents(): Contents {
     schema: undefined,
     entries: [],
     largeObjects: new Map(),
+    buckets: new Map(),
+    index: undefined,
     exports: new Map(),
   };
 }
@@ -59,6 +67,7 @@ export async function readContents(
   else if (artifact.kind === "sequences") await readSequences(artifact, plain, inventory, contents);
   else if (artifact.kind === "large-objects") await readLargeObjects(plain, contents);
   else if (artifact.kind === "json") await readExport(artifact, plain, inventory, contents);
+  else if (artifact.kind === "index") contents.index = await readIndex(artifact, plain);
   else if (artifact.name === vaultSecretsArtifact) await readSecrets(artifact, plain, inventory);
   else for await (const _chunk of plain);
 }
@@ -78,12 +87,13 @@ async function readRows(
   artifact: Artifact,
   plain: AsyncIterable<Uint8Array>,
   inventory: Inventory,
-  { findings }: Contents,
+  { findings, buckets }: Contents,
 ): Promise<void> {
   for await (const { table, chunks } of blocksIn(artifact, plain, inventory)) {
-    const hasher = createRowHasher(table.columns.length);
+    const hasher = hasherOf(table);
     for await (const chunk of chunks()) hasher.push(chunk);
-    const { rows, hash } = hasher.finish();
+    const { rows, hash, buckets: sums } = hasher.finish();
+    if (sums !== undefined) buckets.set(table.oid, addBuckets(buckets.get(table.oid), sums));
     const part = table.parts?.find((one) => one.artifact === artifact.name);
     if (part === undefined || (part.rows === rows && part.hash === hash)) continue;
     findings.push(findingOf(differing(part, table, rows), artifact.name));
@@ -122,6 +132,14 @@ async function readLargeObjects(plain: AsyncIterable<Uint8Array>, contents: Cont
       contents.largeObjects.set(object.oid, hasher.finish());
     }
   }
+}
+
+/** @throws OperationError `index-damaged` */
+async function readIndex({ name }: Artifact, plain: AsyncIterable<Uint8Array>): Promise<IndexedTable[]> {
+  const { tables } = await parseIndex(plain, (why) => new OperationError("index-damaged", `${name}: ${why}.`));
+  const found: IndexedTable[] = [];
+  for await (const table of tables()) found.push(table);
+  return found;
 }
 
 /** Their values are the server's word: they can be counted, and no more. */

@@ -1,6 +1,6 @@
 import { countOf, few, formatBytes } from "../../base/measures.ts";
 import type { Page } from "../../report/page.ts";
-import type { Outcome } from "../../report/run/outcome.ts";
+import type { Outcome } from "../../report/run/run-report.ts";
 import type { VerifyResult } from "./verify.ts";
 
 /** What a verification found, damage first. */

@@ -4,12 +4,24 @@ import { tableName } from "../identifier.ts";
 import type { Fingerprint, TableContent } from "../inventory/model.ts";
 import { pathStatement } from "../inventory/name-lookup.ts";
 import type { RowInput } from "../row-hash/memory.ts";
-import { createRowHasher } from "../row-hash/row-hash.ts";
+import { createRowHasher, type RowHasher } from "../row-hash/row-hash.ts";
 import { copyOut } from "./copy-out.ts";
 import type { DataFile, Slice } from "./data-plan.ts";
 import { blockBegin, blockEnd, dataHeader } from "./data-sql.ts";
 import { copyOutStatement } from "./export-rows.ts";
 import { lent, whyUnreadable } from "./fingerprint.ts";
+
+/** What rows of a table are hashed to, divided by their key where it has one. */
+export type HashedRows = Fingerprint & { readonly buckets?: BigInt64Array };
+
+/** The hasher for rows of a table. */
+export function hasherOf(
+  { key, columns }: Pick<TableContent, "key" | "columns">,
+  input?: RowInput,
+): Pick<RowHasher, "push"> & { finish(): HashedRows } {
+  if (!key) return createRowHasher(columns.length, input);
+  return createRowHasher(columns.length, input, { key: key.map((column) => columns.indexOf(column)) });
+}
 
 /** Statements in one message: few enough for the server to parse ahead, enough to hide the way to it. */
 const tablesPerMessage = 200;
@@ -26,7 +38,7 @@ export async function* readDataFile(
   client: Client,
   { tables, slice }: Pick<DataFile, "tables" | "slice">,
   input: RowInput,
-  found: (table: TableContent, rows: Fingerprint) => void,
+  found: (table: TableContent, rows: HashedRows) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield dataHeader;
   for (let from = 0; from < tables.length; from += tablesPerMessage) {
@@ -39,18 +51,18 @@ async function* readTables(
   tables: readonly TableContent[],
   slice: Slice | undefined,
   input: RowInput,
-  found: (table: TableContent, rows: Fingerprint) => void,
+  found: (table: TableContent, rows: HashedRows) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const path = slice?.path === undefined ? [] : [pathStatement(slice.path)];
   const copies = tables.map((table) => copyOutStatement(table, slice));
   let place = 0;
   try {
-    let hasher: ReturnType<typeof createRowHasher> | undefined;
+    let hasher: ReturnType<typeof hasherOf> | undefined;
     for await (const event of copyOut(client, [lent.begin, ...path, ...copies, lent.end], input)) {
       const table = tables[place];
       if (table === undefined) throw differs(tables, "came more often than they were asked for");
       if (hasher === undefined) {
-        hasher = createRowHasher(table.columns.length, input);
+        hasher = hasherOf(table, input);
         yield blockBegin(table);
       }
       if ("text" in event) {

@@ -1,5 +1,5 @@
 import { countOf } from "../../base/measures.ts";
-import type { Outcome } from "../run/outcome.ts";
+import type { Outcome } from "../run/run-report.ts";
 import type { RunRow } from "../run/run-row.ts";
 import type { Standing } from "./standing.ts";
 

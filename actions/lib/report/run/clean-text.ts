@@ -54,13 +54,14 @@ export function cleanReport(report: RunReport, clean: (text: string) => string):
 
 function cleaned(told: OperationReport, clean: (text: string) => string): OperationReport {
   const { sentence, facts, warnings, failure } = told;
-  const { stages } = facts;
+  const { stages, jumps } = facts;
   return {
     ...told,
     sentence: clean(sentence),
     facts: {
       ...facts,
       ...(stages && { stages: stages.map(({ name, seconds }) => ({ name: clean(name), seconds })) }),
+      ...(jumps && { jumps: { ...jumps, what: jumps.what.map(clean) } }),
     },
     warnings: warnings.map(clean),
     failure: failure && { ...failure, message: clean(failure.message), next: clean(failure.next) },

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { countOf } from "../../base/measures.ts";
 import { type Environment, optional } from "../../config/environment.ts";
 import { setIdPattern, tierSchema } from "../../vault/format/manifest.ts";
+import type { Page } from "../page.ts";
 
 const count = z.number().int().nonnegative();
 const seconds = z.number().nonnegative();
@@ -33,6 +35,10 @@ const runFactsSchema = z.strictObject({
   rows: count.optional(),
   /** Storage's files: how many there are and how many bytes, and what this run moved of them. */
   files: z.strictObject({ count, bytes: count, moved: count.optional(), movedBytes: count.optional() }).optional(),
+  /** Tables of which much is gone or changed since the set before: each in a sentence without its full stop, the largest first. */
+  jumps: z
+    .strictObject({ since: z.string().regex(setIdPattern), what: z.array(z.string().max(400)).max(10), more: count })
+    .optional(),
   /** From the first byte of the set to the end of the comparison. */
   restoreSeconds: seconds.optional(),
   /** The verdict in one word, e.g. `proven`, `differs`, `whole`, `damaged`, `dry-run`. */
@@ -83,6 +89,37 @@ const operationReportSchema = z.strictObject({
 export type OperationReport = z.infer<typeof operationReportSchema>;
 export type Failure = z.infer<typeof failureSchema>;
 
+/** Why people hear of what went well: something began, or is over, or what was read has changed much. */
+export type News = "begun" | "over" | "jumps";
+
+/** What a run came to, for everybody who hears of it. */
+export interface Outcome {
+  /** By the names that the operation declares. */
+  readonly outputs?: Readonly<Record<string, string>>;
+  /** For the terminal and for a job's summary; its sentence stands in the report. */
+  readonly page: Page;
+  /** For reports; default: none. */
+  readonly facts?: RunFacts;
+  /** There was nothing to do. */
+  readonly skipped?: boolean;
+  /** Another job of the run goes on with it: that this one went well is no news to anybody yet. */
+  readonly unfinished?: boolean;
+  /** People hear of it at once although it went well: something began that they have to know of, or it is over. */
+  readonly news?: News;
+  /** Why the run failed although its work was done, e.g. a set that was found damaged. */
+  readonly failure?: { readonly code: string; readonly message: string; readonly next: string };
+}
+
+/** Why a run fails although its work was done: somebody else has written to the vault. Undefined without an alarm. */
+export function meddlingFailure(alarms: readonly string[]): Outcome["failure"] {
+  if (alarms.length === 0) return undefined;
+  return {
+    code: "vault-meddled",
+    message: alarms.join(" "),
+    next: "Nothing was removed from the vault. Find out who can write to it and did, then put back what was there: runbooks/vault-meddled.md.",
+  };
+}
+
 /** Which run of which workflow. */
 const runIdentitySchema = z.strictObject({
   workflow: z
@@ -125,6 +162,13 @@ export function parseReport(bytes: Uint8Array): RunReport | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What is said of `jumps`, a sentence each. */
+export function jumpLines({ jumps }: RunFacts): string[] {
+  if (jumps === undefined) return [];
+  const more = jumps.more === 0 ? [] : [`And ${countOf(jumps.more, "more table")}.`];
+  return [...jumps.what.map((what) => `Since set ${jumps.since}: ${what}.`), ...more];
 }
 
 /** What is done again and again by this name, and may fail while its neighbours go well: `restore-test`, `backup, weekly`. */

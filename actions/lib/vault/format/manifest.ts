@@ -66,6 +66,8 @@ const artifactSchema = z.strictObject({
     "generated",
     "secrets",
     "configuration",
+    "index",
+    "index-key",
   ]),
   /** Bytes before compression and sealing. */
   plainBytes: count,
@@ -125,6 +127,11 @@ export const manifestSchema = z.strictObject({
     sessionKeyCommitment: sha256,
     /** The same of the second session key (secrets.pgp), which opens the artifacts of kind `secrets` and no other. */
     secrets: z.strictObject({ recipients: recipientsSchema, sessionKeyCommitment: sha256 }).optional(),
+    /**
+     * Of the key of the index of tables (vault/format/table-index), and who can derive it: the holder of this signing key. For
+     * the recipients it lies in the set, sealed as everything else (kind `index-key`). Sets made before there was one have none.
+     */
+    index: z.strictObject({ signer: fingerprint, sessionKeyCommitment: sha256 }).optional(),
   }),
   counts: z.strictObject({
     tables: count,

@@ -7,6 +7,7 @@ import type { UnlockedKey } from "../../seal/keys/private-key.ts";
 import {
   assertCommitment,
   assertOnlyWrappedKeys,
+  indexKeyScope,
   keysFileName,
   type SessionKey,
   secretsFileName,
@@ -20,6 +21,7 @@ import type { LatestOptions } from "../published/publications.ts";
 import type { Vault } from "../s3/client.ts";
 import { openArtifact } from "../s3/download.ts";
 import { readSet, resolveSet, type StoredSet } from "./catalogue.ts";
+import { type IndexKeys, indexKeyArtifact } from "./table-index.ts";
 
 /** Which set: by tier and id, by its id alone, or the newest that there is. */
 export type SetRef = { readonly tier: Tier; readonly set: string } | string;
@@ -32,6 +34,8 @@ export interface SignedSet extends Pick<StoredSet, "manifest" | "prefix" | "sign
 
 export interface OpenSet extends SignedSet {
   readonly key: SessionKey;
+  /** Of the index of tables. @throws OperationError `session-key-foreign` */
+  indexKey(): Promise<SessionKey>;
   inventory(): Promise<Inventory>;
   /**
    * The plain bytes of an artifact: stored parts checked against the manifest, opened, decompressed. They can be relied
@@ -42,7 +46,7 @@ export interface OpenSet extends SignedSet {
   artifact(name: string, options?: ReadOptions): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
-interface Opening extends Pick<LatestOptions, "passedOver"> {
+export interface Opening extends Pick<LatestOptions, "passedOver"> {
   readonly trustedSigners: readonly Signer[];
   readonly privateKey: UnlockedKey;
 }
@@ -87,6 +91,11 @@ export async function openSet(
   return unlockSet(vault, signed, keysPgp, { trustedSigners, privateKey });
 }
 
+/** What opens the indexes of sets with a private key that these are sealed to. */
+export function sealedIndexKey(vault: Vault, opening: Opening): NonNullable<IndexKeys["sealed"]> {
+  return async ({ set, tier }) => (await openSet(vault, { set, tier }, opening)).indexKey();
+}
+
 /** keys.pgp of a set, its signature checked. */
 export async function readKeys(vault: Vault, signed: SignedSet, trusted: readonly Signer[]): Promise<Uint8Array> {
   return readWrapped(vault, signed.prefix + keysFileName, signed.set, trusted);
@@ -117,8 +126,16 @@ export async function unlockSet(
   const { manifest, prefix, set } = signed;
   const key = await unwrapSessionKey(keysPgp, privateKey);
   assertCommitment(key, set, manifest.sealing.sessionKeyCommitment);
+  const indexKey = async (): Promise<SessionKey> => {
+    const stored = named(manifest, indexKeyArtifact.name);
+    const line = await wholeOf(plainBytes(vault, prefix, stored, async () => key));
+    const own = { data: Uint8Array.from(Buffer.from(line.toString("latin1").trim(), "hex")) };
+    assertCommitment(own, indexKeyScope(set), manifest.sealing.index?.sessionKeyCommitment ?? "");
+    return own;
+  };
   const keyOf = async ({ kind }: Artifact): Promise<SessionKey> => {
     const { secrets } = manifest.sealing;
+    if (kind === "index") return indexKey();
     if (kind !== "secrets") return key;
     if (secrets === undefined)
       throw new OperationError("keys-damaged", `The manifest of set ${set} knows no ${secretsFileName}.`);
@@ -128,7 +145,7 @@ export async function unlockSet(
   };
   return {
     ...signed,
-    key,
+    ...{ key, indexKey },
     inventory: () => readInventory(vault, prefix, manifest, key),
     artifact: (name, options) => {
       const artifact = named(manifest, name);

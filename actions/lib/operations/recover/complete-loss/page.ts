@@ -1,6 +1,6 @@
 import { countOf, few, formatDuration, formatInstant } from "../../../base/measures.ts";
 import { type Page, timeTable } from "../../../report/page.ts";
-import type { Outcome } from "../../../report/run/outcome.ts";
+import type { Outcome } from "../../../report/run/run-report.ts";
 import { nothingToDo, whenLive } from "../../configuration/row.ts";
 import { triedTable } from "../../configuration/trial-rules.ts";
 import type { Phase } from "../phases.ts";

@@ -1,7 +1,7 @@
 import { ConfigurationError } from "../../../base/errors.ts";
 import { countOf, formatBytes } from "../../../base/measures.ts";
 import type { Page } from "../../../report/page.ts";
-import type { Outcome } from "../../../report/run/outcome.ts";
+import type { Outcome } from "../../../report/run/run-report.ts";
 import { verdict } from "../page.ts";
 import type { FilesVerification } from "./verify-files.ts";
 
