@@ -1,5 +1,5 @@
 import { htmlText, visible } from "../../base/escaping.ts";
-import { formatBytes, formatDay, formatDuration } from "../../base/measures.ts";
+import { formatBytes, formatCount, formatDay, formatDuration } from "../../base/measures.ts";
 import type { RunRow } from "../run/run-row.ts";
 
 /** One measurement; `at` in milliseconds since 1970. */
@@ -21,6 +21,9 @@ export interface History {
   readonly unit: "bytes" | "seconds" | "bytes per second";
   readonly series: readonly Series[];
 }
+
+/** What a chart shows, of whatever is counted. */
+type Charted = Omit<History, "unit" | "file"> & { readonly unit: History["unit"] | "rows" };
 
 /** As many points as a line of the chart has room for; more are summed up by their medians. */
 const mostPoints = 90;
@@ -128,7 +131,7 @@ const dashes = ["", "7 3", "2 3", "9 3 2 3", "4 4"];
  * Lines over time as a small SVG of text; the value axis begins at 0, so that nothing looks larger than it is.
  * @param place `page`: without a title to see and without a style of its own, for a page that has `chartStyle`
  */
-export function historyChart({ title, unit, series }: History, place: "file" | "page" = "file"): string {
+export function historyChart({ title, unit, series }: Charted, place: "file" | "page" = "file"): string {
   const frame = place === "file" ? fileFrame : pageFrame;
   const { width, height, left, right, top } = frame;
   const points = series.flatMap((line) => line.points);
@@ -158,7 +161,7 @@ export function historyChart({ title, unit, series }: History, place: "file" | "
 
 function grid(
   most: number,
-  unit: History["unit"],
+  unit: Charted["unit"],
   y: (value: number) => number,
   { left, right, width }: Frame,
 ): string[] {
@@ -177,7 +180,7 @@ function axis(from: number, to: number, x: (at: number) => number, { height }: F
 
 function lines(
   series: readonly Series[],
-  unit: History["unit"],
+  unit: Charted["unit"],
   x: (at: number) => number,
   y: (value: number) => number,
   { width, height, right }: Frame,
@@ -211,14 +214,15 @@ function spread(wanted: readonly number[], lowest: number): number[] {
   return result;
 }
 
-function amount(value: number, unit: History["unit"]): string {
+function amount(value: number, unit: Charted["unit"]): string {
   if (value === 0) return "0";
   if (unit === "seconds") return formatDuration(value * 1000);
+  if (unit === "rows") return formatCount(Math.round(value));
   return unit === "bytes" ? formatBytes(value) : `${formatBytes(value)}/s`;
 }
 
 /** The end of the value axis: a round number at or above the largest value, in the unit that people read. */
-function ceiling(value: number, unit: History["unit"]): number {
+function ceiling(value: number, unit: Charted["unit"]): number {
   const scale = unit === "seconds" ? (value > 7200 ? 3600 : value > 120 ? 60 : 1) : 1;
   const scaled = Math.max(value / scale, 1e-9);
   const magnitude = 10 ** Math.floor(Math.log10(scaled));
