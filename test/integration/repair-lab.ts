@@ -100,7 +100,7 @@ export async function rowsOf(url: string, table: string): Promise<string[]> {
   return withClient(url, async (client) => {
     await client.query("set row_security = off");
     const { rows } = await client.query<{ row: string }>(
-      `select t::text as row from ${table} t order by t::text collate "C"`,
+      `select t::text as row from (select * from ${table}) t order by t::text collate "C"`,
     );
     return rows.map(({ row }) => row);
   });

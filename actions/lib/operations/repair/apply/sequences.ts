@@ -54,7 +54,7 @@ export async function raiseSequences(client: Client, table: LiveTable): Promise<
       await client.query("release lifeboat_sequence");
     } catch (error) {
       if (!["42501", "22003", "2200H", "55000"].includes(sqlState(error))) throw error;
-      await client.query("rollback to savepoint lifeboat_sequence");
+      await client.query("rollback to savepoint lifeboat_sequence; release lifeboat_sequence");
       denied.push(sequence);
     }
   }

@@ -185,7 +185,7 @@ async function copyUntilRefused(
   } catch (error) {
     const at = lineOf(error);
     if (at === undefined || !isOfRow(error)) throw error;
-    await client.query("rollback to savepoint lifeboat_load");
+    await client.query("rollback to savepoint lifeboat_load; release lifeboat_load");
     return { at: at - 1, state: sqlState(error) };
   }
 }

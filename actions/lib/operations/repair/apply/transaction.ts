@@ -2,7 +2,6 @@ import type { Client } from "pg";
 import { z } from "zod";
 import { ConfigurationError, OperationError, sqlState } from "../../../base/errors.ts";
 import { countOf } from "../../../base/measures.ts";
-import { quoteLiteral } from "../../../postgres/identifier.ts";
 import type { ListedTable } from "../change-list.ts";
 import { countDoubled, lockAndJudge } from "./judge.ts";
 import { brokenKeys, doubledRows, lockParents, touchedKeys } from "./keys.ts";
@@ -60,6 +59,7 @@ export async function writeOnce(
   try {
     await lockTables(client, tables);
     await assertUnaltered(client, tables);
+    await widenPath(client);
     await chooseShare(client, tables, share);
     await lockAndJudge(client, tables);
     await assertExpected(client, tables, rules.expectRows);
@@ -85,14 +85,10 @@ export async function writeOnce(
 }
 
 async function begin(client: Client, { lockSeconds }: TransactionRules): Promise<void> {
-  // What an index or a check calls may name others without their schema. The catalogue comes first: nobody stands in for it.
-  const { rows } = await client.query("select reset_val as path from pg_settings where name = 'search_path'");
-  const path = `pg_catalog, ${z.string().parse(rows[0]?.path)}`;
   await client.query(`begin isolation level read committed read write;
     set local lock_timeout = '${Math.ceil(lockSeconds * 1000)}ms';
     set local idle_in_transaction_session_timeout = '${idleMinutes}min';
-    set local row_security = off;
-    select set_config('search_path', ${quoteLiteral(path)}, true)`);
+    set local row_security = off`);
   try {
     await client.query("set local session_replication_role = replica");
   } catch (error) {
@@ -103,6 +99,13 @@ async function begin(client: Client, { lockSeconds }: TransactionRules): Promise
       "Nothing was changed. Use a superuser, or let one say: GRANT SET ON PARAMETER session_replication_role TO <role>. On Supabase: the role postgres.",
     );
   }
+}
+
+/** What an index or a check calls may name others without their schema. The catalogue comes first: nobody stands in for it. */
+async function widenPath(client: Client): Promise<void> {
+  await client.query(
+    "select set_config('search_path', 'pg_catalog, ' || reset_val, true) from pg_settings where name = 'search_path'",
+  );
 }
 
 /** Against DDL; and against all writers where a constraint may be put off, which nothing but triggers keeps. */
@@ -179,7 +182,7 @@ async function writeWithKeys(client: Client, tables: readonly LiveTable[], rules
       return;
     }
     // What the round has found about rows goes with it: it is found again, or is no longer so.
-    await client.query("rollback to savepoint lifeboat_round");
+    await client.query("rollback to savepoint lifeboat_round; release lifeboat_round");
     for (const [t, refused] of broken) await setStates(client, t, refused);
     if (rules.wholeOnly) await assertWhole(client, tables);
   }

@@ -46,7 +46,7 @@ async function writeUpdates(client: Client, table: LiveTable): Promise<void> {
       return;
     } catch (error) {
       if (!isOfRow(error)) throw error;
-      await client.query("rollback to savepoint lifeboat_updates");
+      await client.query("rollback to savepoint lifeboat_updates; release lifeboat_updates");
     }
   }
   // Rows that exchange unique values go first and come again. So do identity columns, which UPDATE may not set.
@@ -94,7 +94,7 @@ async function trying(
       await client.query(deleteStatement(table, "update"));
     }
     const refused = await rowByRow(client, table, op, one);
-    await client.query("rollback to savepoint lifeboat_write");
+    await client.query("rollback to savepoint lifeboat_write; release lifeboat_write");
     if (refused.length === 0) throw unsettled(table);
     await setStates(client, table.t, refused);
   }
