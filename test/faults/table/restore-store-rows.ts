@@ -3,7 +3,7 @@ import type { HttpFaultProxy } from "../proxy/http-proxy.ts";
 import type { RestoreRow } from "./restore-scene.ts";
 import type { Outcome } from "./row.ts";
 
-/** What a restore reads. All artifacts are read twice: verified first, and then opened. */
+/** What a restore reads. All artifacts are read twice: to be verified, and to be opened. What a plan needs is opened meanwhile. */
 const stages = {
   "restore-open": { method: "GET", url: /\/manifest\.json(\?|$)/ },
   "restore-open (signature)": { method: "GET", url: /\/manifest\.json\.sig/ },
@@ -69,7 +69,7 @@ export const restoreStoreRows: readonly RestoreRow[] = [
   ...rows("verify", untouched, ["object gone", "set-damaged"], ["503 for ever", "s3-unavailable"]),
   ...rows("restore-open (inventory)", untouched, "altered byte always", ["bucket policy changes", "s3-denied"]),
   ...rows("restore-schema", "success", "500 once", "altered byte once"),
-  ...rows("restore-schema", untouched, ["altered byte always", "artifact-damaged"], ["credentials expire", "s3-cred"]),
+  ...rows("restore-schema", untouched, ["altered byte always", "set-damaged"], ["credentials expire", "s3-cred"]),
   ...rows(
     "restore-data",
     "success",

@@ -20,7 +20,7 @@ import { Journal, stateOf } from "./target/journal.ts";
 
 /**
  * Restores one set into an empty target and proves it. The gates come first: nothing is written before the set has been
- * found to be signed and whole in its list, and the target to be empty or an interrupted restore of this very set.
+ * found to be signed and whole, byte by byte, and the target to be empty or an interrupted restore of this very set.
  *
  * @throws ConfigurationError what the gates refuse; OperationError what breaks on the way (a later run takes it up)
  */
@@ -44,6 +44,7 @@ async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
     refuseSpeakingKeys(quiet);
     const meaning = whatRunsAs(source, facts);
     if (meaning !== undefined) task.log.warn(meaning);
+    await stages.run("check the stored bytes", () => task.whole);
     const room = await stages.run("look at the disk", () => roomOnDisk(task, client));
     if (task.dryRun) return { ...dryRunResult(task, source, facts, stages.taken), ...room };
     const journal = await Journal.open(client, task.open.set, stateOf(facts.inventory), task.unmark);

@@ -1,3 +1,4 @@
+import { ConfigurationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
@@ -62,10 +63,11 @@ async function restore(request: RestoreRequest, vault: Vault): Promise<RestoreRe
   using _use =
     request.dryRun === true ? undefined : await announceUse(vault, { set: open.set, operation: "restore" }, log);
   await makeReadable(vault, open, request);
-  await refuseDamaged(vault, open, signers, { log, signal });
-  const bring = await migrationsAfter(open, migrations, config, { log, signal });
-  const restored = await restoreSet({
+  await using whole = checkedBeside((both) => refuseDamaged(vault, open, signers, { log, signal: both }), signal);
+  const bring = await whole.explains(migrationsAfter(open, migrations, config, { log, signal }));
+  const task: RestoreTask = {
     open,
+    whole: whole.found,
     targetName: target.name,
     connect: targetConnector(config, "restore", { log, signal }),
     jobs: policy.source.jobs,
@@ -84,8 +86,38 @@ async function restore(request: RestoreRequest, vault: Vault): Promise<RestoreRe
             }),
     log,
     signal,
-  });
+  };
+  const restored = await whole.explains(restoreSet(task));
   return { ...restored, ...(await bring(restored.outcome)) };
+}
+
+interface Beside extends AsyncDisposable {
+  /** Rejects when the set is damaged. */
+  readonly found: Promise<void>;
+  /** What else fails meanwhile may be the damage's doing, and is told as that; a refusal is not, and waits for nothing. */
+  explains<T>(work: Promise<T>): Promise<T>;
+}
+
+/** Every stored byte is read while the set and the target are looked at. Disposing it calls it off. */
+function checkedBeside(check: (signal: AbortSignal) => Promise<void>, signal: AbortSignal | undefined): Beside {
+  const left = new AbortController();
+  const found = check(signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]));
+  found.catch(() => {}); // told by whoever waits for it
+  return {
+    found,
+    async explains(work) {
+      try {
+        return await work;
+      } catch (error) {
+        if (!(error instanceof ConfigurationError)) await found;
+        throw error;
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      left.abort();
+      await found.catch(() => {});
+    },
+  };
 }
 
 /** See runbooks/decisions/0017: what is lost altogether names nobody, and an empty database has nothing to lose. */

@@ -58,8 +58,8 @@ export interface ArtifactVerdict {
   readonly outcome: "whole" | "damaged" | "unread";
 }
 
-/** Artifacts that are read at the same time: one waits for the network while the other is opened. */
-const atOnce = 2;
+/** Artifacts that are read at the same time: one waits for the network while the other is opened. Where none is, only the way counts. */
+const atOnce = { deep: 2, stored: 4 };
 /** A JSON export has thousands of artifacts of a few kilobytes: for those the store's answer time counts. */
 const smallBytes = 256 * 1024;
 const smallAtOnce = 12;
@@ -125,7 +125,7 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
     const isSmall = (artifact: Artifact): boolean => stored(artifact) < smallBytes;
     await mapBounded(manifest.artifacts.filter(isSmall), smallAtOnce, read);
     const large = manifest.artifacts.filter((artifact) => !isSmall(artifact));
-    await mapBounded(large, atOnce, read);
+    await mapBounded(large, deep ? atOnce.deep : atOnce.stored, read);
     if (inventory !== undefined) findings.push(...compareReadable(manifest, inventory, contents, findings, frozen));
   } catch (error) {
     failed.abort(error);

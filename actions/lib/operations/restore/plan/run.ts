@@ -10,6 +10,8 @@ import type { SchemaPlan } from "./plan.ts";
 
 export interface RestoreTask {
   readonly open: OpenSet;
+  /** Every stored byte that is needed has been found right; nothing is written before. */
+  readonly whole: Promise<void>;
   /** Name of the target, as the policy has it. */
   readonly targetName: string;
   /** A new session at the target with the pinned settings. */
