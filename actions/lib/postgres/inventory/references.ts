@@ -19,6 +19,8 @@ const keySchema = z.strictObject({
   operators: z.array(z.string()),
   /** MATCH FULL: a row that has some of the columns only breaks it too. */
   full: z.boolean(),
+  /** What a row that goes does to those that point at it: takes them along, or empties their columns. */
+  onDelete: z.enum(["cascade", "set null", "other"]),
   /** Identities of what partitions have from it. */
   parts: z.array(z.string()),
 });
@@ -36,7 +38,8 @@ export async function foreignKeys(client: Client): Promise<ForeignKey[]> {
            (select json_agg(format('operator(%I.%s)', opn.nspname, o.oprname) order by u.place)
               from unnest(k.conpfeqop) with ordinality u(op, place)
               join pg_operator o on o.oid = u.op join pg_namespace opn on opn.oid = o.oprnamespace) as operators,
-           k.confmatchtype = 'f' as full,
+           k.confmatchtype = 'f' as full, 
+           case k.confdeltype when 'c' then 'cascade' when 'n' then 'set null' else 'other' end as "onDelete",
            (with recursive part(oid) as (
               select oid from pg_constraint where conparentid = k.oid
                union all select d.oid from pg_constraint d join part on d.conparentid = part.oid)
