@@ -13,13 +13,15 @@ export interface Choice {
   readonly columns: readonly string[];
 }
 
+type Where = Omit<UnmatchedRows["met"], "isLive" | "many">;
+
 /** Where rows of the live table lie that are added or changed, or had no partner in their order: beside their key's hash. */
 export class Addresses {
   readonly words = 5;
   #list = new Int32Array(this.words * 1024);
   #size = 0;
 
-  add(low: number, high: number, { relation, page, place }: UnmatchedRows["met"]): void {
+  add(low: number, high: number, { relation, page, place }: Where): void {
     if (this.#size + this.words > this.#list.length) {
       const larger = new Int32Array(2 * this.#list.length);
       larger.set(this.#list);
@@ -42,6 +44,8 @@ export interface Differing {
   readonly addresses: Addresses | undefined;
   readonly goodRows: number;
   readonly liveRows: number;
+  /** As far as hashes tell, which know nothing of types. */
+  readonly counts: { readonly missing: number; readonly changed: number; readonly added: number };
 }
 
 interface Limits {
@@ -53,6 +57,9 @@ interface Limits {
 
 /** About 100 MB together, when both are reached. */
 const usualLimits: Limits = { unmatched: 1_500_000, keys: 4_000_000 };
+
+/** Gives all rows of a side to who takes them; yields how many it gave. */
+export type Feed = (take: Take) => AsyncGenerator<number, void, undefined>;
 
 /** Takes one row: its key's hash and its own, in halves, and where it lies. Says how many it has had. */
 type Take = (
@@ -66,21 +73,21 @@ type Take = (
 ) => void;
 
 /**
- * Finds the keys of rows that one side lacks or that are another. Reads the hashes of both sides at the same time, and as often as
- * their order asks for: usually once.
- * @param client at the live table, in a transaction whose snapshot stays
+ * Finds the keys of rows that one side lacks or that are another. Reads both sides at the same time, and as often as their order
+ * asks for: usually once.
+ * @param hasKey false: a row is its own key
  */
 export async function findDiffering(
-  client: Client,
-  table: LiveTable,
-  good: GoodSide,
-  choice: Choice,
+  good: Feed,
+  live: Feed,
+  hasKey: boolean,
   track?: Track,
   limits: Limits = usualLimits,
 ): Promise<Differing> {
   const keys = new HashSet64();
-  const addresses = choice.key === null ? undefined : new Addresses();
-  const counts = { good: 0, live: 0 };
+  const addresses = hasKey ? new Addresses() : undefined;
+  const rows = { good: 0, live: 0 };
+  const counts = { missing: 0, changed: 0, added: 0 };
   let tooMany = false;
   const differs = (low: number, high: number): void => {
     if (keys.size < limits.keys) keys.add(low, high);
@@ -93,15 +100,16 @@ export async function findDiffering(
     let shift = 32 - part.bits;
     const isOfPart = (high: number): boolean => part.bits === 0 || high >>> shift === part.value;
     const unmatched = new UnmatchedRows();
-    const here = { isLive: true, relation: 0, page: 0, place: 0 };
+    const here = { relation: 0, page: 0, place: 0 };
     const take =
       (isLive: boolean): Take =>
       (low, high, rowLow, rowHigh, relation, page, place) => {
-        if (pass === 0) counts[isLive ? "live" : "good"] += 1;
+        if (pass === 0) rows[isLive ? "live" : "good"] += 1;
         if (!isOfPart(high) || tooMany) return;
         if (addresses === undefined) unmatched.count(isLive, low, high);
         else if (unmatched.take(isLive, low, high, rowLow, rowHigh, relation, page, place) === metOther) {
           differs(low, high);
+          counts.changed += 1;
           if (unmatched.met.isLive) addresses.add(low, high, unmatched.met);
           if (isLive) addresses.add(low, high, Object.assign(here, { relation, page, place }));
         }
@@ -111,16 +119,17 @@ export async function findDiffering(
         shift = 32 - part.bits;
         unmatched.retain((_low, half) => isOfPart(half));
       };
-    await sideBySide(goodHashes(good, choice, take(false)), liveHashes(client, table, choice, take(true)), track);
+    await sideBySide(good(take(false)), live(take(true)), track);
     for (const [low, high] of unmatched) {
       differs(low, high);
+      counts[unmatched.met.isLive ? "added" : "missing"] += unmatched.met.many;
       if (unmatched.met.isLive) addresses?.add(low, high, unmatched.met);
     }
   }
   return {
     keys: tooMany ? undefined : keys,
     addresses: tooMany ? undefined : addresses,
-    ...{ goodRows: counts.good, liveRows: counts.live },
+    ...{ goodRows: rows.good, liveRows: rows.live, counts },
   };
 }
 
@@ -156,7 +165,8 @@ export function keyedFor(columns: readonly string[], choice: Choice): { key: num
   return { key: choice.key?.map(place) ?? null, ...(!whole && { row }) };
 }
 
-async function* goodHashes(good: GoodSide, choice: Choice, take: Take): AsyncGenerator<number, void, undefined> {
+/** The rows of a side that are hashed here. */
+export async function* goodHashes(good: GoodSide, choice: Choice, take: Take): AsyncGenerator<number, void, undefined> {
   let count = 0;
   const pairs = (some: BigInt64Array): void => {
     const halves = new Int32Array(some.buffer, some.byteOffset, 2 * some.length);
@@ -176,7 +186,11 @@ async function* goodHashes(good: GoodSide, choice: Choice, take: Take): AsyncGen
 /** The head of COPY's binary form, and the two bytes of its end (PostgreSQL's manual, COPY, "Binary Format"). */
 const [headBytes, endBytes] = [19, 2];
 
-async function* liveHashes(
+/**
+ * The rows of a table, hashed by the server: 40 bytes a row come over the link.
+ * @param client in a transaction whose snapshot stays
+ */
+export async function* liveHashes(
   client: Client,
   table: LiveTable,
   { key, columns }: Choice,

@@ -77,7 +77,7 @@ export function hash64(low: number, high: number): bigint {
 /** What a row met that was taken: nothing, its equal, another row of its key. */
 export const [metNone, metEqual, metOther] = [0, 1, 2];
 
-const [free, goodSide, liveSide] = [0, 1, 2];
+const [free, goodSide, liveSide, countedSide] = [0, 1, 2, 3];
 /** Of an entry: key and row, two halves each, page and relation of a live row. */
 const words = 6;
 
@@ -90,8 +90,8 @@ export class UnmatchedRows {
   #places = new Uint16Array(smallest);
   #sides = new Uint8Array(smallest);
   size = 0;
-  /** The row that was met last: whether it was a live one, and where that lies. */
-  readonly met = { isLive: false, relation: 0, page: 0, place: 0 };
+  /** The row that was met last: whether it was a live one, where that lies, and how many such rows it stands for. */
+  readonly met = { isLive: false, relation: 0, page: 0, place: 0, many: 1 };
 
   /**
    * Takes a row of one side: its key, itself, and where it lies when it is live. After `metOther` neither of the two is kept; that
@@ -140,7 +140,7 @@ export class UnmatchedRows {
       this.#entries.fill(0, base, base + words);
       this.#entries[base] = low;
       this.#entries[base + 1] = high;
-      this.#occupy(slot, goodSide, 0);
+      this.#occupy(slot, countedSide, 0);
     }
     // Growing may have moved it.
     const now = this.#find(low, high);
@@ -165,7 +165,9 @@ export class UnmatchedRows {
 
   #tell(slot: number): void {
     const base = words * slot;
-    this.met.isLive = this.#sides[slot] === liveSide;
+    const counted = this.#sides[slot] === countedSide ? (this.#entries[base + 2] as number) : 0;
+    this.met.isLive = this.#sides[slot] === liveSide || counted < 0;
+    this.met.many = Math.abs(counted) || 1;
     this.met.page = this.#entries[base + 4] as number;
     this.met.relation = this.#entries[base + 5] as number;
     this.met.place = this.#places[slot] as number;

@@ -1,3 +1,6 @@
+import { ConfigurationError } from "../../base/errors.ts";
+import { few } from "../../base/measures.ts";
+import { tableName } from "../../postgres/identifier.ts";
 import type { LiveColumn } from "./live-table.ts";
 
 /** How columns of the good side and of the live table lie to each other. */
@@ -56,6 +59,26 @@ export function chooseKey(
   good: readonly string[] | null,
 ): readonly string[] | null {
   return [live, good].find((key) => key?.every((column) => both.includes(column)) === true) ?? null;
+}
+
+/**
+ * The key's columns and those that a person has named, or all. Pure.
+ * @throws ConfigurationError `column-unknown`
+ */
+export function chooseColumns(
+  both: readonly string[],
+  key: readonly string[] | null,
+  wanted: readonly string[] | undefined,
+  table: { readonly schema: string; readonly name: string },
+): readonly string[] {
+  if (wanted === undefined) return both;
+  const unknown = wanted.filter((name) => !both.includes(name));
+  if (unknown.length === 0) return both.filter((name) => wanted.includes(name) || key?.includes(name) === true);
+  throw new ConfigurationError(
+    "column-unknown",
+    `${few(unknown, 3)}: no column of that name of ${tableName(table)} can be compared on both sides.`,
+    `Those that can: ${few(both, 20)}.`,
+  );
 }
 
 const columnLine = /^ {2}column (?<name>"(?:[^"]|"")*"|\S+) (?<rest>.*)$/;

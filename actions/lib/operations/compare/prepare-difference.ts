@@ -14,17 +14,19 @@ import {
   liveRows,
   type RowCounts,
 } from "./difference.ts";
-import { type Choice, type Differing, findDiffering } from "./find-differing.ts";
+import { type Choice, type Differing, findDiffering, goodHashes, liveHashes } from "./find-differing.ts";
 import type { GoodSide } from "./good-side.ts";
 import { allRowsOf, hashOf, type LiveTable, readLiveTable } from "./live-table.ts";
 import { comparisonFailed, loadAddresses, loadKeys, loadRows, UnfitValue } from "./load-rows.ts";
-import { type ColumnMatch, chooseKey, matchColumns } from "./match-columns.ts";
+import { type ColumnMatch, chooseColumns, chooseKey, matchColumns } from "./match-columns.ts";
 
 export interface DifferenceTask {
   readonly table: { readonly schema: string; readonly name: string };
   readonly good: GoodSide;
   /** A set that was taken after the damage. */
   readonly damaged?: GoodSide | undefined;
+  /** What is compared beside the key; all that both sides have by default. */
+  readonly columns?: readonly string[] | undefined;
   /** Only rows that it holds for, on one side at least. */
   readonly where?: string | undefined;
   /** Of rows that may be put beside the table for the time of the comparison. */
@@ -82,21 +84,27 @@ async function prepare(client: Client, task: DifferenceTask, known: Known): Prom
   const table = await readLiveTable(client, task.table);
   const sides = [good, ...(damaged ? [damaged] : [])];
   const pieces = sides.flatMap((side) => side.pieces.map(({ columns }) => columns));
-  const match = matchColumns(pieces, good.types, table.columns, known.fits);
-  if (match.both.length === 0 && pieces.some((columns) => columns.length > 0)) {
+  const all = matchColumns(pieces, good.types, table.columns, known.fits);
+  if (all.both.length === 0 && pieces.some((columns) => columns.length > 0)) {
     throw new ConfigurationError(
       "columns-differ",
       `${tableName(table)} of the target has no column that ${good.what} has, too.`,
       "Compare with a set that was made while the table had its present form (`lifeboat list`).",
     );
   }
-  const key = known.keyless === undefined ? chooseKey(match.both, table.key, good.key) : null;
+  const key = known.keyless === undefined ? chooseKey(all.both, table.key, good.key) : null;
+  const match = { ...all, both: chooseColumns(all.both, key, task.columns, table) };
   const choice = { key, columns: match.both };
   await assertUnique(client, table, key);
   await createTables(client, table, match, damaged !== undefined);
   if (where !== undefined) await makeCondition(client, table, choice, where);
   await client.query("set transaction read only");
-  const differing = await findDiffering(client, table, good, choice, task.track);
+  const differing = await findDiffering(
+    (take) => goodHashes(good, choice, take),
+    (take) => liveHashes(client, table, choice, take),
+    key !== null,
+    task.track,
+  );
   await loadSides(client, task, choice, match, differing);
   await findLiveRows(client, table, choice, differing);
   // Their sizes alone: the planner knows nothing of a new table's.
@@ -223,9 +231,10 @@ async function assertTellable(
   { hash, sameKey }: Expressions,
 ): Promise<void> {
   if (key === null) return;
+  // Counted, because a search for one would compare each with each.
   const answer = await client.query<{ found: boolean }>(
-    `select exists (select from ${goodRows} g group by ${hash("g")} having count(*) > 1)
-         or exists (select from ${goodRows} g join ${liveRows} l on ${hash("g")} = ${hash("l")} and not ${sameKey("g", "l")}) as found`,
+    `select (select count(*) from (select from ${goodRows} g group by ${hash("g")} having count(*) > 1) twice) > 0
+         or (select count(*) from ${goodRows} g join ${liveRows} l on ${hash("g")} = ${hash("l")} and not ${sameKey("g", "l")}) > 0 as found`,
   );
   if (answer.rows[0]?.found === true) throw notUnique(key);
 }
