@@ -28,14 +28,14 @@ export interface Piece {
 }
 
 /**
- * The rows that a set has of a table, of all partitions where it is partitioned.
+ * The rows that a set has of a table, of all partitions where it is partitioned, and the artifacts that they lie in.
  * @throws ConfigurationError `set-without-table`
  */
 export function setSide(
   open: Pick<OpenSet, "artifact" | "manifest" | "set">,
   inventory: Inventory,
   table: { readonly schema: string; readonly name: string },
-): GoodSide {
+): { readonly side: GoodSide; readonly artifacts: ReadonlySet<string> } {
   const named = inventory.objects.find((one) => isRelation(one) && isNamed(one.identity, table));
   const tables = rowsHolders(inventory, named);
   if (tables.length === 0 && !/^partition by /m.test(named?.definition ?? "")) {
@@ -45,15 +45,16 @@ export function setSide(
       "Use a set that was made while the table was there (`lifeboat list`), and give --table in the spelling of its manifest.json.",
     );
   }
-  return {
+  const side = {
     what: `set ${open.set}`,
     pieces: tables.map((one) => ({
       columns: one.columns,
-      chunks: (keyed) => rows(open, inventory, one, undefined, keyed),
+      chunks: (keyed: Keyed) => rows(open, inventory, one, undefined, keyed),
     })),
     types: typesIn(named?.definition ?? ""),
     key: tables.length === 1 ? (tables[0]?.key ?? null) : null,
   };
+  return { side, artifacts: new Set(tables.flatMap(({ parts = [] }) => parts.map(({ artifact }) => artifact))) };
 }
 
 /** The rows of another database's table, as one transaction of it sees them. @param client inside it */

@@ -53,10 +53,10 @@ export async function loadRows(
 }
 
 /** The rows with these keys. Holds one row. */
-async function* rowsOf(
+export async function* rowsOf(
   piece: GoodSide["pieces"][number],
   choice: Choice,
-  keys: HashSet64 | undefined,
+  keys: Pick<HashSet64, "has"> | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   /** Whether each row is wanted that ends in the next chunk. */
   let wanted: boolean[] = [];
