@@ -16,6 +16,13 @@ describe("the schedules of the workflows", () => {
     expect(found.get("restoreTest")).toMatchObject({ oncePer: "month" });
   });
 
+  test("a step that only empties staging is no restore test", () => {
+    const text = `
+on: { schedule: [{ cron: "37 5 12 1 *" }] }
+jobs: { drill: { steps: [{ uses: ./actions/run-drill }, { uses: ./actions/test-restore, with: { wipe: "true" } }] } }`;
+    expect(workflowSchedules("drill.yml", text)).toEqual([]);
+  });
+
   test("are read with their time zone, and files copied beside a set count as copied", () => {
     const text = `
 on: { schedule: [{ cron: "5 3 * * *", timezone: Europe/Berlin }] }
