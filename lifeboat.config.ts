@@ -209,6 +209,22 @@ export default definePolicy({
   // Once a quarter a disaster is played in staging, and what it measured goes into the scenario's runbook by a pull request.
   drill: { target: "staging" },
 
+  // What the owner means to pay a month, in US dollars: the $42 of the first document. `lifeboat cost` shows the truth beside it.
+  cost: {
+    estimate: { supabase: 25, standard: 10, glacier: 2, transfer: 5 },
+    // Point-in-time recovery asks for a compute size of at least small.
+    compute: "small",
+    // Until the vault or the branch `reports` tells: two gigabytes of rows and 200,000 files.
+    assumed: {
+      databaseBytes: 2e9,
+      databaseGrowthBytesPerMonth: 50e6,
+      files: 200_000,
+      fileBytes: 60e9,
+      newFilesPerMonth: 6000,
+      newFileBytesPerMonth: 2e9,
+    },
+  },
+
   // Bringing files back: so many requests keep the endpoint busy and leave it to its users. Up to 20 GiB every
   // restored file is read back; of more, a sample is, and the result says so.
   restoreFiles: { requestsAtOnce: 16, readBackBytes: 20 * 1024 * MiB },

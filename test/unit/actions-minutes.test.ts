@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { minutesOf, minutesProblems } from "../../scripts/check/actions-minutes.ts";
+import { minutesOf } from "../../actions/lib/policy/cost/actions-minutes.ts";
+import { minutesProblems } from "../../scripts/check/actions-minutes.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { monitorPolicySchema } from "./monitor.ts";
-import { promisesPolicySchema } from "./promises.ts";
+import { costPolicySchema, promisesPolicySchema } from "./promises.ts";
 import { drillPolicySchema, recoveryPolicySchema } from "./recovery.ts";
 import { fingerprint, restoreTestPolicySchema } from "./restore-test.ts";
 import { storagePolicySchema } from "./storage.ts";
@@ -239,6 +239,7 @@ export const policySchema = z.strictObject({
   repair: repairPolicySchema,
   recovery: recoveryPolicySchema,
   drill: drillPolicySchema,
+  cost: costPolicySchema,
 });
 
 export type Policy = z.output<typeof policySchema>;

@@ -87,3 +87,45 @@ export const promisesPolicySchema = z
   .prefault({});
 
 export type PromisesPolicy = z.output<typeof promisesPolicySchema>;
+
+const usd = z.number().nonnegative();
+const bytes = z.number().int().nonnegative();
+
+/** What the owner means to pay, and how large the project is taken to be where nobody has measured it (`lifeboat cost`). */
+export const costPolicySchema = z
+  .strictObject({
+    /** US dollars a month, by what they are for. Null: there is no budget, and `cost` has nothing to compare with. */
+    estimate: z
+      .strictObject({
+        /** Plan, compute, add-ons, disk and files of Supabase. */
+        supabase: usd,
+        /** S3 Standard, here and in the replica, with its requests. */
+        standard: usd,
+        /** Glacier: storage, transitions, retrieval. */
+        glacier: usd,
+        /** What leaves Supabase and AWS, and what goes to the replica. */
+        transfer: usd,
+        /** Minutes of GitHub Actions. */
+        actions: usd.default(0),
+      })
+      .nullable()
+      .default(null),
+    /** Compute size of the project, e.g. `small`. */
+    compute: z.string().min(1).default("micro"),
+    /** What the application itself serves in a month, which counts against the same inclusion as the backups. */
+    applicationEgressBytes: bytes.default(0),
+    /** Where neither the vault nor the branch `reports` tells. */
+    assumed: z
+      .strictObject({
+        /** Rows as they are read, before compression. */
+        databaseBytes: bytes.default(2e9),
+        databaseGrowthBytesPerMonth: bytes.default(0),
+        files: z.number().int().nonnegative().default(0),
+        fileBytes: bytes.default(0),
+        /** Files that are new or replaced in a month, and their bytes. */
+        newFilesPerMonth: z.number().int().nonnegative().default(0),
+        newFileBytesPerMonth: bytes.default(0),
+      })
+      .prefault({}),
+  })
+  .prefault({});

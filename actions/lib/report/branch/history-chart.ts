@@ -23,7 +23,7 @@ export interface History {
 }
 
 /** What a chart shows, of whatever is counted. */
-type Charted = Omit<History, "unit" | "file"> & { readonly unit: History["unit"] | "rows" };
+export type Charted = Omit<History, "unit" | "file"> & { readonly unit: History["unit"] | "rows" | "USD" };
 
 /** As many points as a line of the chart has room for; more are summed up by their medians. */
 const mostPoints = 90;
@@ -218,6 +218,7 @@ function amount(value: number, unit: Charted["unit"]): string {
   if (value === 0) return "0";
   if (unit === "seconds") return formatDuration(value * 1000);
   if (unit === "rows") return formatCount(Math.round(value));
+  if (unit === "USD") return `$${value < 10 ? value.toFixed(2) : formatCount(Math.round(value))}`;
   return unit === "bytes" ? formatBytes(value) : `${formatBytes(value)}/s`;
 }
 
