@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { onInterrupt } from "../actions/lib/base/flow/stages.ts";
 import { reportError } from "../actions/lib/edge/error-report.ts";
+import { playCost } from "./demo/cost/play-cost.ts";
 import { disasters, playDisaster } from "./demo/disaster/play-disaster.ts";
 import { leaveRunning } from "./demo/leave-running.ts";
 import { play } from "./demo/play.ts";
@@ -13,12 +14,13 @@ import { setStage } from "./demo/stage.ts";
 
 /**
  * `npm run demo [-- --keep] [--size 20MB]`: loses a project and gets it back. `-- --seven-years`: what a vault keeps of seven years.
- * `-- --disaster SCENARIO`: a recovery on its clock. `-- --silence`: what is noticed when a link between a fault and people is cut.
+ * `-- --cost`: what they cost. `-- --disaster SCENARIO`: a recovery on its clock. `-- --silence`: what is noticed when a link between a fault and people is cut.
  */
 const usage = `npm run demo [-- --keep] [-- --size 20MB] [-- --report demo-report]
   --keep           leave the restored project and the vault running, and say how to reach them
   --size SIZE      about how large the lost database is, 1MB to 10GB (default: 20MB)
   --seven-years    instead: seven years of a vault, what is kept of them and why, as a picture; the last sets as real objects
+  --cost           instead: what seven years of the policy's copies cost, beside full copies, as a page and a picture; some seconds
   --disaster NAME  instead: ${disasters.join(", ")}: lost, and recovered on its clock, with a Supabase that is simulated
   --pace N         of it: how many times as fast as the real one it makes projects, 1 to 200 (default: 10)
   --silence        instead: the links between a fault and people, cut one at a time, and what turns red; about four minutes
@@ -29,6 +31,7 @@ const { values } = parseArgs({
   options: {
     keep: { type: "boolean" },
     "seven-years": { type: "boolean", default: false },
+    cost: { type: "boolean", default: false },
     disaster: { type: "string" },
     silence: { type: "boolean", default: false },
     only: { type: "string" },
@@ -62,8 +65,8 @@ if (values.disaster !== undefined && disaster === undefined) {
   );
   process.exit(2);
 }
-if ([values["seven-years"], values.disaster !== undefined, values.silence].filter(Boolean).length > 1) {
-  console.error(`--seven-years, --disaster and --silence are three demos: choose one.\n${usage}`);
+if ([values["seven-years"], values.cost, values.disaster !== undefined, values.silence].filter(Boolean).length > 1) {
+  console.error(`--seven-years, --cost, --disaster and --silence are four demos: choose one.\n${usage}`);
   process.exit(2);
 }
 if (values.only !== undefined && !values.silence) {
@@ -95,6 +98,7 @@ const work = (async () => {
     );
     return { proven: agreed, lines };
   }
+  if (values.cost) return playCost(resolve(values.report));
   const opened = (ending: () => Promise<void>): void => void endings.push(ending);
   if (values.silence) return playSilence(chosen, opened, resolve(values.report), interrupt.signal);
   if (disaster !== undefined)
