@@ -1,3 +1,5 @@
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
 import { OperationError } from "../../actions/lib/base/errors.ts";
 import { countOf, formatBytes } from "../../actions/lib/base/measures.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
@@ -14,6 +16,7 @@ import { openingKey, trustedSigners } from "../../actions/lib/vault/configured.t
 import { openVault } from "../../actions/lib/vault/s3/client.ts";
 import { type LabProject, seedQimma } from "../../test/lab/index.ts";
 import { fillRows, type StorageAccess, seedFiles, storageSettings } from "../../test/lab/storage/index.ts";
+import { playAccident } from "./accident.ts";
 import { Acts } from "./acts.ts";
 import { readFileContents } from "./files-opinion.ts";
 import { becomeOwner, bucket, filesBucket } from "./owner.ts";
@@ -65,6 +68,8 @@ export async function play(stage: Stage, bytes: number, pages: string, signal: A
     // Rows of files that the seed of the database made; no real project begins without their bytes.
     await fillRows(stage.source, stage.sourceFiles);
   });
+  const picture = join(stage.folder, "accident.svg");
+  const accident = await playAccident(acts, stage.source, owner, config, picture, signal);
   const before = await acts.act("read its contents, for a second opinion", () =>
     readEverything(stage.source, stage.sourceFiles),
   );
@@ -109,6 +114,7 @@ export async function play(stage: Stage, bytes: number, pages: string, signal: A
         pages,
       ),
     ));
+  if (page !== undefined) await copyFile(picture, join(pages, "accident.svg"));
   const dashboard = page && (await acts.act("lifeboat monitor", () => drawDashboard(owner, pages, signal)));
   if (dashboard) acts.tell(dashboard.sentence);
   return {
@@ -118,6 +124,7 @@ export async function play(stage: Stage, bytes: number, pages: string, signal: A
       ...acts.summary(),
       "",
       `In the vault: ${countOf(set.artifacts.length, "artifact")}, ${formatBytes(Number(set.counts.storedBytes))} sealed, below s3://${bucket}/${set.prefix}`,
+      accident,
       `Second opinion: ${different.length === 0 ? `all ${countOf(before.tables.size, "table")} hold the same rows, all ${countOf(before.files.size, "file")} the same bytes under the same metadata` : `these differ: ${different.join(", ")}`}`,
       ...(tested === undefined ? [] : [restoreTestSentence(tested)]),
       ...(page === undefined ? [] : [`Reports: ${page}`]),
