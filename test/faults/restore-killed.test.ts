@@ -2,14 +2,19 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PolicyInput } from "../../actions/lib/config/policy/policy.ts";
 import { type BackupLab, backUp, openBackupLab } from "../integration/backup-lab.ts";
+import { restoreInto } from "../integration/restore-lab.ts";
+import { readFacts } from "../lab/compare/read-facts.ts";
 import { compareDatabases, execute, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
-import { complete, type Environment, killLimit, killSomewhere, wantedKills } from "./table/kills.ts";
+import { complete, type Environment, killLimit, killSomewhere, nightly, wantedKills } from "./table/kills.ts";
 import type { FaultRecord } from "./table/row.ts";
 
 const runner = fileURLToPath(new URL("restore-runner.ts", import.meta.url));
-const kills = Math.round(wantedKills * 0.2);
+/** Of each test run a few that lie evenly over a restore, of a night many at random. */
+const kills = nightly ? Math.round(wantedKills * 0.2) : 4;
+const moments = nightly ? "random moments" : "moments spread over it";
+const source = () => server.superuserUrl("source");
 let lab: BackupLab;
 let server: RunningPostgres;
 
@@ -18,7 +23,7 @@ beforeAll(async () => {
   [server, lab] = await Promise.all([startPostgres(17), openBackupLab(sharedS3(), { policy })]);
   await execute(server.superuserUrl(), "create database source");
   await execute(
-    server.superuserUrl("source"),
+    source(),
     `create table pupils (id int primary key, name text unique);
      insert into pupils select n, md5(n::text) from generate_series(1, 2000) n;
      create table scripts (id int primary key, said text);
@@ -29,7 +34,7 @@ beforeAll(async () => {
      create sequence tickets;
      select lo_from_bytea(0, 'an object');`,
   );
-  const { artifacts } = await backUp(lab, server.superuserUrl("source"));
+  const { artifacts } = await backUp(lab, source());
   expect(artifacts.filter(({ name }) => name.includes("public.scripts.")).length).toBeGreaterThan(1);
 });
 afterAll(async () => {
@@ -41,27 +46,29 @@ async function newTarget(name: string): Promise<Environment> {
   await execute(server.superuserUrl(), `create database ${name} template template0`);
   const url = server.superuserUrl(name);
   return {
-    ...lab.env(server.superuserUrl("source")),
+    ...lab.env(source()),
     RESTORE_PRIVATE_KEY: lab.operations.key.armor(),
     TARGET_DATABASE_URL: url,
   };
 }
 
-test(`killed at ${kills} random moments, a restore is taken up by the next one, which proves the target`, {
+test(`killed at ${kills} ${moments}, a restore is taken up by the next one, which proves the target`, {
   timeout: killLimit(kills),
 }, async ({ task }) => {
   const faults: FaultRecord[] = [];
   task.meta.faults = faults;
+  const wanted = await readFacts(source());
   let whole = await complete(runner, await newTarget("unharmed"));
   for (let attempt = 1; faults.length < kills && attempt <= 4 * kills; attempt += 1) {
     const name = `killed_${attempt}`;
     const env = await newTarget(name);
     const signal = attempt % 2 === 0 ? "SIGTERM" : "SIGKILL";
-    const struck = await killSomewhere(runner, env, signal, whole);
+    const share = nightly ? Math.random() : (faults.length + 0.5) / kills;
+    const struck = await killSomewhere(runner, env, signal, whole, share);
     const how = struck === "killed" && (await isDone(server.superuserUrl(name))) ? "ended" : struck;
     if (how === "ended") whole *= 0.95;
-    else await complete(runner, env);
-    const differences = await compareDatabases(server.superuserUrl("source"), server.superuserUrl(name));
+    else expect((await restoreInto(lab, server.superuserUrl(name))).outcome).toBe("equal");
+    const differences = await compareDatabases(wanted, server.superuserUrl(name));
     if (how === "killed") faults.push(recordOfKill(signal, differences.length === 0));
     expect(differences).toEqual([]);
     await execute(server.superuserUrl(), `drop database ${name} with (force)`);

@@ -96,15 +96,20 @@ export async function killInStage(
   return code === 0 ? "ended" : "killed";
 }
 
-/** Kills a run at a random moment of its first `within` ms. @returns whether it was killed, or had ended well before */
+/**
+ * Kills a run at a moment of its first `within` ms.
+ * @param share of them that passes before; default: a random one
+ * @returns whether it was killed, or had ended well before
+ */
 export async function killSomewhere(
   runner: string,
   env: Environment,
   signal: NodeJS.Signals,
   within: number,
+  share = Math.random(),
 ): Promise<"killed" | "ended"> {
   const { child, ended } = await begin(runner, env);
-  await delay(Math.random() * within);
+  await delay(share * within);
   child.kill(signal);
   const [code] = await ended;
   return code === 0 ? "ended" : "killed";

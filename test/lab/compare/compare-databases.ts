@@ -7,9 +7,13 @@ import { type Facts, readFacts } from "./read-facts.ts";
  * right side may be ahead. Both URLs need a role that sees every row (superuser, or BYPASSRLS and pg_read_all_data).
  * Between two majors, what no restore can make alike is left out: the text of views (their columns are compared),
  * membership options and versions of extensions.
+ * @param left its URL, or, where many are compared with one that nobody writes to, what `readFacts` has read of it
  */
-export async function compareDatabases(left: string, right: string): Promise<string[]> {
-  const [leftFacts, rightFacts] = await Promise.all([readFacts(left), readFacts(right)]);
+export async function compareDatabases(left: string | Facts, right: string): Promise<string[]> {
+  const [leftFacts, rightFacts] = await Promise.all([
+    typeof left === "string" ? readFacts(left) : left,
+    readFacts(right),
+  ]);
   return leftFacts.get("server major") === rightFacts.get("server major")
     ? compareFacts(leftFacts, rightFacts)
     : compareFacts(acrossMajors(leftFacts), acrossMajors(rightFacts));
