@@ -1,5 +1,6 @@
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -16,6 +17,8 @@ export interface GnupgHome extends AsyncDisposable {
 export async function openGnupgHome(): Promise<GnupgHome> {
   // Directly below /tmp: the path of the agent's socket may not be longer than 107 bytes.
   const folder = await mkdtemp("/tmp/gnupg-");
+  // How many rounds a passphrase is worth an agent finds out by trying, half a second at each start.
+  await writeFile(join(folder, "gpg-agent.conf"), "s2k-count 65536\n");
   const env = { ...process.env, GNUPGHOME: folder, LC_ALL: "C" };
   const gather = (program: string, args: readonly string[], input?: Uint8Array): Promise<Buffer> =>
     new Promise((resolve, reject) => {
