@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * the others are done; a new checkout knows no durations, and would begin with the files of most lines.
  */
 export const longest = [
+  "integration/demo",
   "faults/table-backup-store",
   "faults/table-processes",
   "faults/table-restore-store",
@@ -27,7 +28,6 @@ export const longest = [
   "integration/files-round-trip",
   "faults/restore",
   "integration/json-export",
-  "integration/demo",
   "integration/proof",
   "integration/publish-report",
   "integration/gnupg",
@@ -39,12 +39,16 @@ export const longest = [
   "faults/sync",
 ];
 
-/** Vitest's order, but of files whose duration is not known the long ones come first. */
+/**
+ * Vitest's order, but of files whose duration is not known the long ones come first. Pure units are the last: a worker that
+ * keeps its modules is ended when the next file is of the other project.
+ */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const places = new Map(files.map((file) => [file, this.#placeOf(file)]));
     const placeOf = (file: TestSpecification): number => places.get(file) ?? longest.length;
-    return (await super.sort(files)).sort((one, other) => placeOf(one) - placeOf(other));
+    const isUnit = (file: TestSpecification): number => Number(file.project.name === "unit");
+    return (await super.sort(files)).sort((one, other) => isUnit(one) - isUnit(other) || placeOf(one) - placeOf(other));
   }
 
   #placeOf(file: TestSpecification): number {
