@@ -31,6 +31,17 @@ export class Addresses {
     this.#size += this.words;
   }
 
+  /** Keeps those alone that it says yes of. */
+  retain(isWanted: (low: number, high: number) => boolean): void {
+    let kept = 0;
+    for (let at = 0; at < this.#size; at += this.words) {
+      if (!isWanted(this.#list[at] as number, this.#list[at + 1] as number)) continue;
+      this.#list.copyWithin(kept, at, at + this.words);
+      kept += this.words;
+    }
+    this.#size = kept;
+  }
+
   /** Low and high half of the hash, relation, page, place of one row after the other. */
   get list(): Int32Array {
     return this.#list.subarray(0, this.#size);
@@ -54,6 +65,9 @@ interface Limits {
   /** Keys of rows that differ. */
   readonly keys: number;
 }
+
+/** Into at most so many parts the keys are divided, as a power of two. */
+const mostBits = 12;
 
 /** About 100 MB together, when both are reached. */
 const usualLimits: Limits = { unmatched: 1_500_000, keys: 4_000_000 };
@@ -88,14 +102,22 @@ export async function findDiffering(
   const addresses = hasKey ? new Addresses() : undefined;
   const rows = { good: 0, live: 0 };
   const counts = { missing: 0, changed: 0, added: 0 };
+  /** Changed rows by the first bits of their keys' hashes: what was counted of a part that is left to another pass goes again. */
+  const changed = new Float64Array(1 << mostBits);
   let tooMany = false;
   const differs = (low: number, high: number): void => {
-    if (keys.size < limits.keys) keys.add(low, high);
-    else tooMany = true;
+    if (tooMany) return;
+    keys.add(low, high);
+    if (keys.size <= limits.keys) return;
+    tooMany = true;
+    for (const found of [keys, addresses]) found?.retain(() => false);
+  };
+  const liesAt = (low: number, high: number, where: Where): void => {
+    if (!tooMany) addresses?.add(low, high, where);
   };
   /** Parts of the keys, by the first bits of their hashes, that are still to be looked at. */
   const parts = [{ bits: 0, value: 0 }];
-  for (let pass = 0; parts.length > 0 && !tooMany; pass += 1) {
+  for (let pass = 0; parts.length > 0; pass += 1) {
     let part = parts.pop() ?? { bits: 0, value: 0 };
     let shift = 32 - part.bits;
     const isOfPart = (high: number): boolean => part.bits === 0 || high >>> shift === part.value;
@@ -105,27 +127,33 @@ export async function findDiffering(
       (isLive: boolean): Take =>
       (low, high, rowLow, rowHigh, relation, page, place) => {
         if (pass === 0) rows[isLive ? "live" : "good"] += 1;
-        if (!isOfPart(high) || tooMany) return;
+        if (!isOfPart(high)) return;
         if (addresses === undefined) unmatched.count(isLive, low, high);
         else if (unmatched.take(isLive, low, high, rowLow, rowHigh, relation, page, place) === metOther) {
           differs(low, high);
-          counts.changed += 1;
-          if (unmatched.met.isLive) addresses.add(low, high, unmatched.met);
-          if (isLive) addresses.add(low, high, Object.assign(here, { relation, page, place }));
+          const bits = high >>> (32 - mostBits);
+          changed[bits] = (changed[bits] as number) + 1;
+          if (unmatched.met.isLive) liesAt(low, high, unmatched.met);
+          if (isLive) liesAt(low, high, Object.assign(here, { relation, page, place }));
         }
-        if (unmatched.size <= limits.unmatched) return;
+        if (unmatched.size <= limits.unmatched || part.bits === mostBits) return;
+        // The other half of the part is left to a pass of its own, with what was found of it.
         parts.push({ bits: part.bits + 1, value: part.value * 2 + 1 });
         part = { bits: part.bits + 1, value: part.value * 2 };
         shift = 32 - part.bits;
-        unmatched.retain((_low, half) => isOfPart(half));
+        const left = part.value + 1;
+        for (const found of [unmatched, keys, addresses]) found?.retain((_low, half) => half >>> shift !== left);
+        const share = 1 << (mostBits - part.bits);
+        changed.fill(0, left * share, (left + 1) * share);
       };
     await sideBySide(good(take(false)), live(take(true)), track);
     for (const [low, high] of unmatched) {
       differs(low, high);
       counts[unmatched.met.isLive ? "added" : "missing"] += unmatched.met.many;
-      if (unmatched.met.isLive) addresses?.add(low, high, unmatched.met);
+      if (unmatched.met.isLive) liesAt(low, high, unmatched.met);
     }
   }
+  counts.changed = changed.reduce((sum, one) => sum + one, 0);
   return {
     keys: tooMany ? undefined : keys,
     addresses: tooMany ? undefined : addresses,

@@ -35,7 +35,7 @@ export function setSide(
   open: Pick<OpenSet, "artifact" | "manifest" | "set">,
   inventory: Inventory,
   table: { readonly schema: string; readonly name: string },
-): { readonly side: GoodSide; readonly artifacts: ReadonlySet<string> } {
+): GoodSide & { readonly artifacts: ReadonlySet<string> } {
   const named = inventory.objects.find((one) => isRelation(one) && isNamed(one.identity, table));
   const tables = rowsHolders(inventory, named);
   if (tables.length === 0 && !/^partition by /m.test(named?.definition ?? "")) {
@@ -45,7 +45,7 @@ export function setSide(
       "Use a set that was made while the table was there (`lifeboat list`), and give --table in the spelling of its manifest.json.",
     );
   }
-  const side = {
+  return {
     what: `set ${open.set}`,
     pieces: tables.map((one) => ({
       columns: one.columns,
@@ -53,8 +53,8 @@ export function setSide(
     })),
     types: typesIn(named?.definition ?? ""),
     key: tables.length === 1 ? (tables[0]?.key ?? null) : null,
+    artifacts: new Set(tables.flatMap(({ parts = [] }) => parts.map(({ artifact }) => artifact))),
   };
-  return { side, artifacts: new Set(tables.flatMap(({ parts = [] }) => parts.map(({ artifact }) => artifact))) };
 }
 
 /** The rows of another database's table, as one transaction of it sees them. @param client inside it */

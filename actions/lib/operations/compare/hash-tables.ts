@@ -36,13 +36,12 @@ export class HashSet64 {
     this.#slots[2 * slot + 1] = high;
     this.#used[slot] = 1;
     this.#size += 1;
-    if (this.#size > this.#used.length * fullest) this.#grow();
+    if (this.#size > this.#used.length * fullest) this.#rebuild(2 * this.#used.length, () => true);
   }
 
-  clear(): void {
-    this.#slots = new Int32Array(2 * smallest);
-    this.#used = new Uint8Array(smallest);
-    this.#size = 0;
+  /** Keeps those alone that it says yes of. */
+  retain(isWanted: (low: number, high: number) => boolean): void {
+    this.#rebuild(this.#used.length, isWanted);
   }
 
   *[Symbol.iterator](): Generator<bigint, void, undefined> {
@@ -59,13 +58,14 @@ export class HashSet64 {
     return slot;
   }
 
-  #grow(): void {
+  #rebuild(places: number, isWanted: (low: number, high: number) => boolean): void {
     const [slots, used] = [this.#slots, this.#used];
-    this.#slots = new Int32Array(2 * slots.length);
-    this.#used = new Uint8Array(2 * used.length);
+    this.#slots = new Int32Array(2 * places);
+    this.#used = new Uint8Array(places);
     this.#size = 0;
     for (let slot = 0; slot < used.length; slot += 1) {
-      if (used[slot] === 1) this.add(slots[2 * slot] as number, slots[2 * slot + 1] as number);
+      const [low, high] = [slots[2 * slot] as number, slots[2 * slot + 1] as number];
+      if (used[slot] === 1 && isWanted(low, high)) this.add(low, high);
     }
   }
 }

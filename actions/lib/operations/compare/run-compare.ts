@@ -105,8 +105,8 @@ async function sideOf(
   table: { readonly schema: string; readonly name: string },
 ): Promise<GoodSide> {
   const inventory = await open.inventory();
-  const { side, artifacts } = setSide(open, inventory, table);
-  const needed = open.manifest.artifacts.filter(({ name }) => artifacts.has(name));
+  const side = setSide(open, inventory, table);
+  const needed = open.manifest.artifacts.filter(({ name }) => side.artifacts.has(name));
   refuseFrozen(open.set, await objectStates(vault, open.prefix, needed));
   return side;
 }
