@@ -4,7 +4,6 @@ import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { oneChunk, wholeOf } from "../../actions/lib/base/flow/chunks.ts";
-import { planFiles } from "../../actions/lib/operations/backup/plan-files.ts";
 import { pinOptions, pinStatement } from "../../actions/lib/postgres/connect/connect.ts";
 import {
   type Fingerprint,
@@ -16,7 +15,7 @@ import { readInventory } from "../../actions/lib/postgres/inventory/read.ts";
 import { isVaultSecrets } from "../../actions/lib/postgres/inventory/vault-secrets.ts";
 import { copyMemory } from "../../actions/lib/postgres/rows/copy-frames.ts";
 import { readDataFile } from "../../actions/lib/postgres/rows/data-file.ts";
-import type { DataFile } from "../../actions/lib/postgres/rows/data-plan.ts";
+import { type DataFile, planFiles } from "../../actions/lib/postgres/rows/data-plan.ts";
 import { readDataSql, sequencesSql } from "../../actions/lib/postgres/rows/data-sql.ts";
 import { fingerprintTable } from "../../actions/lib/postgres/rows/fingerprint.ts";
 import { readCases } from "../lab/cases/read-case.ts";

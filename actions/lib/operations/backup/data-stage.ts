@@ -1,14 +1,13 @@
 import { type Stop, together } from "../../base/flow/bounded.ts";
 import type { Inventory, SequenceValue } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
-import { extensionSequencesName, sequencesName } from "../../postgres/rows/data-plan.ts";
+import { extensionSequencesName, planFiles, sequencesName } from "../../postgres/rows/data-plan.ts";
 import { sequencesSql } from "../../postgres/rows/data-sql.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import { takeLargeObjects } from "./apart-stage.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { askServer, type Said } from "./fingerprints.ts";
 import { type Measured, readCounters } from "./index-stage.ts";
-import { planFiles } from "./plan-files.ts";
 import { chooseCompared, FilesRead, RowsRead } from "./row-files.ts";
 import type { Catalogue } from "./schema-stage.ts";
 import { readInLanes, type SourceAccess } from "./source-access.ts";

@@ -10,7 +10,7 @@ import { takeConfiguration, takeSecrets } from "./apart-stage.ts";
 import { type DataStage, takeData } from "./data-stage.ts";
 import { takeJsonExport } from "./json-stage.ts";
 import type { BackupRequest, FileRequest } from "./result.ts";
-import { dumpSchema, takeCatalogue, untilConnected } from "./schema-stage.ts";
+import { dumpSchema, takeCatalogue } from "./schema-stage.ts";
 import type { SetWriter } from "./set-writer.ts";
 import { SourceAccess, startDdlGuard } from "./source-access.ts";
 /** What goes on beside the backup, known as soon as it has begun. */
@@ -61,17 +61,14 @@ export async function readSource(
   configuration.catch(() => {});
   const data = await stages.write("data", async () => {
     // Over a long way pg_dump asks for longer than the rows need: they are read meanwhile.
-    const dump = dumpSchema(source, writer.store, schema);
+    const dump = dumpSchema(source, writer.store, await source.session("dump"), schema);
     dump.catch(() => {}); // told below, or by what stopped both
     const dumped = async (): Promise<undefined> => {
       for (const artifact of await dump) writer.add(artifact);
       const databaseSet = { tier: request.tier, set };
       if (request.files) beside.run = startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
     };
-    const read = async (): Promise<DataStage> => {
-      await untilConnected(schema, dump);
-      return await takeData(source, writer.store, stop, schema);
-    };
+    const read = (): Promise<DataStage> => takeData(source, writer.store, stop, schema);
     const [rows] = await together<DataStage | undefined>(stop, [read, dumped]);
     if (rows === undefined) throw new Error("The rows have not been read.");
     return rows;

@@ -19,8 +19,7 @@ import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import { addBuckets } from "../../vault/sets/table-index.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
-import { withReason } from "./long-values.ts";
-import type { Reading, SourceAccess } from "./source-access.ts";
+import { type Reading, type SourceAccess, withReason } from "./source-access.ts";
 
 /**
  * The files of rows on their way into the vault. A session is free for the next as soon as a file has been read: the last of it is

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import type { Client } from "pg";
 import { OperationError } from "../../base/errors.ts";
 import { heldBack } from "../../base/flow/chunks.ts";
 import { few } from "../../base/measures.ts";
@@ -34,18 +34,20 @@ export async function takeCatalogue(source: SourceAccess, guard: DdlGuard): Prom
  * Dumps the schema, makes SQL of it, and makes sure that it says what the catalogue does. That was read before the dump and is read
  * again after it: definitions that changed in between cannot be told from those of the snapshot.
  *
+ * @param session for pg_dump, which nobody else has any use of; it is hung up when pg_dump has ended
  * @returns the dump, and the SQL that is made of it, which is stored when the dump has been found right
  * @throws OperationError `dump-incomplete`; `definitions-moved`: everything has to start over; as runPgDump
  */
 export async function dumpSchema(
   source: SourceAccess,
   store: Pick<ArtifactStore, "put">,
+  session: Client,
   { snapshot, inventory }: Catalogue,
 ): Promise<Artifact[]> {
   const track = source.log.track("schema", undefined);
   await using made = source.schemaSql();
   try {
-    const dump = inspectArchive(made.watch(runPgDump(source.dump(snapshot.id), schemaArguments(), "the schema")));
+    const dump = inspectArchive(made.watch(dumpBy(source, session, { snapshot, inventory })));
     const stream = heldBack(dump.stream, async () => {
       assertSchemaComplete(inventory, await dump.toc);
       await assertUnmoved(source, inventory);
@@ -61,22 +63,17 @@ export async function dumpSchema(
   }
 }
 
-const dumping = "select from pg_stat_activity where application_name = 'lifeboat/dump'";
-
-/**
- * Waits until pg_dump has its connection, or needs none any more: it gives up where there is none left, and those who read rows make do
- * with fewer.
- */
-export async function untilConnected({ snapshot }: Catalogue, dump: Promise<unknown>): Promise<void> {
-  let over = false;
-  const ended = (): void => {
-    over = true;
-  };
-  dump.then(ended, ended);
-  while (!over && (await snapshot.client.query(dumping)).rowCount === 0) {
-    // What was seen of others' sessions is kept until the transaction ends.
-    await snapshot.client.query("select pg_stat_clear_snapshot()");
-    await delay(20);
+/** pg_dump over a relay, which answers most of its questions before it asks them. */
+async function* dumpBy(
+  source: SourceAccess,
+  session: Client,
+  { snapshot, inventory }: Catalogue,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    await using relay = await source.relay(session, inventory);
+    yield* runPgDump(source.dump(snapshot.id, relay), schemaArguments(), "the schema");
+  } finally {
+    await source.hangUp(session);
   }
 }
 

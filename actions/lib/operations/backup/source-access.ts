@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
-import { LifeboatError } from "../../base/errors.ts";
+import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Stop } from "../../base/flow/bounded.ts";
 import { inGrowingLanes } from "../../base/flow/growing-lanes.ts";
 import type { Log } from "../../base/log.ts";
@@ -8,10 +8,13 @@ import type { ConnectionSettings } from "../../config/connection-url.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import { type ChildEnvironment, type ClientTools, childEnvironment } from "../../postgres/connect/client-tools.ts";
 import { connect, Sessions } from "../../postgres/connect/connect.ts";
+import { Foresight } from "../../postgres/dump/conversation.ts";
 import { type PgDump, SchemaSql } from "../../postgres/dump/pg-dump.ts";
-import { isLost } from "../../postgres/rows/data-file.ts";
+import { type DumpRelay, openRelay } from "../../postgres/dump/relay.ts";
+import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
+import { isLost, tooLongToDump } from "../../postgres/rows/data-file.ts";
 import { isQuiet, watchForDdl } from "../../postgres/snapshot/ddl-watch.ts";
-import { attachSnapshot } from "../../postgres/snapshot/snapshot.ts";
+import { attachSnapshot, type LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 
 export interface SourceAccessOptions {
   readonly settings: ConnectionSettings;
@@ -67,12 +70,18 @@ export class SourceAccess implements AsyncDisposable {
     await client.end().catch(() => {});
   }
 
+  /** A way for one pg_dump through a session of its own. @throws ConfigurationError `tmpdir-too-long` */
+  relay(session: Client, { objects }: Pick<Inventory, "objects">): Promise<DumpRelay> {
+    return openRelay(session, this.#child.folder, new Foresight(objects));
+  }
+
   /** What pg_dump needs to read the snapshot. */
-  dump(snapshot: string): PgDump {
+  dump(snapshot: string, relay?: DumpRelay): PgDump {
     const { tools, policy, stop } = this.#options;
+    const { PGPASSWORD: _unneeded, ...withoutPassword } = this.#child.env;
     return {
       program: tools.pgDump,
-      env: this.#child.env,
+      env: relay === undefined ? this.#child.env : { ...withoutPassword, ...relay.env },
       snapshot,
       lockWaitSeconds: policy.lockWaitSeconds,
       signal: stop.signal,
@@ -196,4 +205,28 @@ async function openReader(source: SourceAccess, snapshotId: string): Promise<Cli
   await attachSnapshot(client, snapshotId);
   await client.query(asTheyLie);
   return client;
+}
+
+/**
+ * The reason of a dump's failure: names the values that no dump can hold, where they are it.
+ * @param tables whose rows were being dumped
+ */
+export async function withReason(
+  source: SourceAccess,
+  snapshot: LockedSnapshot,
+  tables: readonly Pick<TableContent, "schema" | "name" | "oid">[],
+  error: unknown,
+): Promise<unknown> {
+  if (!(error instanceof OperationError && error.code === "row-too-long")) return error;
+  try {
+    const client = await source.session("long values");
+    try {
+      await attachSnapshot(client, snapshot.id);
+      return (await tooLongToDump(client, tables)) ?? error;
+    } finally {
+      await source.hangUp(client);
+    }
+  } catch {
+    return error;
+  }
 }

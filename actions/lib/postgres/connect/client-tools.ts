@@ -87,6 +87,8 @@ async function inspect(folder: string): Promise<ClientTools | undefined> {
 /** Environment of a libpq program; disposing it removes the folder with the roots. */
 export interface ChildEnvironment extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
+  /** Only we may enter it. */
+  readonly folder: string;
 }
 
 /** What a child may know of our environment: nothing that is a secret. */
@@ -131,5 +133,5 @@ export async function childEnvironment(
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
-  return { env, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
+  return { env, folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
 }

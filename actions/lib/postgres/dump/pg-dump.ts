@@ -198,7 +198,7 @@ const kinds: readonly [RegExp, string][] = [
     /server closed the connection|connection to server|terminating connection|SSL SYSCALL|could not receive data/i,
     "the connection was lost",
   ],
-  [/invalid snapshot identifier/i, "the snapshot is gone"],
+  [/invalid snapshot identifier|snapshot "[^"]*" does not exist/i, "the snapshot is gone"],
   [/no matching (tables|schemas)/i, "a table is gone"],
   [/server version mismatch/i, "the client is older than the server"],
   [/unrecognized option|invalid option/i, "this pg_dump does not know an option"],

@@ -1,6 +1,7 @@
 import type { Client } from "pg";
+import { z } from "zod";
 import { LifeboatError, OperationError, sqlState } from "../../base/errors.ts";
-import { tableName } from "../identifier.ts";
+import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
 import type { Fingerprint, TableContent } from "../inventory/model.ts";
 import { pathStatement } from "../inventory/name-lookup.ts";
 import type { RowInput } from "../row-hash/memory.ts";
@@ -104,5 +105,57 @@ export function connectionLost(): OperationError {
     "connection-lost",
     "The connection to the database was lost while rows were read.",
     "Run again; if it comes back, look at the database's health and at the network between.",
+  );
+}
+
+/** A value of this size can be more than 1 GB as COPY writes it: bytes as two digits each, each backslash and line end doubled. */
+const longBytes = 256 * 1024 * 1024;
+const shown = 5;
+
+const valueSchema = z.strictObject({ place: z.string(), mebibytes: z.string(), key: z.string().nullable() });
+
+/** Columns whose values' length is told without reading them, and a key that says nothing of a person: a number or UUID. */
+const columnsQuery = `
+  select a.attname as "column",
+         (select k.attname from pg_index x join pg_attribute k on k.attrelid = x.indrelid and k.attnum = x.indkey[0]
+           where x.indrelid = a.attrelid and x.indisprimary and x.indnkeyatts = 1
+             and k.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype)) as key
+    from pg_attribute a
+   where a.attrelid = $1::oid and a.attnum > 0 and not a.attisdropped
+     and a.atttypid in ('bytea'::regtype, 'text'::regtype, 'varchar'::regtype)
+   order by a.attnum`;
+const columnSchema = z.strictObject({ column: z.string(), key: z.string().nullable() });
+
+/**
+ * What keeps a dump from being made, where it is that a value is longer than PostgreSQL can write as text.
+ *
+ * @param client under the snapshot
+ * @returns undefined when no value is that long
+ */
+export async function tooLongToDump(
+  client: Client,
+  tables: readonly Pick<TableContent, "schema" | "name" | "oid">[],
+): Promise<OperationError | undefined> {
+  const found: string[] = [];
+  for (const { oid, ...table } of tables) {
+    for (const { column, key } of z.array(columnSchema).parse((await client.query(columnsQuery, [oid])).rows)) {
+      const value = quoteIdentifier(column);
+      const { rows } = await client.query(
+        `select ctid::text as place, (octet_length(${value}) / 1048576)::text as mebibytes,
+                ${key === null ? "null" : `${quoteIdentifier(key)}::text`} as key
+           from only ${quoteQualified(table.schema, table.name)} where octet_length(${value}) > ${longBytes}
+          order by octet_length(${value}) desc limit ${shown}`,
+      );
+      for (const { place, mebibytes, key: id } of z.array(valueSchema).parse(rows)) {
+        const where = key === null || id === null ? `ctid ${place}` : `${key} ${id}`;
+        found.push(`${tableName(table)}, column ${column}, ${where} (${mebibytes} MiB)`);
+      }
+    }
+  }
+  if (found.length === 0) return undefined;
+  return new OperationError(
+    "value-too-long",
+    `A value is longer than any dump can hold: PostgreSQL writes a row as 1 GB of text at most. The longest: ${found.slice(0, shown).join("; ")}.`,
+    "Keep it as a file in Storage, or in several rows, and run the backup again.",
   );
 }

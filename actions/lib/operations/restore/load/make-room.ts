@@ -102,6 +102,20 @@ export async function makeQueues({
   return failures;
 }
 
+/** Where pgmq keeps the names of its queues; the tables of each it makes by itself, as members of the extension. */
+const queueList = { schema: "pgmq", name: "meta" };
+
+/** A queue of pgmq and the function that makes it. */
+interface Queue {
+  readonly name: string;
+  readonly kind: "create" | "create_unlogged" | "create_partitioned";
+}
+
+/** The statement that makes a queue anew. */
+function makeQueue({ name, kind }: Queue): string {
+  return `SELECT pgmq.${kind}(${quoteLiteral(name)});`;
+}
+
 function madeByHand(queue: Queue): string {
   return `a partitioned queue: make it as it was, with its interval and retention (${makeQueue(queue).slice(0, -2)}, …)), then load data/extensions.sql of the set`;
 }
@@ -115,18 +129,4 @@ function queueOf(fields: readonly (string | null)[], columns: readonly string[])
   const field = (name: string) => fields[columns.indexOf(name)] ?? "";
   const kind = field("is_partitioned") === "t" ? "create_partitioned" : "create";
   return { name: field("queue_name"), kind: field("is_unlogged") === "t" ? "create_unlogged" : kind };
-}
-
-/** Where pgmq keeps the names of its queues; the tables of each it makes by itself, as members of the extension. */
-const queueList = { schema: "pgmq", name: "meta" };
-
-/** A queue of pgmq and the function that makes it. */
-interface Queue {
-  readonly name: string;
-  readonly kind: "create" | "create_unlogged" | "create_partitioned";
-}
-
-/** The statement that makes a queue anew. */
-function makeQueue({ name, kind }: Queue): string {
-  return `SELECT pgmq.${kind}(${quoteLiteral(name)});`;
 }
