@@ -5,6 +5,8 @@ import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 import { type KeyRole, type Recipient, readKeyring, type Signer } from "../../actions/lib/seal/keys/keyring.ts";
 import { generateKey, readPrivateKey, type UnlockedKey } from "../../actions/lib/seal/keys/private-key.ts";
 import {
+  deriveIndexKey,
+  indexKeyScope,
   keysFileName,
   keysSignatureMetadata,
   newSessionKey,
@@ -16,6 +18,7 @@ import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { type Artifact, type Manifest, setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import { encodeManifest, publishSet } from "../../actions/lib/vault/sets/catalogue.ts";
+import { indexArtifact, indexKeyArtifact } from "../../actions/lib/vault/sets/table-index.ts";
 
 export interface TestKey {
   readonly unlocked: UnlockedKey;
@@ -45,8 +48,10 @@ export interface Piece {
 
 export interface SetParts {
   readonly vault: Vault;
-  readonly signing: TestKey;
-  readonly recipient: TestKey;
+  readonly signing: Pick<TestKey, "unlocked">;
+  readonly recipient: Pick<TestKey, "recipients">;
+  /** The lines of its index, by the set's id; without it there is none. */
+  readonly index?: (set: string) => string;
   readonly inventory: Inventory;
   readonly pieces: readonly Piece[];
   /** RECOVER.md, made from the manifest's facts. */
@@ -73,6 +78,12 @@ export async function assembleSet(parts: SetParts): Promise<Manifest> {
   const store = openArtifactStore({ ...limits, vault, prefix, key, signal: new AbortController().signal });
   const artifacts: Artifact[] = [];
   for (const { source, ...name } of parts.pieces) artifacts.push(await store.put(name, source));
+  const indexKey = deriveIndexKey(signing.unlocked, set);
+  if (parts.index !== undefined) {
+    const apart = openArtifactStore({ ...limits, vault, prefix, key: indexKey, signal: new AbortController().signal });
+    artifacts.push(await apart.put(indexArtifact, textSource(parts.index(set))));
+    artifacts.push(await store.put(indexKeyArtifact, textSource(`${Buffer.from(indexKey.data).toString("hex")}\n`)));
+  }
   const text = textSource(JSON.stringify(inventory));
   artifacts.push(await store.put({ name: "inventory.json.zst.pgp", kind: "inventory" }, text));
   const now = new Date().toISOString();
@@ -87,6 +98,12 @@ export async function assembleSet(parts: SetParts): Promise<Manifest> {
       ...{ format: "openpgp-seipd1-aes256" as const, compression: "zstd" as const },
       recipients: recipient.recipients.map(({ fingerprint }) => ({ role: "operations", fingerprint })),
       sessionKeyCommitment: sessionKeyCommitment(key, set),
+      ...(parts.index && {
+        index: {
+          signer: signing.unlocked.fingerprint,
+          sessionKeyCommitment: sessionKeyCommitment(indexKey, indexKeyScope(set)),
+        },
+      }),
     },
     counts: countSet(inventory, artifacts, "1000"),
   };
@@ -97,7 +114,11 @@ export async function assembleSet(parts: SetParts): Promise<Manifest> {
   return signAndPublish(vault, parts.change?.(manifest) ?? manifest, signing);
 }
 
-export async function signAndPublish(vault: Vault, manifest: Manifest, signing: TestKey): Promise<Manifest> {
+export async function signAndPublish(
+  vault: Vault,
+  manifest: Manifest,
+  signing: Pick<TestKey, "unlocked">,
+): Promise<Manifest> {
   const bytes = encodeManifest(manifest);
   const signature = await signDetached(bytes, signing.unlocked);
   await publishSet(vault, manifest, bytes, signature, { lease: { assertHeld: async () => {} } });
