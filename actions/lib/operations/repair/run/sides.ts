@@ -46,7 +46,7 @@ export async function openSides(context: Context, wanted: SidesWanted): Promise<
     const damaged = wanted.damaged === undefined ? undefined : await openRows(context, wanted.damaged, closing);
     const other = wanted.goodTarget === undefined ? undefined : await openDatabase(context, wanted.goodTarget, closing);
     const side = async (table: Place): Promise<GoodSide> => {
-      if (good !== undefined) return setSide(good.open, good.inventory, table).side;
+      if (good !== undefined) return setSide(good.open, good.inventory, table);
       if (other === undefined) throw new Error("Neither a set nor a database has the good rows.");
       return databaseSide(other.client, await readLiveTable(other.client, table), `target ${wanted.goodTarget}`);
     };
@@ -59,7 +59,7 @@ export async function openSides(context: Context, wanted: SidesWanted): Promise<
       prepare: async (client, table, where) =>
         prepareDifference(client, {
           ...{ table, where, mostBytes, good: await side(table) },
-          ...(damaged && { damaged: setSide(damaged.open, damaged.inventory, table).side }),
+          ...(damaged && { damaged: setSide(damaged.open, damaged.inventory, table) }),
         }),
       [Symbol.asyncDispose]: () => closer.disposeAsync(),
     };
