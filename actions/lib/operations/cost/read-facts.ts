@@ -91,9 +91,7 @@ async function factsOfFiles(vault: Vault, verify: VerifySignature, now: Date): P
   const since = month.filter(({ previous }) => previous !== null && month.length > 1);
   const days = Math.max(1, (now.getTime() - Date.parse(oldest.snapshotAt)) / dayMillis);
   const monthly = (value: (counts: SnapshotManifest["counts"]) => number): number =>
-    since.reduce((sum, { counts }) => sum + value(counts), 0) *
-    Math.min(1, monthDays / days) *
-    (days < monthDays ? monthDays / days : 1);
+    (since.reduce((sum, { counts }) => sum + value(counts), 0) * monthDays) / days;
   const newStoredBytes = monthly(({ storedBytes }) => Number(storedBytes));
   const files = newest.counts.files;
   return {
