@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { openRestoreTestLab } from "../../integration/restore-test-lab.ts";
 import { openSyncLab, type SyncLab } from "../../integration/sync-lab.ts";
+import { lifeboat } from "../../lab/command-line.ts";
 import { createProject, execute, type LabProject } from "../../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../../lab/servers/postgres.ts";
 import { sharedS3 } from "../../lab/servers/started.ts";
@@ -43,7 +44,7 @@ interface Ended {
 /** Longer than GitHub leaves a cancelled job: it sends SIGTERM then, and kills. */
 const longestSeconds = 7.5;
 
-/** A project with files, sets and snapshots of it, a target and a staging project, and every command in a process of its own. */
+/** A project with files, sets and snapshots of it, a target and a staging project, and every command that is interrupted in a process of its own. */
 export class InterruptedScene implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
   readonly #sync: SyncLab;
@@ -120,21 +121,23 @@ export class InterruptedScene implements AsyncDisposable {
     change: Readonly<Record<string, string>>,
     onStart?: (kill: (signal: InterruptingSignal) => void) => void,
   ): Promise<Ended> {
-    const { lab, env } = this.#sync;
-    const child = spawn(process.execPath, [commandLine, ...args], {
-      env: {
-        ...env(),
-        AWS_ENDPOINT_URL: this.#store.url,
-        // A proof is signed by the prover.
-        RESTORE_PRIVATE_KEY: (args[0] === "test-restore" ? lab.prover : lab.operations).key.armor(),
-        STAGING_DATABASE_URL: this.#staging.postgresUrl,
-        STAGING_PROJECT_REF: "stagingref",
-        ...change,
-      },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const { lab } = this.#sync;
+    const env = {
+      ...this.#sync.env(),
+      AWS_ENDPOINT_URL: this.#store.url,
+      // A proof is signed by the prover.
+      RESTORE_PRIVATE_KEY: (args[0] === "test-restore" ? lab.prover : lab.operations).key.armor(),
+      STAGING_DATABASE_URL: this.#staging.postgresUrl,
+      STAGING_PROJECT_REF: "stagingref",
+      ...change,
+    };
+    if (onStart === undefined) {
+      const { code, stdout, stderr } = await lifeboat(args, env);
+      return { code, said: `${stdout}\n${stderr}`, seconds: 0 };
+    }
+    const child = spawn(process.execPath, [commandLine, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
     let killed = 0;
-    onStart?.((signal) => {
+    onStart((signal) => {
       killed = performance.now();
       child.kill(signal);
     });

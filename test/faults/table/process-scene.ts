@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { isUntouched } from "../../integration/restore-lab.ts";
+import { lifeboat } from "../../lab/command-line.ts";
 import { compareDatabases, execute } from "../../lab/index.ts";
 import { BackupScene } from "./backup-scene.ts";
 import { leaksIn, retentionLater } from "./inspect-vault.ts";
@@ -101,13 +102,18 @@ export class ProcessScene implements AsyncDisposable {
 
   async #start(injection: ProcessInjection, change: Readonly<Record<string, string>>): Promise<Ended> {
     const { lab, store, url } = this.backups;
-    const env = {
+    const env: Readonly<Record<string, string>> & { readonly NODE_OPTIONS?: string } = {
       ...lab.env(url),
       AWS_ENDPOINT_URL: store.url,
       RESTORE_PRIVATE_KEY: lab.operations.key.armor(),
       ...change,
       ...injection.env,
     };
+    // What neither a signal nor Node's own settings meet needs no process of its own.
+    if (injection.onStart === undefined && env.NODE_OPTIONS === undefined) {
+      const { code, stdout, stderr } = await lifeboat(injection.args, env);
+      return { code, said: `${stdout}\n${stderr}` };
+    }
     const child = spawn(process.execPath, [commandLine, ...injection.args], { env, stdio: ["ignore", "pipe", "pipe"] });
     injection.onStart?.((signal) => child.kill(signal));
     const ended = once(child, "close");

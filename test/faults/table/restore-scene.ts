@@ -6,6 +6,7 @@ import type { RestoreResult } from "../../../actions/lib/operations/restore/resu
 import { runRestore } from "../../../actions/lib/operations/restore/run-restore.ts";
 import { backUp } from "../../integration/backup-lab.ts";
 import { isUntouched } from "../../integration/restore-lab.ts";
+import { type Facts, readFacts } from "../../lab/compare/read-facts.ts";
 import { compareDatabases, execute } from "../../lab/index.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";
 import { codeOf, type Ending, endingOf, whatWasSaid } from "./ending.ts";
@@ -55,6 +56,8 @@ export type RestoreRow = FaultRow<{ readonly scene: RestoreScene; readonly targe
 /** A vault with one set, and a server with targets. */
 export class RestoreScene extends ServedScene {
   #targets = 0;
+  /** Nobody writes to it: read once. */
+  #source: Promise<Facts> | undefined;
 
   static async open(): Promise<RestoreScene> {
     const scene = new RestoreScene(await startSceneServers(settings, seed));
@@ -86,7 +89,6 @@ export class RestoreScene extends ServedScene {
     const outcome = outcomeOf(ended, falseSuccess, untouched);
     const goesOn = outcome !== "refused, target untouched" || this.isFollowed({ stage: row.stage, outcome });
     if (!success && outcome !== "differs by name" && goesOn) broken.push(...(await this.#next(target)));
-    broken.push(...(await this.problems((await this.look()).visible)));
     await execute(this.server.superuserUrl(), `drop database if exists ${target.name} with (force)`);
     return { outcome: hit ? outcome : "no fault was injected", code: codeOf(ended), broken, falseSuccess };
   }
@@ -121,7 +123,8 @@ export class RestoreScene extends ServedScene {
 
   /** Compared by the lab's own means, which know nothing of inventories and fingerprints. */
   async #differences(target: Target): Promise<string[]> {
-    return (await compareDatabases(this.url, target.url)).map((found) => inspect(found));
+    this.#source ??= readFacts(this.url);
+    return (await compareDatabases(await this.#source, target.url)).map((found) => inspect(found));
   }
 
   #secrets(): string[] {

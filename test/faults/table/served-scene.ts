@@ -71,10 +71,10 @@ export class ServedScene implements AsyncDisposable {
     return inspectVault(this.client, this.lab.bucket);
   }
 
-  /** What is wrong with the sets of this vault; every visible one is looked through. */
-  async problems(prefixes: readonly string[]): Promise<string[]> {
+  /** What is wrong with these sets. @param deep false where each was opened before */
+  async problems(prefixes: readonly string[], deep = true): Promise<string[]> {
     const found: string[] = [];
-    for (const prefix of prefixes) found.push(...(await problemsOf(this.client, this.lab, prefix)));
+    for (const prefix of prefixes) found.push(...(await problemsOf(this.client, this.lab, prefix, deep)));
     return found;
   }
 
