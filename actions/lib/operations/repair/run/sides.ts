@@ -5,8 +5,8 @@ import { Sessions } from "../../../postgres/connect/connect.ts";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { objectStates } from "../../../vault/bucket/thaw.ts";
 import { announceUse } from "../../../vault/holds/uses.ts";
+import type { Vault } from "../../../vault/s3/client.ts";
 import { type OpenSet, openSet } from "../../../vault/sets/open-set.ts";
-import { holdsRows } from "../../../vault/sets/rows.ts";
 import type { Difference } from "../../compare/difference.ts";
 import { databaseSide, type GoodSide, setSide } from "../../compare/good-side.ts";
 import { readLiveTable } from "../../compare/live-table.ts";
@@ -46,10 +46,11 @@ export async function openSides(context: Context, wanted: SidesWanted): Promise<
     const damaged = wanted.damaged === undefined ? undefined : await openRows(context, wanted.damaged, closing);
     const other = wanted.goodTarget === undefined ? undefined : await openDatabase(context, wanted.goodTarget, closing);
     const side = async (table: Place): Promise<GoodSide> => {
-      if (good !== undefined) return setSide(good.open, good.inventory, table);
+      if (good !== undefined) return sideOf(vault, good, table);
       if (other === undefined) throw new Error("Neither a set nor a database has the good rows.");
       return databaseSide(other.client, await readLiveTable(other.client, table), `target ${wanted.goodTarget}`);
     };
+    const vault = await context.vault();
     const closer = closing.move();
     return {
       sets: [good, damaged].flatMap((one) => one?.open.set ?? []),
@@ -59,7 +60,7 @@ export async function openSides(context: Context, wanted: SidesWanted): Promise<
       prepare: async (client, table, where) =>
         prepareDifference(client, {
           ...{ table, where, mostBytes, good: await side(table) },
-          ...(damaged && { damaged: setSide(damaged.open, damaged.inventory, table) }),
+          ...(damaged && { damaged: await sideOf(vault, damaged, table) }),
         }),
       [Symbol.asyncDispose]: () => closer.disposeAsync(),
     };
@@ -69,17 +70,25 @@ export async function openSides(context: Context, wanted: SidesWanted): Promise<
   }
 }
 
-async function openRows(
-  context: Context,
-  ref: string,
-  closing: AsyncDisposableStack,
-): Promise<{ readonly open: OpenSet; readonly inventory: Inventory }> {
+interface OpenRows {
+  readonly open: OpenSet;
+  readonly inventory: Inventory;
+}
+
+/** Once it is known that they can be read. @throws ConfigurationError when a part lies in Glacier, and as `setSide` */
+async function sideOf(vault: Vault, { open, inventory }: OpenRows, table: Place): Promise<GoodSide> {
+  const side = setSide(open, inventory, table);
+  const needed = open.manifest.artifacts.filter(({ name }) => side.artifacts.has(name));
+  refuseFrozen(open.set, await objectStates(vault, open.prefix, needed));
+  return side;
+}
+
+async function openRows(context: Context, ref: string, closing: AsyncDisposableStack): Promise<OpenRows> {
   const { log } = context;
   const vault = await context.vault();
   const keys = { trustedSigners: await context.signers(), privateKey: await context.openingKey() };
   const open = await openSet(vault, ref, { ...keys, passedOver: log.warn });
   closing.use(await announceUse(vault, { set: open.set, operation: "repair" }, log));
-  refuseFrozen(open.set, await objectStates(vault, open.prefix, open.manifest.artifacts.filter(holdsRows)));
   return { open, inventory: await open.inventory() };
 }
 
