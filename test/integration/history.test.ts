@@ -13,6 +13,7 @@ import { signingKey } from "../../actions/lib/vault/configured.ts";
 import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import type { Vault } from "../../actions/lib/vault/s3/client.ts";
 import { indexArtifact } from "../../actions/lib/vault/sets/table-index.ts";
+import { lifeboat } from "../lab/command-line.ts";
 import { createProject, dropProject, execute, type LabProject } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
@@ -166,6 +167,23 @@ describe.each([17, 15] as const)("the history of tables, PostgreSQL %i", (major)
     const shown = await reportHistory(history, { picture: undefined, shown: true });
     expect(shown.lines?.join("\n")).toMatch(/price = "987654321", was "0"; note = "one\\ttwo\\\\", was "edited"/);
     expect(JSON.stringify(shown.page)).not.toMatch(/edited/);
+  });
+
+  test("is a command: the signing key is enough for a table, a row wants the key that opens sets", async () => {
+    const env = lab.env(project.backupUrl);
+    const asked = ["history", "--table", "public.exams", "--json"];
+    const table = await lifeboat(asked, env);
+    expect([table.code, JSON.parse(table.stdout)]).toMatchObject([
+      0,
+      { table: "public.exams", jump: { set: idOf(2) } },
+    ]);
+    const closed = await lifeboat([...asked, "--key", "id=700"], env);
+    expect([closed.code, closed.stderr]).toEqual([2, expect.stringContaining("RESTORE_PRIVATE_KEY")]);
+    const opens = { ...env, BACKUP_SIGNING_KEY: "", RESTORE_PRIVATE_KEY: lab.operations.key.armor() };
+    const row = await lifeboat([...asked, "--key", "id=700"], opens);
+    expect([row.code, row.stdout]).toEqual([0, expect.not.stringMatching(/edited|987654321/)]);
+    const shown = await lifeboat([...asked, "--key", "id=700", "--values"], opens);
+    expect([shown.code, shown.stdout]).toEqual([0, expect.stringMatching(/edited.*987654321/s)]);
   });
 
   test("has a line for each set, and a picture with the jump", async () => {
