@@ -184,4 +184,71 @@ describe.each([15, 17] as const)("with PostgreSQL %i", (major) => {
       await client.query("rollback");
     }
   });
+
+  /** Another session, as nobody special or under other settings. */
+  async function other(set: string): Promise<pg.Client> {
+    const one = new pg.Client({ connectionString: server.superuserUrl(database) });
+    await one.connect();
+    const { text, values } = pinStatement(0.3);
+    await one.query(text, [...values]);
+    await one.query(set);
+    return one;
+  }
+
+  const idle = { table: { schema: "public", name: "idle" }, mostBytes: 1e9 };
+  const idleSide = (): GoodSide => sides.get("public.idle") as GoodSide;
+
+  test.each([
+    ["a database that takes no writes, as a replica", "set default_transaction_read_only = on", "target-replica"],
+    ["a role that may not read the table", "set role pg_monitor", "target-denied"],
+  ])("%s is refused before anything is read", async (_name, set, code) => {
+    await using closing = new AsyncDisposableStack();
+    const session = closing.adopt(await other(set), (one) => one.end());
+    await expect(prepareDifference(session, { ...idle, good: idleSide() })).rejects.toMatchObject({ code });
+  });
+
+  test("a table that somebody holds exclusively is waited for no longer than the session may", async () => {
+    await using closing = new AsyncDisposableStack();
+    const holder = closing.adopt(await other("begin; lock table public.idle"), (one) => one.end());
+    const session = closing.adopt(await other("select"), (one) => one.end());
+    await expect(prepareDifference(session, { ...idle, good: idleSide() })).rejects.toMatchObject({
+      code: "table-locked",
+    });
+    await holder.query("rollback");
+  });
+
+  test("a table keeps its form while it is compared, and rows that are written meanwhile are of another moment", async () => {
+    await using closing = new AsyncDisposableStack();
+    const writer = closing.adopt(await other("select"), (one) => one.end());
+    const refused: unknown[] = [];
+    const good: GoodSide = {
+      ...idleSide(),
+      pieces: idleSide().pieces.map((piece) => ({
+        columns: piece.columns,
+        async *chunks(keyed) {
+          // The comparison has begun: its snapshot is there.
+          await writer.query("alter table public.idle add column late int").catch((error) => refused.push(error.code));
+          yield* piece.chunks(keyed);
+        },
+      })),
+    };
+    try {
+      const found = await prepareDifference(client, { ...idle, good });
+      await writer.query("update public.idle set v = 'meanwhile' where id = 1");
+      expect(refused).toEqual(["55P03"]);
+      expect(found.counts).toMatchObject({ missing: 0, changed: 0, added: 0 });
+    } finally {
+      await client.query("rollback");
+    }
+  });
+
+  test("a key that is not unique any more is said, and rows are compared as wholes", async () => {
+    try {
+      const { key, keyless } = await compare("public.loose");
+      expect(key).toBe(null);
+      expect(keyless).toContain("id");
+    } finally {
+      await client.query("rollback");
+    }
+  });
 });

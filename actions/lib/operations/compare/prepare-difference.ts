@@ -112,9 +112,12 @@ async function prepare(client: Client, task: DifferenceTask, known: Known): Prom
   const sizes = `analyze ${addresses} (hash); analyze ${goodRows} (${quoteIdentifier(first ?? "")})`;
   if (first !== undefined) await client.query(sizes);
   const expressions = expressionsFor(table, key, match.both);
+  await go(client, table, "by address");
   await assertTellable(client, key, expressions);
   await judge(client, choice, expressions);
+  await go(client, table, "through");
   const chosen = where === undefined ? undefined : await keepChosen(client, table);
+  await go(client, table, "by address");
   await sweep(client, expressions, damaged !== undefined);
   const counts = await countRows(client, differing.liveRows, chosen?.equal);
   return {
@@ -146,6 +149,14 @@ async function begin(client: Client): Promise<void> {
     "The target's role may not make temporary tables.",
     "GRANT TEMPORARY ON DATABASE … to the role, or use `postgres`.",
   );
+}
+
+/**
+ * How the server comes to the live rows whose addresses are known. It thinks nothing of going to each, and would read the whole table
+ * for a few; partitions would each be asked for every row.
+ */
+async function go(client: Client, { partitioned }: LiveTable, way: "by address" | "through"): Promise<void> {
+  if (!partitioned) await client.query(`set local enable_seqscan = ${way === "through" ? "on" : "off"}`);
 }
 
 /** A key that the live table does not guarantee is looked at before it is believed. @throws Otherwise */
@@ -182,7 +193,7 @@ async function createTables(
       `create temporary table ${bareName(addresses)} (hash int8, relation oid, place tid)`,
       `create temporary view ${bareName(liveRows)} as
          select t.tableoid, t.ctid, t.xmin, t.*
-           from ${addresses} a join ${allRowsOf(table)} t on t.ctid = a.place and (a.relation = 0 or t.tableoid = a.relation)`,
+           from ${addresses} a join ${allRowsOf(table)} t on t.ctid = a.place${table.partitioned ? " and t.tableoid = a.relation" : ""}`,
     ].join(";\n"),
   );
 }
