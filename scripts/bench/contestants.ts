@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Measured, measure } from "./measured-run.ts";
-import { bareBucket, has, type Stage, writeLocalDump } from "./stage.ts";
+import { has, type Stage, writeLocalDump } from "./stage.ts";
 
 /** What one run took, and its parts where they are told apart. */
 export interface Round extends Measured {
@@ -42,7 +42,6 @@ export async function gather(stage: Stage): Promise<Field> {
     contestants: [
       pgDump(stage, "read-limit", "pg_dump -Fc -Z0 to nothing", ["-Fc", "-Z0"], true),
       set(stage),
-      ours(stage, "bare", "the same without fingerprints", [join(here, "backup-without-fingerprints.mjs")], bareBucket),
       ...(gpg ? [gpgPipe(stage, "-Fc -Zzstd:3")] : []),
       ...(aws ? [seedsWay(stage)] : []),
       {
@@ -96,11 +95,10 @@ function pgDump(
   };
 }
 
-function ours(stage: Stage, id: string, title: string, args: readonly string[], vault?: string): Contestant {
-  const env = { ...stage.settings, ...(vault === undefined ? {} : { S3_BACKUP_BUCKET: vault }) };
+function ours(stage: Stage, id: string, title: string, args: readonly string[]): Contestant {
   return {
     ...{ id, title, group: "backup", ours: true, yardstick: false },
-    run: () => measure({ program: process.execPath, args, env, servers: stage.servers }),
+    run: () => measure({ program: process.execPath, args, env: stage.settings, servers: stage.servers }),
   };
 }
 

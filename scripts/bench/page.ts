@@ -73,7 +73,6 @@ export function rowCells(row: Omit<Row, "group">): string[] {
 
 const titles: Readonly<Record<string, string>> = {
   set: "daily set",
-  bare: "without fingerprints",
   verify: "verify --deep",
   restore: "restore, equal",
 };

@@ -48,9 +48,6 @@ export interface Stage {
   dropTargets(): Promise<void>;
 }
 
-/** Where sets without fingerprints go, so that none of them is ever the latest. */
-export const bareBucket = "qimma-vault-bare";
-
 /**
  * @param opened told of everything that must be ended, as it starts: somebody may press Ctrl-C meanwhile
  * @param wanted what lies between everybody who is measured and the servers; undefined: nothing
@@ -73,7 +70,6 @@ export async function setStage(
     startS3().then(note),
   ]);
   await s3.createBucket(bucket);
-  await s3.createBucket(bareBucket);
   await s3.createBucket("rivals", { lock: false });
   const servers = [own.superuserUrl(), other.superuserUrl(), s3.endpoint];
   const between = wanted === undefined ? undefined : await startLink(wanted, servers);
