@@ -54,6 +54,22 @@ describe("an alert", () => {
     expect(alertSubject(alert)).toBe("[Lifeboat: FAILED] Backup failed: backup");
   });
 
+  test("tells at once of tables that jumped since the set before, though the backup went well; and so does the day", () => {
+    const what = ["about 48,211 of the 48,211 rows of public.exams were changed"];
+    const jumps = { since: "20261123T044107Z-1a2b3c4d", what, more: 2 };
+    const made = report({ conclusion: "success", failure: null, facts: { ...facts, jumps } });
+    const alert = runAlert(made, words, "jumps");
+    expect(alertSubject(alert)).toBe("[Lifeboat: NOW] Backup made, and much has changed: backup");
+    const said = `Since set ${jumps.since}: ${what[0]}.`;
+    expect([alert.lines, alert.next]).toEqual([
+      [said, "And 2 more tables."],
+      expect.stringContaining("history --table"),
+    ]);
+    const day = dailySummary({ day: "2026-11-24", reports: [made], promises: undefined }, words);
+    expect(day.lines).toEqual(expect.arrayContaining([said]));
+    expect(runAlert(report({ conclusion: "success", failure: null }), words).next).toBeUndefined();
+  });
+
   test("of a restore test says whether the set is proven", () => {
     const tested = jobReport(
       {
