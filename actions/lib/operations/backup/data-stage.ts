@@ -3,6 +3,7 @@ import type { Inventory, SequenceValue } from "../../postgres/inventory/model.ts
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { extensionSequencesName, planFiles, sequencesName } from "../../postgres/rows/data-plan.ts";
 import { sequencesSql } from "../../postgres/rows/data-sql.ts";
+import { whileHeld } from "../../postgres/snapshot/snapshot.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import { takeLargeObjects } from "./apart-stage.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
@@ -24,7 +25,7 @@ export interface DataStage {
  * Reads the rows in files, several at a time, and fingerprints them on their way; what the server itself says of them is asked
  * beside, all under the one snapshot. Large objects and the values of sequences come with them.
  *
- * @throws OperationError `connection-lost`, `dump-failed`, `dump-incomplete`, `dump-differs`, `table-unreadable`, `table-unplanned`,
+ * @throws OperationError `connection-lost`, `snapshot-lost`, `dump-failed`, `dump-incomplete`, `dump-differs`, `table-unreadable`, `table-unplanned`,
  * `row-too-long`, `value-too-long`, `large-object-unreadable`, and what the vault throws
  */
 export async function takeData(
@@ -54,7 +55,7 @@ export async function takeData(
   // The session that holds the snapshot has nothing else to do, and is a connection less.
   const asking = (): Promise<Said> => {
     const asked = [...chooseCompared(inventory), ...inventory.tables.filter(isVaultSecrets)];
-    return askServer(inventory, asked, snapshot.client, stop, source.log);
+    return whileHeld(snapshot.client, () => askServer(inventory, asked, snapshot.client, stop, source.log));
   };
   const copyingObjects = async (): Promise<undefined> => {
     await lanes; // these give back the connection that pg_dump takes here, and take no other

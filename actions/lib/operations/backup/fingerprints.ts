@@ -1,12 +1,10 @@
 import type { Client } from "pg";
 import { heapUsed } from "../../base/collector.ts";
-import { sqlState } from "../../base/errors.ts";
 import type { Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
 import type { Fingerprint, Inventory, TableContent } from "../../postgres/inventory/model.ts";
 import { pathStatement, readingPaths } from "../../postgres/inventory/name-lookup.ts";
-import { connectionLost, isLost } from "../../postgres/rows/data-file.ts";
-import { fingerprintByCopy, isLeftToCopy, isRowTooLong } from "../../postgres/rows/export-rows.ts";
+import { fingerprintByCopy, isLeftToCopy, isLost, isRowTooLong } from "../../postgres/rows/export-rows.ts";
 import {
   askTogether,
   fingerprintLargeObject,
@@ -58,7 +56,7 @@ export interface Said {
  *
  * @param tables whose rows it is to hash
  * @param client attached to the snapshot
- * @throws OperationError `table-unreadable`, `large-object-unreadable`, `connection-lost`
+ * @throws OperationError `table-unreadable`, `large-object-unreadable`; the driver's error when the session is lost
  */
 export async function askServer(
   inventory: Inventory,
@@ -100,9 +98,7 @@ export async function askServer(
   try {
     for (const job of jobs) {
       stop.signal.throwIfAborted();
-      await job().catch(async (error: unknown) => {
-        throw (await isCut(client)) ? connectionLost() : error;
-      });
+      await job();
       track.advance({ items: 1 });
       heapUsed();
     }
@@ -188,12 +184,4 @@ function inBatches(questions: readonly Asked[]): Asked[][] {
     }
   }
   return batches;
-}
-
-/** A server that still answers, be it with a refusal, is there. */
-async function isCut(client: Client): Promise<boolean> {
-  return client.query("select 1").then(
-    () => false,
-    (error: unknown) => sqlState(error) === "none",
-  );
 }

@@ -3,6 +3,7 @@ import type { Stages } from "../../base/flow/stages.ts";
 import type { Log } from "../../base/log.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { planExport, planGenerated } from "../../postgres/rows/export-rows.ts";
+import { whileHeld } from "../../postgres/snapshot/snapshot.ts";
 import type { Ready } from "../check/run-preflight.ts";
 import type { SyncRequest, SyncResult } from "../sync/request.ts";
 import { runSync } from "../sync/run-sync.ts";
@@ -63,19 +64,20 @@ export async function readSource(
     // Over a long way pg_dump asks for longer than the rows need: they are read meanwhile.
     const dump = dumpSchema(source, writer.store, await source.session("dump"), schema);
     dump.catch(() => {}); // told below, or by what stopped both
+    const held = <T>(work: () => Promise<T>) => whileHeld(schema.snapshot.client, work);
     const dumped = async (): Promise<undefined> => {
       for (const artifact of await dump) writer.add(artifact);
       const databaseSet = { tier: request.tier, set };
       if (request.files) beside.run = startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
     };
     const read = (): Promise<DataStage> => takeData(source, writer.store, stop, schema);
-    const [rows] = await together<DataStage | undefined>(stop, [read, dumped]);
+    const [rows] = await together<DataStage | undefined>(stop, [() => held(read), () => held(dumped)]);
     if (rows === undefined) throw new Error("The rows have not been read.");
     return rows;
   });
   for (const artifact of data.artifacts) writer.add(artifact);
   const sealed = { snapshot: schema.snapshot, inventory: data.inventory };
-  const secrets = await takeSecrets(source, writer.secrets, sealed, warn);
+  const secrets = await stages.write("secrets", () => takeSecrets(source, writer.secrets, sealed, warn));
   if (secrets !== undefined) writer.add(secrets);
   if (request.tier !== "daily") {
     const tables = data.inventory.tables.filter((table) => !isVaultSecrets(table));
@@ -85,12 +87,14 @@ export async function readSource(
     );
     for (const artifact of rows) writer.add(artifact);
   }
-  // Its list has a session of its own under the snapshot: the locks of ours need not last as long as the copy, or as an API is slow.
-  await beside.run?.opened;
-  guard.releases(schema.snapshot.pid);
-  await schema.snapshot.client.query("commit");
-  for (const artifact of await configuration) writer.add(artifact);
-  await stages.write("inventory", () => writer.describe(schema.snapshot, data.inventory, data.measured));
+  await stages.write("inventory", async () => {
+    // Its list has a session of its own under the snapshot: the locks of ours need not last as long as the copy, or as an API is slow.
+    await beside.run?.opened;
+    guard.releases(schema.snapshot.pid);
+    await source.hangUp(schema.snapshot.client);
+    for (const artifact of await configuration) writer.add(artifact);
+    await writer.describe(schema, data.inventory, data.measured);
+  });
 }
 
 /** A copy of the files that runs beside a backup, under the backup's own snapshot. */

@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { z } from "zod";
 import { OperationError } from "../../base/errors.ts";
 import { heldBack } from "../../base/flow/chunks.ts";
 import { few } from "../../base/measures.ts";
@@ -7,7 +8,7 @@ import { inspectArchive } from "../../postgres/dump/archive/inspect.ts";
 import { runPgDump, schemaArguments } from "../../postgres/dump/pg-dump.ts";
 import type { Inventory, InventoryObject } from "../../postgres/inventory/model.ts";
 import { readInventory } from "../../postgres/inventory/read.ts";
-import { type LockedSnapshot, takeLockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
+import { type LockedSnapshot, takeLockedSnapshot, whileHeld } from "../../postgres/snapshot/snapshot.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import type { DdlGuard, SourceAccess } from "./source-access.ts";
@@ -17,17 +18,23 @@ export interface Catalogue {
   readonly snapshot: LockedSnapshot;
   /** Without fingerprints. */
   readonly inventory: Inventory;
+  /** Size of the whole database, in decimal digits. */
+  readonly databaseBytes: string;
 }
 
 export const schemaArtifact = { name: "schema.dump.zst.pgp", kind: "schema" } as const;
 
-/** Takes the snapshot and reads the catalogue under it. @throws as takeLockedSnapshot */
+/** Takes the snapshot and reads the catalogue under it. @throws OperationError `snapshot-lost`, and as takeLockedSnapshot */
 export async function takeCatalogue(source: SourceAccess, guard: DdlGuard): Promise<Catalogue> {
   const holder = await source.session("snapshot");
-  const snapshot = await takeLockedSnapshot(holder, source.policy.lockWaitSeconds, source.log);
-  guard.holds(snapshot.pid);
-  await holder.query("SET LOCAL row_security = off");
-  return { snapshot, inventory: await readInventory(holder) };
+  return whileHeld(holder, async () => {
+    const snapshot = await takeLockedSnapshot(holder, source.policy.lockWaitSeconds, source.log);
+    guard.holds(snapshot.pid);
+    await holder.query("SET LOCAL row_security = off");
+    const size = await holder.query("select pg_database_size(current_database())::text as bytes");
+    const { bytes: databaseBytes } = z.object({ bytes: z.string() }).parse(size.rows[0]);
+    return { snapshot, inventory: await readInventory(holder), databaseBytes };
+  });
 }
 
 /**
@@ -67,7 +74,7 @@ export async function dumpSchema(
 async function* dumpBy(
   source: SourceAccess,
   session: Client,
-  { snapshot, inventory }: Catalogue,
+  { snapshot, inventory }: Pick<Catalogue, "snapshot" | "inventory">,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     await using relay = await source.relay(session, inventory);

@@ -1,9 +1,7 @@
-import { z } from "zod";
 import { OperationError } from "../../base/errors.ts";
 import { countSet, storedBytes } from "../../compare/dump-checks.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import { renderRolesSql } from "../../postgres/inventory/roles.ts";
-import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import { renderRecoverPage } from "../../recover/pages.ts";
 import { signDetached } from "../../seal/keys/signature.ts";
 import { type Artifact, type Manifest, setPrefix } from "../../vault/format/manifest.ts";
@@ -13,6 +11,7 @@ import { type ArtifactStore, jsonSource, textSource } from "./artifact-store.ts"
 import { boundShrinkage, readLastSet } from "./earlier-sets.ts";
 import { compareWithLast, indexOf, type Measured, type SinceLast, storeIndex } from "./index-stage.ts";
 import type { BackupResult } from "./result.ts";
+import type { Catalogue } from "./schema-stage.ts";
 import { type Draft, draftOf, openSetKeys, putPage, type SetWriterOptions } from "./set-keys.ts";
 
 /** Writes one set: its keys first, its artifacts as they come, its manifest last. */
@@ -22,7 +21,7 @@ export interface SetWriter {
   readonly secrets: () => Promise<ArtifactStore>;
   add(artifact: Artifact): void;
   /** Stores what is known only when all has been read: roles, inventory, the index, RECOVER.md. */
-  describe(snapshot: LockedSnapshot, inventory: Inventory, measured: Measured): Promise<void>;
+  describe(read: Omit<Catalogue, "inventory">, inventory: Inventory, measured: Measured): Promise<void>;
   /** @throws OperationError `shrunk`, and what the vault throws; no set is visible then */
   publish(options: {
     acceptShrinkage: boolean;
@@ -43,7 +42,7 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
   const artifacts: Artifact[] = [];
   let draft: Draft | undefined;
   let inventory: Inventory | undefined;
-  let databaseBytes = "0";
+  let size = "0";
   let last: Manifest | undefined;
   let sinceLast: SinceLast | undefined;
 
@@ -51,10 +50,9 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
     store,
     secrets: keys.secrets,
     add: (artifact) => void artifacts.push(artifact),
-    async describe(snapshot, read, measured) {
+    async describe({ snapshot, databaseBytes }, read, measured) {
       inventory = read;
-      const size = await snapshot.client.query("select pg_database_size(current_database())::text as bytes");
-      databaseBytes = z.object({ bytes: z.string() }).parse(size.rows[0]).bytes;
+      size = databaseBytes;
       artifacts.push(await store.put({ name: "roles.sql.zst.pgp", kind: "roles" }, textSource(renderRolesSql(read))));
       artifacts.push(await store.put({ name: "inventory.json.zst.pgp", kind: "inventory" }, jsonSource(read)));
       draft = draftOf(options, snapshot, read, keys.sealing());
@@ -74,7 +72,7 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
     async publish({ acceptShrinkage, files }) {
       if (draft === undefined || inventory === undefined)
         throw new OperationError("set-incomplete", "The set was not read to its end.");
-      const counts = countSet(inventory, artifacts, databaseBytes);
+      const counts = countSet(inventory, artifacts, size);
       const mark = await incident.mark();
       // What an incident has left is worth keeping as it is: under its mark it takes no good set's place.
       const { smallestShareOfLastSet } = config.policy.backup;

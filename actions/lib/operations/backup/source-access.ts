@@ -12,7 +12,8 @@ import { Foresight } from "../../postgres/dump/conversation.ts";
 import { type PgDump, SchemaSql } from "../../postgres/dump/pg-dump.ts";
 import { type DumpRelay, openRelay } from "../../postgres/dump/relay.ts";
 import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
-import { isLost, tooLongToDump } from "../../postgres/rows/data-file.ts";
+import { tooLongToDump } from "../../postgres/rows/data-file.ts";
+import { isLost } from "../../postgres/rows/export-rows.ts";
 import { isQuiet, watchForDdl } from "../../postgres/snapshot/ddl-watch.ts";
 import { attachSnapshot, type LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 

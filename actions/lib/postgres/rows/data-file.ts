@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { LifeboatError, OperationError, sqlState } from "../../base/errors.ts";
+import { LifeboatError, OperationError } from "../../base/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
 import type { Fingerprint, TableContent } from "../inventory/model.ts";
 import { pathStatement } from "../inventory/name-lookup.ts";
@@ -9,7 +9,7 @@ import { createRowHasher, type RowHasher } from "../row-hash/row-hash.ts";
 import { copyOut } from "./copy-out.ts";
 import type { DataFile, Slice } from "./data-plan.ts";
 import { blockBegin, blockEnd, dataHeader } from "./data-sql.ts";
-import { copyOutStatement } from "./export-rows.ts";
+import { connectionLost, copyOutStatement, isLost } from "./export-rows.ts";
 import { lent, whyUnreadable } from "./fingerprint.ts";
 
 /** What rows of a table are hashed to, divided by their key where it has one. */
@@ -92,19 +92,6 @@ export function differs(tables: readonly TableContent[], how: string): Operation
     "dump-differs",
     `The rows of ${tables.length} tables ${how}: ${names.join(", ")}${tables.length > 10 ? ", …" : ""}.`,
     "Run again; if it comes back, report it with this line.",
-  );
-}
-
-/** Whether an error is the end of the session: of the network, or by the server (57P01 to 57P03, 08…). */
-export function isLost(error: unknown): boolean {
-  return /^(?:none|57P|08)/.test(sqlState(error));
-}
-
-export function connectionLost(): OperationError {
-  return new OperationError(
-    "connection-lost",
-    "The connection to the database was lost while rows were read.",
-    "Run again; if it comes back, look at the database's health and at the network between.",
   );
 }
 

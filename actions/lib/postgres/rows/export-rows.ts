@@ -123,6 +123,7 @@ async function* copied(
   try {
     for await (const chunk of stream) yield chunk as Uint8Array;
   } catch (error) {
+    if (isLost(error)) throw connectionLost();
     if (rowTooLong.is(error)) throw rowTooLong.of(table);
     if (unplanned.is(sqlState(error))) throw unplanned.of(table, describeCode(error));
     throw new OperationError(
@@ -174,6 +175,19 @@ export async function fingerprintByCopy(client: Client, table: ExportTable): Pro
   const hasher = createRowHasher(table.columns.length);
   for await (const chunk of copyRows(client, table)) hasher.push(chunk);
   return hasher.finish();
+}
+
+/** Whether an error is the end of the session: of the network, or by the server (57P01 to 57P03, 08…). */
+export function isLost(error: unknown): boolean {
+  return /^(?:none|57P|08)/.test(sqlState(error));
+}
+
+export function connectionLost(): OperationError {
+  return new OperationError(
+    "connection-lost",
+    "The connection to the database was lost while rows were read.",
+    "Run again; if it comes back, look at the database's health and at the network between.",
+  );
 }
 
 /** Whether COPY may give the rows although a query did not. */

@@ -91,6 +91,32 @@ export async function attachSnapshot(client: Client, id: string): Promise<void> 
   }
 }
 
+/**
+ * Does something that cannot be done without the session that holds the snapshot.
+ * @throws OperationError `snapshot-lost` when that is no more, whatever failed for it; else what the work throws
+ */
+export async function whileHeld<T>(holder: Client, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw (await isCut(holder)) ? snapshotLost() : error;
+  }
+}
+
+/** An idle session's answer, or its end, comes sooner; for a busy one nobody should wait. */
+const mostMillis = 5000;
+
+/** Whether a session is no more. One that answers, be it with a refusal, is there; so is one that says nothing. */
+async function isCut(client: Client): Promise<boolean> {
+  const answer = client.query("select 1").then(
+    () => false,
+    (error: unknown) => sqlState(error) === "none",
+  );
+  const patience = new AbortController();
+  const silent = delay(mostMillis, false, { signal: patience.signal }).catch(() => false);
+  return Promise.race([answer, silent]).finally(() => patience.abort());
+}
+
 export function snapshotLost(): OperationError {
   return new OperationError(
     "snapshot-lost",
