@@ -38,20 +38,20 @@ describe("the sessions that read a backup's rows", () => {
   });
   afterEach(() => proxy[Symbol.asyncDispose]());
 
-  const run = async (log: Log = silentLog, jobs = 6) => {
+  const run = async (log: Log = silentLog, jobs = 6, tier: "daily" | "weekly" = "daily") => {
     const through = new URL(server.superuserUrl("source"));
     through.port = String(proxy.port);
     const config = await lab.config(through.href);
     const source = { ...config.policy.source, jobs, sliceBytes: 1024 * 1024, connectionBudget: 12 };
-    return backUp(lab, through.href, { log, config: { ...config, policy: { ...config.policy, source } } });
+    return backUp(lab, through.href, { log, tier, config: { ...config, policy: { ...config.policy, source } } });
   };
-  const expectWhole = async (set: string) => {
+  const expectWhole = async (set: string, tier: "daily" | "weekly" = "daily") => {
     const options = {
       trustedSigners: lab.signers,
       deep: process.env["DEEP"] === undefined,
       privateKey: lab.operations,
     };
-    expect((await verifySet(lab.vault, { tier: "daily", set }, options, silentLog)).findings).toEqual([]);
+    expect((await verifySet(lab.vault, { tier, set }, options, silentLog)).findings).toEqual([]);
   };
   /** Looks at the sessions that read until the backup has ended; calls `act` each time. */
   const during = async <T>(running: Promise<T>, act: (pids: readonly number[]) => unknown): Promise<T> => {
@@ -119,6 +119,21 @@ describe("the sessions that read a backup's rows", () => {
     expect(log.lines.filter((line) => line.includes("reading these again"))).not.toEqual([]);
     expect(new Set(artifacts.map(({ name }) => name)).size).toBe(artifacts.length);
     await expectWhole(set);
+  });
+
+  test("cost the file that they were exporting as JSON when they are cut, and nothing else", async () => {
+    const cut = new Set<number>();
+    const log = recordingLog();
+    const { set, artifacts } = await during(run(log, 3, "weekly"), async (pids) => {
+      const next = pids.find((pid) => !cut.has(pid));
+      if (next === undefined || cut.size >= 3 || !log.lines.includes("JSON export")) return;
+      cut.add(next);
+      await execute(server.superuserUrl(), `select pg_terminate_backend(${next})`);
+    });
+    expect(cut.size).toBe(3);
+    expect(log.lines.filter((line) => line.includes("reading these again"))).not.toEqual([]);
+    expect(artifacts.filter(({ kind }) => kind === "json")).toHaveLength(2);
+    await expectWhole(set, "weekly");
   });
 
   test("end the backup, and no set is visible, when the session that holds the snapshot is lost", async () => {

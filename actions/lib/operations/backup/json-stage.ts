@@ -33,13 +33,14 @@ export async function takeJsonExport(
     items: items.length,
   });
   const made = new Map<ExportItem, Artifact>();
-  // Rolled back to after each table, so that its locks do not pile up in the server's lock table.
+  // Rolled back to before each table, so that locks do not pile up in the server's lock table. Not after: with the table stored, a
+  // session that is lost then would have it stored again.
   const prepared = new WeakSet<Client>();
   let bytes = 0;
   await using small = new Background(stop, smallInFlight);
   const readings = items.map((item) => async (client: Client) => {
     track.note(tableName(item.table));
-    if (!prepared.has(client)) await client.query("savepoint before_table");
+    await client.query(prepared.has(client) ? "rollback to savepoint before_table" : "savepoint before_table");
     prepared.add(client);
     const done = (artifact: Artifact): void => {
       made.set(item, artifact);
@@ -56,7 +57,6 @@ export async function takeJsonExport(
       await client.query("rollback to savepoint before_table");
       await take(exportLongRows);
     });
-    await client.query("rollback to savepoint before_table");
   });
   try {
     await readInLanes(source, stop, snapshot.id, readings, () => bytes);
