@@ -7,6 +7,7 @@ import { ConfigurationError, describeCode, LifeboatError, OperationError, sqlSta
 import type { Log, Track } from "../../base/log.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../../postgres/identifier.ts";
 import { type Fingerprint, type Inventory, sumOf, type TableContent } from "../../postgres/inventory/model.ts";
+import { firstRows } from "../../postgres/inventory/name-lookup.ts";
 import { createNdjsonReader } from "../../postgres/rows/copy-text.ts";
 import { fingerprintTable } from "../../postgres/rows/fingerprint.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
@@ -245,8 +246,12 @@ export async function readEmptyPartitions(client: Client, root: Place, table: Ta
 }
 
 async function isFilled(client: Client, from: string): Promise<boolean> {
-  const answer = await client.query(`select exists (select from ${from}) as filled`);
-  return answer.rows[0]?.filled === true;
+  const [empty] = await firstRows(
+    client,
+    [],
+    [{ sql: `select from (values (1)) one where not exists (select from ${from})` }],
+  );
+  return empty === undefined;
 }
 
 function filled(name: string, why = ""): ConfigurationError {

@@ -1,6 +1,5 @@
 import type { Client } from "pg";
 import { z } from "zod";
-import { askEach } from "../connect/connect.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
 import { isManagedSchema } from "../platform-owned.ts";
 import { firstRows } from "./name-lookup.ts";
@@ -119,15 +118,16 @@ const readBytes = 1024 ** 3;
 export async function strayOids(client: Client): Promise<string[]> {
   const all = z.array(columnSchema).parse((await client.query(columns)).rows);
   const looked = all.filter(({ schema }) => !isManagedSchema(schema));
-  const found = await askEach(client, looked, async ({ schema, name, column, bytes }) => {
-    if (bytes > readBytes) return true;
+  const readable = looked.filter(({ bytes }) => bytes <= readBytes);
+  const questions = readable.map(({ schema, name, column }) => {
     const value = `t.${quoteIdentifier(column)}`;
-    const stray = `select exists (select from only ${quoteQualified(schema, name)} t
-       where ${value} <> 0 and not exists (select from pg_largeobject_metadata m where m.oid = ${value})) as stray`;
-    const answer = await client.query<{ stray: boolean }>(stray).catch(() => ({ rows: [{ stray: false }] }));
-    return answer.rows[0]?.stray === true;
+    const stray = `from only ${quoteQualified(schema, name)} t
+       where ${value} <> 0 and not exists (select from pg_largeobject_metadata m where m.oid = ${value})`;
+    return { sql: `select ${stray} limit 1` };
   });
-  return looked.filter((_, at) => found[at]).map((one) => `${tableName(one)}.${one.column}`);
+  const rows = await firstRows(client, [], questions);
+  const clean = new Set(readable.filter((_, at) => rows[at] === undefined));
+  return looked.filter((one) => !clean.has(one)).map((one) => `${tableName(one)}.${one.column}`);
 }
 
 const rowSchema = z.strictObject({

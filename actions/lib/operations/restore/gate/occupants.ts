@@ -7,9 +7,9 @@ import { addsNothing } from "../../../compare/grants.ts";
 import { judgeStranger, PlatformJudge } from "../../../compare/judge-platform.ts";
 import { extraRoles } from "../../../compare/roles.ts";
 import { strangeDatabaseSettings, strangeRoleSettings } from "../../../compare/settings.ts";
-import { askEach } from "../../../postgres/connect/connect.ts";
 import { nameBehind, nameOnTable, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
+import { firstRows } from "../../../postgres/inventory/name-lookup.ts";
 import { grantText, isBuiltIn } from "../../../postgres/inventory/object-query.ts";
 import { bookkeepingReason, isManagedSchema, isOwnObject } from "../../../postgres/platform-owned.ts";
 import { componentOf, platformKey } from "../../../supabase/platform/fact.ts";
@@ -95,22 +95,22 @@ function strangeRoles({ inventory, platform, role, firstRole }: TargetFacts, wan
 /** Tables of the platform and of extensions that are not empty, as `schema.table`: in a new project all of them are. */
 export async function occupiedTables(client: Client, facts: TargetFacts): Promise<string[]> {
   if (!facts.supabase) return [];
-  const empty = facts.inventory.tables.filter(({ schema, name }) => {
+  const known = facts.inventory.tables.filter(({ schema, name }) => {
     const waiting = schema === "net" && name === "http_request_queue";
     return isManagedSchema(schema) && (waiting || bookkeepingReason(schema, name) === undefined);
   });
   const readable = await client.query<{ oid: string }>(
     "select oid::int8::text as oid from unnest($1::oid[]) oid where has_table_privilege(oid, 'select')",
-    [empty.map(({ oid }) => oid)],
+    [known.map(({ oid }) => oid)],
   );
   const mayRead = new Set(readable.rows.map(({ oid }) => oid));
-  const looked = empty.filter(({ oid }) => mayRead.has(oid));
-  const found = await askEach(client, looked, async ({ schema, name, filter }) => {
+  const looked = known.filter(({ oid }) => mayRead.has(oid));
+  const questions = looked.map(({ schema, name, filter }) => {
     const rows = `select from only ${quoteQualified(schema, name)} ${filter ?? ""}`;
-    const answer = await client.query<{ occupied: boolean }>(`select exists (${rows}) as occupied`);
-    return answer.rows[0]?.occupied === true;
+    return { sql: `select from (values (1)) one where not exists (${rows})` };
   });
-  return looked.filter((_, at) => found[at]).map(tableName);
+  const empty = await firstRows(client, [], questions);
+  return looked.filter((_, at) => empty[at] === undefined).map(tableName);
 }
 
 async function subscriptions(client: Client): Promise<string[]> {

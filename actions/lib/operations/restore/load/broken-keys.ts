@@ -4,7 +4,7 @@ import { quoteQualified } from "../../../postgres/identifier.ts";
 import { pathStatement } from "../../../postgres/inventory/name-lookup.ts";
 import { countEach, type ForeignKey, foreignKeys, orphansOf } from "../../../postgres/inventory/references.ts";
 import { reasonOf } from "../../target/sessions.ts";
-import { type Step, type StepFailures, statementOf } from "../plan/steps.ts";
+import { callsOwn, type Step, type StepFailures, statementOf } from "../plan/steps.ts";
 import type { Journal } from "../target/journal.ts";
 import { place } from "./check-constraints.ts";
 import { ownTransaction } from "./load-table.ts";
@@ -150,12 +150,13 @@ export async function addOverOrphans(
 async function keysOfLeaves(client: Client, table: string, definition: string): Promise<ForeignKey[]> {
   const answer = await client.query(
     `select t.relid::regclass::text as leaf,
-            exists (select from pg_trigger g where g.tgrelid = t.relid and not g.tgisinternal and g.tgenabled in ('A', 'R')) as fires
-       from pg_partition_tree($1) t where t.isleaf`,
+            exists (select from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal and g.tgenabled in ('A', 'R'))
+              or ${callsOwn("t.oid")} as fires
+       from (select relid as oid, * from pg_partition_tree($1)) t where t.isleaf`,
     [table],
   );
   const leaves = z.array(z.strictObject({ leaf: z.string(), fires: z.boolean() })).parse(answer.rows);
-  // A trigger of the user's that fires nevertheless would notice rows that go and come.
+  // A trigger of the user's that fires nevertheless would notice rows that go and come; an index runs its functions for them.
   if (leaves.length === 0 || leaves.some(({ fires }) => fires)) return [];
   for (const { leaf } of leaves) {
     await client.query(`alter table ${leaf} add constraint ${probe} ${definition} not valid`);

@@ -51,13 +51,15 @@ export async function loadPart(client: Client, part: PartText, way: LoadingWay):
 }
 
 const divisionByZero = "22012";
+/** What planning the query has run stays undone. */
+const lookedOver = "rollback to savepoint before_looking;\nrelease savepoint before_looking;\n";
 
 /** @returns why it did not work; nothing of it is there then */
 async function loadTogether(client: Client, batch: readonly PartText[], way: LoadingWay): Promise<string | undefined> {
   // Rows of somebody else's divide by zero, which ends it before anything was written.
   const checks = batch
     .filter(({ checked }) => !checked)
-    .map(({ load }) => `select 1 / (not ${filledBy(load)})::int;\n`);
+    .map(({ load }) => `savepoint before_looking;\nselect 1 / (not ${filledBy(load)})::int;\n${lookedOver}`);
   const copies = batch.map(({ load }) => `${copyOf(load).statement}\n`);
   const notes = batch.map(({ item, load: { table } }) => [item, { table: tableName(table) }] as const);
   const sql = [beforeRows(way, checks.join("")), ...copies, behindRows(way, notes)].join("");

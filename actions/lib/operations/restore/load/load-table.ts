@@ -59,7 +59,7 @@ export interface PartLoad {
   readonly checked: boolean;
 }
 
-/** Whether somebody else has put rows into a table, as an expression. */
+/** Whether somebody else has put rows into a table, as an expression. To be rolled back: see `withNothingFolded`. */
 export function filledBy({ table }: TableLoad): string {
   const rows = `select xmin::text as brought from only ${quoteQualified(table.schema, table.name)} ${table.filter ?? ""}`;
   return `exists (select from (${rows}) r where ${isForeign("r.brought")})`;
@@ -95,8 +95,8 @@ export function behindRows(
  * @throws OperationError `target-filled-meanwhile` for all others
  */
 export async function isFilled(client: Client, { load }: PartLoad): Promise<boolean> {
-  const answer = await client.query(`select ${filledBy(load)} as filled`);
-  if (answer.rows[0]?.filled !== true) return false;
+  const answer = await client.query(`begin;\nselect ${filledBy(load)} as filled;\nrollback`);
+  if (z.object({ filled: z.boolean() }).parse(notesOf(answer)[0]).filled === false) return false;
   if (!load.table.carried) return true;
   throw new OperationError(
     "target-filled-meanwhile",

@@ -202,4 +202,4 @@ async function weaken(task: MakingTask, { plan, built }: Attempted, paths: reado
   return left;
 }
 
-const notValid = (step: Step): string => statementOf(step).replace(/;\s*$/, " NOT VALID;");
+const notValid = ({ entry }: Step): string => entry.defn.replace(/;\s*$/, " NOT VALID;");
