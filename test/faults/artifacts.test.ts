@@ -187,11 +187,24 @@ test("an object that the manifest does not name is named", async () => {
 
 describe("a set that is signed but whose contents are not those of its inventory is found by opening it", () => {
   const { schema, exams: examData, rest: restData, sequences, largeObjects } = contents;
-  const lies: [string, string, () => Piece[]][] = [
+  const lies: [string, string | unknown[], () => Piece[]][] = [
     [
       "a row is missing",
       `${exams}: rows-differ`,
       () => [schema(), examData(examRows.slice(1)), restData(), sequences(), largeObjects()],
+    ],
+    [
+      "a value is another, and no sequence has a value",
+      [`${rest}: rows-differ`, "set: sequences-missing"],
+      () => [schema(), examData(), restData(gradeRows.with(7, "7\t0\n")), largeObjects()],
+    ],
+    [
+      "values of sequences are there twice",
+      [expect.stringMatching(/^data\/.*: sequences-twice$/), "set: sequences-unknown"],
+      () => [
+        ...[schema(), examData(), restData(), sequences()],
+        ...[{ ...sequences(), name: "data/04-again.sql.zst.pgp" }, largeObjects()],
+      ],
     ],
     [
       "a value is another",
@@ -237,7 +250,7 @@ describe("a set that is signed but whose contents are not those of its inventory
     const lying = await assemble(pieces());
     expect((await verify(false, lying)).outcome).toBe("whole");
     const result = await verify(true, lying);
-    expect(damage(result)).toEqual([finding]);
+    expect(damage(result)).toEqual([finding].flat());
     expect(result.outcome).toBe("damaged");
   });
 

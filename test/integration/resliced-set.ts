@@ -1,9 +1,9 @@
 import { wholeOf } from "../../actions/lib/base/flow/chunks.ts";
-import { sequenceFiles } from "../../actions/lib/operations/verify/deep-contents.ts";
 import { tableName } from "../../actions/lib/postgres/identifier.ts";
 import type { Inventory, TableContent } from "../../actions/lib/postgres/inventory/model.ts";
 import { isVaultSecrets } from "../../actions/lib/postgres/inventory/vault-secrets.ts";
 import { createRowHasher } from "../../actions/lib/postgres/row-hash/row-hash.ts";
+import { sequenceFiles } from "../../actions/lib/postgres/rows/data-plan.ts";
 import { blockBegin, blockEnd, dataHeader, sequencesSql } from "../../actions/lib/postgres/rows/data-sql.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
 import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
@@ -28,10 +28,12 @@ interface Resliced {
   readonly slices: Readonly<Record<string, number>>;
   /** Changes what is sealed and signed. */
   readonly change?: (files: DataFile[], inventory: Inventory) => void;
+  /** Changes the schema as SQL. */
+  readonly rewrite?: (sql: string) => string;
 }
 
 /** Makes another signed set of the same contents, its tables cut as somebody wants, or changed as a faulty writer would. */
-export async function resliceSet({ lab, set, slices, change }: Resliced): Promise<Manifest> {
+export async function resliceSet({ lab, set, slices, change, rewrite = (sql) => sql }: Resliced): Promise<Manifest> {
   const open = await openSet(lab.vault, set, { trustedSigners: lab.signers, privateKey: lab.operations });
   const before = await open.inventory();
   const inventory = structuredClone(before);
@@ -76,15 +78,14 @@ export async function resliceSet({ lab, set, slices, change }: Resliced): Promis
     recipient: { recipients } as TestKey,
     pieces: [
       ...kept.map(
-        ({ name, kind, tables }): Piece => ({ name, kind, ...(tables && { tables }), source: open.artifact(name) }),
+        ({ name, kind, tables }): Piece => ({
+          ...{ name, kind, ...(tables && { tables }) },
+          source: kind === "schema-sql" ? rewritten(open.artifact(name), rewrite) : open.artifact(name),
+        }),
       ),
       ...files.map(({ name, tables, blocks }): Piece => ({ name, kind: "data", tables, source: fileOf(blocks) })),
-      ...sequenceFiles(inventory).map(
-        (some, place): Piece => ({
-          name: `data/99-sequences-${place}.sql.zst.pgp`,
-          kind: "sequences",
-          source: one(sequencesSql(some)),
-        }),
+      ...sequenceFiles(inventory.sequences).map(
+        ([name, values]): Piece => ({ name, kind: "sequences", source: one(sequencesSql(values)) }),
       ),
     ],
   });
@@ -102,6 +103,10 @@ async function* fileOf(blocks: DataFile["blocks"]): AsyncGenerator<Uint8Array> {
     yield Buffer.from(text, "latin1");
     yield blockEnd;
   }
+}
+
+async function* rewritten(sql: AsyncIterable<Uint8Array>, rewrite: (sql: string) => string) {
+  yield Buffer.from(rewrite((await wholeOf(sql)).toString("latin1")), "latin1");
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

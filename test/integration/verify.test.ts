@@ -2,10 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import type { BackupResult } from "../../actions/lib/operations/backup/result.ts";
 import { type VerifyResult, verifySet } from "../../actions/lib/operations/verify/verify.ts";
+import { findClientTools } from "../../actions/lib/postgres/connect/client-tools.ts";
+import type { Manifest } from "../../actions/lib/vault/format/manifest.ts";
 import { openSet, type SetRef } from "../../actions/lib/vault/sets/open-set.ts";
 import { createProject, dropProject, type LabProject, seedQimma } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
+import { resliceSet } from "./resliced-set.ts";
 
 describe("two sets of a Supabase-shaped project in a locked bucket", () => {
   const name = `verify_${process.pid}`;
@@ -60,5 +63,31 @@ describe("two sets of a Supabase-shaped project in a locked bucket", () => {
   test("cannot be opened without a private key, and it is said before anything is read", async () => {
     const verifying = verifySet(lab.vault, "latest", { trustedSigners: lab.signers, deep: true }, silentLog);
     await expect(verifying).rejects.toMatchObject({ code: "private-key-missing", exitCode: 2 });
+  });
+
+  test("say the same as SQL that their dumps of the schema do; one that does not is damaged, and without pg_restore it is told", async () => {
+    const deep = { trustedSigners: lab.signers, deep: true, privateKey: lab.operations };
+    const env = lab.env(project.backupUrl);
+    const tools = ({ source }: Manifest) => findClientTools(source.serverMajor, env);
+    expect((await verifySet(lab.vault, newer.set, { ...deep, tools }, silentLog)).findings).toEqual([]);
+    const changes: [string, (sql: string) => string][] = [
+      ["01-schema.sql.zst.pgp", (sql) => sql.replace("CREATE TABLE public.", "CREATE UNLOGGED TABLE public.")],
+      ["99-schema.sql.zst.pgp", (sql) => sql.replace(/^CREATE POLICY .*$/m, "")],
+    ];
+    for (const [name, rewrite] of changes) {
+      const { set } = await resliceSet({ lab, set: older.set, slices: {}, rewrite });
+      const { outcome, findings } = await verifySet(lab.vault, set, { ...deep, tools }, silentLog);
+      const told = findings.filter(({ code }) => code.startsWith("schema-sql"));
+      expect([outcome, ...told.map(({ severity, where }) => `${severity}: ${where}`)]).toEqual([
+        ...["damaged", `damage: ${name}`],
+      ]);
+    }
+    const { outcome, findings } = await verifySet(
+      lab.vault,
+      newer.set,
+      { ...deep, tools: async () => null },
+      silentLog,
+    );
+    expect([outcome, findings.map(({ code }) => code)]).toEqual(["whole", ["schema-sql-unread"]]);
   });
 });

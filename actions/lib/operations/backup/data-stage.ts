@@ -1,7 +1,7 @@
 import { type Stop, together } from "../../base/flow/bounded.ts";
-import type { Inventory, SequenceValue } from "../../postgres/inventory/model.ts";
+import type { Inventory } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
-import { extensionSequencesName, planFiles, sequencesName } from "../../postgres/rows/data-plan.ts";
+import { planFiles, sequenceFiles } from "../../postgres/rows/data-plan.ts";
 import { sequencesSql } from "../../postgres/rows/data-sql.ts";
 import { whileHeld } from "../../postgres/snapshot/snapshot.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
@@ -48,7 +48,7 @@ export async function takeData(
   const reading = async (): Promise<undefined> => {
     await lanes;
     await read.settled();
-    for (const [name, values] of sequenceFiles(inventory.sequences, sequencesName(files))) {
+    for (const [name, values] of sequenceFiles(inventory.sequences, files)) {
       artifacts.push(await store.putSmall({ name, kind: "sequences" }, sequencesSql(values)));
     }
   };
@@ -67,13 +67,4 @@ export async function takeData(
     inventory: rows.settle(said?.inventory ?? inventory, said?.tables ?? new Map()),
     measured: { counted, buckets: rows.buckets },
   };
-}
-
-/** Those of extensions' own tables apart: who restores by hand has to make the tables first. */
-function sequenceFiles(sequences: readonly SequenceValue[], name: string): [name: string, values: SequenceValue[]][] {
-  const files: [string, SequenceValue[]][] = [
-    [name, sequences.filter(({ countsFor }) => countsFor === undefined)],
-    [extensionSequencesName, sequences.filter(({ countsFor }) => countsFor !== undefined)],
-  ];
-  return files.filter(([, values]) => values.length > 0);
 }

@@ -1,16 +1,16 @@
-import { few } from "../../base/measures.ts";
+import { countOf, few } from "../../base/measures.ts";
 import { assertLargeObjectsComplete, assertSchemaComplete, countSet } from "../../compare/dump-checks.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
+import { sequenceFiles } from "../../postgres/rows/data-plan.ts";
 import type { Manifest } from "../../vault/format/manifest.ts";
 import { misplacedRows } from "../../vault/sets/rows.ts";
-import { type Contents, sequenceFiles } from "./deep-contents.ts";
+import type { Contents } from "./deep-contents.ts";
 import { type DamageFinding, damageAt, findingOf, warningAt } from "./verify-objects.ts";
 
 /** Findings that also come when an artifact could not be read. */
 export const missingCodes: ReadonlySet<string> = new Set([
-  "sequences-missing",
   "schema-missing",
   "dump-incomplete",
   "large-object-missing",
@@ -25,7 +25,7 @@ export function compareContents(manifest: Manifest, inventory: Inventory, conten
     ...compareSchema(manifest, inventory, contents),
     ...misplacedRows(manifest, inventory).map(({ where, code, what }) => damageAt(where, code, what)),
     ...dumped(inventory).flatMap(unproven),
-    ...compareSequences(inventory, contents),
+    ...compareSequences(manifest, inventory),
     ...attempt("set", () => assertLargeObjectsComplete(inventory, contents.entries)),
     ...compareLargeObjects(inventory, contents),
     ...compareExports(manifest, inventory, contents),
@@ -60,10 +60,15 @@ function unproven(table: TableContent): DamageFinding[] {
   return [warningAt("set", "table-unproven", `The inventory has no fingerprint of ${tableName(table)}`)];
 }
 
-/** Their values are compared as they are read. */
-function compareSequences(inventory: Inventory, contents: Contents): DamageFinding[] {
-  if (contents.sequenceFiles === sequenceFiles(inventory).length) return [];
-  return [damageAt("set", "sequences-missing", "Values of sequences are in no artifact, or in two")];
+/** Their values, and that none comes twice, are compared as they are read. */
+function compareSequences({ artifacts }: Manifest, inventory: Inventory): DamageFinding[] {
+  const [wanted, found] = [
+    sequenceFiles(inventory.sequences).length,
+    artifacts.filter(({ kind }) => kind === "sequences").length,
+  ];
+  if (found === wanted) return [];
+  const what = `Values of sequences are in ${countOf(found, "artifact")}; the database had them for ${wanted}`;
+  return [damageAt("set", found < wanted ? "sequences-missing" : "sequences-unknown", what)];
 }
 
 function compareLargeObjects(inventory: Inventory, { largeObjects }: Contents): DamageFinding[] {

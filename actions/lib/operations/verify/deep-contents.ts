@@ -3,12 +3,13 @@ import { wholeOf } from "../../base/flow/chunks.ts";
 import { readArchive } from "../../postgres/dump/archive/data.ts";
 import type { TocEntry } from "../../postgres/dump/archive/toc.ts";
 import { tableName } from "../../postgres/identifier.ts";
-import type { Fingerprint, Inventory, SequenceValue, TableContent } from "../../postgres/inventory/model.ts";
+import type { Fingerprint, Inventory, TableContent } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets, vaultSecretsArtifact } from "../../postgres/inventory/vault-secrets.ts";
 import { createLargeObjectHasher } from "../../postgres/row-hash/large-object.ts";
 import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
 import { createNdjsonReader } from "../../postgres/rows/copy-text.ts";
 import { hasherOf } from "../../postgres/rows/data-file.ts";
+import { sequenceFiles } from "../../postgres/rows/data-plan.ts";
 import { sequencesSql } from "../../postgres/rows/data-sql.ts";
 import { planExport } from "../../postgres/rows/export-rows.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
@@ -25,8 +26,8 @@ interface Exported {
 export interface Contents {
   /** What was compared as it was read and is not as it should be. */
   readonly findings: DamageFinding[];
-  /** Files of sequences' values that there are. */
-  sequenceFiles: number;
+  /** Lists of sequences' values that there are, by their place in `sequenceFiles`. */
+  readonly sequenceFiles: Set<number>;
   schema: readonly TocEntry[] | undefined;
   /** What the archive of large objects lists. */
   readonly entries: TocEntry[];
@@ -42,7 +43,7 @@ export interface Contents {
 export function noContents(): Contents {
   return {
     findings: [],
-    sequenceFiles: 0,
+    sequenceFiles: new Set(),
     schema: undefined,
     entries: [],
     largeObjects: new Map(),
@@ -100,14 +101,6 @@ async function readRows(
   }
 }
 
-/** Sequences by the files that they come in: those that count for an extension's own table stand apart. */
-export function sequenceFiles({ sequences }: Pick<Inventory, "sequences">): (readonly SequenceValue[])[] {
-  const [apart, usual] = [true, false].map((own) =>
-    sequences.filter(({ countsFor }) => (countsFor !== undefined) === own),
-  );
-  return [usual ?? [], apart ?? []].filter(({ length }) => length > 0);
-}
-
 async function readSequences(
   { name }: Artifact,
   plain: AsyncIterable<Uint8Array>,
@@ -115,9 +108,15 @@ async function readSequences(
   contents: Contents,
 ): Promise<void> {
   const text = await wholeOf(plain);
-  contents.sequenceFiles += 1;
-  if (sequenceFiles(inventory).some((some) => text.equals(sequencesSql(some)))) return;
-  throw new OperationError("sequences-differ", `${name} does not hold the values of sequences that the database had.`);
+  const place = sequenceFiles(inventory.sequences).findIndex(([, values]) => text.equals(sequencesSql(values)));
+  if (place < 0)
+    throw new OperationError(
+      "sequences-differ",
+      `${name} does not hold the values of sequences that the database had.`,
+    );
+  if (contents.sequenceFiles.has(place))
+    throw new OperationError("sequences-twice", `${name} holds values of sequences that are in another artifact too.`);
+  contents.sequenceFiles.add(place);
 }
 
 const told = new Set(["BLOB", "BLOB METADATA"]);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
+import type { Manifest } from "../../vault/format/manifest.ts";
 import { field, flag, from } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
@@ -57,7 +58,9 @@ export default defineOperation({
       const vault = await context.vault();
       const found = await resolveSet(vault, set, marks);
       using _use = await announceUse(vault, { set: found.set, operation: "verify" }, log);
-      const result = await verifySet(vault, found, { trustedSigners, deep, privateKey }, log);
+      const { findClientTools } = await import("../../postgres/connect/client-tools.ts");
+      const tools = ({ source }: Manifest) => findClientTools(source.serverMajor, context.env).catch(() => null);
+      const result = await verifySet(vault, found, { trustedSigners, deep, privateKey, tools }, log);
       return { result, ...reportVerification(result) };
     }
     const { verifyFiles } = await import("./files/verify-files.ts");

@@ -1,6 +1,7 @@
 import { ConfigurationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
+import type { ClientTools } from "../../postgres/connect/client-tools.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
@@ -21,6 +22,7 @@ import {
 } from "../../vault/sets/open-set.ts";
 import { compareContents, missingCodes } from "./deep-compare.ts";
 import { type Contents, noContents, readContents } from "./deep-contents.ts";
+import { SchemaSqlCheck } from "./schema-sql.ts";
 import { type DamageFinding, findingOf, inspectObjects, warningAt } from "./verify-objects.ts";
 
 export interface VerifyOptions {
@@ -30,6 +32,8 @@ export interface VerifyOptions {
   readonly privateKey?: UnlockedKey | undefined;
   /** Kinds of artifacts that are not read: what somebody is about to restore does not need them. */
   readonly leaveOut?: ReadonlySet<Artifact["kind"]>;
+  /** Makes the schema's SQL anew, to be compared; null where there is none for this set, undefined where nobody asks. */
+  readonly tools?: ((manifest: Manifest) => Promise<ClientTools | null>) | undefined;
   /** Calls the verification off; its reason is thrown then. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -93,10 +97,12 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
   const inventory = open && (await tryInventory(open, findings));
   const storedBytes = manifest.artifacts.reduce((sum, artifact) => sum + stored(artifact), 0);
   const track = log.track("verify", { bytes: storedBytes, items: manifest.artifacts.length });
-  const contents = noContents();
   // One artifact's reader that fails for good ends the others, as the caller's signal does.
   const failed = new AbortController();
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
+  const tools = deep ? await options.tools?.(manifest) : undefined;
+  const schemaSql = tools === undefined ? undefined : new SchemaSqlCheck(tools, signal);
+  const contents = noContents();
   try {
     const readClosed = async (artifact: Artifact, reading: Required<ReadOptions>): Promise<void> => {
       note(findings, warningAt(artifact.name, "secrets-closed", closedToThisKey));
@@ -114,7 +120,10 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
       const reading = { ahead, signal, onStoredBytes: (bytes: number) => track.advance({ bytes }) };
       try {
         if (open === undefined || inventory === undefined) await readStored(vault, signed.prefix, artifact, reading);
-        else await readContents(artifact, open.artifact(artifact.name, reading), inventory, contents);
+        else {
+          const plain = open.artifact(artifact.name, reading);
+          await readContents(artifact, schemaSql?.passing(artifact, plain) ?? plain, inventory, contents);
+        }
       } catch (error) {
         signal.throwIfAborted();
         if (isClosedToKey(error, artifact)) await readClosed(artifact, reading);
@@ -126,7 +135,10 @@ export async function verifySet(vault: Vault, ref: SetRef, options: VerifyOption
     await mapBounded(manifest.artifacts.filter(isSmall), smallAtOnce, read);
     const large = manifest.artifacts.filter((artifact) => !isSmall(artifact));
     await mapBounded(large, deep ? atOnce.deep : atOnce.stored, read);
-    if (inventory !== undefined) findings.push(...compareReadable(manifest, inventory, contents, findings, frozen));
+    if (inventory !== undefined) {
+      const found = compareReadable(manifest, inventory, contents, findings, frozen);
+      findings.push(...found, ...((await schemaSql?.findings(manifest)) ?? []));
+    }
   } catch (error) {
     failed.abort(error);
     track.end("failed");

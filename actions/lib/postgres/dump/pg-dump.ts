@@ -81,6 +81,8 @@ const sections = [
   { section: "post-data", name: "99-schema.sql.zst.pgp" },
 ] as const;
 
+export const schemaSqlNames: readonly string[] = sections.map(({ name }) => name);
+
 /**
  * Makes plain SQL of a schema dump that passes by. pg_restore reads all of it, which is a table of contents, before it writes
  * anything, and waits until somebody reads: nothing lies on a disk, and the server is asked for its schema once. To be

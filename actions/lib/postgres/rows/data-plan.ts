@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { z } from "zod";
 import { quoteQualified, tableName } from "../identifier.ts";
-import type { Inventory, TableContent } from "../inventory/model.ts";
+import type { Inventory, SequenceValue, TableContent } from "../inventory/model.ts";
 import { pathStatement, readingPaths } from "../inventory/name-lookup.ts";
 import { isVaultSecrets } from "../inventory/vault-secrets.ts";
 import { askTogether } from "./fingerprint.ts";
@@ -156,14 +156,30 @@ export function extensionFile(tables: readonly TableContent[]): DataFile {
   return { ...whole("extension-rows", tables), name: nameOf("extensions") };
 }
 
-/** Of the values of sequences, which come behind the rows: the number follows those of `files`. */
+/**
+ * The values of sequences by the files that they come in. Those of extensions' own tables lie apart: who restores by hand has to
+ * make the tables first.
+ * @param files of rows, whose numbers theirs follow
+ */
+export function sequenceFiles(
+  sequences: readonly SequenceValue[],
+  files: readonly DataFile[] = [],
+): [name: string, values: SequenceValue[]][] {
+  const divided: [string, SequenceValue[]][] = [
+    [sequencesName(files), sequences.filter(({ countsFor }) => countsFor === undefined)],
+    [extensionSequencesName, sequences.filter(({ countsFor }) => countsFor !== undefined)],
+  ];
+  return divided.filter(([, values]) => values.length > 0);
+}
+
+/** Of the values of sequences, which come behind the rows. */
 export function sequencesName(files: readonly DataFile[]): string {
   const last = files.filter(({ kind }) => kind === "data").map(({ name }) => /^data\/(\d+)-/.exec(name)?.[1] ?? "");
   const [digits = 2, number = 0] = [last[0]?.length, Math.max(0, ...last.map(Number))];
   return nameOf(`${String(number + 1).padStart(digits, "0")}-sequences`);
 }
 
-export const extensionSequencesName = nameOf("extensions-sequences");
+const extensionSequencesName = nameOf("extensions-sequences");
 
 /** Another name for a file that has to be stored again: of the first try, something may be there already. */
 export function nameOfTry({ name }: DataFile, attempt: number): string {
