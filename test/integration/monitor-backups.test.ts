@@ -102,7 +102,7 @@ test("sets in time, locked, whole and proven are well, whatever junk lies beside
   expect(found.get("set-shrinks")).toMatchObject({ measure: { value: 1000, unit: "rows" } });
 });
 
-test("a hidden part, a failing job, a channel that takes nothing and an incident each turn their check", async () => {
+test("a hidden part, a failing job, a channel that takes nothing, a planted repair and an incident each turn their check", async () => {
   const newest = await makeSet("daily", 0.5);
   // Days ago: the channel has taken all since.
   await report(72, "success", ["slack"]);
@@ -113,7 +113,9 @@ test("a hidden part, a failing job, a channel that takes nothing and an incident
   for (const hours of [0.1, 0.2, 0.3]) await report(hours, "failure");
   const said = { id: idAt(ago(0)), reason: "keys of Ada", by: "a test", at: now };
   await beginIncident(lab.vault, said, undefined);
+  await lab.vault.put("repairs/20261122T221500Z-1a2b3c4d/plan.json", Buffer.from("{}"));
   const found = await findings();
+  expect(found.get("locks")).toMatchObject({ state: "critical", found: expect.stringContaining("among repairs") });
   expect(found.get("reports")?.state).toBe("critical");
   expect(found.get("incident")).toMatchObject({ state: "warning", found: expect.stringContaining(said.id) });
   expect(JSON.stringify([...found])).not.toContain("Ada");

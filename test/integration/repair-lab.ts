@@ -1,4 +1,3 @@
-import type pg from "pg";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { type Applied, type ApplyRequest, applyRepair } from "../../actions/lib/operations/repair/apply/apply.ts";
@@ -12,7 +11,6 @@ import {
   listFormat,
 } from "../../actions/lib/operations/repair/change-list.ts";
 import { keepPlan } from "../../actions/lib/operations/repair/stored-list.ts";
-import { connect } from "../../actions/lib/postgres/connect/connect.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
 import { pinnedKeys } from "../../actions/lib/seal/keys/pins.ts";
 import { releaseVerifier } from "../../actions/lib/vault/configured.ts";
@@ -22,6 +20,7 @@ import { readRepairs } from "../../actions/lib/vault/repairs/records.ts";
 import type { RepairVault } from "../../actions/lib/vault/repairs/store.ts";
 import { withClient } from "../lab/index.ts";
 import type { BackupLab } from "./backup-lab.ts";
+import { openSession } from "./repair-session.ts";
 
 export interface RepairLab {
   readonly store: RepairVault;
@@ -80,19 +79,6 @@ export async function openRepairLab(lab: BackupLab): Promise<RepairLab> {
     },
   };
   return self;
-}
-
-/** As Lifeboat opens them, without TLS. */
-export function openSession(url: string): Promise<pg.Client> {
-  const { hostname, port, username, password, pathname, searchParams } = new URL(url);
-  return connect(
-    {
-      ...{ host: searchParams.get("host") ?? hostname, port: Number(port || 5432), user: decodeURIComponent(username) },
-      ...{ password: { reveal: () => decodeURIComponent(password) }, database: decodeURIComponent(pathname.slice(1)) },
-      tls: { mode: "off" },
-    } as Parameters<typeof connect>[0],
-    { applicationName: "lifeboat/repair", lockWaitSeconds: 2 },
-  );
 }
 
 /** All rows of a table as text, in their order, to compare. */

@@ -270,11 +270,20 @@ describe.each([15, 17] as const)("on PostgreSQL %d", (major) => {
     await execute(
       url,
       `create extension if not exists citext schema extensions;
-       create table public.t (name extensions.citext primary key, v text); insert into public.t values ('Ann', 'bad');
+       create table public.t (name extensions.citext primary key, v text, of regclass); insert into public.t values ('Ann', 'bad', 'public.t');
        alter table public.t enable row level security; create policy none on public.t using (false)`,
     );
-    const outcomes = await there([listed("t", "name v", "name")], [update("ann", 1, "bad", "good")], async () =>
-      expect(await rowsOf(url, "public.t")).toEqual(["(Ann,good)"]),
+    const outcomes = await there(
+      [listed("t", "name v of", "name")],
+      [
+        {
+          ...update("ann", 1, "bad", "good"),
+          columns: [1, 2],
+          before: ["bad", "public.t"],
+          after: ["good", "pg_class"],
+        } as Change,
+      ],
+      async () => expect(await rowsOf(url, "public.t")).toEqual(["(Ann,good,pg_class)"]),
     );
     expect(outcomes).toEqual(["ready update 1"]);
   });

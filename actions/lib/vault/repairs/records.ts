@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { bigCount, count, fingerprint, segmentSchema, setId, sha256 } from "../format/manifest.ts";
+import { alarmOf } from "../published/publications.ts";
 import {
   type Believed,
   type Refused,
@@ -8,7 +9,7 @@ import {
   type VerifySignature,
 } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
-import { type WrittenObject, writtenObjects } from "../s3/versions.ts";
+import { writtenObjects } from "../s3/versions.ts";
 
 /**
  * What lies below `repairs/<id>/`: keys.pgp, the plan, and for each transaction that was about to end its undo, its begin and, when
@@ -123,17 +124,7 @@ const most = { maxBytes: 8 * 1024 * 1024 };
  * @throws OperationError `s3-unavailable`; ConfigurationError `s3-denied`
  */
 export async function readRepairs(vault: Vault, verify: VerifySignature): Promise<RepairsFound> {
-  const objects = await writtenObjects(vault, [repairsPrefix], mostObjects);
-  return repairsOf(vault, objects, verify);
-}
-
-/** The same of objects that have been listed. */
-export async function repairsOf(
-  vault: Vault,
-  objects: readonly WrittenObject[],
-  verify: VerifySignature,
-): Promise<RepairsFound> {
-  const own = objects.filter(({ key }) => key.startsWith(repairsPrefix));
+  const own = await writtenObjects(vault, [repairsPrefix], mostObjects);
   const plans = await readAllSigned(
     vault,
     own,
@@ -168,6 +159,15 @@ export async function repairsOf(
     refused: [plans, begun, done].flatMap(({ refused }) => refused),
     meddled: own.filter(({ state }) => state !== "as written").map(({ key }) => key),
   };
+}
+
+/** What somebody else did to repairs, in words for people. Each counts as it was written and signed, or not at all. */
+export function repairAlarms({ refused, meddled }: Pick<RepairsFound, "refused" | "meddled">): string[] {
+  const unsigned = refused.map(({ key }) => key);
+  return [
+    ...alarmOf(meddled, "hidden, or written again", "object of a repair", "objects of repairs"),
+    ...alarmOf(unsigned, "laid among repairs without a signature of people's keys", "document"),
+  ];
 }
 
 const planKey = (key: string): boolean => key.endsWith(`/${repairFiles.planRecord}`);

@@ -11,9 +11,10 @@ import {
   judgeTroubles,
   type Trouble,
 } from "../../../policy/monitor/vault.ts";
-import { readerSigners } from "../../../vault/configured.ts";
+import { readerSigners, releaseVerifier } from "../../../vault/configured.ts";
 import { type Manifest, setPrefix, type Tier, tierSchema } from "../../../vault/format/manifest.ts";
 import { manifestName } from "../../../vault/published/signed-manifest.ts";
+import { readRepairs, repairAlarms } from "../../../vault/repairs/records.ts";
 import type { Vault } from "../../../vault/s3/client.ts";
 import type { CheckRow } from "../../check/check-row.ts";
 import { checkBucket, checkLifecycle } from "../../check/vault-rows.ts";
@@ -120,11 +121,16 @@ async function lookAtLocks({ context }: Look, reader: VaultReader): Promise<Find
   const troubles = [
     ...rows.flatMap((row) => troubleOf(row, policy.vault.objectLock)),
     ...alarmTroubles(keys, renew),
+    ...alarmTroubles(await alarmsOfRepairs(context, reader), "See runbooks/vault-meddled.md."),
     ...(locks ? await unlocked(policy.tiers, reader) : []),
   ];
   const means =
     "Somebody with stolen credentials could delete or replace backups, or archives cost more than they should.";
   return judgeTroubles(troubles, "Buckets, newest sets and their keys are locked as the policy asks.", means);
+}
+
+async function alarmsOfRepairs(context: Look["context"], reader: VaultReader): Promise<string[]> {
+  return repairAlarms(await readRepairs(await reader.vault(), await releaseVerifier(context.config())));
 }
 
 /** The page is for everybody to read, and names no bucket. */

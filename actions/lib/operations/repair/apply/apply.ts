@@ -13,7 +13,7 @@ import type { Outcome } from "./outcomes.ts";
 import type { TableProof } from "./proof.ts";
 import { placeOf, type Settled, settle } from "./settle.ts";
 import { loadStaged, makeStaged, usesOf } from "./staged.ts";
-import type { Share, TransactionRules, Written } from "./transaction.ts";
+import { refuseUnexpected, type Share, silence, type TransactionRules, type Written } from "./transaction.ts";
 import { writeShare } from "./write-share.ts";
 
 export interface ApplyRequest {
@@ -93,8 +93,9 @@ async function applyIn(client: Client, other: Client, request: ApplyRequest): Pr
   const total = counts.reduce((sum, { inserts, updates, deletes }) => sum + inserts + updates + deletes, 0);
   log.info(`Loading ${countOf(total, "change")} of plan ${shortHash(record.plan.body.hash)}.`);
   await client.query("begin");
+  await silence(client);
   await makeStaged(client, tables);
-  const { summary } = await loadStaged(client, tables, reader);
+  const summary = await loadStaged(client, tables, reader);
   if (summary.hash !== record.plan.body.hash)
     throw new ConfigurationError(
       "plan-other",
@@ -107,10 +108,20 @@ async function applyIn(client: Client, other: Client, request: ApplyRequest): Pr
   const shares = sharesOf(total, request.batchRows).filter(
     ({ from }) => !done.some(({ begun }) => begun.from <= from && from <= begun.to),
   );
+  const { expectRows } = request.rules;
+  // Of batches nobody knows the rest when the first is written: the list's own number is what can be expected.
+  const inBatches = request.batchRows !== undefined && request.batchRows < total;
+  if (inBatches && expectRows !== undefined) refuseUnexpected(total, expectRows);
+  const rules = inBatches ? { ...request.rules, expectRows: undefined } : request.rules;
   for (const share of shares) {
     if (shares.length > 1) log.info(`Writing changes ${share.from} to ${share.to} of ${total}.`);
     written.push(
-      await writeShare(client, other, { tables, share, header: reader.header, record, session, here }, request),
+      await writeShare(
+        client,
+        other,
+        { tables, share, header: reader.header, record, session, here },
+        { ...request, rules },
+      ),
     );
   }
   return {

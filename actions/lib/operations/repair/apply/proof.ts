@@ -21,7 +21,7 @@ export interface TableProof {
  * all rows, less those that are written, are the same with this transaction's changes and without them, under one snapshot.
  *
  * @param client inside the transaction, outside of savepoints
- * @param other another session of the same database, in no transaction
+ * @param other another session of the same database, which `beginBeside` has begun
  * @throws OperationError `proof-failed`: nothing is kept then
  */
 export async function prove(client: Client, other: Client, tables: readonly LiveTable[]): Promise<TableProof[]> {
@@ -43,6 +43,14 @@ export async function prove(client: Client, other: Client, tables: readonly Live
   return proofs;
 }
 
+/** A transaction that will read these tables as they are without ours, and holds them ready for that. It has no snapshot yet. */
+export async function beginBeside(other: Client, tables: readonly LiveTable[]): Promise<void> {
+  const names = tables.map(({ from }) => from).join(", ");
+  await other.query(
+    `begin isolation level repeatable read read only; set local row_security = off; lock table ${names} in access share mode`,
+  );
+}
+
 const sumSchema = z.strictObject({ rows: z.string(), hash: z.string() });
 type Sum = z.infer<typeof sumSchema>;
 
@@ -59,14 +67,8 @@ async function sumsOf(client: Client, other: Client, tables: readonly LiveTable[
   const first = await client.query("fetch 1 from lifeboat_sums");
   const snapshot = sumSchema.parse(first.rows[0]).rows;
   const theirs = async (): Promise<Sum[]> => {
-    await other.query(
-      `begin isolation level repeatable read read only; set transaction snapshot '${snapshot}'; set local row_security = off`,
-    );
-    try {
-      return z.array(sumSchema).parse((await other.query(all)).rows);
-    } finally {
-      await other.query("rollback");
-    }
+    await other.query(`set transaction snapshot '${snapshot}'`);
+    return z.array(sumSchema).parse((await other.query(all)).rows);
   };
   const [own, before] = await Promise.all([client.query("fetch all from lifeboat_sums"), theirs()]);
   await client.query("close lifeboat_sums");

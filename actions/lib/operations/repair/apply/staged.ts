@@ -4,7 +4,7 @@ import type { Client } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
 import { sqlState } from "../../../base/errors.ts";
 import { quoteLiteral } from "../../../postgres/identifier.ts";
-import type { Cell, Change, Conflict, ListHeader } from "../change-list.ts";
+import type { Cell, Change, ListHeader } from "../change-list.ts";
 import { rowText } from "../copy-cells.ts";
 import type { ListReader, ListSummary } from "../list-text.ts";
 import type { LiveTable } from "./live-table.ts";
@@ -43,13 +43,6 @@ export async function makeStaged(client: Client, tables: readonly LiveTable[]): 
 /** Rows that go together: so many, or as many bytes. */
 const batch = { changes: 2000, characters: 4 * 1024 * 1024 } as const;
 
-/** What was loaded, beside the tables. */
-export interface Loaded {
-  readonly summary: ListSummary;
-  /** What the list itself has as conflicts. */
-  readonly listed: readonly Conflict[];
-}
-
 interface Numbered {
   readonly n: number;
   readonly change: Change;
@@ -57,16 +50,13 @@ interface Numbered {
 
 /**
  * Loads a list. Changes whose values the live types do not take are there with the state `value`.
- * @param only which of the changes, by their number; the others are passed over
  * @throws OperationError `list-malformed`; what the server throws
  */
 export async function loadStaged(
   client: Client,
   tables: readonly LiveTable[],
   reader: ListReader,
-  only: (n: number) => boolean = () => true,
-): Promise<Loaded> {
-  const listed: Conflict[] = [];
+): Promise<ListSummary> {
   const lines = reader.lines();
   let rows: Numbered[] = [];
   let [n, characters] = [0, 0];
@@ -84,14 +74,10 @@ export async function loadStaged(
     if (done) {
       await flush();
       await analyze(client, tables);
-      return { summary: value, listed };
+      return value;
     }
-    if ("conflict" in value) {
-      listed.push(value);
-      continue;
-    }
+    if ("conflict" in value) continue;
     n++;
-    if (!only(n)) continue;
     rows.push({ n, change: value });
     characters += lengthOf(value);
     if (rows.length >= batch.changes || characters >= batch.characters) await flush();

@@ -7,7 +7,7 @@ import { countDoubled, lockAndJudge } from "./judge.ts";
 import { brokenKeys, doubledRows, lockParents, touchedKeys } from "./keys.ts";
 import { type LiveTable, readLiveTables } from "./live-table.ts";
 import { type Outcome, readOutcomes } from "./outcomes.ts";
-import { prove, type TableProof } from "./proof.ts";
+import { beginBeside, prove, type TableProof } from "./proof.ts";
 import { raiseSequences } from "./sequences.ts";
 import { setStates, staged } from "./staged.ts";
 import { writeTable } from "./write.ts";
@@ -57,9 +57,10 @@ export async function writeOnce(
 ): Promise<Written> {
   await begin(client, rules);
   try {
+    // Ahead of anybody's DDL that queues for the tables: it would wait for us, and we for the other session.
+    await beginBeside(other, tables);
     await lockTables(client, tables);
     await assertUnaltered(client, tables);
-    await widenPath(client);
     await chooseShare(client, tables, share);
     await lockAndJudge(client, tables);
     await assertExpected(client, tables, rules.expectRows);
@@ -81,6 +82,8 @@ export async function writeOnce(
   } catch (error) {
     await client.query("rollback").catch(() => undefined);
     throw error;
+  } finally {
+    await other.query("rollback").catch(() => undefined);
   }
 }
 
@@ -89,6 +92,14 @@ async function begin(client: Client, { lockSeconds }: TransactionRules): Promise
     set local lock_timeout = '${Math.ceil(lockSeconds * 1000)}ms';
     set local idle_in_transaction_session_timeout = '${idleMinutes}min';
     set local row_security = off`);
+  await silence(client);
+}
+
+/**
+ * Switches triggers and event triggers off, for the transaction.
+ * @throws ConfigurationError `target-role-replica`
+ */
+export async function silence(client: Client): Promise<void> {
   try {
     await client.query("set local session_replication_role = replica");
   } catch (error) {
@@ -101,11 +112,16 @@ async function begin(client: Client, { lockSeconds }: TransactionRules): Promise
   }
 }
 
-/** What an index or a check calls may name others without their schema. The catalogue comes first: nobody stands in for it. */
-async function widenPath(client: Client): Promise<void> {
+/**
+ * What a check or a generated column calls may name others without their schema. The catalogue comes first: nobody stands in for it. For
+ * writing alone: names of tables and types come out as text by the path, and are compared under the one that sets are made under.
+ */
+async function underOwnPath(client: Client, work: () => Promise<void>): Promise<void> {
   await client.query(
     "select set_config('search_path', 'pg_catalog, ' || reset_val, true) from pg_settings where name = 'search_path'",
   );
+  await work();
+  await client.query("set local search_path = pg_catalog");
 }
 
 /** Against DDL; and against all writers where a constraint may be put off, which nothing but triggers keeps. */
@@ -153,13 +169,19 @@ async function assertExpected(
   expected: number | undefined,
 ): Promise<void> {
   if (expected === undefined) return;
-  const ready = (await readOutcomes(client, tables))
-    .filter(({ state }) => state === "ready")
-    .reduce((sum, { rows }) => sum + rows, 0);
-  if (ready === expected) return;
+  const ready = (await readOutcomes(client, tables)).filter(({ state }) => state === "ready");
+  refuseUnexpected(
+    ready.reduce((sum, { rows }) => sum + rows, 0),
+    expected,
+  );
+}
+
+/** @throws ConfigurationError `rows-unexpected` */
+export function refuseUnexpected(found: number, expected: number): void {
+  if (found === expected) return;
   throw new ConfigurationError(
     "rows-unexpected",
-    `${countOf(ready, "row")} would be written, and ${countOf(expected, "row was", "rows were")} expected.`,
+    `${countOf(found, "row")} would be written, and ${countOf(expected, "row was", "rows were")} expected.`,
     "Nothing was changed. Compare again, see why, and give the right number.",
   );
 }
@@ -169,7 +191,9 @@ async function writeWithKeys(client: Client, tables: readonly LiveTable[], rules
   const keys = await touchedKeys(client, tables);
   for (let round = 1; round <= mostRounds; round++) {
     await client.query("savepoint lifeboat_round");
-    for (const table of tables) await writeTable(client, table);
+    await underOwnPath(client, async () => {
+      for (const table of tables) await writeTable(client, table);
+    });
     if (rules.wholeOnly) await assertWhole(client, tables);
     await lockParents(client, keys);
     const broken = await brokenKeys(client, keys);
