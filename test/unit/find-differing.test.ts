@@ -45,7 +45,7 @@ describe.each([1, 2, 3, 4, 5])("what differs between two sides in any order, see
   test.each([1_000_000, 500, 60])(
     "is found in as many passes as %i rows without partner ask for",
     async (unmatched) => {
-      const limits = { unmatched, keys: 1_000_000 };
+      const limits = { unmatched, keys: 1_000_000, addresses: 1_000_000 };
       const found = await findDiffering(feed(good, false), feed(live, true), true, undefined, limits);
       const now = new Map(live);
       const before = new Map(good);
@@ -79,11 +79,18 @@ describe.each([1, 2, 3, 4, 5])("what differs between two sides in any order, see
     const found = await findDiffering(feed(good, false), feed(live, true), true, undefined, {
       unmatched: 100,
       keys: 50,
+      addresses: 50,
     });
     expect([found.keys, found.addresses]).toEqual([undefined, undefined]);
     // And counted all the same.
     expect(found.counts).toEqual((await findDiffering(feed(good, false), feed(live, true), true)).counts);
     expect([found.goodRows, found.liveRows]).toEqual([good.length, live.length]);
+    // With room for the keys alone, these are whole all the same.
+    const limits = { unmatched: 100, keys: 1_000_000, addresses: 50 };
+    const keysAlone = await findDiffering(feed(good, false), feed(live, true), true, undefined, limits);
+    expect(keysAlone.addresses).toBe(undefined);
+    const { missing, changed, added } = found.counts;
+    expect(keysAlone.keys?.size).toBe(missing + changed + added);
   });
 });
 

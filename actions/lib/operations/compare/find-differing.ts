@@ -42,6 +42,10 @@ export class Addresses {
     this.#size = kept;
   }
 
+  get size(): number {
+    return this.#size / this.words;
+  }
+
   /** Low and high half of the hash, relation, page, place of one row after the other. */
   get list(): Int32Array {
     return this.#list.subarray(0, this.#size);
@@ -51,7 +55,7 @@ export class Addresses {
 export interface Differing {
   /** Hashes of keys; undefined when there are more than can be held. */
   readonly keys: HashSet64 | undefined;
-  /** Of the live rows with these keys; undefined without a key, where rows are found by their hash. */
+  /** Of the live rows with these keys; undefined where there are too many, or no key: rows are found by their hash then. */
   readonly addresses: Addresses | undefined;
   readonly goodRows: number;
   readonly liveRows: number;
@@ -62,15 +66,16 @@ export interface Differing {
 interface Limits {
   /** Rows without partner that are held at a time: what is more is looked at in further passes. */
   readonly unmatched: number;
-  /** Keys of rows that differ. */
+  /** Keys of rows that differ, and addresses of live ones. */
   readonly keys: number;
+  readonly addresses: number;
 }
 
 /** Into at most so many parts the keys are divided, as a power of two. */
 const mostBits = 12;
 
-/** About 100 MB together, when both are reached. */
-const usualLimits: Limits = { unmatched: 1_500_000, keys: 4_000_000 };
+/** About 60, 75 and 25 MB, when they are reached. */
+const usualLimits: Limits = { unmatched: 1_500_000, keys: 4_000_000, addresses: 1_000_000 };
 
 /** Gives all rows of a side to who takes them; yields how many it gave. */
 export type Feed = (take: Take) => AsyncGenerator<number, void, undefined>;
@@ -99,7 +104,7 @@ export async function findDiffering(
   limits: Limits = usualLimits,
 ): Promise<Differing> {
   const keys = new HashSet64();
-  const addresses = hasKey ? new Addresses() : undefined;
+  let addresses = hasKey ? new Addresses() : undefined;
   const rows = { good: 0, live: 0 };
   const counts = { missing: 0, changed: 0, added: 0 };
   /** Changed rows by the first bits of their keys' hashes: what was counted of a part that is left to another pass goes again. */
@@ -110,10 +115,12 @@ export async function findDiffering(
     keys.add(low, high);
     if (keys.size <= limits.keys) return;
     tooMany = true;
-    for (const found of [keys, addresses]) found?.retain(() => false);
+    keys.retain(() => false);
+    addresses = undefined;
   };
   const liesAt = (low: number, high: number, where: Where): void => {
-    if (!tooMany) addresses?.add(low, high, where);
+    addresses?.add(low, high, where);
+    if (addresses !== undefined && addresses.size > limits.addresses) addresses = undefined;
   };
   /** Parts of the keys, by the first bits of their hashes, that are still to be looked at. */
   const parts = [{ bits: 0, value: 0 }];
@@ -128,7 +135,7 @@ export async function findDiffering(
       (low, high, rowLow, rowHigh, relation, page, place) => {
         if (pass === 0) rows[isLive ? "live" : "good"] += 1;
         if (!isOfPart(high)) return;
-        if (addresses === undefined) unmatched.count(isLive, low, high);
+        if (!hasKey) unmatched.count(isLive, low, high);
         else if (unmatched.take(isLive, low, high, rowLow, rowHigh, relation, page, place) === metOther) {
           differs(low, high);
           const bits = high >>> (32 - mostBits);
@@ -156,7 +163,7 @@ export async function findDiffering(
   counts.changed = changed.reduce((sum, one) => sum + one, 0);
   return {
     keys: tooMany ? undefined : keys,
-    addresses: tooMany ? undefined : addresses,
+    addresses,
     ...{ goodRows: rows.good, liveRows: rows.live, counts },
   };
 }
