@@ -60,7 +60,7 @@ if (values.disaster !== undefined && disaster === undefined) {
   const page = "runbooks/recover-minor-corruption.md";
   console.error(
     values.disaster === "minor-corruption"
-      ? `minor-corruption is not played: rows come back by hand, as ${page} says and its test shows.`
+      ? `minor-corruption is a part of the demo itself: npm run demo. See ${page}.`
       : `--disaster ${values.disaster} is not one of ${disasters.join(", ")}.\n${usage}`,
   );
   process.exit(2);

@@ -55,6 +55,10 @@ describe("the demo", () => {
     for (const id of ["set-weekly", "set-proven"])
       expect(checks).toContainEqual(expect.objectContaining({ id, state: "ok" }));
     expect(output).toMatch(/^.* is restored into .* and equal to it: /m);
+    expect(output).toMatch(
+      /[\d,]+ scores were put back, [\d,]+ that somebody had edited since were kept, undo and redo were equal/,
+    );
+    expect(existsSync(join(pages, "accident.svg"))).toBe(true);
     expect(output).toMatch(/Second opinion: all \d+ tables hold the same rows, all \d+ files the same bytes/);
     const stop = /end it with\s+sh (\S+)/.exec(output)?.[1] ?? "";
     try {
@@ -70,7 +74,7 @@ describe("the demo", () => {
     expect(existsSync(stop)).toBe(false);
   });
 
-  test.each(["1. make the four keys", "7. restore into an empty project"])(
+  test.each(["1. make the four keys", "8. lifeboat repair", "14. restore into an empty project"])(
     "interrupted at '%s' says nothing of equal or proven and leaves nothing behind",
     async (moment) => {
       const { code, output, folder } = await demo([], moment);
