@@ -24,7 +24,8 @@ export const repairFiles = {
   planRecord: "plan.json",
   undo: (transaction: string): string => `undo-${transaction}.ndjson.zst.pgp`,
   begun: (transaction: string): string => `begun-${transaction}.json`,
-  done: (transaction: string): string => `done-${transaction}.json`,
+  done: (transaction: string, mark: string | null): string =>
+    `done-${transaction}${mark === null ? "" : `-${mark}`}.json`,
 } as const;
 
 /** A sealed change list: what it holds, without a value. */
@@ -87,6 +88,11 @@ const doneSchema = z.strictObject({
   at: z.iso.datetime(),
   by: z.string(),
   outcome: z.enum(["committed", "rolled-back"]),
+  /** Part of its name where a run was killed while it wrote the note before, or somebody has taken the name. */
+  mark: z
+    .string()
+    .regex(/^[0-9a-f]{8}$/)
+    .nullable(),
 });
 export type DoneRecord = z.infer<typeof doneSchema>;
 
@@ -143,7 +149,7 @@ export async function readRepairs(vault: Vault, verify: VerifySignature): Promis
     { isKey: doneKey, keyOf: doneOf, schema: doneSchema, format: "lifeboat-repair-done/1", ...most },
     verify,
   );
-  const ends = new Map(done.believed.map(({ key, document }) => [key, document.outcome]));
+  const ends = new Map(done.believed.map(({ document }) => [stepOf(document), document.outcome]));
   const steps = Map.groupBy(
     begun.believed.map(({ document }) => document),
     ({ id }) => id,
@@ -152,7 +158,7 @@ export async function readRepairs(vault: Vault, verify: VerifySignature): Promis
     ...{ id: plan.id, plan, signedBy },
     steps: (steps.get(plan.id) ?? [])
       .toSorted((a, b) => (BigInt(a.transaction) < BigInt(b.transaction) ? -1 : 1))
-      .map((one) => ({ begun: one, end: ends.get(doneOf(one)) })),
+      .map((one) => ({ begun: one, end: ends.get(stepOf(one)) })),
   }));
   return {
     repairs: repairs.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
@@ -172,8 +178,9 @@ export function repairAlarms({ refused, meddled }: Pick<RepairsFound, "refused" 
 
 const planKey = (key: string): boolean => key.endsWith(`/${repairFiles.planRecord}`);
 const begunKey = (key: string): boolean => /\/begun-\d+\.json$/.test(key);
-const doneKey = (key: string): boolean => /\/done-\d+\.json$/.test(key);
+const doneKey = (key: string): boolean => /\/done-\d+(-[0-9a-f]{8})?\.json$/.test(key);
 const planOf = ({ id }: PlanRecord): string => repairPrefix(id) + repairFiles.planRecord;
 const begunOf = ({ id, transaction }: BegunRecord): string => repairPrefix(id) + repairFiles.begun(transaction);
-const doneOf = ({ id, transaction }: { readonly id: string; readonly transaction: string }): string =>
-  repairPrefix(id) + repairFiles.done(transaction);
+const doneOf = ({ id, transaction, mark }: DoneRecord): string =>
+  repairPrefix(id) + repairFiles.done(transaction, mark);
+const stepOf = ({ id, transaction }: BegunRecord | DoneRecord): string => `${id} ${transaction}`;

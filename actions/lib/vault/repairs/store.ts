@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { OperationError } from "../../base/errors.ts";
 import { openSealed, sealArtifact } from "../../seal/body/artifact.ts";
 import type { Recipient } from "../../seal/keys/keyring.ts";
@@ -91,14 +91,21 @@ export async function storeBegun(
   return record;
 }
 
-/** Notes what became of a transaction; once it is noted, it stays so. @throws as storePlan, but for `repair-taken` */
-export async function storeDone(to: RepairVault, done: Omit<DoneRecord, "format">): Promise<void> {
-  const record: DoneRecord = { format: "lifeboat-repair-done/1", ...done };
+/**
+ * Notes what became of a transaction; once it is noted, it stays so. Two that have asked the database have heard the same.
+ * @throws as storePlan
+ */
+export async function storeDone(to: RepairVault, done: Omit<DoneRecord, "format" | "mark">): Promise<void> {
+  const write = (mark: string | null): Promise<void> => {
+    const record: DoneRecord = { format: "lifeboat-repair-done/1", ...done, mark };
+    return publish(to, done.id, repairFiles.done(done.transaction, mark), record);
+  };
   try {
-    await publish(to, done.id, repairFiles.done(done.transaction), record);
+    await write(null);
   } catch (error) {
-    // Two that have asked the database have heard the same.
     if (!(error instanceof OperationError && error.code === "repair-taken")) throw error;
+    // A run was killed between the signature and the note, or somebody has taken the name: either must not keep it unsettled.
+    await write(randomBytes(4).toString("hex"));
   }
 }
 
