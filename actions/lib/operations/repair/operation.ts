@@ -106,7 +106,7 @@ export default defineOperation({
     next: "Run the same command again.",
   },
   runbook: "runbooks/recover-minor-corruption.md",
-  reported: { label: "Repair", workflows: ["restore"] },
+  reported: { label: "Repair" },
   action: { folder: "repair", name: "Repair rows of a table" },
   outputs: {
     repair: "Id of the plan or the repair, for apply and undo",
