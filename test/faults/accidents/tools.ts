@@ -12,10 +12,11 @@ import type { Shop } from "./scene.ts";
 const ref = "abcdefghijklmnopqrst";
 
 /** Runs the command `repair` on the shop, which is production. */
-export function repairRunner(lab: BackupLab, shop: Shop) {
+export function repairRunner(lab: BackupLab, shop: Shop, more: Readonly<Record<string, string>> = {}) {
   const env = {
     ...lab.env(shop.url),
     ...{ RESTORE_PRIVATE_KEY: lab.operations.key.armor(), TARGET_DATABASE_URL: shop.url, TARGET_PROJECT_REF: ref },
+    ...more,
   };
   return (given: Record<string, string | boolean>) =>
     runOperation(verb, readInputs(verb, "command", { production: ref, ...given }), {

@@ -131,8 +131,8 @@ async function assertChosen(plan: PlannedTable, told: TablePlan | undefined, isT
   }
   const { missing, changed, added } = told.differing;
   const differing = missing + changed + added;
-  const decided =
-    told.updates + told.inserts + told.deletes + Object.values(told.left).reduce((sum, one) => sum + one, 0);
+  const { "written-before": _before, "came-later": _later, ...named } = told.left;
+  const decided = told.updates + told.inserts + told.deletes + Object.values(named).reduce((sum, one) => sum + one, 0);
   if (decided === 0 && differing > 0) {
     throw new ConfigurationError(
       "repair-chooses-nothing",
