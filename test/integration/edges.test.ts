@@ -128,20 +128,30 @@ describe("the command line", () => {
     }
   });
 
-  test("one table of a weekly set is loaded into an empty table, and only there", async () => {
+  test("a table that was emptied gets its rows back from a set, the number told, and is emptied again by the undo", async () => {
     await execute(
       target.superuserUrl,
       "alter table public.duplicates disable trigger all; delete from public.duplicates",
     );
-    const load = (...more: string[]) => lifeboat("export", "load", "latest", "--table", "public.duplicates", ...more);
-    expect((await load("--dry-run")).stdout).toContain("Nothing was written.");
-    const loaded = await load("--json");
-    expect(JSON.parse(loaded.stdout)).toMatchObject({ outcome: "loaded", table: "public.duplicates" });
-    const again = await load();
-    expect(again.code).toBe(2);
-    expect(again.stderr).toContain("public.duplicates of the target is not empty");
-    expect((await lifeboat("export", "load", "latest")).code).toBe(2);
-    expect(loaded.stdout + loaded.stderr + again.stderr).not.toContain(PLANTED_EMAIL);
+    const repair = (...more: string[]) =>
+      lifeboat("repair", "latest", "--table", "public.duplicates", "--missing", ...more);
+    const planned = await repair("--dry-run", "--json");
+    expect(planned.code, planned.stderr).toBe(0);
+    const { rows } = JSON.parse(planned.stdout);
+    expect(rows).toBeGreaterThan(0);
+    const unexpected = await repair("--expect-rows", String(rows + 1));
+    expect(unexpected).toMatchObject({ code: 2, stderr: expect.stringContaining("would change, not") });
+    const repaired = await repair("--expect-rows", String(rows), "--json");
+    expect(repaired.code, repaired.stderr).toBe(0);
+    const { id, outcome } = JSON.parse(repaired.stdout);
+    expect(outcome).toBe("repaired");
+    const again = await repair("--dry-run");
+    expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("Nothing is to be put back") });
+    const undone = await lifeboat("repair", "--undo", id);
+    expect(undone.code, undone.stderr).toBe(0);
+    expect((await repair()).code).toBe(2);
+    for (const { stdout, stderr } of [planned, unexpected, repaired, again, undone])
+      expect(stdout + stderr).not.toContain(PLANTED_EMAIL);
   });
 
   test("a month's archive is made once, and once more when that is asked for", async () => {

@@ -44,6 +44,7 @@ const further: Readonly<Record<string, readonly Given[]>> = {
   backup: [{ "with-files": true }, { "dry-run": true }],
   list: [{ files: true }, { from: "replica" }, { files: true, from: "replica" }],
   prove: [{ "with-files": true }],
+  repair: [{ set: "latest", table: "public.x", missing: true, "dry-run": true }, { undo: "latest" }],
   restore: [{ "with-files": true }, { from: "replica" }],
   "restore-files": [{ to: "/nowhere" }, { from: "replica" }],
   retention: [{ "dry-run": true }],
@@ -97,7 +98,7 @@ test("no verb reads or writes a bucket outside the policy's regions: all that it
   }
   expect([...refused].sort()).toEqual(
     expect.arrayContaining(
-      ["backup", "check", "export", "keys", "list", "prove", "report", "restore"].concat([
+      ["backup", "check", "keys", "list", "prove", "repair", "report", "restore"].concat([
         "restore-files",
         "retention",
         "sync",

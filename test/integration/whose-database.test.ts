@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
-import { runExportLoad } from "../../actions/lib/operations/export/run-export-load.ts";
+import { readInputs } from "../../actions/lib/edge/inputs.ts";
+import { runOperation } from "../../actions/lib/edge/run-operation.ts";
+import repair from "../../actions/lib/operations/repair/operation.ts";
 import { abandonRestore } from "../../actions/lib/operations/restore/abandon-restore.ts";
 import { runRestore } from "../../actions/lib/operations/restore/run-restore.ts";
 import { runRestoreFiles } from "../../actions/lib/operations/restore-files/run-restore-files.ts";
@@ -83,11 +85,18 @@ test("the same database is known by another port, and another one of the same se
 });
 
 describe("production by another address is not written without its ref", () => {
-  test("by a restore, the load of an export, or giving a restore up", async () => {
+  test("by a restore, a repair, or giving a restore up", async () => {
     const config = await loadConfig({ needs: ["vault", "opening", "target"], env: settings({}) });
     const request = { config, ref: "latest", ...common };
     await expect(runRestore(request)).rejects.toMatchObject(production);
-    await expect(runExportLoad({ ...request, table: "storage.buckets" })).rejects.toMatchObject(production);
+    const rows = readInputs(repair, "command", {
+      set: "latest",
+      table: "storage.buckets",
+      missing: true,
+      "dry-run": true,
+    });
+    const surrounded = { env: settings({}), log: silentLog, signal: new AbortController().signal };
+    await expect(runOperation(repair, rows, surrounded)).rejects.toMatchObject(production);
     await expect(abandonRestore({ config, set: undefined, ...common })).rejects.toMatchObject(production);
   });
 

@@ -94,7 +94,7 @@ export class InterruptedScene implements AsyncDisposable {
     const target = await createProject(this.#servers.superuserUrl(), `interrupted_${++this.#targets}`);
     const files = stack.adopt(await startStorage(target), (one) => one.stop());
     const env = { TARGET_DATABASE_URL: target.postgresUrl, ...storageSettings(files, "TARGET") };
-    if (args[0] === "export") await execute(target.postgresUrl, "create table marks (id int, mark text)");
+    if (args[0] === "repair") await execute(target.postgresUrl, "create table marks (id int, mark text)");
     const before = new Set(await this.#reports());
     const trap = this.#store.hold(row.on);
     const { code, said, seconds } = await this.#start(args, env, (kill) => void trap.hit.then(() => kill(row.signal)));

@@ -171,7 +171,7 @@ async function readExport(
 }
 
 /** Two tables can have the same `schema.table` when names hold dots: then the artifact's name decides. */
-export function exportedTable({ name, tables }: Artifact, inventory: Inventory): TableContent | undefined {
+function exportedTable({ name, tables }: Artifact, inventory: Inventory): TableContent | undefined {
   const called = inventory.tables.filter((table) => tables?.[0] === tableName(table));
   if (called.length < 2) return called[0];
   return planExport(inventory.tables).find(({ artifact }) => artifact === name)?.table;

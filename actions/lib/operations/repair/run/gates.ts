@@ -18,7 +18,8 @@ export async function admitIncident(context: Context, named: string | undefined,
     throw new ConfigurationError("incident-not-on", `No incident ${named} is on.`, "Leave --incident out.");
   }
   if (named !== undefined && (ids.includes(named) || ids.length === 0)) return;
-  const which = ids.length === 0 ? "one that cannot be read" : few(ids);
+  const [first] = on;
+  const which = ids.length === 0 && first?.state.on === true ? first.state.reason : few(ids);
   throw new ConfigurationError(
     "incident-on",
     `An incident is on (${which}), and the repair does not name it.`,
