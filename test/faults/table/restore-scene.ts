@@ -6,7 +6,6 @@ import type { RestoreResult } from "../../../actions/lib/operations/restore/resu
 import { runRestore } from "../../../actions/lib/operations/restore/run-restore.ts";
 import { backUp } from "../../integration/backup-lab.ts";
 import { isUntouched } from "../../integration/restore-lab.ts";
-import { type Facts, readFacts } from "../../lab/compare/read-facts.ts";
 import { compareDatabases, execute } from "../../lab/index.ts";
 import { quickRetry } from "../proxy/test-bucket.ts";
 import { codeOf, type Ending, endingOf, whatWasSaid } from "./ending.ts";
@@ -56,8 +55,6 @@ export type RestoreRow = FaultRow<{ readonly scene: RestoreScene; readonly targe
 /** A vault with one set, and a server with targets. */
 export class RestoreScene extends ServedScene {
   #targets = 0;
-  /** Nobody writes to it: read once. */
-  #source: Promise<Facts> | undefined;
 
   static async open(): Promise<RestoreScene> {
     const scene = new RestoreScene(await startSceneServers(settings, seed));
@@ -123,8 +120,8 @@ export class RestoreScene extends ServedScene {
 
   /** Compared by the lab's own means, which know nothing of inventories and fingerprints. */
   async #differences(target: Target): Promise<string[]> {
-    this.#source ??= readFacts(this.url);
-    return (await compareDatabases(await this.#source, target.url)).map((found) => inspect(found));
+    // Roles are the server's: the source is read with the target, each time.
+    return (await compareDatabases(this.url, target.url)).map((found) => inspect(found));
   }
 
   #secrets(): string[] {
