@@ -68,7 +68,8 @@ export async function resliceSet({ lab, set, slices, change, rewrite = (sql) => 
   files.push(group);
   change?.(files, inventory);
   const kept = open.manifest.artifacts.filter(
-    (one) => !holdsRows(one) && !["inventory", "recover", "sequences", "secrets"].includes(one.kind),
+    (one) =>
+      !holdsRows(one) && !["inventory", "recover", "sequences", "secrets", "index", "index-key"].includes(one.kind),
   );
   const { unlocked } = { unlocked: await signingKey(lab) };
   const { recipients } = await readKeyring(lab.publicKeys);
