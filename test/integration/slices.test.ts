@@ -5,6 +5,7 @@ import { tableName } from "../../actions/lib/postgres/identifier.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 import { startTcpFaultProxy } from "../faults/proxy/tcp-proxy.ts";
 import { createProject, dropProject, execute, type LabProject, withClient } from "../lab/index.ts";
+import { startPostgres } from "../lab/servers/postgres.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
 import { type DataFile, resliceSet } from "./resliced-set.ts";
@@ -114,7 +115,10 @@ describe("a set of slices", () => {
     const { set, artifacts } = await backUp(lab, old.backupUrl, { acceptShrinkage: true });
     const slices = artifacts.map(({ name }) => name).filter((name) => /-public\.big\.\d{3}\./.test(name));
     expect(slices.length).toBeGreaterThan(2);
-    const target = await another();
+    // Of its own: other tests' roles would be strangers in it.
+    const cluster = await startPostgres(17);
+    made.defer(() => cluster.stop());
+    const target = await createProject(cluster.superuserUrl(), "target");
     const through = new URL(target.postgresUrl);
     await using proxy = await startTcpFaultProxy(
       { host: through.hostname, port: Number(through.port) },

@@ -59,7 +59,7 @@ export async function takeData(
   };
   const copyingObjects = async (): Promise<undefined> => {
     await lanes; // these give back the connection that pg_dump takes here, and take no other
-    artifacts.push(...(await takeLargeObjects(source, store, snapshot, inventory)));
+    artifacts.push(...(await whileHeld(snapshot.client, () => takeLargeObjects(source, store, snapshot, inventory))));
   };
   const [, said] = await together<Said | undefined>(stop, [reading, asking, copyingObjects]);
   return {
