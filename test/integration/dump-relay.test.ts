@@ -17,8 +17,8 @@ import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 import { readInventory } from "../../actions/lib/postgres/inventory/read.ts";
 import { type LockedSnapshot, takeLockedSnapshot } from "../../actions/lib/postgres/snapshot/snapshot.ts";
 import { readCases } from "../lab/cases/read-case.ts";
-import { createProject, dropProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
-import { sharedPostgres } from "../lab/servers/started.ts";
+import { createProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
+import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 
 const cases = (await readCases(new URL("../cases/", import.meta.url).pathname)).filter(
   // A database with a subscription cannot be dropped.
@@ -54,7 +54,7 @@ async function countingWay(port: number) {
 }
 
 describe.each([15, 17] as const)("pg_dump over the relay, PostgreSQL %i", (major) => {
-  const server = sharedPostgres(major);
+  let server: RunningPostgres;
   let project: LabProject;
   let inventory: Inventory;
   let snapshot: LockedSnapshot;
@@ -68,6 +68,8 @@ describe.each([15, 17] as const)("pg_dump over the relay, PostgreSQL %i", (major
   };
 
   beforeAll(async () => {
+    // Of its own: the cases make roles that other tests make, too.
+    server = await startPostgres(major);
     project = await createProject(server.superuserUrl(), `relay_${major}_${process.pid}`);
     await seedQimma(project.postgresUrl, { bytes: 300_000, seed: 5, superuserUrl: project.superuserUrl });
     for (const { steps, source } of cases) {
@@ -87,7 +89,7 @@ describe.each([15, 17] as const)("pg_dump over the relay, PostgreSQL %i", (major
     await child[Symbol.asyncDispose]();
     way.close();
     await rm(folder, { recursive: true });
-    await dropProject(server.superuserUrl(), project.name);
+    await server.stop();
   });
 
   const dumpBy = async (env: Readonly<Record<string, string>>, id = snapshot.id) => {
