@@ -1,11 +1,8 @@
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { Client } from "pg";
-import { from as copyFrom } from "pg-copy-streams";
 import { sqlState } from "../../../base/errors.ts";
 import { quoteLiteral } from "../../../postgres/identifier.ts";
 import type { Cell, Change, ListHeader } from "../change-list.ts";
-import { rowText } from "../copy-cells.ts";
+import { copyRows } from "../copy-cells.ts";
 import type { ListReader, ListSummary } from "../list-text.ts";
 import type { LiveTable } from "./live-table.ts";
 import { isOfRow } from "./refusal.ts";
@@ -181,30 +178,6 @@ function lineOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("where" in error) || typeof error.where !== "string") return undefined;
   const line = /(?:^|\n)COPY lifeboat_\w+, line (\d+)/.exec(error.where)?.[1];
   return line === undefined ? undefined : Number(line);
-}
-
-async function copyRows(client: Client, into: string, rows: readonly (readonly Cell[])[]): Promise<void> {
-  const stream = client.query(copyFrom(`copy ${into} from stdin with (encoding 'UTF8')`));
-  await pipeline(Readable.from(blocks(rows), { objectMode: false, highWaterMark: 262_144 }), stream);
-}
-
-/** Of about 64 Ki characters; a long value is never copied into one text with others. */
-function* blocks(rows: readonly (readonly Cell[])[]): Generator<Buffer, void, undefined> {
-  let [held, length] = [[] as string[], 0];
-  for (const row of rows)
-    for (const piece of rowText(row)) {
-      held.push(piece);
-      length += piece.length;
-      if (length < 65_536) continue;
-      for (const text of held.splice(0)) yield* slices(text);
-      length = 0;
-    }
-  if (held.length > 0) yield Buffer.from(held.join(""));
-}
-
-function* slices(text: string): Generator<Buffer, void, undefined> {
-  const whole = Buffer.from(text);
-  for (let at = 0; at < whole.length; at += 262_144) yield whole.subarray(at, at + 262_144);
 }
 
 /** Sets the state of changes, by number. */

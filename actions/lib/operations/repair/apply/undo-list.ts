@@ -1,7 +1,6 @@
 import type { Client } from "pg";
-import { to as copyTo } from "pg-copy-streams";
 import type { Cell, Change, ListedTable } from "../change-list.ts";
-import { cellsOf } from "../copy-cells.ts";
+import { copied } from "../copy-cells.ts";
 import { liveByKey } from "./judge.ts";
 import { type LiveTable, liveCell } from "./live-table.ts";
 import { staged } from "./staged.ts";
@@ -25,8 +24,7 @@ export async function* undoChanges(
   tables: readonly LiveTable[],
 ): AsyncGenerator<Change, void, undefined> {
   for (const [t, table] of tables.toReversed().entries()) {
-    const stream = client.query(copyTo(`copy (${undoQuery(table)}) to stdout`));
-    for await (const cells of cellsOf(stream)) yield undoOf(t, table, cells);
+    for await (const cells of copied(client, undoQuery(table))) yield undoOf(t, table, cells);
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Client } from "pg";
-import { to as copyTo } from "pg-copy-streams";
 import { quoteIdentifier } from "../../../postgres/identifier.ts";
 import { type Difference, goodRows } from "../../compare/difference.ts";
-import type { Cell, Change, Conflict, ListedTable } from "../change-list.ts";
+import type { Change, Conflict, ListedTable } from "../change-list.ts";
+import { copied } from "../copy-cells.ts";
 import { chosenColumns, conflictCodes, decisions } from "./judge.ts";
 import type { Selection } from "./selection.ts";
 import type { Tally } from "./tally.ts";
@@ -60,20 +60,4 @@ export async function* decidedLines(
   const codes = conflictCodes.map((code) => `'${code}'`).join(", ");
   const some = `left ${good} left ${live} where p.op is null and p.code in (${codes})`;
   for await (const [code, , ...named] of decided(either, some)) yield { t, conflict: code ?? "", key: named };
-}
-
-/** The rows of a query as COPY writes their fields: escapes stay, NULL is null. */
-export async function* copied(client: Client, query: string): AsyncGenerator<Cell[], void, undefined> {
-  const stream = client.query(copyTo(`copy (${query}) to stdout (encoding 'UTF8')`));
-  let held: Buffer[] = [];
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    let from = 0;
-    for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, from)) {
-      const line = Buffer.concat([...held, chunk.subarray(from, at)]).toString("utf8");
-      held = [];
-      from = at + 1;
-      yield line.split("\t").map((field) => (field === "\\N" ? null : field));
-    }
-    if (from < chunk.length) held.push(chunk.subarray(from));
-  }
 }

@@ -1,13 +1,10 @@
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { Client } from "pg";
-import { from as copyFrom } from "pg-copy-streams";
 import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { ForeignKey } from "../../../postgres/inventory/references.ts";
 import { type Difference, damagedRows, differingKeys, goodRows } from "../../compare/difference.ts";
 import type { Cell } from "../change-list.ts";
+import { copied, copyRows } from "../copy-cells.ts";
 import { chosenColumns, decisions, isAmong } from "./judge.ts";
-import { copied } from "./lines.ts";
 import type { Selection } from "./selection.ts";
 
 type Place = { readonly schema: string; readonly name: string };
@@ -70,12 +67,7 @@ export async function nameRows(
   rows: readonly (readonly Cell[])[],
 ): Promise<void> {
   await client.query(`delete from ${named}`);
-  if (rows.length === 0) return;
-  const stream = client.query(copyFrom(`copy ${named} from stdin (encoding 'UTF8')`));
-  const text = function* () {
-    for (const row of rows) yield Buffer.from(`${row.map((cell) => cell ?? "\\N").join("\t")}\n`);
-  };
-  await pipeline(Readable.from(text(), { objectMode: false }), stream);
+  if (rows.length > 0) await copyRows(client, named, rows);
 }
 
 interface Decided {
