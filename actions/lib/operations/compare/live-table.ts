@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ConfigurationError, OperationError, sqlState } from "../../base/errors.ts";
 import { parseQualified, quoteIdentifier, quoteQualified, tableName } from "../../postgres/identifier.ts";
 import { rowKey } from "../../postgres/inventory/relations.ts";
+import { hashOfRow } from "../../postgres/rows/fingerprint.ts";
 
 const columnSchema = z.strictObject({
   name: z.string(),
@@ -143,6 +144,5 @@ function unknownTable(name: string): ConfigurationError {
 /** `hashtextextended(row("a", "b")::text …)` of an alias's columns: the same number as the row hasher's. */
 export function hashOf(columns: readonly string[], alias?: string): string {
   const prefix = alias === undefined ? "" : `${alias}.`;
-  const row = `row(${columns.map((column) => prefix + quoteIdentifier(column)).join(", ")})`;
-  return `pg_catalog.hashtextextended(${row}::pg_catalog.text collate pg_catalog."C", 0::pg_catalog.int8)`;
+  return hashOfRow(`row(${columns.map((column) => prefix + quoteIdentifier(column)).join(", ")})`);
 }

@@ -18,8 +18,12 @@ import { rowTooLong, unplanned } from "./export-rows.ts";
  * the same text that COPY writes, so that a dump can be checked without a database (postgres/row-hash/row-hash), and one that knows
  * nothing of OIDs. hashtextextended has given the same value for the same bytes since PostgreSQL 11 (hashfn.c).
  */
-const sums = (row: string) =>
-  `select count(*)::text as rows, coalesce(sum(hashtextextended(${row}::text collate "C", 0::int8)), 0)::text as hash`;
+const sums = (row: string) => `select count(*)::text as rows, coalesce(sum(${hashOfRow(row)}), 0)::text as hash`;
+
+/** The hash of a row as an expression, the same number as the row hasher's. @param row `row("a", "b")` */
+export function hashOfRow(row: string): string {
+  return `pg_catalog.hashtextextended(${row}::pg_catalog.text collate pg_catalog."C", 0::pg_catalog.int8)`;
+}
 
 /**
  * Around what reads tables: the locks that it took, on indexes too, are given up again. Kept until the end of the transaction
@@ -76,7 +80,7 @@ export function fingerprintTable(client: Client, table: Table & Pick<TableConten
 export function generatedQuestion(table: Table, { key, columns }: Generated): Question<Generated> {
   const sumOf = (column: string, place: number) => {
     const row = `row(${[...key, column].map(quoteIdentifier).join(", ")})`;
-    return `coalesce(sum(hashtextextended(${row}::text collate "C", 0::int8)), 0)::text as "${place}"`;
+    return `coalesce(sum(${hashOfRow(row)}), 0)::text as "${place}"`;
   };
   return {
     sql: `select ${columns.map(({ name }, place) => sumOf(name, place)).join(", ")} ${rowsOf(table)}`,

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ConfigurationError } from "../../../base/errors.ts";
 import { few } from "../../../base/measures.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import { hashOfRow } from "../../../postgres/rows/fingerprint.ts";
 import type { ListedTable } from "../change-list.ts";
 
 const columnSchema = z.strictObject({
@@ -255,7 +256,7 @@ export function liveCell(alias: string, { name, type, domain }: LiveColumn): str
 
 /** The hash of a live row, or of a listed row, as fingerprints and comparisons make it. */
 export function rowHash(cells: readonly string[]): string {
-  return `hashtextextended(row(${cells.join(", ")})::text collate "C", 0::int8)`;
+  return hashOfRow(`row(${cells.join(", ")})`);
 }
 
 /**
