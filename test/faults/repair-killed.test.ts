@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Change, ListedTable } from "../../actions/lib/operations/repair/change-list.ts";
 import { type BackupLab, openBackupLab } from "../integration/backup-lab.ts";
 import { openRepairLab, type RepairLab, rowsOf } from "../integration/repair-lab.ts";
-import { createProject, dropProject, execute, type LabProject } from "../lab/index.ts";
+import { createProject, dropProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { compileCache } from "../runner/compile-cache.ts";
 import { killLimit, nightly } from "./table/kills.ts";
@@ -55,6 +56,15 @@ const damage = () =>
     "truncate public.t; insert into public.t select n, 'bad', n from generate_series(1, 201) n",
   );
 
+/** The server's processes of a killed run end when what they were doing is done: until then it is under way. */
+async function isOver(): Promise<void> {
+  const left =
+    "select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'";
+  await withClient(project.postgresUrl, async (client) => {
+    while (((await client.query(left)).rowCount ?? 0) > 0) await delay(20);
+  });
+}
+
 test("killed before, in and after its transaction, a repair is whole or nothing, and the next run says which", {
   timeout: killLimit(60),
 }, async () => {
@@ -81,6 +91,7 @@ test("killed before, in and after its transaction, a repair is whole or nothing,
     await damage();
     const plan = await repairs.plan([t], changes);
     expect((await run(plan, moment)).signal).toBe("SIGKILL");
+    await isOver();
     const next = await repairs.apply(project.postgresUrl, plan).catch((error: unknown) => error);
     if (next instanceof Error) {
       expect(next).toMatchObject({ code: "plan-applied" });
