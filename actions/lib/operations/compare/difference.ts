@@ -1,4 +1,5 @@
 import { quoteIdentifier } from "../../postgres/identifier.ts";
+import { equalRows } from "../../postgres/rows/fingerprint.ts";
 import type { GoodSide } from "./good-side.ts";
 import { hashOf, type LiveTable } from "./live-table.ts";
 import type { ColumnMatch } from "./match-columns.ts";
@@ -74,16 +75,10 @@ export function expressionsFor(
     const base = domains.get(column);
     return `${alias}.${quoteIdentifier(column)}${base === undefined ? "" : `::${base}`}`;
   };
-  /**
-   * Equality for types that have none, too: the binary image, or else the text, by which the two sides were told apart. Two
-   * images may stand for one value: an array knows that it could have had nulls.
-   */
   const same = (one: string, other: string, some: readonly string[]): string => {
     if (some.length === 0) return "true";
     const row = (alias: string) => `row(${some.map((column) => cell(alias, column)).join(", ")})`;
-    const text = (alias: string) => `${row(alias)}::pg_catalog.text collate pg_catalog."C"`;
-    const image = `${row(one)}::pg_catalog.record operator(pg_catalog.*=) ${row(other)}::pg_catalog.record`;
-    return `(${image} or ${text(one)} = ${text(other)})`;
+    return equalRows(row(one), row(other));
   };
   return {
     from: liveRows,

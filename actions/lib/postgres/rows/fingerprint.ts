@@ -26,6 +26,16 @@ export function hashOfRow(row: string): string {
 }
 
 /**
+ * Whether two rows are equal, for types that have no equality, too: in their binary image, or else in the text that a set holds of
+ * them. Two images may stand for one value: an array knows that it could have had nulls. Never null.
+ */
+export function equalRows(one: string, other: string): string {
+  const text = (row: string): string => `${row}::pg_catalog.text collate pg_catalog."C"`;
+  return `(case when pg_catalog.record_image_eq(${one}, ${other}) then true
+            else ${text(one)} operator(pg_catalog.=) ${text(other)} end)`;
+}
+
+/**
  * Around what reads tables: the locks that it took, on indexes too, are given up again. Kept until the end of the transaction
  * they fill the server's lock table (3,000 tables are more than Supabase's smaller machines have room for).
  */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ConfigurationError } from "../../../base/errors.ts";
 import { few } from "../../../base/measures.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/identifier.ts";
-import { hashOfRow } from "../../../postgres/rows/fingerprint.ts";
+import { equalRows, hashOfRow } from "../../../postgres/rows/fingerprint.ts";
 import type { ListedTable } from "../change-list.ts";
 
 const columnSchema = z.strictObject({
@@ -259,11 +259,7 @@ export function rowHash(cells: readonly string[]): string {
   return hashOfRow(`row(${cells.join(", ")})`);
 }
 
-/**
- * Whether two cells are equal: in their image, or, where an equal value may be kept in two ways, in the text that a set
- * holds of it. Never null.
- */
+/** Whether two cells are equal. */
 export function sameCell(one: string, other: string): string {
-  return `(case when record_image_eq(row(${one}), row(${other})) then true
-            else row(${one})::text collate "C" = row(${other})::text collate "C" end)`;
+  return equalRows(`row(${one})`, `row(${other})`);
 }
