@@ -7,7 +7,6 @@ import {
   type ListHeader,
   listFormat,
   longCell,
-  reversed,
 } from "../../actions/lib/operations/repair/change-list.ts";
 import { type ListSummary, readList, writeList } from "../../actions/lib/operations/repair/list-text.ts";
 
@@ -78,12 +77,6 @@ describe("a change list", () => {
         .map((line) => line.length),
     );
     expect(longest).toBeLessThan(1_100_000);
-  });
-
-  test("is taken back by its reverse, and the reverse of that is itself", () => {
-    const changes = lines.filter((line): line is Change => "op" in line);
-    expect(changes.map(reversed).map(reversed)).toEqual(changes);
-    expect(changes.map(reversed).map(({ op }) => op)).toEqual(["insert", "update", "delete", "delete"]);
   });
 
   test.each([

@@ -206,11 +206,3 @@ export function countLine(counts: TableCounts[], one: Change | Conflict): void {
   if ("conflict" in one) of.conflicts[one.conflict] = (of.conflicts[one.conflict] ?? 0) + 1;
   else of[`${one.op}s`]++;
 }
-
-/** The reverse of a change: what takes it back. */
-export function reversed(change: Change): Change {
-  const { t } = change;
-  if (change.op === "insert") return { t, op: "delete", before: change.after };
-  if (change.op === "delete") return { t, op: "insert", after: change.before };
-  return { ...change, before: change.after, after: change.before };
-}

@@ -32,6 +32,6 @@ export async function openRepairVault(
 }
 
 /** What is locked for longer than it is kept would be in retention's way. */
-export function lockDaysOf({ repair, retention }: Pick<Policy, "repair" | "retention">): number {
+function lockDaysOf({ repair, retention }: Pick<Policy, "repair" | "retention">): number {
   return Math.min(repair.lockDays, retention.records.repairs);
 }

@@ -40,7 +40,7 @@ const rowSchema = z.strictObject({
  * composites and ranges may hold one, a role's and a type's number change too, and so may functions of an operator class
  * of somebody's own and a collation that takes different bytes for equal.
  */
-export const throughRoot = `
+const throughRoot = `
   case when c.relispartition and exists (
     select from pg_partition_ancestors(c.oid) a
       join pg_partitioned_table p on p.partrelid = a.relid and p.partstrat = 'h'
