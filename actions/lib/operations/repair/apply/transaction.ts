@@ -230,7 +230,7 @@ async function assertWhole(client: Client, tables: readonly LiveTable[]): Promis
   throw new OperationError(
     "rows-refused",
     `Not all rows can be written, and all or none was asked for: ${lines.join("; ")}.`,
-    "Nothing was changed. Repair without --all-or-none, or make the plan again.",
+    "Nothing was changed. Make the plan again, and leave these rows out of it.",
   );
 }
 
@@ -248,7 +248,7 @@ async function commit(client: Client, transaction: string): Promise<void> {
     throw new OperationError(
       "commit-unknown",
       `The connection broke while the repair was being kept (transaction ${transaction}).`,
-      "Run `lifeboat repair --state`: the database says which it is.",
+      "Run the same command again: it asks the database which it is, and says so.",
       error,
     );
   }
