@@ -85,7 +85,7 @@ export interface Hold extends HoldBegin {
 
 /** What is held, and since when. */
 export interface HoldRegister {
-  /** All that were ever placed and can be read, oldest first. */
+  /** All that were ever placed and can be read, oldest first, by the second. */
   readonly holds: readonly Hold[];
   /** Sets that have an entry which cannot be read: it may be a hold, so it is one. */
   readonly unreadable: readonly string[];
@@ -160,7 +160,7 @@ export function joinRegisters(registers: readonly HoldRegister[]): HoldRegister 
   };
 }
 
-/** A hold has an entry in each bucket that has a part of its set, and in the replica. Oldest first. */
+/** A hold has an entry in each bucket that has a part of its set, and in the replica. Oldest first, by the second. */
 function onceEach(holds: readonly Hold[]): Hold[] {
   const known = new Map<string, Hold>();
   for (const one of holds) {
