@@ -134,8 +134,9 @@ export async function lockPublished(
   const prefix = setPrefix(tier, set);
   await lockSet(vault, prefix, until);
   const keys = keysUntil(new Date(finishedAt));
-  for (const name of [keysFileName, secretsFileName]) {
-    if (keys > until && (await vault.head(prefix + name)) !== undefined) await lockObject(vault, prefix + name, keys);
-  }
+  if (keys <= until) return until;
+  await mapBounded([keysFileName, secretsFileName], 2, async (name) => {
+    if ((await vault.head(prefix + name)) !== undefined) await lockObject(vault, prefix + name, keys);
+  });
   return until;
 }

@@ -6,7 +6,7 @@ import type { Policy } from "../../config/policy/policy.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import { lockObject } from "../../vault/bucket/lock.ts";
-import { tierSchema } from "../../vault/format/manifest.ts";
+import { type Tier, tierSchema } from "../../vault/format/manifest.ts";
 import { inspectKeysOfSets, lockPublished } from "../../vault/keys-lock.ts";
 import type { Lease } from "../../vault/lease/lease.ts";
 import { findLeftovers } from "../../vault/published/leftovers.ts";
@@ -48,7 +48,7 @@ export async function tidyUp(options: TidyUp): Promise<readonly PublishedSet[]> 
     log.warn(text);
   };
   const { keepUploads = false } = options;
-  for (const tier of tierSchema.options) {
+  const lookInto = async (tier: Tier): Promise<void> => {
     const ofTier = folders.filter((folder) => folder.tier === tier);
     const found = await findLeftovers(vault, `database/${tier}/`, keepUploads ? null : lease, { folders: ofTier });
     const { folders: left, unfinishedUploads, hidden, replaced, waiting } = found;
@@ -71,12 +71,15 @@ export async function tidyUp(options: TidyUp): Promise<readonly PublishedSet[]> 
       if (!(error instanceof LifeboatError)) throw error;
       warn(`The newest ${tier} set could not be locked: ${error.message}`);
     });
-  }
+  };
+  const release = () =>
+    releaseReplicated(options, published).catch((error: unknown) => {
+      if (!(error instanceof LifeboatError)) throw error;
+      warn(`Whether the archives are in the replica cannot be told, and they stay in Standard: ${error.message}`);
+    });
+  // None waits for another's answers, but that the keys of the newest set are looked at when it has been locked.
+  await Promise.all([...tierSchema.options.map(lookInto), release()]);
   await lockKeys(options, published);
-  await releaseReplicated(options, published).catch((error: unknown) => {
-    if (!(error instanceof LifeboatError)) throw error;
-    warn(`Whether the archives are in the replica cannot be told, and they stay in Standard: ${error.message}`);
-  });
   return published;
 }
 

@@ -4,6 +4,7 @@ import { few } from "../../base/measures.ts";
 import { type ConnectionSettings, isLocal, refOfDirectHost, regionOfPooler } from "../../config/connection-url.ts";
 import type { Policy } from "../../config/policy/policy.ts";
 import type { ClientTools } from "../../postgres/connect/client-tools.ts";
+import { askEach } from "../../postgres/connect/connect.ts";
 import { ownSchema } from "../../postgres/inventory/object-query.ts";
 import { strayOids } from "../../postgres/inventory/references.ts";
 import { type CheckRow, fail, ok, warn } from "./check-row.ts";
@@ -219,33 +220,29 @@ const subscriptions = `
 /** What the role cannot read, by name: each would make the backup fail, or worse, be silently incomplete. */
 export async function checkReadAccess(client: Client): Promise<CheckRow[]> {
   const rows: CheckRow[] = [];
-  const add = async (check: string, sql: string, good: string, next: string): Promise<void> => {
-    const found = await names(client, sql);
-    rows.push(
-      found.length === 0 ? ok(check, good) : fail(check, `cannot read ${found.length}: ${few(found, 30)}`, next),
-    );
+  const asked = [closedSchemas, unreadableTables, unreadableSequences, unreadableLargeObjects, rowSecurity, subscriptions];
+  const [schemas, tables, sequences, objects, hidden, left] = await askEach(client, asked, (sql) => names(client, sql));
+  const add = (check: string, found: readonly string[] | undefined, good: string, next: string, bad = "cannot read") => {
+    if (found === undefined) throw new Error(`${check} was not asked for.`);
+    rows.push(found.length === 0 ? ok(check, good) : fail(check, `${bad} ${found.length}: ${few(found, 30)}`, next));
   };
-  await add("schemas", closedSchemas, "all can be entered", `${advice}GRANT pg_read_all_data TO <role>.`);
-  await add("tables", unreadableTables, "all can be read", `${advice}GRANT pg_read_all_data TO <role>.`);
-  await add("sequences", unreadableSequences, "all can be read", `${advice}GRANT pg_read_all_data TO <role>.`);
-  await add(
+  add("schemas", schemas, "all can be entered", `${advice}GRANT pg_read_all_data TO <role>.`);
+  add("tables", tables, "all can be read", `${advice}GRANT pg_read_all_data TO <role>.`);
+  add("sequences", sequences, "all can be read", `${advice}GRANT pg_read_all_data TO <role>.`);
+  add(
     "large objects",
-    unreadableLargeObjects,
+    objects,
     "all can be read",
     "As their owner: GRANT SELECT ON LARGE OBJECT <oid> TO <role>; runbooks/sql/backup-role.sql has a loop for it.",
   );
-  const hidden = await names(client, rowSecurity);
-  rows.push(
-    hidden.length === 0
-      ? ok("row security", "hides no row from this role")
-      : fail(
-          "row security",
-          `would hide rows of ${hidden.length}: ${few(hidden, 30)}`,
-          "ALTER ROLE <role> BYPASSRLS, as runbooks/sql/backup-role.sql does.",
-        ),
+  add(
+    "row security",
+    hidden,
+    "hides no row from this role",
+    "ALTER ROLE <role> BYPASSRLS, as runbooks/sql/backup-role.sql does.",
+    "would hide rows of",
   );
-  const left = await names(client, subscriptions);
-  if (left.length > 0) {
+  if (left !== undefined && left.length > 0) {
     rows.push(
       warn(
         "subscriptions",

@@ -140,9 +140,11 @@ async function connectOnce(
   try {
     await client.connect();
     const pins = pinStatement(options.lockWaitSeconds ?? 30);
-    const { rows } = await client.query<{ pid: number }>(pins.text, [...pins.values]);
-    if (rows[0] !== undefined) backends.set(client, rows[0].pid);
-    await client.query(wishStatement.text, [...wishStatement.values]).catch(refusedOnly);
+    const pin = () => client.query<{ pid: number }>(pins.text, [...pins.values]);
+    const wish = () => client.query(wishStatement.text, [...wishStatement.values]).catch(refusedOnly);
+    const [pinned] = await askEach(client, [pin, wish], (ask) => ask());
+    const pid = pinned?.rows[0]?.pid;
+    if (pid !== undefined) backends.set(client, pid);
     return client;
   } catch (error) {
     await client.end().catch(() => {});
