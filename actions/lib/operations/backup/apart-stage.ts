@@ -1,3 +1,4 @@
+import type { Client } from "pg";
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import type { Stop } from "../../base/flow/bounded.ts";
 import { heldBack } from "../../base/flow/chunks.ts";
@@ -7,9 +8,9 @@ import { readManagementApi } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
 import { inspectArchive } from "../../postgres/dump/archive/inspect.ts";
 import { largeObjectArguments, runPgDump } from "../../postgres/dump/pg-dump.ts";
-import type { Inventory } from "../../postgres/inventory/model.ts";
+import type { Fingerprint, Inventory } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets, readVaultSecrets, vaultSecretsArtifact } from "../../postgres/inventory/vault-secrets.ts";
-import { attachSnapshot, type LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
+import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
 import { captureConfiguration } from "../../supabase/configuration/capture.ts";
 import {
   configurationArtifact,
@@ -53,19 +54,21 @@ export async function takeLargeObjects(
  * Copies Supabase Vault's secrets under the set's own snapshot, a line each: their values where the role may open them. There
  * is an artifact wherever there is a Vault, also an empty one: that it is missing tells nothing of what a project keeps.
  *
+ * @param client the session that holds the snapshot
  * @param store asked for only where there is a Vault; seals with the session key of its own
- * @returns undefined where there is no Vault
+ * @param said what the server says of its tables, by OID
+ * @returns nothing where there is no Vault
  * @throws OperationError `secrets-failed`, `dump-differs`, and what the vault throws
  */
 export async function takeSecrets(
-  source: SourceAccess,
+  client: Client,
   store: () => Promise<ArtifactStore>,
-  { snapshot, inventory }: { readonly snapshot: LockedSnapshot; readonly inventory: Inventory },
+  { tables }: Pick<Inventory, "tables">,
+  said: ReadonlyMap<string, Fingerprint>,
   warn: (text: string) => void,
-): Promise<Artifact | undefined> {
-  const table = inventory.tables.find(isVaultSecrets);
-  if (table === undefined) return undefined;
-  const client = await source.session("secrets");
+): Promise<Artifact[]> {
+  const table = tables.find(isVaultSecrets);
+  if (table === undefined) return [];
   let [secrets, sealed] = [0, 0];
   async function* lines(): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const secret of readVaultSecrets(client)) {
@@ -74,21 +77,17 @@ export async function takeSecrets(
       yield Buffer.from(`${JSON.stringify(secret)}\n`);
     }
   }
-  try {
-    await attachSnapshot(client, snapshot.id);
-    const artifact = await (await store()).put({ name: vaultSecretsArtifact, kind: "secrets" }, lines());
-    if (table.fingerprint !== null && table.fingerprint.rows !== String(secrets)) {
-      throw new OperationError(
-        "dump-differs",
-        `Vault has ${table.fingerprint.rows} secrets at the snapshot, and ${secrets} were read.`,
-        "Run again; if it comes back, report it with this line.",
-      );
-    }
-    if (sealed > 0) warn(unopened(sealed, secrets));
-    return artifact;
-  } finally {
-    await source.hangUp(client);
+  const artifact = await (await store()).put({ name: vaultSecretsArtifact, kind: "secrets" }, lines());
+  const counted = said.get(table.oid)?.rows;
+  if (counted !== undefined && counted !== String(secrets)) {
+    throw new OperationError(
+      "dump-differs",
+      `Vault has ${counted} secrets at the snapshot, and ${secrets} were read.`,
+      "Run again; if it comes back, report it with this line.",
+    );
   }
+  if (sealed > 0) warn(unopened(sealed, secrets));
+  return [artifact];
 }
 
 function unopened(sealed: number, all: number): string {

@@ -5,7 +5,7 @@ import { planFiles, sequenceFiles } from "../../postgres/rows/data-plan.ts";
 import { sequencesSql } from "../../postgres/rows/data-sql.ts";
 import { whileHeld } from "../../postgres/snapshot/snapshot.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
-import { takeLargeObjects } from "./apart-stage.ts";
+import { takeLargeObjects, takeSecrets } from "./apart-stage.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { askServer, type Said } from "./fingerprints.ts";
 import { type Measured, readCounters } from "./index-stage.ts";
@@ -23,8 +23,10 @@ export interface DataStage {
 
 /**
  * Reads the rows in files, several at a time, and fingerprints them on their way; what the server itself says of them is asked
- * beside, all under the one snapshot. Large objects and the values of sequences come with them.
+ * beside, all under the one snapshot. Large objects, Vault's secrets and the values of sequences come with them.
  *
+ * @param beside.dumped settles when the schema's dump, which goes on meanwhile, has given its connection back
+ * @param beside.secrets where Vault's secrets go
  * @throws OperationError `connection-lost`, `snapshot-lost`, `dump-failed`, `dump-incomplete`, `dump-differs`, `table-unreadable`, `table-unplanned`,
  * `row-too-long`, `value-too-long`, `large-object-unreadable`, and what the vault throws
  */
@@ -33,6 +35,11 @@ export async function takeData(
   store: ArtifactStore,
   stop: Stop,
   { snapshot, inventory }: Catalogue,
+  beside: {
+    readonly dumped: Promise<unknown>;
+    readonly secrets: () => Promise<ArtifactStore>;
+    warn(text: string): void;
+  },
 ): Promise<DataStage> {
   const counted = await readCounters(snapshot.client);
   const files = await planFiles(snapshot.client, inventory, source.policy);
@@ -54,11 +61,17 @@ export async function takeData(
   };
   // The session that holds the snapshot has nothing else to do, and is a connection less.
   const asking = (): Promise<Said> => {
+    const { client } = snapshot;
     const asked = [...chooseCompared(inventory), ...inventory.tables.filter(isVaultSecrets)];
-    return whileHeld(snapshot.client, () => askServer(inventory, asked, snapshot.client, stop, source.log));
+    return whileHeld(client, async () => {
+      const said = await askServer(inventory, asked, client, stop, source.log);
+      artifacts.push(...(await takeSecrets(client, beside.secrets, inventory, said.tables, beside.warn)));
+      return said;
+    });
   };
   const copyingObjects = async (): Promise<undefined> => {
-    await lanes; // these give back the connection that pg_dump takes here, and take no other
+    // Whoever is done first gives back the connection that pg_dump takes here.
+    await Promise.race([lanes, beside.dumped]);
     artifacts.push(...(await whileHeld(snapshot.client, () => takeLargeObjects(source, store, snapshot, inventory))));
   };
   const [, said] = await together<Said | undefined>(stop, [reading, asking, copyingObjects]);

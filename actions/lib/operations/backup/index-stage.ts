@@ -150,7 +150,7 @@ export async function storeIndex(
     for (const table of tables) yield Buffer.from(encodeTable(table));
   };
   const keyLine = Buffer.from(`${Buffer.from(key.data).toString("hex")}\n`);
-  return [await store.put(indexArtifact, streamed(lines())), await main.putSmall(indexKeyArtifact, keyLine)];
+  return Promise.all([store.put(indexArtifact, streamed(lines())), main.putSmall(indexKeyArtifact, keyLine)]);
 }
 
 async function* streamed(lines: Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {

@@ -7,7 +7,7 @@ import { whileHeld } from "../../postgres/snapshot/snapshot.ts";
 import type { Ready } from "../check/run-preflight.ts";
 import type { SyncRequest, SyncResult } from "../sync/request.ts";
 import { runSync } from "../sync/run-sync.ts";
-import { takeConfiguration, takeSecrets } from "./apart-stage.ts";
+import { takeConfiguration } from "./apart-stage.ts";
 import { type DataStage, takeData } from "./data-stage.ts";
 import { takeJsonExport } from "./json-stage.ts";
 import type { BackupRequest, FileRequest } from "./result.ts";
@@ -70,15 +70,13 @@ export async function readSource(
       const databaseSet = { tier: request.tier, set };
       if (request.files) beside.run = startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
     };
-    const read = (): Promise<DataStage> => takeData(source, writer.store, stop, schema);
+    const read = (): Promise<DataStage> => 
+      takeData(source, writer.store, stop, schema, { dumped: dump, secrets: writer.secrets, warn });
     const [rows] = await together<DataStage | undefined>(stop, [() => held(read), () => held(dumped)]);
     if (rows === undefined) throw new Error("The rows have not been read.");
     return rows;
   });
   for (const artifact of data.artifacts) writer.add(artifact);
-  const sealed = { snapshot: schema.snapshot, inventory: data.inventory };
-  const secrets = await stages.write("secrets", () => takeSecrets(source, writer.secrets, sealed, warn));
-  if (secrets !== undefined) writer.add(secrets);
   if (request.tier !== "daily") {
     const tables = data.inventory.tables.filter((table) => !isVaultSecrets(table));
     const items = [...(request.tier === "weekly" ? planExport(tables) : []), ...planGenerated(tables)];

@@ -1,4 +1,5 @@
 import { OperationError } from "../../base/errors.ts";
+import { together } from "../../base/flow/bounded.ts";
 import { countSet, storedBytes } from "../../compare/dump-checks.ts";
 import type { Inventory } from "../../postgres/inventory/model.ts";
 import { renderRolesSql } from "../../postgres/inventory/roles.ts";
@@ -53,11 +54,9 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
     async describe({ snapshot, databaseBytes }, read, measured) {
       inventory = read;
       size = databaseBytes;
-      artifacts.push(await store.put({ name: "roles.sql.zst.pgp", kind: "roles" }, textSource(renderRolesSql(read))));
-      artifacts.push(await store.put({ name: "inventory.json.zst.pgp", kind: "inventory" }, jsonSource(read)));
-      draft = draftOf(options, snapshot, read, keys.sealing());
-      last = await readLastSet(vault, ready.keys.signers, warnings, published);
-      const index = indexOf(draft, read, measured);
+      const made = draftOf(options, snapshot, read, keys.sealing());
+      draft = made;
+      const index = indexOf(made, read, measured);
       const among = {
         vault,
         keys: { signing: [ready.signing, ...former] },
@@ -65,9 +64,18 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
         warn,
         signal: stop.signal,
       };
-      sinceLast = await compareWithLast(index, last, among);
-      artifacts.push(...(await storeIndex(store, keys.index, index)));
-      artifacts.push(await putPage(vault, prefix, renderRecoverPage({ ...draft, artifacts })));
+      const describing: (() => Promise<readonly Artifact[]>)[] = [
+        async () => [await store.put({ name: "roles.sql.zst.pgp", kind: "roles" }, textSource(renderRolesSql(read)))],
+        async () => [await store.put({ name: "inventory.json.zst.pgp", kind: "inventory" }, jsonSource(read))],
+        () => storeIndex(store, keys.index, index),
+        async () => {
+          last = await readLastSet(vault, ready.keys.signers, warnings, published);
+          sinceLast = await compareWithLast(index, last, among);
+          return [];
+        },
+      ];
+      artifacts.push(...(await together(stop, describing)).flat());
+      artifacts.push(await putPage(vault, prefix, renderRecoverPage({ ...made, artifacts })));
     },
     async publish({ acceptShrinkage, files }) {
       if (draft === undefined || inventory === undefined)
