@@ -13,7 +13,7 @@ const core = "actions/lib/";
 const floors: readonly (readonly string[])[] = [
   ["base"],
   ["config"],
-  ["s3", "seal", "postgres", "storage", "supabase"],
+  ["s3", "aws", "seal", "postgres", "storage", "supabase"],
   ["vault"],
   ["policy", "compare", "recover"],
   ["report", "notify"],

@@ -4,6 +4,7 @@ import { commandsOf } from "../../actions/lib/edge/command-line.ts";
 import { loadOperations } from "../../actions/lib/operations/catalogue.ts";
 import { actionFiles } from "./action-files.ts";
 import { minutesPart } from "./actions-minutes.ts";
+import { cloudTemplates } from "./cloud-templates.ts";
 import { commandTable } from "./command-table.ts";
 import { linksTable } from "./links-table.ts";
 import { writtenText } from "./marked.ts";
@@ -13,7 +14,7 @@ import type { WrittenPart } from "./written-part.ts";
 /** Everything in the pages that is written from the code, and from the workflows. @param root the checkout */
 export async function writtenParts(root: string): Promise<WrittenPart[]> {
   const verbs = await loadOperations();
-  return [commandTable(verbs), ...actionFiles(verbs), minutesPart(root), linksTable()];
+  return [commandTable(verbs), ...actionFiles(verbs), ...cloudTemplates(), minutesPart(root), linksTable()];
 }
 
 /** What the pages say that is not so; empty when they are right. @param root the checkout */

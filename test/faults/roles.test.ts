@@ -15,25 +15,25 @@ import { runRelease } from "../../actions/lib/operations/release/run-release.ts"
 import { applyRetention } from "../../actions/lib/operations/retention/apply-retention.ts";
 import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-files.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
+import type { RoleName } from "../../actions/lib/policy/cloud/roles.ts";
 import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { setPrefix } from "../../actions/lib/vault/format/manifest.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
-import { policyOf, type Role } from "../../scripts/check/role-policies.ts";
 import { newSetId } from "../integration/assembled-set.ts";
 import { backUp, keysIn } from "../integration/backup-lab.ts";
 import { restoreInto, told } from "../integration/restore-lab.ts";
 import { openSyncLab, type SyncLab } from "../integration/sync-lab.ts";
+import { policyOf } from "../lab/iam/role-policy.ts";
 import { createProject, dropProject, execute } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { seedFiles } from "../lab/storage/index.ts";
 import { type RoleGate, startRoleGate } from "./proxy/role-gate.ts";
 
-/** Jobs at work under the policies of `scripts/provision/roles.yml`: each does all of its work, and asks for nothing else. */
+/** Jobs at work under the policies of `policy/cloud/roles`: each does all of its work, and asks for nothing else. */
 
-const root = new URL("../..", import.meta.url).pathname;
 const dead = newSetId();
 let lab: SyncLab;
 let buckets: { database: string; files: string };
@@ -53,7 +53,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.[Symbol.asyncDispose]());
 
-const gateOf = (role: Role): Promise<RoleGate> => startRoleGate(sharedS3().endpoint, policyOf(root, role, buckets));
+const gateOf = (role: RoleName): Promise<RoleGate> => startRoleGate(sharedS3().endpoint, policyOf(role, buckets));
 
 function through({ url }: RoleGate): Vault {
   return openVault({ ...sharedS3().bucketAccess(lab.lab.bucket), endpoint: url });
@@ -97,7 +97,7 @@ test("retention removes what they have left, with a role that writes no set, and
   for (const what of ["database", "files"] as const)
     expect(await checkDeletion(vault, what)).toMatchObject({
       status: "warn",
-      next: expect.stringContaining("roles.yml"),
+      next: expect.stringContaining("access.yml"),
     });
   expect(await versionsBelow(lab.lab.vault.transport, "")).toEqual(stays);
   expect(await keysIn(lab.lab.vault)).not.toContain(`${setPrefix("daily", dead)}keys.pgp`);

@@ -5,16 +5,17 @@ import { applyReplicaRetention } from "../../actions/lib/operations/retention/ap
 import { applyRetention } from "../../actions/lib/operations/retention/apply-retention.ts";
 import { removalNotes } from "../../actions/lib/operations/retention/removal-note.ts";
 import { type VaultView, whyInReplica } from "../../actions/lib/operations/retention/replica-notes.ts";
+import type { RoleName } from "../../actions/lib/policy/cloud/roles.ts";
 import { signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { type Manifest, newSetId } from "../../actions/lib/vault/format/manifest.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
 import { deleteVersions } from "../../actions/lib/vault/s3/delete-versions.ts";
 import { versionsBelow } from "../../actions/lib/vault/s3/versions.ts";
 import { encodeManifest, publishSet } from "../../actions/lib/vault/sets/catalogue.ts";
-import { policyOf, type Role } from "../../scripts/check/role-policies.ts";
 import { startRoleGate } from "../faults/proxy/role-gate.ts";
 import { newBucket } from "../faults/proxy/test-bucket.ts";
 import { storeUnpublished } from "../faults/proxy/test-manifest.ts";
+import { policyOf } from "../lab/iam/role-policy.ts";
 import { replicate } from "../lab/replicate.ts";
 import { sharedS3 } from "../lab/servers/started.ts";
 import { newTestKey } from "./assembled-set.ts";
@@ -183,11 +184,10 @@ test("a rehearsal says what would go, and changes nothing", async () => {
 });
 
 describe("a thief with the role of", () => {
-  const root = new URL("../..", import.meta.url).pathname;
   /** Deletes whatever the role can. */
-  async function empty(role: Role): Promise<void> {
+  async function empty(role: RoleName): Promise<void> {
     const buckets = { database: vault.bucket, files: vault.bucket, replica: replica.bucket };
-    await using gate = await startRoleGate(sharedS3().endpoint, policyOf(root, role, buckets));
+    await using gate = await startRoleGate(sharedS3().endpoint, policyOf(role, buckets));
     for (const bucket of [vault, replica]) {
       using stolen = openVault({ ...sharedS3().bucketAccess(bucket.bucket), endpoint: gate.url });
       for (const version of await versionsBelow(bucket.transport, ""))
@@ -214,8 +214,7 @@ test("the replica's run does all its work under its own role, and asks for nothi
   await retain(at(4));
   await copy();
   const buckets = { database: vault.bucket, files: vault.bucket, replica: replica.bucket };
-  const root = new URL("../..", import.meta.url).pathname;
-  await using gate = await startRoleGate(sharedS3().endpoint, policyOf(root, "replica-retention", buckets));
+  await using gate = await startRoleGate(sharedS3().endpoint, policyOf("replica-retention", buckets));
   const through = (bucket: Vault): Vault =>
     openVault({ ...sharedS3().bucketAccess(bucket.bucket), endpoint: gate.url });
   using database = through(vault);

@@ -59,7 +59,7 @@ export interface Operation<Inputs extends z.ZodObject = z.ZodObject> {
   /** How long its vaults are asked before a request counts as failed; default: as every vault. */
   readonly retry?: Partial<RetryPolicy>;
   /** What it may change. Who changes something can be rehearsed: such a verb has `--dry-run`, or says why not. */
-  readonly writes: readonly ("source" | "target" | "vault" | "folder" | "branch")[];
+  readonly writes: readonly ("source" | "target" | "vault" | "folder" | "branch" | "account")[];
   readonly unrehearsed?: string;
   /**
    * What it removes or overwrites for these inputs, as the message begins after its name: `removes what the policy no longer keeps`;

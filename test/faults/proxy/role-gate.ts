@@ -1,12 +1,15 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
-import { allows, type Statement } from "../../../scripts/check/role-policies.ts";
+import type { AnyStatement } from "../../lab/iam/evaluate.ts";
+import { allows } from "../../lab/iam/role-policy.ts";
+import type { S3Facts } from "../../lab/iam/s3-request.ts";
 
 /** What one request asks to be allowed. */
 interface Asked {
   readonly action: string;
   readonly resource: string;
+  readonly facts?: S3Facts;
 }
 
 /** An S3 server that lets pass what a role's policy allows, and answers everything else as AWS does. */
@@ -19,7 +22,7 @@ export interface RoleGate {
 }
 
 /** @param target the server's URL; it knows nothing of roles */
-export async function startRoleGate(target: string, policy: readonly Statement[]): Promise<RoleGate> {
+export async function startRoleGate(target: string, policy: readonly AnyStatement[]): Promise<RoleGate> {
   const { hostname, port } = new URL(target);
   const refused: string[] = [];
   const server = createServer((request, response) => {
@@ -31,9 +34,10 @@ export async function startRoleGate(target: string, policy: readonly Statement[]
   const pass = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? "/", target);
     const deletes = request.method === "POST" && url.searchParams.has("delete");
-    const body = deletes ? await buffer(request) : undefined;
-    const asked = body === undefined ? askedBy(request, url) : deletedBy(body.toString("utf8"), url);
-    const denied = asked.filter(({ action, resource }) => !allows(policy, action, resource));
+    const locks = request.method === "PUT" && url.searchParams.has("retention");
+    const body = deletes || locks ? await buffer(request) : undefined;
+    const asked = deletes ? deletedBy(String(body), url) : askedBy(request, url, String(body));
+    const denied = asked.filter(({ action, resource, facts }) => !allows(policy, action, resource, facts));
     denied.forEach(refuse);
     if (denied.length > 0) {
       request.resume();
@@ -72,11 +76,17 @@ export async function startRoleGate(target: string, policy: readonly Statement[]
 }
 
 /** As the Service Authorization Reference has it, "Actions, resources, and condition keys for Amazon S3". */
-function askedBy({ method = "", headers }: IncomingMessage, { pathname, searchParams: query }: URL): Asked[] {
+function askedBy(
+  { method = "", headers }: IncomingMessage,
+  { pathname, searchParams: query }: URL,
+  body: string,
+): Asked[] {
   const [bucket = "", ...rest] = decodeURIComponent(pathname).slice(1).split("/");
   const key = rest.join("/");
   const resource = `arn:aws:s3:::${key === "" ? bucket : `${bucket}/${key}`}`;
-  const ask = (...actions: string[]): Asked[] => actions.map((action) => ({ action: `s3:${action}`, resource }));
+  const until = headers["x-amz-object-lock-retain-until-date"] ?? /<RetainUntilDate>([^<]+)</.exec(body)?.[1];
+  const facts = typeof until === "string" ? { lockDays: (Date.parse(until) - Date.now()) / 86_400_000 } : {};
+  const ask = (...actions: string[]): Asked[] => actions.map((action) => ({ action: `s3:${action}`, resource, facts }));
   const has = (name: string): boolean => query.has(name);
   if (key === "") {
     if (method === "HEAD" || has("list-type")) return ask("ListBucket");

@@ -40,7 +40,7 @@ export async function checkDeletion(vault: Vault, what: keyof typeof canaries): 
       return warn(
         check,
         "this role may delete every version that no lock holds, and so may whoever gets hold of its credentials",
-        "Give the job a role that may not, as scripts/provision/roles.yml makes it: backups and syncs delete nothing.",
+        "Give the job a role that may not, as scripts/provision/access.yml makes it: backups and syncs delete nothing.",
       );
     return warn(check, `not known: the store answered ${code}`, "See that the role has no s3:DeleteObjectVersion.");
   } catch (error) {

@@ -52,7 +52,7 @@ export const nobody: VerifySignature = () => Promise.reject(new Error("no prover
 
 /**
  * Everything that removes: whoever writes to the vaults, backups and syncs, may delete nothing there, and leaves to this what
- * has to go. Runs with a role of its own (`scripts/provision/roles.yml`).
+ * has to go. Runs with a role of its own (`scripts/provision/access.yml`).
  *
  * Facts first, then one plan for each vault, then a short loop that asks before each removal. Sets are removed before
  * snapshots of the files: a snapshot that was made with a set that stays, stays.

@@ -19,7 +19,7 @@ interface RecordRule {
   readonly ofFiles?: true;
 }
 
-/** Every kind of record. A new kind is a line here, and a right of the role of retention (`scripts/provision/roles.yml`). */
+/** Every kind of record. A new kind is a line here, and a right of the role of retention (`scripts/provision/access.yml`). */
 export function recordRules({ retention: { records } }: Pick<Policy, "retention">): readonly RecordRule[] {
   return [
     { prefix: "proofs/", days: records.proofs, setOf: (key) => /^proofs\/([^/]+)\//.exec(key)?.[1] },

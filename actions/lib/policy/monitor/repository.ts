@@ -103,7 +103,7 @@ export function judgeSubject({ useDefault, prefix, access }: SubjectFacts): Find
     : "a template of its own";
   const told = `GitHub presents the repository by ${form}`;
   const next =
-    "Ask `gh api repos/{owner}/{repo}/actions/oidc/customization/sub` for sub_claim_prefix, and deploy scripts/provision/roles.yml with what follows `repo:` as Repository.";
+    "Ask `gh api repos/{owner}/{repo}/actions/oidc/customization/sub` for sub_claim_prefix, and run `lifeboat provision aws` again, or deploy scripts/provision/access.yml with what follows `repo:` as Repository.";
   const means = "No job gets a role: nothing is backed up and nothing can be restored by a workflow.";
   switch (access) {
     case "role":
