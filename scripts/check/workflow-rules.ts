@@ -2,6 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
+import { environmentsWithKey } from "../../actions/lib/policy/repository/values.ts";
 import { publishes, reportingSchema, reportJobProblems } from "./report-job-rules.ts";
 
 const step = z.looseObject({ uses: z.string().optional(), run: z.string().optional(), with: z.unknown().optional() });
@@ -27,10 +28,9 @@ const actionSchema = z.looseObject({ runs: z.looseObject({ steps: z.array(step).
 type Job = z.infer<typeof job>;
 
 /** Who may hold which key: the environment of a job decides, and GitHub gives the key to no other. */
-const environmentsOf: Readonly<Record<string, readonly string[]>> = {
-  BACKUP_SIGNING_KEY: ["backup", "incident"],
-  RESTORE_PRIVATE_KEY: ["restore", "proving", "drill"],
-};
+const environmentsOf: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  ["BACKUP_SIGNING_KEY", "RESTORE_PRIVATE_KEY"].map((key) => [key, environmentsWithKey(key)]),
+);
 /** What starts a workflow: our own clock, our own people, our own workflows, a change that runs without keys. */
 const triggers: ReadonlySet<string> = new Set([
   "schedule",

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import {
-  type EnvironmentFacts,
   judgeEnvironments,
   judgeMain,
   judgeMinutes,
@@ -8,6 +7,15 @@ import {
 } from "../../actions/lib/policy/monitor/repository.ts";
 import { judgeSchedules, judgeSwitchedOn, type ScheduledWorkflow } from "../../actions/lib/policy/monitor/workflows.ts";
 import { workflowFacts } from "../../actions/lib/policy/read-schedules.ts";
+import {
+  environmentDrift,
+  limitsOf,
+  type PlanLimits,
+  rulesDrift,
+  type SeenEnvironment,
+  type SeenRules,
+} from "../../actions/lib/policy/repository/drift.ts";
+import { wantedRulesets } from "../../actions/lib/policy/repository/wanted.ts";
 import { parseCron } from "../../actions/lib/policy/schedule.ts";
 
 const twiceADay: ScheduledWorkflow = {
@@ -74,35 +82,69 @@ test.each([
   expect(judge("restore.yml")).toBe(button);
 });
 
-const environment = (name: string, mainOnly = true, reviewers = name === "restore") => ({ name, mainOnly, reviewers });
-const environments = (there: EnvironmentFacts["there"], isPrivate = false, beyondPlan = false) =>
-  judgeEnvironments({ needed: ["backup", "restore"], there, isPrivate, beyondPlan });
+const none = { rules: false, reviewers: false };
+const environment = (name: string, mainOnly = true, reviewers = name === "restore"): SeenEnvironment => ({
+  ...{ name, branches: mainOnly ? ["main"] : "all", reviewers: reviewers ? ["ada"] : [] },
+});
+const environments = (there: readonly SeenEnvironment[], limits: PlanLimits = none) => {
+  const drifts = ["backup", "restore"].flatMap((name) => {
+    const seen = there.find((one) => one.name === name);
+    return environmentDrift({ name, reviewed: name === "restore" }, seen, limits, true);
+  });
+  return judgeEnvironments(drifts, there.length, limits);
+};
 
 test("environments are well when they take main alone, and restore asks reviewers", () => {
   expect(environments([environment("backup"), environment("restore"), environment("other", false)]).state).toBe("ok");
   expect(environments([environment("backup"), environment("restore", true, false)]).state).toBe("warning");
+  expect(environments([environment("backup")])).toMatchObject({
+    ...{ state: "warning", found: expect.stringContaining("environment restore (missing") },
+  });
   // Reviewers of a private repository take GitHub Enterprise.
-  expect(environments([environment("backup"), environment("restore", true, false)], true).state).toBe("ok");
+  const beyond = { rules: false, reviewers: true };
+  expect(environments([environment("backup"), environment("restore", true, false)], beyond).state).toBe("ok");
 });
 
 test("an environment that lost its limit is critical, and where the plan has none it is said what protects instead", () => {
-  for (const isPrivate of [false, true])
-    expect(environments([environment("backup", false), environment("restore")], isPrivate)).toMatchObject({
+  for (const reviewers of [false, true])
+    expect(
+      environments([environment("backup", false), environment("restore")], { rules: false, reviewers }),
+    ).toMatchObject({
       ...{ state: "critical", found: expect.stringContaining("backup") },
     });
-  expect(environments([environment("backup", false)]).state).toBe("critical");
-  expect(environments([environment("backup", false)], true).state).toBe("critical");
-  expect(environments([environment("backup", false)], true, true)).toMatchObject({
+  const free = { rules: true, reviewers: true };
+  expect(environments([environment("backup", false)], free)).toMatchObject({
     ...{ state: "ok", found: expect.stringContaining("production's ref has to be typed") },
   });
-  expect(environments([], true, true).state).toBe("ok");
+  expect(environments([], free).state).toBe("ok");
   expect(environments([]).state).toBe("warning");
 });
 
+const [main, reports] = wantedRulesets(true);
+const rules = (of: SeenRules["main"], protectedOtherwise = false) => {
+  const seen = { main: of, reports: reports?.rules ?? [], protectedOtherwise };
+  return judgeMain(rulesDrift(seen, true), limitsOf(true, seen));
+};
+
 test("an open main is critical where GitHub has rules for it, and where the plan has none it is said", () => {
-  expect(judgeMain(true).state).toBe("ok");
-  expect(judgeMain(false).state).toBe("critical");
-  expect(judgeMain(undefined)).toMatchObject({ state: "ok", found: expect.stringContaining("anybody who can push") });
+  expect(rules(main?.rules).state).toBe("ok");
+  expect(rules([], true).state).toBe("ok");
+  expect(rules([]).state).toBe("critical");
+  expect(rules(undefined)).toMatchObject({ state: "ok", found: expect.stringContaining("anybody who can push") });
+});
+
+test.each([
+  ["pull_request", { require_code_owner_review: false }, "warning"],
+  ["pull_request", { required_approving_review_count: 0 }, "warning"],
+  ["required_status_checks", { required_status_checks: [{ context: "lint" }] }, "warning"],
+  ["non_fast_forward", undefined, "warning"],
+  ["pull_request", undefined, "critical"],
+])("of main's rules %s changed to %o is named", (type, change, state) => {
+  const changed = (main?.rules ?? []).flatMap((rule) => {
+    if (rule.type !== type) return [rule];
+    return change === undefined ? [] : [{ ...rule, parameters: { ...rule.parameters, ...change } }];
+  });
+  expect(rules(changed)).toMatchObject({ state, found: expect.stringContaining(`branch main: ${type}`) });
 });
 
 test.each([

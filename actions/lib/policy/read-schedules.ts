@@ -58,7 +58,11 @@ export function readSchedules(written: readonly WrittenSchedule[]): ReadSchedule
   return { schedules, wrong };
 }
 
-const stepSchema = z.looseObject({ uses: z.string().optional(), with: z.record(z.string(), z.unknown()).default({}) });
+const stepSchema = z.looseObject({
+  uses: z.string().optional(),
+  with: z.record(z.string(), z.unknown()).default({}),
+  env: z.record(z.string(), z.unknown()).default({}),
+});
 const workflowSchema = z.looseObject({
   on: z
     .union([
@@ -76,12 +80,14 @@ const workflowSchema = z.looseObject({
         environment: z
           .union([z.string(), z.looseObject({ name: z.string() }).transform(({ name }) => name)])
           .optional(),
+        if: z.unknown().optional(),
+        "runs-on": z.unknown().optional(),
         steps: z.array(stepSchema).default([]),
       }),
     )
     .default({}),
 });
-type Step = z.infer<typeof stepSchema>;
+export type Step = z.infer<typeof stepSchema>;
 
 /**
  * What a workflow does on a schedule, told by the actions that it uses, not by its name.
@@ -129,7 +135,8 @@ function inUtc(timezone: string): boolean {
   return /^(Etc\/)?(UTC|GMT)$/.test(timezone);
 }
 
-function readWorkflow(path: string, text: string): z.infer<typeof workflowSchema> {
+/** @param path for people @throws ConfigurationError `workflow-unreadable` */
+export function readWorkflow(path: string, text: string): z.infer<typeof workflowSchema> {
   try {
     return workflowSchema.parse(parse(text));
   } catch {

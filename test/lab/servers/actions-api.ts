@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { wantedRulesets } from "../../../actions/lib/policy/repository/wanted.ts";
 
 /** A run as GitHub's API tells it; what a test is not about is filled in. */
 export interface LabRun {
@@ -97,7 +98,11 @@ function answerTo(state: Answering, url: URL, at: string): unknown {
   if (!url.pathname.startsWith(at)) return undefined;
   const settings = settingsAt(state, path);
   if (settings !== undefined) return settings;
-  if (path === "/rules/branches/main") return mainIsProtected ? [{ type: "pull_request", ruleset_id: 1 }] : [];
+  const branch = /^\/rules\/branches\/(\w+)$/.exec(path)?.[1];
+  if (branch !== undefined) {
+    const rules = wantedRulesets(true).filter((ruleset) => ruleset.branch === branch && mainIsProtected);
+    return rules.flatMap((ruleset) => ruleset.rules.map((rule) => ({ ...rule, ruleset_id: 1 })));
+  }
   if (path === "/branches/main") return { name: "main", protected: false };
   const ofWorkflow = /^\/actions\/workflows\/([^/]+)\.yml\/runs$/.exec(path)?.[1];
   if (path === "/actions/runs" || ofWorkflow !== undefined) {
@@ -122,7 +127,7 @@ function answerTo(state: Answering, url: URL, at: string): unknown {
 
 /** What does not depend on runs. */
 function settingsAt({ workflows, environments, isPrivate, subject }: Answering, path: string): unknown {
-  if (path === "") return { private: isPrivate };
+  if (path === "") return { full_name: "qimma/lifeboat", private: isPrivate, default_branch: "main" };
   if (path === "/actions/oidc/customization/sub") return subject;
   if (path === "/actions/workflows") {
     const listed = workflows.map(({ file, state, createdAt }, id) => ({
@@ -139,11 +144,13 @@ function settingsAt({ workflows, environments, isPrivate, subject }: Answering, 
     : undefined;
 }
 
+const ada = { type: "User", reviewer: { id: 1, login: "ada" } };
+
 function toldEnvironment({ name, branches, reviewers = false }: LabEnvironment, id: number): unknown {
   return {
     ...{ id, name },
     protection_rules: [
-      ...(reviewers ? [{ id: 1, type: "required_reviewers", prevent_self_review: false, reviewers: [] }] : []),
+      ...(reviewers ? [{ id: 1, type: "required_reviewers", prevent_self_review: false, reviewers: [ada] }] : []),
       ...(branches === null ? [] : [{ id: 2, type: "branch_policy" }]),
     ],
     deployment_branch_policy:

@@ -44,18 +44,29 @@ const answerWithin = 20_000;
 const perPage = 100;
 const mostPages = 10;
 
+/** One request to GitHub's API. */
+export interface GithubRequest {
+  readonly method?: string;
+  /** Below the repository's, e.g. `/environments`. */
+  readonly path: string;
+  /** It is not below the repository's: `/users/ada`. */
+  readonly elsewhere?: boolean;
+  readonly body?: object;
+}
+
 /** Sends one request about the repository, and reads its answer. @throws what `failed` makes of a refusal, and of an answer of another form */
 export function askGithub({ api, token, repository }: GithubSettings) {
   const octokit = getOctokit(token, { baseUrl: api });
   return async <Answer>(
-    { method = "GET", path, body = {} }: { readonly method?: string; readonly path: string; readonly body?: object },
+    { method = "GET", path, elsewhere = false, body = {} }: GithubRequest,
     schema: z.ZodType<Answer>,
     failed: (status: number | undefined, cause: unknown) => OperationError,
   ): Promise<Answer> => {
     let data: unknown;
     try {
       const request = { signal: AbortSignal.timeout(answerWithin) };
-      ({ data } = await octokit.request(`${method} /repos/${repository}${path}`, { ...body, request }));
+      const at = elsewhere ? path : `/repos/${repository}${path}`;
+      ({ data } = await octokit.request(`${method} ${at}`, { ...body, request }));
     } catch (error) {
       throw failed(statusOf(error), error);
     }
@@ -72,11 +83,13 @@ export function isUnknownToGithub(error: unknown): boolean {
 
 /**
  * Whether GitHub has said that the repository's plan does not have what was asked for: rules and protection of private repositories
- * with GitHub Free (403, "Upgrade to GitHub Pro or make this repository public to enable this feature.").
+ * with GitHub Free (403, "Upgrade to GitHub Pro or make this repository public to enable this feature."), limits and reviewers of an
+ * environment (422, "Failed to create the environment protection rule. Please ensure the billing plan supports …").
  */
 export function isBeyondPlan(error: unknown): boolean {
-  if (!(error instanceof OperationError) || statusOf(error.cause) !== 403) return false;
-  return error.cause instanceof Error && /^upgrade to github/i.test(error.cause.message);
+  if (!(error instanceof OperationError && error.cause instanceof Error)) return false;
+  const { message } = error.cause;
+  return statusOf(error.cause) === 403 ? /^upgrade to github/i.test(message) : /billing plan/i.test(message);
 }
 
 /**

@@ -1,84 +1,55 @@
-import { countOf, formatCount, formatDay } from "../../base/measures.ts";
-import type { Finding } from "./check.ts";
+import { countOf, few, formatCount, formatDay } from "../../base/measures.ts";
+import type { Drift, PlanLimits } from "../repository/drift.ts";
+import { type Finding, worstFirst } from "./check.ts";
 
-/** An environment of the repository. */
-export interface ProtectedEnvironment {
-  readonly name: string;
-  /** Only runs of main reach its secrets. */
-  readonly mainOnly: boolean;
-  readonly reviewers: boolean;
-}
+/** GitHub says that the plan has no rules for this repository: then it has no limits of environments either (GitHub Free, private). */
+const beyondPlan =
+  "GitHub's plan has no limits of environments for private repositories: anybody who can push can reach their secrets. Before a restore production's ref has to be typed.";
 
-export interface EnvironmentFacts {
-  /** Named by the workflows' jobs. */
-  readonly needed: readonly string[];
-  /** That the repository has. */
-  readonly there: readonly ProtectedEnvironment[];
-  /** Environments of private repositories have no reviewers below GitHub Enterprise. */
-  readonly isPrivate: boolean;
-  /** GitHub says that the plan has no rules for this repository: then it has no limits of environments either (GitHub Free, private). */
-  readonly beyondPlan: boolean;
-}
-
-/** Whose secrets can overwrite production: .github/workflows/README.md asks for reviewers. */
-const reviewed = ["restore"];
-
-/** Whether the environments still protect the keys that lie in them. */
-export function judgeEnvironments({ needed, there, isPrivate, beyondPlan }: EnvironmentFacts): Finding {
-  if (beyondPlan)
-    return {
-      state: "ok",
-      found:
-        "GitHub's plan has no limits of environments for private repositories: anybody who can push can reach their secrets. Before a restore production's ref has to be typed.",
-    };
-  const ours = there.filter(({ name }) => needed.includes(name));
-  const open = ours.filter(({ mainOnly }) => !mainOnly);
-  const means = "A workflow on any branch can read the secrets that lie there: anybody who can push can take the keys.";
-  if (ours.length === 0) {
+/**
+ * Whether the environments still protect the keys that lie in them.
+ * @param drifts of all of them @param there how many of those that the workflows name the repository has
+ */
+export function judgeEnvironments(drifts: readonly Drift[], there: number, limits: PlanLimits): Finding {
+  if (limits.rules) return { state: "ok", found: beyondPlan };
+  if (there === 0)
     return {
       state: "warning",
       found: "The repository has none of the environments that the workflows name.",
-      means,
-      next: "Set them up as .github/workflows/README.md says.",
+      means: reaches,
+      next: "Run `lifeboat provision github`.",
     };
-  }
-  if (open.length > 0) {
-    return {
-      state: "critical",
-      found: `${countOf(open.length, "environment is", "environments are")} not limited to main: ${open.map(({ name }) => name).join(", ")}.`,
-      means,
-      next: "Settings, Environments: choose it, and limit its deployment branches to main. If somebody took the limit away, change its secrets.",
-    };
-  }
-  const alone = isPrivate ? [] : ours.filter(({ name, reviewers }) => reviewed.includes(name) && !reviewers);
-  if (alone.length > 0) {
-    return {
-      state: "warning",
-      found: `The environment ${alone.map(({ name }) => name).join(", ")} asks no reviewer.`,
-      means:
-        "Anybody who can start workflows can restore over a target without asking a second person. Only the tick write and the typed ref stand in between.",
-      next: "Settings, Environments: ask for required reviewers.",
-    };
-  }
-  return {
-    state: "ok",
-    found: `${countOf(ours.length, "environment accepts", "environments accept")} only runs of main.`,
-  };
+  return (
+    judgeDrifts(drifts, reaches) ?? {
+      state: "ok",
+      found: `${countOf(there, "environment accepts", "environments accept")} only runs of main.`,
+    }
+  );
 }
 
-/** @param guarded a ruleset or the older protection keeps people from pushing to main; undefined: the plan has neither */
-export function judgeMain(guarded: boolean | undefined): Finding {
-  if (guarded === undefined)
+const reaches = "A workflow on any branch can read the secrets that lie there: anybody who can push can take the keys.";
+
+/** @param drifts of main and of the branch `reports` @param limits what the plan does not have */
+export function judgeMain(drifts: readonly Drift[], limits: PlanLimits): Finding {
+  if (limits.rules)
     return {
       state: "ok",
       found: "GitHub's plan has no rules for branches of private repositories: anybody who can push can change main.",
     };
-  if (guarded) return { state: "ok", found: "main accepts changes only by pull request." };
+  const means = "Whoever can push to it can change what the backups do, and run it with their keys.";
+  return judgeDrifts(drifts, means) ?? { state: "ok", found: "main accepts changes only by pull request." };
+}
+
+/** One finding of all that is not as it should be, by name; undefined: nothing is. */
+function judgeDrifts(drifts: readonly Drift[], means: string): Finding | undefined {
+  const [worst] = worstFirst(drifts);
+  if (worst === undefined) return undefined;
+  const told = worstFirst(drifts).map(({ property, is, should }) => `${property} (${is}; should be: ${should})`);
   return {
-    state: "critical",
-    found: "Nothing protects main.",
-    means: "Whoever can push to it can change what the backups do, and run it with their keys.",
-    next: "Settings, Rules, Rulesets: ask for pull requests and the check ci-ok on main.",
+    state: worst.state,
+    found: `${countOf(drifts.length, "setting is", "settings are")} not as wanted: ${few(told)}.`,
+    means,
+    next: worst.next,
   };
 }
 

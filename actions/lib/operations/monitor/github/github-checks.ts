@@ -9,8 +9,12 @@ import {
 } from "../../../policy/monitor/repository.ts";
 import { judgeSchedules, judgeSwitchedOn, type ScheduledWorkflow } from "../../../policy/monitor/workflows.ts";
 import type { WorkflowFacts } from "../../../policy/read-schedules.ts";
+import { environmentDrift, guardsMain, limitsOf, rulesDrift } from "../../../policy/repository/drift.ts";
+import { wantedRepository } from "../../../policy/repository/wanted.ts";
 import { isBad } from "../../../report/run/merge-reports.ts";
 import { conclusionOf } from "../../../report/run/reconcile.ts";
+import { readWorkflows } from "../../policy-check/promise-check.ts";
+import { readOwners } from "../../provision/github/owners.ts";
 import type { Check, Look } from "../check.ts";
 import { type GithubReader, githubReader, type ToldRun } from "./read-github.ts";
 
@@ -45,16 +49,26 @@ export function githubChecks(look: Look): readonly Check[] {
     {
       ...{ id: "environments", title: "Environments that hold the keys" },
       async look() {
-        const needed = [...new Set(github.files().flatMap(({ environments }) => environments))];
-        const [there, isPrivate] = await Promise.all([github.environments(needed), github.isPrivate()]);
-        // A plan that has no rules for private repositories has no limits of their environments either.
-        const beyondPlan = isPrivate && (await github.protectsMain()) === undefined;
-        return judgeEnvironments({ needed, there, isPrivate, beyondPlan });
+        const wanted = wantedRepository(readWorkflows()).environments;
+        const [there, isPrivate, rules] = await Promise.all([
+          github.environments(wanted.map(({ name }) => name)),
+          github.isPrivate(),
+          github.rules(),
+        ]);
+        const limits = limitsOf(isPrivate, rules);
+        const drifts = wanted.flatMap((one) => {
+          const seen = there.find(({ name }) => name === one.name);
+          return environmentDrift(one, seen, limits, guardsMain(rules));
+        });
+        return judgeEnvironments(drifts, there.length, limits);
       },
     },
     {
       ...{ id: "main-rules", title: "Rules of main" },
-      look: async () => judgeMain(await github.protectsMain()),
+      async look() {
+        const [isPrivate, rules] = await Promise.all([github.isPrivate(), github.rules()]);
+        return judgeMain(rulesDrift(rules, readOwners().canReview), limitsOf(isPrivate, rules));
+      },
     },
     {
       ...{ id: "oidc-subject", title: "Subject that AWS trusts" },
