@@ -3,7 +3,7 @@ import { type Environment, optional } from "../../config/environment.ts";
 import type { VaultLocation } from "../../config/vault-location.ts";
 import { parameters } from "../../policy/cloud/parameters.ts";
 import type { Context } from "../context.ts";
-import { githubReader } from "../monitor/github/read-github.ts";
+import { githubAsker, githubSettings, readSubject } from "./github/read-settings.ts";
 
 /** The buckets that are set, by name and region. */
 export interface Buckets {
@@ -46,8 +46,9 @@ export async function subjectOf(context: Context, given: string | undefined): Pr
       "Which repository's jobs the roles trust is not told.",
       "Set GITHUB_REPOSITORY to owner/name and GITHUB_TOKEN (`gh auth token`), or give --repository as `gh api repos/{owner}/{name}/actions/oidc/customization/sub` says it after `repo:`.",
     );
-  const { useDefault, prefix } = await githubReader({ context, now: new Date(), history: () => [] }).subject();
-  if (!useDefault)
+  const next = "Set GITHUB_TOKEN to a token that may read the repository, e.g. `export GITHUB_TOKEN=$(gh auth token)`.";
+  const { use_default, sub_claim_prefix: prefix } = await readSubject(githubAsker(githubSettings(context.env), next));
+  if (!use_default)
     throw new ConfigurationError(
       "subject-own",
       "The repository's OIDC subjects follow a template of its own, which the roles cannot be made for.",
