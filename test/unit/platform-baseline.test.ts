@@ -2,7 +2,13 @@ import { describe, expect, test } from "vitest";
 import { compareObjects } from "../../actions/lib/compare/objects.ts";
 import type { Inventory, InventoryObject } from "../../actions/lib/postgres/inventory/model.ts";
 import { Baseline, loadBaseline } from "../../actions/lib/supabase/platform/baseline.ts";
-import { emptyBaseline, factOfObject, unpackRights, withSnapshot } from "../../actions/lib/supabase/platform/fact.ts";
+import {
+  emptyBaseline,
+  type Fact,
+  factOfObject,
+  unpackRights,
+  withSnapshot,
+} from "../../actions/lib/supabase/platform/fact.ts";
 import { Platform } from "../../actions/lib/supabase/platform/platform.ts";
 
 /** A made-up auth server in two versions: the second has a table more, another function, and lets anon read less. */
@@ -165,6 +171,68 @@ test("states that come with Lifeboat are read, and know both majors and what eve
     expect([...(fit.state("table auth.users")?.rights ?? [])].filter((right) => right.startsWith("anon "))).toEqual([]);
     expect(fit.state("role anon")).toBeDefined();
     expect(fit.state("function storage.foldername(text)")).toBeDefined();
+  }
+});
+
+/** What a new project has of a component, beside what was found and without some of it. */
+function newProject(
+  component: string,
+  major: number,
+  without: (key: string) => boolean,
+  {
+    found = [],
+    version = new Map(),
+  }: { readonly found?: readonly Fact[]; readonly version?: ReadonlyMap<string, string> },
+): Fact[] {
+  const fit = loadBaseline({}).fit(found, major, version);
+  return fit
+    .keys(component)
+    .filter((key) => !without(key))
+    .map((key) => ({ key, component, ...(fit.state(key) ?? { definition: "", owner: null, rights: [] }), comment: "" }))
+    .map((fact) => ({ ...fact, rights: [...fact.rights] }));
+}
+
+test("a new project has pg_graphql's schema and rights, whether the extension is on or was taken out again", () => {
+  const own = "supabase_admin";
+  const to = (privilege: string) =>
+    ["anon", "authenticated", "postgres", "service_role"].map((grantee) => ({
+      ...{ grantee, grantor: own, privilege, column: null, grantable: false },
+    }));
+  const of = (kind: string, identity: string, given: Partial<InventoryObject>) =>
+    factOfObject(object(kind, identity, { schema: null, owner: own, ...given }));
+  const left = [
+    of("schema", "graphql", { grants: to("USAGE") }),
+    ...Object.entries({ functions: to("EXECUTE"), sequences: ["SELECT", "UPDATE", "USAGE"].flatMap(to) }).map(
+      ([what, grants]) => of("default acl", `for role supabase_admin in schema graphql on ${what}`, { grants }),
+    ),
+    of("function", "graphql_public.graphql(text,text,jsonb,jsonb)", {
+      schema: "graphql_public",
+      grants: to("EXECUTE"),
+    }),
+  ];
+  const on = [...left, of("extension", "pg_graphql", { definition: "version 1.5.11 schema graphql" })];
+  for (const major of [15, 17]) {
+    const others = newProject("postgres", major, (key) => on.some((one) => one.key === key), { found: on });
+    for (const found of [left, on]) {
+      const fit = loadBaseline({}).fit([...others, ...found], major);
+      for (const { key, rights } of found) {
+        expect([key, fit.state(key)?.owner]).toEqual([key, own]);
+        const known = fit.state(key)?.rights;
+        // postgres may pass on the use of the schema.
+        expect(rights.filter((right) => !known?.has(right) && !known?.has(`${right}*`))).toEqual([]);
+      }
+    }
+  }
+});
+
+test("the tables of Iceberg are missing where Supabase's storage serves many projects, and that is a new project, too", () => {
+  const version = new Map([["storage", "63"]]);
+  for (const major of [15, 17]) {
+    const facts = newProject("storage", major, (key) => key.includes("iceberg_"), { version });
+    const fit = loadBaseline({}).fit(facts, major, version);
+    expect(fit.isExact("storage")).toBe(true);
+    expect(fit.state("table storage.objects")).toBeDefined();
+    expect(fit.state("table storage.iceberg_namespaces")).toBeUndefined();
   }
 });
 

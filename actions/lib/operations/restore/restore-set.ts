@@ -53,6 +53,7 @@ async function restoreOn(task: RestoreTask): Promise<RestoreResult> {
     const schema = planSchema(toc, source, freed.facts.inventory, facts.platform, {
       without: leftOut,
       withFiles: task.bringFiles !== undefined,
+      fixedSchemas: facts.availableExtensions,
     });
     return { ...(await restoreInto({ task, source, client, ...freed, quiet, schema, journal, stages })), ...room };
   } finally {

@@ -21,8 +21,8 @@ export interface TargetFacts {
   readonly major: number;
   /** `session_replication_role` may be set: triggers and foreign keys of existing tables stay silent during the load. */
   readonly mayReplicate: boolean;
-  /** Extensions that the server could install, installed ones included. */
-  readonly availableExtensions: ReadonlySet<string>;
+  /** Extensions that the server could install, installed ones included, each with the schema that it insists on. */
+  readonly availableExtensions: ReadonlyMap<string, string | null>;
   /** What is in it now. */
   readonly inventory: Inventory;
 }
@@ -34,7 +34,7 @@ const factsSchema = z.strictObject({
   mayMakeRoles: z.boolean(),
   readOnly: z.boolean(),
   supabase: z.boolean(),
-  extensions: z.array(z.string()),
+  extensions: z.record(z.string(), z.string().nullable()),
 });
 
 /**
@@ -59,7 +59,8 @@ export async function inspectTarget(
            (select count(*) = 4 from pg_roles
              where rolname in ('supabase_admin', 'anon', 'authenticated', 'service_role'))
              and (select count(*) = 2 from pg_namespace where nspname in ('auth', 'storage')) as supabase,
-           (select json_agg(name) from pg_available_extensions) as extensions`);
+           (select json_object_agg(e.name, v.schema) from pg_available_extensions e
+              left join pg_available_extension_versions v on v.name = e.name and v.version = e.default_version) as extensions`);
   const facts = factsSchema.parse(answer.rows[0]);
   if (facts.readOnly && to === "write") {
     throw new ConfigurationError(
@@ -91,7 +92,7 @@ export async function inspectTarget(
     platform: facts.supabase ? await Platform.read(client, inventory) : undefined,
     major: inventory.serverMajor,
     mayReplicate: await maySetReplicationRole(client),
-    availableExtensions: new Set(facts.extensions),
+    availableExtensions: new Map(Object.entries(facts.extensions)),
     inventory,
   };
 }

@@ -145,9 +145,13 @@ export async function refuseOccupied(client: Client, facts: TargetFacts, admitte
   throw new ConfigurationError(
     "target-not-empty",
     `The target is not empty: ${few(all, shown)}.`,
-    "Restore into a new project or an empty database; nothing has been changed in this one.",
+    facts.platform === undefined ? another : `${another} ${unknownVersion}`,
   );
 }
+
+const another = "Restore into a new project or an empty database; nothing has been changed in this one.";
+const unknownVersion =
+  "Where nobody has touched this project, its version is newer than this Lifeboat: record such a project (scripts/record-platform.ts) and name the folder in LIFEBOAT_BASELINES.";
 
 const guard = "public.rls_auto_enable()";
 

@@ -1,10 +1,11 @@
 import { ConfigurationError } from "../../../base/errors.ts";
 import { readArchive } from "../../../postgres/dump/archive/data.ts";
 import type { TocEntry } from "../../../postgres/dump/archive/toc.ts";
+import { bare, quoteIdentifier } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { isRoutine } from "../../../postgres/inventory/name-lookup.ts";
 import { byKey, objectKey } from "../../../postgres/inventory/object-query.ts";
-import { isOwnObject } from "../../../postgres/platform-owned.ts";
+import { isOwnObject, isPlatformOwner } from "../../../postgres/platform-owned.ts";
 import type { Platform } from "../../../supabase/platform/platform.ts";
 import type { OpenSet } from "../../../vault/sets/open-set.ts";
 import { assertRowsPlaced } from "../../../vault/sets/rows.ts";
@@ -52,6 +53,8 @@ export interface PlanOptions {
   readonly without?: ReadonlySet<InventoryObject>;
   /** Whether files are brought in before Storage's triggers are made. */
   readonly withFiles?: boolean;
+  /** Extensions that the target's server has, each with the schema that it insists on. */
+  readonly fixedSchemas?: ReadonlyMap<string, string | null>;
 }
 
 /** Handled elsewhere (data, grants, values) or settings of pg_dump's own session. */
@@ -84,7 +87,7 @@ export function planSchema(
   source: Inventory,
   target: Inventory,
   platform: Platform | undefined,
-  { without = new Set(), withFiles: again = false }: PlanOptions = {},
+  { without = new Set(), withFiles: again = false, fixedSchemas = new Map() }: PlanOptions = {},
 ): SchemaPlan {
   const present = byKey(target.objects);
   const objects = new Map(source.objects.map((object) => [`${object.classId} ${object.oid}`, object]));
@@ -100,7 +103,16 @@ export function planSchema(
     [entry, ...(entry.desc === "COMMENT" ? partOf(entry, entries) : [])]
       .map(objectOf)
       .some((object) => object !== undefined && isNotWanted(object));
+  // Such a schema is the platform's: who installs the extension gets it from there, with its owner and its rights.
+  const brings = (entry: TocEntry): string | undefined => {
+    const schema = entry.desc === "EXTENSION" ? fixedSchemas.get(entry.tag) : undefined;
+    const twin = source.objects.find((one) => one.kind === "schema" && bare(one.identity) === schema);
+    if (platform === undefined || twin === undefined || present.has(objectKey(twin))) return undefined;
+    return twin.extension === null && isPlatformOwner(twin.owner) ? (schema ?? undefined) : undefined;
+  };
+  const brought = new Set(toc.map(brings).filter((schema) => schema !== undefined));
   const wanted = toc.filter((entry) => {
+    if (entry.desc === "SCHEMA" && brought.has(entry.tag)) return false;
     if (otherwise.has(entry.desc) || entry.defn.trim() === "") return false;
     // It names the source's database, which may be another one on the target's server.
     if (entry.desc === "COMMENT" && entry.tag.startsWith("DATABASE ")) return false;
@@ -118,7 +130,15 @@ export function planSchema(
       const object = objectOf(one);
       return object !== undefined && isRoutine(object) ? [object] : [];
     });
-  const step = (entry: TocEntry): Step => ({ entry, object: objectOf(entry), calls: calls(entry) });
+  const withItsSchema = (entry: TocEntry): TocEntry =>
+    brings(entry) === undefined
+      ? entry
+      : { ...entry, defn: `CREATE EXTENSION IF NOT EXISTS ${quoteIdentifier(entry.tag)};\n` };
+  const step = (entry: TocEntry): Step => ({
+    entry: withItsSchema(entry),
+    object: objectOf(entry),
+    calls: calls(entry),
+  });
   const stage = (entry: TocEntry) => stageOf(entry, entries);
   const bytes = new Map(source.tables.map((table) => [table.oid, table.bytes]));
   const of = (which: StageName) => wanted.filter((entry) => stage(entry) === which);
