@@ -1,7 +1,7 @@
 import { quoteIdentifier } from "../../postgres/identifier.ts";
 import { equalRows } from "../../postgres/rows/fingerprint.ts";
 import type { GoodSide } from "./good-side.ts";
-import { hashOf, type LiveTable } from "./live-table.ts";
+import type { LiveTable } from "./live-table.ts";
 import type { ColumnMatch } from "./match-columns.ts";
 
 /**
@@ -20,16 +20,17 @@ export interface RowCounts {
   readonly added: number;
 }
 
-/** The good side's rows of the keys that differ; columns `match.both`, under the live table's types. */
+/** The good side's rows of the keys that differ: `hashColumn`, and columns `match.both` under the live table's types. */
 export const goodRows = "pg_temp.lifeboat_good";
 /** The same rows in the set that was taken after the damage; there only with a `damaged` side. */
 export const damagedRows = "pg_temp.lifeboat_damaged";
 /**
  * `hash int8, kind text, many int8`: of the key of each row that is `missing`, `changed` or `added`; `many`, where rows are
- * multisets, is how many of them.
+ * multisets, is how many of them. With a key also where the row lies on both sides (`good tid`; `relation oid, place tid`), who wrote
+ * the live one (`writer xid`), and in which of `match.both` a changed one differs (`differs bool[]`).
  */
 export const differingKeys = "pg_temp.lifeboat_keys";
-/** The live rows of these keys: all columns, and `tableoid`, `ctid` and `xmin` as the table has them. */
+/** The live rows of these keys: `hashColumn`, all columns, and `tableoid`, `ctid` and `xmin` as the table has them. */
 export const liveRows = "pg_temp.lifeboat_live";
 
 /**
@@ -50,7 +51,7 @@ export interface Difference {
   readonly chosen?: number;
   /** What stands behind FROM for the live rows: give it an alias. */
   readonly from: string;
-  /** Key hash of a row of the live table or of the good rows, as an expression. */
+  /** Key hash of a row of the live, good or damaged rows, as an expression. */
   hash(alias: string): string;
   /** Whether two rows have the very same key. */
   sameKey(one: string, other: string): string;
@@ -62,27 +63,51 @@ export interface Difference {
 
 export type Expressions = Pick<Difference, "from" | "hash" | "sameKey" | "sameRow" | "sameCell">;
 
+/** The column of the temporary tables that holds the hash of a row's key: no column of the table has its name. */
+export function hashColumn({ columns, generated }: Pick<LiveTable, "columns" | "generated">): string {
+  const taken = new Set([...columns.map(({ name }) => name), ...generated]);
+  let name = "lifeboat_hash";
+  while (taken.has(name)) name = `${name}_`;
+  return name;
+}
+
+/** Types of PostgreSQL's own whose equal values have one image, under any collation with one order for one text. */
+const plainTypes = new Set([
+  ...["smallint", "integer", "bigint", "oid", "boolean", "uuid", "date", "text", "character varying", "bytea"],
+  ...["timestamp with time zone", "timestamp without time zone"],
+]);
+const textTypes = new Set(["text", "character varying"]);
+
 /** The expressions of a difference. Pure. @param columns that are compared */
 export function expressionsFor(
   table: LiveTable,
   key: readonly string[] | null,
   columns: readonly string[],
 ): Expressions {
-  const domains = new Map(
-    table.columns.filter(({ type, base }) => type !== base).map(({ name, base }) => [name, base]),
-  );
+  const known = new Map(table.columns.map((column) => [column.name, column]));
+  const isDomain = (column: string) => known.get(column)?.type !== known.get(column)?.base;
   const cell = (alias: string, column: string): string => {
-    const base = domains.get(column);
-    return `${alias}.${quoteIdentifier(column)}${base === undefined ? "" : `::${base}`}`;
+    const value = `${alias}.${quoteIdentifier(column)}`;
+    return isDomain(column) ? `${value}::${known.get(column)?.base}` : value;
+  };
+  /** To build a row of two values costs ten times as much as to compare them. */
+  const plainly = (one: string, other: string, column: string): string | undefined => {
+    const type = known.get(column)?.base.replace(/\(\d+\)/, "") ?? "";
+    if (!plainTypes.has(type)) return undefined;
+    const collate = textTypes.has(type) ? ' collate pg_catalog."C"' : "";
+    return `${cell(one, column)}${collate} is not distinct from ${cell(other, column)}${collate}`;
   };
   const same = (one: string, other: string, some: readonly string[]): string => {
-    if (some.length === 0) return "true";
-    const row = (alias: string) => `row(${some.map((column) => cell(alias, column)).join(", ")})`;
-    return equalRows(row(one), row(other));
+    const plain = some.flatMap((column) => plainly(one, other, column) ?? []);
+    const others = some.filter((column) => plainly(one, other, column) === undefined);
+    const row = (alias: string) => `row(${others.map((column) => cell(alias, column)).join(", ")})`;
+    const all = [...plain, ...(others.length === 0 ? [] : [equalRows(row(one), row(other))])];
+    return all.length === 0 ? "true" : `(${all.join(" and ")})`;
   };
+  const hash = quoteIdentifier(hashColumn(table));
   return {
     from: liveRows,
-    hash: (alias) => hashOf(key ?? columns, alias),
+    hash: (alias) => `${alias}.${hash}`,
     sameKey: (one, other) => same(one, other, key ?? columns),
     sameRow: (one, other) => same(one, other, columns),
     sameCell: (one, other, column) => same(one, other, [column]),

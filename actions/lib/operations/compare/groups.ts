@@ -35,21 +35,14 @@ export interface MissingGroup {
 
 const mostGroups = 20;
 
-const onSameKey = ({ hash, sameKey }: Difference): string => `${hash("g")} = ${hash("l")} and ${sameKey("g", "l")}`;
-
 /** Changed rows by the columns in which they differ, most first. Rows without a key are not changed, but come and go. */
 export async function countByColumn(
   client: Client,
-  difference: Difference,
+  { match, counts }: Difference,
 ): Promise<{ readonly column: string; readonly rows: number }[]> {
-  const { match, counts, sameCell } = difference;
   if (counts.changed === 0) return [];
-  const columns = match.both.map(
-    (column, place) => `count(*) filter (where not ${sameCell("g", "l", column)})::text as "${place}"`,
-  );
-  const answer = await client.query(
-    `select ${columns.join(", ")} from ${goodRows} g join ${liveRows} l on ${onSameKey(difference)}`,
-  );
+  const columns = match.both.map((_, place) => `count(*) filter (where differs[${place + 1}])::text as "${place}"`);
+  const answer = await client.query(`select ${columns.join(", ")} from ${differingKeys} where kind = 'changed'`);
   const found = z.record(z.string(), z.string()).parse(answer.rows[0]);
   return match.both
     .map((column, place) => ({ column, rows: Number(found[place] ?? 0) }))
@@ -78,21 +71,19 @@ export async function groupByTransaction(
   difference: Difference,
   columns: readonly string[],
 ): Promise<Transactions> {
-  const { counts, hash, sameRow, sameCell } = difference;
+  const { counts, hash, key, match } = difference;
   if (counts.changed + counts.added === 0) return { groups: [], others: { transactions: 0, rows: 0 } };
   const times = await client.query<{ kept: boolean }>("select current_setting('track_commit_timestamp')::bool as kept");
-  const at = times.rows[0]?.kept === true ? "pg_xact_commit_timestamp(l.xmin)::text" : "null::text";
-  const differs = columns.map((column) => `not ${sameCell("g", "l", column)}`);
-  const added =
-    difference.key === null
-      ? `${hash("l")} in (select hash from ${differingKeys} where kind = 'added')`
-      : `not exists (select from ${goodRows} g where ${onSameKey(difference)})`;
+  const at = times.rows[0]?.kept === true ? "pg_xact_commit_timestamp(writer)::text" : "null::text";
+  const written =
+    key === null
+      ? `select l.xmin as writer, 'added' as kind, null::bool[] as differs from ${liveRows} l
+          where ${hash("l")} in (select hash from ${differingKeys} where kind = 'added')`
+      : `select writer, kind, differs from ${differingKeys} where kind in ('changed', 'added')`;
+  const any = columns.map((column) => `bool_or(differs[${match.both.indexOf(column) + 1}])`);
   const touched = `
-    select l.xmin::text as number, ${at} as at, 1 as changed, 0 as added, ${asArray(differs)} as differs
-      from ${goodRows} g join ${liveRows} l on ${onSameKey(difference)} and not ${sameRow("g", "l")}
-    union all
-    select l.xmin::text, ${at}, 0, 1, null::bool[] from ${liveRows} l where ${added}`;
-  const any = columns.map((_, place) => `bool_or(differs[${place + 1}])`);
+    select writer::text as number, ${at} as at, (kind = 'changed')::int as changed, (kind = 'added')::int as added, differs
+      from (${written}) written`;
   const answer = await client.query(
     `select min(number::int8)::text as transaction, count(distinct number)::text as numbers, min(at) as at,
             sum(changed)::text as changed, sum(added)::text as added, ${asArray(any)} as columns,
@@ -191,7 +182,7 @@ export async function sampleRows(
   difference: Difference,
   columns: readonly string[],
 ): Promise<Sample[]> {
-  const { hash, key, match, sameRow } = difference;
+  const { hash, key, match } = difference;
   const keyColumns = (key ?? match.both).slice(0, mostCells);
   const cells = columns.slice(0, mostCells);
   const keyOf = (alias: string) => `array[${keyColumns.map((column) => textOf(alias, column)).join(", ")}]::text[]`;
@@ -202,8 +193,8 @@ export async function sampleRows(
   const answer = await client.query(
     `(select 'missing' as kind, ${keyOf("g")} as key, ${none} from ${goodRows} g where ${kind("missing", "g")} limit ${mostRows})
      union all
-     (select 'changed', ${keyOf("l")}, ${valuesOf("g")}, ${valuesOf("l")} from ${goodRows} g join ${liveRows} l
-        on ${onSameKey(difference)} and not ${sameRow("g", "l")} limit ${mostRows})
+     (select 'changed', ${keyOf("l")}, ${valuesOf("g")}, ${valuesOf("l")} from ${differingKeys} k join ${goodRows} g on g.ctid = k.good
+        join ${liveRows} l on l.ctid = k.place and l.tableoid = k.relation where k.kind = 'changed' limit ${mostRows})
      union all
      (select 'added', ${keyOf("l")}, ${none} from ${liveRows} l where ${kind("added", "l")} limit ${mostRows})`,
   );

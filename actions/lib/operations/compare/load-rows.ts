@@ -15,27 +15,29 @@ const lineFeed = 0x0a;
 export class UnfitValue extends Error {}
 
 /**
- * Loads the good side's rows of these keys, all of them without.
- * @param into a temporary table that has the compared columns
+ * Loads the good side's rows of these keys, all of them without, each with the hash of its key.
+ * @param into a temporary table that has the compared columns, and the one that is named `hash`
  * @param mostBytes of rows: they take their place on the server's disk
  * @throws UnfitValue; OperationError `temporary-space`, `target-disk-full`
  */
 export async function loadRows(
   client: Client,
   into: string,
+  hash: string,
   good: GoodSide,
   choice: Choice,
   keys: HashSet64 | undefined,
   mostBytes: number,
 ): Promise<void> {
-  const list = choice.columns.map(quoteIdentifier).join(", ");
+  const list = [hash, ...choice.columns].map(quoteIdentifier).join(", ");
   let bytes = 0;
   for (const piece of good.pieces) {
     const places = choice.columns.map((name) => piece.columns.indexOf(name));
     const asTheyStand = places.length === piece.columns.length && places.every((place, index) => place === index);
     const bounded = async function* () {
-      const wanted = rowsOf(piece, choice, keys);
-      for await (const chunk of asTheyStand ? wanted : projectColumns(wanted, places)) {
+      const wanted = rowsOf(piece, choice, keys, "hashed");
+      const kept = [0, ...places.map((place) => place + 1)];
+      for await (const chunk of asTheyStand ? wanted : projectColumns(wanted, kept)) {
         bytes += chunk.length;
         if (bytes > mostBytes) throw tooMuch(mostBytes);
         yield chunk;
@@ -52,18 +54,25 @@ export async function loadRows(
   }
 }
 
-/** The rows with these keys. Holds one row. */
+/**
+ * The rows with these keys. Holds one row.
+ * @param hashed the hash of its key stands before each row, as a field
+ */
 export async function* rowsOf(
   piece: GoodSide["pieces"][number],
   choice: Choice,
   keys: Pick<HashSet64, "has"> | undefined,
+  hashed?: "hashed",
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  /** Whether each row is wanted that ends in the next chunk. */
-  let wanted: boolean[] = [];
+  /** Of each row that ends in the next chunk what stands before it; undefined where it is not wanted. */
+  let wanted: (Buffer | undefined)[] = [];
+  const end = piece.columns.length === 0 ? "" : "\t";
   const pairs = (some: BigInt64Array): void => {
     const halves = new Int32Array(some.buffer, some.byteOffset, 2 * some.length);
     for (let at = 0; at < halves.length; at += 4) {
-      wanted.push(keys === undefined || keys.has(halves[at] as number, halves[at + 1] as number));
+      const isWanted = keys === undefined || keys.has(halves[at] as number, halves[at + 1] as number);
+      const before = hashed === undefined ? nothing : () => Buffer.from(`${some[at / 2]}${end}`);
+      wanted.push(isWanted ? before() : undefined);
     }
   };
   let begun: Buffer[] = [];
@@ -71,9 +80,9 @@ export async function* rowsOf(
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const found: Buffer[] = [];
     let at = 0;
-    for (const isWanted of wanted) {
+    for (const before of wanted) {
       const end = bytes.indexOf(lineFeed, at) + 1;
-      if (isWanted) found.push(...begun, bytes.subarray(at, end));
+      if (before !== undefined) found.push(before, ...begun, bytes.subarray(at, end));
       begun = [];
       at = end;
     }
@@ -83,6 +92,9 @@ export async function* rowsOf(
     if (at < bytes.length) begun.push(Buffer.from(bytes.subarray(at)));
   }
 }
+
+const empty = Buffer.alloc(0);
+const nothing = (): Buffer => empty;
 
 const linesAtOnce = 4096;
 

@@ -11,6 +11,7 @@ import {
   type Expressions,
   expressionsFor,
   goodRows,
+  hashColumn,
   liveRows,
   type RowCounts,
 } from "./difference.ts";
@@ -105,20 +106,18 @@ async function prepare(client: Client, task: DifferenceTask, known: Known): Prom
     key !== null,
     task.track,
   );
-  await loadSides(client, task, choice, match, differing);
+  await loadSides(client, task, hashColumn(table), choice, match, differing);
   await findLiveRows(client, table, choice, differing);
-  // Their sizes alone: the planner knows nothing of a new table's.
-  const [first] = match.both;
-  const sizes = `analyze ${addresses} (hash); analyze ${goodRows} (${quoteIdentifier(first ?? "")})`;
-  if (first !== undefined) await client.query(sizes);
+  await client.query(
+    `analyze ${addresses} (hash); analyze ${goodRows} (${quoteIdentifier(hashColumn(table))})`,
+  );
   const expressions = expressionsFor(table, key, match.both);
   await go(client, table, "by address");
-  await assertTellable(client, key, expressions);
   await judge(client, choice, expressions);
   await go(client, table, "through");
   const chosen = where === undefined ? undefined : await keepChosen(client, table);
   await go(client, table, "by address");
-  await sweep(client, expressions, damaged !== undefined);
+  await sweep(client, expressions, choice, damaged !== undefined);
   const counts = await countRows(client, differing.liveRows, chosen?.equal);
   return {
     ...{ table, good, match, key, counts, ...expressions },
@@ -179,20 +178,20 @@ async function createTables(
   { both }: ColumnMatch,
   withDamaged: boolean,
 ): Promise<void> {
-  const columns = table.columns
-    .filter(({ name }) => both.includes(name))
-    .map(({ name, base }) => `${quoteIdentifier(name)} ${base}`)
-    .join(", ");
+  const hash = quoteIdentifier(hashColumn(table));
+  const compared = table.columns.filter(({ name }) => both.includes(name));
+  const columns = [`${hash} int8`, ...compared.map(({ name, base }) => `${quoteIdentifier(name)} ${base}`)].join(", ");
   await client.query(
     [
       ...[goodRows, ...(withDamaged ? [damagedRows] : [])].map(
         (name) => `create temporary table ${bareName(name)} (${columns})`,
       ),
       `create temporary table ${bareName(candidates)} (hash int8)`,
-      `create temporary table ${bareName(differingKeys)} (hash int8, kind text, many int8)`,
+      `create temporary table ${bareName(differingKeys)}
+         (hash int8, kind text, many int8, good tid, relation oid, place tid, writer xid, differs bool[])`,
       `create temporary table ${bareName(addresses)} (hash int8, relation oid, place tid)`,
       `create temporary view ${bareName(liveRows)} as
-         select t.tableoid, t.ctid, t.xmin, t.*
+         select t.tableoid, t.ctid, t.xmin, a.hash as ${hash}, t.*
            from ${addresses} a join ${allRowsOf(table)} t on t.ctid = a.place${table.partitioned ? " and t.tableoid = a.relation" : ""}`,
     ].join(";\n"),
   );
@@ -204,14 +203,19 @@ const bareName = (name: string): string => name.replace("pg_temp.", "");
 async function loadSides(
   client: Client,
   { good, damaged, mostBytes }: DifferenceTask,
+  hash: string,
   choice: Choice,
   match: ColumnMatch,
   { keys }: Differing,
 ): Promise<void> {
   if (keys?.size === 0) return;
   try {
-    await loadRows(client, goodRows, good, choice, keys, mostBytes);
-    if (damaged) await loadRows(client, damagedRows, damaged, choice, keys, mostBytes);
+    for (const [side, into] of [[good, goodRows], ...(damaged ? [[damaged, damagedRows] as const] : [])] as const) {
+      await loadRows(client, into, hash, side, choice, keys, mostBytes);
+      // A value may have another text under the live table's type: 1.50 becomes 1.5.
+      const [kept, now] = [quoteIdentifier(hash), hashOf(choice.key ?? choice.columns)];
+      await client.query(`update ${into} set ${kept} = ${now} where ${kept} <> ${now}`);
+    }
   } catch (error) {
     if (!(error instanceof UnfitValue)) throw error;
     if (match.retyped.some(({ compared }) => compared)) throw new Otherwise({ fits: false });
@@ -235,41 +239,51 @@ async function findLiveRows(client: Client, table: LiveTable, choice: Choice, fo
   }
 }
 
-/** Two good rows of one key, or two keys of one hash, cannot be told apart by it. @throws Otherwise */
-async function assertTellable(
-  client: Client,
-  key: readonly string[] | null,
-  { hash, sameKey }: Expressions,
-): Promise<void> {
-  if (key === null) return;
-  // Counted, because a search for one would compare each with each.
+/**
+ * Compares the rows that may differ with one another, under the types of the live table.
+ * @throws Otherwise when two good rows have one key, or two keys one hash: they cannot be told apart by it
+ */
+async function judge(client: Client, { key, columns }: Choice, expressions: Expressions): Promise<void> {
+  const { hash, sameKey, sameCell } = expressions;
+  const [good, live] = [hash("g"), hash("l")];
+  if (key === null) {
+    await client.query(
+      `insert into ${differingKeys}
+       select hash, case when sum(many) > 0 then 'missing' else 'added' end, abs(sum(many))
+         from (select ${good} as hash, 1 as many from ${goodRows} g union all select ${live}, -1 from ${liveRows} l) both_sides
+        group by hash having sum(many) <> 0`,
+    );
+    return;
+  }
+  const differs = columns.map((column) => `not ${sameCell("g", "l", column)}`).join(", ");
+  await client.query(
+    `insert into ${differingKeys}
+     select hash, kind, 1, good, relation, place, writer, differs from (
+       select ${good} as hash, g.ctid as good, l.tableoid as relation, l.ctid as place, l.xmin as writer,
+              case when l.ctid is null then 'missing' when ${sameKey("g", "l")} then 'changed' else 'unlike' end as kind,
+              case when l.ctid is not null then array[${differs}] end as differs
+         from ${goodRows} g left join ${liveRows} l on ${good} = ${live} offset 0) pairs
+      where kind <> 'changed' or true = any(differs)
+     union all
+     select ${live}, 'added', 1, null, l.tableoid, l.ctid, l.xmin, null
+       from ${liveRows} l where not exists (select from ${goodRows} g where ${good} = ${live})`,
+  );
   const answer = await client.query<{ found: boolean }>(
-    `select (select count(*) from (select from ${goodRows} g group by ${hash("g")} having count(*) > 1) twice) > 0
-         or (select count(*) from ${goodRows} g join ${liveRows} l on ${hash("g")} = ${hash("l")} and not ${sameKey("g", "l")}) > 0 as found`,
+    `select (select count(*) from (select from ${goodRows} g group by ${good} having count(*) > 1) twice) > 0
+         or exists (select from ${differingKeys} where kind = 'unlike') as found`,
   );
   if (answer.rows[0]?.found === true) throw notUnique(key);
 }
 
-/** Compares the rows that may differ with one another, under the types of the live table. */
-async function judge(client: Client, choice: Choice, { hash, sameKey, sameRow }: Expressions): Promise<void> {
-  const [good, live] = [hash("g"), hash("l")];
-  const same = `${good} = ${live} and ${sameKey("g", "l")}`;
-  const byKey = `
-    select ${good}, case when l.ctid is null then 'missing' else 'changed' end, 1
-      from ${goodRows} g left join ${liveRows} l on ${same} where l.ctid is null or not ${sameRow("g", "l")}
-    union all
-    select ${live}, 'added', 1 from ${liveRows} l where not exists (select from ${goodRows} g where ${same})`;
-  const byRow = `
-    select hash, case when sum(many) > 0 then 'missing' else 'added' end, abs(sum(many))
-      from (select ${good} as hash, 1 as many from ${goodRows} g union all select ${live}, -1 from ${liveRows} l) both_sides
-     group by hash having sum(many) <> 0`;
-  await client.query(`insert into ${differingKeys} ${choice.key === null ? byRow : byKey}`);
-}
-
-/** Leaves those rows alone whose keys differ. */
-async function sweep(client: Client, { hash }: Expressions, withDamaged: boolean): Promise<void> {
-  const others = (relation: string, key: string) =>
-    `delete from ${relation} r where not exists (select from ${differingKeys} k where k.hash = ${key})`;
+/** Leaves those rows alone whose keys differ: most often all that are there. */
+async function sweep(client: Client, { hash }: Expressions, { key }: Choice, withDamaged: boolean): Promise<void> {
+  const answer = await client.query<{ all: boolean }>(
+    `select (select count(*) from ${goodRows}) = count(good) and (select count(*) from ${addresses}) = count(place) as all
+       from ${differingKeys}`,
+  );
+  if (key !== null && answer.rows[0]?.all === true) return;
+  const others = (relation: string, rows: string) =>
+    `delete from ${relation} r where not exists (select from ${differingKeys} k where k.hash = ${rows})`;
   const sides = [goodRows, ...(withDamaged ? [damagedRows] : [])];
   await client.query([others(addresses, "r.hash"), ...sides.map((side) => others(side, hash("r")))].join(";\n"));
 }

@@ -56,27 +56,36 @@ interface Pairs {
 }
 
 function keyed({ difference, selection }: Judged, isThreeWay: boolean): Pairs {
-  const { hash, sameKey, sameRow, from } = difference;
-  const met = (one: string, other: string) => `${hash(one)} = ${hash(other)} and ${sameKey(one, other)}`;
-  const damaged = (of: string) => (isThreeWay ? `left join ${damagedRows} d on ${met("d", of)}` : "");
+  const { match, hash, sameKey, sameRow, from } = difference;
+  const isRead = isThreeWay || selection.keys !== undefined;
+  const damaged = (of: string) =>
+    isThreeWay ? `left join ${damagedRows} d on ${hash("d")} = k.hash and ${sameKey("d", of)}` : "";
+  const live = `join ${from} l on l.ctid = k.place and l.tableoid = k.relation`;
   const facts = isThreeWay
     ? `d.ctid is not null as damaged, d.ctid is not null and ${sameRow("d", "l")} as whole`
     : "false as damaged, false as whole";
-  const cells = chosenColumns(difference, selection).map((column) => cellLetter(difference, column, isThreeWay));
+  const cells = chosenColumns(difference, selection).map((column) =>
+    isThreeWay ? cellLetter(difference, column) : `case when ${differs(match, column)} then '${letters.change}' else '${letters.same}' end`,
+  );
   const either = named(selection, ["g", "l"]);
-  const live = named(selection, ["l"]);
+  const alone = named(selection, ["l"]);
   return {
     both: `
-      select g.ctid as good, l.tableoid as place, l.ctid as live, l.xmin as writer, ${facts},
-             ${cells.length === 0 ? "''" : cells.join(" || ")} as cells, ${transactionOf(selection, isOfOthers(selection))} as tx
-        from ${goodRows} g left join ${from} l on ${met("l", "g")} ${damaged("g")} ${either.joins} where ${either.holds}`,
+      select k.good, k.relation as place, k.place as live, k.writer, ${facts},
+             ${cells.length === 0 ? "''" : cells.join(" || ")} as cells,
+             ${transactionOf(selection, "k.writer", isOfOthers(selection))} as tx
+        from ${differingKeys} k ${isRead ? `join ${goodRows} g on g.ctid = k.good left ${live}` : ""}
+             ${damaged("g")} ${either.joins} where k.kind in ('missing', 'changed') and ${either.holds}`,
     added: `
-      select null::tid as good, l.tableoid as place, l.ctid as live, l.xmin as writer, ${facts}, '' as cells,
-             ${transactionOf(selection, "chosen")} as tx
-        from ${from} l ${damaged("l")} ${live.joins}
-       where not exists (select from ${goodRows} g where ${met("g", "l")}) and ${live.holds}`,
+      select null::tid as good, k.relation as place, k.place as live, k.writer, ${facts}, '' as cells,
+             ${transactionOf(selection, "k.writer", "chosen")} as tx
+        from ${differingKeys} k ${isRead ? live : ""} ${damaged("l")} ${alone.joins}
+       where k.kind = 'added' and ${alone.holds}`,
   };
 }
+
+/** Of a row that differs. */
+const differs = ({ both }: Difference["match"], column: string): string => `k.differs[${both.indexOf(column) + 1}]`;
 
 /** Rows without a key are equal or not; of equal ones each side has a number. */
 function multisets({ difference: { hash, from }, selection }: Judged, isThreeWay: boolean): Pairs {
@@ -90,7 +99,7 @@ function multisets({ difference: { hash, from }, selection }: Judged, isThreeWay
   const live = numbered(
     from,
     "l",
-    `l.tableoid as place, l.ctid as live, l.xmin as writer, ${transactionOf(selection, "chosen")} as tx`,
+    `l.tableoid as place, l.ctid as live, l.xmin as writer, ${transactionOf(selection, "l.xmin", "chosen")} as tx`,
   );
   const damaged = isThreeWay
     ? `left join ${numbered(damagedRows, "d", "true as there")} d on d.hash = one.hash and d.n = one.n`
@@ -108,11 +117,11 @@ function multisets({ difference: { hash, from }, selection }: Judged, isThreeWay
   };
 }
 
-function cellLetter({ sameCell }: Difference, column: string, isThreeWay: boolean): string {
+/** Three-way; without the damaged rows there are two: `same` and `change`. */
+function cellLetter({ match, sameCell }: Difference, column: string): string {
   const { same, change, edited, kept, recreated } = letters;
-  const begin = `case when ${sameCell("g", "l", column)} then '${same}'`;
-  if (!isThreeWay) return `${begin} else '${change}' end`;
-  return `${begin} when d.ctid is null then '${recreated}' when ${sameCell("d", "l", column)} then '${change}'
+  return `case when l.ctid is null or not ${differs(match, column)} then '${same}'
+            when d.ctid is null then '${recreated}' when ${sameCell("d", "l", column)} then '${change}'
             when ${sameCell("g", "d", column)} then '${kept}' else '${edited}' end`;
 }
 
@@ -176,10 +185,10 @@ function isOfOthers({ missing, added }: Selection): "chosen" | "none" {
 }
 
 /** @param whenNone where no transaction is named */
-function transactionOf({ transactions }: Selection, whenNone: "chosen" | "none"): string {
+function transactionOf({ transactions }: Selection, writer: string, whenNone: "chosen" | "none"): string {
   if (transactions.length === 0) return `'${whenNone}'`;
-  return `case when ${writtenBy(transactions, "l.xmin")} then 'chosen'
-               when ${writtenLater(transactions, "l.xmin")} then 'later' else 'before' end`;
+  return `case when ${writtenBy(transactions, writer)} then 'chosen'
+               when ${writtenLater(transactions, writer)} then 'later' else 'before' end`;
 }
 
 /** Whether the row is among the named ones on one of these sides. As a join, so that many names cost one look each. */
