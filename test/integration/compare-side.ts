@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import pg from "pg";
 import { to as copyTo } from "pg-copy-streams";
 import type { GoodSide } from "../../actions/lib/operations/compare/good-side.ts";
-import { createRowHasher } from "../../actions/lib/postgres/row-hash/row-hash.ts";
+import { createPairHasher } from "../../actions/lib/postgres/row-hash/pair-hash.ts";
 
 /** A table as it is now, kept as COPY's text: what a set holds of it. */
 export async function keptSide(
@@ -29,7 +29,7 @@ export async function keptSide(
     pieces.push({
       columns,
       async *chunks(keyed: Parameters<GoodSide["pieces"][number]["chunks"]>[0]) {
-        const hasher = createRowHasher(columns.length, undefined, keyed);
+        const hasher = createPairHasher(columns.length, undefined, keyed);
         for (let at = 0; at < text.length; at += 1009) {
           const piece = text.subarray(at, at + 1009);
           hasher.push(piece);

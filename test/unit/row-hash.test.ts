@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { createHashSum } from "../../actions/lib/postgres/row-hash/large-object.ts";
 import { RowInput } from "../../actions/lib/postgres/row-hash/memory.ts";
+import { createPairHasher } from "../../actions/lib/postgres/row-hash/pair-hash.ts";
 import { createRowHasher, type RowHasher } from "../../actions/lib/postgres/row-hash/row-hash.ts";
 import { PlainRowHasher } from "./plain-row-hasher.ts";
 
@@ -132,61 +134,49 @@ test("tables that are hashed one after another and side by side do not get in ea
   expect(third.finish()).toEqual({ rows: "2", hash: "-4998202764225760084" });
 });
 
-describe("the keyed row hasher", () => {
-  /** The hash of a row of these columns of a line. */
-  const hashOf = (line: string, places: readonly number[]): bigint => {
-    const values = line.split("\t");
-    const text = `${places.map((place) => values[place]).join("\t")}\n`;
-    return BigInt.asIntN(64, BigInt(fingerprintBy(createRowHasher(places.length), text, 1000).hash));
-  };
-  const values = ["a", "", "\\N", "x y", 'q"', "\\\\", "(1,2)", "\\x41", "0123456789abcdefghij", "é", "\\t"];
-  const lines = Array.from({ length: 500 }, (_, row) =>
-    [0, 1, 2, 3].map((column) => values[(row * (column + 3) + (row >> 4)) % values.length]).join("\t"),
-  );
-  const text = Buffer.from(lines.map((line) => `${line}\n`).join(""));
+/** As COPY writes them, and what they are. */
+const values: readonly (readonly [written: string, value: string | null])[] = [
+  ...["a", "", "x y", 'q"', "(1,2)", "0123456789abcdefghij", "é", "\x1d"].map((same) => [same, same] as const),
+  ...[["\\N", null] as const, ["\\\\", "\\"] as const, ["\\x41", "A"] as const, ["\\t", "\t"] as const],
+  ...[["\\Nx", "Nx"] as const, ["\\n\\101", "\nA"] as const],
+];
+const rows = Array.from({ length: 500 }, (_, row) =>
+  [0, 1, 2, 3].map((column) => values[(row * (column + 3) + (row >> 4)) % values.length] ?? (["", ""] as const)),
+);
+const text = Buffer.from(rows.map((row) => `${row.map(([written]) => written).join("\t")}\n`).join(""));
+const all = [0, 1, 2, 3];
 
+/** Of a text as `hashtextextended(…, 0)` has it. */
+function hashOfText(value: string): bigint {
+  const bytes = Buffer.from(value);
+  const words = new Int32Array(Math.ceil(bytes.length / 4) + 3);
+  const copy = new Uint8Array(words.buffer);
+  copy.set(bytes);
+  const sum = createHashSum();
+  sum.add(words, copy, bytes.length);
+  return BigInt(sum.total());
+}
+
+describe("the keyed row hasher", () => {
   test.each([
-    ["a key of one column", [0], undefined],
-    ["a key in another order than the columns", [3, 1], undefined],
-    ["a part of the row", [2], [1, 3]],
-    ["a part of the row in another order", [1, 2], [3, 0]],
-    ["no key", null, undefined],
-    ["no key, of a part of the row", null, [2, 0, 1]],
-  ])("gives the hashes of key and row, however the rows are cut: %s", (_name, key, row) => {
-    const all = [0, 1, 2, 3];
-    const wanted = lines.flatMap((line) => [hashOf(line, key ?? row ?? all), hashOf(line, row ?? all)]);
+    ["one column", [0]],
+    ["another order than the columns'", [3, 1]],
+  ])("divides the rows' hashes by that of a key of %s, however the rows are cut", (_name, key) => {
     const buckets = new BigInt64Array(1024);
-    for (let at = 0; at < wanted.length; at += 2) {
-      const bucket = Number(BigInt.asUintN(10, wanted[at] as bigint));
-      buckets[bucket] = (buckets[bucket] as bigint) + (wanted[at + 1] as bigint);
+    for (const row of rows) {
+      const hashOf = (places: readonly number[]): bigint => {
+        const line = `${places.map((place) => row[place]?.[0]).join("\t")}\n`;
+        return BigInt.asIntN(64, BigInt(fingerprintBy(createRowHasher(places.length), line, 1000).hash));
+      };
+      const bucket = Number(BigInt.asUintN(10, hashOf(key)));
+      buckets[bucket] = (buckets[bucket] as bigint) + hashOf(all);
     }
-    const plain = fingerprintBy(createRowHasher(4), text.toString(), 1000);
+    const plain = fingerprintBy(createRowHasher(4), text, 1000);
     for (const size of [1, 7, 1000, text.length]) {
-      const found: bigint[] = [];
-      const keyed = { key, ...(row && { row }), pairs: (pairs: BigInt64Array) => void found.push(...pairs) };
-      const hasher = createRowHasher(4, undefined, keyed);
+      const hasher = createRowHasher(4, undefined, { key });
       for (let at = 0; at < text.length; at += size) hasher.push(text.subarray(at, at + size));
       expect(hasher.finish()).toEqual({ ...plain, buckets });
-      expect(found).toEqual(wanted);
     }
-  });
-
-  test("takes a row that is larger than its memory, and small ones after it", () => {
-    const large = `1\t${"y ".repeat(3_000_000)}`;
-    const found: bigint[] = [];
-    const hasher = createRowHasher(2, undefined, { key: [1, 0], pairs: (pairs) => void found.push(...pairs) });
-    for (const line of [large, "2\tb", large, "3\tc"]) hasher.push(Buffer.from(`${line}\n`));
-    hasher.finish();
-    const wanted = [large, "2\tb", large, "3\tc"].flatMap((line) => [hashOf(line, [1, 0]), hashOf(line, [0, 1])]);
-    expect(found).toEqual(wanted);
-  });
-
-  test("counts as many rows as bytes: a table without columns", () => {
-    const counts: number[] = [];
-    const hasher = createRowHasher(0, undefined, { key: null, pairs: (some) => counts.push(some.length / 2) });
-    hasher.push(Buffer.alloc(200_000, "\n"));
-    expect(hasher.finish().rows).toBe("200000");
-    expect(counts.reduce((sum, one) => sum + one, 0)).toBe(200_000);
   });
 
   test("begins anew with each table, and refuses rows that are not as COPY writes them", () => {
@@ -203,5 +193,61 @@ describe("the keyed row hasher", () => {
     expect(() => many.push(Buffer.from(`${"x\t".repeat(5000)}\n`))).toThrow(
       expect.objectContaining({ code: "rows-malformed" }),
     );
+    expect(() => createRowHasher(2, undefined, { key: [2] })).toThrow(RangeError);
+  });
+});
+
+describe("the pair hasher", () => {
+  const joined = (row: readonly (readonly [string, string | null])[], places: readonly number[]): string =>
+    places.map((place) => row[place]?.[1] ?? "\x1e").join("\x1f");
+
+  test.each([
+    ["a key of one column", [0], undefined],
+    ["a key in another order than the columns", [3, 1], undefined],
+    ["a part of the row", [2], [1, 3]],
+    ["a part of the row in another order", [1, 2], [3, 0]],
+    ["no key", null, undefined],
+    ["no key, of a part of the row", null, [2, 0, 1]],
+  ])("gives the hashes of key and row, however the rows are cut: %s", (_name, key, row) => {
+    const wanted = rows.flatMap((one) => [
+      hashOfText(joined(one, key ?? row ?? all)),
+      hashOfText(joined(one, row ?? all)),
+    ]);
+    for (const size of [1, 7, 1000, text.length]) {
+      const found: bigint[] = [];
+      const pairs = (some: BigInt64Array): void => void found.push(...some);
+      const hasher = createPairHasher(4, undefined, { key, ...(row && { row }), pairs });
+      for (let at = 0; at < text.length; at += size) hasher.push(text.subarray(at, at + size));
+      expect(hasher.finish()).toEqual({ rows: "500" });
+      expect(found).toEqual(wanted);
+    }
+  });
+
+  test("takes a row that is larger than its memory, and small ones after it", () => {
+    const large = "y ".repeat(3_000_000);
+    const found: bigint[] = [];
+    const hasher = createPairHasher(2, undefined, { key: [1, 0], pairs: (pairs) => void found.push(...pairs) });
+    for (const line of [`1\t${large}`, "2\tb", `1\t${large}`, "3\tc"]) hasher.push(Buffer.from(`${line}\n`));
+    hasher.finish();
+    const both = (one: string, other: string) => [hashOfText(`${other}\x1f${one}`), hashOfText(`${one}\x1f${other}`)];
+    expect(found).toEqual([both("1", large), both("2", "b"), both("1", large), both("3", "c")].flat());
+  });
+
+  test("counts as many rows as bytes: a table without columns", () => {
+    const counts: number[] = [];
+    const hasher = createPairHasher(0, undefined, { key: null, pairs: (some) => counts.push(some.length / 2) });
+    hasher.push(Buffer.alloc(200_000, "\n"));
+    expect(hasher.finish().rows).toBe("200000");
+    expect(counts.reduce((sum, one) => sum + one, 0)).toBe(200_000);
+  });
+
+  test("refuses rows that are not as COPY writes them, and one that is cut off", () => {
+    const broken = (bytes: string) => () => {
+      const hasher = createPairHasher(2, undefined, { key: [0], pairs: () => undefined });
+      hasher.push(Buffer.from(bytes));
+      hasher.finish();
+    };
+    for (const bytes of ["1\t2\t3\n", "1\n", "1\t2\n1\t", "1\t\\", "\\.\n"])
+      expect(broken(bytes)).toThrow(expect.objectContaining({ code: "rows-malformed" }));
   });
 });

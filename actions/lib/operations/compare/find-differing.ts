@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import { OperationError } from "../../base/errors.ts";
 import type { Track } from "../../base/log.ts";
+import type { Pairing } from "../../postgres/row-hash/pair-hash.ts";
 import { copyMemory } from "../../postgres/rows/copy-frames.ts";
 import { copyOut } from "../../postgres/rows/copy-out.ts";
 import type { GoodSide } from "./good-side.ts";
@@ -192,10 +193,16 @@ async function sideBySide(
   }
 }
 
+/** What a row's own hash is of: not of its key, which has one. */
+function ownColumns({ key, columns }: Choice): readonly string[] {
+  const own = columns.filter((column) => key?.includes(column) !== true);
+  return own.length === 0 ? columns : own;
+}
+
 /** Where the columns lie that are hashed of a piece. */
-export function keyedFor(columns: readonly string[], choice: Choice): { key: number[] | null; row?: number[] } {
+export function pairingFor(columns: readonly string[], choice: Choice): Omit<Pairing, "pairs"> {
   const place = (name: string) => columns.indexOf(name);
-  const row = choice.columns.map(place);
+  const row = ownColumns(choice).map(place);
   const whole = row.length === columns.length && row.every((at, index) => at === index);
   return { key: choice.key?.map(place) ?? null, ...(!whole && { row }) };
 }
@@ -211,7 +218,7 @@ export async function* goodHashes(good: GoodSide, choice: Choice, take: Take): A
     }
   };
   for (const piece of good.pieces) {
-    for await (const _ of piece.chunks({ ...keyedFor(piece.columns, choice), pairs })) {
+    for await (const _ of piece.chunks({ ...pairingFor(piece.columns, choice), pairs })) {
       yield count;
       count = 0;
     }
@@ -228,13 +235,12 @@ const [headBytes, endBytes] = [19, 2];
 export async function* liveHashes(
   client: Client,
   table: LiveTable,
-  { key, columns }: Choice,
+  choice: Choice,
   take: Take,
 ): AsyncGenerator<number, void, undefined> {
-  const wanted =
-    key === null
-      ? [hashOf(columns)]
-      : [hashOf(key), hashOf(columns), "ctid", ...(table.partitioned ? ["tableoid"] : [])];
+  const { key } = choice;
+  const own = hashOf(ownColumns(choice));
+  const wanted = key === null ? [own] : [hashOf(key), own, "ctid", ...(table.partitioned ? ["tableoid"] : [])];
   // A count of the fields; then each with four bytes of its length. An address is a page and a place.
   const rowBytes = [2 + 12, 0, 2 + 12 + 12 + 10, 2 + 12 + 12 + 10 + 8][wanted.length - 1] ?? 0;
   const statement = `copy (select ${wanted.join(", ")} from ${allRowsOf(table)}) to stdout (format binary)`;

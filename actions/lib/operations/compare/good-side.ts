@@ -2,7 +2,7 @@ import type { Client } from "pg";
 import { ConfigurationError } from "../../base/errors.ts";
 import { parseQualified, quoteIdentifier, tableName } from "../../postgres/identifier.ts";
 import type { Inventory, InventoryObject, TableContent } from "../../postgres/inventory/model.ts";
-import { createRowHasher, type Keyed } from "../../postgres/row-hash/row-hash.ts";
+import { createPairHasher, type Pairing } from "../../postgres/row-hash/pair-hash.ts";
 import { copyMemory } from "../../postgres/rows/copy-frames.ts";
 import { copyOut } from "../../postgres/rows/copy-out.ts";
 import type { OpenSet } from "../../vault/sets/open-set.ts";
@@ -24,7 +24,7 @@ export interface GoodSide {
 export interface Piece {
   readonly columns: readonly string[];
   /** COPY text, cut anywhere; before each chunk the hashes of the rows that end in it are told. */
-  chunks(keyed: Keyed): AsyncGenerator<Uint8Array, void, undefined>;
+  chunks(pairing: Pairing): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
 /**
@@ -49,7 +49,7 @@ export function setSide(
     what: `set ${open.set}`,
     pieces: tables.map((one) => ({
       columns: one.columns,
-      chunks: (keyed: Keyed) => rows(open, inventory, one, undefined, keyed),
+      chunks: (pairing: Pairing) => rows(open, inventory, one, undefined, pairing),
     })),
     types: typesIn(named?.definition ?? ""),
     key: tables.length === 1 ? (tables[0]?.key ?? null) : null,
@@ -66,8 +66,8 @@ export function databaseSide(client: Client, table: LiveTable, what: string): Go
     pieces: [
       {
         columns,
-        async *chunks(keyed) {
-          const hasher = createRowHasher(columns.length, memory, keyed);
+        async *chunks(pairing) {
+          const hasher = createPairHasher(columns.length, memory, pairing);
           const list = columns.map(quoteIdentifier).join(", ");
           const statement = `copy (select ${list} from ${allRowsOf(table)}) to stdout`;
           for await (const event of copyOut(client, [statement], memory)) {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ConfigurationError, OperationError, sqlState } from "../../base/errors.ts";
 import { parseQualified, quoteIdentifier, quoteQualified, tableName } from "../../postgres/identifier.ts";
 import { rowKey } from "../../postgres/inventory/relations.ts";
-import { hashOfRow } from "../../postgres/rows/fingerprint.ts";
+import { hashOfValues } from "../../postgres/row-hash/pair-hash.ts";
 
 const columnSchema = z.strictObject({
   name: z.string(),
@@ -141,8 +141,8 @@ function unknownTable(name: string): ConfigurationError {
   );
 }
 
-/** `hashtextextended(row("a", "b")::text …)` of an alias's columns: the same number as the row hasher's. */
+/** The hash of an alias's columns: the same number as the pair hasher's. */
 export function hashOf(columns: readonly string[], alias?: string): string {
   const prefix = alias === undefined ? "" : `${alias}.`;
-  return hashOfRow(`row(${columns.map((column) => prefix + quoteIdentifier(column)).join(", ")})`);
+  return hashOfValues(columns.map((column) => prefix + quoteIdentifier(column)));
 }

@@ -5,7 +5,7 @@ import { describeCode, OperationError, sqlState } from "../../base/errors.ts";
 import { formatBytes } from "../../base/measures.ts";
 import { quoteIdentifier } from "../../postgres/identifier.ts";
 import { projectColumns } from "../restore/load/load-table.ts";
-import { type Addresses, type Choice, keyedFor } from "./find-differing.ts";
+import { type Addresses, type Choice, pairingFor } from "./find-differing.ts";
 import type { GoodSide } from "./good-side.ts";
 import { type HashSet64, hash64 } from "./hash-tables.ts";
 
@@ -76,7 +76,7 @@ export async function* rowsOf(
     }
   };
   let begun: Buffer[] = [];
-  for await (const chunk of piece.chunks({ ...keyedFor(piece.columns, choice), pairs })) {
+  for await (const chunk of piece.chunks({ ...pairingFor(piece.columns, choice), pairs })) {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const found: Buffer[] = [];
     let at = 0;

@@ -108,9 +108,7 @@ async function prepare(client: Client, task: DifferenceTask, known: Known): Prom
   );
   await loadSides(client, task, hashColumn(table), choice, match, differing);
   await findLiveRows(client, table, choice, differing);
-  await client.query(
-    `analyze ${addresses} (hash); analyze ${goodRows} (${quoteIdentifier(hashColumn(table))})`,
-  );
+  await client.query(`analyze ${addresses} (hash); analyze ${goodRows} (${quoteIdentifier(hashColumn(table))})`);
   const expressions = expressionsFor(table, key, match.both);
   await go(client, table, "by address");
   await judge(client, choice, expressions);

@@ -68,15 +68,15 @@ export class RowInput {
 
 /** The program's two memories: the row and what is needed to write it, and the text that is to be taken. */
 export const memories = ["row", "input"] as const;
-/** The keyed program's third one takes the hashes of the rows of one piece: a row is a byte at least. */
-export const keyedMemories = [...memories, "pairs"] as const;
+/** The pairing program's third one takes the hashes of the rows of one piece: a row is a byte at least. */
+export const pairingMemories = [...memories, "pairs"] as const;
 export const pairBytes = 16;
 export const pairsPages = (pieceBytes * pairBytes) / pageBytes;
-/** Where the row stands as record_out would write it. It may grow to the end of its memory. */
+/** Where the row stands as it is hashed, behind one byte. It may grow to the end of its memory. */
 export const rowAt = 0x6000;
 export const usualPages = 8;
 
-// What the keyed program has below the row. A table has 1,600 columns at most (MaxHeapAttributeNumber).
+// What the keyed and the pairing program have below the row. A table has 1,600 columns at most (MaxHeapAttributeNumber).
 export const mostColumns = 1600;
 /** The hash that was computed last. */
 export const hashAt = 0x200;
@@ -91,10 +91,12 @@ export const bucketsAt = 0x4000;
 // Classes of bytes, for the byte that stops the sixteen.
 export const classesAt = 0;
 export const [quotedClass, doubledClass] = [1, 2];
-// Tables by which a byte's lower and upper half tell whether it needs a look: outside of quotes, within them.
-export const [lowPlain, lowQuoted, high] = [256, 272, 288];
+// Tables by which a byte's lower and upper half tell whether it needs a look: outside of quotes, within them, where there are none.
+export const [lowPlain, lowQuoted, high, lowBare] = [256, 272, 288, 304];
 
 export const [tab, lineFeed, space, quote, open, close, comma, backslash] = [9, 10, 0x20, 0x22, 0x28, 0x29, 0x2c, 0x5c];
+/** Between the values of a row that is paired, and in the place of a NULL: the separators of units and records. */
+export const [betweenValues, nullMark] = [0x1f, 0x1e];
 export const letter = (text: string) => text.charCodeAt(0);
 
 /** isspace() in the C and UTF-8 locales, and what else record_out (rowtypes.c) puts into quotes. */
@@ -119,6 +121,7 @@ export const data = [
   { at: classesAt, bytes: classes },
   { at: lowPlain, bytes: halves([...quotedBytes, ...doubledBytes], lower) },
   { at: lowQuoted, bytes: halves([tab, lineFeed, ...doubledBytes], lower) },
+  { at: lowBare, bytes: halves([tab, lineFeed, backslash], lower) },
   { at: high, bytes: halves([...quotedBytes, ...doubledBytes], upper) },
   { at: rowAt, bytes: [open] },
 ];
@@ -128,7 +131,7 @@ const names = [
   /** The place after the row's last byte; where the value that is being written begins. */
   ...["length", "valueAt"],
   ...["inQuotes", "fields", "columns"],
-  /** Of the keyed program: columns of the key and of the compared part (0: all of the row), pairs of the piece. */
+  /** Columns of the key and of the compared part (0: all of the row), pairs of the piece. */
   ...["keyColumns", "rowColumns", "pairs"],
   /** What the last bytes were the beginning of; the value of a number in an escape, and its digits so far. */
   ...["state", "value", "digits"],

@@ -22,7 +22,7 @@ import {
   type Variables,
   variables,
 } from "./memory.ts";
-import { keyedProgram, rowHashProgram } from "./program.ts";
+import { keyedProgram, pairingProgram, rowHashProgram } from "./program.ts";
 
 /**
  * Computes a table's fingerprint from its rows in COPY's text format, without a database: each line is turned into what
@@ -41,17 +41,10 @@ export interface RowHasher {
   finish(): Fingerprint;
 }
 
-/** What is wanted of the rows of a table beside their fingerprint. */
+/** By what the rows of a table are divided. */
 export interface Keyed {
-  /** Places, from 0, of the key's columns in the key's order; null where the compared part of the row is its key. */
-  readonly key: readonly number[] | null;
-  /** Places of what is compared, in the order in which it is; all of the row by default. */
-  readonly row?: readonly number[];
-  /**
-   * Told the hash of each row's key and, behind it, that of what is compared, in the order of the rows, many rows at a time.
-   * Both are what the server has as `hashtextextended(row(…)::text collate "C", 0)`. Valid during the call only.
-   */
-  readonly pairs?: (pairs: BigInt64Array) => void;
+  /** Places, from 0, of the key's columns in the key's order. */
+  readonly key: readonly number[];
 }
 
 export interface KeyedRowHasher extends RowHasher {
@@ -80,7 +73,11 @@ class Form {
   }
 }
 
-const [plainForm, keyedForm] = [new Form(rowHashProgram), new Form(keyedProgram)];
+export const [plainForm, keyedForm, pairingForm] = [
+  new Form(rowHashProgram),
+  new Form(keyedProgram),
+  new Form(pairingProgram),
+];
 
 let pairs: Memory | undefined;
 /** Filled and read within one call, so that all have one. */
@@ -98,7 +95,7 @@ interface Variable {
  * State of one table at a time: an instance of the program with a memory of its own. Instances go from table to table: one
  * for each of thousands of tables would be half a gigabyte of memories.
  */
-class Instance {
+export class Instance {
   readonly #form: Form;
   readonly #input: RowInput;
   #memory: Memory;
@@ -127,7 +124,7 @@ class Instance {
 
   #instantiate(): Exports {
     const memories = { row: this.#memory, input: this.#input.memory };
-    if (this.#form !== keyedForm) return instantiate(this.#form.program, memories) as Exports;
+    if (this.#form !== pairingForm) return instantiate(this.#form.program, memories) as Exports;
     return instantiate(this.#form.program, { ...memories, pairs: pairsMemory() }) as Exports;
   }
 
@@ -143,12 +140,15 @@ class Instance {
     return BigInt(this.#variable("rows").value);
   }
 
-  /** Of an instance of the keyed form. */
-  choose({ key, row }: Keyed): void {
+  /**
+   * Of an instance of another form than the plain one: the places of the key's columns, and of those of the row that are compared;
+   * none: the key is what is compared, all of the row is.
+   */
+  choose(key: readonly number[], row: readonly number[] = []): void {
     const columns = this.read("columns");
     const lists = [
-      { name: "keyColumns", at: keyListAt, most: mostKeyColumns, places: key ?? [] },
-      { name: "rowColumns", at: rowListAt, most: mostColumns, places: row ?? [] },
+      { name: "keyColumns", at: keyListAt, most: mostKeyColumns, places: key },
+      { name: "rowColumns", at: rowListAt, most: mostColumns, places: row },
     ] as const;
     for (const { name, at, most, places } of lists) {
       const known = places.every((place) => Number.isInteger(place) && place >= 0 && place < columns);
@@ -171,7 +171,7 @@ class Instance {
   }
 
   /** @param piece at most `pieceBytes` @returns its pairs, until the next call of whichever instance */
-  takeKeyed(piece: Uint8Array): BigInt64Array {
+  takePairs(piece: Uint8Array): BigInt64Array {
     this.#variable("pairs").value = 0;
     this.takeText(piece);
     return new BigInt64Array(pairsMemory().buffer, 0, 2 * this.read("pairs"));
@@ -188,8 +188,8 @@ class Instance {
   /** The row may need more than there is; after a large one, a new and small memory takes the place of the grown one. */
   #makeRoom(bytes: number): void {
     const length = this.read("length");
-    // The keyed form writes values of the row once more behind it.
-    const needed = this.#form === keyedForm ? 2 * (length + roomFor(bytes)) : length + roomFor(bytes);
+    // The other forms write values of the row once more behind it.
+    const needed = this.#form === plainForm ? length + roomFor(bytes) : 2 * (length + roomFor(bytes));
     const has = this.#bytes.length;
     if (needed > has) {
       this.#memory.grow(Math.ceil(Math.max(needed - has, (length - rowAt) / 4) / pageBytes));
@@ -229,8 +229,8 @@ class Instance {
 }
 
 let elsewhere: RowInput | undefined;
-/** Of text that lies in ordinary memory: each piece is done with before the next is placed. */
-const ordinaryInput = (): RowInput => (elsewhere ??= new RowInput(0));
+/** For text that lies in ordinary memory: each piece is done with before the next is placed. */
+export const ordinaryInput = (): RowInput => (elsewhere ??= new RowInput(0));
 
 class TextHasher implements RowHasher {
   readonly #instance: Instance;
@@ -255,19 +255,16 @@ class TextHasher implements RowHasher {
 
 class KeyedTextHasher implements KeyedRowHasher {
   readonly #instance: Instance;
-  readonly #pairs: Keyed["pairs"];
   #result: (Fingerprint & { readonly buckets: BigInt64Array }) | undefined;
 
   constructor(columns: number, input: RowInput | undefined, keyed: Keyed) {
     this.#instance = Instance.take(keyedForm, columns, input ?? ordinaryInput());
-    this.#instance.choose(keyed);
-    this.#pairs = keyed.pairs;
+    this.#instance.choose(keyed.key);
   }
 
   push(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; at += pieceBytes) {
-      const pairs = this.#instance.takeKeyed(chunk.subarray(at, at + pieceBytes));
-      if (pairs.length > 0) this.#pairs?.(pairs);
+      this.#instance.takeText(chunk.subarray(at, at + pieceBytes));
     }
   }
 
@@ -282,7 +279,7 @@ class KeyedTextHasher implements KeyedRowHasher {
 /**
  * A hasher for rows as COPY sends them.
  * @param input where the text lies; with it, chunks of its memory are not copied
- * @param keyed with it, keys are hashed too
+ * @param keyed with it, sums of the rows' hashes are divided by the hash of their key
  */
 export function createRowHasher(columnCount: number, input: RowInput | undefined, keyed: Keyed): KeyedRowHasher;
 export function createRowHasher(columnCount: number, input?: RowInput): RowHasher;

@@ -1,5 +1,6 @@
 import {
   backslash,
+  betweenValues,
   classesAt,
   close,
   comma,
@@ -11,10 +12,12 @@ import {
   letter,
   letters,
   lineFeed,
+  lowBare,
   lowPlain,
   lowQuoted,
   malformedEnd,
   malformedRow,
+  nullMark,
   nullState,
   octalState,
   plainState,
@@ -70,9 +73,11 @@ import {
 
 /**
  * Takes COPY text from one place of the input to another.
- * @param keyed notes where each value ends
+ * @param form `record`: as record_out writes the row; `keyed`: the same, and notes where each value ends; `bare`: notes that, too, and
+ * leaves values as they are, with a byte between them and one for NULL
  */
-export function takeText(keyed?: "keyed"): LocalFunction {
+export function takeText(form: "record" | "keyed" | "bare"): LocalFunction {
+  const isBare = form === "bare";
   const [at, end, length, valueAt, inQuotes, byte, state, isNull, count, low, chunk, highTable] = [
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
   ];
@@ -80,20 +85,21 @@ export function takeText(keyed?: "keyed"): LocalFunction {
   const isByte = (value: number) => equal(get(byte), number(value));
   const isState = (value: number) => equal(get(state), number(value));
   const unread = set(at, subtract(get(at), number(1)));
-  const outsideQuotes = [set(inQuotes, number(0)), set(low, load128(0, number(lowPlain)))];
+  const outsideQuotes = [set(inQuotes, number(0)), set(low, load128(0, number(isBare ? lowBare : lowPlain)))];
   const withinQuotes = [set(inQuotes, number(1)), set(low, load128(0, number(lowQuoted)))];
   const failed = [write("error", number(malformedRow)), leave("stop")];
   const rowIsEmpty = equal(get(length), number(rowAt + 1));
 
-  const endValue: Code[] = [
-    when(get(inQuotes), put(number(quote)), [
-      when(and(and(equal(get(length), get(valueAt)), isZero(get(isNull))), above(read("columns"), number(0))), [
-        store16(0, get(length), number(quote * 257)),
-        set(length, add(get(length), number(2))),
-      ]),
+  const closeQuotes = when(get(inQuotes), put(number(quote)), [
+    when(and(and(equal(get(length), get(valueAt)), isZero(get(isNull))), above(read("columns"), number(0))), [
+      store16(0, get(length), number(quote * 257)),
+      set(length, add(get(length), number(2))),
     ]),
+  ]);
+  const endValue: Code[] = [
+    isBare ? when(get(isNull), put(number(nullMark))) : closeQuotes,
     // A row may have more values than it should: that is told at its end.
-    ...(keyed === undefined
+    ...(form === "record"
       ? []
       : [
           when(below(read("fields"), read("columns")), [
@@ -104,7 +110,7 @@ export function takeText(keyed?: "keyed"): LocalFunction {
     ...[...outsideQuotes, set(isNull, number(0))],
     when(
       isByte(tab),
-      [...put(number(comma)), set(valueAt, get(length))],
+      [...put(number(isBare ? betweenValues : comma)), set(valueAt, get(length))],
       [
         // A table without columns has empty lines, which look like one empty value.
         when(
@@ -114,7 +120,7 @@ export function takeText(keyed?: "keyed"): LocalFunction {
           ),
           failed,
         ),
-        ...put(number(close)),
+        ...(isBare ? [] : put(number(close))),
         call(0, get(length)),
         write("rows", add64(read("rows"), extendUnsigned(number(1)))),
         ...[set(length, number(rowAt + 1)), set(valueAt, get(length)), write("fields", number(0))],
@@ -226,6 +232,11 @@ export function takeText(keyed?: "keyed"): LocalFunction {
     ...withinQuotes,
   ];
 
+  const quoted = [
+    when(and(notEqual(load8(classesAt, get(byte)), number(0)), isZero(get(inQuotes))), beginQuotes),
+    when(equal(load8(classesAt, get(byte)), number(doubledClass)), put(get(byte))),
+  ];
+
   return {
     ...{ name: "takeText", parameters: 2, result: false },
     locals: ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "v128", "v128", "v128"],
@@ -247,8 +258,7 @@ export function takeText(keyed?: "keyed"): LocalFunction {
             set(at, add(get(at), number(1))),
             ...resolve,
           ),
-          when(and(notEqual(load8(classesAt, get(byte)), number(0)), isZero(get(inQuotes))), beginQuotes),
-          when(equal(load8(classesAt, get(byte)), number(doubledClass)), put(get(byte))),
+          ...(isBare ? [] : quoted),
           ...put(get(byte)),
           leave("next"),
         ),

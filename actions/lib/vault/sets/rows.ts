@@ -3,7 +3,8 @@ import { few } from "../../base/measures.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import { type Inventory, type Part, sumOf, type TableContent } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
-import { createRowHasher, type Keyed } from "../../postgres/row-hash/row-hash.ts";
+import { createPairHasher, type Pairing } from "../../postgres/row-hash/pair-hash.ts";
+import { createRowHasher } from "../../postgres/row-hash/row-hash.ts";
 import { type DataBlock, readDataSql } from "../../postgres/rows/data-sql.ts";
 import type { Artifact, Manifest } from "../format/manifest.ts";
 import type { OpenSet } from "./open-set.ts";
@@ -42,7 +43,7 @@ export function blocksIn(
  * The rows of one table as COPY's text, cut anywhere, compared with what the inventory says of them: they can be relied on only
  * once the iteration has ended without an error.
  * @param slice of a table that lies in several, from 0; all of them by default
- * @param keyed its `pairs` are told before the chunk that their rows end in
+ * @param pairing its `pairs` are told before the chunk that their rows end in; rows are counted then, and not summed
  * @throws OperationError `rows-differ`, `rows-missing`; what reading the artifact throws
  */
 export async function* rows(
@@ -50,27 +51,27 @@ export async function* rows(
   inventory: Pick<Inventory, "tables">,
   table: TableContent,
   slice?: number,
-  keyed?: Keyed,
+  pairing?: Pairing,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const parts = table.parts ?? [];
   for (const part of slice === undefined ? parts : parts.slice(slice, slice + 1)) {
     const artifact = set.manifest.artifacts.find(({ name }) => name === part.artifact);
     const block = artifact && blocksIn(artifact, set.artifact(artifact.name), inventory);
-    let found = false;
+    let isThere = false;
     for await (const { table: next, chunks } of block ?? []) {
-      found = next === table;
-      if (!found) continue;
+      isThere = next === table;
+      if (!isThere) continue;
       const columns = table.columns.length;
-      const hasher = keyed === undefined ? createRowHasher(columns) : createRowHasher(columns, undefined, keyed);
+      const hasher = pairing === undefined ? createRowHasher(columns) : createPairHasher(columns, undefined, pairing);
       for await (const chunk of chunks()) {
         hasher.push(chunk);
         yield chunk;
       }
-      const { rows, hash } = hasher.finish();
+      const { rows, hash = part.hash }: { rows: string; hash?: string } = hasher.finish();
       if (rows !== part.rows || hash !== part.hash) throw differing(part, table, rows);
       break;
     }
-    if (!found) throw missing(part, table);
+    if (!isThere) throw missing(part, table);
   }
 }
 

@@ -65,7 +65,9 @@ function keyed({ difference, selection }: Judged, isThreeWay: boolean): Pairs {
     ? `d.ctid is not null as damaged, d.ctid is not null and ${sameRow("d", "l")} as whole`
     : "false as damaged, false as whole";
   const cells = chosenColumns(difference, selection).map((column) =>
-    isThreeWay ? cellLetter(difference, column) : `case when ${differs(match, column)} then '${letters.change}' else '${letters.same}' end`,
+    isThreeWay
+      ? cellLetter(difference, column)
+      : `case when ${differs(match, column)} then '${letters.change}' else '${letters.same}' end`,
   );
   const either = named(selection, ["g", "l"]);
   const alone = named(selection, ["l"]);
