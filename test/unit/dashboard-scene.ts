@@ -160,7 +160,7 @@ export function badFacts(): StatusFacts {
       },
       ...{
         means: "A complete loss now would cost two days of work.",
-        next: "Open the last run of backup.yml and follow the runbook.",
+        next: "Open the last run of `backup.yml` and follow the runbook.",
       },
     },
     2: {

@@ -158,6 +158,7 @@ test("what is wrong stands on top, with what to do, who was told and the runbook
   ]);
   const first = page.text("#open > li");
   expect(first).toContain("Do: Open the last run of backup.yml");
+  expect(page.text("#open > li code")).toBe("backup.yml");
   expect(first).toContain("told by slack, email at 2026-11-30 06:14 UTC");
   expect(page.one("#open a").getAttribute("href")).toBe(
     "https://github.com/qimma/backups/blob/HEAD/runbooks/backup-failed.md",

@@ -186,7 +186,8 @@ const allDiffer = 7098;
 function estimated(differing: number | null, counted: TableChange["counted"], was: number, is: number): Estimate {
   const least = Math.max(1, Math.abs(is - was));
   const counts = counted === null ? 0 : total(counted);
-  const most = was + is;
+  // A row that was updated twice is one row, and counted twice.
+  const most = Math.max(least, was + (counted === null ? is : Math.min(is, counted.inserted)));
   if (differing !== null && differing < bucketCount) {
     const rows = Math.round(-bucketCount * Math.log(1 - differing / bucketCount));
     return { rows: Math.min(most, Math.max(least, counts > 0 ? Math.min(rows, counts) : rows)), sure: "about" };

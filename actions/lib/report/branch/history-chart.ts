@@ -1,5 +1,5 @@
 import { htmlText, visible } from "../../base/escaping.ts";
-import { formatBytes, formatCount, formatDay, formatDuration } from "../../base/measures.ts";
+import { formatBytes, formatCount, formatDay, formatDuration, formatMinute } from "../../base/measures.ts";
 import type { RunRow } from "../run/run-row.ts";
 
 /** One measurement; `at` in milliseconds since 1970. */
@@ -173,8 +173,9 @@ function grid(
 }
 
 function axis(from: number, to: number, x: (at: number) => number, { height }: Frame): string[] {
+  const format = formatDay(from) === formatDay(to) ? formatMinute : formatDay;
   const label = (at: number, anchor: string): string =>
-    `<text x="${x(at).toFixed(1)}" y="${height - 12}" text-anchor="${anchor}">${formatDay(at)}</text>`;
+    `<text x="${x(at).toFixed(1)}" y="${height - 12}" text-anchor="${anchor}">${format(at)}</text>`;
   return to === from ? [label(from, "middle")] : [label(from, "start"), label(to, "end")];
 }
 

@@ -1,6 +1,6 @@
 import { formatMinute } from "../../base/measures.ts";
 import { type CheckGroup, checkGroups } from "../../policy/monitor/check.ts";
-import { attribute, due, icon, live, moment, section, shown } from "./html.ts";
+import { attribute, due, icon, live, moment, prose, section, shown } from "./html.ts";
 import type { StatusCheck, StatusDocument } from "./status.ts";
 import { levelOf, levels } from "./verdict.ts";
 
@@ -61,10 +61,10 @@ function checkItem(check: StatusCheck, { repository }: StatusDocument, above?: S
   return [
     `<li id="check-${attribute(id)}" data-level="${level}"${due(dueAt)}>${icon(level)}<div>`,
     `<p class="title"><b>${shown(title)}</b> <span class="word">${word}</span></p>`,
-    `<p>${shown(found)}${means === undefined || same ? "" : ` ${shown(means)}`}</p>`,
+    `<p>${prose(found)}${means === undefined || same ? "" : ` ${prose(means)}`}</p>`,
     next === undefined || level === "ok"
       ? ""
-      : `<p class="next"><b>Do:</b> ${same ? "the same as above." : shown(next)}</p>`,
+      : `<p class="next"><b>Do:</b> ${same ? "the same as above." : prose(next)}</p>`,
     meta.length === 0 ? "" : `<p class="meta">${meta.join(" · ")}</p>`,
     "</div></li>",
   ].join("");

@@ -8,6 +8,11 @@ export function shown(text: string): string {
   return htmlText(visible(text));
 }
 
+/** A sentence of ours, whose names and commands stand between backticks. */
+export function prose(text: string): string {
+  return shown(text).replaceAll(/`([^`]+)`/g, "<code>$1</code>");
+}
+
 export function attribute(text: string): string {
   return htmlAttribute(visible(text));
 }
