@@ -131,6 +131,10 @@ export default definePolicy({
     ],
   },
 
+  // Who did what with the vault. `compliance` would keep each entry even from the account's root: turn it on once the trail has run
+  // for a while, because it cannot be turned off for what is written.
+  audit: { lock: "governance", lockDays: 400 },
+
   promises: {
     // The four promises of recovery: how long until it is back (RTO), how much may be lost (RPO). `lifeboat policy check`
     // compares them with what is really there, and ci fails when one is better than the truth.

@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import { compileCache } from "./test/runner/compile-cache.ts";
 import { LongestFirst } from "./test/runner/longest-first.ts";
 
-const shared = { testTimeout: 120_000, hookTimeout: 180_000, env: compileCache };
+const shared = { testTimeout: 120_000, hookTimeout: 180_000, env: { ...compileCache, LIFEBOAT_REASON: "a test" } };
 
 export default defineConfig({
   test: {

@@ -74,7 +74,7 @@ const neverAsked: Readonly<Partial<Record<RoleName, readonly string[]>>> = {
   restore: [...ofPreflight, "s3:ListBucketMultipartUploads", "s3:PutObjectTagging"], // it uploads, and neither tidies up nor tags
   incident: ofPreflight,
   monitor: ["s3:GetObjectTagging", "s3:PutObjectRetention", "s3:PutObjectTagging"], // it reads a bucket's rules, and tags nothing
-  hold: ["s3:GetBucketObjectLockConfiguration", "s3:PutObjectRetention", ...ofPreflight], // of the keys' locks, and proofs
+  hold: ofPreflight,
   escrow: ["s3:GetObjectLegalHold", ...ofPreflight],
   retention: ["s3:PutObjectTagging"], // it ends uploads, and makes none
   "replica-retention": ["s3:PutObjectTagging"],
@@ -82,7 +82,8 @@ const neverAsked: Readonly<Partial<Record<RoleName, readonly string[]>>> = {
 
 /** By an option of a command. */
 const alsoAsked: Readonly<Partial<Record<RoleName, readonly string[]>>> = {
-  keys: ["s3:PutObjectRetention"], // new keys are stored under the lock of the old ones
+  // New keys are stored under the lock of the old ones; the entry in the audit trail, which is the edge's, is locked too.
+  keys: ["s3:GetBucketObjectLockConfiguration", "s3:PutObjectRetention"],
 };
 
 const matrix = "actions/lib/policy/cloud/roles.ts";

@@ -18,7 +18,12 @@ export async function runLifeboat(
   args: readonly string[],
   { env, signal, cwd, fine = [0] }: Surroundings,
 ): Promise<string> {
-  const child = spawn(process.execPath, [lifeboat, ...args], { env, signal, cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [lifeboat, ...args], {
+    env: { LIFEBOAT_REASON: "a demonstration", ...env },
+    signal,
+    cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   let errors = "";
   child.stdout.on("data", (chunk) => {

@@ -34,7 +34,7 @@ function run(script: string, args: readonly string[], env: Record<string, string
     };
     const child = spawn(process.execPath, [join(root, script), ...args], {
       cwd: root,
-      env: { PATH: path, ...tools, ...compileCache, ...env },
+      env: { PATH: path, LIFEBOAT_REASON: "a test", ...tools, ...compileCache, ...env },
     });
     let stdout = "";
     let stderr = "";
@@ -65,12 +65,12 @@ afterAll(async () => {
   await Promise.all([s3?.stop(), elsewhere?.stop()]);
 });
 
-/** All but the reports of runs, which every run leaves. */
+/** All but what every run leaves: its report, and its entries in the audit trail. */
 const objects = async (): Promise<string[]> => {
   const client = s3.client();
   const listed = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
   client.destroy();
-  return (listed.Contents ?? []).map(({ Key }) => Key ?? "").filter((key) => !key.startsWith("reports/"));
+  return (listed.Contents ?? []).map(({ Key }) => Key ?? "").filter((key) => !/^(?:reports|audit)\//.test(key));
 };
 
 describe("the command line", () => {

@@ -53,12 +53,15 @@ afterAll(async () => {
   await lab?.[Symbol.asyncDispose]();
 });
 
+/** The vault can take no entry of the audit trail either. */
+const lost = ["--without-audit", "the vault is gone"];
+
 async function lifeboat(args: readonly string[], env: Record<string, string> = {}) {
   const { code, stdout, stderr } = await command(args, {
     ...lab.env(),
     ...{ S3_REPLICA_BUCKET: bucket, S3_REPLICA_REGION: "us-east-1", S3_REPLICA_ENDPOINT_URL: sharedS3().endpoint },
     ...{ AWS_ENDPOINT_URL: nowhere, RESTORE_PRIVATE_KEY: lab.lab.operations.key.armor() },
-    ...targetEnv(target, storage),
+    ...{ ...targetEnv(target, storage), LIFEBOAT_AUDIT_FOLDER: folder },
     ...env,
   });
   return { code, out: stdout, said: `${stdout}\n${stderr}` };
@@ -85,7 +88,7 @@ describe("with the vault out of reach, the replica", () => {
   });
 
   test("restores the database with its files, and both are equal", async () => {
-    const restored = await lifeboat(["restore", "latest", "--with-files", "--from", "replica", "--json"]);
+    const restored = await lifeboat(["restore", "latest", "--with-files", "--from", "replica", "--json", ...lost]);
     expect(restored.code, restored.said).toBe(0);
     expect(JSON.parse(restored.out)).toMatchObject({ set, outcome: "equal", files: { outcome: "equal" } });
     const proven = await lifeboat(["prove", set, "--with-files", "--from", "replica", "--json"]);
@@ -94,7 +97,7 @@ describe("with the vault out of reach, the replica", () => {
 
   test("gives back the files alone", async () => {
     const to = join(folder, "files");
-    const restored = await lifeboat(["restore-files", snapshot, "--to", to, "--from", "replica", "--json"]);
+    const restored = await lifeboat(["restore-files", snapshot, "--to", to, "--from", "replica", "--json", ...lost]);
     expect(restored.code, restored.said).toBe(0);
     expect(JSON.parse(restored.out)).toMatchObject({ outcome: "equal", counts: { chosen: 12, written: 12 } });
   });
@@ -121,7 +124,7 @@ test("a target whose project lies elsewhere, as the Management API tells, is ref
     ["restore", set],
     ["restore-files", snapshot],
   ]) {
-    const { code, said } = await lifeboat([...verb, "--from", "replica"], settings);
+    const { code, said } = await lifeboat([...verb, "--from", "replica", ...lost], settings);
     expect(code, said).toBe(2);
     expect(said).toMatch(new RegExp(`Project ${ref} is in ap-south-1; the policy allows us-east-1`));
   }

@@ -29,7 +29,11 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
   });
   const before = swapped(env);
   try {
-    const code = await runCommandLine(args, { env, stdout: stream("stdout"), stderr: stream("stderr") });
+    const code = await runCommandLine(args, {
+      env: { LIFEBOAT_REASON: "a test", ...env },
+      stdout: stream("stdout"),
+      stderr: stream("stderr"),
+    });
     return { code, ...said };
   } finally {
     swapped(before);

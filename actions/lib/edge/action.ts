@@ -21,8 +21,8 @@ export async function runAction(operation: Operation): Promise<void> {
   await reportedRun({
     ...{ operation, env: process.env, log: createActionsLog(), signal },
     inputs: () => inputsOf(operation),
-    work: async (log) => {
-      const told = await runOperation(operation, inputsOf(operation), { env: process.env, log, signal });
+    work: async (log, anchored) => {
+      const told = await runOperation(operation, inputsOf(operation), { env: process.env, log, signal, anchored });
       if (told.skipped === true) log.info(pageOf(operation, told).sentence);
       return told;
     },

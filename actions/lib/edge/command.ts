@@ -2,10 +2,11 @@ import { ConfigurationError } from "../base/errors.ts";
 import { visible } from "../base/escaping.ts";
 import { Interrupted, onInterrupt, untilInterrupted } from "../base/flow/stages.ts";
 import type { Log } from "../base/log.ts";
-import type { Environment } from "../config/environment.ts";
+import { type Environment, optional } from "../config/environment.ts";
 import { loadOperations } from "../operations/catalogue.ts";
-import { isToldByHand, type Operation, pageOf, type Told } from "../operations/operation.ts";
+import { auditOf, isToldByHand, type Operation, pageOf, type Told } from "../operations/operation.ts";
 import { renderText } from "../report/page.ts";
+import type { Head } from "../vault/audit/entry.ts";
 import { commandHelp, commandsOf, overview, parseArguments } from "./command-line.ts";
 import { interruptionOf, reportError } from "./error-report.ts";
 import { readInputs } from "./inputs.ts";
@@ -71,6 +72,7 @@ async function run(
     return 0;
   }
   const inputs = readInputs(operation, "command", given);
+  askWhy(operation, inputs, around.env);
   if (inputs["dryRun"] !== true) begins(operation);
   using interrupt = onInterrupt();
   const log = openLog(around, given["verbose"] === true);
@@ -78,6 +80,17 @@ async function run(
   const told = await runCommand(operation, inputs, how);
   print(around, given["json"] === true ? json(told.result) : (told.lines ?? renderText(pageOf(operation, told))));
   return told.exitCode ?? (told.failure === undefined ? 0 : 1);
+}
+
+/** What opens or removes data is for a reason, and the audit trail keeps it. @throws ConfigurationError `usage` */
+function askWhy(operation: Operation, inputs: Readonly<Record<string, unknown>>, env: Environment): void {
+  const given = inputs["reason"] ?? optional(env, "LIFEBOAT_REASON");
+  if (given !== undefined || !auditOf(operation, inputs, env).needsReason) return;
+  throw new ConfigurationError(
+    "usage",
+    `'${operation.name}' opens or removes data, and needs a reason for the audit trail.`,
+    'Say it in a few words, without personal data: --reason "…". For several commands in a row: export LIFEBOAT_REASON="…".',
+  );
 }
 
 interface How {
@@ -95,7 +108,8 @@ async function runCommand(
 ): Promise<Told> {
   // Only now: help and wrong use need none of it.
   const { runOperation } = await import("./run-operation.ts");
-  const work = (to: Log): Promise<Told> => runOperation(operation, inputs, { env, log: to, signal });
+  const work = (to: Log, anchored?: (head: Head) => void): Promise<Told> =>
+    runOperation(operation, inputs, { env, log: to, signal, anchored });
   if (!isToldByHand(operation) || inputs["dryRun"] === true || quiet) {
     if (quiet) log.info("This run leaves no report, alert or heartbeat (--quiet-run).");
     return untilInterrupted(signal, work(log));

@@ -11,6 +11,8 @@ import {
   type RunReport,
 } from "../report/run/run-report.ts";
 
+import type { Head } from "../vault/audit/entry.ts";
+
 /** How an action's work ended, before it is told to anybody. */
 export interface Ending {
   readonly conclusion: Conclusion;
@@ -29,10 +31,15 @@ interface JobFacts {
   readonly startedAt: Date;
   readonly endedAt: Date;
   readonly warnings: readonly string[];
+  /** The end of the audit trail after this run; undefined: it has left no entry there. */
+  readonly audit?: Head | undefined;
 }
 
 /** The report of one job, as it goes to the channels and into the vault. Texts are cut to what the form allows. */
-export function jobReport(ending: Ending, { operation, env, startedAt, endedAt, warnings }: JobFacts): RunReport {
+export function jobReport(
+  ending: Ending,
+  { operation, env, startedAt, endedAt, warnings, audit }: JobFacts,
+): RunReport {
   const times = { startedAt: startedAt.toISOString(), endedAt: endedAt.toISOString() };
   const { conclusion, sentence, facts, failure } = ending;
   const told: OperationReport = {
@@ -41,7 +48,8 @@ export function jobReport(ending: Ending, { operation, env, startedAt, endedAt, 
     ...times,
     conclusion,
     sentence: clip(sentence, 2000),
-    facts,
+    facts:
+      audit === undefined || audit.sha256 === null ? facts : { ...facts, audit: { ...audit, sha256: audit.sha256 } },
     warnings: [...new Set(warnings)].slice(0, 50).map((warning) => clip(warning, 1000)),
     failure:
       failure === null ? null : { ...failure, message: clip(failure.message, 2000), next: clip(failure.next, 2000) },

@@ -3,6 +3,7 @@ import type { Log } from "../base/log.ts";
 import type { Environment } from "../config/environment.ts";
 import { loadOperations, namesOf } from "../operations/catalogue.ts";
 import { type Operation, pageOf, reportName, type Told } from "../operations/operation.ts";
+import type { Head } from "../vault/audit/entry.ts";
 import { afterRun, beforeRun } from "./around-run.ts";
 import { interruptionOf, reportError } from "./error-report.ts";
 import { type Ending, jobReport } from "./job-report.ts";
@@ -19,7 +20,8 @@ interface ReportedRun {
   readonly signal: AbortSignal;
   /** May throw: then the work does as well, and says what is wrong with them. */
   inputs(): Readonly<Record<string, unknown>>;
-  work(log: Log): Promise<Told>;
+  /** @param anchored told the end of the audit trail, for the report */
+  work(log: Log, anchored: (head: Head) => void): Promise<Told>;
   /** Called before anybody else is told: a cancelled job has seven seconds. */
   ended?(ended: Ended): Promise<void>;
 }
@@ -39,7 +41,10 @@ export async function reportedRun(run: ReportedRun): Promise<Ended> {
   const names = namesOf(await loadOperations());
   const around = { env, log, names, aside: asideOf(run) };
   const begun = beforeRun(reportName(operation), around);
-  const ended = await endOf(run, log);
+  let audit: Head | undefined;
+  const ended = await endOf(run, log, (head) => {
+    audit = head;
+  });
   await run.ended?.(ended);
   const report = jobReport(ended.ending, {
     operation: reportName(operation),
@@ -47,6 +52,7 @@ export async function reportedRun(run: ReportedRun): Promise<Ended> {
     startedAt,
     endedAt: new Date(),
     warnings,
+    audit,
   });
   await begun;
   const { unfinished, news } = ended.ending;
@@ -74,11 +80,11 @@ function runbookOf({ operation, inputs }: ReportedRun): string {
   }
 }
 
-async function endOf(run: ReportedRun, log: Log): Promise<Ended> {
+async function endOf(run: ReportedRun, log: Log, anchored: (head: Head) => void): Promise<Ended> {
   const { operation, work, signal } = run;
   const runbook = runbookOf(run);
   try {
-    const result = await untilInterrupted(signal, work(log));
+    const result = await untilInterrupted(signal, work(log, anchored));
     const { facts = {}, skipped, unfinished = false, news, failure } = result;
     const ending: Ending = {
       conclusion: failure !== undefined ? "failure" : skipped === true ? "skipped" : "success",

@@ -6,6 +6,8 @@ import { hasReplica } from "../config/vault-location.ts";
 import { Context } from "../operations/context.ts";
 import { canReadReplica, readsReplica } from "../operations/field.ts";
 import type { Operation, Told } from "../operations/operation.ts";
+import type { Head } from "../vault/audit/entry.ts";
+import { auditedRun } from "./audited-run.ts";
 import { runIdentity } from "./job-report.ts";
 
 interface Surrounded {
@@ -13,13 +15,15 @@ interface Surrounded {
   readonly log: Log;
   /** Aborted by Ctrl-C, or when the job is cancelled. */
   readonly signal: AbortSignal;
+  /** Told the end of the audit trail, as soon as the run's own entry is it. */
+  readonly anchored?: ((head: Head) => void) | undefined;
 }
 
 /** Loads what the operation needs, opens its context, runs it, and closes what was opened. */
 export async function runOperation(
   operation: Operation,
   inputs: Readonly<Record<string, unknown>>,
-  { env: given, log, signal }: Surrounded,
+  { env: given, log, signal, anchored }: Surrounded,
 ): Promise<Told> {
   const file = operation.policyFile?.(inputs);
   const env = file === undefined ? given : { ...given, LIFEBOAT_POLICY: file };
@@ -29,11 +33,14 @@ export async function runOperation(
     from: readsReplica(operation.inputs, inputs) ? "replica" : "vault",
     target: (policy) => operation.target?.(inputs, policy) ?? named,
   });
-  using context = new Context({ config, log, signal, run: runIdentity(env), retry: operation.retry });
+  const run = runIdentity(env);
+  using context = new Context({ config, log, signal, run, retry: operation.retry });
   const forgets = inputs["dryRun"] === true ? undefined : operation.forgets?.(inputs);
   if (forgets !== undefined) await context.assertNoIncident(`${operation.name} ${forgets}`);
   try {
-    return await operation.run(context, inputs);
+    return await auditedRun({ operation, inputs, config, env, log, signal, run, anchored }, () =>
+      operation.run(context, inputs),
+    );
   } catch (error) {
     throw canReadReplica(operation.inputs) && hasReplica(env) ? namingReplica(error, inputs) : error;
   }

@@ -45,6 +45,24 @@ export const dryRun = { dryRun: flag("check everything, write nothing, say what 
 export const reason = z.string().trim().min(1).max(mostReason);
 export const reasonField = { value: "TEXT", form: `a text of 1 to ${mostReason} characters` };
 
+/** Of a verb that opens or removes data: a person says why, and the audit trail keeps it. */
+export const why = {
+  reason: field(reason.optional(), {
+    ...{ ...reasonField, help: "why, for the audit trail; no personal data (default: LIFEBOAT_REASON)" },
+  }),
+};
+
+/** The same of a verb that restores: it is refused where its entry in the audit trail cannot be written, unless this is said. */
+export const whyRestored = {
+  ...why,
+  withoutAudit: field(reason.optional(), {
+    ...{
+      ...reasonField,
+      help: "go on although the audit trail cannot be written, and why; the entry is kept in a file",
+    },
+  }),
+};
+
 /** Which target a verb works on. */
 export const target = {
   target: field(z.string().default("default"), {

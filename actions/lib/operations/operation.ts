@@ -67,6 +67,8 @@ export interface Operation<Inputs extends z.ZodObject = z.ZodObject> {
    * operation asks again (`Context.incidentGate`). A rehearsal forgets nothing. Its `needs` name a vault, which knows of incidents.
    */
   forgets?(inputs: z.infer<Inputs>): string | undefined;
+  /** These inputs only look: such a run leaves no entry in the audit trail. Default: it follows from `needs`, `writes` and `dryRun`. */
+  looks?(inputs: z.infer<Inputs>): boolean;
   /** What an interrupted run leaves, and what to do next; without it: nothing, it only reads. */
   readonly interrupted?: { readonly left: string; readonly next: string };
   /** Page below the repository's root for when it fails. */
@@ -125,3 +127,30 @@ export function isToldByHand({ reported }: Pick<Operation, "reported">): boolean
 export function reportName({ name, reported }: Pick<Operation, "name" | "reported">): string {
   return reported?.as ?? name;
 }
+
+/** What a run means for the audit trail, by what its verb declares. */
+export interface Audited {
+  /** It opens what is sealed, writes to the source, a target or the vault, or removes something. */
+  readonly counts: boolean;
+  /** Without its entry it is refused: it removes something, or restores. In words: `removes what the policy no longer keeps`. */
+  readonly refused: string | undefined;
+  /** A person has to say why. */
+  readonly needsReason: boolean;
+  readonly rehearsal: boolean;
+}
+
+export function auditOf(operation: Operation, inputs: z.infer<Operation["inputs"]>, env: Environment): Audited {
+  const rehearsal = inputs["dryRun"] === true;
+  const opens = operation.needs?.(inputs, env).includes("opening") === true;
+  const changes = !rehearsal && operation.looks?.(inputs) !== true && operation.writes.some((one) => recorded.has(one));
+  const removes = rehearsal ? undefined : operation.forgets?.(inputs);
+  const restores = changes && operation.writes.includes("target") ? "writes to a target" : undefined;
+  return {
+    counts: opens || changes || removes !== undefined,
+    refused: removes ?? restores,
+    needsReason: "reason" in operation.inputs.shape && !rehearsal && (opens || removes !== undefined),
+    rehearsal,
+  };
+}
+
+const recorded: ReadonlySet<string> = new Set(["source", "target", "vault"]);

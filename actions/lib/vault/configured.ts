@@ -45,9 +45,14 @@ export async function readerSigners(config: Config): Promise<Signer[]> {
   return signers.filter(({ fingerprint }) => pins.includes(fingerprint));
 }
 
-/** Checks notes of jobs (reports, claims, marks): every key that a job of ours works with may have signed them. */
+/** Every key that a job, or a person, of ours works with. */
+export async function noteSigners(config: Config): Promise<Signer[]> {
+  return [...(await trustedSigners(config)), ...(await readerSigners(config))];
+}
+
+/** Checks notes of jobs (reports, claims, marks): all of those may have signed them. */
 export async function noteVerifier(config: Config): Promise<VerifySignature> {
-  const signers = [...(await trustedSigners(config)), ...(await readerSigners(config))];
+  const signers = await noteSigners(config);
   return (bytes, armored) => verifyDetached(bytes, armored, signers);
 }
 

@@ -127,6 +127,16 @@ const repairPolicySchema = z
   })
   .prefault({});
 
+/** The audit trail of the vault (runbooks/audit-trail.md). */
+const auditPolicySchema = z
+  .strictObject({
+    /** `compliance`: nobody removes an entry before its term, the account's root included; it cannot be taken back either. */
+    lock: z.enum(["governance", "compliance"]).default("governance"),
+    /** Days for which nobody can remove an entry, where the bucket can lock. */
+    lockDays: z.number().int().min(1).max(400, "at most 400: a lock cannot be shortened again").default(400),
+  })
+  .prefault({});
+
 /** The bucket that the vault is replicated to (S3_REPLICA_BUCKET). */
 const replicaPolicySchema = z
   .strictObject({
@@ -240,6 +250,7 @@ export const policySchema = z.strictObject({
   recovery: recoveryPolicySchema,
   drill: drillPolicySchema,
   cost: costPolicySchema,
+  audit: auditPolicySchema,
 });
 
 export type Policy = z.output<typeof policySchema>;

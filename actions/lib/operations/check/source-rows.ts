@@ -220,9 +220,22 @@ const subscriptions = `
 /** What the role cannot read, by name: each would make the backup fail, or worse, be silently incomplete. */
 export async function checkReadAccess(client: Client): Promise<CheckRow[]> {
   const rows: CheckRow[] = [];
-  const asked = [closedSchemas, unreadableTables, unreadableSequences, unreadableLargeObjects, rowSecurity, subscriptions];
+  const asked = [
+    closedSchemas,
+    unreadableTables,
+    unreadableSequences,
+    unreadableLargeObjects,
+    rowSecurity,
+    subscriptions,
+  ];
   const [schemas, tables, sequences, objects, hidden, left] = await askEach(client, asked, (sql) => names(client, sql));
-  const add = (check: string, found: readonly string[] | undefined, good: string, next: string, bad = "cannot read") => {
+  const add = (
+    check: string,
+    found: readonly string[] | undefined,
+    good: string,
+    next: string,
+    bad = "cannot read",
+  ) => {
     if (found === undefined) throw new Error(`${check} was not asked for.`);
     rows.push(found.length === 0 ? ok(check, good) : fail(check, `${bad} ${found.length}: ${few(found, 30)}`, next));
   };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
-import { field, flag, from, target } from "../field.ts";
+import { field, flag, from, target, why } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 const MiB = 1024 * 1024;
@@ -33,6 +33,7 @@ export default defineOperation({
       ...{ value: "MIB", form: "a whole number of MiB" },
       help: "most that the rows that differ may take beside the table meanwhile",
     }),
+    ...why,
     ...target,
     ...from,
   }),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { hasFilesVault } from "../../config/vault-location.ts";
 import { drillScenarios } from "../../vault/format/proof.ts";
-import { dryRun, field, flag } from "../field.ts";
+import { dryRun, field, flag, whyRestored } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 import { seedPattern } from "../test-restore/defect/defect.ts";
 
@@ -27,6 +27,7 @@ export default defineOperation({
       ...{ value: "N", form: "a number of minutes from 0 to 10000" },
       help: "what people's part of such a recovery takes, measured by them (default: as the last drill was told)",
     }),
+    ...whyRestored,
     ...dryRun,
   }),
   needs: (_, env) => ["vault", "opening", ...when(hasFilesVault(env), "storageVault")],

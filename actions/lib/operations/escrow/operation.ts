@@ -49,6 +49,7 @@ export default defineOperation({
       throw new ConfigurationError("usage", "A name, file and dry-run go with put.", "Leave them out.");
   },
   writes: ["vault"],
+  looks: ({ action }) => action === "list",
   interrupted: { left: "What was put before counts; half an entry counts for nobody.", next: "Run it again." },
   runbook: "runbooks/escrow.md",
   async run(context, { action, name = "", file, dryRun }) {

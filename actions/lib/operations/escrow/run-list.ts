@@ -1,5 +1,6 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { countOf, few } from "../../base/measures.ts";
+import { noteTouched } from "../../base/touched.ts";
 import type { Config } from "../../config/load.ts";
 import { Secret } from "../../config/problems.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
@@ -96,6 +97,9 @@ export async function openEscrow(vault: Vault, config: Config, key: UnlockedKey)
   const opened = await Promise.all(
     [...newest].map(async ([name, { entry }]) => [name, await openValue(entry.value, key)] as const),
   );
+  for (const [name, value] of opened)
+    if (value !== undefined)
+      noteTouched("opened", `escrow/${name}`, Buffer.from(newest.get(name)?.entry.value.body ?? ""));
   return {
     values: new Map(
       opened.flatMap(([name, value]) => (value === undefined ? [] : [[name, new Secret(value.toString("utf8"))]])),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { optional } from "../../config/environment.ts";
-import { field, flag, from } from "../field.ts";
+import { field, flag, from, why } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
@@ -30,6 +30,7 @@ export default defineOperation({
     }),
     svg: field(z.string().min(1).optional(), { value: "FILE", help: "also draw it, into a new file" }),
     values: flag("with --key: print the row's values also where the output is no terminal"),
+    ...why,
     ...from,
   }),
   needs: ({ key }, env) => {

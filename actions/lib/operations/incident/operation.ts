@@ -38,6 +38,7 @@ export default defineOperation({
   // A begin does not wait for minutes for one bucket of two.
   retry: { attempts: 5, totalSeconds: 25, stallSeconds: 10, attemptSeconds: 20 },
   writes: ["source", "vault"],
+  looks: ({ action }) => action === "status",
   interrupted: {
     left: "`lifeboat incident` says whether it is on; what begins it is written first, what ends it last.",
     next: "Run the same command again.",

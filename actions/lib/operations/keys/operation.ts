@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
-import { dryRun, field, flag } from "../field.ts";
+import { dryRun, field, flag, why } from "../field.ts";
 import { defineOperation } from "../operation.ts";
 
 export default defineOperation({
@@ -26,6 +26,7 @@ export default defineOperation({
     }),
     pin: flag("generate: write the new fingerprints into the policy"),
     set: field(z.string().optional(), { value: "SET", help: "rewrap: only this set (default: all sets)" }),
+    ...why,
     ...dryRun,
   }),
   needs: ({ action }) => (action === "rewrap" ? ["vault", "opening", "signing"] : []),
@@ -35,6 +36,7 @@ export default defineOperation({
     throw new ConfigurationError("usage", "'keys generate' needs to know where the private keys go.", next);
   },
   writes: ["folder", "vault"],
+  looks: ({ action }) => action !== "rewrap",
   forgets: ({ action }) =>
     action === "rewrap" ? "rewrap overwrites the keys of sets and removes the old ones" : undefined,
   interrupted: {

@@ -1,5 +1,6 @@
 import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { noteTouched } from "../../base/touched.ts";
 import { opensSecrets, type Signer } from "../../seal/keys/keyring.ts";
 import type { PinnedRecipient } from "../../seal/keys/pins.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
@@ -173,6 +174,7 @@ async function rewrapFile(
   await verifyKeysFile(file.scope, current.body, current.metadata, trusted);
   const sessionKey = await unwrapSessionKey(current.body, privateKey);
   assertCommitment(sessionKey, file.scope, commitment);
+  noteTouched("opened", file.key, current.body);
   const body = await wrapSessionKey(sessionKey, recipients);
   const [before, after] = await Promise.all([wrappedKeyIds(current.body), wrappedKeyIds(body)]);
   return { ...file, current, body, before, after, unchanged: [...before].sort().join() === [...after].sort().join() };
@@ -193,6 +195,7 @@ async function replace(
     contentType: "application/pgp-encrypted",
     ...(retainUntil !== undefined && retainUntil > new Date() && { retainUntil }),
   });
+  noteTouched("made", key, body);
   const stored = await vault.get(key, { maxBytes: maxKeysBytes });
   if (!Buffer.from(stored.body).equals(body)) {
     throw new OperationError(

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dryRun, field, target } from "../field.ts";
+import { dryRun, field, target, whyRestored } from "../field.ts";
 import { defineOperation } from "../operation.ts";
 
 /** Which migrations a restored database is brought up to date with; the same for every verb that does it. */
@@ -30,6 +30,7 @@ export default defineOperation({
     production: field(z.string().optional(), {
       ...{ value: "REF", help: "the target is the project that the backups come from: its ref, typed" },
     }),
+    ...whyRestored,
     ...dryRun,
   }),
   needs: () => ["target"],

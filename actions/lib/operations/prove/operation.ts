@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { field, flag, from, target } from "../field.ts";
+import { field, flag, from, target, why } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
@@ -13,6 +13,7 @@ export default defineOperation({
   ].join("\n"),
   inputs: z.object({
     set: field(z.string(), { positional: true, value: "set|latest", help: "id of the set, or latest" }),
+    ...why,
     ...target,
     ...from,
     withFiles: flag("compare the files that belong to the set too"),

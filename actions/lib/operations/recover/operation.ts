@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
 import { hasFilesVault, hasReplica } from "../../config/vault-location.ts";
-import { field, flag, reason, reasonField } from "../field.ts";
+import { field, flag, reason, reasonField, whyRestored } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
@@ -76,6 +76,7 @@ export default defineOperation({
       ...{ value: "DIR", help: "folder for the recovery's state when no bucket can be written" },
       only: { edge: "command", why: "a folder of a runner is gone when its job ends" },
     }),
+    ...whyRestored,
     dryRun: flag("do everything up to the first write, and say what a run would do", { called: "rehearse" }),
   }),
   needs: ({ scenario, target, giveUp, removeProject }, env) => [

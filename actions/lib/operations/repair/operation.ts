@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
-import { dryRun, field, flag, target } from "../field.ts";
+import { dryRun, field, flag, target, whyRestored } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 const byHand = "a file of the person who repairs";
@@ -67,6 +67,7 @@ export default defineOperation({
     production: field(z.string().optional(), {
       ...{ value: "REF", help: "the target is the set's own project: its ref, typed" },
     }),
+    ...whyRestored,
     ...dryRun,
   }),
   needs: ({ withFiles }) => ["vault", "opening", "target", ...when(withFiles, "storageVault", "targetStorage")],

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
-import { dryRun, field, flag, from } from "../field.ts";
+import { dryRun, field, flag, from, whyRestored } from "../field.ts";
 import { defineOperation } from "../operation.ts";
 
 export default defineOperation({
@@ -29,6 +29,7 @@ export default defineOperation({
     production: field(z.string().optional(), {
       ...{ value: "REF", help: "the target is the snapshot's own project: its ref, typed" },
     }),
+    ...whyRestored,
     ...dryRun,
   }),
   needs: ({ to }) =>

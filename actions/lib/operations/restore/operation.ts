@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dryRun, field, flag, from, target } from "../field.ts";
+import { dryRun, field, flag, from, target, whyRestored } from "../field.ts";
 import { migrationInputs } from "../migrate/operation.ts";
 import { defineOperation, when } from "../operation.ts";
 
@@ -28,6 +28,7 @@ export default defineOperation({
     production: field(z.string().optional(), {
       ...{ value: "REF", help: "the target is the set's own project: its ref, typed" },
     }),
+    ...whyRestored,
     ...dryRun,
   }),
   needs: ({ abandon, withFiles }) =>

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { setIdPattern } from "../../vault/format/manifest.ts";
-import { dryRun, field, flag } from "../field.ts";
+import { dryRun, field, flag, why } from "../field.ts";
 import { defineOperation, vaultNeeds, when } from "../operation.ts";
 
 export default defineOperation({
@@ -10,6 +10,7 @@ export default defineOperation({
   details:
     "Reads S3_BACKUP_BUCKET, S3_STORAGE_BUCKET (one of them is enough), the AWS_* settings and the public keys; with --replica S3_REPLICA_* too.",
   inputs: z.object({
+    ...why,
     ...dryRun,
     explain: field(z.string().regex(setIdPattern).optional(), {
       help: "say why this set, or snapshot of the files, stays or goes; removes nothing",
@@ -22,6 +23,7 @@ export default defineOperation({
   }),
   needs: ({ replica }, env) => [...when(replica, "replica", "vault"), ...vaultNeeds(env)],
   writes: ["vault"],
+  looks: ({ explain }) => explain !== undefined,
   forgets: ({ explain }) => (explain === undefined ? "removes what the policy no longer keeps" : undefined),
   interrupted: {
     left: "Every set and every snapshot of the files that is there is whole.",

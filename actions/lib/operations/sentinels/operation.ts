@@ -29,6 +29,7 @@ export default defineOperation({
       throw new ConfigurationError("usage", "production and dry-run go with install or remove.", "Say which.");
   },
   writes: ["target"],
+  looks: ({ action }) => action === "status",
   forgets: ({ action }) => (action === "remove" ? "removes the rows by which a recovery is proven" : undefined),
   interrupted: { left: "Each is one transaction: all of it was done, or nothing.", next: "Run it again." },
   async run(context, { action, production, dryRun }) {

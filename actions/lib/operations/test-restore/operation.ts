@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
-import { dryRun, field, flag } from "../field.ts";
+import { dryRun, field, flag, whyRestored } from "../field.ts";
 import { defineOperation } from "../operation.ts";
 
 export default defineOperation({
@@ -32,6 +32,7 @@ export default defineOperation({
       help: "make the empty project REF staging: tests will empty it",
       only: { edge: "command", why: "a person says once, at a terminal, which project may be emptied" },
     }),
+    ...whyRestored,
     ...dryRun,
   }),
   needs: ({ wipe, markStaging }) =>

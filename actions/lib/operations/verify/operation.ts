@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
 import type { Manifest } from "../../vault/format/manifest.ts";
-import { field, flag, from } from "../field.ts";
+import { field, flag, from, why } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
@@ -20,6 +20,7 @@ export default defineOperation({
     files: flag(
       "a snapshot of the files instead: every object there with its size; with deep a rotating share is opened",
     ),
+    ...why,
     ...from,
     share: field(z.string().optional(), {
       value: "SHARE",

@@ -42,6 +42,9 @@ const undoing = [
 /** A lock beyond the policy's longest term is nobody's work: it would be there, and paid for, for as long as somebody has typed. */
 export const tooLong = { NumericGreaterThan: { "s3:object-lock-remaining-retention-days": "${LongestLockDays}" } };
 
+/** For people's roles with what else an entry asks for. */
+export const audits = allow("Audits", ["PutObject", "PutObjectRetention"], database("audit/*"));
+
 export const shared = {
   // Nobody undoes a lock, or hides an object below a delete marker: what Lifeboat removes, it removes by version.
   Never: {
@@ -80,6 +83,11 @@ export const shared = {
       allow("Reads", ["GetObject", "GetObjectLegalHold", "GetObjectRetention", "GetObjectVersion"], everyObject),
       allow("Tells", ["PutObject"], database("notify/*", "reports/*")),
     ],
+  },
+  // Every job but the monitor, which only reads: what was done is added to the audit trail, under a lock, and never taken away.
+  Audits: {
+    description: "Adds entries to the audit trail",
+    statements: [audits],
   },
 } as const satisfies Record<string, SharedPolicy>;
 

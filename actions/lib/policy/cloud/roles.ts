@@ -1,5 +1,5 @@
 import { database, files, replica, type Statement } from "./document.ts";
-import { allow, deny, everyBucket, everyObject, type Shared, shared } from "./role-statements.ts";
+import { allow, audits, deny, everyBucket, everyObject, type Shared, shared } from "./role-statements.ts";
 
 /** Who works with the vault: a job of GitHub by its environment, or a person on top of their own rights. */
 export interface Role {
@@ -27,7 +27,8 @@ export type RoleName =
   | "hold"
   | "escrow";
 
-const cautious = ["Never", "NeverUnlocks", "NeverHolds", "NeverDeletes", "ReadsAndTells"] as const;
+const reading = ["Never", "NeverUnlocks", "NeverHolds", "NeverDeletes", "ReadsAndTells"] as const;
+const cautious = [...reading, "Audits"] as const;
 const looks = allow("Looks", ["GetBucketVersioning"], [...database(), ...files()]);
 const proves = allow("Proves", ["PutObject", "PutObjectRetention"], database("proofs/*"));
 const uses = allow("Uses", ["PutObject"], [...database("uses/*"), ...files("uses/*")]);
@@ -107,7 +108,7 @@ export const roles: Readonly<Record<RoleName, Role>> = {
   // The job that deletes versions; locks and holds stand against it as well.
   retention: {
     ...{ resource: "RetentionRole", environment: "retention" },
-    shared: ["Never", "NeverUnlocks", "NeverHolds", "ReadsAndTells"],
+    shared: ["Never", "NeverUnlocks", "NeverHolds", "ReadsAndTells", "Audits"],
     description: "Removes what may go, where no lock forbids it",
     statements: [
       allow("Looks", ["GetBucketVersioning", "ListBucketMultipartUploads"], [...database(), ...files()]),
@@ -139,7 +140,7 @@ export const roles: Readonly<Record<RoleName, Role>> = {
   // retention --replica. What empties the vault cannot touch the replica, and the other way round.
   "replica-retention": {
     ...{ resource: "ReplicaRetentionRole", environment: "replica-retention", onlyWith: "HasReplica" },
-    shared: ["Never", "NeverUnlocks", "NeverHolds", "ReadsAndTells"],
+    shared: ["Never", "NeverUnlocks", "NeverHolds", "ReadsAndTells", "Audits"],
     description: "Removes from the replica what the vault has let go of",
     statements: [
       deny("NeverDeletesInTheVault", ["DeleteObjectVersion"], [...database("*"), ...files("*")]),
@@ -157,7 +158,7 @@ export const roles: Readonly<Record<RoleName, Role>> = {
   // It begins an incident, keeps evidence and holds what is good; it deletes nothing.
   incident: {
     ...{ resource: "IncidentRole", environment: "incident" },
-    shared: ["Never", "NeverUnlocks", "NeverDeletes", "ReadsAndTells"],
+    shared: ["Never", "NeverUnlocks", "NeverDeletes", "ReadsAndTells", "Audits"],
     description: "Begins incidents, and holds sets",
     statements: [
       allow("Begins", ["PutObject", "PutObjectRetention"], [...database("incident/*"), ...files("incident/*")]),
@@ -171,7 +172,7 @@ export const roles: Readonly<Record<RoleName, Role>> = {
 
   // Erases a person from the copies of files: the one role that may undo a lock, and no hold.
   erasure: {
-    ...{ resource: "ErasureRole", environment: "privacy", shared: ["Never", "NeverHolds", "ReadsAndTells"] },
+    ...{ resource: "ErasureRole", environment: "privacy", shared: ["Never", "NeverHolds", "ReadsAndTells", "Audits"] },
     description: "Rewrites what holds a person who has to be erased, and undoes its locks",
     statements: [
       looks,
@@ -192,7 +193,7 @@ export const roles: Readonly<Record<RoleName, Role>> = {
 
   // It reads everything and leaves its own reports; it writes nothing else.
   monitor: {
-    ...{ resource: "MonitorRole", environment: "monitor", shared: cautious },
+    ...{ resource: "MonitorRole", environment: "monitor", shared: reading },
     description: "Reads run reports and looks at what the vault has",
     statements: [allow("Looks", ["GetBucketVersioning", "GetLifecycleConfiguration"], [...database(), ...files()])],
   },
@@ -202,7 +203,12 @@ export const roles: Readonly<Record<RoleName, Role>> = {
     ...{ resource: "KeysPolicy", environment: null, shared: [] },
     description: "Changes the recipients of sets and removes the old keys",
     statements: [
-      allow("Lists", ["GetBucketLocation", "ListBucket", "ListBucketVersions"], database()),
+      allow(
+        "Lists",
+        ["GetBucketLocation", "GetBucketObjectLockConfiguration", "ListBucket", "ListBucketVersions"],
+        database(),
+      ),
+      audits,
       allow("Reads", ["GetObject", "GetObjectRetention", "GetObjectVersion"], database("*")),
       allow(
         "Rewraps",
@@ -218,7 +224,12 @@ export const roles: Readonly<Record<RoleName, Role>> = {
     ...{ resource: "HoldPolicy", environment: null, shared: [] },
     description: "Holds sets, and releases them",
     statements: [
-      allow("Lists", ["GetBucketLocation", "ListBucket", "ListBucketVersions"], everyBucket),
+      allow(
+        "Lists",
+        ["GetBucketLocation", "GetBucketObjectLockConfiguration", "ListBucket", "ListBucketVersions"],
+        everyBucket,
+      ),
+      audits,
       allow("Reads", ["GetObject", "GetObjectLegalHold", "GetObjectRetention", "GetObjectVersion"], everyObject),
       allow("Enters", ["PutObject"], [...database("holds/*"), ...files("holds/*")]),
       allow(
@@ -245,6 +256,7 @@ export const roles: Readonly<Record<RoleName, Role>> = {
         [...database(), ...replica()],
       ),
       allow("Reads", ["GetObject", "GetObjectRetention", "GetObjectVersion"], [...database("*"), ...replica("*")]),
+      audits,
       allow("Puts", ["PutObject", "PutObjectRetention"], database("escrow/*")),
       deny("NeverHoldsOrDeletes", [...undone, "PutObjectLegalHold"], [...everyBucket, ...everyObject]),
     ],

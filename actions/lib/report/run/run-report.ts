@@ -18,6 +18,12 @@ export const operationSchema = z.string().regex(/^[a-z][a-z-]{0,39}$/);
 export const conclusionSchema = z.enum(["success", "skipped", "failure", "cancelled", "timed-out", "lost"]);
 export type Conclusion = z.infer<typeof conclusionSchema>;
 
+/** How many entries the trail has, and the SHA-256 of the last one. */
+export const auditHead = z.strictObject({
+  count: z.number().int().positive(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
 /** What an operation measured and found. Names, counts, bytes and seconds; each is left out where it does not apply. */
 const runFactsSchema = z.strictObject({
   set: z.string().regex(setIdPattern).optional(),
@@ -49,6 +55,8 @@ const runFactsSchema = z.strictObject({
   /** Key of the signed proof in the vault. */
   proof: z.string().max(200).optional(),
   differences: z.strictObject({ failed: count, expected: count, unverified: count }).optional(),
+  /** The end of the audit trail after this run: what was in it then can be told for ever from what somebody makes of it. */
+  audit: auditHead.optional(),
 });
 export type RunFacts = z.infer<typeof runFactsSchema>;
 

@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { conclusionSchema, type OperationReport, operationSchema, type RunReport, time } from "./run-report.ts";
+import {
+  auditHead,
+  conclusionSchema,
+  type OperationReport,
+  operationSchema,
+  type RunReport,
+  time,
+} from "./run-report.ts";
 
 const number = z.number().nonnegative();
 
@@ -19,6 +26,7 @@ const operationRowSchema = z.strictObject({
   outcome: z.string().optional(),
   code: z.string().optional(),
   untold: z.array(z.string()).optional(),
+  audit: auditHead.optional(),
 });
 export type OperationRow = z.infer<typeof operationRowSchema>;
 
@@ -64,7 +72,7 @@ function operationRow({
   failure,
   untold,
 }: OperationReport): OperationRow {
-  const { set, tier, snapshotAt, bucket, plainBytes, storedBytes, rows, files, restoreSeconds, outcome } = facts;
+  const { set, tier, snapshotAt, bucket, plainBytes, storedBytes, rows, files, restoreSeconds, outcome, audit } = facts;
   const row = {
     set,
     tier,
@@ -76,6 +84,7 @@ function operationRow({
     fileBytes: files?.bytes,
     restoreSeconds,
     outcome,
+    audit,
   };
   return {
     operation,

@@ -1,4 +1,5 @@
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
+import { noteTouched } from "../../base/touched.ts";
 import { isMissing } from "../../s3/store-errors.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
@@ -53,6 +54,7 @@ export function recipientKeys(vault: Vault, privateKey: UnlockedKey, trusted: re
       await verifyKeysFile(scope, stored.body, stored.metadata, trusted);
       const sessionKey = await unwrapSessionKey(stored.body, privateKey);
       assertCommitment(sessionKey, scope, commitment);
+      noteTouched("opened", key, stored.body);
       return sessionKey;
     });
   return {

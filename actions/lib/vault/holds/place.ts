@@ -1,5 +1,6 @@
 import { LifeboatError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
+import { noteTouched } from "../../base/touched.ts";
 import { type SignBytes, writeNote } from "../../seal/keys/signature.ts";
 import { setLegalHold } from "../bucket/legal-hold.ts";
 import type { VerifyRelease } from "../published/signed-manifest.ts";
@@ -136,5 +137,6 @@ export async function writeEntry(entry: HoldEntry, vaults: HoldVaults, sign: Sig
     if (vault === null || (await writtenObjects(vault, [key])).length > 0) continue;
     await vault.put(key, body, { ifNoneMatch: true, contentType: "application/json" });
     await assertStored(vault, key, body);
+    noteTouched("made", key, body);
   }
 }

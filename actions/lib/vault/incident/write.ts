@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { OperationError } from "../../base/errors.ts";
+import { noteTouched } from "../../base/touched.ts";
 import { isConditionFailed } from "../../s3/store-errors.ts";
 import { type SignBytes, writeNote } from "../../seal/keys/signature.ts";
 import { objectLockOf } from "../bucket/inspect.ts";
@@ -92,4 +93,5 @@ export async function putRecord(
         "See `lifeboat incident`.",
       );
     });
+  noteTouched("made", key, body);
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
 import { mapBounded } from "../../base/flow/bounded.ts";
+import { noteTouched } from "../../base/touched.ts";
 import { isConditionFailed, isMissing } from "../../s3/store-errors.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { Vault } from "../s3/client.ts";
@@ -69,6 +70,7 @@ export async function publishSigned(
     );
   });
   await assertStored(vault, key, bytes);
+  noteTouched("made", key, bytes);
 }
 
 export interface PublishOptions {

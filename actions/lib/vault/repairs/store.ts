@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { OperationError } from "../../base/errors.ts";
+import { noteTouched } from "../../base/touched.ts";
 import { openSealed, sealArtifact } from "../../seal/body/artifact.ts";
 import type { Recipient } from "../../seal/keys/keyring.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
@@ -154,6 +155,7 @@ export async function repairKey(vault: Vault, { id, sessionKeyCommitment: named 
   const { body } = await readAsWritten(vault).get(repairPrefix(id) + keysFileName, { maxBytes: 1024 * 1024 });
   const session = await unwrapSessionKey(body, key);
   assertCommitment(session, id, named);
+  noteTouched("opened", repairPrefix(id) + keysFileName, body);
   return session;
 }
 

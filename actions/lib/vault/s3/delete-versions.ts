@@ -1,4 +1,5 @@
 import { DeleteObjectsCommand } from "@aws-sdk/client-s3";
+import { noteTouched } from "../../base/touched.ts";
 import type { Transport } from "../../s3/transport.ts";
 
 interface Deletion {
@@ -30,5 +31,8 @@ export async function deleteVersions(
     for (const { Key, VersionId, Code } of answer.Errors ?? [])
       kept.push({ key: Key ?? "", versionId: VersionId, code: Code ?? "unknown" });
   }
+  const stays = new Set(kept.map(({ key, versionId }) => `${key}\n${versionId}`));
+  for (const { key, versionId } of versions)
+    if (!stays.has(`${key}\n${versionId}`)) noteTouched("removed", `${key}?versionId=${versionId ?? "null"}`);
   return { deleted: versions.length - kept.length, kept };
 }

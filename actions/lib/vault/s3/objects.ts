@@ -185,8 +185,10 @@ export interface PutOptions {
   readonly ifMatch?: string;
   readonly metadata?: Record<string, string>;
   readonly contentType?: string;
-  /** GOVERNANCE retention from the first moment; the bucket must have Object Lock. */
+  /** Retention from the first moment; the bucket must have Object Lock. */
   readonly retainUntil?: Date;
+  /** `compliance`: nobody can shorten it, the account's root included. Default: governance. */
+  readonly lockMode?: "governance" | "compliance";
   readonly signal?: AbortSignal;
   readonly retry?: Partial<RetryPolicy>;
 }
@@ -216,7 +218,7 @@ export function putObject(
             IfNoneMatch: options.ifNoneMatch ? "*" : undefined,
             IfMatch: options.ifMatch,
             ...(options.retainUntil && {
-              ObjectLockMode: "GOVERNANCE",
+              ObjectLockMode: options.lockMode === "compliance" ? "COMPLIANCE" : "GOVERNANCE",
               ObjectLockRetainUntilDate: options.retainUntil,
             }),
           }),

@@ -1,5 +1,6 @@
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import { counted, wholeOf } from "../../base/flow/chunks.ts";
+import { noteTouched } from "../../base/touched.ts";
 import { type Inventory, inventorySchema } from "../../postgres/inventory/model.ts";
 import { openSealed } from "../../seal/body/artifact.ts";
 import type { Signer } from "../../seal/keys/keyring.ts";
@@ -18,6 +19,7 @@ import {
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import type { Artifact, Manifest, Tier } from "../format/manifest.ts";
 import type { LatestOptions } from "../published/publications.ts";
+import { manifestName } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { openArtifact } from "../s3/download.ts";
 import { readSet, resolveSet, type StoredSet } from "./catalogue.ts";
@@ -27,7 +29,7 @@ import { type IndexKeys, indexKeyArtifact } from "./table-index.ts";
 export type SetRef = { readonly tier: Tier; readonly set: string } | string;
 
 /** A set whose manifest bears a trusted signature and belongs where it lies. */
-export interface SignedSet extends Pick<StoredSet, "manifest" | "prefix" | "signedBy"> {
+export interface SignedSet extends Pick<StoredSet, "manifest" | "bytes" | "prefix" | "signedBy"> {
   readonly tier: Tier;
   readonly set: string;
 }
@@ -72,8 +74,8 @@ export async function readSignedSet(
 ): Promise<SignedSet> {
   const verify = (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, trusted);
   const { tier, set } = typeof ref === "string" ? await resolveSet(vault, ref, { verify, passedOver }) : ref;
-  const { manifest, prefix, signedBy } = await readSet(vault, tier, set, verify);
-  return { tier, set, manifest, prefix, signedBy };
+  const { manifest, bytes, prefix, signedBy } = await readSet(vault, tier, set, verify);
+  return { tier, set, manifest, bytes, prefix, signedBy };
 }
 
 /**
@@ -126,6 +128,7 @@ export async function unlockSet(
   const { manifest, prefix, set } = signed;
   const key = await unwrapSessionKey(keysPgp, privateKey);
   assertCommitment(key, set, manifest.sealing.sessionKeyCommitment);
+  noteTouched("opened", prefix + manifestName, signed.bytes);
   const indexKey = async (): Promise<SessionKey> => {
     const stored = named(manifest, indexKeyArtifact.name);
     const line = await wholeOf(plainBytes(vault, prefix, stored, async () => key));
