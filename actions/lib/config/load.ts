@@ -18,7 +18,7 @@ import {
   type Target,
 } from "./environment.ts";
 import { type Policy, policySchema } from "./policy/policy.ts";
-import { Problems } from "./problems.ts";
+import { type Problem, Problems } from "./problems.ts";
 import {
   readReplica,
   readVault,
@@ -80,6 +80,20 @@ export interface LoadOptions<Needed extends Section> {
 export async function loadConfig<Needed extends Section = never>(
   options: LoadOptions<Needed>,
 ): Promise<Config<Needed>> {
+  const { config, problems } = await read(options);
+  problems.throwIfAny();
+  return config();
+}
+
+/** What is missing or wrong in an environment, without the values: all of it, setting by setting. @throws ConfigurationError when the policy cannot be read */
+export async function configProblems(options: LoadOptions<Section>): Promise<readonly Problem[]> {
+  return (await read(options)).problems.list();
+}
+
+/** @returns `config`, to be called when there are no problems */
+async function read<Needed extends Section>(
+  options: LoadOptions<Needed>,
+): Promise<{ readonly config: () => Config<Needed>; readonly problems: Problems }> {
   const env = options.env ?? process.env;
   const cwd = options.cwd ?? process.cwd();
   const problems = new Problems();
@@ -137,18 +151,19 @@ export async function loadConfig<Needed extends Section = never>(
   const elsewhere = regionProblem(optional(env, runnerRegion), regions);
   if (elsewhere !== undefined) problems.add(runnerRegion, elsewhere);
   const sections = Object.fromEntries(options.needs.map((need) => [need, read[need]()]));
-  problems.throwIfAny();
-
-  const always = {
-    policy,
-    policyPath,
-    publicKeys: readPublicKeyTexts(env, cwd),
-    projectRef: readRef(env, "SUPABASE_PROJECT_REF"),
-    version: lifeboatVersion(),
-    env,
+  const config = (): Config<Needed> => {
+    const always = {
+      policy,
+      policyPath,
+      publicKeys: readPublicKeyTexts(env, cwd),
+      projectRef: readRef(env, "SUPABASE_PROJECT_REF"),
+      version: lifeboatVersion(),
+      env,
+    };
+    // Complete, because every section that came out undefined has added a problem.
+    return Object.freeze({ ...always, ...sections }) as Config<Needed>;
   };
-  // Complete, because every section that came out undefined has added a problem.
-  return Object.freeze({ ...always, ...sections }) as Config<Needed>;
+  return { config, problems };
 }
 
 async function readPolicy(path: string): Promise<unknown> {

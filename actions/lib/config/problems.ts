@@ -30,7 +30,7 @@ export class Secret {
 }
 
 /** One thing that is wrong with the configuration; `text` never holds the value of a setting. */
-interface Problem {
+export interface Problem {
   readonly setting: string;
   readonly text: string;
 }

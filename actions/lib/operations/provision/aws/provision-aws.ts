@@ -4,13 +4,13 @@ import { ConfigurationError } from "../../../base/errors.ts";
 import { type Environment, optional } from "../../../config/environment.ts";
 import type { Values } from "../../../policy/cloud/document.ts";
 import { projectName, valuesOf } from "../../../policy/cloud/parameters.ts";
-import { roleNames, roles } from "../../../policy/cloud/roles.ts";
 import { parametersOf, type StackName, stacks, templateOf } from "../../../policy/cloud/stacks.ts";
 import { audience, issuer } from "../../../policy/cloud/trust.ts";
 import { weakerThan } from "../../../policy/cloud/weaker.ts";
 import type { Context } from "../../context.ts";
 import type { Told } from "../../operation.ts";
 import { accountPlace, type Buckets, bucketsOf, subjectOf } from "../place.ts";
+import { rolesIn } from "./deployed-roles.ts";
 import { assertNoBuckets } from "./free-names.ts";
 import { toldStacks } from "./page.ts";
 import { kindOf, refusedChanges, stackName } from "./plan.ts";
@@ -181,14 +181,4 @@ function newResources(stack: StackName): PlannedChange[] {
 
 function withoutAddress(parameters: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return "AlarmEmail" in parameters ? { ...parameters, AlarmEmail: "(ALERT_EMAIL_TO)" } : parameters;
-}
-
-function rolesIn(outputs: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    roleNames.flatMap((name) => {
-      const { environment, resource } = roles[name];
-      const arn = outputs[`${resource}Arn`];
-      return environment === null || arn === undefined ? [] : [[environment, arn]];
-    }),
-  );
 }

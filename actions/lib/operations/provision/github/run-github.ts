@@ -1,0 +1,35 @@
+import { terminalAsker } from "../../../base/ask.ts";
+import type { Context } from "../../context.ts";
+import type { Told } from "../../operation.ts";
+import { deployedRoles } from "../aws/deployed-roles.ts";
+import { bringRepository, type Provisioning } from "./bring-repository.ts";
+import { checkGithub } from "./check-github.ts";
+import { githubTold } from "./page.ts";
+import { openRepository } from "./repository.ts";
+
+export interface GithubRequested extends Pick<Provisioning, "dryRun"> {
+  /** owner/name; undefined: GITHUB_REPOSITORY, or what `origin` of the checkout says. */
+  readonly repository?: string | undefined;
+  /** Folder of the private keys; undefined: those that GitHub has stay. */
+  readonly keys?: string | undefined;
+}
+
+/** Who is asked, beside GitHub. */
+interface Asked {
+  readonly asker?: Provisioning["asker"];
+  readonly rolesOf?: (context: Context) => Promise<Provisioning["roles"]>;
+}
+
+/** `lifeboat provision github`: brings the repository to what the workflows need, then asks what is really enforced. */
+export async function provisionGithub(
+  context: Context,
+  { repository, keys, dryRun }: GithubRequested,
+  { asker = terminalAsker(), rolesOf = deployedRoles }: Asked = {},
+): Promise<Told> {
+  const opened = await openRepository(context, repository);
+  const roles = await rolesOf(context);
+  const deeds = await bringRepository(context, opened, { keys, dryRun, roles, asker });
+  // Asked again: what was sent is not what holds.
+  const truth = dryRun ? undefined : await checkGithub(context, await openRepository(context, opened.name));
+  return githubTold(opened.name, deeds, truth, dryRun);
+}
