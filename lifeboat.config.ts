@@ -1,22 +1,34 @@
-import { definePolicy } from "./actions/lib/config/policy/policy.ts";
+import { defineOwn, definePolicy } from "./actions/lib/config/policy/policy.ts";
 
 const MiB = 1024 * 1024;
 
+// What differs from owner to owner: `lifeboat init` asks for it and writes these lines. Everything below is meant to be read, and changed.
+// answers:begin
+const own = defineOwn({
+  project: "qimma",
+  regions: ["us-east-1", "eu-central-1"],
+  supabase: { plan: "pro", region: "us-east-1", pitrDays: 7, snapshotDays: 7 },
+  vault: { region: "us-east-1", replicaRegion: "eu-central-1" },
+  retentionDays: { daily: 30, weekly: 84, monthly: 2557 },
+  stagingRef: null,
+});
+// answers:end
+
 /** Qimma's policy: what is kept, where, for how long, sealed to whom. Changes go through review. */
 export default definePolicy({
-  project: { name: "qimma" },
+  project: { name: own.project },
 
   // Student records are under FERPA and stay in the United States; eu-central-1 holds the replica and serves the
   // European schools. A bucket anywhere else is refused before the first byte.
-  regions: ["us-east-1", "eu-central-1"],
+  regions: [...own.regions],
 
   tiers: {
     // Thirty daily sets: a fault that is noticed within a month can still be undone to the day.
-    daily: { retentionDays: 30, lock: "governance" },
+    daily: { retentionDays: own.retentionDays.daily, lock: "governance" },
     // Twelve weeks: one school term.
-    weekly: { retentionDays: 84, lock: "governance" },
+    weekly: { retentionDays: own.retentionDays.weekly, lock: "governance" },
     // Seven years: how long exam results may be contested.
-    monthly: { retentionDays: 2557, lock: "governance" },
+    monthly: { retentionDays: own.retentionDays.monthly, lock: "governance" },
   },
 
   // Written by `lifeboat keys generate --pin`. A recipient that is not pinned here is refused, so a changed key file
@@ -144,9 +156,9 @@ export default definePolicy({
       completeLoss: { rtoMinutes: 120, rpoMinutes: 24 * 60 },
       regionalDisaster: { rtoMinutes: 240, rpoMinutes: 24 * 60 },
     },
-    // The two minutes stand on the point-in-time-recovery add-on; without it set pitrDays to null and see what is left.
-    supabase: { plan: "pro", pitrDays: 7, snapshotDays: 7, region: "us-east-1" },
-    vault: { region: "us-east-1", replicaRegion: "eu-central-1" },
+    // The two minutes stand on the point-in-time-recovery add-on; without it `own.supabase.pitrDays` is null: see what is left.
+    supabase: own.supabase,
+    vault: own.vault,
     // Two sets and two copies of the files a day, sometimes three: one every 10 h 18 min at most, GitHub up to 12 h 41 min
     // late, an hour for the run: just under 24 hours (runbooks/decisions/0015). Nothing is accepted as broken.
     accepted: [],
@@ -162,7 +174,7 @@ export default definePolicy({
   restoreTest: {
     target: "staging",
     // Ref of the project that may be emptied every month; `lifeboat test-restore --mark-staging <ref>` makes it known there.
-    projectRef: null,
+    projectRef: own.stagingRef,
     turns: ["newest", "older", "newest", "archive"],
     // Students' data does not stay in staging.
     keepHours: 0,

@@ -261,3 +261,21 @@ export type TierPolicy = Policy["tiers"]["daily"];
 export function definePolicy(policy: PolicyInput): PolicyInput {
   return policy;
 }
+
+type Promised = NonNullable<PolicyInput["promises"]>;
+
+/** What differs from owner to owner: `lifeboat init` writes it at the policy's top. */
+interface Own {
+  readonly project: string;
+  readonly regions: readonly string[];
+  readonly supabase: NonNullable<Promised["supabase"]>;
+  readonly vault: NonNullable<Promised["vault"]>;
+  readonly retentionDays: Readonly<Record<keyof Policy["tiers"], number>>;
+  /** Of the project that restore tests may empty. */
+  readonly stagingRef: string | null;
+}
+
+/** Gives those lines their types. */
+export function defineOwn(own: Own): Own {
+  return own;
+}

@@ -60,7 +60,8 @@ export async function openRepository(context: Context, given: string | undefined
   };
 }
 
-async function originOf(): Promise<string | undefined> {
+/** Where `origin` of the checkout leads, when that is GitHub. */
+export async function originOf(): Promise<string | undefined> {
   try {
     const { stdout } = await promisify(execFile)("git", ["remote", "get-url", "origin"]);
     return /github\.com[:/]([\w.-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(stdout.trim())?.[1];
