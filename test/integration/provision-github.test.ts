@@ -5,7 +5,7 @@ import type { Asker } from "../../actions/lib/base/ask.ts";
 import { provisionGithub } from "../../actions/lib/operations/provision/github/run-github.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
 import { type GithubApi, jobSettings, newEnvironment, startGithubApi } from "../lab/github-api/index.ts";
-import { openProvisionLab, type ProvisionLab, personal, roles } from "./provision-lab.ts";
+import { openProvisionLab, type ProvisionLab, personal, roles } from "./provision-github-lab.ts";
 
 let lab: ProvisionLab;
 let api: GithubApi;
