@@ -42,7 +42,8 @@ export default defineOperation({
   async run(context, inputs) {
     if (inputs.what === "github") {
       const { provisionGithub } = await import("./github/run-github.ts");
-      return provisionGithub(context, inputs);
+      const { deployedRoles: rolesOf } = await import("./aws/deployed-roles.ts");
+      return provisionGithub(context, inputs, { rolesOf });
     }
     const { provisionAws } = await import("./aws/provision-aws.ts");
     return provisionAws(context, { ...inputs, repository: inputs.repository });

@@ -1,7 +1,6 @@
 import { terminalAsker } from "../../../base/ask.ts";
 import type { Context } from "../../context.ts";
 import type { Told } from "../../operation.ts";
-import { deployedRoles } from "../aws/deployed-roles.ts";
 import { bringRepository, type Provisioning } from "./bring-repository.ts";
 import { checkGithub } from "./check-github.ts";
 import { githubTold } from "./page.ts";
@@ -17,14 +16,15 @@ export interface GithubRequested extends Pick<Provisioning, "dryRun"> {
 /** Who is asked, beside GitHub. */
 interface Asked {
   readonly asker?: Provisioning["asker"];
-  readonly rolesOf?: (context: Context) => Promise<Provisioning["roles"]>;
+  /** Tells the ARN of the AWS role by environment. */
+  readonly rolesOf: (context: Context) => Promise<Provisioning["roles"]>;
 }
 
 /** `lifeboat provision github`: brings the repository to what the workflows need, then asks what is really enforced. */
 export async function provisionGithub(
   context: Context,
   { repository, keys, dryRun }: GithubRequested,
-  { asker = terminalAsker(), rolesOf = deployedRoles }: Asked = {},
+  { asker = terminalAsker(), rolesOf }: Asked,
 ): Promise<Told> {
   const opened = await openRepository(context, repository);
   const roles = await rolesOf(context);
