@@ -13,6 +13,7 @@ const entries: Readonly<Partial<Record<RoleName, readonly string[]>>> = {
     `${operations}backup/run-backup.ts`,
     `${operations}sync/run-sync.ts`,
     `${operations}sync/divided-run.ts`,
+    `${operations}kit/build.ts`,
   ],
   proving: [
     edge,

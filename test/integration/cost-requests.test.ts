@@ -107,6 +107,8 @@ test("a year of the schedules' requests is what the bill says, within one percen
     for (const how of ["done", "skipped"] as const) await compare(tier, how, "backup", { tier, "once-per": oncePer });
   await compare("files", "done", "sync", { work: "plan" });
   await compare("files", "skipped", "sync", { work: "plan", "once-per": "10h" });
+  await compare("kit", "done", "kit", { action: "build" });
+  await compare("kit", "skipped", "kit", { action: "build", "once-per": "month" });
   await compare("retention", "done", "retention", {});
   await compare("publish", "done", "publish", { jobs: "{}", token: "none" });
   // On a machine that is busy some of its checks give up, and ask less: then it looks again.

@@ -8,6 +8,14 @@ import { loadOperations } from "../../actions/lib/operations/catalogue.ts";
 import { writeVaultReport } from "../../actions/lib/operations/publish/vault-reports.ts";
 import type { RunReport } from "../../actions/lib/report/run/run-report.ts";
 import { readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
+import {
+  indexKeyScope,
+  keysFileName,
+  keysSignatureMetadata,
+  secretsFileName,
+  secretsScope,
+  signKeysFile,
+} from "../../actions/lib/seal/keys/session-key.ts";
 import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { lockObject, retainUntil } from "../../actions/lib/vault/bucket/lock.ts";
 import { noteSigner } from "../../actions/lib/vault/configured.ts";
@@ -19,7 +27,7 @@ import {
   setPrefix,
   type Tier,
 } from "../../actions/lib/vault/format/manifest.ts";
-import { snapshotPrefix } from "../../actions/lib/vault/format/names.ts";
+import { indexKeysName, snapshotPrefix } from "../../actions/lib/vault/format/names.ts";
 import { snapshotManifestSchema } from "../../actions/lib/vault/format/snapshot-manifest.ts";
 import { manifestName, signatureName } from "../../actions/lib/vault/published/signed-manifest.ts";
 import { openVault, type Vault } from "../../actions/lib/vault/s3/client.ts";
@@ -96,7 +104,9 @@ export async function openMeteredLab(retentionDays: number): Promise<MeteredLab>
     await mapBounded(some, 8, async (key) => {
       const { body } = await from.get(key);
       const name = key.slice(prefix.length);
-      await to.put(place + name, body, lockOf(at));
+      const scope = scopeOfKeys(name, place.split("/").at(-2) ?? "");
+      const metadata = scope && { [keysSignatureMetadata]: await signKeysFile(scope, body, signer) };
+      await to.put(place + name, body, { ...lockOf(at), ...(metadata && { metadata }) });
     });
   };
   const publish = async (vault: Vault, prefix: string, bytes: Uint8Array, at: Date): Promise<void> => {
@@ -182,6 +192,13 @@ export async function openMeteredLab(retentionDays: number): Promise<MeteredLab>
       await Promise.all([api, meter, lab].map((each) => each[Symbol.asyncDispose]()));
     },
   };
+}
+
+/** What a file of keys is signed for; undefined: it is none. */
+function scopeOfKeys(name: string, set: string): string | undefined {
+  if (name === keysFileName) return set;
+  if (name === secretsFileName) return secretsScope(set);
+  return name === indexKeysName ? indexKeyScope(set) : undefined;
 }
 
 function reportOf(at: Date): RunReport {

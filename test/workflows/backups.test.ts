@@ -32,7 +32,7 @@ afterAll(() => workflows?.[Symbol.asyncDispose]());
 const ownBucket = (name: string) => workflows.newVault(`backups-${name}-${process.pid}`);
 
 const allBut = (work: string): string =>
-  ["daily", "files", "weekly", "monthly"].filter((each) => each !== work).join(" ");
+  ["daily", "files", "weekly", "monthly", "kit"].filter((each) => each !== work).join(" ");
 
 /** @param leaveOut works that are not tried */
 function run(leaveOut: string, change: Partial<Event>): Promise<ActRun> {
@@ -46,7 +46,7 @@ function expectNoSecret({ output }: ActRun, more: readonly string[] = []): void 
   expectUntold(output, workflows.secrets, kept, [...more, PLANTED_EMAIL]);
 }
 
-test("makes one whole set of each tier, and a later attempt none", async () => {
+test("makes one whole set of each tier and a rescue kit, and a later attempt none", async () => {
   const vault = await ownBucket("due");
   const secrets = { S3_BACKUP_BUCKET: vault.bucket };
   const first = await run("files", { secrets });
@@ -67,6 +67,7 @@ test("makes one whole set of each tier, and a later attempt none", async () => {
   for (const [set] of made) expect(second.output).toContain(` already: ${set?.set}`);
   expect(second.code).toBe(0);
   expect(await Promise.all(tiers.map(([tier]) => listSets(vault, { tier })))).toEqual(made);
+  expect(await keysIn(vault, "kit/")).toHaveLength(3);
   for (const each of [first, second]) expectNoSecret(each);
 }, 300_000);
 
@@ -101,8 +102,8 @@ describe.concurrent("a backup that can't be made fails its job and names the pag
 
   afterAll(async () => {
     const keys = await keysIn(workflows.lab.vault);
-    // Nothing but the reports of how they failed.
-    expect(keys.filter((key) => !key.startsWith("reports/"))).toEqual([]);
+    // Nothing but the reports of how they failed, and their trail.
+    expect(keys.filter((key) => !/^(?:reports|audit)\//.test(key))).toEqual([]);
     expect(keys).toContainEqual(expect.stringMatching(/^reports\/.*-backup\.weekly-backup-[0-9a-f]{8}\.json$/));
   });
 });

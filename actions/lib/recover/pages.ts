@@ -91,6 +91,36 @@ export function renderRecoverFilesPage(): string {
   return render("files.md", { bucket: "S3_STORAGE_BUCKET", keysSignature: keysSignatureMetadata });
 }
 
+/** The programs of the rescue kit, by their names in it: `recover.sh`, and what it asks S3 by. */
+export function renderKitPrograms(): Readonly<Record<"recover.sh" | "s3.sh", string>> {
+  const keysSignature = keysSignatureMetadata;
+  return {
+    "recover.sh": render("kit.sh", {
+      ...{ bucket: "S3_BACKUP_BUCKET", keysSignature, managedSchemas: managedSchemaNames() },
+    }),
+    "s3.sh": render("kit-s3.sh", { keysSignature }),
+  };
+}
+
+/** What stands in the kit's READ-ME-FIRST.md beside its own words. */
+export interface KitFacts {
+  readonly project: string;
+  /** Fingerprints. */
+  readonly signers: readonly string[];
+  /** Rows of a table: role and fingerprint. */
+  readonly recipients: readonly string[];
+  /** How many sets and runs it has the keys of, and the newest that it knows. */
+  readonly sets: number;
+  readonly newest: string;
+}
+
+export function renderKitFirstPage({ project, signers, recipients, sets, newest }: KitFacts): string {
+  return render("kit.md", {
+    ...{ project, newest, sets: String(sets), recipients: { own: lines(recipients) } },
+    signers: { own: signers.map(markdownCode).join(", ") },
+  });
+}
+
 function artifactRow({ name, kind, segments, plainBytes }: Artifact): string[] {
   const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
   return [markdownCode(name), kind, String(bytes), String(plainBytes)];

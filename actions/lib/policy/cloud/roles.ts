@@ -34,7 +34,7 @@ const proves = allow("Proves", ["PutObject", "PutObjectRetention"], database("pr
 const uses = allow("Uses", ["PutObject"], [...database("uses/*"), ...files("uses/*")]);
 const thaws = allow("Thaws", ["RestoreObject"], database("database/*"));
 /** Records, by their own terms. */
-const records = ["notify/*", "proofs/*", "repairs/*", "reports/*", "retention/*", "uses/*"];
+const records = ["kit/*", "notify/*", "proofs/*", "repairs/*", "reports/*", "retention/*", "uses/*"];
 const unmade = ["DeleteObject", "DeleteObjectVersion", "PutBucketObjectLockConfiguration", "PutBucketVersioning"];
 const undone = ["BypassGovernanceRetention", ...unmade, "PutLifecycleConfiguration"];
 
@@ -56,7 +56,7 @@ export const roles: Readonly<Record<RoleName, Role>> = {
       allow(
         "Writes",
         ["AbortMultipartUpload", "PutObject", "PutObjectRetention", "PutObjectTagging"],
-        [...database("database/*"), ...files("files/*", "packs/*", "snapshots/*")],
+        [...database("database/*", "kit/*"), ...files("files/*", "packs/*", "snapshots/*")],
       ),
       allow("SeesTags", ["GetObjectTagging"], database("database/monthly/*")),
       allow(

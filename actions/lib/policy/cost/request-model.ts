@@ -75,6 +75,8 @@ export function requestsToAsk(kind: RunKind, state: VaultState): RequestCounts {
     case "restoreTest":
     case "drill":
       return { HeadBucket: 1, GetObject: 4, ListObjectVersions: 6 };
+    case "kit":
+      return { HeadBucket: 1, GetObject: 2, ListObjectVersions: 2 };
     default:
       return {};
   }
@@ -122,6 +124,8 @@ export function requestsOfWork(kind: RunKind, state: VaultState): RequestCounts 
       return ofPublish(state);
     case "monitor":
       return ofMonitor(state);
+    case "kit":
+      return ofKit(state);
     default:
       return ofReading(kind, state);
   }
@@ -208,7 +212,7 @@ function ofMonitor(state: VaultState): RequestCounts {
   return {
     ...{ HeadBucket: 6, GetBucketLocation: 3, GetBucketVersioning: 2, GetObjectLockConfiguration: 3, PutObject: 1 },
     ...{ GetBucketLifecycleConfiguration: 1, ListObjectsV2: 16 + 2 + Math.floor(objects / 1000) },
-    GetObject: reports + 2 * (read(newestSets, there) + ofMonth + copiesOfMonth) + 11,
+    GetObject: reports + 2 * (read(newestSets, there) + ofMonth + copiesOfMonth) + 14,
     ListObjectVersions:
       there +
       listed(newestSets, there) +
@@ -216,8 +220,20 @@ function ofMonitor(state: VaultState): RequestCounts {
       newest +
       listed(1, snapshots) +
       listed(copiesOfMonth, snapshots) +
-      21,
+      23,
     HeadObject: 2 * there + 3,
+  };
+}
+
+/** Manifests and keys of every set and of every copy of the files; a kit is three objects. */
+function ofKit(state: VaultState): RequestCounts {
+  const { snapshots } = state;
+  const there = all(state);
+  return {
+    ...{ HeadBucket: 3, GetBucketLocation: 2, GetObjectLockConfiguration: 1, PutObject: 4, PutObjectRetention: 3 },
+    GetObject: 4 * there + 4 * snapshots + 3,
+    GetObjectRetention: 6,
+    ListObjectVersions: there + 2 * snapshots + 8,
   };
 }
 

@@ -7,7 +7,7 @@ import { drillsPerYear, minutesOf } from "./actions-minutes.ts";
 /** What a step of a workflow asks a store for: one kind of run. */
 export const runKinds = [
   ...["daily", "weekly", "monthly", "files"],
-  ...["restoreTest", "openFiles", "drill", "retention", "publish", "monitor"],
+  ...["restoreTest", "openFiles", "drill", "retention", "publish", "monitor", "kit"],
 ] as const;
 export type RunKind = (typeof runKinds)[number];
 
@@ -41,6 +41,9 @@ export interface Workflow {
   readonly path: string;
   readonly text: string;
 }
+
+/** One a month, and one more when a key is replaced. */
+const kitsPerYear = 12;
 
 const none: Runs = { attempts: 0, done: 0 };
 /** Works that ask first, and that the policy may schedule by itself. */
@@ -76,6 +79,7 @@ export function scheduledRuns(workflows: readonly Workflow[], schedules: ReadSch
     runs[kind] = { attempts: Math.max(runs[kind].attempts, done), done };
   }
   runs.drill = { ...runs.drill, done: Math.min(runs.drill.attempts, drillsPerYear) };
+  runs.kit = { ...runs.kit, done: Math.min(runs.kit.attempts, kitsPerYear) };
   return { runs, opened, minutes };
 }
 
@@ -107,6 +111,8 @@ function kindOf({ uses, with: given }: Step): RunKind | undefined {
       return "publish";
     case "monitor":
       return "monitor";
+    case "rescue-kit":
+      return "kit";
     default:
       return undefined;
   }

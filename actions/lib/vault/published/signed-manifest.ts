@@ -36,7 +36,7 @@ export type Untrusted = (why: string) => Error;
  * Puts a document into the vault for good: its signature first (`<key>.sig`), then, under the lease where there is one, the
  * document, which counts from then on. Neither replaces anything, and both are read back.
  * @param bytes what `signature` (armored) covers
- * @throws OperationError `set-taken`, `proof-taken`, `escrow-taken` or `repair-taken` when another writer was first, `lease-lost` (with the document there when
+ * @throws OperationError `set-taken`, `proof-taken`, `escrow-taken`, `repair-taken` or `kit-taken` when another writer was first, `lease-lost` (with the document there when
  * it was lost in that very moment), `s3-unavailable`; `stored-differs` when the store does not hold what it said it had stored
  */
 export async function publishSigned(
@@ -44,7 +44,7 @@ export async function publishSigned(
   key: string,
   bytes: Uint8Array,
   signature: string,
-  options: Partial<PublishOptions> & { readonly kind: "set" | "proof" | "escrow" | "repair" },
+  options: Partial<PublishOptions> & { readonly kind: "set" | "proof" | "escrow" | "repair" | "kit" },
 ): Promise<void> {
   const { kind, lease, signal } = options;
   const put = (name: string, body: Uint8Array, contentType: string) =>
@@ -204,7 +204,7 @@ interface Place<Document> {
   /** E.g. `set 20261122T221500Z-1a2b3c4d (daily)`. */
   readonly name: string;
   /** Of the error when there is none. */
-  readonly unknown: "set-unknown" | "snapshot-unknown";
+  readonly unknown: "set-unknown" | "snapshot-unknown" | "kit-unknown";
   /** The command that lists others. */
   readonly list: string;
   readonly maxBytes: number;
@@ -253,7 +253,7 @@ export async function believed<Document>(
     return { document: await read() };
   } catch (error) {
     if (!(error instanceof LifeboatError)) throw error;
-    if (["set-unknown", "snapshot-unknown", "s3-missing"].includes(error.code)) return undefined;
+    if (["set-unknown", "snapshot-unknown", "kit-unknown", "s3-missing"].includes(error.code)) return undefined;
     if (error.code !== "manifest-untrusted") throw error;
     return { problem: error.message };
   }
