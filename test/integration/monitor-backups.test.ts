@@ -12,6 +12,7 @@ import { type Manifest, setPrefix, type Tier } from "../../actions/lib/vault/for
 import { beginIncident } from "../../actions/lib/vault/incident/write.ts";
 import { lockPublished } from "../../actions/lib/vault/keys-lock.ts";
 import qimma from "../../lifeboat.config.ts";
+import { lifeboat } from "../lab/command-line.ts";
 import { createProject, dropProject } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab } from "./backup-lab.ts";
@@ -75,7 +76,7 @@ test("a vault in which nothing was ever made is critical, not unknown; what can 
     ...{ "set-daily": "critical", "set-weekly": "critical", "set-monthly": "critical" },
     ...{ "set-verified": "critical", "set-proven": "critical", reports: "critical" },
     ...{ "set-shrinks": "ok", holds: "ok", incident: "ok", clocks: "ok", "keys-expiry": "ok", "vault-size": "ok" },
-    "runbook-reviews": "ok",
+    ...{ "runbook-reviews": "ok", "rescue-kit": "critical" },
   });
 });
 
@@ -91,8 +92,8 @@ test("sets in time, locked, whole and proven are well, whatever junk lies beside
   await makeSet("daily", 1, false);
   const found = await findings();
   const trouble = [...found].filter(([, { state }]) => state !== "ok").map(([id]) => id);
-  // The lab's bucket has no rules for archives, and its policy promises what it cannot keep.
-  expect(trouble.sort()).toEqual(["locks", "promises"]);
+  // The lab's bucket has no rules for archives, and its policy promises what it cannot keep; nobody has made a rescue kit.
+  expect(trouble.sort()).toEqual(["locks", "promises", "rescue-kit"]);
   expect(found.get("locks")).toMatchObject({ state: "warning", found: expect.stringContaining("Archive lifecycle") });
   // Everybody may read what the checks say.
   expect(JSON.stringify([...found])).not.toContain(lab.vault.bucket);
@@ -121,15 +122,22 @@ test("a hidden part, a failing job, a channel that takes nothing, a planted repa
   expect(JSON.stringify([...found])).not.toContain("Ada");
 });
 
-test("the set that a backup has just made by the default policy is verified, without anybody doing anything", async () => {
+test("the set that a backup has just made by the default policy is verified, without anybody doing anything, and so is a kit", async () => {
   const { vault } = policySchema.parse(qimma);
   await using made = await openBackupLab(sharedS3(), { policy: (policy) => ({ ...policy, vault }) });
   const { superuserUrl } = sharedPostgres(17);
   const project = await createProject(superuserUrl(), `monitor_${process.pid}`);
   try {
     const { set } = await backUp(made, project.backupUrl);
-    const check = (await checks(["vault"], made.env(project.backupUrl))).find(({ id }) => id === "set-verified");
-    expect(await check?.look()).toMatchObject({ state: "ok", found: expect.stringContaining(set) });
+    const look = async (check: string) =>
+      (await checks(["vault"], made.env(project.backupUrl))).find(({ id }) => id === check)?.look();
+    expect(await look("set-verified")).toMatchObject({ state: "ok", found: expect.stringContaining(set) });
+    expect(await look("rescue-kit")).toMatchObject({
+      state: "critical",
+      found: expect.stringContaining("no rescue kit"),
+    });
+    expect(await lifeboat(["kit", "build"], made.env(project.backupUrl))).toMatchObject({ code: 0 });
+    expect(await look("rescue-kit")).toMatchObject({ state: "ok" });
   } finally {
     await dropProject(superuserUrl(), project.name);
   }

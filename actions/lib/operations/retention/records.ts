@@ -1,4 +1,5 @@
 import type { Policy } from "../../config/policy/policy.ts";
+import { kitLockDays, kitsPrefix } from "../../vault/kits.ts";
 import { alarmOf } from "../../vault/published/publications.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { type Version, versionPages } from "../../vault/s3/versions.ts";
@@ -13,7 +14,7 @@ const day = 86_400_000;
 interface RecordRule {
   readonly prefix: string;
   readonly days: number;
-  /** The set that a record belongs to: while the set stays, it stays. */
+  /** The set, or the kit, that a record belongs to: while that stays, it stays. */
   readonly setOf?: (key: string) => string | undefined;
   /** It lies in the bucket of the files, too, where that is another one. */
   readonly ofFiles?: true;
@@ -26,6 +27,8 @@ export function recordRules({ retention: { records } }: Pick<Policy, "retention"
     { prefix: "reports/", days: records.reports },
     { prefix: "notify/", days: records.notify },
     { prefix: "repairs/", days: records.repairs },
+    // The newest stay whatever their age (`keptKits`); the others as long as their lock.
+    { prefix: kitsPrefix, days: kitLockDays, setOf: (key) => /^kit\/([^/]+)\//.exec(key)?.[1] },
     { prefix: "retention/removed/", days: records.reports, ofFiles: true },
     // Nobody believes a use that is older than a day.
     { prefix: "uses/", days: 30, ofFiles: true },
@@ -44,7 +47,7 @@ export interface RecordsOptions {
   readonly policy: Pick<Policy, "retention">;
   /** Null: only counts. */
   readonly gate: Gate | null;
-  /** Whether a set is still there. */
+  /** Whether a set is still there, or a kit kept. */
   readonly isThere: (set: string) => boolean;
   /** Those alone that lie in the bucket of the files, too. */
   readonly ofFiles?: boolean;

@@ -1,4 +1,5 @@
 import { standstill } from "../../policy/retention.ts";
+import { keptKits } from "../../vault/kits.ts";
 import { alarmOf } from "../../vault/published/publications.ts";
 import type { SetName } from "../../vault/sets/catalogue.ts";
 import { openGate } from "./gate.ts";
@@ -56,7 +57,7 @@ export async function retainSets(tools: RetentionTools): Promise<DatabaseRetenti
   const removals = steps && (await runRemovals(going, steps));
   const removed = new Set((removals?.removed ?? going).map(({ set }) => set));
   const staying = plan.folders.filter(({ set, state }) => state !== "none" && !removed.has(set));
-  const there = new Set(staying.map(({ set }) => set));
+  const there = new Set([...staying.map(({ set }) => set), ...(await keptKits(vault, tools.verify))]);
   const records =
     standstill(plan.facts) !== null || (removals?.stopped ?? null) !== null
       ? null
