@@ -15,7 +15,7 @@ import { parseSize } from "./demo/size.ts";
 const usage = `npm run bench [-- --size 1GB] [-- --rounds 5] [-- --only set,read-limit] [-- --write] [-- --json]
   --size SIZE   about how large the database is, 1MB to 10GB (default: 1GB; with --link 472MB)
   --rounds N    how often everybody runs, in turn (default: 5; with --link 3, with very many tables 1)
-  --only IDS    only these: read-limit, set, gpg-pipe, seed, verify, pg-restore, restore
+  --only IDS    only these: read-limit, set, gpg-pipe, seed, verify, pg-restore, restore, copy, compare, compare-all
   --link LINK   database and store behind a proxy: ${linkForm}. Then these run, and twice:
                 dump, set, dump-z0, dump-j4, gpg-pipe, pg-restore, restore with a large table; dump, set, pg-restore, restore with very many
   --shape NAME  with --link: only one of the two, large or many

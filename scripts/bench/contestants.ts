@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { withClient } from "../../test/lab/index.ts";
 import { type Measured, measure } from "./measured-run.ts";
 import { has, type Stage, writeLocalDump } from "./stage.ts";
 
@@ -16,7 +17,7 @@ export interface Contestant {
   readonly id: string;
   /** As the table names it. */
   readonly title: string;
-  readonly group: "backup" | "restore" | "verify";
+  readonly group: "backup" | "restore" | "verify" | "compare";
   readonly ours: boolean;
   /** Of the same group: what the ratios are to. */
   readonly yardstick: boolean;
@@ -50,6 +51,9 @@ export async function gather(stage: Stage): Promise<Field> {
       },
       await pgRestore(stage, 2),
       restore(stage),
+      copyTable(stage),
+      compareTable(stage, "equal"),
+      compareTable(stage, "changed"),
     ],
   };
 }
@@ -200,6 +204,50 @@ function restore(stage: Stage): Contestant {
       } finally {
         await stage.dropTargets();
       }
+    },
+  };
+}
+
+const table = "public.student_submissions";
+
+function copyTable({ binDir, source, servers }: Stage): Contestant {
+  const copy = `copy ${table} to stdout`;
+  return {
+    ...{ id: "copy", title: `COPY ${table} TO STDOUT`, group: "compare", ours: false, yardstick: true },
+    run: () =>
+      measure({
+        program: "bash",
+        args: ["-ec", `'${join(binDir, "psql")}' -Xqc '${copy}' -d "$URL" > /dev/null`],
+        env: { URL: source.superuserUrl },
+        servers,
+      }),
+  };
+}
+
+/** With the set that was made before: `--only set,copy,compare,compare-all`. */
+function compareTable(stage: Stage, rows: "equal" | "changed"): Contestant {
+  const of = rows === "equal" ? "no row differs" : "every row differs";
+  const write = (shift: string) =>
+    withClient(stage.source.superuserUrl, async (client) => {
+      await client.query("set session_replication_role = replica; set statement_timeout = 0");
+      await client.query(`update ${table} set submitted_at = submitted_at ${shift}`);
+      await client.query(`vacuum ${table}`);
+    });
+  return {
+    ...{ id: rows === "equal" ? "compare" : "compare-all", title: `compare latest, ${of}` },
+    ...{ group: "compare", ours: true, yardstick: false },
+    async run() {
+      if (rows === "changed") await write("+ interval '1 second'");
+      await stage.settle();
+      const run = await measure({
+        program: process.execPath,
+        args: [cli, "compare", "latest", "--table", table, "--json"],
+        env: { ...stage.settings, TARGET_DATABASE_URL: stage.source.postgresUrl },
+        servers: stage.servers,
+        alsoFine: rows === "equal" ? [] : [1],
+      });
+      if (rows === "changed") await write("- interval '1 second'");
+      return run;
     },
   };
 }

@@ -8,6 +8,7 @@ const groups: Readonly<Record<Row["group"], string>> = {
   backup: "backup",
   restore: "restore",
   verify: "verification",
+  compare: "comparison of the largest table",
 };
 
 /**

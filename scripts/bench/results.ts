@@ -5,7 +5,7 @@ import { ratios, spread, spreadSchema } from "./statistics.ts";
 /** One line of the table. */
 export const rowSchema = z.strictObject({
   title: z.string(),
-  group: z.enum(["backup", "restore", "verify"]),
+  group: z.enum(["backup", "restore", "verify", "compare"]),
   ours: z.boolean(),
   yardstick: z.boolean(),
   seconds: spreadSchema,
