@@ -194,6 +194,34 @@ test("what somebody hid or wrote again of a repair is read as it was written, an
   expect(await rows()).toEqual(damaged);
 });
 
+test("a repair costs no more requests for those of other days, and one of them can be taken back", async () => {
+  const { vault } = repairs.store;
+  let requests = 0;
+  const get: typeof vault.get = (...asked) => {
+    requests++;
+    return vault.get(...asked);
+  };
+  const cost = async (): Promise<number> => {
+    await execute(url, "update public.t set v = 'bad'");
+    const id = await repairs.plan([t], changes);
+    requests = 0;
+    await repairs.apply(url, id, { store: { ...repairs.store, vault: { ...vault, get } } });
+    return requests;
+  };
+  const before = await cost();
+  const days = ["01", "02", "03"].map((day) => `202601${day}T000000Z-00000000`);
+  for (const day of days) {
+    await execute(url, "update public.t set v = 'bad'");
+    await repairs.apply(url, await repairs.plan([t], changes, day));
+  }
+  // Of the repair that was measured first its plan alone, and the signature: it is of the same day.
+  expect((await cost()) - before).toBe(2);
+  const [, second = ""] = days;
+  await repairs.undo(url, second);
+  expect(await rows()).toEqual(damaged);
+  await expect(repairs.undo(url, second)).rejects.toMatchObject({ code: "plan-undone" });
+});
+
 test("a repair is taken back once, and applied once; what was edited since stays", async () => {
   const done = await repairs.repair(url, [t], changes);
   await expect(repairs.apply(url, done.id)).rejects.toMatchObject({ code: "plan-applied" });

@@ -25,8 +25,8 @@ import { openSession } from "./repair-session.ts";
 export interface RepairLab {
   readonly store: RepairVault;
   readonly verify: VerifySignature;
-  /** Seals a plan made by hand. @returns its id */
-  plan(tables: readonly ListedTable[], lines: readonly (Change | Conflict)[]): Promise<string>;
+  /** Seals a plan made by hand. @param id of now by default @returns its id */
+  plan(tables: readonly ListedTable[], lines: readonly (Change | Conflict)[], id?: string): Promise<string>;
   request(url: string, id: string, more?: Partial<ApplyRequest>): ApplyRequest;
   apply(url: string, id: string, more?: Partial<ApplyRequest>): Promise<Applied>;
   /** A plan, applied at once. */
@@ -50,9 +50,9 @@ export async function openRepairLab(lab: BackupLab): Promise<RepairLab> {
   const self: RepairLab = {
     store,
     verify,
-    async plan(tables, lines) {
+    async plan(tables, lines, id = newSetId(new Date())) {
       const header: ListHeader = {
-        ...{ format: listFormat, id: newSetId(new Date()), kind: "plan", of: null, project: null, sets: [] },
+        ...{ format: listFormat, id, kind: "plan", of: null, project: null, sets: [] },
         ...{ madeAt: new Date().toISOString(), selection: "by hand", tables: [...tables] },
       };
       return (await keepPlan(store, header, lines)).id;
@@ -72,7 +72,7 @@ export async function openRepairLab(lab: BackupLab): Promise<RepairLab> {
     async undo(url, id, more) {
       const client = await openSession(url);
       const here = await placeOf(client, null).finally(() => client.end());
-      const { repairs } = await readRepairs(store.vault, verify);
+      const { repairs } = await readRepairs(store.vault, verify, id);
       const as = newSetId(new Date());
       await planUndo(store, repairs, here, { id, as });
       return self.apply(url, as, more);

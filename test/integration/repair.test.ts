@@ -54,6 +54,9 @@ test("what goes together and what is needed is said before anything is opened", 
     { apply: set },
     { set, ...courses, missing: true, "plan-hash": "ab" },
     { set, ...courses, missing: true, "expect-rows": "many" },
+    { set, ...courses, missing: true, "batch-rows": "0" },
+    { set, ...courses, missing: true, "batch-rows": "9", "all-or-none": true },
+    { undo: set, "with-files": true },
   ];
   for (const given of wrong) {
     const told = await Promise.resolve()
@@ -166,4 +169,21 @@ test("the good rows may be another database's", async () => {
   } finally {
     await execute(admin, `drop database ${copy.name} with (force)`);
   }
+});
+
+test("all or none ends at the first change that cannot be written, and batches are kept each by itself", async () => {
+  const second = await damage();
+  const { repair, hash } = (await run({ set, ...courses, transaction: second })).result as Record<string, string>;
+  await execute(shop.url, "set shop.clock = '2026-02-03 00:00Z'; update public.courses set price = 77 where id = 7");
+  const before = await readState(shop);
+  const apply = { apply: repair ?? "", "plan-hash": hash ?? "" };
+  await expect(run({ ...apply, "all-or-none": true })).rejects.toMatchObject({ code: "rows-refused" });
+  expect(await readState(shop)).toEqual(before);
+
+  const done = await run({ ...apply, "batch-rows": "8" });
+  expect(done).toMatchObject({ exitCode: 1, result: { outcome: "repaired", rows: 29, left: 1 } });
+  expect((done.result as { transactions: string[] }).transactions).toHaveLength(4);
+  expect((await readState(shop)).courses.get("7")).toEqual(before.courses.get("7"));
+  expect(await run({ undo: repair ?? "" })).toMatchObject({ exitCode: 0, result: { outcome: "undone", rows: 29 } });
+  expect(await readState(shop)).toEqual(before);
 });

@@ -67,6 +67,15 @@ export async function releaseVerifier(config: Config): Promise<VerifyRelease> {
   return Object.assign((bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, people), { begins });
 }
 
+/** Checks plans of repairs and what is noted of them: people's keys count, and those that the policy names as former. */
+export async function repairVerifier(config: Config): Promise<VerifySignature> {
+  const { formerKeys } = config.policy.repair;
+  const { signers } = await readKeyring(config.publicKeys.armored);
+  const people = await peoplesKeys(config);
+  const trusted = [...people, ...signers.filter(({ fingerprint }) => formerKeys.includes(fingerprint))];
+  return (bytes, armored) => verifyDetached(bytes, armored, trusted);
+}
+
 async function peoplesKeys(config: Config): Promise<Signer[]> {
   const { operations, escrow } = config.policy.keys.recipients;
   const { signers } = await readKeyring(config.publicKeys.armored);

@@ -124,6 +124,11 @@ const repairPolicySchema = z
     lockDays: termDays.default(90),
     /** What may fire for rows that are put back though it is ENABLE ALWAYS: `schema.table trigger name`. All other triggers are off. */
     mayFire: z.array(z.string().min(1)).default([]),
+    /**
+     * Fingerprints of former operations and escrow keys, whose plans and repairs count still: without its key's a repair cannot be taken
+     * back. A key that was stolen is not named here.
+     */
+    formerKeys: z.array(fingerprint).default([]),
   })
   .prefault({});
 

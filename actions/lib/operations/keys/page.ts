@@ -1,11 +1,13 @@
 import { countOf } from "../../base/measures.ts";
 import type { Page } from "../../report/page.ts";
 import { readKeyring } from "../../seal/keys/keyring.ts";
-import { checkKeys, type KeyCheck, pinnedKeys } from "../../seal/keys/pins.ts";
-import { releaseVerifier } from "../../vault/configured.ts";
+import { checkKeys, type KeyCheck, type PinnedRecipient, pinnedKeys } from "../../seal/keys/pins.ts";
+import { releaseVerifier, repairVerifier } from "../../vault/configured.ts";
 import type { Context } from "../context.ts";
 import type { Told } from "../operation.ts";
+import { lockDaysOf } from "../repair/repair-vault.ts";
 import { type RewrapRow, rewrapSets } from "./rewrap.ts";
+import { type RewrappedRepair, type RewrapRepairsOptions, rewrapRepairs } from "./rewrap-repairs.ts";
 
 /** The public keys beside the policy's pins. */
 export function keyCheckPage({ rows, findings }: KeyCheck): Page {
@@ -44,8 +46,13 @@ export async function checkPins(context: Context): Promise<Told> {
 }
 
 /** Whom the sets are sealed to now, and what still opens with a key that should not any more. */
-export function rewrapPage(rows: readonly RewrapRow[]): Page {
+export function rewrapPage(sets: readonly RewrapRow[], repairs: readonly RewrappedRepair[] = []): Page {
+  const rows = [
+    ...sets.map(({ set, ...row }) => ({ ...row, what: set })),
+    ...repairs.map(({ repair, ...row }) => ({ ...row, what: repair, tier: "repair" })),
+  ];
   const count = (outcome: RewrapRow["outcome"]): number => rows.filter((row) => row.outcome === outcome).length;
+  const counted = repairs.length === 0 ? "" : ` and ${countOf(repairs.length, "repair")}`;
   const parts = [
     ...(count("rewrapped") > 0 ? [`${count("rewrapped")} rewrapped`] : []),
     ...(count("would-rewrap") > 0 ? [`${count("would-rewrap")} would be rewrapped`] : []),
@@ -55,12 +62,14 @@ export function rewrapPage(rows: readonly RewrapRow[]): Page {
   return {
     title: "Rewrap",
     sentence:
-      parts.length === 0 ? "There is no set to rewrap." : `${countOf(rows.length, "set")}: ${parts.join(", ")}.`,
+      parts.length === 0
+        ? "There is no set to rewrap."
+        : `${countOf(sets.length, "set")}${counted}: ${parts.join(", ")}.`,
     tables: [
       {
-        header: ["set", "tier", "outcome", "opened by, before", "opened by, now"],
-        rows: rows.map(({ set, tier, outcome, before, after }) => [
-          set,
+        header: ["set or repair", "tier", "outcome", "opened by, before", "opened by, now"],
+        rows: rows.map(({ what, tier, outcome, before, after }) => [
+          what,
           tier,
           outcome,
           before.join(" "),
@@ -68,12 +77,12 @@ export function rewrapPage(rows: readonly RewrapRow[]): Page {
         ]),
       },
     ],
-    notes: rows.flatMap(({ set, problem, keptVersions }) => [
-      ...(problem === null ? [] : [`${set}: ${problem.message} ${problem.next ?? ""}`.trimEnd()]),
+    notes: rows.flatMap(({ what, problem, keptVersions }) => [
+      ...(problem === null ? [] : [`${what}: ${problem.message} ${problem.next ?? ""}`.trimEnd()]),
       ...(keptVersions.length === 0
         ? []
         : [
-            `${set}: ${countOf(keptVersions.length, "older version")} of keys.pgp cannot go yet; former recipients who can read the vault can open the set until then.`,
+            `${what}: ${countOf(keptVersions.length, "older version")} of its keys cannot go yet; former recipients who can read the vault can open it until then.`,
           ]),
     ]),
   };
@@ -86,12 +95,40 @@ export async function rewrap(
 ): Promise<Told> {
   const { publicKeys, policy } = context.config();
   const { recipients, signers: trusted } = pinnedKeys(await readKeyring(publicKeys.armored), policy.keys);
-  const rows = await rewrapSets({
-    ...{ vault: await context.vault(), sets: set === undefined ? undefined : [set], recipients, trusted, dryRun },
-    ...{ privateKey: await context.openingKey(), signingKey: await context.signingKey() },
-    ...{ log: context.log, signal: context.signal, gate: await context.incidentGate() },
-    verifyRelease: await releaseVerifier(context.config()),
+  const { log, signal } = context;
+  const [vault, privateKey, gate] = [await context.vault(), await context.openingKey(), await context.incidentGate()];
+  const sets = await rewrapSets({
+    ...{
+      vault,
+      sets: set === undefined ? undefined : [set],
+      recipients,
+      trusted,
+      dryRun,
+      privateKey,
+      log,
+      signal,
+      gate,
+    },
+    ...{ signingKey: await context.signingKey(), verifyRelease: await releaseVerifier(context.config()) },
   });
-  const exitCode = rows.some(({ outcome }) => outcome === "failed") ? 1 : 0;
-  return { result: { sets: rows }, page: rewrapPage(rows), exitCode };
+  const repairs = set === undefined ? await rewrapAllRepairs(context, { recipients, gate, dryRun }) : [];
+  const exitCode = [...sets, ...repairs].some(({ outcome }) => outcome === "failed") ? 1 : 0;
+  return { result: { sets, repairs }, page: rewrapPage(sets, repairs), exitCode };
+}
+
+async function rewrapAllRepairs(
+  context: Context,
+  {
+    recipients,
+    ...options
+  }: Pick<RewrapRepairsOptions, "gate" | "dryRun"> & { recipients: readonly PinnedRecipient[] },
+): Promise<RewrappedRepair[]> {
+  const { policy } = context.config();
+  const key = await context.openingKey();
+  const verify = await repairVerifier(context.config());
+  const store = {
+    ...{ vault: await context.vault(), key, recipients, lockDays: lockDaysOf(policy) },
+    ...{ partBytes: policy.vault.partBytes, signal: context.signal },
+  };
+  return rewrapRepairs({ store, verify, warn: context.log.warn, ...options });
 }

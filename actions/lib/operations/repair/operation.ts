@@ -54,6 +54,14 @@ export default defineOperation({
       ...{ value: "N", help: "how many rows change, from the dry run; another number is refused" },
       form: "a whole number",
     }),
+    batchRows: field(z.coerce.number().int().min(1).optional(), {
+      ...{
+        value: "N",
+        help: "so many changes a transaction, instead of one for all: what was kept before a failure stays",
+      },
+      form: "a whole number from 1 on",
+    }),
+    allOrNone: flag("a change that cannot be written any more ends the repair, and nothing is kept"),
     plan: field(z.string().optional(), {
       ...{ value: "FILE", help: "write the plan into this new file, row by row with its values, for review" },
       only: { edge: "command", why: byHand },
@@ -72,12 +80,14 @@ export default defineOperation({
   }),
   needs: ({ withFiles }) => ["vault", "opening", "target", ...when(withFiles, "storageVault", "targetStorage")],
   refuse(inputs) {
-    const { set, table, undo, apply, planHash, goodTarget, expectRows, dryRun } = inputs;
+    const { set, table, undo, apply, planHash, goodTarget, expectRows, withFiles, dryRun } = inputs;
     const wrong = (what: string, next: string): never => {
       throw new ConfigurationError("usage", what, next);
     };
     const chosen = ["transaction", "missing", "added", "where", "keys", "allRows", "damaged"] as const;
-    const selection = [...chosen, "table", "columns", "goodTarget", "follow", "withFiles"] as const;
+    const selection = [...chosen, "table", "columns", "goodTarget", "follow"] as const;
+    if (inputs.allOrNone && inputs.batchRows !== undefined)
+      wrong("all-or-none and batch-rows do not go together.", "Leave one of them out.");
     const given = selection.find((one) => inputs[one] !== undefined && inputs[one] !== false);
     if (undo !== undefined || apply !== undefined) {
       const which = undo === undefined ? "apply" : "undo";
@@ -85,6 +95,8 @@ export default defineOperation({
         wrong("undo and apply do not go together.", "Leave one of them out.");
       if (set !== undefined || given !== undefined)
         wrong(`${which} takes what its list says.`, "Leave the set and everything that chooses rows out.");
+      if (undo !== undefined && withFiles)
+        wrong("undo takes no file away.", "Leave --with-files out; the files that came stay.");
       if (apply !== undefined && planHash === undefined)
         wrong("apply needs the plan's hash.", "Give --plan-hash, as the dry run has printed it.");
       return;
@@ -103,7 +115,7 @@ export default defineOperation({
   },
   writes: ["target", "vault"],
   interrupted: {
-    left: "Either all of the repair is in the target, or nothing: the next run says which.",
+    left: "Either all of the repair is in the target, or nothing; with --batch-rows whole batches of it: the next run says which.",
     next: "Run the same command again.",
   },
   runbook: "runbooks/recover-minor-corruption.md",

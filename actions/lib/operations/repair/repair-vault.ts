@@ -2,8 +2,8 @@ import type { Policy } from "../../config/policy/policy.ts";
 import { readKeyring } from "../../seal/keys/keyring.ts";
 import { pinnedKeys } from "../../seal/keys/pins.ts";
 import { signDetached } from "../../seal/keys/signature.ts";
-import { releaseVerifier } from "../../vault/configured.ts";
-import type { VerifyRelease } from "../../vault/published/signed-manifest.ts";
+import { releaseVerifier, repairVerifier } from "../../vault/configured.ts";
+import type { VerifyRelease, VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { RepairVault } from "../../vault/repairs/store.ts";
 import type { Context } from "../context.ts";
 import { trustedSigner } from "../incident/vaults.ts";
@@ -14,13 +14,13 @@ import { trustedSigner } from "../incident/vaults.ts";
  */
 export async function openRepairVault(
   context: Context,
-): Promise<{ readonly store: RepairVault; readonly verify: VerifyRelease }> {
+): Promise<{ readonly store: RepairVault; readonly verify: VerifySignature; readonly release: VerifyRelease }> {
   const { policy, publicKeys } = context.config();
-  const verify = await releaseVerifier(context.config());
+  const release = await releaseVerifier(context.config());
   const key = await context.openingKey();
   await trustedSigner(
     (bytes) => signDetached(bytes, key),
-    verify,
+    release,
     "Set RESTORE_PRIVATE_KEY, the operations or escrow key, and RESTORE_PASSPHRASE.",
   );
   const { recipients } = pinnedKeys(await readKeyring(publicKeys.armored), policy.keys);
@@ -28,10 +28,10 @@ export async function openRepairVault(
     ...{ vault: await context.vault(), key, recipients, lockDays: lockDaysOf(policy) },
     ...{ partBytes: policy.vault.partBytes, signal: context.signal },
   };
-  return { store, verify };
+  return { store, verify: await repairVerifier(context.config()), release };
 }
 
 /** What is locked for longer than it is kept would be in retention's way. */
-function lockDaysOf({ repair, retention }: Pick<Policy, "repair" | "retention">): number {
+export function lockDaysOf({ repair, retention }: Pick<Policy, "repair" | "retention">): number {
   return Math.min(repair.lockDays, retention.records.repairs);
 }

@@ -1,7 +1,14 @@
 import { tableName } from "../../postgres/identifier.ts";
 import type { SessionKey } from "../../seal/keys/session-key.ts";
 import type { ListBody, PlanRecord } from "../../vault/repairs/records.ts";
-import { type ListSource, openBody, type RepairVault, repairKey, storePlan } from "../../vault/repairs/store.ts";
+import {
+  type ListSource,
+  openBody,
+  type RepairVault,
+  repairKey,
+  type Sealed,
+  storePlan,
+} from "../../vault/repairs/store.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import type { Change, Conflict, ListHeader } from "./change-list.ts";
 import { type ListReader, type ListSummary, readList, writeList } from "./list-text.ts";
@@ -44,10 +51,11 @@ export function keepPlan(to: RepairVault, header: ListHeader, lines: Lines): Pro
 /** The plan of a repair, open. @throws as `openBody` and `readList` */
 export async function openPlan(
   { vault, key, signal }: Pick<RepairVault, "vault" | "key" | "signal">,
-  record: PlanRecord,
+  sealed: Sealed,
 ): Promise<{ readonly reader: ListReader; readonly session: SessionKey }> {
-  const session = await repairKey(vault, record, key);
-  return { reader: await openList(vault, record.id, record.body, session, signal), session };
+  const session = await repairKey(vault, sealed, key);
+  const { id, body } = sealed.plan;
+  return { reader: await openList(vault, id, body, session, signal), session };
 }
 
 export function openList(

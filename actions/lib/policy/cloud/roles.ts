@@ -213,7 +213,7 @@ export const roles: Readonly<Record<RoleName, Role>> = {
       allow(
         "Rewraps",
         ["DeleteObjectVersion", "PutObject", "PutObjectRetention"],
-        database("database/*/keys.pgp", "database/*/secrets.pgp"),
+        database("database/*/keys.pgp", "database/*/secrets.pgp", "repairs/*/keys*"),
       ),
     ],
   },

@@ -115,7 +115,7 @@ export async function readSigned(
 }
 
 /** Documents of one kind that lie below a prefix: proofs, what is in escrow. */
-interface Kind<Document> {
+export interface Kind<Document> {
   /** Which keys are theirs; their signatures' are none. */
   readonly isKey: (key: string) => boolean;
   /** Where a document belongs, by what is in it. */

@@ -25,8 +25,10 @@ import { readAsWritten } from "../s3/versions.ts";
 import {
   type BegunRecord,
   type DoneRecord,
+  type KeysRecord,
   type ListBody,
   type PlanRecord,
+  type RepairRecord,
   repairFiles,
   repairPrefix,
 } from "./records.ts";
@@ -147,16 +149,37 @@ async function lock(
   for (const key of keys) await lockObject(vault, key, until);
 }
 
+/** A repair as far as it takes to open it. */
+export type Sealed = Pick<RepairRecord, "plan" | "keys">;
+
+/** What its session key is sealed in now. */
+export async function keysOf(vault: Vault, { plan, keys }: Sealed): Promise<Uint8Array> {
+  if (keys !== undefined) return Buffer.from(keys.keysPgp, "base64");
+  return (await readAsWritten(vault).get(repairPrefix(plan.id) + keysFileName, { maxBytes: 1024 * 1024 })).body;
+}
+
 /**
  * The session key of a repair, which its signed plan names.
  * @throws OperationError `session-key-foreign`, `keys-damaged`; ConfigurationError `wrong-private-key`
  */
-export async function repairKey(vault: Vault, { id, sessionKeyCommitment: named }: PlanRecord, key: UnlockedKey) {
-  const { body } = await readAsWritten(vault).get(repairPrefix(id) + keysFileName, { maxBytes: 1024 * 1024 });
+export async function repairKey(vault: Vault, sealed: Sealed, key: UnlockedKey): Promise<SessionKey> {
+  const { id, sessionKeyCommitment: named } = sealed.plan;
+  const body = await keysOf(vault, sealed);
   const session = await unwrapSessionKey(body, key);
   assertCommitment(session, id, named);
   noteTouched("opened", repairPrefix(id) + keysFileName, body);
   return session;
+}
+
+/** Notes to whom a repair is sealed from now on. @returns the name of the note. @throws as storePlan */
+export async function storeKeys(to: RepairVault, id: string, keysPgp: Uint8Array): Promise<string> {
+  const mark = randomBytes(4).toString("hex");
+  const record: KeysRecord = {
+    ...{ format: "lifeboat-repair-keys/1" as const, id, mark, at: new Date().toISOString() },
+    keysPgp: Buffer.from(keysPgp).toString("base64"),
+  };
+  await publish(to, id, repairFiles.keys(mark), record);
+  return repairFiles.keys(mark);
 }
 
 /**

@@ -79,13 +79,13 @@ async function applyIn(client: Client, other: Client, request: ApplyRequest): Pr
   const { store, verify, id, log } = request;
   await takeTurn(client);
   const here = await placeOf(client, request.ref);
-  const before = await readRepairs(store.vault, verify);
+  const before = await readRepairs(store.vault, verify, id);
   const settled = await settle(client, store, before.repairs, here, request.by);
-  const { repairs } = settled.length === 0 ? before : await readRepairs(store.vault, verify);
+  const { repairs } = settled.length === 0 ? before : await readRepairs(store.vault, verify, id);
   for (const one of settled)
     log.info(`Transaction ${one.transaction} of repair ${one.id}, which was broken off: ${one.fate}.`);
   const record = admitPlan(repairs, here, request);
-  const { reader, session } = await openPlan(store, record.plan);
+  const { reader, session } = await openPlan(store, record);
   const tables = await readLiveTables(client, reader.header.tables);
   const counts = record.plan.body.tables;
   const uses = usesOf(reader.header, { counts: counts.map((one) => ({ ...one, conflicts: {} })) });

@@ -21,7 +21,7 @@ export async function planUndo(
   { id, as }: { readonly id: string; readonly as: string },
 ): Promise<PlanRecord> {
   const record = admitUndo(repairs, here, id);
-  const session = await repairKey(store.vault, record.plan, store.key);
+  const session = await repairKey(store.vault, record, store.key);
   const steps = stepsAt(record, here)
     .filter(({ end }) => end === "committed")
     .toReversed();

@@ -147,12 +147,12 @@ async function assertUnaltered(client: Client, tables: readonly LiveTable[]): Pr
   );
 }
 
-/** Changes of other batches stay out of it. */
+/** Changes of other batches stay out of it, those too that an earlier one has left and told. */
 async function chooseShare(client: Client, tables: readonly LiveTable[], { from, to }: Share): Promise<void> {
   for (const { t } of tables)
     await client.query(
       `update ${staged.change(t)} set state = case when n between ${from} and ${to} then null else 'later' end
-        where state is null or state = 'later'`,
+        where state is distinct from 'written'`,
     );
   const doubled = await countDoubled(client, tables);
   if (doubled === 0) return;

@@ -1,8 +1,7 @@
 import { OperationError } from "../../../base/errors.ts";
 import { unescapeCopy } from "../../../postgres/rows/copy-text.ts";
 import { manifestVerifier } from "../../../vault/configured.ts";
-import type { PlanRecord } from "../../../vault/repairs/records.ts";
-import type { RepairVault } from "../../../vault/repairs/store.ts";
+import type { RepairVault, Sealed } from "../../../vault/repairs/store.ts";
 import { readSignedSet } from "../../../vault/sets/open-set.ts";
 import type { Context } from "../../context.ts";
 import type { FilesResult } from "../../restore-files/files-result.ts";
@@ -19,7 +18,7 @@ import { openPlan } from "../stored-list.ts";
 export async function bringFiles(
   context: Context,
   store: RepairVault,
-  record: PlanRecord,
+  record: Sealed,
   production: string | undefined,
 ): Promise<FilesResult | undefined> {
   const { list, set } = await filesOf(store, record);
@@ -41,7 +40,7 @@ export async function bringFiles(
   });
 }
 
-async function filesOf(store: RepairVault, record: PlanRecord): Promise<{ list: string[]; set: string | undefined }> {
+async function filesOf(store: RepairVault, record: Sealed): Promise<{ list: string[]; set: string | undefined }> {
   const { reader } = await openPlan(store, record);
   const { tables, sets } = reader.header;
   const list: string[] = [];

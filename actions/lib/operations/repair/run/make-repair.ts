@@ -66,7 +66,7 @@ export async function makeRepair(context: Context, sides: Sides, store: RepairVa
 
 /** Writes a plan, with the values that it holds, into a new file that only this person may read. @throws ConfigurationError `plan-file` */
 export async function writePlan(store: RepairVault, record: PlanRecord, path: string): Promise<void> {
-  const session = await repairKey(store.vault, record, store.key);
+  const session = await repairKey(store.vault, { plan: record, keys: undefined }, store.key);
   try {
     await writeFile(path, openBody(store.vault, record.id, record.body, session, store.signal), {
       mode: 0o600,

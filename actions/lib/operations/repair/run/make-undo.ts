@@ -1,6 +1,6 @@
 import { refsOfDatabase } from "../../../config/environment.ts";
 import { newSetId } from "../../../vault/format/manifest.ts";
-import type { VerifyRelease } from "../../../vault/published/signed-manifest.ts";
+import type { VerifySignature } from "../../../vault/published/signed-manifest.ts";
 import { type PlanRecord, readRepairs } from "../../../vault/repairs/records.ts";
 import type { RepairVault } from "../../../vault/repairs/store.ts";
 import type { Context } from "../../context.ts";
@@ -12,12 +12,12 @@ import { placeOf } from "../apply/settle.ts";
 export async function makeUndo(
   context: Context,
   store: RepairVault,
-  verify: VerifyRelease,
+  verify: VerifySignature,
   id: string,
 ): Promise<PlanRecord> {
   const client = await targetConnector(context.config("target"), "repair", context)();
   const here = await placeOf(client, refOf(context)).finally(() => client.end().catch(() => undefined));
-  const { repairs } = await readRepairs(store.vault, verify);
+  const { repairs } = await readRepairs(store.vault, verify, id);
   return planUndo(store, repairs, here, { id, as: newSetId(new Date()) });
 }
 

@@ -1,5 +1,5 @@
 import { ConfigurationError } from "../../../base/errors.ts";
-import type { VerifyRelease } from "../../../vault/published/signed-manifest.ts";
+import type { VerifySignature } from "../../../vault/published/signed-manifest.ts";
 import { type RepairRecord, readRepairs } from "../../../vault/repairs/records.ts";
 import type { RepairVault } from "../../../vault/repairs/store.ts";
 import type { Context } from "../../context.ts";
@@ -20,6 +20,8 @@ export interface RepairInputs extends Omit<Choice, "table"> {
   readonly set?: string | undefined;
   readonly goodTarget?: string | undefined;
   readonly withFiles: boolean;
+  readonly batchRows?: number | undefined;
+  readonly allOrNone: boolean;
   readonly plan?: string | undefined;
   readonly apply?: string | undefined;
   readonly planHash?: string | undefined;
@@ -34,7 +36,7 @@ interface Work {
   readonly context: Context;
   readonly inputs: RepairInputs;
   readonly store: RepairVault;
-  readonly verify: VerifyRelease;
+  readonly verify: VerifySignature;
 }
 
 /**
@@ -42,8 +44,8 @@ interface Work {
  * @throws ConfigurationError of the gates and the plan: nothing was changed; OperationError of the transaction: nothing is kept
  */
 export async function runRepair(context: Context, inputs: RepairInputs): Promise<Told> {
-  const { store, verify } = await openRepairVault(context);
-  await admitIncident(context, inputs.incident, verify);
+  const { store, verify, release } = await openRepairVault(context);
+  await admitIncident(context, inputs.incident, release);
   const work = { context, inputs, store, verify };
   if (inputs.undo !== undefined) return undo(work, inputs.undo);
   if (inputs.apply !== undefined) return applyKept(work, inputs.apply);
@@ -61,18 +63,20 @@ async function planAndApply(work: Work): Promise<Told> {
   if (record !== undefined && inputs.plan !== undefined) await writePlan(store, record, inputs.plan);
   if (record === undefined || inputs.dryRun) return reportPlan(planned, sides, inputs);
   const applied = await apply(work, record.id, record.body.hash);
-  const files = inputs.withFiles ? await bringFiles(context, store, record, inputs.production) : undefined;
+  const files = inputs.withFiles
+    ? await bringFiles(context, store, { plan: record, keys: undefined }, inputs.production)
+    : undefined;
   return reportApplied({ applied, planned, sides, files });
 }
 
 async function applyKept(work: Work, id: string): Promise<Told> {
   const { context, inputs, store } = work;
-  const { plan } = await find(work, id);
-  await admitRepair(context, plan.project, inputs.production);
+  const record = await find(work, id);
+  await admitRepair(context, record.plan.project, inputs.production);
   if (inputs.dryRun)
     throw new ConfigurationError("usage", "dry-run has made this plan.", "Leave --dry-run out to apply it.");
   const applied = await apply(work, id, inputs.planHash);
-  const files = inputs.withFiles ? await bringFiles(context, store, plan, inputs.production) : undefined;
+  const files = inputs.withFiles ? await bringFiles(context, store, record, inputs.production) : undefined;
   return reportApplied({ applied, files });
 }
 
@@ -89,10 +93,10 @@ const rowsOf = (tables: readonly { updates: number; inserts: number; deletes: nu
   tables.reduce((sum, { updates, inserts, deletes }) => sum + updates + inserts + deletes, 0);
 
 async function find({ store, verify }: Work, id: string): Promise<RepairRecord> {
-  return findRepair((await readRepairs(store.vault, verify)).repairs, id);
+  return findRepair((await readRepairs(store.vault, verify, id)).repairs, id);
 }
 
-function apply({ context, store, verify }: Work, id: string, planHash: string | undefined): Promise<Applied> {
+function apply({ context, inputs, store, verify }: Work, id: string, planHash: string | undefined): Promise<Applied> {
   const { log, signal, who } = context;
   const config = context.config("target");
   return applyRepair({
@@ -108,6 +112,7 @@ function apply({ context, store, verify }: Work, id: string, planHash: string | 
       mayFire: config.policy.repair.mayFire,
     },
     connect: targetConnector(config, "repair", { log, signal }),
-    rules: { lockSeconds: config.policy.source.lockWaitSeconds, wholeOnly: false },
+    rules: { lockSeconds: config.policy.source.lockWaitSeconds, wholeOnly: inputs.allOrNone },
+    batchRows: inputs.batchRows,
   });
 }
