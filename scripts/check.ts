@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { minutesProblems } from "./check/actions-minutes.ts";
 import { codeOwnerProblems } from "./check/code-owners.ts";
 import { drawFloors, floorProblems, readImports, sizeProblems } from "./check/floors.ts";
+import { kitScriptsAreClean } from "./check/kit-scripts.ts";
 import { lockfileProblems, productionProblems } from "./check/lockfile.ts";
 import { monitorPageProblems } from "./check/monitor-pages.ts";
 import { promiseProblems } from "./check/promises.ts";
@@ -30,6 +31,7 @@ const checks: readonly (readonly [string, () => boolean | Promise<boolean>])[] =
   ["code owners", () => report(codeOwnerProblems(root))],
   ["roles", () => report(roleProblems(root))],
   ["workflows", () => report([...workflowRuleProblems(root), ...minutesProblems(root)]) && workflowsAreClean(root)],
+  ["the kit's scripts", kitScriptsAreClean],
   ["pages", async () => report(await readmeProblems(root))],
   ["promises", async () => report(await promiseProblems(root))],
   [

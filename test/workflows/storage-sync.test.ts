@@ -36,7 +36,7 @@ async function repository(bucket: string, filesPerRunner: number) {
   const secrets = { ...workflows.secrets, S3_STORAGE_BUCKET: bucket, ...storageSettings(storage) };
   const run = (runId: string, change: Record<string, string> = {}): Promise<ActRun> =>
     checkout.run("backup", {
-      vars: { LIFEBOAT_LEAVE_OUT: "daily weekly monthly" },
+      vars: { LIFEBOAT_LEAVE_OUT: "daily weekly monthly kit" },
       ...{ name: "schedule", env: { ...workflows.runner, GITHUB_RUN_ID: runId }, secrets: { ...secrets, ...change } },
     });
   const snapshots = () =>

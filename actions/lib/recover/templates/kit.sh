@@ -72,7 +72,7 @@ cd "$work"
 
 # GnuPG: the path of its agent's socket has at most 107 bytes.
 KIT_WORK=$(mktemp -d /tmp/lifeboat-kit.XXXXXX)
-# shellcheck disable=SC2317 # by the trap
+# shellcheck disable=SC2317,SC2329 # the trap calls it
 tidy_up() {
   [ -z "$key" ] || gpgconf --homedir "$KIT_WORK" --kill all 2> /dev/null || true
   rm -rf "$KIT_WORK"
