@@ -103,7 +103,7 @@ function unenforced(limits: { rules: boolean; reviewers: boolean }, asks: boolea
       : []),
     ...(limits.reviewers && !asks
       ? [
-          "GitHub's plan asks no reviewers before the environment restore (private repositories need GitHub Enterprise): production's ref has to be typed, and the tick *write* set.",
+          "Nobody is asked before the environment restore (private repositories have required reviewers with GitHub Enterprise alone): production's ref has to be typed, and the tick *write* set.",
         ]
       : []),
     ...(canReview
