@@ -121,7 +121,7 @@ const mutations: readonly (readonly [string, Mutation])[] = [
   ...["DATABASE_URL", "BACKUP_SIGNING_KEY", "SUPABASE_STORAGE_ACCESS_KEY_ID", "SUPABASE_STORAGE_SECRET_ACCESS_KEY"].map(
     (name) => unset("backup", name),
   ),
-  ...["DATABASE_URL", "BACKUP_SIGNING_KEY"].map((name) => unset("incident", name)),
+  unset("incident", "BACKUP_SIGNING_KEY"),
   ...["proving", "drill"].flatMap((name) =>
     ["RESTORE_PRIVATE_KEY", "STAGING_DATABASE_URL"].map((one) => unset(name, one)),
   ),
@@ -161,11 +161,13 @@ const mutations: readonly (readonly [string, Mutation])[] = [
 
 test(`${mutations.length} settings, each changed alone: its name is told, and no other`, async () => {
   expect(await names()).toEqual([]);
-  for (const [property, mutate] of mutations) {
+  const told: string[][] = [];
+  for (const [, mutate] of mutations) {
     const back = mutate(api.world);
-    expect(await names(), property).toEqual([property]);
+    told.push(await names());
     back();
   }
+  expect(told).toEqual(mutations.map(([property]) => [property]));
   expect(await names()).toEqual([]);
 });
 

@@ -6,6 +6,7 @@ import {
   rulesetBody,
   rulesOf,
   secretBody,
+  toldBranch,
   toldEnvironment,
   toldKey,
   toldOwnerErrors,
@@ -61,7 +62,7 @@ export function answer(world: GithubWorld, asked: Question): Answer {
   if (path.startsWith("/rule")) return answerRules(world, asked);
   if (path === "/branches/main") {
     const isProtected = world.protectedOtherwise || (hasRules(world) && rulesOf(world, "main").length > 0);
-    return { status: 200, body: { name: "main", protected: isProtected } };
+    return { status: 200, body: toldBranch(world, isProtected) };
   }
   if (path.startsWith("/actions/variables"))
     return answerVariables(world.variables, asked, path.slice("/actions/variables".length));

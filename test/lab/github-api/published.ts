@@ -166,3 +166,10 @@ export const toldOwnerErrors = ({ unownedLines }: GithubWorld): Schemas["codeown
     ...{ line, column: 1, source: "", kind: "Unknown owner", message: "Unknown owner", path: ".github/CODEOWNERS" },
   })),
 });
+
+export const toldBranch = (
+  { protectedOtherwise }: GithubWorld,
+  isProtected: boolean,
+): Pick<Schemas["branch-with-protection"], "name" | "protected" | "protection"> => ({
+  ...{ name: "main", protected: isProtected, protection: { enabled: protectedOtherwise } },
+});

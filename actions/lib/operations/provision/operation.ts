@@ -13,9 +13,13 @@ export default defineOperation({
     "github makes the environments that the workflows name, limited to main, with what their jobs need, and rules for main and the branch reports;",
     "then it asks what GitHub enforces. It takes nobody's stricter rule away. It reads GITHUB_TOKEN, and what the jobs need as .env.example names",
     "it; a value for one environment alone has its name before it: DRILL_SUPABASE_ACCESS_TOKEN. What is missing is asked for at a terminal.",
+    "check names each setting of GitHub's that is not as it should be. Exit code 1: there is one.",
   ].join("\n"),
   inputs: z.object({
-    what: field(z.enum(["aws", "github"]), { positional: true, help: "aws or github" }),
+    what: field(z.enum(["aws", "github", "check"]), {
+      positional: true,
+      help: "make what is at AWS, or at GitHub; or only look",
+    }),
     repository: field(z.string().optional(), {
       ...{ value: "NAME", help: "owner/name, or owner@id/name@id as GitHub presents it (default: asks GitHub)" },
     }),
@@ -29,21 +33,23 @@ export default defineOperation({
     ...dryRun,
   }),
   needs: ({ what }, env) =>
-    what === "github"
-      ? []
-      : ["vault", ...when(hasFilesVault(env), "storageVault"), ...when(hasReplica(env), "replica")],
+    what !== "aws" ? [] : ["vault", ...when(hasFilesVault(env), "storageVault"), ...when(hasReplica(env), "replica")],
   writes: ["account"],
   interrupted: {
     left: "CloudFormation ends what it has begun by itself, or takes it back.",
     next: "Run it again: what is done already is left as it is.",
   },
   runbook: "runbooks/aws-account.md",
-  runbookFor: ({ what }) => (what === "github" ? "runbooks/github-settings.md" : "runbooks/aws-account.md"),
+  runbookFor: ({ what }) => (what === "aws" ? "runbooks/aws-account.md" : "runbooks/github-settings.md"),
   async run(context, inputs) {
     if (inputs.what === "github") {
       const { provisionGithub } = await import("./github/run-github.ts");
       const { deployedRoles: rolesOf } = await import("./aws/deployed-roles.ts");
       return provisionGithub(context, inputs, { rolesOf });
+    }
+    if (inputs.what === "check") {
+      const { checkGithubSettings } = await import("./github/run-github.ts");
+      return checkGithubSettings(context, inputs.repository);
     }
     const { provisionAws } = await import("./aws/provision-aws.ts");
     return provisionAws(context, { ...inputs, repository: inputs.repository });

@@ -135,14 +135,23 @@ export async function readRules(ask: AskGithub, branch: string): Promise<readonl
   }
 }
 
+const branchSchema = z.object({
+  protected: z.boolean(),
+  protection: z.object({ enabled: z.boolean() }).optional(),
+});
+
+/** A branch is called protected for any rule as well, one against its removal, say: `protection` is about the older kind alone. */
+async function hasOlderProtection(ask: AskGithub): Promise<boolean> {
+  const { protected: said, protection } = await ask({ path: "/branches/main" }, branchSchema);
+  return protection?.enabled ?? said;
+}
+
 export async function readBranchRules(ask: AskGithub): Promise<SeenRules> {
   const main = await readRules(ask, "main");
   if (main === undefined) return { main, reports: [], protectedOtherwise: false };
   const reports = (await readRules(ask, "reports")) ?? [];
   const ruled = main.some(({ type }) => type === "pull_request" || type === "update");
-  const { protected: older } = ruled
-    ? { protected: false }
-    : await ask({ path: "/branches/main" }, z.object({ protected: z.boolean() }));
+  const older = ruled ? false : await hasOlderProtection(ask);
   return { main, reports, protectedOtherwise: older };
 }
 

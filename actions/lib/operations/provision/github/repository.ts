@@ -28,7 +28,8 @@ const rights =
  * @throws ConfigurationError `configuration`, `github-rights`, `repository-renamed`, `default-branch`
  */
 export async function openRepository(context: Context, given: string | undefined): Promise<OpenRepository> {
-  const name = given ?? optional(context.env, "GITHUB_REPOSITORY") ?? (await originOf());
+  // As AWS's roles know it, with ids, it is the same one.
+  const name = given?.replaceAll(/@\d+/g, "") ?? optional(context.env, "GITHUB_REPOSITORY") ?? (await originOf());
   const settings = githubSettings(context.env, name);
   const ask = githubAsker(settings, rights);
   const found = await readRepository(ask).catch((error: unknown) => {

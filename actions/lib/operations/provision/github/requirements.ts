@@ -2,7 +2,7 @@ import type { Environment } from "../../../config/environment.ts";
 import { configProblems } from "../../../config/load.ts";
 import type { Problem } from "../../../config/problems.ts";
 import type { Step } from "../../../policy/read-schedules.ts";
-import { isPutInLater } from "../../../policy/repository/values.ts";
+import { isPutInLater, keyNames, keyOfEnvironment } from "../../../policy/repository/values.ts";
 import type { WantedEnvironment } from "../../../policy/repository/wanted.ts";
 import { loadOperations } from "../../catalogue.ts";
 import { fieldsOf } from "../../field.ts";
@@ -22,6 +22,8 @@ export async function settingProblems(
 ): Promise<readonly Problem[]> {
   const operations = await loadOperations();
   const found = new Map<string, Problem>();
+  // Most steps of an environment need the same.
+  const asked = new Set<string>();
   for (const step of steps) {
     const operation = operations.find(({ action }) => step.uses === `./actions/${action?.folder}`);
     const inputs = operation && inputsOf(operation, step);
@@ -29,6 +31,9 @@ export async function settingProblems(
     const named = typeof inputs["target"] === "string" ? inputs["target"] : "default";
     const env = { ...settings, LIFEBOAT_POLICY: policyPath };
     const needs = operation.needs?.(inputs, env) ?? [];
+    const same = JSON.stringify([needs, named, operation.target && operation.name]);
+    if (asked.has(same)) continue;
+    asked.add(same);
     const target: Parameters<typeof configProblems>[0]["target"] = (policy) =>
       operation.target?.(inputs, policy) ?? named;
     for (const problem of await configProblems({ needs, env, target })) found.set(problem.setting, problem);
@@ -36,6 +41,10 @@ export async function settingProblems(
   const access = ["AWS_ROLE_ARN", "AWS_ACCESS_KEY_ID"];
   if (variables.includes("AWS_ROLE_ARN") && access.every((one) => settings[one] === undefined && !stored.includes(one)))
     found.set("AWS_ROLE_ARN", { setting: "AWS_ROLE_ARN", text: "is not set: its jobs reach no vault." });
+  const role = keyOfEnvironment[name];
+  const key = role === undefined ? undefined : keyNames(role).key;
+  if (key !== undefined && settings[key] === undefined && !found.has(key))
+    found.set(key, { setting: key, text: `is not set: ${name} lacks the ${role} key.` });
   return [...found.values()].filter(({ setting }) => !(stored.includes(setting) || isPutInLater(name, setting)));
 }
 
