@@ -21,6 +21,7 @@ const files = [
   "test/faults/recovery-",
   "test/faults/quiet-",
   "test/faults/repair-",
+  "test/faults/audit-",
   "killed.test",
   ...(values.nightly ? ["planted-defects.test"] : []),
 ];
@@ -34,6 +35,7 @@ const run = spawnSync(process.execPath, [...vitest, ...files], {
     ...(values.full && {
       ...{ LIFEBOAT_RETENTION_EVENTS: "8", LIFEBOAT_RETENTION_DAYS: "10000000", LIFEBOAT_MIGRATION_HISTORIES: "300" },
       ...{ LIFEBOAT_RECOVERY_INCIDENTS: "20000", LIFEBOAT_QUIET_YEARS: "40", LIFEBOAT_ACCIDENTS: "240" },
+      LIFEBOAT_AUDIT_TAMPERINGS: "10000",
     }),
   },
 });

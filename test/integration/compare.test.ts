@@ -177,7 +177,7 @@ describe("values of rows", () => {
   test("do not leave the command when its output goes into a pipe", () => {
     const run = (...more: string[]) =>
       spawnSync(process.execPath, ["scripts/lifeboat.ts", "compare", before, "--table", "public.exams", ...more], {
-        env: { ...env(), RESTORE_PASSPHRASE: "" },
+        env: { ...env(), RESTORE_PASSPHRASE: "", LIFEBOAT_REASON: "a test" },
         encoding: "utf8",
       });
     for (const silent of [run("--columns", "title"), run("--columns", "title", "--json")]) {

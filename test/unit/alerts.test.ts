@@ -132,6 +132,12 @@ describe("the daily summary", () => {
     expect(judgeMessage(slackMessage(alert))).toBeUndefined();
   });
 
+  test("tells the end of the audit trail, so that nobody can write anew what it was", () => {
+    const trail = { count: 123, sha256: "ab".repeat(32) };
+    const alert = dailySummary({ day: "2026-11-24", reports: [], promises: undefined, trail }, words);
+    expect(alert.lines).toEqual([`Audit trail: head 123:${"ab".repeat(32)}.`]);
+  });
+
   test("of a day without runs says that", () => {
     const alert = dailySummary({ day: "2026-11-24", reports: [], promises: undefined }, words);
     expect(alert.sentence).toBe("Nothing has run in the last 24 hours.");

@@ -2,18 +2,19 @@ import { randomBytes } from "node:crypto";
 import { hostname, userInfo } from "node:os";
 import { ConfigurationError, LifeboatError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { clip } from "../base/measures.ts";
+import { clip, countOf } from "../base/measures.ts";
 import { recordTouches, TouchRecord } from "../base/touched.ts";
 import { type Environment, optional } from "../config/environment.ts";
 import type { Config } from "../config/load.ts";
 import { Problems } from "../config/problems.ts";
 import { readVault } from "../config/vault-location.ts";
+import { filePending, pendingFolder } from "../operations/audit/pending-entries.ts";
+import type { RunTrail } from "../operations/audit/run-trail.ts";
 import { readsReplica } from "../operations/field.ts";
 import { auditOf, type Operation, type Told } from "../operations/operation.ts";
 import { cleaner } from "../report/run/clean-text.ts";
 import type { RunIdentity } from "../report/run/run-report.ts";
 import type { Draft, EndDraft, Head, Who } from "../vault/audit/entry.ts";
-import type { RunTrail } from "./run-trail.ts";
 
 interface AuditedWork {
   readonly operation: Operation;
@@ -45,12 +46,13 @@ export async function auditedRun(run: AuditedWork, work: () => Promise<Told>): P
     return work();
   }
   const { openVault } = await import("../vault/s3/client.ts");
-  const { openRunTrail } = await import("./run-trail.ts");
+  const { openRunTrail } = await import("../operations/audit/run-trail.ts");
   using vault = openVault({ ...location, retry: patience });
   const entries = new Entries(run, await openRunTrail(run.config, env, vault), audited.rehearsal);
 
   const refusal = await entries.begin();
   if (refusal !== undefined) goOnWithout(run, audited.refused, refusal);
+  else await entries.fileEarlier();
   const touched = new TouchRecord();
   let ended: Promise<string | undefined> | undefined;
   const end = (how: Pick<EndDraft, "outcome" | "code">) => {
@@ -151,6 +153,19 @@ class Entries {
     return this.#begun;
   }
 
+  /** What earlier runs on this machine could not write. */
+  async fileEarlier(): Promise<void> {
+    const { env, log } = this.#run;
+    try {
+      const { filed, refused } = await filePending(this.#trail.writer, pendingFolder(env), accountOf(this.#who));
+      if (filed > 0) log.info(`Filed ${countOf(filed, "entry", "entries")} of earlier runs in the audit trail.`);
+      for (const path of refused) log.warn(`${path} is no entry of the audit trail that can be filed.`);
+    } catch (error) {
+      if (!(error instanceof LifeboatError)) throw error;
+      log.warn(`Entries of earlier runs could not be filed in the audit trail: ${error.message}`);
+    }
+  }
+
   /** @returns why an entry of this run could not be written; undefined: all stand there */
   async end(how: Pick<EndDraft, "outcome" | "code">, touched: TouchRecord): Promise<string | undefined> {
     await this.#begun;
@@ -172,7 +187,7 @@ class Entries {
     try {
       for (let one = this.#waiting[0]; one !== undefined; one = this.#waiting[0]) {
         const { draft: make, since } = one;
-        const by = this.#who.by === "github" ? this.#who.actor : this.#who.user;
+        const by = accountOf(this.#who);
         const head = await writer.append((at) =>
           since === undefined ? make(at, null) : make(since, { at: at.toISOString(), by }),
         );
@@ -192,7 +207,6 @@ class Entries {
     const { env, log } = this.#run;
     if (this.withoutAudit === null) return;
     const { keepPending } = await import("../vault/audit/pending.ts");
-    const { pendingFolder } = await import("./run-trail.ts");
     const drafts = this.#waiting.map(({ draft, since = new Date() }) => draft(since, null));
     const path = await keepPending(pendingFolder(env), this.#id, drafts);
     log.warn(`The entries of this run in the audit trail are kept in ${path}: file them with \`lifeboat audit file\`.`);
@@ -206,7 +220,11 @@ class Entries {
   }
 }
 
-function whoIs(run: RunIdentity, env: Environment, clean: (text: string) => string): Who {
+export function accountOf(who: Who): string {
+  return who.by === "github" ? who.actor : who.user;
+}
+
+export function whoIs(run: RunIdentity, env: Environment, clean: (text: string) => string): Who {
   const name = (text: string) => clip(clean(text), 300);
   if (optional(env, "GITHUB_RUN_ID") === undefined)
     return { by: "person", user: name(account(env)), host: name(hostname()), run: run.runId };

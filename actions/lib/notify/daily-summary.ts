@@ -4,6 +4,7 @@ import { incidentFinding } from "../policy/promise-findings.ts";
 import { type PromiseCheck, promisesSentence } from "../policy/promises.ts";
 import { isBad } from "../report/run/merge-reports.ts";
 import { jumpLines, type RunReport, workOf } from "../report/run/run-report.ts";
+import type { Head } from "../vault/audit/entry.ts";
 import type { Alert, AlertWords } from "./alert.ts";
 
 interface DayFacts {
@@ -15,6 +16,8 @@ interface DayFacts {
   readonly reports: readonly RunReport[];
   /** Undefined when it could not be made. */
   readonly promises: PromiseCheck | undefined;
+  /** The end of the audit trail: what people have read nobody can write anew. */
+  readonly trail?: Head | undefined;
 }
 
 export interface SummaryCheck extends Pick<CheckResult, "title" | "state" | "found" | "measure"> {
@@ -54,7 +57,7 @@ function shareOf(measure: CheckResult["measure"]): number {
 }
 
 /** One message about a day: what the monitor found, what ran, how it ended, what would be lost now. */
-export function dailySummary({ day, checks = [], reports, promises }: DayFacts, words: AlertWords): Alert {
+export function dailySummary({ day, checks = [], reports, promises, trail }: DayFacts, words: AlertWords): Alert {
   const failures = reports.filter(({ conclusion }) => isBad(conclusion)).length;
   const broken = promises?.findings.filter(({ level }) => level === "broken") ?? [];
   const incident = promises?.findings.filter(({ name, level }) => name === incidentFinding && level !== "broken") ?? [];
@@ -76,6 +79,7 @@ export function dailySummary({ day, checks = [], reports, promises }: DayFacts, 
       ...(promises === undefined ? [] : [promisesSentence(promises)]),
       ...(promises?.shortened ?? []),
       ...broken.slice(0, 8).map(({ message, next }) => `${message} ${next}`),
+      ...(trail === undefined || trail.sha256 === null ? [] : [`Audit trail: head ${trail.count}:${trail.sha256}.`]),
     ],
     next: failures > 0 ? "See each failure's own message or the runs' logs." : broken[0]?.next,
     links: broken.length === 0 || url === undefined ? [] : [{ text: `Runbook: ${page}`, url }],

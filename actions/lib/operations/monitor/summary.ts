@@ -6,6 +6,9 @@ import { silenceOf } from "../../policy/monitor/silences.ts";
 import type { MonitorState } from "../../policy/monitor/state.ts";
 import { truthOf } from "../../report/branch/standing.ts";
 import type { RunReport } from "../../report/run/run-report.ts";
+import type { Head } from "../../vault/audit/entry.ts";
+import { findHead } from "../../vault/audit/find-head.ts";
+import { trailTrust } from "../audit/run-trail.ts";
 import { loadOperations, namesOf } from "../catalogue.ts";
 import type { Context } from "../context.ts";
 import { openSource } from "../publish/vault-reports.ts";
@@ -28,11 +31,24 @@ export async function tellSummary(
   const promises = around.promises?.(around.standing && truthOf(around.standing), now);
   const { label } = namesOf(await loadOperations());
   const day = now.toISOString().slice(0, 10);
-  const alert = dailySummary({ day, checks, reports, promises }, { pageUrl: telling.pageUrl, label });
+  const trail = await trailOf(context);
+  const alert = dailySummary({ day, checks, reports, promises, trail }, { pageUrl: telling.pageUrl, label });
   const conversation = { key: `summary-${day}`, topic: "daily summary", attempt: 1 };
   // A channel that took nothing last is tried again at least once a day: only a message shows that it works.
   const reach = Object.keys(unreached).length > 0 ? "all" : notify.summary.reach;
   return tellAlert(alert, conversation, { channels: notify.summary.channels, reach }, telling);
+}
+
+/** The end of the audit trail, told where nobody who writes it can change it. */
+async function trailOf(context: Context): Promise<Head | undefined> {
+  if (!context.has("vault")) return undefined;
+  try {
+    return (await findHead(await context.vault(), await trailTrust(context.config()))).head;
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    context.log.warn(`The end of the audit trail is not in the summary: ${error.message}`);
+    return undefined;
+  }
 }
 
 /** Those of the last 24 hours; none where the vault cannot be asked, which stops no summary. */

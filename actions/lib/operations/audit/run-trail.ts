@@ -1,10 +1,10 @@
-import type { Environment } from "../config/environment.ts";
-import { optional } from "../config/environment.ts";
-import type { Config, Section } from "../config/load.ts";
-import { type SignBytes, signDetached, verifyDetached } from "../seal/keys/signature.ts";
-import { openTrail, type TrailWriter } from "../vault/audit/append.ts";
-import { noteSigner, noteSigners, openingKey, signingKey } from "../vault/configured.ts";
-import type { Vault } from "../vault/s3/client.ts";
+import type { Environment } from "../../config/environment.ts";
+import type { Config, Section } from "../../config/load.ts";
+import { type SignBytes, signDetached, verifyDetached } from "../../seal/keys/signature.ts";
+import { openTrail, type TrailWriter } from "../../vault/audit/append.ts";
+import type { TrustEntries } from "../../vault/audit/find-head.ts";
+import { noteSigner, noteSigners, openingKey, signingKey } from "../../vault/configured.ts";
+import type { Vault } from "../../vault/s3/client.ts";
 
 /** The trail as a run writes it. */
 export interface RunTrail {
@@ -13,11 +13,16 @@ export interface RunTrail {
   readonly breakGlass: boolean;
 }
 
+/** Whose signatures count on entries; undefined: no key is pinned. */
+export async function trailTrust(config: Config): Promise<TrustEntries> {
+  const signers = await noteSigners(config);
+  if (signers.length === 0) return undefined;
+  return (bytes, armored) => verifyDetached(bytes, armored, signers);
+}
+
 /** Signs with the key that the run has unlocked anyway, where it has one. */
 export async function openRunTrail(config: Config, env: Environment, vault: Vault): Promise<RunTrail> {
-  const signers = await noteSigners(config);
-  const trust =
-    signers.length === 0 ? undefined : (bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, signers);
+  const trust = await trailTrust(config);
   const { sign, opens } = await keysOf(config, env);
   const { lock, lockDays } = config.policy.audit;
   return {
@@ -40,9 +45,4 @@ async function keysOf(config: Config, env: Environment): Promise<{ sign: SignByt
 
 function has<Needed extends Section>(config: Config, section: Needed): config is Config<Needed> {
   return section in config;
-}
-
-/** Where entries wait that the trail could not take. */
-export function pendingFolder(env: Environment): string {
-  return optional(env, "LIFEBOAT_AUDIT_FOLDER") ?? process.cwd();
 }
