@@ -58,6 +58,9 @@ export function answer(world: GithubWorld, asked: Question): Answer {
   if (!(admin || reads)) return forbidden;
   if (path === "") return { status: 200, body: toldRepository(world, admin) };
   if (path === "/actions/oidc/customization/sub") return { status: 200, body: toldSubject(world) };
+  // docs.github.com, List repository collaborators: with affiliation, those of teams and of the organization too.
+  if (path === "/collaborators")
+    return { status: 200, body: [...world.collaborators].map(([login, role_name]) => ({ login, role_name })) };
   if (path === "/codeowners/errors") return { status: 200, body: toldOwnerErrors(world) };
   if (path.startsWith("/rule")) return answerRules(world, asked);
   if (path === "/branches/main") {

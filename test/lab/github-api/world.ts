@@ -42,6 +42,8 @@ export interface GithubWorld {
   readonly tokens: Map<string, "admin" | "write" | "none">;
   readonly users: Map<string, number>;
   readonly teams: Map<string, number>;
+  /** What each may do with the repository. */
+  readonly collaborators: Map<string, string>;
   readonly environments: Map<string, LabEnvironment>;
   readonly variables: Map<string, string>;
   readonly rulesets: LabRuleset[];
@@ -72,6 +74,10 @@ export async function newGithubWorld(repository: string, token: string): Promise
       ["grace", 2],
     ]),
     teams: new Map([["platform", 11]]),
+    collaborators: new Map([
+      ["ada", "admin"],
+      ["grace", "write"],
+    ]),
     ...{ environments: new Map(), variables: new Map(), rulesets: [], refused: [], asked: [], unownedLines: [] },
     subject: { use_default: true, immutable: false },
     keys: { publicKey, privateKey, id: "lab-key-1" },

@@ -14,7 +14,7 @@ import type { Vault } from "../../vault/s3/client.ts";
 import { publishedSets } from "../../vault/sets/catalogue.ts";
 import { firstFew, firstOf, trustedSets, trustedSnapshots } from "../../vault/standing.ts";
 import type { Context } from "../context.ts";
-import { withFetchedBranch } from "../monitor/read-state.ts";
+import { withFetchedBranch } from "../publish/fetched-branch.ts";
 
 const dayMillis = 86_400_000;
 /** Enough to see a pace: a month of two sets a day. */

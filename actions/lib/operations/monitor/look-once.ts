@@ -2,10 +2,11 @@ import { resolve } from "node:path";
 import { dashboardPath } from "../../report/branch/fold-runs.ts";
 import { applyChanges } from "../../report/branch/folder-tree.ts";
 import type { Told } from "../operation.ts";
+import { withFetchedBranch } from "../publish/fetched-branch.ts";
 import { dashboardOf } from "./dashboard.ts";
 import { judge, type Looking, lookAround } from "./look.ts";
 import { told } from "./page.ts";
-import { stateOf, withFetchedBranch } from "./read-state.ts";
+import { stateOf } from "./read-state.ts";
 
 /** A person looks: nothing is kept and nobody is told. @param out a folder for the dashboard */
 export async function lookOnce(looking: Looking, out: string | undefined): Promise<Told> {

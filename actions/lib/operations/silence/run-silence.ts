@@ -6,8 +6,9 @@ import { type MarkedBlock, readPolicyText, replaceMarked, replacePolicyText } fr
 import { standingOf } from "../../policy/monitor/silences.ts";
 import type { Context } from "../context.ts";
 import { checkNames } from "../monitor/catalogue/checks.ts";
-import { stateOf, withFetchedBranch } from "../monitor/read-state.ts";
+import { stateOf } from "../monitor/read-state.ts";
 import type { Told } from "../operation.ts";
+import { withFetchedBranch } from "../publish/fetched-branch.ts";
 
 interface Request {
   readonly check: string;

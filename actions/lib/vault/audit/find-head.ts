@@ -19,7 +19,7 @@ import {
 export type TrustEntries = VerifySignature | undefined;
 
 /** What is looked at before the trail is called flooded: strangers' folders, objects in one, unsigned entries in a row. */
-const most = { pages: 5, folders: 8, objects: 2000, runs: 5, unsigned: entriesAFolder } as const;
+const most = { pages: 5, folders: 40, objects: 2000, runs: 5, unsigned: entriesAFolder } as const;
 
 export interface FoundHead {
   readonly head: Head;
