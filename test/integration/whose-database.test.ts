@@ -10,7 +10,8 @@ import { abandonRestore } from "../../actions/lib/operations/restore/abandon-res
 import { runRestore } from "../../actions/lib/operations/restore/run-restore.ts";
 import { runRestoreFiles } from "../../actions/lib/operations/restore-files/run-restore-files.ts";
 import { everyFile } from "../../actions/lib/operations/restore-files/selection.ts";
-import { connect, isSameDatabase } from "../../actions/lib/postgres/connect/connect.ts";
+import { connect } from "../../actions/lib/postgres/connect/connect.ts";
+import { isSameDatabase } from "../../actions/lib/postgres/connect/same-database.ts";
 import { startTcpFaultProxy, type TcpFaultProxy } from "../faults/proxy/tcp-proxy.ts";
 import { createProject, dropProject, type LabProject } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";

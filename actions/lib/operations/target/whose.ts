@@ -20,7 +20,8 @@ import {
 } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
 import { Problems } from "../../config/problems.ts";
-import { connect, isSameDatabase } from "../../postgres/connect/connect.ts";
+import { connect } from "../../postgres/connect/connect.ts";
+import { isSameDatabase } from "../../postgres/connect/same-database.ts";
 import { openManagementApi } from "../../supabase/management-api.ts";
 import { assertProjectAllowed } from "../../supabase/project.ts";
 import { targetConnector } from "./sessions.ts";

@@ -45,6 +45,7 @@ export async function describeConnectFailure(
   settings: ConnectionSettings,
   setting: string,
 ): Promise<LifeboatError> {
+  if (error instanceof ConfigurationError) return error;
   const code = errorCode(error) ?? "";
   const where = `${settings.host}:${settings.port}`;
   if (isFull(error)) {

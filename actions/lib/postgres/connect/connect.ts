@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import tls from "node:tls";
 import type { Client } from "pg";
 import pg from "pg";
@@ -8,6 +7,7 @@ import { type Patience, withRetries } from "../../base/flow/retry.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import type { ConnectionSettings } from "../../config/connection-url.ts";
 import { describeConnectFailure, mayPass } from "./connect-failure.ts";
+import { refuseTransactionPooler } from "./keeps-session.ts";
 
 /**
  * What every session of ours says at its start, so that text comes out the same whatever the server, the database or the
@@ -118,6 +118,27 @@ async function connectOnce(
   options: ConnectOptions,
   attemptSeconds: number,
 ): Promise<pg.Client> {
+  const client = newClient(settings, options, attemptSeconds);
+  // A pooler signs in by itself, and may have no server for what is asked then: without this it would be waited for without an end.
+  let late = false;
+  const limit = setTimeout(() => {
+    late = true;
+    client.end().catch(() => {});
+  }, attemptSeconds * 1000);
+  try {
+    await client.connect();
+    const pid = await pinned(client, settings, options, attemptSeconds);
+    if (pid !== undefined) backends.set(client, pid);
+    return client;
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw late ? new Error("timeout expired") : error;
+  } finally {
+    clearTimeout(limit);
+  }
+}
+
+function newClient(settings: ConnectionSettings, options: ConnectOptions, attemptSeconds: number): pg.Client {
   const client = new pg.Client({
     host: settings.host,
     port: settings.port,
@@ -131,27 +152,45 @@ async function connectOnce(
   });
   // A cut connection is told by the query that it hits; without a listener it would end the process instead.
   client.on("error", () => {});
-  // A pooler signs in by itself, and may have no server for what is asked then: without this it would be waited for without an end.
-  let late = false;
-  const limit = setTimeout(() => {
-    late = true;
-    client.end().catch(() => {});
-  }, attemptSeconds * 1000);
-  try {
-    await client.connect();
-    const pins = pinStatement(options.lockWaitSeconds ?? 30);
-    const pin = () => client.query<{ pid: number }>(pins.text, [...pins.values]);
-    const wish = () => client.query(wishStatement.text, [...wishStatement.values]).catch(refusedOnly);
-    const [pinned] = await askEach(client, [pin, wish], (ask) => ask());
-    const pid = pinned?.rows[0]?.pid;
-    if (pid !== undefined) backends.set(client, pid);
-    return client;
-  } catch (error) {
-    await client.end().catch(() => {});
-    throw late ? new Error("timeout expired") : error;
-  } finally {
-    clearTimeout(limit);
-  }
+  return client;
+}
+
+/** Addresses whose pooler has been found to keep sessions. */
+const keeping = new WeakSet<ConnectionSettings>();
+
+/**
+ * Pins a session that is ours alone. The number that a server greets with is its process's, a pooler's is its own: only
+ * then is it asked what it keeps, and before anything is set that could be another client's a moment later.
+ * @returns the server's process
+ */
+async function pinned(
+  client: pg.Client,
+  settings: ConnectionSettings,
+  options: ConnectOptions,
+  attemptSeconds: number,
+): Promise<number | undefined> {
+  const wait = options.lockWaitSeconds ?? 30;
+  if (keeping.has(settings)) return pinAll(client, wait);
+  const direct = await pinAll(client, wait, Number(Reflect.get(client, "processID") ?? 0));
+  if (direct !== undefined) return direct;
+  const seconds = Math.min(10, attemptSeconds / 2);
+  const open = () => newClient(settings, options, seconds);
+  await refuseTransactionPooler(client, open, { seconds, setting: options.setting ?? "DATABASE_URL" });
+  keeping.add(settings);
+  return pinAll(client, wait);
+}
+
+/** @param only the server's process for which anything is set; in another one nothing is */
+async function pinAll(client: pg.Client, lockWaitSeconds: number, only?: number): Promise<number | undefined> {
+  const ask = ({ text, values }: { readonly text: string; readonly values: readonly unknown[] }) => {
+    if (only === undefined) return client.query<{ pid: number }>(text, [...values]);
+    const own = `pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $${values.length + 1}::pg_catalog.int4`;
+    return client.query<{ pid: number }>(`${text} WHERE ${own}`, [...values, only]);
+  };
+  const pin = () => ask(pinStatement(lockWaitSeconds));
+  const wish = () => ask(wishStatement).catch(refusedOnly);
+  const [pins] = await askEach(client, [pin, wish], (one) => one());
+  return pins?.rows[0]?.pid;
 }
 
 const backends = new WeakMap<Client, number>();
@@ -184,33 +223,6 @@ function tlsOptions(settings: ConnectionSettings): false | tls.ConnectionOptions
     // Node would compare an address with "localhost" here; the name that was asked for is the one that counts.
     checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(settings.host, certificate),
   };
-}
-
-const held = `
-  select exists (
-    select from pg_locks l join pg_database d on d.oid = l.database
-     where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and d.datname = current_database()
-       and l.classid::int8 = ($1::int8 >> 32) and l.objid::int8 = ($1::int8 & 4294967295)) as held`;
-
-/**
- * Whether two sessions are in the same database, whatever their addresses say: a lock with a key by chance, taken in one, is
- * looked for in the other. Advisory locks are a database's own (PostgreSQL's manual, "Advisory Locks"), any role may take one, and every
- * role sees who holds them. System identifiers tell less: copies share them, and so do projects made of one image.
- *
- * @returns undefined when a pooler gives the first session to others between statements, so that the lock says nothing
- */
-export async function isSameDatabase(one: Client, other: Client): Promise<boolean | undefined> {
-  const key = (randomBytes(8).readBigUInt64BE() >> 1n).toString();
-  const seen = async (client: Client): Promise<boolean> => (await client.query(held, [key])).rows[0]?.held === true;
-  const taken = await one.query("select pg_try_advisory_lock($1::int8) as taken, pg_backend_pid() as pid", [key]);
-  try {
-    if (await seen(other)) return true;
-    const again = await one.query("select pg_backend_pid() as pid");
-    const steady = taken.rows[0]?.pid === again.rows[0]?.pid && taken.rows[0]?.taken === true && (await seen(one));
-    return steady ? false : undefined;
-  } finally {
-    await one.query("select pg_advisory_unlock($1::int8)", [key]).catch(() => undefined);
-  }
 }
 
 /** How many questions may be under way at once: so many that a far server has the next one before it is done with the last. */
