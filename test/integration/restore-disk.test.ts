@@ -96,6 +96,20 @@ describe("before rows are loaded, the target's disk", () => {
     expect(changes(project).length).toBeLessThan(2);
   });
 
+  test("stays as it is where a larger one would cost more a month than the policy allows", async () => {
+    const project = newProject();
+    const before = project.disk.sizeGb;
+    for (const dryRun of [true, false]) {
+      await expect(roomFor(400, environment(project), dryRun)).rejects.toMatchObject({
+        ...{ code: "target-too-small", exitCode: 2, next: expect.stringContaining("by review") },
+        message: expect.stringMatching(
+          /1201 GB .* about \$\d+\.\d\d a month.*allows \$100\.00.*No row has been loaded/,
+        ),
+      });
+    }
+    expect([changes(project), project.disk.sizeGb]).toEqual([[], before]);
+  });
+
   test("is told to be looked at where nobody could ask", async () => {
     expect(await roomFor(10, {})).toMatch(/take about 18.3 GB .* was not asked/);
     expect(await roomFor(10, { ...environment(newProject()), SUPABASE_API_URL: "http://127.0.0.1:9" })).toMatch(

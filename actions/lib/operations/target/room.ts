@@ -6,11 +6,11 @@ import { readManagementApi, refsOfDatabase } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
 import { type ManagementApi, openManagementApi } from "../../supabase/management-api.ts";
 import { enlargeDisk } from "../../supabase/new-project/disk.ts";
-import { diskFor } from "../../supabase/new-project/plan.ts";
+import { diskFor, diskPrice, priceOfMade } from "../../supabase/new-project/plan.ts";
 import { type ProjectRoom, readRoom } from "../../supabase/project.ts";
 
 interface RoomQuestion {
-  readonly config: Pick<Config<"target">, "env" | "target">;
+  readonly config: Pick<Config<"target">, "env" | "policy" | "target">;
   /** Size of the database at the source. */
   readonly databaseBytes: bigint;
   /** Size of the target's database now. */
@@ -82,6 +82,7 @@ async function enlarged(
   const { room, needed, databaseBytes, dryRun, log, signal } = question;
   const total = Math.ceil((room.diskBytes - room.availableBytes + needed) / (0.9 * GB));
   const gigabytes = Math.max(diskFor(databaseBytes), total);
+  await refuseOverBudget(api, ref, { ...question, gigabytes });
   if (dryRun) return `a restore asks Supabase for ${gigabytes} GB.`;
   log.info(`The disk of project ${ref} is too small: asking Supabase for ${gigabytes} GB.`);
   const limit = AbortSignal.timeout(mostMillis);
@@ -97,6 +98,26 @@ async function enlarged(
       "Enlarge it in the dashboard (Database, Settings, Disk size), which Supabase allows once in about four hours; then run the same command again.",
     );
   }
+}
+
+/** A disk never shrinks again: what it costs is paid until the project goes. */
+async function refuseOverBudget(
+  api: ManagementApi,
+  ref: string,
+  { config, gigabytes, log }: RoomQuestion & { readonly gigabytes: number },
+): Promise<void> {
+  const most = config.policy.recovery.mostUsdPerMonth;
+  const dollars = await priceOfMade(api, ref, { size: null, diskGigabytes: gigabytes }).catch((error: unknown) => {
+    if (!(error instanceof LifeboatError)) throw error;
+    return undefined;
+  });
+  const atLeast = dollars ?? diskPrice(gigabytes);
+  if (dollars === undefined) log.warn(`What project ${ref} costs is not listed: only its disk's price is known.`);
+  if (atLeast <= most) return;
+  throw tooSmall(
+    `Project ${ref} needs a disk of ${gigabytes} GB and would cost about $${atLeast.toFixed(2)} a month with it; the policy allows $${most.toFixed(2)} (recovery.mostUsdPerMonth)`,
+    "Have recovery.mostUsdPerMonth raised by review, or enlarge the disk in the dashboard (Database, Settings, Disk size); then run the same command again.",
+  );
 }
 
 function tooSmall(message: string, next: string): ConfigurationError {

@@ -130,8 +130,12 @@ export function diskFor(databaseBytes: bigint): number {
 /** US dollars a month; undefined where the size's price is not known. Pure. */
 export function monthlyPrice(prices: Prices, size: string, diskGigabytes: number): number | undefined {
   const compute = prices.compute.get(size);
-  const disk = Math.max(0, diskGigabytes - included.gigabytes) * included.dollarsPerGigabyte;
-  return compute === undefined ? undefined : Math.round((compute + disk) * 100) / 100;
+  return compute === undefined ? undefined : Math.round((compute + diskPrice(diskGigabytes)) * 100) / 100;
+}
+
+/** What of a disk is paid for, in US dollars a month. */
+export function diskPrice(gigabytes: number): number {
+  return Math.max(0, gigabytes - included.gigabytes) * included.dollarsPerGigabyte;
 }
 
 /** What a project that was just made costs, in US dollars a month; undefined where no price is listed. @throws as `readPrices` */
