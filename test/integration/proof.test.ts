@@ -11,12 +11,8 @@ import { inspectTarget } from "../../actions/lib/operations/target/target.ts";
 import { connect } from "../../actions/lib/postgres/connect/connect.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 import { readInventory } from "../../actions/lib/postgres/inventory/read.ts";
-import {
-  fingerprintLargeObject,
-  fingerprintTable,
-  readWith,
-  viewQuestions,
-} from "../../actions/lib/postgres/rows/fingerprint.ts";
+import { fingerprintLargeObject, fingerprintTable, readWith } from "../../actions/lib/postgres/rows/fingerprint.ts";
+import { viewQuestions } from "../../actions/lib/postgres/rows/view-questions.ts";
 import { copyProject, createProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 
@@ -182,7 +178,7 @@ async function recorded(url: string): Promise<Inventory> {
   const materializedViews = found.materializedViews.filter(({ populated }) => !populated);
   const filled = found.materializedViews.filter(({ populated }) => populated);
   for (const { view, stored, fresh } of await viewQuestions(client, filled)) {
-    const [held, now] = [await readWith(client, view, stored), await readWith(client, view, fresh)];
+    const [held, now] = [await readWith(client, view, stored), fresh ? await readWith(client, view, fresh) : null];
     materializedViews.push({ ...view, stored: held, fresh: now });
   }
   const largeObjects: Inventory["largeObjects"] = [];

@@ -216,7 +216,7 @@ function compareView(view: MaterializedView, source: Inventory, facts: ContentFa
         ...base,
         detail: "holds other rows than at the source",
         verdict: "unverified",
-        why: "the backup role could not run its query, so nobody can tell whether it was stale",
+        why: "the backup role could not run its query, or would have run it with more rights than its owner has: nobody can tell whether it was stale",
       },
     ];
   }

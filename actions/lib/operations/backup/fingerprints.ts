@@ -14,8 +14,8 @@ import {
   lent,
   type Question,
   readWith,
-  viewQuestions,
 } from "../../postgres/rows/fingerprint.ts";
+import { viewQuestions } from "../../postgres/rows/view-questions.ts";
 
 /** What the server is asked; a far server is asked many things at a time. */
 interface Asked {
@@ -87,7 +87,9 @@ export async function askServer(
   const viewBatches = inGroups(ofViews, viewsTogether).map((some) =>
     some.flatMap(({ view, stored, fresh }) => [
       asked<Fingerprint | null>(view, stored, (found) => Object.assign(view, { stored: found }), none),
-      asked<Fingerprint | null>(view, fresh, (found) => Object.assign(view, { fresh: found }), none, true),
+      ...(fresh === undefined
+        ? []
+        : [asked<Fingerprint | null>(view, fresh, (found) => Object.assign(view, { fresh: found }), none, true)]),
     ]),
   );
   const jobs: (() => Promise<void>)[] = [

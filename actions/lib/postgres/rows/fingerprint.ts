@@ -2,13 +2,7 @@ import type { Client, QueryResult } from "pg";
 import { z } from "zod";
 import { describeCode, OperationError, sqlState } from "../../base/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
-import {
-  type Fingerprint,
-  fingerprintSchema,
-  type Generated,
-  type MaterializedView,
-  type TableContent,
-} from "../inventory/model.ts";
+import { type Fingerprint, fingerprintSchema, type Generated, type TableContent } from "../inventory/model.ts";
 import { firstRowUnder } from "../inventory/name-lookup.ts";
 import { rowTooLong, unplanned } from "./export-rows.ts";
 
@@ -18,7 +12,7 @@ import { rowTooLong, unplanned } from "./export-rows.ts";
  * the same text that COPY writes, so that a dump can be checked without a database (postgres/row-hash/row-hash), and one that knows
  * nothing of OIDs. hashtextextended has given the same value for the same bytes since PostgreSQL 11 (hashfn.c).
  */
-const sums = (row: string) => `select count(*)::text as rows, coalesce(sum(${hashOfRow(row)}), 0)::text as hash`;
+export const sums = (row: string) => `select count(*)::text as rows, coalesce(sum(${hashOfRow(row)}), 0)::text as hash`;
 
 /** The hash of a row as an expression, the same number as the row hasher's. @param row `row("a", "b")` */
 export function hashOfRow(row: string): string {
@@ -159,31 +153,6 @@ export function whyUnreadable(table: Pick<TableContent, "schema" | "name">, erro
       ? "The server's lock table is full: raise max_locks_per_transaction."
       : "Run `lifeboat check`: it names what the role cannot read.",
   );
-}
-
-type View = Pick<MaterializedView, "schema" | "name">;
-
-/**
- * What a populated materialised view holds, and what its query gives under the same snapshot: they differ when it is stale. The
- * second may not work: the role may not run the query. Views that are not there are left out.
- */
-export async function viewQuestions<Some extends View>(
-  client: Client,
-  views: readonly Some[],
-): Promise<{ view: Some; stored: Question<Fingerprint>; fresh: Question<Fingerprint> }[]> {
-  const names = views.map(({ schema, name }) => quoteQualified(schema, name));
-  const answer = await client.query(
-    "select pg_get_viewdef(to_regclass(name)) as query from unnest($1::text[]) with ordinality as n(name, place) order by place",
-    [names],
-  );
-  const queries = z.array(z.object({ query: z.string().nullable() })).parse(answer.rows);
-  const parse = (row: unknown) => fingerprintSchema.parse(row);
-  return views.flatMap((view, place) => {
-    const query = queries[place]?.query?.replace(/;\s*$/, "");
-    if (query === undefined) return [];
-    const stored = { sql: `${sums("row(q.*)")} from ${names[place]} q`, parse };
-    return [{ view, stored, fresh: { sql: `${sums("row(q.*)")} from (${query}) q`, parse } }];
-  });
 }
 
 const pageBytes = 1_048_576;

@@ -6,7 +6,8 @@ import { readingPaths } from "../../../postgres/inventory/name-lookup.ts";
 import { objectKey } from "../../../postgres/inventory/object-query.ts";
 import { viewsReadBy } from "../../../postgres/inventory/references.ts";
 import { isLeftToCopy } from "../../../postgres/rows/export-rows.ts";
-import { fingerprintLargeObject, readApart, viewQuestions } from "../../../postgres/rows/fingerprint.ts";
+import { fingerprintLargeObject, readApart } from "../../../postgres/rows/fingerprint.ts";
+import { viewQuestions } from "../../../postgres/rows/view-questions.ts";
 import { attempt, attemptAgain, attemptEach, attemptKeyed, attemptUnder, type Keyed } from "../../target/sessions.ts";
 import { place } from "../load/check-constraints.ts";
 import type { DataPlan } from "../plan/plan-data.ts";
@@ -101,7 +102,8 @@ export async function measureViews(client: Client, source: Inventory): Promise<M
     for (const path of paths) {
       try {
         const held = await readApart(client, view, stored, path);
-        return [{ ...view, stored: held, fresh: await readApart(client, view, fresh, path).catch(() => null) }];
+        const now = fresh === undefined ? null : await readApart(client, view, fresh, path).catch(() => null);
+        return [{ ...view, stored: held, fresh: now }];
       } catch (error) {
         // Not filled: the comparison finds no measurement and says so.
         if (!isLeftToCopy(error)) return [];
