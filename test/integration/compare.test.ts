@@ -9,9 +9,9 @@ import {
   runCompare,
 } from "../../actions/lib/operations/compare/run-compare.ts";
 import { renderText } from "../../actions/lib/report/page.ts";
-import { createProject, execute, type LabProject, withClient } from "../lab/index.ts";
+import { createProject, dropProject, execute, type LabProject, withClient } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
-import { sharedS3 } from "../lab/servers/started.ts";
+import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { type BackupLab, backUp, openBackupLab, recordingLog } from "./backup-lab.ts";
 
 const schema = `
@@ -155,6 +155,20 @@ describe("two sets without a database", () => {
     expect((await compare({ table: "public.courses", against: { set: after } })).counts).toEqual({
       ...{ equal: 58, missing: 2, changed: 0, added: 0 },
     });
+  });
+
+  test("may be of different majors", async () => {
+    const older = await createProject(sharedPostgres(15).superuserUrl(), "compare_older");
+    try {
+      await execute(older.postgresUrl, schema);
+      const { set } = await backUp(lab, older.backupUrl);
+      const result = await compare({ set, against: { set: after } });
+      expect(result.counts).toEqual({ equal: 0, missing: 101, changed: 2899, added: 5 });
+      expect((await compare({ set, against: { set: before } })).counts).toMatchObject({ equal: 3000, changed: 0 });
+      expect((await compare({ set })).counts).toEqual({ equal: 0, missing: 101, changed: 2899, added: 5 });
+    } finally {
+      await dropProject(sharedPostgres(15).superuserUrl(), older.name);
+    }
   });
 
   test("are two", async () => {

@@ -176,12 +176,23 @@ test("all or none ends at the first change that cannot be written, and batches a
   const { repair, hash } = (await run({ set, ...courses, transaction: second })).result as Record<string, string>;
   await execute(shop.url, "set shop.clock = '2026-02-03 00:00Z'; update public.courses set price = 77 where id = 7");
   const before = await readState(shop);
+  // Keys are told to who asks for them, and stand in no page.
+  const planned = await run({ set, ...courses, transaction: second, values: true });
+  const seven = { table: "public.courses", key: [{ column: "id", value: "7" }] };
+  expect((planned.result as { conflicts: object[] }).conflicts).toContainEqual({ ...seven, code: "edited-since" });
+  expect(planned.lines?.join("\n")).toContain("id 7");
+  const quiet = await run({ set, ...courses, transaction: second });
+  expect(quiet.result).not.toHaveProperty("conflicts");
+  expect(`${quiet.lines?.join("\n")} ${JSON.stringify(planned.page)}`).not.toContain("id 7");
   const apply = { apply: repair ?? "", "plan-hash": hash ?? "" };
   await expect(run({ ...apply, "all-or-none": true })).rejects.toMatchObject({ code: "rows-refused" });
   expect(await readState(shop)).toEqual(before);
 
-  const done = await run({ ...apply, "batch-rows": "8" });
-  expect(done).toMatchObject({ exitCode: 1, result: { outcome: "repaired", rows: 29, left: 1 } });
+  const done = await run({ ...apply, "batch-rows": "8", values: true });
+  expect(done).toMatchObject({
+    exitCode: 1,
+    result: { outcome: "repaired", rows: 29, left: 1, leftRows: [{ ...seven, code: "edited" }] },
+  });
   expect((done.result as { transactions: string[] }).transactions).toHaveLength(4);
   expect((await readState(shop)).courses.get("7")).toEqual(before.courses.get("7"));
   expect(await run({ undo: repair ?? "" })).toMatchObject({ exitCode: 0, result: { outcome: "undone", rows: 29 } });

@@ -171,7 +171,7 @@ export interface Sample {
 const [mostRows, mostCells, mostLetters] = [5, 30, 200];
 
 /** The text of a value's output function: a cast would change some. */
-function textOf(alias: string, column: string): string {
+export function textOf(alias: string, column: string): string {
   const value = `${alias}.${quoteIdentifier(column)}`;
   return `case when num_nulls(${value}) = 0 then left(concat(${value}), ${mostLetters}) end`;
 }

@@ -62,6 +62,9 @@ export default defineOperation({
       form: "a whole number from 1 on",
     }),
     allOrNone: flag("a change that cannot be written any more ends the repair, and nothing is kept"),
+    values: flag("show the keys of rows that are left wherever the output goes, not on a terminal alone", {
+      only: { edge: "command", why: "keys of rows are for the person who holds the key" },
+    }),
     plan: field(z.string().optional(), {
       ...{ value: "FILE", help: "write the plan into this new file, row by row with its values, for review" },
       only: { edge: "command", why: byHand },
@@ -129,6 +132,6 @@ export default defineOperation({
   },
   async run(context, inputs) {
     const { runRepair } = await import("./run/run-repair.ts");
-    return runRepair(context, inputs);
+    return runRepair(context, { ...inputs, values: inputs.values || process.stdout.isTTY === true });
   },
 });

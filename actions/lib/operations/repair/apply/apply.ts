@@ -9,7 +9,7 @@ import { shortHash } from "../list-text.ts";
 import { admitPlan, stepsAt } from "../repair-state.ts";
 import { openPlan } from "../stored-list.ts";
 import { assertWritable, readLiveTables } from "./live-table.ts";
-import type { Outcome } from "./outcomes.ts";
+import { type LeftRow, mostLeft, type Outcome } from "./outcomes.ts";
 import type { TableProof } from "./proof.ts";
 import { placeOf, type Settled, settle } from "./settle.ts";
 import { loadStaged, makeStaged, usesOf } from "./staged.ts";
@@ -44,6 +44,8 @@ export interface Applied {
   /** One, or one a batch; none where nothing was to be written. */
   readonly transactions: readonly string[];
   readonly outcomes: readonly Outcome[];
+  /** Some of the rows that were left as they are, by their keys. */
+  readonly leftRows: readonly LeftRow[];
   readonly proofs: readonly TableProof[];
   readonly sequencesBehind: readonly string[];
   /** Triggers and rules that did not run, by table. */
@@ -128,6 +130,7 @@ async function applyIn(client: Client, other: Client, request: ApplyRequest): Pr
     ...{ id, planHash: record.plan.body.hash, settled },
     transactions: written.flatMap(({ transaction }) => transaction ?? []),
     outcomes: written.flatMap(({ outcomes }) => outcomes).filter(({ state }) => state !== "later"),
+    leftRows: written.flatMap(({ leftRows }) => leftRows).slice(0, mostLeft),
     proofs: written.flatMap(({ proofs }) => proofs),
     sequencesBehind: [...new Set(written.flatMap(({ sequencesBehind }) => sequencesBehind))],
     quiet: tables.flatMap(({ name, quiet }) => (quiet.length === 0 ? [] : [{ table: name, what: quiet }])),

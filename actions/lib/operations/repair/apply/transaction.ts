@@ -6,7 +6,7 @@ import type { ListedTable } from "../change-list.ts";
 import { countDoubled, lockAndJudge } from "./judge.ts";
 import { brokenKeys, doubledRows, lockParents, touchedKeys } from "./keys.ts";
 import { type LiveTable, readLiveTables } from "./live-table.ts";
-import { type Outcome, readOutcomes } from "./outcomes.ts";
+import { type LeftRow, type Outcome, readLeft, readOutcomes } from "./outcomes.ts";
 import { beginBeside, prove, type TableProof } from "./proof.ts";
 import { raiseSequences } from "./sequences.ts";
 import { setStates, staged } from "./staged.ts";
@@ -31,6 +31,8 @@ export interface Written {
   /** Undefined: nothing was to be written, and the transaction was rolled back. */
   readonly transaction: string | undefined;
   readonly outcomes: readonly Outcome[];
+  /** Some of the rows that were left. */
+  readonly leftRows: readonly LeftRow[];
   readonly proofs: readonly TableProof[];
   /** Sequences below a row that came, which the role may not set. */
   readonly sequencesBehind: readonly string[];
@@ -65,10 +67,10 @@ export async function writeOnce(
     await lockAndJudge(client, tables);
     await assertExpected(client, tables, rules.expectRows);
     await writeWithKeys(client, tables, rules);
-    const outcomes = await readOutcomes(client, tables);
+    const [outcomes, leftRows] = [await readOutcomes(client, tables), await readLeft(client, tables)];
     if (!outcomes.some(({ state }) => state === "ready")) {
       await client.query("rollback");
-      return { transaction: undefined, outcomes, proofs: [], sequencesBehind: [] };
+      return { transaction: undefined, outcomes, leftRows, proofs: [], sequencesBehind: [] };
     }
     const behind: string[] = [];
     for (const table of tables) behind.push(...(await raiseSequences(client, table)));
@@ -78,7 +80,7 @@ export async function writeOnce(
     await keep(transaction);
     await markWritten(client, tables);
     await commit(client, transaction);
-    return { transaction, outcomes, proofs, sequencesBehind: behind };
+    return { transaction, outcomes, leftRows, proofs, sequencesBehind: behind };
   } catch (error) {
     await client.query("rollback").catch(() => undefined);
     throw error;

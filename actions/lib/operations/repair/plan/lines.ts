@@ -1,6 +1,8 @@
 import type { Client } from "pg";
-import { quoteIdentifier } from "../../../postgres/identifier.ts";
+import { quoteIdentifier, tableName } from "../../../postgres/identifier.ts";
 import { type Difference, goodRows } from "../../compare/difference.ts";
+import { textOf } from "../../compare/groups.ts";
+import { type LeftRow, mostLeft } from "../apply/outcomes.ts";
 import type { Change, Conflict, ListedTable } from "../change-list.ts";
 import { copied } from "../copy-cells.ts";
 import { chosenColumns, conflictCodes, decisions } from "./judge.ts";
@@ -15,6 +17,26 @@ export function listedTable({ table, match, key }: Difference, { deletes }: Pick
   const columns = deletes > 0 ? table.columns.map(({ name }) => name) : [...match.both];
   return { schema: table.schema, name: table.name, columns, key: key && [...key] };
 }
+
+/** Some of the rows that somebody has to look at, for the eyes of who holds the key. */
+export async function someConflicts(client: Client, { table, match, key, from }: Difference): Promise<LeftRow[]> {
+  const columns = key ?? match.both.slice(0, 5);
+  const values = columns.map(
+    (column) => `case when p.good is null then ${textOf("l", column)} else ${textOf("g", column)} end`,
+  );
+  const { rows } = await client.query<{ code: string; values: (string | null)[] }>(
+    `select p.code, array[${values.join(", ")}]::text[] as values
+       from ${decisions} p left join ${goodRows} g on g.ctid = p.good
+       left join ${from} l on l.ctid = p.live and l.tableoid = p.place
+      where p.op is null and p.code in (${conflictList}) limit ${mostLeft}`,
+  );
+  return rows.map(({ code, values: some }) => ({
+    ...{ table: tableName(table), code },
+    key: columns.map((column, at) => ({ column, value: some[at] ?? null })),
+  }));
+}
+
+const conflictList = conflictCodes.map((code) => `'${code}'`).join(", ");
 
 /** The decided changes and conflicts, in the form of a change list, as the server sends them. Constant memory but for a row. */
 export async function* decidedLines(
@@ -57,7 +79,6 @@ export async function* decidedLines(
     const one = quoteIdentifier(column);
     return match.both.includes(column) ? `case when p.good is null then l.${one} else g.${one} end` : `l.${one}`;
   });
-  const codes = conflictCodes.map((code) => `'${code}'`).join(", ");
-  const some = `left ${good} left ${live} where p.op is null and p.code in (${codes})`;
+  const some = `left ${good} left ${live} where p.op is null and p.code in (${conflictList})`;
   for await (const [code, , ...named] of decided(either, some)) yield { t, conflict: code ?? "", key: named };
 }

@@ -6,11 +6,12 @@ import { foreignKeys } from "../../../postgres/inventory/references.ts";
 import type { Difference } from "../../compare/difference.ts";
 import { allRowsOf } from "../../compare/live-table.ts";
 import type { ColumnMatch } from "../../compare/match-columns.ts";
+import { type LeftRow, mostLeft } from "../apply/outcomes.ts";
 import type { Change, Conflict, ListedTable } from "../change-list.ts";
 import { follow, type Place, type PlannedTable, refuseBroken } from "./follow.ts";
 import { judge, makeDecisions } from "./judge.ts";
 import { type KeysFile, loadKeys } from "./keys-file.ts";
-import { decidedLines, listedTable } from "./lines.ts";
+import { decidedLines, listedTable, someConflicts } from "./lines.ts";
 import { makeReferences } from "./references.ts";
 import type { Selection } from "./selection.ts";
 import { type Tally, tally } from "./tally.ts";
@@ -43,6 +44,8 @@ export interface Plan {
   readonly listed: readonly ListedTable[];
   /** The chosen table first, then those that were followed. */
   readonly tables: readonly TablePlan[];
+  /** Some of the rows that are conflicts. */
+  readonly conflicts: readonly LeftRow[];
   /** The lines of the list, read once. */
   lines(): AsyncGenerator<Change | Conflict, void, undefined>;
 }
@@ -75,10 +78,13 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   const all = [...plans.values()];
   const tables = await Promise.all(all.map(describe));
   await assertChosen(first, tables[0], isThreeWay);
+  const conflicts: LeftRow[] = [];
+  for (const { client, difference } of all) conflicts.push(...(await someConflicts(client, difference)));
   const listed = all.map(({ difference }, at) => listedTable(difference, tables[at] ?? { deletes: 0 }));
   return {
     listed,
     tables,
+    conflicts: conflicts.slice(0, mostLeft),
     async *lines() {
       for (const [t, plan] of all.entries()) {
         const table = listed[t];

@@ -9,6 +9,7 @@ import { openBody, type RepairVault, repairKey } from "../../../vault/repairs/st
 import { parseTable } from "../../compare/live-table.ts";
 import type { Context } from "../../context.ts";
 import { targetConnector } from "../../target/sessions.ts";
+import type { LeftRow } from "../apply/outcomes.ts";
 import { listFormat } from "../change-list.ts";
 import { makePlan, type TablePlan } from "../plan/make-plan.ts";
 import { selectionInWords } from "../plan/selection.ts";
@@ -25,6 +26,7 @@ export interface Choice extends SelectionInputs {
 
 export interface Planned {
   readonly tables: readonly TablePlan[];
+  readonly conflicts: readonly LeftRow[];
   /** How many rows change. */
   readonly rows: number;
   /** As it lies sealed in the vault; undefined where nothing is to be changed. */
@@ -44,7 +46,7 @@ export async function makeRepair(context: Context, sides: Sides, store: RepairVa
     ...{ connect: () => sessions.open(), prepare: sides.prepare, table: parseTable(choice.table) },
     ...{ selection, keys, isThreeWay: sides.isThreeWay, follow: choice.follow },
   });
-  const { tables } = plan;
+  const { tables, conflicts } = plan;
   const rows = tables.reduce((sum, { updates, inserts, deletes }) => sum + updates + inserts + deletes, 0);
   const { expectRows } = choice;
   if (expectRows !== undefined && expectRows !== rows) {
@@ -54,14 +56,14 @@ export async function makeRepair(context: Context, sides: Sides, store: RepairVa
       "Nothing was changed. Look at the plan again: --dry-run.",
     );
   }
-  if (rows === 0) return { tables, rows, record: undefined };
+  if (rows === 0) return { tables, conflicts, rows, record: undefined };
   const words = selectionInWords(choice.table, { ...selection, keys: undefined }, choice.damaged);
   const header = {
     ...({ format: listFormat, id: newSetId(new Date()), kind: "plan", of: null } as const),
     ...{ project: refsOfDatabase(config.target)[0] ?? null, sets: [...sides.sets], madeAt: new Date().toISOString() },
     ...{ selection: words, tables: [...plan.listed] },
   };
-  return { tables, rows, record: await keepPlan(store, header, plan.lines()) };
+  return { tables, conflicts, rows, record: await keepPlan(store, header, plan.lines()) };
 }
 
 /** Writes a plan, with the values that it holds, into a new file that only this person may read. @throws ConfigurationError `plan-file` */

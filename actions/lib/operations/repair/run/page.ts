@@ -1,8 +1,9 @@
 import { countOf, few, formatCount } from "../../../base/measures.ts";
-import type { Page } from "../../../report/page.ts";
+import { type Page, renderText } from "../../../report/page.ts";
 import type { Told } from "../../operation.ts";
 import type { FilesResult } from "../../restore-files/files-result.ts";
 import type { Applied } from "../apply/apply.ts";
+import { type LeftRow, mostLeft } from "../apply/outcomes.ts";
 import { shortHash } from "../list-text.ts";
 import type { Planned } from "./make-repair.ts";
 import { planNotes, planSentence, planTables } from "./plan-page.ts";
@@ -10,9 +11,9 @@ import type { Sides } from "./sides.ts";
 
 /** A plan that was made and not applied. @param sides undefined for an undo */
 export function reportPlan(
-  { tables, rows, record }: Planned,
+  { tables, conflicts, rows, record }: Planned,
   sides: Sides | undefined,
-  { plan, dryRun }: { readonly plan?: string | undefined; readonly dryRun: boolean },
+  { plan, dryRun, values }: { readonly plan?: string | undefined; readonly dryRun: boolean; readonly values: boolean },
 ): Told {
   const facts = { ...setOf(sides), rows, outcome: record === undefined ? "nothing" : "dry-run" };
   const page: Page = {
@@ -41,8 +42,9 @@ export function reportPlan(
       hash: record?.body.hash,
       rows,
       tables,
+      ...(values && { conflicts }),
     },
-    ...{ page, facts },
+    ...{ page, facts, lines: withLeft(page, conflicts, values) },
     outputs: {
       ...{ repair: record?.id ?? "", "plan-hash": record?.body.hash ?? "", rows: String(rows) },
       outcome: record === undefined ? "nothing" : "planned",
@@ -56,6 +58,8 @@ interface Done {
   readonly planned?: Planned;
   readonly sides?: Sides;
   readonly files?: FilesResult | undefined;
+  /** Keys of rows may be shown. */
+  readonly values: boolean;
   /** Id of the repair that was taken back. */
   readonly undone?: string;
 }
@@ -77,7 +81,14 @@ const meanings: Readonly<Record<string, string>> = {
 };
 
 /** What was written, and what was not, and why. */
-export function reportApplied({ applied, planned, sides, files, undone }: Done): Told {
+export function reportApplied({
+  applied: { leftRows, ...applied },
+  planned,
+  sides,
+  files,
+  undone,
+  values,
+}: Done): Told {
   const { outcomes, proofs, quiet, settled, sequencesBehind, id } = applied;
   const sum = (of: (state: string) => boolean) =>
     outcomes.reduce((total, { state, rows }) => total + (of(state) ? rows : 0), 0);
@@ -124,10 +135,22 @@ export function reportApplied({ applied, planned, sides, files, undone }: Done):
   };
   const facts = { ...setOf(sides), rows: written, outcome: left === 0 ? outcome : `${outcome}-in-part` };
   return {
-    result: { ...{ outcome, left, rows: written }, ...applied, files },
-    ...{ page, facts, exitCode: left === 0 ? 0 : 1 },
+    result: { ...{ outcome, left, rows: written }, ...applied, files, ...(values && { leftRows }) },
+    ...{ page, facts, lines: withLeft(page, leftRows, values), exitCode: left === 0 ? 0 : 1 },
     outputs: { ...{ repair: id, "plan-hash": applied.planHash, rows: String(written) }, outcome },
   };
+}
+
+/** For a terminal, or who has asked for it: rows that were left by their keys. Reports and messages have the page alone. */
+function withLeft(page: Page, rows: readonly LeftRow[], values: boolean): string[] {
+  const table = {
+    title: rows.length < mostLeft ? "Left, by their keys" : `Left, by their keys: the first ${mostLeft}`,
+    header: ["table", "key", "why"],
+    rows: rows.map(({ table: name, code, key }) => [
+      ...[name, key.map(({ column, value }) => `${column} ${value ?? "NULL"}`).join(", "), code],
+    ]),
+  };
+  return renderText(values ? { ...page, tables: [...page.tables, table] } : page);
 }
 
 const setOf = (sides: Sides | undefined) => ({

@@ -22,6 +22,8 @@ export interface RepairInputs extends Omit<Choice, "table"> {
   readonly withFiles: boolean;
   readonly batchRows?: number | undefined;
   readonly allOrNone: boolean;
+  /** Keys of rows may be shown. */
+  readonly values: boolean;
   readonly plan?: string | undefined;
   readonly apply?: string | undefined;
   readonly planHash?: string | undefined;
@@ -66,7 +68,7 @@ async function planAndApply(work: Work): Promise<Told> {
   const files = inputs.withFiles
     ? await bringFiles(context, store, { plan: record, keys: undefined }, inputs.production)
     : undefined;
-  return reportApplied({ applied, planned, sides, files });
+  return reportApplied({ applied, planned, sides, files, values: inputs.values });
 }
 
 async function applyKept(work: Work, id: string): Promise<Told> {
@@ -77,7 +79,7 @@ async function applyKept(work: Work, id: string): Promise<Told> {
     throw new ConfigurationError("usage", "dry-run has made this plan.", "Leave --dry-run out to apply it.");
   const applied = await apply(work, id, inputs.planHash);
   const files = inputs.withFiles ? await bringFiles(context, store, record, inputs.production) : undefined;
-  return reportApplied({ applied, files });
+  return reportApplied({ applied, files, values: inputs.values });
 }
 
 async function undo(work: Work, id: string): Promise<Told> {
@@ -85,8 +87,9 @@ async function undo(work: Work, id: string): Promise<Told> {
   const { plan } = await find(work, id);
   await admitRepair(context, plan.project, inputs.production);
   const made = await makeUndo(context, store, verify, id);
-  if (inputs.dryRun) return reportPlan({ tables: [], rows: rowsOf(made.body.tables), record: made }, undefined, inputs);
-  return reportApplied({ applied: await apply(work, made.id, made.body.hash), undone: id });
+  if (inputs.dryRun)
+    return reportPlan({ tables: [], conflicts: [], rows: rowsOf(made.body.tables), record: made }, undefined, inputs);
+  return reportApplied({ applied: await apply(work, made.id, made.body.hash), undone: id, values: inputs.values });
 }
 
 const rowsOf = (tables: readonly { updates: number; inserts: number; deletes: number }[]): number =>
