@@ -63,6 +63,15 @@ const aroundPacks = 8;
 /** What every run asks for: where its bucket is, and to keep its report. */
 const around: RequestCounts = { HeadBucket: 2, GetBucketLocation: 2, PutObject: 1 };
 
+/** What a run that opens, changes or removes something leaves in the audit trail besides: where it begins, and how it ended. */
+const audited: RequestCounts = {
+  ...{ HeadBucket: 1, GetBucketLocation: 1, GetObjectLockConfiguration: 1 },
+  ...{ ListObjectVersions: 2, GetObject: 1, PutObject: 2 },
+};
+/** They only look. */
+const unaudited: ReadonlySet<RunKind> = new Set(["publish", "monitor"]);
+const trailOf = (kind: RunKind): RequestCounts => (unaudited.has(kind) ? {} : audited);
+
 /** Whether there is something to do: what a scheduled run asks first. Pure. */
 export function requestsToAsk(kind: RunKind, state: VaultState): RequestCounts {
   switch (kind) {
@@ -84,7 +93,7 @@ export function requestsToAsk(kind: RunKind, state: VaultState): RequestCounts {
 
 /** A run that asks, and finds nothing to do. */
 export function requestsWhenSkipped(kind: RunKind, state: VaultState): RequestCounts {
-  return together([around, requestsToAsk(kind, state)]);
+  return together([around, trailOf(kind), requestsToAsk(kind, state)]);
 }
 
 /** A scheduled run that finds something to do, and does it. */
@@ -111,6 +120,10 @@ export function together(all: readonly RequestCounts[]): RequestCounts {
 
 /** The work itself, as a person's run does it. */
 export function requestsOfWork(kind: RunKind, state: VaultState): RequestCounts {
+  return together([trailOf(kind), requestsWithin(kind, state)]);
+}
+
+function requestsWithin(kind: RunKind, state: VaultState): RequestCounts {
   switch (kind) {
     case "daily":
     case "weekly":
@@ -186,8 +199,8 @@ function ofRetention(state: VaultState): RequestCounts {
     ...{ HeadBucket: 7, GetBucketLocation: 3, GetBucketVersioning: 2, GetObjectLockConfiguration: 2 },
     ...{ ListMultipartUploads: 3, PutObject: 16 + removed, PutObjectRetention: 2 },
     // Before each removal it asks again whether somebody holds or uses it, and lists what is there.
-    ListObjectVersions: there + 70 + 8 * removed,
-    GetObject: 2 * Math.min(announcing, there) + 2 * (snapshots + 1) + 4,
+    ListObjectVersions: there + 72 + 8 * removed,
+    GetObject: 2 * Math.min(announcing, there) + 2 * (snapshots + 1) + 6,
     HeadObject: 100 + removals.sets * shapes.daily.objects + 3 * removals.copies,
     GetObjectRetention: 4 + 2 * snapshots,
   };
