@@ -241,6 +241,60 @@ export default definePolicy({
     },
   },
 
+  // What erasing a person means (runbooks/compliance/gdpr-erasure.md). Payments stay by law, so that the account they belong to does, too:
+  // without a name, an address, or a way to sign in.
+  erasure: {
+    subjects: { table: "auth.users", column: "id" },
+    identifiers: { email: "email" },
+    rules: [
+      {
+        table: "auth.users",
+        find: { column: "id" },
+        erase: {
+          email: "'erased-' || md5(id::text) || '@erased.invalid'",
+          phone: null,
+          encrypted_password: null,
+          raw_user_meta_data: "'{}'",
+        },
+      },
+      { table: "auth.identities", find: { column: "user_id" }, erase: "delete" },
+      { table: "auth.refresh_tokens", find: { column: "user_id" }, erase: "delete" },
+      { table: "auth.sessions", find: { column: "user_id" }, erase: "delete" },
+      { table: "auth.mfa_factors", find: { column: "user_id" }, erase: "delete" },
+      { table: "auth.one_time_tokens", find: { column: "user_id" }, erase: "delete" },
+      { table: "auth.audit_log_entries", find: { column: "payload", path: ["actor_id"] }, erase: "delete" },
+      {
+        table: "public.users",
+        find: { column: "id" },
+        erase: {
+          email: "'erased-' || md5(id::text) || '@erased.invalid'",
+          full_name: "'erased'",
+          phone: null,
+          home: null,
+          preferences: "'{}'",
+          tags: "'{}'",
+          attributes: null,
+        },
+      },
+      { table: "public.student_submissions", find: { column: "student_id" }, erase: "delete" },
+      {
+        table: "public.attachments",
+        find: { column: "submission_id", of: "public.student_submissions", key: "id" },
+        erase: "delete",
+      },
+      {
+        table: "public.credit_transactions",
+        find: { column: "user_id" },
+        keep: "Art. 17(3)(b) GDPR: bookkeeping law asks for payments for ten years",
+      },
+    ],
+    files: [
+      { bucket: "exam files", path: "{subject}/" },
+      { bucket: "exam files", owner: true },
+      { bucket: "avatars", owner: true },
+    ],
+  },
+
   // Bringing files back: so many requests keep the endpoint busy and leave it to its users. Up to 20 GiB every
   // restored file is read back; of more, a sample is, and the result says so.
   restoreFiles: { requestsAtOnce: 16, readBackBytes: 20 * 1024 * MiB },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { erasurePolicySchema } from "./erasure.ts";
 import { monitorPolicySchema } from "./monitor.ts";
 import { costPolicySchema, promisesPolicySchema } from "./promises.ts";
 import { drillPolicySchema, recoveryPolicySchema } from "./recovery.ts";
@@ -256,6 +257,7 @@ export const policySchema = z.strictObject({
   drill: drillPolicySchema,
   cost: costPolicySchema,
   audit: auditPolicySchema,
+  erasure: erasurePolicySchema,
 });
 
 export type Policy = z.output<typeof policySchema>;

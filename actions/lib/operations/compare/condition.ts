@@ -35,7 +35,7 @@ export async function makeCondition(client: Client, table: LiveTable, choice: Ch
       );
     } catch (error) {
       if (sqlState(error) === "none") throw error;
-      throw refused(`PostgreSQL does not take it (${describeCode(error)})`);
+      throw whereRefused(`PostgreSQL does not take it (${describeCode(error)})`);
     }
     await assertHarmless(client, view);
   }
@@ -63,7 +63,7 @@ export async function keepChosen(
   } catch (error) {
     // What a person's own expression makes of a value: a division by zero, a text that is no number.
     if (!/^(22|42)/.test(sqlState(error))) throw error;
-    throw refused(`it cannot be computed for a row (${describeCode(error)})`);
+    throw whereRefused(`it cannot be computed for a row (${describeCode(error)})`);
   }
   throw new ConfigurationError(
     "where-nothing",
@@ -72,8 +72,32 @@ export async function keepChosen(
   );
 }
 
+/** Makes the error for an expression that does more than compute. */
+type Refuse = (why: string) => ConfigurationError;
+
+/**
+ * Judges expressions of a table's row as a condition is judged: what each calls is PostgreSQL's own, and gives the same whenever it is
+ * asked.
+ * @param client in a transaction that is rolled back
+ * @throws what `refuse` makes
+ */
+export async function assertImmutable(client: Client, from: string, expression: string, refuse: Refuse): Promise<void> {
+  assertOneExpression(expression, refuse);
+  const view = "pg_temp.lifeboat_expression";
+  await client.query("savepoint lifeboat_expression");
+  try {
+    await client.query(`create temporary view lifeboat_expression as select (\n${expression}\n) as value from ${from}`);
+    await assertHarmless(client, view, refuse, "i");
+  } catch (error) {
+    if (sqlState(error) === "none") throw error;
+    throw refuse(`PostgreSQL does not take it (${describeCode(error)})`);
+  } finally {
+    await client.query("rollback to savepoint lifeboat_expression; release lifeboat_expression");
+  }
+}
+
 /** Words alone, in balanced parentheses, none of another schema than pg_catalog. @throws ConfigurationError `where-refused` */
-function assertOneExpression(where: string): void {
+function assertOneExpression(where: string, refused: Refuse = whereRefused): void {
   const { tokens, certain } = readTokens(where, { standard: true });
   if (!certain || where.includes("\0")) throw refused("a text or a name in it does not end");
   if (tokens.length === 0) throw refused("it is empty");
@@ -108,7 +132,12 @@ const nodes = new Set([
 ]);
 
 /** Looks at what PostgreSQL has understood: functions that are built in leave no dependency, so the tree itself is read. */
-async function assertHarmless(client: Client, view: string): Promise<void> {
+async function assertHarmless(
+  client: Client,
+  view: string,
+  refused: Refuse = whereRefused,
+  volatility: "is" | "i" = "is",
+): Promise<void> {
   const answer = await client.query<{ tree: string }>(
     "select ev_action::text as tree from pg_rewrite where ev_class = $1::regclass",
     [view],
@@ -118,6 +147,7 @@ async function assertHarmless(client: Client, view: string): Promise<void> {
   const used = new Set([...tree.matchAll(/(?<!\\)\{([A-Z_]+)/g)].map(([, node]) => node ?? ""));
   const other = [...used].find((node) => !nodes.has(node));
   if (other === "SUBLINK" || used.size === 0) throw refused("there is a query in it");
+  if (volatility === "i" && used.has("SQLVALUEFUNCTION")) throw refused("it asks for the time, or who asks");
   if (other !== undefined) throw refused(`it holds more than comparisons of values (${other.toLowerCase()})`);
   const numbers = (field: string) =>
     [...tree.matchAll(new RegExp(` :(?:${field}) (\\d+)`, "g"))].map(([, oid]) => oid ?? "0");
@@ -131,7 +161,7 @@ async function assertHarmless(client: Client, view: string): Promise<void> {
      select coalesce(p.oid::regprocedure::text, 'an operator') as name
        from called c left join pg_proc p on p.oid = c.oid
       where p.oid is null or p.oid >= ${firstUserOid} or p.pronamespace <> 'pg_catalog'::regnamespace
-         or p.provolatile = 'v' or p.prosecdef or p.prolang <> (select oid from pg_language where lanname = 'internal')
+         or not p.provolatile = any (string_to_array('${[...volatility].join(",")}', ',')::"char"[]) or p.prosecdef or p.prolang <> (select oid from pg_language where lanname = 'internal')
             and not (p.prolang = (select oid from pg_language where lanname = 'sql') and p.oid < ${firstUserOid})
          or p.proname ~ '_to_xml|^pg_(read|ls|stat|get|relation|table|database|tablespace)|^query_|^ts_stat'
       limit 1`,
@@ -141,7 +171,7 @@ async function assertHarmless(client: Client, view: string): Promise<void> {
   if (found !== undefined) throw refused(`it calls ${found.name}, which may do more than compute`);
 }
 
-function refused(why: string): ConfigurationError {
+function whereRefused(why: string): ConfigurationError {
   return new ConfigurationError(
     "where-refused",
     `--where is refused: ${why}.`,
