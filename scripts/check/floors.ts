@@ -75,7 +75,7 @@ export function floorProblems(files: readonly string[], imports: readonly Import
   ];
 }
 
-const most = { imports: 18, reached: 210, lines: 300 } as const;
+const most = { imports: 18, reached: 215, lines: 300 } as const;
 const backup = "actions/backup-database/main.ts";
 
 /** What has grown too large to be read in one go: a file, what it imports, what one backup reaches. Pure. */

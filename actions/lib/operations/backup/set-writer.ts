@@ -11,6 +11,7 @@ import { encodeManifest, publishSet } from "../../vault/sets/catalogue.ts";
 import { type ArtifactStore, jsonSource, textSource } from "./artifact-store.ts";
 import { boundShrinkage, readLastSet } from "./earlier-sets.ts";
 import { compareWithLast, indexOf, type Measured, type SinceLast, storeIndex } from "./index-stage.ts";
+import { notedErasures } from "./note-erasures.ts";
 import type { BackupResult } from "./result.ts";
 import type { Catalogue } from "./schema-stage.ts";
 import { type Draft, draftOf, openSetKeys, putPage, type SetWriterOptions } from "./set-keys.ts";
@@ -87,7 +88,15 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
       const now = { counts, artifacts };
       boundShrinkage(last, now, smallestShareOfLastSet, acceptShrinkage || mark !== undefined, warnings);
       const named = { ...(files && { files: { set: files.set } }), ...(mark !== undefined && { incident: mark }) };
-      const manifest: Manifest = { ...draft, ...named, finishedAt: new Date().toISOString(), counts, artifacts };
+      const erasures = await notedErasures({ vault, config }, last, warn);
+      const manifest: Manifest = {
+        ...draft,
+        ...named,
+        ...erasures,
+        finishedAt: new Date().toISOString(),
+        counts,
+        artifacts,
+      };
       const bytes = encodeManifest(manifest);
       const signature = await signDetached(bytes, ready.signing);
       await publishSet(vault, manifest, bytes, signature, { lease: options.lease, signal: stop.signal });

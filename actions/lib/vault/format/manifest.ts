@@ -95,6 +95,10 @@ export function madeUnder({ tiers, vault }: Pick<Policy, "tiers" | "vault">) {
   return { policy: { terms }, ...(vault.readBack && { readBack: true as const }) };
 }
 
+/** How far the ledger of erasures goes (vault/erasures): the number of its entries, and the hash of the last. */
+const ledgerHeadSchema = z.strictObject({ count: z.number().int().min(1), hash: sha256 });
+export type LedgerHead = z.infer<typeof ledgerHeadSchema>;
+
 const recipientsSchema = z.array(z.strictObject({ role: z.string(), fingerprint })).min(1);
 
 /** Of a set. There are no others any more. */
@@ -145,6 +149,8 @@ export const manifestSchema = z.strictObject({
     plainBytes: bigCount,
     storedBytes: bigCount,
   }),
+  /** How far the ledger of erasures went: whoever restores the set later has to know as much, or more. */
+  erasures: ledgerHeadSchema.optional(),
   ...madeUnderShape,
   artifacts: z.array(artifactSchema).min(1),
 });
