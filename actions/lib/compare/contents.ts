@@ -22,6 +22,8 @@ export interface ContentFacts extends RowFacts {
   /** Tables whose rows no restore brings, also where they are compared: what counts for them goes on as it does here. */
   readonly neverBrought: ReadonlySet<string>;
   readonly largeObjects: ReadonlyMap<string, { readonly bytes: string; readonly hash: string }>;
+  /** Tables out of which rows were taken, or changed, because people were erased: `instead` says what is expected of them. */
+  readonly erased?: ReadonlySet<string>;
   /** Whether the platform or an extension keeps a sequence. */
   readonly isPlatforms: (sequence: SequenceValue) => boolean;
   /** Whether a schema came with an extension that the target server does not have. */
@@ -79,6 +81,8 @@ function compareTables({ tables, facts }: ReturnType<typeof overRoots<ContentFac
         why: "the content hashes differ",
       });
     } else {
+      // Their hashes are of all rows.
+      if (facts.erased?.has(name)) continue;
       differences.push(...compareGenerated(table, found.generated, kept.get(table.oid)));
     }
   }
@@ -186,6 +190,16 @@ function compareView(view: MaterializedView, source: Inventory, facts: ContentFa
         detail: `was stale at the source (${rows})`,
         verdict: "expected",
         why: "refreshed: it now holds what its query gives for the restored rows",
+      },
+    ];
+  }
+  if ((facts.erased?.size ?? 0) > 0 && same(found, facts.views.get(name)?.fresh ?? null)) {
+    return [
+      {
+        ...base,
+        detail: "holds other rows than at the source",
+        verdict: "expected",
+        why: "people were erased since: it holds what its query gives for the rows that are left",
       },
     ];
   }

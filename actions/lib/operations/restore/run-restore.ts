@@ -5,6 +5,7 @@ import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts
 import { announceUse } from "../../vault/holds/uses.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { openSet, type SetRef } from "../../vault/sets/open-set.ts";
+import { openErasures } from "../erasures/open-erasures.ts";
 import { type Migrations, migrationsAfter } from "../migrate/migrate.ts";
 import { makeRoomOnDisk } from "../target/room.ts";
 import { targetConnector } from "../target/sessions.ts";
@@ -65,8 +66,11 @@ async function restore(request: RestoreRequest, vault: Vault): Promise<RestoreRe
   await makeReadable(vault, open, request);
   await using whole = checkedBeside((both) => refuseDamaged(vault, open, signers, { log, signal: both }), signal);
   const bring = await whole.explains(migrationsAfter(open, migrations, config, { log, signal }));
+  const erasures = await openErasures({
+    ...{ config, vault, log, noted: open.manifest.erasures, privateKey: keys.privateKey },
+  });
   const task: RestoreTask = {
-    open,
+    ...{ open, erasures },
     whole: whole.found,
     targetName: target.name,
     connect: targetConnector(config, "restore", { log, signal }),

@@ -3,6 +3,7 @@ import type { Stages } from "../../../base/flow/stages.ts";
 import type { Log } from "../../../base/log.ts";
 import type { Inventory } from "../../../postgres/inventory/model.ts";
 import type { OpenSet } from "../../../vault/sets/open-set.ts";
+import type { ErasuresKnown } from "../../erasures/open-erasures.ts";
 import type { ProvenTarget, TargetFacts } from "../../target/target.ts";
 import type { QuietPlan } from "../quiet/outbound.ts";
 import type { Journal } from "../target/journal.ts";
@@ -19,6 +20,8 @@ export interface RestoreTask {
   /** Sessions that load, index and measure side by side. */
   readonly jobs: number;
   readonly dryRun: boolean;
+  /** What was erased since the set was made, and has to go before anything is proven. */
+  readonly erasures?: ErasuresKnown | undefined;
   /**
    * Brings in the files that belong to the rows, before anything of the user's could notice. Returns why rows of files
    * may be others than the set's, where the files are of another moment.

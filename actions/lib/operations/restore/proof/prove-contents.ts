@@ -4,19 +4,19 @@ import { compareContents } from "../../../compare/contents.ts";
 import type { Difference } from "../../../compare/difference.ts";
 import { type Measured, measureTables } from "../../../compare/measure-tables.ts";
 import { tableName } from "../../../postgres/identifier.ts";
-import type { Fingerprint, Inventory } from "../../../postgres/inventory/model.ts";
+import type { Inventory } from "../../../postgres/inventory/model.ts";
 import { readingPaths } from "../../../postgres/inventory/name-lookup.ts";
 import { viewsReadBy } from "../../../postgres/inventory/references.ts";
-import { isVaultSecrets } from "../../../postgres/inventory/vault-secrets.ts";
 import { type Platform, relationIdentity } from "../../../supabase/platform/platform.ts";
 import type { TargetFacts } from "../../target/target.ts";
 import { loadItems } from "../load/load-table.ts";
-import type { DataPlan, Family } from "../plan/plan-data.ts";
+import type { DataPlan } from "../plan/plan-data.ts";
 import { withoutEmpty } from "../quiet/outbound.ts";
 import { rowsBeforeFiles } from "../settle/around-files.ts";
 import { measureLargeObjects, measureViews } from "../settle/contents.ts";
 import type { RestoreFindings } from "../settle/settle.ts";
 import type { Journal } from "../target/journal.ts";
+import { erasedNames, expectedInstead, rootsOf, rowsLeft } from "./expected-rows.ts";
 
 export interface ProveTask {
   readonly source: Inventory;
@@ -59,7 +59,8 @@ export async function proveContents(task: ProveTask, client: Client, catalogue: 
   return compareContents(withoutEmpty(source, off), {
     measured: await measuring,
     left: rowsLeft(task),
-    instead: reducedFingerprints(task),
+    instead: expectedInstead(task),
+    erased: erasedNames(task),
     roots: rootsOf(plan),
     views,
     viewsRead: await viewsReadBy(client),
@@ -96,32 +97,6 @@ export async function measureRows({
     });
   const measured = await measureTables(connect, tables, jobs, log, readingPaths(source));
   return new Map<string, Measured>([...measured, ...known]);
-}
-
-function rowsLeft({ plan, findings }: ProveTask): Map<string, { why: string; expected: boolean }> {
-  const left = new Map(plan.left.map(({ table, why, expected }) => [tableName(table), { why, expected }]));
-  const secrets = plan.left.find(({ table }) => isVaultSecrets(table));
-  if (secrets !== undefined && findings.secrets !== undefined) left.set(tableName(secrets.table), findings.secrets);
-  for (const [name, why] of findings.rowFailures) {
-    if (name === "cron.job" && plan.cronJobs !== undefined) continue; // told job by job
-    const before = left.get(name);
-    left.set(name, { why: before === undefined ? why : `${before.why}; ${why}`, expected: false });
-  }
-  return left;
-}
-
-function rootsOf({ loads }: DataPlan): Map<string, Family["root"]> {
-  return new Map([...loads].flatMap(([name, { through }]) => (through === undefined ? [] : [[name, through.root]])));
-}
-
-function reducedFingerprints({ plan, journal }: ProveTask): Map<string, Fingerprint> {
-  const instead = new Map<string, Fingerprint>();
-  for (const [name, load] of plan.loads) {
-    const whole = load.keep === undefined && load.blank === undefined;
-    const reduced = whole ? undefined : journal.fingerprint(loadItems(load.table), "reduced");
-    if (reduced !== undefined) instead.set(name, reduced);
-  }
-  return instead;
 }
 
 function platformSequences(

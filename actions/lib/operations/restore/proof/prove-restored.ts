@@ -56,6 +56,7 @@ export async function proveRestored(task: ProveTask): Promise<Proven> {
         ...compareRoles(source, target, context),
         ...compareObjects(source, target, context),
         ...quiet,
+        ...(findings.erased ?? []),
         ...contents,
         ...(await ofRowsOnPurpose(task, client, platform)),
         ...references.differences(isEqual),

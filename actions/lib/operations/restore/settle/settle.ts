@@ -11,6 +11,7 @@ import type { Outbound } from "../quiet/firing.ts";
 import { withoutEmpty } from "../quiet/outbound.ts";
 import { aroundFiles } from "./around-files.ts";
 import { refreshViews, settleSequences } from "./contents.ts";
+import { replayErasures } from "./erasures.ts";
 import { makeEventTriggers } from "./event-triggers.ts";
 import { clearDefaultPrivileges, settleMembers, settleOwners, settleRights } from "./rights.ts";
 import { type Failures, joinOwners, restoreRoles, settleSettings } from "./roles.ts";
@@ -25,6 +26,8 @@ export interface RestoreFindings {
   readonly secrets?: SecretsOutcome | undefined;
   /** What stays off in the copy. */
   readonly outbound: readonly Outbound[];
+  /** What of the erasures keeps the restore from being proven. */
+  readonly erased?: Awaited<ReturnType<typeof replayErasures>>;
   /** Why rows of files may be others than before the files came in. */
   readonly otherMoment?: string | undefined;
 }
@@ -54,6 +57,7 @@ export async function settle(
   // As their owners, who need the rights that they had.
   const made = await loaded.repair();
   const { plan } = made;
+  const erased = await stages.run("erasures", () => replayErasures(run, plan));
   const viewFailures = await stages.run("materialised views", () =>
     refreshViews(client, withoutEmpty(source, outbound), widerPaths(source)),
   );
@@ -83,6 +87,6 @@ export async function settle(
   const rowFailures = made.rows;
   return {
     plan,
-    findings: { failures, rowFailures, viewFailures, sequenceFailures, secrets, outbound, otherMoment },
+    findings: { failures, rowFailures, viewFailures, sequenceFailures, secrets, outbound, erased, otherMoment },
   };
 }
