@@ -50,7 +50,14 @@ test("buckets of any name are copied and come back with their files", async () =
   await using served = await startStorage(target);
   const needs = ["storageVault", "opening", "target", "targetStorage"] as const;
   const config = await loadConfig({ needs, env: { ...lab.env, ...targetEnv(target, served) } });
-  const request = { ref: "latest", choice: everyFile, overwrite: false, dryRun: false, production: undefined };
+  const request = {
+    ref: "latest",
+    choice: everyFile,
+    overwrite: false,
+    erasures: undefined,
+    dryRun: false,
+    production: undefined,
+  };
   const result = await runRestoreFiles({ config, ...request, sample: 1, log: silentLog });
   expect(result).toMatchObject({ outcome: "equal", counts: { sent: names.length * 2 }, findings: [] });
   expect(await state(target, served)).toEqual(await state(source, storage));

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { ConfigurationError } from "../../base/errors.ts";
+import { optional } from "../../config/environment.ts";
 import { dryRun, field, flag, from, whyRestored } from "../field.ts";
-import { defineOperation } from "../operation.ts";
+import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
   name: "restore-files",
@@ -32,8 +33,12 @@ export default defineOperation({
     ...whyRestored,
     ...dryRun,
   }),
-  needs: ({ to }) =>
-    to === undefined ? ["storageVault", "opening", "target", "targetStorage"] : ["storageVault", "opening"],
+  // Whose files were erased is in the bucket of the sets.
+  needs: ({ to }, env) => [
+    ...(["storageVault", "opening"] as const),
+    ...when(optional(env, "S3_BACKUP_BUCKET") !== undefined, "vault"),
+    ...when(to === undefined, "target", "targetStorage"),
+  ],
   target: ({ target = "default" }) => target,
   refuse({ to, target, verifySample, production }) {
     const others = { target, "verify-sample": verifySample, production };
@@ -54,7 +59,10 @@ export default defineOperation({
     const { readChoice, readSample } = await import("./selection.ts");
     const { reportFiles, reportFolder } = await import("./page.ts");
     const { log, signal } = context;
-    const common = { ref, choice: readChoice(chosen), vault: await context.files(), overwrite, dryRun, log, signal };
+    const { erasuresOf } = await import("../erasures/open-erasures.ts");
+    const erasures = context.has("vault") ? await erasuresOf(context) : undefined;
+    const vault = await context.files();
+    const common = { ref, choice: readChoice(chosen), vault, erasures, overwrite, dryRun, log, signal };
     if (folder !== undefined) {
       const result = await runFilesToFolder({ ...common, config: context.config("storageVault", "opening"), folder });
       return { result, ...reportFolder(result) };

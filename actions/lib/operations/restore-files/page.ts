@@ -53,11 +53,12 @@ export function filesSentence({ outcome, snapshot, takenAt, target, counts }: Fi
   }
 }
 
-export function folderPage({ outcome, snapshot, takenAt, counts, findings }: FolderResult): Page {
+export function folderPage({ outcome, snapshot, takenAt, counts, findings, notes }: FolderResult): Page {
   const chosen = `${countOf(counts.chosen, "file")} (${formatBytes(counts.bytes)}) of snapshot ${snapshot} (as of ${takenAt})`;
   const sentences = {
     equal: `${chosen} are in the folder, each with the bytes that were backed up: ${counts.written} written, ${counts.present} there before.`,
     differs: `Of ${chosen}, ${countOf(findings.length, "file")} could NOT be written: ${counts.written} were, ${counts.present} were there before.`,
+    unverified: `${chosen} are in the folder, but whose files were erased could not be looked up: ${counts.written} written, ${counts.present} there before.`,
     "dry-run": `Dry run: of ${chosen}, ${counts.written} would be written; ${counts.present} are there. Nothing was written.`,
   };
   return {
@@ -65,6 +66,7 @@ export function folderPage({ outcome, snapshot, takenAt, counts, findings }: Fol
     sentence: sentences[outcome],
     tables: [findingTable(findings.slice(0, 100))],
     notes: [
+      ...notes,
       ...(outcome === "dry-run"
         ? []
         : ["%files.ndjson in the folder says which path is which file, and what its row said"]),
@@ -100,7 +102,9 @@ export function reportFolder(result: FolderResult): Outcome {
   return {
     outputs: { "files-outcome": result.outcome },
     ...{ page, facts: { set: result.snapshot, outcome: result.outcome } },
-    ...(result.outcome === "differs" ? restoreFailure("files-differs", page.sentence) : {}),
+    ...(["differs", "unverified"].includes(result.outcome)
+      ? restoreFailure(`files-${result.outcome}`, page.sentence)
+      : {}),
   };
 }
 

@@ -6,6 +6,8 @@ import { resolveSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import { announceUse } from "../../vault/holds/uses.ts";
 import type { IncidentGate } from "../../vault/incident/state.ts";
 import type { Vault } from "../../vault/s3/client.ts";
+import { erasedFiles } from "../erasures/erased-files.ts";
+import type { ErasuresKnown } from "../erasures/open-erasures.ts";
 import { targetConnector } from "../target/sessions.ts";
 import { admitTarget, refuseUntold } from "../target/whose.ts";
 import type { FilesResult } from "./files-result.ts";
@@ -22,6 +24,8 @@ interface Request<Needed extends "storageVault" | "opening" | "target" | "target
   /** A snapshot's id, or `latest`. */
   readonly ref: string;
   readonly choice: Choice;
+  /** Whose files are left out, by the ledger in the bucket of the sets. Undefined: nobody has looked. */
+  readonly erasures: ErasuresKnown | undefined;
   readonly overwrite: boolean;
   readonly dryRun: boolean;
   readonly log: Log;
@@ -60,7 +64,7 @@ export async function runRestoreFiles(request: RestoreFilesRequest): Promise<Fil
     using files = openProjectFiles(targetStorage, { side: "target" });
     const { gate } = request;
     const guarded = request.overwrite && gate !== undefined ? askingBefore(files, gate) : files;
-    return await restoreFiles({
+    const result = await restoreFiles({
       ...{ snapshot, choice: request.choice, overwrite: request.overwrite, dryRun: request.dryRun, log, signal },
       rowsComeFirst: request.rowsComeFirst,
       ...{ targetName: target.name, prefix: targetStorage.prefix, target: guarded, sample: request.sample },
@@ -68,8 +72,27 @@ export async function runRestoreFiles(request: RestoreFilesRequest): Promise<Fil
       // Without the signal: limits of buckets are put back also when the run is called off.
       connect: targetConnector(config, "restore-files", { log }),
     });
+    return withErasures(result, request);
   });
 }
+
+/** What was sent without looking who was erased is not proven. */
+function withErasures<Result extends FilesResult | FolderResult>(
+  result: Result,
+  { erasures, config }: Pick<Request<"storageVault" | "opening">, "erasures" | "config">,
+): Result {
+  const unasked = config.policy.erasure.subjects === null ? null : unaskedProblem;
+  const problem = erasures === undefined ? unasked : erasures.problem;
+  if (problem === null) return result;
+  const outcome = result.outcome === "equal" || result.outcome === "sampled" ? "unverified" : result.outcome;
+  return {
+    ...result,
+    outcome,
+    notes: [...result.notes, `${problem} Files of people who were erased may be among these.`],
+  };
+}
+
+const unaskedProblem = "The ledger of erasures was not looked at, because S3_BACKUP_BUCKET is not set.";
 
 /** The same endpoint, which asks before it replaces anything. */
 export function askingBefore(files: ProjectFiles, gate: IncidentGate): ProjectFiles {
@@ -90,18 +113,22 @@ export function askingBefore(files: ProjectFiles, gate: IncidentGate): ProjectFi
 export async function runFilesToFolder(
   request: Request<"storageVault" | "opening"> & { readonly folder: string },
 ): Promise<FolderResult> {
-  return withSnapshot(request, (snapshot) => restoreToFolder({ ...request, snapshot }));
+  return withSnapshot(request, async (snapshot) => {
+    const result = await restoreToFolder({ ...request, snapshot });
+    return withErasures(result, request);
+  });
 }
 
 async function withSnapshot<Result>(
-  { config, ref, vault: open, dryRun, log }: Request<"storageVault" | "opening">,
+  { config, ref, vault: open, dryRun, erasures, log }: Request<"storageVault" | "opening">,
   work: (snapshot: SnapshotFiles) => Promise<Result>,
 ): Promise<Result> {
   const keys = { trustedSigners: await trustedSigners(config), privateKey: await openingKey(config) };
   const marks = { verify: await manifestVerifier(config), passedOver: log.warn };
+  const erased = erasures?.erasures && erasedFiles(erasures.erasures);
   return withVault(open, config.storageVault, async (vault) => {
     const set = await resolveSnapshot(vault, ref, marks);
     using _use = dryRun ? undefined : await announceUse(vault, { set, operation: "restore-files" }, log);
-    return await work(await openVaultSnapshot(vault, set, keys));
+    return await work(await openVaultSnapshot(vault, set, keys, erased));
   });
 }

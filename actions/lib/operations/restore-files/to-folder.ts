@@ -23,7 +23,7 @@ export interface FolderTask {
 
 /** What a restore into a folder tells: counts, ids and buckets, never a path of a file. */
 export interface FolderResult {
-  readonly outcome: "equal" | "differs" | "dry-run";
+  readonly outcome: "equal" | "differs" | "unverified" | "dry-run";
   readonly snapshot: string;
   readonly takenAt: string;
   readonly folder: string;
@@ -36,6 +36,8 @@ export interface FolderResult {
     readonly renamed: number;
   };
   readonly findings: readonly FileDifference[];
+  /** What a person should know, sentences. */
+  readonly notes: readonly string[];
 }
 
 interface PlacedFile extends SnapshotFile {
@@ -68,7 +70,8 @@ export async function restoreToFolder(task: FolderTask): Promise<FolderResult> {
   await admitFolder(folder, snapshot.id);
   const missing = await compareFolder(placed, task);
   const counts = { ...head.counts, present: placed.length - missing.length };
-  if (task.dryRun) return { ...head, counts: { ...counts, written: missing.length }, outcome: "dry-run", findings: [] };
+  if (task.dryRun)
+    return { ...head, counts: { ...counts, written: missing.length }, outcome: "dry-run", findings: [], notes: [] };
   await makeFolder(folder)
     .then(() => writeOwn(folder, markName, [JSON.stringify({ snapshot: snapshot.id })]))
     .catch((error: unknown) => {
@@ -108,7 +111,13 @@ export async function restoreToFolder(task: FolderTask): Promise<FolderResult> {
   await writeOwn(folder, indexName, indexOf(placed)).catch((error: unknown) => {
     throw folderError(error);
   });
-  return { ...head, counts: { ...counts, written }, outcome: findings.length === 0 ? "equal" : "differs", findings };
+  return {
+    ...head,
+    counts: { ...counts, written },
+    outcome: findings.length === 0 ? "equal" : "differs",
+    findings,
+    notes: [],
+  };
 }
 
 async function choose({ snapshot, choice }: FolderTask): Promise<PlacedFile[]> {

@@ -18,6 +18,7 @@ import {
 } from "../../vault/format/snapshot-manifest.ts";
 import type { VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { Vault } from "../../vault/s3/client.ts";
+import type { FileNamed } from "../erasures/erased-files.ts";
 import type { SelectedBucket, SelectedFile } from "./selection.ts";
 
 /** What a database set and the snapshots of the files are matched by. */
@@ -163,12 +164,14 @@ interface VaultFile extends SnapshotFile {
  * Opens a snapshot of the vault for reading: signed manifest, layers and lists compared with what it tells.
  *
  * @param set its id
+ * @param without tells files that were erased: for whoever reads the snapshot they are not in it
  * @throws ConfigurationError `manifest-untrusted`, `snapshot-unknown`, `wrong-private-key`; OperationError `snapshot-damaged`
  */
 export async function openVaultSnapshot(
   vault: Vault,
   set: string,
   { trustedSigners, privateKey }: { readonly trustedSigners: readonly Signer[]; readonly privateKey: UnlockedKey },
+  without: (file: FileNamed) => boolean = () => false,
 ): Promise<SnapshotFiles> {
   const { manifest } = await readSnapshot(vault, set, (bytes, armored) =>
     verifyDetached(bytes, armored, trustedSigners),
@@ -190,10 +193,12 @@ export async function openVaultSnapshot(
     buckets: head.buckets.map(selectedBucket),
     lost: head.inBuckets.map(({ bucket, lost }) => ({ bucket, lost })),
     async *files() {
-      for await (const entry of readFiles(vault, layers, keys)) if (isStored(entry)) yield selectedFile(entry);
+      for await (const entry of readFiles(vault, layers, keys))
+        if (isStored(entry) && !without(entry)) yield selectedFile(entry);
     },
     async *lostFiles() {
-      for await (const entry of readFiles(vault, layers, keys)) if (entry.state === "lost") yield entry;
+      for await (const entry of readFiles(vault, layers, keys))
+        if (entry.state === "lost" && !without(entry)) yield entry;
     },
     open: (files, signal) => openFiles(files, (key) => open(key, signal)),
   };

@@ -2,10 +2,11 @@ import { LifeboatError, OperationError } from "../../base/errors.ts";
 import type { Config } from "../../config/load.ts";
 import { verifyDetached } from "../../seal/keys/signature.ts";
 import { openProjectFiles } from "../../storage/project-files.ts";
-import { trustedSigners, withVault } from "../../vault/configured.ts";
+import { openingKey, trustedSigners, withVault } from "../../vault/configured.ts";
 import { missingSet, readSnapshot } from "../../vault/files/snapshot-catalogue.ts";
 import type { Vault } from "../../vault/s3/client.ts";
 import { readSignedSet } from "../../vault/sets/open-set.ts";
+import { openErasures } from "../erasures/open-erasures.ts";
 import type { FilesResult } from "../restore-files/files-result.ts";
 import { runRestoreFiles } from "../restore-files/run-restore-files.ts";
 import { everyFile } from "../restore-files/selection.ts";
@@ -66,10 +67,22 @@ async function restoreBoth(
     found.fit === "same"
       ? undefined
       : `the files are those of snapshot ${found.set}, which is ${found.fit} than the set`;
+  const privateKey = await openingKey(config);
+  const erasures = await openErasures({ config, vault: sets, noted: manifest.erasures, privateKey, log });
   let files: FilesResult | undefined;
   const bring = async (dryRun: boolean) => {
     files = await runRestoreFiles({
-      ...{ config, ref: found.set, choice: everyFile, overwrite: false, sample: undefined, dryRun, log, signal },
+      ...{
+        config,
+        ref: found.set,
+        choice: everyFile,
+        erasures,
+        overwrite: false,
+        sample: undefined,
+        dryRun,
+        log,
+        signal,
+      },
       ...{ production: request.production, rowsComeFirst: dryRun, vault: snapshots },
     });
   };

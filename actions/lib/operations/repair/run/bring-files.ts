@@ -4,6 +4,7 @@ import { manifestVerifier } from "../../../vault/configured.ts";
 import type { RepairVault, Sealed } from "../../../vault/repairs/store.ts";
 import { readSignedSet } from "../../../vault/sets/open-set.ts";
 import type { Context } from "../../context.ts";
+import { erasuresOf } from "../../erasures/open-erasures.ts";
 import type { FilesResult } from "../../restore-files/files-result.ts";
 import { runRestoreFiles } from "../../restore-files/run-restore-files.ts";
 import { everyFile } from "../../restore-files/selection.ts";
@@ -36,7 +37,7 @@ export async function bringFiles(
   const found = await findSnapshotFor(vault, manifest, await manifestVerifier(config));
   return runRestoreFiles({
     ...{ config, vault, ref: found.set, choice: { ...everyFile, list }, production, log, signal },
-    ...{ overwrite: false, dryRun: false, sample: undefined },
+    ...{ overwrite: false, dryRun: false, sample: undefined, erasures: await erasuresOf(context) },
   });
 }
 
