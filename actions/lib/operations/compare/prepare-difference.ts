@@ -33,6 +33,8 @@ export interface DifferenceTask {
   /** Of rows that may be put beside the table for the time of the comparison. */
   readonly mostBytes: number;
   readonly track?: Track;
+  /** Takes out of the rows of a side what must not come back, once they are laid beside the table. */
+  readonly without?: (client: Client, relation: string, columns: readonly string[]) => Promise<void>;
 }
 
 /** What a first attempt has found out. */
@@ -83,8 +85,7 @@ async function prepare(client: Client, task: DifferenceTask, known: Known): Prom
   const { good, damaged, where } = task;
   await begin(client);
   const table = await readLiveTable(client, task.table);
-  const sides = [good, ...(damaged ? [damaged] : [])];
-  const pieces = sides.flatMap((side) => side.pieces.map(({ columns }) => columns));
+  const pieces = [good, damaged].flatMap((side) => side?.pieces.map(({ columns }) => columns) ?? []);
   const all = matchColumns(pieces, good.types, table.columns, known.fits);
   if (all.both.length === 0 && pieces.some((columns) => columns.length > 0)) {
     throw new ConfigurationError(
@@ -116,9 +117,8 @@ async function prepare(client: Client, task: DifferenceTask, known: Known): Prom
   const chosen = where === undefined ? undefined : await keepChosen(client, table);
   await go(client, table, "by address");
   await sweep(client, expressions, choice, damaged !== undefined);
-  const counts = await countRows(client, differing.liveRows, chosen?.equal);
   return {
-    ...{ table, good, match, key, counts, ...expressions },
+    ...{ table, good, match, key, ...expressions, counts: await countRows(client, differing.liveRows, chosen?.equal) },
     ...(known.keyless !== undefined && { keyless: known.keyless }),
     ...(chosen !== undefined && { chosen: chosen.rows }),
   };
@@ -200,7 +200,7 @@ const bareName = (name: string): string => name.replace("pg_temp.", "");
 /** @throws Otherwise when a value does not fit a column that has another type now */
 async function loadSides(
   client: Client,
-  { good, damaged, mostBytes }: DifferenceTask,
+  { good, damaged, mostBytes, without }: DifferenceTask,
   hash: string,
   choice: Choice,
   match: ColumnMatch,
@@ -210,6 +210,7 @@ async function loadSides(
   try {
     for (const [side, into] of [[good, goodRows], ...(damaged ? [[damaged, damagedRows] as const] : [])] as const) {
       await loadRows(client, into, hash, side, choice, keys, mostBytes);
+      await without?.(client, into, choice.columns);
       // A value may have another text under the live table's type: 1.50 becomes 1.5.
       const [kept, now] = [quoteIdentifier(hash), hashOf(choice.key ?? choice.columns)];
       await client.query(`update ${into} set ${kept} = ${now} where ${kept} <> ${now}`);

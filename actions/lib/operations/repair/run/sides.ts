@@ -12,6 +12,7 @@ import { databaseSide, type GoodSide, setSide } from "../../compare/good-side.ts
 import { readLiveTable } from "../../compare/live-table.ts";
 import { prepareDifference } from "../../compare/prepare-difference.ts";
 import type { Context } from "../../context.ts";
+import { erasedTaker } from "../../erasures/erased-rows.ts";
 import { targetConnector } from "../../target/sessions.ts";
 import { refuseFrozen } from "../../thaw/thaw-set.ts";
 import type { Place } from "../plan/follow.ts";
@@ -51,6 +52,7 @@ export async function openSides(context: Context, wanted: SidesWanted): Promise<
       return databaseSide(other.client, await readLiveTable(other.client, table), `target ${wanted.goodTarget}`);
     };
     const vault = await context.vault();
+    const withoutErased = await erasedTaker(context, good?.open.manifest.snapshotAt);
     const closer = closing.move();
     return {
       sets: [good, damaged].flatMap((one) => one?.open.set ?? []),
@@ -61,6 +63,7 @@ export async function openSides(context: Context, wanted: SidesWanted): Promise<
         prepareDifference(client, {
           ...{ table, where, mostBytes, good: await side(table) },
           ...(damaged && { damaged: await sideOf(vault, damaged, table) }),
+          ...(withoutErased && { without: withoutErased(table) }),
         }),
       [Symbol.asyncDispose]: () => closer.disposeAsync(),
     };
