@@ -20,6 +20,7 @@ import type { CheckRow } from "../../check/check-row.ts";
 import { checkBucket, checkLifecycle } from "../../check/vault-rows.ts";
 import { readDeepRecord } from "../../verify/files/deep-record.ts";
 import type { Check, Look } from "../check.ts";
+import { lookAtErasures } from "./erasure-check.ts";
 import type { VaultReader } from "./read-vault.ts";
 
 type BackupCheck = Omit<Check, "group">;
@@ -50,6 +51,14 @@ export function safetyChecks(look: Look, reader: VaultReader): BackupCheck[] {
         return judgeTroubles(troubles, "Everything on hold is there, and the store holds it, too.", means);
       },
     },
+    ...(context.config().policy.erasure.subjects === null
+      ? []
+      : [
+          {
+            ...{ id: "erasures", title: "Erasures", runbook: "runbooks/compliance/gdpr-erasure.md" },
+            look: async () => lookAtErasures(look, reader),
+          },
+        ]),
     ...(context.has("storageVault")
       ? [
           {
