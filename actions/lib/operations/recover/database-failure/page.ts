@@ -91,7 +91,7 @@ export function returnedPage({ recovery, ref, work, times, human, files, planB }
     ],
     notes: [
       "Cron goes on by itself after a recovery, and jobs that were due meanwhile are skipped: run them by hand where that matters.",
-      "Auth: who was deleted or had to confirm again since the moment is as before. Re-apply revocations and erasures that came after it.",
+      "Auth: who was deleted or had to confirm again since the moment is as before. What `lifeboat erase` has in its ledger is erased again; re-apply other revocations that came after it.",
       "Tell the users that what they did after the moment is gone; then end the incident: `lifeboat incident end --reason …`.",
     ],
   };

@@ -11,6 +11,7 @@ import { manifestVerifier, trustedSigners } from "../../../vault/configured.ts";
 import { timeOfSet } from "../../../vault/format/manifest.ts";
 import { firstFew, trustedSnapshots } from "../../../vault/standing.ts";
 import type { Context } from "../../context.ts";
+import { erasedFilesOf } from "../../erasures/erased-files.ts";
 import { restoreFiles } from "../../restore-files/restore-files.ts";
 import { everyFile } from "../../restore-files/selection.ts";
 import { findSnapshotFor, openVaultSnapshot, type SnapshotFiles } from "../../restore-files/vault-snapshot.ts";
@@ -180,7 +181,7 @@ async function bringBack(
   const { policy } = context.config();
   const snapshotAt = new Date(known.unix * 1000).toISOString();
   const { set } = await findSnapshotFor(vault, { set: "", snapshotAt }, verify);
-  const snapshot = await openVaultSnapshot(vault, set, keys);
+  const snapshot = await openVaultSnapshot(vault, set, keys, await erasedFilesOf(context));
   const wanted = new Map(lost.map((row) => [row.path, row]));
   const list: string[] = [];
   for await (const { bucket, name, bytes } of snapshot.files())

@@ -14,6 +14,7 @@ import { besideIt, type PlanBOutcome } from "./plan-b.ts";
 import { realPorts } from "./ports.ts";
 import { lookAround } from "./prepare.ts";
 import { reconcileFiles } from "./reconcile-files.ts";
+import { replayInside, withErasures } from "./replay-inside.ts";
 import {
   type Cause,
   Decision,
@@ -196,7 +197,8 @@ class Failure {
   /** It is back in its own project. Files are held against it; where plan B was begun, its project is named and fenced. */
   async #returned(planB?: PlanBOutcome): Promise<Told> {
     const { state, work, place } = this.#parts;
-    const files = await reconcileFiles(this.#context, work.known, place);
+    const erased = await replayInside(this.#context, work.known, place);
+    const files = withErasures(await reconcileFiles(this.#context, work.known, place), erased);
     if (planB?.winner === "in place" && planB.loser !== null)
       await state.note({ loser: { ...planB.loser, removedAt: null } });
     await state.end("handed over");
