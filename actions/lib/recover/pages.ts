@@ -31,6 +31,7 @@ export function renderRecoverPage({
 }: RecoverFacts): string {
   const has = (kind: Artifact["kind"]) => artifacts.some((artifact) => artifact.kind === kind);
   const { secrets } = sealing;
+  const people = sealing.recipients.filter(({ role }) => role !== "prover");
   const bodies = artifacts.filter(({ name, kind }) => kind === "configuration" && name !== configurationArtifact);
   const rootKey = artifacts.some(({ name }) => name === rootKeyArtifact);
   const serverMajor = String(source.serverMajor);
@@ -61,6 +62,7 @@ export function renderRecoverPage({
       dumpMajor: software.pgDump.match(/\d+/)?.[0] ?? serverMajor,
     }),
     configuration: { file: has("configuration") ? "configuration.md" : "no-configuration.md" },
+    people: { own: people.map(({ fingerprint }) => fingerprint).join(" ") },
     last: secrets === undefined ? "8" : "9",
     secrets: secrets === undefined ? null : { file: "secrets.md" },
     ...(has("configuration") && {

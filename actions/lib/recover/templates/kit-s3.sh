@@ -105,7 +105,10 @@ s3_list() { # bucket, prefix, query: keys below it
   local pages
   case $3 in
     CommonPrefixes*) pages=$(s3_pages "$1" versions= delimiter=%2F "prefix=$(percent "$2" %2F)") && s3_blocks CommonPrefixes <<< "$pages" | s3_tags Prefix ;;
-    Versions*) pages=$(s3_pages "$1" versions= "prefix=$(percent "$2" %2F)") && s3_blocks Version <<< "$pages" | grep '<IsLatest>true<' | s3_tags Key ;;
+    Versions*)
+      pages=$(s3_pages "$1" versions= "prefix=$(percent "$2" %2F)") || return 1
+      s3_blocks Version <<< "$pages" | grep '<IsLatest>true<' | s3_tags Key || true # none is no failure
+      ;;
     DeleteMarkers*) pages=$(s3_pages "$1" versions= "prefix=$(percent "$2" %2F)") && s3_blocks DeleteMarker <<< "$pages" | grep '<IsLatest>true<' | s3_tags Key ;;
     Contents*)
       pages=$(s3_pages "$1" list-type=2 "prefix=$(percent "$2" %2F)") || return 1
