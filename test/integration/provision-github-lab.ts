@@ -5,6 +5,8 @@ import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { Context } from "../../actions/lib/operations/context.ts";
 import { generateKeys } from "../../actions/lib/operations/keys/generate.ts";
+import { readWorkflows } from "../../actions/lib/operations/policy-check/promise-check.ts";
+import { wantedRepository } from "../../actions/lib/policy/repository/wanted.ts";
 import policy from "../../lifeboat.config.ts";
 
 export const ref = "abcdefghijklmnopqrst";
@@ -32,7 +34,7 @@ export const personal: Readonly<Record<string, string>> = {
   ...{ SLACK_BOT_TOKEN: "xoxb-1", SLACK_CHANNEL: "C1" },
 };
 
-const environments = ["backup", "drill", "incident", "monitor", "proving", "replica-retention", "restore", "retention"];
+const environments = wantedRepository(readWorkflows()).environments.map(({ name }) => name);
 export const roles: Readonly<Record<string, string>> = Object.fromEntries(
   environments.map((name) => [name, `arn:aws:iam::123456789012:role/${name}`]),
 );
