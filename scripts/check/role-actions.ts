@@ -48,8 +48,16 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
   CreateMultipartUpload: ["s3:PutObject"],
   DeleteObjects: ["s3:DeleteObjectVersion"], // always by version
   GetBucketLifecycleConfiguration: ["s3:GetLifecycleConfiguration"],
+  GetBucketAccelerateConfiguration: ["s3:GetAccelerateConfiguration"],
+  GetBucketEncryption: ["s3:GetEncryptionConfiguration"],
   GetBucketLocation: ["s3:GetBucketLocation"],
+  GetBucketNotificationConfiguration: ["s3:GetBucketNotification"],
+  GetBucketOwnershipControls: ["s3:GetBucketOwnershipControls"],
+  GetBucketPolicy: ["s3:GetBucketPolicy"],
+  GetBucketReplication: ["s3:GetReplicationConfiguration"],
+  GetBucketTagging: ["s3:GetBucketTagging"],
   GetBucketVersioning: ["s3:GetBucketVersioning"],
+  GetPublicAccessBlock: ["s3:GetBucketPublicAccessBlock"],
   GetObject: ["s3:GetObject", "s3:GetObjectVersion"],
   GetObjectLegalHold: ["s3:GetObjectLegalHold"],
   GetObjectLockConfiguration: ["s3:GetBucketObjectLockConfiguration"],
@@ -67,6 +75,9 @@ const actionsOf: Readonly<Record<string, readonly string[]>> = {
   RestoreObject: ["s3:RestoreObject"],
   UploadPart: ["s3:PutObject"],
 };
+
+/** And of the account's other services: there each command is called as its action is. */
+const services: Readonly<Record<string, string>> = { identity: "iam", alarm: "cloudwatch", rule: "events" };
 
 /** Of a bucket, the daily summary and the reports ask for its lock alone. */
 const ofPreflight = ["s3:GetBucketVersioning"];
@@ -115,10 +126,11 @@ export function askedBy(root: string, role: RoleName): Set<string> {
   for (const entry of entries[role] ?? []) follow(root, entry, reached);
   const asked = new Set(alsoAsked[role]);
   for (const path of reached) {
-    if (!path.startsWith("actions/lib/vault/")) continue;
+    const service = services[/^actions\/lib\/aws\/(\w+)\.ts$/.exec(path)?.[1] ?? ""];
+    if (!path.startsWith("actions/lib/vault/") && service === undefined) continue;
     const text = readFileSync(join(root, path), "utf8");
     for (const [, command = ""] of text.matchAll(/\bnew (\w+)Command\(/g)) {
-      const actions = actionsOf[command];
+      const actions = service === undefined ? actionsOf[command] : [`${service}:${command}`];
       if (actions === undefined)
         throw new Error(`${path}: nobody has said what ${command} asks for (role-actions.ts).`);
       for (const action of actions) asked.add(action);

@@ -41,6 +41,8 @@ export interface ProposedStack {
   readonly kind: "CREATE" | "UPDATE";
   readonly template: string;
   readonly parameters: Readonly<Record<string, string>>;
+  /** Compare with what is really there, and not with what the stack was told last: puts back what was changed beside it. */
+  readonly revert?: boolean;
 }
 
 /** CloudFormation in one region. */
@@ -113,7 +115,7 @@ export function openStacks(place: AwsPlace): Stacks {
         } while (NextToken !== undefined);
         return found;
       }),
-    async propose({ name, kind, template, parameters }, signal) {
+    async propose({ name, kind, template, parameters, revert }, signal) {
       const ChangeSetName = `lifeboat-${Date.now()}`;
       await askAws("CreateChangeSet", () =>
         client.send(
@@ -124,6 +126,7 @@ export function openStacks(place: AwsPlace): Stacks {
               ParameterValue,
             })),
             Capabilities: ["CAPABILITY_IAM"],
+            ...(revert === true && kind === "UPDATE" && { DeploymentMode: "REVERT_DRIFT" }),
           }),
         ),
       );
@@ -138,9 +141,9 @@ export function openStacks(place: AwsPlace): Stacks {
             }),
           ),
         );
-        const { Status = "", StatusReason = "", ExecutionStatus } = answer;
+        const { Status = "", StatusReason = "" } = answer;
         const proposal = { id: ChangeSetName, changes: [] };
-        if (Status === "FAILED" || (ExecutionStatus === "UNAVAILABLE" && Status.endsWith("FAILED"))) {
+        if (Status === "FAILED") {
           await this.discard(name, proposal);
           if (nothingChanges.test(StatusReason)) return undefined;
           throw new OperationError("stack-refused", `CloudFormation does not take the stack ${name}: ${StatusReason}`);
@@ -151,7 +154,10 @@ export function openStacks(place: AwsPlace): Stacks {
         }
         changes.push(...(answer.Changes ?? []));
         NextToken = answer.NextToken;
-        if (NextToken === undefined) return { id: ChangeSetName, changes: changes.flatMap(planned) };
+        if (NextToken !== undefined) continue;
+        if (changes.length > 0) return { id: ChangeSetName, changes: changes.flatMap(planned) };
+        await this.discard(name, proposal);
+        return undefined;
       }
     },
     async carryOut(name, { id }, signal) {

@@ -7,7 +7,7 @@ import { startGuardian } from "./guardian.ts";
 import { freePorts } from "./ports.ts";
 import { type S3Access, s3Access } from "./s3.ts";
 
-/** moto's S3: it knows storage classes, lifecycle rules and restores, with the states that the real API shows. */
+/** moto: its S3 knows storage classes, lifecycle rules and restores, with the states that the real API shows; IAM and CloudFormation beside it. */
 export interface RunningGlacier extends S3Access {
   /**
    * How a restore goes on from now on: `now`, or under way until it has been looked at so many times.
@@ -24,7 +24,7 @@ export async function startGlacier(): Promise<RunningGlacier> {
       const logFile = join(guardian.folder, `server-${attempt}.log`);
       const home = join(guardian.folder, "home");
       mkdirSync(home, { recursive: true });
-      standInForCryptography(home);
+      standInForModules(home);
       const log = openSync(logFile, "a");
       const server = spawn("python3", ["-S", "-m", "moto.server", "-H", "127.0.0.1", "-p", String(port)], {
         cwd: home,
@@ -56,16 +56,45 @@ export async function startGlacier(): Promise<RunningGlacier> {
   }
 }
 
-/**
- * moto's accounts import `cryptography`, for certificates that nobody here makes: a compiled package for each Python, so an
- * empty one stands in.
- */
-function standInForCryptography(home: string): void {
-  const modules = ["x509", "hazmat", "hazmat/backends", "hazmat/primitives", "hazmat/primitives/asymmetric"];
-  for (const module of ["", ...modules]) {
-    const folder = join(home, "cryptography", module);
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "__init__.py"), "def __getattr__(name):\n    return None\n");
+/** Modules that moto imports and never uses here: certificates, compiled for each Python, and descriptions of APIs. */
+const stoodInFor = [
+  "cryptography/exceptions",
+  "cryptography/hazmat/_oid",
+  "cryptography/hazmat/backends",
+  "cryptography/hazmat/primitives/_asymmetric",
+  "cryptography/hazmat/primitives/asymmetric/ed25519",
+  "cryptography/hazmat/primitives/asymmetric/rsa",
+  "cryptography/hazmat/primitives/ciphers",
+  "cryptography/hazmat/primitives/hashes",
+  "cryptography/x509/oid",
+  "openapi_spec_validator/validation/exceptions",
+];
+
+/** Whatever is taken from it, called, or written into a type is itself. */
+const standIn = `class Stand:
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+    def __call__(self, *args, **kwargs):
+        return self
+    def __or__(self, other):
+        return self
+    __ror__ = __or__
+
+def __getattr__(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return Stand()
+`;
+
+/** moto's accounts and its CloudFormation import more than they need: something empty stands in. */
+function standInForModules(home: string): void {
+  for (const path of stoodInFor) {
+    const parts = path.split("/");
+    mkdirSync(join(home, path), { recursive: true });
+    for (const [place] of parts.entries())
+      writeFileSync(join(home, ...parts.slice(0, place + 1), "__init__.py"), standIn);
   }
 }
 

@@ -1,11 +1,13 @@
 import { z } from "zod";
+import { optional } from "../../config/environment.ts";
 import { hasFilesVault, hasReplica } from "../../config/vault-location.ts";
 import { dryRun, field, flag } from "../field.ts";
 import { defineOperation, when } from "../operation.ts";
 
 export default defineOperation({
   name: "provision",
-  summary: "Makes what Lifeboat needs: buckets, roles and an alarm at AWS, protected environments and rules at GitHub.",
+  summary:
+    "Makes what Lifeboat needs: buckets, roles and an alarm at AWS, protected environments at GitHub; or compares AWS with it.",
   details: [
     "aws makes three stacks of scripts/provision/ by CloudFormation: the replica, the vault with its alarm, the roles. It shows what would",
     "change first, and refuses what would replace or remove a bucket, lower a lock or take a denial away. It reads S3_BACKUP_BUCKET,",
@@ -13,7 +15,8 @@ export default defineOperation({
     "github makes the environments that the workflows name, limited to main, with what their jobs need, and rules for main and the branch reports;",
     "then it asks what GitHub enforces. It takes nobody's stricter rule away. It reads GITHUB_TOKEN, and what the jobs need as .env.example names",
     "it; a value for one environment alone has its name before it: DRILL_SUPABASE_ACCESS_TOKEN. What is missing is asked for at a terminal.",
-    "check names each setting of GitHub's that is not as it should be. Exit code 1: there is one.",
+    "check names each property of AWS and each setting of GitHub that is not as it should be, of both where S3_BACKUP_BUCKET is set. Exit",
+    "code 1: there is one.",
   ].join("\n"),
   inputs: z.object({
     what: field(z.enum(["aws", "github", "check"]), {
@@ -30,10 +33,13 @@ export default defineOperation({
         help: "with github: where `keys generate --out` has put the private keys; escrow's stays there",
       },
     }),
+    revert: flag("with aws: put back what somebody has changed by hand since, as check names it"),
     ...dryRun,
   }),
   needs: ({ what }, env) =>
-    what !== "aws" ? [] : ["vault", ...when(hasFilesVault(env), "storageVault"), ...when(hasReplica(env), "replica")],
+    what === "github" || (what === "check" && optional(env, "S3_BACKUP_BUCKET") === undefined)
+      ? []
+      : ["vault", ...when(hasFilesVault(env), "storageVault"), ...when(hasReplica(env), "replica")],
   writes: ["account"],
   interrupted: {
     left: "CloudFormation ends what it has begun by itself, or takes it back.",
@@ -48,8 +54,8 @@ export default defineOperation({
       return provisionGithub(context, inputs, { rolesOf });
     }
     if (inputs.what === "check") {
-      const { checkGithubSettings } = await import("./github/run-github.ts");
-      return checkGithubSettings(context, inputs.repository);
+      const { checkBoth } = await import("./check/check-both.ts");
+      return checkBoth(context, inputs.repository);
     }
     const { provisionAws } = await import("./aws/provision-aws.ts");
     return provisionAws(context, { ...inputs, repository: inputs.repository });

@@ -28,7 +28,11 @@ export const parameters = {
     Description: "archive.storageClass of the policy",
   },
   ArchiveAfterDays: number("archive.afterDays of the policy", 1, 3650),
-  LongestLockDays: number("The longest lock that anybody may set, in days", 2587, 36_525),
+  // A text, because it stands in conditions of policies, which compare texts.
+  LongestLockDays: {
+    ...{ Type: "String", AllowedPattern: "^[1-9][0-9]{0,4}$", Default: "2587" },
+    Description: "The longest lock that anybody may set, in days",
+  },
   Repository: {
     Type: "String",
     // No star, and no colon: whoever could write one would choose whom the roles trust.

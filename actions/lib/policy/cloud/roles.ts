@@ -1,4 +1,5 @@
 import { database, files, replica, type Statement } from "./document.ts";
+import { awsQuestions, bucketQuestions } from "./questions.ts";
 import { allow, audits, deny, everyBucket, everyObject, type Shared, shared } from "./role-statements.ts";
 
 /** Who works with the vault: a job of GitHub by its environment, or a person on top of their own rights. */
@@ -191,11 +192,14 @@ export const roles: Readonly<Record<RoleName, Role>> = {
     ],
   },
 
-  // It reads everything and leaves its own reports; it writes nothing else.
+  // It reads everything, also how the account is set up, and leaves its own reports; it writes nothing else.
   monitor: {
     ...{ resource: "MonitorRole", environment: "monitor", shared: reading },
     description: "Reads run reports and looks at what the vault has",
-    statements: [allow("Looks", ["GetBucketVersioning", "GetLifecycleConfiguration"], [...database(), ...files()])],
+    statements: [
+      allow("Looks", ["GetBucketVersioning", "GetLifecycleConfiguration", ...bucketQuestions], everyBucket),
+      { Sid: "Compares", Effect: "Allow", Action: awsQuestions, Resource: ["*"] },
+    ],
   },
 
   // `lifeboat keys rewrap`: for the person who changes who can open sets, for that day.

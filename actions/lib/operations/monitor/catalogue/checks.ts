@@ -1,5 +1,6 @@
 import { channelsCheck } from "../../../policy/monitor/channels.ts";
 import type { VaultStanding } from "../../../vault/standing.ts";
+import { accountChecks } from "../account/account-check.ts";
 import { backupChecks } from "../backups/backup-checks.ts";
 import { vaultReader } from "../backups/read-vault.ts";
 import type { Check, Look } from "../check.ts";
@@ -13,6 +14,7 @@ type Room = (look: Look) => readonly Check[];
 const rooms: readonly (readonly [name: string, checks: Room])[] = [
   ["supabase", supabaseChecks],
   ["backups", backupChecks],
+  ["account", accountChecks],
   ["github", githubChecks],
   ["outside", outsideChecks],
 ];

@@ -19,6 +19,7 @@ import type { StackResult } from "./result.ts";
 export interface Request {
   readonly repository: string | undefined;
   readonly keepBuckets: boolean;
+  readonly revert: boolean;
   readonly dryRun: boolean;
 }
 
@@ -30,6 +31,7 @@ interface Work {
   readonly found: StackFacts | undefined;
   readonly kind: "CREATE" | "UPDATE";
   readonly template: string;
+  readonly revert: boolean;
   readonly parameters: Readonly<Record<string, string>>;
 }
 
@@ -60,14 +62,13 @@ export async function provisionAws(context: Context, request: Request): Promise<
       }),
     );
     const values = await valuesFor(context, buckets, request, works.find(({ stack }) => stack === "access")?.found);
-    const prepared = works.map((work) => ({ ...work, ...textsOf(work.stack, values) }));
+    const { revert } = request;
+    const prepared = works.map((work) => ({ ...work, ...textsOf(work.stack, values), revert }));
     await refuseBefore(context, prepared, buckets);
     const proposals = new Map<string, Proposal | undefined>();
     for (const work of prepared.filter(({ kind }) => kind === "UPDATE"))
       proposals.set(work.name, await proposeUpdate(work, signal));
     const results: StackResult[] = [];
-    let outputs: Readonly<Record<string, string>> =
-      prepared.find(({ stack }) => stack === "access")?.found?.outputs ?? {};
     for (const work of prepared) {
       const { stack, name, region, kind, parameters, stacks } = work;
       const told = { stack, name, region, parameters: withoutAddress(parameters) };
@@ -85,11 +86,14 @@ export async function provisionAws(context: Context, request: Request): Promise<
         continue;
       }
       log.info(`${kind === "CREATE" ? "making" : "changing"} the stack ${name} in ${region}`);
-      const ended = await stacks.carryOut(name, proposal, signal);
-      if (stack === "access") outputs = ended.outputs;
+      await stacks.carryOut(name, proposal, signal);
       results.push({ ...told, outcome: kind === "CREATE" ? "made" : "changed", changes: proposal.changes });
     }
-    return toldStacks({ dryRun: request.dryRun, stacks: results, roles: rolesIn(outputs) });
+    return toldStacks({
+      dryRun: request.dryRun,
+      stacks: results,
+      roles: await rolesIn(accountPlace(env, buckets.database.region), project),
+    });
   } finally {
     for (const stacks of open.values()) stacks.close();
   }
@@ -149,12 +153,23 @@ function textsOf(stack: StackName, values: Values) {
 
 async function refuseBefore(context: Context, works: readonly Work[], buckets: Buckets): Promise<void> {
   const weaker: string[] = [];
-  for (const { stack, name, kind, template, stacks } of works) {
-    if (kind === "UPDATE") weaker.push(...weakerThan(await stacks.template(name), template));
+  for (const { stack, name, kind, template, parameters, found, stacks } of works) {
+    if (kind === "UPDATE")
+      weaker.push(
+        ...otherBuckets(found?.parameters ?? {}, parameters),
+        ...weakerThan(await stacks.template(name), template),
+      );
     else if (stack === "replica") await assertNoBuckets(context, [buckets.replica ?? buckets.database]);
     else if (stack === "vault") await assertNoBuckets(context, [buckets.database, buckets.files]);
   }
   if (weaker.length > 0) throw refused(weaker);
+}
+
+/** The old bucket would be left behind, and the new one empty. */
+function otherBuckets(old: Work["parameters"], next: Work["parameters"]): string[] {
+  return (["DatabaseBucket", "FilesBucket", "ReplicaBucket"] as const)
+    .filter((name) => old[name] !== undefined && next[name] !== undefined && old[name] !== next[name])
+    .map((name) => `${name} would be ${next[name]} in the place of ${old[name]}`);
 }
 
 async function proposeUpdate(work: Work, signal: AbortSignal): Promise<Proposal | undefined> {

@@ -1,0 +1,89 @@
+import { CloudFormationClient, UpdateStackCommand } from "@aws-sdk/client-cloudformation";
+import { CreateBucketCommand } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { templateOf } from "../../actions/lib/policy/cloud/stacks.ts";
+import { makeProvider, openProvisionLab, type ProvisionLab } from "./provision-lab.ts";
+
+/** `lifeboat provision aws` against moto's CloudFormation, from an empty account on. */
+
+let lab: ProvisionLab;
+beforeAll(async () => {
+  lab = await openProvisionLab();
+});
+afterAll(() => lab?.[Symbol.asyncDispose]());
+
+const outcomes = (stdout: string): unknown =>
+  JSON.parse(stdout).stacks.map(({ stack, outcome }: { stack: string; outcome: string }) => [stack, outcome]);
+
+test("a bucket that is there already stops it before anything is made, and the roles alone can be made around it", async () => {
+  const client = lab.s3("DatabaseBucket");
+  await client.send(new CreateBucketCommand({ Bucket: "somebodys" }));
+  const refused = await lab.run(["aws"], { S3_BACKUP_BUCKET: "somebodys" });
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("--keep-buckets") });
+  expect(outcomes((await lab.run(["aws", "--dry-run"])).stdout)).toEqual([
+    ["replica", "would be made"],
+    ["vault", "would be made"],
+    ["access", "would be made"],
+  ]);
+  const kept = await lab.run(["aws", "--keep-buckets", "--dry-run"], { S3_BACKUP_BUCKET: "somebodys" });
+  expect(outcomes(kept.stdout)).toEqual([["access", "would be made"]]);
+});
+
+test("whom the alarm tells has to be said, a provider without our audience is refused, and a repository has no star", async () => {
+  expect(await lab.run(["aws"], { ALERT_EMAIL_TO: "" })).toMatchObject({
+    code: 2,
+    stdout: expect.stringContaining("alarm-email-missing"),
+  });
+  const starred = await lab.run(["aws", "--repository", "acme/*"]);
+  expect(starred).toMatchObject({ code: 2, stdout: expect.stringContaining("repository-form") });
+  await makeProvider(lab.iam, "https://github.com/acme");
+  expect(await lab.run(["aws"])).toMatchObject({ code: 2, stdout: expect.stringContaining("provider-audience") });
+});
+
+test("replica, vault and roles are made in this order, a second run changes nothing, and no address is printed", async () => {
+  await makeProvider(lab.iam);
+  const made = await lab.run(["aws"]);
+  expect(made.code).toBe(0);
+  expect(outcomes(made.stdout)).toEqual([
+    ["replica", "made"],
+    ["vault", "made"],
+    ["access", "made"],
+  ]);
+  expect(made.stdout + made.stderr).not.toContain("ops@example.com");
+  expect(Object.keys(JSON.parse(made.stdout).roles)).toEqual([
+    ...["backup", "proving", "drill", "restore", "retention", "replica-retention", "incident", "privacy", "monitor"],
+  ]);
+  const again = await lab.run(["aws"]);
+  expect(outcomes(again.stdout)).toEqual([
+    ["replica", "as it was"],
+    ["vault", "as it was"],
+    ["access", "as it was"],
+  ]);
+  expect(JSON.parse(again.stdout).roles).toEqual(JSON.parse(made.stdout).roles);
+});
+
+test("another bucket in the place of the vault's is refused: the old one would be left, and the new one empty", async () => {
+  const moved = await lab.run(["aws"], { S3_BACKUP_BUCKET: "acme-other" });
+  expect(moved).toMatchObject({
+    code: 2,
+    stdout: expect.stringContaining("DatabaseBucket would be acme-other in the place of acme-db"),
+  });
+});
+
+test("a stack that denies more than ours is left as it is, with the denial's name", async () => {
+  const { Resources, ...rest } = templateOf("replica") as { Resources: Record<string, unknown> };
+  const text = JSON.stringify({ ...rest, Resources }).replace('"s3:TlsVersion":"1.2"', '"s3:TlsVersion":"1.3"');
+  const client = new CloudFormationClient({ ...lab.client, region: "eu-central-1" });
+  const { StackId } = await client.send(
+    new UpdateStackCommand({
+      ...{ StackName: "lifeboat-qimma-replica", TemplateBody: text },
+      Parameters: ["Project", "ReplicaBucket", "Regions", "ArchiveClass", "ArchiveAfterDays", "LongestLockDays"].map(
+        (ParameterKey) => ({ ParameterKey, UsePreviousValue: true }),
+      ),
+    }),
+  );
+  expect(StackId).toBeDefined();
+  client.destroy();
+  const refused = await lab.run(["aws"]);
+  expect(refused).toMatchObject({ code: 2, stdout: expect.stringContaining("the denial OnlyNewTls would go") });
+});
