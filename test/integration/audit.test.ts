@@ -111,11 +111,13 @@ describe("a run", () => {
     expect(await trail()).toHaveLength(2);
   });
 
-  test("that opens or removes data needs a reason, and LIFEBOAT_REASON is one", async () => {
-    const refused = await run(["retention"], { LIFEBOAT_REASON: "" });
-    expect(refused).toMatchObject({ code: 2 });
-    expect(refused.stdout).toContain("needs a reason for the audit trail");
-    expect(await trail()).toEqual([]);
+  test("that opens or removes data keeps its reason, and says so where there is none", async () => {
+    const unsaid = await run(["retention"], { LIFEBOAT_REASON: "" });
+    expect(unsaid.stderr).toContain("The audit trail has no reason for this run");
+    const said = await run(["retention"], { LIFEBOAT_REASON: "the week's" });
+    expect(said.stderr).not.toContain("has no reason");
+    const begins = (await trail()).flatMap(({ entry }) => (entry.event === "begin" ? [entry.reason] : []));
+    expect(begins).toEqual([null, "the week's"]);
   });
 });
 

@@ -89,8 +89,12 @@ test("no verb reads or writes a bucket outside the policy's regions: all that it
     const before = elsewhere.passed.length;
     const surrounded = { env, log: silentLog, signal: new AbortController().signal };
     const told = await runOperation(operation, inputs, surrounded).catch((error: unknown) => error);
+    // What names no bucket is asked of the account. How a bucket is set up is what `provision` looks at, wherever it lies.
+    const setUp = (url: string) => url === "/" || (operation.name === "provision" && /^\/[^/]+\/\?[\w-]+=$/.test(url));
     expect(
-      elsewhere.passed.slice(before).filter(({ method, url }) => method !== "HEAD" || /^\/[^/]+\/./.test(url)),
+      elsewhere.passed
+        .slice(before)
+        .filter(({ method, url }) => !setUp(url) && (method !== "HEAD" || /^\/[^/]+\/./.test(url))),
       name,
     ).toEqual([]);
     if (JSON.stringify(told instanceof Error ? [messageOf(told)] : (told as Told)).includes("ap-south-1"))

@@ -71,26 +71,33 @@ async function run(
     print(around, commandHelp(operation));
     return 0;
   }
-  const inputs = readInputs(operation, "command", given);
-  askWhy(operation, inputs, around.env);
-  if (inputs["dryRun"] !== true) begins(operation);
+  const read = readInputs(operation, "command", given);
   using interrupt = onInterrupt();
   const log = openLog(around, given["verbose"] === true);
+  const inputs = await askWhy(operation, read, around.env, log);
+  if (inputs["dryRun"] !== true) begins(operation);
   const how = { env: around.env, log, signal: interrupt.signal, quiet: given["quiet-run"] === true };
   const told = await runCommand(operation, inputs, how);
   print(around, given["json"] === true ? json(told.result) : (told.lines ?? renderText(pageOf(operation, told))));
   return told.exitCode ?? (told.failure === undefined ? 0 : 1);
 }
 
-/** What opens or removes data is for a reason, and the audit trail keeps it. @throws ConfigurationError `usage` */
-function askWhy(operation: Operation, inputs: Readonly<Record<string, unknown>>, env: Environment): void {
+/** What opens or removes data is for a reason, which the audit trail keeps. A person is asked for it; nobody is kept waiting in a script. */
+async function askWhy(
+  operation: Operation,
+  inputs: Readonly<Record<string, unknown>>,
+  env: Environment,
+  log: Log,
+): Promise<Readonly<Record<string, unknown>>> {
   const given = inputs["reason"] ?? optional(env, "LIFEBOAT_REASON");
-  if (given !== undefined || !auditOf(operation, inputs, env).needsReason) return;
-  throw new ConfigurationError(
-    "usage",
-    `'${operation.name}' opens or removes data, and needs a reason for the audit trail.`,
-    'Say it in a few words, without personal data: --reason "…". For several commands in a row: export LIFEBOAT_REASON="…".',
+  if (given !== undefined || !auditOf(operation, inputs, env).needsReason) return inputs;
+  const { terminalAsker } = await import("../base/ask.ts");
+  const reason = await terminalAsker()?.ask("Why, in a few words for the audit trail, without personal data");
+  if (reason) return { ...inputs, reason };
+  log.warn(
+    'The audit trail has no reason for this run. Say one with --reason "…", or for several commands: export LIFEBOAT_REASON="…".',
   );
+  return inputs;
 }
 
 interface How {

@@ -123,7 +123,7 @@ async function connectOnce(
   let late = false;
   const limit = setTimeout(() => {
     late = true;
-    client.end().catch(() => {});
+    hangUp(client);
   }, attemptSeconds * 1000);
   try {
     await client.connect();

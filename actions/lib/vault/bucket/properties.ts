@@ -101,8 +101,8 @@ export async function readProperties(vault: Vault): Promise<BucketProperties> {
     );
     return [name, fact] as const;
   });
-  const region = await regionOf(vault.transport, retry);
-  return { ...Object.fromEntries(await Promise.all(asked)), Region: region } as BucketProperties;
+  const [region, ...facts] = await Promise.all([regionOf(vault.transport, retry), ...asked]);
+  return { ...Object.fromEntries(facts), Region: region } as BucketProperties;
 }
 
 function lifecycleRule({ ID, Status, Filter, Prefix, ...rule }: LifecycleRule): object {
