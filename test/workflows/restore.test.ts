@@ -98,7 +98,13 @@ test("with the vault out of reach it restores from the replica, when it is asked
   expect(missed.code).toBe(1);
   expect(missed.output).toContain("--from replica");
   expect(await isUntouched(elsewhere.superuserUrl)).toBe(true);
-  const ended = await press({ write: "true", from: "replica" }, { secrets: lost, vars });
+  // Its audit trail is out of reach with it.
+  const unsaid = await press({ write: "true", from: "replica" }, { secrets: lost, vars });
+  expect(unsaid.code).toBe(1);
+  expect(unsaid.output).toContain("--without-audit");
+  expect(await isUntouched(elsewhere.superuserUrl)).toBe(true);
+  const inWords = { write: "true", from: "replica", "without-audit": "the region is gone" };
+  const ended = await press(inWords, { secrets: lost, vars });
   expect(ended.code, ended.output).toBe(0);
   expect(await peopleIn(elsewhere)).toBeGreaterThan(0);
   expectNoSecret(ended);

@@ -88,21 +88,28 @@ const retry = { attempts: 3, totalSeconds: 20, stallSeconds: 10 };
  * @throws ConfigurationError `s3-bucket-missing`, `s3-credentials`; OperationError `s3-unavailable`
  */
 export async function readProperties(vault: Vault): Promise<BucketProperties> {
-  const asked = Object.entries(questions).map(async ([name, question]) => {
-    const fact = await asFact(() =>
-      vault.transport.request({ operation: `Get${name}`, retry }, async ({ client, bucket, watch }) => {
-        try {
-          return known<unknown>(await question(client, bucket, watch.signal));
-        } catch (error) {
-          if (notThere.test(readAnswer(error).code)) return known<unknown>(undefined);
-          throw error;
-        }
-      }),
-    );
-    return [name, fact] as const;
+  // The first failure is told when none is under way any more.
+  const all = Object.entries(questions);
+  const asked = await Promise.allSettled(
+    all.map(async ([name, question]) => {
+      const fact = await asFact(() =>
+        vault.transport.request({ operation: `Get${name}`, retry }, async ({ client, bucket, watch }) => {
+          try {
+            return known<unknown>(await question(client, bucket, watch.signal));
+          } catch (error) {
+            if (notThere.test(readAnswer(error).code)) return known<unknown>(undefined);
+            throw error;
+          }
+        }),
+      );
+      return [name, fact] as const;
+    }),
+  );
+  const facts = asked.map((one) => {
+    if (one.status === "rejected") throw one.reason;
+    return one.value;
   });
-  const [region, ...facts] = await Promise.all([regionOf(vault.transport, retry), ...asked]);
-  return { ...Object.fromEntries(facts), Region: region } as BucketProperties;
+  return { ...Object.fromEntries(facts), Region: await regionOf(vault.transport, retry) } as BucketProperties;
 }
 
 function lifecycleRule({ ID, Status, Filter, Prefix, ...rule }: LifecycleRule): object {

@@ -28,11 +28,11 @@ export interface CloudStanding extends Compared {
 export async function lookAtCloud(context: Context, repository?: string): Promise<CloudStanding> {
   const buckets = bucketsOf(context);
   const places = placesOf(buckets);
-  const [account, subject, facts] = await Promise.all([
-    readAccount(context, buckets.database.region),
-    askSubject(context, repository),
-    Promise.all(places.map(async ([bucket, place]) => [bucket, await readBucket(place)] as const)),
-  ]);
+  const looks = places.map(async ([bucket, place]) => [bucket, await readBucket(place)] as const);
+  const around = [readAccount(context, buckets.database.region), askSubject(context, repository)] as const;
+  // Nothing is under way any more when a failure is told.
+  await Promise.allSettled([...around, ...looks]);
+  const [account, subject, facts] = await Promise.all([...around, Promise.all(looks)]);
   const values = valuesAround(context, buckets, account, subject);
   const ofAccount = accountDrift(account, values);
   const known = "why" in subject ? ofAccount.map((one) => withoutSubject(one, subject.why)) : ofAccount;

@@ -20,6 +20,7 @@ export const staged = {
 };
 
 /**
+ * `unfit`: the SQLSTATE by which the server refuses the change's values, whatever the table holds.
  * `state` of a change: `ready` to be written, `already` (it is as it shall be), or why it is not written. `place`, `part` and
  * `hash` are those of the live row that it is about.
  */
@@ -28,7 +29,7 @@ export async function makeStaged(client: Client, tables: readonly LiveTable[]): 
     const cells = listedColumns.map(({ typed }, place) => `, c${place} ${typed}`).join("");
     return [
       `drop table if exists ${staged.change(t)}, ${staged.before(t)}, ${staged.after(t)}`,
-      `create temporary table lifeboat_change_${t} (n int8 primary key, op text not null, changed bool[], state text, detail text,
+      `create temporary table lifeboat_change_${t} (n int8 primary key, op text not null, changed bool[], state text, detail text, unfit text,
          place tid, part oid, hash int8)`,
       `create temporary table lifeboat_before_${t} (n int8 primary key${cells})`,
       `create temporary table lifeboat_after_${t} (n int8 primary key${cells})`,
@@ -142,10 +143,7 @@ async function copyCareful(
         into,
         good.map(({ cells }) => cells),
       );
-    await client.query(`update ${staged.change(t)} set state = 'value', detail = $2 where n = $1`, [
-      left[at]?.n,
-      state,
-    ]);
+    await client.query(`update ${staged.change(t)} set unfit = $2 where n = $1`, [left[at]?.n, state]);
     left = left.slice(at + 1);
   }
 }

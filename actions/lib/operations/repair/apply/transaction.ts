@@ -149,11 +149,12 @@ async function assertUnaltered(client: Client, tables: readonly LiveTable[]): Pr
   );
 }
 
-/** Changes of other batches stay out of it, those too that an earlier one has left and told. */
+/** Changes of other batches stay out of it, those too that an earlier one has left and told. What the server does not take is told with its own. */
 async function chooseShare(client: Client, tables: readonly LiveTable[], { from, to }: Share): Promise<void> {
   for (const { t } of tables)
     await client.query(
-      `update ${staged.change(t)} set state = case when n between ${from} and ${to} then null else 'later' end
+      `update ${staged.change(t)}
+          set state = case when n not between ${from} and ${to} then 'later' when unfit is not null then 'value' end, detail = unfit
         where state is distinct from 'written'`,
     );
   const doubled = await countDoubled(client, tables);
