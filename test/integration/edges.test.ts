@@ -77,7 +77,9 @@ describe("the command line", () => {
   test("wrong use ends with 2 and says what to do, on stderr and as JSON", async () => {
     const unknown = await lifeboat("bakcup");
     expect(unknown).toMatchObject({ code: 2, stdout: "" });
-    expect(unknown.stderr).toMatch(/^error: There is no command 'bakcup'\.\nnext: {2}The commands are access, audit, backup, /);
+    expect(unknown.stderr).toMatch(
+      /^error: There is no command 'bakcup'\.\nnext: {2}The commands are access, audit, backup, /,
+    );
     const json = await lifeboat("backup", "--tier", "yearly", "--json");
     expect(json.code).toBe(2);
     expect(JSON.parse(json.stdout)).toMatchObject({ error: { code: "usage" } });
