@@ -117,11 +117,17 @@ async function restoreBy(
 
 type Asker = (query: string) => Promise<{ source: unknown; copy: unknown }>;
 
-function judge(result: RestoreResult, some: readonly Case[]): void {
+/** A superuser runs no view's query that calls code of a lesser owner (runbooks/threat-model.md), and what such a view would hold is not known then. */
+const notAsked: Readonly<Record<Way["kind"], readonly RegExp[]>> = {
+  plain: [/^materialized view views_in_a_row\.by_function: rows: /],
+  supabase: [],
+};
+
+function judge(result: RestoreResult, some: readonly Case[], { kind }: Way): void {
   const failed = told(result, "failed");
   const mayFail = some.flatMap(({ named }) => named.failed);
   expect(failed.filter((line) => !mayFail.some((one) => one.test(line)))).toEqual([]);
-  expect(told(result, "unverified")).toEqual([]);
+  expect(told(result, "unverified").filter((line) => !notAsked[kind].some((one) => one.test(line)))).toEqual([]);
   for (const one of mayFail) expect(failed.join("\n")).toMatch(one);
   for (const one of some.flatMap(({ named }) => named.expected)) {
     expect([...told(result, "expected"), ...result.byHand].join("\n")).toMatch(one);
@@ -134,7 +140,7 @@ describe.each(ways)("a set ($tier) of PostgreSQL $from restored into $kind $to",
   test.runIf(some.length > 0)("has everything that the cases put into it", async () => {
     // What goes with another major or tier is in the set too; only what has to come of it may differ.
     const { result, asks, ask } = await restoreBy(way, some);
-    judge(result, some);
+    judge(result, some, way);
     for (const { name, query } of asks) {
       const { source, copy } = await ask(query ?? "");
       expect({ name, answer: copy }).toEqual({ name, answer: source });
@@ -149,7 +155,7 @@ describe.each(cases.filter(isAlone))("$name", (one) => {
   );
   test.each(theirs)("comes back: $tier, $from into $kind $to", async (way) => {
     const { result, asks, ask } = await restoreBy(way, [one]);
-    judge(result, [one]);
+    judge(result, [one], way);
     for (const { query } of asks) {
       const { source, copy } = await ask(query ?? "");
       expect(copy).toEqual(source);
