@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -106,6 +106,8 @@ const further: Readonly<Record<string, () => Record<string, string>>> = {
 
 test.each(scripts)("$page, block $number: what it says to run does run", async ({ page, script }) => {
   // The command line itself, without npm before it: whoever reads the page has installed it.
+  // What a page has written where its reader stands.
+  using _ = { [Symbol.dispose]: () => rmSync(join(root, "kit.tar"), { force: true }) };
   const { stdout } = await run("bash", ["-euo", "pipefail", "-c", commands.npx + script], {
     ...{ cwd: root, env: { ...env, ...further[page]?.() } },
   });
