@@ -25,7 +25,7 @@ export interface DataStage {
  * Reads the rows in files, several at a time, and fingerprints them on their way; what the server itself says of them is asked
  * beside, all under the one snapshot. Large objects, Vault's secrets and the values of sequences come with them.
  *
- * @param beside.dumped settles when the schema's dump, which goes on meanwhile, has given its connection back
+ * @param beside.free settles when the schema's dump, which goes on meanwhile, has given its connection back; undefined: another takes that
  * @param beside.secrets where Vault's secrets go
  * @throws OperationError `connection-lost`, `snapshot-lost`, `dump-failed`, `dump-incomplete`, `dump-differs`, `table-unreadable`, `table-unplanned`,
  * `row-too-long`, `value-too-long`, `large-object-unreadable`, and what the vault throws
@@ -36,7 +36,7 @@ export async function takeData(
   stop: Stop,
   { snapshot, inventory }: Catalogue,
   beside: {
-    readonly dumped: Promise<unknown>;
+    readonly free: Promise<unknown> | undefined;
     readonly secrets: () => Promise<ArtifactStore>;
     warn(text: string): void;
   },
@@ -70,8 +70,8 @@ export async function takeData(
     });
   };
   const copyingObjects = async (): Promise<undefined> => {
-    // Whoever is done first gives back the connection that pg_dump takes here.
-    await Promise.race([lanes, beside.dumped]);
+    // Whoever is done first gives back the connection that pg_dump takes here: it is one of those that the policy has counted.
+    await (beside.free === undefined ? lanes : Promise.race([lanes, beside.free]));
     artifacts.push(...(await whileHeld(snapshot.client, () => takeLargeObjects(source, store, snapshot, inventory))));
   };
   const [, said] = await together<Said | undefined>(stop, [reading, asking, copyingObjects]);
