@@ -66,7 +66,7 @@ describe.each([15, 17] as const)("rows as pg_dump writes them, PostgreSQL %i", (
     await client.query("set local row_security = off; set local synchronize_seqscans = off");
     const { rows } = await client.query<{ id: string }>("select pg_export_snapshot() as id");
     inventory = await readInventory(client);
-    files = await planFiles(client, inventory, { sliceBytes: 64 * 1024, jobs: 2 });
+    files = await planFiles(client, inventory, new Set(), { sliceBytes: 64 * 1024, jobs: 2 });
     const input = copyMemory();
     for (const file of files) await readFile(file, input);
     const { stdout } = await promisify(execFile)(

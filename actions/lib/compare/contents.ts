@@ -224,6 +224,16 @@ function compareView(view: MaterializedView, source: Inventory, facts: ContentFa
       },
     ];
   }
+  if (view.stored === null) {
+    return [
+      {
+        ...base,
+        detail: "what it held at the source is not known",
+        verdict: "unverified",
+        why: "the backup role could not read it, or would have run code of somebody who may less",
+      },
+    ];
+  }
   if (view.fresh === null) {
     return [
       {

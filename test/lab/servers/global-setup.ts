@@ -72,5 +72,5 @@ function roomInMemory(): string | undefined {
 }
 
 function factsOf(cluster: RunningPostgres): PostgresFacts {
-  return { major: cluster.major, url: cluster.superuserUrl(), binDir: cluster.binDir };
+  return { major: cluster.major, url: cluster.superuserUrl(), binDir: cluster.binDir, logFile: cluster.logFile };
 }

@@ -6,6 +6,8 @@ export interface PostgresFacts {
   /** The superuser's connection string for database `postgres`. */
   readonly url: string;
   readonly binDir: string;
+  /** The server's log. */
+  readonly logFile: string;
 }
 
 /** What the global set-up hands to every test file. */

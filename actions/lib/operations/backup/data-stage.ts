@@ -34,7 +34,7 @@ export async function takeData(
   source: SourceAccess,
   store: ArtifactStore,
   stop: Stop,
-  { snapshot, inventory }: Catalogue,
+  { snapshot, inventory, unasked }: Catalogue,
   beside: {
     readonly free: Promise<unknown> | undefined;
     readonly secrets: () => Promise<ArtifactStore>;
@@ -42,7 +42,7 @@ export async function takeData(
   },
 ): Promise<DataStage> {
   const counted = await readCounters(snapshot.client);
-  const files = await planFiles(snapshot.client, inventory, source.policy);
+  const files = await planFiles(snapshot.client, inventory, unasked, source.policy);
   const tables = files.flatMap((file) => file.tables);
   source.log.info(`${new Set(tables).size} tables in ${files.length} files, up to ${source.policy.jobs} at a time.`);
   const rows = new RowsRead(files);
@@ -62,9 +62,9 @@ export async function takeData(
   // The session that holds the snapshot has nothing else to do, and is a connection less.
   const asking = (): Promise<Said> => {
     const { client } = snapshot;
-    const asked = [...chooseCompared(inventory), ...inventory.tables.filter(isVaultSecrets)];
+    const asked = [...chooseCompared(inventory, unasked), ...inventory.tables.filter(isVaultSecrets)];
     return whileHeld(client, async () => {
-      const said = await askServer(inventory, asked, client, stop, source.log);
+      const said = await askServer(inventory, asked, unasked, client, stop, source.log);
       artifacts.push(...(await takeSecrets(client, beside.secrets, inventory, said.tables, beside.warn)));
       return said;
     });

@@ -2,6 +2,7 @@ import type { Client } from "pg";
 import { heapUsed } from "../../base/collector.ts";
 import type { Stop } from "../../base/flow/bounded.ts";
 import type { Log } from "../../base/log.ts";
+import { tableName } from "../../postgres/identifier.ts";
 import type { Fingerprint, Inventory, TableContent } from "../../postgres/inventory/model.ts";
 import { pathStatement, readingPaths } from "../../postgres/inventory/name-lookup.ts";
 import { fingerprintByCopy, isLeftToCopy, isLost, isRowTooLong } from "../../postgres/rows/export-rows.ts";
@@ -55,12 +56,14 @@ export interface Said {
  * Asks the server for fingerprints.
  *
  * @param tables whose rows it is to hash
+ * @param unasked `schema.table` of tables and views of which no query may be planned: what only the server can tell of them is not known
  * @param client attached to the snapshot
  * @throws OperationError `table-unreadable`, `large-object-unreadable`; the driver's error when the session is lost
  */
 export async function askServer(
   inventory: Inventory,
   tables: readonly TableContent[],
+  unasked: ReadonlySet<string>,
   client: Client,
   stop: Stop,
   log: Log,
@@ -78,11 +81,11 @@ export async function askServer(
   }
   for (const table of inventory.tables) {
     const { generated: columns } = table;
-    if (!columns) continue;
+    if (!columns || unasked.has(tableName(table))) continue;
     const take = (found: typeof columns): void => void generated.set(table.oid, found);
     questions.push(asked(table, generatedQuestion(table, columns), take, async () => columns));
   }
-  const populated = views.filter((view) => view.populated);
+  const populated = views.filter((view) => view.populated && !unasked.has(tableName(view)));
   const ofViews = populated.length === 0 ? [] : await viewQuestions(client, populated);
   const viewBatches = inGroups(ofViews, viewsTogether).map((some) =>
     some.flatMap(({ view, stored, fresh }) => [

@@ -19,6 +19,7 @@ const smallInFlight = 12;
  * Exports tables as NDJSON, under the set's own snapshot, one artifact a table.
  *
  * @param items of tables with fingerprints: each export has to have as many rows
+ * @param unasked `schema.table` of those that no query may name: JSON is made here of what COPY gives
  * @throws OperationError `export-failed`, `export-incomplete`, and what the vault throws
  */
 export async function takeJsonExport(
@@ -27,6 +28,7 @@ export async function takeJsonExport(
   stop: Stop,
   snapshot: LockedSnapshot,
   items: readonly ExportItem[],
+  unasked: ReadonlySet<string>,
 ): Promise<Artifact[]> {
   const track = source.log.track("JSON export", {
     bytes: items.reduce((sum, { table }) => sum + table.bytes, 0),
@@ -52,6 +54,7 @@ export async function takeJsonExport(
       });
       return exportTable(read, item, store, small, track, done);
     };
+    if (unasked.has(tableName(item.table))) return take(exportLongRows);
     await take(exportRows).catch(async (error: unknown) => {
       if (!isLeftToCopy(error)) throw error;
       await client.query("rollback to savepoint before_table");

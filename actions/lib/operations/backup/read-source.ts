@@ -1,6 +1,7 @@
 import { type Stop, together } from "../../base/flow/bounded.ts";
 import type { Stages } from "../../base/flow/stages.ts";
 import type { Log } from "../../base/log.ts";
+import { tableName } from "../../postgres/identifier.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
 import { planExport, planGenerated } from "../../postgres/rows/export-rows.ts";
 import { whileHeld } from "../../postgres/snapshot/snapshot.ts";
@@ -81,9 +82,12 @@ export async function readSource(
   for (const artifact of data.artifacts) writer.add(artifact);
   if (request.tier !== "daily") {
     const tables = data.inventory.tables.filter((table) => !isVaultSecrets(table));
-    const items = [...(request.tier === "weekly" ? planExport(tables) : []), ...planGenerated(tables)];
+    const { snapshot, unasked } = schema;
+    // The values of generated columns come by a query alone.
+    const generated = planGenerated(tables.filter((table) => !unasked.has(tableName(table))));
+    const items = [...(request.tier === "weekly" ? planExport(tables) : []), ...generated];
     const rows = await stages.write("JSON export", () =>
-      takeJsonExport(source, writer.store, stop, schema.snapshot, items),
+      takeJsonExport(source, writer.store, stop, snapshot, items, unasked),
     );
     for (const artifact of rows) writer.add(artifact);
   }

@@ -177,10 +177,15 @@ export class RowsRead {
 /**
  * Tables that the server is to hash too, in random order as far as they are small enough together: none where its text is in
  * another encoding than ours.
+ * @param unasked `schema.table` of those that it is not to be asked about
  */
-export function chooseCompared({ tables, objects }: Inventory, bytes = comparedBytes): TableContent[] {
+export function chooseCompared(
+  { tables, objects }: Inventory,
+  unasked: ReadonlySet<string>,
+  bytes = comparedBytes,
+): TableContent[] {
   if (!objects.some(({ kind, definition }) => kind === "database" && definition.includes("encoding UTF8"))) return [];
-  const left = tables.filter((table) => table.carried && table.bytes <= bytes);
+  const left = tables.filter((table) => table.carried && table.bytes <= bytes && !unasked.has(tableName(table)));
   const chosen: TableContent[] = [];
   for (let room = bytes; left.length > 0; ) {
     const [next] = left.splice(randomInt(left.length), 1);

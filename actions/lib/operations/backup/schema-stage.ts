@@ -8,6 +8,7 @@ import { inspectArchive } from "../../postgres/dump/archive/inspect.ts";
 import { runPgDump, schemaArguments } from "../../postgres/dump/pg-dump.ts";
 import type { Inventory, InventoryObject } from "../../postgres/inventory/model.ts";
 import { readInventory } from "../../postgres/inventory/read.ts";
+import { plannedWithOthersCode } from "../../postgres/rows/planned-code.ts";
 import { type LockedSnapshot, takeLockedSnapshot, whileHeld } from "../../postgres/snapshot/snapshot.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
@@ -18,6 +19,8 @@ export interface Catalogue {
   readonly snapshot: LockedSnapshot;
   /** Without fingerprints. */
   readonly inventory: Inventory;
+  /** `schema.table` of tables and views that no query of ours names (`plannedWithOthersCode`): their rows come by plain COPY. */
+  readonly unasked: ReadonlySet<string>;
   /** Size of the whole database, in decimal digits. */
   readonly databaseBytes: string;
 }
@@ -33,7 +36,8 @@ export async function takeCatalogue(source: SourceAccess, guard: DdlGuard): Prom
     await holder.query("SET LOCAL row_security = off");
     const size = await holder.query("select pg_database_size(current_database())::text as bytes");
     const { bytes: databaseBytes } = z.object({ bytes: z.string() }).parse(size.rows[0]);
-    return { snapshot, inventory: await readInventory(holder), databaseBytes };
+    const inventory = await readInventory(holder);
+    return { snapshot, inventory, unasked: await plannedWithOthersCode(holder), databaseBytes };
   });
 }
 
@@ -49,7 +53,7 @@ export async function dumpSchema(
   source: SourceAccess,
   store: Pick<ArtifactStore, "put">,
   session: Client,
-  { snapshot, inventory }: Catalogue,
+  { snapshot, inventory }: Pick<Catalogue, "snapshot" | "inventory">,
 ): Promise<Artifact[]> {
   const track = source.log.track("schema", undefined);
   await using made = source.schemaSql();

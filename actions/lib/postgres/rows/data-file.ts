@@ -11,6 +11,7 @@ import type { DataFile, Slice } from "./data-plan.ts";
 import { blockBegin, blockEnd, dataHeader } from "./data-sql.ts";
 import { connectionLost, copyOutStatement, isLost } from "./export-rows.ts";
 import { lent, whyUnreadable } from "./fingerprint.ts";
+import { plannedWithOthersCode } from "./planned-code.ts";
 
 /** What rows of a table are hashed to, divided by their key where it has one. */
 export type HashedRows = Fingerprint & { readonly buckets?: BigInt64Array };
@@ -124,7 +125,8 @@ export async function tooLongToDump(
   tables: readonly Pick<TableContent, "schema" | "name" | "oid">[],
 ): Promise<OperationError | undefined> {
   const found: string[] = [];
-  for (const { oid, ...table } of tables) {
+  const unasked = await plannedWithOthersCode(client);
+  for (const { oid, ...table } of tables.filter((one) => !unasked.has(tableName(one)))) {
     for (const { column, key } of z.array(columnSchema).parse((await client.query(columnsQuery, [oid])).rows)) {
       const value = quoteIdentifier(column);
       const { rows } = await client.query(

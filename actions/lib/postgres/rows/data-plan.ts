@@ -51,12 +51,18 @@ const perTable = 8192;
 /**
  * Divides the rows of all tables that a set carries among files.
  * @param client under the set's snapshot, with its locks: no page moves any more
+ * @param unasked `schema.table` of those that no query may name: they come whole
  * @throws the driver's error
  */
-export async function planFiles(client: Client, inventory: Inventory, limits: PlanLimits): Promise<DataFile[]> {
+export async function planFiles(
+  client: Client,
+  inventory: Inventory,
+  unasked: ReadonlySet<string>,
+  limits: PlanLimits,
+): Promise<DataFile[]> {
   const tables = inventory.tables.filter(({ carried }) => carried);
   const most = fileBytes(tables, limits);
-  const large = tables.filter(({ bytes, filter }) => bytes > most && filter === null);
+  const large = tables.filter((table) => table.bytes > most && table.filter === null && !unasked.has(tableName(table)));
   const heaps = large.length === 0 ? new Map() : await cuttable(client, large, readingPaths(inventory));
   const ofExtensions = extensionTables(inventory);
   const files = planData(tables, heaps, limits);

@@ -3,16 +3,9 @@ import { z } from "zod";
 import { quoteQualified } from "../identifier.ts";
 import { type Fingerprint, fingerprintSchema, type MaterializedView } from "../inventory/model.ts";
 import { type Question, sums } from "./fingerprint.ts";
+import { ownerMayAsMuch } from "./planned-code.ts";
 
 type View = Pick<MaterializedView, "schema" | "name">;
-
-/**
- * A view's owner may do whatever the session's role may, or make himself a role that may: REFRESH runs the query as him, so it can do
- * nothing here that it could not do there.
- */
-const ownerMayAsMuch = `(o.rolsuper or pg_has_role(o.oid, current_user, 'member')
-  or o.rolcreaterole and o.rolbypassrls and pg_has_role(o.oid, 'pg_read_all_data', 'usage')
-     and not (select rolsuper from pg_roles where rolname = current_user))`;
 
 /**
  * The query, and those of the views that it reads, call nobody's code: no function, operator, domain or range but PostgreSQL's and
@@ -41,7 +34,7 @@ export async function viewQuestions<Some extends View>(
 ): Promise<{ view: Some; stored: Question<Fingerprint>; fresh: Question<Fingerprint> | undefined }[]> {
   const names = views.map(({ schema, name }) => quoteQualified(schema, name));
   const answer = await client.query(
-    `select pg_get_viewdef(c.oid) as query, (${ownerMayAsMuch} or ${callsNobody}) as trusted
+    `select pg_get_viewdef(c.oid) as query, (${ownerMayAsMuch("o")} or ${callsNobody}) as trusted
        from unnest($1::text[]) with ordinality as n(name, place)
        left join pg_class c on c.oid = to_regclass(name) left join pg_roles o on o.oid = c.relowner order by place`,
     [names],
