@@ -38,9 +38,14 @@ export function makeOrigin(): LabOrigin {
     branch() {
       if (git("branch", "--list", "reports").trim() === "") return undefined;
       return {
-        paths: git("ls-tree", "-r", "--name-only", "reports").split("\n").filter(Boolean),
+        // Each costs a process: what nobody asks for is not read.
+        get paths() {
+          return git("ls-tree", "-r", "--name-only", "reports").split("\n").filter(Boolean);
+        },
         read: (path) => git("show", `reports:${path}`),
-        commits: Number(git("rev-list", "--count", "reports").trim()),
+        get commits() {
+          return Number(git("rev-list", "--count", "reports").trim());
+        },
       };
     },
     [Symbol.dispose]: () => rmSync(home, { recursive: true, force: true }),

@@ -38,6 +38,7 @@ import { inOrder, type WatchedVault } from "./watched-project.ts";
 
 const hour = 3_600_000;
 const repository = "qimma/lifeboat";
+const statusPath = "dashboard/status.json";
 
 /** The watcher outside of GitHub rings when it has heard nothing good for so long: a period of three hours, and thirteen of grace. */
 export const watcherHours = 16;
@@ -203,7 +204,7 @@ export class SilenceScene implements Servers, AsyncDisposable {
   async publish(): Promise<void> {
     await this.look(-3);
     this.#pages = createServer((request, response) => {
-      const text = (this.#served ?? this.#files()).get(`dashboard${request.url}`);
+      const text = this.#page(`dashboard${request.url}`);
       response.writeHead(text === undefined ? 404 : 200).end(text);
     });
     await new Promise<void>((resolve) => this.#pages?.listen(0, "127.0.0.1", resolve));
@@ -213,12 +214,16 @@ export class SilenceScene implements Servers, AsyncDisposable {
 
   /** Readers get what is there now, for ever. */
   freeze(): void {
-    this.#served = this.#files();
+    this.#served = new Map([dashboardPath, statusPath].map((path) => [path, this.#file(path)]));
   }
 
-  #files(): ReadonlyMap<string, string> {
-    const tree = this.origin.branch();
-    return new Map([dashboardPath, "dashboard/status.json"].map((path) => [path, tree?.read(path) ?? ""]));
+  #file(path: string): string {
+    return this.origin.branch()?.read(path) ?? "";
+  }
+
+  #page(path: string): string | undefined {
+    if (this.#served !== undefined) return this.#served.get(path);
+    return path === dashboardPath || path === statusPath ? this.#file(path) : undefined;
   }
 
   readonly #checks = (look: Look) => [
@@ -246,12 +251,12 @@ export class SilenceScene implements Servers, AsyncDisposable {
 
   /** The page as readers get it. */
   page(): string {
-    return (this.#served ?? this.#files()).get(dashboardPath) ?? "";
+    return this.#page(dashboardPath) ?? "";
   }
 
   /** What people call a check. */
   titleOf(check: string): string {
-    const { checks } = statusSchema.parse(JSON.parse(this.#files().get("dashboard/status.json") ?? ""));
+    const { checks } = statusSchema.parse(JSON.parse(this.#file(statusPath)));
     return checks.find(({ id }) => id === check)?.title ?? `no check ${check}`;
   }
 

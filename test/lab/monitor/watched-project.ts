@@ -7,7 +7,7 @@ import { loadConfig } from "../../../actions/lib/config/load.ts";
 import type { PolicyInput } from "../../../actions/lib/config/policy/policy.ts";
 import { readWorkflows } from "../../../actions/lib/operations/policy-check/promise-check.ts";
 import { writeVaultReport } from "../../../actions/lib/operations/publish/vault-reports.ts";
-import { workflowFacts } from "../../../actions/lib/policy/read-schedules.ts";
+import { type WorkflowFacts, workflowFacts } from "../../../actions/lib/policy/read-schedules.ts";
 import { runReportSchema } from "../../../actions/lib/report/run/run-report.ts";
 import { readPrivateKey } from "../../../actions/lib/seal/keys/private-key.ts";
 import { noteSigner } from "../../../actions/lib/vault/configured.ts";
@@ -140,9 +140,11 @@ export async function openWatchedVault(s3: S3Access & S3Facts): Promise<WatchedV
   return own;
 }
 
+let files: readonly WorkflowFacts[] | undefined;
+
 /** GitHub as our pages set it up, every schedule just started. */
 export function inOrder(github: LabActionsApi, now: Date): void {
-  const files = readWorkflows().map(({ path, text }) => workflowFacts(path, text));
+  files ??= readWorkflows().map(({ path, text }) => workflowFacts(path, text));
   const created = new Date(now.getTime() - 40 * day).toISOString();
   const started = new Date(now.getTime() - 3_600_000).toISOString();
   if (github.workflows.length === 0)

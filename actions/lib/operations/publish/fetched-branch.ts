@@ -19,7 +19,6 @@ export async function withFetchedBranch<Made>(
     const git = openGit({ folder, env, signal });
     const steps = [
       ["init", "--quiet"],
-      ["config", "core.symlinks", "false"],
       ["fetch", "--quiet", "--depth=1", process.cwd(), `refs/remotes/origin/${reportsBranch}`],
       ["checkout", "--quiet", "FETCH_HEAD"],
     ];

@@ -51,15 +51,15 @@ export async function pushReports(plan: (tree: Tree) => Promise<BranchPlan>, tar
   try {
     const git = openGit({ ...target, folder });
     await must(git, ["init", "--quiet", "--initial-branch=reports"]);
-    // A link of the branch would be followed out of the folder: it is checked out as a file that holds its text.
-    await must(git, ["config", "core.symlinks", "false"]);
     // What the branch says of encodings and filters does not count: files are bytes.
     await mkdir(join(folder, ".git/info"), { recursive: true });
     await writeFile(join(folder, ".git/info/attributes"), "* -text -eol -ident -filter -working-tree-encoding\n");
     for (let attempts = 1; attempts <= mostAttempts; attempts++) {
       target.signal?.throwIfAborted();
-      await checkOut(git, target.remote);
-      await removeStrange(git, target.log);
+      const exists = await checkOut(git, target.remote);
+      // The folder of the first attempt holds nothing else.
+      if (attempts > 1) await must(git, ["clean", "--quiet", "-ffdx"]);
+      if (exists) await removeStrange(git, target.log);
       const planned = await plan(folderTree(folder));
       for (const path of planned.foreign)
         target.log.warn(`${path} of the branch ${reportsBranch} is not in the form of a report, and is left as it is.`);
@@ -93,11 +93,14 @@ export async function pushReports(plan: (tree: Tree) => Promise<BranchPlan>, tar
   }
 }
 
-/** Whether the branch exists is asked of the remote, not guessed from a failed fetch. */
-async function checkOut(git: Git, remote: string): Promise<void> {
+/** @returns whether the branch exists, which is asked of the remote, not guessed from a failed fetch */
+async function checkOut(git: Git, remote: string): Promise<boolean> {
   const listed = await git(["ls-remote", "--heads", remote, head]);
   if (listed.code !== 0) throw refused(listed.stderr);
-  if (listed.stdout.trim() === "") return startEmpty(git);
+  if (listed.stdout.trim() === "") {
+    await startEmpty(git);
+    return false;
+  }
   const fetched = await git([
     "fetch",
     "--quiet",
@@ -108,7 +111,7 @@ async function checkOut(git: Git, remote: string): Promise<void> {
   ]);
   if (fetched.code !== 0) throw refused(fetched.stderr);
   await must(git, ["checkout", "--quiet", "--force", "-B", reportsBranch, "refs/remotes/origin/reports"]);
-  await must(git, ["clean", "--quiet", "-ffdx"]);
+  return true;
 }
 
 /** No report comes near it: ten years of runs are 8 MB. */
@@ -119,7 +122,6 @@ const mostNamed = 20;
 
 /** Takes out of the branch what no report is: links, other repositories, files that are far too large, names that no text has. History keeps them. */
 async function removeStrange(git: Git, log: Log): Promise<void> {
-  if ((await git(["rev-parse", "--quiet", "--verify", "HEAD"])).code !== 0) return;
   // As git writes them: a name that is not plain ASCII comes in quotes, in which git takes it again.
   const strange = (await must(git, ["ls-tree", "-r", "-l", "HEAD"])).split("\n").flatMap((entry) => {
     const [, mode, size, path] = /^(\d+) \w+ \w+ +(\d+|-)\t(.+)$/.exec(entry) ?? [];
@@ -151,7 +153,6 @@ function makeWay(folder: string, paths: Iterable<string>, log: Log): void {
 async function startEmpty(git: Git): Promise<void> {
   await git(["update-ref", "-d", head]);
   await must(git, ["read-tree", "--empty"]);
-  await must(git, ["clean", "--quiet", "-ffdx"]);
 }
 
 function lostRace(stderr: string): boolean {
@@ -212,6 +213,13 @@ export interface GitSettings {
 
 export type Git = (args: readonly string[], input?: string) => Promise<GitAnswer>;
 
+const own = [
+  // A link of the branch would be followed out of the folder: it is checked out as a file that holds its text.
+  ["core.symlinks", "false"],
+  // The folder goes with the run: nobody has to pack it.
+  ["maintenance.auto", "false"],
+] as const;
+
 const inherited = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "HTTPS_PROXY", "NO_PROXY"];
 
 /**
@@ -220,21 +228,25 @@ const inherited = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE",
  */
 export function openGit({ folder, env, token, server, signal }: GitSettings): Git {
   const login = Buffer.from(`x-access-token:${token}`).toString("base64");
-  const credentials =
-    token === undefined || server === undefined
-      ? { GIT_CONFIG_COUNT: "0" }
-      : {
-          GIT_CONFIG_COUNT: "1",
-          GIT_CONFIG_KEY_0: `http.${server.replace(/\/+$/, "")}/.extraheader`,
-          GIT_CONFIG_VALUE_0: `Authorization: basic ${login}`,
-        };
+  const settings = [
+    ...own,
+    ...(token === undefined || server === undefined
+      ? []
+      : [[`http.${server.replace(/\/+$/, "")}/.extraheader`, `Authorization: basic ${login}`] as const]),
+  ];
   const childEnv = {
     ...Object.fromEntries(inherited.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))),
     LC_ALL: "C",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: devNull,
     GIT_TERMINAL_PROMPT: "0",
-    ...credentials,
+    GIT_CONFIG_COUNT: String(settings.length),
+    ...Object.fromEntries(
+      settings.flatMap(([key, value], at) => [
+        [`GIT_CONFIG_KEY_${at}`, key],
+        [`GIT_CONFIG_VALUE_${at}`, value],
+      ]),
+    ),
   };
   return (args, input = "") =>
     new Promise((resolve, reject) => {
