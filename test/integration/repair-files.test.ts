@@ -25,7 +25,10 @@ beforeAll(async () => {
 afterAll(() => lab?.[Symbol.asyncDispose]());
 
 const ref = "abcdefghijklmnopqrst";
-const planned = z.object({ repair: z.string(), hash: z.string(), rows: z.number() });
+const planned = z.object({
+  ...{ repair: z.string(), hash: z.string(), rows: z.number() },
+  files: z.object({ counts: z.looseObject({ sent: z.number(), sentBytes: z.number() }) }),
+});
 const done = z.object({
   outcome: z.string(),
   rows: z.number(),
@@ -62,6 +65,8 @@ test("rows of storage.objects that went with their bytes come back with them, fr
     await repair(0, set, "--table", "storage.objects", "--missing", "--dry-run", "--with-files"),
   );
   expect(plan.rows).toBe(3);
+  const sentBytes = gone.reduce((sum, { bytes }) => sum + bytes, 0);
+  expect(plan.files.counts).toMatchObject({ sent: 3, sentBytes });
   expect(await state(lab.project, lab.storage)).toHaveLength(before.length - 3);
 
   const apply = ["--apply", plan.repair, "--plan-hash", plan.hash];

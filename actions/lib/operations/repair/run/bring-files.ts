@@ -13,6 +13,7 @@ import { openPlan } from "../stored-list.ts";
 
 /**
  * Brings back the bytes of files whose rows a plan brings back, out of the snapshot that belongs to its set. What is there stays.
+ * @param ahead says what would be brought: neither rows nor files are written
  * @returns undefined where the plan brings back no row of storage.objects
  * @throws as `runRestoreFiles`; OperationError `set-unnamed`
  */
@@ -21,6 +22,7 @@ export async function bringFiles(
   store: RepairVault,
   record: Sealed,
   production: string | undefined,
+  ahead = false,
 ): Promise<FilesResult | undefined> {
   const { list, set } = await filesOf(store, record);
   if (list.length === 0) return undefined;
@@ -28,7 +30,7 @@ export async function bringFiles(
     throw new OperationError(
       "set-unnamed",
       "The plan names no set, so that no files of its time can be found.",
-      "The rows are back. Bring the files with `lifeboat restore-files`.",
+      `${ahead ? "Nothing was changed." : "The rows are back."} Bring the files with \`lifeboat restore-files\`.`,
     );
   const { log, signal } = context;
   const config = context.config("storageVault", "opening", "target", "targetStorage");
@@ -37,7 +39,13 @@ export async function bringFiles(
   const found = await findSnapshotFor(vault, manifest, await manifestVerifier(config));
   return runRestoreFiles({
     ...{ config, vault, ref: found.set, choice: { ...everyFile, list }, production, log, signal },
-    ...{ overwrite: false, dryRun: false, sample: undefined, erasures: await erasuresOf(context) },
+    ...{
+      overwrite: false,
+      dryRun: ahead,
+      rowsComeFirst: ahead,
+      sample: undefined,
+      erasures: await erasuresOf(context),
+    },
   });
 }
 

@@ -8,6 +8,7 @@ import type { PlanRecord } from "../../../vault/repairs/records.ts";
 import { openBody, type RepairVault, repairKey } from "../../../vault/repairs/store.ts";
 import { parseTable } from "../../compare/live-table.ts";
 import type { Context } from "../../context.ts";
+import type { FilesResult } from "../../restore-files/files-result.ts";
 import { targetConnector } from "../../target/sessions.ts";
 import type { LeftRow } from "../apply/outcomes.ts";
 import { listFormat } from "../change-list.ts";
@@ -31,6 +32,8 @@ export interface Planned {
   readonly rows: number;
   /** As it lies sealed in the vault; undefined where nothing is to be changed. */
   readonly record: PlanRecord | undefined;
+  /** What a rehearsal has found of the files that go with the rows. */
+  readonly files?: FilesResult | undefined;
 }
 
 /**

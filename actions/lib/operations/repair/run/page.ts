@@ -1,4 +1,4 @@
-import { countOf, few, formatCount } from "../../../base/measures.ts";
+import { countOf, few, formatBytes, formatCount } from "../../../base/measures.ts";
 import { type Page, renderText } from "../../../report/page.ts";
 import type { Told } from "../../operation.ts";
 import type { FilesResult } from "../../restore-files/files-result.ts";
@@ -11,7 +11,7 @@ import type { Sides } from "./sides.ts";
 
 /** A plan that was made and not applied. @param sides undefined for an undo */
 export function reportPlan(
-  { tables, conflicts, rows, record }: Planned,
+  { tables, conflicts, rows, record, files }: Planned,
   sides: Sides | undefined,
   { plan, dryRun, values }: { readonly plan?: string | undefined; readonly dryRun: boolean; readonly values: boolean },
 ): Told {
@@ -25,6 +25,12 @@ export function reportPlan(
     tables: planTables(tables),
     notes: [
       ...planNotes(tables),
+      ...(files === undefined
+        ? []
+        : [
+            `Files: ${countOf(files.counts.sent, "file")} (${formatBytes(files.counts.sentBytes)}) would come back with their rows; ${formatCount(files.counts.present)} are there.`,
+            ...files.notes,
+          ]),
       ...(record === undefined || !dryRun
         ? []
         : [
@@ -42,6 +48,7 @@ export function reportPlan(
       hash: record?.body.hash,
       rows,
       tables,
+      files,
       ...(values && { conflicts }),
     },
     ...{ page, facts, lines: withLeft(page, conflicts, values) },

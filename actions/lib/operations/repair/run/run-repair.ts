@@ -63,11 +63,14 @@ async function planAndApply(work: Work): Promise<Told> {
   const planned = await makeRepair(context, sides, store, { ...inputs, table: inputs.table ?? "" });
   const { record } = planned;
   if (record !== undefined && inputs.plan !== undefined) await writePlan(store, record, inputs.plan);
-  if (record === undefined || inputs.dryRun) return reportPlan(planned, sides, inputs);
+  if (record === undefined) return reportPlan(planned, sides, inputs);
+  const bring = async () =>
+    inputs.withFiles
+      ? bringFiles(context, store, { plan: record, keys: undefined }, inputs.production, inputs.dryRun)
+      : undefined;
+  if (inputs.dryRun) return reportPlan({ ...planned, files: await bring() }, sides, inputs);
   const applied = await apply(work, record.id, record.body.hash);
-  const files = inputs.withFiles
-    ? await bringFiles(context, store, { plan: record, keys: undefined }, inputs.production)
-    : undefined;
+  const files = await bring();
   return reportApplied({ applied, planned, sides, files, values: inputs.values });
 }
 
