@@ -18,8 +18,16 @@ const keySchema = z.strictObject({
   operators: z.array(z.string()),
   /** MATCH FULL: a row that has some of the columns only breaks it too. */
   full: z.boolean(),
-  /** What a row that goes does to those that point at it: takes them along, or empties their columns. */
-  onDelete: z.enum(["cascade", "set null", "other"]),
+  /** A row that goes takes those along that point at it. */
+  cascades: z.boolean(),
+  /** What a row that goes or gets another key sets in those that point at it: SET NULL and SET DEFAULT. */
+  resets: z.array(
+    z.strictObject({
+      on: z.enum(["delete", "update"]),
+      /** Which columns, and the default's expression; null: they are emptied. */
+      columns: z.array(z.strictObject({ column: z.string(), expression: z.string().nullable() })),
+    }),
+  ),
   /** Identities of what partitions have from it. */
   parts: z.array(z.string()),
 });
@@ -37,8 +45,15 @@ export async function foreignKeys(client: Client): Promise<ForeignKey[]> {
            (select json_agg(format('operator(%I.%s)', opn.nspname, o.oprname) order by u.place)
               from unnest(k.conpfeqop) with ordinality u(op, place)
               join pg_operator o on o.oid = u.op join pg_namespace opn on opn.oid = o.oprnamespace) as operators,
-           k.confmatchtype = 'f' as full, 
-           case k.confdeltype when 'c' then 'cascade' when 'n' then 'set null' else 'other' end as "onDelete",
+           k.confmatchtype = 'f' as full, k.confdeltype = 'c' as cascades,
+           (select coalesce(json_agg(json_build_object('on', w.event, 'columns',
+                     (select json_agg(json_build_object('column', a.attname, 'expression',
+                               case w.action when 'd' then pg_get_expr(d.adbin, d.adrelid) end) order by u.place)
+                        from unnest(coalesce(w.columns, k.conkey)) with ordinality u(num, place)
+                        join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num
+                        left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum)) order by w.event), '[]')
+              from (values ('delete', k.confdeltype, k.confdelsetcols), ('update', k.confupdtype, null)) w(event, action, columns)
+             where w.action in ('n', 'd')) as resets,
            (with recursive part(oid) as (
               select oid from pg_constraint where conparentid = k.oid
                union all select d.oid from pg_constraint d join part on d.conparentid = part.oid)

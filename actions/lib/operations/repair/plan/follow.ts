@@ -58,18 +58,19 @@ export async function follow(plans: Map<string, PlannedTable>, { open, isThreeWa
       await nameRows(parent.client, named, wanted);
       tell(reference.other, await bringBack(parent.client, parent, named, isThreeWay));
     }
-    for (const reference of plan.references.children.filter(({ key }) => key.onDelete !== "other")) {
-      const rows = await rowsComing(plan.client, plan, reference.columns, "inserts");
-      if (rows.length === 0) continue;
-      const child = await opened(reference.other);
-      const named = sameKey(child.references.cascades, reference.key);
-      await nameRows(child.client, named, rows);
-      // Of a child whose column was emptied the row is still there; one that is gone was taken away by somebody.
-      const more =
-        reference.key.onDelete === "cascade"
-          ? await bringBack(child.client, child, named, isThreeWay)
-          : await fillAgain(child.client, child, named);
-      tell(reference.other, more);
+    for (const reference of plan.references.children) {
+      const { cascades, resets } = reference.key;
+      const came = async (which: "inserts" | "all", then: typeof fillAgain): Promise<void> => {
+        const rows = await rowsComing(plan.client, plan, reference.columns, which);
+        if (rows.length === 0) return;
+        const child = await opened(reference.other);
+        const named = sameKey(child.references.cascades, reference.key);
+        await nameRows(child.client, named, rows);
+        tell(reference.other, await then(child.client, child, named));
+      };
+      if (cascades) await came("inserts", (...child) => bringBack(...child, isThreeWay));
+      // Of a child whose columns were reset the row is still there; one that is gone was taken away by somebody.
+      if (resets.length > 0) await came(resets.some(({ on }) => on === "update") ? "all" : "inserts", fillAgain);
     }
   }
 }

@@ -15,7 +15,15 @@ export const makeDecisions = `create temporary table lifeboat_decisions
 
 /** Rows that are not put back, and that somebody has to look at. */
 export const conflictCodes = [
-  ...(["edited-since", "recreated", "added-since", "no-good-row", "parent-gone", "referred"] as const),
+  ...([
+    "edited-since",
+    "recreated",
+    "added-since",
+    "no-good-row",
+    "parent-gone",
+    "referred",
+    "default-unknown",
+  ] as const),
 ];
 
 /** Of a cell: `1` is put back; `0` is right already; `e` was edited after the damage; `k` was edited, not damaged; `r` cannot be told. */

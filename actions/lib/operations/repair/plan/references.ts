@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import { quoteIdentifier, quoteQualified, tableName } from "../../../postgres/identifier.ts";
+import { quoteIdentifier, quoteLiteral, quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import type { ForeignKey } from "../../../postgres/inventory/references.ts";
 import { type Difference, damagedRows, differingKeys, goodRows } from "../../compare/difference.ts";
 import type { Cell } from "../change-list.ts";
@@ -198,9 +198,15 @@ export async function bringBack(client: Client, { difference }: Decided, referen
   return answer.rowCount ?? 0;
 }
 
+/** The value of a default that is a plain literal. Others would have to be asked of the server, and may be anybody's function. */
+function literalOf(expression: string): string | undefined {
+  const [, quoted, number] = /^(?:'((?:[^'\\]|'')*)'(?:::[\w ."()[\]]+)?|(-?\d+(?:\.\d+)?))$/.exec(expression) ?? [];
+  return quoted?.replaceAll("''", "'") ?? number;
+}
+
 /**
- * Decides that columns are filled again which a key's SET NULL has emptied, of rows that pointed at what comes back. Rows that
- * the good side does not have may have pointed at it too: they are named.
+ * Decides that columns are filled again which a key's SET NULL or SET DEFAULT has reset, of rows that pointed at what comes back.
+ * Rows that the good side does not have may have pointed at it too: they are named, as are rows whose default nobody can tell.
  * @returns how many are filled
  */
 export async function fillAgain(
@@ -211,23 +217,54 @@ export async function fillAgain(
   const chosen = chosenColumns(difference, selection);
   if (difference.key === null || !reference.columns.every((column) => chosen.includes(column))) return 0;
   const { hash, sameKey, from } = difference;
-  const cells = chosen.map((column) => (reference.columns.includes(column) ? "1" : "0")).join("");
-  const emptied = namesOf("l", reference.columns)
-    .map((one) => `${one} is null`)
-    .join(" and ");
-  const answer = await client.query(
-    `insert into ${decisions} (good, place, live, op, cells, writer)
-     select g.ctid, l.tableoid, l.ctid, 'update', '${cells}', l.xmin
-       from ${goodRows} g join ${from} l on ${hash("l")} = ${hash("g")} and ${sameKey("l", "g")}
-      where ${isAmong({ table: reference.named, columns: reference.columns }, "g")} and ${emptied}
-        and not exists (select from ${decisions} p where p.good = g.ctid)`,
-  );
-  await client.query(
-    `insert into ${decisions} (place, live, code, cells, writer)
-     select l.tableoid, l.ctid, 'no-good-row', '', l.xmin
-       from ${from} l join ${differingKeys} k on k.hash = ${hash("l")}
-      where ${emptied} and not exists (select from ${goodRows} g where ${hash("g")} = ${hash("l")} and ${sameKey("g", "l")})
-        and not exists (select from ${decisions} p where p.live = l.ctid and p.place = l.tableoid)`,
-  );
-  return answer.rowCount ?? 0;
+  const { key } = reference;
+  const operatorOf = (column: string): string => key.operators[key.columns.indexOf(column)] ?? "";
+  const isNamed = isAmong({ table: reference.named, columns: reference.columns }, "g");
+  const named = `${isNamed} and not exists (select from ${decisions} p where p.good = g.ctid)`;
+  const pairs = `${goodRows} g join ${from} l on ${hash("l")} = ${hash("g")} and ${sameKey("l", "g")}`;
+  let filled = 0;
+  for (const { columns } of key.resets) {
+    const cells = chosen.map((one) => (columns.some(({ column }) => column === one) ? "1" : "0")).join("");
+    const isOther = columns
+      .map(({ column }) => {
+        const name = quoteIdentifier(column);
+        return `(l.${name} ${operatorOf(column)} g.${name}) is not true`;
+      })
+      .join(" or ");
+    const reset = columns.map(({ column, expression }) => {
+      const live = `l.${quoteIdentifier(column)}`;
+      if (expression === null) return `${live} is null`;
+      const literal = literalOf(expression);
+      return literal === undefined ? undefined : `${live} ${operatorOf(column)} ${quoteLiteral(literal)}`;
+    });
+    if (reset.includes(undefined)) {
+      await client.query(
+        `insert into ${decisions} (good, place, live, code, cells, writer)
+         select g.ctid, l.tableoid, l.ctid, 'default-unknown', '', l.xmin from ${pairs} where ${named} and (${isOther})`,
+      );
+      continue;
+    }
+    const isReset = reset.join(" and ");
+    // Another key may have reset other columns of the row, which are decided.
+    const places = [...cells].flatMap((cell, at) => (cell === "1" ? [at + 1] : []));
+    const both = places.reduce((text, at) => `overlay(${text} placing '1' from ${at})`, "p.cells");
+    const more = await client.query(
+      `update ${decisions} p set cells = ${both} from ${pairs}
+        where p.op = 'update' and p.good = g.ctid and p.live = l.ctid and p.place = l.tableoid and ${isNamed} and ${isReset} and (${isOther})
+          and ${places.map((at) => `substr(p.cells, ${at}, 1) = '0'`).join(" and ")}`,
+    );
+    const answer = await client.query(
+      `insert into ${decisions} (good, place, live, op, cells, writer)
+       select g.ctid, l.tableoid, l.ctid, 'update', '${cells}', l.xmin from ${pairs} where ${named} and ${isReset} and (${isOther})`,
+    );
+    await client.query(
+      `insert into ${decisions} (place, live, code, cells, writer)
+       select l.tableoid, l.ctid, 'no-good-row', '', l.xmin
+         from ${from} l join ${differingKeys} k on k.hash = ${hash("l")}
+        where ${isReset} and not exists (select from ${goodRows} g where ${hash("g")} = ${hash("l")} and ${sameKey("g", "l")})
+          and not exists (select from ${decisions} p where p.live = l.ctid and p.place = l.tableoid)`,
+    );
+    filled += (more.rowCount ?? 0) + (answer.rowCount ?? 0);
+  }
+  return filled;
 }

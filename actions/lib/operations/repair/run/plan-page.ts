@@ -12,6 +12,8 @@ const meanings: Readonly<Record<string, string>> = {
     "written by the accident, but not in the good side: nobody knows what it was (--added takes such rows away)",
   "parent-gone": "what it points at is gone (--follow puts that back first)",
   referred: "other rows point at it: not taken away",
+  "default-unknown":
+    "a foreign key's SET DEFAULT may have changed it, and its default is no plain value: see for yourself (--keys)",
   "written-before": "differs, but was written before the accident: kept as it is",
   "deleted-since": "taken away after the damaged rows were read: stays away",
   "edited-well": "cells edited since that were never damaged: kept",
