@@ -146,3 +146,27 @@ export function hashOf(columns: readonly string[], alias?: string): string {
   const prefix = alias === undefined ? "" : `${alias}.`;
   return hashOfValues(columns.map((column) => prefix + quoteIdentifier(column)));
 }
+
+/** @throws ConfigurationError `target-replica`, `target-denied` where no temporary tables can be made */
+export async function assertTakesFindings(client: Client): Promise<void> {
+  const answer = await client.query(
+    `select pg_is_in_recovery() as replica, current_setting('transaction_read_only')::bool as "readOnly",
+            has_database_privilege(current_database(), 'temporary') as temporary`,
+  );
+  const { replica, readOnly, temporary } = z
+    .object({ replica: z.boolean(), readOnly: z.boolean(), temporary: z.boolean() })
+    .parse(answer.rows[0]);
+  if (replica || readOnly) {
+    throw new ConfigurationError(
+      "target-replica",
+      `The target ${replica ? "is a replica" : "takes no writes"}: the comparison puts its findings into temporary tables, which it cannot make there.`,
+      "Compare with the primary database; it is only read.",
+    );
+  }
+  if (temporary) return;
+  throw new ConfigurationError(
+    "target-denied",
+    "The target's role may not make temporary tables.",
+    "GRANT TEMPORARY ON DATABASE … to the role, or use `postgres`.",
+  );
+}

@@ -17,7 +17,7 @@ import {
 } from "./difference.ts";
 import { type Choice, type Differing, findDiffering, goodHashes, liveHashes } from "./find-differing.ts";
 import type { GoodSide } from "./good-side.ts";
-import { allRowsOf, hashOf, type LiveTable, readLiveTable } from "./live-table.ts";
+import { allRowsOf, assertTakesFindings, hashOf, type LiveTable, readLiveTable } from "./live-table.ts";
 import { comparisonFailed, loadAddresses, loadKeys, loadRows, UnfitValue } from "./load-rows.ts";
 import { type ColumnMatch, chooseColumns, chooseKey, matchColumns } from "./match-columns.ts";
 
@@ -126,26 +126,7 @@ async function prepare(client: Client, task: DifferenceTask, known: Known): Prom
 
 async function begin(client: Client): Promise<void> {
   await client.query("begin isolation level repeatable read; set local row_security = off");
-  const answer = await client.query(
-    `select pg_is_in_recovery() as replica, current_setting('transaction_read_only')::bool as "readOnly",
-            has_database_privilege(current_database(), 'temporary') as temporary`,
-  );
-  const { replica, readOnly, temporary } = z
-    .object({ replica: z.boolean(), readOnly: z.boolean(), temporary: z.boolean() })
-    .parse(answer.rows[0]);
-  if (replica || readOnly) {
-    throw new ConfigurationError(
-      "target-replica",
-      `The target ${replica ? "is a replica" : "takes no writes"}: the comparison puts its findings into temporary tables, which it cannot make there.`,
-      "Compare with the primary database; it is only read.",
-    );
-  }
-  if (temporary) return;
-  throw new ConfigurationError(
-    "target-denied",
-    "The target's role may not make temporary tables.",
-    "GRANT TEMPORARY ON DATABASE … to the role, or use `postgres`.",
-  );
+  await assertTakesFindings(client);
 }
 
 /**

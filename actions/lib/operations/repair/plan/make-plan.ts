@@ -4,7 +4,7 @@ import { countOf, few } from "../../../base/measures.ts";
 import { quoteQualified, tableName } from "../../../postgres/identifier.ts";
 import { foreignKeys } from "../../../postgres/inventory/references.ts";
 import type { Difference } from "../../compare/difference.ts";
-import { allRowsOf } from "../../compare/live-table.ts";
+import { allRowsOf, assertTakesFindings } from "../../compare/live-table.ts";
 import type { ColumnMatch } from "../../compare/match-columns.ts";
 import { type LeftRow, mostLeft } from "../apply/outcomes.ts";
 import type { Change, Conflict, ListedTable } from "../change-list.ts";
@@ -62,6 +62,7 @@ export async function makePlan(request: PlanRequest): Promise<Plan> {
   const keys = await foreignKeys(await request.connect());
   const open = async (place: Place, chosen: PlanRequest | undefined): Promise<PlannedTable> => {
     const client = await request.connect();
+    await assertTakesFindings(client);
     await client.query(makeDecisions);
     const live = quoteQualified(place.schema, place.name);
     const named = chosen?.keys && (await loadKeys(client, live, chosen.keys));
