@@ -7,8 +7,9 @@ import type {
 import { createLargeObjectHasher } from "../../actions/lib/postgres/row-hash/large-object.ts";
 import { createRowHasher } from "../../actions/lib/postgres/row-hash/row-hash.ts";
 import { blockBegin, blockEnd, dataHeader, sequencesSql } from "../../actions/lib/postgres/rows/data-sql.ts";
+import { largeObjectsArtifact } from "../../actions/lib/postgres/rows/large-objects.ts";
 import type { Piece } from "../integration/assembled-set.ts";
-import { header, largeObjectsBlock, pieces, toc } from "../unit/archive-writer.ts";
+import { header, pieces, toc } from "../unit/archive-writer.ts";
 
 export const examRows = ["1\tAlgebra\n", "2\tالجبر\n", "3\t\\N\n"];
 export const gradeRows = Array.from({ length: 20_000 }, (_, row) => `${row}\t${Math.sin(row)}\n`);
@@ -69,10 +70,8 @@ const schemaEntries = [
   { dumpId: 2, desc: "TABLE", tag: "grades", classId: "1259", oid: "16402" },
   { dumpId: 3, desc: "FUNCTION", tag: "mark()", classId: "1255", oid: "16403" },
 ];
-const blobEntries = [
-  { dumpId: 7, desc: "BLOB METADATA", tag: "16500", defn: "16500\n", oid: "16500" },
-  { dumpId: 8, desc: "BLOBS", tag: "16500", oid: "16500", hasData: true },
-];
+const madeOf = (oid: string, content: string) =>
+  `SELECT pg_catalog.lo_create('${oid}');\nSELECT pg_catalog.lo_put('${oid}', 0, '\\x${Buffer.from(content).toString("hex")}');\n`;
 
 const archive = (...parts: Buffer[]) => pieces(Buffer.concat([header(16), ...parts]), 50_000);
 
@@ -97,8 +96,8 @@ export const contents = {
     source: pieces(Buffer.from(sequencesSql(smallInventory.sequences)), 50_000),
   }),
   largeObjects: (content = "an object"): Piece => ({
-    ...{ name: "data/03-large-objects.dump.zst.pgp", kind: "large-objects" as const },
-    source: archive(toc(16, blobEntries), largeObjectsBlock(8, [[16500, content]])),
+    ...{ name: largeObjectsArtifact, kind: "large-objects" as const },
+    source: pieces(Buffer.concat([dataHeader, Buffer.from(madeOf("16500", content))]), 50_000),
   }),
 };
 

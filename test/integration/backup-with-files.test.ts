@@ -9,7 +9,6 @@ import { verifyFiles } from "../../actions/lib/operations/verify/files/verify-fi
 import { verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { listSnapshots, readSnapshot } from "../../actions/lib/vault/files/snapshot-catalogue.ts";
 import { readSet } from "../../actions/lib/vault/sets/catalogue.ts";
-import { startTcpFaultProxy } from "../faults/proxy/tcp-proxy.ts";
 import { watchedLog } from "../faults/table/watched-log.ts";
 import { contentOf, type SeedFile, seedFiles } from "../lab/storage/index.ts";
 import { openSyncLab, type SyncLab } from "./sync-lab.ts";
@@ -24,8 +23,8 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.[Symbol.asyncDispose]());
 
-async function backUp(source: Partial<Policy["source"]> = {}, log: Log = lab.log, change: Record<string, string> = {}) {
-  const env = { ...lab.env(), ...change };
+async function backUp(source: Partial<Policy["source"]> = {}, log: Log = lab.log) {
+  const env = lab.env();
   const config = await loadConfig({ needs: ["source", "vault", "storageVault", "sourceStorage", "signing"], env });
   const policy = { ...config.policy, source: { ...config.policy.source, startOverMinutes: 0, ...source } };
   return runBackup({ tier: "daily", config: { ...config, policy }, log, files: { config, log: lab.log } });
@@ -81,21 +80,6 @@ test("when the backup fails after its files are published, that is told, and the
   expect(fitting).toEqual({ set: manifest.files?.set, fit: "same" });
   const fine = await verifyFiles(lab.lab.vault, fitting.set, options, lab.log);
   expect(fine.findings.map(({ code }) => code)).not.toContain("set-missing");
-});
-
-test("with files, large objects wait for the connection of a reader: that of the schema's dump is taken by the files' list", async () => {
-  await lab.sql("create table public.slow as select n, repeat('x', 100) as filling from generate_series(1, 300000) n");
-  await lab.sql("select lo_from_bytea(900001, 'an object'); grant select on large object 900001 to lifeboat_backup");
-  const through = new URL(lab.project.backupUrl);
-  await using pooler = await startTcpFaultProxy({ host: through.hostname, port: Number(through.port) });
-  // Rows are still read, by all readers, when the schema's dump has given its connection back.
-  pooler.slow(4_000_000);
-  Object.assign(through, { hostname: pooler.host, port: String(pooler.port) });
-  const log = watchedLog();
-  await backUp({ sliceBytes: 4_000_000 }, log, { DATABASE_URL: through.href });
-  const slices = log.lines.filter((line) => /public\.slow\.\d+$/.test(line));
-  expect(slices.length).toBeGreaterThan(4);
-  expect(log.lines.indexOf("large objects")).toBeGreaterThan(log.lines.lastIndexOf(slices.at(-1) ?? ""));
 });
 
 test("when the files cannot be copied there is no set either", async () => {

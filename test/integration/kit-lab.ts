@@ -161,7 +161,7 @@ export async function toolFolder(folder: string, binDir: string): Promise<string
   await mkdir(folder);
   const path = (process.env["PATH"] ?? "").split(delimiter);
   for (const program of programs) await symlink(await found(program, path), join(folder, program));
-  for (const client of ["psql", "pg_restore"]) await symlink(join(binDir, client), join(folder, client));
+  await symlink(join(binDir, "psql"), join(folder, "psql"));
   return folder;
 }
 

@@ -12,7 +12,7 @@ import { connect } from "../../actions/lib/postgres/connect/connect.ts";
 import type { Inventory } from "../../actions/lib/postgres/inventory/model.ts";
 import { readInventory } from "../../actions/lib/postgres/inventory/read.ts";
 import { fingerprintLargeObject, fingerprintTable, readWith } from "../../actions/lib/postgres/rows/fingerprint.ts";
-import { viewQuestions } from "../../actions/lib/postgres/rows/view-questions.ts";
+import { viewQuestions } from "../../actions/lib/postgres/rows/others-code.ts";
 import { copyProject, createProject, execute, type LabProject, seedQimma } from "../lab/index.ts";
 import { type RunningPostgres, startPostgres } from "../lab/servers/postgres.ts";
 

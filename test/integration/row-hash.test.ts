@@ -1,17 +1,19 @@
-import { spawn } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import pg from "pg";
 import { to as copyTo } from "pg-copy-streams";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { wholeOf } from "../../actions/lib/base/flow/chunks.ts";
 import { pinStatement } from "../../actions/lib/postgres/connect/connect.ts";
-import { readArchive } from "../../actions/lib/postgres/dump/archive/data.ts";
 import { createLargeObjectHasher } from "../../actions/lib/postgres/row-hash/large-object.ts";
 import { createPairHasher, hashOfValues } from "../../actions/lib/postgres/row-hash/pair-hash.ts";
 import { createRowHasher } from "../../actions/lib/postgres/row-hash/row-hash.ts";
-import { fingerprintLargeObject, fingerprintTable } from "../../actions/lib/postgres/rows/fingerprint.ts";
+import { fingerprintLargeObjects, fingerprintTable } from "../../actions/lib/postgres/rows/fingerprint.ts";
+import { largeObjectsSql, readLargeObjectsSql } from "../../actions/lib/postgres/rows/large-objects.ts";
 import { execute } from "../lab/index.ts";
 import { type SharedPostgres, sharedPostgres } from "../lab/servers/started.ts";
+import { pieces } from "../unit/archive-writer.ts";
 
 /** A text of up to 12 pieces, most of them such as COPY or record_out have a rule for. */
 const nastyTexts = String.raw`
@@ -165,21 +167,29 @@ describe.each([15, 17] as const)("with PostgreSQL %i", (major) => {
     }
   });
 
-  test("the hash of a large object out of a dump is the one that the database computes", async () => {
-    const all = ["-Fc", "-Z0", "--data-only", "--blobs", "--exclude-schema=*", "-d", server.superuserUrl(database)];
-    const dump = spawn(join(server.binDir, "pg_dump"), all, { stdio: ["ignore", "pipe", "inherit"] });
-    const compared: string[] = [];
-    for await (const { objects } of (await readArchive(dump.stdout)).blocks()) {
-      for await (const object of objects()) {
-        const hasher = createLargeObjectHasher();
-        for await (const chunk of object.chunks()) hasher.push(chunk);
-        expect({ oid: object.oid, ...hasher.finish() }).toEqual(
-          await inTransaction(() => fingerprintLargeObject(client, object.oid)),
-        );
-        compared.push(object.oid);
-      }
+  test("large objects travel as SQL that makes the same, and their hashes are those that the database computes", async () => {
+    const measured = await inTransaction(() => fingerprintLargeObjects(client, ["1", "2", "4000000000"]));
+    const sql: Buffer[] = [];
+    for await (const some of largeObjectsSql(client, measured)) sql.push(some);
+    const hasher = createLargeObjectHasher();
+    for (const { oid, ...wanted } of measured) {
+      for await (const line of readLargeObjectsSql(pieces(Buffer.concat(sql), 10_000), measured))
+        if (line.oid === oid && line.bytes !== undefined) hasher.push(line.bytes);
+      expect({ oid, ...hasher.finish() }).toEqual({ oid, ...wanted });
     }
-    expect(compared.sort()).toEqual(["1", "2", "4000000000"]);
+    await execute(server.superuserUrl(database), `select lo_unlink(oid) from pg_largeobject_metadata`);
+    const psql = spawnSync(
+      join(server.binDir, "psql"),
+      ["-qX", "-v", "ON_ERROR_STOP=on", server.superuserUrl(database)],
+      {
+        input: Buffer.concat(sql),
+      },
+    );
+    expect(psql.status).toBe(0);
+    expect(await inTransaction(() => fingerprintLargeObjects(client, ["1", "2", "4000000000"]))).toEqual(measured);
+    // Another under the same number since it was measured.
+    await execute(server.superuserUrl(database), "select lo_put(2, 0, 'S')");
+    await expect(wholeOf(largeObjectsSql(client, measured))).rejects.toMatchObject({ code: "dump-differs" });
   });
 
   /** By the table's name. */

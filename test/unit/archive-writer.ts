@@ -53,16 +53,6 @@ export function tableBlock(dumpId: number, rows: readonly string[]): Buffer {
   return Buffer.concat([Buffer.from([1]), integer(dumpId), ...rows.map(frame), frame("\\.\n\n\n"), integer(0)]);
 }
 
-export function largeObjectsBlock(dumpId: number, objects: readonly (readonly [number, string])[]): Buffer {
-  // An empty frame would be the end: an empty object has none.
-  const bodies = objects.flatMap(([oid, content]) => [
-    integer(oid),
-    ...(content === "" ? [] : [frame(content)]),
-    integer(0),
-  ]);
-  return Buffer.concat([Buffer.from([3]), integer(dumpId), ...bodies, integer(0)]);
-}
-
 /** `bytes` in pieces of `size`. */
 export async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array, void, undefined> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);

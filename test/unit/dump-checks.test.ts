@@ -1,9 +1,5 @@
 import { describe, expect, test } from "vitest";
-import {
-  assertLargeObjectsComplete,
-  assertSchemaComplete,
-  movedObjects,
-} from "../../actions/lib/compare/dump-checks.ts";
+import { assertSchemaComplete, movedObjects } from "../../actions/lib/compare/dump-checks.ts";
 import type { TocEntry } from "../../actions/lib/postgres/dump/archive/toc.ts";
 import type { InventoryObject } from "../../actions/lib/postgres/inventory/model.ts";
 
@@ -52,13 +48,6 @@ describe("a dump is held against the catalogue", () => {
     expect(() => assertSchemaComplete({ objects: [object({})] }, [entry({ tableOid: "1259", oid: "1" })])).toThrow(
       /public\.f/,
     );
-  });
-
-  test("a large object that it lacks is named, in the words of each version", () => {
-    const largeObjects = [1, 2].map((oid) => ({ oid: String(oid), bytes: "0", hash: "0" }));
-    const check = (toc: TocEntry[]) => () => assertLargeObjectsComplete({ largeObjects }, toc);
-    expect(check([entry({ desc: "BLOB", oid: "1" })])).toThrow(/lacks 1 large objects: 2/);
-    expect(check([entry({ desc: "BLOB METADATA", defn: "1 2" })])).not.toThrow();
   });
 
   test("a definition that changed, or went, has moved; what came later, a grant or a large object has not", () => {

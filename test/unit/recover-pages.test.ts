@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
+import { largeObjectsArtifact } from "../../actions/lib/postgres/rows/large-objects.ts";
 import {
   type RecoverFacts,
   renderRecoverFilesPage,
@@ -30,7 +31,7 @@ function factsOf(tier: RecoverFacts["tier"], secrets: boolean, database = "postg
     artifacts: [
       ...[artifact("schema", "schema.dump.zst.pgp"), artifact("data", "data/01-a.sql.zst.pgp")],
       ...["02", "03-extension"].map((name) => artifact("sequences", `data/${name}-sequences.sql.zst.pgp`)),
-      ...(tier === "daily" ? [] : [artifact("large-objects", "large-objects.dump.zst.pgp")]),
+      ...(tier === "daily" ? [] : [artifact("large-objects", largeObjectsArtifact)]),
       ...(tier === "weekly" ? [artifact("json", "json/a.pgp")] : []),
       ...(tier === "monthly" ? [] : [artifact("configuration", "configuration.json.zst.pgp")]),
       ...(secrets ? [artifact("configuration", functionArtifact("grade")), artifact("secrets", rootKeyArtifact)] : []),
@@ -40,7 +41,6 @@ function factsOf(tier: RecoverFacts["tier"], secrets: boolean, database = "postg
       ...(secrets && { secrets: { recipients: [recipient], sessionKeyCommitment: "y" } }),
     },
     source: { projectRef: "abcdefghijklmnopqrst", database, serverVersion: "17.6 (Debian)", serverMajor: 17 },
-    software: { lifeboat: "0.1.0", node: "v24", pgDump: "17.6" },
   };
 }
 
@@ -107,11 +107,11 @@ describe("the pages", () => {
     expect(without).toMatch(/It is not in this set: no access token/);
   });
 
-  test("ask for pg_restore only where there are large objects", () => {
+  test("need no pg_restore, for large objects either", () => {
     const [without, withThem] = [renderRecoverPage(factsOf("daily", true)), renderRecoverPage(factsOf("weekly", true))];
-    expect(without).not.toContain("pg_restore");
-    expect(withThem).toContain("you need `pg_restore` of PostgreSQL 17 or newer too");
-    expect(withThem).toContain("open_artifact large-objects.dump.zst.pgp | { pg_restore");
+    expect(without).not.toContain("large-objects");
+    expect(withThem).toContain(`open_artifact ${largeObjectsArtifact} | without_commands | sql`);
+    expect(withThem).not.toContain("pg_restore");
   });
 
   test("let no name of a database out of its place", () => {

@@ -41,24 +41,6 @@ export function assertRowsComplete(
   );
 }
 
-/** @throws OperationError `dump-incomplete` that names the large objects which the dump lacks */
-export function assertLargeObjectsComplete(inventory: Pick<Inventory, "largeObjects">, toc: readonly TocEntry[]): void {
-  const dumped = new Set(toc.flatMap(largeObjectsOf));
-  const missing = inventory.largeObjects.filter(({ oid }) => !dumped.has(oid)).map(({ oid }) => oid);
-  if (missing.length === 0) return;
-  throw new OperationError(
-    "dump-incomplete",
-    `The dump lacks ${missing.length} large objects: ${few(missing)}.`,
-    "Run again; if it comes back, run `lifeboat check`.",
-  );
-}
-
-/** pg_dump 15 and 16 list each large object; from 17 on one entry stands for many, its definition listing their OIDs. */
-function largeObjectsOf(entry: TocEntry): string[] {
-  if (entry.desc === "BLOB") return [entry.oid];
-  return entry.desc === "BLOB METADATA" ? (entry.defn.match(/\d+/g) ?? []) : [];
-}
-
 /**
  * Objects whose definition is no longer what the snapshot's inventory says. pg_get_viewdef and its kin read the present,
  * not the snapshot: a change in between would put something into the dump that never was at the snapshot. What came later

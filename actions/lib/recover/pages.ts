@@ -11,24 +11,15 @@ import { type Artifact, type Manifest, setFormat, setPrefix } from "../vault/for
 const render = templatesIn(new URL("./templates/", import.meta.url));
 
 /** What the page has to know of its set: everything of the manifest that is known before the page is stored. */
-export interface RecoverFacts
-  extends Pick<Manifest, "tier" | "set" | "snapshotAt" | "source" | "software" | "sealing"> {
+export interface RecoverFacts extends Pick<Manifest, "tier" | "set" | "snapshotAt" | "source" | "sealing"> {
   readonly artifacts: readonly Artifact[];
 }
 
 /**
- * RECOVER.md: how to restore this very set with aws, gpg, zstd, sha256sum and psql alone (and pg_restore, where it has large objects). Its `sh` blocks, one
+ * RECOVER.md: how to restore this very set with aws, gpg, zstd, sha256sum and psql alone. Its `sh` blocks, one
  * after the other, are a bash script. It tells no more of the data than the manifest does.
  */
-export function renderRecoverPage({
-  tier,
-  set,
-  snapshotAt,
-  source,
-  software,
-  sealing,
-  artifacts,
-}: RecoverFacts): string {
+export function renderRecoverPage({ tier, set, snapshotAt, source, sealing, artifacts }: RecoverFacts): string {
   const has = (kind: Artifact["kind"]) => artifacts.some((artifact) => artifact.kind === kind);
   const { secrets } = sealing;
   const people = sealing.recipients.filter(({ role }) => role !== "prover");
@@ -52,15 +43,8 @@ export function renderRecoverPage({
     ...{ managedSchemas: managedSchemaNames(), staying: rowsThatStay(), oneTimeColumns: [...oneTimeColumnsOfUsers] },
     oneTimeTables: [...oneTimeTables].map((name) => `auth.${name}`),
     sequences: { own: namesOf("sequences").join(" ") },
-    ...{ pgRestore: null, largeObjects: null },
-    ...(largeObjects !== undefined && {
-      ...{
-        pgRestore: { file: "pg-restore.md" },
-        largeObjects: { file: "large-objects.sh" },
-        largeObjectsName: largeObjects,
-      },
-      dumpMajor: software.pgDump.match(/\d+/)?.[0] ?? serverMajor,
-    }),
+    largeObjects: largeObjects === undefined ? null : { file: "large-objects.sh" },
+    ...(largeObjects !== undefined && { largeObjectsName: largeObjects }),
     configuration: { file: has("configuration") ? "configuration.md" : "no-configuration.md" },
     people: { own: people.map(({ fingerprint }) => fingerprint).join(" ") },
     last: secrets === undefined ? "8" : "9",

@@ -1,16 +1,13 @@
 import type { Client } from "pg";
 import { ConfigurationError, OperationError } from "../../base/errors.ts";
 import type { Stop } from "../../base/flow/bounded.ts";
-import { heldBack } from "../../base/flow/chunks.ts";
+import type { Log } from "../../base/log.ts";
 import { countOf } from "../../base/measures.ts";
-import { assertLargeObjectsComplete } from "../../compare/dump-checks.ts";
 import { readManagementApi } from "../../config/environment.ts";
 import type { Config } from "../../config/load.ts";
-import { inspectArchive } from "../../postgres/dump/archive/inspect.ts";
-import { largeObjectArguments, runPgDump } from "../../postgres/dump/pg-dump.ts";
 import type { Fingerprint, Inventory } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets, readVaultSecrets, vaultSecretsArtifact } from "../../postgres/inventory/vault-secrets.ts";
-import type { LockedSnapshot } from "../../postgres/snapshot/snapshot.ts";
+import { largeObjectsArtifact, largeObjectsSql } from "../../postgres/rows/large-objects.ts";
 import { captureConfiguration } from "../../supabase/configuration/capture.ts";
 import {
   configurationArtifact,
@@ -21,27 +18,27 @@ import {
 import { openManagementApi } from "../../supabase/management-api.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import { type ArtifactStore, jsonSource } from "./artifact-store.ts";
-import type { SourceAccess } from "./source-access.ts";
 
 /**
- * Dumps the large objects with pg_dump, under the set's own snapshot.
+ * Copies the large objects under the set's own snapshot.
  *
+ * @param client the session that holds the snapshot
+ * @param objects as the server has measured them
  * @returns nothing where there are none
- * @throws OperationError `dump-failed`, `dump-incomplete`, and what the vault throws
+ * @throws OperationError `large-object-unreadable`, `dump-differs`, and what the vault throws
  */
 export async function takeLargeObjects(
-  source: SourceAccess,
+  client: Client,
   store: ArtifactStore,
-  snapshot: LockedSnapshot,
-  inventory: Pick<Inventory, "largeObjects">,
+  objects: Inventory["largeObjects"],
+  log: Log,
 ): Promise<Artifact[]> {
-  const { largeObjects } = inventory;
-  if (largeObjects.length === 0) return [];
-  const track = source.log.track("large objects", { bytes: 0, items: largeObjects.length });
+  if (objects.length === 0) return [];
+  const bytes = objects.reduce((sum, one) => sum + Number(one.bytes), 0);
+  const track = log.track("large objects", { bytes, items: objects.length });
   try {
-    const dump = inspectArchive(runPgDump(source.dump(snapshot.id), largeObjectArguments(), "the large objects"));
-    const stream = heldBack(dump.stream, async () => assertLargeObjectsComplete(inventory, await dump.toc));
-    const artifact = await store.put({ name: "large-objects.dump.zst.pgp", kind: "large-objects" }, stream, track);
+    const sql = largeObjectsSql(client, objects);
+    const artifact = await store.put({ name: largeObjectsArtifact, kind: "large-objects" }, sql, track);
     track.end("done");
     return [artifact];
   } catch (error) {

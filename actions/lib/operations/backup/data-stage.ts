@@ -25,7 +25,6 @@ export interface DataStage {
  * Reads the rows in files, several at a time, and fingerprints them on their way; what the server itself says of them is asked
  * beside, all under the one snapshot. Large objects, Vault's secrets and the values of sequences come with them.
  *
- * @param beside.free settles when the schema's dump, which goes on meanwhile, has given its connection back; undefined: another takes that
  * @param beside.secrets where Vault's secrets go
  * @throws OperationError `connection-lost`, `snapshot-lost`, `dump-failed`, `dump-incomplete`, `dump-differs`, `table-unreadable`, `table-unplanned`,
  * `row-too-long`, `value-too-long`, `large-object-unreadable`, and what the vault throws
@@ -36,7 +35,6 @@ export async function takeData(
   stop: Stop,
   { snapshot, inventory, unasked }: Catalogue,
   beside: {
-    readonly free: Promise<unknown> | undefined;
     readonly secrets: () => Promise<ArtifactStore>;
     warn(text: string): void;
   },
@@ -50,10 +48,8 @@ export async function takeData(
   const artifacts: Artifact[] = [];
   const readings = files.map((file) => read.reading(file));
 
-  const lanes = readInLanes(source, stop, snapshot.id, readings, () => read.bytes);
-  lanes.catch(() => {}); // told by those who wait for it
   const reading = async (): Promise<undefined> => {
-    await lanes;
+    await readInLanes(source, stop, snapshot.id, readings, () => read.bytes);
     await read.settled();
     for (const [name, values] of sequenceFiles(inventory.sequences, files)) {
       artifacts.push(await store.putSmall({ name, kind: "sequences" }, sequencesSql(values)));
@@ -66,15 +62,11 @@ export async function takeData(
     return whileHeld(client, async () => {
       const said = await askServer(inventory, asked, unasked, client, stop, source.log);
       artifacts.push(...(await takeSecrets(client, beside.secrets, inventory, said.tables, beside.warn)));
+      artifacts.push(...(await takeLargeObjects(client, store, said.inventory.largeObjects, source.log)));
       return said;
     });
   };
-  const copyingObjects = async (): Promise<undefined> => {
-    // Whoever is done first gives back the connection that pg_dump takes here: it is one of those that the policy has counted.
-    await (beside.free === undefined ? lanes : Promise.race([lanes, beside.free]));
-    artifacts.push(...(await whileHeld(snapshot.client, () => takeLargeObjects(source, store, snapshot, inventory))));
-  };
-  const [, said] = await together<Said | undefined>(stop, [reading, asking, copyingObjects]);
+  const [, said] = await together<Said | undefined>(stop, [reading, asking]);
   return {
     artifacts: [...read.artifacts(), ...artifacts],
     inventory: rows.settle(said?.inventory ?? inventory, said?.tables ?? new Map()),

@@ -16,7 +16,7 @@ import {
   type Question,
   readWith,
 } from "../../postgres/rows/fingerprint.ts";
-import { viewQuestions } from "../../postgres/rows/view-questions.ts";
+import { viewQuestions } from "../../postgres/rows/others-code.ts";
 
 /** What the server is asked; a far server is asked many things at a time. */
 interface Asked {

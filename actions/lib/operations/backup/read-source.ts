@@ -71,10 +71,8 @@ export async function readSource(
       const databaseSet = { tier: request.tier, set };
       if (request.files) beside.run = startFiles(request.files, { snapshot: schema.snapshot, databaseSet }, stop);
     };
-    // The list of the files takes the dump's connection.
-    const free = request.files ? undefined : dump;
     const read = (): Promise<DataStage> =>
-      takeData(source, writer.store, stop, schema, { free, secrets: writer.secrets, warn });
+      takeData(source, writer.store, stop, schema, { secrets: writer.secrets, warn });
     const [rows] = await together<DataStage | undefined>(stop, [() => held(read), () => held(dumped)]);
     if (rows === undefined) throw new Error("The rows have not been read.");
     return rows;

@@ -8,7 +8,7 @@ import { inspectArchive } from "../../postgres/dump/archive/inspect.ts";
 import { runPgDump, schemaArguments } from "../../postgres/dump/pg-dump.ts";
 import type { Inventory, InventoryObject } from "../../postgres/inventory/model.ts";
 import { readInventory } from "../../postgres/inventory/read.ts";
-import { plannedWithOthersCode } from "../../postgres/rows/planned-code.ts";
+import { plannedWithOthersCode } from "../../postgres/rows/others-code.ts";
 import { type LockedSnapshot, takeLockedSnapshot, whileHeld } from "../../postgres/snapshot/snapshot.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import type { ArtifactStore } from "./artifact-store.ts";

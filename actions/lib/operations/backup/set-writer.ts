@@ -5,13 +5,14 @@ import type { Inventory } from "../../postgres/inventory/model.ts";
 import { renderRolesSql } from "../../postgres/inventory/roles.ts";
 import { renderRecoverPage } from "../../recover/pages.ts";
 import { signDetached } from "../../seal/keys/signature.ts";
+import { releaseVerifier } from "../../vault/configured.ts";
+import { notedErasures } from "../../vault/erasures/ledger.ts";
 import { type Artifact, type Manifest, setPrefix } from "../../vault/format/manifest.ts";
 import { lockPublished } from "../../vault/keys-lock.ts";
 import { encodeManifest, publishSet } from "../../vault/sets/catalogue.ts";
 import { type ArtifactStore, jsonSource, textSource } from "./artifact-store.ts";
 import { boundShrinkage, readLastSet } from "./earlier-sets.ts";
 import { compareWithLast, indexOf, type Measured, type SinceLast, storeIndex } from "./index-stage.ts";
-import { notedErasures } from "./note-erasures.ts";
 import type { BackupResult } from "./result.ts";
 import type { Catalogue } from "./schema-stage.ts";
 import { type Draft, draftOf, openSetKeys, putPage, type SetWriterOptions } from "./set-keys.ts";
@@ -88,7 +89,7 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
       const now = { counts, artifacts };
       boundShrinkage(last, now, smallestShareOfLastSet, acceptShrinkage || mark !== undefined, warnings);
       const named = { ...(files && { files: { set: files.set } }), ...(mark !== undefined && { incident: mark }) };
-      const erasures = await notedErasures({ vault, config }, last, warn);
+      const erasures = await notedErasures(vault, await releaseVerifier(config), last?.erasures, warn);
       const manifest: Manifest = {
         ...draft,
         ...named,

@@ -21,7 +21,7 @@ const tools: readonly Tool[] = [
   { program: "zstd", wanted: "1.4 or newer", packages: ["zstd", "zstd", "zstd", "zstd"] },
   {
     program: "psql",
-    wanted: "17.6, 16.10, 15.14 or newer of its major version; pg_restore beside it where a set has large objects",
+    wanted: "17.6, 16.10, 15.14 or newer of its major version",
     packages: ["postgresql-client", "postgresql", "postgresql-client", "libpq"],
   },
   { program: "aws", wanted: "1.27, 2.9 or newer; or curl", packages: ["awscli", "awscli2", "aws-cli", "awscli"] },

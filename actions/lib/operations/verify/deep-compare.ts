@@ -1,5 +1,5 @@
 import { countOf, few } from "../../base/measures.ts";
-import { assertLargeObjectsComplete, assertSchemaComplete, countSet } from "../../compare/dump-checks.ts";
+import { assertSchemaComplete, countSet } from "../../compare/dump-checks.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { Inventory, TableContent } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets } from "../../postgres/inventory/vault-secrets.ts";
@@ -26,7 +26,6 @@ export function compareContents(manifest: Manifest, inventory: Inventory, conten
     ...misplacedRows(manifest, inventory).map(({ where, code, what }) => damageAt(where, code, what)),
     ...dumped(inventory).flatMap(unproven),
     ...compareSequences(manifest, inventory),
-    ...attempt("set", () => assertLargeObjectsComplete(inventory, contents.entries)),
     ...compareLargeObjects(inventory, contents),
     ...compareExports(manifest, inventory, contents),
     ...compareIndex(manifest, inventory, contents),

@@ -1,7 +1,6 @@
 import { OperationError } from "../../base/errors.ts";
 import { wholeOf } from "../../base/flow/chunks.ts";
-import { readArchive } from "../../postgres/dump/archive/data.ts";
-import type { TocEntry } from "../../postgres/dump/archive/toc.ts";
+import { readArchive, type TocEntry } from "../../postgres/dump/archive/toc.ts";
 import { tableName } from "../../postgres/identifier.ts";
 import type { Fingerprint, Inventory, TableContent } from "../../postgres/inventory/model.ts";
 import { isVaultSecrets, vaultSecretsArtifact } from "../../postgres/inventory/vault-secrets.ts";
@@ -12,6 +11,7 @@ import { hasherOf } from "../../postgres/rows/data-file.ts";
 import { sequenceFiles } from "../../postgres/rows/data-plan.ts";
 import { sequencesSql } from "../../postgres/rows/data-sql.ts";
 import { planExport } from "../../postgres/rows/export-rows.ts";
+import { readLargeObjectsSql } from "../../postgres/rows/large-objects.ts";
 import type { Artifact } from "../../vault/format/manifest.ts";
 import { blocksIn, differing, holdsRows } from "../../vault/sets/rows.ts";
 import { addBuckets, type IndexedTable, parseIndex } from "../../vault/sets/table-index.ts";
@@ -29,8 +29,6 @@ export interface Contents {
   /** Lists of sequences' values that there are, by their place in `sequenceFiles`. */
   readonly sequenceFiles: Set<number>;
   schema: readonly TocEntry[] | undefined;
-  /** What the archive of large objects lists. */
-  readonly entries: TocEntry[];
   readonly largeObjects: Map<string, { readonly bytes: string; readonly hash: string }>;
   /** By the table's OID, over all of its files: what its rows come to in the buckets of the index, packed. */
   readonly buckets: Map<string, Buffer>;
@@ -45,7 +43,6 @@ export function noContents(): Contents {
     findings: [],
     sequenceFiles: new Set(),
     schema: undefined,
-    entries: [],
     largeObjects: new Map(),
     buckets: new Map(),
     index: undefined,
@@ -66,7 +63,7 @@ export async function readContents(
   if (artifact.kind === "schema") contents.schema = await readSchema(artifact, plain);
   else if (holdsRows(artifact)) await readRows(artifact, plain, inventory, contents);
   else if (artifact.kind === "sequences") await readSequences(artifact, plain, inventory, contents);
-  else if (artifact.kind === "large-objects") await readLargeObjects(plain, contents);
+  else if (artifact.kind === "large-objects") await readLargeObjects(plain, inventory, contents);
   else if (artifact.kind === "json") await readExport(artifact, plain, inventory, contents);
   else if (artifact.kind === "index") contents.index = await readIndex(artifact, plain);
   else if (artifact.name === vaultSecretsArtifact) await readSecrets(artifact, plain, inventory);
@@ -74,14 +71,9 @@ export async function readContents(
 }
 
 async function readSchema(artifact: Artifact, plain: AsyncIterable<Uint8Array>): Promise<readonly TocEntry[]> {
-  const archive = await readArchive(plain);
-  for await (const { entry } of archive.blocks()) {
-    throw new OperationError(
-      "schema-with-rows",
-      `${artifact.name} holds rows of ${entry.namespace}.${entry.tag}; it should hold definitions only.`,
-    );
-  }
-  return archive.toc;
+  const { toc, data } = await readArchive(plain);
+  if (!data) return toc;
+  throw new OperationError("schema-with-rows", `${artifact.name} holds rows; it should hold definitions only.`);
 }
 
 async function readRows(
@@ -119,18 +111,23 @@ async function readSequences(
   contents.sequenceFiles.add(place);
 }
 
-const told = new Set(["BLOB", "BLOB METADATA"]);
-
-async function readLargeObjects(plain: AsyncIterable<Uint8Array>, contents: Contents): Promise<void> {
-  const archive = await readArchive(plain);
-  contents.entries.push(...archive.toc.filter(({ desc }) => told.has(desc)));
-  for await (const { objects } of archive.blocks()) {
-    for await (const object of objects()) {
-      const hasher = createLargeObjectHasher();
-      for await (const chunk of object.chunks()) hasher.push(chunk);
-      contents.largeObjects.set(object.oid, hasher.finish());
-    }
+async function readLargeObjects(
+  plain: AsyncIterable<Uint8Array>,
+  { largeObjects }: Inventory,
+  contents: Contents,
+): Promise<void> {
+  const hasher = createLargeObjectHasher();
+  let current: string | undefined;
+  const end = (): void => {
+    if (current !== undefined) contents.largeObjects.set(current, hasher.finish());
+  };
+  for await (const { oid, bytes } of readLargeObjectsSql(plain, largeObjects)) {
+    if (bytes === undefined) {
+      end();
+      current = oid;
+    } else hasher.push(bytes);
   }
+  end();
 }
 
 /** @throws OperationError `index-damaged` */

@@ -30,11 +30,6 @@ export function schemaArguments(): string[] {
   return ["--schema-only"];
 }
 
-/** Large objects alone: rows are read by our own COPY (postgres/rows). */
-export function largeObjectArguments(): string[] {
-  return ["--data-only", "--blobs", "--exclude-schema=*"];
-}
-
 /**
  * Runs pg_dump and gives what it writes. The stream ends well only when pg_dump exited with 0: its end is held back until
  * then, so that nothing downstream can take a dump that broke off for a whole one.

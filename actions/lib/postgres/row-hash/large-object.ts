@@ -1,4 +1,5 @@
-const pageBytes = 1_048_576;
+/** Of a large object, hashed and written at a time. */
+export const pageBytes = 1_048_576;
 const hexDigits = Buffer.from("0123456789abcdef", "latin1");
 
 /**
@@ -7,12 +8,12 @@ const hexDigits = Buffer.from("0123456789abcdef", "latin1");
  */
 interface LargeObjectHasher {
   push(chunk: Uint8Array): void;
-  /** `bytes` and `hash` in decimal digits. */
+  /** `bytes` and `hash` in decimal digits; the next object may follow. */
   finish(): { readonly bytes: string; readonly hash: string };
 }
 
 export function createLargeObjectHasher(): LargeObjectHasher {
-  const sum = createHashSum();
+  let sum = createHashSum();
   const text = new Uint8Array(pageBytes * 2 + 24);
   const words = new Int32Array(text.buffer);
   let page = 0;
@@ -39,7 +40,11 @@ export function createLargeObjectHasher(): LargeObjectHasher {
     },
     finish() {
       if (bytes % pageBytes !== 0) end();
-      return { bytes: bytes.toString(), hash: sum.total() };
+      const found = { bytes: bytes.toString(), hash: sum.total() };
+      sum = createHashSum();
+      [page, bytes] = [0, 0];
+      begin();
+      return found;
     },
   };
 }

@@ -11,7 +11,7 @@ import type { DataFile, Slice } from "./data-plan.ts";
 import { blockBegin, blockEnd, dataHeader } from "./data-sql.ts";
 import { connectionLost, copyOutStatement, isLost } from "./export-rows.ts";
 import { lent, whyUnreadable } from "./fingerprint.ts";
-import { plannedWithOthersCode } from "./planned-code.ts";
+import { plannedWithOthersCode } from "./others-code.ts";
 
 /** What rows of a table are hashed to, divided by their key where it has one. */
 export type HashedRows = Fingerprint & { readonly buckets?: BigInt64Array };

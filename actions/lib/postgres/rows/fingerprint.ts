@@ -4,6 +4,7 @@ import { describeCode, OperationError, sqlState } from "../../base/errors.ts";
 import { quoteIdentifier, quoteQualified, tableName } from "../identifier.ts";
 import { type Fingerprint, fingerprintSchema, type Generated, type TableContent } from "../inventory/model.ts";
 import { firstRowUnder } from "../inventory/name-lookup.ts";
+import { pageBytes } from "../row-hash/large-object.ts";
 import { rowTooLong, unplanned } from "./export-rows.ts";
 
 /**
@@ -155,7 +156,6 @@ export function whyUnreadable(table: Pick<TableContent, "schema" | "name">, erro
   );
 }
 
-const pageBytes = 1_048_576;
 const readMode = 0x40000;
 
 interface MeasuredObject {

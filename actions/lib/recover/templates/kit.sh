@@ -206,7 +206,6 @@ database() {
   choose "$SETS_IN" "$chosen_set" database/daily/ database/weekly/ database/monthly/
   echo "set $FOUND (${PREFIX//database\//}), signed; as it was at $(sed -n -E 's/^  "snapshotAt": "([0-9TZ:.-]+)",$/\1/p' manifest.json)"
   names_of > names
-  ! grep -q '  large-objects[.]' names || command -v pg_restore > /dev/null || fail "the set has large objects, and there is no pg_restore here: TOOLS.md says where it is had"
   page_of "$SETS_IN" "$PREFIX$FOUND/RECOVER.md" "$(sed -n 's/  RECOVER[.]md$//p' names)"
   S3_BACKUP_BUCKET=$SETS_IN
   «keys.sh»

@@ -1,1 +1,1 @@
-open_artifact «largeObjectsName» | { pg_restore --exit-on-error --no-password --dbname="$TARGET" && cat > /dev/null; }
+open_artifact «largeObjectsName» | without_commands | sql --set=ON_ERROR_STOP=on > /dev/null || fail "the large objects cannot be loaded"

@@ -6,9 +6,29 @@ do $$
 declare
   view record;
   one text;
+  statement text;
   waiting int;
   before int := -1;
 begin
+  -- Large objects come with their bytes alone. Rights come first: who gives one away may grant nothing of it any more.
+  for statement in
+    select format('grant %s on large object %s to %s%s', g ->> 'privilege', (o ->> 'identity')::oid,
+                  case g ->> 'grantee' when '' then 'public' else quote_ident(g ->> 'grantee') end,
+                  case when (g ->> 'grantable')::boolean then ' with grant option' else '' end)
+      from pg_temp.inventory, json_array_elements(document::json -> 'objects') o,
+           json_array_elements(case json_typeof(o -> 'grants') when 'array' then o -> 'grants' end) g
+     where o ->> 'kind' = 'large object' and g ->> 'privilege' in ('SELECT', 'UPDATE')
+    union all
+    select unnest(array[format('comment on large object %s is %L', (o ->> 'identity')::oid, o ->> 'comment'),
+                        format('alter large object %s owner to %I', (o ->> 'identity')::oid, o ->> 'owner')])
+      from pg_temp.inventory, json_array_elements(document::json -> 'objects') o where o ->> 'kind' = 'large object'
+  loop
+    begin
+      execute statement;
+    exception when others then
+      raise warning 'refused (%): %', sqlstate, left(statement, 60);
+    end;
+  end loop;
   -- No dump knows what people have set on an extension's own tables.
   for one in
     select to_regclass(case when o ->> 'kind' = 'table' and o ->> 'extension' is not null

@@ -173,3 +173,23 @@ export async function appendEntry(
   }
   throw new OperationError("ledger-busy", "Others write into the ledger of erasures without end.", "Run it again.");
 }
+
+/**
+ * How far the ledger goes, for a manifest. One that is not whole, or older than what the set before has noted, stops no backup: it is
+ * warned of, and what was noted is noted again, so that every restore knows.
+ * @param before of the set before
+ */
+export async function notedErasures(
+  vault: Vault,
+  verify: VerifySignature,
+  before: LedgerHead | undefined,
+  warn: (text: string) => void,
+): Promise<{ readonly erasures?: LedgerHead }> {
+  const ledger = await readLedger(vault, verify);
+  for (const alarm of ledger.alarms) warn(alarm);
+  const wrong = ledger.broken ?? olderThan(ledger, before);
+  if (wrong !== null)
+    warn(`ALARM: the ledger of erasures cannot be relied on: ${wrong}. No restore is proven until it is whole again.`);
+  const head = wrong === null ? ledger.head : before;
+  return head ? { erasures: head } : {};
+}

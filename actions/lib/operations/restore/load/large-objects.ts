@@ -1,70 +1,92 @@
 import type { Client } from "pg";
-import { describeCode, OperationError } from "../../../base/errors.ts";
-import { counted } from "../../../base/flow/chunks.ts";
+import { describeCode, LifeboatError, OperationError } from "../../../base/errors.ts";
 import type { Track } from "../../../base/log.ts";
-import type { LargeObjectBlock } from "../../../postgres/dump/archive/data.ts";
+import type { LargeObjectLine } from "../../../postgres/rows/large-objects.ts";
 import type { Journal } from "../target/journal.ts";
 
-/** A block of large objects is one transaction: the objects and the note of them are there together or not at all. */
+/** So many objects and the note of them are there together, or not at all. */
+const together = 1000;
+/** Text that goes in one message. */
+const messageBytes = 1_048_576;
+
+/**
+ * Makes large objects under their own OIDs and fills them. Owner, grants and comment follow with those of all objects.
+ *
+ * @param lines of their file, which stand for nothing but such objects
+ * @throws OperationError `large-object-failed`, and what `lines` throws
+ */
 export async function loadLargeObjects(
   journal: Journal,
   client: Client,
-  block: LargeObjectBlock,
+  lines: AsyncIterable<LargeObjectLine>,
   track: Track,
 ): Promise<void> {
-  const item = `large objects ${block.entry.dumpId}`;
-  if (journal.isDone(item)) return;
-  await client.query("begin");
+  let begun = 0;
+  let batch: Batch | undefined;
   try {
-    for await (const object of block.objects()) {
-      track.note(`large object ${object.oid}`);
-      await loadLargeObject(
-        client,
-        object.oid,
-        counted(object.chunks(), (bytes) => track.advance({ bytes })),
-      );
+    for await (const line of lines) {
+      if (line.bytes === undefined) {
+        if (begun % together === 0) {
+          await batch?.commit();
+          batch = new Batch(client, journal, `large objects ${begun / together}`);
+        }
+        begun += 1;
+        track.note(`large object ${line.oid}`);
+      } else track.advance({ bytes: line.bytes.length });
+      await batch?.add(line);
     }
-    await journal.note(client, item);
-    await client.query("commit");
+    await batch?.commit();
   } catch (error) {
     await client.query("rollback").catch(() => undefined);
     throw error;
   }
 }
 
-const writeBytes = 1_048_576;
+/** One transaction. What the journal knows is passed over. */
+class Batch {
+  readonly #client: Client;
+  readonly #journal: Journal;
+  readonly #item: string;
+  readonly #isDone: boolean;
+  #statements: string[] = ["begin;"];
+  #bytes = 0;
+  #last = "";
 
-/**
- * Creates one large object under its own OID and fills it, 1 MiB a call. Owner, grants and comment follow with those of
- * all objects.
- *
- * @throws OperationError `large-object-failed`
- */
-export async function loadLargeObject(client: Client, oid: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  try {
-    await client.query("select lo_create($1::oid)", [oid]);
-    let offset = 0;
-    let waiting: Uint8Array[] = [];
-    let size = 0;
-    const flush = async (): Promise<void> => {
-      if (size === 0) return;
-      await client.query("select lo_put($1::oid, $2::int8, $3::bytea)", [oid, String(offset), Buffer.concat(waiting)]);
-      offset += size;
-      waiting = [];
-      size = 0;
-    };
-    for await (const chunk of chunks) {
-      waiting.push(chunk);
-      size += chunk.length;
-      if (size >= writeBytes) await flush();
+  constructor(client: Client, journal: Journal, item: string) {
+    this.#client = client;
+    this.#journal = journal;
+    this.#item = item;
+    this.#isDone = journal.isDone(item);
+  }
+
+  async add({ oid, sql }: LargeObjectLine): Promise<void> {
+    if (this.#isDone) return;
+    this.#statements.push(sql);
+    this.#bytes += sql.length;
+    this.#last = oid;
+    if (this.#bytes >= messageBytes) await this.#send();
+  }
+
+  async commit(): Promise<void> {
+    if (this.#isDone) return;
+    await this.#send();
+    await this.#journal.note(this.#client, this.#item);
+    await this.#client.query("commit");
+  }
+
+  async #send(): Promise<void> {
+    const text = this.#statements.join("\n");
+    this.#statements = [];
+    this.#bytes = 0;
+    try {
+      if (text !== "") await this.#client.query(text);
+    } catch (error) {
+      if (error instanceof LifeboatError) throw error;
+      throw new OperationError(
+        "large-object-failed",
+        `Large objects up to ${this.#last} could not be written to the target (${describeCode(error)}).`,
+        "Empty the target and restore again.",
+      );
     }
-    await flush();
-  } catch (error) {
-    if (error instanceof OperationError) throw error;
-    throw new OperationError(
-      "large-object-failed",
-      `Large object ${oid} could not be written to the target (${describeCode(error)}).`,
-      "Empty the target and restore again.",
-    );
   }
 }

@@ -1,11 +1,11 @@
 import type { Client } from "pg";
 import { counted } from "../../../base/flow/chunks.ts";
 import type { Log, Track } from "../../../base/log.ts";
-import { readArchive } from "../../../postgres/dump/archive/data.ts";
 import { tableName } from "../../../postgres/identifier.ts";
 import type { Fingerprint, Inventory, TableContent } from "../../../postgres/inventory/model.ts";
 import { createRowHasher } from "../../../postgres/row-hash/row-hash.ts";
 import type { DataBlock } from "../../../postgres/rows/data-sql.ts";
+import { readLargeObjectsSql } from "../../../postgres/rows/large-objects.ts";
 import type { Artifact } from "../../../vault/format/manifest.ts";
 import { blocksIn, holdsRows } from "../../../vault/sets/rows.ts";
 import type { DataPlan, TableLoad } from "../plan/plan-data.ts";
@@ -68,8 +68,8 @@ export async function loadArtifact(
   try {
     if (holdsRows(artifact)) await new Loader(task, client, artifact, loading, track).run();
     else {
-      const archive = await readArchive(task.open(artifact));
-      for await (const block of archive.blocks()) await loadLargeObjects(task.journal, client, block, track);
+      const lines = readLargeObjectsSql(task.open(artifact), task.inventory.largeObjects);
+      await loadLargeObjects(task.journal, client, lines, track);
     }
     track.end("done");
   } catch (error) {

@@ -1,6 +1,5 @@
-import { ConfigurationError } from "../../../base/errors.ts";
-import { readArchive } from "../../../postgres/dump/archive/data.ts";
-import type { TocEntry } from "../../../postgres/dump/archive/toc.ts";
+import { ConfigurationError, OperationError } from "../../../base/errors.ts";
+import { readArchive, type TocEntry } from "../../../postgres/dump/archive/toc.ts";
 import { bare, quoteIdentifier } from "../../../postgres/identifier.ts";
 import type { Inventory, InventoryObject } from "../../../postgres/inventory/model.ts";
 import { isRoutine } from "../../../postgres/inventory/name-lookup.ts";
@@ -27,11 +26,14 @@ export async function readSchema(open: OpenSet, source: Inventory): Promise<read
       "Choose another set (`lifeboat list`).",
     );
   }
-  const archive = await readArchive(open.artifact(artifact.name));
-  for await (const _block of archive.blocks()) {
-    // A schema dump has none; asking for them reads to the end, where the seal is checked.
-  }
-  return archive.toc;
+  const { toc, data } = await readArchive(open.artifact(artifact.name));
+  // Asked for, since it reads to the end, where the seal is checked.
+  if (!data) return toc;
+  throw new OperationError(
+    "schema-with-rows",
+    `${artifact.name} holds rows; it should hold definitions only.`,
+    "Use another set (`lifeboat list`).",
+  );
 }
 
 /** What a restore does to the schema, in the order of the lists. */

@@ -7,7 +7,7 @@ import { objectKey } from "../../../postgres/inventory/object-query.ts";
 import { viewsReadBy } from "../../../postgres/inventory/references.ts";
 import { isLeftToCopy } from "../../../postgres/rows/export-rows.ts";
 import { fingerprintLargeObject, readApart } from "../../../postgres/rows/fingerprint.ts";
-import { viewQuestions } from "../../../postgres/rows/view-questions.ts";
+import { viewQuestions } from "../../../postgres/rows/others-code.ts";
 import { attempt, attemptAgain, attemptEach, attemptKeyed, attemptUnder, type Keyed } from "../../target/sessions.ts";
 import { place } from "../load/check-constraints.ts";
 import type { DataPlan } from "../plan/plan-data.ts";

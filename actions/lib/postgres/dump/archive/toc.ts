@@ -183,6 +183,24 @@ export async function readToc(
   return toc;
 }
 
+/**
+ * Reads an archive up to the end of its table of contents.
+ * @returns `data`: more follows, or is to follow
+ * @throws OperationError `archive-damaged`, `archive-unsupported`
+ */
+export async function readArchive(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ readonly header: ArchiveHeader; readonly toc: readonly TocEntry[]; readonly data: boolean }> {
+  const cursor = new Cursor(source);
+  try {
+    const { minor, offsetBytes, ...header } = await readHeader(cursor);
+    const toc = await readToc(cursor, { minor, offsetBytes });
+    return { header, toc, data: toc.some(({ hasData }) => hasData) || (await cursor.more()) };
+  } finally {
+    await cursor.close().catch(() => undefined);
+  }
+}
+
 async function readEntry(
   cursor: Cursor,
   { minor, offsetBytes }: { readonly minor: number; readonly offsetBytes: number },

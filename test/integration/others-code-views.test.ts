@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "vitest";
 import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import { connect } from "../../actions/lib/postgres/connect/connect.ts";
-import { viewQuestions } from "../../actions/lib/postgres/rows/view-questions.ts";
+import { viewQuestions } from "../../actions/lib/postgres/rows/others-code.ts";
 import { createProject, dropProject, execute } from "../lab/index.ts";
 import { sharedPostgres } from "../lab/servers/started.ts";
 

@@ -5,7 +5,7 @@ import { parseConnectionUrl } from "../../actions/lib/config/connection-url.ts";
 import type { PolicyInput } from "../../actions/lib/config/policy/policy.ts";
 import { verifySet } from "../../actions/lib/operations/verify/verify.ts";
 import { connect } from "../../actions/lib/postgres/connect/connect.ts";
-import { plannedWithOthersCode } from "../../actions/lib/postgres/rows/planned-code.ts";
+import { plannedWithOthersCode } from "../../actions/lib/postgres/rows/others-code.ts";
 import { createProject, dropProject, execute } from "../lab/index.ts";
 import { sharedPostgres, sharedS3 } from "../lab/servers/started.ts";
 import { backUp, openBackupLab } from "./backup-lab.ts";
