@@ -14,6 +14,7 @@ const job = reportingSchema.extend({
   container: z.unknown().optional(),
   services: z.unknown().optional(),
   defaults: z.unknown().optional(),
+  env: z.record(z.string(), z.unknown()).default({}),
   steps: z.array(step).default([]),
 });
 const workflowSchema = z.looseObject({
@@ -106,6 +107,11 @@ function jobProblems(each: Job, onPullRequest: boolean): string[] {
       [touchesKeys && !calls && each.environment === undefined, "it touches keys without naming an environment"],
       [touchesKeys && !guarded, `it touches keys on other branches than main: its condition begins with ${main}`],
       [touchesKeys && elsewhere, "it touches keys beside a container, a service or a shell of its own"],
+      // GitHub tells a job its environment nowhere, and the audit trail says who acted in which.
+      [
+        !calls && each.env["LIFEBOAT_ENVIRONMENT"] !== each.environment,
+        `it names the environment ${each.environment}: LIFEBOAT_ENVIRONMENT in its env has to say the same`,
+      ],
       [touchesKeys && onPullRequest, "it gives keys to pull requests"],
       [secrets.includes("all of them"), "it hands on all secrets at once"],
       [each.permissions === undefined, "it names no permissions"],

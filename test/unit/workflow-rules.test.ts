@@ -16,6 +16,12 @@ describe("the rules that act knows nothing of", () => {
 
   test.each([
     ["a key without an environment", "    environment: backup\n", "", /without naming an environment/],
+    [
+      "another environment in the trail",
+      "LIFEBOAT_ENVIRONMENT: backup",
+      "LIFEBOAT_ENVIRONMENT: x",
+      /has to say the same/,
+    ],
     ["a key in another environment", "environment: backup", "environment: proving", /SIGNING_KEY belongs to .* backup/],
     ["a key on any branch", "if: github.ref == 'refs/heads/main'", "if: always()", /other branches than main/],
     ["a way around the branch", "'refs/heads/main'", "'refs/heads/main' || always()", /other branches than main/],
