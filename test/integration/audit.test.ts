@@ -7,7 +7,10 @@ import { z } from "zod";
 import { silentLog } from "../../actions/lib/base/log.ts";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { auditedRun } from "../../actions/lib/edge/audited-run.ts";
+import { Context } from "../../actions/lib/operations/context.ts";
 import { dryRun, whyRestored } from "../../actions/lib/operations/field.ts";
+import { backupChecks } from "../../actions/lib/operations/monitor/backups/backup-checks.ts";
+import type { ToldHead } from "../../actions/lib/operations/monitor/check.ts";
 import { defineOperation } from "../../actions/lib/operations/operation.ts";
 import { openTrail } from "../../actions/lib/vault/audit/append.ts";
 import { entryKey, hashOf, parseEntry } from "../../actions/lib/vault/audit/entry.ts";
@@ -241,4 +244,29 @@ describe("the trail", () => {
     expect(JSON.parse(wrong.stdout)).toMatchObject({ first: { number: 2, fault: "false" } });
     await rm(out, { recursive: true });
   });
+});
+
+test("the monitor walks what is new, and names an entry that somebody hid or cut off", async () => {
+  const head = await writer().append(() => draftOf(0));
+  for (const index of [1, 2, 3]) await writer().append(() => draftOf(index));
+  const { body } = await scene.vault.get(entryKey(4));
+  const now = new Date(Date.UTC(2026, 0, 1, 2));
+  const at = now.toISOString();
+  const look = async (heads: ToldHead[] | undefined) => {
+    const config = await loadConfig({ needs: ["vault"], env: scene.env });
+    const who = { workflow: "monitor", runId: "1", attempt: 1, url: null, event: "schedule" };
+    using context = new Context({ config, log: silentLog, signal: new AbortController().signal, run: who });
+    const checks = backupChecks({ context, now, history: () => [], heads });
+    return await checks.find(({ id }) => id === "audit-trail")?.look();
+  };
+  const told = [
+    { count: 1, sha256: head.sha256 ?? "", at },
+    { count: 4, sha256: hashOf(body), at },
+  ];
+  expect(await look(told)).toMatchObject({ state: "ok", found: expect.stringContaining("from entry 1 to 4") });
+  await expect(look(undefined)).rejects.toMatchObject({ code: "reports-unread" });
+  const more = [...told, { count: 6, sha256: hashOf(Buffer.from("gone")), at }];
+  expect(await look(more)).toMatchObject({ state: "critical", found: expect.stringMatching(/^Entry 5 .* missing/) });
+  await scene.attacker.hide(entryKey(3));
+  expect(await look(told)).toMatchObject({ state: "critical", found: expect.stringContaining("Hidden by delete") });
 });

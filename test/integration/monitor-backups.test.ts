@@ -37,7 +37,7 @@ async function checks(needs: readonly ["vault"] | readonly [] = ["vault"], chang
   const signal = new AbortController().signal;
   const retry = { attempts: 1, totalSeconds: 5, stallSeconds: 5 };
   const context = new Context({ config, log: silentLog, signal, run, retry });
-  return backupChecks({ context, now, history: () => [] });
+  return backupChecks({ context, now, history: () => [], heads: [] });
 }
 
 async function findings(): Promise<Map<string, Finding>> {

@@ -1,5 +1,6 @@
 import type { CheckName, Finding } from "../../policy/monitor/check.ts";
 import type { DayFigure } from "../../policy/monitor/trend.ts";
+import type { Anchor } from "../../vault/audit/verify.ts";
 import type { Context } from "../context.ts";
 
 /** What the checks of one run work with. What several of them read is read once, by the room that offers it. */
@@ -9,6 +10,14 @@ export interface Look {
   readonly now: Date;
   /** What the measure of a check was on earlier days, oldest first, at most one a day; empty when nothing is kept. */
   history(id: string): readonly DayFigure[];
+  /** Heads of the audit trail that committed reports tell; undefined: the branch could not be read. */
+  readonly heads?: readonly ToldHead[] | undefined;
+}
+
+/** Where the audit trail ended when a run ended, as its report tells. */
+export interface ToldHead extends Anchor {
+  /** ISO 8601: of the run. */
+  readonly at: string;
 }
 
 /**

@@ -14,7 +14,7 @@ export async function lookOnce(looking: Looking, out: string | undefined): Promi
   const { silences } = context.config().policy.monitor;
   return withFetchedBranch(context, async (tree) => {
     const { state: known, problem } = stateOf(tree);
-    const seen = await lookAround(looking, known?.history ?? {});
+    const seen = await lookAround(looking, known?.history ?? {}, tree);
     const { after: state, results } = judge(seen, known, looking);
     if (out !== undefined) applyChanges(resolve(out), dashboardOf(seen.around, tree, { results, state, silences }));
     const notes = [

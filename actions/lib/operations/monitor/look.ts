@@ -2,10 +2,11 @@ import { type Advance, advance, claimSummary, shownResults } from "../../policy/
 import { judgeChannels, unreachedAfter } from "../../policy/monitor/channels.ts";
 import type { CheckResult } from "../../policy/monitor/check.ts";
 import { type MonitorState, noState } from "../../policy/monitor/state.ts";
+import { allRows, readRuns, type Tree } from "../../report/branch/fold-runs.ts";
 import { cleaner } from "../../report/run/clean-text.ts";
 import type { VaultStanding } from "../../vault/standing.ts";
 import type { Context } from "../context.ts";
-import type { Check, Look } from "./check.ts";
+import type { Check, Look, ToldHead } from "./check.ts";
 import { type Around, readAround } from "./dashboard.ts";
 import { runTable } from "./table.ts";
 import { type TriedChannels, tryChannels } from "./try-channels.ts";
@@ -27,19 +28,30 @@ export interface Seen {
   readonly around: Around;
 }
 
-/** Every check looks once; beside them the channels are tried, and what only the dashboard shows is read. @param history what was kept */
+/** Every check looks once; beside them the channels are tried, and what only the dashboard shows is read. @param history what was kept @param tree the branch `reports`, where it could be read */
 export async function lookAround(
   { context, now, checks, standing }: Looking,
   history: MonitorState["history"],
+  tree?: Tree,
 ): Promise<Seen> {
   const { env, log, signal } = context;
-  const look: Look = { context, now, history: (id) => (Object.hasOwn(history, id) ? (history[id] ?? []) : []) };
+  const look: Look = {
+    ...{ context, now, heads: tree && toldHeads(tree) },
+    history: (id) => (Object.hasOwn(history, id) ? (history[id] ?? []) : []),
+  };
   const [results, tried, around] = await Promise.all([
     runTable(checks(look), { log, signal, clean: cleaner(env) }),
     tryChannels(env, context.config().policy.notify),
     readAround(look, () => standing(look)),
   ]);
   return { results, tried, around };
+}
+
+/** What the runs of the branch tell of the audit trail's end. */
+function toldHeads(tree: Tree): ToldHead[] {
+  return allRows(readRuns(tree)).flatMap(({ at, operations }) =>
+    operations.flatMap(({ audit }) => (audit === undefined || audit === null ? [] : [{ ...audit, at }])),
+  );
 }
 
 export interface Judged extends Advance {

@@ -43,7 +43,7 @@ export async function watch(looking: Looking, target: Target): Promise<Told> {
   const unpublished = await publish(target, "Look at everything", async (tree) => {
     const { state, problem } = stateOf(tree);
     if (problem !== undefined) notes.add(problem);
-    seen ??= await lookAround(looking, state?.history ?? {});
+    seen ??= await lookAround(looking, state?.history ?? {}, tree);
     judged = judge(seen, state, looking);
     return planOf(tree, judged.after, drawn(tree, seen.around, judged.results, judged.after));
   });

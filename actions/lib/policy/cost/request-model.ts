@@ -216,6 +216,9 @@ function ofPublish(state: VaultState): RequestCounts {
   };
 }
 
+/** Of the audit trail the monitor reads two days: its end, and each entry since (`monitor/backups/audit-check`). */
+const walkedEntries = 20;
+
 function ofMonitor(state: VaultState): RequestCounts {
   const { sets, snapshots, inMonth, reports, objects } = state;
   const there = all(state);
@@ -225,7 +228,7 @@ function ofMonitor(state: VaultState): RequestCounts {
   return {
     ...{ HeadBucket: 6, GetBucketLocation: 3, GetBucketVersioning: 2, GetObjectLockConfiguration: 3, PutObject: 1 },
     ...{ GetBucketLifecycleConfiguration: 1, ListObjectsV2: 16 + 2 + Math.floor(objects / 1000) },
-    GetObject: reports + 2 * (read(newestSets, there) + ofMonth + copiesOfMonth) + 14,
+    GetObject: reports + 2 * (read(newestSets, there) + ofMonth + copiesOfMonth) + 14 + 1 + walkedEntries,
     ListObjectVersions:
       there +
       listed(newestSets, there) +
@@ -233,7 +236,8 @@ function ofMonitor(state: VaultState): RequestCounts {
       newest +
       listed(1, snapshots) +
       listed(copiesOfMonth, snapshots) +
-      23,
+      23 +
+      3,
     HeadObject: 2 * there + 3,
   };
 }

@@ -4,7 +4,7 @@ import { mapBounded } from "../../base/flow/bounded.ts";
 import { alarmOf } from "../published/publications.ts";
 import type { Vault } from "../s3/client.ts";
 import { writtenObjects } from "../s3/versions.ts";
-import { auditPrefix, maxEntryBytes, numberOf } from "./entry.ts";
+import { auditPrefix, folderOf, maxEntryBytes, numberOf } from "./entry.ts";
 
 /** A trail as it lies in a bucket or a folder. */
 export interface StoredTrail {
@@ -19,10 +19,26 @@ export interface StoredTrail {
 /** Entries of decades. More is somebody's doing: what sorts behind is not read. */
 const most = 400_000;
 
+/** Entries of these numbers alone. */
+interface TrailPart {
+  readonly from: number;
+  readonly to: number;
+}
+
+function foldersOf({ from, to }: TrailPart): string[] {
+  const folders = new Set<string>();
+  for (let number = from; number <= to; number += 1) folders.add(`${auditPrefix}${folderOf(number)}/`);
+  return [...folders];
+}
+
+function isWithin(number: number | undefined, part: TrailPart | undefined): boolean {
+  return number !== undefined && (part === undefined || (number >= part.from && number <= part.to));
+}
+
 /** Every entry as it was written: one that somebody has hidden or replaced is read as before, and is an alarm. */
-export async function readTrail(vault: Vault): Promise<StoredTrail> {
-  const found = await writtenObjects(vault, [auditPrefix], most);
-  const entries = found.filter(({ key }) => numberOf(key) !== undefined);
+export async function readTrail(vault: Vault, part?: TrailPart): Promise<StoredTrail> {
+  const found = await writtenObjects(vault, part === undefined ? [auditPrefix] : foldersOf(part), most);
+  const entries = found.filter(({ key }) => isWithin(numberOf(key), part));
   const read = await mapBounded(entries, 24, async ({ key, versionId, bytes }): Promise<[number, Uint8Array]> => {
     const readable = bytes <= maxEntryBytes;
     const body = readable ? (await vault.get(key, { versionId, maxBytes: maxEntryBytes })).body : new Uint8Array();

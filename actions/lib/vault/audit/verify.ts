@@ -54,11 +54,13 @@ interface Place {
  * Walks a trail from both ends: forward by each entry's hash of the one before, backward from every anchor. Whoever has the bucket
  * and every key can write another trail that is right in itself; it is not the one that the anchors tell of.
  * @param objects what lies in each place, as stored; a stranger's place far behind a gap is one too
+ * @param from the first place that was read: what lies before is neither judged nor missing
  */
 export async function verifyTrail(
   objects: ReadonlyMap<number, Uint8Array>,
   anchors: readonly Anchor[],
   trust: TrustEntries,
+  from = 1,
 ): Promise<TrailVerdict> {
   const places = new Map(
     [...objects].map(([number, bytes]) => [number, { sha256: hashOf(bytes), stored: parseEntry(bytes) }] as const),
@@ -76,7 +78,7 @@ export async function verifyTrail(
     found.set(number, { number, fault, ...(to !== undefined && { to }) });
   };
   const proven = backward(places, told, say);
-  let last = 0;
+  let last = from - 1;
   for (const number of [...numbers, ...[...told.keys()].filter((one) => !places.has(one))].sort((a, b) => a - b)) {
     if (number > last + 1) say(last + 1, "missing", number - 1);
     if (!places.has(number)) say(number, "missing", number);
@@ -92,7 +94,7 @@ export async function verifyTrail(
   return {
     ...{ strangers, unsigned, problems: joined([...found.values()]) },
     head: headOf(numbers, places),
-    provenTo: provenTo(proven, found),
+    provenTo: provenTo(proven, found, from),
     anchors: { count: anchors.length, last: Math.max(0, ...told.keys()) },
     ...tellOf(
       numbers.flatMap((number) => (strangers.includes(number) ? [] : (places.get(number)?.stored?.entry ?? []))),
@@ -177,8 +179,8 @@ function headOf(numbers: readonly number[], places: ReadonlyMap<number, Place>):
   return count === undefined ? noHead : { count, sha256: places.get(count)?.sha256 ?? null };
 }
 
-function provenTo(proven: ReadonlySet<number>, found: ReadonlyMap<number, Problem>): number {
-  let number = 0;
+function provenTo(proven: ReadonlySet<number>, found: ReadonlyMap<number, Problem>, from: number): number {
+  let number = from - 1;
   while (proven.has(number + 1) && !found.has(number + 1)) number += 1;
   return number;
 }

@@ -20,6 +20,7 @@ import type { CheckRow } from "../../check/check-row.ts";
 import { checkBucket, checkLifecycle } from "../../check/vault-rows.ts";
 import { readDeepRecord } from "../../verify/files/deep-record.ts";
 import type { Check, Look } from "../check.ts";
+import { lookAtTrail } from "./audit-check.ts";
 import { lookAtErasures } from "./erasure-check.ts";
 import type { VaultReader } from "./read-vault.ts";
 
@@ -59,6 +60,10 @@ export function safetyChecks(look: Look, reader: VaultReader): BackupCheck[] {
             look: async () => lookAtErasures(look, reader),
           },
         ]),
+    {
+      ...{ id: "audit-trail", title: "Audit trail", runbook: "runbooks/audit-trail.md" },
+      look: async () => lookAtTrail(look, reader),
+    },
     ...(context.has("storageVault")
       ? [
           {
