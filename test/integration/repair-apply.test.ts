@@ -32,6 +32,29 @@ describe.each([15, 17] as const)("a repair on PostgreSQL %d", (major) => {
     await dropProject(server(), `repair_plain_${major}`);
   });
 
+  test("says what to do when the disk fills while the list is loaded, and has changed nothing", async () => {
+    const { url } = places[0] ?? { url: "" };
+    await execute(
+      url,
+      `drop table if exists public.full;
+       create or replace function public.no_room(t text) returns boolean language plpgsql as
+         $$ begin if t = 'more' then raise sqlstate '53100' using message = 'could not extend file'; end if; return true; end $$;
+       create domain public.roomy as text check (public.no_room(value));
+       create table public.full (id int primary key, note public.roomy);
+       insert into public.full values (1, 'a');`,
+    );
+    const full: ListedTable = { schema: "public", name: "full", columns: ["id", "note"], key: ["id"] };
+    const before = await rowsOf(url, "public.full");
+    await expect(
+      repairs.repair(url, [full], [{ t: 0, op: "update", key: ["1"], columns: [1], before: ["a"], after: ["more"] }]),
+    ).rejects.toMatchObject({
+      ...{ code: "repair-failed", message: expect.stringContaining("53100") },
+      next: expect.stringContaining("Enlarge the target's disk"),
+    });
+    expect(await rowsOf(url, "public.full")).toEqual(before);
+    await execute(url, "drop table public.full; drop domain public.roomy; drop function public.no_room(text)");
+  });
+
   test("writes what the list says, fires no trigger, and is taken back and brought again to the same rows", async () => {
     for (const { url } of places) {
       await execute(

@@ -14,7 +14,7 @@ import type { TableProof } from "./proof.ts";
 import { placeOf, type Settled, settle } from "./settle.ts";
 import { loadStaged, makeStaged, usesOf } from "./staged.ts";
 import { refuseUnexpected, type Share, silence, type TransactionRules, type Written } from "./transaction.ts";
-import { writeShare } from "./write-share.ts";
+import { told, writeShare } from "./write-share.ts";
 
 export interface ApplyRequest {
   /** Opens a session of the target; two are open at a time. */
@@ -96,8 +96,10 @@ async function applyIn(client: Client, other: Client, request: ApplyRequest): Pr
   log.info(`Loading ${countOf(total, "change")} of plan ${shortHash(record.plan.body.hash)}.`);
   await client.query("begin");
   await silence(client);
-  await makeStaged(client, tables);
-  const summary = await loadStaged(client, tables, reader);
+  const loading = makeStaged(client, tables).then(() => loadStaged(client, tables, reader));
+  const summary = await loading.catch((error: unknown) => {
+    throw told(error);
+  });
   if (summary.hash !== record.plan.body.hash)
     throw new ConfigurationError(
       "plan-other",

@@ -76,7 +76,7 @@ export async function writeShare(client: Client, other: Client, work: Work, requ
 }
 
 /** What ended it, without what the server said: that may quote rows. */
-function told(error: unknown): unknown {
+export function told(error: unknown): unknown {
   if (error instanceof LifeboatError || sqlState(error) === "none") return error;
   const state = sqlState(error);
   const next =
