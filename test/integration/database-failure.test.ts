@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -55,6 +57,15 @@ const counts = () =>
 const writes = () => supabase.requests.filter((request) => !request.startsWith("GET "));
 
 const requests = () => writes().filter((request) => request.includes("restore-pitr")).length;
+
+/** The policy of somebody who gives a recovery that never comes back a few seconds. */
+async function impatient(): Promise<Record<string, string>> {
+  const policy = JSON.parse(await readFile(open.env["LIFEBOAT_POLICY"] ?? "", "utf8"));
+  const path = join(open.sets.folder, "impatient.json");
+  const recovery = { ...policy.recovery, planBAfterMinutes: 0.1 };
+  await writeFile(path, JSON.stringify({ ...policy, recovery }));
+  return { LIFEBOAT_POLICY: path };
+}
 
 /** As the dashboard does, as soon as the moment can be reached. */
 async function askByHand(unix: number): Promise<void> {
@@ -145,7 +156,7 @@ describe("a recovery that never comes back", () => {
     const askedAt = new Date().toISOString();
     await askByHand(Date.parse(at) / 1000);
     const sent = requests();
-    const { told, text } = await recovered({ at, askedAt });
+    const { told, text } = await recovered({ at, askedAt, env: await impatient() });
     expect(told.failure).toMatchObject({ code: "recovery-not-back" });
     expect(told.result).toMatchObject({ outcome: "decision", cause: "not-back" });
     expect(text).toMatch(/plan B +\d+ minutes .*--plan-b start makes a new project beside it from set/);
