@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { renderKitPrograms } from "../../actions/lib/recover/pages.ts";
+import { auditScript } from "../../actions/lib/vault/audit/script.ts";
 import { toolProgram } from "../setup/cache.mjs";
 import { shellcheck } from "../setup/pins.mjs";
 import { say } from "../setup/say.mjs";
@@ -16,7 +17,7 @@ export function kitScriptsAreClean(): boolean {
     return true;
   }
   ensureTool(shellcheck);
-  return Object.entries(renderKitPrograms())
+  return Object.entries({ ...renderKitPrograms(), "verify-audit.sh": auditScript() })
     .map(([name, input]) => {
       const run = spawnSync(toolProgram(shellcheck), ["--shell=bash", "--format=gcc", "-"], {
         input,

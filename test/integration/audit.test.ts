@@ -234,7 +234,7 @@ describe("the trail", () => {
     });
     expect(JSON.parse(offline.stdout)).toMatchObject({ count: 2, provenTo: 2, first: null });
     const said = await new Promise<string>((resolve) =>
-      execFile("bash", [join(out, "verify-audit.sh"), out, "--head", head], (_, stdout, stderr) =>
+      execFile("bash", ["export/verify-audit.sh", "export", "--head", head], { cwd: folder }, (_, stdout, stderr) =>
         resolve(stdout + stderr),
       ),
     );

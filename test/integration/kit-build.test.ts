@@ -1,6 +1,6 @@
-import { execFileSync } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kitContents, tarOrder } from "../../actions/lib/operations/kit/contents.ts";
 import { inspectNewest, type KitWorld } from "../../actions/lib/operations/kit/inspect.ts";
@@ -112,6 +112,29 @@ describe("lifeboat kit", () => {
     });
     expect(await kit(["check"])).toMatchObject({ code: 0, json: { findings: [] } });
     expect(await kit(["check", "--file", tar])).toMatchObject({ code: 0, json: { kit: { kit: made.kit } } });
+  });
+
+  test("holds the script that verifies the audit trail: with the kit's own keys, and a head that a report told", async () => {
+    const trail = join(lab.folder, "trail");
+    const entries = await keysIn(lab.vault, "audit/");
+    expect(entries.length).toBeGreaterThan(0);
+    for (const key of entries) {
+      await mkdir(join(trail, dirname(key)), { recursive: true });
+      await writeFile(join(trail, key), (await lab.vault.get(key)).body);
+    }
+    const last = await readFile(join(trail, entries.toSorted().at(-1) ?? ""));
+    const by = (head: string) =>
+      spawnSync("bash", ["stick/verify-audit.sh", trail, "--keys", "stick/public-keys.asc", "--head", head], {
+        ...{ cwd: lab.folder, encoding: "utf8" },
+      });
+    const whole = by(`${entries.length}:${hashOf(last)}`);
+    expect(whole, whole.stdout + whole.stderr).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/unsigned 0\nwhole\n$/),
+    });
+    expect(by(`${entries.length}:${"0".repeat(64)}`)).toMatchObject({
+      ...{ status: 1, stdout: expect.stringContaining(`first ${entries.length} false\n`) },
+    });
   });
 
   test("puts nothing secret into it, and a page of runbooks whose links all lead somewhere in it", async () => {

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { Config } from "../../config/load.ts";
 import { renderKitFirstPage, renderKitPrograms } from "../../recover/pages.ts";
 import { readKeyring } from "../../seal/keys/keyring.ts";
+import { auditScript } from "../../vault/audit/script.ts";
 import { hashOf, kitIndex } from "../../vault/kits.ts";
 import type { GatheredKeys } from "./gather-keys.ts";
 import { runbooksPage } from "./runbooks-page.ts";
@@ -10,11 +11,11 @@ import { runbooksPage } from "./runbooks-page.ts";
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
 /** Files of a kit that this version writes the same, whatever the vault holds: others mean that the kit is of another version. */
-export const ofThisVersion = ["recover.sh", "s3.sh", "RUNBOOKS.md"] as const;
+export const ofThisVersion = ["recover.sh", "s3.sh", "verify-audit.sh", "RUNBOOKS.md"] as const;
 
 /** Those of them that it has, as they are written today. */
 export function versionFiles(): Map<string, Buffer> {
-  const texts = { ...renderKitPrograms(), "RUNBOOKS.md": runbooksPage(root) };
+  const texts = { ...renderKitPrograms(), "verify-audit.sh": auditScript(), "RUNBOOKS.md": runbooksPage(root) };
   return new Map(ofThisVersion.map((name) => [name, Buffer.from(texts[name])]));
 }
 

@@ -34,6 +34,7 @@ const tools: readonly Tool[] = [
   },
   { program: "awk", wanted: "GNU's or mawk", packages: ["mawk", "gawk", "gawk", "gawk"] },
   { program: "sed", wanted: "GNU", packages: ["sed", "sed", "sed", "gnu-sed"] },
+  { program: "jq", wanted: "1.6 or newer, for the audit trail alone", packages: ["jq", "jq", "jq", "jq"] },
   { program: "grep", wanted: "GNU", packages: ["grep", "grep", "grep", "grep"] },
 ];
 

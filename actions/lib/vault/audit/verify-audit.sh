@@ -15,6 +15,7 @@ wrong() { printf 'error: %s\n' "$*" >&2; exit 2; }
 folder=${1:-}
 [ -n "$folder" ] && [ -d "$folder" ] || wrong "give the folder of the exported trail"
 shift
+folder=$(cd "$folder" && pwd)
 keys=$folder/keys.asc
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -45,7 +46,10 @@ files() {
 while [ $# -gt 0 ]; do
   [ $# -gt 1 ] || wrong "$1 needs a value"
   case $1 in
-    --keys) keys=$2 ;;
+    --keys)
+      [ -s "$2" ] || wrong "there are no keys in $2"
+      keys=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
+      ;;
     --reports) reports "$2" ;;
     --head) printf '%s\n' "${2/:/ }" >>"$work/anchors" ;;
     *) wrong "there is no option $1" ;;
@@ -116,6 +120,8 @@ if [ -s "$keys" ]; then
     gsub(/\\n/, "\n", signature); gsub(/\\r/, "\r", signature)
     printf "%s", entry >(out $1); close(out $1); printf "%s", signature >(out $1 ".asc"); close(out $1 ".asc"); print $1
   }' "$work/texts" >"$work/claimed"
+  # It is the script of another bash.
+  # shellcheck disable=SC2016
   check='cd "$0"; for n; do
     said=$(gpgv --keyring ../keys.gpg --status-fd 1 "$n.asc" "$n" 2>/dev/null) || :
     case $said in
@@ -204,6 +210,7 @@ awk -v keys="$(test -s "$keys" && echo 1 || echo 0)" -v others="$others" '
     if (strangers != "") printf "put there by strangers%s\n", substr(strangers, 1, 400)
     if (others > 0) printf "other files %d\n", others
     for (i = 1; i <= top; i++) if (event[all[i]] == "begin" && !(id[all[i]] in ended) && shown++ < 20) printf "not ended %d %s\n", all[i], verb[all[i]]
+    if (!keys) print "no key was given (--keys): no signature was looked at"
     if (!anchors) print "no head was told from elsewhere (--reports, --head): whoever has the bucket and the keys could have written all of it"
     print (bad ? "FALSE" : "whole")
     exit bad ? 1 : 0
