@@ -72,7 +72,8 @@ xargs -0 -r sha256sum <"$work/names" | awk '{ print substr($2, 10, 8) + 0, $1 }'
 xargs -0 -r jq -RcS '[input_filename, (fromjson? // null)]' <"$work/names" |
   awk -v out="$work/stored/" '{
     n = substr($0, 12, 8) + 0
-    if (seen[n]++) { print "" >>(out n); close(out n); next }
+    # More than one line is no entry: what stands for it is one that is empty, whose hash such a file cannot have.
+    if (seen[n]++) { print "" >(out n); close(out n); next }
     text = substr($0, 27); text = substr(text, 1, length(text) - 1)
     print text >(out n); close(out n)
     print n "\t" text
@@ -83,8 +84,9 @@ jq -Rr '
   def plain($most): type == "string" and length <= $most and (test("[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]") | not);
   def name: plain(300);
   def orNull(good): . == null or good;
-  def count: type == "number" and . >= 0 and . == floor;
-  def time: type == "string" and test("^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\\.[0-9]{3}Z$");
+  def count: type == "number" and . >= 0 and . == floor and . <= 9007199254740991;
+  def time: type == "string" and test("^(([0-9]{2}([2468][048]|[13579][26]|0[48])|([02468][048]|[13579][26])00)-02-29|[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
+    + "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8])))T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\\.[0-9]{3}Z$");
   def has($names): type == "object" and keys == ($names | sort);
   def things: has(["count", "sha256", "first"]) and (.count | count) and (.sha256 | hash) and (.first | type == "array" and length <= 50
     and all(.[]; has(["name", "sha256"]) and (.name | name) and (.sha256 | orNull(hash))));
