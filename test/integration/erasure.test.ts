@@ -1,6 +1,15 @@
 import { createHash } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { silentLog } from "../../actions/lib/base/log.ts";
+import { loadConfig } from "../../actions/lib/config/load.ts";
+import { readInputs } from "../../actions/lib/edge/inputs.ts";
+import { runOperation } from "../../actions/lib/edge/run-operation.ts";
+import { openErasures } from "../../actions/lib/operations/erasures/open-erasures.ts";
+import keys from "../../actions/lib/operations/keys/operation.ts";
 import { judgeErasures } from "../../actions/lib/operations/monitor/backups/erasure-check.ts";
+import { generateKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
 import { signDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { releaseVerifier } from "../../actions/lib/vault/configured.ts";
 import { type LedgerRule, placeOf } from "../../actions/lib/vault/erasures/entries.ts";
@@ -225,6 +234,58 @@ test("a request is noted without a name, its term is watched, and an erasure tha
   expect(answer).toContain("Art. 17(3)(b)");
   expect(await stateOn("2026-02-10")).toBe("ok");
 });
+
+test("when the operations key is replaced, its successor alone opens the ledger, and what the former has signed counts still", async () => {
+  const expires = new Date(Date.now() + 86_400_000);
+  const made = await generateKey({ role: "operations", project: "lab", passphrase: "next", expires });
+  const next = await readPrivateKey(made.privateArmored, "next");
+  const policy = JSON.parse(await readFile(lab.env("")["LIFEBOAT_POLICY"] ?? "", "utf8"));
+  const former = policy.keys.recipients.operations as string;
+  const rotated = async (formerKeys: readonly string[]) => {
+    const path = join(lab.folder, `rotated-${formerKeys.length}.json`);
+    const recipients = { ...policy.keys.recipients, operations: made.fingerprint };
+    await writeFile(
+      path,
+      JSON.stringify({ ...policy, keys: { ...policy.keys, recipients }, repair: { ...policy.repair, formerKeys } }),
+    );
+    return {
+      ...{ ...lab.env(school.url), LIFEBOAT_POLICY: path },
+      BACKUP_PUBLIC_KEYS: `${formerKeys.length === 0 ? withoutFirst(lab.publicKeys) : lab.publicKeys}\n${made.publicArmored}`,
+    };
+  };
+  const known = async (formerKeys: readonly string[]) => {
+    const config = await loadConfig({ needs: ["source", "vault"], env: await rotated(formerKeys) });
+    return openErasures({ config, vault: lab.vault, privateKey: next, log: silentLog });
+  };
+  const rewrap = async (formerKeys: readonly string[], more: Record<string, boolean> = {}) => {
+    const env = { ...(await rotated(formerKeys)), RESTORE_PRIVATE_KEY: lab.operations.key.armor() };
+    const told = await runOperation(keys, readInputs(keys, "command", { action: "rewrap", ...more }), {
+      ...{ env, log: silentLog, signal: new AbortController().signal },
+    });
+    return (told.result as { ledger: readonly Record<string, unknown>[] }).ledger;
+  };
+  await backUp(lab, school.url);
+  // Nobody says that the former key's word counts: the ledger is as good as gone, and that is told.
+  expect((await known([])).problem).toContain("cannot be relied on");
+  expect(await rewrap([])).toMatchObject([{ outcome: "failed", problem: { code: "ledger-unsigned" } }]);
+  expect((await known([former])).problem).toContain("cannot open the ledger of erasures");
+  expect(await rewrap([former], { "dry-run": true })).toMatchObject([{ outcome: "would-rewrap" }]);
+  expect((await known([former])).problem).toContain("cannot open the ledger of erasures");
+  expect(await rewrap([former])).toMatchObject([{ outcome: "rewrapped", keptVersions: [], problem: null }]);
+  expect(await known([former])).toMatchObject({ problem: null, erasures: { entries: expect.any(Array) } });
+  // What the former key opens is gone; what somebody lays back, or invents, keeps nobody out.
+  const [own, ...others] = await keysIn(lab.vault, "erasures/key-");
+  expect(others).toEqual([]);
+  expect(await keysIn(lab.vault, "erasures/sql/")).toHaveLength(2);
+  await lab.vault.put((own ?? "").replace(/-[0-9a-f]{8}[.]json$/, ".json"), Buffer.from("{}"));
+  expect((await known([former])).problem).toBeNull();
+  const config = await loadConfig({ needs: ["source", "vault"], env: await rotated([former]) });
+  const closed = await openErasures({ config, vault: lab.vault, privateKey: lab.operations, log: silentLog });
+  expect(closed.problem).toContain("cannot open the ledger of erasures");
+});
+
+/** Without the operations key, which comes first. */
+const withoutFirst = (armored: string) => armored.slice(armored.indexOf("-----BEGIN", 10));
 
 async function text(key: string): Promise<string> {
   return Buffer.from((await lab.vault.get(key, { maxBytes: 1_000_000 })).body).toString("utf8");

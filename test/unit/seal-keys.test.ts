@@ -174,6 +174,7 @@ describe("checking keys", () => {
       codes(checkKeys(ring, { ...pins, ...changed }, new Date()).findings.filter(({ level }) => level === "error"));
     const recipients = (changed: Partial<Pins["recipients"]>) => ({ recipients: { ...pins.recipients, ...changed } });
     expect(errors(recipients({ prover: null }))).toEqual(["recipient-unpinned"]);
+    expect(errors({ ...recipients({ prover: null }), former: [pins.recipients.prover ?? ""] })).toEqual([]);
     expect(errors(recipients({ prover: "F".repeat(40) }))).toEqual(["recipient-missing", "recipient-unpinned"]);
     expect(errors(recipients({ escrow: null }))).toEqual(["escrow-missing", "recipient-unpinned"]);
     expect(errors(recipients({ prover: null, operations: null }))).toContain("recipients-too-few");

@@ -67,8 +67,8 @@ export async function releaseVerifier(config: Config): Promise<VerifyRelease> {
   return Object.assign((bytes: Uint8Array, armored: string) => verifyDetached(bytes, armored, people), { begins });
 }
 
-/** Checks plans of repairs and what is noted of them: people's keys count, and those that the policy names as former. */
-export async function repairVerifier(config: Config): Promise<VerifySignature> {
+/** Checks plans of repairs, what is noted of them, and the ledger of erasures: people's keys count, and those that the policy names as former. */
+export async function peopleVerifier(config: Config): Promise<VerifySignature> {
   const { formerKeys } = config.policy.repair;
   const { signers } = await readKeyring(config.publicKeys.armored);
   const people = await peoplesKeys(config);

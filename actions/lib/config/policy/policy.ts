@@ -126,8 +126,8 @@ const repairPolicySchema = z
     /** What may fire for rows that are put back though it is ENABLE ALWAYS: `schema.table trigger name`. All other triggers are off. */
     mayFire: z.array(z.string().min(1)).default([]),
     /**
-     * Fingerprints of former operations and escrow keys, whose plans and repairs count still: without its key's a repair cannot be taken
-     * back. A key that was stolen is not named here.
+     * Fingerprints of former operations and escrow keys, whose plans and repairs, and entries of the ledger of erasures, count still:
+     * without its key's a repair cannot be taken back, and no restore is proven. A key that was stolen is not named here.
      */
     formerKeys: z.array(fingerprint).default([]),
   })
@@ -160,7 +160,7 @@ const recipientsSchema = z.strictObject({
 });
 
 /** What `lifeboat.config.ts` says. Everything has a place here or nowhere: unknown names are refused. */
-export const policySchema = z.strictObject({
+const writtenSchema = z.strictObject({
   project: z.strictObject({ name: z.string().min(1) }),
   /** Regions that data may go to; a bucket in any other is refused before the first byte. */
   regions: z.array(z.string().min(1)).min(1),
@@ -170,6 +170,8 @@ export const policySchema = z.strictObject({
     recipients: recipientsSchema,
     /** Newest first; older ones stay so that old signatures verify. */
     signing: z.array(fingerprint),
+    /** Other former keys, to which nothing is sealed any more: their public halves may stay among the public keys. */
+    former: z.array(fingerprint).default([]),
   }),
   backup: z.strictObject({
     /** Fail when rows or bytes are less than this share (0 to 1) of the newest set's of any tier; 0 switches it off. */
@@ -258,6 +260,12 @@ export const policySchema = z.strictObject({
   cost: costPolicySchema,
   audit: auditPolicySchema,
   erasure: erasurePolicySchema,
+});
+
+/** Who is named as former anywhere is no stranger among the public keys. */
+export const policySchema = writtenSchema.transform((policy) => {
+  const former = new Set([...policy.keys.former, ...policy.repair.formerKeys, ...policy.restoreTest.formerProvers]);
+  return { ...policy, keys: { ...policy.keys, former: [...former] } };
 });
 
 export type Policy = z.output<typeof policySchema>;

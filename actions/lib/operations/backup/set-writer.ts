@@ -5,7 +5,7 @@ import type { Inventory } from "../../postgres/inventory/model.ts";
 import { renderRolesSql } from "../../postgres/inventory/roles.ts";
 import { renderRecoverPage } from "../../recover/pages.ts";
 import { signDetached } from "../../seal/keys/signature.ts";
-import { releaseVerifier } from "../../vault/configured.ts";
+import { peopleVerifier } from "../../vault/configured.ts";
 import { notedErasures } from "../../vault/erasures/ledger.ts";
 import { type Artifact, type Manifest, setPrefix } from "../../vault/format/manifest.ts";
 import { lockPublished } from "../../vault/keys-lock.ts";
@@ -89,7 +89,7 @@ export async function openSetWriter(options: SetWriterOptions): Promise<SetWrite
       const now = { counts, artifacts };
       boundShrinkage(last, now, smallestShareOfLastSet, acceptShrinkage || mark !== undefined, warnings);
       const named = { ...(files && { files: { set: files.set } }), ...(mark !== undefined && { incident: mark }) };
-      const erasures = await notedErasures(vault, await releaseVerifier(config), last?.erasures, warn);
+      const erasures = await notedErasures(vault, await peopleVerifier(config), last?.erasures, warn);
       const manifest: Manifest = {
         ...draft,
         ...named,

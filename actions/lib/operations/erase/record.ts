@@ -99,8 +99,8 @@ async function isMissing(vault: Vault, key: string): Promise<boolean> {
 }
 
 /** The same for psql, sealed to people: who restores by hand has nothing else. */
-async function storeScript(
-  { vault, sign }: OpenLedger,
+export async function storeScript(
+  { vault, sign }: Pick<OpenLedger, "vault" | "sign">,
   id: string,
   entries: readonly LedgerEntry[],
   key: HashKey,
@@ -118,7 +118,10 @@ async function storeScript(
 }
 
 /** As long as the sets that are kept longest: each of them may come back. */
-export async function lockAll({ vault, context }: OpenLedger, keys: readonly string[]): Promise<void> {
+export async function lockAll(
+  { vault, context }: Pick<OpenLedger, "vault" | "context">,
+  keys: readonly string[],
+): Promise<void> {
   const days = Object.values(context.config().policy.tiers).map(({ retentionDays }) => retentionDays);
   const lock = await objectLockOf(vault);
   if (lock.state !== "known" || !lock.value.enabled) return;

@@ -2,7 +2,7 @@ import { LifeboatError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/load.ts";
 import type { UnlockedKey } from "../../seal/keys/private-key.ts";
-import { manifestVerifier, releaseVerifier } from "../../vault/configured.ts";
+import { manifestVerifier, peopleVerifier } from "../../vault/configured.ts";
 import { isErased } from "../../vault/erasures/entries.ts";
 import { readHashKey } from "../../vault/erasures/hash-key.ts";
 import { olderThan, readLedger } from "../../vault/erasures/ledger.ts";
@@ -35,7 +35,7 @@ export interface ErasuresSource {
  * @throws OperationError `s3-unavailable`; ConfigurationError `s3-denied`
  */
 export async function openErasures({ config, vault, privateKey, noted, log }: ErasuresSource): Promise<ErasuresKnown> {
-  const verify = await releaseVerifier(config);
+  const verify = await peopleVerifier(config);
   const ledger = await readLedger(vault, verify);
   for (const alarm of ledger.alarms) log.warn(alarm);
   const newest = await firstOf(trustedSets(vault, await manifestVerifier(config), { marked: "count" }));

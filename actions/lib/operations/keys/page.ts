@@ -2,11 +2,12 @@ import { countOf } from "../../base/measures.ts";
 import type { Page } from "../../report/page.ts";
 import { readKeyring } from "../../seal/keys/keyring.ts";
 import { checkKeys, type KeyCheck, type PinnedRecipient, pinnedKeys } from "../../seal/keys/pins.ts";
-import { releaseVerifier, repairVerifier } from "../../vault/configured.ts";
+import { peopleVerifier, releaseVerifier } from "../../vault/configured.ts";
 import type { Context } from "../context.ts";
 import type { Told } from "../operation.ts";
 import { lockDaysOf } from "../repair/repair-vault.ts";
 import { type RewrapRow, rewrapSets } from "./rewrap.ts";
+import { type RewrappedLedger, rewrapLedger } from "./rewrap-ledger.ts";
 import { type RewrappedRepair, type RewrapRepairsOptions, rewrapRepairs } from "./rewrap-repairs.ts";
 
 /** The public keys beside the policy's pins. */
@@ -46,13 +47,22 @@ export async function checkPins(context: Context): Promise<Told> {
 }
 
 /** Whom the sets are sealed to now, and what still opens with a key that should not any more. */
-export function rewrapPage(sets: readonly RewrapRow[], repairs: readonly RewrappedRepair[] = []): Page {
+export function rewrapPage(
+  sets: readonly RewrapRow[],
+  repairs: readonly RewrappedRepair[] = [],
+  ledgers: readonly RewrappedLedger[] = [],
+): Page {
   const rows = [
     ...sets.map(({ set, ...row }) => ({ ...row, what: set })),
     ...repairs.map(({ repair, ...row }) => ({ ...row, what: repair, tier: "repair" })),
+    ...ledgers.map((row) => ({ ...row, what: "ledger of erasures", tier: "ledger" })),
   ];
   const count = (outcome: RewrapRow["outcome"]): number => rows.filter((row) => row.outcome === outcome).length;
-  const counted = repairs.length === 0 ? "" : ` and ${countOf(repairs.length, "repair")}`;
+  const counted = [
+    countOf(sets.length, "set"),
+    ...(repairs.length === 0 ? [] : [countOf(repairs.length, "repair")]),
+    ...(ledgers.length === 0 ? [] : ["the ledger of erasures"]),
+  ];
   const parts = [
     ...(count("rewrapped") > 0 ? [`${count("rewrapped")} rewrapped`] : []),
     ...(count("would-rewrap") > 0 ? [`${count("would-rewrap")} would be rewrapped`] : []),
@@ -61,13 +71,10 @@ export function rewrapPage(sets: readonly RewrapRow[], repairs: readonly Rewrapp
   ];
   return {
     title: "Rewrap",
-    sentence:
-      parts.length === 0
-        ? "There is no set to rewrap."
-        : `${countOf(sets.length, "set")}${counted}: ${parts.join(", ")}.`,
+    sentence: parts.length === 0 ? "There is no set to rewrap." : `${counted.join(" and ")}: ${parts.join(", ")}.`,
     tables: [
       {
-        header: ["set or repair", "tier", "outcome", "opened by, before", "opened by, now"],
+        header: ["what", "tier", "outcome", "opened by, before", "opened by, now"],
         rows: rows.map(({ what, tier, outcome, before, after }) => [
           what,
           tier,
@@ -112,8 +119,9 @@ export async function rewrap(
     ...{ signingKey: await context.signingKey(), verifyRelease: await releaseVerifier(context.config()) },
   });
   const repairs = set === undefined ? await rewrapAllRepairs(context, { recipients, gate, dryRun }) : [];
-  const exitCode = [...sets, ...repairs].some(({ outcome }) => outcome === "failed") ? 1 : 0;
-  return { result: { sets, repairs }, page: rewrapPage(sets, repairs), exitCode };
+  const ledger = set === undefined ? await rewrapLedger(context, { recipients, gate, dryRun }) : [];
+  const exitCode = [...sets, ...repairs, ...ledger].some(({ outcome }) => outcome === "failed") ? 1 : 0;
+  return { result: { sets, repairs, ledger }, page: rewrapPage(sets, repairs, ledger), exitCode };
 }
 
 async function rewrapAllRepairs(
@@ -125,7 +133,7 @@ async function rewrapAllRepairs(
 ): Promise<RewrappedRepair[]> {
   const { policy } = context.config();
   const key = await context.openingKey();
-  const verify = await repairVerifier(context.config());
+  const verify = await peopleVerifier(context.config());
   const store = {
     ...{ vault: await context.vault(), key, recipients, lockDays: lockDaysOf(policy) },
     ...{ partBytes: policy.vault.partBytes, signal: context.signal },

@@ -2,7 +2,7 @@ import type { Policy } from "../../config/policy/policy.ts";
 import { readKeyring } from "../../seal/keys/keyring.ts";
 import { pinnedKeys } from "../../seal/keys/pins.ts";
 import { signDetached } from "../../seal/keys/signature.ts";
-import { releaseVerifier, repairVerifier } from "../../vault/configured.ts";
+import { peopleVerifier, releaseVerifier } from "../../vault/configured.ts";
 import type { VerifyRelease, VerifySignature } from "../../vault/published/signed-manifest.ts";
 import type { RepairVault } from "../../vault/repairs/store.ts";
 import type { Context } from "../context.ts";
@@ -28,7 +28,7 @@ export async function openRepairVault(
     ...{ vault: await context.vault(), key, recipients, lockDays: lockDaysOf(policy) },
     ...{ partBytes: policy.vault.partBytes, signal: context.signal },
   };
-  return { store, verify: await repairVerifier(context.config()), release };
+  return { store, verify: await peopleVerifier(context.config()), release };
 }
 
 /** What is locked for longer than it is kept would be in retention's way. */

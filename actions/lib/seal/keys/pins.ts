@@ -14,6 +14,8 @@ export interface Pins {
   readonly recipients: Readonly<Record<RecipientRole, string | null>>;
   /** Newest first; older ones stay so that old signatures verify. */
   readonly signing: readonly string[];
+  /** To which nothing is sealed any more, and whose signatures count where the policy says so. */
+  readonly former?: readonly string[] | undefined;
 }
 
 const block: MarkedBlock = { name: "pins", entry: "keys: {…}," };
@@ -121,7 +123,7 @@ export function checkKeys(keyring: Keyring, pins: Pins, now: Date, warnDays = 90
     say("error", "signing-key-unpinned", "signing", "No signing key is pinned: nobody could tell our sets.", next);
   }
 
-  const pinned = new Set<string | null>([...Object.values(pins.recipients), ...pins.signing]);
+  const pinned = new Set<string | null>([...Object.values(pins.recipients), ...pins.signing, ...(pins.former ?? [])]);
   const strangers = new Map([...keyring.recipients, ...keyring.signers].map((key) => [key.fingerprint, key]));
   for (const key of strangers.values()) {
     if (pinned.has(key.fingerprint)) continue;

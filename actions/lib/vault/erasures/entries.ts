@@ -7,7 +7,7 @@ import { count, setId, sha256 } from "../format/manifest.ts";
  * a key and names nobody: a person is there as keyed hashes alone. Entries are added, never changed; each holds the hash of the one before.
  *
  *     erasures/000001.json            an entry, with a person's signature in it
- *     erasures/key-<16 hex>.json      the key of the hashes, sealed to all who restore
+ *     erasures/key-<16 hex>.json      the key of the hashes, sealed to all who restore; with a mark behind the hex, sealed anew
  *     erasures/sql/<id>.sql.zst.pgp   the same as SQL for psql, sealed to people, and its signature
  */
 export const erasuresPrefix = "erasures/";
@@ -16,8 +16,12 @@ export const erasuresPrefix = "erasures/";
 export const entryKey = (number: number, mark: number): string =>
   `${erasuresPrefix}${String(number).padStart(6, "0")}${mark === 0 ? "" : `-${mark}`}.json`;
 export const isEntryKey = (key: string): boolean => /^erasures\/\d{6}(-\d+)?\.json$/.test(key);
-export const keyKey = (commitment: string): string => `${erasuresPrefix}key-${commitment.slice(0, 16)}.json`;
-export const scriptKey = (id: string): string => `${erasuresPrefix}sql/${id}.sql.zst.pgp`;
+export const keysPrefix = (commitment: string): string => `${erasuresPrefix}key-${commitment.slice(0, 16)}`;
+/** @param mark of one that was sealed anew: each name is written once */
+export const keyKey = (commitment: string, mark = ""): string =>
+  `${keysPrefix(commitment)}${mark === "" ? "" : `-${mark}`}.json`;
+export const scriptsPrefix = `${erasuresPrefix}sql/`;
+export const scriptKey = (id: string): string => `${scriptsPrefix}${id}.sql.zst.pgp`;
 
 /** What happens to rows: they go, or columns become what an expression of the row gives. */
 const actionSchema = z.union([z.literal("delete"), z.record(z.string(), z.string())]);

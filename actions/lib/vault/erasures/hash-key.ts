@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync, randomBytes } from "node:crypto";
+import { createHash, createHmac, hkdfSync, randomBytes } from "node:crypto";
 import { z } from "zod";
 import { ConfigurationError, LifeboatError, OperationError } from "../../base/errors.ts";
 import { openDocument, sealDocument } from "../../seal/body/document.ts";
@@ -9,8 +9,8 @@ import { fingerprint, sha256 } from "../format/manifest.ts";
 import type { VerifySignature } from "../published/signed-manifest.ts";
 import type { Vault } from "../s3/client.ts";
 import { assertStored } from "../s3/read-back.ts";
-import { readAsWritten } from "../s3/versions.ts";
-import { keyKey } from "./entries.ts";
+import { vaultAsWritten, writtenObjects } from "../s3/versions.ts";
+import { keyKey, keysPrefix } from "./entries.ts";
 
 /** The key that a person's values are hashed with: without it a list of all users tells nothing of who is in the ledger. */
 export interface HashKey {
@@ -46,12 +46,18 @@ const schema = z.strictObject({
   sealed: z.base64(),
 });
 
-/** Puts the key into the vault, sealed. @throws OperationError `stored-differs`, `s3-unavailable` */
+/**
+ * Puts the key into the vault, sealed.
+ * @param again it is there, sealed to others: this one gets a name of its own
+ * @returns its name
+ * @throws OperationError `stored-differs`, `s3-unavailable`
+ */
 export async function storeHashKey(
   vault: Vault,
   key: HashKey,
   recipients: readonly Recipient[],
   sign: SignBytes,
+  again = false,
 ): Promise<string> {
   const commitment = commitmentOf(key);
   const sealed = await sealDocument(key.data, recipients);
@@ -60,9 +66,39 @@ export async function storeHashKey(
     ...{ sealedTo: recipients.map((one) => one.fingerprint), sealed: Buffer.from(sealed).toString("base64") },
   };
   const body = await writeNote(note, sign);
-  await vault.put(keyKey(commitment), body, { ifNoneMatch: true, contentType: "application/json" });
-  await assertStored(vault, keyKey(commitment), body);
-  return keyKey(commitment);
+  const name = keyKey(commitment, again ? createHash("sha256").update(body).digest("hex").slice(0, 8) : "");
+  await vault.put(name, body, { ifNoneMatch: true, contentType: "application/json" });
+  await assertStored(vault, name, body);
+  return name;
+}
+
+export interface SealedHashKey {
+  readonly name: string;
+  /** Fingerprints. */
+  readonly sealedTo: readonly string[];
+  readonly sealed: Uint8Array;
+}
+
+const mostSealed = 200;
+
+/** The key as it lies in the vault, the newest first: what a person's key has signed, whatever else somebody has laid beside it. */
+export async function sealedHashKeys(
+  vault: Vault,
+  commitment: string,
+  verify: VerifySignature,
+): Promise<SealedHashKey[]> {
+  const objects = await writtenObjects(vault, [keysPrefix(commitment)], mostSealed);
+  const written = vaultAsWritten(vault, objects);
+  const newestFirst = objects.toSorted((a, b) => Number(b.lastModified ?? 0) - Number(a.lastModified ?? 0));
+  const found: SealedHashKey[] = [];
+  for (const { key: name, bytes } of newestFirst) {
+    if (bytes > 64 * 1024) continue;
+    const note = await readNote((await written.get(name, { maxBytes: 64 * 1024 })).body, verify);
+    const { data } = schema.safeParse(note?.document);
+    if (note?.trusted !== true || data?.commitment !== commitment) continue;
+    found.push({ name, sealedTo: data.sealedTo, sealed: Buffer.from(data.sealed, "base64") });
+  }
+  return found;
 }
 
 /**
@@ -75,27 +111,23 @@ export async function readHashKey(
   verify: VerifySignature,
   opening: UnlockedKey,
 ): Promise<HashKey> {
-  const { body } = await readAsWritten(vault)
-    .get(keyKey(commitment), { maxBytes: 64 * 1024 })
-    .catch((error: unknown) => {
-      throw error instanceof LifeboatError && error.code === "s3-missing" ? lost("it is not there") : error;
+  const all = await sealedHashKeys(vault, commitment, verify);
+  if (all.length === 0) throw lost("it is not there, or no person's key has signed what is");
+  for (const { name, sealed } of all) {
+    const opened = await openDocument(sealed, opening, name).catch((error: unknown) => {
+      if (error instanceof LifeboatError && error.code === "wrong-private-key") return undefined;
+      throw error;
     });
-  const note = await readNote(body, verify);
-  const { data } = schema.safeParse(note?.document);
-  if (note?.trusted !== true || data === undefined) throw lost("no person's key has signed what lies there");
-  const opened = await openDocument(Buffer.from(data.sealed, "base64"), opening, keyKey(commitment)).catch(
-    (error: unknown) => {
-      if (!(error instanceof LifeboatError && error.code === "wrong-private-key")) throw error;
-      throw new ConfigurationError(
-        "erasure-key-closed",
-        `The key ${opening.fingerprint} cannot open the ledger of erasures, which is sealed to ${data.sealedTo.join(", ")}.`,
-        "Use one of these keys: nobody else can tell which rows were erased.",
-      );
-    },
+    if (opened === undefined) continue;
+    const key = { data: Uint8Array.from(opened) };
+    if (commitmentOf(key) !== commitment) throw lost("it is another key than the one that the entries name");
+    return key;
+  }
+  throw new ConfigurationError(
+    "erasure-key-closed",
+    `The key ${opening.fingerprint} cannot open the ledger of erasures, which is sealed to ${all[0]?.sealedTo.join(", ")}.`,
+    "Use one of these keys: nobody else can tell which rows were erased. `lifeboat keys rewrap` with one of them seals it anew.",
   );
-  const key = { data: Uint8Array.from(opened) };
-  if (commitmentOf(key) !== commitment) throw lost("it is another key than the one that the entries name");
-  return key;
 }
 
 function lost(why: string): OperationError {

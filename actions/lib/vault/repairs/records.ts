@@ -141,7 +141,7 @@ const most = { maxBytes: 8 * 1024 * 1024 };
  * Reads what is known of all repairs, or of one and of those that its state depends on: what took it back, what it takes back, and all
  * whose end nobody has noted. Of the others only the plans are read that are not older, so that the first repair costs what the last does.
  *
- * @param verify of people's keys alone (`repairVerifier`)
+ * @param verify of people's keys alone (`peopleVerifier`)
  * @throws OperationError `s3-unavailable`; ConfigurationError `s3-denied`
  */
 export async function readRepairs(vault: Vault, verify: VerifySignature, about?: string): Promise<RepairsFound> {

@@ -1,7 +1,7 @@
 import { countOf, few } from "../../../base/measures.ts";
 import type { Finding } from "../../../policy/monitor/check.ts";
 import { alarmTroubles, judgeTroubles, type Trouble } from "../../../policy/monitor/vault.ts";
-import { releaseVerifier } from "../../../vault/configured.ts";
+import { peopleVerifier } from "../../../vault/configured.ts";
 import { type Ledger, olderThan, readLedger } from "../../../vault/erasures/ledger.ts";
 import { openWork } from "../../../vault/erasures/requests.ts";
 import type { Look } from "../check.ts";
@@ -14,7 +14,7 @@ const next = "runbooks/compliance/gdpr-erasure.md";
 
 /** The ledger of erasures: whole, as new as the newest set knows it, and every request within its term. */
 export async function lookAtErasures({ context, now }: Look, reader: VaultReader): Promise<Finding> {
-  const ledger = await readLedger(await reader.vault(), await releaseVerifier(context.config()));
+  const ledger = await readLedger(await reader.vault(), await peopleVerifier(context.config()));
   const newest = (await Promise.all((["daily", "weekly", "monthly"] as const).map((tier) => reader.newest(tier))))
     .flatMap(({ manifest }) => manifest?.erasures ?? [])
     .sort((a, b) => b.count - a.count)[0];

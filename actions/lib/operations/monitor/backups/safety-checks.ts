@@ -11,7 +11,7 @@ import {
   judgeTroubles,
   type Trouble,
 } from "../../../policy/monitor/vault.ts";
-import { readerSigners, repairVerifier } from "../../../vault/configured.ts";
+import { peopleVerifier, readerSigners } from "../../../vault/configured.ts";
 import { type Manifest, setPrefix, type Tier, tierSchema } from "../../../vault/format/manifest.ts";
 import { manifestName } from "../../../vault/published/signed-manifest.ts";
 import { readRepairs, repairAlarms } from "../../../vault/repairs/records.ts";
@@ -144,7 +144,7 @@ async function lookAtLocks({ context }: Look, reader: VaultReader): Promise<Find
 }
 
 async function alarmsOfRepairs(context: Look["context"], reader: VaultReader): Promise<string[]> {
-  return repairAlarms(await readRepairs(await reader.vault(), await repairVerifier(context.config())));
+  return repairAlarms(await readRepairs(await reader.vault(), await peopleVerifier(context.config())));
 }
 
 /** The page is for everybody to read, and names no bucket. */
