@@ -10,8 +10,8 @@ export default defineOperation({
     "generate  writes public halves to .github/keys, private ones with their passphrases to FOLDER. A passphrase of",
     "          your own is taken from OPERATIONS_KEY_PASSPHRASE, PROVER_…, ESCROW_…, SIGNING_KEY_PASSPHRASE.",
     "check     holds the public keys (BACKUP_PUBLIC_KEYS or .github/keys) against the pins of the policy.",
-    "rewrap    seals the session keys of existing sets, and of repairs, to the recipients that are pinned now, by rewriting keys.pgp",
-    "          alone; reads the vault's settings, RESTORE_PRIVATE_KEY and BACKUP_SIGNING_KEY.",
+    "rewrap    seals the session keys of existing sets and of repairs, and the key of the ledger of erasures, to the recipients that are",
+    "          pinned now; reads the vault's settings, RESTORE_PRIVATE_KEY and BACKUP_SIGNING_KEY.",
   ].join("\n"),
   inputs: z.object({
     action: field(z.enum(["generate", "check", "rewrap"]), { positional: true, help: "what to do with the keys" }),
@@ -25,7 +25,10 @@ export default defineOperation({
       ...{ value: "N", help: "generate: how long the keys are valid (default: 2)", form: "a number of years" },
     }),
     pin: flag("generate: write the new fingerprints into the policy"),
-    set: field(z.string().optional(), { value: "SET", help: "rewrap: only this set (default: all sets, and repairs)" }),
+    set: field(z.string().optional(), {
+      value: "SET",
+      help: "rewrap: only this set (default: all sets, repairs, ledger)",
+    }),
     ...why,
     ...dryRun,
   }),
