@@ -114,9 +114,9 @@ jq -Rr '
 # Each signature is over the one text of its entry, which stands between two names that no text in it can hold unescaped.
 : >"$work/verdicts"
 if [ -s "$keys" ]; then
-  gpg --homedir "$work/keyring" --batch --quiet --import "$keys" 2>/dev/null || wrong "no key can be read from $keys"
-  gpg --homedir "$work/keyring" --batch --quiet --export >"$work/keys.gpg"
-  gpgconf --homedir "$work/keyring" --kill all 2>/dev/null || true
+  # Into a file and no keyring: that would ask for an agent, whose socket has no room below a long TMPDIR.
+  gpg --homedir "$work/keyring" --batch --quiet --no-keyring --import-options import-export --import "$keys" >"$work/keys.gpg" 2>/dev/null ||
+    wrong "no key can be read from $keys"
   awk -F '\t' -v out="$work/signed/" 'match($2, /,"signature":"/) {
     entry = substr($2, 10, RSTART - 10); signature = substr($2, RSTART + RLENGTH); sub(/"}$/, "", signature)
     gsub(/\\n/, "\n", signature); gsub(/\\r/, "\r", signature)
