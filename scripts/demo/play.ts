@@ -24,6 +24,7 @@ import { testARestore } from "./restore-test.ts";
 import { drawDashboard, writeRunPages } from "./run-pages.ts";
 import { type Contents, differing, readContents } from "./second-opinion.ts";
 import type { Stage } from "./stage.ts";
+import { noteHead, verifyTrailByScript } from "./trail.ts";
 
 export interface Played {
   readonly proven: boolean;
@@ -70,6 +71,7 @@ export async function play(stage: Stage, bytes: number, pages: string, signal: A
   });
   const picture = join(stage.folder, "accident.svg");
   const accident = await playAccident(acts, stage.source, owner, config, picture, signal);
+  const head = await noteHead(config);
   const before = await acts.act("read its contents, for a second opinion", () =>
     readEverything(stage.source, stage.sourceFiles),
   );
@@ -117,6 +119,9 @@ export async function play(stage: Stage, bytes: number, pages: string, signal: A
   if (page !== undefined) await copyFile(picture, join(pages, "accident.svg"));
   const dashboard = page && (await acts.act("lifeboat monitor", () => drawDashboard(owner, pages, signal)));
   if (dashboard) acts.tell(dashboard.sentence);
+  const trail = await acts.act("lifeboat audit export, and its script of stock tools", () =>
+    verifyTrailByScript(owner, head, signal),
+  );
   return {
     proven: proven && tested?.outcome === "proven",
     settings: owner.settings,
@@ -126,6 +131,7 @@ export async function play(stage: Stage, bytes: number, pages: string, signal: A
       `In the vault: ${countOf(set.artifacts.length, "artifact")}, ${formatBytes(Number(set.counts.storedBytes))} sealed, below s3://${bucket}/${set.prefix}`,
       accident,
       `Second opinion: ${different.length === 0 ? `all ${countOf(before.tables.size, "table")} hold the same rows, all ${countOf(before.files.size, "file")} the same bytes under the same metadata` : `these differ: ${different.join(", ")}`}`,
+      trail,
       ...(tested === undefined ? [] : [restoreTestSentence(tested)]),
       ...(page === undefined ? [] : [`Reports: ${page}`]),
       ...(dashboard ? [`Dashboard: ${dashboard.page}`] : []),

@@ -1,5 +1,5 @@
-// GnuPG and zstd are what a person opens a set with: the installed ones are used, so that the tests show just that. The
-// lab's PostgreSQL brings the extension uuid-ossp, which every Supabase project has, without the library that it needs.
+// GnuPG, zstd and jq are what a person opens a set and verifies the audit trail with: the installed ones are used, so that the
+// tests show just that. The lab's PostgreSQL brings the extension uuid-ossp, which every Supabase project has, without the library that it needs.
 import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -9,6 +9,8 @@ import { say } from "./say.mjs";
 
 const packages = [
   { debian: "gnupg", isHere: () => onPath("gpg") },
+  { debian: "gpgv", isHere: () => onPath("gpgv") },
+  { debian: "jq", isHere: () => onPath("jq") },
   { debian: "zstd", isHere: () => onPath("zstd") },
   { debian: "libossp-uuid16", isHere: () => isLinked(join(toolFolder(postgres17), "lib", "uuid-ossp.so")) },
 ];

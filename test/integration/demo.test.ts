@@ -58,6 +58,8 @@ describe("the demo", () => {
     expect(output).toMatch(
       /[\d,]+ scores were put back, [\d,]+ that somebody had edited since were kept, undo and redo were equal/,
     );
+    // A begin and an end of the plan of the repair, of the repair, of its undo and of its redo.
+    expect(output).toContain("Audit trail: 8 entries, all proven by verify-audit.sh with sha256sum, jq and gpg;");
     expect(existsSync(join(pages, "accident.svg"))).toBe(true);
     expect(output).toMatch(/Second opinion: all \d+ tables hold the same rows, all \d+ files the same bytes/);
     const stop = /end it with\s+sh (\S+)/.exec(output)?.[1] ?? "";
