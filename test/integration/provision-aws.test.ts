@@ -1,8 +1,8 @@
 import { CloudFormationClient, UpdateStackCommand } from "@aws-sdk/client-cloudformation";
-import { CreateBucketCommand } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { templateOf } from "../../actions/lib/policy/cloud/stacks.ts";
-import { makeProvider, openProvisionLab, type ProvisionLab } from "./provision-lab.ts";
+import { buckets, makeProvider, openProvisionLab, type ProvisionLab } from "./provision-lab.ts";
 
 /** `lifeboat provision aws` against moto's CloudFormation, from an empty account on. */
 
@@ -60,6 +60,51 @@ test("replica, vault and roles are made in this order, a second run changes noth
     ["access", "as it was"],
   ]);
   expect(JSON.parse(again.stdout).roles).toEqual(JSON.parse(made.stdout).roles);
+});
+
+/** The trail's entries, as far as they say what was done and how it ended. */
+async function trail(): Promise<unknown[]> {
+  const [client, Bucket] = [lab.s3("DatabaseBucket"), buckets.DatabaseBucket];
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket, Prefix: "audit/" }));
+  const entries = Contents.map(async ({ Key }) => {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
+    const { event, operation, what, filed, outcome } = JSON.parse((await Body?.transformToString()) ?? "").entry;
+    return event === "begin" ? [operation, what, filed === null ? "at once" : "afterwards"] : [operation, outcome];
+  });
+  return Promise.all(entries);
+}
+
+test("each change of the account leaves its entries: the first one as soon as the vault is there; who only looks leaves none", async () => {
+  const first = [
+    ["provision", "aws", "afterwards"],
+    ["provision", "success"],
+  ];
+  const again = [
+    ["provision", "aws", "at once"],
+    ["provision", "success"],
+  ];
+  expect(await trail()).toEqual([...first, ...again]);
+  await lab.run(["check"]);
+  await lab.run(["aws", "--dry-run"]);
+  expect(await trail()).toHaveLength(4);
+  expect(await lab.run(["github"], { GITHUB_TOKEN: "" })).toMatchObject({ code: 2 });
+  expect((await trail()).slice(4)).toEqual([
+    ["provision", "github", "at once"],
+    ["provision", "failure"],
+  ]);
+});
+
+test("where the bucket is not there, or nothing may be asked of it, the work at GitHub begins all the same and says so", async () => {
+  for (const change of [{ S3_BACKUP_BUCKET: "acme-none" }, { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" }]) {
+    const { stdout, stderr } = await lab.run(["github"], {
+      GITHUB_TOKEN: "",
+      AWS_EC2_METADATA_DISABLED: "true",
+      ...change,
+    });
+    expect(stderr).toContain("The entry in the audit trail cannot be written");
+    expect(stderr).not.toContain("ALARM");
+    expect(stdout).toContain("GITHUB_TOKEN");
+  }
 });
 
 test("another bucket in the place of the vault's is refused: the old one would be left, and the new one empty", async () => {

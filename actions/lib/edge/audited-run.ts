@@ -54,7 +54,7 @@ export async function auditedRun(run: AuditedWork, work: () => Promise<Told>): P
   if (refusal !== undefined) goOnWithout(run, audited.refused, refusal);
   else await entries.fileEarlier();
   const touched = new TouchRecord();
-  let ended: Promise<string | undefined> | undefined;
+  let ended: Promise<LifeboatError | undefined> | undefined;
   const end = (how: Pick<EndDraft, "outcome" | "code">) => {
     ended ??= entries.end(how, touched);
     return ended;
@@ -68,7 +68,8 @@ export async function auditedRun(run: AuditedWork, work: () => Promise<Told>): P
     const lost = await end({ outcome, code: told.failure?.code ?? null });
     // Who reads the replica knows that the vault is out of reach, and has been warned.
     const known = entries.withoutAudit !== null || readsReplica(operation.inputs, inputs);
-    return lost === undefined || known ? told : alarmed(told, lost);
+    if (lost === undefined || known || notMadeYet(operation, lost)) return told;
+    return alarmed(told, lost.message);
   } catch (error) {
     await end({ outcome: "failure", code: codeOf(error) });
     throw error;
@@ -78,8 +79,12 @@ export async function auditedRun(run: AuditedWork, work: () => Promise<Told>): P
 }
 
 /** @throws ConfigurationError `audit-unwritten` for what must not be done without an entry */
-function goOnWithout({ operation, inputs, log }: AuditedWork, refused: string | undefined, why: string): void {
-  const what = `The entry in the audit trail cannot be written: ${why.replace(/\.$/, "")}.`;
+function goOnWithout({ operation, inputs, log }: AuditedWork, refused: string | undefined, why: LifeboatError): void {
+  const what = `The entry in the audit trail cannot be written: ${why.message.replace(/\.$/, "")}.`;
+  if (notMadeYet(operation, why)) {
+    log.warn(`${what} The run goes on, and its entry is written at its end, if the vault is there then.`);
+    return;
+  }
   const inWords = "withoutAudit" in operation.inputs.shape;
   if (refused !== undefined && inputs["withoutAudit"] === undefined) {
     throw new ConfigurationError(
@@ -91,6 +96,11 @@ function goOnWithout({ operation, inputs, log }: AuditedWork, refused: string | 
     );
   }
   log.warn(`ALARM: ${what} The run goes on without it.`);
+}
+
+/** Who makes the account has no vault yet, or, at GitHub, no right to it: a trail that was never there alarms nobody. */
+function notMadeYet({ writes }: Operation, { code }: LifeboatError): boolean {
+  return writes.includes("account") && (code === "s3-bucket-missing" || code === "s3-credentials");
 }
 
 /** The work was done: that nobody can see it in the trail is for people to know. */
@@ -126,7 +136,7 @@ class Entries {
   readonly #who: Who;
   readonly #clean: (text: string) => string;
   readonly #waiting: Waiting[] = [];
-  #begun: Promise<string | undefined> | undefined;
+  #begun: Promise<LifeboatError | undefined> | undefined;
 
   constructor(run: AuditedWork, trail: RunTrail, rehearsal: boolean) {
     [this.#run, this.#trail, this.#rehearsal] = [run, trail, rehearsal];
@@ -137,7 +147,7 @@ class Entries {
   }
 
   /** @returns why it could not be written; undefined: it stands there */
-  begin(): Promise<string | undefined> {
+  begin(): Promise<LifeboatError | undefined> {
     const { operation, inputs, config, env } = this.#run;
     const works = operation.writes.includes("target") || "target" in operation.inputs.shape;
     const target = works ? (operation.target?.(inputs, config.policy) ?? this.#text("target")) : null;
@@ -145,7 +155,7 @@ class Entries {
     const entry = {
       ...{ event: "begin" as const, id: this.#id, operation: operation.name, who: this.#who },
       ...{ set: this.#text("set"), target, rehearsal: this.#rehearsal, breakGlass: this.#trail.breakGlass },
-      what: this.#text("action") ?? this.#text("scenario") ?? this.#text("tier"),
+      what: this.#text("what") ?? this.#text("action") ?? this.#text("scenario") ?? this.#text("tier"),
       reason: this.#text("reason", 500) ?? (given === undefined ? null : clip(this.#clean(given), 500)),
       withoutAudit: this.withoutAudit,
     };
@@ -167,7 +177,7 @@ class Entries {
   }
 
   /** @returns why an entry of this run could not be written; undefined: all stand there */
-  async end(how: Pick<EndDraft, "outcome" | "code">, touched: TouchRecord): Promise<string | undefined> {
+  async end(how: Pick<EndDraft, "outcome" | "code">, touched: TouchRecord): Promise<LifeboatError | undefined> {
     await this.#begun;
     const { thingsOf } = await import("../vault/audit/entry.ts");
     const things = {
@@ -181,7 +191,7 @@ class Entries {
     return lost;
   }
 
-  async #write(draft: Waiting["draft"]): Promise<string | undefined> {
+  async #write(draft: Waiting["draft"]): Promise<LifeboatError | undefined> {
     const { writer } = this.#trail;
     this.#waiting.push({ draft, since: undefined });
     try {
@@ -198,7 +208,7 @@ class Entries {
     } catch (error) {
       if (!(error instanceof LifeboatError)) throw error;
       for (const one of this.#waiting) one.since ??= new Date();
-      return error.message;
+      return error;
     }
   }
 

@@ -130,7 +130,7 @@ export function reportName({ name, reported }: Pick<Operation, "name" | "reporte
 
 /** What a run means for the audit trail, by what its verb declares. */
 export interface Audited {
-  /** It opens what is sealed, writes to the source, a target or the vault, or removes something. */
+  /** It opens what is sealed, writes to the source, a target, the vault or the account that holds it, or removes something. */
   readonly counts: boolean;
   /** Without its entry it is refused: it removes something, or restores. In words: `removes what the policy no longer keeps`. */
   readonly refused: string | undefined;
@@ -153,4 +153,4 @@ export function auditOf(operation: Operation, inputs: z.infer<Operation["inputs"
   };
 }
 
-const recorded: ReadonlySet<string> = new Set(["source", "target", "vault"]);
+const recorded: ReadonlySet<string> = new Set(["source", "target", "vault", "account"]);

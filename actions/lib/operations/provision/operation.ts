@@ -41,6 +41,7 @@ export default defineOperation({
       ? []
       : ["vault", ...when(hasFilesVault(env), "storageVault"), ...when(hasReplica(env), "replica")],
   writes: ["account"],
+  looks: ({ what }) => what === "check",
   interrupted: {
     left: "CloudFormation ends what it has begun by itself, or takes it back.",
     next: "Run it again: what is done already is left as it is.",
