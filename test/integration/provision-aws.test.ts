@@ -1,5 +1,12 @@
 import { CloudFormationClient, UpdateStackCommand } from "@aws-sdk/client-cloudformation";
-import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { DeleteRolePolicyCommand, ListRolesCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
+import {
+  CreateBucketCommand,
+  GetBucketPolicyCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutBucketPolicyCommand,
+} from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { templateOf } from "../../actions/lib/policy/cloud/stacks.ts";
 import { buckets, makeProvider, openProvisionLab, type ProvisionLab } from "./provision-lab.ts";
@@ -105,6 +112,32 @@ test("where the bucket is not there, or nothing may be asked of it, the work at 
     expect(stderr).not.toContain("ALARM");
     expect(stdout).toContain("GITHUB_TOKEN");
   }
+});
+
+test("what somebody has denied beside ours is not taken away by putting back: it is named, and nothing changes", async () => {
+  const [client, Bucket] = [lab.s3("FilesBucket"), buckets.FilesBucket];
+  await lab.complete("FilesBucket");
+  const { Policy = "" } = await client.send(new GetBucketPolicyCommand({ Bucket }));
+  const document = JSON.parse(Policy);
+  const owners = {
+    Sid: "NobodyFromThere",
+    Effect: "Deny",
+    Principal: "*",
+    Action: "s3:*",
+    Resource: "arn:aws:s3:::x/*",
+  };
+  const more = JSON.stringify({ ...document, Statement: [...document.Statement, owners] });
+  await client.send(new PutBucketPolicyCommand({ Bucket, Policy: more }));
+  const { Roles = [] } = await lab.iam.send(new ListRolesCommand({ PathPrefix: "/lifeboat/qimma/monitor/" }));
+  const inline = { RoleName: Roles[0]?.RoleName ?? "", PolicyName: "owners" };
+  const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement: [{ ...owners, Principal: undefined }] });
+  await lab.iam.send(new PutRolePolicyCommand({ ...inline, PolicyDocument }));
+  const refused = await lab.run(["aws", "--revert"]);
+  expect(refused).toMatchObject({ code: 2, stdout: expect.stringContaining("own-denials") });
+  expect(refused.stdout).toContain("bucket acme-files, NobodyFromThere; role monitor, NobodyFromThere.");
+  await client.send(new PutBucketPolicyCommand({ Bucket, Policy }));
+  await lab.iam.send(new DeleteRolePolicyCommand(inline));
+  expect((await lab.run(["aws", "--revert", "--dry-run"])).stdout).not.toContain("own-denials");
 });
 
 test("another bucket in the place of the vault's is refused: the old one would be left, and the new one empty", async () => {

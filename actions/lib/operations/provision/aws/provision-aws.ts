@@ -12,6 +12,7 @@ import type { Told } from "../../operation.ts";
 import { accountPlace, type Buckets, bucketsOf, subjectOf } from "../place.ts";
 import { rolesIn } from "./deployed-roles.ts";
 import { assertNoBuckets } from "./free-names.ts";
+import { assertNoOwnDenials } from "./own-denials.ts";
 import { toldStacks } from "./page.ts";
 import { kindOf, refusedChanges, stackName } from "./plan.ts";
 import type { StackResult } from "./result.ts";
@@ -38,7 +39,7 @@ interface Work {
 /**
  * Makes or changes the stacks, the replica first: the vault copies into it, and the roles are about both. Everything that can be refused is
  * refused before the first change.
- * @throws ConfigurationError `stack-half-made`, `stack-busy`, `bucket-exists`, `weaker`, `alarm-email-missing`, `provider-audience`; as
+ * @throws ConfigurationError `stack-half-made`, `stack-busy`, `bucket-exists`, `weaker`, `own-denials`, `alarm-email-missing`, `provider-audience`; as
  * `bucketsOf`, `subjectOf`; OperationError `stack-failed`, `stack-refused`
  */
 export async function provisionAws(context: Context, request: Request): Promise<Told> {
@@ -65,6 +66,7 @@ export async function provisionAws(context: Context, request: Request): Promise<
     const { revert } = request;
     const prepared = works.map((work) => ({ ...work, ...textsOf(work.stack, values), revert }));
     await refuseBefore(context, prepared, buckets);
+    if (revert) await assertNoOwnDenials(context, buckets, request.keepBuckets);
     const proposals = new Map<string, Proposal | undefined>();
     for (const work of prepared.filter(({ kind }) => kind === "UPDATE"))
       proposals.set(work.name, await proposeUpdate(work, signal));

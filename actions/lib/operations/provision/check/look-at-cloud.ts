@@ -10,10 +10,9 @@ import { type Bucket, filled, type Values } from "../../../policy/cloud/document
 import { projectName, valuesOf } from "../../../policy/cloud/parameters.ts";
 import { type Compared, compareProperties, type Property } from "../../../policy/cloud/property.ts";
 import { issuer } from "../../../policy/cloud/trust.ts";
-import { type BucketProperties, readProperties } from "../../../vault/bucket/properties.ts";
-import { openVault } from "../../../vault/s3/client.ts";
 import type { Context } from "../../context.ts";
 import { accountPlace, type Buckets, bucketsOf, subjectOf } from "../place.ts";
+import { readBucket } from "../read-bucket.ts";
 
 export interface CloudStanding extends Compared {
   /** False: no role of this project is there, so nobody has run `lifeboat provision aws` here. */
@@ -46,18 +45,6 @@ function placesOf({ database, files, replica }: Buckets): readonly (readonly [Bu
     ...(files.bucket === database.bucket ? [] : [["FilesBucket", files] as const]),
     ...(replica === undefined ? [] : [["ReplicaBucket", replica] as const]),
   ];
-}
-
-/** Undefined: there is no such bucket. */
-async function readBucket(place: VaultLocation): Promise<BucketProperties | undefined> {
-  // Where it is, is one of the properties: a wrong region is named and not refused.
-  using vault = openVault({ ...place, regions: undefined, readOnly: true });
-  try {
-    return await readProperties(vault);
-  } catch (error) {
-    if (error instanceof LifeboatError && error.code === "s3-bucket-missing") return undefined;
-    throw error;
-  }
 }
 
 async function readAccount(context: Context, region: string): Promise<AccountFacts> {
