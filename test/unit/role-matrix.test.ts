@@ -218,7 +218,11 @@ test("what is one object alone", () => {
     ["retention", "PutObject", "d/probe/lock.txt"],
     ["keys", "DeleteObjectVersion", "d/database/daily/x/keys.pgp"],
     ["keys", "PutObject", "d/database/daily/x/secrets.pgp"],
+    ["keys", "PutObject", "d/erasures/key-x.json"],
   ];
+  // A rotation seals the ledger's key and its SQL anew, and touches no entry.
+  expect(may("keys", "DeleteObjectVersion", "d/erasures/sql/x.sql.zst.pgp")).toBe(true);
+  expect(may("keys", "DeleteObjectVersion", "d/erasures/000001.json")).toBe(false);
   for (const [role, action, place] of one) {
     expect(may(role, action, place), `${role} ${action} ${place}`).toBe(true);
     expect(may(role, action, place.replace(/[^/]+$/, "other.bin")), `${role} ${action} beside ${place}`).toBe(

@@ -2,13 +2,13 @@ import { ConfigurationError, LifeboatError } from "../../base/errors.ts";
 import type { PinnedRecipient } from "../../seal/keys/pins.ts";
 import { signatureCounts, signDetached } from "../../seal/keys/signature.ts";
 import { peopleVerifier } from "../../vault/configured.ts";
-import { isEntryKey, isErased, keysPrefix, scriptsPrefix } from "../../vault/erasures/entries.ts";
+import { erasuresPrefix, isEntryKey, isErased, keysPrefix, scriptsPrefix } from "../../vault/erasures/entries.ts";
 import { readHashKey, sealedHashKeys, storeHashKey } from "../../vault/erasures/hash-key.ts";
 import { assertWhole, type Ledger, readLedger } from "../../vault/erasures/ledger.ts";
 import { newSetId } from "../../vault/format/manifest.ts";
 import type { IncidentGate } from "../../vault/incident/state.ts";
 import type { Vault } from "../../vault/s3/client.ts";
-import { versionsBelow } from "../../vault/s3/versions.ts";
+import { type Version, versionsBelow } from "../../vault/s3/versions.ts";
 import type { Context } from "../context.ts";
 import { lockAll, storeScript } from "../erase/record.ts";
 import { type Removal, type RewrapRow, removeVersions } from "./rewrap.ts";
@@ -30,11 +30,13 @@ interface RewrapLedgerOptions {
  */
 export async function rewrapLedger(context: Context, options: RewrapLedgerOptions): Promise<RewrappedLedger[]> {
   const vault = await context.vault();
+  // Before anything is read: what somebody else lays down meanwhile is not removed.
+  const listed = await versionsBelow(vault.transport, erasuresPrefix);
   const verify = await peopleVerifier(context.config());
   const ledger = await readLedger(vault, verify);
   if (![...ledger.taken].some(isEntryKey)) return [];
   try {
-    return [await rewrap(context, vault, verify, ledger, options)];
+    return [await rewrap(context, vault, verify, ledger, { ...options, listed })];
   } catch (error) {
     if (!(error instanceof LifeboatError) || error.code === "incident-on") throw error;
     context.log.warn(`The ledger of erasures: ${error.message}`);
@@ -48,7 +50,7 @@ async function rewrap(
   vault: Vault,
   verify: Awaited<ReturnType<typeof peopleVerifier>>,
   ledger: Ledger,
-  { recipients, dryRun, gate }: RewrapLedgerOptions,
+  { recipients, dryRun, gate, listed }: RewrapLedgerOptions & { readonly listed: readonly Version[] },
 ): Promise<RewrappedLedger> {
   if (ledger.entries.length === 0)
     throw new ConfigurationError(
@@ -77,19 +79,25 @@ async function rewrap(
   if (dryRun) return { ...row, outcome: unchanged ? "unchanged" : "would-rewrap" };
   await gate?.(keysPrefix(commitment));
   const removals: Removal[] = [];
+  const remove = (prefix: string, counts: string) =>
+    removeVersions(
+      vault,
+      listed.filter(({ key, marker }) => !marker && key.startsWith(prefix) && key !== counts),
+    );
+  const open = { vault, sign, context };
   let counts = newest?.name ?? "";
   if (!unchanged) {
-    const open = { vault, sign, context };
     // First, so that a run that is killed begins again with it. What lies beside it is older, or somebody's who holds no key.
     const id = newSetId(await vault.serverTime());
     const script = (await storeScript(open, id, ledger.entries, key, recipients)).key;
     await lockAll(open, [script, `${script}.sig`]);
-    removals.push(await removeOthers(vault, scriptsPrefix, [script, `${script}.sig`]));
+    removals.push(await remove(scriptsPrefix, script));
     counts = await storeHashKey(vault, key, recipients, sign, true);
-    await lockAll(open, [counts]);
   }
+  // Of a run that was killed, too: the only one may not be left without a lock.
+  await lockAll(open, [counts]);
   // Also where nothing had to be changed: a run that was killed may have left them.
-  removals.push(await removeOthers(vault, keysPrefix(commitment), [counts]));
+  removals.push(await remove(keysPrefix(commitment), counts));
   const keptVersions = removals.flatMap(({ kept }) => kept);
   for (const { versionId, until, code } of keptVersions)
     context.log.warn(
@@ -97,12 +105,4 @@ async function rewrap(
     );
   const removedVersions = removals.reduce((sum, { removed }) => sum + removed, 0);
   return { ...row, outcome: unchanged ? "unchanged" : "rewrapped", removedVersions, keptVersions };
-}
-
-async function removeOthers(vault: Vault, prefix: string, counting: readonly string[]): Promise<Removal> {
-  const below = await versionsBelow(vault.transport, prefix);
-  return removeVersions(
-    vault,
-    below.filter(({ key, marker }) => !marker && !counting.includes(key)),
-  );
 }

@@ -205,7 +205,7 @@ export const roles: Readonly<Record<RoleName, Role>> = {
   // `lifeboat keys rewrap`: for the person who changes who can open sets, for that day.
   keys: {
     ...{ resource: "KeysPolicy", environment: null, shared: [] },
-    description: "Changes the recipients of sets and removes the old keys",
+    description: "Changes the recipients of sets, repairs and the ledger of erasures, and removes the old keys",
     statements: [
       allow(
         "Lists",
@@ -217,7 +217,13 @@ export const roles: Readonly<Record<RoleName, Role>> = {
       allow(
         "Rewraps",
         ["DeleteObjectVersion", "PutObject", "PutObjectRetention"],
-        database("database/*/keys.pgp", "database/*/secrets.pgp", "repairs/*/keys*"),
+        database(
+          "database/*/keys.pgp",
+          "database/*/secrets.pgp",
+          "repairs/*/keys*",
+          "erasures/key-*",
+          "erasures/sql/*",
+        ),
       ),
     ],
   },

@@ -79,7 +79,8 @@ export interface SealedHashKey {
   readonly sealed: Uint8Array;
 }
 
-const mostSealed = 200;
+/** Of what anybody has laid there: what lies behind would be hidden. */
+const mostSealed = 100_000;
 
 /** The key as it lies in the vault, the newest first: what a person's key has signed, whatever else somebody has laid beside it. */
 export async function sealedHashKeys(
