@@ -5,7 +5,7 @@ import {
   IAMClient,
   ListRolesCommand,
 } from "@aws-sdk/client-iam";
-import { S3Client } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, ListObjectVersionsCommand, S3Client } from "@aws-sdk/client-s3";
 import { loadConfig } from "../../actions/lib/config/load.ts";
 import { silenceAlarm } from "../../actions/lib/policy/cloud/alarm.ts";
 import { type Bucket, filled, type Values } from "../../actions/lib/policy/cloud/document.ts";
@@ -83,6 +83,8 @@ export async function openProvisionLab(): Promise<ProvisionLab> {
       await makeProvider(iam);
       const made = await run(["aws"]);
       if (made.code !== 0) throw new Error(made.stderr);
+      // The run's entries in the audit trail: moto sets the lock of a bucket only while that is empty.
+      await emptied(inUs, buckets.DatabaseBucket);
       for (const bucket of Object.keys(buckets) as Bucket[]) await complete(bucket);
       await completeRoles(iam, await values());
       await makeAlarm(client, await values());
@@ -93,6 +95,12 @@ export async function openProvisionLab(): Promise<ProvisionLab> {
       await moto.stop();
     },
   };
+}
+
+async function emptied(s3: S3Client, Bucket: string): Promise<void> {
+  const { Versions = [] } = await s3.send(new ListObjectVersionsCommand({ Bucket }));
+  for (const { Key, VersionId } of Versions)
+    await s3.send(new DeleteObjectCommand({ Bucket, Key, VersionId, BypassGovernanceRetention: true }));
 }
 
 /** moto's CloudFormation knows no providers: the account has one already, which is adopted. */
