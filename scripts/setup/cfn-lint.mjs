@@ -1,9 +1,9 @@
 // cfn-lint knows what CloudFormation takes. It is Python, so it comes as a folder of pinned packages, of which nothing is installed.
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { appearAtOnce } from "./appear-at-once.mjs";
 import { cacheFolder } from "./cache.mjs";
-import { python } from "./python.mjs";
+import { installPackages } from "./python.mjs";
 import { say } from "./say.mjs";
 
 const version = "1.58.0";
@@ -31,21 +31,11 @@ export function ensureCfnLint() {
   if (existsSync(whole)) return;
   appearAtOnce(cfnLintFolder(), whole, (work) => {
     say(`downloading cfn-lint ${version} into ${cacheFolder()}`);
-    const list = join(work, "packages.txt");
-    writeFileSync(list, packages);
-    const tree = join(work, "tree");
-    const quiet = [
-      "--quiet",
-      "--disable-pip-version-check",
-      "--no-cache-dir",
-      "--no-compile",
-      "--root-user-action=ignore",
-    ];
-    const exact = ["--no-deps", "--require-hashes", "--only-binary=:all:"];
-    python(
-      ["-m", "pip", "install", ...quiet, ...exact, "--target", tree, "--requirement", list],
+    return installPackages(
+      work,
+      packages,
+      [],
       "cfn-lint could not be downloaded: check that this machine reaches its Python package index and has Python 3.11 to 3.13",
     );
-    return tree;
   });
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { appearAtOnce } from "./appear-at-once.mjs";
 import { cacheFolder } from "./cache.mjs";
-import { python } from "./python.mjs";
+import { installPackages } from "./python.mjs";
 import { say } from "./say.mjs";
 
 const version = "5.2.5";
@@ -62,22 +62,9 @@ export function ensureMoto() {
   if (existsSync(whole)) return;
   appearAtOnce(motoFolder(), whole, (work) => {
     say(`downloading moto ${version} and the AWS CLI ${cliVersion} into ${cacheFolder()}`);
-    const list = join(work, "packages.txt");
-    writeFileSync(list, packages);
-    const quiet = [
-      "--quiet",
-      "--disable-pip-version-check",
-      "--no-cache-dir",
-      "--no-compile",
-      "--root-user-action=ignore",
-    ];
-    const exact = ["--no-deps", "--require-hashes", "--only-binary=:all:"];
     const one = ["--python-version", "3.11", "--implementation", "cp", "--platform", "manylinux2014_x86_64"];
-    const tree = join(work, "tree");
-    python(
-      ["-m", "pip", "install", ...quiet, ...exact, ...one, "--target", tree, "--requirement", list],
-      "moto could not be downloaded: check that this machine reaches its Python package index",
-    );
+    const failure = "moto could not be downloaded: check that this machine reaches its Python package index";
+    const tree = installPackages(work, packages, one, failure);
     // By itself the program knows neither its Python nor its packages.
     rmSync(join(tree, "bin"), { recursive: true, force: true });
     mkdirSync(join(tree, "bin"));
