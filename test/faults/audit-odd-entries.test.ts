@@ -3,14 +3,12 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
-import { generateKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
-import { type SignBytes, signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { type SignBytes, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { canonicalText, entryKey, hashOf, parseEntry } from "../../actions/lib/vault/audit/entry.ts";
 import { readTrailFolder } from "../../actions/lib/vault/audit/read-trail.ts";
 import { auditScript } from "../../actions/lib/vault/audit/script.ts";
 import { type Anchor, verifyTrail } from "../../actions/lib/vault/audit/verify.ts";
-import { draftAt, draftOf, layDown, makeTrail, type Trail } from "./audit/trail.ts";
+import { draftAt, draftOf, layDown, makeTrail, type Trail, trailSigner } from "./audit/trail.ts";
 
 /**
  * Bytes that two readers of JSON could take differently, and forks that are right in themselves: Lifeboat and the script of stock tools have to
@@ -27,13 +25,9 @@ let anchors: readonly Anchor[];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lifeboat-odd-entries-"));
-  const expires = new Date(Date.now() + 864e5);
-  const made = await generateKey({ role: "signing", project: "audit", passphrase: "passphrase of a test", expires });
-  publicKey = made.publicArmored;
-  const key = await readPrivateKey(made.privateArmored, "passphrase of a test");
-  const { signers } = await readKeyring(publicKey);
-  sign = (bytes) => signDetached(bytes, key);
-  trust = (bytes, armored) => verifyDetached(bytes, armored, signers);
+  const signer = await trailSigner();
+  ({ publicKey, sign } = signer);
+  trust = (bytes, armored) => verifyDetached(bytes, armored, signer.signers);
   const long = await makeTrail(12, sign);
   trail = long.trail;
   anchors = long.anchors.filter(({ count }) => count <= 10);

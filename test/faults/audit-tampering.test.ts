@@ -3,16 +3,14 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readKeyring } from "../../actions/lib/seal/keys/keyring.ts";
-import { generateKey, readPrivateKey } from "../../actions/lib/seal/keys/private-key.ts";
-import { type SignBytes, signDetached, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
+import { type SignBytes, verifyDetached } from "../../actions/lib/seal/keys/signature.ts";
 import { entryKey, hashOf } from "../../actions/lib/vault/audit/entry.ts";
 import type { TrustEntries } from "../../actions/lib/vault/audit/find-head.ts";
 import { auditScript } from "../../actions/lib/vault/audit/script.ts";
 import { type Anchor, verifyTrail } from "../../actions/lib/vault/audit/verify.ts";
 import { randomFrom } from "../lab/random.ts";
 import { type Tampered, tamperings } from "./audit/tamperings.ts";
-import { makeTrail, type Trail } from "./audit/trail.ts";
+import { makeTrail, type Trail, trailSigner } from "./audit/trail.ts";
 
 /**
  * Somebody has all rights on the bucket, and the key that signs. What the trail was at each head that was told elsewhere is what it
@@ -31,17 +29,13 @@ let anchors: readonly Anchor[];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lifeboat-tampering-"));
-  const expires = new Date(Date.now() + 864e5);
-  const made = await generateKey({ role: "signing", project: "audit", passphrase: "passphrase of a test", expires });
-  publicKey = made.publicArmored;
-  const key = await readPrivateKey(made.privateArmored, "passphrase of a test");
-  const { signers } = await readKeyring(publicKey);
-  sign = (bytes) => signDetached(bytes, key);
+  const signer = await trailSigner();
+  ({ publicKey, sign } = signer);
   // What was found good once is good again: most of a trail is as it was.
   const known = new Map<string, ReturnType<typeof verifyDetached>>();
   trust = (bytes, armored) => {
     const name = hashOf(Buffer.concat([bytes, Buffer.from(armored)]));
-    const verified = known.get(name) ?? verifyDetached(bytes, armored, signers);
+    const verified = known.get(name) ?? verifyDetached(bytes, armored, signer.signers);
     known.set(name, verified);
     return verified;
   };

@@ -1,4 +1,6 @@
-import type { SignBytes } from "../../../actions/lib/seal/keys/signature.ts";
+import { readKeyring, type Signer } from "../../../actions/lib/seal/keys/keyring.ts";
+import { generateKey, readPrivateKey } from "../../../actions/lib/seal/keys/private-key.ts";
+import { type SignBytes, signDetached } from "../../../actions/lib/seal/keys/signature.ts";
 import {
   type AuditEntry,
   type Draft,
@@ -78,4 +80,17 @@ export function draftAt(trail: Trail, number: number): Draft {
   if (stored === undefined) throw new Error(`There is no entry ${number}.`);
   const { format, number: _number, previous, ...draft } = stored.entry;
   return draft;
+}
+
+/** A key that signs entries. */
+export async function trailSigner(): Promise<{
+  readonly publicKey: string;
+  readonly signers: readonly Signer[];
+  readonly sign: SignBytes;
+}> {
+  const expires = new Date(Date.now() + 864e5);
+  const made = await generateKey({ role: "signing", project: "audit", passphrase: "passphrase of a test", expires });
+  const key = await readPrivateKey(made.privateArmored, "passphrase of a test");
+  const { signers } = await readKeyring(made.publicArmored);
+  return { publicKey: made.publicArmored, signers, sign: (bytes) => signDetached(bytes, key) };
 }
