@@ -224,34 +224,21 @@ function compareView(view: MaterializedView, source: Inventory, facts: ContentFa
       },
     ];
   }
-  if (view.stored === null) {
-    return [
-      {
-        ...base,
-        detail: "what it held at the source is not known",
-        verdict: "unverified",
-        why: "the backup role could not read it, or would have run code of somebody who may less",
-      },
-    ];
-  }
-  if (view.fresh === null) {
-    return [
-      {
-        ...base,
-        detail: "holds other rows than at the source",
-        verdict: "unverified",
-        why: "the backup role could not run its query, or would have run it with more rights than its owner has: nobody can tell whether it was stale",
-      },
-    ];
-  }
-  return [
-    {
-      ...base,
-      detail: "holds neither what it held nor what its query gave at the source",
-      verdict: "unverified",
-      why: "its query may depend on the time, on chance or on who asks",
-    },
-  ];
+  const unverified = (detail: string, why: string): Difference[] => [{ ...base, detail, verdict: "unverified", why }];
+  if (view.stored === null)
+    return unverified(
+      "what it held at the source is not known",
+      "the backup role could not read it, or would have run code of somebody who may less",
+    );
+  if (view.fresh === null)
+    return unverified(
+      "holds other rows than at the source",
+      "the backup role could not run its query, or would have run it with more rights than its owner has: nobody can tell whether it was stale",
+    );
+  return unverified(
+    "holds neither what it held nor what its query gave at the source",
+    "its query may depend on the time, on chance or on who asks",
+  );
 }
 
 /** Those that the refresh has changed. */
