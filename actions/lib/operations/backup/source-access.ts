@@ -33,6 +33,8 @@ export class SourceAccess implements AsyncDisposable {
   lastLook: number | undefined;
   readonly #options: SourceAccessOptions;
   readonly #child: ChildEnvironment;
+  /** Of our programs, which come to the server through us, or not at all: they need no password. */
+  readonly #programs: Readonly<Record<string, string>>;
   readonly #connect: (purpose: string) => Promise<Client>;
   readonly #sessions: Sessions<[purpose: string]>;
   readonly #children = new Set<Promise<unknown>>();
@@ -42,6 +44,8 @@ export class SourceAccess implements AsyncDisposable {
     this.log = options.log;
     this.#options = options;
     this.#child = child;
+    const { PGPASSWORD: _unneeded, ...programs } = child.env;
+    this.#programs = programs;
     const { settings, policy, stop, log } = options;
     const also = { lockWaitSeconds: policy.lockWaitSeconds, signal: stop.signal, log };
     this.#connect = (purpose) => connect(settings, { applicationName: `lifeboat/${purpose}`, ...also });
@@ -77,12 +81,11 @@ export class SourceAccess implements AsyncDisposable {
   }
 
   /** What pg_dump needs to read the snapshot. */
-  dump(snapshot: string, relay?: DumpRelay): PgDump {
+  dump(snapshot: string, relay: DumpRelay): PgDump {
     const { tools, policy, stop } = this.#options;
-    const { PGPASSWORD: _unneeded, ...withoutPassword } = this.#child.env;
     return {
       program: tools.pgDump,
-      env: relay === undefined ? this.#child.env : { ...withoutPassword, ...relay.env },
+      env: { ...this.#programs, ...relay.env },
       snapshot,
       lockWaitSeconds: policy.lockWaitSeconds,
       signal: stop.signal,
@@ -94,7 +97,7 @@ export class SourceAccess implements AsyncDisposable {
   schemaSql(): SchemaSql {
     const { tools, stop } = this.#options;
     const onStart = (ended: Promise<unknown>): void => void this.#children.add(ended);
-    return new SchemaSql({ program: tools.pgRestore, env: this.#child.env, signal: stop.signal, onStart });
+    return new SchemaSql({ program: tools.pgRestore, env: this.#programs, signal: stop.signal, onStart });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
